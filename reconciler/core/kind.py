@@ -1,0 +1,109 @@
+"""What a kind of object is: its fields, what an edit of each does, and how it is spoken to.
+
+The facts are data (`Field`); the code that is special about one kind stands in `reconciler/kinds/<kind>.py`, which makes one `Kind`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from reconciler.core.model import EMPTY, LiveResource
+
+
+class Edit(Enum):
+    """What happens when a field of an existing object is edited (SPEC 2, fixed per field)."""
+
+    IN_PLACE = "in place"
+    RESIZE = "resize"
+    REBUILD = "rebuild"
+    REPLACE = "replace"
+    POWER = "power"
+    MEMBER = "member"
+    ATTACH = "attach"
+    CREATE_ONLY = "create-only"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One attribute of a kind. `clearable` is False for texts the API cannot empty; `lookup` names its catalogue."""
+
+    name: str
+    edit: Edit
+    clearable: bool = True
+    lookup: str | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation of the API before signing: sans I/O, without credentials.
+
+    `form` is sent as multipart/form-data with URL-encoded values (contract 8), `json` as a JSON body; at most one of them is set.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    form: tuple[tuple[str, str], ...] | None = None
+    json: Mapping[str, Any] | None = None
+
+    @property
+    def is_write(self) -> bool:
+        """Whether the call changes the cloud: it is then sent once, by nobody ever again."""
+        return self.method != "GET"
+
+
+class Progress(Enum):
+    """How far a step is, judged from what a list shows."""
+
+    DONE = "done"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the lists showed at one time: objects by kind and id, members by firewall id; a kind or group not read is not there."""
+
+    objects: Mapping[str, Mapping[str, LiveResource]] = EMPTY
+    members: Mapping[str, tuple[str, ...]] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One kind of write: how it is sent and how its end is seen.
+
+    `encode(target, inputs)` gives the call; `target` is the id of the object changed (None for creates), `inputs` plain values in
+    normal form with ids in place of links. `receipt(result)` gives the id of what a create made, from the envelope's `result`, before
+    anything else is looked at; it raises `ValueError` where there is not exactly one. `watches(target, inputs)` names the lists that
+    show the end: kinds, or `members:<firewall id>`; empty where the answer itself is the end. `progress(target, inputs, view)` judges it.
+    `seconds` is the expected duration (low, usual, high), `deadline_seconds` the wait allowed (SPEC 5, half made).
+    """
+
+    name: str
+    encode: Callable[[str | None, Mapping[str, Any]], Call]
+    receipt: Callable[[Any], str | None]
+    watches: Callable[[str | None, Mapping[str, Any]], tuple[str, ...]]
+    progress: Callable[[str | None, Mapping[str, Any], View], Progress]
+    seconds: tuple[int, int, int] = (0, 0, 0)
+    deadline_seconds: int = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind: `name` as in addresses (`instances`), `singular` as in operations (`instance`), its fields and operations.
+
+    `attributes` are those that references may read (SPEC 2); `known_before` those of them that exist before the object does.
+    `decode(row)` turns one row of the API into a `LiveResource`; it raises `ValueError` where the row lacks what the contract promises,
+    and drops every secret.
+    """
+
+    name: str
+    singular: str
+    fields: Mapping[str, Field]
+    attributes: tuple[str, ...]
+    operations: Mapping[str, Operation]
+    decode: Callable[[Mapping[str, Any]], LiveResource]

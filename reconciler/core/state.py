@@ -1,0 +1,210 @@
+"""The state: what reconciler knows of its own objects, and the records that change it.
+
+A state is the fold of a snapshot and the records after it. Values here are plain (JSON): references are texts of addresses or ids.
+No password, key, signature or console link is ever in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, TypeAlias
+
+from reconciler.core.model import EMPTY
+
+FORMAT = 1
+"""The format of state and journal that this version writes; a newer one is refused."""
+
+
+class Phase(Enum):
+    """`incomplete`: has an id, not seen ready yet; `ready`: seen so; `deleting`: our delete was acknowledged, absence not yet proved."""
+
+    INCOMPLETE = "incomplete"
+    READY = "ready"
+    DELETING = "deleting"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is kept of one object.
+
+    `address` is the address's text. `applied` holds the managed values as last applied, in normal form with links as addresses (or ids
+    of objects that are not ours). `lookups` maps a field to `{text: id}` of what its lookup gave. `depends_on` are addresses it needed
+    when applied, for the order of deletion. `parent` is the id of the firewall for a rule. `protect` is sticky. `nonce` is the marker it
+    was made with, `made` the unix second of its create, None for imported objects.
+    """
+
+    address: str
+    kind: str
+    id: str
+    applied: Mapping[str, Any] = EMPTY
+    lookups: Mapping[str, Mapping[str, str]] = EMPTY
+    depends_on: tuple[str, ...] = ()
+    parent: str | None = None
+    protect: tuple[str, ...] = ()
+    phase: Phase = Phase.READY
+    nonce: str | None = None
+    made: int | None = None
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deposed:
+    """The old object of a replacement that has not yet been deleted; keyed by its id."""
+
+    address: str
+    kind: str
+    id: str
+    nonce: str | None = None
+    phase: Phase = Phase.READY
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One change of the state: exactly one of the members is set.
+
+    `put` sets the entry of its address; `drop` removes the entry of an address; `depose` adds a deposed object, `bury` removes the one
+    with that id; `output` is a (name, value, reason) to keep (reason where value is None), `fact` a (name, value) about the account.
+    """
+
+    put: Entry | None = None
+    drop: str | None = None
+    depose: Deposed | None = None
+    bury: str | None = None
+    output: tuple[str, Any, str | None] | None = None
+    fact: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A write that is about to be sent: durable before it is.
+
+    `sequence` counts within the journal, gapless. `step` is the plan's step key; `target` the id acted on, None for a create; `inputs`
+    the plain values asked for; `nonce` the marker of this very send; `signed` the unix second from which the fence counts.
+    """
+
+    sequence: int
+    run: str
+    step: str
+    address: str
+    operation: str
+    target: str | None
+    inputs: Mapping[str, Any]
+    nonce: str | None
+    signed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an intent.
+
+    `result`: `accepted` (the cloud took it, it still works; effects hold the id), `done`, `refused` (not executed), `failed`
+    (accepted, then seen to fail), `unknown` (may have happened). `code` is the API's error name or a short reason.
+    """
+
+    sequence: int
+    run: str
+    intent: int
+    result: str
+    effects: tuple[Effect, ...] = ()
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A change of the state without a write to the cloud: bind, move, forget, protection, outputs, settling by evidence.
+
+    `settles` is the intent that evidence settled, if any; `reason` is short, for people.
+    """
+
+    sequence: int
+    run: str
+    reason: str
+    effects: tuple[Effect, ...] = ()
+    settles: int | None = None
+
+
+Record: TypeAlias = "Intent | Outcome | Note"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The whole state after its records.
+
+    `open` maps the sequence of each unsettled intent (no outcome, or `accepted`/`unknown` as the last one) to the intent and that last
+    result (None where no outcome was recorded). `account` is the digest of the access key, `endpoint` the origin without port on loopback.
+    `outputs` maps a name to `(value, reason)`. `facts` are learned about the account (`attach: replace`, `marker: unproved`).
+    """
+
+    lineage: str
+    serial: int
+    stack: str
+    environment: str | None
+    account: str | None = None
+    endpoint: str | None = None
+    entries: Mapping[str, Entry] = EMPTY
+    deposed: Mapping[str, Deposed] = EMPTY
+    open: Mapping[int, tuple[Intent, str | None]] = EMPTY  # type: ignore[assignment]
+    outputs: Mapping[str, tuple[Any, str | None]] = EMPTY
+    facts: Mapping[str, str] = EMPTY
+    sequence: int = 0
+    format: int = field(default=FORMAT)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the state knows of no object and no open intent."""
+        return not (self.entries or self.deposed or self.open)
+
+
+def fold(state: State, records: Iterable[Record]) -> State:
+    """The state after the records, in order. A record that the state already holds (by sequence) is passed over."""
+    entries, deposed = dict(state.entries), dict(state.deposed)
+    unsettled, outputs, facts = dict(state.open), dict(state.outputs), dict(state.facts)
+    sequence = state.sequence
+    for record in records:
+        if record.sequence <= sequence:
+            continue
+        sequence = record.sequence
+        if isinstance(record, Intent):
+            unsettled[record.sequence] = (record, None)
+            continue
+        if isinstance(record, Outcome):
+            _settle(unsettled, record)
+        elif record.settles is not None:
+            unsettled.pop(record.settles, None)
+        for effect in record.effects:
+            _take(effect, entries, deposed, outputs, facts)
+    return replace(state, entries=entries, deposed=deposed, open=unsettled, outputs=outputs, facts=facts, sequence=sequence)
+
+
+def _settle(unsettled: dict[int, tuple[Intent, str | None]], outcome: Outcome) -> None:
+    found = unsettled.get(outcome.intent)
+    if found is None:
+        return
+    if outcome.result in ("accepted", "unknown"):
+        unsettled[outcome.intent] = (found[0], outcome.result)
+    else:
+        del unsettled[outcome.intent]
+
+
+def _take(
+    effect: Effect,
+    entries: dict[str, Entry],
+    deposed: dict[str, Deposed],
+    outputs: dict[str, tuple[Any, str | None]],
+    facts: dict[str, str],
+) -> None:
+    if effect.put is not None:
+        entries[effect.put.address] = effect.put
+    if effect.drop is not None:
+        entries.pop(effect.drop, None)
+    if effect.depose is not None:
+        deposed[effect.depose.id] = effect.depose
+    if effect.bury is not None:
+        deposed.pop(effect.bury, None)
+    if effect.output is not None:
+        name, value, reason = effect.output
+        outputs[name] = (value, reason)
+    if effect.fact is not None:
+        facts[effect.fact[0]] = effect.fact[1]

@@ -1,0 +1,1 @@
+"""The kinds of objects, one module each: what is special about a kind, and nothing else."""

@@ -1,0 +1,219 @@
+"""The ports: what the program needs of the outside, small and apart. Reading and writing are separate; planning only gets readers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from reconciler import wire
+from reconciler.core.kind import Call
+from reconciler.core.state import Record, State
+
+
+class Clock(Protocol):
+    """The time. Nothing here sleeps: waiting is `Network.next`."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+    def time(self) -> float:
+        """Seconds since 1970 UTC, as the machine believes."""
+        ...
+
+
+class Network(Protocol):
+    """Keeps HTTP requests in flight and hands answers back one at a time, in the order in which they arrive."""
+
+    def start(self, token: int, request: wire.Request) -> None:
+        """Sends a request; never blocks for its answer."""
+        ...
+
+    def next(self, timeout_seconds: float) -> tuple[int, wire.Response | wire.WireError] | None:
+        """The next answer, or None when the time is up. With nothing in flight it waits out the time: the program's only sleep."""
+        ...
+
+    def close(self) -> None:
+        """Ends what it started; answers not yet handed out are lost."""
+        ...
+
+
+class QuotaLog(Protocol):
+    """The sends of the last minute, shared by all processes that use one key (SPEC 6)."""
+
+    def reserve(self, now: float) -> float:
+        """Takes a slot for a send at `now` (unix seconds) and returns 0.0, or takes none and returns the seconds to wait."""
+        ...
+
+    def answered(self, now: float) -> None:
+        """Tells that the oldest reserved send of this process has its answer: its slot is free 60 s after this."""
+        ...
+
+    def slow_down(self, now: float) -> None:
+        """Tells of a 429: the rate halves for a minute."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A success by the contract (5): 2xx, `0x00`, `SUCCESS`, a `result`."""
+
+    status: int
+    result: Any
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The call was not executed, for certain: 429, 401, or a documented 4xx with its exact error body (SPEC 5).
+
+    `error_code` is the API's name (`IN_USE`), None for a bare 429; `retry_after` seconds where the cloud said so. `message` is the
+    cloud's text: escape it before it reaches a terminal.
+    """
+
+    status: int
+    error_code: str | None
+    message: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Nothing is known of what became of the call: 5xx, a timeout, a cut or unreadable answer. `sent` False: it never left."""
+
+    reason: str
+    status: int | None = None
+    error_code: str | None = None
+    sent: bool = True
+
+
+Answer: TypeAlias = "Accepted | Refused | NoAnswer"
+
+
+class Exchange(Protocol):
+    """Calls out, answers in: signing, quota and decoding of the envelope, several calls in flight. It never resends anything."""
+
+    @property
+    def sent(self) -> int:
+        """How many calls were sent so far."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls have no answer yet."""
+        ...
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        ...
+
+    def unix(self) -> float:
+        """Unix seconds: what a send is signed with."""
+        ...
+
+    def ready_in(self) -> float:
+        """Seconds until a call may be sent: 0.0 is now (`send` takes the slot); infinite while as many are in flight as may be."""
+        ...
+
+    def send(self, token: int, call: Call) -> None:
+        """Signs and sends. Only after `ready_in()` gave 0.0."""
+        ...
+
+    def next(self, timeout_seconds: float) -> tuple[int, Answer] | None:
+        """The next answer, or None when the time is up."""
+        ...
+
+
+class StateReader(Protocol):
+    """Reads a state; takes no lock."""
+
+    def read(self) -> State | None:
+        """The state with its journal folded in, or None where there is none. Raises `StateDamaged` or `StateNewer`."""
+        ...
+
+
+class StateWriter(Protocol):
+    """The one writer of a state, from `open` to `close`."""
+
+    @property
+    def state(self) -> State:
+        """The state with every record so far."""
+        ...
+
+    def append(self, record: Record) -> None:
+        """Durable when it returns. `record.sequence` is `state.sequence + 1`. Raises `RecordFailed`, `LostLock`."""
+        ...
+
+    def commit(self, *, account: str | None = None, endpoint: str | None = None) -> State:
+        """Writes the whole state anew with the next serial, and empties the journal. Raises `RecordFailed`, `LostLock`."""
+        ...
+
+    def check(self) -> None:
+        """Raises `LostLock` where somebody has broken the lock since."""
+        ...
+
+    def close(self) -> None:
+        """Lets the lock go."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who works on a stack: for the message to the one who waits. `since` is unix seconds."""
+
+    user: str
+    host: str
+    pid: int
+    command: str
+    since: float
+    step: str | None = None
+
+
+class Store(StateReader, Protocol):
+    """A place where the state of one stack lies."""
+
+    def open(self, holder: Holder, *, timeout_seconds: float, stack: str, environment: str | None) -> StateWriter:
+        """Takes the lock, makes the state where there is none. Raises `Locked`, `StateDamaged`, `StateNewer`, `RecordFailed`."""
+        ...
+
+
+class StoreError(Exception):
+    """Something is wrong with the record. `hint` says the way out."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class StateDamaged(StoreError):
+    """The state or journal cannot be read as written."""
+
+
+class StateNewer(StoreError):
+    """The state was written by a newer version of the program."""
+
+
+class RecordFailed(StoreError):
+    """A record could not be made durable (exit 7)."""
+
+
+class LostLock(StoreError):
+    """The lock was broken by somebody else; nothing further may be sent."""
+
+
+class Locked(StoreError):
+    """Another process holds the lock (exit 6)."""
+
+    def __init__(self, message: str, *, holder: Holder | None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.holder = holder
+
+
+class EventSink(Protocol):
+    """Where events of a run go."""
+
+    def __call__(self, event: Any) -> None: ...
+
+
+Rows: TypeAlias = Sequence[Mapping[str, Any]]

@@ -1,0 +1,1 @@
+"""Plans and events as lines, for people and for programs. Views decide nothing."""
