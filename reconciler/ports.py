@@ -50,6 +50,10 @@ class QuotaLog(Protocol):
         """Tells that the oldest reserved send of this process has its answer: its slot is free 60 s after this."""
         ...
 
+    def release(self, now: float) -> None:
+        """Gives back a slot that was reserved and then not used."""
+        ...
+
     def slow_down(self, now: float) -> None:
         """Tells of a 429: the rate halves for a minute."""
         ...
@@ -69,13 +73,15 @@ class Refused:
     """The call was not executed, for certain: 429, 401, or a documented 4xx with its exact error body (SPEC 5).
 
     `error_code` is the API's name (`IN_USE`), None for a bare 429; `retry_after` seconds where the cloud said so. `message` is the
-    cloud's text: escape it before it reaches a terminal.
+    cloud's text: escape it before it reaches a terminal. `clock_ahead` is by how many seconds this machine's clock is ahead of the
+    cloud's `Date`, given with a 401.
     """
 
     status: int
     error_code: str | None
     message: str
     retry_after: float | None = None
+    clock_ahead: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,10 @@ class Operation:
     `encode(target, inputs)` gives the call; `target` is the id of the object changed (None for creates), `inputs` plain values in
     normal form with ids in place of links. `receipt(result)` gives the id of what a create made, from the envelope's `result`, before
     anything else is looked at; it raises `ValueError` where there is not exactly one. `watches(target, inputs)` names the lists that
-    show the end: kinds, or `members:<firewall id>`; empty where the answer itself is the end. `progress(target, inputs, view)` judges it.
+    show the end: `instances`, `block_storages`, `firewalls`, `rules:<firewall id>` or `members:<firewall id>`; empty where the answer
+    itself is the end. `settled_by` names the lists that show what the write asked for: with them an unknown outcome is settled, and they
+    are the same where the write is waited for. `progress(target, inputs, view)` judges both. Once a create has its receipt, `target` of
+    `watches`, `settled_by` and `progress` is the id of what it made.
     `seconds` is the expected duration (low, usual, high), `deadline_seconds` the wait allowed (SPEC 5, half made).
     """
 
@@ -88,8 +91,34 @@ class Operation:
     receipt: Callable[[Any], str | None]
     watches: Callable[[str | None, Mapping[str, Any]], tuple[str, ...]]
     progress: Callable[[str | None, Mapping[str, Any], View], Progress]
+    settled_by: Callable[[str | None, Mapping[str, Any]], tuple[str, ...]]
     seconds: tuple[int, int, int] = (0, 0, 0)
     deadline_seconds: int = 600
+
+
+class Paging(Enum):
+    """How a list comes (contract 7): whole; in pages; or not stated, then pages are asked for only where an answer hints at them."""
+
+    WHOLE = "whole"
+    PAGES = "pages"
+    UNSTATED = "not stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How one list is read, as data.
+
+    `path` may hold `{parent}`, the id after the colon of `rules:<firewall id>`. `identify(row)` gives the row's id, `decode(row, parent)`
+    what becomes of it, None where the row is of an object that is gone; both raise `ValueError` where the row lacks what the contract
+    promises. `unpack(result)` gives the rows where they lie deeper in the answer.
+    """
+
+    path: str
+    identify: Callable[[Any], str]
+    decode: Callable[[Any, str | None], Any]
+    paging: Paging = Paging.PAGES
+    query: tuple[tuple[str, str], ...] = ()
+    unpack: Callable[[Any], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +127,10 @@ class Kind:
 
     `attributes` are those that references may read (SPEC 2); `known_before` those of them that exist before the object does.
     `decode(row)` turns one row of the API into a `LiveResource`; it raises `ValueError` where the row lacks what the contract promises,
-    and drops every secret.
+    and drops every secret. What a row does not say is no attribute of the object, so that nobody compares it.
+    `lists` are the lists in which the kind's objects are seen, by the name that `Operation.watches` uses. `detail` is the path of one
+    object (None where there is no such call), `absent_errors` the error names with which it proves absence besides an empty answer
+    (contract 22).
     """
 
     name: str
@@ -107,3 +139,6 @@ class Kind:
     attributes: tuple[str, ...]
     operations: Mapping[str, Operation]
     decode: Callable[[Mapping[str, Any]], LiveResource]
+    lists: Mapping[str, Listing] = EMPTY
+    detail: str | None = None
+    absent_errors: frozenset[str] = frozenset()
