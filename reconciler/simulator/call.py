@@ -1,0 +1,184 @@
+"""A call: one authenticated request with its parameters taken apart, and the reply an operation gives.
+
+Query and body are read here once, so that operations speak of members and not of bytes. A body is read by its content type; an
+empty one is an empty form whatever its type says (contract section 2).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, unquote_plus
+
+from reconciler.simulator.errors import ApiError
+from reconciler.simulator.records import Instance, Row
+from reconciler.simulator.switches import Switches
+from reconciler.simulator.world import World
+from reconciler.wire import Request
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A success: `result` with what the envelope says about it. Lists count their rows; `page` is None on unpaged ones."""
+
+    result: object
+    counted: bool = True
+    page: tuple[int, int] | None = None
+    total: int | None = None
+    page_as_text: bool = False
+
+
+@dataclass(slots=True)
+class Call:
+    """What an operation sees: the world at `now`, the switches, ids of the path, and the parameters."""
+
+    world: World
+    switches: Switches
+    now: float
+    scale: float
+    request: Request
+    ids: tuple[str, ...] = ()
+    body_kind: str = ""
+    query: dict[str, str] = field(default_factory=dict)
+    seen: list[tuple[str, str]] = field(default_factory=list)
+
+    # Query -------------------------------------------------------------------------------------------------------------------
+
+    def text(self, name: str) -> str:
+        """A query value; empty where it is missing or empty, which both mean no filter (contract section 7)."""
+        return self.query.get(name, "")
+
+    def words(self, name: str) -> list[str]:
+        """A comma-separated query value."""
+        return [part for part in self.text(name).split(",") if part]
+
+    def integer(self, name: str, *, default: int, minimum: int = 0) -> int:
+        """A whole query number; CHECK_PARAM for anything else (contract sections 7, 9)."""
+        text = self.text(name)
+        if not text:
+            return default
+        number = whole_number(text)
+        if number is None or number < minimum:
+            raise ApiError("CHECK_PARAM", name)
+        return number
+
+    def page(self, *, default_size: int = 10) -> tuple[int, int]:
+        """Page number and size as asked, the size capped where a switch says so."""
+        number = self.integer("page_no", default=1, minimum=1)
+        size = self.integer("page_size", default=default_size, minimum=1)
+        cap = self.switches.page_size_cap
+        return number, size if cap is None else min(size, cap)
+
+    # Time --------------------------------------------------------------------------------------------------------------------
+
+    def after(self, seconds: float) -> float:
+        """The world time at which a background duration starting now is over."""
+        return self.now + seconds / self.scale
+
+    # Body --------------------------------------------------------------------------------------------------------------------
+
+    def form(self) -> dict[str, str]:
+        """The members of a form body as text (instances and block storages)."""
+        return {name: _as_text(name, value) for name, value in self._body("form").items() if value is not None}
+
+    def json(self) -> dict[str, object]:
+        """The members of a JSON body (security groups and firewall)."""
+        return self._body("json")
+
+    def _body(self, documented: str) -> dict[str, object]:
+        body = self.request.body
+        if not body.strip():
+            return {}
+        content_type = self.request.header("Content-Type") or ""
+        kind = content_type.partition(";")[0].strip().lower()
+        is_form = kind == "multipart/form-data"
+        if self.switches.strict_content_type and (is_form if documented == "json" else not is_form):
+            return {}
+        if is_form:
+            return dict(_multipart(body, content_type))
+        if kind == "application/x-www-form-urlencoded":
+            return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+        return _json_object(body)
+
+
+def whole_number(text: str) -> int | None:
+    """The number that plain ASCII digits say, within int64; None for anything else."""
+    if not re.fullmatch(r"-?[0-9]{1,19}", text):
+        return None
+    number = int(text)
+    return number if -(2**63) <= number < 2**63 else None
+
+
+def _as_text(name: str, value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise ApiError("CHECK_PARAM", name)
+
+
+def _json_object(body: bytes) -> dict[str, object]:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        raise ApiError("CHECK_PARAM") from None
+    if not isinstance(parsed, dict):
+        raise ApiError("CHECK_PARAM")
+    return parsed
+
+
+def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
+    """The fields of a multipart body, in order; parts without a name are skipped."""
+    found = re.search(r'boundary="?([^";]+)"?', content_type)
+    if found is None:
+        raise ApiError("CHECK_PARAM")
+    fields = []
+    for part in (b"\r\n" + body).split(b"\r\n--" + found.group(1).encode("latin-1", "replace"))[1:]:
+        if part.startswith(b"--"):
+            break
+        head, blank, value = part.partition(b"\r\n\r\n")
+        name = re.search(rb'\bname="((?:[^"\\]|\\.)*)"', head) or re.search(rb"\bname=([^;\s]+)", head)
+        if blank and name is not None:
+            fields.append((name.group(1).decode("utf-8", "replace"), value.decode("utf-8", "replace")))
+    return fields
+
+
+def decode_text(text: str, switches: Switches) -> str:
+    """A name or description of a server or volume, percent-decoded as the switch says (contract section 8)."""
+    if switches.instance_text_decoding == "none":
+        return text
+    return unquote_plus(text) if switches.instance_text_decoding == "once_form" else unquote(text)
+
+
+def decoded_name(form: Mapping[str, str], switches: Switches) -> str | None:
+    """The `name` member, decoded and measured; None when it was not sent."""
+    return _measured(form, "name", switches.max_name, switches)
+
+
+def decoded_description(form: Mapping[str, str], switches: Switches) -> str | None:
+    """The `description` member, decoded and measured; None when it was not sent."""
+    return _measured(form, "description", switches.max_description, switches)
+
+
+def _measured(form: Mapping[str, str], name: str, longest: int, switches: Switches) -> str | None:
+    if name not in form:
+        return None
+    text = decode_text(form[name], switches)
+    if len(text) > longest:
+        raise ApiError("CHECK_LENGTH", name)
+    return text
+
+
+def required(form: Mapping[str, object], *names: str) -> None:
+    """Refuse a body in which one of these is missing or null; an empty form value counts as missing."""
+    for name in names:
+        if form.get(name) in (None, ""):
+            raise ApiError("REQUIRED_POST_PARAM_MISSING", name)
+
+
+def paged(rows: list[Row] | list[Instance], page: tuple[int, int]) -> list[Row] | list[Instance]:
+    """The rows of one page; none past the end."""
+    number, size = page
+    return rows[(number - 1) * size : number * size]

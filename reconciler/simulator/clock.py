@@ -1,0 +1,53 @@
+"""Time: what the cloud prints, and a clock that moves only when told to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+KST = timezone(timedelta(hours=9))
+"""Korea Standard Time, in which the API prints every date (contract section 8)."""
+
+DAY = 86_400.0
+"""Seconds of the day by which objects are charged."""
+
+
+class VirtualClock:
+    """Unix seconds that advance only by `advance` or `sleep`: the clock of tests in process."""
+
+    def __init__(self, now: float = 1_767_225_600.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+    sleep = advance
+
+
+def print_time(seconds: float) -> str:
+    """`YYYY-MM-DD HH:MM:SS` without a zone, as instances and keys carry it."""
+    return datetime.fromtimestamp(seconds, KST).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def print_date(seconds: float) -> str:
+    """`YYYY-MM-DD`, as bills carry it."""
+    return datetime.fromtimestamp(seconds, KST).strftime("%Y-%m-%d")
+
+
+def month_start(seconds: float) -> float:
+    """The unix second at which the month of this moment began in Korea."""
+    moment = datetime.fromtimestamp(seconds, KST)
+    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
+def next_month(seconds: float) -> float:
+    """The unix second at which the month after this moment's begins in Korea."""
+    return month_start(month_start(seconds) + 32 * DAY)
+
+
+def http_date(seconds: float) -> str:
+    """The value of an HTTP `Date` header."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")

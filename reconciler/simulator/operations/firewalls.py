@@ -1,0 +1,64 @@
+"""Firewalls in the older form: the same objects as security groups, rules inline, every edit rewrites them (contract section 18)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from reconciler.simulator.call import Call, Reply
+from reconciler.simulator.errors import ApiError
+from reconciler.simulator.operations.rules import new_rule, rule_row
+from reconciler.simulator.operations.security_groups import edited_group, existing_group, group_row, new_group, visible_groups
+from reconciler.simulator.records import Firewall, Row, Rule
+
+
+def list_firewalls(call: Call) -> Reply:
+    """GET /v1/firewall: unpaged."""
+    return Reply([_row(call, each) for each in visible_groups(call)])
+
+
+def get_firewall(call: Call) -> Reply:
+    """GET /v1/firewall/{firewall_id}: absent as a security group is, 200 and an empty list."""
+    firewall = call.world.firewalls.get(call.ids[0])
+    return Reply([] if firewall is None or firewall.visible_from > call.now else [_row(call, firewall)])
+
+
+def _row(call: Call, firewall: Firewall) -> Row:
+    return {**group_row(call, firewall), "rules": [rule_row(each) for each in firewall.rules]}
+
+
+def create_firewall(call: Call) -> Reply:
+    """POST /v1/firewall: the group and its rules at once, or neither."""
+    body = call.json()
+    wanted = _rule_bodies(body)
+    firewall = replace(new_group(call, body), rules=_new_rules(call, wanted))
+    call.world.put_firewall(firewall)
+    return Reply([_row(call, firewall)])
+
+
+def edit_firewall(call: Call) -> Reply:
+    """PUT /v1/firewall/{firewall_id}: all former rules go, only those sent remain, under new ids."""
+    firewall = existing_group(call)
+    body = call.json()
+    wanted = _rule_bodies(body)
+    edited = edited_group(call, firewall, body)
+    if body.get("rules") is not None or call.switches.put_without_rules == "remove":
+        edited = replace(edited, rules=_new_rules(call, wanted))
+    call.world.put_firewall(edited)
+    return Reply([_row(call, edited)])
+
+
+def _rule_bodies(body: Mapping[str, object]) -> list[Mapping[str, object]]:
+    rules = body.get("rules")
+    if rules is None:
+        return []
+    if not isinstance(rules, list) or not all(isinstance(each, dict) for each in rules):
+        raise ApiError("CHECK_PARAM", "rules")
+    return rules
+
+
+def _new_rules(call: Call, bodies: list[Mapping[str, object]]) -> tuple[Rule, ...]:
+    rules: list[Rule] = []
+    for body in bodies:
+        rules.append(new_rule(call, body, rules))
+    return tuple(rules)
