@@ -110,7 +110,8 @@ class Listing:
 
     `path` may hold `{parent}`, the id after the colon of `rules:<firewall id>`. `identify(row)` gives the row's id, `decode(row, parent)`
     what becomes of it, None where the row is of an object that is gone; both raise `ValueError` where the row lacks what the contract
-    promises. `unpack(result)` gives the rows where they lie deeper in the answer.
+    promises. `unpack(result)` gives the rows where they lie deeper in the answer. `inline(row)` gives the name and the rows of another
+    list that comes with each row.
     """
 
     path: str
@@ -119,6 +120,7 @@ class Listing:
     paging: Paging = Paging.PAGES
     query: tuple[tuple[str, str], ...] = ()
     unpack: Callable[[Any], Any] | None = None
+    inline: Callable[[Any], tuple[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

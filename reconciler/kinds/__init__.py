@@ -1,1 +1,27 @@
-"""The kinds of objects, one module each: what is special about a kind, and nothing else."""
+"""The kinds of objects, one module each, found by listing the folder: what is special about a kind, and nothing else.
+
+Each module has `kind(firewall_api)`, which makes its `core.kind.Kind`. Modules whose name starts with an underscore are shared parts.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+from reconciler.core.kind import Kind
+
+FIREWALL_APIS: tuple[str, ...] = ("security-groups", "firewall")
+"""The two forms in which the cloud speaks of firewalls (contract 17 and 18); chosen by the user, never guessed."""
+
+
+@lru_cache(maxsize=4)
+def all_kinds(firewall_api: str = "security-groups") -> Mapping[str, Kind]:
+    """Every kind by its name, sorted. Raises ValueError where the form of the firewall API is not one of `FIREWALL_APIS`."""
+    if firewall_api not in FIREWALL_APIS:
+        raise ValueError(f"the firewall API is one of {', '.join(FIREWALL_APIS)}, not {firewall_api!r}")
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+    made = [importlib.import_module(f"{__name__}.{name}").kind(firewall_api) for name in names]
+    return MappingProxyType({kind.name: kind for kind in made})

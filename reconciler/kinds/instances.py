@@ -1,0 +1,198 @@
+"""Instances: servers with their flavor, image and power (contract 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.core import rows
+from reconciler.core.kind import Call, Edit, Field, Kind, Listing, Operation, Progress, View
+from reconciler.core.model import LiveResource, Plain
+from reconciler.kinds import _operations as common
+from reconciler.kinds import _texts
+from reconciler.kinds._operations import Inputs
+
+NAME = "instances"
+PATH = "/v1/instances"
+
+MASK = "44927"
+"""The bits of every member but the password, the console link, monitoring and traffic (contract 9): secrets are never asked for."""
+
+_AT_REST = frozenset({"active", "off"})
+_POWER: Mapping[str | None, str] = {"active": "on", "off": "off"}
+
+
+def kind(firewall_api: str) -> Kind:
+    """The kind `instances`; the form of the firewall API makes no difference to it."""
+    return Kind(
+        name=NAME,
+        singular="instance",
+        fields={field.name: field for field in _FIELDS},
+        attributes=("id", "name", "status", "zone", "flavor", "image", "public_ip", "private_ip", "firewall"),
+        operations={operation.name: operation for operation in _OPERATIONS},
+        decode=decode,
+        lists={NAME: Listing(PATH, identify=_identify, decode=_decode_unless_gone, query=(("fields", MASK),))},
+        detail=PATH + "/{id}",
+        absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
+    )
+
+
+_FIELDS = (
+    Field("name", Edit.IN_PLACE, clearable=False),
+    Field("description", Edit.IN_PLACE, clearable=False),
+    Field("zone", Edit.REPLACE, lookup="zones"),
+    Field("flavor", Edit.RESIZE, lookup="flavors"),
+    Field("image", Edit.REBUILD, lookup="images"),
+    Field("ssh_keys", Edit.CREATE_ONLY, lookup="ssh_keys"),
+    Field("user_script", Edit.CREATE_ONLY, lookup="user_scripts"),
+    Field("firewall", Edit.MEMBER, link="firewalls"),
+    Field("power", Edit.POWER),
+)
+
+
+def decode(row: Mapping[str, Any]) -> LiveResource:
+    """One row of the list or detail as an instance. Raises ValueError where it has no id or is no object.
+
+    `status` is the cloud's own text, `power` "on" or "off" where the status says so. `firewall` is not in it: membership is visible
+    from the group only.
+    """
+    row = rows.mapping(row, "an instance")
+    id = rows.identifier(row, "instance_id")
+    status = rows.text(row.get("status"))
+    name, before, nonce = _texts.read(row)
+    attributes: dict[str, Plain] = {"id": id, "name": name, "description": before}
+    attributes |= {"status": status, "power": _POWER.get(status), "made": rows.text(row.get("start_date"))}
+    for member, found in (
+        ("zone", rows.embedded_id(row, "zone", "zone_id")),
+        ("flavor", rows.embedded_id(row, "flavor", "flavor_id")),
+        ("image", rows.embedded_id(row, "image", "image_id")),
+        ("volumes", rows.ids(row.get("block_storage"), "block_storage_id")),
+    ):
+        if found is not None:
+            attributes[member] = found
+    attributes |= _addresses(row.get("ip")) | _limits(row.get("connection_limit"))
+    return LiveResource(
+        NAME, id, attributes, ready=status in _AT_REST, failed=status == "error", nonce=nonce, marked=before if nonce else None
+    )
+
+
+def _identify(row: Any) -> str:
+    return rows.identifier(rows.mapping(row, "an instance"), "instance_id")
+
+
+def _decode_unless_gone(row: Any, parent: str | None) -> LiveResource | None:
+    # A row with a stop date is the tombstone of a deleted instance (contract 14).
+    return None if rows.mapping(row, "an instance").get("stop_date") else decode(row)
+
+
+def _addresses(value: Any) -> dict[str, Plain]:
+    """`public_ip` and `private_ip` of the first address that has one, None where none is attached; nothing where `ip` was not given."""
+    if not isinstance(value, list | tuple):
+        return {}
+    found: dict[str, Plain] = {"public_ip": None, "private_ip": None}
+    for item in sorted((item for item in value if isinstance(item, Mapping)), key=lambda item: item.get("type") != "default"):
+        public, private = item.get("public"), item.get("private")
+        # An address that is not attached may still be shown as parked (contract 14).
+        if isinstance(public, Mapping) and public.get("attached") is not False:
+            found["public_ip"] = found["public_ip"] or rows.text(public.get("address"))
+        if isinstance(private, Mapping):
+            found["private_ip"] = found["private_ip"] or rows.text(private.get("address"))
+    return found
+
+
+def _limits(value: Any) -> dict[str, Plain]:
+    return {"volume_limit": rows.integer(value.get("block_storage")) if isinstance(value, Mapping) else None}
+
+
+def _create(target: str | None, inputs: Inputs) -> Call:
+    form = [("zone_id", inputs["zone"]), ("image_id", inputs["image"]), ("flavor_id", inputs["flavor"]), ("count", "1")]
+    form += [(name, inputs[name]) for name in ("name", "description") if inputs.get(name)]
+    if inputs.get("ssh_keys"):
+        form.append(("ssh_key_id", ",".join(inputs["ssh_keys"])))
+    if inputs.get("user_script"):
+        form.append(("user_script_id", inputs["user_script"]))
+    return Call("POST", PATH, form=tuple(form))
+
+
+def _update(target: str | None, inputs: Inputs) -> Call:
+    form = tuple((name, inputs[name]) for name in ("name", "description") if inputs.get(name))
+    # The mask keeps the password out of the row that an edit answers with (contract 9).
+    return Call("PUT", f"{PATH}/{target}", query=(("fields", MASK),), form=form)
+
+
+def _action(verb: str, member: str | None = None, field: str | None = None) -> Any:
+    def encode(target: str | None, inputs: Inputs) -> Call:
+        form = ((field, inputs[member]),) if member is not None and field is not None else None
+        return Call("POST", f"{PATH}/{target}/{verb}", form=form)
+
+    return encode
+
+
+def _delete(target: str | None, inputs: Inputs) -> Call:
+    return Call("DELETE", f"{PATH}/{target}")
+
+
+def _powered(power: str) -> common.Judge:
+    def judge(target: str | None, inputs: Inputs, view: View) -> Progress:
+        found = common.find(view, NAME, target)
+        return common.settled(found, found is not None and found.attributes["power"] == power)
+
+    return judge
+
+
+def _at_rest(target: str | None, inputs: Inputs, view: View) -> Progress:
+    return common.settled(common.find(view, NAME, target), reached=True)
+
+
+def _receipt(result: Any) -> str | None:
+    return rows.made_id(result, "instance_id")
+
+
+_SEEN = common.lists(NAME)
+
+_OPERATIONS = (
+    Operation(
+        "create",
+        encode=_create,
+        receipt=_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=common.made(NAME),
+        seconds=(20, 40, 180),
+        deadline_seconds=900,
+    ),
+    # The answer carries the row after the edit; nothing changes afterwards (contract 14).
+    Operation(
+        "update",
+        encode=_update,
+        receipt=common.no_receipt,
+        watches=common.no_lists,
+        settled_by=_SEEN,
+        progress=common.shows(NAME, ("name", "description")),
+    ),
+    Operation("start", _action("start"), common.no_receipt, watches=_SEEN, settled_by=_SEEN, progress=_powered("on"), seconds=(5, 15, 60)),
+    Operation(
+        "stop", _action("shutdown"), common.no_receipt, watches=_SEEN, settled_by=_SEEN, progress=_powered("off"), seconds=(5, 10, 60)
+    ),
+    Operation("reboot", _action("reboot"), common.no_receipt, watches=_SEEN, settled_by=_SEEN, progress=_at_rest, seconds=(10, 20, 90)),
+    # Both may end powered off, which is a legal end (contract 10); whether the server is then started is the plan's matter.
+    Operation(
+        "resize",
+        _action("resize", "flavor", "flavor_id"),
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=common.shows(NAME, ("flavor",)),
+        seconds=(30, 45, 180),
+    ),
+    Operation(
+        "rebuild",
+        _action("rebuild", "image", "image_id"),
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=common.shows(NAME, ("image",)),
+        seconds=(30, 60, 300),
+    ),
+    Operation("delete", _delete, common.no_receipt, watches=_SEEN, settled_by=_SEEN, progress=common.gone(NAME), seconds=(5, 15, 120)),
+)

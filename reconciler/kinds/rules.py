@@ -1,0 +1,124 @@
+"""Rules: what a firewall lets through (contract 17). In the older form they have no calls of their own: see `firewalls`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.core import rows
+from reconciler.core.kind import Call, Edit, Field, Kind, Listing, Operation, Paging
+from reconciler.core.model import LiveResource, Plain
+from reconciler.kinds import _operations as common
+from reconciler.kinds import _rules, firewalls
+from reconciler.kinds._operations import Inputs
+
+NAME = _rules.NAME
+
+
+def kind(firewall_api: str) -> Kind:
+    """The kind `rules`; it has operations in the newer form only."""
+    older = firewall_api == "firewall"
+    return Kind(
+        name=NAME,
+        singular="rule",
+        fields={field.name: field for field in _FIELDS},
+        attributes=("id",),
+        operations={} if older else {operation.name: operation for operation in _OPERATIONS},
+        decode=decode,
+        lists={NAME: _OLDER_LIST if older else _NEWER_LIST},
+    )
+
+
+_FIELDS = (
+    Field("direction", Edit.IN_PLACE),
+    Field("protocol", Edit.IN_PLACE),
+    Field("ports", Edit.IN_PLACE),
+    Field("cidr", Edit.IN_PLACE),
+    Field("title", Edit.IN_PLACE, clearable=False),
+    Field("description", Edit.IN_PLACE, clearable=False),
+)
+
+
+def decode(row: Mapping[str, Any]) -> LiveResource:
+    """One row of a group's rules, to which `firewall_id` was added. Raises ValueError where it has no id or is no object."""
+    row = rows.mapping(row, "a rule")
+    id = rows.identifier(row, "rule_id")
+    attributes: dict[str, Plain] = {
+        "id": id,
+        "firewall": rows.optional_id(row.get("firewall_id")),
+        "direction": _lower(row.get("bound")),
+        "protocol": _lower(row.get("protocol")),
+        "ports": rows.optional_id(row.get("port")),
+        "cidr": rows.text(row.get("ip")),
+        "title": rows.text(row.get("title")),
+        "description": rows.text(row.get("content")),
+    }
+    return LiveResource(NAME, id, attributes)
+
+
+def _lower(value: Any) -> str | None:
+    found = rows.text(value)
+    return found.lower() if found is not None else None
+
+
+def _identify(row: Any) -> str:
+    return rows.identifier(rows.mapping(row, "a rule"), "rule_id")
+
+
+def _decode_in(row: Any, parent: str | None) -> LiveResource:
+    return decode({**rows.mapping(row, "a rule"), "firewall_id": parent})
+
+
+def _rules_of_group(result: Any) -> Any:
+    return rows.only_row(result, "firewall").get("rules")
+
+
+_NEWER_LIST = Listing(firewalls.NEWER + "/{parent}/rules", identify=_identify, decode=_decode_in, paging=Paging.WHOLE)
+_OLDER_LIST = Listing(firewalls.OLDER + "/{parent}", identify=_identify, decode=_decode_in, paging=Paging.WHOLE, unpack=_rules_of_group)
+
+
+def _path(inputs: Inputs) -> str:
+    return f"{firewalls.NEWER}/{inputs['firewall']}/rules"
+
+
+def _create(target: str | None, inputs: Inputs) -> Call:
+    return Call("POST", _path(inputs), json=_rules.body(inputs))
+
+
+def _update(target: str | None, inputs: Inputs) -> Call:
+    return Call("PUT", f"{_path(inputs)}/{target}", json=_rules.body(inputs))
+
+
+def _delete(target: str | None, inputs: Inputs) -> Call:
+    return Call("DELETE", f"{_path(inputs)}/{target}")
+
+
+def _receipt(result: Any) -> str | None:
+    return rows.made_id(result, "rule_id")
+
+
+def _of_group(target: str | None, inputs: Inputs) -> tuple[str, ...]:
+    return (f"rules:{inputs['firewall']}",)
+
+
+# Changes of rules are immediate (contract 17): the answer is the end, and the list is read only to settle a doubt.
+_OPERATIONS = (
+    Operation(
+        "create",
+        _create,
+        _receipt,
+        watches=common.no_lists,
+        settled_by=_of_group,
+        progress=common.made(NAME),
+        deadline_seconds=900,
+    ),
+    Operation(
+        "update",
+        _update,
+        common.no_receipt,
+        watches=common.no_lists,
+        settled_by=_of_group,
+        progress=common.shows(NAME, tuple(field.name for field in _FIELDS)),
+    ),
+    Operation("delete", _delete, common.no_receipt, watches=common.no_lists, settled_by=_of_group, progress=common.gone(NAME)),
+)
