@@ -60,7 +60,7 @@ class RiskClass(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field of one object. `known_after_apply` says that `after` is not known yet and `after` then names what it waits for."""
+    """One field of one object. `known_after_apply` says that `after` is an `Unknown`, which names what it waits for."""
 
     path: str
     before: Any
@@ -196,7 +196,7 @@ class Plan:
     records: tuple[Any, ...] = ()
     fingerprints: Mapping[str, str] = EMPTY
     variables: Mapping[str, Any] = EMPTY
-    lookups: Mapping[str, Mapping[str, str]] = EMPTY
+    lookups: Mapping[str, Mapping[str, Mapping[str, str]]] = EMPTY
     outputs: Mapping[str, Any] = EMPTY
     calls: CallBudget = CallBudget()
     eta_seconds: int | None = None

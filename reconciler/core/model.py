@@ -6,15 +6,36 @@ for lists; a reference to another object is a `Link`. Equal meaning is equal val
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from reconciler.core.address import Address
 from reconciler.core.problems import Place
 
-EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+class _Empty(Mapping[str, Any]):
+    """A mapping with nothing in it, hashable because frozen dataclasses want that of a default (a mappingproxy is not before 3.12)."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+EMPTY: Mapping[str, Any] = _Empty()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,3 +252,22 @@ class Account:
     def find(self, kind: str, id: str) -> LiveResource | None:
         """The object of that kind and id, or None where the list does not show it."""
         return self.objects.get(kind, EMPTY).get(id)
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What a run needs of the account, each list once.
+
+    `tracked` maps a kind to the ids that a complete list must show. `rules_of` and `members_of` are firewall ids. `members_for` are
+    ids of instances whose firewall must be known: where one is in none of `members_of`, the members of the other groups are read too.
+    `catalogue` names the lists of `Catalogue` that are needed.
+    """
+
+    instances: bool = False
+    block_storages: bool = False
+    firewalls: bool = False
+    tracked: Mapping[str, frozenset[str]] = EMPTY
+    rules_of: frozenset[str] = frozenset()
+    members_of: frozenset[str] = frozenset()
+    members_for: frozenset[str] = frozenset()
+    catalogue: frozenset[str] = frozenset()

@@ -1,0 +1,47 @@
+"""The brakes: what stops a run as a whole before a plan, because the list itself is doubted (SPEC 5, gone)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reconciler.core.model import Account
+from reconciler.core.problems import Problem, error
+from reconciler.core.state import Entry, Phase, State
+
+MISSING_PERCENT_MAX = 20
+LISTED_KINDS = ("block_storages", "firewalls", "instances")
+
+
+def mass_absence(state: State, account: Account, accept: Sequence[tuple[str, str | None]]) -> Iterator[Problem]:
+    """An error for each missing object of a kind of which more than max(1, 20 %) are missing, or whose list is empty.
+
+    Objects under a delete of ours do not count. `--accept gone=ADDRESS`, given for each of them, lets the run go on.
+    """
+    deleting = {intent.address for intent, _ in state.open.values() if intent.operation.endswith(".delete")}
+    for kind in LISTED_KINDS:
+        tracked = [
+            entry
+            for entry in state.entries.values()
+            if entry.kind == kind and entry.phase is not Phase.DELETING and entry.address not in deleting
+        ]
+        shown = account.objects.get(kind)
+        if not tracked or shown is None:
+            continue
+        missing = sorted((entry for entry in tracked if entry.id not in shown), key=lambda entry: entry.address)
+        if not _too_many(missing, tracked, listed=len(shown)):
+            continue
+        open_ones = [entry for entry in missing if ("gone", entry.address) not in accept]
+        for entry in open_ones:
+            yield error(
+                "mass-absence",
+                f"{entry.id} is not in the account's list of {kind}: {len(missing)} of {len(tracked)} are missing, so the list is doubted",
+                address=entry.address,
+                hint=f"look in the console; if it is really gone, --accept gone={entry.address}",
+            )
+
+
+def _too_many(missing: Sequence[Entry], tracked: Sequence[Entry], *, listed: int) -> bool:
+    if not missing:
+        return False
+    allowed = max(1, len(tracked) * MISSING_PERCENT_MAX // 100)
+    return len(missing) > allowed or listed == 0

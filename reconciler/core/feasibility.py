@@ -1,0 +1,123 @@
+"""Feasibility: what the contract is sure the cloud would refuse, found before the first call (SPEC 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.core.model import Catalogue, Link, Value
+from reconciler.core.problems import Place, Problem, error, warning
+from reconciler.core.survey import Fate, Item, Survey
+
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "instances": ("zone", "image", "flavor"),
+    "block_storages": ("type", "size"),
+    "firewalls": (),
+    "rules": ("direction", "protocol", "ports", "cidr"),
+}
+"""What a create must say (contract 14, 16, 17)."""
+
+SIZE_STEP_GB = 10
+"""Sizes are entered in tens in the console; whether the API asks for it is open (contract 16), so it is a warning."""
+
+
+def check(survey: Survey, item: Item, wanted: Mapping[str, Value], edited: frozenset[str]) -> Iterator[Problem]:
+    """What speaks for certain against making or changing an object. `edited` are the fields that the plan would send."""
+    made = item.fate in (Fate.CREATE, Fate.REPLACE)
+    if made:
+        yield from _missing(item, wanted)
+    if item.kind.name == "instances":
+        yield from _server(survey.account.catalogue, item, wanted, edited, made=made)
+    elif item.kind.name == "block_storages" and made:
+        yield from _volume(survey, item, wanted)
+
+
+def _place(item: Item, name: str) -> Place | None:
+    return None if item.resource is None else item.resource.places.get(name, item.resource.place)
+
+
+def _missing(item: Item, wanted: Mapping[str, Value]) -> Iterator[Problem]:
+    for name in NEEDED[item.kind.name]:
+        if name not in wanted:
+            yield error(
+                "missing-key",
+                f"{item.address} is to be made, but `{name}` is not written",
+                place=None if item.resource is None else item.resource.place,
+                address=str(item.address),
+                hint=f"write `{name}:` on it or under `defaults: {item.kind.name}:`",
+            )
+
+
+def _row(rows: tuple[Mapping[str, Any], ...] | None, id: Any) -> Mapping[str, Any] | None:
+    return next((row for row in rows or () if row["id"] == id), None)
+
+
+def _server(catalogue: Catalogue, item: Item, wanted: Mapping[str, Value], edited: frozenset[str], *, made: bool) -> Iterator[Problem]:
+    live_zone = None if item.live is None else item.live.attributes.get("zone")
+    zone, address = wanted.get("zone", live_zone), str(item.address)
+    row = _row(catalogue.zones, zone)
+    if made and row is not None and not row.get("available", True):
+        message = f"zone {zone} takes no new servers"
+        yield error("not-offered", message, place=_place(item, "zone"), address=address, hint=_others(catalogue.zones))
+    for name, rows in (("flavor", catalogue.flavors), ("image", catalogue.images)):
+        if not (made or name in edited) or name not in wanted:
+            continue
+        row = _row(rows, wanted[name])
+        if row is None:
+            continue
+        if not row.get("available", True):
+            yield error("not-offered", f"{name} {wanted[name]} is no longer offered", place=_place(item, name), address=address)
+        zones = row.get("zones")
+        if zones is not None and zone is not None and zone not in zones:
+            message = f"{name} {wanted[name]} is not offered in zone {zone}"
+            hint = f"it is offered in {', '.join(zones)}" if zones else None
+            yield error("not-offered", message, place=_place(item, name), address=address, hint=hint)
+    yield from _shrinks(catalogue, item, wanted, edited)
+
+
+def _others(rows: tuple[Mapping[str, Any], ...] | None) -> str | None:
+    free = [str(row["id"]) for row in rows or () if row.get("available", True)]
+    return f"zones that do: {', '.join(free)}" if free else None
+
+
+def _shrinks(catalogue: Catalogue, item: Item, wanted: Mapping[str, Value], edited: frozenset[str]) -> Iterator[Problem]:
+    if "flavor" not in edited or item.live is None or item.fate is Fate.REPLACE:
+        return
+    before, after = _row(catalogue.flavors, item.live.attributes.get("flavor")), _row(catalogue.flavors, wanted.get("flavor"))
+    if before is None or after is None or not isinstance(before.get("disk_gb"), int) or not isinstance(after.get("disk_gb"), int):
+        return
+    if after["disk_gb"] < before["disk_gb"]:
+        message = f"flavor {after['id']} has a smaller disk ({after['disk_gb']} GB) than {before['id']} ({before['disk_gb']} GB)"
+        hint = f"whether the cloud shrinks a disk is not known; --replace {item.address} makes a new server instead"
+        yield warning("not-offered", message, place=_place(item, "flavor"), address=str(item.address), hint=hint)
+
+
+def _volume(survey: Survey, item: Item, wanted: Mapping[str, Value]) -> Iterator[Problem]:
+    row, address = _row(survey.account.catalogue.storage_types, wanted.get("type")), str(item.address)
+    types = survey.account.catalogue.storage_types
+    if row is None:
+        if types:
+            hint = "types: " + ", ".join(str(t["id"]) for t in types)
+            message = f"there is no volume type {wanted.get('type')!r}"
+            yield error("not-offered", message, place=_place(item, "type"), address=address, hint=hint)
+        return
+    size = wanted.get("size")
+    if isinstance(size, int) and not row["min_gb"] <= size <= row["max_gb"]:
+        message = f"a {row['id']} volume has {row['min_gb']} to {row['max_gb']} GB, not {size}"
+        yield error("out-of-bounds", message, place=_place(item, "size"), address=address)
+    elif isinstance(size, int) and size % SIZE_STEP_GB:
+        message = f"{size} GB is not a multiple of {SIZE_STEP_GB}; the console takes only those"
+        yield warning("out-of-bounds", message, place=_place(item, "size"), address=address)
+    zone = _zone_of(survey, wanted.get("instance"))
+    if row.get("zones") is not None and zone is not None and zone not in row["zones"]:
+        message = f"{row['id']} volumes are not offered in zone {zone}"
+        yield error("not-offered", message, place=_place(item, "type"), address=address, hint=f"zones: {', '.join(row['zones'])}")
+
+
+def _zone_of(survey: Survey, owner: Value) -> Any:
+    if not isinstance(owner, Link):
+        return None
+    server = survey.items.get(owner.address)
+    if server is None:
+        return None
+    return server.wanted.get("zone", None if server.live is None else server.live.attributes.get("zone"))

@@ -1,0 +1,155 @@
+"""Field by field: which managed fields of an object differ, who made it so, and which edits will not be done and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.changes import Cause, FieldChange
+from reconciler.core.diff import ABSENT, cause, differing
+from reconciler.core.kind import Edit, Field
+from reconciler.core.marker import is_owner_text
+from reconciler.core.model import EMPTY, Unknown, Value
+from reconciler.core.problems import Problem, notice
+from reconciler.core.survey import Item, Survey, link_text
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What comparing one object gave. `changes` are sorted by path; `drift` are those that somebody outside made."""
+
+    changes: tuple[FieldChange, ...]
+    drift: tuple[FieldChange, ...]
+    notices: tuple[Problem, ...]
+
+    def edits(self, item: Item) -> frozenset[Edit]:
+        """The kinds of edit that the changes ask for."""
+        return frozenset(item.kind.fields[change.path].edit for change in self.changes)
+
+
+def live_value(survey: Survey, item: Item, name: str) -> Any:
+    """What a field is now, in the form in which it is compared: links by address, `ABSENT` where it cannot be read."""
+    live = item.live
+    if live is None:
+        return ABSENT
+    if item.kind.name == "instances" and name == "firewall":
+        return survey.name_of(survey.firewall_of(live.id))
+    if name == "instance":
+        return survey.name_of(_text(live.attributes.get("instance")))
+    if name == "description" and live.marked is not None and is_owner_text(live.marked):
+        return None
+    return live.attributes.get(name, ABSENT)
+
+
+def compare(survey: Survey, item: Item, wanted: Mapping[str, Value]) -> Compared:
+    """Compares an object that stays (or is replaced) with what is wanted of it."""
+    applied = item.entry.applied if item.entry is not None else EMPTY
+    asked = {name: _normal(value) for name, value in wanted.items() if name not in _ignored(item)}
+    live = {name: _normal(live_value(survey, item, name)) for name in asked}
+    names = [name for name in differing(_comparable(live), _comparable(asked)) if name in asked]
+    changes, notices = [], []
+    for name in names:
+        said = _notice(item, item.kind.fields[name], asked[name], live[name], applied.get(name, ABSENT))
+        if said is not None:
+            notices += said
+            continue
+        change = _change(item, name, asked[name], live[name], _normal(applied.get(name, ABSENT)))
+        if change is not None:
+            changes.append(change)
+    notices += _create_only(item, asked, applied)
+    notices += _no_longer_managed(item, applied)
+    drift = _drift(survey, item, asked, applied)
+    return Compared(tuple(sorted(changes, key=lambda c: c.path)), drift, tuple(notices))
+
+
+def _ignored(item: Item) -> tuple[str, ...]:
+    return item.resource.lifecycle.ignore if item.resource is not None else ()
+
+
+def _change(item: Item, name: str, asked: Any, live: Any, applied: Any) -> FieldChange | None:
+    place = item.resource.places.get(name) if item.resource is not None else None
+    before = None if live is ABSENT else live
+    if isinstance(asked, Unknown):
+        return FieldChange(name, before, asked, Cause.YOU, known_after_apply=True, place=place)
+    who = cause(desired=asked, applied=applied, live=live)
+    return None if who is None else FieldChange(name, before, asked, who, place=place)
+
+
+def _notice(item: Item, field: Field, asked: Any, live: Any, applied: Any) -> list[Problem] | None:
+    """Why an edit of this field is not done, or None where it is. An empty list: nothing to do and nothing to say."""
+    if field.edit is Edit.CREATE_ONLY:
+        return []
+    if field.name == "power" and live is None:
+        return []  # the cloud works on it: neither on nor off can be said
+    if not field.clearable and asked in (None, "") and live not in (None, "", ABSENT):
+        message = f"{field.name} cannot be cleared: the API keeps the old text {live!r} (contract 21)"
+        return [notice("cannot-clear", message, address=str(item.address), place=_place(item, field.name))]
+    return None
+
+
+def _create_only(item: Item, asked: Mapping[str, Any], applied: Mapping[str, Any]) -> list[Problem]:
+    found = []
+    for name in sorted(asked):
+        if item.kind.fields[name].edit is not Edit.CREATE_ONLY or name not in applied or isinstance(asked[name], Unknown):
+            continue
+        if asked[name] == _normal(applied[name]):
+            continue
+        address = str(item.address)
+        message = f"{name} is only set when the object is made; nothing will be done"
+        hint = f"lifecycle.ignore: [{name}], or --replace {address}"
+        found.append(notice("cannot-change", message, address=address, place=_place(item, name), hint=hint))
+    return found
+
+
+def _no_longer_managed(item: Item, applied: Mapping[str, Any]) -> list[Problem]:
+    if item.resource is None:
+        return []
+    found = []
+    for name in sorted(set(applied) - set(item.resource.attributes)):
+        message = f"{name} is no longer in the file: it is kept as it is and no longer watched"
+        found.append(notice("no-longer-managed", message, address=str(item.address), place=item.resource.place))
+    return found
+
+
+def _drift(survey: Survey, item: Item, asked: Mapping[str, Any], applied: Mapping[str, Any]) -> tuple[FieldChange, ...]:
+    """Managed fields that are not as we left them, whatever the file says now."""
+    found = []
+    for name in sorted(asked):
+        if name not in applied or item.kind.fields[name].edit is Edit.CREATE_ONLY:
+            continue
+        live, left = _normal(live_value(survey, item, name)), _normal(applied[name])
+        if live is ABSENT or live == left or (name == "power" and live is None):
+            continue
+        who = Cause.OUTSIDE if asked[name] == left or asked[name] == live else Cause.BOTH
+        found.append(FieldChange(name, left, live, who, place=_place(item, name)))
+    return tuple(found)
+
+
+def _place(item: Item, name: str) -> Any:
+    if item.resource is None:
+        return None
+    return item.resource.places.get(name, item.resource.place)
+
+
+def _normal(value: Any) -> Any:
+    """Empty text and none are one (contract 8); lists of keys have no order; links are their addresses."""
+    value = link_text(value)
+    if value == "" and isinstance(value, str):
+        return None
+    if isinstance(value, list | tuple):
+        return tuple(sorted(str(part) for part in value))
+    return value
+
+
+def _comparable(values: Mapping[str, Any]) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        if value is ABSENT:
+            return "\x00absent"
+        return f"\x00{value}" if isinstance(value, Unknown) else value
+
+    return {name: plain(value) for name, value in values.items()}
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

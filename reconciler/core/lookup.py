@@ -1,0 +1,113 @@
+"""Lookups: from what people call a thing of the catalogue to its id, with the answer pinned once used (SPEC 2, lookups)."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reconciler.core.model import Catalogue, Lookup
+from reconciler.core.problems import Problem, error
+
+_SINGULAR = {"zones": "zone", "flavors": "flavor", "images": "image", "ssh_keys": "SSH key", "user_scripts": "user script"}
+_OS_WORDS: Mapping[str, tuple[str, ...]] = {
+    # The filter words of the image list (contract 13) and the `os_type` texts of its rows.
+    "ubuntu": ("UBUNTU",),
+    "rocky": ("ROCKYLINUX", "ROCKY"),
+    "cent": ("CENTOS", "CENT"),
+    "alma": ("ALMALINUX", "ALMA"),
+    "debian": ("DEBIAN",),
+    "fedora": ("FEDORA",),
+    "freebsd": ("FREEBSD",),
+    "opensuse": ("OPENSUSE",),
+    "coreos": ("COREOS",),
+    "oracle": ("ORACLELINUX", "ORACLE"),
+    "windows": ("WINDOWS",),
+    "windows_core": ("WINDOWS_CORE", "WINDOWSCORE"),
+    "windows_sql": ("WINDOWS_SQL", "WINDOWSSQL"),
+}
+_NUMBERS = re.compile(r"\d+")
+
+
+def find(lookup: Lookup, catalogue: Catalogue, *, zone: str | None, address: str) -> str | Problem:
+    """The id that a lookup stands for, or the problem that says why there is none, with candidates."""
+    if lookup.by == "id":
+        return lookup.value
+    rows: tuple[Mapping[str, Any], ...] | None = getattr(catalogue, lookup.catalogue)
+    if rows is None:
+        return error(
+            "lookup",
+            f"{_SINGULAR[lookup.catalogue]} {str(lookup)!r} cannot be looked up: the account's list could not be read",
+            place=lookup.place,
+            address=address,
+            hint="write the id as {id: ...}, which is taken as it is",
+        )
+    if lookup.by == "os":
+        return _image_by_os(lookup, rows, zone, address)
+    return _by_id_or_name(lookup, rows, address)
+
+
+def _by_id_or_name(lookup: Lookup, rows: tuple[Mapping[str, Any], ...], address: str) -> str | Problem:
+    if any(row["id"] == lookup.value for row in rows):
+        return lookup.value
+    fold = str.casefold if lookup.catalogue == "zones" else str
+    named = sorted({str(row["id"]) for row in rows if fold(str(row.get("name") or "")) == fold(lookup.value)})
+    if len(named) == 1:
+        return named[0]
+    what = _SINGULAR[lookup.catalogue]
+    if named:
+        return error(
+            "lookup",
+            f"{len(named)} {what}s are named {lookup.value!r}: {', '.join(named)}",
+            place=lookup.place,
+            address=address,
+            hint="write the id instead of the name",
+        )
+    return error("lookup", f"no {what} {lookup.value!r} in this account", place=lookup.place, address=address, hint=_nearest(lookup, rows))
+
+
+def _nearest(lookup: Lookup, rows: Iterable[Mapping[str, Any]]) -> str:
+    names = sorted({str(row["id"]) for row in rows} | {str(row["name"]) for row in rows if row.get("name")})
+    close = difflib.get_close_matches(lookup.value, names, n=3, cutoff=0.4) or names[:8]
+    return f"did you mean {', '.join(close)}?" if close else "the account's list is empty"
+
+
+def _image_by_os(lookup: Lookup, rows: tuple[Mapping[str, Any], ...], zone: str | None, address: str) -> str | Problem:
+    """Public images of the zone by os word and version: exactly, then as a prefix; of several the highest (SPEC 2)."""
+    words = _OS_WORDS.get(lookup.value.casefold(), (lookup.value.upper(),))
+    wanted = lookup.version or ""
+    offered = [row for row in rows if row.get("public") and str(row.get("os") or "").upper() in words and row.get("available", True)]
+    here = [row for row in offered if zone is None or not row.get("zones") or zone in row["zones"]]
+    exact = [row for row in here if _same_version(row, wanted)]
+    found = exact or [row for row in here if _versions(row) and any(v.startswith(wanted + ".") for v in _versions(row))]
+    if not found:
+        listed = ", ".join(sorted({f"{lookup.value} {row.get('version')}" for row in here})) or "none of that os in this zone"
+        return error("lookup", f"no image {str(lookup)!r} in zone {zone}", place=lookup.place, address=address, hint=f"there is: {listed}")
+    best = max(_rank(row) for row in found)
+    highest = sorted(str(row["id"]) for row in found if _rank(row) == best)
+    if len(highest) > 1:
+        return error(
+            "lookup",
+            f"{len(highest)} images are equally {str(lookup)!r}: {', '.join(highest)}",
+            place=lookup.place,
+            address=address,
+            hint="write one of them as {id: ...}",
+        )
+    return highest[0]
+
+
+def _versions(row: Mapping[str, Any]) -> tuple[str, ...]:
+    named = re.findall(r"\d+(?:\.\d+)*", str(row.get("name") or ""))
+    return tuple(v for v in (str(row.get("version") or "").removesuffix(".X"), *named[:1]) if v)
+
+
+def _same_version(row: Mapping[str, Any], wanted: str) -> bool:
+    return str(row.get("version") or "").casefold() in (wanted.casefold(), f"{wanted}.x".casefold()) or wanted in _versions(row)
+
+
+def _rank(row: Mapping[str, Any]) -> tuple[int, ...]:
+    """The version in the image's name decides (22.04.5 over 22.04.4), else the version member."""
+    named = re.search(r"\d+(?:\.\d+)*", str(row.get("name") or ""))
+    text = named[0] if named else str(row.get("version") or "")
+    return tuple(int(number) for number in _NUMBERS.findall(text)[:6])

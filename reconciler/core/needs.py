@@ -1,0 +1,64 @@
+"""What a plan needs to be read of the account: known from the stack and the state alone, so that each list is read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.core.address import Address
+from reconciler.core.model import EMPTY, Lookup, Resource, Stack, Wants
+from reconciler.core.state import State
+from reconciler.core.survey import PlanOptions
+
+_CATALOGUE_OF_CREATES = {"instances": ("flavors", "images", "zones"), "block_storages": ("storage_types",)}
+"""What feasibility asks for where an object is to be made."""
+
+
+def needs(stack: Stack, state: State | None, options: PlanOptions) -> Wants:
+    """The lists, groups and catalogue lists that `plan.make` will look at."""
+    tracked: dict[str, set[str]] = {}
+    for entry in state.entries.values() if state is not None else ():
+        if entry.parent is None:
+            tracked.setdefault(entry.kind, set()).add(entry.id)
+    for old in state.deposed.values() if state is not None else ():
+        tracked.setdefault(old.kind, set()).add(old.id)
+    resources: Mapping[Address, Resource] = {} if options.destroy else stack.resources
+    groups = set(tracked.get("firewalls", ()))
+    groups |= {r.import_id for a, r in resources.items() if a.kind == "firewalls" and a.rule is None and r.import_id}
+    return Wants(
+        instances=True,
+        block_storages=True,
+        firewalls=True,
+        tracked={kind: frozenset(ids) for kind, ids in sorted(tracked.items())},
+        rules_of=frozenset(groups),
+        members_of=frozenset(groups),
+        members_for=frozenset(_watched(resources, state)),
+        catalogue=frozenset(_catalogue(resources, state, options)),
+    )
+
+
+def _watched(resources: Mapping[Address, Resource], state: State | None) -> Iterator[str]:
+    """Ids of servers whose firewall the file manages: it must be known which group they are in."""
+    for address, resource in resources.items():
+        if address.kind != "instances" or "firewall" not in resource.attributes:
+            continue
+        entry = None if state is None else state.entries.get(str(address))
+        if entry is not None:
+            yield entry.id
+        elif resource.import_id:
+            yield resource.import_id
+
+
+def _catalogue(resources: Mapping[Address, Resource], state: State | None, options: PlanOptions) -> Iterator[str]:
+    for address, resource in resources.items():
+        text = str(address)
+        entry = None if state is None else state.entries.get(text)
+        if entry is None:
+            yield from _CATALOGUE_OF_CREATES.get(address.kind, ())
+        for name, value in resource.attributes.items():
+            for wish in value if isinstance(value, tuple) else (value,):
+                if not isinstance(wish, Lookup) or wish.by == "id":
+                    continue
+                pinned = options.pinned.get(text, EMPTY).get(name, EMPTY)
+                kept = entry.lookups.get(name, EMPTY) if entry is not None and text not in options.replace else EMPTY
+                if wish.key not in pinned and wish.key not in kept:
+                    yield wish.catalogue

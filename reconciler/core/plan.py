@@ -1,0 +1,246 @@
+"""The plan: from a stack, a state and an account to changes and steps. Pure: the same inputs give the same plan, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core import feasibility, graph
+from reconciler.core.address import Address, parse
+from reconciler.core.changes import Action, Impact, Plan, Step
+from reconciler.core.estimate import budget, cost, eta
+from reconciler.core.exits import stops
+from reconciler.core.kind import Kind
+from reconciler.core.model import Account, Stack
+from reconciler.core.needs import needs
+from reconciler.core.planning import bookkeeping, firewalls, servers, volumes
+from reconciler.core.planning.draft import Draft, dropped
+from reconciler.core.planning.rows import change
+from reconciler.core.problems import Problem, Severity, error, has_errors, in_order
+from reconciler.core.resolve import Resolver
+from reconciler.core.state import State
+from reconciler.core.survey import Fate, Item, PlanOptions, Survey, survey
+
+__all__ = ["PlanOptions", "make", "needs"]
+
+_PROTECTED_AS: Mapping[Action, str] = {
+    Action.DELETE: "delete",
+    Action.REPLACE: "replace",
+    Action.REBUILD: "rebuild",
+    Action.DETACH: "detach",
+    Action.RESIZE: "resize",
+}
+
+
+def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[str, Kind], options: PlanOptions | None = None) -> Plan:
+    """What one apply would do. Never raises for what the file, the state or the account say: all of it comes as problems.
+
+    Errors that concern the whole (a lookup without an answer, mass absence, a circle) leave the plan without steps.
+    """
+    options = options or PlanOptions()
+    known = state or State(lineage="", serial=0, stack=stack.name, environment=stack.environment)
+    seen = survey(stack=stack, state=known, account=account, kinds=kinds, options=options)
+    empty = Plan(stack.name, stack.environment, stack.digest, known.lineage, known.serial, destroy=options.destroy)
+    if has_errors(seen.problems):
+        return replace(empty, problems=in_order(seen.problems))
+    draft = Draft(seen, Resolver(seen))
+    _fill(draft)
+    try:
+        steps = draft.order()
+    except graph.Cycle as cycle:
+        path = " -> ".join(cycle.path)
+        draft.problems.append(error("cycle", f"these steps wait for each other: {path}", hint="break it with two applies"))
+        return replace(empty, problems=in_order(draft.problems))
+    bookkeeping.protection(draft)
+    steps, held = _hold_back(draft, steps)
+    problems = [*draft.problems, *draft.resolver.problems, *_equal_names(seen)]
+    stopped = stops(problems)
+    steps = () if stopped else steps
+    changes = tuple(draft.changes[a] for a in sorted(draft.changes, key=lambda a: a.sort_key))
+    return replace(
+        empty,
+        changes=changes,
+        steps=steps,
+        drift=tuple(sorted(draft.drift, key=lambda c: c.address.sort_key)),
+        problems=in_order(problems),
+        records=() if stopped else bookkeeping.effects(draft, held),
+        fingerprints=_fingerprints(seen, steps),
+        variables=stack.variables,
+        lookups={str(a): i.lookups for a, i in seen.items.items() if i.lookups},
+        outputs={} if options.destroy else {o.name: draft.resolver.value(_NOWHERE, o.value) for o in stack.outputs},
+        calls=budget(steps, account, kinds),
+        eta_seconds=eta(steps, kinds),
+        cost=cost(seen),
+        unmanaged=_unmanaged(seen),
+        unchanged=draft.unchanged,
+    )
+
+
+_NOWHERE = Address("outputs", "outputs")
+
+
+def _fill(draft: Draft) -> None:
+    """Servers first, then volumes, then firewalls with their rules: each looks at what those before it have added."""
+    items = list(draft.survey.items.values())
+    rules: dict[Address, list[Item]] = {}
+    for item in items:
+        if item.kind.name == "rules":
+            rules.setdefault(item.address.owner, []).append(item)
+    for name, planner in (("instances", servers.plan), ("block_storages", volumes.plan), ("firewalls", firewalls.plan)):
+        for item in items:
+            if item.kind.name != name:
+                continue
+            if not _common(draft, item):
+                planner(draft, item)
+                _wait_for_ready(draft, item)
+                _check(draft, item)
+            if name == "firewalls":
+                _rules(draft, item, rules.get(item.address, []))
+    for old, live in draft.survey.deposed():
+        address = parse(old.address)
+        if live is not None and address is not None:
+            bookkeeping.delete_deposed(draft, address, old, live)
+
+
+def _rules(draft: Draft, owner: Item, items: list[Item]) -> None:
+    firewalls.plan_rules(draft, owner, [item for item in items if not _common(draft, item)])
+
+
+def _common(draft: Draft, item: Item) -> bool:
+    """The fates that are the same for every kind; whether the item had one of them."""
+    text = str(item.address)
+    if item.fate is Fate.DOUBT:
+        code = "open-intent" if "outcome is not known" in item.reason else "missing-object"
+        hint = "reconciler recover" if code == "open-intent" else f"if it is really gone: --accept gone={text}, or state forget {text}"
+        draft.problems.append(error(code, f"{text}: {item.reason}", address=text, hint=hint))
+        draft.blocked[item.address] = item.reason
+        change(draft, item, Action.DECIDE, item.reason)
+        return True
+    if item.fate is Fate.FORGET:
+        change(draft, item, Action.FORGET, item.reason)
+        return True
+    if item.fate is Fate.GONE:
+        return True
+    if item.fate is Fate.KEEP and item.resource is None:
+        message = f"{text} is kept: {item.reason}"
+        draft.problems.append(error("protected", message, address=text, hint="lift the protection in the file, or --unprotect " + text))
+        change(draft, item, Action.BLOCKED, item.reason, impact=Impact(blocked_by=text))
+        return True
+    return False
+
+
+def _wait_for_ready(draft: Draft, item: Item) -> None:
+    """An object that is not ready is waited for before anything is done to it (SPEC 5, half made)."""
+    if item.live is None or item.live.ready or item.live.failed or item.fate not in (Fate.KEEP, Fate.BIND):
+        return
+    mine = draft.keys_of(item.address)
+    if not mine and (item.entry is None or item.entry.phase.value == "ready"):
+        return
+    singular = item.kind.singular
+    step = Step(f"{singular}.wait {item.address}", item.address, f"{singular}.wait", target=item.live.id, servers=(item.live.id,), calls=0)
+    key = draft.add(step, provides=[("object", item.address)])
+    draft.before(key, *mine)
+    row = draft.changes.get(item.address)
+    if row is not None and row.action is Action.NONE:
+        draft.changes[item.address] = replace(row, action=Action.CREATE, reason="not ready yet: an earlier run made it, this one goes on")
+
+
+def _check(draft: Draft, item: Item) -> None:
+    if item.resource is None:
+        return
+    row = draft.changes.get(item.address)
+    edited = frozenset(c.path for c in row.fields) if row is not None else frozenset()
+    draft.problems += feasibility.check(draft.survey, item, draft.resolver.wanted(item), edited)
+
+
+def _hold_back(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], frozenset[Address]]:
+    """Takes out what is protected, in doubt or blocked, and what depends on it: an address is done whole or not at all."""
+    for address, row in list(draft.changes.items()):
+        item = draft.survey.items[address]
+        word = _PROTECTED_AS.get(row.action)
+        stops = row.action is Action.POWER and any(f.path == "power" and f.after == "off" for f in row.fields)
+        guarded = word if word in item.protect else "stop" if stops and "stop" in item.protect else None
+        if guarded is not None and address not in draft.blocked:
+            draft.blocked[address] = f"protected from {guarded}"
+            draft.problems.append(
+                error(
+                    "protected",
+                    f"{address} is protected from {guarded}: {row.reason or row.action.value} is not done",
+                    place=row.place,
+                    address=str(address),
+                    hint=f"--unprotect {address} frees this run; `protect: false` and an apply free the following ones",
+                )
+            )
+            draft.changes[address] = replace(row, action=Action.BLOCKED, impact=replace(row.impact, blocked_by=str(address), consents=()))
+    roots = dict(draft.blocked)
+    while True:
+        keys, remaining = dropped(steps, roots)
+        more = {step.address: keys[step.key] for step in steps if step.key in keys and step.address not in roots}
+        if not more:
+            break
+        roots.update(more)
+    for address, by in roots.items():
+        held = draft.changes.get(address)
+        if held is None or held.action in (Action.BLOCKED, Action.DECIDE):
+            continue
+        impact = replace(held.impact, blocked_by=by, consents=())
+        draft.changes[address] = replace(held, action=Action.BLOCKED, reason=f"held back by {by}", impact=impact)
+    kept = {step.key for step in remaining}
+    return tuple(replace(step, after=tuple(k for k in step.after if k in kept)) for step in remaining), frozenset(roots)
+
+
+def _equal_names(seen: Survey) -> list[Problem]:
+    """Two equal remote names of a kind: an error where one of them is to be made, a warning where both exist already (SPEC 2)."""
+    groups: dict[tuple[str, str], list[Item]] = {}
+    for item in seen.items.values():
+        if item.resource is None or item.kind.name == "rules":
+            continue
+        name = item.wanted.get("name", item.resource.at_create.get("name") if item.entry is None else None)
+        if name is None and item.live is not None:
+            name = item.live.attributes.get("name")
+        if isinstance(name, str):
+            groups.setdefault((item.kind.name, name), []).append(item)
+    found = []
+    for (_, name), items in sorted(groups.items()):
+        if len(items) < 2:
+            continue
+        made = any(item.fate is Fate.CREATE for item in items)
+        text = f"{' and '.join(str(i.address) for i in items)} have the same name {name!r}"
+        place = items[-1].resource.place if items[-1].resource else None
+        problem = error("duplicate-name", text, place=place, address=str(items[-1].address), hint="give one of them another `name:`")
+        found.append(problem if made else replace(problem, severity=Severity.WARNING))
+    return found
+
+
+def _fingerprints(seen: Survey, steps: tuple[Step, ...]) -> dict[str, str]:
+    """What each touched object is now, as a digest: a saved plan is refused where one of them is another."""
+    touched = {step.target for step in steps if step.target is not None}
+    found = {}
+    for kind in sorted(seen.account.objects):
+        for id, live in seen.account.objects[kind].items():
+            if id not in touched:
+                continue
+            facts: dict[str, Any] = {"kind": kind, "nonce": live.nonce, **live.attributes}
+            if kind == "instances":
+                facts["firewall"] = seen.firewall_of(id)
+            text = json.dumps(facts, sort_keys=True, ensure_ascii=False, default=list)
+            found[id] = hashlib.sha256(text.encode()).hexdigest()
+    return dict(sorted(found.items()))
+
+
+def _unmanaged(seen: Survey) -> tuple[int, int | None]:
+    """How many objects of the account are in nobody's entry here, and what their servers cost a month where that is known."""
+    ours = {entry.id for entry in seen.state.entries.values()} | set(seen.state.deposed)
+    prices = {row["id"]: row.get("price_month") for row in seen.account.catalogue.flavors or ()}
+    count, total, known = 0, 0, bool(prices)
+    for kind in ("instances", "block_storages", "firewalls"):
+        for id, live in seen.account.objects.get(kind, {}).items():
+            if id in ours:
+                continue
+            count += 1
+            price = prices.get(live.attributes.get("flavor")) if kind == "instances" else None
+            total += price or 0
+    return count, total if known else None

@@ -1,0 +1,135 @@
+"""What an apply records without a call: binds, forgets, protection, lookups, and values that turned out to be as wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.address import Address
+from reconciler.core.changes import Action, Cause, Change, FieldChange, Step
+from reconciler.core.kind import Edit
+from reconciler.core.model import Deferred, Link, LiveResource, Unknown, Value
+from reconciler.core.planning.draft import Draft
+from reconciler.core.planning.rows import fingerprint
+from reconciler.core.state import Deposed, Effect, Entry, Phase
+from reconciler.core.survey import Fate, Item, link_text
+
+
+def effects(draft: Draft, held: frozenset[Address]) -> tuple[Effect, ...]:
+    """The effects on the state that the plan has by itself, in the order of addresses."""
+    found: list[Effect] = []
+    for item in draft.survey.items.values():
+        if item.address in held:
+            continue
+        if item.fate in (Fate.FORGET, Fate.GONE):
+            found += [Effect(drop=text) for text in _with_rules(draft, item)]
+        elif item.fate in (Fate.KEEP, Fate.BIND) and item.resource is not None and item.live is not None:
+            entry = _entry(draft, item)
+            if entry != item.entry:
+                found.append(Effect(put=entry))
+    return tuple(found)
+
+
+def _with_rules(draft: Draft, item: Item) -> Iterator[str]:
+    yield str(item.address)
+    if item.kind.name == "firewalls":
+        yield from (str(other) for other in draft.survey.items if other.rule is not None and other.owner == item.address)
+
+
+def _entry(draft: Draft, item: Item) -> Entry:
+    if item.resource is None or item.live is None:
+        raise AssertionError(f"{item.address} is not an object that stays")
+    wanted = draft.resolver.wanted(item)
+    said = item.resource.lifecycle.protect
+    parent = str(item.live.attributes["firewall"]) if item.kind.name == "rules" else None
+    known = item.entry or Entry(str(item.address), item.kind.name, item.live.id, nonce=item.live.nonce, parent=parent)
+    return replace(
+        known,
+        applied=_applied(draft, item, wanted, known.applied),
+        lookups=item.lookups or known.lookups,
+        depends_on=depends_on(item),
+        protect=known.protect if said is None else said,
+        phase=Phase.READY if item.live.ready else known.phase,
+        retain=item.resource.lifecycle.retain,
+    )
+
+
+def _applied(draft: Draft, item: Item, wanted: Mapping[str, Value], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The managed values as they are now: what a step will still change keeps its old value until the step is done."""
+    row = draft.changes.get(item.address)
+    pending = {f.path for f in row.fields} if row is not None else set()
+    found: dict[str, Any] = {}
+    for name, value in sorted(wanted.items()):
+        settled = name not in pending and not isinstance(value, Unknown | Deferred)
+        if settled and item.kind.fields[name].edit is not Edit.CREATE_ONLY and value not in (None, ""):
+            found[name] = link_text(value)
+        elif settled and value is None and name in ("firewall", "instance"):
+            found[name] = None
+        elif name in before:
+            found[name] = before[name]
+    return found
+
+
+def depends_on(item: Item) -> tuple[str, ...]:
+    """The addresses that an object needs: what must not be removed before it is."""
+    if item.resource is None:
+        return item.entry.depends_on if item.entry is not None else ()
+    found = {str(address) for address in item.resource.depends_on}
+    for value in item.resource.attributes.values():
+        if isinstance(value, Link):
+            found.add(str(value.address))
+        elif isinstance(value, Deferred):
+            found |= {str(ref.address) for ref in value.references}
+    return tuple(sorted(found))
+
+
+def protection(draft: Draft) -> None:
+    """Shows a change of protection as a change: it is one of the state alone, and frees only from the following apply on."""
+    for item in draft.survey.items.values():
+        if item.resource is None or item.entry is None or item.fate is not Fate.KEEP:
+            continue
+        said = item.resource.lifecycle.protect
+        if said is None or said == item.entry.protect:
+            continue
+        row = draft.changes[item.address]
+        field = FieldChange("lifecycle.protect", list(item.entry.protect), list(said), Cause.YOU)
+        if row.action is Action.NONE:
+            row = replace(row, action=Action.UPDATE, reason="protection, in the state only")
+            draft.unchanged -= 1
+        draft.changes[item.address] = replace(row, fields=(*row.fields, field))
+
+
+def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResource) -> None:
+    """The delete of an old object that an earlier replacement left behind; what hangs on it of ours leaves first."""
+    kind = draft.survey.kinds[old.kind]
+    key = f"{kind.singular}.delete {address} {old.id}"
+    if key in draft.steps:
+        return
+    ghost = Item(address, kind, Fate.DELETE, live=live)
+    servers = (old.id,) if old.kind == "instances" else ()
+    after = []
+    owner = live.attributes.get("instance") if old.kind == "block_storages" else None
+    if owner is not None:
+        left = f"block_storage.detach {address} {old.id}"
+        step = Step(left, address, "block_storage.detach", target=old.id, inputs={"instance": owner}, servers=(str(owner),), deposed=True)
+        after.append(draft.add(step))
+    step = Step(key, address, f"{kind.singular}.delete", target=old.id, servers=servers, fingerprint=fingerprint(ghost), deposed=True)
+    draft.add(step, after=after)
+    _volumes_leave_first(draft, old.id, key)
+    row = draft.changes.get(address)
+    reason = f"the deposed {old.id} of an earlier replacement is deleted"
+    if row is None or row.action is Action.NONE:
+        draft.unchanged -= 1 if row is not None else 0
+        draft.changes[address] = Change(address, Action.DELETE, reason, place=row.place if row is not None else None)
+    else:
+        draft.changes[address] = replace(row, reason=f"{row.reason}; {reason}" if row.reason else reason)
+
+
+def _volumes_leave_first(draft: Draft, server_id: str, delete: str) -> None:
+    for item in draft.survey.items.values():
+        if item.kind.name != "block_storages" or item.live is None or item.live.attributes.get("instance") != server_id:
+            continue
+        for key in draft.keys_of(item.address):
+            if draft.steps[key].operation == "block_storage.detach":
+                draft.before(key, delete)

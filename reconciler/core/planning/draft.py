@@ -1,0 +1,162 @@
+"""The draft of a plan: changes and steps as they are found, and what each step waits for, still by meaning.
+
+Nodes are finer than resources (SPEC 2): an object itself, a rule, a membership, an attachment, the power of a server. Steps provide
+nodes and need nodes; only at the end are nodes turned into step keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+from reconciler.core import graph
+from reconciler.core.address import Address
+from reconciler.core.changes import Change, Step
+from reconciler.core.model import Ref
+from reconciler.core.problems import Problem
+from reconciler.core.resolve import Resolver, unknowns
+from reconciler.core.survey import Fate, Item, Survey
+
+Node: TypeAlias = "tuple[str, Address]"
+
+_FACETS = {("instances", "firewall"): "membership", ("instances", "status"): "power", ("block_storages", "instance"): "attachment"}
+
+
+def facet(ref: Ref) -> str:
+    """The node of an object that decides an attribute."""
+    return _FACETS.get((ref.address.kind, ref.attribute or ""), "object")
+
+
+@dataclass(slots=True)
+class Draft:
+    """Gathers what a plan will hold. `blocked` maps an address to the reason why its steps are held back."""
+
+    survey: Survey
+    resolver: Resolver
+    changes: dict[Address, Change] = field(default_factory=dict)
+    drift: list[Change] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    steps: dict[str, Step] = field(default_factory=dict)
+    blocked: dict[Address, str] = field(default_factory=dict)
+    effects: list[object] = field(default_factory=list)
+    unchanged: int = 0
+    _hard: dict[str, set[str]] = field(default_factory=dict)
+    _soft: dict[str, set[str]] = field(default_factory=dict)
+    _provides: dict[Node, list[str]] = field(default_factory=dict)
+    _needs: list[tuple[str, Node, bool]] = field(default_factory=list)
+
+    def add(
+        self,
+        step: Step,
+        *,
+        provides: Iterable[Node] = (),
+        needs: Iterable[Node] = (),
+        soft: Iterable[Node] = (),
+        after: Iterable[str] = (),
+        later_than: Iterable[str] = (),
+    ) -> str:
+        """Adds a step and returns its key. `needs` and `after` are hard, `soft` and `later_than` give way to circles."""
+        if step.key in self.steps:
+            raise AssertionError(f"two steps with the key {step.key!r}")
+        self.steps[step.key] = step
+        self._hard[step.key] = set(after)
+        self._soft[step.key] = set(later_than)
+        for node in provides:
+            self._provides.setdefault(node, []).append(step.key)
+        self._needs += [(step.key, node, False) for node in needs]
+        self._needs += [(step.key, node, True) for node in soft]
+        for ref in unknowns(step.inputs):
+            for address in self.survey.stack.addresses(ref.address):
+                self._needs.append((step.key, (facet(ref), address), False))
+        return step.key
+
+    def before(self, key: str, *later: str) -> None:
+        """Says that `later` steps come after `key`, hard."""
+        for other in later:
+            self._hard[other].add(key)
+
+    def before_node(self, key: str, node: Node) -> None:
+        """Says that a step comes after a node, hard."""
+        self._needs.append((key, node, False))
+
+    def later(self, key: str, before: str) -> None:
+        """Says that `key` comes after `before`, unless that closes a circle."""
+        self._soft[key].add(before)
+
+    def before_soft(self, key: str, node: Node) -> None:
+        """Says that a step comes after a node, unless that closes a circle."""
+        self._needs.append((key, node, True))
+
+    def keys_of(self, address: Address) -> list[str]:
+        """The keys of the steps at an address, in the order in which they were added."""
+        return [key for key, step in self.steps.items() if step.address == address]
+
+    def provided(self, node: Node) -> tuple[str, ...]:
+        """The keys of the steps that provide a node."""
+        return tuple(self._provides.get(node, ()))
+
+    def server(self, address: Address) -> str:
+        """The token under which one thing at a time is done on a server: its id where it has one and keeps it, else its address."""
+        return self.survey.id_of(address) or str(address)
+
+    def order(self) -> tuple[Step, ...]:
+        """The steps in order, each with the keys it comes after. Raises `graph.Cycle`."""
+        for key, node, soft in self._needs:
+            (self._soft if soft else self._hard)[key].update(k for k in self.provided(node) if k != key)
+        self._explicit()
+        hard = {key: frozenset(keys) for key, keys in self._hard.items()}
+        soft_edges = {key: frozenset(keys) - hard[key] for key, keys in self._soft.items()}
+        keys, after = graph.order(hard, soft_edges)
+        return tuple(replace(self.steps[key], after=after[key]) for key in keys)
+
+    def _explicit(self) -> None:
+        """`depends_on` of the file for what is made or changed; what the state remembers, the other way round, for what is removed."""
+        by_address: dict[Address, list[str]] = {}
+        for key, step in self.steps.items():
+            by_address.setdefault(step.address, []).append(key)
+        for item in self.survey.items.values():
+            mine = by_address.get(item.address, [])
+            if item.resource is not None:
+                for wanted in item.resource.depends_on:
+                    for address in self.survey.stack.addresses(wanted):
+                        theirs = [key for key in by_address.get(address, []) if not _removes(key)]
+                        for key in mine:
+                            if not _removes(key):
+                                self._hard[key].update(theirs)
+            self._removed_after_dependants(item, mine, by_address)
+
+    def _removed_after_dependants(self, item: Item, mine: list[str], by_address: Mapping[Address, list[str]]) -> None:
+        if item.entry is None or not item.entry.depends_on:
+            return
+        from reconciler.core.address import parse
+
+        for text in item.entry.depends_on:
+            address = parse(text)
+            if address is None:
+                continue
+            other = self.survey.items.get(address)
+            if other is None or other.fate is not Fate.DELETE:
+                continue
+            for key in by_address.get(address, []):
+                if _removes(key):
+                    self._soft[key].update(mine)
+
+
+def _removes(key: str) -> bool:
+    operation = key.split(" ", 1)[0]
+    return operation.endswith((".delete", ".detach"))
+
+
+def dropped(steps: tuple[Step, ...], roots: Mapping[Address, str]) -> tuple[dict[str, str], tuple[Step, ...]]:
+    """Step keys that may not be done because their address, or one they wait for, is held back; and the steps that remain.
+
+    The mapping gives for each dropped key the address text that holds it back.
+    """
+    first = {step.key: str(step.address) for step in steps if step.address in roots}
+    after = {step.key: [key for key in step.after if key not in step.even_if] for step in steps}
+    others = graph.dependants(after, frozenset(first))
+    by_key = {step.key: step for step in steps}
+    found = dict(first)
+    found.update({key: str(by_key[root].address) for key, root in others.items()})
+    return found, tuple(step for step in steps if step.key not in found)

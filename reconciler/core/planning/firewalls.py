@@ -1,0 +1,236 @@
+"""Steps of one firewall and of its rules: only what differs is touched, and never so that a server stands open or locked between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from reconciler.core import fields
+from reconciler.core.address import Address
+from reconciler.core.changes import Action, Cause, Consent, FieldChange, Impact, RiskClass, Step
+from reconciler.core.fields import Compared
+from reconciler.core.model import LiveResource, Unknown, Value
+from reconciler.core.planning.draft import Draft
+from reconciler.core.planning.rows import change, fingerprint, report
+from reconciler.core.planning.servers import born_with
+from reconciler.core.problems import error
+from reconciler.core.rules import meaning
+from reconciler.core.survey import Fate, Item
+
+MANAGEMENT_PORTS = (22, 3306, 3389, 5432, 6379, 27017)
+"""Management and database ports: to open one to the whole internet on a server that exists needs consent (SPEC 3, exposure)."""
+
+
+def plan(draft: Draft, item: Item) -> None:
+    """Adds the change and the steps of one firewall, rules apart."""
+    if item.fate is Fate.CREATE:
+        _create(draft, item)
+    elif item.fate is Fate.DELETE:
+        _delete(draft, item)
+    else:
+        _keep(draft, item)
+
+
+def _create(draft: Draft, item: Item) -> None:
+    wanted = draft.resolver.wanted(item)
+    inputs = {**born_with(draft, item), **{name: value for name, value in wanted.items() if value is not None}}
+    step = Step(f"firewall.create {item.address}", item.address, "firewall.create", inputs=inputs, applies=dict(wanted))
+    draft.add(step, provides=[("object", item.address)])
+    change(draft, item, Action.CREATE, item.reason, report(item, wanted))
+
+
+def _keep(draft: Draft, item: Item) -> None:
+    wanted = draft.resolver.wanted(item)
+    compared = fields.compare(draft.survey, item, wanted)
+    strays = draft.survey.strays.get(item.live.id, ()) if item.live is not None else ()
+    if item.resource is not None and "rules" in item.resource.lifecycle.ignore:
+        strays = ()
+    foreign = tuple(FieldChange(f"rules.{row.id}", _said(row), None, Cause.OUTSIDE) for row in strays)
+    drifted = tuple(FieldChange(f"rules.{row.id}", None, _said(row), Cause.OUTSIDE) for row in strays)
+    compared = Compared(compared.changes, (*compared.drift, *drifted), compared.notices)
+    texts = {c.path: wanted[c.path] for c in compared.changes}
+    if texts and item.live is not None:
+        # The title is required in every edit (contract 17), so the name goes along as it is or will be.
+        name = wanted.get("name", item.live.attributes.get("name"))
+        step = Step(
+            f"firewall.update {item.address}",
+            item.address,
+            "firewall.update",
+            target=item.live.id,
+            inputs={"name": name, **texts},
+            skip_if_equal=True,
+            applies=texts,
+        )
+        draft.add(step, provides=[("object", item.address)])
+    for row in strays:
+        _remove(draft, item, f"rule.delete {item.address} {row.id}", row)
+    action = Action.UPDATE if texts or foreign else Action.IMPORT if item.fate is Fate.BIND else Action.NONE
+    change(draft, item, action, item.reason, (*compared.changes, *foreign), compared=compared)
+
+
+def _said(row: LiveResource) -> str:
+    a = row.attributes
+    return f"{a['direction']} {a['protocol']}/{a['ports']} {a['cidr']} ({a['title']})"
+
+
+def _remove(draft: Draft, owner: Item, key: str, row: LiveResource, *, address: Address | None = None) -> str:
+    step = Step(
+        key,
+        address or owner.address,
+        "rule.delete",
+        target=row.id,
+        inputs={"firewall": row.attributes["firewall"]},
+        fingerprint={"id": row.id},
+    )
+    return draft.add(step, provides=[("unruled", owner.address)])
+
+
+def _delete(draft: Draft, item: Item) -> None:
+    """A firewall goes when every member has left it; one that keeps a member which this plan does not move is not deleted."""
+    if item.live is None:
+        return
+    members = draft.survey.account.members.get(item.live.id, ())
+    staying = sorted(id for id in members if not _leaves(draft, id))
+    if staying:
+        reason = f"{', '.join(draft.survey.name_of(id) or id for id in staying)} still uses it"
+        draft.blocked[item.address] = reason
+        hint = "take it off with `firewall: none` on a server of this stack, or in the console"
+        draft.problems.append(error("foreign-member", f"{item.address} is not deleted: {reason}", address=str(item.address), hint=hint))
+        change(draft, item, Action.BLOCKED, reason)
+        return
+    leaving = [address for id in members if (address := _address_of(draft, id)) is not None]
+    step = Step(f"firewall.delete {item.address}", item.address, "firewall.delete", target=item.live.id, fingerprint=fingerprint(item))
+    draft.add(step, needs=[(node, address) for address in leaving for node in ("left", "membership", "removed")])
+    consents = [Consent(RiskClass.DELETE, str(item.address))]
+    for address in leaving:
+        server = draft.survey.items[address]
+        if server.fate is Fate.KEEP and server.live is not None and server.live.attributes.get("power") != "off":
+            consents.append(Consent(RiskClass.EXPOSURE, str(address)))
+    change(draft, item, Action.DELETE, item.reason, impact=Impact(consents=tuple(consents), reversible=False))
+
+
+def _address_of(draft: Draft, id: str) -> Address | None:
+    for address, item in draft.survey.items.items():
+        if item.live is not None and item.live.id == id and item.kind.name == "instances":
+            return address
+    return None
+
+
+def _leaves(draft: Draft, id: str) -> bool:
+    """Whether a member is ours and this plan takes it out of its firewall."""
+    address = _address_of(draft, id)
+    if address is None:
+        return False
+    item = draft.survey.items[address]
+    if item.fate in (Fate.DELETE, Fate.REPLACE):
+        return address not in draft.blocked
+    return bool(draft.provided(("membership", address)) or draft.provided(("left", address)))
+
+
+@dataclass(slots=True)
+class _Group:
+    """The rules of one firewall while their order is found: who holds which traffic now, and who frees it."""
+
+    holder: dict[tuple[object, ...], str]
+    frees: dict[str, str]
+
+
+def plan_rules(draft: Draft, owner: Item, rules: Iterable[Item]) -> None:
+    """Adds changes and steps of all rules of one firewall: first what is added or edited, then what is taken away."""
+    items = list(rules)
+    group = _Group({}, {})
+    for item in items:
+        if item.live is not None and (found := meaning(item.live.attributes)) is not None:
+            group.holder[found] = item.live.id
+    for row in draft.survey.strays.get(owner.live.id, ()) if owner.live is not None else ():
+        if (found := meaning(row.attributes)) is not None:
+            group.holder[found] = row.id
+    edits: list[tuple[str, Mapping[str, Value], str | None]] = []
+    for item in items:
+        if item.fate is Fate.DELETE and item.live is not None:
+            if owner.fate is not Fate.DELETE:
+                group.frees[item.live.id] = _remove(draft, owner, f"rule.delete {item.address}", item.live, address=item.address)
+                change(draft, item, Action.DELETE, item.reason, (_gone(item),))
+        elif item.fate is Fate.CREATE:
+            edits.append(_add(draft, owner, item))
+        elif item.fate in (Fate.KEEP, Fate.BIND):
+            edited = _edit(draft, owner, item)
+            if edited is not None:
+                edits.append(edited)
+                group.frees[edited[2] or ""] = edited[0]
+    for row in draft.survey.strays.get(owner.live.id, ()) if owner.live is not None else ():
+        key = f"rule.delete {owner.address} {row.id}"
+        if key in draft.steps:
+            group.frees[row.id] = key
+    _in_order(draft, group, edits)
+
+
+def _gone(item: Item) -> FieldChange:
+    return FieldChange("rule", _said(item.live) if item.live is not None else None, None, Cause.YOU)
+
+
+def _inputs(owner: Item) -> dict[str, Value]:
+    from reconciler.core.model import Link
+
+    return {"firewall": Link(owner.address)}
+
+
+def _add(draft: Draft, owner: Item, item: Item) -> tuple[str, Mapping[str, Value], str | None]:
+    wanted = draft.resolver.wanted(item)
+    inputs = {**_inputs(owner), **born_with(draft, item), **{name: value for name, value in wanted.items() if value is not None}}
+    step = Step(f"rule.create {item.address}", item.address, "rule.create", inputs=inputs, applies=dict(wanted))
+    key = draft.add(step, provides=[("rule", item.address)], needs=[("object", owner.address)])
+    change(draft, item, Action.CREATE, item.reason, report(item, wanted), impact=_opening(draft, owner, wanted))
+    return key, inputs, None
+
+
+def _edit(draft: Draft, owner: Item, item: Item) -> tuple[str, Mapping[str, Value], str | None] | None:
+    wanted = draft.resolver.wanted(item)
+    compared = fields.compare(draft.survey, item, wanted)
+    texts = {c.path: wanted[c.path] for c in compared.changes}
+    if not texts or item.live is None:
+        change(draft, item, Action.IMPORT if item.fate is Fate.BIND else Action.NONE, item.reason, compared=compared)
+        return None
+    step = Step(
+        f"rule.update {item.address}",
+        item.address,
+        "rule.update",
+        target=item.live.id,
+        inputs={**_inputs(owner), **texts},
+        skip_if_equal=True,
+        applies=texts,
+    )
+    key = draft.add(step, provides=[("rule", item.address)])
+    after = {**item.live.attributes, **wanted}
+    impact = _opening(draft, owner, after) if set(texts) - {"title", "description"} else Impact()
+    change(draft, item, Action.UPDATE, item.reason, compared.changes, impact=impact, compared=compared)
+    return key, after, item.live.id
+
+
+def _in_order(draft: Draft, group: _Group, edits: list[tuple[str, Mapping[str, Value], str | None]]) -> None:
+    """Adds and edits before removals, but a traffic that another rule still holds only after that one lets go (contract 17, duplicates)."""
+    forced: set[tuple[str, str]] = set()
+    for key, wished, own in edits:
+        holder = group.holder.get(meaning(wished) or ())
+        release = group.frees.get(holder) if holder is not None and holder != own else None
+        if release is not None and release != key:
+            draft.before(release, key)
+            forced.add((release, key))
+    removals = [key for key in group.frees.values() if key.startswith("rule.delete")]
+    for removal in removals:
+        for key, _, _ in edits:
+            if (removal, key) not in forced:
+                draft.later(removal, key)
+
+
+def _opening(draft: Draft, owner: Item, wished: Mapping[str, Value]) -> Impact:
+    """Exposure: a rule that newly opens a management or database port to the whole internet, on each server that exists."""
+    ports, cidr = wished.get("ports"), wished.get("cidr")
+    if isinstance(ports, Unknown) or not isinstance(cidr, str) or not cidr.endswith("/0") or wished.get("direction") != "in":
+        return Impact()
+    low, _, high = str(ports).partition("-")
+    if not low.isdigit() or not any(int(low) <= port <= int(high or low) for port in MANAGEMENT_PORTS):
+        return Impact()
+    members = draft.survey.account.members.get(owner.live.id, ()) if owner.live is not None else ()
+    consents = tuple(Consent(RiskClass.EXPOSURE, draft.survey.name_of(id) or id) for id in sorted(members))
+    return Impact(consents=consents)

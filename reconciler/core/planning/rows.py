@@ -1,0 +1,65 @@
+"""Rows of a plan: one change an address, made from what a planner found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.core.changes import Action, Cause, Change, DataLoss, FieldChange, Impact
+from reconciler.core.fields import Compared
+from reconciler.core.model import Unknown, Value
+from reconciler.core.planning.draft import Draft
+from reconciler.core.survey import Item, link_text
+
+LASTING = ("zone", "made", "type", "size")
+"""What the second look before a destructive write must find unchanged (SPEC 4: id, marker or birth time, fingerprint)."""
+
+
+def change(
+    draft: Draft,
+    item: Item,
+    action: Action,
+    reason: str,
+    fields: tuple[FieldChange, ...] = (),
+    *,
+    impact: Impact | None = None,
+    compared: Compared | None = None,
+) -> None:
+    """Adds the row of an address, its drift and its notices; an address that stays as it is only counts."""
+    place = item.resource.place if item.resource is not None else None
+    if compared is not None:
+        draft.problems += compared.notices
+        if compared.drift:
+            draft.drift.append(Change(item.address, Action.NONE, "changed outside", compared.drift, place=place))
+    if action is Action.NONE:
+        draft.unchanged += 1
+    draft.changes[item.address] = Change(item.address, action, reason, fields, impact or Impact(), place)
+
+
+def report(item: Item, wanted: Mapping[str, Value]) -> tuple[FieldChange, ...]:
+    """The fields of an object that is to be made, as changes from nothing."""
+    places = item.resource.places if item.resource is not None else {}
+    found = []
+    for name in sorted(wanted):
+        value = wanted[name]
+        unknown = isinstance(value, Unknown)
+        found.append(FieldChange(name, None, link_text(value), Cause.YOU, known_after_apply=unknown, place=places.get(name)))
+    return tuple(found)
+
+
+def fingerprint(item: Item) -> dict[str, Any]:
+    """What the second look before a destructive write must still find: the object that the plan was about, not one that took its place."""
+    if item.live is None:
+        return {}
+    found: dict[str, Any] = {name: item.live.attributes[name] for name in LASTING if name in item.live.attributes}
+    found["id"] = item.live.id
+    return found
+
+
+def lost_root_disk(draft: Draft, item: Item) -> DataLoss:
+    """The root disk of a server, its size from the catalogue where that was read."""
+    flavor = None if item.live is None else item.live.attributes.get("flavor")
+    size = None if item.live is None else item.live.attributes.get("disk_gb")
+    if size is None:
+        size = next((row.get("disk_gb") for row in draft.survey.account.catalogue.flavors or () if row["id"] == flavor), None)
+    return DataLoss(str(item.address), "root", size if isinstance(size, int) else None)

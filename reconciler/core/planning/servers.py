@@ -1,0 +1,421 @@
+"""Steps of one server: made, changed, replaced or removed, its power and its membership in a firewall included."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.core import fields
+from reconciler.core.address import Address
+from reconciler.core.changes import Action, Consent, DataLoss, FieldChange, Impact, RiskClass, SecondWay, Step
+from reconciler.core.kind import Edit
+from reconciler.core.model import Link, Value
+from reconciler.core.planning.draft import Draft
+from reconciler.core.planning.rows import change, fingerprint, lost_root_disk, report
+from reconciler.core.problems import error
+from reconciler.core.survey import Fate, Item
+
+RESIZE_SECOND_WAY = SecondWay(("CHECK_PARAM", "IN_USE"), ("instance.stop", "instance.resize", "instance.start"), restore="instance.start")
+"""Only where the cloud refuses a resize of a running server (SPEC 4, steps); the stop is a power cut (contract 14)."""
+
+SWITCH_SECOND_WAY = SecondWay(("IN_USE",), ("firewall.detach", "firewall.attach"))
+"""One firewall a server: where a second attach is refused, the old one is taken off first (contract 17, attachment)."""
+
+EXPOSURE_SECONDS = 5
+"""What a switch by detach and attach leaves a server without its firewall: two calls and what lies between."""
+
+_APART = ("firewall", "power")
+
+
+def plan(draft: Draft, item: Item) -> None:
+    """Adds the change and the steps of one server."""
+    if item.fate is Fate.CREATE:
+        _create(draft, item)
+    elif item.fate is Fate.REPLACE:
+        _replace(draft, item)
+    elif item.fate is Fate.DELETE:
+        _delete(draft, item)
+    else:
+        _keep(draft, item)
+
+
+def _create(draft: Draft, item: Item) -> None:
+    wanted = draft.resolver.wanted(item)
+    _birth(draft, item, wanted)
+    change(draft, item, Action.CREATE, item.reason, report(item, wanted))
+
+
+def _birth(draft: Draft, item: Item, wanted: Mapping[str, Value], *, deposes: bool = False, after: tuple[str, ...] = ()) -> str:
+    """The create, then membership, then power: what every new server needs."""
+    address = item.address
+    inputs = {**born_with(draft, item), **{name: value for name, value in wanted.items() if name not in _APART and value is not None}}
+    applies = {name: value for name, value in wanted.items() if name not in _APART}
+    key = draft.add(
+        Step(
+            f"instance.create {address}",
+            address,
+            "instance.create",
+            inputs=inputs,
+            servers=(str(address),),
+            deposes=deposes,
+            applies=applies,
+        ),
+        provides=[("object", address)],
+        after=after,
+    )
+    firewall = wanted.get("firewall")
+    if isinstance(firewall, Link):
+        _attach(draft, item, firewall, target=None, former=None)
+    if wanted.get("power") == "off":
+        _power(draft, item, "off", target=None)
+    return key
+
+
+def born_with(draft: Draft, item: Item) -> dict[str, Value]:
+    """What counts only when an object is made: default names, schema defaults."""
+    if item.resource is None:
+        return {}
+    return {name: draft.resolver.value(item.address, value) for name, value in item.resource.at_create.items()}
+
+
+def _attach(draft: Draft, item: Item, firewall: Link, *, target: str | None, former: str | None) -> str:
+    """Membership in a firewall: after the server, the group, and every rule of it that does not itself wait for this server."""
+    address = item.address
+    inputs: dict[str, Value] = {"firewall": firewall, "instance": target if target is not None else Link(address)}
+    if former is not None:
+        inputs["former"] = former
+    rules = [("rule", a) for a in draft.survey.items if a.rule is not None and a.owner == firewall.address]
+    return draft.add(
+        Step(
+            f"firewall.attach {address}",
+            address,
+            "firewall.attach",
+            inputs=inputs,
+            servers=(target or str(address),),
+            second_way=SWITCH_SECOND_WAY if former is not None else None,
+            applies={"firewall": firewall},
+            calls=3 if former is not None else 1,
+        ),
+        provides=[("membership", address)],
+        needs=[("object", address), ("object", firewall.address)],
+        soft=rules,
+    )
+
+
+def _detach(draft: Draft, item: Item, target: str, firewall_id: str) -> str:
+    step = Step(
+        f"firewall.detach {item.address}",
+        item.address,
+        "firewall.detach",
+        inputs={"firewall": firewall_id, "instance": target},
+        servers=(target,),
+        applies={"firewall": None},
+    )
+    return draft.add(step, provides=[("left", item.address)])
+
+
+def _power(draft: Draft, item: Item, power: str, *, target: str | None, after: tuple[str, ...] = ()) -> str:
+    operation = "instance.start" if power == "on" else "instance.stop"
+    step = Step(
+        f"{operation} {item.address}",
+        item.address,
+        operation,
+        target=target,
+        servers=(target or str(item.address),),
+        fingerprint=fingerprint(item) if power == "off" and target is not None else {},
+        applies={"power": power},
+    )
+    needs = [("object", item.address)]
+    return draft.add(step, provides=[("power", item.address)], needs=needs, soft=[("membership", item.address)], after=after)
+
+
+def _keep(draft: Draft, item: Item) -> None:
+    wanted = draft.resolver.wanted(item)
+    compared = fields.compare(draft.survey, item, wanted)
+    by_name = {c.path: c for c in compared.changes}
+    edits = compared.edits(item)
+    target = item.live.id if item.live is not None else ""
+    impact = _Toll()
+    if Edit.IN_PLACE in edits:
+        _update(draft, item, wanted, by_name, target)
+    middle = _disrupt(draft, item, wanted, by_name, target, impact)
+    if Edit.MEMBER in edits:
+        _switch(draft, item, wanted["firewall"], target, impact)
+    if Edit.POWER in edits and "power" in by_name:
+        _turn(draft, item, str(wanted["power"]), target, middle, impact)
+    action = _gravest(edits)
+    if item.fate is Fate.BIND and action is Action.NONE:
+        action = Action.IMPORT
+    change(draft, item, action, item.reason, compared.changes, impact=impact.value(), compared=compared)
+
+
+class _Toll:
+    """What the steps of one server cost its users, summed while they are added."""
+
+    def __init__(self) -> None:
+        self.consents: list[Consent] = []
+        self.low, self.high = 0, 0
+        self.lost: list[DataLoss] = []
+        self.exposure: int | None = None
+        self.reversible = True
+
+    def down(self, item: Item, low: int, high: int) -> None:
+        if item.live is None or item.live.attributes.get("power") != "off":
+            self.consents.append(Consent(RiskClass.DOWNTIME, str(item.address)))
+            self.low, self.high = self.low + low, self.high + high
+
+    def value(self) -> Impact:
+        return Impact(
+            consents=tuple(sorted(set(self.consents), key=lambda c: (c.risk.value, c.address))),
+            downtime_seconds=(self.low, self.high) if self.high else None,
+            data_loss=tuple(self.lost),
+            exposure_seconds=self.exposure,
+            reversible=self.reversible,
+        )
+
+
+def _update(draft: Draft, item: Item, wanted: Mapping[str, Value], by_name: Mapping[str, FieldChange], target: str) -> None:
+    texts = {name: wanted[name] for name in by_name if item.kind.fields[name].edit is Edit.IN_PLACE}
+    draft.add(
+        Step(
+            f"instance.update {item.address}",
+            item.address,
+            "instance.update",
+            target=target,
+            inputs=texts,
+            servers=(target,),
+            skip_if_equal=True,
+            applies=texts,
+        )
+    )
+
+
+def _disrupt(
+    draft: Draft, item: Item, wanted: Mapping[str, Value], by_name: Mapping[str, FieldChange], target: str, toll: _Toll
+) -> tuple[str, ...]:
+    """Rebuild, then resize. Returns the keys after which the power may be changed."""
+    keys: tuple[str, ...] = ()
+    for name, operation in (("image", "instance.rebuild"), ("flavor", "instance.resize")):
+        if name not in by_name:
+            continue
+        seconds = item.kind.operations[operation].seconds
+        toll.down(item, seconds[0], seconds[2])
+        if name == "image":
+            toll.consents.append(Consent(RiskClass.DATA_LOSS, str(item.address)))
+            toll.lost.append(lost_root_disk(draft, item))
+            toll.reversible = False
+        keys = (*keys, *_heavy(draft, item, operation, {name: wanted[name]}, target, keys))
+    return keys
+
+
+def _heavy(draft: Draft, item: Item, operation: str, inputs: Mapping[str, Value], target: str, after: tuple[str, ...]) -> tuple[str, ...]:
+    running = item.live is not None and item.live.attributes.get("power") == "on"
+    off_anyway = item.wanted.get("power") == "off"
+    stop_first = operation == "instance.resize" and running and not off_anyway
+    stop_first = stop_first and item.resource is not None and item.resource.lifecycle.resize == "stop_first"
+    resizes = operation == "instance.resize"
+    stop: tuple[str, ...] = ()
+    if stop_first:
+        stop = (
+            draft.add(
+                Step(
+                    f"instance.stop {item.address}",
+                    item.address,
+                    "instance.stop",
+                    target=target,
+                    servers=(target,),
+                    fingerprint=fingerprint(item),
+                ),
+                after=after,
+            ),
+        )
+    main = draft.add(
+        Step(
+            f"{operation} {item.address}",
+            item.address,
+            operation,
+            target=target,
+            inputs=inputs,
+            servers=(target,),
+            second_way=RESIZE_SECOND_WAY if resizes and running and not stop_first else None,
+            fingerprint=fingerprint(item),
+            applies=inputs,
+            calls=4 if resizes and running and not stop_first else 1,
+        ),
+        after=(*after, *stop),
+    )
+    if not stop_first:
+        return (main,)
+    start = draft.add(
+        Step(f"instance.start {item.address}", item.address, "instance.start", target=target, servers=(target,), even_if=(main,)),
+        after=(main,),
+    )
+    return (main, start)
+
+
+def _turn(draft: Draft, item: Item, power: str, target: str, middle: tuple[str, ...], toll: _Toll) -> None:
+    """Power on after what is done while off; power off before it, so that nothing is stopped twice."""
+    if power == "off":
+        seconds = item.kind.operations["instance.stop"].seconds
+        toll.down(item, seconds[0], seconds[2])
+        key = _power(draft, item, "off", target=target)
+        draft.before(key, *middle)
+    else:
+        _power(draft, item, "on", target=target, after=middle)
+
+
+def _switch(draft: Draft, item: Item, firewall: Value, target: str, toll: _Toll) -> None:
+    """From one firewall to another, to one, or to none. Facts about the account tell which way a switch takes, once one was seen."""
+    former = draft.survey.firewall_of(target)
+    running = item.live is not None and item.live.attributes.get("power") != "off"
+    way = draft.survey.state.facts.get("attach")
+    exposed = running and former is not None and (firewall is None or way not in ("replace", "many"))
+    if exposed:
+        toll.consents.append(Consent(RiskClass.EXPOSURE, str(item.address)))
+        toll.exposure = None if firewall is None else EXPOSURE_SECONDS
+    if not isinstance(firewall, Link):
+        if former is not None:
+            _detach(draft, item, target, former)
+        return
+    if former is not None and way == "refuse":
+        left = _detach(draft, item, target, former)
+        key = _attach(draft, item, firewall, target=target, former=None)
+        for node in (("object", firewall.address), *(("rule", a) for a in draft.survey.items if a.owner == firewall.address and a.rule)):
+            draft.before_soft(left, node)
+        draft.before(left, key)
+        return
+    _attach(draft, item, firewall, target=target, former=former)
+
+
+def _gravest(edits: frozenset[Edit]) -> Action:
+    for edit, action in (
+        (Edit.REBUILD, Action.REBUILD),
+        (Edit.RESIZE, Action.RESIZE),
+        (Edit.POWER, Action.POWER),
+        (Edit.MEMBER, Action.ATTACH),
+        (Edit.IN_PLACE, Action.UPDATE),
+    ):
+        if edit in edits:
+            return action
+    return Action.NONE
+
+
+def _replace(draft: Draft, item: Item) -> None:
+    """Create-first unless the file says otherwise; the old object is deposed and goes last, when nothing of ours hangs on it."""
+    wanted = draft.resolver.wanted(item)
+    compared = fields.compare(draft.survey, item, wanted)
+    if not _volumes_can_follow(draft, item, wanted):
+        return
+    delete_first = item.resource is not None and item.resource.lifecycle.replace == "delete_first"
+    address, old = item.address, item.live.id if item.live is not None else ""
+    delete = Step(
+        f"instance.delete {address} {old}" if not delete_first else f"instance.delete {address}",
+        address,
+        "instance.delete",
+        target=old,
+        servers=(old,),
+        fingerprint=fingerprint(item),
+        deposed=not delete_first,
+    )
+    if delete_first:
+        key = draft.add(delete, provides=[("removed", address)])
+        _birth(draft, item, wanted, after=(key,))
+    else:
+        created = _birth(draft, item, wanted, deposes=True)
+        draft.add(delete, provides=[("removed", address)], needs=[("membership", address), ("power", address)], after=(created,))
+    consents = [Consent(RiskClass.ADDRESS_CHANGE, str(address)), Consent(RiskClass.DATA_LOSS, str(address))]
+    low, _, high = item.kind.operations["instance.create"].seconds
+    if delete_first:
+        consents.append(Consent(RiskClass.DOWNTIME, str(address)))
+    impact = Impact(
+        consents=tuple(consents),
+        downtime_seconds=(low, high) if delete_first else None,
+        data_loss=(lost_root_disk(draft, item),),
+        address_change=True,
+        reversible=False,
+    )
+    way = "delete first" if delete_first else "create first, the old one goes last"
+    change(draft, item, Action.REPLACE, f"{item.reason}; {way}", compared.changes, impact=impact, compared=compared)
+
+
+def _volumes_can_follow(draft: Draft, item: Item, wanted: Mapping[str, Value]) -> bool:
+    """A volume stays in its zone: a zone change of a server with volumes that stay is an error; a foreign volume blocks (SPEC 4)."""
+    live = item.live
+    if live is None:
+        return True
+    if not no_foreign_volumes(draft, item):
+        return False
+    if wanted.get("zone", live.attributes.get("zone")) == live.attributes.get("zone"):
+        return True
+    for address, volume in volumes_on(draft, live.id).items():
+        target = volume.wanted.get("instance")
+        if volume.fate in (Fate.KEEP, Fate.BIND) and isinstance(target, Link) and target.address == item.address:
+            draft.problems.append(
+                error(
+                    "bad-combination",
+                    f"{item.address} cannot move to another zone while {address} stays on it: a volume cannot leave its zone",
+                    place=item.resource.place if item.resource else None,
+                    address=str(item.address),
+                    hint=f"set `instance: none` on {address}, move it to a server of its zone, or remove it",
+                )
+            )
+            return False
+    return True
+
+
+def volumes_on(draft: Draft, instance_id: str) -> dict[Address, Item]:
+    """Our volumes that hang on a server now, by address."""
+    return {
+        address: item
+        for address, item in draft.survey.items.items()
+        if item.kind.name == "block_storages" and item.live is not None and item.live.attributes.get("instance") == instance_id
+    }
+
+
+def no_foreign_volumes(draft: Draft, item: Item) -> bool:
+    """Whether every volume on a server is ours; else the server's change is blocked, with the volumes listed."""
+    if item.live is None:
+        return True
+    ours = {volume.live.id for volume in volumes_on(draft, item.live.id).values() if volume.live is not None}
+    ours |= {old.id for old, _ in draft.survey.deposed()}
+    rows = draft.survey.account.objects.get("block_storages", {})
+    there = {row.id for row in rows.values() if row.attributes.get("instance") == item.live.id}
+    volumes = item.live.attributes.get("volumes")
+    there |= set(volumes) if isinstance(volumes, tuple) else set()
+    foreign = sorted(there - ours)
+    if not foreign:
+        return True
+    draft.blocked[item.address] = "a volume that this stack does not own hangs on it"
+    draft.problems.append(
+        error(
+            "foreign-volume",
+            f"{item.address} is not removed: {', '.join(foreign)} hangs on it and does not belong to this stack",
+            address=str(item.address),
+            hint="detach it in the console, or import it into the stack",
+        )
+    )
+    change(draft, item, Action.BLOCKED, draft.blocked[item.address])
+    return False
+
+
+def _delete(draft: Draft, item: Item) -> None:
+    if item.live is None or not no_foreign_volumes(draft, item):
+        return
+    step = Step(
+        f"instance.delete {item.address}",
+        item.address,
+        "instance.delete",
+        target=item.live.id,
+        servers=(item.live.id,),
+        fingerprint=fingerprint(item),
+    )
+    draft.add(step, provides=[("removed", item.address), ("left", item.address)])
+    impact = Impact(consents=(Consent(RiskClass.DELETE, str(item.address)),), data_loss=(lost_root_disk(draft, item),), reversible=False)
+    change(draft, item, Action.DELETE, item.reason, impact=impact)
+
+
+def deposed_step(draft: Draft, address: Address, id: str, known: Mapping[str, Any]) -> None:
+    """The delete of an old object that an earlier run left behind."""
+    draft.add(
+        Step(f"instance.delete {address} {id}", address, "instance.delete", target=id, servers=(id,), fingerprint=known, deposed=True)
+    )

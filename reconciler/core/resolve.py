@@ -1,0 +1,109 @@
+"""Values that depend on other objects: known now where those stay as they are, else known after apply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.core import expression
+from reconciler.core.address import Address
+from reconciler.core.model import Deferred, Link, Ref, Unknown, Value
+from reconciler.core.problems import Problem, error
+from reconciler.core.survey import Fate, Item, Survey
+
+
+class Resolver:
+    """Answers what an attribute will be after the plan, for every address of a survey; gathers the expressions that fail."""
+
+    def __init__(self, survey: Survey) -> None:
+        self._survey = survey
+        self._wanted: dict[Address, dict[str, Value]] = {}
+        self._known: dict[tuple[Address, str], Value] = {}
+        self._busy: set[tuple[Address, str]] = set()
+        self.problems: list[Problem] = []
+
+    def wanted(self, item: Item) -> dict[str, Value]:
+        """The attributes an item is to have, every deferred value resolved or `Unknown`."""
+        if item.address not in self._wanted:
+            self._wanted[item.address] = {name: self.value(item.address, value) for name, value in item.wanted.items()}
+        return self._wanted[item.address]
+
+    def value(self, address: Address, value: Value) -> Value:
+        """A value with its deferred parts resolved, or `Unknown`."""
+        if not isinstance(value, Deferred):
+            return value
+        try:
+            found = expression.resolve(value, self._survey.stack, self._attributes)
+        except expression.ExpressionError as failure:
+            self.problems.append(error("expression", str(failure), place=value.place, address=str(address)))
+            return None
+        return Unknown(found.source, value) if isinstance(found, Unknown) else found
+
+    def attribute(self, address: Address, name: str) -> Value:
+        """What `address.name` will be: its new value where the plan sets it, its live value where it stays, else `Unknown`."""
+        key = (address, name)
+        if key not in self._known:
+            if key in self._busy:
+                return Unknown((Ref(address, name),))
+            self._busy.add(key)
+            self._known[key] = self._find(address, name)
+            self._busy.discard(key)
+        return self._known[key]
+
+    def _attributes(self, address: Address) -> Mapping[str, Value] | None:
+        if address.existing:
+            live = self._survey.existing.get(address)
+            return None if live is None else dict(live.attributes)
+        item = self._survey.items.get(address)
+        return None if item is None else _Lazy(self, item)
+
+    def _find(self, address: Address, name: str) -> Value:
+        item = self._survey.items[address]
+        unknown = Unknown((Ref(address, name),))
+        stays = item.fate in (Fate.KEEP, Fate.BIND) and item.live is not None
+        if name in item.wanted:
+            wished = self.value(address, item.wanted[name])
+            if isinstance(wished, Link):
+                return self._survey.id_of(wished.address) or Unknown((Ref(wished.address, "id"),))
+            if wished is not None or not stays:
+                return wished
+        if stays and item.live is not None:
+            if name == "firewall":
+                return self._survey.firewall_of(item.live.id)
+            return unknown if name == "status" and "power" in item.wanted and not _power_stays(item) else item.live.attributes.get(name)
+        if item.resource is not None and name in item.resource.at_create:
+            return self.value(address, item.resource.at_create[name])
+        return None if name in ("firewall", "instance") else unknown
+
+
+class _Lazy(Mapping[str, Value]):
+    """The attributes of one object, each found when it is asked for."""
+
+    def __init__(self, resolver: Resolver, item: Item) -> None:
+        self._resolver, self._item = resolver, item
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._item.kind.attributes:
+            raise KeyError(name)
+        return self._resolver.attribute(self._item.address, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._item.kind.attributes)
+
+    def __len__(self) -> int:
+        return len(self._item.kind.attributes)
+
+
+def _power_stays(item: Item) -> bool:
+    return item.live is not None and item.live.attributes.get("power") == item.wanted.get("power")
+
+
+def unknowns(value: Any) -> tuple[Ref, ...]:
+    """What a value waits for: the sources of the unknown parts in it, sorted."""
+    if isinstance(value, Unknown):
+        return value.source
+    if isinstance(value, tuple | list):
+        return tuple(sorted({ref for part in value for ref in unknowns(part)}, key=str))
+    if isinstance(value, Mapping):
+        return tuple(sorted({ref for part in value.values() for ref in unknowns(part)}, key=str))
+    return ()

@@ -1,0 +1,345 @@
+"""The survey: each address with what the file asks, what the state remembers and what is live, and from that its fate.
+
+Nothing is decided here about steps; and nothing is read: values that wait for other objects are resolved in `core.resolve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from reconciler.core import brakes, lookup
+from reconciler.core.address import Address, parse
+from reconciler.core.kind import Edit, Kind
+from reconciler.core.model import EMPTY, Account, Link, LiveResource, Lookup, Resource, Stack, Value
+from reconciler.core.problems import Problem, error
+from reconciler.core.state import Deposed, Entry, Phase, State
+
+
+class Fate(Enum):
+    """What becomes of an address as a whole. `DOUBT` needs a decision; `GONE` was deleted by us and is no more."""
+
+    CREATE = "create"
+    BIND = "bind"
+    KEEP = "keep"
+    REPLACE = "replace"
+    DELETE = "delete"
+    FORGET = "forget"
+    GONE = "gone"
+    DOUBT = "doubt"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What the command line adds to the file: all of it is part of the plan's input.
+
+    `accept` are (class, address or None); `replace` and `unprotect` are address texts. `pinned` are the ids a saved plan's lookups gave,
+    address to field to text to id. `owner` is unused where no object is made; it begins every marker text.
+    """
+
+    destroy: bool = False
+    accept: tuple[tuple[str, str | None], ...] = ()
+    replace: frozenset[str] = frozenset()
+    unprotect: frozenset[str] = frozenset()
+    pinned: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+
+    def accepts(self, risk: str, address: str) -> bool:
+        """Whether a class that only counts by address was accepted for it (`gone`, `duplicate`, `lockout`)."""
+        return (risk, address) in self.accept
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One address of the stack or the state. `wanted` are the file's attributes with lookups answered, links and deferred values kept."""
+
+    address: Address
+    kind: Kind
+    fate: Fate
+    resource: Resource | None = None
+    entry: Entry | None = None
+    live: LiveResource | None = None
+    wanted: Mapping[str, Value] = EMPTY
+    lookups: Mapping[str, Mapping[str, str]] = EMPTY
+    reason: str = ""
+    forced_by: tuple[str, ...] = ()
+    protect: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str | None:
+        """The id that the address has now and keeps, None where it will have another or has none."""
+        if self.fate in (Fate.KEEP, Fate.BIND, Fate.DELETE) and self.live is not None:
+            return self.live.id
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All items, sorted by address, with what speaks against going on."""
+
+    stack: Stack
+    state: State
+    account: Account
+    kinds: Mapping[str, Kind]
+    options: PlanOptions
+    items: Mapping[Address, Item]
+    existing: Mapping[Address, LiveResource]
+    strays: Mapping[str, tuple[LiveResource, ...]]
+    problems: tuple[Problem, ...]
+    names: Mapping[str, str]
+
+    def name_of(self, id: str | None) -> str | None:
+        """The address text of an id of ours or of an object referred to, else the id itself."""
+        return None if id is None else self.names.get(id, id)
+
+    def id_of(self, address: Address) -> str | None:
+        """The id an address has and keeps in this plan, or None."""
+        if address.existing:
+            found = self.existing.get(address)
+            return None if found is None else found.id
+        item = self.items.get(address)
+        return None if item is None else item.id
+
+    def firewall_of(self, instance_id: str) -> str | None:
+        """The id of the group that a server is in, as far as members were read."""
+        for firewall, members in self.account.members.items():
+            if instance_id in members:
+                return firewall
+        return None
+
+    def deposed(self) -> Iterator[tuple[Deposed, LiveResource | None]]:
+        """The deposed objects, by id, with what is live of them."""
+        for id in sorted(self.state.deposed):
+            old = self.state.deposed[id]
+            yield old, self.account.find(old.kind, id)
+
+
+def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, Kind], options: PlanOptions) -> Survey:
+    """Looks at every address once. Problems of the whole (mass absence) come alone: nothing else is then worth telling."""
+    problems = list(brakes.mass_absence(state, account, options.accept))
+    existing, missing = _existing(stack, account)
+    problems += missing
+    resources = {} if options.destroy else stack.resources
+    surveyor = _Surveyor(stack, state, account, kinds, options, problems, _doubtful(state))
+    items = {address: surveyor.desired(resource) for address, resource in resources.items() if resource.address.kind != "rules"}
+    for text in sorted(state.entries):
+        address = parse(text)
+        if address is not None and address.rule is None and address not in items:
+            items[address] = surveyor.remembered(address, state.entries[text])
+    if options.destroy:
+        _keep_what_is_protected(items, options)
+    strays: dict[str, tuple[LiveResource, ...]] = {}
+    surveyor.rules(items, strays)
+    ordered = {address: items[address] for address in sorted(items, key=lambda a: a.sort_key)}
+    return Survey(stack, state, account, kinds, options, ordered, existing, strays, tuple(problems), _names(ordered, existing))
+
+
+def _existing(stack: Stack, account: Account) -> tuple[dict[Address, LiveResource], list[Problem]]:
+    found: dict[Address, LiveResource] = {}
+    problems = []
+    for address, wish in sorted(stack.existing.items(), key=lambda pair: pair[0].sort_key):
+        rows = account.objects.get(address.kind, EMPTY)
+        matching = [
+            row for row in rows.values() if row.id == wish.value or (wish.by == "name" and row.attributes.get("name") == wish.value)
+        ]
+        if len(matching) == 1:
+            found[address] = matching[0]
+            continue
+        said = f"no {address.kind} object {wish.value!r} in this account" if not matching else f"{len(matching)} are named {wish.value!r}"
+        hint = None if not matching else "refer to one of them by id: " + ", ".join(sorted(row.id for row in matching))
+        problems.append(error("lookup", said, place=wish.place, address=str(address), hint=hint))
+    return found, problems
+
+
+def _doubtful(state: State) -> dict[str, str]:
+    """Address text to why it is doubtful: an earlier write whose outcome is not known."""
+    found = {}
+    for sequence in sorted(state.open):
+        intent, result = state.open[sequence]
+        if result != "accepted":
+            found[intent.address] = f"an earlier {intent.operation} was sent and its outcome is not known"
+    return found
+
+
+def _names(items: Mapping[Address, Item], existing: Mapping[Address, LiveResource]) -> dict[str, str]:
+    names = {item.entry.id: str(address) for address, item in items.items() if item.entry is not None and address.rule is None}
+    names.update({item.live.id: str(address) for address, item in items.items() if item.live is not None and address.rule is None})
+    names.update({live.id: str(address) for address, live in existing.items() if live.id not in names})
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class _Surveyor:
+    stack: Stack
+    state: State
+    account: Account
+    kinds: Mapping[str, Kind]
+    options: PlanOptions
+    problems: list[Problem]
+    doubtful: Mapping[str, str]
+
+    def desired(self, resource: Resource) -> Item:
+        address, text = resource.address, str(resource.address)
+        kind, entry = self.kinds[address.kind], self.state.entries.get(text)
+        wanted, lookups = self._look_up(resource, entry)
+        live = None if entry is None else self.account.find(kind.name, entry.id)
+        fate, reason, forced = self._fate(resource, kind, entry, live, wanted)
+        if fate is Fate.BIND and resource.import_id is not None:
+            live = self.account.find(kind.name, resource.import_id)
+            if live is None:
+                message = f"{resource.import_id} is to be imported, but the account does not show it"
+                self.problems.append(error("missing-object", message, place=resource.place, address=text))
+        return Item(address, kind, fate, resource, entry, live, wanted, lookups, reason, forced, self._protect(text, resource, entry))
+
+    def remembered(self, address: Address, entry: Entry) -> Item:
+        kind, live = self.kinds[entry.kind], self.account.find(entry.kind, entry.id)
+        fate, reason = Fate.DELETE, "left out of the file" if not self.options.destroy else "destroy"
+        if entry.address in self.doubtful:
+            fate, reason = Fate.DOUBT, self.doubtful[entry.address]
+        elif live is None:
+            fate, reason = self._missing(entry, accepted=Fate.FORGET)
+        elif entry.retain:
+            fate, reason = Fate.FORGET, "left out of the file, retained"
+        return Item(address, kind, fate, None, entry, live, reason=reason, protect=self._protect(entry.address, None, entry))
+
+    def _missing(self, entry: Entry, *, accepted: Fate) -> tuple[Fate, str]:
+        if entry.phase is Phase.DELETING and entry.kind in self.account.complete:
+            return Fate.GONE, "deleted by an earlier run"
+        if self.options.accepts("gone", entry.address):
+            return accepted, "accepted as gone"
+        return Fate.DOUBT, f"{entry.id} is not in the account's list, and we did not delete it"
+
+    def _fate(
+        self, resource: Resource, kind: Kind, entry: Entry | None, live: LiveResource | None, wanted: Mapping[str, Value]
+    ) -> tuple[Fate, str, tuple[str, ...]]:
+        text = str(resource.address)
+        if text in self.doubtful:
+            return Fate.DOUBT, self.doubtful[text], ()
+        if entry is None:
+            return (Fate.BIND, "import", ()) if resource.import_id else (Fate.CREATE, "new", ())
+        if live is None:
+            fate, reason = self._missing(entry, accepted=Fate.CREATE)
+            return (Fate.CREATE, reason, ()) if fate is Fate.GONE else (fate, reason, ())
+        if entry.phase is Phase.DELETING:
+            return Fate.DOUBT, "an earlier run deletes it, and the cloud still shows it", ()
+        if live.failed:
+            return Fate.REPLACE, "the cloud reports it as failed", ("status",)
+        forced = tuple(sorted(name for name in wanted if self._forces(resource, kind, name, wanted[name], live)))
+        if forced or text in self.options.replace:
+            return Fate.REPLACE, f"{', '.join(forced)} cannot be changed in place" if forced else "asked for by --replace", forced
+        return Fate.KEEP, "", ()
+
+    @staticmethod
+    def _forces(resource: Resource, kind: Kind, name: str, value: Value, live: LiveResource) -> bool:
+        edit = kind.fields[name].edit
+        if edit is Edit.REBUILD and resource.lifecycle.on_image_change == "replace":
+            edit = Edit.REPLACE
+        if edit is not Edit.REPLACE or name in resource.lifecycle.ignore or value is None:
+            return False
+        return value != live.attributes.get(name)
+
+    def _look_up(self, resource: Resource, entry: Entry | None) -> tuple[dict[str, Value], dict[str, Mapping[str, str]]]:
+        """The attributes with every lookup answered: from its pin where the text is the same, else from the catalogue."""
+        wanted: dict[str, Value] = dict(resource.attributes)
+        pins: dict[str, Mapping[str, str]] = {}
+        found_zone = wanted.get("zone")
+        if isinstance(found_zone, Lookup):
+            found_zone = self._answer(resource, "zone", found_zone, entry, None, pins)
+            wanted["zone"] = found_zone
+        zone = found_zone if isinstance(found_zone, str) else None
+        for name, value in resource.attributes.items():
+            if name == "zone":
+                continue
+            if isinstance(value, Lookup):
+                wanted[name] = self._answer(resource, name, value, entry, zone, pins)
+            elif isinstance(value, tuple) and any(isinstance(part, Lookup) for part in value):
+                wanted[name] = tuple(self._answer(resource, name, p, entry, zone, pins) if isinstance(p, Lookup) else p for p in value)
+        return wanted, pins
+
+    def _answer(
+        self,
+        resource: Resource,
+        name: str,
+        wish: Lookup,
+        entry: Entry | None,
+        zone: str | None,
+        pins: dict[str, Mapping[str, str]],
+    ) -> str | None:
+        text = str(resource.address)
+        pinned: str | None = self.options.pinned.get(text, EMPTY).get(name, EMPTY).get(wish.key)
+        if pinned is None and entry is not None and text not in self.options.replace:
+            pinned = entry.lookups.get(name, EMPTY).get(wish.key)
+        if pinned is None:
+            answer = lookup.find(wish, self.account.catalogue, zone=zone, address=text)
+            if isinstance(answer, Problem):
+                self.problems.append(answer)
+                return None
+            pinned = answer
+        pins[name] = {**pins.get(name, {}), wish.key: pinned}
+        return pinned
+
+    def _protect(self, text: str, resource: Resource | None, entry: Entry | None) -> tuple[str, ...]:
+        """The stricter of state and file holds (SPEC 2, lifecycle); `--unprotect` frees for one run."""
+        if text in self.options.unprotect:
+            return ()
+        said = resource.lifecycle.protect if resource is not None else None
+        kept = entry.protect if entry is not None else ()
+        return tuple(sorted({*kept, *(said or ())}))
+
+    def rules(self, items: dict[Address, Item], strays: dict[str, tuple[LiveResource, ...]]) -> None:
+        """Adds the items of all rules, matched by key and by meaning; what is left over of live rules goes to `strays` by firewall id."""
+        from reconciler.core.rules import match
+
+        owners = [item for item in items.values() if item.kind.name == "firewalls"]
+        wanted: dict[Address, list[Resource]] = {}
+        for address, resource in ({} if self.options.destroy else self.stack.resources).items():
+            if address.rule is not None:
+                wanted.setdefault(address.owner, []).append(resource)
+        remembered: dict[str, list[Entry]] = {}
+        for entry in self.state.entries.values():
+            if entry.parent is not None:
+                remembered.setdefault(entry.parent, []).append(entry)
+        live: dict[str, list[LiveResource]] = {}
+        for row in self.account.objects.get("rules", EMPTY).values():
+            live.setdefault(str(row.attributes["firewall"]), []).append(row)
+        for owner in owners:
+            group = owner.entry.id if owner.entry is not None else None if owner.live is None else owner.live.id
+            matched = match(
+                owner=owner,
+                kind=self.kinds["rules"],
+                desired=wanted.get(owner.address, []),
+                entries=[] if group is None else remembered.get(group, []),
+                live=[] if group is None else live.get(group, []),
+                doubtful=self.doubtful,
+            )
+            items.update({item.address: item for item in matched.items})
+            if matched.strays and group is not None:
+                strays[group] = matched.strays
+
+
+def _keep_what_is_protected(items: dict[Address, Item], options: PlanOptions) -> None:
+    """Under destroy: protected objects stay, so do the server of a volume protected from `detach` and a kept server's firewall."""
+    from dataclasses import replace
+
+    def keep(address: Address, reason: str) -> None:
+        items[address] = replace(items[address], fate=Fate.KEEP, reason=reason)
+
+    by_id = {item.live.id: address for address, item in items.items() if item.live is not None}
+    for address, item in list(items.items()):
+        if item.fate is Fate.DELETE and "delete" in item.protect:
+            keep(address, "protected from delete")
+    for address, item in list(items.items()):
+        owner = by_id.get(str(item.live.attributes.get("instance"))) if item.live is not None else None
+        if item.kind.name == "block_storages" and "detach" in item.protect and owner is not None:
+            keep(owner, f"{address} on it is protected from detach")
+    for item in list(items.values()):
+        if item.kind.name == "instances" and item.fate is Fate.KEEP and item.entry is not None:
+            firewall = parse(str(item.entry.applied.get("firewall") or ""))
+            if firewall in items:
+                keep(firewall, f"{item.address} is kept and needs it")
+
+
+def link_text(value: Value) -> Any:
+    """A value as it is compared and kept: a link by its address."""
+    return str(value.address) if isinstance(value, Link) else value
