@@ -15,7 +15,8 @@ from __future__ import annotations
 from reconciler.simulator.clock import VirtualClock
 from reconciler.simulator.cloud import ACCESS_KEY, SECRET_KEY, Cloud
 from reconciler.simulator.faults import Fault
+from reconciler.simulator.server import SimulatorServer, serve
 from reconciler.simulator.switches import Switches
 from reconciler.simulator.world import World
 
-__all__ = ["ACCESS_KEY", "SECRET_KEY", "Cloud", "Fault", "Switches", "VirtualClock", "World"]
+__all__ = ["ACCESS_KEY", "SECRET_KEY", "Cloud", "Fault", "SimulatorServer", "Switches", "VirtualClock", "World", "serve"]

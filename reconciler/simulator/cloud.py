@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from reconciler.simulator.call import Call, Reply
@@ -28,6 +29,7 @@ from reconciler.wire import Request, Response, WireError
 
 ACCESS_KEY = "local-access-key"
 SECRET_KEY = "local-secret-key"  # noqa: S105 - a fixed key of a cloud that exists on this machine only
+T = TypeVar("T")
 READS = frozenset({"GET", "HEAD"})
 
 
@@ -312,7 +314,7 @@ class Cloud:
             self._past.clear()
             self._changed()
 
-    def change(self, act: Callable[[World], object]) -> object:
+    def change(self, act: Callable[[World], T]) -> T:
         """Run an edit of the world under the lock."""
         with self._lock:
             self._advance()
@@ -324,6 +326,16 @@ class Cloud:
         """Put other faults in force, counting from nothing."""
         with self._lock:
             self.faults = FaultPlan(faults, seed=self._seed if seed is None else seed)
+
+    def add_faults(self, *faults: Fault) -> None:
+        """Put more faults in force; what was counted so far stays."""
+        with self._lock:
+            self.faults.add(*faults)
+
+    def entries(self) -> list[Entry]:
+        """The log of requests as it is now, newest last."""
+        with self._lock:
+            return list(self.log)
 
     def set_switches(self, values: Mapping[str, object]) -> None:
         """Turn some switches; the others stay."""

@@ -7,7 +7,7 @@ it. Text from a command line and values from YAML or Python are checked by the s
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -253,7 +253,7 @@ class Switches:
         return switches
 
     @classmethod
-    def parse_texts(cls, texts: Iterator[str] | list[str] | tuple[str, ...], base: Switches | None = None) -> Switches:
+    def parse_texts(cls, texts: Iterable[str], base: Switches | None = None) -> Switches:
         """The same from `NAME=VALUE` texts, as a command line gives them."""
         switches = base or cls()
         for text in texts:

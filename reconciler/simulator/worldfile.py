@@ -128,7 +128,7 @@ def _rows(section: str, key: str, rows: object) -> dict[str, Row]:
 
 def _fill_records(world: World, data: Mapping[str, Any]) -> None:
     for position, entry in enumerate(_list(data, "instances"), start=1):
-        world.put_instance(_record(Instance, {**_instance_defaults(world, entry), **entry}, f"instances, entry {position}"))
+        world.put_instance(instance_from_data(world, entry, f"instances, entry {position}"))
     for position, entry in enumerate(_list(data, "firewalls"), start=1):
         members = entry.get("members", [])
         filled = {**_firewall_defaults(world, entry), **{name: value for name, value in entry.items() if name != "members"}}
@@ -138,7 +138,7 @@ def _fill_records(world: World, data: Mapping[str, Any]) -> None:
         for member in members:
             world.put_membership(Membership(firewall.firewall_id, _instance_id(world, member)))
     for position, entry in enumerate(_list(data, "block_storages"), start=1):
-        world.put_volume(_record(BlockStorage, {**_volume_defaults(world, entry), **entry}, f"block_storages, entry {position}"))
+        world.put_volume(volume_from_data(world, entry, f"block_storages, entry {position}"))
     for position, entry in enumerate(_list(data, "memberships"), start=1):
         world.put_membership(_record(Membership, entry, f"memberships, entry {position}"))
     for position, entry in enumerate(_list(data, "gone"), start=1):
@@ -153,17 +153,17 @@ def _list(data: Mapping[str, Any], section: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _instance_defaults(world: World, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What an instance written by hand may leave out; it is running since the world's time."""
+def instance_from_data(world: World, entry: Mapping[str, Any], where: str = "instance") -> Instance:
+    """An instance that may leave out everything: it is running since it was made, in the first zone, at the smallest size."""
     instance_id = entry.get("instance_id") or world.new_id("instance")
     public, private = ("", "") if {"public_address", "private_address"} <= set(entry) else world.new_addresses()
     created = float(entry.get("created", world.time))
-    return {
+    defaults = {
         "instance_id": instance_id,
         "name": "",
         "description": None,
         "status": "active",
-        "zone_id": next(iter(world.zones), "kr1-z01"),
+        "zone_id": next(iter(world.zones), ""),
         "flavor_id": next(iter(world.flavors), ""),
         "image_id": next(iter(world.images), ""),
         "created": created,
@@ -171,31 +171,29 @@ def _instance_defaults(world: World, entry: Mapping[str, Any]) -> dict[str, Any]
         "public_address": public,
         "private_address": private,
     }
+    return _record(Instance, {**defaults, **entry}, where)
 
 
-def _firewall_defaults(world: World, entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {"firewall_id": entry.get("firewall_id") or world.new_id("firewall"), "content": None, "icmp": "N", "rules": []}
-
-
-def _volume_defaults(world: World, entry: Mapping[str, Any]) -> dict[str, Any]:
-    owner = entry.get("instance_id")
-    owner_id = None if owner is None else _instance_id(world, owner)
+def volume_from_data(world: World, entry: Mapping[str, Any], where: str = "block_storage") -> BlockStorage:
+    """A volume that may leave out everything; its owner may be given by name, and decides its zone."""
+    owner = None if entry.get("instance_id") is None else _instance_id(world, entry["instance_id"])
     created = float(entry.get("created", world.time))
-    zone_id = world.instances[owner_id].zone_id if owner_id is not None else next(iter(world.zones), "kr1-z01")
-    if owner_id is not None and isinstance(entry, dict):
-        entry["instance_id"] = owner_id
-    return {
+    defaults = {
         "block_storage_id": entry.get("block_storage_id") or world.new_id("block_storage"),
         "name": None,
         "description": None,
         "type": "ssd",
         "size": 20,
         "status": "active",
-        "zone_id": zone_id,
-        "instance_id": owner_id,
+        "zone_id": world.instances[owner].zone_id if owner is not None else next(iter(world.zones), ""),
         "created": created,
         "charged_until": created,
     }
+    return _record(BlockStorage, {**defaults, **entry, "instance_id": owner}, where)
+
+
+def _firewall_defaults(world: World, entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {"firewall_id": entry.get("firewall_id") or world.new_id("firewall"), "content": None, "icmp": "N", "rules": []}
 
 
 def _instance_id(world: World, name_or_id: object) -> str:

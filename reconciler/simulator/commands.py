@@ -1,0 +1,143 @@
+"""What the command line does with a local cloud: make one from options, show a world, change one from outside.
+
+Nothing here parses arguments or prints; `__main__` and the program's own command line both use it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import yaml
+
+from reconciler.simulator.cloud import Cloud
+from reconciler.simulator.edits import EditError
+from reconciler.simulator.faults import Fault, FaultError, parse_faults
+from reconciler.simulator.keeper import WorldInUse
+from reconciler.simulator.server import ServerError, is_loopback, keys_from_environment
+from reconciler.simulator.switches import SwitchError, Switches
+from reconciler.simulator.world import World
+from reconciler.simulator.worldfile import WorldFileError, default_world, load_world, packaged_world
+
+MISTAKES = (ServerError, SwitchError, FaultError, WorldFileError, EditError, WorldInUse)
+"""What a command line shows as one line and exit code 64 or 1: the text is for people."""
+
+REQUEST_SECONDS_MAX = 30.0
+
+
+class SteeringError(RuntimeError):
+    """A running simulator could not be steered; the text says why."""
+
+
+def make_cloud(
+    *,
+    world: str | None = None,
+    seed: int = 0,
+    time_scale: float = 1.0,
+    settings: Sequence[str] = (),
+    switches_file: Path | None = None,
+    faults_file: Path | None = None,
+) -> Cloud:
+    """A cloud from the options of `simulator serve`, with the keys of the environment or the fixed local ones.
+
+    `world` is a file, or the name of a packaged world (`default`, `company`); `settings` are `SWITCH=VALUE` texts, which win over
+    the file of switches.
+    """
+    switches = Switches.parse(_mapping_file(switches_file)) if switches_file is not None else Switches()
+    access_key, secret_key = keys_from_environment()
+    faults, fault_seed = _fault_file(faults_file)
+    cloud = Cloud(
+        _world(world, seed),
+        time_scale=time_scale,
+        switches=Switches.parse_texts(settings, switches),
+        faults=faults,
+        access_key=access_key,
+        secret_key=secret_key,
+        seed=seed,
+    )
+    if fault_seed is not None:
+        cloud.set_faults(faults, seed=fault_seed)
+    return cloud
+
+
+def _world(name: str | None, seed: int) -> World:
+    if name is None or name == "default":
+        return default_world(seed=seed)
+    return packaged_world(name) if name == "company" else load_world(Path(name))
+
+
+def _mapping_file(path: Path) -> Mapping[str, object]:
+    data = _yaml_file(path)
+    if not isinstance(data, Mapping):
+        raise SwitchError(f"{path}: a file of switches is a mapping of names to values")
+    return {str(name): value for name, value in data.items()}
+
+
+def _fault_file(path: Path | None) -> tuple[list[Fault], int | None]:
+    if path is None:
+        return [], None
+    data = _yaml_file(path)
+    try:
+        faults = parse_faults(data)
+    except FaultError as problem:
+        raise FaultError(f"{path}: {problem}") from None
+    seed = data.get("seed") if isinstance(data, Mapping) else None
+    return faults, seed if isinstance(seed, int) else None
+
+
+def _yaml_file(path: Path) -> object:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        raise WorldFileError(f"{path}: {problem}") from None
+
+
+def fetch_world(endpoint: str) -> str:
+    """The world of a running simulator, as YAML."""
+    return _steer(endpoint, "GET", "world")
+
+
+def do(endpoint: str, action: str, kind: str, name: str, values: Mapping[str, object] | None = None) -> str:
+    """Change the world of a running simulator from outside; gives the id of the object."""
+    body = {"action": action, "kind": kind, "object": name, "values": dict(values or {})}
+    return str(json.loads(_steer(endpoint, "POST", "do", body))["object"])
+
+
+def advance(endpoint: str, seconds: float) -> None:
+    """Let the time of a running simulator jump ahead."""
+    _steer(endpoint, "POST", "advance", {"seconds": seconds})
+
+
+def set_faults(endpoint: str, script: str) -> None:
+    """Put the faults of a script, YAML or JSON, in force in a running simulator instead of those there."""
+    _steer(endpoint, "PUT", "faults", script)
+
+
+def _steer(endpoint: str, method: str, noun: str, body: object = None) -> str:
+    parts = urlsplit(endpoint)
+    if parts.scheme != "http" or parts.hostname is None or not is_loopback(parts.hostname):
+        raise SteeringError(f"{endpoint} is not a simulator on this machine")
+    content = None if body is None else (body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)).encode()
+    connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=REQUEST_SECONDS_MAX)
+    try:
+        connection.request(method, f"/_simulator/{noun}", content, {"Content-Type": "application/json"} if content else {})
+        response = connection.getresponse()
+        text = response.read().decode()
+    except (OSError, http.client.HTTPException) as problem:
+        raise SteeringError(f"no simulator answers at {endpoint}: {problem}") from None
+    finally:
+        connection.close()
+    if response.status != 200:
+        raise SteeringError(_message(text) or f"the simulator at {endpoint} answered {response.status}")
+    return text
+
+
+def _message(text: str) -> str:
+    try:
+        parsed = json.loads(text)
+    except ValueError:
+        return ""
+    return str(parsed.get("message", "")) if isinstance(parsed, dict) else ""
