@@ -152,7 +152,11 @@ class StateWriter(Protocol):
         ...
 
     def commit(self, *, account: str | None = None, endpoint: str | None = None) -> State:
-        """Writes the whole state anew with the next serial, and empties the journal. Raises `RecordFailed`, `LostLock`."""
+        """Writes the whole state anew with the next serial, and empties the journal. Raises `RecordFailed`, `LostLock`.
+
+        Where nothing has changed since the last time, it stays as it is. A write takes the place only of the state that this writer read
+        or wrote last (a conditional write: by serial, where the place is an object store or a database).
+        """
         ...
 
     def check(self) -> None:
@@ -180,7 +184,10 @@ class Store(StateReader, Protocol):
     """A place where the state of one stack lies."""
 
     def open(self, holder: Holder, *, timeout_seconds: float, stack: str, environment: str | None) -> StateWriter:
-        """Takes the lock, makes the state where there is none. Raises `Locked`, `StateDamaged`, `StateNewer`, `RecordFailed`."""
+        """Takes the lock. Raises `Locked`, `StateDamaged`, `StateNewer`, `RecordFailed`.
+
+        Where there is no state the writer's is new, of serial 0. Nothing of the state is written before the first record or `commit`.
+        """
         ...
 
 

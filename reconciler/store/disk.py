@@ -1,0 +1,192 @@
+"""The disk as a port: the few deeds of which durable files are made, so that a test can fill it, break it or stop it between any two."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+
+class File(Protocol):
+    """A file open for writing in place. Every method raises `OSError`."""
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Writes all of the data at the offset, or raises with some of it written."""
+        ...
+
+    def sync(self) -> None:
+        """What was written is on the medium when it returns."""
+        ...
+
+    def truncate(self, size_bytes: int) -> None:
+        """Cuts the file to a size."""
+        ...
+
+    def close(self) -> None:
+        """Lets the file go. Writes nothing."""
+        ...
+
+
+class Disk(Protocol):
+    """Files by path. Every method raises `OSError`."""
+
+    def read(self, path: Path, limit_bytes: int) -> bytes | None:
+        """At most that many bytes of a file, or None where there is none."""
+        ...
+
+    def names(self, folder: Path) -> tuple[str, ...]:
+        """The names in a folder, sorted; none where there is no folder."""
+        ...
+
+    def identity(self, path: Path) -> Hashable | None:
+        """Something that differs whenever another file, or another content, stands there; None where nothing does."""
+        ...
+
+    def make_folder(self, folder: Path) -> None:
+        """Makes a folder that is its owner's alone, and those above it; durable. One that is there is made its owner's alone."""
+        ...
+
+    def create(self, path: Path) -> File:
+        """A new file that is its owner's alone. What stood there is removed, never reused: somebody may still have it open."""
+        ...
+
+    def rename(self, source: Path, target: Path) -> None:
+        """Puts a file in another's place, at one instant."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Removes a file; one that is not there is no mistake."""
+        ...
+
+    def sync_folder(self, folder: Path) -> None:
+        """Which names stand for which files in the folder is on the medium when it returns."""
+        ...
+
+    def lock(self, path: Path, timeout_seconds: float) -> Callable[[], None] | None:
+        """Takes a lock that dies with this process, and gives what lets it go; None where it is taken for longer than that."""
+        ...
+
+
+def write_whole(disk: Disk, path: Path, data: bytes) -> None:
+    """Makes a file with that content, on the medium when it returns. Where that fails, nothing of it stays and it raises `OSError`."""
+    try:
+        file = disk.create(path)
+        try:
+            file.write(0, data)
+            file.sync()
+        finally:
+            file.close()
+    except OSError:
+        with suppress(OSError):  # half a file on a full disk would only take room from the record
+            disk.remove(path)
+        raise
+
+
+def replace_whole(disk: Disk, path: Path, data: bytes) -> None:
+    """Puts a new content in the place of an old one at one instant; on the medium when it returns. Raises `OSError`."""
+    fresh = path.with_name(path.name + ".new")
+    write_whole(disk, fresh, data)
+    disk.rename(fresh, path)
+    disk.sync_folder(path.parent)
+
+
+class RealDisk:
+    """The file system of this machine."""
+
+    def read(self, path: Path, limit_bytes: int) -> bytes | None:
+        try:
+            with path.open("rb") as file:
+                return file.read(limit_bytes)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def names(self, folder: Path) -> tuple[str, ...]:
+        try:
+            return tuple(sorted(path.name for path in folder.iterdir()))
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+
+    def identity(self, path: Path) -> Hashable | None:
+        try:
+            found = path.stat()
+        except FileNotFoundError:
+            return None
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def make_folder(self, folder: Path) -> None:
+        missing = []
+        for above in (folder, *folder.parents):
+            if above.exists():
+                break
+            missing.append(above)
+        for new in reversed(missing):
+            with suppress(FileExistsError):  # another process was as quick
+                new.mkdir(mode=FOLDER_MODE if new == folder else 0o777)
+            self.sync_folder(new.parent)
+        found = folder.stat()
+        if found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) != FOLDER_MODE:
+            folder.chmod(FOLDER_MODE)  # a checkout or a copy made it readable for others
+
+    def create(self, path: Path) -> File:
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
+        os.fchmod(descriptor, FILE_MODE)
+        return _RealFile(descriptor)
+
+    def rename(self, source: Path, target: Path) -> None:
+        source.replace(target)
+
+    def remove(self, path: Path) -> None:
+        path.unlink(missing_ok=True)
+
+    def sync_folder(self, folder: Path) -> None:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def lock(self, path: Path, timeout_seconds: float) -> Callable[[], None] | None:
+        from filelock import FileLock, Timeout
+
+        # No soft lock where the file system has no flock: that one would outlive its process.
+        lock = FileLock(path, mode=FILE_MODE, thread_local=False, fallback_to_soft=False)
+        try:
+            lock.acquire(timeout=max(timeout_seconds, 0.0), poll_interval=0.05)
+        except Timeout:
+            return None
+        except NotImplementedError as error:
+            raise OSError(f"{path.parent} lies on a file system without locks") from error
+        return lock.release
+
+
+class _RealFile:
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, offset: int, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            written = os.pwrite(self._descriptor, rest, offset)
+            rest, offset = rest[written:], offset + written
+
+    def sync(self) -> None:
+        if sys.platform == "darwin":  # fsync there stops at the drive's cache
+            import fcntl
+
+            fcntl.fcntl(self._descriptor, fcntl.F_FULLFSYNC)
+        else:
+            os.fdatasync(self._descriptor)
+
+    def truncate(self, size_bytes: int) -> None:
+        os.ftruncate(self._descriptor, size_bytes)
+
+    def close(self) -> None:
+        os.close(self._descriptor)

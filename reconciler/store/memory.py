@@ -1,0 +1,229 @@
+"""A store in memory, for tests: the file store over a disk that can be full, fail, or stop at any of its deeds, and that forgets what was
+not synced."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from reconciler.store.disk import File
+from reconciler.store.files import FileStore
+
+
+class Fault(Enum):
+    """What goes wrong at a deed. `SHORT` does half of a write, then the disk is full; after a crash every deed crashes until `reboot`."""
+
+    FULL = "full"
+    BROKEN = "broken"
+    SHORT = "short"
+    CRASH_BEFORE = "crash before"
+    CRASH_AFTER = "crash after"
+
+
+class Kept(Enum):
+    """What a crash leaves of that which was not synced: nothing, all but the second half of the last write, or everything."""
+
+    NOTHING = "nothing"
+    HALF = "half"
+    ALL = "all"
+
+
+class Crash(BaseException):
+    """The machine stopped: nothing in the program may catch it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Inode:
+    data: bytearray = field(default_factory=bytearray)
+    synced: bytes = b""
+    pending: list[tuple[int, bytes | None]] = field(default_factory=list)
+    version: int = 0
+
+
+Chooser = Callable[[int, str, Path], Fault | None]
+"""Given the number of a deed (from 1), its name (`create write sync truncate rename remove sync_folder`) and path: what goes wrong."""
+
+
+class MemoryDisk:
+    """A disk in memory. `deeds` counts what was done to it; `fault` says what goes wrong; `capacity_bytes` is None for no end."""
+
+    def __init__(self, *, capacity_bytes: int | None = None, fault: Chooser = lambda number, name, path: None) -> None:
+        self.capacity_bytes = capacity_bytes
+        self.fault = fault
+        self.deeds = 0
+        self._names: dict[Path, _Inode] = {}
+        self._durable: dict[Path, _Inode] = {}
+        self._locks: dict[Path, object] = {}
+        self._down = False
+        self._tokens = 0
+
+    @property
+    def used_bytes(self) -> int:
+        """How much the files take."""
+        return sum(len(inode.data) for inode in self._names.values())
+
+    def reboot(self, *, names: bool = False, data: Kept = Kept.NOTHING) -> None:
+        """Starts again after a crash (which it is, if there was none). `names` is whether renames that were not synced are kept."""
+        if not names:
+            self._names = dict(self._durable)
+        for inode in self._names.values():
+            inode.data = _after_crash(inode, data)
+            inode.synced, inode.pending = bytes(inode.data), []
+            inode.version += 1
+        self._durable = dict(self._names)
+        self._locks.clear()
+        self._down = False
+
+    def put(self, path: Path, data: bytes) -> None:
+        """Lays a file on the disk from outside, without faults: as an editor or a copy would."""
+        self._names[path] = self._durable[path] = _Inode(bytearray(data), data)
+
+    def read(self, path: Path, limit_bytes: int) -> bytes | None:
+        self._require_up()
+        inode = self._names.get(path)
+        return None if inode is None else bytes(inode.data[:limit_bytes])
+
+    def names(self, folder: Path) -> tuple[str, ...]:
+        self._require_up()
+        return tuple(sorted(path.name for path in self._names if path.parent == folder))
+
+    def identity(self, path: Path) -> Hashable | None:
+        self._require_up()
+        inode = self._names.get(path)
+        return None if inode is None else (id(inode), inode.version)
+
+    def make_folder(self, folder: Path) -> None:
+        self._require_up()
+
+    def create(self, path: Path) -> File:
+        inode = _Inode()
+        self.do("create", path, lambda: self._names.update({path: inode}))
+        return _MemoryFile(self, path, inode)
+
+    def rename(self, source: Path, target: Path) -> None:
+        def deed() -> None:
+            if source not in self._names:
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
+            self._names[target] = self._names.pop(source)
+
+        self.do("rename", target, deed)
+
+    def remove(self, path: Path) -> None:
+        self.do("remove", path, lambda: self._names.pop(path, None))
+
+    def sync_folder(self, folder: Path) -> None:
+        def deed() -> None:
+            here = {path: inode for path, inode in self._names.items() if path.parent == folder}
+            self._durable = {path: inode for path, inode in self._durable.items() if path.parent != folder} | here
+
+        self.do("sync_folder", folder, deed)
+
+    def lock(self, path: Path, timeout_seconds: float) -> Callable[[], None] | None:
+        self._require_up()
+        if path not in self._names:
+            self._names[path] = _Inode()  # a broken lock is a new file, as on a real disk
+            self._locks.pop(path, None)
+        if path in self._locks:
+            return None
+        mine = self._locks[path] = object()
+
+        def let_go() -> None:
+            if self._locks.get(path) is mine:
+                del self._locks[path]
+
+        return let_go
+
+    def token(self) -> str:
+        """A text that never came before on this disk, and comes again in the next test."""
+        self._tokens += 1
+        return f"{self._tokens:024d}"
+
+    def do(self, name: str, path: Path, deed: Callable[[], object], *, half: Callable[[], object] | None = None) -> None:
+        """One deed: counted, and gone wrong where `fault` says so."""
+        self._require_up()
+        self.deeds += 1
+        fault = self.fault(self.deeds, name, path)
+        if fault is Fault.SHORT and half is not None:
+            half()
+        if fault in (Fault.FULL, Fault.SHORT):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        if fault is Fault.BROKEN:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(path))
+        if fault is not Fault.CRASH_BEFORE:
+            deed()
+        if fault in (Fault.CRASH_BEFORE, Fault.CRASH_AFTER):
+            self._down = True
+            raise Crash(f"at deed {self.deeds}: {name} {path}")
+
+    def room(self) -> int | None:
+        """How many bytes are free; None without end."""
+        return None if self.capacity_bytes is None else max(0, self.capacity_bytes - self.used_bytes)
+
+    def _require_up(self) -> None:
+        if self._down:
+            raise Crash("the machine has stopped")
+
+
+class _MemoryFile:
+    def __init__(self, disk: MemoryDisk, path: Path, inode: _Inode) -> None:
+        self._disk, self._path, self._inode = disk, path, inode
+
+    def write(self, offset: int, data: bytes) -> None:
+        half = data[: len(data) // 2]
+        self._disk.do("write", self._path, lambda: self._write(offset, data), half=lambda: self._write(offset, half))
+
+    def sync(self) -> None:
+        def deed() -> None:
+            self._inode.synced, self._inode.pending = bytes(self._inode.data), []
+
+        self._disk.do("sync", self._path, deed)
+
+    def truncate(self, size_bytes: int) -> None:
+        def deed() -> None:
+            del self._inode.data[size_bytes:]
+            self._inode.pending.append((size_bytes, None))
+
+        self._disk.do("truncate", self._path, deed)
+
+    def close(self) -> None:
+        pass
+
+    def _write(self, offset: int, data: bytes) -> None:
+        room = self._disk.room()
+        growth = offset + len(data) - len(self._inode.data)
+        cut = data if room is None or growth <= room else data[: max(0, len(data) - (growth - room))]
+        _apply(self._inode.data, offset, cut)
+        self._inode.pending.append((offset, cut))
+        self._inode.version += 1
+        if len(cut) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+
+
+def _apply(data: bytearray, offset: int, written: bytes | None) -> None:
+    if written is None:
+        del data[offset:]
+        return
+    data.extend(bytes(max(0, offset - len(data))))
+    data[offset : offset + len(written)] = written
+
+
+def _after_crash(inode: _Inode, kept: Kept) -> bytearray:
+    data = bytearray(inode.synced)
+    pending = inode.pending if kept is not Kept.NOTHING else []
+    for place, (offset, written) in enumerate(pending, start=1):
+        if kept is Kept.HALF and place == len(pending) and written is not None:
+            written = written[: len(written) // 2]
+        _apply(data, offset, written)
+    return data
+
+
+class MemoryStore(FileStore):
+    """The file store over a `MemoryDisk`, with tokens that repeat from run to run."""
+
+    def __init__(self, disk: MemoryDisk | None = None, *, folder: Path = Path("/state/shop")) -> None:
+        self.disk = MemoryDisk() if disk is None else disk
+        super().__init__(folder, disk=self.disk, token=self.disk.token)
