@@ -1,0 +1,52 @@
+"""The JSON plan, format 1.0 (SPEC 4): one object, stable within 1.x; `schemas/plan.schema.json` describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from reconciler.core import plain
+from reconciler.core.changes import Action, Plan
+from reconciler.core.consent import Acceptance
+from reconciler.core.problems import Problem
+from reconciler.ui import safe
+
+
+def plan_document(plan: Plan, *, given: Sequence[Acceptance] = (), exit_code: int = 0, verbose: bool = False) -> dict[str, Any]:
+    """The JSON plan as data. Rows of addresses on which nothing happens only with `verbose`."""
+    body = plain.document(plan)
+    if not verbose:
+        body["changes"] = [row for row in body["changes"] if row["action"] != Action.NONE.value]
+    body["consent"]["given"] = [{"class": said.risk.value, "address": said.address} for said in given]
+    body["exit_code"] = exit_code
+    return body
+
+
+def problems_document(
+    problems: Sequence[Problem], *, exit_code: int, stack: str | None = None, environment: str | None = None
+) -> dict[str, Any]:
+    """What stands for a plan where there was an error before one: the same object, with nothing in it but the problems."""
+    return {
+        "format_version": plain.FORMAT_VERSION,
+        "stack": stack,
+        "environment": environment,
+        "digest": None,
+        "summary": {},
+        "changes": [],
+        "steps": [],
+        "drift": [],
+        "calls": {"read": None, "write": None, "wait": None},
+        "eta_seconds": None,
+        "cost": {"before": None, "after": None, "currency": "KRW", "vat": "excluded", "unknown": []},
+        "outputs": {},
+        "unmanaged": {"count": None, "monthly": None},
+        "consent": {"needed": [], "given": []},
+        "partial": False,
+        "problems": [plain.problem(item) for item in problems],
+        "exit_code": exit_code,
+    }
+
+
+def text(document: dict[str, Any]) -> str:
+    """The document as it is printed: one object, indented, ended."""
+    return safe.json_text(document, indent=2) + "\n"

@@ -1,0 +1,50 @@
+"""Problems on a screen: `file:line:column  error[code]  message`, the hint below, all of a run together and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reconciler.core.problems import Problem, Severity
+from reconciler.ui import safe, words
+from reconciler.ui.screen import Line, Look, Tone
+
+_TONES = {Severity.ERROR: Tone.DANGER, Severity.WARNING: Tone.CARE, Severity.NOTICE: Tone.PLAIN}
+
+
+def problems_lines(found: Sequence[Problem], look: Look) -> Iterable[Line]:
+    """All problems in the order given, then their count."""
+    for item in found:
+        yield from problem_lines(item, look)
+    if len(found) > 1:
+        yield Line(tally(found))
+
+
+def problem_lines(item: Problem, look: Look, *, indent: str = "") -> Iterable[Line]:
+    """One problem: its line, and its hint on lines of their own."""
+    where = f"{safe.outside(item.place)}  " if item.place is not None else ""
+    about = ""
+    if item.address is not None and item.address not in item.message:
+        about = f"{safe.outside(item.address)}: "
+    text = f"{indent}{where}{item.severity.value}[{item.code}]  {about}{safe.outside(item.message)}"
+    yield from _folded(text, indent + "    ", look, _TONES[item.severity])
+    if item.hint is not None:
+        for part in item.hint.splitlines() or [""]:
+            yield from _folded(f"{indent}    hint: {safe.outside(part)}", indent + "          ", look, Tone.PLAIN)
+
+
+def tally(found: Sequence[Problem]) -> str:
+    """`2 errors, 1 warning`."""
+    counts = ((severity, sum(item.severity is severity for item in found)) for severity in Severity)
+    return ", ".join(words.count(number, severity.value) for severity, number in counts if number)
+
+
+def _folded(text: str, hanging: str, look: Look, tone: Tone) -> Iterable[Line]:
+    if look.width is None or safe.width(text) <= look.width:
+        yield Line(text, tone)
+        return
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    first, *_ = safe.wrap(text.lstrip(" "), max(look.width - len(indent), 20))
+    yield Line(indent + first, tone)
+    rest = text.lstrip(" ")[len(first) :].strip()
+    for line in safe.wrap(rest, max(look.width - len(hanging), 20)) if rest else []:
+        yield Line(hanging + line, tone)

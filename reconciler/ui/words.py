@@ -1,0 +1,109 @@
+"""Small words and numbers that several views share: symbols, values, durations, money, times in KST."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from reconciler.core.changes import Action, Change
+from reconciler.core.model import Deferred, Link, Lookup, Unknown
+from reconciler.ui import safe
+
+SYMBOLS: Mapping[Action, str] = {
+    Action.DECIDE: "?",
+    Action.BLOCKED: "?",
+    Action.REPLACE: "±",
+    Action.DELETE: "-",
+    Action.REBUILD: "!",
+    Action.RESIZE: "!",
+    Action.POWER: "!",
+    Action.DETACH: "<",
+    Action.ATTACH: ">",
+    Action.UPDATE: "~",
+    Action.CREATE: "+",
+    Action.IMPORT: "=",
+    Action.MOVE: "=",
+    Action.FORGET: "x",
+    Action.NONE: " ",
+}
+KST = timezone(timedelta(hours=9), "KST")
+_VALUE_CELLS_MAX = 60
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def value(item: Any) -> str:
+    """A value as a person reads it, safe and short: `none`, `on`, text in quotes only where it has spaces."""
+    if item is None:
+        return "none"
+    if isinstance(item, bool):
+        return "true" if item else "false"
+    if isinstance(item, Unknown):
+        return f"({item})"
+    if isinstance(item, (Link, Lookup)):
+        return safe.outside(item)
+    if isinstance(item, Deferred):
+        return safe.outside(item.text)
+    if isinstance(item, (tuple, list)):
+        return safe.cut(f"[{', '.join(value(part) for part in item)}]", _VALUE_CELLS_MAX)
+    if isinstance(item, Mapping):
+        return safe.cut("{" + ", ".join(f"{safe.outside(key)}: {value(part)}" for key, part in item.items()) + "}", _VALUE_CELLS_MAX)
+    text = safe.outside(item)
+    plain = text != "" and " " not in text and text != "none"
+    return safe.cut(text if plain else f'"{text}"', _VALUE_CELLS_MAX)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `45 s`, `1 min 50 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def span(low: int, high: int) -> str:
+    """A range of seconds as `1-6 min` or `20-90 s`."""
+    if low == high:
+        return duration(low)
+    if high >= 120:
+        return f"{max(low // 60, 1) if low >= 60 else 0}-{-(-high // 60)} min"
+    return f"{low}-{high} s"
+
+
+def won(amount: int, *, signed: bool = False) -> str:
+    """KRW with separators."""
+    return f"{amount:+,} KRW" if signed else f"{amount:,} KRW"
+
+
+def moment(unix_seconds: float) -> str:
+    """A time as `23 Nov 14:01 KST`."""
+    at = datetime.fromtimestamp(unix_seconds, KST)
+    return f"{at.day} {_MONTHS[at.month - 1]} {at:%H:%M} KST"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 call`, `2 calls`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def short(address: str) -> str:
+    """An address without its kind, where the line says what is meant: `web[0]`."""
+    existing = "existing." if address.startswith("existing.") else ""
+    return existing + address.removeprefix("existing.").partition(".")[2] if "." in address else address
+
+
+def place(change: Change) -> str:
+    """`stack.yaml:31`, or nothing."""
+    return "" if change.place is None else safe.outside(f"{change.place.file}:{change.place.line}")
+
+
+def cause(change: Change) -> str:
+    """`you`, `outside` or `both`, over all fields; an object the file adds or leaves out is yours."""
+    causes = {field.cause.value for field in change.fields}
+    if not causes:
+        return "" if change.action in (Action.NONE, Action.DECIDE) else "you"
+    return causes.pop() if len(causes) == 1 else "both"

@@ -1,0 +1,112 @@
+"""The JSON plan and the event lines are as their schemas say, and an added member breaks nobody."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import plans
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from referencing import Registry, Resource
+
+from reconciler.core import events, problems
+from reconciler.core.changes import Action, Change, Plan, RiskClass
+from reconciler.core.consent import Acceptance
+from reconciler.core.events import Event
+from reconciler.ui import events_json, plan_json
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+
+
+def validator(name: str) -> Draft202012Validator:
+    documents = [json.loads((SCHEMAS / f"{each}.schema.json").read_text(encoding="utf-8")) for each in ("plan", "event")]
+    registry: Registry[Any] = Registry().with_resources([(body["$id"], Resource.from_contents(body)) for body in documents])
+    (schema,) = [body for body in documents if body["$id"].endswith(f"/{name}.schema.json")]
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema, registry=registry)
+
+
+PLANS = [plans.mixed(), plans.first(), plans.replaced(), plans.plan()]
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_every_plan_fits_the_plan_schema(plan: Plan) -> None:
+    document = plan_json.plan_document(plan, given=[Acceptance(RiskClass.DELETE), Acceptance(RiskClass.GONE, "instances.a")], exit_code=2)
+
+    validator("plan").validate(json.loads(plan_json.text(document)))
+    assert document["consent"]["given"][0] == {"class": "delete", "address": None}
+
+
+def test_an_error_before_the_plan_is_the_same_object_with_problems_alone() -> None:
+    found = [problems.error("credentials", "no key", hint="set IWINV_ACCESS_KEY")]
+
+    document = plan_json.problems_document(found, exit_code=5)
+
+    validator("plan").validate(document)
+    assert set(document) == set(plan_json.plan_document(plans.plan()))
+    assert (document["exit_code"], document["changes"], document["calls"]["read"]) == (5, [], None)
+
+
+def test_untouched_rows_come_only_with_verbose() -> None:
+    quiet = plans.plan(Change(plans.address("instances.web"), Action.NONE, ""))
+
+    assert plan_json.plan_document(quiet)["changes"] == []
+    assert [row["action"] for row in plan_json.plan_document(quiet, verbose=True)["changes"]] == ["none"]
+
+
+def test_a_value_known_after_apply_names_its_source_and_is_null() -> None:
+    rows = {row["address"]: row for row in plan_json.plan_document(plans.first())["changes"]}
+
+    (cidr,) = [field for field in rows["firewalls.db.rules.web"]["fields"] if field["path"] == "cidr"]
+    assert (cidr["after"], cidr["known_after_apply"], cidr["waits_for"]) == (None, True, ["instances.web"])
+
+
+STEP: dict[str, Any] = {"key": "instance.create instances.web", "address": "instances.web", "operation": "instance.create"}
+EVENTS: list[Event] = [
+    events.StepStarted(**STEP),
+    events.StepWaiting(**STEP, status="build"),
+    events.StepDone(**STEP, id="7", seconds=12.34567),
+    events.StepFailed(**STEP, message="웹: no", error_code="IN_USE", http_status=409),
+    events.StepSkipped(**STEP, because="instances.db"),
+    events.StepUnknown(**STEP, message="no answer"),
+    events.ProblemFound(problems.warning("drift", "changed", place=plans.at(3))),
+    events.Told("waiting for the quota"),
+    events.Summary(1, 0, 0, 0, 9, 12.0, 0, next=None, outputs={"ip": "1.2.3.4"}),
+]
+
+
+def lines(given: list[Event]) -> list[dict[str, Any]]:
+    written: list[str] = []
+    sink = events_json.JsonLines(run="r1", now=lambda: 1_795_237_260.5, write=written.append)
+    sink.version("0.1.0")
+    sink.plan(plan_json.plan_document(plans.mixed()))
+    for event in given:
+        sink(event)
+    assert all(text.endswith("\n") and text.count("\n") == 1 for text in written)
+    return [json.loads(text) for text in written]
+
+
+def test_every_event_is_one_line_that_fits_the_event_schema() -> None:
+    schema = validator("event")
+    found = lines(EVENTS)
+
+    for line in found:
+        schema.validate(line)
+    assert [line["type"] for line in found] == [
+        "version", "plan", "step_started", "step_waiting", "step_done", "step_failed", "step_skipped", "step_unknown",
+        "problem", "notice", "summary",
+    ]  # fmt: skip
+    assert {(line["time"], line["run"]) for line in found} == {("2026-11-21T05:01:00.500Z", "r1")}
+
+
+def test_an_added_member_breaks_no_reader_and_a_missing_one_does() -> None:
+    document = plan_json.plan_document(plans.mixed())
+    document["changes"][0]["added_in_1_1"] = document["added_in_1_1"] = 1
+    validator("plan").validate(document)
+    del document["changes"][0]["reason"]
+
+    with pytest.raises(ValidationError):
+        validator("plan").validate(document)

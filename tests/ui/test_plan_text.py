@@ -1,0 +1,86 @@
+"""The screen of a plan, as a reviewer reads it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import plans
+import pytest
+import snapshots
+
+from reconciler.core import consent
+from reconciler.core.changes import Action, CallBudget, Change, Plan
+from reconciler.core.consent import Given
+from reconciler.ui import plan_text, safe, screen
+from reconciler.ui.plan_text import Header
+from reconciler.ui.screen import Look
+
+HEADER = Header(key_suffix="9f41", state="state/shop.prod", at=1_795_237_260)
+
+
+def shown(plan: Plan, *, width: int | None = None, header: Header = HEADER, color: bool = False, verbose: bool = False) -> str:
+    look = Look(width=width, color=color, verbose=verbose)
+    decision = consent.decide(plan, Given(terminal=True), tracked=("instances.a", "instances.b", "instances.old"))
+    return screen.text(plan_text.plan_lines(plan, header, look, decision), look)
+
+
+@pytest.mark.parametrize(
+    ("name", "plan", "width"),
+    [
+        ("mixed", plans.mixed(), None),
+        ("mixed_80", plans.mixed(), 80),
+        ("first", plans.first(), 120),
+        ("replaced", plans.replaced(), 120),
+    ],
+)
+def test_a_plan_is_shown_danger_first_and_totals_last(name: str, plan: Plan, width: int | None) -> None:
+    text = shown(plan, width=width)
+
+    snapshots.check(f"plan_{name}.txt", text)
+    assert max(map(safe.width, text.splitlines())) <= (width or 200)
+
+
+def test_an_empty_plan_is_one_line() -> None:
+    empty = plans.plan(unchanged=11, calls=CallBudget(read=5))
+
+    assert shown(empty) == (
+        " No changes. 11 objects as the file says.    shop/prod    key ..9f41    state state/shop.prod (serial 12)    "
+        "read 5 calls    21 Nov 14:01 KST\n"
+    )
+
+
+def test_an_empty_plan_with_drift_shows_the_drift_and_says_that_nothing_changes() -> None:
+    text = shown(plans.plan(drift=plans.mixed().drift, unchanged=3))
+
+    assert "DRIFT" in text and text.endswith(" No changes. 3 objects as the file says.\n")
+
+
+def test_every_screen_of_the_local_cloud_says_simulated() -> None:
+    header = replace(HEADER, simulated=True)
+
+    assert all("simulated" in shown(plan, header=header).splitlines()[0] for plan in (plans.mixed(), plans.plan()))
+
+
+def test_untouched_objects_are_listed_only_with_verbose() -> None:
+    quiet = plans.plan(Change(plans.address("instances.idle"), Action.NONE, ""), *plans.mixed().changes)
+
+    assert "instances.idle" not in shown(quiet) and "instances.idle" in shown(quiet, verbose=True)
+
+
+def test_colour_changes_no_letter() -> None:
+    import re
+
+    assert re.sub(r"\x1b\[[0-9;]*m", "", shown(plans.mixed(), color=True)) == shown(plans.mixed())
+
+
+def test_nothing_from_outside_reaches_the_screen_raw() -> None:
+    text = shown(plans.replaced())
+
+    assert "\x1b" not in text and "\u202e" not in text and "::error::" not in text and "웹 서버" in text
+
+
+def test_the_plan_id_is_the_same_for_the_same_steps_and_another_for_others() -> None:
+    plan = plans.mixed()
+
+    assert plan_text.plan_id(plan) == plan_text.plan_id(replace(plan, eta_seconds=5, unmanaged=(9, None)))
+    assert plan_text.plan_id(plan) != plan_text.plan_id(replace(plan, steps=plan.steps[:-1]))

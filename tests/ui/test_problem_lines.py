@@ -1,0 +1,38 @@
+"""Problems on a screen."""
+
+from __future__ import annotations
+
+from reconciler.core import problems
+from reconciler.core.problems import Place
+from reconciler.ui import problems as view
+from reconciler.ui import screen
+from reconciler.ui.screen import Look
+
+
+def test_each_problem_has_its_place_code_and_hint_and_all_are_counted() -> None:
+    found = [
+        problems.error("unknown-key", "`flavour` is not a key of instances", place=Place("web.yaml", 4, 5), hint="did you mean `flavor`?"),
+        problems.error("missing-reference", "no firewall 웹", place=Place("web.yaml", 9, 5), address="instances.web", hint="one\ntwo"),
+        problems.warning("no-login", "instances.db gets no SSH key", address="instances.db"),
+    ]
+
+    assert screen.text(view.problems_lines(found, Look()), Look()).splitlines() == [
+        "web.yaml:4:5  error[unknown-key]  `flavour` is not a key of instances",
+        "    hint: did you mean `flavor`?",
+        "web.yaml:9:5  error[missing-reference]  instances.web: no firewall 웹",
+        "    hint: one",
+        "    hint: two",
+        "warning[no-login]  instances.db gets no SSH key",
+        "2 errors, 1 warning",
+    ]
+
+
+def test_a_narrow_screen_folds_lines_and_leaves_nothing_out() -> None:
+    found = problems.error("lookup", "a long message that does not fit into so few cells", hint="and a hint that is long too, really")
+
+    lines = screen.text(view.problem_lines(found, Look(width=40)), Look()).splitlines()
+
+    assert max(map(len, lines)) <= 40
+    assert " ".join(" ".join(lines).split()) == (
+        "error[lookup] a long message that does not fit into so few cells hint: and a hint that is long too, really"
+    )
