@@ -1,0 +1,187 @@
+"""Reading an account: the lists that a run wants, each once, side by side (SPEC 6)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from reconciler.cloud.lists import ListRead, Reading, reading
+from reconciler.core.kind import Kind
+from reconciler.core.model import Account, Catalogue, LiveResource, Wants
+from reconciler.core.problems import Problem, error
+from reconciler.ports import Exchange
+
+KINDS: tuple[str, ...] = ("instances", "block_storages", "firewalls")
+"""The kinds that are listed for the whole account; rules and members are listed for each firewall."""
+
+OnProgress: TypeAlias = Callable[[str, int], None]
+"""Called with a list and the number of calls sent so far, whenever an answer came."""
+
+_WAIT_SECONDS_MAX = 60.0
+_DRAIN_SECONDS_MAX = 5.0
+
+
+class ReadFailed(Exception):
+    """A list could not be read; `problem` says which, why and what to do. Nothing may be concluded about the account."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def read_account(
+    exchange: Exchange,
+    wants: Wants,
+    kinds: Mapping[str, Kind],
+    on_progress: OnProgress | None = None,
+    *,
+    time_scale: float = 1.0,
+) -> Account:
+    """What was wanted of the account. Raises `ReadFailed`; what could not be listed at all is left out (`complete`, `Catalogue`).
+
+    Lists of one account are read at about the same time, not at one instant: a change in between shows in some and not in others.
+    """
+    started = exchange.sent
+    names = [name for name in KINDS if getattr(wants, name) or (name == "firewalls" and wants.members_for)]
+    names += sorted(wants.catalogue)
+    # In the older form the groups bring their rules; only what they did not bring is asked for afterwards.
+    rules_come_along = kinds["firewalls"].lists["firewalls"].inline is not None and "firewalls" in names
+    rules = [f"rules:{id}" for id in sorted(wants.rules_of)]
+    names += [] if rules_come_along else rules
+    names += [f"members:{id}" for id in sorted(wants.members_of)]
+    found = _read(exchange, names, wants, kinds, on_progress, time_scale)
+    for part in [part for part in found.values() if part.inline]:
+        found.update({name: ListRead(listed) for name, listed in (part.inline or {}).items()})
+    if rules_come_along:
+        found |= _read(exchange, [name for name in rules if name not in found], wants, kinds, on_progress, time_scale)
+    found |= _read_members(exchange, wants, kinds, found, on_progress, time_scale)
+    return _account(found, wants, exchange.sent - started)
+
+
+def _read_members(
+    exchange: Exchange,
+    wants: Wants,
+    kinds: Mapping[str, Kind],
+    found: Mapping[str, ListRead],
+    on_progress: OnProgress | None,
+    time_scale: float,
+) -> dict[str, ListRead]:
+    """The members of the groups not read yet, as long as an instance is in none: membership shows from the group's side only."""
+    more: dict[str, ListRead] = {}
+    others = [group.id for group in found["firewalls"].rows if f"members:{group.id}" not in found] if "firewalls" in found else []
+    while others and not wants.members_for <= _members_seen([*found.values(), *more.values()]):
+        batch, others = others[:_SIDE_BY_SIDE], others[_SIDE_BY_SIDE:]
+        more |= _read(exchange, [f"members:{id}" for id in batch], wants, kinds, on_progress, time_scale)
+    return more
+
+
+_SIDE_BY_SIDE = 4
+
+
+def _members_seen(parts: Iterable[ListRead]) -> set[str]:
+    return {row for part in parts for row in part.rows if isinstance(row, str)}
+
+
+def _read(
+    exchange: Exchange,
+    names: list[str],
+    wants: Wants,
+    kinds: Mapping[str, Kind],
+    on_progress: OnProgress | None,
+    time_scale: float,
+) -> dict[str, ListRead]:
+    readings = [reading(name, kinds, tracked=wants.tracked.get(name, frozenset()), time_scale=time_scale) for name in names]
+    run_readings(exchange, readings, on_progress)
+    return {one.what: one.result for one in readings if one.result is not None}
+
+
+def run_readings(exchange: Exchange, readings: list[Reading], on_progress: OnProgress | None = None) -> None:
+    """Runs readings side by side to their end. Raises `ReadFailed` at the first that fails."""
+    idle = [one for one in readings if not one.done]
+    under_way: dict[int, Reading] = {}
+    token = 0
+    while idle or under_way:
+        for one in [*idle]:
+            if exchange.ready_in() > 0.0:
+                break
+            call = one.next_call(exchange.now())
+            if call is not None:
+                token += 1
+                idle.remove(one)
+                under_way[token] = one
+                exchange.send(token, call)
+        arrived = exchange.next(_wait(exchange, idle))
+        if arrived is None:
+            continue
+        answered = under_way.pop(arrived[0])
+        answered.take(arrived[1], exchange.now())
+        if on_progress is not None:
+            on_progress(answered.what, exchange.sent)
+        if answered.failure is not None:
+            _drain(exchange)
+            raise ReadFailed(answered.failure)
+        if not answered.done:
+            idle.insert(0, answered)
+
+
+def _wait(exchange: Exchange, idle: list[Reading]) -> float:
+    """Seconds until there may be something to send; an answer ends the wait anyway."""
+    due = math.inf
+    for one in idle:
+        due = min(due, one.wake_in(exchange.now()))
+        if due <= 0.0:
+            break
+    # Asking whether a call may be sent takes a slot of the quota, so it is asked only where there is one to send.
+    return min(max(due, exchange.ready_in()) if idle else math.inf, _WAIT_SECONDS_MAX)
+
+
+def _drain(exchange: Exchange) -> None:
+    """Takes in the answers that are still under way, so that whoever uses the exchange next gets none of them."""
+    until = exchange.now() + _DRAIN_SECONDS_MAX
+    while exchange.in_flight and exchange.now() < until:
+        exchange.next(until - exchange.now())
+
+
+def _account(found: Mapping[str, ListRead], wants: Wants, calls: int) -> Account:
+    objects: dict[str, Mapping[str, LiveResource]] = {}
+    for name in KINDS:
+        if name in found:
+            objects[name] = MappingProxyType({row.id: row for row in found[name].rows})
+    groups = frozenset(objects.get("firewalls", {}))
+    rules = {name.partition(":")[2]: part for name, part in found.items() if name.startswith("rules:")}
+    members = {name.partition(":")[2]: part for name, part in found.items() if name.startswith("members:")}
+    _check_groups(rules, "rules", groups)
+    _check_groups(members, "members", groups)
+    if rules:
+        objects["rules"] = MappingProxyType({row.id: row for part in rules.values() for row in part.rows})
+    complete = {name for name in KINDS if name in found and found[name].complete}
+    if wants.rules_of and all(part.complete for part in rules.values()):
+        complete.add("rules")
+    return Account(
+        objects=MappingProxyType(objects),
+        members=MappingProxyType({id: part.rows for id, part in sorted(members.items()) if part.complete}),
+        complete=frozenset(complete),
+        catalogue=_catalogue(found),
+        calls=calls,
+    )
+
+
+def _check_groups(parts: Mapping[str, ListRead], what: str, groups: frozenset[str]) -> None:
+    """A group that the account's list shows must show its rules and members too, or nothing can be said about them."""
+    for id, part in sorted(parts.items()):
+        if not part.complete and id in groups:
+            raise ReadFailed(
+                error("cloud", f"the {what} of {id} could not be listed, although the list of firewalls shows it", hint="try again")
+            )
+
+
+def _catalogue(found: Mapping[str, ListRead]) -> Catalogue:
+    lists: dict[str, Any] = {}
+    for field in fields(Catalogue):
+        part = found.get(field.name)
+        if part is not None and part.complete:
+            lists[field.name] = tuple(sorted(part.rows, key=lambda row: str(row["id"])))
+    return Catalogue(**lists)

@@ -1,0 +1,169 @@
+"""HTTP for real: one request, one response, through `requests`, which is imported here and nowhere else.
+
+Nothing is resent: no redirect is followed, no library retries, and a write goes over a connection of its own, so that a kept-alive one
+that the server has just closed cannot leave its outcome in doubt. Keys go to the configured origin only; nothing of the user's
+netrc is read. TLS is verified always.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from reconciler import wire
+from reconciler.cloud.endpoint import Endpoint
+from reconciler.cloud.envelope import BODY_BYTES_MAX
+
+if TYPE_CHECKING:
+    import requests
+
+CONNECT_SECONDS_MAX = 10.0
+READ_SECONDS_MAX = 60.0
+"""The longest silence of the other side."""
+
+WHOLE_SECONDS_MAX = 80.0
+"""The longest time for a whole response, however busily it trickles."""
+
+_CHUNK_BYTES = 65536
+
+
+class HttpTransport:
+    """A `wire.Send` to one endpoint. Each thread has a session of its own."""
+
+    def __init__(self, endpoint: Endpoint, *, agent: str = "reconciler") -> None:
+        self._endpoint = endpoint
+        self._agent = agent
+        self._local = threading.local()
+
+    def __call__(self, request: wire.Request) -> wire.Response:
+        """Sends a request once. Raises `WireError`, `sent` False only where it is certain that nothing left."""
+        import requests
+        from urllib3.exceptions import HTTPError
+
+        session = self._session(fresh=request.method != "GET")
+        try:
+            with session.send(self._prepare(session, request), **self._options()) as response:
+                headers = tuple((str(name), str(value)) for name, value in response.headers.items())
+                return wire.Response(response.status_code, headers, _read(response))
+        except requests.RequestException as failure:
+            raise wire.WireError(_reason(failure), sent=_may_have_left(failure)) from None
+        except (HTTPError, OSError, ValueError) as failure:
+            # While the body is read the library below speaks for itself: a cut chunk, a missing end, a reset connection.
+            raise wire.WireError(f"the answer was cut ({type(failure).__name__})", sent=True) from None
+
+    def _session(self, *, fresh: bool) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = _new_session()
+            self._local.session = session
+        elif fresh:
+            session.close()  # drops its connections; the next request opens a new one
+        return session
+
+    def _prepare(self, session: requests.Session, request: wire.Request) -> requests.PreparedRequest:
+        import requests
+
+        headers = {"User-Agent": self._agent, "Accept": "application/json", "Accept-Encoding": "identity", **dict(request.headers)}
+        plain = requests.Request(request.method, self._endpoint.origin + request.path, headers=headers, data=request.body or None)
+        prepared = session.prepare_request(plain)
+        # The address is set as it stands, so that what was signed is what is sent.
+        query = "?" + urlencode(request.query) if request.query else ""
+        prepared.url = f"{self._endpoint.origin}{request.path}{query}"
+        return prepared
+
+    def _options(self) -> dict[str, Any]:
+        return {
+            "stream": True,
+            "allow_redirects": False,
+            "timeout": (CONNECT_SECONDS_MAX, READ_SECONDS_MAX),
+            "proxies": _proxies(self._endpoint),
+            "verify": os.environ.get("REQUESTS_CA_BUNDLE") or True,
+        }
+
+
+def _new_session() -> requests.Session:
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    session.trust_env = False
+    session.cookies.set_policy(_no_cookies())
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=1, max_retries=0))
+    return session
+
+
+def _no_cookies() -> Any:
+    from http.cookiejar import DefaultCookiePolicy
+
+    return DefaultCookiePolicy(allowed_domains=[])
+
+
+def _proxies(endpoint: Endpoint) -> dict[str, str]:
+    """The proxy of the environment for https, through which TLS goes end to end; none for this machine itself."""
+    if endpoint.loopback or not endpoint.origin.startswith("https://"):
+        return {}
+    from requests.utils import get_environ_proxies
+
+    return {str(scheme): str(proxy) for scheme, proxy in get_environ_proxies(endpoint.origin).items()}
+
+
+def _read(response: requests.Response) -> bytes:
+    """The body as it came, not decompressed. Raises `WireError` where it is too large or takes too long."""
+    until = time.monotonic() + WHOLE_SECONDS_MAX
+    found = bytearray()
+    while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
+        found += chunk
+        if len(found) > BODY_BYTES_MAX:
+            raise wire.WireError("the answer is too large", sent=True)
+        if time.monotonic() > until:
+            raise wire.WireError(f"the answer took more than {WHOLE_SECONDS_MAX:.0f} s", sent=True)
+    return bytes(found)
+
+
+def _may_have_left(failure: Exception) -> bool:
+    """Whether the other side may have got the request: not where no connection came about, or its certificate was refused."""
+    import requests
+    from urllib3.exceptions import NewConnectionError
+
+    if isinstance(failure, requests.ConnectTimeout | requests.exceptions.InvalidURL):
+        return False
+    return not any(isinstance(cause, NewConnectionError | ssl.SSLCertVerificationError) for cause in _causes(failure))
+
+
+def _reason(failure: Exception) -> str:
+    """A short text for people; never the library's own, which holds the whole address."""
+    import requests
+    from urllib3.exceptions import NameResolutionError, NewConnectionError
+
+    causes = tuple(_causes(failure))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return "the endpoint's certificate was not accepted"
+    if any(isinstance(cause, NameResolutionError) for cause in causes):
+        return "the endpoint's name could not be resolved"
+    if isinstance(failure, requests.ConnectTimeout):
+        return f"no connection within {CONNECT_SECONDS_MAX:.0f} s"
+    if any(isinstance(cause, NewConnectionError) for cause in causes):
+        return "no connection to the endpoint"
+    if isinstance(failure, requests.Timeout):
+        return f"no answer within {READ_SECONDS_MAX:.0f} s"
+    return f"the connection broke ({type(failure).__name__})"
+
+
+def _causes(failure: BaseException | None, depth_max: int = 12) -> list[BaseException]:
+    """A failure and what lies under it: the library hides causes in arguments and `reason` as well as in the chain."""
+    found: list[BaseException] = []
+    waiting = [failure]
+    while waiting and len(found) < depth_max:
+        one = waiting.pop()
+        if one is None or one in found:
+            continue
+        found.append(one)
+        waiting += [one.__cause__, one.__context__, getattr(one, "reason", None)]
+        waiting += [argument for argument in one.args if isinstance(argument, BaseException)]
+        waiting = [item for item in waiting if isinstance(item, BaseException)]
+    return found
