@@ -95,14 +95,13 @@ def _image(world: World, instance: Instance, volumes: list[str]) -> object:
     return world.images.get(instance.image_id) or {"image_id": instance.image_id, "visibility": "public", "image_type": "os_linux"}
 
 
-def console_link(instance: Instance) -> str:
-    """A console link; it leads nowhere."""
-    return f"https://console.example.invalid:6080/vnc_auto.html?path=example-{instance.instance_id[-8:]}"
+CONSOLE_LINK = "https://console.example.invalid:6080/vnc_auto.html?path=example-token"
+"""A console link; it leads nowhere."""
 
 
 def _console(world: World, instance: Instance, volumes: list[str]) -> object:
     del world, volumes
-    return {"link": None if instance.busy else console_link(instance), "type": "novnc"}
+    return {"link": None if instance.busy else CONSOLE_LINK, "type": "novnc"}
 
 
 def _limits(world: World, instance: Instance, volumes: list[str]) -> object:
