@@ -1,4 +1,4 @@
-"""Reading an account: the lists that a run wants, each once, side by side (SPEC 6)."""
+"""ListReading an account: the lists that a run wants, each once, side by side (SPEC 6)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from reconciler.cloud.lists import ListRead, Reading, reading
+from reconciler.cloud.lists import ListReading, reading
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Catalogue, LiveResource, Wants
 from reconciler.core.problems import Problem, error
-from reconciler.ports import Exchange
+from reconciler.ports import Exchange, Seen
 
 KINDS: tuple[str, ...] = ("instances", "block_storages", "firewalls")
 """The kinds that are listed for the whole account; rules and members are listed for each firewall."""
@@ -54,7 +54,7 @@ def read_account(
     names += [f"members:{id}" for id in sorted(wants.members_of)]
     found = _read(exchange, names, wants, kinds, on_progress, time_scale)
     for part in [part for part in found.values() if part.inline]:
-        found.update({name: ListRead(listed) for name, listed in (part.inline or {}).items()})
+        found.update({name: Seen(listed, complete=True) for name, listed in (part.inline or {}).items()})
     if rules_come_along:
         found |= _read(exchange, [name for name in rules if name not in found], wants, kinds, on_progress, time_scale)
     found |= _read_members(exchange, wants, kinds, found, on_progress, time_scale)
@@ -65,12 +65,12 @@ def _read_members(
     exchange: Exchange,
     wants: Wants,
     kinds: Mapping[str, Kind],
-    found: Mapping[str, ListRead],
+    found: Mapping[str, Seen],
     on_progress: OnProgress | None,
     time_scale: float,
-) -> dict[str, ListRead]:
+) -> dict[str, Seen]:
     """The members of the groups not read yet, as long as an instance is in none: membership shows from the group's side only."""
-    more: dict[str, ListRead] = {}
+    more: dict[str, Seen] = {}
     others = [group.id for group in found["firewalls"].rows if f"members:{group.id}" not in found] if "firewalls" in found else []
     while others and not wants.members_for <= _members_seen([*found.values(), *more.values()]):
         batch, others = others[:_SIDE_BY_SIDE], others[_SIDE_BY_SIDE:]
@@ -81,7 +81,7 @@ def _read_members(
 _SIDE_BY_SIDE = 4
 
 
-def _members_seen(parts: Iterable[ListRead]) -> set[str]:
+def _members_seen(parts: Iterable[Seen]) -> set[str]:
     return {row for part in parts for row in part.rows if isinstance(row, str)}
 
 
@@ -92,16 +92,16 @@ def _read(
     kinds: Mapping[str, Kind],
     on_progress: OnProgress | None,
     time_scale: float,
-) -> dict[str, ListRead]:
+) -> dict[str, Seen]:
     readings = [reading(name, kinds, tracked=wants.tracked.get(name, frozenset()), time_scale=time_scale) for name in names]
     run_readings(exchange, readings, on_progress)
-    return {one.what: one.result for one in readings if one.result is not None}
+    return {one.what: one.seen for one in readings if one.seen is not None}
 
 
-def run_readings(exchange: Exchange, readings: list[Reading], on_progress: OnProgress | None = None) -> None:
+def run_readings(exchange: Exchange, readings: list[ListReading], on_progress: OnProgress | None = None) -> None:
     """Runs readings side by side to their end. Raises `ReadFailed` at the first that fails."""
     idle = [one for one in readings if not one.done]
-    under_way: dict[int, Reading] = {}
+    under_way: dict[int, ListReading] = {}
     token = 0
     while idle or under_way:
         for one in [*idle]:
@@ -127,7 +127,7 @@ def run_readings(exchange: Exchange, readings: list[Reading], on_progress: OnPro
             idle.insert(0, answered)
 
 
-def _wait(exchange: Exchange, idle: list[Reading]) -> float:
+def _wait(exchange: Exchange, idle: list[ListReading]) -> float:
     """Seconds until there may be something to send; an answer ends the wait anyway."""
     due = math.inf
     for one in idle:
@@ -145,7 +145,7 @@ def _drain(exchange: Exchange) -> None:
         exchange.next(until - exchange.now())
 
 
-def _account(found: Mapping[str, ListRead], wants: Wants, calls: int) -> Account:
+def _account(found: Mapping[str, Seen], wants: Wants, calls: int) -> Account:
     objects: dict[str, Mapping[str, LiveResource]] = {}
     for name in KINDS:
         if name in found:
@@ -169,7 +169,7 @@ def _account(found: Mapping[str, ListRead], wants: Wants, calls: int) -> Account
     )
 
 
-def _check_groups(parts: Mapping[str, ListRead], what: str, groups: frozenset[str]) -> None:
+def _check_groups(parts: Mapping[str, Seen], what: str, groups: frozenset[str]) -> None:
     """A group that the account's list shows must show its rules and members too, or nothing can be said about them."""
     for id, part in sorted(parts.items()):
         if not part.complete and id in groups:
@@ -178,7 +178,7 @@ def _check_groups(parts: Mapping[str, ListRead], what: str, groups: frozenset[st
             )
 
 
-def _catalogue(found: Mapping[str, ListRead]) -> Catalogue:
+def _catalogue(found: Mapping[str, Seen]) -> Catalogue:
     lists: dict[str, Any] = {}
     for field in fields(Catalogue):
         part = found.get(field.name)

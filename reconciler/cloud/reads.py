@@ -1,0 +1,35 @@
+"""The readings of one account, as apply makes them while it waits: the port `Reads` over the cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from reconciler.cloud.absence import DetailReading
+from reconciler.cloud.lists import ListReading, reading
+from reconciler.core.kind import Kind
+
+
+class CloudReads:
+    """Makes readings of lists and of single objects.
+
+    `tracked` gives the ids that a list should show, by what is read: where one is missing the walk goes on to an empty page (SPEC 6).
+    """
+
+    def __init__(
+        self,
+        kinds: Mapping[str, Kind],
+        *,
+        time_scale: float = 1.0,
+        tracked: Callable[[str], frozenset[str]] = lambda what: frozenset(),
+    ) -> None:
+        self._kinds = kinds
+        self._time_scale = time_scale
+        self._tracked = tracked
+
+    def listing(self, what: str) -> ListReading:
+        """The reading of a list. Raises ValueError where there is no such list."""
+        return reading(what, self._kinds, tracked=self._tracked(what), time_scale=self._time_scale)
+
+    def absence(self, kind: str, id: str) -> DetailReading:
+        """The reading of one object by id. Raises ValueError for a kind without a detail."""
+        return DetailReading(self._kinds[kind], id, time_scale=self._time_scale)
