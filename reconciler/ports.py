@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
 from reconciler import wire
 from reconciler.core.kind import Call
+from reconciler.core.problems import Problem
 from reconciler.core.state import Record, State
 
 
@@ -128,6 +129,57 @@ class Exchange(Protocol):
 
     def next(self, timeout_seconds: float) -> tuple[int, Answer] | None:
         """The next answer, or None when the time is up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a finished reading showed. `rows` are live objects, member ids or catalogue rows, by what was read; `complete` as SPEC 6 says.
+
+    `inline` are further lists that came along, by name. `absent` is set by a reading of one object alone: whether its absence is proved.
+    """
+
+    rows: tuple[Any, ...] = ()
+    complete: bool = False
+    inline: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    absent: bool | None = None
+
+
+class Reading(Protocol):
+    """One list (or one object) being read: it says which call is next, takes the answers, and resends only reads."""
+
+    def next_call(self, now: float) -> Call | None:
+        """The call to send now, or None: nothing is due, or one is under way. `now` is monotonic seconds."""
+        ...
+
+    def wake_in(self, now: float) -> float:
+        """Seconds until `next_call` may give one; infinite while one is under way or when it is over."""
+        ...
+
+    def take(self, answer: Answer, now: float) -> None:
+        """Takes the answer of the call given last."""
+        ...
+
+    @property
+    def seen(self) -> Seen | None:
+        """What it showed, once it is over and well."""
+        ...
+
+    @property
+    def failure(self) -> Problem | None:
+        """Why it came to nothing, once it is over."""
+        ...
+
+
+class Reads(Protocol):
+    """Makes readings."""
+
+    def listing(self, what: str) -> Reading:
+        """The list `instances`, `block_storages`, `firewalls`, `rules:<firewall id>` or `members:<firewall id>`."""
+        ...
+
+    def absence(self, kind: str, id: str) -> Reading:
+        """One object, to see whether the cloud gives the documented not-found for its id (contract 22)."""
         ...
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from reconciler.core import graph
 from reconciler.core.changes import CallBudget, Cost, Step
-from reconciler.core.kind import Kind
+from reconciler.core.kind import Kind, operation_of
 from reconciler.core.model import Account
 from reconciler.core.survey import Fate, Item, Survey
 
@@ -20,10 +20,8 @@ CALL_SECONDS = 1.0
 
 def seconds_of(step: Step, kinds: Mapping[str, Kind]) -> float:
     """How long a step usually takes, its wait included."""
-    singular, verb = step.operation.split(".", 1)
-    kind = next((kind for kind in kinds.values() if kind.singular == singular), None)
-    operation = None if kind is None else kind.operations.get(step.operation if verb != "wait" else f"{singular}.create")
-    return CALL_SECONDS + (0.0 if operation is None else float(operation.seconds[1]))
+    name = step.operation.replace(".wait", ".create")
+    return CALL_SECONDS + float(operation_of(kinds, name).seconds[1])
 
 
 def budget(steps: Sequence[Step], account: Account, kinds: Mapping[str, Kind]) -> CallBudget:

@@ -144,3 +144,12 @@ class Kind:
     lists: Mapping[str, Listing] = EMPTY
     detail: str | None = None
     absent_errors: frozenset[str] = frozenset()
+
+
+def operation_of(kinds: Mapping[str, Kind], name: str) -> Operation:
+    """The operation that a step names as `<kind>.<verb>` (`instance.create`). Raises KeyError where no kind has it."""
+    singular, _, verb = name.partition(".")
+    for kind in kinds.values():
+        if kind.singular == singular:
+            return kind.operations[verb]
+    raise KeyError(name)

@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Cause, Change, FieldChange, Step
 from reconciler.core.kind import Edit
-from reconciler.core.model import Deferred, Link, LiveResource, Unknown, Value
+from reconciler.core.model import Deferred, Link, LiveResource, Resource, Unknown, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import fingerprint
 from reconciler.core.state import Deposed, Effect, Entry, Phase
@@ -48,7 +48,7 @@ def _entry(draft: Draft, item: Item) -> Entry:
         known,
         applied=_applied(draft, item, wanted, known.applied),
         lookups=item.lookups or known.lookups,
-        depends_on=depends_on(item),
+        depends_on=depends_on(item.resource),
         protect=known.protect if said is None else said,
         phase=Phase.READY if item.live.ready else known.phase,
         retain=item.resource.lifecycle.retain,
@@ -71,12 +71,10 @@ def _applied(draft: Draft, item: Item, wanted: Mapping[str, Value], before: Mapp
     return found
 
 
-def depends_on(item: Item) -> tuple[str, ...]:
+def depends_on(resource: Resource) -> tuple[str, ...]:
     """The addresses that an object needs: what must not be removed before it is."""
-    if item.resource is None:
-        return item.entry.depends_on if item.entry is not None else ()
-    found = {str(address) for address in item.resource.depends_on}
-    for value in item.resource.attributes.values():
+    found = {str(address) for address in resource.depends_on}
+    for value in resource.attributes.values():
         if isinstance(value, Link):
             found.add(str(value.address))
         elif isinstance(value, Deferred):

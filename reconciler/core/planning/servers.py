@@ -198,7 +198,7 @@ def _disrupt(
     for name, operation in (("image", "instance.rebuild"), ("flavor", "instance.resize")):
         if name not in by_name:
             continue
-        seconds = item.kind.operations[operation].seconds
+        seconds = item.kind.operations[operation.split(".")[1]].seconds
         toll.down(item, seconds[0], seconds[2])
         if name == "image":
             toll.consents.append(Consent(RiskClass.DATA_LOSS, str(item.address)))
@@ -256,7 +256,7 @@ def _heavy(draft: Draft, item: Item, operation: str, inputs: Mapping[str, Value]
 def _turn(draft: Draft, item: Item, power: str, target: str, middle: tuple[str, ...], toll: _Toll) -> None:
     """Power on after what is done while off; power off before it, so that nothing is stopped twice."""
     if power == "off":
-        seconds = item.kind.operations["instance.stop"].seconds
+        seconds = item.kind.operations["stop"].seconds
         toll.down(item, seconds[0], seconds[2])
         key = _power(draft, item, "off", target=target)
         draft.before(key, *middle)
@@ -324,7 +324,7 @@ def _replace(draft: Draft, item: Item) -> None:
         created = _birth(draft, item, wanted, deposes=True)
         draft.add(delete, provides=[("removed", address)], needs=[("membership", address), ("power", address)], after=(created,))
     consents = [Consent(RiskClass.ADDRESS_CHANGE, str(address)), Consent(RiskClass.DATA_LOSS, str(address))]
-    low, _, high = item.kind.operations["instance.create"].seconds
+    low, _, high = item.kind.operations["create"].seconds
     if delete_first:
         consents.append(Consent(RiskClass.DOWNTIME, str(address)))
     impact = Impact(

@@ -1,0 +1,344 @@
+"""The one loop with effects: picks the next write, sends it, takes answers one at a time, and waits for what the cloud does meanwhile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.apply import records
+from reconciler.apply.task import Failure, Status, Task
+from reconciler.apply.values import Known
+from reconciler.apply.waits import Waits
+from reconciler.apply.writes import Writes
+from reconciler.core import exits, graph
+from reconciler.core.changes import Plan
+from reconciler.core.estimate import seconds_of
+from reconciler.core.events import Event, ProblemFound, StepSkipped, Summary
+from reconciler.core.kind import Kind
+from reconciler.core.model import Account, Stack
+from reconciler.core.outputs import compute
+from reconciler.core.problems import Problem, error
+from reconciler.core.state import Note
+from reconciler.ports import Exchange, Reads, RecordFailed, StateWriter, StoreError
+
+INTERRUPT_PATIENCE_SECONDS = 5.0
+"""After Ctrl-C, how long answers in flight are awaited (SPEC 5)."""
+
+IDLE_SECONDS = 0.5
+"""The longest the loop sleeps without looking whether it was interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended: steps done, failed, skipped (key to reason), unknown; calls sent; seconds; outputs as (value, reason)."""
+
+    done: tuple[str, ...]
+    failed: Mapping[str, Failure]
+    skipped: Mapping[str, str]
+    unknown: tuple[str, ...]
+    calls: int
+    seconds: float
+    exit_code: int
+    outputs: Mapping[str, tuple[Any, str | None]]
+    problems: tuple[Problem, ...] = ()
+
+
+def run(
+    plan: Plan,
+    *,
+    stack: Stack,
+    account: Account,
+    writer: StateWriter,
+    exchange: Exchange,
+    reads: Reads,
+    kinds: Mapping[str, Kind],
+    emit: Callable[[Event], None],
+    run: str,
+    nonce: Callable[[], str],
+    interrupted: Callable[[], bool],
+    time_scale: float = 1.0,
+    account_digest: str | None = None,
+    endpoint: str | None = None,
+) -> Result:
+    """Does the plan. `run` names this run in the records; `nonce` gives a new marker for every create that is sent.
+
+    Every outcome is recorded before it returns; a record that cannot be written stops the sending at once (exit 7).
+    """
+    loop = _Loop(plan, stack, account, writer, exchange, reads, kinds, emit, run, nonce, interrupted, time_scale)
+    try:
+        loop.begin()
+        loop.work()
+        loop.finish(account_digest, endpoint)
+    except StoreError as failure:
+        loop.record_failed(failure)
+    return loop.result()
+
+
+@dataclass(slots=True)
+class _Loop:
+    plan: Plan
+    stack: Stack
+    account: Account
+    writer: StateWriter
+    exchange: Exchange
+    reads: Reads
+    kinds: Mapping[str, Kind]
+    emit: Callable[[Event], None]
+    run: str
+    nonce: Callable[[], str]
+    interrupted: Callable[[], bool]
+    time_scale: float
+    tasks: dict[str, Task] = field(init=False)
+    waits: Waits = field(init=False)
+    writes: Writes = field(init=False)
+    problems: list[Problem] = field(default_factory=list)
+    codes: list[int] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, tuple[Any, str | None]] = field(default_factory=dict)
+    began: float = 0.0
+    stop_at: float | None = None
+    _token: int = 0
+    _open: set[str] = field(default_factory=set)
+    _followers: dict[str, list[str]] = field(default_factory=dict)
+    _missing: dict[str, int] = field(default_factory=dict)
+    _ready: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        after = {step.key: step.after for step in self.plan.steps}
+        weights = graph.tails(after, {step.key: seconds_of(step, self.kinds) for step in self.plan.steps})
+        self.tasks = {step.key: Task(step, weights[step.key], [step.operation], target=step.target) for step in self.plan.steps}
+        for key, earlier in after.items():
+            self._missing[key] = len(earlier)
+            for other in earlier:
+                self._followers.setdefault(other, []).append(key)
+        self._ready = [key for key, missing in self._missing.items() if missing == 0]
+        self._open = set(self.tasks)
+        self.waits = Waits(self.reads, self.time_scale)
+        self.began = self.exchange.now()
+        known = Known(self.stack, self.account, self.kinds, self.writer.state.entries)
+        self.writes = Writes(
+            plan=self.plan,
+            stack=self.stack,
+            writer=self.writer,
+            exchange=self.exchange,
+            kinds=self.kinds,
+            emit=self.emit,
+            run=self.run,
+            nonce=self.nonce,
+            time_scale=self.time_scale,
+            known=known,
+            waits=self.waits,
+            began=self.began,
+        )
+
+    def begin(self) -> None:
+        """Closes what earlier runs left accepted (their objects are in the state), and records what the plan changes without a call."""
+        for sequence, (_, result) in sorted(self.writer.state.open.items()):
+            if result == "accepted":
+                self.writes.note("superseded: its object is in the state", settles=sequence)
+        if self.plan.records:
+            self.writer.append(Note(self.writer.state.sequence + 1, self.run, "plan", tuple(self.plan.records)))
+        self.writes.refresh()
+
+    def work(self) -> None:
+        """Until every step has ended, or none can begin any more."""
+        while self._open:
+            if self.interrupted() and self.stop_at is None:
+                self.stop_at = self.exchange.now() + INTERRUPT_PATIENCE_SECONDS
+            if self.writes.stop is not None and self.stop_at is None:
+                self._report(self.writes.stop)
+                self.stop_at = math.inf
+            self._close_ended()
+            if not self._open or self._over():
+                return
+            if self.stop_at is None:
+                self._send()
+            self._close_ended()
+            answer = self.exchange.next(self._patience())
+            if answer is not None:
+                self._take(*answer)
+            self.writes.judge(self._active())
+
+    def _over(self) -> bool:
+        sent = any(self.tasks[key].status is Status.SENT for key in self._open)
+        if self.stop_at is not None:
+            return not sent or self.exchange.now() >= self.stop_at
+        active = any(self.tasks[key].holds or self.tasks[key].status is Status.LOOKING for key in self._open)
+        return not active and not self._ready
+
+    def _send(self) -> None:
+        """Writes before waits, the one with most behind it first; never a read that delays a write."""
+        while self.exchange.ready_in() <= 0.0:
+            task = self._next_write()
+            if task is not None:
+                if self.writes.begin(task, self._next_token):
+                    self._unready(task)
+                if task.ended:
+                    self._close_ended()
+                if self.writes.stop is not None:
+                    return
+                continue
+            read = self.waits.next_call(self.exchange.now())
+            if read is None:
+                return
+            token = self._next_token()
+            self.waits.sent(token, read[0])
+            self.exchange.send(token, read[1])
+
+    def _next_token(self) -> int:
+        self._token += 1
+        return self._token
+
+    def _next_write(self) -> Task | None:
+        now = self.exchange.now()
+        going = [t for t in self._active() if t.status is Status.PENDING and t.not_before <= now]
+        busy = {server for key in self._open if self.tasks[key].holds for server in self.tasks[key].step.servers}
+        fresh = [
+            self.tasks[key]
+            for key in self._ready
+            if self.tasks[key].status is Status.PENDING
+            and self.tasks[key].not_before <= now
+            and not busy.intersection(self.tasks[key].step.servers)
+        ]
+        return min((*going, *fresh), key=lambda t: (-t.weight, t.key), default=None)
+
+    def _active(self) -> list[Task]:
+        return [self.tasks[key] for key in sorted(self._open) if self.tasks[key].holds or self.tasks[key].status is Status.LOOKING]
+
+    def _unready(self, task: Task) -> None:
+        if task.key in self._ready:
+            self._ready.remove(task.key)
+
+    def _patience(self) -> float:
+        now = self.exchange.now()
+        soon = [self.waits.wake_in(now), IDLE_SECONDS]
+        if self.stop_at is not None and self.stop_at < math.inf:
+            soon.append(self.stop_at - now)
+        for task in self._active():
+            if task.status is Status.PENDING:
+                soon.append(task.not_before - now)
+            elif task.status is Status.WAITING:
+                soon.append(task.deadline - now)
+        soon += [self.tasks[key].not_before - now for key in self._ready if self.tasks[key].not_before > now]
+        wait = max(0.0, min(soon))
+        gate = self.exchange.ready_in()
+        if gate == math.inf:
+            return IDLE_SECONDS
+        due = wait == 0.0 or (self.stop_at is None and self._next_write() is not None)
+        return min(gate, IDLE_SECONDS) if due else wait
+
+    def _take(self, token: int, answer: Any) -> None:
+        if self.waits.owns(token):
+            problem = self.waits.take(token, answer, self.exchange.now())
+            if problem is not None:
+                self._read_failed(problem)
+            self.writes.refresh()
+        else:
+            self.writes.take(token, answer)
+
+    def _read_failed(self, problem: Problem) -> None:
+        if exits.of_problem(problem) == exits.ACCOUNT:
+            self.writes.stop = self.writes.stop or problem
+        elif problem not in self.problems:
+            self._report(problem)
+
+    def _close_ended(self) -> None:
+        """Takes ended tasks out and lets go, or skips, what waited for them."""
+        ended = [key for key in sorted(self._open) if self.tasks[key].ended]
+        while ended:
+            key = ended.pop(0)
+            self._open.discard(key)
+            self._unready(self.tasks[key])
+            for follower in self._followers.get(key, ()):
+                task = self.tasks[follower]
+                good = self.tasks[key].status is Status.DONE or key in task.step.even_if
+                if task.ended:
+                    continue
+                if good:
+                    self._missing[follower] -= 1
+                    if self._missing[follower] == 0:
+                        self._ready.append(follower)
+                else:
+                    self._skip(task, self._because(key))
+                    ended.append(follower)
+
+    def _because(self, key: str) -> str:
+        """The step at the root of it, so that every skipped step names what really failed."""
+        return self.skipped.get(key, key)
+
+    def _skip(self, task: Task, because: str) -> None:
+        task.status = Status.SKIPPED
+        self.skipped[task.key] = because
+        self.emit(StepSkipped(task.key, str(task.step.address), task.step.operation, because))
+
+    def _report(self, problem: Problem) -> None:
+        self.problems.append(problem)
+        self.codes.append(exits.of_problem(problem))
+        self.emit(ProblemFound(problem))
+
+    def finish(self, account_digest: str | None, endpoint: str | None) -> None:
+        """Skips what was not begun, computes the outputs, and writes the state anew."""
+        if self.interrupted():
+            self.codes.append(exits.INTERRUPTED)
+            self._report(self.writes.interruption([self.tasks[key] for key in sorted(self._open)]))
+        reason = "interrupted" if self.interrupted() else "the run was stopped"
+        for key in sorted(self._open):
+            task = self.tasks[key]
+            if task.status is Status.SENT:
+                self.writes.forsake(task)
+            elif not task.holds:
+                self._skip(task, reason)
+        self.writes.refresh()
+        if not self.plan.destroy:
+            self._outputs()
+        self.writer.commit(account=account_digest, endpoint=endpoint)
+
+    def _outputs(self) -> None:
+        self.outputs = compute(self.stack, self.writes.known.attributes)
+        effects = records.outputs(self.writer.state, self.outputs)
+        if effects:
+            self.writes.note("outputs", effects=tuple(effects))
+
+    def record_failed(self, failure: StoreError) -> None:
+        """Nothing further is sent; what the record does not hold is told."""
+        code = "state-write" if isinstance(failure, RecordFailed) else "locked"
+        lost = self.writes.unrecorded()
+        message = f"{failure}; nothing further was sent" + (f"; not on record: {', '.join(lost)}" if lost else "")
+        self._report(error(code, message, hint=failure.hint))
+
+    def result(self) -> Result:
+        """What became of every step."""
+        by_status = {status: [t for t in self.tasks.values() if t.status is status] for status in Status}
+        failed = {t.key: t.failure or Failure("failed") for t in by_status[Status.FAILED]}
+        unknown = tuple(t.key for t in by_status[Status.UNKNOWN])
+        still = [t for t in self.tasks.values() if not t.ended]
+        codes = [*self.codes, exits.of_problems(self.plan.problems)]
+        if failed or unknown or self.skipped or still:
+            codes.append(exits.DECIDE)
+        result = Result(
+            done=tuple(t.key for t in by_status[Status.DONE]),
+            failed=failed,
+            skipped=dict(self.skipped),
+            unknown=unknown,
+            calls=self.exchange.sent,
+            seconds=self.exchange.now() - self.began,
+            exit_code=exits.worst(codes),
+            outputs=self.outputs,
+            problems=tuple(self.problems),
+        )
+        self.emit(
+            Summary(
+                done=len(result.done),
+                failed=len(failed),
+                skipped=len(self.skipped),
+                unknown=len(unknown),
+                calls=result.calls,
+                seconds=result.seconds,
+                exit_code=result.exit_code,
+                eta_seconds=self.plan.eta_seconds,
+                outputs={name: value for name, (value, _) in self.outputs.items()},
+            )
+        )
+        return result

@@ -1,0 +1,104 @@
+"""Judging what lists show: whether what was asked for has come, whether an object is still the one of the plan, and what is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from reconciler.apply.task import Task
+from reconciler.apply.values import Known
+from reconciler.apply.waits import Waits
+from reconciler.core.kind import Kind, Operation, Progress
+from reconciler.core.state import Effect
+
+ABSENCE_SECONDS = 10.0
+"""Between the two looks that prove an object gone (SPEC 5, contract 22)."""
+
+
+class Verdict(Enum):
+    """`DONE` and `FAILED` are ends; `LATER`: a list was read and does not show it yet; `UNREAD`: no list was read since."""
+
+    DONE = "done"
+    FAILED = "failed"
+    LATER = "later"
+    UNREAD = "unread"
+
+
+def verdict(task: Task, operation: Operation, asked: Mapping[str, Any], waits: Waits, watched: tuple[str, ...], kind: Kind) -> Verdict:
+    """How far a waiting task is by the lists that were begun after it was accepted (or after it was judged last)."""
+    since = max(task.accepted, task.judged)
+    if not waits.fresh(watched, since):
+        return Verdict.UNREAD
+    if task.operation.endswith(".delete"):
+        return _absence(task, operation, asked, waits, watched, kind)
+    task.judged = min(waits.lists[what].shown_at for what in watched) + 1e-9
+    progress = operation.progress(task.target, asked, waits.view())
+    if progress is Progress.DONE:
+        return Verdict.DONE
+    return Verdict.FAILED if progress is Progress.FAILED else Verdict.LATER
+
+
+def _absence(task: Task, operation: Operation, asked: Mapping[str, Any], waits: Waits, watched: tuple[str, ...], kind: Kind) -> Verdict:
+    """Gone: the documented not-found for the id and a complete list without it, twice, 10 s apart (SPEC 5, gone)."""
+    shown_at = min(waits.lists[what].shown_at for what in watched)
+    if operation.progress(task.target, asked, waits.view()) is not Progress.DONE:
+        task.first_absence, task.judged = None, shown_at + 1e-9
+        waits.probes.pop((kind.name, task.target or ""), None)
+        return Verdict.LATER
+    probe = waits.probe(kind.name, task.target or "") if kind.detail is not None else None
+    if probe is not None and probe.failure is None and probe.seen is None:
+        return Verdict.UNREAD
+    if probe is not None and (probe.seen is None or not probe.seen.absent):
+        waits.probes.pop((kind.name, task.target or ""), None)
+        task.judged = shown_at + 1e-9
+        return Verdict.LATER
+    waits.probes.pop((kind.name, task.target or ""), None)
+    pause = ABSENCE_SECONDS / waits.time_scale
+    if task.first_absence is not None and shown_at >= task.first_absence + pause:
+        return Verdict.DONE
+    if task.first_absence is None:
+        task.first_absence = shown_at
+    task.judged = task.first_absence + pause
+    task.next_poll = task.judged
+    return Verdict.LATER
+
+
+def second_look(task: Task, waits: Waits, kind: str) -> str | None:
+    """Why a destructive write must not be sent: the object is not there, or is not the one that the plan was about. None where it is."""
+    if not task.step.fingerprint:
+        return None
+    found = waits.objects.get(kind, {}).get(str(task.step.fingerprint.get("id")))
+    if found is None:
+        return "it is no longer in the account's list; nothing was sent"
+    for name, value in task.step.fingerprint.items():
+        if name != "id" and found.attributes.get(name) != value:
+            return f"it is not as planned: {name} is {found.attributes.get(name)!r}, not {value!r}; nothing was sent"
+    return None
+
+
+def marker_facts(task: Task, known: Known, kind: str) -> tuple[Effect, ...]:
+    """After a create the marker is looked for in the first read; where it did not come back the account is noted (SPEC 5, settling)."""
+    live = known.live(kind, task.target)
+    if task.nonce is None or live is None or live.nonce == task.nonce:
+        return ()
+    return (Effect(fact=("marker", "unproved")),)
+
+
+def attach_facts(task: Task, waits: Waits) -> tuple[Effect, ...]:
+    """Which way this account takes a second firewall on a server (contract 17, attachment)."""
+    former = task.inputs.get("former")
+    if task.operation != "firewall.attach" or former is None:
+        return ()
+    if task.second:
+        return (Effect(fact=("attach", "refuse")),)
+    still = task.inputs["instance"] in waits.members.get(str(former), ())
+    return (Effect(fact=("attach", "many" if still else "replace")),)
+
+
+def after_attach(task: Task, waits: Waits) -> list[str]:
+    """Where the old firewall still lists the server after the new one was attached, it is taken off it."""
+    former = task.inputs.get("former")
+    if task.operation != "firewall.attach" or former is None or task.second:
+        return []
+    return ["firewall.detach"] if task.inputs["instance"] in waits.members.get(str(former), ()) else []

@@ -1,0 +1,82 @@
+"""A step on its way: which of its operations is next, and how far that one is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from reconciler.core.changes import Step
+
+
+class Status(Enum):
+    """`PENDING`: to be sent when its time comes; `LOOKING`: waits for a fresh list before a write; `SENT`: no answer yet; `WAITING`: the
+    cloud took it and works; the rest are ends."""
+
+    PENDING = "pending"
+    LOOKING = "looking"
+    SENT = "sent"
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+
+
+ENDS = frozenset({Status.DONE, Status.FAILED, Status.SKIPPED, Status.UNKNOWN})
+
+
+@dataclass(slots=True)
+class Task:
+    """The mutable side of one step. `program` are the operations still to do, the current one first.
+
+    `holds` is true from its first send to its end: its servers are then busy. Times are monotonic seconds. `restore` is the operation
+    that brings a server back which this task stopped, done even if what came between failed; `failure` is then kept for the end.
+    """
+
+    step: Step
+    weight: float
+    program: list[str]
+    status: Status = Status.PENDING
+    holds: bool = False
+    target: str | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    resolved: bool = False
+    nonce: str | None = None
+    intent: int | None = None
+    started: float | None = None
+    accepted: float = 0.0
+    not_before: float = 0.0
+    next_poll: float = 0.0
+    deadline: float = 0.0
+    attempts: int = 0
+    look_after: float | None = None
+    first_absence: float | None = None
+    judged: float = 0.0
+    restore: str | None = None
+    second: bool = False
+    failure: Failure | None = None
+    sent: bool = False
+
+    @property
+    def operation(self) -> str:
+        """The operation that is under way or next."""
+        return self.program[0]
+
+    @property
+    def key(self) -> str:
+        return self.step.key
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDS
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task failed: our words, the cloud's error name and HTTP status where it gave them."""
+
+    message: str
+    error_code: str | None = None
+    http_status: int | None = None

@@ -1,0 +1,447 @@
+"""Writes: from a step's operation to a durable intent, a send, and from its answer to a durable outcome. A request is sent once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.apply import records, settle, values
+from reconciler.apply.task import Failure, Status, Task
+from reconciler.apply.values import CannotFill, Known
+from reconciler.apply.waits import Waits
+from reconciler.core.changes import Plan
+from reconciler.core.events import Event, StepDone, StepFailed, StepStarted, StepUnknown, StepWaiting, Told
+from reconciler.core.kind import Kind, Operation, operation_of
+from reconciler.core.model import Stack
+from reconciler.core.planning.bookkeeping import depends_on
+from reconciler.core.problems import Problem, error
+from reconciler.core.state import Effect, Intent, Note, Outcome, Phase
+from reconciler.ports import Accepted, Answer, Exchange, NoAnswer, Refused, StateWriter
+
+ATTEMPTS_MAX = 8
+"""How often one operation may be refused before execution (429, busy) and be made anew."""
+
+UNSENT_ATTEMPTS_MAX = 3
+BUSY_SECONDS = 10.0
+UNSENT_SECONDS = 5.0
+LOOK_AGE_SECONDS = 30.0
+"""How old the second look before a destructive write may be (SPEC 4)."""
+
+BUSY = frozenset({"DELETED_OR_WORKING_INSTANCE"})
+"""Deleted or busy: never proof of absence (contract 1.9); looked at, and sent once more where the object is there and at rest."""
+
+DESTRUCTIVE = frozenset(
+    {
+        "instance.delete",
+        "instance.rebuild",
+        "instance.resize",
+        "instance.stop",
+        "block_storage.delete",
+        "block_storage.detach",
+        "firewall.delete",
+    }
+)
+"""Before these the object is looked at a second time."""
+
+
+@dataclass(slots=True)
+class Writes:
+    """All writes of one run. `stop` is the problem after which nothing more may be sent."""
+
+    plan: Plan
+    stack: Stack
+    writer: StateWriter
+    exchange: Exchange
+    kinds: Mapping[str, Kind]
+    emit: Callable[[Event], None]
+    run: str
+    nonce: Callable[[], str]
+    time_scale: float
+    known: Known
+    waits: Waits
+    began: float
+    stop: Problem | None = None
+    _sent: dict[int, Task] = field(default_factory=dict)
+    _at_risk: list[str] = field(default_factory=list)
+
+    # Sending --------------------------------------------------------------------------------------------------------------------
+
+    def begin(self, task: Task, token: Callable[[], int]) -> bool:
+        """Takes the next operation of a task as far as it goes now; True where the task is no longer one that could begin."""
+        task.holds = True
+        if task.started is None:
+            task.started = self.exchange.now()
+        if not task.resolved and not self._resolve(task):
+            return True
+        if task.step.skip_if_equal and self._equal(task):
+            self._effects(task, self._changed(task), "nothing to send")
+            self._finish(task, sent=False)
+        elif task.operation.endswith(".wait") or self._deleted_before(task):
+            self._await(task, accepted=self.exchange.now())
+        elif self._needs_look(task):
+            self._look(task)
+        else:
+            self._send(task, token())
+        return True
+
+    def _resolve(self, task: Task) -> bool:
+        step = task.step
+        try:
+            task.inputs = values.fill(step, self.known, self.stack, self.kinds[self._kind_of(task)])
+            if task.target is None and not task.operation.endswith(".create") and not task.operation.startswith("firewall."):
+                task.target = self.known.id_of(step.address)
+                if task.target is None:
+                    raise CannotFill(f"{step.address} has no id yet")
+        except CannotFill as failure:
+            self.fail(task, Failure(str(failure)))
+            return False
+        task.resolved = True
+        return True
+
+    def _kind_of(self, task: Task) -> str:
+        singular = task.step.operation.partition(".")[0]
+        return next(name for name, kind in self.kinds.items() if kind.singular == singular)
+
+    def _equal(self, task: Task) -> bool:
+        live = self.known.live(self._kind_of(task), task.target)
+        asked = {name: value for name, value in task.inputs.items() if name != "firewall"}
+        return live is not None and all(live.attributes.get(name) == value for name, value in asked.items())
+
+    def _deleted_before(self, task: Task) -> bool:
+        """Whether our delete of this very object was acknowledged by an earlier run: then only its absence is waited for."""
+        if not task.operation.endswith(".delete"):
+            return False
+        if task.step.deposed:
+            old = self.writer.state.deposed.get(task.target or "")
+            return old is not None and old.phase is Phase.DELETING
+        entry = self.writer.state.entries.get(str(task.step.address))
+        return entry is not None and entry.id == task.target and entry.phase is Phase.DELETING
+
+    def _needs_look(self, task: Task) -> bool:
+        if not task.step.fingerprint or task.operation not in DESTRUCTIVE or task.second:
+            return False
+        if task.look_after is None:
+            since = max(self.began, self.exchange.now() - LOOK_AGE_SECONDS / self.time_scale)
+            task.look_after = since
+        return not self.waits.fresh((self._kind_of(task),), task.look_after)
+
+    def _look(self, task: Task) -> None:
+        task.status = Status.LOOKING
+        self.waits.ask((self._kind_of(task),), self.exchange.now())
+
+    def _operation(self, task: Task) -> Operation:
+        return operation_of(self.kinds, task.operation.replace(".wait", ".create"))
+
+    def _asked(self, task: Task) -> dict[str, Any]:
+        """The inputs of the operation that is next: where the second way takes a server off its old firewall, that one is meant."""
+        if task.operation == "firewall.detach" and "former" in task.inputs:
+            return {**task.inputs, "firewall": task.inputs["former"]}
+        return dict(task.inputs)
+
+    def _send(self, task: Task, token: int) -> None:
+        said = settle.second_look(task, self.waits, self._kind_of(task)) if task.operation in DESTRUCTIVE and not task.second else None
+        if said is not None:
+            self.fail(task, Failure(said))
+            return
+        operation, create = self._operation(task), task.operation.endswith(".create")
+        task.nonce = self._marker(task, create=create)
+        asked = values.described(task.step.address, self._asked(task), self.stack, task.nonce, create=create)
+        try:
+            call = operation.encode(task.target, asked)
+        except (ValueError, KeyError) as failure:
+            self.fail(task, Failure(f"cannot be written as a request: {failure}"))
+            return
+        state = self.writer.state
+        intent = Intent(
+            state.sequence + 1,
+            self.run,
+            task.key,
+            str(task.step.address),
+            task.operation,
+            task.target,
+            asked,
+            task.nonce if create else None,
+            int(self.exchange.unix()),
+        )
+        self.writer.append(intent)
+        task.intent, task.status, task.sent = intent.sequence, Status.SENT, True
+        self._sent[token] = task
+        self.exchange.send(token, call)
+        self.emit(StepStarted(task.key, str(task.step.address), task.operation))
+
+    def _marker(self, task: Task, *, create: bool) -> str | None:
+        """A new nonce for every create; the one the object was made with where its description is edited; none for rules."""
+        if task.operation.startswith("rule."):
+            return None
+        if create:
+            resource = self.stack.resources.get(task.step.address)
+            return self.nonce() if resource is None or resource.lifecycle.marker else None
+        entry = self.writer.state.entries.get(str(task.step.address))
+        return None if entry is None else entry.nonce
+
+    # Answers --------------------------------------------------------------------------------------------------------------------
+
+    def take(self, token: int, answer: Answer) -> None:
+        """Records what an answer says before anything else happens."""
+        task = self._sent.pop(token)
+        match answer:
+            case Accepted():
+                self._accepted(task, answer)
+            case Refused():
+                self._refused(task, answer)
+            case NoAnswer():
+                self._unanswered(task, answer)
+        self.refresh()
+
+    def _accepted(self, task: Task, answer: Accepted) -> None:
+        operation = self._operation(task)
+        if task.operation.endswith(".create"):
+            try:
+                task.target = operation.receipt(answer.result)
+            except ValueError as failure:
+                self._unknown(task, f"accepted, but the receipt does not say what was made: {failure}", answer.status)
+                return
+        watched = self._watched(task)
+        effects = self._on_accept(task, ended=not watched)
+        if task.operation.endswith(".create"):
+            self._at_risk = [f"{task.step.address} = {task.target}"]
+        self._outcome(task, "accepted" if watched else "done", effects)
+        self._at_risk = []
+        if watched:
+            self._await(task, accepted=self.exchange.now())
+        else:
+            self._next(task)
+
+    def _watched(self, task: Task) -> tuple[str, ...]:
+        operation, asked = self._operation(task), self._asked(task)
+        if task.operation.endswith(".delete") and not task.operation.startswith("rule."):
+            return operation.settled_by(task.target, asked)
+        watched = operation.watches(task.target, asked)
+        if task.operation == "firewall.attach" and "former" in task.inputs:
+            watched = (*watched, f"members:{task.inputs['former']}")
+        return watched
+
+    def _on_accept(self, task: Task, *, ended: bool) -> tuple[Effect, ...]:
+        state, step = self.writer.state, task.step
+        if task.operation.endswith(".create"):
+            resource = self.stack.resources.get(step.address)
+            facts = records.Facts(
+                self._kind_of(task),
+                depends_on(resource) if resource is not None else (),
+                self.plan.lookups.get(str(step.address), {}),
+                (resource.lifecycle.protect or ()) if resource is not None else (),
+                resource.lifecycle.retain if resource is not None else False,
+            )
+            parent = str(task.inputs["firewall"]) if task.operation == "rule.create" else None
+            return records.born(
+                state,
+                step,
+                facts,
+                task.target or "",
+                applied=self._applied(task),
+                nonce=task.nonce,
+                made=int(self.exchange.unix()),
+                ready=ended,
+                parent=parent,
+            )
+        if task.operation.endswith(".delete"):
+            return records.gone(state, step) if ended else records.deleting(state, step)
+        return self._changed(task) if ended else ()
+
+    def _applied(self, task: Task) -> dict[str, Any]:
+        return values.applied(task.step.applies, self.known, self.stack)
+
+    def _changed(self, task: Task) -> tuple[Effect, ...]:
+        """The effects of an edit that is done; an operation in the middle of a second way has none yet."""
+        if len(task.program) > 1 or task.failure is not None:
+            return ()
+        pinned = self.plan.lookups.get(str(task.step.address), {})
+        return records.changed(self.writer.state, task.step, self._applied(task), pinned)
+
+    def _refused(self, task: Task, answer: Refused) -> None:
+        code = answer.error_code or f"HTTP {answer.status}"
+        self._outcome(task, "refused", code=code)
+        second = task.step.second_way
+        if answer.status == 429 or (answer.error_code in BUSY and not task.operation.endswith(".create")):
+            self._again(task, answer, 0.0 if answer.status == 429 else BUSY_SECONDS / self.time_scale)
+        elif answer.status == 401:
+            self.stop = self.stop or error("credentials", f"the cloud refuses the keys: {code}", hint="reconciler doctor tells why")
+            self.fail(task, _failure(answer))
+        elif second is not None and not task.second and answer.error_code in second.refusals:
+            task.second, task.program, task.status = True, list(second.operations), Status.PENDING
+            way = ", ".join(second.operations)
+            self.emit(Told(f"{task.step.address}: {task.step.operation} was refused ({code}); going on with {way}"))
+        else:
+            self.fail(task, _failure(answer))
+
+    def _again(self, task: Task, answer: Refused, pause: float) -> None:
+        """Refused before execution: a new intent with a new marker, after the wait. An object that may be gone is looked at first."""
+        task.attempts += 1
+        if task.attempts >= ATTEMPTS_MAX:
+            self.fail(task, _failure(answer))
+            return
+        task.status, task.not_before = Status.PENDING, self.exchange.now() + pause
+        if answer.status != 429:
+            task.look_after = task.not_before
+
+    def _unanswered(self, task: Task, answer: NoAnswer) -> None:
+        if answer.sent:
+            self._unknown(task, answer.reason, answer.status)
+            return
+        self._outcome(task, "refused", code="not sent")
+        task.attempts += 1
+        if task.attempts >= UNSENT_ATTEMPTS_MAX:
+            self.fail(task, Failure(f"could not be sent: {answer.reason}"))
+            return
+        task.status, task.not_before = Status.PENDING, self.exchange.now() + UNSENT_SECONDS / self.time_scale
+
+    def _unknown(self, task: Task, reason: str, status: int | None) -> None:
+        self._outcome(task, "unknown", code=reason[:200])
+        task.status, task.holds = Status.UNKNOWN, False
+        self.emit(StepUnknown(task.key, str(task.step.address), task.operation, reason, http_status=status))
+
+    def forsake(self, task: Task) -> None:
+        """The run ends before the answer came: what became of the write is unknown."""
+        self._unknown(task, "the run ended before the answer came", None)
+
+    # Waiting --------------------------------------------------------------------------------------------------------------------
+
+    def _await(self, task: Task, *, accepted: float) -> None:
+        operation = self._operation(task)
+        usual = 0.0 if task.operation.endswith(".wait") else operation.seconds[1] / self.time_scale
+        task.status, task.accepted, task.next_poll = Status.WAITING, accepted, accepted + usual
+        task.deadline = accepted + operation.deadline_seconds / self.time_scale
+        task.first_absence = None
+        self.waits.ask(self._watched(task), task.next_poll)
+        self.emit(StepWaiting(task.key, str(task.step.address), task.operation))
+
+    def judge(self, active: Sequence[Task]) -> None:
+        """Looks at what the lists showed since, for every task that waits for one; asks for the next read."""
+        now, wanted = self.exchange.now(), set[str]()
+        for task in active:
+            if task.status is Status.LOOKING:
+                if self.waits.fresh((self._kind_of(task),), task.look_after or 0.0):
+                    task.status = Status.PENDING
+                else:
+                    wanted.add(self._kind_of(task))
+                    self.waits.ask((self._kind_of(task),), now)
+            elif task.status is Status.WAITING:
+                self._judge(task, now)
+                if task.status is Status.WAITING:
+                    wanted.update(self._watched(task))
+        self.waits.calm(wanted)
+
+    def _judge(self, task: Task, now: float) -> None:
+        watched = self._watched(task)
+        verdict = settle.verdict(task, self._operation(task), self._asked(task), self.waits, watched, self.kinds[self._kind_of(task)])
+        if verdict is settle.Verdict.DONE:
+            self._settled(task)
+        elif verdict is settle.Verdict.FAILED:
+            self._outcome(task, "failed", code="error status")
+            self.fail(task, Failure("the cloud reports it as failed"))
+        elif now >= task.deadline:
+            self._outcome(task, "failed", code="deadline")
+            self.fail(task, Failure("not ready in the time allowed; the next run goes on with it"))
+        elif verdict is settle.Verdict.LATER:
+            task.next_poll = max(task.next_poll, now + self.waits.interval(now - task.accepted))
+            self.waits.ask(watched, task.next_poll)
+        else:
+            self.waits.ask(watched, max(task.next_poll, now))
+
+    def _settled(self, task: Task) -> None:
+        self.refresh()
+        effects: tuple[Effect, ...]
+        if task.operation.endswith(".delete"):
+            effects = records.gone(self.writer.state, task.step)
+        elif task.operation.endswith((".create", ".wait")):
+            effects = records.ready(self.writer.state, task.step) + settle.marker_facts(task, self.known, self._kind_of(task))
+        else:
+            effects = self._changed(task) + settle.attach_facts(task, self.waits)
+        self._effects(task, effects, "done")
+        extra = settle.after_attach(task, self.waits)
+        if extra:
+            task.program += extra
+        self._next(task)
+
+    def _effects(self, task: Task, effects: tuple[Effect, ...], reason: str) -> None:
+        if task.intent is not None:
+            self._outcome(task, "done", effects)
+        elif effects:
+            self.note(reason, effects=effects)
+        self.refresh()
+
+    # Ends -----------------------------------------------------------------------------------------------------------------------
+
+    def _next(self, task: Task) -> None:
+        """The operation is done: on to the next one of the task, or to its end."""
+        if task.second and task.operation == "instance.stop" and task.step.second_way is not None:
+            task.restore = task.step.second_way.restore
+        elif task.operation == task.restore:
+            task.restore = None
+        task.intent, task.attempts = None, 0
+        if len(task.program) > 1:
+            task.program, task.status = task.program[1:], Status.PENDING
+        elif task.failure is not None:
+            self.fail(task, task.failure)
+        else:
+            self._finish(task, sent=True)
+
+    def _finish(self, task: Task, *, sent: bool) -> None:
+        task.status, task.holds = Status.DONE, False
+        seconds = self.exchange.now() - (task.started or self.exchange.now())
+        self.emit(StepDone(task.key, str(task.step.address), task.step.operation, id=task.target, seconds=seconds, sent=sent))
+
+    def fail(self, task: Task, failure: Failure) -> None:
+        """The task ends as failed; a server that it stopped is started again first."""
+        if task.restore is not None and task.failure is None:
+            task.failure, task.program, task.status = failure, [task.restore], Status.PENDING
+            task.attempts = 0
+            return
+        task.failure, task.status, task.holds = task.failure or failure, Status.FAILED, False
+        self.emit(
+            StepFailed(
+                task.key,
+                str(task.step.address),
+                task.operation,
+                task.failure.message,
+                error_code=task.failure.error_code,
+                http_status=task.failure.http_status,
+            )
+        )
+
+    # The record -----------------------------------------------------------------------------------------------------------------
+
+    def _outcome(self, task: Task, result: str, effects: tuple[Effect, ...] = (), code: str | None = None) -> None:
+        if task.intent is None:
+            if effects:
+                self.note(result, effects=effects)
+            return
+        self.writer.append(Outcome(self.writer.state.sequence + 1, self.run, task.intent, result, effects, code))
+
+    def note(self, reason: str, *, effects: tuple[Effect, ...] = (), settles: int | None = None) -> None:
+        """Records a change of the state that goes with no write."""
+        self.writer.append(Note(self.writer.state.sequence + 1, self.run, reason, effects, settles))
+
+    def refresh(self) -> None:
+        """Brings what is known up to the state and to the lists read last."""
+        self.known.entries = self.writer.state.entries
+        for kind, rows in self.waits.objects.items():
+            self.known.seen.setdefault(kind, {}).update(rows)
+        self.known.members.update(self.waits.members)
+
+    def unrecorded(self) -> tuple[str, ...]:
+        """Objects whose id is not on record because the record could not be written."""
+        return tuple(self._at_risk)
+
+    def interruption(self, tasks: Sequence[Task]) -> Problem:
+        """What still runs in the cloud after an interrupt; which server is off and what brings it back comes first (SPEC 5)."""
+        off = [task for task in tasks if task.restore is not None]
+        running = [f"{task.operation} {task.step.address}" for task in tasks if task.status in (Status.WAITING, Status.SENT)]
+        parts = [f"{task.step.address} is powered off; the next apply, or the console, starts it" for task in off]
+        parts.append(f"still running in the cloud: {', '.join(running)}" if running else "nothing is running in the cloud")
+        return error("interrupted", "; ".join(parts), hint="the record is complete: the next apply goes on from here")
+
+
+def _failure(answer: Refused) -> Failure:
+    return Failure(answer.message or "the cloud refused it", error_code=answer.error_code, http_status=answer.status)

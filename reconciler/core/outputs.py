@@ -1,0 +1,27 @@
+"""Outputs: values computed at the end of an apply; one that cannot be is null with the reason (SPEC 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reconciler.core import expression
+from reconciler.core.address import Address
+from reconciler.core.model import Deferred, Stack, Unknown, Value
+
+
+def compute(stack: Stack, attributes: Callable[[Address], Mapping[str, Value] | None]) -> dict[str, tuple[Any, str | None]]:
+    """Each output's name to its value and None, or to None and the reason why it has none."""
+    found: dict[str, tuple[Any, str | None]] = {}
+    for output in stack.outputs:
+        value: Any = output.value
+        if not isinstance(value, Deferred):
+            found[output.name] = (value, None)
+            continue
+        try:
+            answer = expression.resolve(value, stack, attributes)
+        except expression.ExpressionError as failure:
+            found[output.name] = (None, str(failure))
+            continue
+        found[output.name] = (None, str(answer)) if isinstance(answer, Unknown) else (answer, None)
+    return found
