@@ -142,7 +142,7 @@ class FileWriter:
         self._folded, self._fresh = found.state, list[Record]()
         self._sequence, self._unsaved = found.state.sequence, found.records
         self._journal: Journal | None = None
-        self._failed = self._closed = False
+        self._is_known, self._closed = True, False
         self.torn = found.torn
         """Whether the run before was cut off in the midst of a record, upon which nothing had been done yet."""
 
@@ -167,7 +167,6 @@ class FileWriter:
         elif self._is_full and not isinstance(record, Outcome):  # an answer is recorded first, and by what needs no room
             self._snapshot(self.state, Moment.DURING)
         self._record(record)
-        self._sequence = record.sequence
         if isinstance(record, Intent):
             self._lock.tell(record.step)
         self.check()
@@ -211,19 +210,25 @@ class FileWriter:
         return self._unsaved >= RECORDS_PER_SNAPSHOT or (self._journal is not None and self._journal.end >= JOURNAL_BYTES_FULL)
 
     def _record(self, record: Record) -> None:
-        if self._journal is None or self._failed:
-            raise RecordFailed("nothing more is recorded after a snapshot that failed half way", hint=_HINT_FAILED)
+        if self._journal is None:
+            raise AssertionError("a writer has a journal once it has taken a snapshot")
+        self._require_known()
+        self._is_known = False  # an interrupt may come between the disk and what is remembered of it
         try:
             self._journal.append(record)
+        except AssertionError:
+            self._is_known = True
+            raise
         except OSError:
+            self._is_known = True
             self._snapshot(fold(self.state, [record]), Moment.DURING)
             return
         self._fresh.append(record)
-        self._unsaved += 1
+        self._unsaved, self._sequence = self._unsaved + 1, record.sequence
+        self._is_known = True
 
     def _snapshot(self, state: State, moment: Moment) -> None:
-        if self._failed:
-            raise RecordFailed("nothing more is recorded after a snapshot that failed half way", hint=_HINT_FAILED)
+        self._require_known()
         after = replace(state, serial=state.serial + 1)
         data = encode_snapshot(Snapshot(after, moment))
         if len(data) > STATE_BYTES_MAX:
@@ -235,8 +240,10 @@ class FileWriter:
         if self._journal is not None:
             with suppress(OSError):
                 self._journal.close()
-        self._journal, self._folded, self._unsaved = journal, after, 0
+        self._journal, self._folded, self._unsaved, self._sequence = journal, after, 0, after.sequence
         self._fresh.clear()
+        self._is_known = True
+        _prune(self._disk, self._folder)
 
     def _replace(self, state: State, data: bytes, moment: Moment) -> Journal:
         disk, folder = self._disk, self._folder
@@ -247,7 +254,7 @@ class FileWriter:
             if moment is not Moment.DURING:
                 replace_whole(disk, folder / "history" / f"{state.serial}.json", data)
             self._require_mine()
-            self._failed = True  # from here on what lies on the disk is known again only when all is done
+            self._is_known = False  # from here on, what lies on the disk is known again only when all is done
             disk.rename(folder / "state.json.new", folder / "state.json")
             disk.sync_folder(folder)
             disk.rename(folder / "journal.new", folder / "journal")
@@ -259,9 +266,11 @@ class FileWriter:
                 if isinstance(error, OSError):  # after a lost lock it may be another writer's
                     disk.remove(folder / "journal.new")
             raise
-        self._failed = False
-        _prune(disk, folder)
         return journal
+
+    def _require_known(self) -> None:
+        if not self._is_known:
+            raise RecordFailed("nothing more is recorded after a write that stopped half way", hint=_HINT_FAILED)
 
     def _require_mine(self) -> None:
         self.check()

@@ -51,15 +51,14 @@ def decode_journal(data: bytes, *, name: str = "journal") -> Written:
     """What the bytes of a journal say. Raises `StateDamaged`, `StateNewer`."""
     if len(data) > JOURNAL_BYTES_MAX:
         raise StateDamaged(f"{name} has more than {JOURNAL_BYTES_MAX} bytes", hint=_HINT)
-    lines = data.rstrip(b"\0").split(b"\n")
-    if lines[-1] == b"":
-        lines.pop()
+    body = data.rstrip(b"\0")
+    lines = body.removesuffix(b"\n").split(b"\n") if body else []
     payloads: list[bytes] = []
     for number, line in enumerate(lines, start=1):
         payload = _payload(line)
         if payload is not None:
             payloads.append(payload)
-        elif number == 1 or number < len(lines):
+        elif number == 1 or number < len(lines) or not _is_cut(line, body):
             raise StateDamaged(f"{name} is damaged in line {number}", hint=_HINT)
     if not payloads:
         raise StateDamaged(f"{name} is empty: not even its first line is there", hint=_HINT)
@@ -71,6 +70,11 @@ def decode_journal(data: bytes, *, name: str = "journal") -> Written:
             raise StateDamaged(f"{name} is damaged: line {number + 1} is record {record.sequence}, out of order", hint=_HINT)
         records.append(record)
     return Written(header, tuple(records), torn=len(payloads) < len(lines))
+
+
+def _is_cut(line: bytes, body: bytes) -> bool:
+    # A write that did not come to its end leaves the zeros of the room behind it, at its end or, by blocks, within it.
+    return b"\0" in line or not body.endswith(b"\n")
 
 
 def _payload(line: bytes) -> bytes | None:
