@@ -1,0 +1,236 @@
+"""From a document to a stack: every `count` unfolded, every reference named, every mistake told at once. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.core import digests, locals_, nodes, resources, shapes, variables
+from reconciler.core.address import Address
+from reconciler.core.document import Document, Node, Scalar, Sequence, Table
+from reconciler.core.document import table as entries_of
+from reconciler.core.model import Existing, Output, Resource, Stack
+from reconciler.core.names import listed
+from reconciler.core.problems import Problem, error, has_errors, in_order
+from reconciler.core.variables import NO_INPUTS, VariableInputs
+from reconciler.core.workshop import Bad, Workshop
+
+__all__ = ["VariableInputs", "build", "environments", "equal_names"]
+
+KINDS = ("firewalls", "instances", "block_storages")
+
+_STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
+
+
+def build(
+    document: Document, *, environment: str | None, variables: VariableInputs = NO_INPUTS
+) -> tuple[Stack | None, tuple[Problem, ...]]:
+    """The stack that a document describes in an environment, or None with what is wrong.
+
+    Errors of form are the schema's to tell (`schema.check`); this tells of meaning, and is silent where the document is not whole.
+    """
+    if not document.whole:
+        return None, ()
+    root = document.root
+    chosen, problem = _environment(root, environment)
+    if problem is not None:
+        return None, (problem,)
+    values, found = _variables(root, chosen, variables)
+    name = root.get("stack")
+    if not isinstance(name, Scalar) or _STACK_NAME.fullmatch(name.text) is None:
+        place = root.place if name is None else name.place
+        wrong = error("bad-format", "`stack` names the stack: a-z, then up to 19 of a-z 0-9 -", place=place)
+        return None, in_order((wrong, *found))
+    shop = Workshop(name.text, environment)
+    shop.problems.extend(found)
+    shop.scope = {"vars": values, "locals": {}, "env": {"name": environment}, "stack": {"name": name.text}}
+    stack = _stack(shop, root, chosen, values)
+    if stack is None or has_errors(shop.problems):
+        return None, in_order(shop.problems)
+    return stack, in_order(shop.problems)
+
+
+def environments(document: Document) -> tuple[str, ...]:
+    """The environments that a document defines, sorted; `validate` without `--env` builds each."""
+    return tuple(sorted(entries_of(document.root.get("environments"))))
+
+
+def _environment(root: Table, wanted: str | None) -> tuple[Table | None, Problem | None]:
+    known = entries_of(root.get("environments"))
+    place = root.key_place("environments")
+    if wanted is None:
+        if not known:
+            return None, None
+        hint = "choose one with --env: " + ", ".join(sorted(known))
+        return None, error("environment", "the stack has environments, and none is chosen", place=place, hint=hint)
+    if wanted in known:
+        found = known[wanted]
+        return (found if isinstance(found, Table) else Table({}, (), place.file, place.line, place.column)), None
+    if not known:
+        hint = "leave --env out, or define `environments:`"
+        return None, error("environment", f"the stack has no environments, so not `{wanted}` either", hint=hint)
+    return None, error("environment", f"the stack has no environment `{wanted}`", place=place, hint=f"known are {listed(sorted(known))}")
+
+
+def _variables(root: Table, chosen: Table | None, inputs: VariableInputs) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:
+    declared = root.get("variables")
+    given = chosen.get("variables") if chosen is not None else None
+    return variables.values(declared if isinstance(declared, Table) else None, given if isinstance(given, Table) else None, inputs)
+
+
+def _stack(shop: Workshop, root: Table, chosen: Table | None, values: Mapping[str, Any]) -> Stack | None:
+    _existing(shop, root)
+    locals_.evaluate(shop, root, late=False)
+    each = _shapes(shop, root)
+    locals_.evaluate(shop, root, late=True)
+    made = _resources(shop, root, each)
+    outputs = tuple(_outputs(shop, root))
+    if has_errors(shop.problems):
+        return None
+    stack = Stack(
+        name=shop.stack,
+        environment=shop.environment,
+        resources=made,
+        shapes={key: shape for key, shape in sorted(shop.shapes.items()) if not key[0].startswith("existing.")},
+        existing=dict(sorted(shop.existing.items(), key=lambda pair: pair[0].sort_key)),
+        outputs=outputs,
+        variables=dict(sorted(values.items())),
+        accept=_accept(chosen),
+        prices=_prices(root),
+    )
+    _check_dependencies(shop, stack)
+    _check_equal_rules(shop, stack)
+    if not has_errors(shop.problems):
+        shop.problems.extend(nodes.cycles(stack))
+    return digests.signed(stack)
+
+
+def _existing(shop: Workshop, root: Table) -> None:
+    for kind, section in entries_of(root.get("existing")).items():
+        if kind not in KINDS or not isinstance(section, Table):
+            continue
+        for name, place, node in section.keyed():
+            members = entries_of(node)
+            by = next((word for word in ("id", "name") if word in members), None)
+            value = None if by is None else shop.known(members[by], shop.scope, f"`{by}`")
+            if by is None or len(members) != 1:
+                shop.tell("bad-format", "an existing object is found by {id: ...} or {name: ...}", place)
+            elif not isinstance(value, Bad):
+                written = members[by]
+                text = written.text if isinstance(written, Scalar) and not isinstance(value, str) else value
+                address = Address(kind, name, existing=True)
+                shop.existing[address] = Existing(address, by, str(text), place)
+            shop.shapes[f"existing.{kind}", name] = None
+
+
+def _shapes(shop: Workshop, root: Table) -> dict[tuple[str, str], Mapping[str, Any] | None]:
+    """Notes the shape of every resource, and gives what each key of a `for_each` stands for."""
+    each: dict[tuple[str, str], Mapping[str, Any] | None] = {}
+    total = 0
+    for kind in KINDS:
+        section = root.get(kind)
+        if not isinstance(section, Table):
+            continue
+        for name, place, node in section.keyed():
+            if not isinstance(node, Table):
+                shop.shapes[kind, name] = None
+                continue
+            before = len(shop.problems)
+            found = shapes.shape(shop, node, place)
+            if found is None:
+                # After a mistake, others' references to it should not be mistakes as well.
+                if len(shop.problems) > before:
+                    shop.shapes[kind, name] = None
+                else:
+                    shop.gone.add((kind, name))
+                continue
+            shop.shapes[kind, name], each[kind, name] = found
+            total += 1 if found[0] is None else found[0] if isinstance(found[0], int) else len(found[0])
+            if total > shapes.OBJECTS_MAX:
+                shop.tell("out-of-bounds", f"the stack has more than {shapes.OBJECTS_MAX:,} objects", place)
+                return each
+    return each
+
+
+def _resources(shop: Workshop, root: Table, each: Mapping[tuple[str, str], Mapping[str, Any] | None]) -> dict[Address, Resource]:
+    found: dict[Address, Resource] = {}
+    defaults = entries_of(root.get("defaults"))
+    for kind in KINDS:
+        section = root.get(kind)
+        if not isinstance(section, Table):
+            continue
+        for name, place, node in section.keyed():
+            if isinstance(node, Table) and (kind, name) in each:
+                made = resources.resources(shop, kind, name, node, place, entries_of(defaults.get(kind)), each[kind, name])
+                found.update((resource.address, resource) for resource in made)
+    return dict(sorted(found.items(), key=lambda pair: pair[0].sort_key))
+
+
+def _outputs(shop: Workshop, root: Table) -> Iterator[Output]:
+    section = root.get("outputs")
+    if not isinstance(section, Table):
+        return
+    for name, place, node in sorted(section.keyed()):
+        members: Mapping[str, Node] = entries_of(node)
+        if "value" not in members:
+            continue
+        value = shop.value(members["value"], shop.scope)
+        words = members.get("description")
+        if not isinstance(value, Bad):
+            yield Output(name, value, words.text if isinstance(words, Scalar) else None, place)
+
+
+def _accept(chosen: Table | None) -> tuple[str, ...]:
+    listed_ = chosen.get("accept") if chosen is not None else None
+    if not isinstance(listed_, Sequence):
+        return ()
+    return tuple(sorted({item.text for item in listed_.items if isinstance(item, Scalar)}))
+
+
+def _prices(root: Table) -> dict[str, int]:
+    found = entries_of(root.get("prices"))
+    return {
+        key: node.value
+        for key, node in sorted(found.items())
+        if isinstance(node, Scalar) and isinstance(node.value, int) and not isinstance(node.value, bool)
+    }
+
+
+def _check_dependencies(shop: Workshop, stack: Stack) -> None:
+    """Rules named in `depends_on` exist: their keys are known only now."""
+    for resource in stack.resources.values():
+        for address in resource.depends_on:
+            if address.rule is None:
+                continue
+            owners = stack.addresses(address.owner)
+            if not all(owner.with_rule(address.rule) in stack.resources for owner in owners):
+                shop.tell("missing-reference", f"`{address}` does not exist", resource.place, address=resource.address)
+
+
+def _check_equal_rules(shop: Workshop, stack: Stack) -> None:
+    """Two rules of one firewall that let the same traffic through: the cloud refuses the second (contract 17)."""
+    seen: dict[tuple[Any, ...], Resource] = {}
+    for address, resource in stack.resources.items():
+        if address.rule is None:
+            continue
+        says = resource.attributes
+        traffic = (address.owner, says.get("direction"), says.get("protocol"), says.get("ports"), says.get("cidr"))
+        first = seen.setdefault(traffic, resource)
+        if first is not resource:
+            message = f"{address} lets the same traffic through as {first.address} ({first.place})"
+            hint = "keep one of them: the cloud refuses a second one"
+            shop.tell("duplicate-rule", message, resource.place, hint=hint, address=address)
+
+
+def equal_names(stack: Stack) -> tuple[tuple[str, str, tuple[Address, ...]], ...]:
+    """Groups of objects of one kind that have the same remote name, as (kind, name, addresses), sorted; names not yet known are left out.
+
+    Whether it is a mistake depends on the state: an error where one of them is to be made (SPEC 2).
+    """
+    found: dict[tuple[str, str], list[Address]] = {}
+    for address, resource in stack.resources.items():
+        name = resource.attributes.get("name", resource.at_create.get("name"))
+        if address.rule is None and isinstance(name, str):
+            found.setdefault((address.kind, name), []).append(address)
+    return tuple((kind, name, tuple(group)) for (kind, name), group in sorted(found.items()) if len(group) > 1)

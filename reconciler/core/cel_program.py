@@ -1,0 +1,146 @@
+"""Evaluation of CEL: the only module that uses the library, and loaded only when an expression is more than a plain path."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache, partial
+from typing import Any
+
+import cel
+
+from reconciler.core.cel_source import ExpressionError, Source
+from reconciler.core.functions import FUNCTIONS, CallError, text_of
+
+WORK_MAX = 5_000_000
+"""The most steps and members that the macros of one expression may come to, as estimated before it runs."""
+
+DEPTH_MAX = 3
+"""How deeply macros may stand in each other."""
+
+BRACKETS_MAX = 32
+"""How deeply brackets may stand in each other."""
+
+# The library reports what a function raises to its log as well, which a user would see twice.
+logging.getLogger("cel").addHandler(logging.NullHandler())
+logging.getLogger("cel").propagate = False
+
+_PLACE = re.compile(r"ERROR: <input>:([0-9]+):([0-9]+): (?:Syntax error: )?([^\n|]*)")
+_MISSING = re.compile(r"Undefined variable or function: '([^']*)'")
+
+# The library counts bytes where CEL counts characters, and its string() knows no booleans: the two are called by a name of the same
+# length that leads to ours, so that places in a source stay as they are.
+_OWN_NAMES = {"size": "len_", "string": "text__"}
+
+
+def run(source: str, words: Source, data: Mapping[str, Any]) -> Any:
+    """The value of an expression. Raises `ExpressionError`, with an offset in the source where the library tells one."""
+    program = _program(source)
+    roots = {read.root for read in words.reads}
+    values = {root: _loose(data[root]) for root in roots if root in data}
+    _check_work(words, values)
+    failed: list[str] = []
+    functions: dict[str, Callable[..., Any]] = {name: partial(_call, function, failed) for name, function in _FUNCTIONS.items()}
+    try:
+        return program.execute(cel.Context(variables=values, functions=functions))
+    except (ValueError, RuntimeError, TypeError, KeyError, IndexError, ArithmeticError) as failure:
+        raise ExpressionError(failed[0] if failed else _told(failure)) from None
+
+
+def _string(value: Any) -> str:
+    if value is None:
+        raise CallError("null has no text")
+    return text_of(value)
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, "len_": FUNCTIONS["length"], "text__": _string}
+
+
+def _call(function: Callable[..., Any], failed: list[str], *values: Any) -> Any:
+    try:
+        return function(*values)
+    except CallError as failure:
+        failed.append(str(failure))
+        raise
+    except TypeError:
+        failed.append("a function is called with too few or too many values")
+        raise
+
+
+@lru_cache(maxsize=4096)
+def _program(source: str) -> cel.Program:
+    """The compiled source; equal sources are compiled once. Raises `ExpressionError`."""
+    _check_brackets(source)
+    written = re.sub(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\b(size|string)(?=\s*\()""", _own_name, source)
+    try:
+        return cel.compile(written)
+    except ValueError as failure:
+        found = _PLACE.search(str(failure))
+        if found is None:
+            raise ExpressionError("the expression cannot be read") from None
+        line, column, message = int(found[1]), int(found[2]), found[3].strip()
+        before = sum(len(text) + 1 for text in source.split("\n")[: line - 1])
+        # Alternatives are listed in the grammar's own words, which help nobody.
+        short = message.partition(" expecting ")[0].replace("'<EOF>'", "its end")
+        raise ExpressionError(f"the expression cannot be read: {short}", offset=min(before + column - 1, len(source))) from None
+
+
+def _own_name(found: re.Match[str]) -> str:
+    return found[1] or _OWN_NAMES[found[2]]
+
+
+def _check_brackets(source: str) -> None:
+    depth = 0
+    for index, character in enumerate(source):
+        depth += (character in "([{") - (character in ")]}")
+        if depth > BRACKETS_MAX:
+            raise ExpressionError(f"brackets stand more than {BRACKETS_MAX} deep in each other", offset=index)
+
+
+def _check_work(words: Source, values: Mapping[str, Any]) -> None:
+    """Refuses what could take long: each macro goes over at most all there is, and makes at most all that its body reads."""
+    if words.depth > DEPTH_MAX:
+        raise ExpressionError(f"macros stand more than {DEPTH_MAX} deep in each other")
+    if words.depth == 0:
+        return
+    outer = max([_size(value) for value in values.values()], default=1) + 64
+    inner = max([_size(values.get(read.root)) for read in words.reads if read.inside], default=1)
+    if outer**words.depth * inner * (1 + words.additions) ** words.depth > WORK_MAX:
+        raise ExpressionError("the expression would take too long over that many values", hint="use fewer macros inside macros")
+
+
+def _size(value: Any) -> int:
+    """The length of the longest list or map in a value."""
+    longest, waiting = 1, [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict | list):
+            longest = max(longest, len(item))
+            waiting.extend(item.values() if isinstance(item, dict) else item)
+    return longest
+
+
+def _loose(value: Any) -> Any:
+    """A value as the library takes it: dicts and lists."""
+    if isinstance(value, Mapping):
+        return {key: _loose(member) for key, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_loose(member) for member in value]
+    return value
+
+
+def _told(failure: Exception) -> str:
+    """What went wrong, in our words where we have some."""
+    text = str(failure)
+    missing = _MISSING.search(text)
+    if missing is not None:
+        return f"`{missing[1]}` is not known here"
+    if isinstance(failure, KeyError):
+        return f"there is no `{failure.args[0]}` in it"
+    if isinstance(failure, ZeroDivisionError):
+        return "a division by zero"
+    if isinstance(failure, OverflowError):
+        return "a number is too large"
+    first = text.partition(". ")[0].partition(". CEL")[0].partition("\n")[0]
+    return first[:200]

@@ -1,0 +1,70 @@
+"""What a stack must say where nothing of it is there yet: the limits that bind only what is to be sent (SPEC 2).
+
+A plan looks at these with the account before it; without one, `validate` takes every object for new unless the state knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from reconciler.core import check
+from reconciler.core.address import Address
+from reconciler.core.model import Resource, Stack
+from reconciler.core.problems import Problem, error
+
+NEEDED: Mapping[str, tuple[str, ...]] = {"instances": ("zone", "flavor", "image"), "block_storages": ("type", "size", "instance")}
+"""What a create must say (contract 14, 16)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Something that is wrong only where it is sent.
+
+    `field` is the attribute; `when` is `create` where it concerns only the making of the object, `send` where also an update that sends
+    the field.
+    """
+
+    address: Address
+    field: str
+    when: str
+    problem: Problem
+
+
+def demands(stack: Stack) -> tuple[Demand, ...]:
+    """Every demand that the stack does not meet, sorted by address."""
+    return tuple(demand for resource in stack.resources.values() for demand in _of(resource))
+
+
+def _of(resource: Resource) -> Iterator[Demand]:
+    address = resource.address
+    if address.rule is None and resource.import_id is None:
+        yield from _missing(resource)
+    kind = "rules" if address.rule is not None else address.kind
+    for field, value in resource.attributes.items():
+        if check.is_length(kind, field) and isinstance(value, str):
+            wrong = check.problem_with(kind, field, value, marked=resource.lifecycle.marker)
+            if wrong is not None:
+                place = resource.places.get(field, resource.place)
+                yield Demand(address, field, "send", error("bad-length", wrong, place=place, address=str(address)))
+    name = resource.at_create.get("name")
+    wrong = None if name is None else check.problem_with(kind, "name", name)  # type: ignore[arg-type]  # a default name is a text
+    if wrong is not None:
+        message = f"the default name `{name}` does not fit: {wrong}"
+        yield Demand(
+            address, "name", "create", error("bad-length", message, place=resource.place, address=str(address), hint="write `name:`")
+        )
+
+
+def _missing(resource: Resource) -> Iterator[Demand]:
+    address = resource.address
+    for field in NEEDED.get(address.kind, ()):
+        if field not in resource.attributes:
+            hint = f"write `{field}:` on it or under `defaults: {address.kind}:`"
+            problem = error("missing-key", f"{address} has no `{field}`", place=resource.place, address=str(address), hint=hint)
+            yield Demand(address, field, "create", problem)
+        elif field == "instance" and resource.attributes[field] is None:
+            message = f"{address} is to be made on no server: the cloud makes a volume only on one"
+            place = resource.places.get(field, resource.place)
+            hint = "name its first server; once it is there, `instance: none` detaches it"
+            yield Demand(address, field, "create", error("bad-combination", message, place=place, address=str(address), hint=hint))

@@ -1,0 +1,72 @@
+"""The digest of a stack: equal for equal meaning, whatever the order of keys and files, the comments and the anchors."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.core.model import Deferred, Lifecycle, Link, Lookup, Resource, Stack, Unknown, Value
+
+
+def signed(stack: Stack) -> Stack:
+    """The stack with its digest."""
+    return replace(stack, digest=digest(stack))
+
+
+def digest(stack: Stack) -> str:
+    """The hex SHA-256 over what a stack means: places and spelling are left out."""
+    whole = {
+        "name": stack.name,
+        "environment": stack.environment,
+        "resources": [_resource(resource) for resource in stack.resources.values()],
+        "existing": [[str(found.address), found.by, found.value] for found in stack.existing.values()],
+        "outputs": [[output.name, _value(output.value), output.description] for output in stack.outputs],
+        "variables": _value(stack.variables),
+        "accept": list(stack.accept),
+        "prices": dict(stack.prices),
+    }
+    return hashlib.sha256(json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
+
+
+def _resource(resource: Resource) -> list[Any]:
+    return [
+        str(resource.address),
+        _value(resource.attributes),
+        _value(resource.at_create),
+        _lifecycle(resource.lifecycle) if resource.lifecycle is not _PLAIN else None,
+        [str(address) for address in resource.depends_on],
+        resource.import_id,
+    ]
+
+
+_PLAIN = Lifecycle()
+
+
+def _lifecycle(life: Lifecycle) -> list[Any] | None:
+    if life == _PLAIN:
+        return None
+    protect = None if life.protect is None else list(life.protect)
+    return [protect, list(life.ignore), life.on_image_change, life.resize, life.replace, life.retain, life.marker]
+
+
+def _value(value: Value) -> Any:
+    """JSON in which different values differ: all but plain ones are tagged."""
+    if isinstance(value, str | int | float | bool | None):
+        return value
+    if isinstance(value, Link):
+        return {"$link": str(value)}
+    if isinstance(value, Lookup):
+        return {"$lookup": [value.catalogue, value.key]}
+    if isinstance(value, Deferred):
+        read = value.scope.get("locals", {}) if "locals" in value.text else {}
+        inner = {name: _value(read[name]) for name in sorted(read)}
+        return {"$text": value.text, "$reads": [str(ref) for ref in value.references], "$locals": inner}
+    if isinstance(value, Unknown):
+        return {"$unknown": [str(ref) for ref in value.source]}
+    if isinstance(value, tuple):
+        return [_value(item) for item in value]
+    assert isinstance(value, Mapping)
+    return {str(key): _value(value[key]) for key in sorted(value)}

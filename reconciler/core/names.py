@@ -1,0 +1,32 @@
+"""Near misses: the valid name that somebody probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+_LISTED_MAX = 12
+
+
+def nearest(word: str, valid: Iterable[str]) -> str | None:
+    """The valid name most like a word, or None where none is much like it."""
+    if len(word) > 64:
+        return None
+    found = difflib.get_close_matches(word, sorted(valid), n=1, cutoff=0.6)
+    return found[0] if found else None
+
+
+def hint_for(word: str, valid: Iterable[str]) -> str | None:
+    """A hint that offers the nearest valid name, else lists them; None where there are none."""
+    names = sorted(valid)
+    close = nearest(word, names)
+    if close is not None:
+        return f"did you mean `{close}`?"
+    return f"known are {listed(names)}" if names else None
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in one line, the first dozen of them."""
+    shown = list(names)
+    more = f" and {len(shown) - _LISTED_MAX} more" if len(shown) > _LISTED_MAX else ""
+    return ", ".join(f"`{name}`" for name in shown[:_LISTED_MAX]) + more

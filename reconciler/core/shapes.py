@@ -1,0 +1,96 @@
+"""How many objects each resource of a stack stands for: `count`, `for_each`, `when`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.core import check
+from reconciler.core.document import Node, Scalar, Sequence, Table
+from reconciler.core.functions import described
+from reconciler.core.model import Plain
+from reconciler.core.problems import Place
+from reconciler.core.workshop import Bad, Shape, Workshop
+
+OBJECTS_MAX = 100_000
+"""The most objects that one stack may have."""
+
+
+def shape(shop: Workshop, table: Table, place: Place) -> tuple[Shape, Mapping[str, Any] | None] | None:
+    """How many objects a resource stands for, and under `for_each` the value of each key; None where there are none at all."""
+    entries = table.entries
+    count, each, when = (_written(entries.get(name)) for name in ("count", "for_each", "when"))
+    if count is not None and each is not None:
+        shop.tell("bad-combination", "`count` and `for_each` do not go together", table.key_place("for_each"), hint="keep one of them")
+        return None
+    if when is not None and not _when(shop, when):
+        return None
+    if count is not None:
+        number = _count(shop, count)
+        return (number, None) if number is not None else None
+    if each is not None:
+        values = _each(shop, each)
+        return (tuple(values), values) if values is not None else None
+    return None, None
+
+
+def _written(node: Node | None) -> Node | None:
+    return None if node is None or (isinstance(node, Scalar) and node.value is None) else node
+
+
+def _when(shop: Workshop, node: Node) -> bool:
+    value = shop.known(node, shop.scope, "`when`")
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, Bad):
+        shop.tell("wrong-type", f"`when` is true or false, not {described(value)}", node.place)
+    return True
+
+
+def _count(shop: Workshop, node: Node) -> int | None:
+    value = shop.known(node, shop.scope, "`count`")
+    if isinstance(value, Bad):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        shop.tell("wrong-type", f"`count` is a whole number, not {described(value)}", node.place)
+        return None
+    if not 0 <= value <= check.COUNT_MAX:
+        shop.tell("out-of-bounds", f"`count` is 0 to {check.COUNT_MAX:,}, not {value}", node.place)
+        return None
+    return value
+
+
+def _each(shop: Workshop, node: Node) -> Mapping[str, Plain] | None:
+    """The value of each key, sorted by key; of a list of texts each stands for itself."""
+    value = shop.known(node, shop.scope, "`for_each`")
+    if isinstance(value, Bad):
+        return None
+    if isinstance(value, Mapping):
+        found = dict(value)
+    elif isinstance(value, tuple):
+        found = _of_list(shop, node, value)
+    else:
+        shop.tell("wrong-type", f"`for_each` is a map or a list of texts, not {described(value)}", node.place)
+        return None
+    if len(found) > check.COUNT_MAX:
+        shop.tell("out-of-bounds", f"`for_each` has at most {check.COUNT_MAX:,} keys", node.place)
+        return None
+    wrong = [message for key in found if (message := check.key(key)) is not None]
+    for message in wrong:
+        shop.tell("bad-format", message, node.place)
+    return None if wrong else {key: found[key] for key in sorted(found)}
+
+
+def _of_list(shop: Workshop, node: Node, value: tuple[Any, ...]) -> dict[str, Plain]:
+    found: dict[str, Plain] = {}
+    nodes = node.items if isinstance(node, Sequence) and len(node.items) == len(value) else ()
+    for index, item in enumerate(value):
+        written = nodes[index] if nodes else None
+        text = written.text if isinstance(written, Scalar) and isinstance(item, int | float) else item
+        if text in found:
+            shop.tell("yaml-duplicate-key", f"`{text}` stands twice in `for_each`", (written or node).place)
+        if isinstance(text, str):
+            found[text] = text
+        else:
+            shop.tell("wrong-type", f"`for_each` is a list of texts, not of {described(item)}", (written or node).place)
+    return found

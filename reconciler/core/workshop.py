@@ -1,0 +1,117 @@
+"""What all parts of a build share: the names that a stack defines, and the values that its texts come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from reconciler.core import expression
+from reconciler.core.address import Address
+from reconciler.core.document import Node, Scalar, Sequence
+from reconciler.core.expression import ExpressionError, Template
+from reconciler.core.model import EMPTY, Deferred, Existing, Plain, Ref, Value
+from reconciler.core.problems import Place, Problem, error
+
+Shape: TypeAlias = "int | tuple[str, ...] | None"
+
+
+class Bad:
+    """Stands for a value that could not be made, and of which a problem tells."""
+
+
+BAD: Final = Bad()
+
+
+@dataclass(slots=True)
+class Workshop:
+    """One build under way.
+
+    `scope` holds the file's own names; `shapes` which resources there are, those of others under `existing.<kind>`; `gone` those that a
+    `when` leaves out.
+    """
+
+    stack: str
+    environment: str | None
+    scope: Mapping[str, Any] = EMPTY
+    shapes: dict[tuple[str, str], Shape] = field(default_factory=dict)
+    gone: set[tuple[str, str]] = field(default_factory=set)
+    existing: dict[Address, Existing] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def tell(self, code: str, message: str, place: Place | None, *, hint: str | None = None, address: Address | None = None) -> Bad:
+        """Notes an error, and gives the value that stands for one that could not be made."""
+        self.problems.append(error(code, message, place=place, hint=hint, address=None if address is None else str(address)))
+        return BAD
+
+    def value(self, node: Node, scope: Mapping[str, Any]) -> Value | Bad:
+        """The value of a node: plain where the file decides it, `Deferred` where it reads resources; lists and maps hold such values."""
+        if isinstance(node, Scalar):
+            if isinstance(node.value, str) and "${" in node.value:
+                return self._text(node, scope)
+            return node.value
+        if isinstance(node, Sequence):
+            items = [self.value(item, scope) for item in node.items]
+            return BAD if any(item is BAD for item in items) else tuple(items)
+        members = {key: self.value(item, scope) for key, item in node.entries.items()}
+        return BAD if any(item is BAD for item in members.values()) else members
+
+    def _text(self, node: Scalar, scope: Mapping[str, Any]) -> Value | Bad:
+        template: Template | None = None
+        try:
+            template = expression.parse(node.text)
+            found = expression.references(template, scope, self.shapes)
+            if found:
+                return Deferred(node.text, found, scope, node.place)
+            return expression.compute(template, scope)
+        except ExpressionError as failure:
+            return self.refuse(failure, node)
+
+    def refuse(self, failure: ExpressionError, node: Scalar) -> Bad:
+        """Tells of an expression that cannot be read or computed, at its place inside the text."""
+        if not failure.code:
+            return BAD
+        return self.tell(failure.code, failure.message, place_in(node, failure.offset), hint=failure.hint)
+
+    def known(self, node: Node, scope: Mapping[str, Any], what: str) -> Plain | Bad:
+        """The value of a node that must be known before the plan. An error names what it would wait for."""
+        value = self.value(node, scope)
+        waits = waited_for(value)
+        if waits:
+            return self.not_known(what, waits, node.place)
+        return value  # type: ignore[return-value]  # nothing in it is deferred
+
+    def not_known(self, what: str, waits: tuple[Ref, ...], place: Place | None) -> Bad:
+        """Tells that a value waits for attributes where it must be known before the plan (SPEC 2)."""
+        sources = ", ".join(str(ref) for ref in waits[:3])
+        hint = "use variables, locals or fixed values here"
+        return self.tell("not-known", f"{what} must be known before the plan, but it reads {sources}", place, hint=hint)
+
+
+def waited_for(value: Any) -> tuple[Ref, ...]:
+    """The attributes that a value waits for, in it or in what it holds."""
+    if isinstance(value, Deferred):
+        return value.references
+    if isinstance(value, tuple):
+        return tuple(ref for item in value for ref in waited_for(item))
+    if isinstance(value, Mapping):
+        return tuple(ref for item in value.values() for ref in waited_for(item))
+    return ()
+
+
+def place_in(node: Scalar, offset: int | None) -> Place:
+    """The place of a character of a text, where that can be told from the `${` before it; else the place of the text."""
+    if offset is None or not node.spots:
+        return node.place
+    before = node.text[: offset + 2].count("${") if node.text[offset : offset + 2] == "${" else node.text[:offset].count("${")
+    if before == 0 or before > len(node.spots):
+        return node.place
+    line, column = node.spots[before - 1]
+    start, wanted = -1, before
+    while wanted:
+        start = node.text.find("${", start + 1)
+        wanted -= 1
+    between = node.text[start:offset]
+    if "\n" in between:
+        return Place(node.file, line, column)
+    return Place(node.file, line, column + offset - start)
