@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from reconciler.cloud.absence import DetailReading
 from reconciler.cloud.lists import ListReading, reading
 from reconciler.core.kind import Kind
 
 
+def _nothing(what: str) -> frozenset[str]:
+    return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class CloudReads:
-    """Makes readings of lists and of single objects.
+    """Makes readings of one account; `time_scale` divides their waits.
 
     `tracked` gives the ids that a list should show, by what is read: where one is missing the walk goes on to an empty page (SPEC 6).
     """
 
-    def __init__(
-        self,
-        kinds: Mapping[str, Kind],
-        *,
-        time_scale: float = 1.0,
-        tracked: Callable[[str], frozenset[str]] = lambda what: frozenset(),
-    ) -> None:
-        self._kinds = kinds
-        self._time_scale = time_scale
-        self._tracked = tracked
+    kinds: Mapping[str, Kind]
+    time_scale: float = 1.0
+    tracked: Callable[[str], frozenset[str]] = _nothing
 
     def listing(self, what: str) -> ListReading:
         """The reading of a list. Raises ValueError where there is no such list."""
-        return reading(what, self._kinds, tracked=self._tracked(what), time_scale=self._time_scale)
+        return reading(what, self.kinds, tracked=self.tracked(what), time_scale=self.time_scale)
 
     def absence(self, kind: str, id: str) -> DetailReading:
         """The reading of one object by id. Raises ValueError for a kind without a detail."""
-        return DetailReading(self._kinds[kind], id, time_scale=self._time_scale)
+        return DetailReading(self.kinds[kind], id, time_scale=self.time_scale)
