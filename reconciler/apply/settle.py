@@ -17,12 +17,14 @@ ABSENCE_SECONDS = 10.0
 
 
 class Verdict(Enum):
-    """`DONE` and `FAILED` are ends; `LATER`: a list was read and does not show it yet; `UNREAD`: no list was read since."""
+    """`DONE` and `FAILED` are ends; `LATER`: a list was read and does not show it yet; `UNREAD`: no list was read since; `PROBING`: the
+    list does not show it, and the object is being looked at by its id."""
 
     DONE = "done"
     FAILED = "failed"
     LATER = "later"
     UNREAD = "unread"
+    PROBING = "probing"
 
 
 def verdict(task: Task, operation: Operation, asked: Mapping[str, Any], waits: Waits, watched: tuple[str, ...], kind: Kind) -> Verdict:
@@ -48,7 +50,7 @@ def _absence(task: Task, operation: Operation, asked: Mapping[str, Any], waits: 
         return Verdict.LATER
     probe = waits.probe(kind.name, task.target or "") if kind.detail is not None else None
     if probe is not None and probe.failure is None and probe.seen is None:
-        return Verdict.UNREAD
+        return Verdict.PROBING
     if probe is not None and (probe.seen is None or not probe.seen.absent):
         waits.probes.pop((kind.name, task.target or ""), None)
         task.judged = shown_at + 1e-9

@@ -346,7 +346,7 @@ class Writes:
         elif verdict is settle.Verdict.LATER:
             task.next_poll = max(task.next_poll, now + self.waits.interval(now - task.accepted))
             self.waits.ask(watched, task.next_poll)
-        else:
+        elif verdict is settle.Verdict.UNREAD:
             self.waits.ask(watched, max(task.next_poll, now))
 
     def _settled(self, task: Task) -> None:

@@ -49,7 +49,8 @@ def _birth(draft: Draft, item: Item, wanted: Mapping[str, Value], *, deposes: bo
     """The create, then membership, then power: what every new server needs."""
     address = item.address
     inputs = {**born_with(draft, item), **{name: value for name, value in wanted.items() if name not in _APART and value is not None}}
-    applies = {name: value for name, value in wanted.items() if name not in _APART}
+    later = {name for name in _APART if wanted.get(name) not in (None, "on")}
+    applies = {name: value for name, value in wanted.items() if name not in later}
     key = draft.add(
         Step(
             f"instance.create {address}",

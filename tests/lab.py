@@ -1,0 +1,157 @@
+"""A laboratory: stack texts, plans and applies against the local cloud, in one process and in virtual time.
+
+Everything is real but the time and the wire's latency: the cloud checks signatures and quota, the store writes its records (to a disk in
+memory), the client pages, waits and polls. What a test asks is the world after it, not the calls before.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from reconciler import apply, kinds, ports, schema, stackfile, wire
+from reconciler.cloud.clock import VirtualClock
+from reconciler.cloud.exchange import HttpExchange
+from reconciler.cloud.network import VirtualNetwork
+from reconciler.cloud.quota import Book, MemoryQuotaLog
+from reconciler.cloud.reader import read_account
+from reconciler.cloud.reads import CloudReads
+from reconciler.cloud.signing import Keys
+from reconciler.core import build
+from reconciler.core.changes import Plan
+from reconciler.core.events import Event
+from reconciler.core.model import Account, Stack
+from reconciler.core.plan import PlanOptions, make, needs
+from reconciler.core.problems import Problem, has_errors
+from reconciler.core.state import Phase, State
+from reconciler.core.variables import VariableInputs
+from reconciler.simulator.cloud import Cloud
+from reconciler.simulator.faults import Fault
+from reconciler.store.memory import MemoryStore
+
+START = 1_767_225_600.0
+_NONCE_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+class Lab:
+    """One account, one stack, one state; `latency_seconds` is that of every request."""
+
+    def __init__(
+        self,
+        *,
+        switches: Mapping[str, object] | None = None,
+        faults: tuple[Fault, ...] = (),
+        latency_seconds: float = 0.2,
+        limit: int = 4,
+        store: MemoryStore | None = None,
+        firewall_api: str = "security-groups",
+    ) -> None:
+        self.clock = VirtualClock(START)
+        self.cloud = Cloud(clock=self.clock.time, switches=switches or {}, faults=faults, seed=7)
+        self.store = MemoryStore() if store is None else store
+        self.kinds = kinds.all_kinds(firewall_api)
+        self.latency, self.limit = latency_seconds, limit
+        self.sends: list[tuple[float, wire.Request]] = []
+        self.events: list[Event] = []
+        self.quota = Book()
+        self._numbers = itertools.count(1)
+        self._runs = itertools.count(1)
+        self.interrupted: Callable[[], bool] = lambda: False
+
+    # The product's own use cases, wired for the laboratory ----------------------------------------------------------------------
+
+    def exchange(self) -> HttpExchange:
+        """A new exchange, as each command makes one; the log of sends is shared, as it is between commands."""
+        network = VirtualNetwork(self._send, self.clock, self.latency)
+        keys = Keys(access=self.cloud.access_key, secret=self.cloud.secret_key)
+        return HttpExchange(network, self.clock, keys, MemoryQuotaLog(book=self.quota), limit=self.limit)
+
+    def _send(self, request: wire.Request) -> wire.Response:
+        self.sends.append((self.clock.time(), request))
+        return self.cloud.handle(request)
+
+    def stack(self, text: str | Mapping[str, str], tmp: Path, *, environment: str | None = None, **variables: Any) -> Stack:
+        """A stack text, through every layer that a file goes through. Fails the test where it has mistakes."""
+        files = {"stack.yaml": text} if isinstance(text, str) else dict(text)
+        tmp.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (tmp / name).write_text(content, encoding="utf-8")
+        document, problems = stackfile.load(tmp)
+        problems = (*problems, *schema.check(document))
+        assert not has_errors(problems), said(problems)
+        inputs = VariableInputs(arguments={name: str(value) for name, value in variables.items()})
+        stack, more = build.build(document, environment=environment, variables=inputs)
+        assert stack is not None and not has_errors(more), said(more)
+        return stack
+
+    def account(self, stack: Stack, options: PlanOptions) -> Account:
+        """The account as a run reads it."""
+        return read_account(self.exchange(), needs(stack, self.state, options), self.kinds)
+
+    @property
+    def state(self) -> State | None:
+        """The state as it lies on the disk."""
+        return self.store.read()
+
+    def plan(self, stack: Stack, **options: Any) -> Plan:
+        """What would be done."""
+        chosen = PlanOptions(**options)
+        return make(stack=stack, state=self.state, account=self.account(stack, chosen), kinds=self.kinds, options=chosen)
+
+    def apply(self, stack: Stack, **options: Any) -> apply.Result:
+        """Plans under the lock and applies, whatever consent it needs."""
+        chosen = PlanOptions(**options)
+        holder = ports.Holder("tester", "lab", 1, "apply", self.clock.time())
+        writer = self.store.open(holder, timeout_seconds=0, stack=stack.name, environment=stack.environment)
+        try:
+            exchange = self.exchange()
+            account = read_account(exchange, needs(stack, writer.state, chosen), self.kinds)
+            plan = make(stack=stack, state=writer.state, account=account, kinds=self.kinds, options=chosen)
+            assert not _stopped(plan), said(plan.problems)
+            return apply.run(
+                plan,
+                stack=stack,
+                account=account,
+                writer=writer,
+                exchange=exchange,
+                reads=CloudReads(self.kinds, tracked=lambda what: _tracked(writer.state, what)),
+                kinds=self.kinds,
+                emit=self.events.append,
+                run=f"run-{next(self._runs)}",
+                nonce=self.nonce,
+                interrupted=self.interrupted,
+                account_digest="lab",
+                endpoint="http://127.0.0.1",
+            )
+        finally:
+            writer.close()
+
+    def nonce(self) -> str:
+        """A new nonce, the same ones in every run of a test."""
+        number, text = next(self._numbers), ""
+        for _ in range(12):
+            number, rest = divmod(number, 32)
+            text = _NONCE_LETTERS[rest] + text
+        return text
+
+
+def _stopped(plan: Plan) -> bool:
+    from reconciler.core.exits import stops
+
+    return stops(plan.problems)
+
+
+def _tracked(state: State, what: str) -> frozenset[str]:
+    return frozenset(e.id for e in state.entries.values() if e.kind == what and e.phase is not Phase.DELETING)
+
+
+def said(problems: tuple[Problem, ...]) -> str:
+    """Problems as lines, for a failing test."""
+    return "\n".join(f"{p.place or ''} {p.severity.value}[{p.code}] {p.address or ''} {p.message} ({p.hint})" for p in problems)
+
+
+def shown(plan: Plan) -> list[str]:
+    """A plan's changes as short lines, for asserting."""
+    return [f"{change.action.value} {change.address}" for change in plan.changes if change.action.value != "none"]
