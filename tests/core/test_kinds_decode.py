@@ -281,11 +281,11 @@ MEMBERS = {
 }
 
 
-@given(
-    st.sampled_from(sorted(MEMBERS)).flatmap(
-        lambda kind: st.tuples(st.just(kind), st.fixed_dictionaries(dict.fromkeys(MEMBERS[kind], JSON)))
-    )
-)
+def row_of(kind: str) -> st.SearchStrategy[tuple[str, dict[str, Any]]]:
+    return st.tuples(st.just(kind), st.fixed_dictionaries(dict.fromkeys(MEMBERS[kind], JSON)))
+
+
+@given(st.sampled_from(sorted(MEMBERS)).flatmap(row_of))
 def test_any_values_under_the_known_members_are_an_object_or_a_value_error(drawn: tuple[str, dict[str, Any]]) -> None:
     kind, row = drawn
     row[MEMBERS[kind][0]] = "X-1"
