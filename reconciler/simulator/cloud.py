@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 from reconciler.simulator.call import Call, Reply
 from reconciler.simulator.clock import http_date
 from reconciler.simulator.distort import HTML, distort
-from reconciler.simulator.errors import CODES, ApiError, MethodNotAllowed, envelope_error, error_response, plain_response
+from reconciler.simulator.errors import CODES, ApiError, MethodNotAllowed, envelope_error, error_response, plain_response, result_shape
 from reconciler.simulator.faults import INSTANTS, Fault, FaultPlan
 from reconciler.simulator.gate import Quota, check_caller, sign
 from reconciler.simulator.routes import Route, find_route
@@ -393,8 +393,7 @@ def _refusal(fault: Fault, switches: Switches) -> Response:
         known = CODES.get(name)
         status = fault.status or (known.status if known else 400)
         message = fault.message or (known.message if known else "알 수 없는 오류입니다.")
-        shape = known.shape if known else "string"
-        return envelope_error(status, hex(fault.code_number), name, message, shape)
+        return envelope_error(status, hex(fault.code_number), name, message, result_shape(known, switches))
     if fault.status == 429:
         headers = (("Retry-After", str(int(fault.seconds) or 5)),) if switches.retry_after else ()
         return plain_response(429, {"message": fault.message or "요청 한도를 초과하였습니다."}, *headers)

@@ -119,11 +119,12 @@ def error_response(error: ApiError, switches: Switches) -> Response:
     if switches.validation_body == "bare_422" and error.code.name in PARAMETER_CODES and error.field:
         return plain_response(422, {"message": error.message, "errors": {error.field: [error.message]}})
     status = 200 if switches.error_http == "always_200" else error.code.status
-    return envelope_error(status, hex(error.code.number), error.code.name, error.message, _shape(error.code, switches))
+    return envelope_error(status, hex(error.code.number), error.code.name, error.message, result_shape(error.code, switches))
 
 
-def _shape(code: Code, switches: Switches) -> str:
-    wanted = {"seen": code.shape, "strings": "string", "messages": "message", "objects": "object"}
+def result_shape(code: Code | None, switches: Switches) -> str:
+    """How `result` of a failure is written: as seen with the code, or one shape for all."""
+    wanted = {"seen": code.shape if code is not None else "string", "strings": "string", "messages": "message", "objects": "object"}
     return wanted[switches.error_result]
 
 

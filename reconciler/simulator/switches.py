@@ -99,7 +99,7 @@ def _number(minimum: float, *, whole: bool, off: bool = False, unit: str = "") -
 
 def _names() -> tuple[Parser, str]:
     def parse(value: object) -> object:
-        if value is None or value is False or value in {"", "none", "off"}:
+        if value is None or value is False or (isinstance(value, str) and value in {"", "none", "off"}):
             return ()
         parts = value.split(",") if isinstance(value, str) else value
         if not isinstance(parts, list | tuple) or not all(isinstance(part, str) and part.strip() for part in parts):

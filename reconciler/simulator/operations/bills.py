@@ -38,7 +38,8 @@ def get_bill(call: Call) -> Reply:
     """GET /v1/bill/{bill_id}: 403 CHECK_IP, unless the switch serves it."""
     if call.switches.bill_detail == "denied":
         raise ApiError("CHECK_IP")
-    row: Row | None = call.world.bills.get(call.ids[0])
+    live = live_bill(call.now, call.world.month_to_date())
+    row: Row | None = live if call.ids[0] == live["bill_id"] else call.world.bills.get(call.ids[0])
     if row is None:
         raise ApiError("ID_INVALID", "bill_id")
     return Reply([row])
