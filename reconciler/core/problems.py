@@ -148,5 +148,6 @@ CODES: dict[str, str] = {
     "step-failed": "A step of the plan failed.",
     "output": "An output could not be computed.",
     "simulator": "The local cloud could not be started or steered.",
+    "internal": "The program itself made a mistake; please report it.",
 }
 """Every code a problem may have, with its meaning: a closed, documented list (SPEC 4)."""

@@ -19,13 +19,17 @@ _WAVES_MAX = 12
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the first line tells besides the plan: the end of the access key, where the state lies, unix seconds of the reading."""
+    """What the first line tells besides the plan: the end of the access key, where the state lies, unix seconds of the reading.
+
+    `saved` is the file in which the plan lies, where it is shown from there.
+    """
 
     key_suffix: str
     state: str
     at: float
     simulated: bool = False
     provisional: str | None = None
+    saved: str | None = None
 
 
 def plan_lines(plan: Plan, header: Header, look: Look, decision: Decision | None = None) -> Iterable[Line]:
@@ -48,6 +52,20 @@ def plan_lines(plan: Plan, header: Header, look: Look, decision: Decision | None
     yield from _consent(plan, decision, look)
 
 
+def drift_lines(plan: Plan, header: Header, look: Look) -> Iterable[Line]:
+    """The whole screen of `drift`."""
+    yield from _flow(" ", _head(plan, header), look, tone=Tone.TITLE, gap=4)
+    if header.provisional is not None:
+        yield Line(f" Provisional: {safe.outside(header.provisional)}", Tone.CARE)
+    yield from _sections(plan, look)
+    yield from _notes(plan, look)
+    yield Line()
+    if plan.drift:
+        yield Line(f" {words.count(len(plan.drift), 'object')} changed outside.", Tone.CARE)
+    elif not plan.problems:
+        yield Line(" No drift: nothing that the stack manages was changed outside.", Tone.GOOD)
+
+
 def plan_id(plan: Plan) -> str:
     """Four characters by which two screens can be told apart: the same changes and steps give the same."""
     data = json.dumps([plan.title, plan.serial, plain.changes_exactly(plan), plain.steps_exactly(plan)], sort_keys=True)
@@ -65,7 +83,8 @@ def _head(plan: Plan, header: Header) -> list[str]:
     parts = [
         safe.outside(plan.title),
         "simulated" if header.simulated else "",
-        f"key ..{safe.outside(header.key_suffix)}",
+        f"saved in {safe.outside(header.saved)}" if header.saved is not None else "",
+        f"key ..{safe.outside(header.key_suffix)}" if header.key_suffix else "",
         f"state {safe.outside(header.state)} (serial {plan.serial})",
         f"read {words.count(plan.calls.read, 'call')}",
         words.moment(header.at),

@@ -1,0 +1,41 @@
+"""The console entry point. `--help` and `--version` are answered without importing anything that takes time."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Runs the command line and ends the process with its exit code."""
+    arguments = sys.argv[1:]
+    if "_RECONCILER_COMPLETE" not in _environment():
+        if arguments in ([], ["--help"], ["-h"], ["help"]):
+            from reconciler.cli.help import HELP
+
+            _say(HELP)
+        if arguments in (["--version"], ["version"]):
+            from reconciler.version import VERSION
+
+            _say(f"reconciler {VERSION}\n")
+    from reconciler.cli.program import run
+
+    sys.exit(run(arguments))
+
+
+def _environment() -> set[str]:
+    import os
+
+    return set(os.environ)
+
+
+def _say(text: str) -> None:
+    from reconciler.cli.streams import Stream
+
+    stream = Stream(sys.stdout)
+    stream.write(text)
+    stream.finish()
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,481 @@
+"""The use cases, about one function each: what `plan`, `apply`, `destroy`, `drift`, `show` and `output` mean.
+
+They work on ports and know neither flags nor screens: what is shown, asked and told comes as functions. A use case that cannot go on
+raises `Stop` with the problems to show and the exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+from reconciler import ports
+from reconciler.core import consent, exits, saved
+from reconciler.core.address import Address
+from reconciler.core.changes import Action, Plan
+from reconciler.core.consent import Decision, Given, Verdict
+from reconciler.core.events import Event, Summary
+from reconciler.core.kind import Kind
+from reconciler.core.model import Account, Stack
+from reconciler.core.problems import Problem, Severity, error, has_errors, in_order, notice
+from reconciler.core.saved import SavedPlan
+from reconciler.core.state import Entry, Phase, State
+from reconciler.core.survey import PlanOptions
+
+if TYPE_CHECKING:
+    from reconciler.core.build import VariableInputs
+    from reconciler.core.document import Document
+
+VARIABLE_PREFIX = "RECONCILER_VAR_"
+
+
+class Stop(Exception):
+    """A use case ends here. `problems` say why, `exit_code` is what the program ends with."""
+
+    def __init__(self, *problems: Problem, exit_code: int | None = None) -> None:
+        super().__init__("; ".join(problem.message for problem in problems))
+        self.problems = problems
+        self.exit_code = exits.of_problems(problems) if exit_code is None else exit_code
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The account as one run sees it. `account` is the digest of its key, `key_suffix` the end that a screen may show.
+
+    `reads` makes the readings of a run from what tells the ids that a list must show.
+    """
+
+    exchange: ports.Exchange
+    reads: Callable[[Callable[[str], frozenset[str]]], ports.Reads]
+    kinds: Mapping[str, Kind]
+    account: str
+    key_suffix: str
+    endpoint: str
+    simulated: bool = False
+    time_scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan with what it was made from. `problems` are those beside the plan's own; `tracked` the addresses that the state holds."""
+
+    plan: Plan
+    account: Account
+    stack: Stack
+    at: float
+    problems: tuple[Problem, ...] = ()
+    tracked: Collection[str] = ()
+    provisional: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that only shows this plan ends with, changes aside: blocked 4, to decide 3, mistakes 1, else 0."""
+        actions = {change.action for change in self.plan.changes}
+        codes = [exits.of_problems((*self.plan.problems, *self.problems))]
+        codes += [exits.DECIDE] if Action.DECIDE in actions else []
+        codes += [exits.REFUSED] if Action.BLOCKED in actions else []
+        return exits.worst(codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What a use case says and asks. `ask` gives the typed text, None where the input ended."""
+
+    show: Callable[[Planned, Decision], None]
+    ask: Callable[[Planned, Decision], str | None]
+    emit: Callable[[Event], None]
+
+
+class Interrupts(Protocol):
+    """Takes the signals of the process while its block lasts; called, it says whether an end was asked for."""
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None: ...
+
+    def __call__(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a run is done. `again` is the command that would go on; `nonce` gives a new marker for each create.
+
+    `interrupts` is entered while the plan is being done, and then says whether an end was asked for.
+    """
+
+    id: str
+    holder: ports.Holder
+    nonce: Callable[[], str]
+    interrupts: Interrupts
+    again: str
+    lock_timeout_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The end of an apply: the plan and what became of it. `summary` is None where there was nothing to do."""
+
+    planned: Planned
+    exit_code: int
+    summary: Summary | None = None
+    outputs: Mapping[str, tuple[Any, str | None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A stack read from its files, with the warnings and notices about them."""
+
+    stack: Stack
+    problems: tuple[Problem, ...] = ()
+
+
+def load_stack(
+    path: Path,
+    *,
+    environment: str | None,
+    options: Sequence[tuple[str, str]] = (),
+    files: Sequence[Path] = (),
+    environ: Mapping[str, str],
+    values: Mapping[str, Any] | None = None,
+) -> Loaded:
+    """The stack of a file or folder. Stops with every mistake in it.
+
+    Values come from `files`, then `RECONCILER_VAR_<name>` in `environ`, then `options`; with `values` (of a saved plan) from those alone.
+    """
+    from reconciler.core.build import build
+
+    document, problems = _document(path)
+    inputs, found = _inputs(options, files, environ) if values is None else _pinned(values)
+    problems = (*problems, *found)
+    stack, found = build(document, environment=environment, variables=inputs)
+    problems = in_order((*problems, *found))
+    if stack is None or has_errors(problems):
+        raise Stop(*problems)
+    return Loaded(stack, problems)
+
+
+def validate(
+    path: Path, *, environment: str | None, options: Sequence[tuple[str, str]], files: Sequence[Path], environ: Mapping[str, str]
+) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+    """Every mistake that shows without the network, and the names of what was checked: without `environment`, each of them."""
+    from reconciler.core.build import build, environments
+
+    document, problems = _document(path)
+    inputs, found = _inputs(options, files, environ)
+    gathered = [*problems, *found]
+    checked = []
+    for name in (environment,) if environment is not None else environments(document) or (None,):
+        stack, found = build(document, environment=name, variables=inputs)
+        gathered += found
+        checked += [stack.title] if stack is not None else []
+    return in_order(gathered), tuple(checked)
+
+
+def identify(path: Path, environment: str | None) -> tuple[str, str | None]:
+    """The name of the stack in a file or folder, and the environment, which has to be one of its own. Stops where there is none.
+
+    For commands that look at the state alone: variables need no values here.
+    """
+    from reconciler.core.build import environments
+    from reconciler.core.document import Scalar
+
+    document, problems = _document(path, checked=False)
+    name, known = document.root.get("stack"), environments(document)
+    if has_errors(problems) or not isinstance(name, Scalar):
+        raise Stop(
+            *(problems or (error("missing-key", f"{path} does not name its stack", hint="it begins with `version: 1`, `stack: NAME`"),))
+        )
+    if environment is None and known:
+        raise Stop(
+            error("environment", "the stack has environments, and none is chosen", hint=f"choose one with --env: {', '.join(known)}")
+        )
+    if environment is not None and environment not in known:
+        raise Stop(error("environment", f"the stack has no environment {environment}", hint=_nearest(environment, known)))
+    return name.text, environment
+
+
+def _document(path: Path, *, checked: bool = True) -> tuple[Document, tuple[Problem, ...]]:
+    from reconciler import stackfile
+
+    document, problems = stackfile.load(path)
+    if checked and document.whole:
+        from reconciler import schema
+
+        problems = (*problems, *schema.check(document))
+    return document, problems
+
+
+def _inputs(
+    options: Sequence[tuple[str, str]], files: Sequence[Path], environ: Mapping[str, str]
+) -> tuple[VariableInputs, tuple[Problem, ...]]:
+    from reconciler import stackfile
+    from reconciler.core.build import VariableInputs
+
+    read = [stackfile.load(file) for file in files]
+    given = {name.removeprefix(VARIABLE_PREFIX): text for name, text in environ.items() if name.startswith(VARIABLE_PREFIX)}
+    inputs = VariableInputs(files=tuple(document for document, _ in read), process=given, arguments=dict(options))
+    return inputs, tuple(problem for _, problems in read for problem in problems)
+
+
+def _pinned(values: Mapping[str, Any]) -> tuple[VariableInputs, tuple[Problem, ...]]:
+    """The values of a saved plan, as a file of variables: JSON is YAML."""
+    import json
+
+    from reconciler import stackfile
+    from reconciler.core.build import VariableInputs
+
+    document, problems = stackfile.read(json.dumps(values, ensure_ascii=False), "the saved plan")
+    return VariableInputs(files=(document,)), problems
+
+
+def plan(stack: Stack, connection: Connection, store: ports.StateReader, options: PlanOptions) -> Planned:
+    """Reads the account and says what an apply would do. Changes nothing and takes no lock."""
+    state = _read_state(store)
+    return _plan(stack, state, connection, options)
+
+
+def drift(stack: Stack, connection: Connection, store: ports.StateReader) -> Planned:
+    """What somebody else changed: the plan's drift alone, never a change that the file asks for."""
+    found = plan(stack, connection, store, PlanOptions())
+    kept = tuple(problem for problem in found.plan.problems if problem.severity is Severity.ERROR)
+    shown = replace(
+        found.plan,
+        changes=(),
+        steps=(),
+        records=(),
+        outputs={},
+        problems=kept,
+        calls=replace(found.plan.calls, write=0, wait=0),
+        cost=replace(found.plan.cost, after=found.plan.cost.before),
+        eta_seconds=None,
+    )
+    return replace(found, plan=shown)
+
+
+def apply(
+    stack: Stack, connection: Connection, store: ports.Store, options: PlanOptions, given: Given, run: Run, talk: Conversation
+) -> Applied:
+    """Plans under the lock, shows the plan, asks, and does it. Also `destroy`, where the options say so."""
+    with _Writer(store, stack, run) as writer:
+        planned = _plan(stack, writer.state, connection, options)
+        return _decide_and_do(planned, connection, writer, given, run, talk)
+
+
+def apply_saved(
+    stack: Stack, connection: Connection, store: ports.Store, plan: SavedPlan, given: Given, run: Run, talk: Conversation
+) -> Applied:
+    """Does exactly a saved plan, or refuses it whole where anything would now be done otherwise."""
+    _check_origin(plan, connection)
+    with _Writer(store, stack, run) as writer:
+        planned = _plan(stack, writer.state, connection, options_of(plan))
+        found = saved.differences(plan, planned.plan)
+        if found:
+            hint = "Make a new plan: what was reviewed is not what would be done.\n" + "\n".join(found)
+            raise Stop(error("plan-stale", "the saved plan is refused: not all is as it was when it was made", hint=hint))
+        return _decide_and_do(planned, connection, writer, given, run, talk)
+
+
+def options_of(plan: SavedPlan) -> PlanOptions:
+    """The options under which a saved plan was made, its lookups pinned."""
+    return PlanOptions(
+        destroy=bool(plan.options.get("destroy")),
+        accept=tuple((said.risk.value, said.address) for said in plan.acceptances),
+        replace=frozenset(plan.options.get("replace", ())),
+        unprotect=frozenset(plan.options.get("unprotect", ())),
+        pinned={address: _pins(pins) for address, pins in plan.lookups.items()},
+    )
+
+
+def entry_of(state: State | None, address: Address) -> Entry:
+    """What the state keeps of an address. Stops where it keeps nothing."""
+    entries = {} if state is None else state.entries
+    found = entries.get(str(address))
+    if found is None:
+        raise Stop(error("missing-reference", f"the state holds no {address}", hint=_nearest(str(address), entries)))
+    return found
+
+
+def outputs(state: State | None, name: str | None) -> Mapping[str, tuple[Any, str | None]]:
+    """The outputs of the last apply: all, or the one named. Stops where there is none of that name."""
+    kept = {} if state is None else state.outputs
+    if name is None:
+        return dict(sorted(kept.items()))
+    if name not in kept:
+        hint = _nearest(name, kept) if kept else "outputs are computed at the end of an apply"
+        raise Stop(error("output", f"there is no output {name}", hint=hint))
+    return {name: kept[name]}
+
+
+def read_state(store: ports.StateReader) -> State | None:
+    """The state, or None where there is none. Stops where it cannot be read."""
+    return _read_state(store)
+
+
+def check_recordable(planned: Planned) -> None:
+    """Stops where a plan may not be saved: it has errors, or was made beside a running apply."""
+    if exits.stops(planned.plan.problems):
+        raise Stop(error("usage", "a plan with errors is not saved"), exit_code=exits.of_problems(planned.plan.problems))
+    if planned.provisional is not None:
+        message = f"a plan made beside a running apply is provisional and is not saved: {planned.provisional}"
+        raise Stop(error("locked", message, hint="plan again when that run has ended"))
+
+
+class _Writer:
+    """Holds the lock of a stack for the length of a block."""
+
+    def __init__(self, store: ports.Store, stack: Stack, run: Run) -> None:
+        try:
+            self._writer = store.open(run.holder, timeout_seconds=run.lock_timeout_seconds, stack=stack.name, environment=stack.environment)
+        except ports.StoreError as failure:
+            _stop_for_store(failure)
+
+    def __enter__(self) -> ports.StateWriter:
+        return self._writer
+
+    def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: object) -> None:
+        self._writer.close()
+        if isinstance(failure, ports.StoreError):
+            _stop_for_store(failure)
+
+
+def _plan(stack: Stack, state: State | None, connection: Connection, options: PlanOptions) -> Planned:
+    from reconciler.cloud import reader
+    from reconciler.core import plan as planning
+
+    wants = planning.needs(stack, state, options)
+    try:
+        account = reader.read_account(connection.exchange, wants, connection.kinds)
+    except reader.ReadFailed as failure:
+        raise Stop(failure.problem) from failure
+    beside = tuple(_account_problems(state, account, connection))
+    made = planning.make(stack=stack, state=state, account=account, kinds=connection.kinds, options=options)
+    return Planned(
+        plan=made,
+        account=account,
+        stack=stack,
+        at=connection.exchange.unix(),
+        problems=beside,
+        tracked=() if state is None else tuple(state.entries),
+    )
+
+
+def _account_problems(state: State | None, account: Account, connection: Connection) -> Iterable[Problem]:
+    """Another key or endpoint than the state knows: it goes on only where the account shows an object of ours (SPEC 5, account)."""
+    if state is None or state.is_empty:
+        return
+    if state.endpoint is not None and state.endpoint != connection.endpoint:
+        message = f"the state belongs to {state.endpoint}, and this is {connection.endpoint}"
+        raise Stop(error("account", message, hint="set IWINV_ENDPOINT, or RECONCILER_STATE_DIR to the state that belongs to it"))
+    if state.account is None or state.account == connection.account:
+        return
+    if not any(account.find(entry.kind, entry.id) for entry in state.entries.values()):
+        message = f"the key ..{connection.key_suffix} shows none of the stack's objects: it belongs to another account than the state"
+        raise Stop(error("account", message, hint="set the keys of the account that the stack was applied to"))
+    yield notice("account", f"the key ..{connection.key_suffix} is another than before; it shows this stack's objects, so the run goes on")
+
+
+def _decide_and_do(
+    planned: Planned, connection: Connection, writer: ports.StateWriter, given: Given, run: Run, talk: Conversation
+) -> Applied:
+    made = planned.plan
+    decision = consent.decide(made, given, tracked=planned.tracked, empty_file=not planned.stack.resources)
+    talk.show(planned, decision)
+    if exits.stops((*made.problems, *planned.problems)):
+        return Applied(planned, planned.exit_code)
+    if made.is_empty:
+        if made.records:
+            return _do(planned, connection, writer, run, talk)
+        return Applied(planned, planned.exit_code, outputs=writer.state.outputs)
+    if decision.verdict is Verdict.ASK:
+        decision = consent.answer(decision, made.title, talk.ask(planned, decision))
+    if decision.verdict is not Verdict.GO:
+        raise Stop(*((decision.problem,) if decision.problem else ()), exit_code=exits.REFUSED)
+    return _do(planned, connection, writer, run, talk)
+
+
+def _do(planned: Planned, connection: Connection, writer: ports.StateWriter, run: Run, talk: Conversation) -> Applied:
+    from reconciler import apply as applying
+
+    summaries: list[Summary] = []
+
+    def emit(event: Event) -> None:
+        if isinstance(event, Summary):
+            code = exits.worst((event.exit_code, planned.exit_code))
+            event = replace(event, exit_code=code, next=run.again if code != exits.DONE else None)
+            summaries.append(event)
+        talk.emit(event)
+
+    with run.interrupts:
+        result = applying.run(
+            planned.plan,
+            stack=planned.stack,
+            account=planned.account,
+            writer=writer,
+            exchange=connection.exchange,
+            reads=connection.reads(_tracked(writer)),
+            kinds=connection.kinds,
+            emit=emit,
+            run=run.id,
+            nonce=run.nonce,
+            interrupted=run.interrupts,
+            time_scale=connection.time_scale,
+            account_digest=connection.account,
+            endpoint=connection.endpoint,
+        )
+    return Applied(planned, exits.worst((result.exit_code, planned.exit_code)), summaries[-1], result.outputs)
+
+
+def _tracked(writer: ports.StateWriter) -> Callable[[str], frozenset[str]]:
+    """What a list must show to be believed: the ids of its kind that the state holds now, those under a delete apart."""
+
+    def ids(what: str) -> frozenset[str]:
+        entries = writer.state.entries.values()
+        return frozenset(entry.id for entry in entries if entry.kind == what and entry.phase is not Phase.DELETING)
+
+    return ids
+
+
+def _check_origin(plan: SavedPlan, connection: Connection) -> None:
+    if (plan.endpoint, plan.simulated) != (connection.endpoint, connection.simulated):
+        message = f"the plan was made against {plan.endpoint}{' (simulated)' if plan.simulated else ''}, and this is {connection.endpoint}"
+        raise Stop(error("plan-stale", message, hint="apply it where it was made, or make a new one"))
+    if plan.account != connection.account:
+        message = f"the plan was made with another key than ..{connection.key_suffix}"
+        raise Stop(error("plan-stale", message, hint="apply it with the key it was made with, or make a new one"))
+
+
+def _pins(pins: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    return {name: dict(found) for name, found in pins.items() if isinstance(found, Mapping)}
+
+
+def _read_state(store: ports.StateReader) -> State | None:
+    try:
+        return store.read()
+    except ports.StoreError as failure:
+        _stop_for_store(failure)
+
+
+def _stop_for_store(failure: ports.StoreError) -> NoReturn:
+    code = next((code for kind, code in _CODES_OF_STORE if isinstance(failure, kind)), "state-damaged")
+    raise Stop(error(code, str(failure), hint=failure.hint)) from failure
+
+
+_CODES_OF_STORE: tuple[tuple[type[ports.StoreError], str], ...] = (
+    (ports.Locked, "locked"),
+    (ports.LostLock, "locked"),
+    (ports.StateNewer, "state-newer"),
+    (ports.RecordFailed, "state-write"),
+    (ports.StateDamaged, "state-damaged"),
+)
+
+
+def _nearest(name: str, known: Collection[str]) -> str | None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=3)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"there are: {', '.join(sorted(known)[:20])}" if known else None

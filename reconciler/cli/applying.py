@@ -1,0 +1,215 @@
+"""`apply` and `destroy` from words to exit code: the lock, the question, the run on the screen, the end."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler import app, planfile, wiring
+from reconciler.app import Applied, Connection, Conversation, Planned, Run, Stop
+from reconciler.cli import looking, showing
+from reconciler.cli.interrupts import Interrupts
+from reconciler.cli.session import Session, lock_seconds
+from reconciler.core import consent
+from reconciler.core.consent import Acceptance, Decision, Given
+from reconciler.core.events import Event, ProblemFound, Summary
+from reconciler.core.survey import PlanOptions
+from reconciler.ui import events_json, plan_json, plan_text, progress, safe
+from reconciler.ui.progress import Tally
+from reconciler.ui.screen import Line, Tone
+from reconciler.version import VERSION
+
+if TYPE_CHECKING:
+    from reconciler.core.model import Stack
+    from reconciler.store.files import FileStore
+
+_FIRST = b"\n Interrupted: no new step is begun; answers under way are awaited for a few seconds. Once more ends at once.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What was said on the command line about going on."""
+
+    yes: bool = False
+    accept: tuple[Acceptance, ...] = ()
+    allow_empty: bool = False
+    lock_timeout: float | None = None
+
+
+def apply(session: Session, options: PlanOptions, words: Words) -> int:
+    """Plans, asks and does it; also destroys, where the options say so."""
+
+    def work(talker: _Talker, connection: Connection) -> Applied:
+        run = _run(session, words, talker, destroy=options.destroy)
+        given = _given(session, stack.accept, words, destroy=options.destroy)
+        return app.apply(stack, connection, talker.store, options, given, run, talker.conversation)
+
+    stack = _loaded(session)
+    return _carry_out(session, session.store(stack.name, stack.environment), words, work)
+
+
+def apply_saved(session: Session, plan_file: str, words: Words) -> int:
+    """Does a saved plan exactly, or refuses it."""
+    plan = planfile.read(Path(plan_file))
+    if plan.simulated and not session.simulate:
+        session.simulate = True  # it can only be meant for the world that it was made in
+    session.environment = plan.environment
+
+    def work(talker: _Talker, connection: Connection) -> Applied:
+        merged = replace(words, accept=(*plan.acceptances, *words.accept))
+        run = _run(session, merged, talker, destroy=bool(plan.options.get("destroy")))
+        given = _given(session, stack.accept, merged, destroy=bool(plan.options.get("destroy")))
+        return app.apply_saved(stack, connection, talker.store, plan, given, run, talker.conversation)
+
+    stack = session.load(values=plan.variables)
+    return _carry_out(session, session.store(stack.name, stack.environment), words, work)
+
+
+def _loaded(session: Session) -> Stack:
+    stack = session.load()
+    if not session.console.json:
+        session.tell_problems()
+    return stack
+
+
+def _carry_out(session: Session, store: FileStore, words: Words, work: Callable[[_Talker, Connection], Applied]) -> int:
+    """Runs the work with a talker, which ends it on the screen whatever happens, and gives the exit code."""
+    talker = _Talker(session, store)
+    try:
+        with session.connect() as connection:
+            talker.connection = connection
+            applied = work(talker, connection)
+    except Stop as stop:
+        if not session.console.json:
+            raise
+        talker.stopped(stop)
+        return stop.exit_code
+    except KeyboardInterrupt:
+        talker.close()
+        raise
+    finally:
+        talker.close()
+    talker.ended(applied)
+    return applied.exit_code
+
+
+def _run(session: Session, words: Words, talker: _Talker, *, destroy: bool) -> Run:
+    command = "destroy" if destroy else "apply"
+    return Run(
+        id=talker.run,
+        holder=wiring.holder(f"reconciler {command}"),
+        nonce=wiring.nonce,
+        interrupts=Interrupts(_tell_interrupted),
+        again=session.again(command),
+        lock_timeout_seconds=lock_seconds(words.lock_timeout, session.console),
+    )
+
+
+def _given(session: Session, standing: tuple[str, ...], words: Words, *, destroy: bool) -> Given:
+    return Given(
+        accept=words.accept,
+        standing=tuple(found for found in map(consent.parse, standing) if found is not None),
+        yes=words.yes,
+        allow_empty=words.allow_empty,
+        terminal=session.console.can_ask,
+        destroy=destroy,
+    )
+
+
+def _tell_interrupted() -> None:
+    os.write(2, _FIRST)  # not through the stream: the signal may have come in the middle of a write to it
+
+
+class _Talker:
+    """Shows the plan, asks, follows the run and tells its end, as text or as JSON lines."""
+
+    def __init__(self, session: Session, store: FileStore) -> None:
+        self.session = session
+        self.store = store
+        self.run = wiring.run_id()
+        self.connection: Connection | None = None
+        self._tally = Tally()
+        self._view: progress.View | None = None
+        self._title = ""
+        self._total = 0
+        self._json = events_json.JsonLines(run=self.run, now=time.time, write=session.console.out.write)
+        if session.console.json:
+            self._json.version(VERSION)
+
+    @property
+    def conversation(self) -> Conversation:
+        """The three things that a use case says."""
+        return Conversation(show=self.show, ask=self.ask, emit=self.emit)
+
+    def show(self, planned: Planned, decision: Decision) -> None:
+        """The plan, before it is asked about."""
+        assert self.connection is not None
+        console = self.session.console
+        plan = showing.with_problems(planned, self.session.problems)
+        self.session.problems.clear()
+        self._title, self._total = plan.title, len(plan.steps)
+        if console.json:
+            given = [Acceptance(item.risk, item.address) for item in decision.given]
+            self._json.plan(plan_json.plan_document(plan, given=given, exit_code=planned.exit_code, verbose=console.verbose))
+            return
+        header = self.session.header(planned, self.connection, self.store)
+        console.result(list(plan_text.plan_lines(plan, header, console.look(console.out), decision)))
+
+    def ask(self, planned: Planned, decision: Decision) -> str | None:
+        """The typed text."""
+        plan = planned.plan
+        verb = "destroy" if plan.destroy else "apply"
+        name = safe.outside(plan.title)
+        choice = name if decision.open else f"{name} or yes"
+        return self.session.console.ask(f"Type {choice} to {verb}, anything else to stop:")
+
+    def emit(self, event: Event) -> None:
+        """One event of the run."""
+        if self.session.console.json:
+            self._json(event)
+            return
+        self._tally.take(event)
+        if self._view is None:
+            self._view = self._new_view()
+        if isinstance(event, Summary):
+            self.close()
+            lines = progress.summary_lines(event, self._tally, title=self._title, look=self.session.console.look(self.session.console.err))
+            self.session.console.tell(list(lines))
+        else:
+            self._view(event)
+
+    def close(self) -> None:
+        """Gives the terminal back."""
+        if self._view is not None:
+            self._view.close()
+
+    def ended(self, applied: Applied) -> None:
+        """The outputs, as the command's result; what was found beside the run."""
+        console = self.session.console
+        if console.json:
+            if applied.summary is None:
+                self._summary(applied.exit_code)
+            return
+        self.session.tell_problems()
+        shown = [Line(f" {safe.outside(name)} = {looking.text(*value)}") for name, value in sorted(applied.outputs.items())]
+        if shown and applied.summary is not None:
+            console.result([Line(), Line(" OUTPUTS", Tone.TITLE), *shown])
+
+    def stopped(self, stop: Stop) -> None:
+        """The end in JSON where the use case stopped: its problems and a summary."""
+        for problem in (*self.session.problems, *stop.problems):
+            self._json(ProblemFound(problem))
+        self._summary(stop.exit_code)
+
+    def _summary(self, code: int) -> None:
+        self._json(Summary(0, 0, 0, 0, calls=0 if self.connection is None else self.connection.exchange.sent, seconds=0.0, exit_code=code))
+
+    def _new_view(self) -> progress.View:
+        console = self.session.console
+        if console.err.is_terminal:
+            return progress.Live(console.err.raw, console.look(console.err), total=self._total, now=time.monotonic)
+        return progress.Lines(console.err.write, console.look(console.err), total=self._total)

@@ -1,0 +1,75 @@
+"""What one command says and asks: text or JSON, results on stdout, progress and problems on stderr."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.cli.streams import Stream
+from reconciler.core.problems import Problem
+from reconciler.ui import problems as problem_view
+from reconciler.ui import safe, screen
+from reconciler.ui.screen import Line, Look, Tone
+
+COLUMNS_MIN = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The screen of one command. With `json`, stdout gets nothing but JSON and nobody is asked."""
+
+    json: bool = False
+    verbose: bool = False
+    color: bool = True
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    out: Stream = field(default_factory=lambda: Stream(sys.stdout))
+    err: Stream = field(default_factory=lambda: Stream(sys.stderr))
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody sees the plan and can type."""
+        return not self.json and self.out.is_terminal and sys.stdin is not None and sys.stdin.isatty()
+
+    def look(self, stream: Stream) -> Look:
+        """How that stream is to be written to."""
+        if not stream.is_terminal:
+            return Look(width=None, color=False, verbose=self.verbose)
+        width = max(shutil.get_terminal_size().columns, COLUMNS_MIN)
+        dumb = self.environ.get("TERM") == "dumb" or bool(self.environ.get("NO_COLOR"))
+        return Look(width=width, color=self.color and not dumb, verbose=self.verbose)
+
+    def result(self, lines: Sequence[Line]) -> None:
+        """Lines that are the command's result."""
+        self.out.write(screen.text(lines, self.look(self.out)))
+
+    def result_json(self, data: Mapping[str, Any] | list[Any]) -> None:
+        """One JSON value that is the command's result."""
+        self.out.write(safe.json_text(data, indent=2) + "\n")
+
+    def tell(self, lines: Sequence[Line]) -> None:
+        """Lines beside the result."""
+        self.err.write(screen.text(lines, self.look(self.err)))
+
+    def problems(self, found: Sequence[Problem]) -> None:
+        """Problems beside the result."""
+        if found:
+            self.tell(list(problem_view.problems_lines(found, self.look(self.err))))
+
+    def cause(self, failure: BaseException) -> None:
+        """With `-v`: the chain of causes of a failure, one line each."""
+        if not self.verbose:
+            return
+        at: BaseException | None = failure.__cause__ or failure.__context__
+        while at is not None:
+            self.tell([Line(f"    cause: {type(at).__name__}: {safe.outside(at)}", Tone.FAINT)])
+            at = at.__cause__ or at.__context__
+
+    def ask(self, question: str, *, read: Callable[[], str] | None = None) -> str | None:
+        """What somebody types after the question; None where the input ends."""
+        self.err.write(f"\n {question} ")
+        text = (read or sys.stdin.readline)()
+        return text.strip() if text else None

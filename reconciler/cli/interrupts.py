@@ -1,0 +1,43 @@
+"""Ctrl-C while a plan is being done: once asks for an orderly end, twice ends at once; the intent is on disk already (SPEC 5)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any
+
+from reconciler.core.exits import INTERRUPTED
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupts:
+    """While its block lasts, a first signal is only noted; `told` is called with it. Called, it says whether there was one."""
+
+    def __init__(self, told: Callable[[], None], *, leave: Callable[[int], Any] = os._exit) -> None:
+        self._told = told
+        self._leave = leave
+        self._asked = False
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __call__(self) -> bool:
+        return self._asked
+
+    def __enter__(self) -> Interrupts:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._take) for number in _SIGNALS}
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        if self._asked:
+            self._leave(INTERRUPTED)
+        self._asked = True
+        self._told()

@@ -1,0 +1,117 @@
+"""State, saved plans and outputs as lines and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reconciler.core.plain import shown
+from reconciler.core.state import Entry, Phase, State
+from reconciler.ui import safe, words
+from reconciler.ui.screen import Line, Tone
+
+
+def text(value: Any, reason: str | None) -> str:
+    """An output for people: JSON without quotes around a plain text; what is not known with its reason."""
+    if value is None and reason is not None:
+        return f"null  ({safe.outside(reason)})"
+    return safe.outside(value) if isinstance(value, str) else safe.json_text(shown(value))
+
+
+def raw(value: Any) -> str:
+    """An output for another program: a text as it is, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(shown(value), ensure_ascii=False)
+
+
+def outputs_document(outputs: Mapping[str, tuple[Any, str | None]]) -> dict[str, Any]:
+    """`{name: {value, known}}` (SPEC 4)."""
+    return {name: {"value": shown(value), "known": reason is None} for name, (value, reason) in sorted(outputs.items())}
+
+
+def state_document(state: State | None) -> list[dict[str, Any]]:
+    """Every object that the state holds, the deposed ones last, in the form of `state list --format json`."""
+    if state is None:
+        return []
+    rows = [
+        {
+            "address": entry.address,
+            "kind": entry.kind,
+            "id": entry.id,
+            "phase": entry.phase.value,
+            "protected": bool(entry.protect),
+            "deposed": False,
+        }
+        for entry in _entries(state)
+    ]
+    rows += [
+        {"address": old.address, "kind": old.kind, "id": old.id, "phase": old.phase.value, "protected": False, "deposed": True}
+        for _, old in sorted(state.deposed.items())
+    ]
+    return rows
+
+
+def entry_document(entry: Entry) -> dict[str, Any]:
+    """All that the state keeps of one object."""
+    return {
+        "address": entry.address,
+        "kind": entry.kind,
+        "id": entry.id,
+        "phase": entry.phase.value,
+        "protect": list(entry.protect),
+        "applied": shown(entry.applied),
+        "lookups": shown(entry.lookups),
+        "depends_on": list(entry.depends_on),
+        "parent": entry.parent,
+        "made": entry.made,
+    }
+
+
+def state_lines(state: State | None, *, title: str, where: str) -> Iterable[Line]:
+    """The state as a table: address, id, phase."""
+    if state is None or state.is_empty:
+        yield Line(f" {safe.outside(title)}: the state is empty ({safe.outside(where)}).")
+        return
+    yield Line(f" {safe.outside(title)}    state {safe.outside(where)} (serial {state.serial})", Tone.TITLE)
+    rows = [(entry.address, entry.id, _marks(entry)) for entry in _entries(state)]
+    rows += [(f"{old.address} (deposed)", old.id, old.phase.value) for _, old in sorted(state.deposed.items())]
+    address = max((safe.width(safe.outside(row[0])) for row in rows), default=0)
+    id_cells = max((safe.width(safe.outside(row[1])) for row in rows), default=0)
+    for name, id, marks in rows:
+        yield Line(f"  {safe.pad(safe.outside(name), address)}  {safe.pad(safe.outside(id), id_cells)}  {marks}".rstrip())
+    for intent, result in state.open.values():
+        said = "not finished" if result == "accepted" else "its outcome is not known"
+        yield Line(f"  open: {safe.outside(intent.operation)} {safe.outside(intent.address)}: {said}", Tone.CARE)
+
+
+def entry_lines(entry: Entry) -> Iterable[Line]:
+    """All that the state keeps of one object, one fact a line."""
+    yield Line(f" {safe.outside(entry.address)}", Tone.TITLE)
+    facts: list[tuple[str, Any]] = [("id", entry.id), ("phase", entry.phase.value)]
+    facts += [("made", words.moment(entry.made))] if entry.made is not None else []
+    facts += [("protected from", ", ".join(entry.protect))] if entry.protect else []
+    facts += [("after", ", ".join(entry.depends_on))] if entry.depends_on else []
+    for name, value in facts:
+        yield Line(f"  {name:<16}{safe.outside(value)}")
+    if entry.applied:
+        yield Line("  as last applied")
+    for name, value in sorted(entry.applied.items()):
+        yield Line(f"    {safe.outside(name):<14}{words.value(value)}")
+    for name, pins in sorted(entry.lookups.items()):
+        for asked, found in sorted(pins.items()):
+            yield Line(f"  pinned: {safe.outside(name)} {safe.outside(asked)} is {safe.outside(found)}")
+
+
+def _entries(state: State) -> list[Entry]:
+    from reconciler.core.address import parse
+
+    def key(entry: Entry) -> Any:
+        address = parse(entry.address)
+        return (address is None, entry.address if address is None else address.sort_key)
+
+    return sorted(state.entries.values(), key=key)
+
+
+def _marks(entry: Entry) -> str:
+    marks = [] if entry.phase is Phase.READY else [entry.phase.value]
+    return ", ".join([*marks, *(["protected"] if entry.protect else [])])

@@ -1,0 +1,109 @@
+"""The options that several commands share, and their values. Every mistake in one is a usage error (exit 64)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from reconciler.core import consent
+from reconciler.core.changes import RiskClass
+from reconciler.core.consent import Acceptance
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+TIME_SCALE_MAX = 100_000.0
+
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """`NAME=VALUE`."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """The name and the value."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, text = str(value).partition("=")
+        if not equals or not name:
+            self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
+        return name, text
+
+
+class Accepted(click.ParamType[Acceptance]):
+    """`CLASS` or `CLASS=ADDRESS`."""
+
+    name = "CLASS[=ADDRESS]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Acceptance:
+        """The acceptance."""
+        if isinstance(value, Acceptance):
+            return value
+        found = consent.parse(str(value))
+        if found is None:
+            classes = ", ".join(risk.value for risk in RiskClass)
+            self.fail(f"{value!r} is not CLASS or CLASS=ADDRESS; classes are {classes}", param, ctx)
+        return found
+
+
+class AddressText(click.ParamType[str]):
+    """An address, as text."""
+
+    name = "ADDRESS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address as it is spelled canonically."""
+        from reconciler.core.address import parse
+
+        found = parse(str(value))
+        if found is None:
+            self.fail(f"{value!r} is not an address, such as instances.web or instances.web[0]", param, ctx)
+        return str(found)
+
+
+def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+stack_argument = click.argument("stack", default=".", metavar="[STACK]", type=click.Path())
+stack_option = click.option("--stack", default=".", metavar="PATH", type=click.Path(), help="The stack's file or folder (default: here).")
+environment_option = click.option("--env", "environment", metavar="NAME", help="The environment; needed where the stack has some.")
+variable_options = _joined(
+    click.option("--var", "variables", multiple=True, type=Pair(), help="The value of a variable; repeatable; wins over all others."),
+    click.option("--var-file", "variable_files", multiple=True, metavar="FILE", type=click.Path(), help="A file of values; repeatable."),
+)
+simulate_options = _joined(
+    click.option("--simulate", is_flag=True, envvar="RECONCILER_SIMULATE", help="On a local cloud of its own, with its own state."),
+    click.option(
+        "--time-scale",
+        type=click.FloatRange(min=0, min_open=True, max=TIME_SCALE_MAX),
+        metavar="N",
+        help="How many times faster the local cloud works (60 with --simulate).",
+    ),
+)
+format_option = click.option("--format", "format", type=click.Choice(["text", "json"]), default="text", help="What stdout gets.")
+look_options = _joined(
+    click.option("--no-color", is_flag=True, help="No colour."),
+    click.option("-v", "--verbose", is_flag=True, help="More: untouched objects, waits, causes of errors."),
+)
+consent_options = _joined(
+    click.option("--yes", is_flag=True, help="Do not ask, where no class of risk is open."),
+    click.option("--accept", multiple=True, type=Accepted(), help="Consent to a class of risk, for all or for one address; repeatable."),
+    click.option("--allow-empty", is_flag=True, help="Allow a plan that deletes most of the stack."),
+)
+plan_options = _joined(
+    click.option("--replace", multiple=True, type=AddressText(), help="Make the object anew; repeatable."),
+    click.option("--unprotect", multiple=True, type=AddressText(), help="Free the object from its protection for this run; repeatable."),
+)
+lock_option = click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    metavar="S",
+    help="Seconds to wait for another run of the stack (60 at a terminal, else 0).",
+)
+exit_code_option = click.option("--detailed-exitcode", is_flag=True, help="Exit 2 instead of 0 where there are changes.")

@@ -1,0 +1,131 @@
+"""The program: the commands by name, each loaded when it is called, and one place where whatever happens becomes an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import click
+
+from reconciler.cli.help import HELP
+from reconciler.cli.streams import Stream
+from reconciler.core import exits
+from reconciler.version import VERSION
+
+_COMMANDS: Mapping[str, str] = {
+    "validate": "stack_commands",
+    "plan": "stack_commands",
+    "apply": "stack_commands",
+    "destroy": "stack_commands",
+    "drift": "stack_commands",
+    "show": "state_commands",
+    "output": "state_commands",
+    "simulator": "simulator_commands",
+}
+
+
+class _Program(click.Group):
+    """Loads a command's module when the command is called; its own help page is the hand-written one."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*_COMMANDS, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = _COMMANDS.get(cmd_name)
+        if module is None:
+            return super().get_command(ctx, cmd_name)
+        found = getattr(importlib.import_module(f"reconciler.cli.{module}"), cmd_name)
+        assert isinstance(found, click.Command)
+        return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.list_commands(ctx), n=1)
+            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(self.list_commands(ctx))}"
+            raise click.UsageError(f"There is no command {args[0]}{hint}", ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(HELP)
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--chdir", metavar="DIR", type=click.Path(), help="Work as if started in that folder.")
+@click.version_option(VERSION, message="reconciler %(version)s")
+def program(chdir: str | None) -> None:
+    """Makes an iwinv cloud account look like a set of YAML files."""
+    if chdir is not None:
+        try:
+            os.chdir(chdir)
+        except OSError as failure:
+            raise click.UsageError(f"--chdir {chdir}: {failure.strerror or failure}") from None
+
+
+@program.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> int:
+    """Print the completion script for a shell.
+
+    \b
+    Examples:
+      reconciler completion bash > ~/.local/share/bash-completion/completions/reconciler
+      reconciler completion zsh  > ~/.zfunc/_reconciler
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    Stream(sys.stdout).write(found(program, {}, "reconciler", "_RECONCILER_COMPLETE").source() + "\n")
+    return exits.DONE
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs a command line and gives its exit code. No traceback ever reaches a user (SPEC 3)."""
+    try:
+        code = program.main(args=list(arguments), prog_name="reconciler", standalone_mode=False)
+        return code if isinstance(code, int) else exits.DONE
+    except click.UsageError as failure:
+        return _usage(failure)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        Stream(sys.stderr).write("\n Interrupted.\n")
+        return exits.INTERRUPTED
+    except Exception as failure:  # the one place where a mistake of ours becomes a message
+        return _unforeseen(failure, arguments)
+    finally:
+        Stream(sys.stdout).finish()
+        Stream(sys.stderr).finish()
+
+
+def _usage(failure: click.UsageError) -> int:
+    from reconciler.ui import safe
+
+    command = failure.ctx.command_path if failure.ctx is not None else "reconciler"
+    lines = " ".join(part for part in failure.format_message().split("\n") if part)
+    Stream(sys.stderr).write(f"error[usage]  {safe.outside(lines)}\n    hint: {command} --help\n")
+    return exits.USAGE
+
+
+def _unforeseen(failure: BaseException, arguments: Sequence[str]) -> int:
+    """A mistake of the program itself: one line; where it happened with `-v`."""
+    from reconciler.ui import safe
+
+    err = Stream(sys.stderr)
+    err.write(f"error[internal]  {type(failure).__name__}: {safe.outside(failure)}\n")
+    if {"-v", "--verbose"} & set(arguments):
+        import traceback
+
+        for frame in traceback.extract_tb(failure.__traceback__):
+            err.write(f"    cause: {safe.outside(frame.name)} in {safe.outside(_short(frame.filename))}:{frame.lineno}\n")
+    else:
+        err.write("    hint: this is a mistake of reconciler; -v shows where it happened. The state's record is as it was written last.\n")
+    return exits.ERROR
+
+
+def _short(path: str) -> str:
+    return "/".join(path.split("/")[-2:])

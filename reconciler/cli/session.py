@@ -1,0 +1,154 @@
+"""What the commands about a stack share: the stack and its environment, the store, the account, and the end of a command."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from reconciler import app, wiring
+from reconciler.app import Connection, Planned, Stop
+from reconciler.cli.console import Console
+from reconciler.core import exits
+from reconciler.core.problems import Problem, error
+from reconciler.ui.plan_text import Header
+from reconciler.ui.screen import Line, Tone
+
+if TYPE_CHECKING:
+    from reconciler.core.model import Stack
+    from reconciler.store.files import FileStore
+
+LOCK_SECONDS_AT_TERMINAL = 60.0
+
+
+@dataclass(slots=True)
+class Session:
+    """One command on one stack. `problems` gathers what is told beside the result."""
+
+    console: Console
+    path: Path
+    environment: str | None = None
+    simulate: bool = False
+    time_scale: float | None = None
+    variables: Sequence[tuple[str, str]] = ()
+    variable_files: Sequence[str] = ()
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    problems: list[Problem] = field(default_factory=list)
+
+    def load(self, *, values: Mapping[str, Any] | None = None) -> Stack:
+        """The stack; its warnings are kept. Stops where it has mistakes. `values` are those of a saved plan."""
+        loaded = app.load_stack(
+            self.path,
+            environment=self.environment,
+            options=self.variables,
+            files=[Path(name) for name in self.variable_files],
+            environ=self.environ,
+            values=values,
+        )
+        self.problems += loaded.problems
+        return loaded.stack
+
+    def place(self, stack: str, environment: str | None) -> wiring.Place:
+        """Where its files lie."""
+        return wiring.Place(self.path, stack, environment, self.simulate)
+
+    def store(self, stack: str, environment: str | None) -> FileStore:
+        """The store of its state."""
+        return wiring.store(self.place(stack, environment), self.environ)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """The account."""
+        with wiring.connect(
+            self.path, self.environ, simulated=self.simulate, time_scale=self.time_scale, problems=self.problems
+        ) as connection:
+            yield connection
+
+    def header(self, planned: Planned, connection: Connection, store: FileStore) -> Header:
+        """The first line of a plan."""
+        return Header(
+            key_suffix=connection.key_suffix,
+            state=shown_path(store.folder),
+            at=planned.at,
+            simulated=connection.simulated,
+            provisional=planned.provisional,
+        )
+
+    def tell_problems(self) -> None:
+        """Shows what was gathered and forgets it, so that nothing is told twice."""
+        found, self.problems = self.problems, []
+        self.console.problems(found)
+
+    def again(self, command: str) -> str:
+        """The command line that would go on with this run, ready to paste."""
+        words = ["reconciler", command, *([str(self.path)] if str(self.path) != "." else [])]
+        words += ["--env", self.environment] if self.environment is not None else []
+        for name, value in self.variables:
+            words += ["--var", f"{name}={value}"]
+        for name in self.variable_files:
+            words += ["--var-file", name]
+        words += ["--simulate"] if self.simulate else []
+        return shlex.join(words)
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as it can be told from here."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def lock_seconds(given: float | None, console: Console) -> float:
+    """How long to wait for the lock: as asked, else 60 s at a terminal and not at all elsewhere (SPEC 3)."""
+    if given is not None:
+        return given
+    return LOCK_SECONDS_AT_TERMINAL if console.can_ask else 0.0
+
+
+def ends(function: Callable[..., int]) -> Callable[..., int]:
+    """Makes a command end well whatever stops it: problems shown as its format asks, and the exit code that goes with them.
+
+    The command gets a `Console` first; its options `format`, `verbose` and `no_color` are taken from it.
+    """
+
+    @wraps(function)
+    def guarded(*, verbose: bool = False, no_color: bool = False, **given: Any) -> int:
+        console = Console(json=given.get("format") == "json", verbose=verbose, color=not no_color)
+        try:
+            return function(console, **given)
+        except Stop as stop:
+            _show(console, stop)
+            return stop.exit_code
+        except KeyboardInterrupt:
+            console.tell([Line(), Line(" Interrupted: nothing was changed by this command.", Tone.CARE)])
+            return exits.INTERRUPTED
+
+    return guarded
+
+
+def _show(console: Console, stop: Stop) -> None:
+    if console.json and not getattr(stop, "told", False):
+        from reconciler.ui import plan_json
+
+        console.result_json(plan_json.problems_document(stop.problems, exit_code=stop.exit_code))
+    else:
+        console.problems(stop.problems)
+    console.cause(stop)
+
+
+def usage(message: str) -> click.UsageError:
+    """A mistake in flags or arguments (exit 64)."""
+    return click.UsageError(message)
+
+
+def stop_usage(message: str, hint: str | None = None) -> Stop:
+    """The same, found later than the parsing of arguments."""
+    return Stop(error("usage", message, hint=hint))

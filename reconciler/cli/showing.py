@@ -1,0 +1,83 @@
+"""Plans on the way to the screen: text or JSON, with what stands beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from reconciler.app import Connection, Planned
+from reconciler.cli.session import Session
+from reconciler.core import consent, exits
+from reconciler.core.changes import Action, Plan
+from reconciler.core.consent import Acceptance, Given
+from reconciler.core.problems import Problem, in_order
+from reconciler.ui import plan_json, plan_text, safe
+from reconciler.ui.screen import Line, Tone
+
+if TYPE_CHECKING:
+    from reconciler.store.files import FileStore
+
+
+def exit_code(planned: Planned, *, detailed: bool) -> int:
+    """What `plan` and `drift` end with; `detailed` turns only a 0 into 2."""
+    code = planned.exit_code
+    changed = (
+        bool(planned.plan.drift) or not planned.plan.is_empty or any(change.action is not Action.NONE for change in planned.plan.changes)
+    )
+    return exits.CHANGES if detailed and code == exits.DONE and changed else code
+
+
+def beside_running_apply(planned: Planned, store: FileStore) -> Planned:
+    """The plan, marked provisional where somebody works on the stack now (SPEC 5, one writer)."""
+    held = store.holder()
+    if held is None or not held.alive:
+        return planned
+    who = "another run" if held.holder is None else f"{held.holder.user} on {held.holder.host} (`{held.holder.command}`)"
+    return replace(planned, provisional=f"{who} works on this stack now")
+
+
+def show_plan(
+    session: Session, planned: Planned, connection: Connection, store: FileStore, *, given: Sequence[Acceptance], code: int
+) -> None:
+    """The plan as the command's result, with problems found on the way among its own."""
+    plan = with_problems(planned, session.problems)
+    session.problems.clear()
+    console = session.console
+    if console.json:
+        console.out.write(plan_json.text(plan_json.plan_document(plan, given=given, exit_code=code, verbose=console.verbose)))
+        return
+    decision = consent.decide(plan, _given(planned, given), tracked=planned.tracked, empty_file=not planned.stack.resources)
+    lines = plan_text.plan_lines(plan, session.header(planned, connection, store), console.look(console.out), decision)
+    console.result(list(lines))
+    emptying = consent.is_emptying(plan, tracked=planned.tracked, empty_file=not planned.stack.resources)
+    if emptying is not None and not plan.destroy:
+        console.tell([Line(f" apply will refuse this without --allow-empty: {safe.outside(emptying)}", Tone.CARE)])
+
+
+def show_drift(session: Session, planned: Planned, connection: Connection, store: FileStore, *, code: int) -> None:
+    """The drift as the command's result."""
+    plan = with_problems(planned, session.problems)
+    session.problems.clear()
+    console = session.console
+    if console.json:
+        console.out.write(plan_json.text(plan_json.plan_document(plan, exit_code=code)))
+        return
+    console.result(list(plan_text.drift_lines(plan, session.header(planned, connection, store), console.look(console.out))))
+
+
+def with_problems(planned: Planned, beside: Sequence[Problem]) -> Plan:
+    """The plan with the problems found beside it."""
+    return replace(planned.plan, problems=in_order((*planned.plan.problems, *planned.problems, *beside)))
+
+
+def saved_lines(out: str, session: Session) -> list[Line]:
+    """That the plan was saved, and how to do it."""
+    where = "" if str(session.path) == "." else f" {session.path}"
+    simulate = " --simulate" if session.simulate else ""
+    return [Line(f" Saved. To do exactly this:  {safe.outside(f'reconciler apply --plan {out}{where}{simulate}')}", Tone.GOOD)]
+
+
+def _given(planned: Planned, accept: Sequence[Acceptance]) -> Given:
+    standing = tuple(found for found in map(consent.parse, planned.stack.accept) if found is not None)
+    return Given(accept=tuple(accept), standing=standing, terminal=True)

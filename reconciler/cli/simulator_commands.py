@@ -1,0 +1,156 @@
+"""`simulator serve`, `world`, `do`: the local cloud from the command line (SPEC 7)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.console import Console
+from reconciler.cli.session import ends
+from reconciler.core import exits
+
+
+@click.group()
+def simulator() -> None:
+    """A local iwinv over real HTTP: serve it, print its world, change it from outside."""
+
+
+@simulator.command(
+    epilog="""\b
+Examples:
+  reconciler simulator serve
+  reconciler simulator serve --port 8080 --world world.yaml --time-scale 60"""
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; 0, the default, takes a free one.")
+@click.option("--world", metavar="FILE", help="The world to start from: a file, or `default` or `company`.")
+@click.option("--keep", metavar="FILE", type=click.Path(dir_okay=False), help="Keep the world in this file from now on.")
+@click.option("--seed", type=int, default=0, help="Decides every id, address and chance.")
+@click.option("--time-scale", type=click.FloatRange(min=0, min_open=True), default=1.0, metavar="X", help="How many times faster it works.")
+@click.option("--set", "settings", multiple=True, metavar="SWITCH=VALUE", help="Turn a switch; repeatable.")
+@click.option("--switches", metavar="FILE", type=click.Path(dir_okay=False), help="A YAML file of switches.")
+@click.option("--faults", metavar="FILE", type=click.Path(dir_okay=False), help="A YAML script of faults.")
+@options.look_options
+@ends
+def serve(
+    console: Console,
+    *,
+    host: str,
+    port: int,
+    world: str | None,
+    keep: str | None,
+    seed: int,
+    time_scale: float,
+    settings: Sequence[str],
+    switches: str | None,
+    faults: str | None,
+) -> int:
+    """Serve a local iwinv until Ctrl-C. The first three lines are the environment of a client, to paste into another terminal."""
+    from reconciler.simulator.commands import make_cloud
+    from reconciler.simulator.server import serve as serve_cloud
+
+    with _mistakes():
+        cloud = make_cloud(
+            world=world,
+            seed=seed,
+            time_scale=time_scale,
+            settings=list(settings),
+            switches_file=None if switches is None else Path(switches),
+            faults_file=None if faults is None else Path(faults),
+        )
+        serve_cloud(cloud, host=host, port=port, world_file=None if keep is None else Path(keep))
+    return exits.DONE
+
+
+@simulator.command(
+    epilog="""\b
+Examples:
+  reconciler simulator world --stack examples/stacks/web-tier"""
+)
+@options.stack_option
+@click.option("--time-scale", type=click.FloatRange(min=0, min_open=True), metavar="N", help="As with --simulate.")
+@options.look_options
+@ends
+def world(console: Console, *, stack: str, time_scale: float | None) -> int:
+    """Print the world as YAML: of the simulator at IWINV_ENDPOINT where that is on this machine, else of `--simulate` of the stack."""
+    from reconciler.simulator import commands
+
+    with _mistakes(), _endpoint(stack, time_scale) as endpoint:
+        console.out.write(commands.fetch_world(endpoint))
+    return exits.DONE
+
+
+@simulator.command(
+    "do",
+    epilog="""\b
+Examples:
+  reconciler simulator do set instance shop-web-0 name=tmp --stack examples/stacks/web-tier
+  reconciler simulator do delete block_storage shop-data""",
+)
+@click.argument("action", type=click.Choice(["set", "delete", "create"]))
+@click.argument("kind")
+@click.argument("object", metavar="NAME_OR_ID")
+@click.argument("values", nargs=-1, metavar="[MEMBER=VALUE]...")
+@options.stack_option
+@click.option("--time-scale", type=click.FloatRange(min=0, min_open=True), metavar="N", help="As with --simulate.")
+@options.look_options
+@ends
+def do(console: Console, *, action: str, kind: str, object: str, values: Sequence[str], stack: str, time_scale: float | None) -> int:
+    """Change the world from outside, as somebody in the console would: for seeing drift. Members are those of the API."""
+    from reconciler.simulator import commands
+    from reconciler.simulator.edits import parse_values
+
+    with _mistakes():
+        wanted = parse_values(list(values))
+        with _endpoint(stack, time_scale) as endpoint:
+            found = commands.do(endpoint, action, kind, object, wanted)
+    console.out.write(f"{action} {kind} {found}\n")
+    return exits.DONE
+
+
+@contextmanager
+def _endpoint(stack: str, time_scale: float | None) -> Iterator[str]:
+    """The running simulator that is meant, or the stack's own one, started for as long as the block lasts."""
+    from reconciler import wiring
+    from reconciler.simulator.server import is_loopback
+
+    named = os.environ.get("IWINV_ENDPOINT", "")
+    if named and is_loopback(_host(named)):
+        yield named
+        return
+    path = Path(stack)
+    if not path.exists():
+        from reconciler.cli.session import stop_usage
+
+        raise stop_usage(f"{stack} does not exist", "name the stack's file or folder with --stack")
+    scale = time_scale or wiring.scale_of(os.environ) or wiring.SIMULATED_TIME_SCALE
+    with wiring.local_cloud(path, os.environ, time_scale=scale) as variables:
+        yield variables["IWINV_ENDPOINT"]
+
+
+def _host(url: str) -> str:
+    from urllib.parse import urlsplit
+
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+@contextmanager
+def _mistakes() -> Iterator[None]:
+    """What goes wrong in the simulator's own commands, as a problem."""
+    from reconciler.app import Stop
+    from reconciler.core.problems import error
+    from reconciler.simulator.commands import MISTAKES, SteeringError
+
+    known: tuple[type[BaseException], ...] = (*MISTAKES, SteeringError, OSError)
+    try:
+        yield
+    except known as failure:
+        raise Stop(error("simulator", str(failure))) from failure

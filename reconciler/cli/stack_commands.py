@@ -1,0 +1,304 @@
+"""`validate`, `plan`, `apply`, `destroy`, `drift`: the commands that are about what a stack file asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.console import Console
+from reconciler.cli.session import Session, ends, stop_usage
+from reconciler.core import exits
+from reconciler.core.consent import Acceptance
+
+if TYPE_CHECKING:
+    from reconciler.app import Connection, Planned
+    from reconciler.core.survey import PlanOptions
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler validate
+  reconciler validate examples/stacks/web-tier --env prod"""
+)
+@options.stack_argument
+@options.environment_option
+@options.variable_options
+@options.format_option
+@options.look_options
+@ends
+def validate(
+    console: Console,
+    *,
+    stack: str,
+    environment: str | None,
+    variables: Sequence[tuple[str, str]],
+    variable_files: Sequence[str],
+    format: str,
+) -> int:
+    """Check everything that can be checked without the network.
+
+    Without --env every environment of the stack is checked. All mistakes are listed together, each with its file, line and column.
+    """
+    from reconciler import app
+    from reconciler.core import plain
+    from reconciler.ui import problems as view
+    from reconciler.ui import safe
+    from reconciler.ui.screen import Line, Tone
+
+    session = Session(console, Path(stack), environment, variables=variables, variable_files=variable_files)
+    found, checked = app.validate(
+        session.path,
+        environment=environment,
+        options=variables,
+        files=[Path(name) for name in variable_files],
+        environ=session.environ,
+    )
+    if console.json:
+        console.result_json({"problems": [plain.problem(item) for item in found]})
+    elif found:
+        console.result(list(view.problems_lines(found, console.look(console.out))))
+    code = exits.of_problems(found)
+    if code == exits.DONE and not console.json:
+        console.result([Line(f"{safe.outside(', '.join(checked))}: no mistakes", Tone.GOOD)])
+    return code
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler plan --simulate
+  reconciler plan web.yaml --env prod --out prod.plan
+  reconciler plan --format json --detailed-exitcode"""
+)
+@options.stack_argument
+@options.environment_option
+@options.variable_options
+@options.plan_options
+@click.option("--out", metavar="FILE.plan", type=click.Path(dir_okay=False), help="Save the plan, for `apply --plan`.")
+@click.option("--accept", multiple=True, type=options.Accepted(), help="Consent that a saved plan carries; repeatable.")
+@options.format_option
+@options.exit_code_option
+@options.simulate_options
+@options.look_options
+@ends
+def plan(
+    console: Console,
+    *,
+    stack: str,
+    environment: str | None,
+    variables: Sequence[tuple[str, str]],
+    variable_files: Sequence[str],
+    replace: Sequence[str],
+    unprotect: Sequence[str],
+    out: str | None,
+    accept: Sequence[Acceptance],
+    format: str,
+    detailed_exitcode: bool,
+    simulate: bool,
+    time_scale: float | None,
+) -> int:
+    """Read the account and show what apply would do. Changes nothing.
+
+    What is dangerous stands on top, totals at the end. A plan takes no lock; beside a running apply it is provisional.
+    """
+    from reconciler import app
+    from reconciler.cli import showing
+
+    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
+    wanted = session.load()
+    store = session.store(wanted.name, wanted.environment)
+    chosen = _plan_options(accept=accept, replace=replace, unprotect=unprotect)
+    with session.connect() as connection:
+        planned = app.plan(wanted, connection, store, chosen)
+    planned = showing.beside_running_apply(planned, store)
+    code = showing.exit_code(planned, detailed=detailed_exitcode)
+    showing.show_plan(session, planned, connection, store, given=accept, code=code)
+    if out is not None:
+        app.check_recordable(planned)
+        _save(out, planned, connection, accept=accept, options=chosen, code=code)
+        console.tell(showing.saved_lines(out, session))
+    return code
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler apply examples/stacks/web-tier --simulate
+  reconciler apply web.yaml --env prod --accept downtime=instances.db --yes
+  reconciler apply --plan prod.plan web.yaml"""
+)
+@options.stack_argument
+@options.environment_option
+@options.variable_options
+@options.plan_options
+@click.option("--plan", "plan_file", metavar="FILE.plan", type=click.Path(dir_okay=False), help="Do exactly this saved plan, or refuse it.")
+@options.consent_options
+@options.format_option
+@options.simulate_options
+@options.lock_option
+@options.look_options
+@ends
+def apply(
+    console: Console,
+    *,
+    stack: str,
+    environment: str | None,
+    variables: Sequence[tuple[str, str]],
+    variable_files: Sequence[str],
+    replace: Sequence[str],
+    unprotect: Sequence[str],
+    plan_file: str | None,
+    yes: bool,
+    accept: Sequence[Acceptance],
+    allow_empty: bool,
+    format: str,
+    simulate: bool,
+    time_scale: float | None,
+    lock_timeout: float | None,
+) -> int:
+    """Show the plan, ask, and do it.
+
+    At a terminal the typed name of the stack says yes to all that is shown. Elsewhere --yes is needed, and --accept for each class of
+    risk: delete, data-loss, downtime, detach, address-change, exposure; lockout, gone and duplicate always by address.
+    """
+    from reconciler.cli import applying
+
+    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
+    words = applying.Words(yes=yes, accept=tuple(accept), allow_empty=allow_empty, lock_timeout=lock_timeout)
+    if plan_file is not None:
+        beside = [
+            name
+            for name, value in (
+                ("--env", environment),
+                ("--var", variables),
+                ("--var-file", variable_files),
+                ("--replace", replace),
+                ("--unprotect", unprotect),
+            )
+            if value
+        ]
+        if beside:
+            raise stop_usage(f"{', '.join(beside)} and --plan do not go together", "a saved plan holds all of it already")
+        return applying.apply_saved(session, plan_file, words)
+    return applying.apply(session, _plan_options(accept=accept, replace=replace, unprotect=unprotect), words)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler destroy examples/stacks/web-tier --simulate
+  reconciler destroy web.yaml --env staging --accept delete --yes"""
+)
+@options.stack_argument
+@options.environment_option
+@options.variable_options
+@click.option("--unprotect", multiple=True, type=options.AddressText(), help="Free the object from its protection; repeatable.")
+@options.consent_options
+@options.format_option
+@options.simulate_options
+@options.lock_option
+@options.look_options
+@ends
+def destroy(
+    console: Console,
+    *,
+    stack: str,
+    environment: str | None,
+    variables: Sequence[tuple[str, str]],
+    variable_files: Sequence[str],
+    unprotect: Sequence[str],
+    yes: bool,
+    accept: Sequence[Acceptance],
+    allow_empty: bool,
+    format: str,
+    simulate: bool,
+    time_scale: float | None,
+    lock_timeout: float | None,
+) -> int:
+    """Remove everything that the stack owns, in the reverse order.
+
+    Protected objects stay, with what they need; they are listed, and the exit code is 4. What the stack merely refers to is not touched.
+    """
+    from reconciler.cli import applying
+
+    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
+    words = applying.Words(yes=yes, accept=tuple(accept), allow_empty=allow_empty, lock_timeout=lock_timeout)
+    return applying.apply(session, _plan_options(accept=accept, unprotect=unprotect, destroy=True), words)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler drift --env prod
+  reconciler drift --format json --detailed-exitcode"""
+)
+@options.stack_argument
+@options.environment_option
+@options.variable_options
+@options.format_option
+@options.exit_code_option
+@options.simulate_options
+@options.look_options
+@ends
+def drift(
+    console: Console,
+    *,
+    stack: str,
+    environment: str | None,
+    variables: Sequence[tuple[str, str]],
+    variable_files: Sequence[str],
+    format: str,
+    detailed_exitcode: bool,
+    simulate: bool,
+    time_scale: float | None,
+) -> int:
+    """Show what somebody changed outside, per field. Never proposes a change that the file asks for."""
+    from reconciler import app
+    from reconciler.cli import showing
+
+    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
+    wanted = session.load()
+    session.problems.clear()
+    store = session.store(wanted.name, wanted.environment)
+    with session.connect() as connection:
+        planned = app.drift(wanted, connection, store)
+    planned = showing.beside_running_apply(planned, store)
+    code = showing.exit_code(planned, detailed=detailed_exitcode)
+    showing.show_drift(session, planned, connection, store, code=code)
+    return code
+
+
+def _plan_options(
+    *, accept: Sequence[Acceptance], replace: Sequence[str] = (), unprotect: Sequence[str] = (), destroy: bool = False
+) -> PlanOptions:
+    from reconciler.core.survey import PlanOptions
+
+    return PlanOptions(
+        destroy=destroy,
+        accept=tuple((said.risk.value, said.address) for said in accept),
+        replace=frozenset(replace),
+        unprotect=frozenset(unprotect),
+    )
+
+
+def _save(out: str, planned: Planned, connection: Connection, *, accept: Sequence[Acceptance], options: PlanOptions, code: int) -> None:
+    from reconciler import planfile
+    from reconciler.core import saved
+    from reconciler.ui import plan_json
+
+    made = saved.of(
+        planned.plan,
+        account=connection.account,
+        endpoint=connection.endpoint,
+        simulated=connection.simulated,
+        accept=tuple(map(str, accept)),
+        options={"destroy": options.destroy, "replace": sorted(options.replace), "unprotect": sorted(options.unprotect)},
+        made_at=int(planned.at),
+        document=plan_json.plan_document(planned.plan, given=accept, exit_code=code),
+    )
+    planfile.write(Path(out), made)

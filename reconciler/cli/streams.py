@@ -1,0 +1,51 @@
+"""Writing to stdout and stderr: always UTF-8, and quiet when the reader has gone."""
+
+from __future__ import annotations
+
+import os
+from typing import TextIO
+
+
+class Stream:
+    """A text stream that loses what nobody reads: a closed pipe ends the output, never the run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._closed = False
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="backslashreplace")
+
+    @property
+    def raw(self) -> TextIO:
+        """The stream itself, for a live view."""
+        return self._stream
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody looks at it."""
+        return not self._closed and self._stream.isatty()
+
+    def write(self, text: str) -> None:
+        """Writes and flushes; nothing happens where the reader has gone or the device is full."""
+        if self._closed:
+            return
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):  # EPIPE, ENOSPC, or a stream that was closed from outside
+            self._lose()
+
+    def finish(self) -> None:
+        """Makes the interpreter's own flush at the end quiet too."""
+        if not self._closed:
+            self.write("")
+
+    def _lose(self) -> None:
+        self._closed = True
+        try:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
+        except (OSError, ValueError):  # not a real file: then there is nothing to flush either
+            return

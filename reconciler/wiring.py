@@ -1,0 +1,199 @@
+"""The concrete things: keys and endpoint from the environment, the network, the quota's log, the store, the local cloud.
+
+Nothing here decides; everything of the surroundings that a use case needs is made here, once, and closed at the end.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler import ports
+from reconciler.app import Connection, Stop
+from reconciler.core.problems import Problem, error
+from reconciler.version import VERSION
+
+if TYPE_CHECKING:
+    from reconciler.cloud.signing import Keys
+    from reconciler.store.files import FileStore
+
+SIMULATED_TIME_SCALE = 60.0
+TIME_SCALE_MAX = 100_000.0
+_WORLD_LOCK_SECONDS = 10.0
+_NONCE_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_NONCE_LENGTH = 12
+"""The marker's nonce: 12 characters of `a-z2-7` (SPEC 2, marker)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which stack it is about, as far as files on this machine go."""
+
+    path: Path
+    stack: str
+    environment: str | None
+    simulated: bool
+
+
+def store(place: Place, environ: Mapping[str, str]) -> FileStore:
+    """The store of a stack's state."""
+    from reconciler.store.files import FileStore
+    from reconciler.store.place import state_folder
+
+    return FileStore(state_folder(place.path, place.stack, place.environment, simulated=place.simulated, environ=environ))
+
+
+@contextmanager
+def connect(
+    place: Path, environ: Mapping[str, str], *, simulated: bool, time_scale: float | None, problems: list[Problem]
+) -> Iterator[Connection]:
+    """The account: the local cloud with `simulated`, else the one of the environment. Stops where keys or endpoint are not usable.
+
+    `place` is the stack's file or folder, beside which the local cloud keeps its world. Problems that do not stop are added to `problems`.
+    """
+    if not simulated:
+        with _connect(environ, simulated=False, scale=time_scale, quota=_quota_folder(environ), problems=problems) as made:
+            yield made
+        return
+    scale = time_scale or scale_of(environ) or SIMULATED_TIME_SCALE
+    quota = _simulator(place, environ) / "quota"
+    with (
+        local_cloud(place, environ, time_scale=scale) as variables,
+        _connect({**environ, **variables}, simulated=True, scale=scale, quota=quota, problems=problems) as made,
+    ):
+        yield made
+
+
+@contextmanager
+def local_cloud(place: Path, environ: Mapping[str, str], *, time_scale: float) -> Iterator[Mapping[str, str]]:
+    """The `--simulate` world of a stack, served on loopback as long as the block lasts: the variables that a client of it wants."""
+    from reconciler.simulator import Cloud, SimulatorServer
+    from reconciler.simulator.commands import MISTAKES
+    from reconciler.simulator.keeper import WorldInUse
+
+    world = _simulator(place, environ) / "world.json"
+    try:
+        server = SimulatorServer(Cloud(time_scale=time_scale), world_file=world, lock_seconds=_WORLD_LOCK_SECONDS)
+    except WorldInUse as failure:
+        raise Stop(error("locked", str(failure), hint="wait until that command has ended")) from failure
+    except (*MISTAKES, OSError) as failure:
+        raise Stop(error("simulator", f"the local cloud does not start: {failure}", hint=f"its world is {world}")) from failure
+    with server:
+        yield server.environment
+
+
+def holder(command: str) -> ports.Holder:
+    """Who runs, for the one who waits for the lock."""
+    return ports.Holder(user=_user(), host=platform.node(), pid=os.getpid(), command=command, since=time.time())
+
+
+def nonce() -> str:
+    """A new marker that never came before."""
+    return "".join(secrets.choice(_NONCE_LETTERS) for _ in range(_NONCE_LENGTH))
+
+
+def run_id() -> str:
+    """A name for one run, as in events and records."""
+    return secrets.token_hex(6)
+
+
+def scale_of(environ: Mapping[str, str]) -> float | None:
+    """`RECONCILER_TIME_SCALE`, or None. Stops where it is no number above 0."""
+    text = environ.get("RECONCILER_TIME_SCALE")
+    if not text:
+        return None
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale <= TIME_SCALE_MAX:
+        raise Stop(error("usage", f"RECONCILER_TIME_SCALE is a number above 0, not {text!r}"))
+    return scale
+
+
+@contextmanager
+def _connect(
+    environ: Mapping[str, str], *, simulated: bool, scale: float | None, quota: Path, problems: list[Problem]
+) -> Iterator[Connection]:
+    from reconciler import kinds
+    from reconciler.cloud.clock import SystemClock
+    from reconciler.cloud.endpoint import DEFAULT, EndpointRefused, parse
+    from reconciler.cloud.exchange import IN_FLIGHT_MAX, HttpExchange
+    from reconciler.cloud.network import ThreadNetwork
+    from reconciler.cloud.quota import FileQuotaLog
+    from reconciler.cloud.reads import CloudReads
+    from reconciler.cloud.transport import HttpTransport
+
+    keys = _keys(environ)
+    try:
+        endpoint = parse(environ.get("IWINV_ENDPOINT") or DEFAULT)
+        all_kinds = kinds.all_kinds(environ.get("IWINV_FIREWALL_API") or "security-groups")
+    except EndpointRefused as failure:
+        raise Stop(error("endpoint", str(failure), hint="set IWINV_ENDPOINT, or unset it for the real cloud")) from failure
+    except ValueError as failure:
+        raise Stop(error("usage", f"IWINV_FIREWALL_API: {failure}")) from failure
+    time_scale = _time_scale(scale, environ, loopback=endpoint.loopback)
+    log = FileQuotaLog(quota, keys.digest, time_scale=time_scale, on_problem=problems.append)
+    network = ThreadNetwork(HttpTransport(endpoint, agent=f"iwinv-reconciler/{VERSION}"), IN_FLIGHT_MAX)
+    exchange = HttpExchange(network, SystemClock(), keys, log, time_scale=time_scale, jitter=secrets.SystemRandom().random)
+    try:
+        yield Connection(
+            exchange=exchange,
+            reads=lambda tracked: CloudReads(all_kinds, time_scale=time_scale, tracked=tracked),
+            kinds=all_kinds,
+            account=keys.digest,
+            key_suffix=keys.access[-4:] if len(keys.access) >= 12 else "",
+            endpoint=endpoint.identity,
+            simulated=simulated,
+            time_scale=time_scale,
+        )
+    finally:
+        exchange.close()
+
+
+def _keys(environ: Mapping[str, str]) -> Keys:
+    from reconciler.cloud.signing import Keys
+
+    missing = [name for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY") if not environ.get(name)]
+    if missing:
+        hint = "make a key pair in the iwinv console and export both, or try it first on the local cloud with --simulate"
+        raise Stop(error("credentials", f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set", hint=hint))
+    try:
+        return Keys(access=environ["IWINV_ACCESS_KEY"], secret=environ["IWINV_SECRET_KEY"])
+    except ValueError as failure:
+        raise Stop(error("credentials", str(failure), hint="export the keys again, as the console shows them")) from None
+
+
+def _time_scale(given: float | None, environ: Mapping[str, str], *, loopback: bool) -> float:
+    if loopback:
+        return given or scale_of(environ) or 1.0
+    if given not in (None, 1.0):
+        raise Stop(error("usage", "--time-scale is for the local cloud only", hint="add --simulate, or leave it out"))
+    return 1.0
+
+
+def _simulator(place: Path, environ: Mapping[str, str]) -> Path:
+    from reconciler.store.place import simulator_folder
+
+    return simulator_folder(place, environ=environ)
+
+
+def _quota_folder(environ: Mapping[str, str]) -> Path:
+    base = environ.get("XDG_STATE_HOME")
+    home = Path(base) if base and Path(base).is_absolute() else Path(environ.get("HOME") or "~").expanduser() / ".local" / "state"
+    return home / "reconciler" / "quota"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name for this user id, as in a bare container
+        return f"user {os.getuid()}"
