@@ -1,0 +1,158 @@
+"""Our words for what a JSON Schema refuses: what is wrong, and the shortest way to make it right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.core.document import Node, Scalar, Sequence, Table
+from reconciler.core.names import hint_for, listed, nearest
+from reconciler.core.problems import Place, Problem, error
+
+EXPRESSION = r"\$\{"
+"""The pattern of a text that holds an expression."""
+
+_TYPES = {
+    "string": "a text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "a mapping",
+    "array": "a list",
+}
+
+_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+_SYNONYMS: Mapping[str, str] = {
+    "servers": "write `instances`",
+    "server": "write `instance`",
+    "volumes": "write `block_storages`",
+    "disks": "write `block_storages`",
+    "security_groups": "write `firewalls`",
+    "security_group": "write `firewall`",
+    "variable": "write `variables`",
+    "resources": "write the kind itself: `instances`, `block_storages`, `firewalls`",
+    "tags": "the cloud has no tags",
+    "ssh_key": "write `ssh_keys: [name]`",
+    "port": "write `ports`",
+    "source": "write `cidr`",
+    "region": "write `zone`",
+    "volume": "a volume is one of `block_storages`, and names its `instance`",
+    "<<": "merge keys are not part of the language; use `defaults:`, or an alias as a whole value",
+    "protect": "write `lifecycle: {protect: true}`",
+    "ignore": "write `lifecycle: {ignore: [...]}`",
+}
+
+
+def unknown_key(key: str, known: tuple[str, ...], place: Place, path: tuple[str, ...]) -> Problem:
+    """A key that the language does not know there, with the nearest that it does."""
+    close = nearest(key, known)
+    hint = f"did you mean `{close}`?" if close is not None else _SYNONYMS.get(key) or hint_for(key, known)
+    where = f" in {'.'.join(path)}" if path else ""
+    return error("unknown-key", f"`{_short(key)}` is not a key{where}", place=place, hint=hint)
+
+
+def mistake(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem]:
+    """What a failure of the validator says about a node. `path` are the keys that lead to it."""
+    keyword, wanted = failure.validator, failure.validator_value
+    name = f"`{_name(path)}`"
+    if keyword == "required" and isinstance(node, Table):
+        for key in wanted:
+            if key not in node.entries:
+                yield error("missing-key", f"{name} has no `{key}`" if path else f"the stack has no `{key}`", place=node.place)
+    elif keyword == "additionalProperties" and isinstance(node, Table):
+        known = tuple(failure.schema.get("properties", ()))
+        for key in node.entries:
+            if key not in known:
+                yield unknown_key(key, known, node.key_place(key), path)
+    elif keyword in ("type", "anyOf"):
+        yield _wrong_type(failure, node, name)
+    elif keyword == "enum":
+        yield _not_allowed([str(value) for value in wanted if value is not None], node, name)
+    elif keyword in ("minimum", "maximum"):
+        yield error("out-of-bounds", f"{name} is {_bounds(failure.schema)}, not {_shown(node)}", place=node.place)
+    elif keyword == "const":
+        yield error("not-allowed", f"{name} is {wanted}, not {_shown(node)}", place=node.place, hint=f"write {wanted}")
+    elif keyword == "pattern":
+        words = failure.schema.get("patternErrorMessage") or f"it must match {wanted}"
+        yield error("bad-format", f"{_shown(node)} is no {name}: {words}", place=node.place)
+    elif keyword in ("minLength", "minItems"):
+        yield error("bad-format", f"{name} is empty", place=node.place)
+    elif keyword == "uniqueItems":
+        yield error("not-allowed", f"{name} holds a value twice", place=node.place)
+    elif keyword in ("minProperties", "maxProperties"):
+        yield error("bad-format", f"{name} has one of {listed(failure.schema.get('properties', ('id', 'name')))}", place=node.place)
+    else:
+        yield error("bad-format", f"{name} does not have the form wanted", place=node.place)
+
+
+def _name(path: tuple[str, ...]) -> str:
+    """The last key that is not a number: what a person would call the value."""
+    return next((key for key in reversed(path) if not key.isdigit()), "stack")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:40] + "..."
+
+
+def _shown(node: Node) -> str:
+    if isinstance(node, Scalar):
+        if node.value is None and not node.quoted:
+            return "empty"
+        return f"`{_short(node.text)}`" if "\n" not in node.text else "a text of several lines"
+    return "a list" if isinstance(node, Sequence) else "a mapping"
+
+
+def _alternatives(schema: Mapping[str, Any]) -> Iterator[str]:
+    """The types that a schema takes, in our words."""
+    for part in schema.get("anyOf", ()):
+        if part.get("$ref", "").endswith("/expression"):
+            yield "`${...}`"
+        elif part.get("$ref", "").endswith("/byId"):
+            yield "{id: ...}"
+        elif part.get("properties"):
+            yield "{" + ", ".join(f"{key}: ..." for key in part["properties"]) + "}"
+        else:
+            yield from _alternatives(part)
+    types = schema.get("type", ())
+    for kind in [types] if isinstance(types, str) else types:
+        if kind in _TYPES and not (kind == "number" and "string" in types):
+            yield _TYPES[kind]
+    if "enum" in schema:
+        yield from (str(value) for value in schema["enum"] if value is not None)
+
+
+def _wrong_type(failure: Any, node: Node, name: str) -> Problem:
+    wanted = list(dict.fromkeys(_alternatives(failure.schema)))
+    hint = _fix(wanted, node)
+    words = " or ".join(wanted) if len(wanted) < 3 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
+    return error("wrong-type", f"{name} is {words or 'something else'}, not {_shown(node)}", place=node.place, hint=hint)
+
+
+def _fix(wanted: list[str], node: Node) -> str | None:
+    if not isinstance(node, Scalar):
+        return None
+    if "true or false" in wanted:
+        word = _BOOLEANS.get(node.text.lower()) or (node.text.lower() if node.text.lower() in ("true", "false") else None)
+        if word is not None:
+            return f"write {word}, without quotes" if node.quoted else f"write {word}"
+    if "a text" in wanted and isinstance(node.value, bool):
+        return f'put it in quotes: "{node.text}"'
+    if "a list" in wanted and node.value is not None:
+        return f"write [{_short(node.text)}]"
+    if ("a whole number" in wanted or "a number" in wanted) and node.quoted and node.text.lstrip("-").isdigit():
+        return f"write {node.text}, without quotes"
+    return None
+
+
+def _not_allowed(allowed: list[str], node: Node, name: str) -> Problem:
+    close = nearest(node.text, allowed) if isinstance(node, Scalar) else None
+    hint = f"did you mean `{close}`?" if close is not None else None
+    return error("not-allowed", f"{name} is one of {', '.join(allowed)}, not {_shown(node)}", place=node.place, hint=hint)
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is None or high is None:
+        return f"at least {low}" if high is None else f"at most {high}"
+    return f"{low} to {high:,}"
