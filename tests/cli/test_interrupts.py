@@ -1,0 +1,21 @@
+"""Ctrl-C while a plan is being done."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from reconciler.cli.interrupts import Interrupts
+
+
+def test_once_is_noted_and_told_and_twice_leaves_at_once() -> None:
+    told: list[str] = []
+    left: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    with Interrupts(lambda: told.append("once"), leave=left.append) as interrupts:
+        assert not interrupts()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert interrupts() and told == ["once"] and left == []
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert left == [130]
+    assert signal.getsignal(signal.SIGINT) is before

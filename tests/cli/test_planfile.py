@@ -1,0 +1,40 @@
+"""Saved plans on disk."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from reconciler import planfile
+from reconciler.app import Stop
+from reconciler.core import saved
+from reconciler.core.changes import Plan
+
+PLAN = saved.of(
+    Plan("shop", None, "d", "l", 1),
+    account="a",
+    endpoint="https://e.example",
+    simulated=False,
+    accept=(),
+    options={},
+    made_at=0,
+    document={},
+)
+
+
+def test_a_plan_is_written_for_its_owner_alone_and_replaces_one_that_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "x.plan"
+    path.write_text("older")
+    planfile.write(path, PLAN)
+
+    assert planfile.read(path) == PLAN and stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [each.name for each in tmp_path.iterdir()] == ["x.plan"]
+
+
+def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Stop) as stop:
+        planfile.write(tmp_path / "nowhere" / "x.plan", PLAN)
+
+    assert stop.value.problems[0].code == "state-write"
