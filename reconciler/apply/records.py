@@ -1,39 +1,30 @@
-"""What an answer makes of the state: the effects that go with each outcome."""
+"""What a write makes of the state once it is done: written down with the intent, so that a later run can settle it without this one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core.changes import Step
-from reconciler.core.state import Deposed, Effect, Entry, Phase, State
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What stays the same for every record of one step: kind name, what it needs, protection and lookups of its resource."""
-
-    kind: str
-    depends_on: tuple[str, ...]
-    lookups: Mapping[str, Mapping[str, str]]
-    protect: tuple[str, ...]
-    retain: bool
+from reconciler.core.model import EMPTY, Resource
+from reconciler.core.planning.bookkeeping import depends_on
+from reconciler.core.state import MADE, Deposed, Effect, Entry, Phase, State
 
 
 def born(
     state: State,
     step: Step,
-    facts: Facts,
-    id: str,
+    kind: str,
+    resource: Resource | None,
     *,
     applied: Mapping[str, Any],
+    lookups: Mapping[str, Mapping[str, str]],
+    parent: str | None,
     nonce: str | None,
     made: int,
-    ready: bool,
-    parent: str | None,
 ) -> tuple[Effect, ...]:
-    """A create was accepted: its id goes into the state before anything else happens. The object that it follows becomes deposed."""
+    """A create: the new entry, its id still open; the object that it follows becomes deposed."""
     text = str(step.address)
     former = state.entries.get(text)
     effects = []
@@ -41,23 +32,22 @@ def born(
         effects.append(Effect(depose=Deposed(text, former.kind, former.id, former.nonce)))
     entry = Entry(
         text,
-        facts.kind,
-        id,
+        kind,
+        MADE,
         applied=dict(applied),
-        lookups=facts.lookups,
-        depends_on=facts.depends_on,
+        lookups=lookups,
+        depends_on=depends_on(resource) if resource is not None else (),
         parent=parent,
-        protect=facts.protect,
-        phase=Phase.READY if ready else Phase.INCOMPLETE,
+        protect=(resource.lifecycle.protect or ()) if resource is not None else (),
         nonce=nonce,
         made=made,
-        retain=facts.retain,
+        retain=resource.lifecycle.retain if resource is not None else False,
     )
     return (*effects, Effect(put=entry))
 
 
-def changed(state: State, step: Step, applied: Mapping[str, Any], lookups: Mapping[str, Mapping[str, str]]) -> tuple[Effect, ...]:
-    """An edit is done: the managed values it brought are the ones last applied, and what its lookups gave is pinned."""
+def changed(state: State, step: Step, applied: Mapping[str, Any], lookups: Mapping[str, Mapping[str, str]] = EMPTY) -> tuple[Effect, ...]:
+    """An edit: the managed values it brings are the ones last applied, and what its lookups gave is pinned."""
     entry = state.entries.get(str(step.address))
     if step.deposed or entry is None:
         return ()

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from reconciler.core.changes import Step
+from reconciler.core.state import Intent
 
 
 class Status(Enum):
@@ -44,7 +45,7 @@ class Task:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     resolved: bool = False
     nonce: str | None = None
-    intent: int | None = None
+    intent: Intent | None = None
     started: float | None = None
     accepted: float = 0.0
     not_before: float = 0.0

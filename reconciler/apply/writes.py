@@ -12,9 +12,8 @@ from reconciler.apply.values import CannotFill, Known
 from reconciler.apply.waits import Waits
 from reconciler.core.changes import Plan
 from reconciler.core.events import Event, StepDone, StepFailed, StepStarted, StepUnknown, StepWaiting, Told
-from reconciler.core.kind import Kind, Operation, operation_of
+from reconciler.core.kind import Kind, Operation, Progress, View, operation_of
 from reconciler.core.model import Stack
-from reconciler.core.planning.bookkeeping import depends_on
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Effect, Intent, Note, Outcome, Phase
 from reconciler.ports import Accepted, Answer, Exchange, NoAnswer, Refused, StateWriter
@@ -74,9 +73,9 @@ class Writes:
             task.started = self.exchange.now()
         if not task.resolved and not self._resolve(task):
             return True
-        if task.step.skip_if_equal and self._equal(task):
-            self._effects(task, self._changed(task), "nothing to send")
-            self._finish(task, sent=False)
+        if self._equal(task):
+            self._effects(task, self._if_done(task, 0), "nothing to send")
+            self._next(task)
         elif task.operation.endswith(".wait") or self._deleted_before(task):
             self._await(task, accepted=self.exchange.now())
         elif self._needs_look(task):
@@ -104,9 +103,12 @@ class Writes:
         return next(name for name, kind in self.kinds.items() if kind.singular == singular)
 
     def _equal(self, task: Task) -> bool:
-        live = self.known.live(self._kind_of(task), task.target)
-        asked = {name: value for name, value in task.inputs.items() if name != "firewall"}
-        return live is not None and all(live.attributes.get(name) == value for name, value in asked.items())
+        """Whether the object already is as asked by what was seen last: then nothing is sent (SPEC 2, unknown until apply)."""
+        if task.failure is not None or task.operation.endswith((".create", ".delete", ".wait", ".rebuild", ".reboot")):
+            return False
+        view = View(self.known.seen, self.known.members)
+        asked = values.described(task.step.address, self._asked(task), self.stack, self._marker(task, create=False), create=False)
+        return self._operation(task).progress(task.target, asked, view) is Progress.DONE
 
     def _deleted_before(self, task: Task) -> bool:
         """Whether our delete of this very object was acknowledged by an earlier run: then only its absence is waited for."""
@@ -152,9 +154,10 @@ class Writes:
         except (ValueError, KeyError) as failure:
             self.fail(task, Failure(f"cannot be written as a request: {failure}"))
             return
-        state = self.writer.state
+        self.writer.check()
+        signed = int(self.exchange.unix())
         intent = Intent(
-            state.sequence + 1,
+            self.writer.state.sequence + 1,
             self.run,
             task.key,
             str(task.step.address),
@@ -162,10 +165,11 @@ class Writes:
             task.target,
             asked,
             task.nonce if create else None,
-            int(self.exchange.unix()),
+            signed,
+            effects=self._if_done(task, signed),
         )
         self.writer.append(intent)
-        task.intent, task.status, task.sent = intent.sequence, Status.SENT, True
+        task.intent, task.status, task.sent = intent, Status.SENT, True
         self._sent[token] = task
         self.exchange.send(token, call)
         self.emit(StepStarted(task.key, str(task.step.address), task.operation))
@@ -222,42 +226,38 @@ class Writes:
             watched = (*watched, f"members:{task.inputs['former']}")
         return watched
 
-    def _on_accept(self, task: Task, *, ended: bool) -> tuple[Effect, ...]:
+    def _if_done(self, task: Task, signed: int) -> tuple[Effect, ...]:
+        """What the state becomes if the operation that is next is done."""
         state, step = self.writer.state, task.step
+        lookups = self.plan.lookups.get(str(step.address), {})
+        if task.operation.endswith(".delete"):
+            return records.gone(state, step)
         if task.operation.endswith(".create"):
-            resource = self.stack.resources.get(step.address)
-            facts = records.Facts(
-                self._kind_of(task),
-                depends_on(resource) if resource is not None else (),
-                self.plan.lookups.get(str(step.address), {}),
-                (resource.lifecycle.protect or ()) if resource is not None else (),
-                resource.lifecycle.retain if resource is not None else False,
-            )
-            parent = str(task.inputs["firewall"]) if task.operation == "rule.create" else None
+            applied = values.applied(step.applies, self.known, self.stack)
             return records.born(
                 state,
                 step,
-                facts,
-                task.target or "",
-                applied=self._applied(task),
+                self._kind_of(task),
+                self.stack.resources.get(step.address),
+                applied=applied,
+                lookups=lookups,
+                parent=str(task.inputs["firewall"]) if task.operation == "rule.create" else None,
                 nonce=task.nonce,
-                made=int(self.exchange.unix()),
-                ready=ended,
-                parent=parent,
+                made=signed,
             )
-        if task.operation.endswith(".delete"):
-            return records.gone(state, step) if ended else records.deleting(state, step)
-        return self._changed(task) if ended else ()
-
-    def _applied(self, task: Task) -> dict[str, Any]:
-        return values.applied(task.step.applies, self.known, self.stack)
-
-    def _changed(self, task: Task) -> tuple[Effect, ...]:
-        """The effects of an edit that is done; an operation in the middle of a second way has none yet."""
         if len(task.program) > 1 or task.failure is not None:
+            return ()  # in the middle of a second way nothing managed has changed yet
+        return records.changed(state, step, values.applied(step.applies, self.known, self.stack), lookups)
+
+    def _on_accept(self, task: Task, *, ended: bool) -> tuple[Effect, ...]:
+        intent = task.intent
+        if intent is None:
             return ()
-        pinned = self.plan.lookups.get(str(task.step.address), {})
-        return records.changed(self.writer.state, task.step, self._applied(task), pinned)
+        if ended:
+            return intent.done(task.target)
+        if task.operation.endswith(".delete"):
+            return records.deleting(self.writer.state, task.step)
+        return intent.done(task.target, Phase.INCOMPLETE) if task.operation.endswith(".create") else ()
 
     def _refused(self, task: Task, answer: Refused) -> None:
         code = answer.error_code or f"HTTP {answer.status}"
@@ -357,7 +357,7 @@ class Writes:
         elif task.operation.endswith((".create", ".wait")):
             effects = records.ready(self.writer.state, task.step) + settle.marker_facts(task, self.known, self._kind_of(task))
         else:
-            effects = self._changed(task) + settle.attach_facts(task, self.waits)
+            effects = (task.intent.done(task.target) if task.intent is not None else ()) + settle.attach_facts(task, self.waits)
         self._effects(task, effects, "done")
         extra = settle.after_attach(task, self.waits)
         if extra:
@@ -385,7 +385,7 @@ class Writes:
         elif task.failure is not None:
             self.fail(task, task.failure)
         else:
-            self._finish(task, sent=True)
+            self._finish(task, sent=task.sent)
 
     def _finish(self, task: Task, *, sent: bool) -> None:
         task.status, task.holds = Status.DONE, False
@@ -417,7 +417,7 @@ class Writes:
             if effects:
                 self.note(result, effects=effects)
             return
-        self.writer.append(Outcome(self.writer.state.sequence + 1, self.run, task.intent, result, effects, code))
+        self.writer.append(Outcome(self.writer.state.sequence + 1, self.run, task.intent.sequence, result, effects, code))
 
     def note(self, reason: str, *, effects: tuple[Effect, ...] = (), settles: int | None = None) -> None:
         """Records a change of the state that goes with no write."""

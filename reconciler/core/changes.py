@@ -134,8 +134,7 @@ class Step:
     `key` is unique in the plan and says what it is (`instance.create instances.web[0]`). `target` is the id acted on, or None where the
     object is made by this plan (then the state has it by then, under `subject`) or is made by this step. `inputs` are normal-form values;
     links and deferred values are resolved just before the send. `after` are keys of steps that must be done; `even_if` those of them whose
-    failure does not matter. `servers` are addresses (or ids) of servers on which one thing is done at a time. `skip_if_equal`: the step
-    sends nothing where the object already is as asked once unknown values are known. `fingerprint` names what the second look before a
+    failure does not matter. `servers` are addresses (or ids) of servers on which one thing is done at a time. `fingerprint` names what the second look before a
     destructive write must still find (id, creation time, attributes). `deposes`: the create of a successor, its address's old object
     becomes deposed. `applies` are the managed values to record when it is done.
     """
@@ -150,7 +149,6 @@ class Step:
     servers: tuple[str, ...] = ()
     second_way: SecondWay | None = None
     fingerprint: Mapping[str, Any] = EMPTY
-    skip_if_equal: bool = False
     deposes: bool = False
     deposed: bool = False
     applies: Mapping[str, Value] = EMPTY

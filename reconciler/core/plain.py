@@ -211,7 +211,6 @@ def _exact_step(step: Step) -> dict[str, Any]:
         "servers": list(step.servers),
         "second_way": None if second is None else [list(second.refusals), list(second.operations), second.restore],
         "fingerprint": exact(step.fingerprint),
-        "skip_if_equal": step.skip_if_equal,
         "deposes": step.deposes,
         "deposed": step.deposed,
         "applies": exact(step.applies),

@@ -17,6 +17,10 @@ FORMAT = 1
 """The format of state and journal that this version writes; a newer one is refused."""
 
 
+MADE = "(made)"
+"""Stands for an id that only the answer will tell."""
+
+
 class Phase(Enum):
     """`incomplete`: has an id, not seen ready yet; `ready`: seen so; `deleting`: our delete was acknowledged, absence not yet proved."""
 
@@ -81,7 +85,8 @@ class Intent:
     """A write that is about to be sent: durable before it is.
 
     `sequence` counts within the journal, gapless. `step` is the plan's step key; `target` the id acted on, None for a create; `inputs`
-    the plain values asked for; `nonce` the marker of this very send; `signed` the unix second from which the fence counts.
+    the plain values asked for, `nonce` the marker of this very send, `signed` the unix second from which the fence counts. `effects` are
+    what the state becomes if it is done; in them `MADE` stands for the id of what a create makes.
     """
 
     sequence: int
@@ -93,6 +98,18 @@ class Intent:
     inputs: Mapping[str, Any]
     nonce: str | None
     signed: int
+    effects: tuple[Effect, ...] = ()
+
+    def done(self, id: str | None, phase: Phase | None = None) -> tuple[Effect, ...]:
+        """The effects with the id of what was made in its place, and the made object in a phase other than ready where one is given."""
+        found = []
+        for effect in self.effects:
+            entry = effect.put
+            if entry is None or entry.id != MADE:
+                found.append(effect)
+            elif id is not None:
+                found.append(Effect(put=replace(entry, id=id, phase=phase or entry.phase)))
+        return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,6 +223,7 @@ def _record_row(record: Record) -> dict[str, Any]:
         case Intent():
             row |= {"type": "intent", "step": record.step, "address": record.address, "operation": record.operation}
             row |= {"target": record.target, "inputs": record.inputs, "nonce": record.nonce, "signed": record.signed}
+            row["effects"] = [_effect_row(effect) for effect in record.effects]
         case Outcome():
             row |= {"type": "outcome", "intent": record.intent, "result": record.result, "code": record.code}
             row["effects"] = [_effect_row(effect) for effect in record.effects]
@@ -398,6 +399,7 @@ def _record(row: Mapping[str, Any]) -> Record:
             inputs=_frozen(_member(row, "inputs")),
             nonce=_text_or_none(row, "nonce"),
             signed=_whole(row, "signed"),
+            effects=_effects(row),
         )
     if type_ == "outcome":
         result = _one_of(row, "result", _RESULTS)

@@ -58,7 +58,6 @@ def _keep(draft: Draft, item: Item) -> None:
             "firewall.update",
             target=item.live.id,
             inputs={"name": name, **texts},
-            skip_if_equal=True,
             applies=texts,
         )
         draft.add(step, provides=[("object", item.address)])
@@ -197,7 +196,6 @@ def _edit(draft: Draft, owner: Item, item: Item) -> tuple[str, Mapping[str, Valu
         "rule.update",
         target=item.live.id,
         inputs={**_inputs(owner), **texts},
-        skip_if_equal=True,
         applies=texts,
     )
     key = draft.add(step, provides=[("rule", item.address)])

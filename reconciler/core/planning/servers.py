@@ -185,7 +185,6 @@ def _update(draft: Draft, item: Item, wanted: Mapping[str, Value], by_name: Mapp
             target=target,
             inputs=texts,
             servers=(target,),
-            skip_if_equal=True,
             applies=texts,
         )
     )
