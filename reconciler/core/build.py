@@ -132,8 +132,9 @@ def _shapes(shop: Workshop, root: Table) -> dict[tuple[str, str], Mapping[str, A
         section = root.get(kind)
         if not isinstance(section, Table):
             continue
-        for name, place, node in section.keyed():
-            if not isinstance(node, Table):
+        for name, place, written in section.keyed():
+            node = _as_table(written)
+            if node is None:
                 shop.shapes[kind, name] = None
                 continue
             before = len(shop.problems)
@@ -160,11 +161,19 @@ def _resources(shop: Workshop, root: Table, each: Mapping[tuple[str, str], Mappi
         section = root.get(kind)
         if not isinstance(section, Table):
             continue
-        for name, place, node in section.keyed():
-            if isinstance(node, Table) and (kind, name) in each:
+        for name, place, written in section.keyed():
+            node = _as_table(written)
+            if node is not None and (kind, name) in each:
                 made = resources.resources(shop, kind, name, node, place, entries_of(defaults.get(kind)), each[kind, name])
                 found.update((resource.address, resource) for resource in made)
     return dict(sorted(found.items(), key=lambda pair: pair[0].sort_key))
+
+
+def _as_table(node: Node) -> Table | None:
+    """A resource's mapping; one written as `web:` alone is empty, and may have all from the defaults."""
+    if isinstance(node, Scalar) and node.value is None:
+        return Table({}, (), node.file, node.line, node.column)
+    return node if isinstance(node, Table) else None
 
 
 def _outputs(shop: Workshop, root: Table) -> Iterator[Output]:

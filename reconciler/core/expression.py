@@ -191,59 +191,49 @@ def _out_of_scope(read: Read) -> ExpressionError:
 
 
 def _resource_refs(read: Read, scope: Mapping[str, Any], shapes: Shapes) -> Iterator[Ref]:
+    """The attributes that one read of a resource means. Raises `ExpressionError` where it names nothing."""
     steps = list(read.steps)
     existing = read.root == "existing"
     kind: Any = steps.pop(0) if existing and steps else read.root
     if kind not in KINDS:
-        raise ExpressionError(
-            "name the kind of an existing object: existing.firewalls.office",
-            offset=read.at,
-            code="bad-reference",
-            hint=hint_for(str(kind), KINDS),
-        )
-    if not steps or not isinstance(steps[0], str):
-        raise ExpressionError(
-            f"name the resource: {read.root}.NAME",
-            offset=read.at,
-            code="bad-reference",
-            hint="a resource is named as written, not computed",
-        )
-    name = steps.pop(0)
-    prefix = f"existing.{kind}" if existing else kind
-    if (prefix, name) not in shapes:
-        known = [other for section, other in shapes if section == prefix]
-        hint = hint_for(str(name), known) or f"the stack defines no `{prefix}`"
-        raise ExpressionError(f"`{prefix}.{name}` does not exist", offset=read.at, code="missing-reference", hint=hint)
-    shape = shapes[prefix, str(name)]
-    address = Address(kind, str(name), existing=existing)
-    if shape is not None and steps:
-        address, steps = _indexed(address, shape, steps, read, scope)
-    if shape is not None and address.index is None and not (read.steps and isinstance(read.steps[-1], Computed)) and steps:
-        raise AssertionError("an index was read and lost")
+        hint = "name the kind and the object: existing.firewalls.office"
+        raise ExpressionError("what is read of `existing` is not named", offset=read.at, code="bad-reference", hint=hint)
+    section = f"existing.{kind}" if existing else kind
+    name = steps.pop(0) if steps else None
+    if not isinstance(name, str):
+        hint = "a resource is named as written, not computed"
+        raise ExpressionError(f"name the resource: {section}.NAME", offset=read.at, code="bad-reference", hint=hint)
+    if (section, name) not in shapes:
+        hint = hint_for(name, [other for known, other in shapes if known == section]) or f"the stack defines no `{section}`"
+        raise ExpressionError(f"`{section}.{name}` does not exist", offset=read.at, code="missing-reference", hint=hint)
+    address, shape = Address(kind, name, existing=existing), shapes[section, name]
+    if shape is None or not steps:
+        yield from _attribute_refs(address, steps, read)
+        return
+    step = steps.pop(0)
+    index = _known_index(step, scope) if isinstance(step, Computed) else step
+    if index is not None:
+        address = _indexed(address, shape, index, read)
     yield from _attribute_refs(address, steps, read)
 
 
-def _indexed(
-    address: Address, shape: int | tuple[str, ...], steps: list[Any], read: Read, scope: Mapping[str, Any]
-) -> tuple[Address, list[Any]]:
-    """The address with the index that the next step gives, as far as the file decides it; else without one: any of them is read."""
-    index = steps[0]
-    if isinstance(index, Computed):
-        index = _known_index(index, scope)
-        if index is None:
-            return address, [Computed(None), *steps[1:]]
+def _indexed(address: Address, shape: int | tuple[str, ...], index: Any, read: Read) -> Address:
+    """The address with an index that it has."""
     keys: tuple[int | str, ...] = tuple(range(shape)) if isinstance(shape, int) else shape
     if index not in keys or isinstance(index, bool):
-        raise ExpressionError(
-            _no_such_index(address, shape, index), offset=read.at, code="missing-reference", hint=_index_hint(shape, keys)
-        )
-    return Address(address.kind, address.name, index, None, address.existing), steps[1:]
+        hint = _index_hint(shape, keys)
+        raise ExpressionError(_no_such_index(address, shape, index), offset=read.at, code="missing-reference", hint=hint)
+    return Address(address.kind, address.name, index, None, address.existing)
 
 
 def _known_index(index: Computed, scope: Mapping[str, Any]) -> int | str | None:
+    """The index that the file decides (`count.index`), or None: any of them may be read."""
     if index.path is None or index.path.root not in scope:
         return None
-    value = _walk(scope[index.path.root], index.path)
+    try:
+        value = _walk(scope[index.path.root], index.path)
+    except ExpressionError:
+        return None
     return value if isinstance(value, int | str) and not isinstance(value, bool) else None
 
 
@@ -263,24 +253,16 @@ def _index_hint(shape: int | tuple[str, ...], keys: tuple[int | str, ...]) -> st
 
 def _attribute_refs(address: Address, steps: list[Any], read: Read) -> Iterator[Ref]:
     """The attributes read of an address; without its index, of all its objects."""
-    if steps and isinstance(steps[0], Computed) and len(steps) == 1:
-        yield Ref(address)
-        return
-    if steps and isinstance(steps[0], Computed):
-        steps = steps[1:]
-    if steps:
-        if not isinstance(steps[0], str):
-            yield Ref(address)
-            return
+    if steps and isinstance(steps[0], str):
         yield Ref(address, _checked(address, steps[0], read))
-        return
-    if read.fields is None:
+    elif steps or read.fields is None:
         yield Ref(address)
-        return
-    for field in read.fields:
-        yield Ref(address, _checked(address, field, read))
-    if not read.fields:
-        yield Ref(address, "id")
+    else:
+        for field in read.fields:
+            yield Ref(address, _checked(address, field, read))
+        if not read.fields:
+            # Only how many there are is asked; their names, which are mostly known before the plan, stand for that.
+            yield Ref(address, "name")
 
 
 def _checked(address: Address, attribute: str, read: Read) -> str:

@@ -57,28 +57,39 @@ def edges(stack: Stack) -> Edges:
     A membership waits for the rules of its firewall too, so that a server is not locked out for a moment, but only where that closes no
     circle.
     """
-    hard = _hard(stack)
+    waits = _Waits(stack)
+    hard = {node: waits.of(node) for address in stack.resources for node in facets(address)}
     return _softened(hard, stack)
 
 
-def _hard(stack: Stack) -> dict[Node, set[Node]]:
-    graph: dict[Node, set[Node]] = {}
-    for address in stack.resources:
-        for node in facets(address):
-            graph[node] = set()
-    everything = _Everything(stack)
-    for address, resource in stack.resources.items():
-        own = node_of(address)
-        for facet in facets(address)[1:]:
-            graph[facet].add(own)
+class _Waits:
+    """What one node waits for, by its nature and by what its object's attributes and `depends_on` say."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._everything = _Everything(stack)
+
+    def of(self, node: Node) -> set[Node]:
+        """The nodes that must be there before; those of objects that are not the stack's own are left out."""
+        address = node.address
+        resource = self._stack.resources[address]
+        found = set(self._of_object(address, resource)) if node == node_of(address) else {node_of(address)}
         for field, value in resource.attributes.items():
-            node = Node(_FIELD_FACET.get((address.kind, field), own.facet), address) if address.rule is None else own
-            graph[node].update(_waits(value, stack))
-        graph[own].update(_by_nature(address, resource))
+            if _facet_of_field(address, field) == node.facet:
+                found.update(_waits(value, self._stack))
+        found.discard(node)
+        return {before for before in found if before.address in self._stack.resources}
+
+    def _of_object(self, address: Address, resource: Resource) -> Iterator[Node]:
+        yield from _by_nature(address, resource)
         for waited in resource.depends_on:
-            graph[own].update(everything.of(waited))
-        graph[own].discard(own)
-    return {node: {before for before in waits if before in graph} for node, waits in graph.items()}
+            yield from self._everything.of(waited)
+
+
+def _facet_of_field(address: Address, field: str) -> str:
+    if address.rule is not None:
+        return "rule"
+    return _FIELD_FACET.get((address.kind, field)) or _OBJECT[address.kind]
 
 
 def _by_nature(address: Address, resource: Resource) -> Iterator[Node]:
@@ -115,10 +126,7 @@ class _Everything:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._rules: dict[Address, list[Node]] = {}
-        for address in stack.resources:
-            if address.rule is not None:
-                self._rules.setdefault(address.owner, []).append(node_of(address))
+        self._rules = _rules(stack)
 
     def of(self, waited: Address) -> Iterator[Node]:
         for owner in self._stack.addresses(waited.owner):
@@ -129,11 +137,17 @@ class _Everything:
                 yield from self._rules.get(owner, ())
 
 
+def _rules(stack: Stack) -> dict[Address, list[Node]]:
+    """The rules of each firewall that has some."""
+    found: dict[Address, list[Node]] = {}
+    for address in stack.resources:
+        if address.rule is not None:
+            found.setdefault(address.owner, []).append(node_of(address))
+    return found
+
+
 def _softened(graph: dict[Node, set[Node]], stack: Stack) -> dict[Node, frozenset[Node]]:
-    rules: dict[Address, list[Node]] = {}
-    for node in graph:
-        if node.facet == "rule":
-            rules.setdefault(node.address.owner, []).append(node)
+    rules = _rules(stack)
     # Only a rule that waits, through others, for a membership can close a circle: all others are added without looking.
     risky = {node for group in rules.values() for node in group if len(graph[node]) > 1 and _reaches_membership(graph, node)}
     for address, resource in stack.resources.items():
@@ -163,7 +177,7 @@ def _reached(graph: Mapping[Node, Iterable[Node]], start: Node) -> set[Node]:
 
 def cycles(stack: Stack) -> tuple[Problem, ...]:
     """Each circle of things that wait for each other, as an error that shows it as a path; one for each knot of circles."""
-    graph = {node: set(waits) for node, waits in edges(stack).items()}
+    graph = _suspects(stack)
     found: list[Problem] = []
     while len(found) < _CYCLES_TOLD_MAX:
         _peel(graph)
@@ -176,6 +190,25 @@ def cycles(stack: Stack) -> tuple[Problem, ...]:
         for waits in graph.values():
             waits.difference_update(path)
     return tuple(found)
+
+
+def _suspects(stack: Stack) -> dict[Node, set[Node]]:
+    """The nodes that what the file says lets wait for something, and all that those wait for: no other can be on a circle."""
+    waits = _Waits(stack)
+    graph: dict[Node, set[Node]] = {}
+    waiting = [node for address, resource in stack.resources.items() if _says_order(resource) for node in facets(address)]
+    while waiting:
+        node = waiting.pop()
+        if node not in graph:
+            graph[node] = waits.of(node)
+            waiting.extend(graph[node])
+    return graph
+
+
+def _says_order(resource: Resource) -> bool:
+    if resource.depends_on:
+        return True
+    return any(isinstance(value, Deferred) for value in resource.attributes.values())
 
 
 def _peel(graph: dict[Node, set[Node]]) -> None:

@@ -112,7 +112,7 @@ class _Rule:
         self._made = _Attributes(shop, "rules", {field: nodes[field] for field in FIELDS["rules"] if field in nodes})
         for missing in ("direction", "protocol", "ports", "cidr"):
             if missing not in nodes:
-                shop.tell("missing-key", f"the rule has no `{missing}`", self._place)
+                shop.tell("missing-key", f"the rule has no `{missing}`", node.place)
 
     def of(self, firewall: Address, scope: Mapping[str, Any]) -> Iterator[Resource]:
         """The rule of that firewall."""
