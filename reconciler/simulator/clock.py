@@ -32,6 +32,11 @@ def print_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, KST).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def read_time(text: str) -> float:
+    """The unix second of a time as `print_time` writes it."""
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=KST).timestamp()
+
+
 def print_date(seconds: float) -> str:
     """`YYYY-MM-DD`, as bills carry it."""
     return datetime.fromtimestamp(seconds, KST).strftime("%Y-%m-%d")

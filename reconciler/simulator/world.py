@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from reconciler.simulator.charges import daily_price, due_days, monthly_bill
-from reconciler.simulator.clock import DAY, next_month
+from reconciler.simulator.clock import DAY, month_start, next_month
 from reconciler.simulator.records import BlockStorage, Firewall, Instance, Membership, Pending, Row, Rule
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -299,10 +299,18 @@ class World:
 
     def _close_months(self, now: float) -> None:
         if self.month_end == 0.0:
+            self._charge_from(month_start(now))
             self.month_end = next_month(now)
         while now >= self.month_end:
             self._close_month(self.month_end)
             self.month_end = next_month(self.month_end)
+
+    def _charge_from(self, moment: float) -> None:
+        """A world seen for the first time: what was before this month is on bills of the past."""
+        for instance in list(self.instances.values()):
+            self.instances[instance.instance_id] = replace(instance, charged_until=max(instance.charged_until, moment))
+        for volume in list(self.block_storages.values()):
+            self.block_storages[volume.block_storage_id] = replace(volume, charged_until=max(volume.charged_until, moment))
 
     def _close_month(self, end: float) -> None:
         for instance in list(self.instances.values()):

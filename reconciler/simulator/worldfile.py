@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 
 import yaml
 
+from reconciler.simulator.clock import read_time
 from reconciler.simulator.records import BlockStorage, Firewall, Instance, Membership, Pending, Row, Rule
 from reconciler.simulator.world import World
 
@@ -157,7 +158,7 @@ def instance_from_data(world: World, entry: Mapping[str, Any], where: str = "ins
     """An instance that may leave out everything: it is running since it was made, in the first zone, at the smallest size."""
     instance_id = entry.get("instance_id") or world.new_id("instance")
     public, private = ("", "") if {"public_address", "private_address"} <= set(entry) else world.new_addresses()
-    created = float(entry.get("created", world.time))
+    created = _created(world, entry)
     defaults = {
         "instance_id": instance_id,
         "name": "",
@@ -171,13 +172,27 @@ def instance_from_data(world: World, entry: Mapping[str, Any], where: str = "ins
         "public_address": public,
         "private_address": private,
     }
-    return _record(Instance, {**defaults, **entry}, where)
+    return _record(Instance, {**defaults, **_without_date(entry)}, where)
+
+
+def _created(world: World, entry: Mapping[str, Any]) -> float:
+    """When an object was made: in seconds, or as the API prints it, else at the world's own time."""
+    if "start_date" not in entry:
+        return float(entry.get("created", world.time))
+    try:
+        return read_time(str(entry["start_date"]))
+    except ValueError:
+        raise WorldFileError(f"start_date {entry['start_date']!r} is not YYYY-MM-DD HH:MM:SS") from None
+
+
+def _without_date(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in entry.items() if name != "start_date"}
 
 
 def volume_from_data(world: World, entry: Mapping[str, Any], where: str = "block_storage") -> BlockStorage:
     """A volume that may leave out everything; its owner may be given by name, and decides its zone."""
     owner = None if entry.get("instance_id") is None else _instance_id(world, entry["instance_id"])
-    created = float(entry.get("created", world.time))
+    created = _created(world, entry)
     defaults = {
         "block_storage_id": entry.get("block_storage_id") or world.new_id("block_storage"),
         "name": None,
@@ -189,7 +204,7 @@ def volume_from_data(world: World, entry: Mapping[str, Any], where: str = "block
         "created": created,
         "charged_until": created,
     }
-    return _record(BlockStorage, {**defaults, **entry, "instance_id": owner}, where)
+    return _record(BlockStorage, {**defaults, **_without_date(entry), "instance_id": owner}, where)
 
 
 def _firewall_defaults(world: World, entry: Mapping[str, Any]) -> dict[str, Any]:

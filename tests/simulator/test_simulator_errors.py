@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from simulator_harness import FLAVOR, IMAGE, ZONE, Account, Reply, account, fixture, openapi
 
 from reconciler.simulator import Fault
 from reconciler.simulator.errors import CODES
+from tests.simulator.harness import FLAVOR, IMAGE, ZONE, Account, Reply, account, fixture, openapi
 
 TRIO = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE}
 

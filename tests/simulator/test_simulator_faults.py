@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from simulator_harness import FLAVOR, IMAGE, ZONE, Account, account, reply
 
 from reconciler.simulator import Cloud, Fault, VirtualClock
 from reconciler.simulator.faults import DISTORTIONS, INSTANTS, KINDS, FaultError, parse_faults
 from reconciler.wire import Request, WireError
+from tests.simulator.harness import FLAVOR, IMAGE, ZONE, Account, account, reply
 
 TRIO = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE, "name": "web"}
 CHECKS: dict[str, Callable[[], None]] = {}

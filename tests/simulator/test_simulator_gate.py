@@ -6,11 +6,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from simulator_harness import START, Account, account, reply
 
 from reconciler.simulator import Cloud, VirtualClock
 from reconciler.simulator.gate import signature
 from reconciler.wire import Request
+from tests.simulator.harness import START, Account, account, reply
 
 VECTORS = [
     ("test-secret-0001", "1767225600", "/v1/zones", "113f40c367596c5fc59835f6989d53c8fe4214828914f38b8530579cf17c94ea"),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from simulator_harness import OTHER_ZONE, Account, account
+
+from tests.simulator.harness import OTHER_ZONE, Account, account
 
 RULE = {"bound": "IN", "protocol": "TCP", "port": "443", "ip": "192.0.2.1/24", "title": "https"}
 
@@ -342,9 +343,8 @@ BILL_FILTERS = [
 
 @pytest.fixture
 def billed() -> Account:
-    from simulator_harness import fixture
-
     from reconciler.simulator.worldfile import world_from_data
+    from tests.simulator.harness import fixture
 
     return account(world=world_from_data({"bills": fixture("bills.json")["result"]}))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from simulator_harness import FLAVOR, IMAGE, OTHER_ZONE, ZONE, Account, account
+
+from tests.simulator.harness import FLAVOR, IMAGE, OTHER_ZONE, ZONE, Account, account
 
 TRIO = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE}
 

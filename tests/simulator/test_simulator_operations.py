@@ -6,12 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from simulator_harness import FLAVOR, IMAGE, ZONE, Account, Reply, account, fixture, operations
 
 from reconciler.simulator.routes import ROUTES
 from reconciler.simulator.worldfile import world_from_data
+from tests.simulator.harness import FLAVOR, IMAGE, ZONE, Account, Reply, account, fixture, operations
 
 RULE = {"bound": "IN", "protocol": "TCP", "port": "22", "ip": "203.0.113.0/24", "title": "ssh"}
+LARGER = "std_4.8-g1"
 CREATE = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE, "name": "웹 1호기", "description": "앞단"}
 BILL = {"bill_id": "BILL-ex1", "usage_start": "2025-12-01", "usage_end": "2025-12-31", "bill_date": "2026-01-01", "type": "regular"} | {
     "payment_status": "paid",
@@ -88,7 +89,7 @@ CASES: dict[str, tuple[int, int, Callable[[Account], Reply]]] = {
     "shutdownInstance": (202, 202, with_instance(lambda one, key: one.post(f"/v1/instances/{key}/shutdown"))),
     "rebootInstance": (202, 202, with_instance(lambda one, key: one.post(f"/v1/instances/{key}/reboot"))),
     "rebuildInstance": (202, 202, with_instance(lambda one, key: one.post(f"/v1/instances/{key}/rebuild", form={"image_id": IMAGE}))),
-    "resizeInstance": (202, 202, with_instance(lambda one, key: one.post(f"/v1/instances/{key}/resize", form={"flavor_id": "std_4.8-g1"}))),
+    "resizeInstance": (202, 202, with_instance(lambda one, key: one.post(f"/v1/instances/{key}/resize", form={"flavor_id": LARGER}))),
     "getRemoteConsole": (200, 200, with_instance(lambda one, key: one.get(f"/v1/instances/{key}/remote-console"))),
     "listUserScripts": (200, 200, lambda one: one.get("/v1/instance/script")),
     "listBlockStorageTypes": (200, 202, lambda one: one.get("/v1/block-storages/types", type="ssd")),

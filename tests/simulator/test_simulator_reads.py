@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from simulator_harness import FLAVOR, IMAGE, OTHER_ZONE, ZONE, Account, account
+
+from tests.simulator.harness import FLAVOR, IMAGE, OTHER_ZONE, ZONE, Account, account
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from simulator_harness import FLAVOR, IMAGE, OTHER_ZONE, ZONE, Account, account, signature
 
 from reconciler.simulator import Cloud, Switches
 from reconciler.simulator.switches import SwitchError, table
 from reconciler.simulator.worldfile import world_from_data
 from reconciler.wire import Request
+from tests.simulator.harness import FLAVOR, IMAGE, OTHER_ZONE, ZONE, Account, account, signature
 
 TRIO = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE}
 RULE = {"bound": "IN", "protocol": "TCP", "port": "443", "ip": "0.0.0.0/0", "title": "https"}
@@ -239,7 +239,10 @@ def lengths() -> None:
 
 @checks("api_zone_only")
 def api_zone_only() -> None:
-    zones = [{"zone_id": ZONE, "zone_name": "KR1-Z01", "status": "available"}, {"zone_id": "console", "zone_name": "KR1", "api": False}]
+    zones: list[dict[str, Any]] = [
+        {"zone_id": ZONE, "zone_name": "KR1-Z01", "status": "available"},
+        {"zone_id": "console", "zone_name": "KR1", "api": False},
+    ]
     zones[1]["status"] = "available"
     data = {"zones": zones, "instances": [{"name": "hidden", "zone_id": "console"}, {"name": "shown"}]}
 
@@ -553,16 +556,53 @@ def maxima() -> None:
 
 # The table itself ------------------------------------------------------------------------------------------------------------
 
-CONTRACT = """http_status clock_skew_limit allowlist rate_limit rate_window rate_scope rate_body retry_after error_http error_result
-default_fields flavor_fields instance_text_decoding strict_content_type max_name max_description api_zone_only restricted_zones
-visibility_delay ticks create_outcome instance_absent delete_read_status instance_clear strict_power allow_shrink scripts_empty size_step
-delete_attached instance_delete_volumes group_empty_content group_clear escape_group_content delete_attached_group attach_mode duplicate_key
-put_without_rules old_firewall_paths bill_page_meta bill_detail""".split()
+CONTRACT = [
+    "http_status",
+    "clock_skew_limit",
+    "allowlist",
+    "rate_limit",
+    "rate_window",
+    "rate_scope",
+    "rate_body",
+    "retry_after",
+    "error_http",
+    "error_result",
+    "default_fields",
+    "flavor_fields",
+    "instance_text_decoding",
+    "strict_content_type",
+    "max_name",
+    "max_description",
+    "api_zone_only",
+    "restricted_zones",
+    "visibility_delay",
+    "ticks",
+    "create_outcome",
+    "instance_absent",
+    "delete_read_status",
+    "instance_clear",
+    "strict_power",
+    "allow_shrink",
+    "scripts_empty",
+    "size_step",
+    "delete_attached",
+    "instance_delete_volumes",
+    "group_empty_content",
+    "group_clear",
+    "escape_group_content",
+    "delete_attached_group",
+    "attach_mode",
+    "duplicate_key",
+    "put_without_rules",
+    "old_firewall_paths",
+    "bill_page_meta",
+    "bill_detail",
+]
 
 
 def test_every_switch_of_section_23_is_there() -> None:
     """By its name; ours beyond those come from other sections."""
-    from simulator_harness import API
+    from tests.simulator.harness import API
 
     rows = (API / "iwinv-api.md").read_text(encoding="utf-8").split("## 23.")[1].split("## 24.")[0].splitlines()
     named = [name.strip(" `") for row in rows if row.startswith("| `") for name in row.split("|")[1].split("(")[0].split(",")]

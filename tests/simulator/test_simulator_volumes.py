@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from simulator_harness import OTHER_ZONE, Account, account
+
+from tests.simulator.harness import OTHER_ZONE, Account, account
 
 
 def row_of(one: Account, volume_id: str) -> dict[str, object]:
