@@ -285,7 +285,7 @@ def options_of(plan: SavedPlan) -> PlanOptions:
         accept=tuple((said.risk.value, said.address) for said in plan.acceptances),
         replace=frozenset(plan.options.get("replace", ())),
         unprotect=frozenset(plan.options.get("unprotect", ())),
-        pinned={address: _pins(pins) for address, pins in plan.lookups.items()},
+        pinned=plan.lookups,
     )
 
 
@@ -445,10 +445,6 @@ def _check_origin(plan: SavedPlan, connection: Connection) -> None:
     if plan.account != connection.account:
         message = f"the plan was made with another key than ..{connection.key_suffix}"
         raise Stop(error("plan-stale", message, hint="apply it with the key it was made with, or make a new one"))
-
-
-def _pins(pins: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    return {name: dict(found) for name, found in pins.items() if isinstance(found, Mapping)}
 
 
 def _read_state(store: ports.StateReader) -> State | None:

@@ -177,7 +177,9 @@ class _Talker:
             self._view = self._new_view()
         if isinstance(event, Summary):
             self.close()
-            lines = progress.summary_lines(event, self._tally, title=self._title, look=self.session.console.look(self.session.console.err))
+            look = self.session.console.look(self.session.console.err)
+            scale = 1.0 if self.connection is None else self.connection.time_scale
+            lines = progress.summary_lines(event, self._tally, title=self._title, look=look, time_scale=scale)
             self.session.console.tell(list(lines))
         else:
             self._view(event)

@@ -43,7 +43,7 @@ class SavedPlan:
     endpoint: str
     simulated: bool
     variables: Mapping[str, Any] = EMPTY
-    lookups: Mapping[str, Mapping[str, str]] = EMPTY
+    lookups: Mapping[str, Mapping[str, Mapping[str, str]]] = EMPTY
     accept: tuple[str, ...] = ()
     options: Mapping[str, Any] = EMPTY
     changes: tuple[Mapping[str, Any], ...] = ()
@@ -188,12 +188,18 @@ def _check_types(members: Mapping[str, Any], document: Any) -> None:
     if not wrong:
         wrong += [name for name in ("changes", "steps") if not all(isinstance(row, dict) for row in members[name])]
         wrong += [] if all(isinstance(text, str) for text in members["accept"]) else ["accept"]
-        wrong += [] if all(isinstance(pins, dict) for pins in members["lookups"].values()) else ["lookups"]
+        wrong += [] if all(_is_pins(pins) for pins in members["lookups"].values()) else ["lookups"]
     if not wrong:
         wrong += ["changes"] if any(not isinstance(row.get("address"), str) for row in members["changes"]) else []
         wrong += ["steps"] if any(not isinstance(row.get("key"), str) for row in members["steps"]) else []
     if wrong or not isinstance(document, dict):
         raise Unreadable(f"its members {', '.join(wrong) or 'document'} are not as written")
+
+
+def _is_pins(pins: Any) -> bool:
+    if not isinstance(pins, dict) or not all(isinstance(found, dict) for found in pins.values()):
+        return False
+    return all(isinstance(id, str) for found in pins.values() for id in found.values())
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = {

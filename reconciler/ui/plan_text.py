@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.core import plain
-from reconciler.core.changes import Action, Change, Consent, Plan, Step
+from reconciler.core.changes import Action, Change, Consent, FieldChange, Plan, Step
 from reconciler.core.consent import Decision
 from reconciler.ui import problems, rows, safe, words
 from reconciler.ui.screen import Line, Look, Tone
+from reconciler.ui.words import Words
 
 _WAVES_MAX = 12
 
@@ -99,7 +100,7 @@ def _as_written(plan: Plan) -> str:
 
 
 def _sections(plan: Plan, look: Look) -> Iterable[Line]:
-    changes, folded = _fold_rules([change for change in plan.changes if look.verbose or change.action is not Action.NONE])
+    changes, folded = _fold_rules([_named(change, plan) for change in plan.changes if look.verbose or change.action is not Action.NONE])
     attention = sorted((change for change in changes if rows.is_dangerous(change)), key=_gravity)
     others = [change for change in changes if not rows.is_dangerous(change)]
     for title, found in (("ATTENTION", attention), ("CHANGES", others)):
@@ -111,6 +112,27 @@ def _sections(plan: Plan, look: Look) -> Iterable[Line]:
         yield Line()
         yield Line(" DRIFT   changed outside: apply reverts it, lifecycle.ignore leaves it", Tone.TITLE)
         yield from rows.table([rows.drift_row(change) for change in plan.drift], look)
+
+
+def _named(change: Change, plan: Plan) -> Change:
+    """The change with ids of the catalogue as the file calls them: `ubuntu 22.04` for an image found by that."""
+    pins = plan.lookups.get(str(change.address))
+    if not pins:
+        return change
+    called = {(name, id): _called(text) for name, found in pins.items() for text, id in found.items()}
+
+    def name_of(field: FieldChange) -> FieldChange:
+        after = field.after
+        if isinstance(after, tuple):
+            return replace(field, after=tuple(called.get((field.path, part), part) for part in after))
+        return replace(field, after=called.get((field.path, after), after)) if isinstance(after, str) else field
+
+    return replace(change, fields=tuple(name_of(field) for field in change.fields))
+
+
+def _called(text: str) -> Words:
+    """What a pin's text (`os:ubuntu:22.04`, `any:deploy`) says to people."""
+    return Words(text.partition(":")[2].replace(":", " "))
 
 
 def _gravity(change: Change) -> tuple[int, object]:
@@ -142,11 +164,12 @@ def _notes(plan: Plan, look: Look) -> Iterable[Line]:
 
 
 def _below(plan: Plan, look: Look) -> Iterable[Line]:
-    parts = [f"{plan.unchanged} unchanged"]
+    parts = [f"{plan.unchanged} unchanged"] if plan.unchanged else []
     count, monthly = plan.unmanaged
     if count:
         parts.append(f"{count} not in any stack" + ("" if monthly is None else f" ({words.won(monthly)} a month)"))
-    yield from _flow(" ", parts, look, tone=Tone.FAINT)
+    if parts:
+        yield from _flow(" ", parts, look, tone=Tone.FAINT)
     if plan.steps:
         yield from _flow(" Order    ", _order(plan.steps), look, gap=3)
 

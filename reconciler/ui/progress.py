@@ -183,11 +183,15 @@ def _deed(operation: str) -> str:
     return safe.outside(f"{verb.replace('_', ' ')} {noun.replace('_', ' ')}")
 
 
-def summary_lines(summary: Summary, tally: Tally, *, title: str, look: Look) -> Iterable[Line]:
-    """The end of a run: done, failed, skipped and because of what, unknown, and the command that goes on."""
+def summary_lines(summary: Summary, tally: Tally, *, title: str, look: Look, time_scale: float = 1.0) -> Iterable[Line]:
+    """The end of a run: done, failed, skipped and because of what, unknown, and the command that goes on.
+
+    `time_scale` is how many times faster than the real one the cloud was, against which the plan's estimate stands.
+    """
     counts = (("done", summary.done), ("failed", summary.failed), ("skipped", summary.skipped), ("unknown", summary.unknown))
     said = ", ".join(f"{number} {word}" for word, number in counts if number or word == "done")
-    took = f"{words.count(summary.calls, 'call')} in {words.duration(summary.seconds)}"
+    speed = "" if time_scale == 1.0 else f" at {time_scale:g} times the speed"
+    took = f"{words.count(summary.calls, 'call')} in {words.duration(summary.seconds)}{speed}"
     expected = "" if summary.eta_seconds is None else f" (planned about {words.duration(summary.eta_seconds)})"
     tone = Tone.GOOD if summary.exit_code == 0 else Tone.CARE
     yield Line()

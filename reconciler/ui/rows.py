@@ -35,7 +35,8 @@ def is_dangerous(change: Change) -> bool:
 
 def row(change: Change, *, extra: str = "") -> Row:
     """The line of a change; `extra` is added to what it says."""
-    parts = [_what(change), *_impact(change.impact), extra]
+    said = _what(change)
+    parts = ["" if extra and said == change.reason else said, *_impact(change.impact), extra]
     return Row(
         symbol=words.SYMBOLS[change.action],
         address=safe.outside(change.address),

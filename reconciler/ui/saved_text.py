@@ -52,6 +52,7 @@ def _plan(saved: SavedPlan, document: Mapping[str, Any]) -> Plan:
         steps=tuple(_step(row) for row in document["steps"]),
         drift=tuple(_change(row, Action.UPDATE, []) for row in document["drift"]),
         problems=tuple(_problem(row) for row in document["problems"]),
+        lookups=saved.lookups,
         calls=CallBudget(read=calls["read"], write=calls["write"], wait=calls["wait"]),
         eta_seconds=document["eta_seconds"],
         cost=Cost(before=cost["before"], after=cost["after"], unknown=tuple(cost["unknown"])),

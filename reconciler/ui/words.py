@@ -32,6 +32,12 @@ _VALUE_CELLS_MAX = 60
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
+class Words(str):
+    """A text that is shown without quotes, spaces or not: the user's own words for something."""
+
+    __slots__ = ()
+
+
 def value(item: Any) -> str:
     """A value as a person reads it, safe and short: `none`, `on`, text in quotes only where it has spaces."""
     if item is None:
@@ -40,7 +46,7 @@ def value(item: Any) -> str:
         return "true" if item else "false"
     if isinstance(item, Unknown):
         return f"({item})"
-    if isinstance(item, (Link, Lookup)):
+    if isinstance(item, (Link, Lookup, Words)):
         return safe.outside(item)
     if isinstance(item, Deferred):
         return safe.outside(item.text)
@@ -54,7 +60,9 @@ def value(item: Any) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as `45 s`, `1 min 50 s`, `2 h 5 min`."""
+    """Seconds as `0.4 s`, `45 s`, `1 min 50 s`, `2 h 5 min`."""
+    if 0 < seconds < 9.95 and not float(seconds).is_integer():
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -97,8 +105,8 @@ def short(address: str) -> str:
 
 
 def place(change: Change) -> str:
-    """`stack.yaml:31`, or nothing."""
-    return "" if change.place is None else safe.outside(f"{change.place.file}:{change.place.line}")
+    """`stack.yaml:31`, or nothing. The folder is the stack's, which the user has just named."""
+    return "" if change.place is None else safe.outside(f"{change.place.file.rpartition('/')[2]}:{change.place.line}")
 
 
 def cause(change: Change) -> str:
