@@ -27,6 +27,9 @@ SLOW_SECONDS = 60.0
 
 _LOCK_SECONDS_MAX = 5.0
 _FILE_BYTES_MAX = 64 * 1024
+_BUSY = 1 / 3
+"""The part of the window within which an owner that sent counts as busy."""
+
 _CLAIM_GRACE = 1 / 30
 """The part of the window for which a waiting owner may be late before what is kept for it goes to others."""
 
@@ -52,14 +55,17 @@ class Book:
     def reserve(self, owner: str, now: float, *, limit: int, window: float) -> float:
         """Takes a slot and returns 0.0, or returns the seconds until one may be free.
 
-        Where somebody else waits who holds fewer slots, what is free is left to them: two runs that share a key share it evenly.
+        An owner that holds its even share or more leaves free what other busy owners may soon want of theirs, so that two runs that share
+        a key come out about even, however different their pace is.
         """
         self._tidy(now, window)
         if now < self.slow_until:
             limit = max(1, limit // 2)
         free = limit - len(self.slots)
-        others = [other for other in self.claims if other != owner and self._held(other) < self._held(owner)]
-        if free > len(others):
+        busy = self._busy(now, window) - {owner}
+        share = limit // (len(busy) + 1)
+        kept = 0 if self._held(owner) < share else sum(_headroom(self._held(other), share) for other in busy)
+        if free > kept:
             self.claims.pop(owner, None)
             self.slots.append(Slot(owner, now))
             return 0.0
@@ -95,6 +101,10 @@ class Book:
         self.slow_until = min(self.slow_until, now + window)
         self.claims = {owner: due for owner, due in self.claims.items() if now - _CLAIM_GRACE * window <= due <= now + 2 * window}
 
+    def _busy(self, now: float, window: float) -> set[str]:
+        """Who sent lately, or waits for a slot."""
+        return {slot.owner for slot in self.slots if slot.sent > now - _BUSY * window} | self.claims.keys()
+
     def _held(self, owner: str) -> int:
         return sum(1 for slot in self.slots if slot.owner == owner)
 
@@ -102,6 +112,11 @@ class Book:
         """Seconds until fewer than `limit` slots are taken, as far as known now."""
         ends = sorted(_free_at(slot, window) for slot in self.slots)
         return max(ends[len(ends) - limit] - now, 0.001)
+
+
+def _headroom(held: int, share: int) -> int:
+    """What an owner that holds so many may soon want more, within its share."""
+    return min(max(share - held, 0), held // 2 + 4)
 
 
 def _free_at(slot: Slot, window: float) -> float:
