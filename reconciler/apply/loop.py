@@ -219,7 +219,7 @@ class _Loop:
         for task in self._active():
             if task.status is Status.PENDING:
                 soon.append(task.not_before - now)
-            elif task.status is Status.WAITING:
+            elif task.status in (Status.WAITING, Status.DOUBT):
                 soon.append(task.deadline - now)
         soon += [self.tasks[key].not_before - now for key in self._ready if self.tasks[key].not_before > now]
         wait = max(0.0, min(soon))
@@ -286,7 +286,7 @@ class _Loop:
         reason = "interrupted" if self.interrupted() else "the run was stopped"
         for key in sorted(self._open):
             task = self.tasks[key]
-            if task.status is Status.SENT:
+            if task.status in (Status.SENT, Status.DOUBT):
                 self.writes.forsake(task)
             elif not task.holds:
                 self._skip(task, reason)

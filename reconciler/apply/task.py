@@ -13,12 +13,13 @@ from reconciler.core.state import Intent
 
 class Status(Enum):
     """`PENDING`: to be sent when its time comes; `LOOKING`: waits for a fresh list before a write; `SENT`: no answer yet; `WAITING`: the
-    cloud took it and works; the rest are ends."""
+    cloud took it and works; `DOUBT`: no answer came, and lists are looked at for what became of it; the rest are ends."""
 
     PENDING = "pending"
     LOOKING = "looking"
     SENT = "sent"
     WAITING = "waiting"
+    DOUBT = "doubt"
     DONE = "done"
     FAILED = "failed"
     SKIPPED = "skipped"
@@ -58,6 +59,7 @@ class Task:
     restore: str | None = None
     second: bool = False
     failure: Failure | None = None
+    doubt: Failure | None = None
     sent: bool = False
 
     @property

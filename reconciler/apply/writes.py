@@ -10,10 +10,11 @@ from reconciler.apply import records, settle, values
 from reconciler.apply.task import Failure, Status, Task
 from reconciler.apply.values import CannotFill, Known
 from reconciler.apply.waits import Waits
+from reconciler.core import evidence
 from reconciler.core.changes import Plan
 from reconciler.core.events import Event, StepDone, StepFailed, StepStarted, StepUnknown, StepWaiting, Told
 from reconciler.core.kind import Kind, Operation, Progress, View, operation_of
-from reconciler.core.model import Stack
+from reconciler.core.model import Account, Stack
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Effect, Intent, Note, Outcome, Phase
 from reconciler.ports import Accepted, Answer, Exchange, NoAnswer, Refused, StateWriter
@@ -26,6 +27,9 @@ BUSY_SECONDS = 10.0
 UNSENT_SECONDS = 5.0
 LOOK_AGE_SECONDS = 30.0
 """How old the second look before a destructive write may be (SPEC 4)."""
+
+DOUBT_SECONDS = 60.0
+"""How long a run looks for what became of a write without an answer, before it leaves that to a later run."""
 
 BUSY = frozenset({"DELETED_OR_WORKING_INSTANCE"})
 """Deleted or busy: never proof of absence (contract 1.9); looked at, and sent once more where the object is there and at rest."""
@@ -297,13 +301,64 @@ class Writes:
         task.status, task.not_before = Status.PENDING, self.exchange.now() + UNSENT_SECONDS / self.time_scale
 
     def _unknown(self, task: Task, reason: str, status: int | None) -> None:
+        """May have happened: it is looked for at once, for a while, and never sent again."""
         self._outcome(task, "unknown", code=reason[:200])
-        task.status, task.holds = Status.UNKNOWN, False
-        self.emit(StepUnknown(task.key, str(task.step.address), task.operation, reason, http_status=status))
+        now = self.exchange.now()
+        task.doubt = Failure(reason, http_status=status)
+        task.status, task.accepted, task.judged = Status.DOUBT, now, now
+        task.deadline, task.next_poll = now + DOUBT_SECONDS / self.time_scale, now
+        self.emit(Told(f"{task.step.address}: no answer to {task.operation} ({reason}); looking for what became of it"))
 
     def forsake(self, task: Task) -> None:
-        """The run ends before the answer came: what became of the write is unknown."""
-        self._unknown(task, "the run ended before the answer came", None)
+        """The run ends before it is known what became of a write: a later run settles it."""
+        if task.status is Status.SENT:
+            self._outcome(task, "unknown", code="the run ended before the answer came")
+            task.doubt = Failure("the run ended before the answer came")
+        self._give_up(task, (task.doubt or Failure("not known")).message)
+
+    def _give_up(self, task: Task, reason: str) -> None:
+        task.status, task.holds = Status.UNKNOWN, False
+        status = task.doubt.http_status if task.doubt is not None else None
+        self.emit(StepUnknown(task.key, str(task.step.address), task.operation, reason, http_status=status))
+
+    def _doubted(self, task: Task, now: float) -> None:
+        """Looks at what the lists show of a write that had no answer (SPEC 5, settling)."""
+        intent, whats = task.intent, self._evidence_lists(task)
+        if intent is None or not self.waits.fresh(whats, task.judged):
+            if now >= task.deadline:
+                self._give_up(task, "no list could be read that would tell")
+            self.waits.ask(whats, max(task.next_poll, now))
+            return
+        task.judged = min(self.waits.lists[what].shown_at for what in whats) + 1e-9
+        account = Account(self.waits.objects, self.waits.members, complete=frozenset(self.waits.objects))
+        observed = evidence.Observation(account, self.exchange.unix())
+        found = evidence.settle_one(self.writer.state, intent, "unknown", (observed,), self.kinds, now=self.exchange.unix())
+        if found.finding is evidence.Finding.DONE:
+            self._proved(task, intent, found)
+        elif found.finding is evidence.Finding.PERSON or now >= task.deadline:
+            self._give_up(task, found.reason)
+        else:
+            task.next_poll = now + self.waits.interval(now - task.accepted)
+            self.waits.ask(whats, task.next_poll)
+
+    def _evidence_lists(self, task: Task) -> tuple[str, ...]:
+        return self._operation(task).settled_by(task.target, self._asked(task))
+
+    def _proved(self, task: Task, intent: Intent, found: evidence.Settlement) -> None:
+        """It was done: from here on as if the answer had come."""
+        made = next((e.put.id for e in found.effects if e.put is not None and e.put.address == intent.address), None)
+        create, delete = task.operation.endswith(".create"), task.operation.endswith(".delete")
+        if create:
+            task.target = made
+        if create and self._watched(task):
+            self._outcome(task, "accepted", intent.done(made, Phase.INCOMPLETE))
+            self._await(task, accepted=self.exchange.now())
+        elif delete and self._watched(task):
+            self._outcome(task, "accepted", records.deleting(self.writer.state, task.step))
+            self._await(task, accepted=self.exchange.now())
+        else:
+            self._outcome(task, "done", found.effects)
+            self._next(task)
 
     # Waiting --------------------------------------------------------------------------------------------------------------------
 
@@ -326,10 +381,14 @@ class Writes:
                 else:
                     wanted.add(self._kind_of(task))
                     self.waits.ask((self._kind_of(task),), now)
+            elif task.status is Status.DOUBT:
+                self._doubted(task, now)
             elif task.status is Status.WAITING:
                 self._judge(task, now)
-                if task.status is Status.WAITING:
-                    wanted.update(self._watched(task))
+            if task.status is Status.WAITING:
+                wanted.update(self._watched(task))
+            elif task.status is Status.DOUBT:
+                wanted.update(self._evidence_lists(task))
         self.waits.calm(wanted)
 
     def _judge(self, task: Task, now: float) -> None:

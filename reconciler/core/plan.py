@@ -113,7 +113,7 @@ def _common(draft: Draft, item: Item) -> bool:
     """The fates that are the same for every kind; whether the item had one of them."""
     text = str(item.address)
     if item.fate is Fate.DOUBT:
-        code = "open-intent" if "outcome is not known" in item.reason else "missing-object"
+        code = "open-intent" if item.reason.startswith("the outcome is not known") else "missing-object"
         hint = "reconciler recover" if code == "open-intent" else f"if it is really gone: --accept gone={text}, or state forget {text}"
         draft.problems.append(error(code, f"{text}: {item.reason}", address=text, hint=hint))
         draft.blocked[item.address] = item.reason
@@ -175,7 +175,7 @@ def _hold_back(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...],
                 )
             )
             draft.changes[address] = replace(row, action=Action.BLOCKED, impact=replace(row.impact, blocked_by=str(address), consents=()))
-    roots = dict(draft.blocked)
+    roots = {**draft.waiting_for_blocked(), **draft.blocked}
     while True:
         keys, remaining = dropped(steps, roots)
         more = {step.address: keys[step.key] for step in steps if step.key in keys and step.address not in roots}

@@ -36,7 +36,7 @@ class PlanOptions:
     """What the command line adds to the file: all of it is part of the plan's input.
 
     `accept` are (class, address or None); `replace` and `unprotect` are address texts. `pinned` are the ids a saved plan's lookups gave,
-    address to field to text to id. `owner` is unused where no object is made; it begins every marker text.
+    address to field to text to id. `doubts` says, by address, why an open intent there could not be settled.
     """
 
     destroy: bool = False
@@ -44,6 +44,7 @@ class PlanOptions:
     replace: frozenset[str] = frozenset()
     unprotect: frozenset[str] = frozenset()
     pinned: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
     def accepts(self, risk: str, address: str) -> bool:
         """Whether a class that only counts by address was accepted for it (`gone`, `duplicate`, `lockout`)."""
@@ -121,7 +122,7 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
     existing, missing = _existing(stack, account)
     problems += missing
     resources = {} if options.destroy else stack.resources
-    surveyor = _Surveyor(stack, state, account, kinds, options, problems, _doubtful(state))
+    surveyor = _Surveyor(stack, state, account, kinds, options, problems, _doubtful(state, options.doubts))
     items = {address: surveyor.desired(resource) for address, resource in resources.items() if resource.address.kind != "rules"}
     for text in sorted(state.entries):
         address = parse(text)
@@ -152,13 +153,16 @@ def _existing(stack: Stack, account: Account) -> tuple[dict[Address, LiveResourc
     return found, problems
 
 
-def _doubtful(state: State) -> dict[str, str]:
+def _doubtful(state: State, reasons: Mapping[str, str]) -> dict[str, str]:
     """Address text to why it is doubtful: an earlier write whose outcome is not known."""
     found = {}
     for sequence in sorted(state.open):
         intent, result = state.open[sequence]
         if result != "accepted":
-            found[intent.address] = f"an earlier {intent.operation} was sent and its outcome is not known"
+            said = reasons.get(intent.address)
+            found[intent.address] = f"the outcome is not known of {intent.operation}, sent by an earlier run" + (
+                f": {said}" if said else ""
+            )
     return found
 
 

@@ -110,6 +110,21 @@ class Draft:
         keys, after = graph.order(hard, soft_edges)
         return tuple(replace(self.steps[key], after=after[key]) for key in keys)
 
+    def waiting_for_blocked(self) -> dict[Address, str]:
+        """Addresses with a step that needs what a held-back address would have provided, with the one that holds each back."""
+        found: dict[Address, str] = {}
+        for key, (_, address), soft in self._needs:
+            if not soft and address in self.blocked and self.steps[key].address not in self.blocked:
+                found.setdefault(self.steps[key].address, str(address))
+        for step in self.steps.values():
+            item = self.survey.items.get(step.address)
+            wanted = item.resource.depends_on if item is not None and item.resource is not None else ()
+            for resource in wanted:
+                for address in self.survey.stack.addresses(resource):
+                    if address in self.blocked and step.address not in self.blocked:
+                        found.setdefault(step.address, str(address))
+        return found
+
     def _explicit(self) -> None:
         """`depends_on` of the file for what is made or changed; what the state remembers, the other way round, for what is removed."""
         by_address: dict[Address, list[str]] = {}

@@ -383,6 +383,11 @@ def no_foreign_volumes(draft: Draft, item: Item) -> bool:
     volumes = item.live.attributes.get("volumes")
     there |= set(volumes) if isinstance(volumes, tuple) else set()
     foreign = sorted(there - ours)
+    doubtful = [str(a) for a, volume in volumes_on(draft, item.live.id).items() if volume.fate is Fate.DOUBT]
+    if doubtful:
+        draft.blocked[item.address] = f"{doubtful[0]} on it is in doubt"
+        change(draft, item, Action.BLOCKED, draft.blocked[item.address], impact=Impact(blocked_by=doubtful[0]))
+        return False
     if not foreign:
         return True
     draft.blocked[item.address] = "a volume that this stack does not own hangs on it"

@@ -1,0 +1,271 @@
+"""Evidence: what the account shows about writes whose outcome is not known, and what follows from it (SPEC 5, settling).
+
+The API has no idempotency key, so a lost answer is settled by looking, never by sending again. Done is proved by what is there; not done
+only past the fence, when the request could no longer be taken, and for a create only by two complete lists that do show another marked
+object of ours. Whatever is not proved either way stays open, and blocks its address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from reconciler.core.kind import Kind, Progress, View, operation_of
+from reconciler.core.model import EMPTY, Account, LiveResource
+from reconciler.core.state import Effect, Intent, Note, Phase, State
+
+SIGNATURE_SECONDS = 300
+"""How long a signed request can be taken by the cloud (contract 3)."""
+
+CLOCK_MARGIN_SECONDS = 30
+LATE_MARGIN_SECONDS = 120
+"""How much later than it was taken an effect may show."""
+
+FENCE_SECONDS = SIGNATURE_SECONDS + CLOCK_MARGIN_SECONDS + LATE_MARGIN_SECONDS
+
+LISTS_APART_SECONDS = 60
+"""Between the two complete lists that prove a create not done."""
+
+COMPARED_AT_CREATE = ("zone", "flavor", "image", "type", "size", "instance")
+"""Attributes that an object must have as asked, besides the nonce, to be the one that a create made."""
+
+
+class Finding(Enum):
+    """`DONE` and `NOT_DONE` are proved; `LATER`: it cannot be told before `until`; `PERSON`: no evidence will tell, a person has to."""
+
+    DONE = "done"
+    NOT_DONE = "not done"
+    LATER = "later"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The account as it was read; `at` is the unix second before the first of its lists was asked for."""
+
+    account: Account
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What is known of one open intent. `effects` belong to `DONE`. `candidates` are objects a person should look at."""
+
+    intent: Intent
+    finding: Finding
+    reason: str
+    effects: tuple[Effect, ...] = ()
+    until: float | None = None
+    candidates: tuple[LiveResource, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the intent can be closed on this evidence."""
+        return self.finding in (Finding.DONE, Finding.NOT_DONE)
+
+
+def fence(intent: Intent) -> float:
+    """The unix second from which on an intent that is not there will never be."""
+    return float(intent.signed + FENCE_SECONDS)
+
+
+def settle(state: State, observations: Sequence[Observation], kinds: Mapping[str, Kind], *, now: float) -> tuple[Settlement, ...]:
+    """What the observations say of every open intent, by sequence. At least one observation is needed; the last one is the newest."""
+    found = []
+    for sequence in sorted(state.open):
+        intent, result = state.open[sequence]
+        found.append(_settle(state, intent, result, observations, kinds, now))
+    return tuple(found)
+
+
+def settle_one(
+    state: State, intent: Intent, result: str | None, observations: Sequence[Observation], kinds: Mapping[str, Kind], *, now: float
+) -> Settlement:
+    """The same for one intent, `result` being its last outcome (None where it has none)."""
+    return _settle(state, intent, result, observations, kinds, now)
+
+
+def notes(settlements: Sequence[Settlement], state: State, run: str) -> tuple[Note, ...]:
+    """The records that close what is settled, in order, numbered on from the state."""
+    found: list[Note] = []
+    for one in settlements:
+        if one.settled:
+            sequence = state.sequence + len(found) + 1
+            effects = one.effects if one.finding is Finding.DONE else ()
+            found.append(Note(sequence, run, f"settled: {one.finding.value}: {one.reason}"[:200], effects, one.intent.sequence))
+    return tuple(found)
+
+
+def _settle(
+    state: State, intent: Intent, result: str | None, observations: Sequence[Observation], kinds: Mapping[str, Kind], now: float
+) -> Settlement:
+    verb = intent.operation.partition(".")[2]
+    if result == "accepted":
+        return _accepted(state, intent, observations[-1], kinds)
+    if verb == "create" and intent.nonce is not None:
+        return _create(state, intent, observations, kinds, now)
+    if verb == "create":
+        return _unmarked_create(intent, observations, kinds, now)
+    if verb == "delete":
+        return _delete(intent, observations, kinds, now)
+    return _edit(intent, observations, kinds, now)
+
+
+def _accepted(state: State, intent: Intent, newest: Observation, kinds: Mapping[str, Kind]) -> Settlement:
+    """The cloud took it: the state holds what there is of it, and the next plan goes on from what is live."""
+    verb = intent.operation.partition(".")[2]
+    if verb in ("create", "delete"):
+        return Settlement(intent, Finding.DONE, "accepted, and its object is in the state")
+    done = _progress(intent, newest.account, kinds) is Progress.DONE
+    effects = intent.done(intent.target) if done else ()
+    return Settlement(intent, Finding.DONE, "accepted; the plan goes on from what is there", effects)
+
+
+# Creates ----------------------------------------------------------------------------------------------------------------------------
+
+
+def _create(state: State, intent: Intent, observations: Sequence[Observation], kinds: Mapping[str, Kind], now: float) -> Settlement:
+    kind = _kind(intent, kinds)
+    newest = observations[-1].account
+    bearing = tuple(row for row in _rows(newest, kind) if row.nonce == intent.nonce)
+    if len(bearing) > 1:
+        ids = ", ".join(row.id for row in bearing)
+        return Settlement(intent, Finding.PERSON, f"{len(bearing)} objects bear its marker: {ids}", candidates=bearing)
+    if bearing:
+        wrong = [n for n in COMPARED_AT_CREATE if n in intent.inputs and bearing[0].attributes.get(n, intent.inputs[n]) != intent.inputs[n]]
+        if wrong:
+            reason = f"{bearing[0].id} bears its marker, but {', '.join(wrong)} is not as asked"
+            return Settlement(intent, Finding.PERSON, reason, candidates=bearing)
+        phase = Phase.READY if bearing[0].ready else Phase.INCOMPLETE
+        reason = f"{bearing[0].id} bears its marker"
+        return Settlement(intent, Finding.DONE, reason, intent.done(bearing[0].id, phase))
+    similar = _similar(intent, newest, kind, state)
+    if state.facts.get("marker") == "unproved":
+        reason = "this account does not give markers back as sent, so no list can tell"
+        return Settlement(intent, Finding.PERSON, reason, candidates=similar)
+    return _absent(intent, observations, kinds, now, state, similar)
+
+
+def _absent(
+    intent: Intent,
+    observations: Sequence[Observation],
+    kinds: Mapping[str, Kind],
+    now: float,
+    state: State,
+    similar: tuple[LiveResource, ...],
+) -> Settlement:
+    """Not created: past the fence, two complete lists 60 s apart, each showing a control of that kind and zone."""
+    kind, limit = _kind(intent, kinds), fence(intent)
+    if now < limit:
+        reason = "its request could still be taken; it is looked for again past the fence"
+        return Settlement(intent, Finding.LATER, reason, until=limit, candidates=similar)
+    usable = [o for o in observations if o.at >= limit and kind in o.account.complete]
+    if usable and not all(_has_control(intent, o.account, kind, state) for o in usable):
+        reason = "no other marked object of this stack is there to show that the list can be trusted"
+        return Settlement(intent, Finding.PERSON, reason, candidates=similar)
+    if len(usable) >= 2 and usable[-1].at - usable[0].at >= LISTS_APART_SECONDS:
+        return Settlement(intent, Finding.NOT_DONE, "two complete lists past the fence do not show it")
+    until = usable[0].at + LISTS_APART_SECONDS if usable else limit
+    return Settlement(intent, Finding.LATER, "a second complete list is needed", until=until, candidates=similar)
+
+
+def _has_control(intent: Intent, account: Account, kind: str, state: State) -> bool:
+    nonces = {entry.nonce for entry in state.entries.values() if entry.kind == kind and entry.nonce}
+    nonces |= {old.nonce for old in state.deposed.values() if old.kind == kind and old.nonce}
+    zone = _zone(intent, account)
+    for row in _rows(account, kind):
+        if row.nonce in nonces and row.nonce is not None and (zone is None or row.attributes.get("zone") == zone):
+            return True
+    return False
+
+
+def _zone(intent: Intent, account: Account) -> object:
+    if "zone" in intent.inputs:
+        return intent.inputs["zone"]
+    owner = account.find("instances", str(intent.inputs.get("instance", "")))
+    return None if owner is None else owner.attributes.get("zone")
+
+
+def _similar(intent: Intent, account: Account, kind: str, state: State) -> tuple[LiveResource, ...]:
+    """Objects that nobody of ours owns and that have the name asked for: what a person will want to look at."""
+    ours = {entry.id for entry in state.entries.values()} | set(state.deposed)
+    name = intent.inputs.get("name")
+    return tuple(row for row in _rows(account, kind) if row.id not in ours and name is not None and row.attributes.get("name") == name)
+
+
+def _unmarked_create(intent: Intent, observations: Sequence[Observation], kinds: Mapping[str, Kind], now: float) -> Settlement:
+    """A rule is settled by the complete list of its firewall; anything else without a marker needs a person."""
+    kind = _kind(intent, kinds)
+    newest = observations[-1].account
+    if kind != "rules":
+        name = intent.inputs.get("name")
+        similar = tuple(row for row in _rows(newest, kind) if name is not None and row.attributes.get("name") == name)
+        return Settlement(intent, Finding.PERSON, "it was sent without a marker", candidates=similar)
+    asked = [name for name in ("direction", "protocol", "ports", "cidr") if name in intent.inputs]
+    same = [
+        row
+        for row in _rows(newest, kind)
+        if row.attributes.get("firewall") == intent.inputs.get("firewall")
+        and all(row.attributes.get(name) == intent.inputs[name] for name in asked)
+    ]
+    if same:
+        return Settlement(intent, Finding.DONE, f"rule {same[0].id} lets that traffic through", intent.done(same[0].id))
+    return _not_shown(intent, observations, now)
+
+
+# Edits and deletes --------------------------------------------------------------------------------------------------------------------
+
+
+def _edit(intent: Intent, observations: Sequence[Observation], kinds: Mapping[str, Kind], now: float) -> Settlement:
+    newest = observations[-1].account
+    progress = _progress(intent, newest, kinds)
+    if intent.operation == "instance.rebuild" and _rebuilds_same(intent):
+        return Settlement(intent, Finding.PERSON, "a rebuild to the same image leaves nothing to tell it by")
+    if progress is Progress.DONE:
+        return Settlement(intent, Finding.DONE, "it is as asked", intent.done(intent.target))
+    target = newest.find(_kind(intent, kinds), intent.target or "")
+    if target is not None and not target.ready and not target.failed:
+        return Settlement(intent, Finding.LATER, "its object is at work", until=now + LISTS_APART_SECONDS)
+    return _not_shown(intent, observations, now)
+
+
+def _rebuilds_same(intent: Intent) -> bool:
+    entry = next((effect.put for effect in intent.effects if effect.put is not None), None)
+    return entry is None or entry.applied.get("image") is None
+
+
+def _delete(intent: Intent, observations: Sequence[Observation], kinds: Mapping[str, Kind], now: float) -> Settlement:
+    """Gone where its kind's list is complete without it and no successor follows; still there past the fence is not done."""
+    kind = _kind(intent, kinds)
+    newest = observations[-1].account
+    target = newest.find(kind, intent.target or "")
+    if target is None:
+        if kind in newest.complete or kind == "rules":
+            return Settlement(intent, Finding.DONE, "it is gone", intent.effects)
+        return Settlement(intent, Finding.LATER, "its list could not be read whole", until=now + LISTS_APART_SECONDS)
+    if not target.ready and not target.failed:
+        return Settlement(intent, Finding.LATER, "its object is at work", until=now + LISTS_APART_SECONDS)
+    return _not_shown(intent, observations, now)
+
+
+def _not_shown(intent: Intent, observations: Sequence[Observation], now: float) -> Settlement:
+    limit = fence(intent)
+    if observations[-1].at >= limit:
+        return Settlement(intent, Finding.NOT_DONE, "past the fence it is not as asked, and its object is at rest")
+    return Settlement(intent, Finding.LATER, "its request could still be taken", until=limit)
+
+
+def _progress(intent: Intent, account: Account, kinds: Mapping[str, Kind]) -> Progress:
+    view = View(account.objects, account.members)
+    return operation_of(kinds, intent.operation).progress(intent.target, intent.inputs, view)
+
+
+def _kind(intent: Intent, kinds: Mapping[str, Kind]) -> str:
+    singular = intent.operation.partition(".")[0]
+    return next(name for name, kind in kinds.items() if kind.singular == singular)
+
+
+def _rows(account: Account, kind: str) -> tuple[LiveResource, ...]:
+    rows = account.objects.get(kind, EMPTY)
+    return tuple(rows[id] for id in sorted(rows))
