@@ -12,7 +12,7 @@ from reconciler.apply.task import Failure, Status, Task
 from reconciler.apply.values import Known
 from reconciler.apply.waits import Waits
 from reconciler.apply.writes import Writes
-from reconciler.core import exits, graph
+from reconciler.core import brakes, exits, graph
 from reconciler.core.changes import Plan
 from reconciler.core.estimate import seconds_of
 from reconciler.core.events import Event, ProblemFound, StepSkipped, Summary
@@ -291,6 +291,8 @@ class _Loop:
             elif not task.holds:
                 self._skip(task, reason)
         self.writes.refresh()
+        for problem in brakes.doubled(self.writer.state, Account(self.waits.objects)):
+            self._report(problem)
         if not self.plan.destroy:
             self._outputs()
         self.writer.commit(account=account_digest, endpoint=endpoint)

@@ -477,10 +477,12 @@ class Writes:
                 self.note(result, effects=effects)
             return
         self.writer.append(Outcome(self.writer.state.sequence + 1, self.run, task.intent.sequence, result, effects, code))
+        self.known.entries = self.writer.state.entries
 
     def note(self, reason: str, *, effects: tuple[Effect, ...] = (), settles: int | None = None) -> None:
         """Records a change of the state that goes with no write."""
         self.writer.append(Note(self.writer.state.sequence + 1, self.run, reason, effects, settles))
+        self.known.entries = self.writer.state.entries
 
     def refresh(self) -> None:
         """Brings what is known up to the state and to the lists read last."""

@@ -40,6 +40,26 @@ def mass_absence(state: State, account: Account, accept: Sequence[tuple[str, str
             )
 
 
+def doubled(state: State, account: Account) -> Iterator[Problem]:
+    """An error for each object that bears the marker of one of ours without being it: the cloud doubled a create. It is never touched."""
+    ours = {e.nonce: (e.id, e.address, e.kind) for e in state.entries.values() if e.nonce is not None}
+    ours.update({old.nonce: (old.id, old.address, old.kind) for old in state.deposed.values() if old.nonce is not None})
+    for kind in LISTED_KINDS:
+        for id, live in sorted(account.objects.get(kind, {}).items()):
+            id_of_ours, address, its_kind = ours.get(live.nonce or "", (id, "", kind))
+            if id_of_ours == id or its_kind != kind:
+                continue
+            yield error(
+                "doubled",
+                f"{id} bears the marker of {address}, which is {id_of_ours}: the cloud made it twice from one request",
+                address=address,
+                hint=f"it costs money and nothing of this stack uses it; delete it in the console, or with DELETE /v1/{_PATHS[kind]}/{id}",
+            )
+
+
+_PATHS = {"instances": "instances", "block_storages": "block-storages", "firewalls": "security-groups"}
+
+
 def _too_many(missing: Sequence[Entry], tracked: Sequence[Entry], *, listed: int) -> bool:
     if not missing:
         return False

@@ -24,6 +24,7 @@ _OF_CODE: Mapping[str, int] = {
     "environment": USAGE,
     "usage": USAGE,
     "open-intent": DECIDE,
+    "doubled": DECIDE,
     "incomplete": DECIDE,
     "missing-object": DECIDE,
     "step-failed": DECIDE,
@@ -45,7 +46,7 @@ _OF_CODE: Mapping[str, int] = {
 }
 
 HELD_BACK: frozenset[str] = frozenset(
-    {"protected", "foreign-volume", "foreign-member", "missing-object", "open-intent", "incomplete", "object-error"}
+    {"protected", "foreign-volume", "foreign-member", "missing-object", "open-intent", "doubled", "incomplete", "object-error"}
 )
 """Codes of problems that hold back their object and its dependants only; the rest of the plan may be applied (SPEC 2, lifecycle)."""
 

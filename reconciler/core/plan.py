@@ -19,7 +19,7 @@ from reconciler.core.needs import needs
 from reconciler.core.planning import bookkeeping, firewalls, servers, volumes
 from reconciler.core.planning.draft import Draft, dropped
 from reconciler.core.planning.rows import change
-from reconciler.core.problems import Problem, Severity, error, has_errors, in_order
+from reconciler.core.problems import Problem, Severity, error, in_order
 from reconciler.core.resolve import Resolver
 from reconciler.core.state import State
 from reconciler.core.survey import Fate, Item, PlanOptions, Survey, survey
@@ -44,7 +44,7 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
     known = state or State(lineage="", serial=0, stack=stack.name, environment=stack.environment)
     seen = survey(stack=stack, state=known, account=account, kinds=kinds, options=options)
     empty = Plan(stack.name, stack.environment, stack.digest, known.lineage, known.serial, destroy=options.destroy)
-    if has_errors(seen.problems):
+    if stops(seen.problems):
         return replace(empty, problems=in_order(seen.problems))
     draft = Draft(seen, Resolver(seen))
     _fill(draft)
@@ -56,7 +56,7 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
         return replace(empty, problems=in_order(draft.problems))
     bookkeeping.protection(draft)
     steps, held = _hold_back(draft, steps)
-    problems = [*draft.problems, *draft.resolver.problems, *_equal_names(seen)]
+    problems = [*seen.problems, *draft.problems, *draft.resolver.problems, *_equal_names(seen)]
     stopped = stops(problems)
     steps = () if stopped else steps
     changes = tuple(draft.changes[a] for a in sorted(draft.changes, key=lambda a: a.sort_key))

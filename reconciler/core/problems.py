@@ -124,6 +124,7 @@ CODES: dict[str, str] = {
     "mass-absence": "So many tracked objects are missing that the list itself is doubted.",
     "state-missing": "Objects of this stack exist in the account, but the state knows nothing of them.",
     "incomplete": "An object is not ready yet; the run goes on with it.",
+    "doubled": "Two objects of the account bear one marker: the cloud made something twice from one request.",
     "open-intent": "An earlier run left a request whose outcome is not known.",
     "object-error": "The cloud reports an object as failed.",
     "no-login": "A server would be made without an SSH key, so its first password is the only way in.",

@@ -118,7 +118,7 @@ class Survey:
 
 def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, Kind], options: PlanOptions) -> Survey:
     """Looks at every address once. Problems of the whole (mass absence) come alone: nothing else is then worth telling."""
-    problems = list(brakes.mass_absence(state, account, options.accept))
+    problems = [*brakes.mass_absence(state, account, options.accept), *brakes.doubled(state, account)]
     existing, missing = _existing(stack, account)
     problems += missing
     resources = {} if options.destroy else stack.resources
