@@ -353,7 +353,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
     beside = tuple(_account_problems(state, account, connection))
     made = planning.make(stack=stack, state=state, account=account, kinds=connection.kinds, options=options)
     return Planned(
-        plan=made,
+        plan=replace(made, calls=replace(made.calls, read=account.calls)),
         account=account,
         stack=stack,
         at=connection.exchange.unix(),

@@ -99,7 +99,10 @@ def entry_lines(entry: Entry) -> Iterable[Line]:
         yield Line(f"    {safe.outside(name):<14}{words.value(value)}")
     for name, pins in sorted(entry.lookups.items()):
         for asked, found in sorted(pins.items()):
-            yield Line(f"  pinned: {safe.outside(name)} {safe.outside(asked)} is {safe.outside(found)}")
+            if asked.partition(":")[2] != found:
+                yield Line(
+                    f"  pinned: {safe.outside(name)} {safe.outside(asked.partition(':')[2].replace(':', ' '))} is {safe.outside(found)}"
+                )
 
 
 def _entries(state: State) -> list[Entry]:

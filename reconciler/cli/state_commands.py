@@ -116,7 +116,12 @@ def _show_plan(console: Console, what: str) -> int:
         console.out.write(plan_json.text(dict(saved.document)))
         return exits.DONE
     header = plan_text.Header(
-        key_suffix="", state=f"of lineage {saved.lineage[:8] or 'none'}", at=saved.made_at, simulated=saved.simulated, saved=what
+        key_suffix="",
+        state=f"of lineage {saved.lineage[:8] or 'none'}",
+        at=saved.made_at,
+        simulated=saved.simulated,
+        saved=what,
+        id=saved_text.id_of(saved, plan),
     )
     console.result(list(plan_text.plan_lines(plan, header, console.look(console.out), saved_text.decision_of(saved, plan))))
     return exits.DONE

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core import plain
-from reconciler.core.changes import Action, Change, Consent, FieldChange, Plan, Step
+from reconciler.core import exits, plain
+from reconciler.core.changes import Action, Cause, Change, Consent, FieldChange, Plan, Step
 from reconciler.core.consent import Decision
 from reconciler.ui import problems, rows, safe, words
 from reconciler.ui.screen import Line, Look, Tone
@@ -22,7 +22,7 @@ _WAVES_MAX = 12
 class Header:
     """What the first line tells besides the plan: the end of the access key, where the state lies, unix seconds of the reading.
 
-    `saved` is the file in which the plan lies, where it is shown from there.
+    `saved` is the file in which the plan lies, where it is shown from there, and `id` its four characters, then kept in the file.
     """
 
     key_suffix: str
@@ -31,6 +31,7 @@ class Header:
     simulated: bool = False
     provisional: str | None = None
     saved: str | None = None
+    id: str | None = None
 
 
 def plan_lines(plan: Plan, header: Header, look: Look, decision: Decision | None = None) -> Iterable[Line]:
@@ -39,12 +40,15 @@ def plan_lines(plan: Plan, header: Header, look: Look, decision: Decision | None
     if plan.is_empty and not plan.drift and not plan.problems:
         yield Line(f" No changes. {_as_written(plan)}    {'    '.join(head)}", Tone.GOOD)
         return
-    yield from _flow(" ", [*head, f"plan {plan_id(plan)}"], look, tone=Tone.TITLE, gap=4)
+    yield from _flow(" ", [*head, f"plan {header.id or plan_id(plan)}"], look, tone=Tone.TITLE, gap=4)
     if header.provisional is not None:
         yield Line(f" Provisional: {safe.outside(header.provisional)}", Tone.CARE)
     yield from _sections(plan, look)
     yield from _notes(plan, look)
     yield Line()
+    if exits.stops(plan.problems):
+        yield Line(f" No plan, and nothing is sent: {problems.tally(plan.problems)}.", Tone.DANGER)
+        return
     if plan.is_empty:
         yield Line(f" No changes. {_as_written(plan)}", Tone.GOOD)
         return
@@ -69,8 +73,12 @@ def drift_lines(plan: Plan, header: Header, look: Look) -> Iterable[Line]:
 
 def plan_id(plan: Plan) -> str:
     """Four characters by which two screens can be told apart: the same changes and steps give the same."""
-    data = json.dumps([plan.title, plan.serial, plain.changes_exactly(plan), plain.steps_exactly(plan)], sort_keys=True)
-    return hashlib.sha256(data.encode()).hexdigest()[:4]
+    return id_of(plan.title, plain.changes_exactly(plan), plain.steps_exactly(plan))
+
+
+def id_of(*parts: object) -> str:
+    """Four characters for the parts of a plan."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:4]
 
 
 def _flow(label: str, parts: Sequence[str], look: Look, *, tone: Tone = Tone.PLAIN, gap: int = 4) -> Iterable[Line]:
@@ -102,16 +110,35 @@ def _as_written(plan: Plan) -> str:
 def _sections(plan: Plan, look: Look) -> Iterable[Line]:
     changes, folded = _fold_rules([_named(change, plan) for change in plan.changes if look.verbose or change.action is not Action.NONE])
     attention = sorted((change for change in changes if rows.is_dangerous(change)), key=_gravity)
-    others = [change for change in changes if not rows.is_dangerous(change)]
-    for title, found in (("ATTENTION", attention), ("CHANGES", others)):
+    reverts = [change for change in changes if change not in attention and _is_revert(change)]
+    others = [change for change in changes if change not in attention and change not in reverts]
+    left = _left_alone(plan)
+    for title, found in (("ATTENTION", attention), ("CHANGES", others), ("DRIFT   changed outside; this apply reverts it", reverts)):
         if found:
             yield Line()
             yield Line(f" {title}", Tone.TITLE)
             yield from rows.table([rows.row(change, extra=folded.get(str(change.address), "")) for change in found], look)
-    if plan.drift:
+    if left:
         yield Line()
-        yield Line(" DRIFT   changed outside: apply reverts it, lifecycle.ignore leaves it", Tone.TITLE)
-        yield from rows.table([rows.drift_row(change) for change in plan.drift], look)
+        yield Line(" DRIFT   changed outside, and left as it is" if plan.changes else " DRIFT   changed outside", Tone.TITLE)
+        yield from rows.table([rows.drift_row(change) for change in left], look)
+
+
+def _is_revert(change: Change) -> bool:
+    """Whether a change only puts back what somebody else changed."""
+    return change.action is Action.UPDATE and bool(change.fields) and all(field.cause is Cause.OUTSIDE for field in change.fields)
+
+
+def _left_alone(plan: Plan) -> list[Change]:
+    """The drift that no change takes up: each difference is told once."""
+    taken = {(change.address, field.path) for change in plan.changes for field in change.fields}
+    gone = {change.address for change in plan.changes if change.action in (Action.DELETE, Action.REPLACE)}
+    found = []
+    for change in plan.drift:
+        fields = tuple(field for field in change.fields if (change.address, field.path) not in taken)
+        if change.address not in gone and (fields or not change.fields):
+            found.append(replace(change, fields=fields))
+    return found
 
 
 def _named(change: Change, plan: Plan) -> Change:
@@ -123,7 +150,7 @@ def _named(change: Change, plan: Plan) -> Change:
 
     def name_of(field: FieldChange) -> FieldChange:
         after = field.after
-        if isinstance(after, tuple):
+        if isinstance(after, (tuple, list)):
             return replace(field, after=tuple(called.get((field.path, part), part) for part in after))
         return replace(field, after=called.get((field.path, after), after)) if isinstance(after, str) else field
 
@@ -158,7 +185,7 @@ def _fold_rules(changes: Sequence[Change]) -> tuple[list[Change], Mapping[str, s
 def _notes(plan: Plan, look: Look) -> Iterable[Line]:
     if plan.problems:
         yield Line()
-        yield Line(" NOTES", Tone.TITLE)
+        yield Line(" ERRORS" if exits.stops(plan.problems) else " NOTES", Tone.TITLE)
         for item in plan.problems:
             yield from problems.problem_lines(item, look, indent="  ")
 
@@ -189,8 +216,7 @@ def _order(steps: Sequence[Step]) -> list[str]:
 def _wave(steps: Sequence[Step]) -> str:
     names: dict[str, list[str]] = {}
     for step in steps:
-        noun, _, verb = step.operation.partition(".")
-        names.setdefault(f"{verb.replace('_', ' ')} {noun.replace('_', ' ')}", []).append(_brief(step))
+        names.setdefault(words.deed(step.operation), []).append(_brief(step))
     return ", ".join(f"{verb} {_some(found)}" for verb, found in names.items())
 
 
@@ -229,7 +255,11 @@ def _cost(plan: Plan) -> str:
 def _harm(plan: Plan) -> list[str]:
     done = [change for change in plan.changes if change.action not in (Action.DECIDE, Action.BLOCKED)]
     down = [words.short(str(change.address)) for change in done if change.impact.downtime_seconds is not None]
-    lost = [f"{loss.disk} of {words.short(loss.address)}" for change in done for loss in change.impact.data_loss]
+    lost = [
+        f"the {'disk' if loss.disk == 'root' else 'data'} of {words.short(loss.address)}"
+        for change in done
+        for loss in change.impact.data_loss
+    ]
     final = [words.short(str(change.address)) for change in done if not change.impact.reversible]
     told = (("down:", down), ("lost:", lost), ("cannot be undone:", final))
     return [f"{word} {', '.join(safe.outside(name) for name in names)}" for word, names in told if names]

@@ -28,8 +28,9 @@ def problem_lines(item: Problem, look: Look, *, indent: str = "") -> Iterable[Li
     text = f"{indent}{where}{item.severity.value}[{item.code}]  {about}{safe.outside(item.message)}"
     yield from _folded(text, indent + "    ", look, _TONES[item.severity])
     if item.hint is not None:
-        for part in item.hint.splitlines() or [""]:
-            yield from _folded(f"{indent}    hint: {safe.outside(part)}", indent + "          ", look, Tone.PLAIN)
+        for number, part in enumerate(item.hint.splitlines()):
+            label = "hint: " if number == 0 else "      "
+            yield from _folded(f"{indent}    {label}{safe.outside(part)}", indent + "          ", look, Tone.PLAIN)
 
 
 def tally(found: Sequence[Problem]) -> str:

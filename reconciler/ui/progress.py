@@ -138,7 +138,7 @@ class Live:
         active = list(self._active.values())
         for item in active[:_ROWS_SHOWN_MAX]:
             elapsed = words.duration(max(self._now() - item.since, 0.0))
-            table.add_row(*(Text(cell) for cell in ("  ..", item.address, _deed(item.operation), item.status, elapsed)))
+            table.add_row(*(Text(cell) for cell in ("  ..", item.address, words.deed(item.operation), item.status, elapsed)))
         rest = len(active) - _ROWS_SHOWN_MAX
         more = f"   and {rest} more under way" if rest > 0 else ""
         table.add_row(Text(f"  {self._ended} of {self._total}"), Text(more))
@@ -175,12 +175,7 @@ def event_lines(event: Event, look: Look, *, counted: str = "") -> Iterable[Line
 
 
 def _step(counted: str, mark: str, address: str, operation: str, said: str, tone: Tone) -> Line:
-    return Line(f"  {counted} {mark:<7}  {safe.outside(address)}  {_deed(operation)}  {safe.outside(said)}", tone)
-
-
-def _deed(operation: str) -> str:
-    noun, _, verb = operation.partition(".")
-    return safe.outside(f"{verb.replace('_', ' ')} {noun.replace('_', ' ')}")
+    return Line(f"  {counted} {mark:<7}  {safe.outside(address)}  {words.deed(operation)}  {safe.outside(said)}", tone)
 
 
 def summary_lines(summary: Summary, tally: Tally, *, title: str, look: Look, time_scale: float = 1.0) -> Iterable[Line]:
@@ -206,6 +201,6 @@ def summary_lines(summary: Summary, tally: Tally, *, title: str, look: Look, tim
 def _listed(word: str, items: Iterable[tuple[str, str, str]], tone: Tone) -> Iterable[Line]:
     found = list(items)
     for address, operation, said in found[:_LISTED_MAX]:
-        yield Line(f"  {word:<8} {safe.outside(address)}  {_deed(operation)}: {safe.outside(said)}", tone)
+        yield Line(f"  {word:<8} {safe.outside(address)}  {words.deed(operation)}: {safe.outside(said)}", tone)
     if len(found) > _LISTED_MAX:
         yield Line(f"  {word:<8} and {len(found) - _LISTED_MAX} more", tone)

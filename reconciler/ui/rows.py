@@ -203,7 +203,7 @@ def _impact(impact: Impact) -> Iterable[str]:
         yield f"down {words.span(*impact.downtime_seconds)}"
     for loss in impact.data_loss:
         size = "" if loss.gb is None else f" ({loss.gb} GB)"
-        yield f"loses its {safe.outside(loss.disk)} disk{size}"
+        yield f"{'its disk' if loss.disk == 'root' else 'the data on it'}{size} is lost"
     if impact.address_change:
         yield "its addresses change"
     if impact.exposure_seconds is not None:

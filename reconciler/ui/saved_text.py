@@ -24,6 +24,7 @@ from reconciler.core.changes import (
 from reconciler.core.consent import Decision, Given
 from reconciler.core.problems import Place, Problem, Severity
 from reconciler.core.saved import SavedPlan, Unreadable
+from reconciler.ui import plan_text
 
 
 def plan_of(saved: SavedPlan) -> Plan:
@@ -32,6 +33,11 @@ def plan_of(saved: SavedPlan) -> Plan:
         return _plan(saved, saved.document)
     except (KeyError, TypeError, ValueError, AttributeError) as failure:
         raise Unreadable("what it shows is not a JSON plan") from failure
+
+
+def id_of(saved: SavedPlan, plan: Plan) -> str:
+    """The four characters that the plan had on the screen when it was saved."""
+    return plan_text.id_of(plan.title, list(saved.changes), list(saved.steps))
 
 
 def decision_of(saved: SavedPlan, plan: Plan) -> Decision:

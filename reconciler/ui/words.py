@@ -61,7 +61,7 @@ def value(item: Any) -> str:
 
 def duration(seconds: float) -> str:
     """Seconds as `0.4 s`, `45 s`, `1 min 50 s`, `2 h 5 min`."""
-    if 0 < seconds < 9.95 and not float(seconds).is_integer():
+    if 0.05 <= seconds < 9.95 and not float(seconds).is_integer():
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:
@@ -96,6 +96,13 @@ def moment(unix_seconds: float) -> str:
 def count(number: int, noun: str) -> str:
     """`1 call`, `2 calls`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def deed(operation: str) -> str:
+    """An operation as people say it: `create block storage`, `wait for instance`."""
+    noun, _, verb = operation.partition(".")
+    said = {"wait": "wait for"}.get(verb, verb.replace("_", " "))
+    return safe.outside(f"{said} {noun.replace('_', ' ')}")
 
 
 def short(address: str) -> str:

@@ -21,7 +21,7 @@ def test_each_problem_has_its_place_code_and_hint_and_all_are_counted() -> None:
         "    hint: did you mean `flavor`?",
         "web.yaml:9:5  error[missing-reference]  instances.web: no firewall 웹",
         "    hint: one",
-        "    hint: two",
+        "          two",
         "warning[no-login]  instances.db gets no SSH key",
         "2 errors, 1 warning",
     ]
