@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,13 @@ def check(document: Document) -> tuple[Problem, ...]:
     if not document.whole:
         found = tuple(problem for problem in found if problem.code != "missing-key")
     return in_order(found)
+
+
+def joined(form: Iterable[Problem], meaning: Iterable[Problem]) -> tuple[Problem, ...]:
+    """What is wrong with the form and with the meaning, in order, told once: of a value of the wrong form only that is told."""
+    told = tuple(form)
+    wrong = {problem.place for problem in told if problem.place is not None}
+    return in_order((*told, *(problem for problem in meaning if problem.place not in wrong)))
 
 
 @cache

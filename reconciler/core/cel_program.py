@@ -10,6 +10,7 @@ from typing import Any
 
 import cel
 
+from reconciler.core import cel_source
 from reconciler.core.cel_source import ExpressionError, Source
 from reconciler.core.functions import FUNCTIONS, CallError, text_of
 
@@ -29,9 +30,11 @@ logging.getLogger("cel").propagate = False
 _PLACE = re.compile(r"ERROR: <input>:([0-9]+):([0-9]+): (?:Syntax error: )?([^\n|]*)")
 _MISSING = re.compile(r"Undefined variable or function: '([^']*)'")
 
-# The library counts bytes where CEL counts characters, and its string() knows no booleans: the two are called by a name of the same
-# length that leads to ours, so that places in a source stay as they are.
-_OWN_NAMES = {"size": "len_", "string": "text__"}
+_OWN_NAMES = {"size": "length", "string": "text_of"}
+"""Functions of the library that ours stand in for: it counts bytes where CEL counts characters, and its string() knows no booleans."""
+
+_ORDERED = "ordered"
+"""Stands before every macro: the library goes over maps in an order that differs from run to run, ours is by key."""
 
 
 def run(source: str, words: Source, data: Mapping[str, Any]) -> Any:
@@ -48,13 +51,11 @@ def run(source: str, words: Source, data: Mapping[str, Any]) -> Any:
         raise ExpressionError(failed[0] if failed else _told(failure)) from None
 
 
-def _string(value: Any) -> str:
-    if value is None:
-        raise CallError("null has no text")
-    return text_of(value)
+def _ordered(value: Any) -> Any:
+    return sorted(value) if isinstance(value, Mapping) else value
 
 
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, "len_": FUNCTIONS["length"], "text__": _string}
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, "text_of": text_of, _ORDERED: _ordered}
 
 
 def _call(function: Callable[..., Any], failed: list[str], *values: Any) -> Any:
@@ -72,22 +73,40 @@ def _call(function: Callable[..., Any], failed: list[str], *values: Any) -> Any:
 def _program(source: str) -> cel.Program:
     """The compiled source; equal sources are compiled once. Raises `ExpressionError`."""
     _check_brackets(source)
-    written = re.sub(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|\b(size|string)(?=\s*\()""", _own_name, source)
     try:
-        return cel.compile(written)
+        # First as written, so that a mistake is told at its own place.
+        program = cel.compile(source)
+        written = _rewritten(source)
+        return program if written == source else cel.compile(written)
     except ValueError as failure:
-        found = _PLACE.search(str(failure))
-        if found is None:
-            raise ExpressionError("the expression cannot be read") from None
-        line, column, message = int(found[1]), int(found[2]), found[3].strip()
-        before = sum(len(text) + 1 for text in source.split("\n")[: line - 1])
-        # Alternatives are listed in the grammar's own words, which help nobody.
-        short = message.partition(" expecting ")[0].replace("'<EOF>'", "its end")
-        raise ExpressionError(f"the expression cannot be read: {short}", offset=min(before + column - 1, len(source))) from None
+        raise _unreadable(source, str(failure)) from None
 
 
-def _own_name(found: re.Match[str]) -> str:
-    return found[1] or _OWN_NAMES[found[2]]
+def _rewritten(source: str) -> str:
+    """The source with our functions in place of the library's where that does not do what CEL says."""
+    tokens = cel_source.tokens(source)
+    pieces, index = [], 0
+    for before, token, after in zip([None, *tokens], tokens, [*tokens[1:], None], strict=False):
+        if token.kind != "name" or after is None or after.text != "(":
+            continue
+        if token.text in cel_source.MACROS and before is not None and before.text == ".":
+            pieces += [source[index : token.at], f"{_ORDERED}()."]
+            index = token.at
+        elif token.text in _OWN_NAMES:
+            pieces += [source[index : token.at], _OWN_NAMES[token.text]]
+            index = token.at + len(token.text)
+    return "".join((*pieces, source[index:]))
+
+
+def _unreadable(source: str, told: str) -> ExpressionError:
+    found = _PLACE.search(told)
+    if found is None:
+        return ExpressionError("the expression cannot be read")
+    line, column, message = int(found[1]), int(found[2]), found[3].strip()
+    before = sum(len(text) + 1 for text in source.split("\n")[: line - 1])
+    # Alternatives are listed in the grammar's own words, which help nobody.
+    short = message.partition(" expecting ")[0].replace("'<EOF>'", "its end")
+    return ExpressionError(f"the expression cannot be read: {short}", offset=min(before + column - 1, len(source)))
 
 
 def _check_brackets(source: str) -> None:

@@ -83,12 +83,13 @@ Step: TypeAlias = "str | int | Computed"
 class Read(NamedTuple):
     """A root that a source reads, with the steps that follow it.
 
-    `fields` are the only ones read of each element, where a macro's variable makes that certain; None where it may be all. `inside`
-    tells whether it stands in a macro's body, `at` where in the source.
+    `method` is called on it, if any; `fields` are then the only ones read of each element, where a macro's variable makes that certain,
+    and None where it may be all. `inside` tells whether it stands in a macro's body, `at` where in the source.
     """
 
     root: str
     steps: tuple[Step, ...]
+    method: str | None
     fields: tuple[str, ...] | None
     inside: bool
     at: int
@@ -138,6 +139,11 @@ def look(source: str) -> Source:
             raise _unknown_name(token)
     path = _path(tokens)
     return Source(tuple(reads), path, _depth(bodies), sum(1 for token in tokens if token.text == "+"), tuple(calls))
+
+
+def tokens(source: str) -> list[Token]:
+    """The words of a source. Raises `ExpressionError`."""
+    return list(_tokens(source, 0))
 
 
 def _tokens(text: str, start: int) -> Iterator[Token]:
@@ -206,7 +212,7 @@ def _read(tokens: list[Token], index: int, bodies: list[_Body]) -> Read:
     while True:
         if _text(tokens, index) == "." and index + 1 < len(tokens) and tokens[index + 1].kind == "name":
             if _text(tokens, index + 2) == "(":
-                return Read(root, tuple(steps), _fields(tokens, index + 1, bodies), inside, at)
+                return Read(root, tuple(steps), tokens[index + 1].text, _fields(tokens, index + 1, bodies), inside, at)
             steps.append(tokens[index + 1].text)
             index += 2
         elif _text(tokens, index) == "[":
@@ -214,7 +220,7 @@ def _read(tokens: list[Token], index: int, bodies: list[_Body]) -> Read:
             steps.append(_index(tokens[index + 1 : close], tokens[index].at))
             index = close + 1
         else:
-            return Read(root, tuple(steps), None, inside, at)
+            return Read(root, tuple(steps), None, None, inside, at)
 
 
 def _index(tokens: list[Token], at: int) -> Step:

@@ -207,6 +207,10 @@ def _resource_refs(read: Read, scope: Mapping[str, Any], shapes: Shapes) -> Iter
         hint = hint_for(name, [other for known, other in shapes if known == section]) or f"the stack defines no `{section}`"
         raise ExpressionError(f"`{section}.{name}` does not exist", offset=read.at, code="missing-reference", hint=hint)
     address, shape = Address(kind, name, existing=existing), shapes[section, name]
+    if isinstance(shape, tuple) and not steps and read.method in cel_source.MACROS:
+        # The macro goes over the keys, which the file decides; what it reads by them stands there for itself.
+        yield Ref(address, "name")
+        return
     if shape is None or not steps:
         yield from _attribute_refs(address, steps, read)
         return

@@ -1,0 +1,336 @@
+"""Expressions: what a text comes to, what it reads, and what is said where it is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.core import cel_program, cel_source, expression
+from reconciler.core.expression import ExpressionError
+from reconciler.core.model import Deferred, Ref, Stack, Unknown
+from tests.stackfiles import at, attributes_of
+
+SCOPE: Mapping[str, Any] = {
+    "vars": {"n": 3, "x": "a", "f": 1.5, "b": True, "none": None, "list": ("p", "q"), "map": {"k": {"z": 1}}, "한글": "가나다"},
+    "locals": {"t": "shop front"},
+    "env": {"name": "prod"},
+    "stack": {"name": "shop"},
+    "count": {"index": 1},
+    "each": {"key": "seoul", "value": {"size": 2}},
+}
+SHAPES: Mapping[tuple[str, str], Any] = {
+    ("instances", "db"): None,
+    ("instances", "web"): 2,
+    ("instances", "region"): ("busan", "seoul"),
+    ("instances", "none"): 0,
+    ("firewalls", "web"): None,
+    ("block_storages", "data"): None,
+    ("existing.firewalls", "office"): None,
+}
+
+
+def _compute(text: str) -> Any:
+    return expression.compute(expression.parse(text), SCOPE)
+
+
+def _reads(text: str) -> list[str]:
+    return [str(ref) for ref in expression.references(expression.parse(text), SCOPE, SHAPES)]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("plain", "plain"),
+        ("", ""),
+        ("${vars.n}", 3),
+        ("${vars.b}", True),
+        ("${vars.f}", 1.5),
+        ("${vars.none}", None),
+        ("${vars.list}", ("p", "q")),
+        ("${vars.list[1]}", "q"),
+        ('${vars["x"]}', "a"),
+        ("${ vars . x }", "a"),
+        ("${vars.map.k.z}", 1),
+        ("${each.value.size}", 2),
+        ("a${vars.n}b${vars.x}c", "a3bac"),
+        ("${vars.b}!", "true!"),
+        ("${vars.f}!", "1.5!"),
+        ("$${vars.n}", "${vars.n}"),
+        ("$${a} ${vars.n} $${b}", "${a} 3 ${b}"),
+        ("$ {x} $", "$ {x} $"),
+        ("${stack.name}-${env.name}-${count.index}", "shop-prod-1"),
+        ("${vars.n + 1}", 4),
+        ("${vars.n > 2 ? 'many' : 'few'}", "many"),
+        ('${"}" + vars.x}', "}a"),
+        ('${{"a": 1}.a}', 1),
+        ("${[1, 2].map(x, x * vars.n)}", (3, 6)),
+        ("${vars.list.filter(p, p != 'p')}", ("q",)),
+        ("${vars.list.exists(p, p == 'p')}", True),
+        ("${'p' in vars.list}", True),
+        ("${join(vars.list, '-')}", "p-q"),
+        ("${vars.list.join(', ')}", "p, q"),
+        ("${lower('AB') + upper('ab')}", "abAB"),
+        ("${trim('  a ')}", "a"),
+        ("${replace('a-b-c', '-', '+')}", "a+b+c"),
+        ("${'a,b'.split(',')}", ("a", "b")),
+        ("${format('%s-%03d', ['web', count.index])}", "web-001"),
+        ("${length('가나다')}", 3),
+        ("${size('가나다')}", 3),
+        ("${'가나다'.size()}", 3),
+        ("${size(vars.list)}", 2),
+        ("${string(true) + string(3)}", "true3"),
+        ("${int('3') + 1}", 4),
+        ("${min([3, 1]) + max(1, 2)}", 3),
+        ("${sort(['b', 'a'])}", ("a", "b")),
+        ("${distinct([1, 1, 2])}", (1, 2)),
+        ("${keys(vars.map)}", ("k",)),
+        ("${values({'b': 1, 'a': 2})}", (2, 1)),
+        ("${cidr_host('10.0.0.0/24', 5)}", "10.0.0.5"),
+        ("${cidr_subnet('10.0.0.0/16', 8, 3)}", "10.0.3.0/24"),
+        ("${cidr_contains('10.0.0.0/8', '10.1.2.3/32')}", True),
+        ("${cidr_address('10.1.2.3/24')}", "10.1.2.3"),
+        ("${{'b': 1, 'a': 2, 'c': 3, 'd': 0}.map(k, k)}", ("a", "b", "c", "d")),
+        ("${vars.map.filter(k, k == 'k')}", ("k",)),
+        ("${has(vars.n) && !has(vars.zz)}", True),
+        ("${'shop-web'.startsWith('shop')}", True),
+        ("${'web1'.matches('^web[0-9]$')}", True),
+    ],
+)
+def test_a_text_comes_to_its_value(text: str, value: Any) -> None:
+    assert _compute(text) == value
+    assert type(_compute(text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "reads"),
+    [
+        ("${vars.n}", []),
+        ("${instances.db.private_ip}", ["instances.db.private_ip"]),
+        ("${instances.db}", ["instances.db"]),
+        ("${instances.web[0].name}", ["instances.web[0].name"]),
+        ("${instances.web[count.index].name}", ["instances.web[1].name"]),
+        ("${instances.web[1 - count.index].name}", ["instances.web.name"]),
+        ('${instances.region["seoul"].name}', ['instances.region["seoul"].name']),
+        ("${instances.region.seoul.name}", ['instances.region["seoul"].name']),
+        ("${instances.region[each.key].name}", ['instances.region["seoul"].name']),
+        ("${instances.web}", ["instances.web"]),
+        ("${instances.web.map(w, w.public_ip)}", ["instances.web.public_ip"]),
+        ("${instances.web.map(w, w.status == 'active', w.name)}", ["instances.web.name", "instances.web.status"]),
+        ("${instances.web.map(w, w)}", ["instances.web"]),
+        ("${instances.web.map(w, [w])}", ["instances.web"]),
+        ("${instances.web.filter(w, w.status == 'off')}", ["instances.web"]),
+        ("${instances.web.exists(w, w.status == 'off')}", ["instances.web.status"]),
+        ("${instances.web.map(w, instances.db.name)}", ["instances.db.name", "instances.web.name"]),
+        ("${instances.region.map(k, instances.region[k].name)}", ["instances.region.name"]),
+        ("${instances.web.size()}", ["instances.web.name"]),
+        ('${"instances.nowhere.name" + instances.db.name}', ["instances.db.name"]),
+        ("${existing.firewalls.office.id}", ["existing.firewalls.office.id"]),
+        ("${firewalls.web.icmp} ${block_storages.data.size}", ["block_storages.data.size", "firewalls.web.icmp"]),
+        ("${instances.db.name} ${instances.db.name}", ["instances.db.name"]),
+    ],
+)
+def test_what_a_text_reads_is_found_without_evaluating(text: str, reads: list[str]) -> None:
+    assert _reads(text) == reads
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "offset", "part"),
+    [
+        ("a ${vars.n", "expression", 2, "not closed"),
+        ("${}", "expression", 2, "empty"),
+        ("${vars.n +}", "expression", 10, "cannot be read"),
+        ("${vars.n @ 2}", "expression", 9, "`@`"),
+        ("${'abc}", "expression", 2, "quote"),
+        ("${var.x}", "bad-reference", 2, "spelled `vars`"),
+        ("x ${local.t}", "bad-reference", 4, "spelled `locals`"),
+        ("${instance.db.name}", "bad-reference", 2, "spelled `instances`"),
+        ("${HOME}", "bad-reference", 2, "`HOME` is not known"),
+        ("${instances.web[*].name}", "bad-reference", 15, "`[*]`"),
+        ("${vars.nn}", "missing-reference", 2, "`vars.nn` does not exist"),
+        ("${each.foo}", "missing-reference", 2, "`each.foo` does not exist"),
+        ("${instances.dbb.name}", "missing-reference", 2, "`instances.dbb` does not exist"),
+        ("${instances[vars.x].name}", "bad-reference", 2, "name the resource"),
+        ("${instances}", "bad-reference", 2, "name the resource"),
+        ("${existing.office.id}", "bad-reference", 2, "existing"),
+        ("${existing.firewalls.home.id}", "missing-reference", 2, "`existing.firewalls.home`"),
+        ("${instances.db.ip}", "unknown-attribute", 2, "no attribute `ip`"),
+        ("${instances.db.public_pi}", "unknown-attribute", 2, "no attribute `public_pi`"),
+        ("${instances.web.public_ip}", "missing-reference", 2, "several objects"),
+        ("${instances.web[2].name}", "missing-reference", 2, "there are 2"),
+        ("${instances.none[0].name}", "missing-reference", 2, "there are 0"),
+        ('${instances.region["jeju"].name}', "missing-reference", 2, '["jeju"]'),
+        ("${instances.web.map(w, w.publicip)}", "unknown-attribute", 2, "`publicip`"),
+        ("${nofunc(vars.n)}", "expression", 2, "no function `nofunc`"),
+        ("${vars.list.jion('-')}", "expression", 12, "no function `jion`"),
+        ("${vars.list.map(vars, vars)}", "expression", 16, "another name"),
+        ("${x.map(vars.n, 1)}", "bad-reference", 2, "`x` is not known"),
+        ("${vars.가}", "expression", 7, "not part of an expression"),
+        ("a ${vars.list} b", "expression", 4, "a list cannot stand inside a text"),
+        ("a ${vars.none}", "expression", 4, "null cannot stand inside a text"),
+        ("${vars.n.x}", "expression", 2, "a number has no `x`"),
+        ("${vars.list[7]}", "expression", 2, "the list has 2"),
+        ("${vars.n / 0}", "expression", 2, "division by zero"),
+        ("${vars.x + 1}", "expression", 2, "Unsupported"),
+        ("${lower(3)}", "expression", 2, "lower() wants a text"),
+        ("${cidr_host('10.0.0.0/30', 9)}", "expression", 2, "no address number 9"),
+        ("${1.0 / 0.0}", "expression", 2, "finite"),
+        ("${b'x'}", "bad-reference", 2, "`b`"),
+        ("${duration('3h')}", "expression", 2, "no function `duration`"),
+        ("${" + "(" * 60 + "1" + ")" * 60 + "}", "expression", 34, "brackets"),
+        ("${" + "vars.n + " * 600 + "1}", "expression", 0, "at most"),
+        ("${[1].map(a,[1].map(b,[1].map(c,[1].map(d,d))))}", "expression", 2, "macros stand"),
+    ],
+)
+def test_what_is_wrong_is_told_at_its_place_in_the_text(text: str, code: str, offset: int, part: str) -> None:
+    with pytest.raises(ExpressionError) as failure:
+        template = expression.parse(text)
+        expression.references(template, SCOPE, SHAPES)
+        expression.compute(template, SCOPE)
+    assert part in failure.value.message
+    assert (failure.value.code, failure.value.offset) == (code, offset)
+
+
+def test_names_out_of_scope_are_told_with_the_reason() -> None:
+    for text, words in (("${count.index}", "with `count`"), ("${each.key}", "with `for_each`")):
+        with pytest.raises(ExpressionError, match=words):
+            expression.references(expression.parse(text), {"vars": {}}, SHAPES)
+
+
+def test_work_that_would_take_long_is_refused_before_it_begins() -> None:
+    many = {"vars": {"l": tuple(range(2_000))}}
+    begun = time.monotonic()
+    with pytest.raises(ExpressionError, match="too long"):
+        expression.compute(expression.parse("${vars.l.map(a, vars.l.map(b, vars.l))}"), many)
+    assert expression.compute(expression.parse("${vars.l.map(a, a + 1)}"), many)[0] == 1  # type: ignore[index]
+    assert time.monotonic() - begun < 2
+
+
+def test_values_that_grow_without_end_are_refused() -> None:
+    text = "${'aaaaaaaaaa'.replace('a','" + "a" * 100 + "').replace('a','" + "a" * 100 + "')}"
+    with pytest.raises(ExpressionError, match="65,536"):
+        expression.compute(expression.parse(text), SCOPE)
+
+
+def test_the_library_is_loaded_only_for_more_than_a_path() -> None:
+    code = (
+        "import sys; from reconciler.core import expression as e;"
+        "t = e.parse('${vars.x.y[0]} ${vars.n}'); e.compute(t, {'vars': {'x': {'y': (1,)}, 'n': 2}});"
+        "assert 'cel' not in sys.modules; e.compute(e.parse('${1 + 1}'), {}); assert 'cel' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_equal_sources_are_compiled_once() -> None:
+    cel_program._program.cache_clear()
+    for _ in range(5):
+        _compute("${vars.n + 40}")
+    assert cel_program._program.cache_info().misses == 1
+
+
+# Values that wait for resources
+
+STACK = Stack("shop", None, {}, shapes={("instances", "web"): 2, ("instances", "db"): None, ("instances", "region"): ("busan", "seoul")})
+WAITS = Unknown((Ref(at("instances.db"), "private_ip"),))
+VALUES: Mapping[str, Mapping[str, Any]] = {
+    "instances.db": {"name": "shop-db", "private_ip": WAITS, "public_ip": "198.51.100.9", "status": "active"},
+    "instances.web[0]": {"name": "w0", "public_ip": "198.51.100.1", "status": "active"},
+    "instances.web[1]": {"name": "w1", "public_ip": None, "status": "off"},
+    'instances.region["busan"]': {"name": "b"},
+    'instances.region["seoul"]': {"name": "s"},
+    "existing.firewalls.office": {"id": "FIREWALL-office", "name": "office"},
+}
+
+
+def _deferred(text: str, scope: Mapping[str, Any] = SCOPE) -> Deferred:
+    return Deferred(text, expression.references(expression.parse(text), scope, SHAPES), scope)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${instances.db.name}", "shop-db"),
+        ("${instances.db.name}/${vars.n}", "shop-db/3"),
+        ("${instances.web[count.index].name}", "w1"),
+        ("${instances.web.map(w, w.public_ip)}", ("198.51.100.1", None)),
+        ("${instances.web.map(w, w.status == 'active', w.name).join(',')}", "w0"),
+        ("${instances.web.size()}", 2),
+        ("${instances.region.map(k, k)}", ("busan", "seoul")),
+        ("${instances.region.map(k, instances.region[k].name)}", ("b", "s")),
+        ("${instances.web[0].name + instances.web[1].name}", "w0w1"),
+        ("${instances.web[1].public_ip}", None),
+        ("${existing.firewalls.office.id}", "FIREWALL-office"),
+    ],
+)
+def test_a_deferred_text_is_resolved_from_attributes(text: str, value: Any) -> None:
+    assert expression.resolve(_deferred(text), STACK, attributes_of(VALUES)) == value
+
+
+@pytest.mark.parametrize("text", ["${instances.db.private_ip}/32", "${instances.db.private_ip == null ? 1 : 2}", "${instances.db}"])
+def test_an_unknown_attribute_makes_the_whole_text_unknown(text: str) -> None:
+    found = expression.resolve(_deferred(text), STACK, attributes_of(VALUES))
+    assert isinstance(found, Unknown)
+    assert [str(ref) for ref in found.source] == ["instances.db.private_ip"]
+    assert found.deferred is not None
+    assert found.deferred.text == text
+
+
+def test_an_unknown_attribute_that_is_not_read_does_not_matter() -> None:
+    assert expression.resolve(_deferred("${instances.db.status}"), STACK, attributes_of(VALUES)) == "active"
+
+
+def test_locals_that_read_resources_are_resolved_with_them() -> None:
+    scope = {**SCOPE, "locals": {"ip": _deferred("${instances.db.public_ip}")}}
+    deferred = _deferred("http://${locals.ip}/", scope)
+    assert [str(ref) for ref in deferred.references] == ["instances.db.public_ip"]
+    assert expression.resolve(deferred, STACK, attributes_of(VALUES)) == "http://198.51.100.9/"
+
+
+def test_what_is_not_there_any_more_is_told() -> None:
+    with pytest.raises(ExpressionError, match="does not exist"):
+        expression.resolve(_deferred("${instances.db.name}"), STACK, lambda address: None)
+
+
+# A path means what the library makes of it
+
+LEAVES = st.none() | st.booleans() | st.integers(-(2**62), 2**62) | st.text(max_size=5) | st.floats(allow_nan=False, allow_infinity=False)
+NAMES = st.sampled_from(["a", "b", "size", "map", "if", "var", "x1"])
+DATA = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3).map(tuple) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=8)
+STEPS = st.lists(
+    NAMES.map(lambda name: f".{name}") | st.integers(0, 3).map(lambda n: f"[{n}]") | NAMES.map(lambda name: f'["{name}"]'), max_size=4
+)
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(NAMES, DATA, max_size=3), STEPS)
+def test_a_plain_path_has_the_meaning_that_the_library_gives_it(data: dict[str, Any], steps: list[str]) -> None:
+    source = "vars" + "".join(steps)
+    words = cel_source.look(source)
+    assert words.path is not None
+
+    def outcome(run: Any) -> tuple[str, Any]:
+        try:
+            return ("value", expression.plain(run()))
+        except ExpressionError:
+            return ("error", None)
+
+    ours = outcome(lambda: expression._walk(data, words.path))
+    theirs = outcome(lambda: cel_program.run(source, words, {"vars": data}))
+    assert ours == theirs
+    assert repr(ours) == repr(theirs)
+
+
+@given(st.text(alphabet="vars.ninstance[]0(){}+-*/'\"$ ,?:|&!=<>mapw\n", max_size=40))
+def test_any_text_is_computed_or_told(text: str) -> None:
+    try:
+        template = expression.parse("${" + text + "}")
+        expression.references(template, SCOPE, SHAPES)
+        expression.compute(template, SCOPE)
+    except ExpressionError as failure:
+        assert failure.offset is None or 0 <= failure.offset <= len(text) + 3

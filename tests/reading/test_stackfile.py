@@ -1,0 +1,315 @@
+"""Reading YAML strictly: what texts mean, and what is said where they are wrong."""
+
+from __future__ import annotations
+
+import gc
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler import stackfile
+from reconciler.core.document import Scalar, Table, plain
+from reconciler.core.problems import Problem
+
+
+def _value(text: str) -> object:
+    document, found = stackfile.read(f"a: {text}\n", "x.yaml")
+    assert found == ()
+    return plain(document.root.entries["a"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True),
+        ("false", False),
+        ("True", "True"),
+        ("yes", "yes"),
+        ("no", "no"),
+        ("on", "on"),
+        ("off", "off"),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("Null", "Null"),
+        ("12", 12),
+        ("-3", -3),
+        ("0", 0),
+        ("010", "010"),
+        ("0x10", "0x10"),
+        ("1_000", "1_000"),
+        ("12:30", "12:30"),
+        ("1e3", "1e3"),
+        (".5", ".5"),
+        ("22.10", 22.1),
+        ("2024-01-01", "2024-01-01"),
+        ("+5", "+5"),
+        ("9" * 30, "9" * 30),
+        ("'12'", "12"),
+        ('"true"', "true"),
+        ("<<", "<<"),
+        ("=", "="),
+        ("한글 이름", "한글 이름"),
+        ('"\\uD55C"', "한"),
+        ("[1, a, [b]]", (1, "a", ("b",))),
+        ("{x: 1, y: {z: no}}", {"x": 1, "y": {"z": "no"}}),
+    ],
+)
+def test_a_value_means_what_the_language_says_and_not_what_yaml_1_1_says(text: str, value: object) -> None:
+    assert _value(text) == value
+    assert type(_value(text)) is type(value)
+
+
+def test_a_number_keeps_its_spelling() -> None:
+    document, _ = stackfile.read("a: 22.10\n", "x.yaml")
+    node = document.root.entries["a"]
+    assert isinstance(node, Scalar)
+    assert (node.value, node.text) == (22.1, "22.10")
+
+
+SYNTAX = [
+    ("flow expression in a list", "a: [${x}]", "1:5 yaml-quote"),
+    ("flow expression in a mapping", "a: {b: ${x.y} }", "1:8 yaml-quote"),
+    ("flow expression after a text", "a: {b: x${y}}", "1:9 yaml-quote"),
+    ("two colons", "a: b: c", "1:5 yaml-syntax"),
+    ("a tab", "a:\n\tb: c", "2:1 yaml-syntax"),
+    ("an open quote", 'a: "x\nb: c', "1:4 yaml-syntax"),
+    ("an open single quote", "a: 'x", "1:4 yaml-syntax"),
+    ("an open list", "a: [b, c\nd: e", "1:4 yaml-syntax"),
+    ("an open mapping", "a: {b: c\n", "1:4 yaml-syntax"),
+    ("wrong indentation", "a:\n  b: c\n d: e", "3:2 yaml-syntax"),
+    ("an at sign", "a: @b", "1:4 yaml-syntax"),
+    ("an unknown escape", 'a: "\\q"', "1:5 yaml-syntax"),
+    ("a lone surrogate", 'a: "\\ud800"', "1:7 yaml-syntax"),
+    ("a control character", "a: b\x07", "1:5 yaml-syntax"),
+    ("a zero", "a: b\x00", "1:5 yaml-syntax"),
+    ("a second document", "a: 1\n---\nb: 2", "2:1 yaml-syntax"),
+    ("a list as key", "[a]: b", "1:1 yaml-syntax"),
+    ("a mapping as key", "{a: b}: c", "1:1 yaml-syntax"),
+    ("a list for the whole", "- a", "1:1 wrong-type"),
+    ("a text for the whole", "hello", "1:1 wrong-type"),
+    ("a key twice", "a: 1\nb: 2\na: 3", "3:1 yaml-duplicate-key"),
+    ("a key twice below", "a:\n  b: 1\n  b: 2", "3:3 yaml-duplicate-key"),
+    ("a key twice in quotes", 'a: 1\n"a": 2', "2:1 yaml-duplicate-key"),
+    ("a tag", "a: !!int 3", "1:4 yaml-tag"),
+    ("a tag of one's own", "a: !secret x", "1:4 yaml-tag"),
+    ("a tag on a mapping", "a: !!map {b: c}", "1:4 yaml-tag"),
+    ("an unknown handle", "a: !x!y 1", "1:4 yaml-syntax"),
+    ("an unknown alias", "a: *b", "1:4 yaml-alias"),
+    ("an alias within itself", "a: &b [*b]", "1:8 yaml-alias"),
+    ("too deep", "a: " + "[" * 80 + "]" * 80, "1:67 yaml-depth"),
+]
+
+
+@pytest.mark.parametrize(("text", "wanted"), [row[1:] for row in SYNTAX], ids=[row[0] for row in SYNTAX])
+def test_broken_yaml_is_told_with_its_place(text: str, wanted: str) -> None:
+    _, found = stackfile.read(text, "x.yaml")
+    assert [f"{p.place.line}:{p.place.column} {p.code}" for p in found if p.place] == [wanted]
+
+
+def test_several_mistakes_of_one_file_are_told_together() -> None:
+    _, found = stackfile.read("a: 1\na: 2\nb: !x y\nc: *d\n", "x.yaml")
+    assert [problem.code for problem in found] == ["yaml-duplicate-key", "yaml-tag", "yaml-alias"]
+
+
+def test_a_quoted_expression_hint_is_given_where_a_colon_breaks_it() -> None:
+    _, found = stackfile.read("count: ${vars.big ? 1 : 2}\n", "x.yaml")
+    assert found[0].hint == 'put a text with `${...}` that holds `: ` in quotes: "${...}"'
+
+
+def test_places_count_characters_not_bytes() -> None:
+    document, _ = stackfile.read("# 주석\n가: {나: 다, d: e}\n", "x.yaml")
+    inner = document.root.entries["가"]
+    assert isinstance(inner, Table)
+    assert (inner.entries["d"].line, inner.entries["d"].column) == (2, 14)
+    assert str(inner.key_place("d")) == "x.yaml:2:11"
+
+
+def test_places_of_expressions_are_found_in_quotes_and_blocks() -> None:
+    document, _ = stackfile.read('a: "x ${b} ${c}"\nd: |\n  e\n  ${f}\n', "x.yaml")
+    first, second = document.root.entries["a"], document.root.entries["d"]
+    assert isinstance(first, Scalar)
+    assert isinstance(second, Scalar)
+    assert first.spots == ((1, 7), (1, 12))
+    assert second.spots == ((4, 3),)
+
+
+def test_aliases_stand_for_what_they_name() -> None:
+    document, found = stackfile.read("a: &x {b: 1}\nc: *x\n", "x.yaml")
+    assert found == ()
+    assert plain(document.root) == {"a": {"b": 1}, "c": {"b": 1}}
+
+
+def test_aliases_that_unfold_to_too_much_are_refused_quickly() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    begun = time.monotonic()
+    _, found = stackfile.read("\n".join(lines), "x.yaml")
+    assert [problem.code for problem in found] == ["yaml-alias"]
+    assert time.monotonic() - begun < 2
+
+
+def test_an_empty_file_is_an_empty_document() -> None:
+    document, found = stackfile.read("# nothing\n", "x.yaml")
+    assert found == ()
+    assert document.root.entries == {}
+
+
+def test_so_many_mistakes_end_the_reading() -> None:
+    _, found = stackfile.read("\n".join(f"a: {n}" for n in range(5000)), "x.yaml")
+    assert len(found) == stackfile.PROBLEMS_MAX
+
+
+# Files and folders
+
+
+def test_a_folder_is_one_stack(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("version: 1\nstack: shop\ninstances:\n  web: {}\n")
+    (tmp_path / "b.yaml").write_text("instances:\n  db: {}\nfirewalls:\n  web: {}\n")
+    (tmp_path / "notes.txt").write_text("not: [read")
+    (tmp_path / ".hidden.yaml").write_text("not: [read")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "c.yaml").write_text("not: [read")
+    document, found = stackfile.load(tmp_path)
+    assert found == ()
+    assert plain(document.root) == {
+        "version": 1,
+        "stack": "shop",
+        "instances": {"web": {}, "db": {}},
+        "firewalls": {"web": {}},
+    }
+
+
+def test_a_key_defined_in_two_files_is_told_with_both_places(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("version: 1\nstack: shop\ninstances:\n  web: {}\n")
+    (tmp_path / "b.yaml").write_text("version: 1\ninstances:\n\n  web: {}\n")
+    _, found = stackfile.load(tmp_path)
+    assert [(problem.code, str(problem.place)) for problem in found] == [
+        ("yaml-duplicate-key", f"{tmp_path}/b.yaml:1:1"),
+        ("yaml-duplicate-key", f"{tmp_path}/b.yaml:4:3"),
+    ]
+    assert f"{tmp_path}/a.yaml:4:3" in found[1].message
+
+
+def test_existing_objects_of_one_kind_may_stand_in_several_files(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("existing: {firewalls: {a: {id: A}}}\n")
+    (tmp_path / "b.yaml").write_text("existing: {firewalls: {b: {id: B}}}\nlocals:\n")
+    (tmp_path / "c.yaml").write_text("locals: {x: 1}\n")
+    document, found = stackfile.load(tmp_path)
+    assert found == ()
+    assert plain(document.root) == {"existing": {"firewalls": {"a": {"id": "A"}, "b": {"id": "B"}}}, "locals": {"x": 1}}
+
+
+def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+    for path in (tmp_path / "nothing.yaml", tmp_path):
+        document, found = stackfile.load(path)
+        assert [problem.code for problem in found] == ["file-missing"]
+        assert not document.whole
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "place"),
+    [
+        (b"a: \xff", "file-encoding", "1:4"),
+        (b"\xff\xfea\x00", "file-encoding", "1:1"),
+        ("가: 나\nb: ".encode() + b"\xed\xa0\x80", "file-encoding", "2:4"),
+        (b"a" * (4 * 1024 * 1024 + 1), "file-too-large", "1:1"),
+    ],
+)
+def test_a_file_that_is_no_text_is_told(tmp_path: Path, data: bytes, code: str, place: str) -> None:
+    path = tmp_path / "stack.yaml"
+    path.write_bytes(data)
+    _, found = stackfile.load(path)
+    assert [(problem.code, str(problem.place)) for problem in found] == [(code, f"{path}:{place}")]
+
+
+def test_a_byte_order_mark_at_the_beginning_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "stack.yaml"
+    path.write_bytes(b"\xef\xbb\xbfversion: 1\n")
+    document, found = stackfile.load(path)
+    assert found == ()
+    assert plain(document.root) == {"version": 1}
+
+
+def test_a_folder_named_like_a_file_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").mkdir()
+    (tmp_path / "y.yaml").write_text("version: 1\n")
+    document, found = stackfile.load(tmp_path)
+    assert found == ()
+    assert document.files == (f"{tmp_path}/y.yaml",)
+
+
+def test_garbage_collection_is_as_it_was_before() -> None:
+    assert gc.isenabled()
+    stackfile.read("a: [", "x.yaml")
+    assert gc.isenabled()
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_told_and_never_raise(data: bytes) -> None:
+    problems: list[Problem] = []
+    text = stackfile._decode(data, "x.yaml", problems)
+    if text is not None:
+        stackfile.read(text, "x.yaml")
+
+
+YAML_LIKE = st.lists(
+    st.sampled_from(
+        [
+            "a",
+            "b: ",
+            ": ",
+            "- ",
+            "\n",
+            "\n  ",
+            "{",
+            "}",
+            "[",
+            "]",
+            ",",
+            "&x ",
+            "*x",
+            "!!str ",
+            '"',
+            "'",
+            "|",
+            ">",
+            "#",
+            "?",
+            "%",
+            "---",
+            "...",
+            "\t",
+            "${",
+            "\\",
+            "<<",
+            "1",
+            "가",
+        ]
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=300)
+@given(YAML_LIKE)
+def test_any_text_made_of_yaml_is_read_or_told(parts: list[str]) -> None:
+    document, found = stackfile.read("".join(parts), "x.yaml")
+    assert isinstance(document.root, Table)
+    for problem in found:
+        assert problem.place is not None
+        assert problem.place.line >= 1
+        assert problem.place.column >= 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[" * 100_000, "{a: " * 50_000, "- " * 100_000, "a: &b\n" * 50_000, "? " * 50_000, "a:\n" + " " * 200_000, '"' + "\\x41" * 100_000],
+)
+def test_hostile_texts_are_refused_in_bounded_time(text: str) -> None:
+    begun = time.monotonic()
+    stackfile.read(text, "x.yaml")
+    assert time.monotonic() - begun < 5

@@ -1,0 +1,69 @@
+"""Stacks for tests, from text: what they come to, and what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from textwrap import dedent
+from typing import Any
+
+from reconciler import schema, stackfile
+from reconciler.core.address import Address, parse
+from reconciler.core.build import build
+from reconciler.core.expression import Attributes
+from reconciler.core.model import Resource, Stack, Value
+from reconciler.core.problems import Problem
+from reconciler.core.variables import NO_INPUTS, VariableInputs
+
+HEAD = "version: 1\nstack: shop\n"
+
+
+def problems(text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS) -> tuple[Problem, ...]:
+    """Everything wrong with a stack: its YAML, its form, its meaning."""
+    document, found = stackfile.read(dedent(text), "stack.yaml")
+    form = (*found, *schema.check(document))
+    _, meaning = build(document, environment=environment, variables=inputs)
+    return schema.joined(form, meaning)
+
+
+def told(text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS) -> list[str]:
+    """`line:column code` of everything wrong with a stack."""
+    found = problems(text, environment=environment, inputs=inputs)
+    return [f"{p.place.line}:{p.place.column} {p.code}" if p.place else f"- {p.code}" for p in found]
+
+
+def the_problem(text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS) -> Problem:
+    """The only thing wrong with a stack."""
+    found = problems(text, environment=environment, inputs=inputs)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def built(text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS) -> Stack:
+    """The stack that a text describes; nothing may be wrong with it."""
+    document, found = stackfile.read(dedent(text), "stack.yaml")
+    assert found == ()
+    assert schema.check(document) == ()
+    stack, meaning = build(document, environment=environment, variables=inputs)
+    assert stack is not None, meaning
+    return stack
+
+
+def at(text: str) -> Address:
+    """The address that a text spells."""
+    found = parse(text)
+    assert found is not None, text
+    return found
+
+
+def resource(stack: Stack, address: str) -> Resource:
+    """A resource of a stack."""
+    return stack.resources[at(address)]
+
+
+def attributes_of(values: Mapping[str, Mapping[str, Value]]) -> Attributes:
+    """Attributes for `expression.resolve`, by the text of the address."""
+
+    def attributes(address: Address) -> Mapping[str, Any] | None:
+        return values.get(str(address))
+
+    return attributes
