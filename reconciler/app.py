@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from reconciler import ports
-from reconciler.core import consent, exits, saved
+from reconciler.core import consent, evidence, exits, saved
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Plan
 from reconciler.core.consent import Decision, Given, Verdict
@@ -24,8 +24,10 @@ from reconciler.core.problems import Problem, Severity, error, has_errors, in_or
 from reconciler.core.saved import SavedPlan
 from reconciler.core.state import Entry, Phase, State
 from reconciler.core.survey import PlanOptions
+from reconciler.settling import Settling
 
 if TYPE_CHECKING:
+    from reconciler.apply import Result
     from reconciler.core.build import VariableInputs
     from reconciler.core.document import Document
 
@@ -103,7 +105,8 @@ class Interrupts(Protocol):
 class Run:
     """How a run is done. `again` is the command that would go on; `nonce` gives a new marker for each create.
 
-    `interrupts` is entered while the plan is being done, and then says whether an end was asked for.
+    `interrupts` is entered while the plan is being done, and then says whether an end was asked for. `wait`: what an earlier run left open
+    is waited for until it can be settled; else the run ends with exit 3.
     """
 
     id: str
@@ -112,6 +115,7 @@ class Run:
     interrupts: Interrupts
     again: str
     lock_timeout_seconds: float = 0.0
+    wait: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class Applied:
     exit_code: int
     summary: Summary | None = None
     outputs: Mapping[str, tuple[Any, str | None]] = field(default_factory=dict)
+    result: Result | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,8 +265,14 @@ def apply(
 ) -> Applied:
     """Plans under the lock, shows the plan, asks, and does it. Also `destroy`, where the options say so."""
     with _Writer(store, stack, run) as writer:
-        planned = _plan(stack, writer.state, connection, options)
-        return _decide_and_do(planned, connection, writer, given, run, talk)
+        settling = Settling(connection, writer, run.id)
+        planned = _plan(stack, writer.state, connection, options, settling)
+        applied = _decide_and_do(planned, connection, writer, given, run, talk)
+        # What an earlier run left open and may still come is waited for last, when everything else is done (SPEC 5, settling).
+        while run.wait and applied.exit_code != exits.INTERRUPTED and settling.wait(run, talk):
+            planned = _plan(stack, writer.state, connection, options, settling)
+            applied = _decide_and_do(planned, connection, writer, given, run, talk)
+        return applied
 
 
 def apply_saved(
@@ -270,7 +281,7 @@ def apply_saved(
     """Does exactly a saved plan, or refuses it whole where anything would now be done otherwise."""
     _check_origin(plan, connection)
     with _Writer(store, stack, run) as writer:
-        planned = _plan(stack, writer.state, connection, options_of(plan))
+        planned = _plan(stack, writer.state, connection, options_of(plan), Settling(connection, writer, run.id))
         found = saved.differences(plan, planned.plan)
         if found:
             hint = "Make a new plan: what was reviewed is not what would be done.\n" + "\n".join(found)
@@ -341,16 +352,21 @@ class _Writer:
             _stop_for_store(failure)
 
 
-def _plan(stack: Stack, state: State | None, connection: Connection, options: PlanOptions) -> Planned:
+def _plan(
+    stack: Stack, state: State | None, connection: Connection, options: PlanOptions, settling: Settling | None = None
+) -> Planned:
     from reconciler.cloud import reader
     from reconciler.core import plan as planning
 
     wants = planning.needs(stack, state, options)
+    begun = connection.exchange.unix()
     try:
         account = reader.read_account(connection.exchange, wants, connection.kinds)
     except reader.ReadFailed as failure:
         raise Stop(failure.problem) from failure
     beside = tuple(_account_problems(state, account, connection))
+    if state is not None and state.open:
+        state, options = (settling or Settling(connection)).settle(state, evidence.Observation(account, begun), options)
     made = planning.make(stack=stack, state=state, account=account, kinds=connection.kinds, options=options)
     return Planned(
         plan=replace(made, calls=replace(made.calls, read=account.calls)),
@@ -425,7 +441,7 @@ def _do(planned: Planned, connection: Connection, writer: ports.StateWriter, run
             account_digest=connection.account,
             endpoint=connection.endpoint,
         )
-    return Applied(planned, exits.worst((result.exit_code, planned.exit_code)), summaries[-1], result.outputs)
+    return Applied(planned, exits.worst((result.exit_code, planned.exit_code)), summaries[-1], result.outputs, result)
 
 
 def _tracked(writer: ports.StateWriter) -> Callable[[str], frozenset[str]]:

@@ -8,30 +8,33 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reconciler import apply, kinds, ports, schema, stackfile, wire
+from reconciler import app, kinds, ports, schema, stackfile, wire
+from reconciler.apply import Result
 from reconciler.cloud.clock import VirtualClock
 from reconciler.cloud.exchange import HttpExchange
 from reconciler.cloud.network import VirtualNetwork
 from reconciler.cloud.quota import Book, MemoryQuotaLog
-from reconciler.cloud.reader import read_account
 from reconciler.cloud.reads import CloudReads
 from reconciler.cloud.signing import Keys
 from reconciler.core import build
-from reconciler.core.changes import Plan
+from reconciler.core.changes import Plan, RiskClass
+from reconciler.core.consent import Acceptance, Decision, Given
 from reconciler.core.events import Event
-from reconciler.core.model import Account, Stack
-from reconciler.core.plan import PlanOptions, make, needs
+from reconciler.core.model import Stack
 from reconciler.core.problems import Problem, has_errors
-from reconciler.core.state import Phase, State
+from reconciler.core.state import State
+from reconciler.core.survey import PlanOptions
 from reconciler.core.variables import VariableInputs
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
 from reconciler.store.memory import MemoryStore
 
 START = 1_767_225_600.0
+EVERYTHING = ("delete", "data-loss", "downtime", "detach", "address-change", "exposure")
 _NONCE_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
@@ -55,6 +58,7 @@ class Lab:
         self.latency, self.limit = latency_seconds, limit
         self.sends: list[tuple[float, wire.Request]] = []
         self.events: list[Event] = []
+        self.plans: list[app.Planned] = []
         self.quota = Book()
         self._numbers = itertools.count(1)
         self._runs = itertools.count(1)
@@ -86,9 +90,16 @@ class Lab:
         assert stack is not None and not has_errors(more), said(more)
         return stack
 
-    def account(self, stack: Stack, options: PlanOptions) -> Account:
-        """The account as a run reads it."""
-        return read_account(self.exchange(), needs(stack, self.state, options), self.kinds)
+    def connection(self) -> app.Connection:
+        """The account as a new command sees it."""
+        return app.Connection(
+            exchange=self.exchange(),
+            reads=lambda tracked: CloudReads(self.kinds, tracked=tracked),
+            kinds=self.kinds,
+            account="lab",
+            key_suffix="lab",
+            endpoint="http://127.0.0.1",
+        )
 
     @property
     def state(self) -> State | None:
@@ -97,36 +108,25 @@ class Lab:
 
     def plan(self, stack: Stack, **options: Any) -> Plan:
         """What would be done."""
-        chosen = PlanOptions(**options)
-        return make(stack=stack, state=self.state, account=self.account(stack, chosen), kinds=self.kinds, options=chosen)
+        return app.plan(stack, self.connection(), self.store, PlanOptions(**options)).plan
 
-    def apply(self, stack: Stack, **options: Any) -> apply.Result:
-        """Plans under the lock and applies, whatever consent it needs."""
+    def apply(self, stack: Stack, *, wait: bool = True, accept: tuple[str, ...] = EVERYTHING, **options: Any) -> Result:
+        """One whole `apply --yes` in a process of its own: plans under the lock, settles, does it. Every class but `gone` is accepted."""
         chosen = PlanOptions(**options)
-        holder = ports.Holder("tester", "lab", 1, "apply", self.clock.time())
-        writer = self.store.open(holder, timeout_seconds=0, stack=stack.name, environment=stack.environment)
-        try:
-            exchange = self.exchange()
-            account = read_account(exchange, needs(stack, writer.state, chosen), self.kinds)
-            plan = make(stack=stack, state=writer.state, account=account, kinds=self.kinds, options=chosen)
-            assert not _stopped(plan), said(plan.problems)
-            return apply.run(
-                plan,
-                stack=stack,
-                account=account,
-                writer=writer,
-                exchange=exchange,
-                reads=CloudReads(self.kinds, tracked=lambda what: _tracked(writer.state, what)),
-                kinds=self.kinds,
-                emit=self.events.append,
-                run=f"run-{next(self._runs)}",
-                nonce=self.nonce,
-                interrupted=self.interrupted,
-                account_digest="lab",
-                endpoint="http://127.0.0.1",
-            )
-        finally:
-            writer.close()
+        given = Given(accept=tuple(Acceptance(RiskClass(name)) for name in accept), yes=True, allow_empty=True, destroy=chosen.destroy)
+        number = next(self._runs)
+        run = app.Run(
+            id=f"run-{number}",
+            holder=ports.Holder("tester", "lab", number, "apply", self.clock.time()),
+            nonce=self.nonce,
+            interrupts=Interrupts(self),
+            again="reconciler apply",
+            wait=wait,
+        )
+        talk = app.Conversation(show=lambda planned, decision: self.plans.append(planned), ask=_nobody, emit=self.events.append)
+        applied = app.apply(stack, self.connection(), self.store, chosen, given, run, talk)
+        nothing = Result((), {}, {}, (), 0, 0.0, 0, applied.outputs, (*applied.planned.plan.problems, *applied.planned.problems))
+        return replace(applied.result or nothing, exit_code=applied.exit_code)
 
     def nonce(self) -> str:
         """A new nonce, the same ones in every run of a test."""
@@ -137,14 +137,24 @@ class Lab:
         return text
 
 
-def _stopped(plan: Plan) -> bool:
-    from reconciler.core.exits import stops
-
-    return stops(plan.problems)
+def _nobody(planned: app.Planned, decision: Decision) -> str | None:
+    return None
 
 
-def _tracked(state: State, what: str) -> frozenset[str]:
-    return frozenset(e.id for e in state.entries.values() if e.kind == what and e.phase is not Phase.DELETING)
+class Interrupts:
+    """What the signal handler says, without signals."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *failure: object) -> None:
+        return None
+
+    def __call__(self) -> bool:
+        return self._lab.interrupted()
 
 
 def said(problems: tuple[Problem, ...]) -> str:

@@ -1,0 +1,66 @@
+"""Settling what earlier runs left open: looking, recording what is proved, and waiting for what can only be proved later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from reconciler import ports
+from reconciler.core import evidence
+from reconciler.core.events import Told
+from reconciler.core.state import State, fold
+from reconciler.core.survey import PlanOptions
+
+if TYPE_CHECKING:
+    from reconciler.app import Connection, Conversation, Run
+
+COUNTDOWN_SECONDS = 30.0
+"""Between the lines that tell how long a wait still is."""
+
+SLICE_SECONDS = 1.0
+ROUNDS_MAX = 8
+"""How often a run looks again at what is still open, before it leaves it to the next one."""
+
+
+@dataclass(slots=True)
+class Settling:
+    """What one run has seen of open intents. Without a `writer` nothing is recorded: a plan only looks."""
+
+    connection: Connection
+    writer: ports.StateWriter | None = None
+    run: str = "plan"
+    observations: list[evidence.Observation] = field(default_factory=list)
+    open: tuple[evidence.Settlement, ...] = ()
+    rounds: int = 0
+
+    def settle(self, state: State, observed: evidence.Observation, options: PlanOptions) -> tuple[State, PlanOptions]:
+        """The state after what is proved, recorded where there is a writer; and the options with the reasons of what is not."""
+        self.observations.append(observed)
+        found = evidence.settle(state, self.observations, self.connection.kinds, now=self.connection.exchange.unix())
+        records = evidence.notes(found, state, self.run)
+        if self.writer is not None:
+            for record in records:
+                self.writer.append(record)
+        self.open = tuple(one for one in found if not one.settled)
+        return fold(state, records), replace(options, doubts={one.intent.address: one.reason for one in self.open})
+
+    def wait(self, run: Run, talk: Conversation) -> bool:
+        """Waits until the first of what is open can be looked at again; False where there is nothing to wait for, or an end was asked for.
+
+        A countdown is told every half minute. The fence is in real time, whatever the time scale (SPEC 7).
+        """
+        until = [one.until for one in self.open if one.finding is evidence.Finding.LATER and one.until is not None]
+        self.rounds += 1
+        if not until or self.rounds > ROUNDS_MAX:
+            return False
+        exchange, told = self.connection.exchange, float("inf")
+        names = ", ".join(sorted({one.intent.address for one in self.open}))
+        with run.interrupts:
+            while (left := min(until) - exchange.unix()) > 0.0:
+                if run.interrupts():
+                    return False
+                if left <= told - COUNTDOWN_SECONDS:
+                    told = left
+                    talk.emit(Told(f"{names}: looking again in {int(left) + 1} s, when an earlier request can no longer be taken"))
+                exchange.next(min(left, SLICE_SECONDS))
+        return True
