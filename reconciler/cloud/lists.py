@@ -141,7 +141,10 @@ class ListReading:
 
     def _take_page(self, answer: Accepted) -> None:
         """Raises ValueError where the page is not as the contract promises; nothing of it is kept then."""
-        found = self._listing.unpack(answer.result) if self._listing.unpack is not None else answer.result
+        found = answer.result
+        if self._listing.unpack is not None and (found := self._listing.unpack(found)) is None:
+            self._shown = Seen(complete=False)
+            return
         if not isinstance(found, list):
             raise ValueError("the result is no list")
         decoded = [self._decode(row) for row in found]

@@ -158,7 +158,7 @@ def _account(found: Mapping[str, Seen], wants: Wants, calls: int) -> Account:
     if rules:
         objects["rules"] = MappingProxyType({row.id: row for part in rules.values() for row in part.rows})
     complete = {name for name in KINDS if name in found and found[name].complete}
-    if wants.rules_of and all(part.complete for part in rules.values()):
+    if wants.rules_of and all(id in rules and rules[id].complete for id in wants.rules_of):
         complete.add("rules")
     return Account(
         objects=MappingProxyType(objects),

@@ -110,8 +110,8 @@ class Listing:
 
     `path` may hold `{parent}`, the id after the colon of `rules:<firewall id>`. `identify(row)` gives the row's id, `decode(row, parent)`
     what becomes of it, None where the row is of an object that is gone; both raise `ValueError` where the row lacks what the contract
-    promises. `unpack(result)` gives the rows where they lie deeper in the answer. `inline(row)` gives the name and the rows of another
-    list that comes with each row.
+    promises. `unpack(result)` gives the rows where they lie deeper in the answer, None where there is no such list. `inline(row)` gives the
+    name and the rows of another list that comes with each row.
     """
 
     path: str

@@ -11,6 +11,8 @@ from typing import Any
 
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _ID = re.compile(r"[!-~]{1,200}")
+_PATH_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
+"""The ids that may stand in a path, which is signed as it is sent (contract 3 and 8)."""
 
 
 def mapping(row: Any, what: str) -> Mapping[str, Any]:
@@ -25,6 +27,14 @@ def identifier(row: Mapping[str, Any], member: str) -> str:
     found = optional_id(row.get(member))
     if found is None:
         raise ValueError(f"a row has no usable {member}")
+    return found
+
+
+def path_id(row: Mapping[str, Any], member: str) -> str:
+    """The id of an object that is spoken to by its path. Raises ValueError where there is none that may stand in one."""
+    found = identifier(row, member)
+    if _PATH_ID.fullmatch(found) is None:
+        raise ValueError(f"the {member} {found!r} holds characters that cannot be sent safely")
     return found
 
 
@@ -90,6 +100,7 @@ def made_id(result: Any, member: str) -> str:
     """The id of what a create made. Raises ValueError where the receipt does not hold exactly one, naming those it holds."""
     rows = result if isinstance(result, list | tuple) else [result]
     found = [one for row in rows if isinstance(row, Mapping) and (one := optional_id(row.get(member))) is not None]
+    found = [one for one in found if _PATH_ID.fullmatch(one)]
     if len(found) != 1 or len(rows) != 1:
         named = ", ".join(found[:10]) or "none"
         raise ValueError(f"the receipt names not exactly one {member}: {named}")

@@ -47,7 +47,7 @@ _FIELDS = (
 def decode(row: Mapping[str, Any]) -> LiveResource:
     """One row of the list or detail as a volume. Raises ValueError where it has no id or is no object."""
     row = rows.mapping(row, "a block storage")
-    id = rows.identifier(row, "block_storage_id")
+    id = rows.path_id(row, "block_storage_id")
     status = rows.text(row.get("status"))
     name, before, nonce = _texts.read(row)
     attributes: dict[str, Plain] = {"id": id, "name": name, "description": before, "status": status}
@@ -66,7 +66,7 @@ def decode(row: Mapping[str, Any]) -> LiveResource:
 
 
 def _identify(row: Any) -> str:
-    return rows.identifier(rows.mapping(row, "a block storage"), "block_storage_id")
+    return rows.path_id(rows.mapping(row, "a block storage"), "block_storage_id")
 
 
 def _create(target: str | None, inputs: Inputs) -> Call:

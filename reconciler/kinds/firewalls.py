@@ -48,7 +48,7 @@ _FIELDS = (
 def decode(row: Mapping[str, Any]) -> LiveResource:
     """One row of the list, detail or receipt as a firewall, without its rules. Raises ValueError where it has no id or is no object."""
     row = rows.mapping(row, "a firewall")
-    id = rows.identifier(row, "firewall_id")
+    id = rows.path_id(row, "firewall_id")
     content = rows.text(row.get("content"))
     # Only this text comes back HTML-escaped; unescaping once keeps a literal `&amp;` (contract 8).
     before, nonce = marker.split(html.unescape(content) if content else None)
@@ -60,7 +60,7 @@ def decode(row: Mapping[str, Any]) -> LiveResource:
 
 
 def _identify(row: Any) -> str:
-    return rows.identifier(rows.mapping(row, "a firewall"), "firewall_id")
+    return rows.path_id(rows.mapping(row, "a firewall"), "firewall_id")
 
 
 def _listing(path: str, older: bool) -> Listing:
@@ -80,7 +80,7 @@ def _rules_of_row(row: Any) -> tuple[str, Any]:
 
 def _member(row: Any) -> str:
     # The shape of these rows was never seen: texts or objects (contract 17).
-    return rows.identifier(row if isinstance(row, Mapping) else {"instance_id": row}, "instance_id")
+    return rows.path_id(row if isinstance(row, Mapping) else {"instance_id": row}, "instance_id")
 
 
 # Membership is listed in the newer form only; both forms speak of the same groups (contract 8, 17).

@@ -57,7 +57,7 @@ def decode(row: Mapping[str, Any]) -> LiveResource:
     from the group only.
     """
     row = rows.mapping(row, "an instance")
-    id = rows.identifier(row, "instance_id")
+    id = rows.path_id(row, "instance_id")
     status = rows.text(row.get("status"))
     name, before, nonce = _texts.read(row)
     attributes: dict[str, Plain] = {"id": id, "name": name, "description": before}
@@ -77,7 +77,7 @@ def decode(row: Mapping[str, Any]) -> LiveResource:
 
 
 def _identify(row: Any) -> str:
-    return rows.identifier(rows.mapping(row, "an instance"), "instance_id")
+    return rows.path_id(rows.mapping(row, "an instance"), "instance_id")
 
 
 def _decode_unless_gone(row: Any, parent: str | None) -> LiveResource | None:

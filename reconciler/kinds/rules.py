@@ -42,7 +42,7 @@ _FIELDS = (
 def decode(row: Mapping[str, Any]) -> LiveResource:
     """One row of a group's rules, to which `firewall_id` was added. Raises ValueError where it has no id or is no object."""
     row = rows.mapping(row, "a rule")
-    id = rows.identifier(row, "rule_id")
+    id = rows.path_id(row, "rule_id")
     attributes: dict[str, Plain] = {
         "id": id,
         "firewall": rows.optional_id(row.get("firewall_id")),
@@ -62,15 +62,21 @@ def _lower(value: Any) -> str | None:
 
 
 def _identify(row: Any) -> str:
-    return rows.identifier(rows.mapping(row, "a rule"), "rule_id")
+    return rows.path_id(rows.mapping(row, "a rule"), "rule_id")
 
 
 def _decode_in(row: Any, parent: str | None) -> LiveResource:
     return decode({**rows.mapping(row, "a rule"), "firewall_id": parent})
 
 
-def _rules_of_group(result: Any) -> Any:
-    return rows.only_row(result, "firewall").get("rules")
+def _rules_of_group(result: Any) -> list[Any] | None:
+    """The rules in a group's detail; None where the answer is empty, which says that the group is gone (contract 22)."""
+    if result == []:
+        return None
+    found = rows.only_row(result, "firewall").get("rules")
+    if not isinstance(found, list):
+        raise ValueError("the firewall comes without its rules")
+    return found
 
 
 _NEWER_LIST = Listing(firewalls.NEWER + "/{parent}/rules", identify=_identify, decode=_decode_in, paging=Paging.WHOLE)

@@ -284,5 +284,6 @@ def test_a_tls_failure_of_another_kind_may_have_come_after_the_request(monkeypat
 
 
 def test_the_http_library_is_loaded_with_the_first_request_only() -> None:
-    code = "import sys, reconciler.cloud.connect; sys.exit(any(name in sys.modules for name in ('requests', 'urllib3', 'filelock')))"
+    ours = "reconciler.cloud.exchange, reconciler.cloud.quota, reconciler.cloud.reader, reconciler.cloud.transport"
+    code = f"import sys, {ours}; sys.exit(any(name in sys.modules for name in ('requests', 'urllib3', 'filelock')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -234,7 +234,7 @@ def test_a_rule_id_is_decimal_text_and_loses_no_digit(id: Any, wanted: str) -> N
     assert rule(rule_id=id).id == wanted
 
 
-@pytest.mark.parametrize("id", [None, "", True, 1.5, -1, [], {}, "with blank", "x" * 300])
+@pytest.mark.parametrize("id", [None, "", True, 1.5, -1, [], {}, "with blank", "x" * 300, "a/b", "..", "%41", "한글", "a?b"])
 def test_what_cannot_be_an_id_is_refused(id: Any) -> None:
     for kind, member in (("instances", "instance_id"), ("block_storages", "block_storage_id"), ("firewalls", "firewall_id")):
         with pytest.raises(ValueError, match=member):
