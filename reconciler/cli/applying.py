@@ -14,7 +14,7 @@ from reconciler.app import Applied, Connection, Conversation, Planned, Run, Stop
 from reconciler.cli import looking, showing
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.session import Session, lock_seconds
-from reconciler.core import consent
+from reconciler.core import consent, exits
 from reconciler.core.consent import Acceptance, Decision, Given
 from reconciler.core.events import Event, ProblemFound, Summary
 from reconciler.core.survey import PlanOptions
@@ -90,7 +90,10 @@ def _carry_out(session: Session, store: FileStore, words: Words, work: Callable[
         return stop.exit_code
     except KeyboardInterrupt:
         talker.close()
-        raise
+        if not talker.began:
+            raise
+        session.console.tell([Line(" Interrupted after the run; what it did is on record.", Tone.CARE)])
+        return exits.INTERRUPTED
     finally:
         talker.close()
     talker.ended(applied)
@@ -103,7 +106,7 @@ def _run(session: Session, words: Words, talker: _Talker, *, destroy: bool) -> R
         id=talker.run,
         holder=wiring.holder(f"reconciler {command}"),
         nonce=wiring.nonce,
-        interrupts=Interrupts(_tell_interrupted),
+        interrupts=Interrupts(_tell_interrupted, leave=_leave),
         again=session.again(command),
         lock_timeout_seconds=lock_seconds(words.lock_timeout, session.console),
     )
@@ -122,6 +125,13 @@ def _given(session: Session, standing: tuple[str, ...], words: Words, *, destroy
 
 def _tell_interrupted() -> None:
     os.write(2, _FIRST)  # not through the stream: the signal may have come in the middle of a write to it
+
+
+def _leave(code: int) -> None:
+    """Ends the process now. The live view cannot be asked to put the cursor back any more, so that is done here."""
+    if os.isatty(2):
+        os.write(2, b"\x1b[?25h\n")
+    os._exit(code)
 
 
 class _Talker:
@@ -183,6 +193,11 @@ class _Talker:
             self.session.console.tell(list(lines))
         else:
             self._view(event)
+
+    @property
+    def began(self) -> bool:
+        """Whether the run has begun to do something."""
+        return self._view is not None
 
     def close(self) -> None:
         """Gives the terminal back."""

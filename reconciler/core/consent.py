@@ -6,6 +6,7 @@ Pure: the terminal, the typed text and the options come as arguments. `decide` s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -18,6 +19,7 @@ BY_ADDRESS_ONLY: frozenset[RiskClass] = frozenset({RiskClass.LOCKOUT, RiskClass.
 
 _NOT_DONE = frozenset({Action.DECIDE, Action.BLOCKED, Action.NONE})
 _DELETIONS_MIN = 3
+_ADDRESSES_LISTED_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +169,12 @@ def _nobody_to_ask(still: tuple[Consent, ...], given: Given) -> Problem | None:
 
 
 def accept_options(consents: Iterable[Consent]) -> str:
-    """The options that would give these consents, ready to paste into a shell."""
-    return " ".join(f"--accept {_quoted(f'{item.risk.value}={item.address}')}" for item in consents)
+    """The options that would give these consents, ready to paste into a shell; many of one class as the class alone, where that counts."""
+    found = list(consents)
+    counted = Counter(item.risk for item in found)
+    whole = [risk for risk, number in counted.items() if number > _ADDRESSES_LISTED_MAX and risk not in BY_ADDRESS_ONLY]
+    texts = [risk.value for risk in whole] + [f"{item.risk.value}={item.address}" for item in found if item.risk not in whole]
+    return " ".join(f"--accept {_quoted(text)}" for text in texts)
 
 
 def _quoted(text: str) -> str:

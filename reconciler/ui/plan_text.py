@@ -16,6 +16,7 @@ from reconciler.ui.screen import Line, Look, Tone
 from reconciler.ui.words import Words
 
 _WAVES_MAX = 12
+_CONSENTS_LISTED_MAX = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +226,9 @@ def _brief(step: Step) -> str:
     return safe.outside(f"{words.short(str(address.owner))}.{address.rule}" if address.rule else words.short(str(address)))
 
 
-def _some(names: Sequence[str]) -> str:
-    shown = names if len(names) <= 4 else [*names[:3], f"and {len(names) - 3} more"]
-    return " ".join(shown)
+def _some(names: Sequence[str], between: str = " ", *, most: int = 4) -> str:
+    shown = names if len(names) <= most else [*names[: most - 1], f"and {len(names) - most + 1} more"]
+    return between.join(shown)
 
 
 def _totals(plan: Plan, look: Look) -> Iterable[Line]:
@@ -262,7 +263,7 @@ def _harm(plan: Plan) -> list[str]:
     ]
     final = [words.short(str(change.address)) for change in done if not change.impact.reversible]
     told = (("down:", down), ("lost:", lost), ("cannot be undone:", final))
-    return [f"{word} {', '.join(safe.outside(name) for name in names)}" for word, names in told if names]
+    return [f"{word} {_some([safe.outside(name) for name in dict.fromkeys(names)], ', ', most=6)}" for word, names in told if names]
 
 
 def _consent(plan: Plan, decision: Decision | None, look: Look) -> Iterable[Line]:
@@ -275,4 +276,8 @@ def _consent(plan: Plan, decision: Decision | None, look: Look) -> Iterable[Line
 
 
 def _consents(consents: Sequence[Consent]) -> list[str]:
-    return [f"{item.risk.value}={safe.outside(item.address)}" for item in consents]
+    """Each consent as `--accept` takes it; many of one class as a number, since each has its own line above."""
+    counted = Counter(item.risk for item in consents)
+    many = [f"{risk.value} of {number} objects" for risk, number in counted.items() if number > _CONSENTS_LISTED_MAX]
+    few = [f"{c.risk.value}={safe.outside(c.address)}" for c in consents if counted[c.risk] <= _CONSENTS_LISTED_MAX]
+    return [*many, *few]

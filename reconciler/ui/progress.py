@@ -107,10 +107,13 @@ class Live:
         self._live.start()
 
     def __call__(self, event: Event) -> None:
+        from rich.text import Text
+
         self._follow(event)
         counted = f"[{self._ended}/{self._total}]"
         for line in event_lines(event, Look(width=self._look.width, color=False), counted=counted):
-            self._console.print(line.text, style=_STYLES.get(line.tone, ""), soft_wrap=True)
+            style = _STYLES.get(line.tone, "") if self._look.color else ""
+            self._console.print(Text(line.text, style=style), soft_wrap=True)
 
     def close(self) -> None:
         """Takes the table away and gives the terminal back."""
@@ -161,7 +164,7 @@ def event_lines(event: Event, look: Look, *, counted: str = "") -> Iterable[Line
             said = words.duration(event.seconds) if event.sent else "nothing to send: it is as asked"
             yield _step(counted, "ok", event.address, event.operation, said, Tone.GOOD)
         case StepFailed():
-            yield _step(counted, "FAILED", event.address, event.operation, event.message, Tone.DANGER)
+            yield _step(counted, "FAILED", event.address, event.operation, _failure(event), Tone.DANGER)
         case StepSkipped():
             yield _step(counted, "skipped", event.address, event.operation, f"because of {event.because}", Tone.CARE)
         case StepUnknown():
@@ -172,6 +175,13 @@ def event_lines(event: Event, look: Look, *, counted: str = "") -> Iterable[Line
             yield Line(f"  {safe.outside(event.message)}", Tone.FAINT)
         case Summary():
             return
+
+
+def _failure(event: StepFailed) -> str:
+    """What the cloud said, and under which name."""
+    name = [event.error_code] if event.error_code is not None else []
+    status = [f"HTTP {event.http_status}"] if event.http_status is not None else []
+    return event.message + (f"  ({', '.join([*name, *status])})" if name or status else "")
 
 
 def _step(counted: str, mark: str, address: str, operation: str, said: str, tone: Tone) -> Line:
@@ -185,13 +195,13 @@ def summary_lines(summary: Summary, tally: Tally, *, title: str, look: Look, tim
     """
     counts = (("done", summary.done), ("failed", summary.failed), ("skipped", summary.skipped), ("unknown", summary.unknown))
     said = ", ".join(f"{number} {word}" for word, number in counts if number or word == "done")
-    speed = "" if time_scale == 1.0 else f" at {time_scale:g} times the speed"
+    speed = "" if time_scale == 1.0 else f", which is {words.duration(summary.seconds * time_scale)} at the cloud's own speed"
     took = f"{words.count(summary.calls, 'call')} in {words.duration(summary.seconds)}{speed}"
     expected = "" if summary.eta_seconds is None else f" (planned about {words.duration(summary.eta_seconds)})"
     tone = Tone.GOOD if summary.exit_code == 0 else Tone.CARE
     yield Line()
     yield Line(f" {safe.outside(title)}: {said}.    {took}{expected}", tone)
-    yield from _listed("failed", ((item.address, item.operation, item.message) for item in tally.failed), Tone.DANGER)
+    yield from _listed("failed", ((item.address, item.operation, _failure(item)) for item in tally.failed), Tone.DANGER)
     yield from _listed("unknown", ((item.address, item.operation, item.message) for item in tally.unknown), Tone.DANGER)
     yield from _listed("skipped", ((item.address, item.operation, f"because of {item.because}") for item in tally.skipped), Tone.CARE)
     if summary.next is not None:

@@ -110,7 +110,7 @@ def _what(change: Change) -> str:
     if change.action is Action.CREATE:
         return made("rules" if change.address.rule else change.address.kind, {field.path: field for field in change.fields}) or reason
     if change.action is Action.DELETE:
-        return "deleted" + (f" ({reason})" if reason else "")
+        return "deleted" + (f" ({reason})" if reason not in ("", "destroy") else "")
     if change.action in (Action.FORGET, Action.MOVE):
         return reason
     edits = ", ".join(edit(field) for field in change.fields)

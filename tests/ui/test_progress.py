@@ -38,7 +38,7 @@ def test_elsewhere_than_at_a_terminal_each_step_is_one_line() -> None:
     assert "".join(written).splitlines() == [
         "  60 calls a minute: waiting 3 s",
         "  [1/3] ok       instances.web  create instance  41 s",
-        "  [2/3] FAILED   instances.db  create instance  할당량 초과 \\x1b[2J",
+        "  [2/3] FAILED   instances.db  create instance  할당량 초과 \\x1b[2J  (LIMIT, HTTP 400)",
         "  [3/3] skipped  block_storages.data  create block storage  because of instances.db",
     ]
 
@@ -77,7 +77,7 @@ def test_the_end_says_done_failed_skipped_because_and_how_to_go_on() -> None:
     assert text.splitlines() == [
         "",
         " shop/prod: 1 done, 1 failed, 1 skipped.    9 calls in 1 min 3 s (planned about 1 min)",
-        "  failed   instances.db  create instance: 할당량 초과 \\x1b[2J",
+        "  failed   instances.db  create instance: 할당량 초과 \\x1b[2J  (LIMIT, HTTP 400)",
         "  unknown  instances.web  create instance: no answer",
         "  skipped  block_storages.data  create block storage: because of instances.db",
         " To go on:  reconciler apply web.yaml --env prod",
