@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core import feasibility, graph
+from reconciler.core import feasibility, graph, lost
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
 from reconciler.core.estimate import budget, cost, eta
@@ -19,8 +19,9 @@ from reconciler.core.needs import needs
 from reconciler.core.planning import bookkeeping, firewalls, servers, volumes
 from reconciler.core.planning.draft import Draft, dropped
 from reconciler.core.planning.rows import change
-from reconciler.core.problems import Problem, Severity, error, in_order
+from reconciler.core.problems import Problem, Severity, error, in_order, notice
 from reconciler.core.resolve import Resolver
+from reconciler.core.selection import Selection, select
 from reconciler.core.state import State
 from reconciler.core.survey import Fate, Item, PlanOptions, Survey, survey
 
@@ -44,8 +45,9 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
     known = state or State(lineage="", serial=0, stack=stack.name, environment=stack.environment)
     seen = survey(stack=stack, state=known, account=account, kinds=kinds, options=options)
     empty = Plan(stack.name, stack.environment, stack.digest, known.lineage, known.serial, destroy=options.destroy)
-    if stops(seen.problems):
-        return replace(empty, problems=in_order(seen.problems))
+    problems = [*seen.problems, *lost.missing_state(seen)]
+    if stops(problems):
+        return replace(empty, problems=in_order(problems))
     draft = Draft(seen, Resolver(seen))
     _fill(draft)
     try:
@@ -56,7 +58,11 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
         return replace(empty, problems=in_order(draft.problems))
     bookkeeping.protection(draft)
     steps, held = _hold_back(draft, steps)
+    part = select(steps, draft.changes, only=options.only, without=options.without)
     problems = [*seen.problems, *draft.problems, *draft.resolver.problems, *_equal_names(seen)]
+    if part is not None:
+        steps, held = _narrow(draft, steps, part, held)
+        problems += [*part.problems, *_said_of(part)]
     stopped = stops(problems)
     steps = () if stopped else steps
     changes = tuple(draft.changes[a] for a in sorted(draft.changes, key=lambda a: a.sort_key))
@@ -76,6 +82,7 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
         cost=cost(seen),
         unmanaged=_unmanaged(seen),
         unchanged=draft.unchanged,
+        partial=part is not None,
     )
 
 
@@ -190,6 +197,22 @@ def _hold_back(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...],
         draft.changes[address] = replace(held, action=Action.BLOCKED, reason=f"held back by {by}", impact=impact)
     kept = {step.key for step in remaining}
     return tuple(replace(step, after=tuple(k for k in step.after if k in kept)) for step in remaining), frozenset(roots)
+
+
+def _narrow(
+    draft: Draft, steps: tuple[Step, ...], part: Selection, held: frozenset[Address]
+) -> tuple[tuple[Step, ...], frozenset[Address]]:
+    """Takes out what was not chosen: its steps, its row, and what would be recorded of it."""
+    others = frozenset(address for address in draft.survey.items if address not in part.addresses)
+    for address in others:
+        draft.changes.pop(address, None)
+    kept = {step.key for step in steps if step.address in part.addresses}
+    remaining = tuple(replace(s, after=tuple(k for k in s.after if k in kept)) for s in steps if s.key in kept)
+    return remaining, held | others
+
+
+def _said_of(part: Selection) -> list[Problem]:
+    return [notice("joined", f"{a} comes along: {by} needs it", address=str(a)) for a, by in sorted(part.joined.items())]
 
 
 def _equal_names(seen: Survey) -> list[Problem]:

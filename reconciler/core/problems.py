@@ -147,6 +147,7 @@ CODES: dict[str, str] = {
     "usage": "Flags or arguments do not go together.",
     "interrupted": "The run was interrupted.",
     "step-failed": "A step of the plan failed.",
+    "joined": "An object comes along in a narrowed plan, because one that was asked for needs it.",
     "output": "An output could not be computed.",
     "simulator": "The local cloud could not be started or steered.",
     "internal": "The program itself made a mistake; please report it.",

@@ -36,7 +36,8 @@ class PlanOptions:
     """What the command line adds to the file: all of it is part of the plan's input.
 
     `accept` are (class, address or None); `replace` and `unprotect` are address texts. `pinned` are the ids a saved plan's lookups gave,
-    address to field to text to id. `doubts` says, by address, why an open intent there could not be settled.
+    address to field to text to id. `doubts` says, by address, why an open intent there could not be settled. `only` and
+    `without` are the patterns of `--only` and `--except`.
     """
 
     destroy: bool = False
@@ -45,6 +46,8 @@ class PlanOptions:
     unprotect: frozenset[str] = frozenset()
     pinned: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     def accepts(self, risk: str, address: str) -> bool:
         """Whether a class that only counts by address was accepted for it (`gone`, `duplicate`, `lockout`)."""
@@ -120,7 +123,8 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
     """Looks at every address once. Problems of the whole (mass absence) come alone: nothing else is then worth telling."""
     problems = [*brakes.mass_absence(state, account, options.accept), *brakes.doubled(state, account)]
     existing, missing = _existing(stack, account)
-    problems += missing
+    problems += [] if options.destroy else missing
+    problems += _not_replaceable(state, options)
     resources = {} if options.destroy else stack.resources
     surveyor = _Surveyor(stack, state, account, kinds, options, problems, _doubtful(state, options.doubts))
     items = {address: surveyor.desired(resource) for address, resource in resources.items() if resource.address.kind != "rules"}
@@ -151,6 +155,14 @@ def _existing(stack: Stack, account: Account) -> tuple[dict[Address, LiveResourc
         hint = None if not matching else "refer to one of them by id: " + ", ".join(sorted(row.id for row in matching))
         problems.append(error("lookup", said, place=wish.place, address=str(address), hint=hint))
     return found, problems
+
+
+def _not_replaceable(state: State, options: PlanOptions) -> Iterator[Problem]:
+    for text in sorted(options.replace):
+        address = parse(text)
+        if address is not None and address.kind == "firewalls" and text in state.entries:
+            message = f"{text} cannot be replaced: every field of a firewall and of its rules changes in place"
+            yield error("usage", message, address=text, hint=f"leave out --replace {text}")
 
 
 def _doubtful(state: State, reasons: Mapping[str, str]) -> dict[str, str]:
@@ -229,19 +241,20 @@ class _Surveyor:
             return Fate.DOUBT, "an earlier run deletes it, and the cloud still shows it", ()
         if live.failed:
             return Fate.REPLACE, "the cloud reports it as failed", ("status",)
-        forced = tuple(sorted(name for name in wanted if self._forces(resource, kind, name, wanted[name], live)))
+        forced = tuple(sorted(name for name in wanted if self._forces(resource, kind, name, wanted[name], live, entry)))
         if forced or text in self.options.replace:
             return Fate.REPLACE, f"{', '.join(forced)} cannot be changed in place" if forced else "asked for by --replace", forced
         return Fate.KEEP, "", ()
 
     @staticmethod
-    def _forces(resource: Resource, kind: Kind, name: str, value: Value, live: LiveResource) -> bool:
+    def _forces(resource: Resource, kind: Kind, name: str, value: Value, live: LiveResource, entry: Entry) -> bool:
         edit = kind.fields[name].edit
         if edit is Edit.REBUILD and resource.lifecycle.on_image_change == "replace":
             edit = Edit.REPLACE
         if edit is not Edit.REPLACE or name in resource.lifecycle.ignore or value is None:
             return False
-        return value != live.attributes.get(name)
+        # What the cloud does not say is taken as it was left: nothing is replaced on a guess.
+        return bool(value != live.attributes.get(name, entry.applied.get(name, value)))
 
     def _look_up(self, resource: Resource, entry: Entry | None) -> tuple[dict[str, Value], dict[str, Mapping[str, str]]]:
         """The attributes with every lookup answered: from its pin where the text is the same, else from the catalogue."""

@@ -1,0 +1,141 @@
+"""A lost state: objects that this stack once made, while the state knows nothing of them (SPEC 5, lost state).
+
+Making them again would make them twice. So the run stops before anything is sent, and says the ways out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from reconciler.core import marker
+from reconciler.core.address import Address, parse
+from reconciler.core.model import LiveResource
+from reconciler.core.problems import Problem, error
+from reconciler.core.state import Effect, Entry, Phase, State
+from reconciler.core.survey import Fate, Item, Survey
+
+KINDS = ("block_storages", "firewalls", "instances")
+
+COMPARED = ("zone", "flavor", "image", "type", "size")
+"""Attributes that an object must have as the file asks, to be proposed for a bind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An object that is proposed as the one of an address, after a lost state."""
+
+    address: Address
+    live: LiveResource
+    entry: Entry
+
+
+def strangers(seen: Survey) -> Iterator[tuple[str, LiveResource]]:
+    """Objects of the account that stand in no entry, deposed slot or open intent, with their kind."""
+    state = seen.state
+    ours = {entry.id for entry in state.entries.values()} | set(state.deposed)
+    ours |= {item.live.id for item in seen.items.values() if item.live is not None}
+    sent = {intent.nonce for intent, _ in state.open.values() if intent.nonce is not None}
+    used = {live.id for live in seen.existing.values()}
+    for kind in KINDS:
+        rows = seen.account.objects.get(kind, {})
+        for id in sorted(rows):
+            if id not in ours and id not in used and rows[id].nonce not in (sent - {None}):
+                yield kind, rows[id]
+
+
+def remote_name(item: Item) -> str | None:
+    """The name under which an item is to be made, where it is known."""
+    if item.resource is None:
+        return None
+    name = item.wanted.get("name", item.resource.at_create.get("name"))
+    return name if isinstance(name, str) else None
+
+
+def missing_state(seen: Survey) -> Iterator[Problem]:
+    """An error for each object that says this stack was here before. `--accept duplicate=ADDRESS` says that it is none of ours."""
+    wished = {(i.kind.name, remote_name(i)): a for a, i in seen.items.items() if i.fate is Fate.CREATE and a.rule is None}
+    for kind, live in strangers(seen):
+        address = wished.get((kind, _name(live)))
+        named = _named_address(seen, kind, live) if seen.state.is_empty else None
+        if seen.state.is_empty:
+            at = str(address) if address is not None else named
+        else:
+            at = str(address) if address is not None and live.nonce is not None else None
+        if at is None or seen.options.accepts("duplicate", at):
+            continue
+        what = "bears the marker of this stack" if named is not None else "has the name that is about to be made"
+        yield error(
+            "state-missing",
+            f"{live.id} {what} ({_name(live)!r}), but the state knows nothing of it: making {at} would make it twice",
+            address=at,
+            hint=f"bring the state back; or `reconciler recover --rebuild` binds what is proved; or --accept duplicate={at} if it is not yours",
+        )
+
+
+def _name(live: LiveResource) -> str | None:
+    name = live.attributes.get("name")
+    return name if isinstance(name, str) else None
+
+
+def _named_address(seen: Survey, kind: str, live: LiveResource) -> str | None:
+    """The address that the owner text before a marker names, where it is one of this stack and environment."""
+    if live.nonce is None or live.marked is None or not marker.is_owner_text(live.marked):
+        return None
+    start = marker.owner_text(seen.stack.name, seen.stack.environment, "")
+    return f"{kind}.{live.marked.removeprefix(start)}" if live.marked.startswith(start) else None
+
+
+def _names_others(seen: Survey, live: LiveResource) -> bool:
+    start = marker.owner_text(seen.stack.name, seen.stack.environment, "")
+    return live.marked is not None and marker.is_owner_text(live.marked) and not live.marked.startswith(start)
+
+
+def propose(seen: Survey) -> tuple[Binding, ...]:
+    """A bind for each address to be made that exactly one marked object answers to: by remote name and attributes."""
+    found: dict[Address, list[LiveResource]] = {}
+    unowned = list(strangers(seen))
+    for address, item in seen.items.items():
+        if item.fate is not Fate.CREATE or address.rule is not None:
+            continue
+        for kind, live in unowned:
+            if kind == item.kind.name and live.nonce is not None and not _names_others(seen, live) and _answers(item, live):
+                found.setdefault(address, []).append(live)
+    return tuple(
+        Binding(address, rows[0], bound(seen.state, address, rows[0], seen.items[address]))
+        for address, rows in sorted(found.items(), key=lambda pair: pair[0].sort_key)
+        if len(rows) == 1
+    )
+
+
+def _answers(item: Item, live: LiveResource) -> bool:
+    if remote_name(item) != _name(live):
+        return False
+    return all(live.attributes.get(name) == item.wanted[name] for name in COMPARED if item.wanted.get(name) is not None)
+
+
+def bound(state: State, address: Address, live: LiveResource, item: Item | None) -> Entry:
+    """The entry that binds an object to an address; what the file manages is compared at the next plan."""
+    lookups: Mapping[str, Mapping[str, str]] = item.lookups if item is not None else {}
+    phase = Phase.READY if live.ready else Phase.INCOMPLETE
+    return Entry(str(address), live.kind, live.id, lookups=lookups, phase=phase, nonce=live.nonce)
+
+
+def effects(bindings: tuple[Binding, ...]) -> tuple[Effect, ...]:
+    """What binding them makes of the state."""
+    return tuple(Effect(put=binding.entry) for binding in bindings)
+
+
+def adoptable(seen: Survey, text: str, id: str) -> Binding | Problem:
+    """The bind of one object to one address by a person's word, or why it cannot be."""
+    address = parse(text)
+    item = seen.items.get(address) if address is not None else None
+    if address is None or item is None or address.rule is not None:
+        return error("missing-reference", f"the stack has no {text}", address=text)
+    live = seen.account.find(item.kind.name, id)
+    if live is None:
+        return error("missing-object", f"the account shows no {item.kind.singular.replace('_', ' ')} {id}", address=text)
+    owner = next((e.address for e in seen.state.entries.values() if e.id == id), None)
+    if owner is not None:
+        return error("bad-combination", f"{id} already belongs to {owner}", address=text)
+    return Binding(address, live, bound(seen.state, address, live, item))

@@ -1,0 +1,84 @@
+"""`--only` and `--except`: a part of a plan, with what has to come along and why (SPEC 3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from reconciler.core.address import Address
+from reconciler.core.changes import Step
+from reconciler.core.problems import Problem, error
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The addresses that stay in the plan; `joined` are those of them that were not asked for, with the address that needs each."""
+
+    addresses: frozenset[Address]
+    joined: Mapping[Address, str]
+    problems: tuple[Problem, ...] = ()
+
+
+def matches(address: Address, pattern: str) -> bool:
+    """Whether a pattern means an address: spelled out, the resource of an index, the firewall of a rule, or with `*` and `?`."""
+    if pattern in (str(address), str(address.resource), str(address.owner)):
+        return True
+    return ("*" in pattern or "?" in pattern) and _glob(pattern).fullmatch(str(address)) is not None
+
+
+@lru_cache(maxsize=256)
+def _glob(pattern: str) -> re.Pattern[str]:
+    # Brackets are part of addresses (`instances.web[0]`), so only the star and the question mark are special.
+    return re.compile("".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern))
+
+
+def select(steps: Sequence[Step], addresses: Iterable[Address], *, only: Sequence[str], without: Sequence[str]) -> Selection | None:
+    """The selection that the patterns ask for, None where nothing is narrowed.
+
+    With `only`, what a chosen step waits for is joined, so a delete brings what must go or let go before it. With `without`, what waits
+    for something left out is left out as well.
+    """
+    if not only and not without:
+        return None
+    known = set(addresses)
+    unknown = [p for p in (*only, *without) if not any(matches(a, p) for a in known)]
+    problems = tuple(error("missing-reference", f"nothing in the plan or the state is {p!r}", address=p) for p in unknown)
+    if only:
+        chosen = {a for a in known if any(matches(a, p) for p in only)}
+        joined = _joined(steps, chosen)
+        return Selection(frozenset(chosen | set(joined)), joined, problems)
+    out = {a for a in known if any(matches(a, p) for p in without)}
+    return Selection(frozenset(known - out - set(_left_out(steps, out))), {}, problems)
+
+
+def _joined(steps: Sequence[Step], chosen: set[Address]) -> dict[Address, str]:
+    by_key = {step.key: step for step in steps}
+    joined: dict[Address, str] = {}
+    todo = [step for step in steps if step.address in chosen]
+    while todo:
+        step = todo.pop()
+        for key in step.after:
+            needed = by_key[key].address
+            if needed not in chosen and needed not in joined:
+                joined[needed] = str(step.address)
+                todo += [other for other in steps if other.address == needed]
+    return joined
+
+
+def _left_out(steps: Sequence[Step], out: set[Address]) -> dict[Address, str]:
+    by_key = {step.key: step for step in steps}
+    left: dict[Address, str] = {}
+    for _ in steps:
+        before = len(left)
+        for step in steps:
+            if step.address in out or step.address in left:
+                continue
+            for key in step.after:
+                needed = by_key[key].address
+                if (needed in out or needed in left) and key not in step.even_if:
+                    left[step.address] = str(needed)
+        if len(left) == before:
+            break
+    return left
