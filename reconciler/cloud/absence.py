@@ -26,7 +26,7 @@ def shows_absent(kind: Kind, id: str, answer: Answer) -> bool:
     the kind, by exact body. A 404 without it, a refusal for another reason and no answer at all prove nothing.
     """
     if isinstance(answer, Refused):
-        return answer.error_code in kind.absent_errors and answer.status in (400, 404)
+        return answer.error_code in kind.absent_errors and answer.status not in (401, 403, 429)
     if not isinstance(answer, Accepted) or not isinstance(answer.result, list):
         return False
     if not answer.result:

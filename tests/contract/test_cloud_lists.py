@@ -284,6 +284,7 @@ ABSENCES: list[tuple[str, Answer, set[str]]] = [
     ("another's tombstone", Accepted(200, [{"instance_id": "Y", "stop_date": "2026-01-01 00:00:00"}], {}), set()),
     ("no list", Accepted(200, "success", {}), set()),
     ("ID_INVALID", Refused(400, "ID_INVALID", ""), {"instances", "block_storages"}),
+    ("ID_INVALID inside a 200", Refused(200, "ID_INVALID", ""), {"instances", "block_storages"}),
     ("NOT_FOUND", Refused(404, "NOT_FOUND", ""), {"instances", "block_storages"}),
     ("busy or deleted", Refused(400, "DELETED_OR_WORKING_INSTANCE", ""), set()),
     ("CHECK_PARAM", Refused(400, "CHECK_PARAM", ""), set()),
