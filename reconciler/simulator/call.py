@@ -130,7 +130,7 @@ def _json_object(body: bytes) -> dict[str, object]:
 
 
 def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
-    """The fields of a multipart body, in order; parts without a name are skipped."""
+    """The fields of a multipart body, in order; a part without a name is a mistake."""
     found = re.search(r'boundary="?([^";]+)"?', content_type)
     if found is None:
         raise ApiError("CHECK_PARAM")
@@ -140,8 +140,9 @@ def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
             break
         head, blank, value = part.partition(b"\r\n\r\n")
         name = re.search(rb'\bname="((?:[^"\\]|\\.)*)"', head) or re.search(rb"\bname=([^;\s]+)", head)
-        if blank and name is not None:
-            fields.append((name.group(1).decode("utf-8", "replace"), value.decode("utf-8", "replace")))
+        if not blank or name is None:
+            raise ApiError("CHECK_PARAM")
+        fields.append((name.group(1).decode("utf-8", "replace"), value.decode("utf-8", "replace")))
     return fields
 
 

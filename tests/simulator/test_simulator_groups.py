@@ -116,7 +116,7 @@ def test_a_rule_is_edited_in_place() -> None:
         assert one.put(path, data={member: value}).row == before
     assert one.put(path, data={"content": ""}).row == before
     assert one.put(path, data={"content": None}, wrong=True).row == before
-    assert one.put(path, data={}).row == before
+    assert one.put(path, data={}).code == "REQUIRED_POST_PARAM_MISSING"
 
 
 def test_a_rule_text_left_out_or_empty_reads_back_null() -> None:

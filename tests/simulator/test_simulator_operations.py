@@ -12,6 +12,8 @@ from reconciler.simulator.worldfile import world_from_data
 from tests.simulator.harness import FLAVOR, IMAGE, ZONE, Account, Reply, account, fixture, operations
 
 RULE = {"bound": "IN", "protocol": "TCP", "port": "22", "ip": "203.0.113.0/24", "title": "ssh"}
+NEW_GROUP = {"title": "웹-정책", "content": "a & b", "icmp": "Y"}
+EDITED_GROUP = {"title": "other", "icmp": "Y"}
 LARGER = "std_4.8-g1"
 CREATE = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE, "name": "웹 1호기", "description": "앞단"}
 BILL = {"bill_id": "BILL-ex1", "usage_start": "2025-12-01", "usage_end": "2025-12-31", "bill_date": "2026-01-01", "type": "regular"} | {
@@ -102,9 +104,9 @@ CASES: dict[str, tuple[int, int, Callable[[Account], Reply]]] = {
     "attachBlockStorage": (202, 202, with_volume(attach_again)),
     "detachBlockStorage": (202, 202, with_volume(lambda one, key, _: one.post(f"/v1/block-storages/{key}/detach"))),
     "listSecurityGroups": (200, 200, with_group(lambda one, _: one.get("/v1/security-groups", page_size=100))),
-    "createSecurityGroup": (200, 202, lambda one: one.post("/v1/security-groups", data={"title": "웹-정책", "content": "a & b", "icmp": "Y"})),
+    "createSecurityGroup": (200, 202, lambda one: one.post("/v1/security-groups", data=NEW_GROUP)),
     "getSecurityGroup": (200, 202, with_group(lambda one, key: one.get(f"/v1/security-groups/{key}"))),
-    "editSecurityGroup": (200, 200, with_group(lambda one, key: one.put(f"/v1/security-groups/{key}", data={"title": "other", "icmp": "Y"}))),
+    "editSecurityGroup": (200, 200, with_group(lambda one, key: one.put(f"/v1/security-groups/{key}", data=EDITED_GROUP))),
     "deleteSecurityGroup": (200, 200, with_group(lambda one, key: one.delete(f"/v1/security-groups/{key}"))),
     "listSecurityGroupRules": (200, 200, with_group(lambda one, key: one.get(f"/v1/security-groups/{key}/rules"))),
     "createSecurityGroupRule": (200, 202, with_group(lambda one, key: one.post(f"/v1/security-groups/{key}/rules", data=RULE))),

@@ -42,16 +42,14 @@ def edit_firewall(call: Call) -> Reply:
     body = call.json()
     wanted = _rule_bodies(body)
     edited = edited_group(call, firewall, body)
-    if body.get("rules") is not None or call.switches.put_without_rules == "remove":
+    if "rules" in body or call.switches.put_without_rules == "remove":
         edited = replace(edited, rules=_new_rules(call, wanted))
     call.world.put_firewall(edited)
     return Reply([_row(call, edited)])
 
 
 def _rule_bodies(body: Mapping[str, object]) -> list[Mapping[str, object]]:
-    rules = body.get("rules")
-    if rules is None:
-        return []
+    rules = body.get("rules", [])
     if not isinstance(rules, list) or not all(isinstance(each, dict) for each in rules):
         raise ApiError("CHECK_PARAM", "rules")
     return rules

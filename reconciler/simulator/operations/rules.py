@@ -33,10 +33,15 @@ def create_rule(call: Call) -> Reply:
 
 
 def edit_rule(call: Call) -> Reply:
-    """PUT .../rules/{rule_id}: members left out stay, and so does the text when an empty one is sent."""
+    """PUT .../rules/{rule_id}: members left out stay, and so does the text when an empty one is sent.
+
+    No member at all is refused, as on an instance (contract section 14).
+    """
     group = _group(call)
     rule = _rule(call, group)
     body = call.json()
+    if not body:
+        raise ApiError("REQUIRED_POST_PARAM_MISSING")
     changed = replace(rule, **_checked(body))  # type: ignore[arg-type]
     others = [each for each in group.rules if each.rule_id != rule.rule_id]
     _refuse_duplicate(call, changed, others)

@@ -102,9 +102,9 @@ def _members(body: Mapping[str, object]) -> tuple[str, str | None, str | None]:
         raise ApiError("CHECK_PARAM", "content")
     if content is not None and len(content) > 50:
         raise ApiError("CHECK_LENGTH", "content")
-    if icmp is not None and (not isinstance(icmp, str) or icmp not in {"Y", "N"}):
+    if "icmp" in body and (not isinstance(icmp, str) or icmp not in {"Y", "N"}):
         raise ApiError("CHECK_PARAM_ENUM", "icmp")
-    return title, content, icmp
+    return title, content, None if icmp is None else str(icmp)
 
 
 def existing_group(call: Call) -> Firewall:
