@@ -68,9 +68,10 @@ def _server(catalogue: Catalogue, item: Item, wanted: Mapping[str, Value], edite
         if not row.get("available", True):
             yield error("not-offered", f"{name} {wanted[name]} is no longer offered", place=_place(item, name), address=address)
         zones = row.get("zones")
-        if zones is not None and zone is not None and zone not in zones:
+        # A row without zones does not say where it is offered (contract 12, 13).
+        if zones and zone is not None and zone not in zones:
             message = f"{name} {wanted[name]} is not offered in zone {zone}"
-            hint = f"it is offered in {', '.join(zones)}" if zones else None
+            hint = f"it is offered in {', '.join(zones)}"
             yield error("not-offered", message, place=_place(item, name), address=address, hint=hint)
     yield from _shrinks(catalogue, item, wanted, edited)
 

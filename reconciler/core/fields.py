@@ -12,7 +12,9 @@ from reconciler.core.kind import Edit, Field
 from reconciler.core.marker import is_owner_text
 from reconciler.core.model import EMPTY, Unknown, Value
 from reconciler.core.problems import Problem, notice
-from reconciler.core.survey import Item, Survey, link_text
+from reconciler.core.survey import Fate, Item, Survey, link_text
+
+_GRAVE = frozenset({Edit.RESIZE, Edit.REBUILD, Edit.REPLACE, Edit.ATTACH})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ def live_value(survey: Survey, item: Item, name: str) -> Any:
     if item.kind.name == "instances" and name == "firewall":
         return survey.name_of(survey.firewall_of(live.id))
     if name == "instance":
+        if name not in live.attributes:
+            return ABSENT
         return survey.name_of(_text(live.attributes.get("instance")))
     if name == "description" and live.marked is not None and is_owner_text(live.marked):
         return None
@@ -46,21 +50,29 @@ def compare(survey: Survey, item: Item, wanted: Mapping[str, Value]) -> Compared
     """Compares an object that stays (or is replaced) with what is wanted of it."""
     applied = item.entry.applied if item.entry is not None else EMPTY
     asked = {name: _normal(value) for name, value in wanted.items() if name not in _ignored(item)}
-    live = {name: _normal(live_value(survey, item, name)) for name in asked}
+    live = {name: _as_it_is(survey, item, name, applied) for name in asked}
     names = [name for name in differing(_comparable(live), _comparable(asked)) if name in asked]
     changes, notices = [], []
+    replaced = item.fate is Fate.REPLACE
     for name in names:
         said = _notice(item, item.kind.fields[name], asked[name], live[name], applied.get(name, ABSENT))
-        if said is not None:
+        if said is not None and not replaced:
             notices += said
             continue
         change = _change(item, name, asked[name], live[name], _normal(applied.get(name, ABSENT)))
         if change is not None:
             changes.append(change)
-    notices += _create_only(item, asked, applied)
-    notices += _no_longer_managed(item, applied)
+    if not replaced:  # a new object gets all that the file writes
+        notices += _create_only(item, asked, applied)
+        notices += _no_longer_managed(item, applied)
     drift = _drift(survey, item, asked, applied)
     return Compared(tuple(sorted(changes, key=lambda c: c.path)), drift, tuple(notices))
+
+
+def _as_it_is(survey: Survey, item: Item, name: str, applied: Mapping[str, Any]) -> Any:
+    """What a field is now; what the cloud does not say is taken as it was left, so that nobody acts on a guess."""
+    live = _normal(live_value(survey, item, name))
+    return _normal(applied.get(name, ABSENT)) if live is ABSENT else live
 
 
 def _ignored(item: Item) -> tuple[str, ...]:
@@ -82,6 +94,8 @@ def _notice(item: Item, field: Field, asked: Any, live: Any, applied: Any) -> li
         return []
     if field.name == "power" and live is None:
         return []  # the cloud works on it: neither on nor off can be said
+    if live is ABSENT and field.edit in _GRAVE:
+        return []  # nobody knows what it is: nothing is destroyed on a guess
     if not field.clearable and asked in (None, "") and live not in (None, "", ABSENT):
         message = f"{field.name} cannot be cleared: the API keeps the old text {live!r} (contract 21)"
         return [notice("cannot-clear", message, address=str(item.address), place=_place(item, field.name))]

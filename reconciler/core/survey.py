@@ -5,7 +5,7 @@ Nothing is decided here about steps; and nothing is read: values that wait for o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -137,7 +137,9 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
     strays: dict[str, tuple[LiveResource, ...]] = {}
     surveyor.rules(items, strays)
     ordered = {address: items[address] for address in sorted(items, key=lambda a: a.sort_key)}
-    return Survey(stack, state, account, kinds, options, ordered, existing, strays, tuple(problems), _names(ordered, existing))
+    return Survey(
+        stack, state, account, kinds, options, ordered, existing, strays, tuple(problems), _names(ordered, existing, state.deposed.values())
+    )
 
 
 def _existing(stack: Stack, account: Account) -> tuple[dict[Address, LiveResource], list[Problem]]:
@@ -178,10 +180,11 @@ def _doubtful(state: State, reasons: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _names(items: Mapping[Address, Item], existing: Mapping[Address, LiveResource]) -> dict[str, str]:
+def _names(items: Mapping[Address, Item], existing: Mapping[Address, LiveResource], deposed: Iterable[Deposed]) -> dict[str, str]:
     names = {item.entry.id: str(address) for address, item in items.items() if item.entry is not None and address.rule is None}
     names.update({item.live.id: str(address) for address, item in items.items() if item.live is not None and address.rule is None})
     names.update({live.id: str(address) for address, live in existing.items() if live.id not in names})
+    names.update({old.id: old.address for old in deposed if old.id not in names})
     return names
 
 

@@ -12,6 +12,7 @@ from reconciler.core.kind import Edit
 from reconciler.core.model import Deferred, Link, LiveResource, Resource, Unknown, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import fingerprint
+from reconciler.core.planning.servers import foreign_volume, foreign_volumes
 from reconciler.core.state import Deposed, Effect, Entry, Phase
 from reconciler.core.survey import Fate, Item, link_text
 
@@ -104,6 +105,9 @@ def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResou
     key = f"{kind.singular}.delete {address} {old.id}"
     if key in draft.steps:
         return
+    if old.kind == "instances" and (foreign := foreign_volumes(draft, live)):
+        draft.problems.append(foreign_volume(address, live.id, foreign))
+        return
     ghost = Item(address, kind, Fate.DELETE, live=live)
     servers = (old.id,) if old.kind == "instances" else ()
     after = []
@@ -113,7 +117,7 @@ def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResou
         step = Step(left, address, "block_storage.detach", target=old.id, inputs={"instance": owner}, servers=(str(owner),), deposed=True)
         after.append(draft.add(step))
     step = Step(key, address, f"{kind.singular}.delete", target=old.id, servers=servers, fingerprint=fingerprint(ghost), deposed=True)
-    draft.add(step, after=after)
+    draft.add(step, provides=[("removed", address)], after=after)
     _volumes_leave_first(draft, old.id, key)
     row = draft.changes.get(address)
     reason = f"the deposed {old.id} of an earlier replacement is deleted"

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.core import fields
-from reconciler.core.address import Address
+from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Cause, Consent, FieldChange, Impact, RiskClass, Step
 from reconciler.core.fields import Compared
 from reconciler.core.model import LiveResource, Unknown, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import change, fingerprint, report
-from reconciler.core.planning.servers import born_with
+from reconciler.core.planning.servers import born_with, foreign_volumes
 from reconciler.core.problems import error
 from reconciler.core.rules import meaning
 from reconciler.core.survey import Fate, Item
@@ -97,11 +97,12 @@ def _delete(draft: Draft, item: Item) -> None:
         draft.problems.append(error("foreign-member", f"{item.address} is not deleted: {reason}", address=str(item.address), hint=hint))
         change(draft, item, Action.BLOCKED, reason)
         return
-    leaving = [address for id in members if (address := _address_of(draft, id)) is not None]
+    servers = [address for id in members if (address := _address_of(draft, id)) is not None]
+    leaving = [*servers, *(address for id in members if (address := _deposed_at(draft, id)) is not None)]
     step = Step(f"firewall.delete {item.address}", item.address, "firewall.delete", target=item.live.id, fingerprint=fingerprint(item))
     draft.add(step, needs=[(node, address) for address in leaving for node in ("left", "membership", "removed")])
     consents = [Consent(RiskClass.DELETE, str(item.address))]
-    for address in leaving:
+    for address in servers:
         server = draft.survey.items[address]
         if server.fate is Fate.KEEP and server.live is not None and server.live.attributes.get("power") != "off":
             consents.append(Consent(RiskClass.EXPOSURE, str(address)))
@@ -115,11 +116,18 @@ def _address_of(draft: Draft, id: str) -> Address | None:
     return None
 
 
+def _deposed_at(draft: Draft, id: str) -> Address | None:
+    """The address of an old server that an earlier replacement left behind and this plan deletes."""
+    old = draft.survey.state.deposed.get(id)
+    live = draft.survey.account.find("instances", id)
+    return None if old is None or live is None or foreign_volumes(draft, live) else parse(old.address)
+
+
 def _leaves(draft: Draft, id: str) -> bool:
     """Whether a member is ours and this plan takes it out of its firewall."""
     address = _address_of(draft, id)
     if address is None:
-        return False
+        return _deposed_at(draft, id) is not None
     item = draft.survey.items[address]
     if item.fate in (Fate.DELETE, Fate.REPLACE):
         return address not in draft.blocked

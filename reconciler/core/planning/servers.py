@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from reconciler.core import fields
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Consent, DataLoss, FieldChange, Impact, RiskClass, SecondWay, Step
 from reconciler.core.kind import Edit
-from reconciler.core.model import Link, Value
+from reconciler.core.model import Link, LiveResource, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import change, fingerprint, lost_root_disk, report
-from reconciler.core.problems import error
+from reconciler.core.problems import Problem, error
 from reconciler.core.survey import Fate, Item
 
 RESIZE_SECOND_WAY = SecondWay(("CHECK_PARAM", "IN_USE"), ("instance.stop", "instance.resize", "instance.start"), restore="instance.start")
@@ -213,7 +212,8 @@ def _heavy(draft: Draft, item: Item, operation: str, inputs: Mapping[str, Value]
     off_anyway = item.wanted.get("power") == "off"
     stop_first = operation == "instance.resize" and running and not off_anyway
     stop_first = stop_first and item.resource is not None and item.resource.lifecycle.resize == "stop_first"
-    resizes = operation == "instance.resize"
+    # The second way ends with a start and begins with a stop: not where the server is to be off, nor where a stop is protected from.
+    second_way = operation == "instance.resize" and running and not stop_first and not off_anyway and "stop" not in item.protect
     stop: tuple[str, ...] = ()
     if stop_first:
         stop = (
@@ -237,10 +237,10 @@ def _heavy(draft: Draft, item: Item, operation: str, inputs: Mapping[str, Value]
             target=target,
             inputs=inputs,
             servers=(target,),
-            second_way=RESIZE_SECOND_WAY if resizes and running and not stop_first else None,
+            second_way=RESIZE_SECOND_WAY if second_way else None,
             fingerprint=fingerprint(item),
             applies=inputs,
-            calls=4 if resizes and running and not stop_first else 1,
+            calls=4 if second_way else 1,
         ),
         after=(*after, *stop),
     )
@@ -248,7 +248,7 @@ def _heavy(draft: Draft, item: Item, operation: str, inputs: Mapping[str, Value]
         return (main,)
     start = draft.add(
         Step(f"instance.start {item.address}", item.address, "instance.start", target=target, servers=(target,), even_if=(main,)),
-        after=(main,),
+        after=(main, *stop),
     )
     return (main, start)
 
@@ -376,13 +376,7 @@ def no_foreign_volumes(draft: Draft, item: Item) -> bool:
     """Whether every volume on a server is ours; else the server's change is blocked, with the volumes listed."""
     if item.live is None:
         return True
-    ours = {volume.live.id for volume in volumes_on(draft, item.live.id).values() if volume.live is not None}
-    ours |= {old.id for old, _ in draft.survey.deposed()}
-    rows = draft.survey.account.objects.get("block_storages", {})
-    there = {row.id for row in rows.values() if row.attributes.get("instance") == item.live.id}
-    volumes = item.live.attributes.get("volumes")
-    there |= set(volumes) if isinstance(volumes, tuple) else set()
-    foreign = sorted(there - ours)
+    foreign = foreign_volumes(draft, item.live)
     doubtful = [str(a) for a, volume in volumes_on(draft, item.live.id).items() if volume.fate is Fate.DOUBT]
     if doubtful:
         draft.blocked[item.address] = f"{doubtful[0]} on it is in doubt"
@@ -391,16 +385,29 @@ def no_foreign_volumes(draft: Draft, item: Item) -> bool:
     if not foreign:
         return True
     draft.blocked[item.address] = "a volume that this stack does not own hangs on it"
-    draft.problems.append(
-        error(
-            "foreign-volume",
-            f"{item.address} is not removed: {', '.join(foreign)} hangs on it and does not belong to this stack",
-            address=str(item.address),
-            hint="detach it in the console, or import it into the stack",
-        )
-    )
+    draft.problems.append(foreign_volume(item.address, item.live.id, foreign))
     change(draft, item, Action.BLOCKED, draft.blocked[item.address])
     return False
+
+
+def foreign_volumes(draft: Draft, server: LiveResource) -> list[str]:
+    """Ids of the volumes on a server that this stack does not own, by the list of volumes and by the server's own row."""
+    rows = draft.survey.account.objects.get("block_storages", {})
+    there = {row.id for row in rows.values() if row.attributes.get("instance") == server.id}
+    shown = server.attributes.get("volumes")
+    there |= {str(id) for id in shown} if isinstance(shown, tuple) else set()
+    ours = {volume.live.id for volume in volumes_on(draft, server.id).values() if volume.live is not None}
+    return sorted(there - ours - set(draft.survey.state.deposed))
+
+
+def foreign_volume(address: Address, server_id: str, foreign: list[str]) -> Problem:
+    """Why a server stays."""
+    return error(
+        "foreign-volume",
+        f"{address} ({server_id}) is not removed: {', '.join(foreign)} hangs on it and does not belong to this stack",
+        address=str(address),
+        hint="detach it in the console, or import it into the stack",
+    )
 
 
 def _delete(draft: Draft, item: Item) -> None:
@@ -417,10 +424,3 @@ def _delete(draft: Draft, item: Item) -> None:
     draft.add(step, provides=[("removed", item.address), ("left", item.address)])
     impact = Impact(consents=(Consent(RiskClass.DELETE, str(item.address)),), data_loss=(lost_root_disk(draft, item),), reversible=False)
     change(draft, item, Action.DELETE, item.reason, impact=impact)
-
-
-def deposed_step(draft: Draft, address: Address, id: str, known: Mapping[str, Any]) -> None:
-    """The delete of an old object that an earlier run left behind."""
-    draft.add(
-        Step(f"instance.delete {address} {id}", address, "instance.delete", target=id, servers=(id,), fingerprint=known, deposed=True)
-    )

@@ -81,6 +81,8 @@ def _owner_address(draft: Draft, owner_id: str) -> Address | None:
 
 def _leaves_for_good(draft: Draft, owner_id: str) -> bool:
     """Whether the server with that id is deleted or replaced by this plan, so that detaching inside it asks nothing more."""
+    if owner_id in draft.survey.state.deposed:
+        return True
     address = _owner_address(draft, owner_id)
     owner = None if address is None else draft.survey.items.get(address)
     return owner is not None and owner.fate in (Fate.DELETE, Fate.REPLACE)
