@@ -6,41 +6,29 @@ raises `Stop` with the problems to show and the exit code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from reconciler import ports
-from reconciler.core import consent, evidence, exits, saved
+from reconciler.core import consent, evidence, exits, names, saved
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Plan
 from reconciler.core.consent import Decision, Given, Verdict
 from reconciler.core.events import Event, Summary
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
-from reconciler.core.problems import Problem, Severity, error, has_errors, in_order, notice
+from reconciler.core.output_changes import OutputChange, output_changes
+from reconciler.core.problems import Problem, Severity, error, notice
 from reconciler.core.saved import SavedPlan
 from reconciler.core.state import Entry, Phase, State
 from reconciler.core.survey import PlanOptions
 from reconciler.settling import Settling
+from reconciler.stop import Stop
 
 if TYPE_CHECKING:
     from reconciler.apply import Result
-    from reconciler.core.build import VariableInputs
-    from reconciler.core.document import Document
-
-VARIABLE_PREFIX = "RECONCILER_VAR_"
-
-
-class Stop(Exception):
-    """A use case ends here. `problems` say why, `exit_code` is what the program ends with."""
-
-    def __init__(self, *problems: Problem, exit_code: int | None = None) -> None:
-        super().__init__("; ".join(problem.message for problem in problems))
-        self.problems = problems
-        self.exit_code = exits.of_problems(problems) if exit_code is None else exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +58,13 @@ class Planned:
     at: float
     problems: tuple[Problem, ...] = ()
     tracked: Collection[str] = ()
+    outputs: tuple[OutputChange, ...] = ()
     provisional: str | None = None
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether an apply would change anything that the user would call so: outputs alone are enough."""
+        return not self.plan.is_empty or bool(self.outputs)
 
     @property
     def exit_code(self) -> int:
@@ -129,113 +123,6 @@ class Applied:
     result: Result | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A stack read from its files, with the warnings and notices about them."""
-
-    stack: Stack
-    problems: tuple[Problem, ...] = ()
-
-
-def load_stack(
-    path: Path,
-    *,
-    environment: str | None,
-    options: Sequence[tuple[str, str]] = (),
-    files: Sequence[Path] = (),
-    environ: Mapping[str, str],
-    values: Mapping[str, Any] | None = None,
-) -> Loaded:
-    """The stack of a file or folder. Stops with every mistake in it.
-
-    Values come from `files`, then `RECONCILER_VAR_<name>` in `environ`, then `options`; with `values` (of a saved plan) from those alone.
-    """
-    from reconciler.core.build import build
-
-    document, problems = _document(path)
-    inputs, found = _inputs(options, files, environ) if values is None else _pinned(values)
-    problems = (*problems, *found)
-    stack, found = build(document, environment=environment, variables=inputs)
-    problems = in_order((*problems, *found))
-    if stack is None or has_errors(problems):
-        raise Stop(*problems)
-    return Loaded(stack, problems)
-
-
-def validate(
-    path: Path, *, environment: str | None, options: Sequence[tuple[str, str]], files: Sequence[Path], environ: Mapping[str, str]
-) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
-    """Every mistake that shows without the network, and the names of what was checked: without `environment`, each of them."""
-    from reconciler.core.build import build, environments
-
-    document, problems = _document(path)
-    inputs, found = _inputs(options, files, environ)
-    gathered = [*problems, *found]
-    checked = []
-    for name in (environment,) if environment is not None else environments(document) or (None,):
-        stack, found = build(document, environment=name, variables=inputs)
-        gathered += found
-        checked += [stack.title] if stack is not None else []
-    return in_order(gathered), tuple(checked)
-
-
-def identify(path: Path, environment: str | None) -> tuple[str, str | None]:
-    """The name of the stack in a file or folder, and the environment, which has to be one of its own. Stops where there is none.
-
-    For commands that look at the state alone: variables need no values here.
-    """
-    from reconciler.core.build import environments
-    from reconciler.core.document import Scalar
-
-    document, problems = _document(path, checked=False)
-    name, known = document.root.get("stack"), environments(document)
-    if has_errors(problems) or not isinstance(name, Scalar):
-        raise Stop(
-            *(problems or (error("missing-key", f"{path} does not name its stack", hint="it begins with `version: 1`, `stack: NAME`"),))
-        )
-    if environment is None and known:
-        raise Stop(
-            error("environment", "the stack has environments, and none is chosen", hint=f"choose one with --env: {', '.join(known)}")
-        )
-    if environment is not None and environment not in known:
-        raise Stop(error("environment", f"the stack has no environment {environment}", hint=_nearest(environment, known)))
-    return name.text, environment
-
-
-def _document(path: Path, *, checked: bool = True) -> tuple[Document, tuple[Problem, ...]]:
-    from reconciler import stackfile
-
-    document, problems = stackfile.load(path)
-    if checked and document.whole:
-        from reconciler import schema
-
-        problems = (*problems, *schema.check(document))
-    return document, problems
-
-
-def _inputs(
-    options: Sequence[tuple[str, str]], files: Sequence[Path], environ: Mapping[str, str]
-) -> tuple[VariableInputs, tuple[Problem, ...]]:
-    from reconciler import stackfile
-    from reconciler.core.build import VariableInputs
-
-    read = [stackfile.load(file) for file in files]
-    given = {name.removeprefix(VARIABLE_PREFIX): text for name, text in environ.items() if name.startswith(VARIABLE_PREFIX)}
-    inputs = VariableInputs(files=tuple(document for document, _ in read), process=given, arguments=dict(options))
-    return inputs, tuple(problem for _, problems in read for problem in problems)
-
-
-def _pinned(values: Mapping[str, Any]) -> tuple[VariableInputs, tuple[Problem, ...]]:
-    """The values of a saved plan, as a file of variables: JSON is YAML."""
-    import json
-
-    from reconciler import stackfile
-    from reconciler.core.build import VariableInputs
-
-    document, problems = stackfile.read(json.dumps(values, ensure_ascii=False), "the saved plan")
-    return VariableInputs(files=(document,)), problems
-
-
 def plan(stack: Stack, connection: Connection, store: ports.StateReader, options: PlanOptions) -> Planned:
     """Reads the account and says what an apply would do. Changes nothing and takes no lock."""
     state = _read_state(store)
@@ -257,7 +144,7 @@ def drift(stack: Stack, connection: Connection, store: ports.StateReader) -> Pla
         cost=replace(found.plan.cost, after=found.plan.cost.before),
         eta_seconds=None,
     )
-    return replace(found, plan=shown)
+    return replace(found, plan=shown, outputs=())
 
 
 def apply(
@@ -305,7 +192,7 @@ def entry_of(state: State | None, address: Address) -> Entry:
     entries = {} if state is None else state.entries
     found = entries.get(str(address))
     if found is None:
-        raise Stop(error("missing-reference", f"the state holds no {address}", hint=_nearest(str(address), entries)))
+        raise Stop(error("missing-reference", f"the state holds no {address}", hint=names.hint_for(str(address), entries)))
     return found
 
 
@@ -315,7 +202,7 @@ def outputs(state: State | None, name: str | None) -> Mapping[str, tuple[Any, st
     if name is None:
         return dict(sorted(kept.items()))
     if name not in kept:
-        hint = _nearest(name, kept) if kept else "outputs are computed at the end of an apply"
+        hint = names.hint_for(name, kept) if kept else "outputs are computed at the end of an apply"
         raise Stop(error("output", f"there is no output {name}", hint=hint))
     return {name: kept[name]}
 
@@ -352,9 +239,7 @@ class _Writer:
             _stop_for_store(failure)
 
 
-def _plan(
-    stack: Stack, state: State | None, connection: Connection, options: PlanOptions, settling: Settling | None = None
-) -> Planned:
+def _plan(stack: Stack, state: State | None, connection: Connection, options: PlanOptions, settling: Settling | None = None) -> Planned:
     from reconciler.cloud import reader
     from reconciler.core import plan as planning
 
@@ -375,6 +260,9 @@ def _plan(
         at=connection.exchange.unix(),
         problems=beside,
         tracked=() if state is None else tuple(state.entries),
+        outputs=()
+        if options.destroy or exits.stops(made.problems)
+        else output_changes(made.outputs, {} if state is None else state.outputs),
     )
 
 
@@ -401,15 +289,22 @@ def _decide_and_do(
     talk.show(planned, decision)
     if exits.stops((*made.problems, *planned.problems)):
         return Applied(planned, planned.exit_code)
-    if made.is_empty:
-        if made.records:
-            return _do(planned, connection, writer, run, talk)
+    if not planned.has_changes and made.records:
+        return _do(planned, connection, writer, run, talk)  # what only the state has to learn asks for nothing
+    if not planned.has_changes or _is_held_back(planned):
         return Applied(planned, planned.exit_code, outputs=writer.state.outputs)
     if decision.verdict is Verdict.ASK:
         decision = consent.answer(decision, made.title, talk.ask(planned, decision))
     if decision.verdict is not Verdict.GO:
         raise Stop(*((decision.problem,) if decision.problem else ()), exit_code=exits.REFUSED)
     return _do(planned, connection, writer, run, talk)
+
+
+def _is_held_back(planned: Planned) -> bool:
+    """Whether all there would be to do waits for a decision or is blocked: then there is nothing to ask."""
+    plan = planned.plan
+    actions = {change.action for change in plan.changes} - {Action.NONE}
+    return not (plan.steps or plan.records or planned.outputs) and bool(actions) and actions <= {Action.DECIDE, Action.BLOCKED}
 
 
 def _do(planned: Planned, connection: Connection, writer: ports.StateWriter, run: Run, talk: Conversation) -> Applied:
@@ -482,12 +377,3 @@ _CODES_OF_STORE: tuple[tuple[type[ports.StoreError], str], ...] = (
     (ports.RecordFailed, "state-write"),
     (ports.StateDamaged, "state-damaged"),
 )
-
-
-def _nearest(name: str, known: Collection[str]) -> str | None:
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, list(known), n=3)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"there are: {', '.join(sorted(known)[:20])}" if known else None

@@ -7,10 +7,10 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from reconciler.app import Stop
 from reconciler.core import saved
 from reconciler.core.problems import error
 from reconciler.core.saved import SavedPlan
+from reconciler.stop import Stop
 
 FILE_BYTES_MAX = 256 * 1024 * 1024
 

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import ports
-from reconciler.app import Connection, Stop
+from reconciler.app import Connection
 from reconciler.core.problems import Problem, error
+from reconciler.stop import Stop
 from reconciler.version import VERSION
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import app, planfile, wiring
-from reconciler.app import Applied, Connection, Conversation, Planned, Run, Stop
+from reconciler.app import Applied, Connection, Conversation, Planned, Run
 from reconciler.cli import looking, showing
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.session import Session, lock_seconds
@@ -18,6 +18,7 @@ from reconciler.core import consent, exits
 from reconciler.core.consent import Acceptance, Decision, Given
 from reconciler.core.events import Event, ProblemFound, Summary
 from reconciler.core.survey import PlanOptions
+from reconciler.stop import Stop
 from reconciler.ui import events_json, plan_json, plan_text, progress, safe
 from reconciler.ui.progress import Tally
 from reconciler.ui.screen import Line, Tone
@@ -144,6 +145,7 @@ class _Talker:
         self.connection: Connection | None = None
         self._tally = Tally()
         self._view: progress.View | None = None
+        self._began = False
         self._title = ""
         self._total = 0
         self._json = events_json.JsonLines(run=self.run, now=time.time, write=session.console.out.write)
@@ -167,7 +169,7 @@ class _Talker:
             self._json.plan(plan_json.plan_document(plan, given=given, exit_code=planned.exit_code, verbose=console.verbose))
             return
         header = self.session.header(planned, self.connection, self.store)
-        console.result(list(plan_text.plan_lines(plan, header, console.look(console.out), decision)))
+        console.result(list(plan_text.plan_lines(plan, header, console.look(console.out), decision, planned.outputs)))
 
     def ask(self, planned: Planned, decision: Decision) -> str | None:
         """The typed text."""
@@ -183,21 +185,24 @@ class _Talker:
             self._json(event)
             return
         self._tally.take(event)
-        if self._view is None:
+        if self._view is None and not isinstance(event, Summary):
             self._view = self._new_view()
+        self._began = True
         if isinstance(event, Summary):
             self.close()
             look = self.session.console.look(self.session.console.err)
             scale = 1.0 if self.connection is None else self.connection.time_scale
             lines = progress.summary_lines(event, self._tally, title=self._title, look=look, time_scale=scale)
+            self._view, self._tally = None, Tally()  # what was left open may be settled by now and be done in a second round
             self.session.console.tell(list(lines))
         else:
+            assert self._view is not None
             self._view(event)
 
     @property
     def began(self) -> bool:
         """Whether the run has begun to do something."""
-        return self._view is not None
+        return self._began
 
     def close(self) -> None:
         """Gives the terminal back."""

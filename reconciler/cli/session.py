@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler import app, wiring
-from reconciler.app import Connection, Planned, Stop
+from reconciler import loading, wiring
+from reconciler.app import Connection, Planned
 from reconciler.cli.console import Console
 from reconciler.core import exits
 from reconciler.core.problems import Problem, error
+from reconciler.stop import Stop
 from reconciler.ui.plan_text import Header
 from reconciler.ui.screen import Line, Tone
 
@@ -44,7 +45,7 @@ class Session:
 
     def load(self, *, values: Mapping[str, Any] | None = None) -> Stack:
         """The stack; its warnings are kept. Stops where it has mistakes. `values` are those of a saved plan."""
-        loaded = app.load_stack(
+        loaded = loading.load_stack(
             self.path,
             environment=self.environment,
             options=self.variables,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.app import Connection, Planned
 from reconciler.cli.session import Session
 from reconciler.core import consent, exits
-from reconciler.core.changes import Action, Plan
+from reconciler.core.changes import Plan
 from reconciler.core.consent import Acceptance, Given
 from reconciler.core.problems import Problem, in_order
 from reconciler.ui import plan_json, plan_text, safe
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 def exit_code(planned: Planned, *, detailed: bool) -> int:
     """What `plan` and `drift` end with; `detailed` turns only a 0 into 2."""
     code = planned.exit_code
-    changed = (
-        bool(planned.plan.drift) or not planned.plan.is_empty or any(change.action is not Action.NONE for change in planned.plan.changes)
-    )
+    changed = bool(planned.plan.drift) or planned.has_changes
     return exits.CHANGES if detailed and code == exits.DONE and changed else code
 
 
@@ -48,7 +46,7 @@ def show_plan(
         console.out.write(plan_json.text(plan_json.plan_document(plan, given=given, exit_code=code, verbose=console.verbose)))
         return
     decision = consent.decide(plan, _given(planned, given), tracked=planned.tracked, empty_file=not planned.stack.resources)
-    lines = plan_text.plan_lines(plan, session.header(planned, connection, store), console.look(console.out), decision)
+    lines = plan_text.plan_lines(plan, session.header(planned, connection, store), console.look(console.out), decision, planned.outputs)
     console.result(list(lines))
     emptying = consent.is_emptying(plan, tracked=planned.tracked, empty_file=not planned.stack.resources)
     if emptying is not None and not plan.destroy:

@@ -145,9 +145,9 @@ def _host(url: str) -> str:
 @contextmanager
 def _mistakes() -> Iterator[None]:
     """What goes wrong in the simulator's own commands, as a problem."""
-    from reconciler.app import Stop
     from reconciler.core.problems import error
     from reconciler.simulator.commands import MISTAKES, SteeringError
+    from reconciler.stop import Stop
 
     known: tuple[type[BaseException], ...] = (*MISTAKES, SteeringError, OSError)
     try:

@@ -44,14 +44,14 @@ def validate(
 
     Without --env every environment of the stack is checked. All mistakes are listed together, each with its file, line and column.
     """
-    from reconciler import app
+    from reconciler import loading
     from reconciler.core import plain
     from reconciler.ui import problems as view
     from reconciler.ui import safe
     from reconciler.ui.screen import Line, Tone
 
     session = Session(console, Path(stack), environment, variables=variables, variable_files=variable_files)
-    found, checked = app.validate(
+    found, checked = loading.validate(
         session.path,
         environment=environment,
         options=variables,

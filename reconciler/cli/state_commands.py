@@ -30,7 +30,7 @@ def show(
     console: Console, *, what: str | None, stack: str, environment: str | None, format: str, simulate: bool, time_scale: float | None
 ) -> int:
     """Show the state, one object of it, or a saved plan. Nothing is sent."""
-    from reconciler import app
+    from reconciler import app, loading
     from reconciler.cli import looking
     from reconciler.core.address import parse
 
@@ -40,7 +40,7 @@ def show(
     if what is not None and address is None:
         raise stop_usage(f"{what} is neither an address nor a FILE.plan", "an address is like instances.web or instances.web[0]")
     session = Session(console, Path(stack), environment, simulate, time_scale)
-    name, environment = app.identify(session.path, environment)
+    name, environment = loading.identify(session.path, environment)
     store = session.store(name, environment)
     state = app.read_state(store)
     if address is not None:
@@ -76,21 +76,22 @@ def output(
     console: Console, *, name: str | None, stack: str, environment: str | None, format: str, simulate: bool, time_scale: float | None
 ) -> int:
     """Print the outputs of the last apply: all, or one by name. Nothing is sent."""
-    from reconciler import app
+    from reconciler import app, loading
     from reconciler.cli import looking
     from reconciler.core.problems import error
+    from reconciler.stop import Stop
     from reconciler.ui import safe
     from reconciler.ui.screen import Line
 
     session = Session(console, Path(stack), environment, simulate, time_scale)
-    title, environment = app.identify(session.path, environment)
+    title, environment = loading.identify(session.path, environment)
     found = app.outputs(app.read_state(session.store(title, environment)), name)
     if console.json:
         console.result_json(looking.outputs_document(found))
     elif name is not None:
         value, reason = found[name]
         if reason is not None:
-            raise app.Stop(error("output", f"{name} has no value: {reason}", hint="apply, and see what it says about this output"))
+            raise Stop(error("output", f"{name} has no value: {reason}", hint="apply, and see what it says about this output"))
         text = looking.raw(value)
         console.out.write((safe.outside(text) if console.out.is_terminal else text) + "\n")
     else:
@@ -102,9 +103,9 @@ def output(
 
 def _show_plan(console: Console, what: str) -> int:
     from reconciler import planfile
-    from reconciler.app import Stop
     from reconciler.core.problems import error
     from reconciler.core.saved import Unreadable
+    from reconciler.stop import Stop
     from reconciler.ui import plan_json, plan_text, saved_text
 
     saved = planfile.read(Path(what))

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from reconciler.core import exits, plain
 from reconciler.core.changes import Action, Cause, Change, Consent, FieldChange, Plan, Step
 from reconciler.core.consent import Decision
+from reconciler.core.model import Unknown
+from reconciler.core.output_changes import OutputChange
 from reconciler.ui import problems, rows, safe, words
 from reconciler.ui.screen import Line, Look, Tone
 from reconciler.ui.words import Words
@@ -35,23 +37,27 @@ class Header:
     id: str | None = None
 
 
-def plan_lines(plan: Plan, header: Header, look: Look, decision: Decision | None = None) -> Iterable[Line]:
-    """The whole screen of a plan. `decision` tells what consent was given and is open, where it is known."""
+def plan_lines(
+    plan: Plan, header: Header, look: Look, decision: Decision | None = None, outputs: Sequence[OutputChange] = ()
+) -> Iterable[Line]:
+    """The whole screen of a plan. `decision` tells what consent was given and is open, where it is known; `outputs` which will change."""
     head = _head(plan, header)
-    if plan.is_empty and not plan.drift and not plan.problems:
+    if plan.is_empty and not plan.drift and not plan.problems and not outputs:
         yield Line(f" No changes. {_as_written(plan)}    {'    '.join(head)}", Tone.GOOD)
         return
     yield from _flow(" ", [*head, f"plan {header.id or plan_id(plan)}"], look, tone=Tone.TITLE, gap=4)
     if header.provisional is not None:
         yield Line(f" Provisional: {safe.outside(header.provisional)}", Tone.CARE)
     yield from _sections(plan, look)
+    yield from _outputs(outputs, look)
     yield from _notes(plan, look)
     yield Line()
     if exits.stops(plan.problems):
         yield Line(f" No plan, and nothing is sent: {problems.tally(plan.problems)}.", Tone.DANGER)
         return
     if plan.is_empty:
-        yield Line(f" No changes. {_as_written(plan)}", Tone.GOOD)
+        what = "No changes but to the outputs." if outputs else "No changes."
+        yield Line(f" {what} {_as_written(plan)}", Tone.GOOD)
         return
     yield from _below(plan, look)
     yield from _totals(plan, look)
@@ -181,6 +187,23 @@ def _fold_rules(changes: Sequence[Change]) -> tuple[list[Change], Mapping[str, s
         else:
             kept.append(change)
     return kept, {owner: f"with {words.count(len(texts), 'rule')}: {', '.join(texts)}" for owner, texts in told.items()}
+
+
+def _outputs(changes: Sequence[OutputChange], look: Look) -> Iterable[Line]:
+    if not changes:
+        return
+    yield Line()
+    yield Line(" OUTPUTS", Tone.TITLE)
+    name = max(safe.width(safe.outside(change.name)) for change in changes)
+    for change in changes:
+        after = _awaited(change.after) if isinstance(change.after, Unknown) else words.value(change.after)
+        symbol, said = ("+", after) if change.before is None else ("~", f"{words.value(change.before)} -> {after}")
+        yield from _flow(f"  {symbol}  {safe.pad(safe.outside(change.name), name)}  ", [said], look)
+
+
+def _awaited(value: Unknown) -> str:
+    names = [words.short(address) for address in plain.sources(value)]
+    return f"known after apply of {safe.outside(_some(names, ', '))}"
 
 
 def _notes(plan: Plan, look: Look) -> Iterable[Line]:

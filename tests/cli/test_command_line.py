@@ -174,7 +174,7 @@ def test_a_mistake_of_the_program_itself_ends_without_a_traceback(
     def fail(*arguments: object, **options: object) -> None:
         raise RuntimeError("boom \x1b[2J")
 
-    monkeypatch.setattr("reconciler.app.load_stack", fail)
+    monkeypatch.setattr("reconciler.loading.load_stack", fail)
     code, _, err = call(capsys, "plan", "web.yaml")
     verbose = call(capsys, "plan", "web.yaml", "-v")[2]
 
@@ -186,7 +186,7 @@ def test_ctrl_c_before_anything_is_done_exits_130(capsys: pytest.CaptureFixture[
     def interrupt(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reconciler.app.load_stack", interrupt)
+    monkeypatch.setattr("reconciler.loading.load_stack", interrupt)
 
     assert call(capsys, "plan", "web.yaml")[0] == 130
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from reconciler import planfile
-from reconciler.app import Stop
 from reconciler.core import saved
 from reconciler.core.changes import Plan
+from reconciler.stop import Stop
 
 PLAN = saved.of(
     Plan("shop", None, "d", "l", 1),

@@ -1,0 +1,126 @@
+"""Stacks from disk: files, schema and values become a `Stack`, or every mistake at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.core import names
+from reconciler.core.model import Stack
+from reconciler.core.problems import Problem, error, has_errors, in_order
+from reconciler.stop import Stop
+
+if TYPE_CHECKING:
+    from reconciler.core.build import VariableInputs
+    from reconciler.core.document import Document
+
+VARIABLE_PREFIX = "RECONCILER_VAR_"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A stack read from its files, with the warnings and notices about them."""
+
+    stack: Stack
+    problems: tuple[Problem, ...] = ()
+
+
+def load_stack(
+    path: Path,
+    *,
+    environment: str | None,
+    options: Sequence[tuple[str, str]] = (),
+    files: Sequence[Path] = (),
+    environ: Mapping[str, str],
+    values: Mapping[str, Any] | None = None,
+) -> Loaded:
+    """The stack of a file or folder. Stops with every mistake in it.
+
+    Values come from `files`, then `RECONCILER_VAR_<name>` in `environ`, then `options`; with `values` (of a saved plan) from those alone.
+    """
+    from reconciler.core.build import build
+
+    document, problems = _document(path)
+    inputs, found = _inputs(options, files, environ) if values is None else _pinned(values)
+    problems = (*problems, *found)
+    stack, found = build(document, environment=environment, variables=inputs)
+    problems = in_order((*problems, *found))
+    if stack is None or has_errors(problems):
+        raise Stop(*problems)
+    return Loaded(stack, problems)
+
+
+def validate(
+    path: Path, *, environment: str | None, options: Sequence[tuple[str, str]], files: Sequence[Path], environ: Mapping[str, str]
+) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+    """Every mistake that shows without the network, and the names of what was checked: without `environment`, each of them."""
+    from reconciler.core.build import build, environments
+
+    document, problems = _document(path)
+    inputs, found = _inputs(options, files, environ)
+    gathered = [*problems, *found]
+    checked = []
+    for name in (environment,) if environment is not None else environments(document) or (None,):
+        stack, found = build(document, environment=name, variables=inputs)
+        gathered += found
+        checked += [stack.title] if stack is not None else []
+    return in_order(gathered), tuple(checked)
+
+
+def identify(path: Path, environment: str | None) -> tuple[str, str | None]:
+    """The name of the stack in a file or folder, and the environment, which has to be one of its own. Stops where there is none.
+
+    For commands that look at the state alone: variables need no values here.
+    """
+    from reconciler.core.build import environments
+    from reconciler.core.document import Scalar
+
+    document, problems = _document(path, checked=False)
+    name, known = document.root.get("stack"), environments(document)
+    if has_errors(problems) or not isinstance(name, Scalar):
+        raise Stop(
+            *(problems or (error("missing-key", f"{path} does not name its stack", hint="it begins with `version: 1`, `stack: NAME`"),))
+        )
+    if environment is None and known:
+        raise Stop(
+            error("environment", "the stack has environments, and none is chosen", hint=f"choose one with --env: {', '.join(known)}")
+        )
+    if environment is not None and environment not in known:
+        raise Stop(error("environment", f"the stack has no environment {environment}", hint=names.hint_for(environment, known)))
+    return name.text, environment
+
+
+def _document(path: Path, *, checked: bool = True) -> tuple[Document, tuple[Problem, ...]]:
+    from reconciler import stackfile
+
+    document, problems = stackfile.load(path)
+    if checked and document.whole:
+        from reconciler import schema
+
+        problems = (*problems, *schema.check(document))
+    return document, problems
+
+
+def _inputs(
+    options: Sequence[tuple[str, str]], files: Sequence[Path], environ: Mapping[str, str]
+) -> tuple[VariableInputs, tuple[Problem, ...]]:
+    from reconciler import stackfile
+    from reconciler.core.build import VariableInputs
+
+    read = [stackfile.load(file) for file in files]
+    given = {name.removeprefix(VARIABLE_PREFIX): text for name, text in environ.items() if name.startswith(VARIABLE_PREFIX)}
+    inputs = VariableInputs(files=tuple(document for document, _ in read), process=given, arguments=dict(options))
+    return inputs, tuple(problem for _, problems in read for problem in problems)
+
+
+def _pinned(values: Mapping[str, Any]) -> tuple[VariableInputs, tuple[Problem, ...]]:
+    """The values of a saved plan, as a file of variables: JSON is YAML."""
+    import json
+
+    from reconciler import stackfile
+    from reconciler.core.build import VariableInputs
+
+    document, problems = stackfile.read(json.dumps(values, ensure_ascii=False), "the saved plan")
+    return VariableInputs(files=(document,)), problems
