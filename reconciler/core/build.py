@@ -140,9 +140,10 @@ def _shapes(shop: Workshop, root: Table) -> dict[tuple[str, str], Mapping[str, A
             before = len(shop.problems)
             found = shapes.shape(shop, node, place)
             if found is None:
-                # After a mistake, others' references to it should not be mistakes as well.
                 if len(shop.problems) > before:
-                    shop.shapes[kind, name] = None
+                    # It is looked at all the same, as one object, to find what else is wrong with it.
+                    shop.broken.add((kind, name))
+                    shop.shapes[kind, name] = each[kind, name] = None
                 else:
                     shop.gone.add((kind, name))
                 continue

@@ -169,7 +169,7 @@ def _file_value(read: Read, scope: Mapping[str, Any]) -> Any:
     if read.root not in scope:
         raise _out_of_scope(read)
     value = scope[read.root]
-    if not read.steps:
+    if not read.steps or value is POISON:
         return value
     name = read.steps[0]
     if isinstance(name, Computed):

@@ -53,6 +53,8 @@ def exists(shop: Workshop, wanted: Address, place: Place | None) -> bool:
         shop.tell("missing-reference", f"`{section}.{wanted.name}` does not exist", place, hint=hint)
         return False
     shape = shop.shapes[section, wanted.name]
+    if (section, wanted.name) in shop.broken:
+        return True
     if wanted.index is None or (shape is not None and _has(shape, wanted.index)):
         return True
     shop.tell("missing-reference", f"`{wanted.owner}` does not exist", place, hint=_choices(wanted.name, shape))

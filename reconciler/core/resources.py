@@ -12,6 +12,7 @@ from reconciler.core.address import Address
 from reconciler.core.attributes import FIELDS
 from reconciler.core.document import Node, Scalar, Sequence, Table
 from reconciler.core.document import table as entries_of
+from reconciler.core.expression import POISON
 from reconciler.core.model import EMPTY, Lifecycle, Resource, Value
 from reconciler.core.problems import Place
 from reconciler.core.workshop import Bad, Shape, Workshop
@@ -50,7 +51,7 @@ def resources(
     made = _Attributes(shop, kind, written)
     rules = entries_of(table.entries.get("rules")) if kind == "firewalls" else EMPTY
     firewall_rules = [_Rule(shop, key, node, table.entries["rules"]) for key, node in rules.items()]
-    imports = _imports(shop, table.entries.get("import"), shape)
+    imports = _imports(shop, table.entries.get("import"), shape) if (kind, name) not in shop.broken else {}
     for address, scope in _objects(shop, kind, name, shape, each):
         yield Resource(
             address=address,
@@ -128,7 +129,9 @@ def _objects(
     shop: Workshop, kind: str, name: str, shape: Shape, each: Mapping[str, Any] | None
 ) -> Iterator[tuple[Address, Mapping[str, Any]]]:
     """The addresses that a resource stands for, each with the names that its texts may read."""
-    if shape is None:
+    if (kind, name) in shop.broken:
+        yield Address(kind, name), {**shop.scope, "count": POISON, "each": POISON}
+    elif shape is None:
         yield Address(kind, name), shop.scope
     elif isinstance(shape, int):
         for index in range(shape):

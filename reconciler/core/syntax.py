@@ -75,6 +75,9 @@ def problem_of(text: str, file: str, *, problem: str, context: str, index: int, 
     if opened is not None and ("flow" in context or "expected ',' or" in problem):
         message = "`${...}` inside {...} or [...] must be quoted"
         return error("yaml-quote", message, place=place_at(text, opened, file), hint='write "${...}"')
+    if "expected ',' or" in problem and _breaks_at_index(text, index):
+        message = "a text with [...] after a name must be quoted inside {...} or [...]"
+        return error("yaml-quote", message, place=place_at(text, index, file), hint='write "web[0]"')
     for words in _WORDS:
         if words.found in problem and (not words.at or text[index : index + 1] == words.at):
             at = begin if begin is not None and words.found in _AT_BEGINNING else index
@@ -86,6 +89,11 @@ def problem_of(text: str, file: str, *, problem: str, context: str, index: int, 
 def _unquoted(text: str, index: int) -> int | None:
     """The index of the `${` that ends just here, where a plain text in brackets broke off at its brace."""
     return index - 1 if text[index - 1 : index + 1] == "${" else None
+
+
+def _breaks_at_index(text: str, index: int) -> bool:
+    """Whether a plain text in brackets broke off at the index of an address (`web[0]`)."""
+    return text[index : index + 1] == "[" and text[index - 1 : index].isalnum()
 
 
 def _hint(words: _Words, text: str, index: int) -> str:

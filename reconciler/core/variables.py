@@ -61,18 +61,31 @@ def values(declared: Table | None, environment: Table | None, inputs: VariableIn
     for name, node in entries.items():
         assert declared is not None
         place = declared.key_place(name)
-        found[name] = _value(name, document.table(node), place, environment, inputs, problems)
+        kind = _kind(name, node, problems)
+        found[name] = POISON if kind is None else _value(name, kind, document.table(node), place, environment, inputs, problems)
     problems.extend(_undeclared(set(entries), environment, inputs))
     return found, tuple(problems)
 
 
+def _kind(name: str, declaration: Node, problems: list[Problem]) -> str | None:
+    node = document.table(declaration).get("type")
+    if isinstance(node, Scalar) and node.text in TYPES:
+        return node.text
+    place = (node or declaration).place
+    problems.append(error("not-allowed", f"variable `{name}` has a `type`: one of {', '.join(TYPES)}", place=place))
+    return None
+
+
 def _value(
-    name: str, declaration: Mapping[str, Node], place: Place, environment: Table | None, inputs: VariableInputs, problems: list[Problem]
+    name: str,
+    kind: str,
+    declaration: Mapping[str, Node],
+    place: Place,
+    environment: Table | None,
+    inputs: VariableInputs,
+    problems: list[Problem],
 ) -> Any:
-    kind_node = declaration.get("type")
-    kind = kind_node.text if isinstance(kind_node, Scalar) else ""
-    if kind not in TYPES:
-        return POISON  # the schema tells
+    """The strongest value that is given and fits, else `POISON` with a problem."""
     chosen: Any = POISON
     try:
         for given in _given(name, kind, declaration.get("default"), environment, inputs):

@@ -28,7 +28,7 @@ class Workshop:
     """One build under way.
 
     `scope` holds the file's own names; `shapes` which resources there are, those of others under `existing.<kind>`; `gone` those that a
-    `when` leaves out.
+    `when` leaves out; `broken` those of which it could not be told how many there are.
     """
 
     stack: str
@@ -36,6 +36,7 @@ class Workshop:
     scope: Mapping[str, Any] = EMPTY
     shapes: dict[tuple[str, str], Shape] = field(default_factory=dict)
     gone: set[tuple[str, str]] = field(default_factory=set)
+    broken: set[tuple[str, str]] = field(default_factory=set)
     existing: dict[Address, Existing] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 

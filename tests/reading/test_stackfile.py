@@ -74,6 +74,7 @@ SYNTAX = [
     ("flow expression in a list", "a: [${x}]", "1:5 yaml-quote"),
     ("flow expression in a mapping", "a: {b: ${x.y} }", "1:8 yaml-quote"),
     ("flow expression after a text", "a: {b: x${y}}", "1:9 yaml-quote"),
+    ("an index in a list", "a: [web[0]]", "1:8 yaml-quote"),
     ("two colons", "a: b: c", "1:5 yaml-syntax"),
     ("a tab", "a:\n\tb: c", "2:1 yaml-syntax"),
     ("an open quote", 'a: "x\nb: c', "1:4 yaml-syntax"),
