@@ -89,7 +89,7 @@ def _rule(call: Call, group: Firewall) -> Rule:
 
 def _checked(body: Mapping[str, object]) -> dict[str, str]:
     """The members that were sent and may stand; an empty or null `content` is as good as none (contract section 17)."""
-    checked = {name: check(body[name]) for name, check in _CHECKS.items() if body.get(name) is not None}
+    checked = {name: check(body[name]) for name, check in _CHECKS.items() if name in body}
     content = body.get("content")
     if content is not None and not isinstance(content, str):
         raise ApiError("CHECK_PARAM", "content")
