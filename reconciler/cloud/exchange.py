@@ -55,6 +55,7 @@ class HttpExchange:
         self._has_slot = False
         self._slot_at = 0.0
         self._ask_at = -math.inf
+        self._paused_until = -math.inf
         self._refused_in_a_row = 0
         self.clock_ahead: float | None = None
         """By how many seconds this machine's clock was ahead of the cloud's at the last answer; None before one with a date came."""
@@ -136,14 +137,17 @@ class HttpExchange:
         if not (isinstance(answer, Refused) and answer.status == 429):
             self._refused_in_a_row = 0
             return
-        asked = answer.retry_after
-        if asked is None:
-            pause = PAUSES_SECONDS[min(self._refused_in_a_row, len(PAUSES_SECONDS) - 1)] + self._jitter() * _JITTER_SECONDS
-            pause = min(pause, PAUSE_SECONDS_MAX)
-        else:
+        now, asked = self._clock.monotonic(), answer.retry_after
+        if asked is not None:
             pause = asked + self._jitter()
-        self._refused_in_a_row += 1
-        self._ask_at = max(self._ask_at, self._clock.monotonic() + pause / self._time_scale)
+        elif now < self._paused_until:
+            pause = 0.0  # one of several that were under way together: they are one refusal
+        else:
+            step = PAUSES_SECONDS[min(self._refused_in_a_row, len(PAUSES_SECONDS) - 1)]
+            pause = min(step + self._jitter() * _JITTER_SECONDS, PAUSE_SECONDS_MAX)
+            self._refused_in_a_row += 1
+        self._paused_until = max(self._paused_until, now + pause / self._time_scale)
+        self._ask_at = max(self._ask_at, self._paused_until)
         self._quota.slow_down(self._clock.time())
 
     def _compare_clocks(self, response: wire.Response) -> None:

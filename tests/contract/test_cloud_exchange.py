@@ -189,14 +189,15 @@ def test_no_response_is_no_answer_and_says_whether_anything_left(sent: bool) -> 
     assert exchange.next(5.0) == (1, NoAnswer("cut", sent=sent))
 
 
-def test_a_429_stops_sending_for_as_long_as_it_asks() -> None:
+@pytest.mark.parametrize("asked", [17.0, 300.0])
+def test_a_429_stops_sending_for_as_long_as_it_asks(asked: float) -> None:
     clock = VirtualClock()
-    exchange = exchange_with([wire.Response(429, (("Retry-After", "17"),), b""), OK], clock)
+    exchange = exchange_with([wire.Response(429, (("Retry-After", f"{asked:.0f}"),), b""), OK], clock)
     send(exchange)
     answered = exchange.next(5.0)
-    assert answered == (1, Refused(429, None, "too many requests", retry_after=17.0))
-    assert exchange.ready_in() == pytest.approx(17.0)
-    assert exchange.next(17.0) is None
+    assert answered == (1, Refused(429, None, "too many requests", retry_after=asked))
+    assert exchange.ready_in() == pytest.approx(asked)
+    assert exchange.next(asked) is None
     assert exchange.ready_in() == 0.0
 
 
@@ -211,6 +212,16 @@ def test_429s_that_ask_for_nothing_are_waited_out_longer_and_longer() -> None:
         exchange.next(5.0)
         waits.append(exchange.ready_in())
     assert waits == [5.0, 10.0, 20.0, 40.0, 40.0, 0.0, 5.0]
+
+
+def test_429s_of_requests_that_were_under_way_together_count_as_one() -> None:
+    clock = VirtualClock()
+    exchange = exchange_with([wire.Response(429, (), b"")] * 4, clock)
+    for token in range(4):
+        send(exchange, token)
+    for _ in range(4):
+        assert exchange.next(5.0) is not None
+    assert exchange.ready_in() == 5.0
 
 
 def test_a_time_scale_divides_the_pause() -> None:
