@@ -24,7 +24,7 @@ from schemathesis.specs.openapi.checks import (
 
 from reconciler.simulator import Cloud, SimulatorServer, World
 from reconciler.simulator.worldfile import packaged_world
-from tests.simulator.harness import openapi, operations, signature
+from tests.simulator.harness import FLAVOR, IMAGE, ZONE, openapi, operations, signature
 
 EXAMPLES = 15
 ABSENT = ("getFlavor", "getSecurityGroup", "getFirewall")
@@ -76,6 +76,12 @@ def unauthenticated() -> dict[str, Any]:
     return {**plain, "components": components}
 
 
+FITTING = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE, "type": "ssd", "size": 20}
+"""Members of bodies that must go together for anything to be made."""
+REFERENCES = ("ssh_key_id", "user_script_id", "security_group")
+IDS = ("instance_id",)
+
+
 def existing(world: World, name: str, value: str, others: Mapping[str, Any]) -> str:
     """An object of the world in place of an invented id, the same one for the same id."""
     ids = {
@@ -113,6 +119,10 @@ def test_the_served_api_keeps_to_its_schema(case: Any, server: SimulatorServer) 
     if ids is not None and ids.mode.is_positive:
         for name, value in case.path_parameters.items():
             case.path_parameters[name] = existing(server.cloud.world, name, str(value), case.path_parameters)
+    body = case.meta.components.get(ParameterLocation.BODY)
+    if body is not None and body.mode.is_positive and isinstance(case.body, dict):
+        known = {name: FITTING.get(name, value) for name, value in case.body.items() if name not in REFERENCES}
+        case.body = {name: existing(server.cloud.world, name, str(value), {}) if name in IDS else value for name, value in known.items()}
     case.call_and_validate(base_url=server.endpoint, auth=Signer(server), checks=CHECKS, timeout=10)
 
 
