@@ -192,9 +192,10 @@ class _Talker:
             self.close()
             look = self.session.console.look(self.session.console.err)
             scale = 1.0 if self.connection is None else self.connection.time_scale
-            lines = progress.summary_lines(event, self._tally, title=self._title, look=look, time_scale=scale)
+            lines = list(progress.summary_lines(event, self._tally, title=self._title, look=look, time_scale=scale))
+            if self._total or event.exit_code != exits.DONE:
+                self.session.console.tell(lines)
             self._view, self._tally = None, Tally()  # what was left open may be settled by now and be done in a second round
-            self.session.console.tell(list(lines))
         else:
             assert self._view is not None
             self._view(event)

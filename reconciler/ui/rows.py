@@ -160,13 +160,13 @@ def _new(fields: Mapping[str, FieldChange], name: str) -> str | None:
 
 def _instance(fields: Mapping[str, FieldChange]) -> str:
     first = [_new(fields, name) for name in ("flavor", "image", "zone")]
-    return "  ".join([*(part for part in first if part), *_rest(fields, {"flavor", "image", "zone", "description"})])
+    return "  ".join([*(part for part in first if part), *_rest(fields, {"flavor", "image", "zone"})])
 
 
 def _storage(fields: Mapping[str, FieldChange]) -> str:
     size, of, on = (_new(fields, name) for name in ("size", "type", "instance"))
     parts = [f"{size} GB" if size else None, of, f"on {words.short(on)}" if on else None]
-    return "  ".join([*(part for part in parts if part), *_rest(fields, {"size", "type", "instance", "description"})])
+    return "  ".join([*(part for part in parts if part), *_rest(fields, {"size", "type", "instance"})])
 
 
 def _rule(fields: Mapping[str, FieldChange]) -> str:
@@ -178,7 +178,7 @@ def _rule(fields: Mapping[str, FieldChange]) -> str:
 def _firewall(fields: Mapping[str, FieldChange]) -> str:
     icmp = _new(fields, "icmp")
     parts = [] if icmp is None else [f"ping {'allowed' if icmp == 'true' else 'not allowed'}"]
-    return "  ".join([*parts, *_rest(fields, {"icmp", "description"})])
+    return "  ".join([*parts, *_rest(fields, {"icmp"})])
 
 
 def _plainly(fields: Mapping[str, FieldChange]) -> str:

@@ -1,0 +1,265 @@
+"""Whole sessions of the command line on the local cloud, over real HTTP on loopback: what a newcomer does in the first minutes."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from reconciler.cli import program
+
+STACK = """\
+version: 1
+stack: shop
+variables:
+  note: {type: string, default: first}
+firewalls:
+  web:
+    icmp: true
+    rules:
+      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
+instances:
+  web:
+    zone: kr1-z01
+    flavor: std_2.4-g1
+    image: {os: ubuntu, version: "22.04"}
+    ssh_keys: [deploy]
+    firewall: web
+    description: 웹 서버 ${vars.note}
+outputs:
+  ip: {value: "${instances.web.public_ip}"}
+"""
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+SCALE = ("--time-scale", "3000")
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
+    monkeypatch.chdir(tmp_path)
+    write(STACK)
+    yield tmp_path
+
+
+def write(text: str) -> None:
+    Path("web.yaml").write_text(text, encoding="utf-8")
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = program.run(arguments)
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.err and "internal" not in shown.err
+    return code, shown.out, shown.err
+
+
+def apply(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str, str]:
+    return call(capsys, "apply", "web.yaml", "--yes", *SCALE, *options)
+
+
+def validator(name: str) -> Draft202012Validator:
+    documents = {each: json.loads((SCHEMAS / f"{each}.schema.json").read_text(encoding="utf-8")) for each in ("plan", "event")}
+    registry: Registry[Any] = Registry().with_resources([(body["$id"], Resource.from_contents(body)) for body in documents.values()])
+    return Draft202012Validator(documents[name], registry=registry)
+
+
+def test_a_stack_comes_up_is_empty_to_plan_shows_drift_and_goes_down(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, err = apply(capsys)
+    assert code == 0 and "simulated" in out.splitlines()[0] and "웹 서버 first" in out
+    assert re.search(r"^ ip = [0-9.]+$", out, re.MULTILINE) and re.search(r"^ shop: \d+ done\.", err, re.MULTILINE)
+
+    assert call(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
+    _, out, _ = call(capsys, "plan", "web.yaml")
+    assert out.startswith(" No changes.") and out.count("\n") == 1
+
+    assert call(capsys, "output", "ip", "--stack", "web.yaml")[1].strip().count(".") == 3
+    rows = json.loads(call(capsys, "show", "--stack", "web.yaml", "--format", "json")[1])
+    assert [row["address"] for row in rows] == ["firewalls.web", "firewalls.web.rules.https", "instances.web"]
+    assert "flavor" in call(capsys, "show", "instances.web", "--stack", "web.yaml")[1]
+
+    assert call(capsys, "simulator", "do", "set", "firewall", "shop-web", "icmp=N", "--stack", "web.yaml")[0] == 0
+    code, out, _ = call(capsys, "drift", "web.yaml", "--detailed-exitcode")
+    assert code == 2 and "icmp true -> false" in out and "outside" in out
+    document = json.loads(call(capsys, "drift", "web.yaml", "--format", "json")[1])
+    validator("plan").validate(document)
+    assert document["changes"] == [] and [row["address"] for row in document["drift"]] == ["firewalls.web"]
+
+    code, out, err = call(capsys, "destroy", "web.yaml", "--yes", *SCALE)
+    assert code == 4 and "--accept delete=firewalls.web" in err
+    assert call(capsys, "destroy", "web.yaml", "--yes", "--accept", "delete", *SCALE)[0] == 0
+    assert call(capsys, "show", "--stack", "web.yaml", "--format", "json")[1] == "[]\n"
+    assert "instances: []" in call(capsys, "simulator", "world", "--stack", "web.yaml")[1]
+    assert {each.name for each in (tmp_path / "state").iterdir()} == {".simulator"}
+
+
+def test_json_of_plan_and_apply_is_as_the_schemas_say(capsys: pytest.CaptureFixture[str]) -> None:
+    document = json.loads(call(capsys, "plan", "web.yaml", "--format", "json")[1])
+    validator("plan").validate(document)
+    assert document["summary"]["create"] == 3 and document["outputs"]["ip"] == {"value": None, "known": False}
+
+    code, out, err = apply(capsys, "--format", "json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    for line in lines:
+        validator("event").validate(line)
+    assert (code, err) == (0, "")
+    assert (lines[0]["type"], lines[1]["type"], lines[-1]["type"]) == ("version", "plan", "summary")
+    assert lines[-1]["done"] == len(lines[1]["plan"]["steps"]) and len({line["run"] for line in lines}) == 1
+
+
+def test_with_json_nothing_prompts_and_without_consent_nothing_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "apply", "web.yaml", "--format", "json")
+    lines = [json.loads(line) for line in out.splitlines()]
+
+    assert code == 4 and [line["type"] for line in lines] == ["version", "plan", "problem", "summary"]
+    assert "instances: []" in call(capsys, "simulator", "world", "--stack", "web.yaml")[1]
+
+
+def test_a_saved_plan_is_done_exactly_once_and_refused_when_the_file_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = call(capsys, "plan", "web.yaml", "--var", "note=saved", "--out", "x.plan")
+    assert code == 0 and "apply --plan x.plan web.yaml" in err
+    shown = call(capsys, "show", "x.plan")[1]
+    assert "saved in x.plan" in shown and "웹 서버 saved" in shown
+
+    write(STACK.replace("443", "8443"))
+    code, _, err = call(capsys, "apply", "--plan", "x.plan", "web.yaml", "--yes", *SCALE)
+    assert code == 4 and "plan-stale" in err and "the stack files have changed" in err and "(inputs" in err
+    assert "instances: []" in call(capsys, "simulator", "world", "--stack", "web.yaml")[1]
+
+    write(STACK)
+    assert call(capsys, "apply", "--plan", "x.plan", "web.yaml", "--yes", *SCALE)[0] == 0
+    assert "웹 서버 saved" in call(capsys, "simulator", "world", "--stack", "web.yaml")[1]
+    assert call(capsys, "apply", "--plan", "x.plan", "web.yaml", "--yes", *SCALE)[0] == 4
+
+
+def test_a_file_that_no_longer_asks_for_anything_is_refused_without_allow_empty(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+    write("version: 1\nstack: shop\n")
+
+    code, _, err = apply(capsys, "--accept", "delete")
+    assert code == 4 and "error[empty]" in err
+    assert "will refuse" in call(capsys, "plan", "web.yaml")[2]
+    assert apply(capsys, "--accept", "delete", "--allow-empty")[0] == 0
+
+
+def test_outputs_alone_are_changes(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+    write(STACK + '  greeting: {value: "안녕 ${stack.name}"}\n')
+
+    code, out, _ = call(capsys, "plan", "web.yaml", "--detailed-exitcode")
+    assert code == 2 and "+  greeting" in out
+    assert apply(capsys)[0] == 0
+    assert call(capsys, "output", "greeting", "--stack", "web.yaml")[:2] == (0, "안녕 shop\n")
+    assert call(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
+
+
+def test_another_run_of_the_stack_is_told_and_exits_6(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    from reconciler import wiring
+
+    place = wiring.Place(Path("web.yaml"), "shop", None, simulated=True)
+    writer = wiring.store(place, os.environ).open(wiring.holder("reconciler apply"), timeout_seconds=0, stack="shop", environment=None)
+    try:
+        code, _, err = apply(capsys, "--lock-timeout", "0")
+        plan = call(capsys, "plan", "web.yaml", "--out", "x.plan")
+    finally:
+        writer.close()
+
+    assert code == 6 and "error[locked]" in err and "reconciler apply" in err
+    assert plan[0] == 6 and "Provisional" in plan[1] and not (tmp_path / "x.plan").exists()
+
+
+class Terminal:
+    """The real program at a pseudo-terminal."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._master, child = pty.openpty()
+        command = [sys.executable, "-m", "reconciler", *arguments]
+        environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": str(SCHEMAS.parent)}
+        self._process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environ, start_new_session=True)
+        os.close(child)
+        self.text = ""
+
+    def until(self, wanted: str | None, *, seconds: float = 30.0) -> None:
+        """Reads until the text has come, or to the end."""
+        while wanted is None or wanted not in self.text:
+            if not select.select([self._master], [], [], seconds)[0]:
+                raise AssertionError(f"{wanted!r} did not come; there is:\n{self.text}")
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:  # EIO: the other end is closed
+                data = b""
+            if not data:
+                assert wanted is None, self.text
+                return
+            self.text += data.decode("utf-8", "replace")
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def interrupt(self) -> None:
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self) -> int:
+        self.until(None)
+        os.close(self._master)
+        return self._process.wait(timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        ("shop\n", 0, "done."),
+        ("yes\n", 0, "done."),
+        ("no\n", 4, "as you asked"),
+        ("shopp\n", 4, "shopp is not shop"),
+        ("\x04", 4, "as you asked"),
+    ],
+)
+def test_at_a_terminal_the_typed_name_decides(typed: str, code: int, said: str) -> None:
+    terminal = Terminal("apply", "web.yaml", *SCALE)
+    terminal.until("Type shop or yes to apply, anything else to stop:")
+    terminal.type(typed)
+
+    assert terminal.end() == code and said in terminal.text
+
+
+def test_ctrl_c_at_the_question_changes_nothing() -> None:
+    terminal = Terminal("apply", "web.yaml", *SCALE)
+    terminal.until("to stop:")
+    terminal.interrupt()
+
+    assert terminal.end() == 130 and "nothing was changed" in terminal.text
+
+
+def test_ctrl_c_during_the_run_records_what_is_under_way_and_the_next_run_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal("apply", "web.yaml", "--yes", "--time-scale", "1")
+    terminal.until("waiting")
+    terminal.interrupt()
+    code = terminal.end()
+
+    assert code == 130 and "Interrupted: no new step is begun" in terminal.text and "To go on:" in terminal.text
+    assert "incomplete" in call(capsys, "show", "--stack", "web.yaml")[1]
+    assert apply(capsys, *SCALE)[0] in (0, 3)
+
+
+def test_ctrl_c_twice_ends_at_once_with_the_cursor_back() -> None:
+    terminal = Terminal("apply", "web.yaml", "--yes", "--time-scale", "1")
+    terminal.until("waiting")
+    terminal.interrupt()
+    terminal.until("Once more ends at once")
+    terminal.interrupt()
+
+    assert terminal.end() == 130 and ("\x1b[?25h" in terminal.text)
