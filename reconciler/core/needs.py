@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.core.address import Address
 from reconciler.core.model import EMPTY, Lookup, Resource, Stack, Wants
-from reconciler.core.state import State
+from reconciler.core.state import Entry, State
 from reconciler.core.survey import PlanOptions
 
 _CATALOGUE_OF_CREATES = {"instances": ("flavors", "images", "zones"), "block_storages": ("storage_types",)}
@@ -48,11 +48,19 @@ def _watched(resources: Mapping[Address, Resource], state: State | None) -> Iter
             yield resource.import_id
 
 
+def _remade(resource: Resource, entry: Entry) -> bool:
+    """Whether a volume is asked for in another type or size than it was left in: then a new one is made (SPEC 2)."""
+    says = resource.attributes
+    return entry.kind == "block_storages" and any(
+        says.get(name, entry.applied.get(name)) != entry.applied.get(name) for name in ("type", "size")
+    )
+
+
 def _catalogue(resources: Mapping[Address, Resource], state: State | None, options: PlanOptions) -> Iterator[str]:
     for address, resource in resources.items():
         text = str(address)
         entry = None if state is None else state.entries.get(text)
-        if entry is None:
+        if entry is None or _remade(resource, entry):
             yield from _CATALOGUE_OF_CREATES.get(address.kind, ())
         for name, value in resource.attributes.items():
             for wish in value if isinstance(value, tuple) else (value,):

@@ -16,7 +16,7 @@ from reconciler.core.exits import stops
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
 from reconciler.core.needs import needs
-from reconciler.core.planning import bookkeeping, firewalls, servers, volumes
+from reconciler.core.planning import bookkeeping, firewalls, servers, slots, volumes
 from reconciler.core.planning.draft import Draft, dropped
 from reconciler.core.planning.rows import change
 from reconciler.core.problems import Problem, Severity, error, in_order, notice
@@ -59,7 +59,7 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
     bookkeeping.protection(draft)
     steps, held = _hold_back(draft, steps)
     part = select(steps, draft.changes, only=options.only, without=options.without)
-    problems = [*seen.problems, *draft.problems, *draft.resolver.problems, *_equal_names(seen)]
+    problems = [*seen.problems, *draft.problems, *draft.resolver.problems, *slots.check(draft), *_equal_names(seen)]
     if part is not None:
         steps, held = _narrow(draft, steps, part, held)
         problems += [*part.problems, *_said_of(part)]

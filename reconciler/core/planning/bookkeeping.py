@@ -12,7 +12,7 @@ from reconciler.core.kind import Edit
 from reconciler.core.model import Deferred, Link, LiveResource, Resource, Unknown, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import fingerprint
-from reconciler.core.planning.servers import foreign_volume, foreign_volumes
+from reconciler.core.planning.servers import foreign_volume, foreign_volumes, volumes_on
 from reconciler.core.state import Deposed, Effect, Entry, Phase
 from reconciler.core.survey import Fate, Item, link_text
 
@@ -129,9 +129,7 @@ def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResou
 
 
 def _volumes_leave_first(draft: Draft, server_id: str, delete: str) -> None:
-    for item in draft.survey.items.values():
-        if item.kind.name != "block_storages" or item.live is None or item.live.attributes.get("instance") != server_id:
-            continue
-        for key in draft.keys_of(item.address):
+    for address in volumes_on(draft, server_id):
+        for key in draft.keys_of(address):
             if draft.steps[key].operation == "block_storage.detach":
                 draft.before(key, delete)

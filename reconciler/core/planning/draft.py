@@ -14,6 +14,8 @@ from reconciler.core import graph
 from reconciler.core.address import Address
 from reconciler.core.changes import Change, Step
 from reconciler.core.model import Ref
+from reconciler.core.planning import index as indexes
+from reconciler.core.planning.index import Index
 from reconciler.core.problems import Problem
 from reconciler.core.resolve import Resolver, unknowns
 from reconciler.core.survey import Fate, Item, Survey
@@ -41,10 +43,14 @@ class Draft:
     blocked: dict[Address, str] = field(default_factory=dict)
     effects: list[object] = field(default_factory=list)
     unchanged: int = 0
+    index: Index = field(init=False)
     _hard: dict[str, set[str]] = field(default_factory=dict)
     _soft: dict[str, set[str]] = field(default_factory=dict)
     _provides: dict[Node, list[str]] = field(default_factory=dict)
     _needs: list[tuple[str, Node, bool]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.index = indexes.of(self.survey)
 
     def add(
         self,

@@ -110,10 +110,7 @@ def _delete(draft: Draft, item: Item) -> None:
 
 
 def _address_of(draft: Draft, id: str) -> Address | None:
-    for address, item in draft.survey.items.items():
-        if item.live is not None and item.live.id == id and item.kind.name == "instances":
-            return address
-    return None
+    return draft.index.servers.get(id)
 
 
 def _deposed_at(draft: Draft, id: str) -> Address | None:

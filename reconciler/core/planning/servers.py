@@ -84,7 +84,7 @@ def _attach(draft: Draft, item: Item, firewall: Link, *, target: str | None, for
     inputs: dict[str, Value] = {"firewall": firewall, "instance": target if target is not None else Link(address)}
     if former is not None:
         inputs["former"] = former
-    rules = [("rule", a) for a in draft.survey.items if a.rule is not None and a.owner == firewall.address]
+    rules = [("rule", a) for a in draft.index.rules.get(firewall.address, ())]
     return draft.add(
         Step(
             f"firewall.attach {address}",
@@ -280,7 +280,7 @@ def _switch(draft: Draft, item: Item, firewall: Value, target: str, toll: _Toll)
     if former is not None and way == "refuse":
         left = _detach(draft, item, target, former)
         key = _attach(draft, item, firewall, target=target, former=None)
-        for node in (("object", firewall.address), *(("rule", a) for a in draft.survey.items if a.owner == firewall.address and a.rule)):
+        for node in (("object", firewall.address), *(("rule", a) for a in draft.index.rules.get(firewall.address, ()))):
             draft.before_soft(left, node)
         draft.before(left, key)
         return
@@ -365,11 +365,7 @@ def _volumes_can_follow(draft: Draft, item: Item, wanted: Mapping[str, Value]) -
 
 def volumes_on(draft: Draft, instance_id: str) -> dict[Address, Item]:
     """Our volumes that hang on a server now, by address."""
-    return {
-        address: item
-        for address, item in draft.survey.items.items()
-        if item.kind.name == "block_storages" and item.live is not None and item.live.attributes.get("instance") == instance_id
-    }
+    return dict(draft.index.volumes.get(instance_id, {}))
 
 
 def no_foreign_volumes(draft: Draft, item: Item) -> bool:
@@ -392,8 +388,7 @@ def no_foreign_volumes(draft: Draft, item: Item) -> bool:
 
 def foreign_volumes(draft: Draft, server: LiveResource) -> list[str]:
     """Ids of the volumes on a server that this stack does not own, by the list of volumes and by the server's own row."""
-    rows = draft.survey.account.objects.get("block_storages", {})
-    there = {row.id for row in rows.values() if row.attributes.get("instance") == server.id}
+    there = set(draft.index.rows.get(server.id, ()))
     shown = server.attributes.get("volumes")
     there |= {str(id) for id in shown} if isinstance(shown, tuple) else set()
     ours = {volume.live.id for volume in volumes_on(draft, server.id).values() if volume.live is not None}

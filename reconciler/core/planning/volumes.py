@@ -9,14 +9,12 @@ from reconciler.core import fields
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Cause, Consent, DataLoss, FieldChange, Impact, RiskClass, Step
 from reconciler.core.model import Link, Value
+from reconciler.core.planning import slots
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import change, fingerprint, report
-from reconciler.core.planning.servers import born_with, volumes_on
+from reconciler.core.planning.servers import born_with
 from reconciler.core.problems import error
 from reconciler.core.survey import Fate, Item
-
-VOLUMES_PER_SERVER = 3
-"""Where the server does not say its own number (contract 4)."""
 
 
 def plan(draft: Draft, item: Item) -> None:
@@ -167,9 +165,24 @@ def _move(draft: Draft, item: Item, asked: Value, owner_id: str | None, *, follo
         if not follows:
             impact = Impact(consents=(Consent(RiskClass.DETACH, str(item.address)),))
     if isinstance(asked, Link):
+        _same_zone(draft, item, asked, owner_id)
         _attach(draft, item, asked, after)
         return (Action.DETACH if owner_id is not None and not follows else Action.ATTACH), impact
     return Action.DETACH, impact
+
+
+def _same_zone(draft: Draft, item: Item, owner: Link, owner_id: str | None) -> None:
+    """A volume stays in its zone (contract 16): a server of another one cannot take it. (A server that changes its own: see `servers`.)"""
+    server = draft.survey.items.get(owner.address)
+    zone = None if item.live is None else item.live.attributes.get("zone")
+    if server is None or zone is None or (owner_id is not None and _owner_address(draft, owner_id) == owner.address):
+        return
+    there = draft.resolver.attribute(owner.address, "zone")
+    if isinstance(there, str) and there != zone:
+        message = f"{item.address} is in zone {zone} and cannot move to {owner.address} in {there}"
+        place = item.resource.places.get("instance", item.resource.place) if item.resource else None
+        hint = f"name a server of {zone}, or make a new volume there and copy the data"
+        draft.problems.append(error("bad-combination", message, place=place, address=str(item.address), hint=hint))
 
 
 def _loss(item: Item) -> DataLoss:
@@ -186,7 +199,9 @@ def _replace(draft: Draft, item: Item) -> None:
         place = item.resource.place if item.resource else None
         draft.problems.append(error("bad-combination", message, place=place, address=str(item.address), hint="name a server first"))
         return
-    delete_first = (item.resource is not None and item.resource.lifecycle.replace == "delete_first") or _is_full(draft, owner)
+    asked_for = item.resource is not None and item.resource.lifecycle.replace == "delete_first"
+    room = slots.of(draft, owner.address)
+    delete_first = asked_for or (room is not None and not room.room_for_both)
     delete = Step(
         f"block_storage.delete {item.address}" + ("" if delete_first else f" {old}"),
         item.address,
@@ -210,16 +225,9 @@ def _replace(draft: Draft, item: Item) -> None:
             first.append(left_key)
         draft.add(delete, after=first)
     impact = Impact(consents=(Consent(RiskClass.DATA_LOSS, str(item.address)),), data_loss=(_loss(item),), reversible=False)
-    way = "delete first: its server holds no more volumes" if delete_first else "create first, the old one goes last"
+    why = "as the file asks" if asked_for else "its server holds no more volumes"
+    way = f"delete first: {why}" if delete_first else "create first, the old one goes last"
     change(draft, item, Action.REPLACE, f"{item.reason}; {way}", compared.changes, impact=impact, compared=compared)
-
-
-def _is_full(draft: Draft, owner: Link) -> bool:
-    server = draft.survey.items.get(owner.address)
-    if server is None or server.live is None:
-        return False
-    limit = server.live.attributes.get("volume_limit")
-    return len(volumes_on(draft, server.live.id)) >= (limit if isinstance(limit, int) else VOLUMES_PER_SERVER)
 
 
 def _delete(draft: Draft, item: Item) -> None:

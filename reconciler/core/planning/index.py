@@ -1,0 +1,56 @@
+"""Who hangs on whom, found once for a plan: volumes by server, servers by id, rules by firewall."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.core.address import Address
+from reconciler.core.model import EMPTY, Link
+from reconciler.core.survey import Item, Survey
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Looked up, never searched: a plan of thousands of objects asks this for each of them.
+
+    `servers` maps the id of a live server of ours to its address. `volumes` maps a server's id to our volumes on it, `rows` to the ids of
+    all volumes that the list shows on it. `meant_for` maps a server's address to our volumes that the file puts on it. `rules` maps a
+    firewall's address to the addresses of its rules.
+    """
+
+    servers: Mapping[str, Address]
+    volumes: Mapping[str, Mapping[Address, Item]]
+    rows: Mapping[str, frozenset[str]]
+    meant_for: Mapping[Address, tuple[Item, ...]]
+    rules: Mapping[Address, tuple[Address, ...]]
+
+
+def of(survey: Survey) -> Index:
+    """The index of a survey."""
+    servers: dict[str, Address] = {}
+    volumes: dict[str, dict[Address, Item]] = {}
+    meant: dict[Address, list[Item]] = {}
+    rules: dict[Address, list[Address]] = {}
+    for address, item in survey.items.items():
+        if address.rule is not None:
+            rules.setdefault(address.owner, []).append(address)
+        elif item.kind.name == "instances" and item.live is not None:
+            servers[item.live.id] = address
+        elif item.kind.name == "block_storages":
+            if item.live is not None and item.live.attributes.get("instance") is not None:
+                volumes.setdefault(str(item.live.attributes["instance"]), {})[address] = item
+            wanted = item.wanted.get("instance")
+            if isinstance(wanted, Link):
+                meant.setdefault(wanted.address, []).append(item)
+    rows: dict[str, set[str]] = {}
+    for row in survey.account.objects.get("block_storages", EMPTY).values():
+        if row.attributes.get("instance") is not None:
+            rows.setdefault(str(row.attributes["instance"]), set()).add(row.id)
+    return Index(
+        servers,
+        volumes,
+        {id: frozenset(found) for id, found in rows.items()},
+        {address: tuple(items) for address, items in meant.items()},
+        {address: tuple(found) for address, found in rules.items()},
+    )
