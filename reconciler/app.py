@@ -243,6 +243,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
     from reconciler.cloud import reader
     from reconciler.core import plan as planning
 
+    _check_addresses(stack, state, options)
     wants = planning.needs(stack, state, options)
     begun = connection.exchange.unix()
     try:
@@ -264,6 +265,15 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
         if options.destroy or exits.stops(made.problems)
         else output_changes(made.outputs, {} if state is None else state.outputs),
     )
+
+
+def _check_addresses(stack: Stack, state: State | None, options: PlanOptions) -> None:
+    """Stops where `--replace` or `--unprotect` names what is not there: a typing error must not pass as a plan without it."""
+    known = {str(address) for address in stack.resources} | (set() if state is None else set(state.entries))
+    for name, addresses in (("--replace", options.replace), ("--unprotect", options.unprotect)):
+        unknown = sorted(addresses - known)
+        if unknown:
+            raise Stop(error("missing-reference", f"{name}: there is no {unknown[0]}", hint=names.hint_for(unknown[0], known)))
 
 
 def _account_problems(state: State | None, account: Account, connection: Connection) -> Iterable[Problem]:

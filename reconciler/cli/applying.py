@@ -39,6 +39,7 @@ class Words:
     accept: tuple[Acceptance, ...] = ()
     allow_empty: bool = False
     lock_timeout: float | None = None
+    wait: bool = True
 
 
 def apply(session: Session, options: PlanOptions, words: Words) -> int:
@@ -110,6 +111,7 @@ def _run(session: Session, words: Words, talker: _Talker, *, destroy: bool) -> R
         interrupts=Interrupts(_tell_interrupted, leave=_leave),
         again=session.again(command),
         lock_timeout_seconds=lock_seconds(words.lock_timeout, session.console),
+        wait=words.wait,
     )
 
 

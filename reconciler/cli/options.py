@@ -106,4 +106,5 @@ lock_option = click.option(
     metavar="S",
     help="Seconds to wait for another run of the stack (60 at a terminal, else 0).",
 )
+wait_option = click.option("--no-wait", is_flag=True, help="Do not wait for what an earlier run left open; exit 3 instead.")
 exit_code_option = click.option("--detailed-exitcode", is_flag=True, help="Exit 2 instead of 0 where there are changes.")

@@ -124,7 +124,7 @@ def ends(function: Callable[..., int]) -> Callable[..., int]:
     def guarded(*, verbose: bool = False, no_color: bool = False, **given: Any) -> int:
         console = Console(json=given.get("format") == "json", verbose=verbose, color=not no_color)
         try:
-            return function(console, **given)
+            return _written(console, function(console, **given))
         except Stop as stop:
             _show(console, stop)
             return stop.exit_code
@@ -133,6 +133,14 @@ def ends(function: Callable[..., int]) -> Callable[..., int]:
             return exits.INTERRUPTED
 
     return guarded
+
+
+def _written(console: Console, code: int) -> int:
+    """The code, or 1 instead of a success whose result could not be written."""
+    if console.out.failure is None:
+        return code
+    console.tell([Line(f"error: the result could not be written: {console.out.failure}", Tone.DANGER)])
+    return exits.worst((code, exits.ERROR))
 
 
 def _show(console: Console, stop: Stop) -> None:

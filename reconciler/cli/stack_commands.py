@@ -141,6 +141,7 @@ Examples:
 @options.format_option
 @options.simulate_options
 @options.lock_option
+@options.wait_option
 @options.look_options
 @ends
 def apply(
@@ -160,6 +161,7 @@ def apply(
     simulate: bool,
     time_scale: float | None,
     lock_timeout: float | None,
+    no_wait: bool,
 ) -> int:
     """Show the plan, ask, and do it.
 
@@ -169,7 +171,7 @@ def apply(
     from reconciler.cli import applying
 
     session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
-    words = applying.Words(yes=yes, accept=tuple(accept), allow_empty=allow_empty, lock_timeout=lock_timeout)
+    words = applying.Words(yes=yes, accept=tuple(accept), allow_empty=allow_empty, lock_timeout=lock_timeout, wait=not no_wait)
     if plan_file is not None:
         beside = [
             name
@@ -202,6 +204,7 @@ Examples:
 @options.format_option
 @options.simulate_options
 @options.lock_option
+@options.wait_option
 @options.look_options
 @ends
 def destroy(
@@ -219,6 +222,7 @@ def destroy(
     simulate: bool,
     time_scale: float | None,
     lock_timeout: float | None,
+    no_wait: bool,
 ) -> int:
     """Remove everything that the stack owns, in the reverse order.
 
@@ -227,7 +231,7 @@ def destroy(
     from reconciler.cli import applying
 
     session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
-    words = applying.Words(yes=yes, accept=tuple(accept), allow_empty=allow_empty, lock_timeout=lock_timeout)
+    words = applying.Words(yes=yes, accept=tuple(accept), allow_empty=allow_empty, lock_timeout=lock_timeout, wait=not no_wait)
     return applying.apply(session, _plan_options(accept=accept, unprotect=unprotect, destroy=True), words)
 
 

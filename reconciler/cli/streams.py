@@ -12,6 +12,8 @@ class Stream:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._closed = False
+        self.failure: str | None = None
+        """Why something was lost, where it is not that the reader went away."""
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -27,13 +29,16 @@ class Stream:
         return not self._closed and self._stream.isatty()
 
     def write(self, text: str) -> None:
-        """Writes and flushes; nothing happens where the reader has gone or the device is full."""
+        """Writes and flushes. Where the reader has gone nothing happens; where the device is full, `failure` tells."""
         if self._closed:
             return
         try:
             self._stream.write(text)
             self._stream.flush()
-        except (OSError, ValueError):  # EPIPE, ENOSPC, or a stream that was closed from outside
+        except BrokenPipeError:
+            self._lose()
+        except (OSError, ValueError) as failure:  # ValueError: a stream that was closed from outside
+            self.failure = (failure.strerror if isinstance(failure, OSError) else None) or str(failure)
             self._lose()
 
     def finish(self) -> None:
