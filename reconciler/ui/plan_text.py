@@ -273,6 +273,8 @@ def _cost(plan: Plan) -> str:
     if cost.before is None or cost.after is None:
         return "cost unknown" if cost.unknown else ""
     least = "at least " if cost.unknown else ""
+    if cost.after == cost.before:
+        return f"{least}{words.won(cost.after)} a month, as before, without VAT"
     return f"{least}{words.won(cost.after - cost.before, signed=True)} a month ({words.won(cost.after)} in all) without VAT"
 
 

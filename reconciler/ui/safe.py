@@ -22,7 +22,9 @@ _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
 _BLANK_LETTERS = "\u115f\u1160\u3164\uffa0\u2800"
 """Letters by category that show nothing: the Hangul fillers and the empty Braille cell."""
 
-_PLAIN = re.compile(r"[\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\uac00-\ud7a3]*")
+_UNUSUAL = re.compile(r"[^\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\uac00-\ud7a3]")
+"""What has to be looked at one by one: all but ASCII, Latin and Hangul syllables."""
+
 _CI_COMMAND = re.compile(r"^(\s*):(?=:)|:(?=:[A-Za-z][A-Za-z-]*[^:]*::)|#(?=#(?:\[|vso\[|teamcity\[))")
 
 
@@ -33,8 +35,7 @@ def outside(text: object) -> str:
 
 @lru_cache(maxsize=8192)
 def _outside(text: str) -> str:
-    if _PLAIN.fullmatch(text) is None:
-        text = "".join(_escape(character) for character in text)
+    text = _UNUSUAL.sub(lambda found: _escape(found[0]), text)
     return _CI_COMMAND.sub(_defuse, text) if "::" in text or "##" in text else text
 
 
@@ -55,8 +56,7 @@ def _escape(character: str) -> str:
 def json_text(data: Mapping[str, Any] | list[Any], *, indent: int | None = None) -> str:
     """The data as JSON: letters as they are, everything that a screen or a CI system would obey as `\\uXXXX`."""
     text = json.dumps(data, ensure_ascii=False, indent=indent, allow_nan=False)
-    if _PLAIN.fullmatch(text) is None:
-        text = "".join(_json_escape(character) for character in text)
+    text = _UNUSUAL.sub(lambda found: _json_escape(found[0]), text)
     return re.sub(r"#(?=#(?:\[|vso\[|teamcity\[))", r"\\u0023", text)
 
 
