@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.core import digests, locals_, nodes, resources, shapes, variables
+from reconciler.core import digests, links, locals_, nodes, resources, shapes, variables
 from reconciler.core.address import Address
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
 from reconciler.core.document import table as entries_of
@@ -137,6 +137,8 @@ def _shapes(shop: Workshop, root: Table) -> dict[tuple[str, str], Mapping[str, A
             if node is None:
                 shop.shapes[kind, name] = None
                 continue
+            if name == links.NONE and kind in ("firewalls", "instances"):
+                shop.tell("not-allowed", "`none` is reserved: as a reference it means no object", place, hint="choose another key")
             before = len(shop.problems)
             found = shapes.shape(shop, node, place)
             if found is None:

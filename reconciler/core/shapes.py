@@ -87,10 +87,10 @@ def _of_list(shop: Workshop, node: Node, value: tuple[Any, ...]) -> dict[str, Pl
     for index, item in enumerate(value):
         written = nodes[index] if nodes else None
         text = written.text if isinstance(written, Scalar) and isinstance(item, int | float) else item
-        if text in found:
-            shop.tell("yaml-duplicate-key", f"`{text}` stands twice in `for_each`", (written or node).place)
-        if isinstance(text, str):
+        if isinstance(text, str) and text not in found:
             found[text] = text
+        elif isinstance(text, str):
+            shop.tell("yaml-duplicate-key", f"`{text}` stands twice in `for_each`", (written or node).place)
         else:
             shop.tell("wrong-type", f"`for_each` is a list of texts, not of {described(item)}", (written or node).place)
     return found

@@ -366,6 +366,8 @@ MISTAKES = [
     ("a long for_each key", "instances: {a: {for_each: [abcdefghijklmnopq]}}", "3:27 bad-format"),
     ("an empty for_each key", "instances: {a: {for_each: ['']}}", "3:27 bad-format"),
     ("a key twice in for_each", "instances: {a: {for_each: [x, x]}}", "3:31 yaml-duplicate-key"),
+    ("a resource named none", "firewalls: {none: {}}", "3:13 not-allowed"),
+    ("for_each of mappings", "instances: {a: {for_each: [{x: 1}]}}", "3:28 wrong-type"),
     ("ignore of no field", "instances: {a: {lifecycle: {ignore: [nme]}}}", "3:38 not-allowed"),
     ("depends_on of nothing", "instances: {a: {depends_on: [instances.b]}}", "3:30 missing-reference"),
     ("depends_on of a key", "instances: {a: {depends_on: [b]}, b: {}}", "3:30 bad-reference"),
