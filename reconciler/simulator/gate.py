@@ -17,6 +17,7 @@ from reconciler.simulator.errors import ApiError, envelope_error, plain_response
 from reconciler.simulator.switches import Switches
 from reconciler.wire import Request, Response
 
+SCOPES_MAX = 1_000
 TOO_MANY = "요청 한도를 초과하였습니다. 잠시 후 다시 시도해 주세요."
 
 
@@ -75,6 +76,8 @@ class Quota:
             return None
         length = switches.rate_seconds / scale
         scope = "account" if switches.rate_scope == "account" else request.header("X-iwinv-Credential") or ""
+        if len(self._calls) > SCOPES_MAX:  # unknown keys are strangers' inventions; forgetting them all costs nothing
+            self._calls = {name: each for name, each in self._calls.items() if name == scope}
         calls = self._calls.setdefault(scope, deque())
         start = now - length if switches.rate_window == "sliding" else math.floor(now / length) * length
         while calls and _is_over(calls[0], start, sliding=switches.rate_window == "sliding"):

@@ -65,7 +65,7 @@ class SimulatorServer:
             if self._keeper is not None:
                 self._keeper.close()
             raise
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, name="simulator", daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="simulator", daemon=True)
         self._thread.start()
         self._closed = False
 

@@ -7,8 +7,8 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -147,7 +147,6 @@ class Account:
     clock: VirtualClock
     strict: bool = True
     """Whether requests are held to openapi.yaml too; wrong ones on purpose are not."""
-    used: set[str] = field(default_factory=set)
 
     def request(
         self,
@@ -281,6 +280,3 @@ def multipart(form: Mapping[str, object]) -> bytes:
         text = quote(str(value), safe="") if name in {"name", "description"} else str(value)
         parts.append(f'--b0undary\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n')
     return ("".join(parts) + "--b0undary--\r\n").encode()
-
-
-Check = Callable[[], None]
