@@ -247,7 +247,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
     wants = planning.needs(stack, state, options)
     begun = connection.exchange.unix()
     try:
-        account = reader.read_account(connection.exchange, wants, connection.kinds)
+        account = reader.read_account(connection.exchange, wants, connection.kinds, time_scale=connection.time_scale)
     except reader.ReadFailed as failure:
         raise Stop(failure.problem) from failure
     beside = tuple(_account_problems(state, account, connection))
@@ -263,7 +263,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
         tracked=() if state is None else tuple(state.entries),
         outputs=()
         if options.destroy or exits.stops(made.problems)
-        else output_changes(made.outputs, {} if state is None else state.outputs),
+        else output_changes(made.outputs, {} if state is None else state.outputs, steps=bool(made.steps)),
     )
 
 

@@ -19,14 +19,19 @@ class OutputChange:
     after: Any
 
 
-def output_changes(planned: Mapping[str, Any], kept: Mapping[str, tuple[Any, str | None]]) -> tuple[OutputChange, ...]:
-    """The outputs that differ, by name. One that could not be computed last time and cannot be now is no change."""
+def output_changes(
+    planned: Mapping[str, Any], kept: Mapping[str, tuple[Any, str | None]], *, steps: bool = True
+) -> tuple[OutputChange, ...]:
+    """The outputs that differ, by name. One that could not be computed last time and cannot be now is no change.
+
+    `steps` False: nothing will be sent, so what waits for an object stays as it is.
+    """
     found = []
     for name in sorted(planned):
         after = planned[name]
         before, reason = kept.get(name, (None, None))
         unknown = isinstance(after, (Unknown, Deferred))
         same = reason is not None if unknown else reason is None and shown(before) == shown(after)
-        if name not in kept or not same:
+        if (name not in kept or not same) and (steps or not unknown):
             found.append(OutputChange(name, shown(before), after if unknown else shown(after)))
     return tuple(found)

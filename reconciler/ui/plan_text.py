@@ -71,10 +71,11 @@ def drift_lines(plan: Plan, header: Header, look: Look) -> Iterable[Line]:
         yield Line(f" Provisional: {safe.outside(header.provisional)}", Tone.CARE)
     yield from _sections(plan, look)
     yield from _notes(plan, look)
-    yield Line()
     if plan.drift:
+        yield Line()
         yield Line(f" {words.count(len(plan.drift), 'object')} changed outside.", Tone.CARE)
     elif not plan.problems:
+        yield Line()
         yield Line(" No drift: nothing that the stack manages was changed outside.", Tone.GOOD)
 
 
