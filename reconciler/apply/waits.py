@@ -125,6 +125,10 @@ class Waits:
         if reading.seen is None:
             listed.due = now + READ_FAILURE_SECONDS / self.time_scale
             return reading.failure
+        if not reading.seen.complete:
+            # The cloud has no such list to give (a group that is gone): that is no proof that something left it.
+            listed.due = now + READ_FAILURE_SECONDS / self.time_scale
+            return None
         self._show(listed.what, reading.seen.rows)
         for what, rows in reading.seen.inline.items():
             self._show(what, rows)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core import marker
 from reconciler.core.changes import Cause, FieldChange
 from reconciler.core.diff import ABSENT, cause, differing
 from reconciler.core.kind import Edit, Field
-from reconciler.core.marker import is_owner_text
 from reconciler.core.model import EMPTY, Unknown, Value
 from reconciler.core.problems import Problem, notice
 from reconciler.core.survey import Fate, Item, Survey, link_text
@@ -41,9 +41,15 @@ def live_value(survey: Survey, item: Item, name: str) -> Any:
         if name not in live.attributes:
             return ABSENT
         return survey.name_of(_text(live.attributes.get("instance")))
-    if name == "description" and live.marked is not None and is_owner_text(live.marked):
+    if name == "description" and live.marked is not None and live.marked == _our_text(survey, item):
         return None
     return live.attributes.get(name, ABSENT)
+
+
+def _our_text(survey: Survey, item: Item) -> str:
+    """The text that stands before the marker where the user wrote none; exactly that counts as none, not all that looks like it."""
+    key = str(item.address).removeprefix(f"{item.address.kind}.")
+    return marker.owner_text(survey.stack.name, survey.stack.environment, key)[: marker.USER_LIMIT]
 
 
 def compare(survey: Survey, item: Item, wanted: Mapping[str, Value]) -> Compared:

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from store_builders import HOLDER, add_server, created, intent, note, open_writer, records
 
 from reconciler.core.state import Record, fold
 from reconciler.ports import Locked, LostLock, RecordFailed, StateDamaged, StateNewer
@@ -18,6 +17,7 @@ from reconciler.store import files
 from reconciler.store.codec import Snapshot, encode_snapshot
 from reconciler.store.files import FileStore
 from reconciler.store.memory import MemoryDisk, MemoryStore
+from tests.contract.store_builders import HOLDER, add_server, created, intent, note, open_writer, records
 
 Make = Callable[[], FileStore]
 """Opens the same place anew, as another process would."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from store_builders import created, intent, note, open_writer
 
 from reconciler.core.state import Record, State, fold
 from reconciler.ports import RecordFailed, StoreError
@@ -15,6 +14,7 @@ from reconciler.store import files
 from reconciler.store.disk import File
 from reconciler.store.files import FileWriter
 from reconciler.store.memory import Crash, Fault, Kept, MemoryDisk, MemoryStore
+from tests.contract.store_builders import created, intent, note, open_writer
 
 RECORDS: tuple[Record, ...] = (
     intent(1),

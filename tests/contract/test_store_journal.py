@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from store_builders import add_server, created, intent, note, open_writer
 
 from reconciler.core.state import Intent, Record
 from reconciler.ports import RecordFailed, StateDamaged
 from reconciler.store.journal import Header, Journal, decode_journal
 from reconciler.store.memory import Fault, MemoryDisk, MemoryStore
+from tests.contract.store_builders import add_server, created, intent, note, open_writer
 
 RECORDS: tuple[Record, ...] = (intent(1), created(2, of=1), intent(3, index=1), note(4, value="한글"))
 PATH = Path("/state/shop/journal")

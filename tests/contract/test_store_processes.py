@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from store_builders import add_server, created, intent, open_writer
 
 from reconciler.ports import Locked, RecordFailed
 from reconciler.store.files import FileStore
+from tests.contract.store_builders import add_server, created, intent, open_writer
 
 WORKER = Path(__file__).parent / "store_worker.py"
 TIMEOUT_SECONDS = 60

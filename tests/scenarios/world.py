@@ -20,7 +20,7 @@ def world_of(cloud: Cloud) -> dict[str, Any]:
         },
         "volumes": {
             volume.name: f"{volume.type} {volume.size} on {named.get(volume.instance_id or '')}"
-            for volume in sorted(world.block_storages.values(), key=lambda v: v.name)
+            for volume in sorted(world.block_storages.values(), key=lambda v: v.name or "")
         },
         "firewalls": {
             group.title: {

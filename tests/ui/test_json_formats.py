@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import plans
 import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
@@ -17,6 +16,7 @@ from reconciler.core.changes import Action, Change, Plan, RiskClass
 from reconciler.core.consent import Acceptance
 from reconciler.core.events import Event
 from reconciler.ui import events_json, plan_json
+from tests.ui import plans
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 

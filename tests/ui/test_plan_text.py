@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import plans
 import pytest
-import snapshots
 
 from reconciler.core import consent
 from reconciler.core.changes import Action, CallBudget, Change, Plan
@@ -14,6 +12,7 @@ from reconciler.core.consent import Given
 from reconciler.ui import plan_text, safe, screen
 from reconciler.ui.plan_text import Header
 from reconciler.ui.screen import Look
+from tests.ui import plans, snapshots
 
 HEADER = Header(key_suffix="9f41", state="state/shop.prod", at=1_795_237_260)
 
