@@ -131,6 +131,9 @@ def _common(draft: Draft, item: Item) -> bool:
         return True
     if item.fate is Fate.GONE:
         return True
+    if item.fate is Fate.KEEP and item.resource is None and item.address.rule is not None:
+        change(draft, item, Action.NONE, item.reason)  # with its firewall, which is told
+        return True
     if item.fate is Fate.KEEP and item.resource is None:
         message = f"{text} is kept: {item.reason}"
         draft.problems.append(error("protected", message, address=text, hint="lift the protection in the file, or --unprotect " + text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,44 +39,111 @@ def match(
     live: Sequence[LiveResource],
     doubtful: Mapping[str, str],
 ) -> Matched:
-    """Pairs desired rules with remembered and live ones. A rule that is gone from the complete list is made anew (contract 22)."""
-    by_id = {row.id: row for row in live}
-    by_address = {entry.address: entry for entry in entries}
-    if owner.fate not in (Fate.KEEP, Fate.BIND, Fate.DOUBT):
+    """Pairs desired rules with remembered and live ones. A rule that is gone from the complete list is made anew (contract 22).
+
+    Meaning goes before key: a wish takes the live rule that lets its traffic through already, whoever had it. So no traffic is cut to be
+    opened again, and traffic may change keys in a circle although the cloud refuses two equal rules.
+    """
+    if owner.fate is Fate.DOUBT:
+        reason = "its firewall is in doubt"
+        return Matched(tuple(_doubt(r, None, kind, doubtful.get(str(r.address), reason)) for r in desired), ())
+    if owner.fate not in (Fate.KEEP, Fate.BIND):
         return Matched(tuple(Item(r.address, kind, Fate.CREATE, r, wanted=r.attributes, reason="new") for r in desired), ())
-    items: list[Item] = []
-    free = dict(by_id)
-    open_wishes: list[Resource] = []
-    for resource in desired:
-        text = str(resource.address)
-        entry = by_address.pop(text, None)
-        if text in doubtful or owner.fate is Fate.DOUBT:
-            reason = doubtful.get(text, "its firewall is in doubt")
-            items.append(Item(resource.address, kind, Fate.DOUBT, resource, entry, wanted=resource.attributes, reason=reason))
-            if entry is not None:
-                free.pop(entry.id, None)
-        elif entry is not None and entry.id in free:
-            row = free.pop(entry.id)
-            items.append(Item(resource.address, kind, Fate.KEEP, resource, entry, row, resource.attributes))
-        else:
-            open_wishes.append(resource)
-    items += _by_meaning(open_wishes, free, kind)
-    items += _left_out(by_address, free, kind, doubtful)
-    strays = () if owner.resource is None else tuple(free[id] for id in sorted(free, key=lambda id: (len(id), id)))
-    return Matched(tuple(items), strays)
-
-
-def _by_meaning(wishes: Sequence[Resource], free: dict[str, LiveResource], kind: Kind) -> list[Item]:
-    """A wish whose traffic a live rule already lets through takes that rule over: a rename is an edit of its title, not a gap."""
-    items = []
-    held = {meaning(row.attributes): id for id, row in sorted(free.items())}
+    table = _Table(kind, {row.id: row for row in live}, {entry.address: entry for entry in entries})
+    if owner.resource is None:
+        return Matched(tuple(table.kept()), ())
+    table.doubtful(desired, doubtful)
+    wishes = [resource for resource in desired if str(resource.address) not in doubtful]
+    for take in (table.unchanged, table.same_traffic, table.edited, table.displaced):
+        wishes = [resource for resource in wishes if not take(resource)]
     for resource in wishes:
-        id = held.pop(meaning(resource.attributes), None)
-        if id is None:
-            items.append(Item(resource.address, kind, Fate.CREATE, resource, wanted=resource.attributes, reason="new"))
-        else:
-            items.append(Item(resource.address, kind, Fate.BIND, resource, None, free.pop(id), resource.attributes, reason="same traffic"))
-    return items
+        table.make(resource)
+    left = {text: entry for text, entry in table.entries.items() if text not in {str(r.address) for r in desired}}
+    items = (*table.items, *_left_out(left, table.free, kind, doubtful))
+    return Matched(items, tuple(table.free[id] for id in sorted(table.free, key=lambda id: (len(id), id))))
+
+
+def _doubt(resource: Resource, entry: Entry | None, kind: Kind, reason: str) -> Item:
+    return Item(resource.address, kind, Fate.DOUBT, resource, entry, wanted=resource.attributes, reason=reason)
+
+
+class _Table:
+    """Wishes on one side, live rules that nobody has yet on the other; each method takes a wish if it can, and says whether it did."""
+
+    def __init__(self, kind: Kind, rows: Mapping[str, LiveResource], entries: Mapping[str, Entry]) -> None:
+        self.kind, self.rows, self.entries = kind, rows, entries
+        self.free = dict(rows)
+        self.items: list[Item] = []
+        self._displaced: list[str] | None = None
+        self._held: dict[tuple[Any, ...], str] | None = None
+
+    def kept(self) -> Iterator[Item]:
+        """The rules of a firewall that stays although the file is not looked at."""
+        for text, entry in sorted(self.entries.items()):
+            address = parse(text)
+            if address is not None and entry.id in self.rows:
+                yield Item(address, self.kind, Fate.KEEP, None, entry, self.rows[entry.id], reason="its firewall is kept")
+
+    def doubtful(self, desired: Sequence[Resource], reasons: Mapping[str, str]) -> None:
+        """Sets aside what is in doubt, with the live rule that it may be about."""
+        for resource in desired:
+            text = str(resource.address)
+            if text not in reasons:
+                continue
+            entry = self.entries.get(text)
+            self.items.append(_doubt(resource, entry, self.kind, reasons[text]))
+            wished = meaning(resource.attributes)
+            same = [id for id, row in self.free.items() if wished is not None and meaning(row.attributes) == wished]
+            for id in [entry.id] if entry is not None else same:
+                self.free.pop(id, None)
+
+    def unchanged(self, resource: Resource) -> bool:
+        """Its own live rule lets its traffic through, or it is not known yet which traffic that is."""
+        entry = self.entries.get(str(resource.address))
+        if entry is None or entry.id not in self.free:
+            return False
+        wished = meaning(resource.attributes)
+        return wished in (None, meaning(self.free[entry.id].attributes)) and self._keep(resource, entry)
+
+    def same_traffic(self, resource: Resource) -> bool:
+        """Another live rule does: it is taken over, and only its texts are edited."""
+        if self._held is None:
+            self._held = {found: id for id, row in sorted(self.free.items()) if (found := meaning(row.attributes)) is not None}
+        wished = meaning(resource.attributes)
+        id = self._held.pop(wished, None) if wished is not None else None
+        return id is not None and self._bind(resource, id, "same traffic")
+
+    def edited(self, resource: Resource) -> bool:
+        """Its own live rule is there and becomes what is asked."""
+        entry = self.entries.get(str(resource.address))
+        return entry is not None and entry.id in self.free and self._keep(resource, entry)
+
+    def displaced(self, resource: Resource) -> bool:
+        """Its own live rule went to another wish, which has left one behind."""
+        entry = self.entries.get(str(resource.address))
+        if entry is None or entry.id not in self.rows:
+            return False
+        if self._displaced is None:
+            taken = {str(item.address) for item in self.items if item.reason == "same traffic"}
+            self._displaced = sorted(e.id for text, e in self.entries.items() if text in taken and e.id in self.free)
+        return bool(self._displaced) and self._bind(resource, self._displaced.pop(0), "another rule has taken over its traffic")
+
+    def make(self, resource: Resource) -> None:
+        """There is no live rule for it. One that was there has been removed by somebody."""
+        entry = self.entries.get(str(resource.address))
+        removed = entry is not None and entry.id not in self.rows
+        reason = "removed outside" if removed else "new"
+        known = entry if removed else None
+        self.items.append(Item(resource.address, self.kind, Fate.CREATE, resource, known, wanted=resource.attributes, reason=reason))
+
+    def _keep(self, resource: Resource, entry: Entry) -> bool:
+        self.items.append(Item(resource.address, self.kind, Fate.KEEP, resource, entry, self.free.pop(entry.id), resource.attributes))
+        return True
+
+    def _bind(self, resource: Resource, id: str, reason: str) -> bool:
+        row = self.free.pop(id)
+        self.items.append(Item(resource.address, self.kind, Fate.BIND, resource, None, row, resource.attributes, reason=reason))
+        return True
 
 
 def _left_out(entries: Mapping[str, Entry], free: dict[str, LiveResource], kind: Kind, doubtful: Mapping[str, str]) -> list[Item]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core.address import Address
+from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Cause, Change, FieldChange, Step
 from reconciler.core.kind import Edit
 from reconciler.core.model import Deferred, Link, LiveResource, Resource, Unknown, Value
@@ -24,7 +24,9 @@ def effects(draft: Draft, held: frozenset[Address]) -> tuple[Effect, ...]:
         if item.address in held:
             continue
         if item.fate in (Fate.FORGET, Fate.GONE):
-            found += [Effect(drop=text) for text in _with_rules(draft, item)]
+            found += [Effect(drop=text) for text in (str(item.address), *_rules_of(draft, item))]
+        elif item.fate is Fate.CREATE and item.entry is not None:
+            found += [Effect(drop=text) for text in _rules_of(draft, item) if parse(text) not in draft.survey.items]
         elif item.fate in (Fate.KEEP, Fate.BIND) and item.resource is not None and item.live is not None:
             entry = _entry(draft, item)
             if entry != item.entry:
@@ -32,10 +34,12 @@ def effects(draft: Draft, held: frozenset[Address]) -> tuple[Effect, ...]:
     return tuple(found)
 
 
-def _with_rules(draft: Draft, item: Item) -> Iterator[str]:
-    yield str(item.address)
-    if item.kind.name == "firewalls":
-        yield from (str(other) for other in draft.survey.items if other.rule is not None and other.owner == item.address)
+def _rules_of(draft: Draft, item: Item) -> tuple[str, ...]:
+    """What the state remembers of the rules of a firewall that is no more."""
+    if item.kind.name != "firewalls" or item.entry is None:
+        return ()
+    id = item.entry.id
+    return tuple(sorted(text for text, entry in draft.survey.state.entries.items() if entry.parent == id))
 
 
 def _entry(draft: Draft, item: Item) -> Entry:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from reconciler.core import fields
 from reconciler.core.address import Address, parse
-from reconciler.core.changes import Action, Cause, Consent, FieldChange, Impact, RiskClass, Step
+from reconciler.core.changes import Action, Cause, Change, Consent, FieldChange, Impact, RiskClass, Step
 from reconciler.core.fields import Compared
-from reconciler.core.model import LiveResource, Unknown, Value
+from reconciler.core.model import LiveResource, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import change, fingerprint, report
 from reconciler.core.planning.servers import born_with, foreign_volumes
@@ -68,8 +69,11 @@ def _keep(draft: Draft, item: Item) -> None:
 
 
 def _said(row: LiveResource) -> str:
-    a = row.attributes
-    return f"{a['direction']} {a['protocol']}/{a['ports']} {a['cidr']} ({a['title']})"
+    return _told(row.attributes)
+
+
+def _told(a: Mapping[str, Any]) -> str:
+    return f"{a.get('direction')} {a.get('protocol')}/{a.get('ports')} {a.get('cidr')} ({a.get('title')})"
 
 
 def _remove(draft: Draft, owner: Item, key: str, row: LiveResource, *, address: Address | None = None) -> str:
@@ -133,22 +137,21 @@ def _leaves(draft: Draft, id: str) -> bool:
 
 @dataclass(slots=True)
 class _Group:
-    """The rules of one firewall while their order is found: who holds which traffic now, and who frees it."""
+    """The rules of one firewall while their order is found: who holds which traffic now, who frees it, and which management ports
+    are open to the whole internet already."""
 
     holder: dict[tuple[object, ...], str]
     frees: dict[str, str]
+    open: frozenset[tuple[str, int]]
 
 
 def plan_rules(draft: Draft, owner: Item, rules: Iterable[Item]) -> None:
     """Adds changes and steps of all rules of one firewall: first what is added or edited, then what is taken away."""
     items = list(rules)
-    group = _Group({}, {})
-    for item in items:
-        if item.live is not None and (found := meaning(item.live.attributes)) is not None:
-            group.holder[found] = item.live.id
-    for row in draft.survey.strays.get(owner.live.id, ()) if owner.live is not None else ():
-        if (found := meaning(row.attributes)) is not None:
-            group.holder[found] = row.id
+    strays = draft.survey.strays.get(owner.live.id, ()) if owner.live is not None else ()
+    rows = [*(item.live for item in items if item.live is not None), *strays]
+    holder = {found: row.id for row in rows if (found := meaning(row.attributes)) is not None}
+    group = _Group(holder, {}, frozenset(port for row in rows for port in _exposed(row.attributes)))
     edits: list[tuple[str, Mapping[str, Value], str | None]] = []
     for item in items:
         if item.fate is Fate.DELETE and item.live is not None:
@@ -156,13 +159,13 @@ def plan_rules(draft: Draft, owner: Item, rules: Iterable[Item]) -> None:
                 group.frees[item.live.id] = _remove(draft, owner, f"rule.delete {item.address}", item.live, address=item.address)
                 change(draft, item, Action.DELETE, item.reason, (_gone(item),))
         elif item.fate is Fate.CREATE:
-            edits.append(_add(draft, owner, item))
+            edits.append(_add(draft, owner, item, group.open))
         elif item.fate in (Fate.KEEP, Fate.BIND):
-            edited = _edit(draft, owner, item)
+            edited = _edit(draft, owner, item, group.open)
             if edited is not None:
                 edits.append(edited)
                 group.frees[edited[2] or ""] = edited[0]
-    for row in draft.survey.strays.get(owner.live.id, ()) if owner.live is not None else ():
+    for row in strays:
         key = f"rule.delete {owner.address} {row.id}"
         if key in draft.steps:
             group.frees[row.id] = key
@@ -179,16 +182,22 @@ def _inputs(owner: Item) -> dict[str, Value]:
     return {"firewall": Link(owner.address)}
 
 
-def _add(draft: Draft, owner: Item, item: Item) -> tuple[str, Mapping[str, Value], str | None]:
+def _add(draft: Draft, owner: Item, item: Item, open: frozenset[tuple[str, int]]) -> tuple[str, Mapping[str, Value], str | None]:
     wanted = draft.resolver.wanted(item)
     inputs = {**_inputs(owner), **born_with(draft, item), **{name: value for name, value in wanted.items() if value is not None}}
     step = Step(f"rule.create {item.address}", item.address, "rule.create", inputs=inputs, applies=dict(wanted))
     key = draft.add(step, provides=[("rule", item.address)], needs=[("object", owner.address)])
-    change(draft, item, Action.CREATE, item.reason, report(item, wanted), impact=_opening(draft, owner, wanted))
+    rows = report(item, wanted)
+    if item.entry is not None:
+        before = item.entry.applied
+        rows = tuple(replace(row, cause=Cause.OUTSIDE if before.get(row.path) == row.after else Cause.BOTH) for row in rows)
+        left = FieldChange("rule", _told(before), None, Cause.OUTSIDE)
+        draft.drift.append(Change(item.address, Action.NONE, item.reason, (left,), place=item.resource.place if item.resource else None))
+    change(draft, item, Action.CREATE, item.reason, rows, impact=_opening(draft, owner, wanted, open))
     return key, inputs, None
 
 
-def _edit(draft: Draft, owner: Item, item: Item) -> tuple[str, Mapping[str, Value], str | None] | None:
+def _edit(draft: Draft, owner: Item, item: Item, open: frozenset[tuple[str, int]]) -> tuple[str, Mapping[str, Value], str | None] | None:
     wanted = draft.resolver.wanted(item)
     compared = fields.compare(draft.survey, item, wanted)
     texts = {c.path: wanted[c.path] for c in compared.changes}
@@ -205,7 +214,7 @@ def _edit(draft: Draft, owner: Item, item: Item) -> tuple[str, Mapping[str, Valu
     )
     key = draft.add(step, provides=[("rule", item.address)])
     after = {**item.live.attributes, **wanted}
-    impact = _opening(draft, owner, after) if set(texts) - {"title", "description"} else Impact()
+    impact = _opening(draft, owner, after, open)
     change(draft, item, Action.UPDATE, item.reason, compared.changes, impact=impact, compared=compared)
     return key, after, item.live.id
 
@@ -226,14 +235,20 @@ def _in_order(draft: Draft, group: _Group, edits: list[tuple[str, Mapping[str, V
                 draft.later(removal, key)
 
 
-def _opening(draft: Draft, owner: Item, wished: Mapping[str, Value]) -> Impact:
+def _opening(draft: Draft, owner: Item, wished: Mapping[str, Value], open: frozenset[tuple[str, int]]) -> Impact:
     """Exposure: a rule that newly opens a management or database port to the whole internet, on each server that exists."""
-    ports, cidr = wished.get("ports"), wished.get("cidr")
-    if isinstance(ports, Unknown) or not isinstance(cidr, str) or not cidr.endswith("/0") or wished.get("direction") != "in":
+    if owner.live is None or _exposed(wished) <= open:
         return Impact()
-    low, _, high = str(ports).partition("-")
-    if not low.isdigit() or not any(int(low) <= port <= int(high or low) for port in MANAGEMENT_PORTS):
-        return Impact()
-    members = draft.survey.account.members.get(owner.live.id, ()) if owner.live is not None else ()
-    consents = tuple(Consent(RiskClass.EXPOSURE, draft.survey.name_of(id) or id) for id in sorted(members))
-    return Impact(consents=consents)
+    members = draft.survey.account.members.get(owner.live.id, ())
+    return Impact(consents=tuple(Consent(RiskClass.EXPOSURE, draft.survey.name_of(id) or id) for id in sorted(members)))
+
+
+def _exposed(attributes: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
+    """The management and database ports that a rule opens to the whole internet, each with its protocol."""
+    ports, cidr = attributes.get("ports"), attributes.get("cidr")
+    if not isinstance(ports, str) or not isinstance(cidr, str) or not cidr.endswith("/0") or attributes.get("direction") != "in":
+        return frozenset()
+    low, _, high = ports.partition("-")
+    if not low.isdigit() or (high and not high.isdigit()):
+        return frozenset()
+    return frozenset((str(attributes.get("protocol")), port) for port in MANAGEMENT_PORTS if int(low) <= port <= int(high or low))
