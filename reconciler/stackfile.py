@@ -35,6 +35,7 @@ PROBLEMS_MAX = 100
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
+_SURROGATE = re.compile("[\\ud800-\\udfff]")
 _NUMERIC = frozenset("-0123456789")
 _WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _UNPRINTABLE = re.compile("[^\\t\\n\\r\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]")
@@ -74,9 +75,7 @@ def _files(path: Path, problems: list[Problem]) -> list[Path]:
         if path.exists():
             problems.append(_missing(path, f"{path} is neither a file nor a folder", None))
         else:
-            problems.append(
-                _missing(path, f"{path} does not exist", "name the stack's file or folder")
-            )
+            problems.append(_missing(path, f"{path} does not exist", "name the stack's file or folder"))
     except (OSError, ValueError) as failure:
         problems.append(_missing(path, f"{path} cannot be read: {_reason(failure)}", None))
     return []
@@ -237,6 +236,10 @@ class _Composer:
             self._key(frame, text, line, column)
             return
         if not event.implicit[0]:
+            if event.style == '"' and _SURROGATE.search(text):
+                # The parser in Python lets pass what the one in C refuses.
+                self._problem("yaml-syntax", "double quotes hold half a character", line, column, "write the character itself")
+                text = _SURROGATE.sub("\ufffd", text)
             node = Scalar(text, text, self.file, line, column, True)
         elif text[:1] in _NUMERIC and text:
             node = Scalar(_number(text), text, self.file, line, column)

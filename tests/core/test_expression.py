@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core import cel_program, cel_source, expression
+from reconciler.core import cel_program, cel_source, expression, template
 from reconciler.core.expression import ExpressionError
 from reconciler.core.model import Deferred, Ref, Stack, Unknown
 from tests.stackfiles import at, attributes_of
@@ -190,9 +190,9 @@ def test_what_a_text_reads_is_found_without_evaluating(text: str, reads: list[st
 )
 def test_what_is_wrong_is_told_at_its_place_in_the_text(text: str, code: str, offset: int, part: str) -> None:
     with pytest.raises(ExpressionError) as failure:
-        template = expression.parse(text)
-        expression.references(template, SCOPE, SHAPES)
-        expression.compute(template, SCOPE)
+        parsed = expression.parse(text)
+        expression.references(parsed, SCOPE, SHAPES)
+        expression.compute(parsed, SCOPE)
     assert part in failure.value.message
     assert (failure.value.code, failure.value.offset) == (code, offset)
 
@@ -320,7 +320,7 @@ def test_a_plain_path_has_the_meaning_that_the_library_gives_it(data: dict[str, 
         except ExpressionError:
             return ("error", None)
 
-    ours = outcome(lambda: expression._walk(data, words.path))
+    ours = outcome(lambda: template.walk(data, words.path))
     theirs = outcome(lambda: cel_program.run(source, words, {"vars": data}))
     assert ours == theirs
     assert repr(ours) == repr(theirs)
@@ -329,8 +329,8 @@ def test_a_plain_path_has_the_meaning_that_the_library_gives_it(data: dict[str, 
 @given(st.text(alphabet="vars.ninstance[]0(){}+-*/'\"$ ,?:|&!=<>mapw\n", max_size=40))
 def test_any_text_is_computed_or_told(text: str) -> None:
     try:
-        template = expression.parse("${" + text + "}")
-        expression.references(template, SCOPE, SHAPES)
-        expression.compute(template, SCOPE)
+        parsed = expression.parse("${" + text + "}")
+        expression.references(parsed, SCOPE, SHAPES)
+        expression.compute(parsed, SCOPE)
     except ExpressionError as failure:
         assert failure.offset is None or 0 <= failure.offset <= len(text) + 3
