@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,49 +45,48 @@ class Words:
 
 def apply(session: Session, options: PlanOptions, words: Words) -> int:
     """Plans, asks and does it; also destroys, where the options say so."""
+    talker = _Talker(session)
 
-    def work(talker: _Talker, connection: Connection) -> Applied:
+    def work() -> Applied:
+        stack = session.load()
+        if not session.console.json:
+            session.tell_problems()
         run = _run(session, words, talker, destroy=options.destroy)
         given = _given(session, stack.accept, words, destroy=options.destroy)
-        return app.apply(stack, connection, talker.store, options, given, run, talker.conversation)
+        with talker.at(stack) as (connection, store):
+            return app.apply(stack, connection, store, options, given, run, talker.conversation)
 
-    stack = _loaded(session)
-    return _carry_out(session, session.store(stack.name, stack.environment), words, work)
+    return _carry_out(talker, work)
 
 
 def apply_saved(session: Session, plan_file: str, words: Words) -> int:
     """Does a saved plan exactly, or refuses it."""
-    plan = planfile.read(Path(plan_file))
-    if plan.simulated and not session.simulate:
-        session.simulate = True  # it can only be meant for the world that it was made in
-    session.environment = plan.environment
+    talker = _Talker(session)
 
-    def work(talker: _Talker, connection: Connection) -> Applied:
+    def work() -> Applied:
+        plan = planfile.read(Path(plan_file))
+        session.environment = plan.environment
+        session.simulate = session.simulate or plan.simulated  # it can only be meant for the world that it was made in
+        stack = session.load(values=plan.variables)
+        # What goes on after a partial run is a new plan with the same values.
+        session.variables = [(name, looking.raw(value)) for name, value in sorted(plan.variables.items())]
         merged = replace(words, accept=(*plan.acceptances, *words.accept))
-        run = _run(session, merged, talker, destroy=bool(plan.options.get("destroy")))
-        given = _given(session, stack.accept, merged, destroy=bool(plan.options.get("destroy")))
-        return app.apply_saved(stack, connection, talker.store, plan, given, run, talker.conversation)
+        destroy = bool(plan.options.get("destroy"))
+        run = _run(session, merged, talker, destroy=destroy)
+        given = _given(session, stack.accept, merged, destroy=destroy)
+        with talker.at(stack) as (connection, store):
+            return app.apply_saved(stack, connection, store, plan, given, run, talker.conversation)
 
-    stack = session.load(values=plan.variables)
-    return _carry_out(session, session.store(stack.name, stack.environment), words, work)
-
-
-def _loaded(session: Session) -> Stack:
-    stack = session.load()
-    if not session.console.json:
-        session.tell_problems()
-    return stack
+    return _carry_out(talker, work)
 
 
-def _carry_out(session: Session, store: FileStore, words: Words, work: Callable[[_Talker, Connection], Applied]) -> int:
-    """Runs the work with a talker, which ends it on the screen whatever happens, and gives the exit code."""
-    talker = _Talker(session, store)
+def _carry_out(talker: _Talker, work: Callable[[], Applied]) -> int:
+    """Runs the work, ends it on the screen whatever happens, and gives the exit code."""
+    console = talker.session.console
     try:
-        with session.connect() as connection:
-            talker.connection = connection
-            applied = work(talker, connection)
+        applied = work()
     except Stop as stop:
-        if not session.console.json:
+        if not console.json:
             raise
         talker.stopped(stop)
         return stop.exit_code
@@ -94,7 +94,7 @@ def _carry_out(session: Session, store: FileStore, words: Words, work: Callable[
         talker.close()
         if not talker.began:
             raise
-        session.console.tell([Line(" Interrupted after the run; what it did is on record.", Tone.CARE)])
+        console.tell([Line(" Interrupted after the run; what it did is on record.", Tone.CARE)])
         return exits.INTERRUPTED
     finally:
         talker.close()
@@ -140,9 +140,9 @@ def _leave(code: int) -> None:
 class _Talker:
     """Shows the plan, asks, follows the run and tells its end, as text or as JSON lines."""
 
-    def __init__(self, session: Session, store: FileStore) -> None:
+    def __init__(self, session: Session) -> None:
         self.session = session
-        self.store = store
+        self.store: FileStore | None = None
         self.run = wiring.run_id()
         self.connection: Connection | None = None
         self._tally = Tally()
@@ -154,6 +154,14 @@ class _Talker:
         if session.console.json:
             self._json.version(VERSION)
 
+    @contextmanager
+    def at(self, stack: Stack) -> Iterator[tuple[Connection, FileStore]]:
+        """The account and the store that the run is about, as long as the block lasts."""
+        self.store = store = self.session.store(stack.name, stack.environment)
+        with self.session.connect() as connection:
+            self.connection = connection
+            yield connection, store
+
     @property
     def conversation(self) -> Conversation:
         """The three things that a use case says."""
@@ -161,7 +169,7 @@ class _Talker:
 
     def show(self, planned: Planned, decision: Decision) -> None:
         """The plan, before it is asked about."""
-        assert self.connection is not None
+        assert self.connection is not None and self.store is not None
         console = self.session.console
         plan = showing.with_problems(planned, self.session.problems)
         self.session.problems.clear()

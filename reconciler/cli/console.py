@@ -70,6 +70,7 @@ class Console:
 
     def ask(self, question: str, *, read: Callable[[], str] | None = None) -> str | None:
         """What somebody types after the question; None where the input ends."""
-        self.err.write(f"\n {question} ")
+        stream = self.err if self.err.is_terminal else self.out
+        stream.write(f"\n {question} ")
         text = (read or sys.stdin.readline)()
         return text.strip() if text else None

@@ -121,12 +121,17 @@ def test_with_json_an_error_before_the_plan_is_a_plan_object_with_problems_alone
     assert [problem["code"] for problem in found["problems"]] == ["credentials"] and found["changes"] == []
 
 
-def test_with_json_an_apply_that_cannot_begin_is_a_stream_that_ends_in_a_summary(capsys: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = call(capsys, "apply", "web.yaml", "--format", "json", "--yes")
+@pytest.mark.parametrize(
+    ("arguments", "wanted"), [(["web.yaml"], 5), (["missing.yaml"], 1), (["envs.yaml"], 64), (["--plan", "none.plan", "web.yaml"], 1)]
+)
+def test_with_json_an_apply_that_cannot_begin_is_a_stream_that_ends_in_a_summary(
+    arguments: list[str], wanted: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = call(capsys, "apply", *arguments, "--format", "json", "--yes")
     lines = [json.loads(line) for line in out.splitlines()]
 
     assert [line["type"] for line in lines] == ["version", "problem", "summary"]
-    assert (code, lines[-1]["exit_code"]) == (5, 5)
+    assert (code, lines[-1]["exit_code"]) == (wanted, wanted)
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", "empty"])
