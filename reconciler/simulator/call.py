@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
 from reconciler.simulator.errors import ApiError
-from reconciler.simulator.records import Instance, Row
 from reconciler.simulator.switches import Switches
 from reconciler.simulator.world import World
 from reconciler.wire import Request
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def _as_text(name: str, value: object) -> str:
 def _json_object(body: bytes) -> dict[str, object]:
     try:
         parsed = json.loads(body)
+        json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair is text that no answer could carry
     except (ValueError, RecursionError):
         raise ApiError("CHECK_PARAM") from None
     if not isinstance(parsed, dict):
@@ -179,7 +182,7 @@ def required(form: Mapping[str, object], *names: str) -> None:
             raise ApiError("REQUIRED_POST_PARAM_MISSING", name)
 
 
-def paged(rows: list[Row] | list[Instance], page: tuple[int, int]) -> list[Row] | list[Instance]:
+def paged(rows: Sequence[R], page: tuple[int, int]) -> list[R]:
     """The rows of one page; none past the end."""
     number, size = page
-    return rows[(number - 1) * size : number * size]
+    return list(rows[(number - 1) * size : number * size])

@@ -111,6 +111,7 @@ class Cloud:
         self._past: deque[World] = deque(maxlen=100)
         self._seed = seed
         self._number = 0
+        self._unsaved = False
         self._take(default_world(seed=seed) if world is None else world)
 
     def _take(self, world: World) -> None:
@@ -147,7 +148,7 @@ class Cloud:
             drawn = self.faults.draw(request, route.template if route else "", route.operation if route else "")
             answer = self._answer(request, peer, route, drawn)
             self._note(request, route, answer, drawn)
-            if request.method not in READS:
+            if request.method not in READS or self._unsaved:
                 self._changed()
             return answer
 
@@ -268,6 +269,7 @@ class Cloud:
 
     def _execute_late(self, late: _Late) -> None:
         """A request that was held up: its signature is looked at when it arrives, like anybody's."""
+        self._unsaved = True
         try:
             self._check(late.request, late.peer, now=late.at)
             self._execute(late.request)
@@ -360,6 +362,7 @@ class Cloud:
         return Request(method, path, tuple((query or {}).items()), tuple(headers), content)
 
     def _changed(self) -> None:
+        self._unsaved = False
         if self.on_change is not None:
             self.on_change(self._world.copy())
 

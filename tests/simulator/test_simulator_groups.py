@@ -87,6 +87,15 @@ def test_wrong_groups(path: str, data: Any, code: str) -> None:
     assert one.world.firewalls == {}
 
 
+def test_half_a_surrogate_pair_is_refused_and_not_a_crash() -> None:
+    """JSON can say what UTF-8 cannot."""
+    one = account()
+    request = one.cloud.signed("POST", "/v1/security-groups", body='{"title": "web\\ud800policy", "content": "x"}')
+    assert one.cloud.handle(request).status == 400
+    whole = one.cloud.signed("POST", "/v1/security-groups", body='{"title": "\\ud83d\\ude00\\ud83d\\ude00 ok", "content": "x"}')
+    assert one.cloud.handle(whole).status == 200
+
+
 def test_the_longest_texts_pass() -> None:
     """32, 50, 25 and 25 code points; titles need not be unique."""
     one = account()

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.simulator import Cloud, VirtualClock, World
+from reconciler.simulator import Cloud, Fault, VirtualClock, World
 from reconciler.simulator.edits import EditError, edit, parse_values
 from reconciler.simulator.keeper import Keeper, WorldInUse
 from reconciler.simulator.worldfile import (
@@ -398,6 +398,20 @@ def test_a_kept_world_is_written_after_each_change_and_read_again(tmp_path: Path
     second.bind(again)
     assert again.world.find("kept").status == "active"
     second.close()
+
+
+def test_what_was_executed_late_is_kept_before_a_read_shows_it(tmp_path: Path) -> None:
+    """Whoever saw it in an answer finds it in the file."""
+    path = tmp_path / "world.json"
+    keeper = Keeper(path)
+    one = account(faults=[Fault("executed_late", method="POST", seconds=10)])
+    keeper.bind(one.cloud)
+    one.sent(one.request("POST", "/v1/security-groups", data={"title": "web-policy", "content": "x"}))
+    assert not load_world(path).firewalls
+    one.wait(10)
+    assert one.get("/v1/security-groups").body["count"] == 1
+    assert len(load_world(path).firewalls) == 1
+    keeper.close()
 
 
 def test_a_kept_world_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:

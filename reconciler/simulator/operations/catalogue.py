@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import cast
 
 from reconciler.simulator.call import Call, Reply, paged
 from reconciler.simulator.errors import ApiError
@@ -66,7 +65,7 @@ def list_flavors(call: Call) -> Reply:
         rows = [row for row in rows if any(each in _texts(row, "supporting_images") for each in types)]
     bounds = size_bounds(call)
     rows = [row for row in rows if within(bounds, spec(row))]
-    shown = [_flavor_row(row, mask, call) for row in cast("list[Row]", paged(rows, page))]
+    shown = [_flavor_row(row, mask, call) for row in paged(rows, page)]
     return Reply(shown, page=page, total=len(rows))
 
 

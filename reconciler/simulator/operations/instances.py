@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass, replace
 
-from reconciler.simulator.call import Call, Reply, decoded_description, decoded_name, required, whole_number
+from reconciler.simulator.call import Call, Reply, decoded_description, decoded_name, paged, required, whole_number
 from reconciler.simulator.errors import ApiError
 from reconciler.simulator.operations.catalogue import (
     FLAVOR_TYPES,
@@ -51,8 +51,7 @@ def list_instances(call: Call) -> Reply:
     rows = [each for each in call.world.instances.values() if is_visible(call, each)]
     rows = _filter_by_own_members(call, rows)
     rows = _filter_by_catalogue(call, rows)
-    number, size = page
-    shown = rows[(number - 1) * size : number * size]
+    shown = paged(rows, page)
     volumes = call.world.volumes_by_instance() if mask & BLOCK_STORAGE_BIT and shown else {}
     call.seen.extend(("instance", each.instance_id) for each in shown)
     return Reply([instance_row(call.world, each, mask, volumes.get(each.instance_id, [])) for each in shown], page=page)
