@@ -343,7 +343,8 @@ def test_imports_bind_ids() -> None:
 MISTAKES = [
     (
         "two equal rules",
-        "firewalls: {w: {rules: {a: {direction: in, protocol: tcp, ports: 80, cidr: 0.0.0.0/0}, b: {direction: in, protocol: tcp, ports: '80', cidr: 0.0.0.0/0, title: x}}}}",
+        "firewalls: {w: {rules: {a: {direction: in, protocol: tcp, ports: 80, cidr: 0.0.0.0/0}, "
+        "b: {direction: in, protocol: tcp, ports: '80', cidr: 0.0.0.0/0, title: x}}}}",
         "3:88 duplicate-rule",
     ),
     (

@@ -32,7 +32,8 @@ def test_a_firewall_may_name_the_address_of_a_server_that_it_protects() -> None:
 
 def test_a_membership_does_not_wait_for_a_rule_that_waits_for_it() -> None:
     found = _edges(
-        f'firewalls: {{w: {{rules: {{a: {{{RULE}, cidr: "${{instances.s.firewall}}/32"}}, b: {{{RULE}, cidr: 0.0.0.0/0}}}}}}}}\ninstances: {{s: {{firewall: w}}}}'
+        f'firewalls: {{w: {{rules: {{a: {{{RULE}, cidr: "${{instances.s.firewall}}/32"}}, b: {{{RULE}, cidr: 0.0.0.0/0}}}}}}}}\n'
+        "instances: {s: {firewall: w}}"
     )
     assert found["rule firewalls.w.rules.a"] == ["firewall firewalls.w", "membership instances.s"]
     assert found["membership instances.s"] == ["firewall firewalls.w", "instance instances.s", "rule firewalls.w.rules.b"]
@@ -100,7 +101,8 @@ instances: {{s: {{depends_on: [instances.m, firewalls.w]}}, m: {{count: 2}}}}
 
 def test_objects_of_others_are_waited_for_by_nobody() -> None:
     found = _edges(
-        "existing: {firewalls: {o: {name: o}}}\ninstances: {a: {firewall: existing.firewalls.o, description: '${existing.firewalls.o.name}'}}"
+        "existing: {firewalls: {o: {name: o}}}\n"
+        "instances: {a: {firewall: existing.firewalls.o, description: '${existing.firewalls.o.name}'}}"
     )
     assert found["membership instances.a"] == ["instance instances.a"]
     assert found["instance instances.a"] == []
