@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.core import digests, links, locals_, nodes, resources, shapes, variables
+from reconciler.core import digests, guard, links, locals_, nodes, resources, shapes, variables
 from reconciler.core.address import Address
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
 from reconciler.core.document import table as entries_of
@@ -86,6 +86,7 @@ def _stack(shop: Workshop, root: Table, chosen: Table | None, values: Mapping[st
     locals_.evaluate(shop, root, late=True)
     made = _resources(shop, root, each)
     outputs = tuple(_outputs(shop, root))
+    guarded = guard.guard(shop, root.get("guard"))
     if has_errors(shop.problems):
         return None
     stack = Stack(
@@ -98,6 +99,7 @@ def _stack(shop: Workshop, root: Table, chosen: Table | None, values: Mapping[st
         variables=dict(sorted(values.items())),
         accept=_accept(chosen),
         prices=_prices(root),
+        guard=guarded,
     )
     _check_dependencies(shop, stack)
     _check_equal_rules(shop, stack)

@@ -28,6 +28,8 @@ def digest(stack: Stack) -> str:
         "accept": list(stack.accept),
         "prices": dict(stack.prices),
     }
+    if stack.guard is not None:  # a stack without one keeps the digest that it had before guards were known
+        whole["guard"] = [list(stack.guard.admin), list(stack.guard.ports), [str(address) for address in stack.guard.servers]]
     return hashlib.sha256(json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 

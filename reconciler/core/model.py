@@ -168,6 +168,19 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Guard:
+    """Who must always reach which ports (SPEC 4): TCP `ports` (`22`, `8000-8010`) from every address of the `admin` ranges.
+
+    `servers` are the addresses that it is about, sorted; empty means every server of the stack.
+    """
+
+    admin: tuple[str, ...]
+    ports: tuple[str, ...]
+    servers: tuple[Address, ...] = ()
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Stack:
     """A whole stack, expanded: every `count` unfolded, every reference named.
 
@@ -185,6 +198,7 @@ class Stack:
     variables: Mapping[str, Plain] = EMPTY
     accept: tuple[str, ...] = ()
     prices: Mapping[str, int] = EMPTY
+    guard: Guard | None = None
     digest: str = ""
 
     @property
