@@ -27,13 +27,16 @@ from reconciler.core.survey import Fate, Item, PlanOptions, Survey, survey
 
 __all__ = ["PlanOptions", "make", "needs"]
 
-_PROTECTED_AS: Mapping[Action, str] = {
-    Action.DELETE: "delete",
-    Action.REPLACE: "replace",
-    Action.REBUILD: "rebuild",
-    Action.DETACH: "detach",
-    Action.RESIZE: "resize",
+_PROTECTED_AS: Mapping[str, str] = {
+    "instance.delete": "delete",
+    "instance.rebuild": "rebuild",
+    "instance.resize": "resize",
+    "instance.stop": "stop",
+    "block_storage.delete": "delete",
+    "block_storage.detach": "detach",
+    "firewall.delete": "delete",
 }
+"""The word by which `protect` names what a step does (SPEC 2, lifecycle)."""
 
 
 def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[str, Kind], options: PlanOptions | None = None) -> Plan:
@@ -100,7 +103,10 @@ def _fill(draft: Draft) -> None:
         for item in items:
             if item.kind.name != name:
                 continue
-            if not _common(draft, item):
+            if _common(draft, item):
+                if name == "block_storages":
+                    volumes.leave(draft, item)
+            else:
                 planner(draft, item)
                 _wait_for_ready(draft, item)
                 _check(draft, item)
@@ -168,12 +174,10 @@ def _check(draft: Draft, item: Item) -> None:
 
 def _hold_back(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], frozenset[Address]]:
     """Takes out what is protected, in doubt or blocked, and what depends on it: an address is done whole or not at all."""
-    for address, row in list(draft.changes.items()):
-        item = draft.survey.items[address]
-        word = _PROTECTED_AS.get(row.action)
-        stops = row.action is Action.POWER and any(f.path == "power" and f.after == "off" for f in row.fields)
-        guarded = word if word in item.protect else "stop" if stops and "stop" in item.protect else None
-        if guarded is not None and address not in draft.blocked:
+    for address, words in _deeds(draft).items():
+        row, item = draft.changes[address], draft.survey.items[address]
+        guarded = " and ".join(sorted(words.intersection(item.protect)))
+        if guarded and address not in draft.blocked:
             draft.blocked[address] = f"protected from {guarded}"
             draft.problems.append(
                 error(
@@ -216,6 +220,21 @@ def _narrow(
 
 def _said_of(part: Selection) -> list[Problem]:
     return [notice("joined", f"{a} comes along: {by} needs it", address=str(a)) for a, by in sorted(part.joined.items())]
+
+
+def _deeds(draft: Draft) -> dict[Address, set[str]]:
+    """What the steps of each protected address would do to it, in the words of `protect`; all that a replacement does is `replace`."""
+    found: dict[Address, set[str]] = {}
+    for step in draft.steps.values():
+        item = draft.survey.items.get(step.address)
+        if item is None or not item.protect:
+            continue
+        word = None if step.deposed else _PROTECTED_AS.get(step.operation)
+        if item.fate is Fate.REPLACE:
+            word = "replace" if step.operation.endswith(".create") else None
+        if word is not None:
+            found.setdefault(step.address, set()).add(word)
+    return found
 
 
 def _equal_names(seen: Survey) -> list[Problem]:

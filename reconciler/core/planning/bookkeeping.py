@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,6 +22,7 @@ def effects(draft: Draft, held: frozenset[Address]) -> tuple[Effect, ...]:
     found: list[Effect] = []
     for item in draft.survey.items.values():
         if item.address in held:
+            found += _protection_of(item)
             continue
         if item.fate in (Fate.FORGET, Fate.GONE):
             found += [Effect(drop=text) for text in (str(item.address), *_rules_of(draft, item))]
@@ -32,6 +33,13 @@ def effects(draft: Draft, held: frozenset[Address]) -> tuple[Effect, ...]:
             if entry != item.entry:
                 found.append(Effect(put=entry))
     return tuple(found)
+
+
+def _protection_of(item: Item) -> Iterator[Effect]:
+    """What the file says of protection is recorded also where the change it is meant for is held back: it frees the next apply."""
+    said = item.resource.lifecycle.protect if item.resource is not None else None
+    if item.entry is not None and said is not None and said != item.entry.protect:
+        yield Effect(put=replace(item.entry, protect=said))
 
 
 def _rules_of(draft: Draft, item: Item) -> tuple[str, ...]:
@@ -90,7 +98,7 @@ def depends_on(resource: Resource) -> tuple[str, ...]:
 def protection(draft: Draft) -> None:
     """Shows a change of protection as a change: it is one of the state alone, and frees only from the following apply on."""
     for item in draft.survey.items.values():
-        if item.resource is None or item.entry is None or item.fate is not Fate.KEEP:
+        if item.resource is None or item.entry is None or item.fate not in (Fate.KEEP, Fate.REPLACE):
             continue
         said = item.resource.lifecycle.protect
         if said is None or said == item.entry.protect:

@@ -86,6 +86,10 @@ class Draft:
         """Says that a step comes after a node, hard."""
         self._needs.append((key, node, False))
 
+    def hold_with(self, key: str, address: Address) -> None:
+        """Says that a step makes no sense where an address is held back: it is then held back too."""
+        self._needs.append((key, ("all", address), False))
+
     def later(self, key: str, before: str) -> None:
         """Says that `key` comes after `before`, unless that closes a circle."""
         self._soft[key].add(before)

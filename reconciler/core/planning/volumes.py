@@ -83,7 +83,7 @@ def _leaves_for_good(draft: Draft, owner_id: str) -> bool:
         return True
     address = _owner_address(draft, owner_id)
     owner = None if address is None else draft.survey.items.get(address)
-    return owner is not None and owner.fate in (Fate.DELETE, Fate.REPLACE)
+    return owner is not None and owner.fate in (Fate.DELETE, Fate.REPLACE) and owner.address not in draft.blocked
 
 
 def _detach(draft: Draft, item: Item, owner_id: str, *, suffix: str = "") -> str:
@@ -147,13 +147,28 @@ def _keep(draft: Draft, item: Item) -> None:
     if "instance" in wanted and (differs or (follows and isinstance(asked, Link))):
         action, impact = _move(draft, item, asked, owner_id, follows=follows)
     elif owner_id is not None and follows:
-        _detach(draft, item, owner_id)
+        _follow(draft, item, owner_id)
         action = Action.DETACH
         changes = (*changes, FieldChange("instance", draft.survey.name_of(owner_id), None, Cause.YOU))
     if item.fate is Fate.BIND and action is Action.NONE:
         action = Action.IMPORT
     reason = item.reason or ("follows its server" if follows and action is not Action.NONE else "")
     change(draft, item, action, reason, changes, impact=impact, compared=compared)
+
+
+def _follow(draft: Draft, item: Item, owner_id: str) -> None:
+    """Off a server that goes, only because it goes."""
+    key = _detach(draft, item, owner_id)
+    address = _owner_address(draft, owner_id)
+    if address is not None:
+        draft.hold_with(key, address)
+
+
+def leave(draft: Draft, item: Item) -> None:
+    """A volume that stays but that nobody asks for any more (kept, forgotten) leaves its server before that goes (SPEC 4)."""
+    owner_id = _current_owner(item)
+    if item.fate in (Fate.KEEP, Fate.FORGET) and owner_id is not None and _leaves_for_good(draft, owner_id):
+        _follow(draft, item, owner_id)
 
 
 def _move(draft: Draft, item: Item, asked: Value, owner_id: str | None, *, follows: bool) -> tuple[Action, Impact]:
