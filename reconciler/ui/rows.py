@@ -84,12 +84,14 @@ def _lines(item: Row, *, address: int, what: int, place: int) -> Iterable[Line]:
 
 
 def flow(parts: Sequence[str], cells: int, *, gap: str = _PART) -> list[str]:
-    """The parts side by side as long as they fit, broken between parts first and at spaces only inside one that is too long."""
+    """The parts side by side as long as they fit: broken between parts first, then at double spaces, at single ones only if need be."""
     lines: list[str] = []
     for part in parts:
         joined = f"{lines[-1]}{gap}{part}" if lines else part
         if safe.width(joined) <= cells:
             lines[-1:] = [joined]
+        elif "  " in part:
+            lines += flow(part.split("  "), cells, gap="  ")
         else:
             lines += safe.wrap(part, cells)
     return lines or [""]

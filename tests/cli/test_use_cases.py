@@ -1,4 +1,4 @@
-"""Use cases where no cloud is needed: which account a state belongs to, what the store's failures end with, addresses that are not there."""
+"""Use cases where no cloud is needed: whose account a state is of, what failures of the store end with, addresses that are nowhere."""
 
 from __future__ import annotations
 
@@ -72,14 +72,19 @@ def test_a_failure_of_the_store_ends_with_its_own_code(failure: ports.StoreError
     assert (stop.value.problems[0].code, stop.value.exit_code) == (code, exit_code)
 
 
+def options(name: str, *addresses: str) -> PlanOptions:
+    given: dict[str, Any] = {name: frozenset(addresses)}
+    return PlanOptions(**given)
+
+
 @pytest.mark.parametrize("option", ["replace", "unprotect"])
 def test_an_address_that_is_nowhere_is_refused_with_the_nearest_one(option: str) -> None:
     web = Address("instances", "web", 0)
     stack = Stack("shop", None, {web: Resource(web, {})})
 
-    app._check_addresses(stack, state(), PlanOptions(**{option: frozenset({"instances.web[0]", "instances.web"})}))
+    app._check_addresses(stack, state(), options(option, "instances.web[0]", "instances.web"))
     with pytest.raises(Stop) as stop:
-        app._check_addresses(stack, None, PlanOptions(**{option: frozenset({"instances.web[1]"})}))
+        app._check_addresses(stack, None, options(option, "instances.web[1]"))
 
     assert stop.value.problems[0].hint == "did you mean `instances.web[0]`?"
 
