@@ -79,7 +79,7 @@ WRONG = [
     ("an existing object by two", "existing: {firewalls: {o: {id: A, name: b}}}", "3:27 bad-format", "`o` has one of `id`, `name`", None),
     ("consent for lockout everywhere", "environments: {prod: {accept: [lockout]}}", "3:32 bad-format", "`lockout` is no `accept`", None),
     ("a variable without type", "variables: {a: {default: 1}}", "3:16 missing-key", "`a` has no `type`", None),
-    ("a later word", "guard: {admin: []}", "3:1 unknown-key", "`guard` is not a key", None),
+    ("a word of another tool", "modules: {}", "3:1 unknown-key", "`modules` is not a key", None),
 ]
 
 
