@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import names
 from reconciler.core.model import Stack
-from reconciler.core.problems import Problem, error, has_errors, in_order
+from reconciler.core.problems import Problem, error, has_errors
 from reconciler.stop import Stop
 
 if TYPE_CHECKING:
@@ -41,32 +41,45 @@ def load_stack(
     Values come from `files`, then `RECONCILER_VAR_<name>` in `environ`, then `options`; with `values` (of a saved plan) from those alone.
     """
     from reconciler.core.build import build
+    from reconciler.schema import joined
 
     document, problems = _document(path)
     inputs, found = _inputs(options, files, environ) if values is None else _pinned(values)
     problems = (*problems, *found)
     stack, found = build(document, environment=environment, variables=inputs)
-    problems = in_order((*problems, *found))
+    problems = joined(problems, found)
     if stack is None or has_errors(problems):
         raise Stop(*problems)
     return Loaded(stack, problems)
 
 
 def validate(
-    path: Path, *, environment: str | None, options: Sequence[tuple[str, str]], files: Sequence[Path], environ: Mapping[str, str]
+    path: Path,
+    *,
+    environment: str | None,
+    options: Sequence[tuple[str, str]],
+    files: Sequence[Path],
+    environ: Mapping[str, str],
+    known: Callable[[Stack], Collection[str]] = lambda stack: (),
 ) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
-    """Every mistake that shows without the network, and the names of what was checked: without `environment`, each of them."""
+    """Every mistake that shows without the network, and the names of what was checked: without `environment`, each of them.
+
+    `known` gives the addresses that the state holds: what binds only new objects is not asked of those.
+    """
     from reconciler.core.build import build, environments
+    from reconciler.core.demands import demands
+    from reconciler.schema import joined
 
     document, problems = _document(path)
     inputs, found = _inputs(options, files, environ)
-    gathered = [*problems, *found]
-    checked = []
+    form, meaning, checked = [*problems, *found], list[Problem](), []
     for name in (environment,) if environment is not None else environments(document) or (None,):
         stack, found = build(document, environment=name, variables=inputs)
-        gathered += found
-        checked += [stack.title] if stack is not None else []
-    return in_order(gathered), tuple(checked)
+        meaning += found
+        if stack is not None:
+            meaning += (demand.problem for demand in demands(stack) if str(demand.address) not in known(stack))
+            checked.append(stack.title)
+    return joined(form, meaning), tuple(checked)
 
 
 def identify(path: Path, environment: str | None) -> tuple[str, str | None]:

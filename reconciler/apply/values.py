@@ -116,10 +116,12 @@ def _follow(known: Known, value: Unknown) -> Any:
 def fill(step: Step, known: Known, stack: Stack, kind: Kind) -> dict[str, Any]:
     """The inputs of a step, every value plain. Raises `CannotFill` where one is missing or does not pass its check."""
     filled: dict[str, Any] = {}
+    resource = stack.resources.get(step.address)
+    marked = resource is None or resource.lifecycle.marker
     for name, value in step.inputs.items():
         filled[name] = evaluate(known, stack, value)
         if isinstance(value, Unknown | Deferred) and name in kind.fields and filled[name] is not None:
-            said = check.problem_with(kind.name, name, filled[name])
+            said = check.problem_with(kind.name, name, filled[name], marked=marked)
             if said is not None:
                 raise CannotFill(f"{name} became {filled[name]!r}: {said}")
     return filled

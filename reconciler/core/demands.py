@@ -33,10 +33,11 @@ class Demand:
 
 def demands(stack: Stack) -> tuple[Demand, ...]:
     """Every demand that the stack does not meet, sorted by address."""
-    return tuple(demand for resource in stack.resources.values() for demand in _of(resource))
+    return tuple(demand for resource in stack.resources.values() for demand in of(resource))
 
 
-def _of(resource: Resource) -> Iterator[Demand]:
+def of(resource: Resource) -> Iterator[Demand]:
+    """The demands that one resource does not meet."""
     address = resource.address
     if address.rule is None and resource.import_id is None:
         yield from _missing(resource)

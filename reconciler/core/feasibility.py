@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.core.model import Catalogue, Link, Value
+from reconciler.core import demands
+from reconciler.core.model import Catalogue, Link, Resource, Value
 from reconciler.core.problems import Place, Problem, error, warning
 from reconciler.core.survey import Fate, Item, Survey
-
-NEEDED: Mapping[str, tuple[str, ...]] = {
-    "instances": ("zone", "image", "flavor"),
-    "block_storages": ("type", "size"),
-    "firewalls": (),
-    "rules": ("direction", "protocol", "ports", "cidr"),
-}
-"""What a create must say (contract 14, 16, 17)."""
 
 SIZE_STEP_GB = 10
 """Sizes are entered in tens in the console; whether the API asks for it is open (contract 16), so it is a warning."""
@@ -24,8 +17,8 @@ SIZE_STEP_GB = 10
 def check(survey: Survey, item: Item, wanted: Mapping[str, Value], edited: frozenset[str]) -> Iterator[Problem]:
     """What speaks for certain against making or changing an object. `edited` are the fields that the plan would send."""
     made = item.fate in (Fate.CREATE, Fate.REPLACE)
-    if made:
-        yield from _missing(item, wanted)
+    if item.resource is not None:
+        yield from _demanded(item.resource, edited, made=made)
     if item.kind.name == "instances":
         yield from _server(survey.account.catalogue, item, wanted, edited, made=made)
     elif item.kind.name == "block_storages" and made:
@@ -36,16 +29,13 @@ def _place(item: Item, name: str) -> Place | None:
     return None if item.resource is None else item.resource.places.get(name, item.resource.place)
 
 
-def _missing(item: Item, wanted: Mapping[str, Value]) -> Iterator[Problem]:
-    for name in NEEDED[item.kind.name]:
-        if name not in wanted:
-            yield error(
-                "missing-key",
-                f"{item.address} is to be made, but `{name}` is not written",
-                place=None if item.resource is None else item.resource.place,
-                address=str(item.address),
-                hint=f"write `{name}:` on it or under `defaults: {item.kind.name}:`",
-            )
+def _demanded(resource: Resource, edited: frozenset[str], *, made: bool) -> Iterator[Problem]:
+    """What the file must say, and how long texts may be, bind only where the object or the text is sent (SPEC 2)."""
+    for demand in demands.of(resource):
+        if demand.field == "instance":
+            continue  # the planner of volumes looks at the server itself, which may be known from what is live
+        if made or (demand.when == "send" and demand.field in edited):
+            yield demand.problem
 
 
 def _row(rows: tuple[Mapping[str, Any], ...] | None, id: Any) -> Mapping[str, Any] | None:

@@ -69,7 +69,7 @@ def missing_state(seen: Survey) -> Iterator[Problem]:
             "state-missing",
             f"{live.id} {what} ({_name(live)!r}), but the state knows nothing of it: making {at} would make it twice",
             address=at,
-            hint=f"bring the state back; or `reconciler recover --rebuild` binds what is proved; or --accept duplicate={at} if it is not yours",
+            hint=f"bring the state back; `reconciler recover --rebuild` binds what is proved; --accept duplicate={at} says it is not yours",
         )
 
 

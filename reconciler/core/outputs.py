@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.core import expression
 from reconciler.core.address import Address
-from reconciler.core.model import Deferred, Stack, Unknown, Value
+from reconciler.core.model import Stack, Unknown, Value
 
 
 def compute(stack: Stack, attributes: Callable[[Address], Mapping[str, Value] | None]) -> dict[str, tuple[Any, str | None]]:
@@ -15,11 +15,8 @@ def compute(stack: Stack, attributes: Callable[[Address], Mapping[str, Value] | 
     found: dict[str, tuple[Any, str | None]] = {}
     for output in stack.outputs:
         value: Any = output.value
-        if not isinstance(value, Deferred):
-            found[output.name] = (value, None)
-            continue
         try:
-            answer = expression.resolve(value, stack, attributes)
+            answer = expression.resolve_value(value, stack, attributes)
         except expression.ExpressionError as failure:
             found[output.name] = (None, str(failure))
             continue

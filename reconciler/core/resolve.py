@@ -30,14 +30,15 @@ class Resolver:
 
     def value(self, address: Address, value: Value) -> Value:
         """A value with its deferred parts resolved, or `Unknown`."""
-        if not isinstance(value, Deferred):
+        if not isinstance(value, Deferred | tuple | Mapping):
             return value
         try:
-            found = expression.resolve(value, self._survey.stack, self._attributes)
+            found = expression.resolve_value(value, self._survey.stack, self._attributes)
         except expression.ExpressionError as failure:
-            self.problems.append(error("expression", str(failure), place=value.place, address=str(address)))
+            place = value.place if isinstance(value, Deferred) else None
+            self.problems.append(error(failure.code, str(failure), place=place, address=str(address), hint=failure.hint))
             return None
-        return Unknown(found.source, value) if isinstance(found, Unknown) else found
+        return Unknown(found.source, value) if isinstance(found, Unknown) and isinstance(value, Deferred) else found
 
     def attribute(self, address: Address, name: str) -> Value:
         """What `address.name` will be: its new value where the plan sets it, its live value where it stays, else `Unknown`."""
