@@ -119,7 +119,10 @@ def _fill(draft: Draft) -> None:
 
 
 def _rules(draft: Draft, owner: Item, items: list[Item]) -> None:
-    firewalls.plan_rules(draft, owner, [item for item in items if not _common(draft, item)])
+    mine = [item for item in items if not _common(draft, item)]
+    firewalls.plan_rules(draft, owner, mine)
+    for item in mine:
+        _check(draft, item)
 
 
 def _common(draft: Draft, item: Item) -> bool:
