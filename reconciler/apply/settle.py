@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
 from reconciler.apply.task import Task
 from reconciler.apply.values import Known
 from reconciler.apply.waits import Waits
+from reconciler.core.address import parse
 from reconciler.core.kind import Kind, Operation, Progress
-from reconciler.core.state import Effect
+from reconciler.core.model import Stack
+from reconciler.core.planning.bookkeeping import depends_on
+from reconciler.core.rules import meaning
+from reconciler.core.state import Effect, Entry, State
 
 ABSENCE_SECONDS = 10.0
 """Between the two looks that prove an object gone (SPEC 5, contract 22)."""
@@ -104,3 +109,25 @@ def after_attach(task: Task, waits: Waits) -> list[str]:
     if task.operation != "firewall.attach" or former is None or task.second:
         return []
     return ["firewall.detach"] if task.inputs["instance"] in waits.members.get(str(former), ()) else []
+
+
+def written_rules(task: Task, stack: Stack, state: State, waits: Waits) -> tuple[Effect, ...]:
+    """In the older firewall form a write makes every rule anew: their ids are taken from the list, by meaning (contract 18)."""
+    shown = {
+        meaning(row.attributes): row.id for row in waits.objects.get("rules", {}).values() if row.attributes.get("firewall") == task.target
+    }
+    found: list[Effect] = []
+    written: set[str] = set()
+    for rule in task.inputs["rules"]:
+        id = shown.get(meaning(rule))
+        if id is None or not rule.get("address"):
+            continue
+        written.add(rule["address"])
+        known = state.entries.get(rule["address"]) or Entry(rule["address"], "rules", id)
+        applied = {name: value for name, value in rule.items() if name != "address"}
+        address = parse(rule["address"])
+        resource = stack.resources.get(address) if address is not None else None
+        needed = depends_on(resource) if resource is not None else known.depends_on
+        found.append(Effect(put=replace(known, id=id, applied=applied, parent=task.target, depends_on=needed)))
+    gone = [e.address for e in state.entries.values() if e.parent == task.target and e.address not in written]
+    return (*(Effect(drop=address) for address in sorted(gone)), *found)

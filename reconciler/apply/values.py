@@ -85,6 +85,10 @@ class _Seen(Mapping[str, Value]):
 
 def evaluate(known: Known, stack: Stack, value: Value) -> Any:
     """A value as it is now. Raises `CannotFill` where something it reads is still not known, or the expression fails."""
+    if isinstance(value, tuple):
+        return tuple(evaluate(known, stack, part) for part in value)
+    if isinstance(value, Mapping):
+        return {name: evaluate(known, stack, part) for name, part in value.items()}
     deferred = value.deferred if isinstance(value, Unknown) else value
     if isinstance(deferred, Link):
         found = known.id_of(deferred.address)

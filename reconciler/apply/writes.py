@@ -34,6 +34,9 @@ DOUBT_SECONDS = 60.0
 BUSY = frozenset({"DELETED_OR_WORKING_INSTANCE"})
 """Deleted or busy: never proof of absence (contract 1.9); looked at, and sent once more where the object is there and at rest."""
 
+MEMBERSHIP = ("firewall.attach", "firewall.detach")
+"""These name both objects in their inputs and have no target of their own."""
+
 DESTRUCTIVE = frozenset(
     {
         "instance.delete",
@@ -92,7 +95,7 @@ class Writes:
         step = task.step
         try:
             task.inputs = values.fill(step, self.known, self.stack, self.kinds[self._kind_of(task)])
-            if task.target is None and not task.operation.endswith(".create") and not task.operation.startswith("firewall."):
+            if task.target is None and not task.operation.endswith(".create") and task.operation not in MEMBERSHIP:
                 task.target = self.known.id_of(step.address)
                 if task.target is None:
                     raise CannotFill(f"{step.address} has no id yet")
@@ -417,6 +420,8 @@ class Writes:
             effects = records.ready(self.writer.state, task.step) + settle.marker_facts(task, self.known, self._kind_of(task))
         else:
             effects = (task.intent.done(task.target) if task.intent is not None else ()) + settle.attach_facts(task, self.waits)
+        if "rules" in task.inputs:
+            effects += settle.written_rules(task, self.stack, self.writer.state, self.waits)
         self._effects(task, effects, "done")
         extra = settle.after_attach(task, self.waits)
         if extra:

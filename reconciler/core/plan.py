@@ -16,7 +16,7 @@ from reconciler.core.exits import stops
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
 from reconciler.core.needs import needs
-from reconciler.core.planning import bookkeeping, firewalls, servers, slots, volumes
+from reconciler.core.planning import access, bookkeeping, firewalls, servers, slots, volumes, whole_rules
 from reconciler.core.planning.draft import Draft, dropped
 from reconciler.core.planning.rows import change
 from reconciler.core.problems import Problem, Severity, error, in_order, notice
@@ -68,6 +68,7 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
         problems += [*part.problems, *_said_of(part)]
     stopped = stops(problems)
     steps = () if stopped else steps
+    access.fill(draft, steps)
     changes = tuple(draft.changes[a] for a in sorted(draft.changes, key=lambda a: a.sort_key))
     return replace(
         empty,
@@ -120,7 +121,8 @@ def _fill(draft: Draft) -> None:
 
 def _rules(draft: Draft, owner: Item, items: list[Item]) -> None:
     mine = [item for item in items if not _common(draft, item)]
-    firewalls.plan_rules(draft, owner, mine)
+    planner = whole_rules.plan if whole_rules.is_whole(draft.survey.kinds) else firewalls.plan_rules
+    planner(draft, owner, mine)
     for item in mine:
         _check(draft, item)
 

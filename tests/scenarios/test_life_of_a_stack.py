@@ -105,9 +105,10 @@ EDITS: list[tuple[str, str, str, list[str]]] = [
 ]
 
 
-@pytest.fixture
-def lab() -> Lab:
-    made = Lab()
+@pytest.fixture(params=["security-groups", "firewall"])
+def lab(request: pytest.FixtureRequest) -> Lab:
+    """The same account through both forms of the firewall API; in the older one every rule edit is a write of the whole firewall."""
+    made = Lab(firewall_api=request.param)
     stranger(made.cloud)
     return made
 
@@ -139,7 +140,9 @@ def test_every_kind_of_change_in_turn_leaves_the_world_as_the_file_says(lab: Lab
         text = text.replace(before, after)
         stack = lab.stack(text, tmp_path)
         plan = lab.plan(stack)
-        assert shown(plan) == wanted, f"{what}: {shown(plan)} {said(plan.problems)}"
+        older = not lab.kinds["rules"].operations
+        planned = [row for row in shown(plan) if row in wanted or not (older and row == "update firewalls.web")]
+        assert planned == wanted, f"{what}: {shown(plan)} {said(plan.problems)}"
         result = lab.apply(stack)
         assert result.exit_code == 0, f"{what}: {result.failed} {result.skipped} {result.problems}"
         again = lab.plan(stack)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from reconciler.core import graph
-from reconciler.core.address import Address
+from reconciler.core.address import Address, parse
 from reconciler.core.changes import Change, Step
 from reconciler.core.model import Ref
 from reconciler.core.planning import index as indexes
@@ -94,6 +94,10 @@ class Draft:
         """Says that `key` comes after `before`, unless that closes a circle."""
         self._soft[key].add(before)
 
+    def provide(self, node: Node, key: str) -> None:
+        """Says that a step provides a node, besides what it was added with."""
+        self._provides.setdefault(node, []).append(key)
+
     def before_soft(self, key: str, node: Node) -> None:
         """Says that a step comes after a node, unless that closes a circle."""
         self._needs.append((key, node, True))
@@ -130,7 +134,7 @@ class Draft:
             item = self.survey.items.get(step.address)
             wanted = item.resource.depends_on if item is not None and item.resource is not None else ()
             for resource in wanted:
-                for address in self.survey.stack.addresses(resource):
+                for address in self._meant(resource):
                     if address in self.blocked and step.address not in self.blocked:
                         found.setdefault(step.address, str(address))
         return found
@@ -144,28 +148,30 @@ class Draft:
             mine = by_address.get(item.address, [])
             if item.resource is not None:
                 for wanted in item.resource.depends_on:
-                    for address in self.survey.stack.addresses(wanted):
+                    for address in self._meant(wanted):
                         theirs = [key for key in by_address.get(address, []) if not _removes(key)]
                         for key in mine:
                             if not _removes(key):
                                 self._hard[key].update(theirs)
             self._removed_after_dependants(item, mine, by_address)
 
-    def _removed_after_dependants(self, item: Item, mine: list[str], by_address: Mapping[Address, list[str]]) -> None:
-        if item.entry is None or not item.entry.depends_on:
-            return
-        from reconciler.core.address import parse
+    def _meant(self, wanted: Address) -> tuple[Address, ...]:
+        """The addresses that an entry of `depends_on` stands for: all of a count, a firewall with its rules."""
+        owners = self.survey.stack.addresses(wanted.owner)
+        if wanted.rule is not None:
+            return tuple(owner.with_rule(wanted.rule) for owner in owners)
+        return (*owners, *(rule for owner in owners for rule in self.index.rules.get(owner, ())))
 
-        for text in item.entry.depends_on:
-            address = parse(text)
-            if address is None:
-                continue
-            other = self.survey.items.get(address)
-            if other is None or other.fate is not Fate.DELETE:
-                continue
-            for key in by_address.get(address, []):
-                if _removes(key):
-                    self._soft[key].update(mine)
+    def _removed_after_dependants(self, item: Item, mine: list[str], by_address: Mapping[Address, list[str]]) -> None:
+        for text in item.entry.depends_on if item.entry is not None else ():
+            named = parse(text)
+            for address in () if named is None else (named, *self.index.several.get(named, ())):
+                other = self.survey.items.get(address)
+                if other is None or other.fate is not Fate.DELETE:
+                    continue
+                for key in by_address.get(address, []):
+                    if _removes(key):
+                        self._soft[key].update(mine)
 
 
 def _removes(key: str) -> bool:

@@ -14,12 +14,10 @@ from reconciler.core.model import LiveResource, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import change, fingerprint, report
 from reconciler.core.planning.servers import born_with, foreign_volumes
+from reconciler.core.planning.whole_rules import is_whole
 from reconciler.core.problems import error
 from reconciler.core.rules import meaning
 from reconciler.core.survey import Fate, Item
-
-MANAGEMENT_PORTS = (22, 3306, 3389, 5432, 6379, 27017)
-"""Management and database ports: to open one to the whole internet on a server that exists needs consent (SPEC 3, exposure)."""
 
 
 def plan(draft: Draft, item: Item) -> None:
@@ -62,7 +60,7 @@ def _keep(draft: Draft, item: Item) -> None:
             applies=texts,
         )
         draft.add(step, provides=[("object", item.address)])
-    for row in strays:
+    for row in strays if not is_whole(draft.survey.kinds) else ():
         _remove(draft, item, f"rule.delete {item.address} {row.id}", row)
     action = Action.UPDATE if texts or foreign else Action.IMPORT if item.fate is Fate.BIND else Action.NONE
     change(draft, item, action, item.reason, (*compared.changes, *foreign), compared=compared)
@@ -142,7 +140,6 @@ class _Group:
 
     holder: dict[tuple[object, ...], str]
     frees: dict[str, str]
-    open: frozenset[tuple[str, int]]
 
 
 def plan_rules(draft: Draft, owner: Item, rules: Iterable[Item]) -> None:
@@ -151,7 +148,7 @@ def plan_rules(draft: Draft, owner: Item, rules: Iterable[Item]) -> None:
     strays = draft.survey.strays.get(owner.live.id, ()) if owner.live is not None else ()
     rows = [*(item.live for item in items if item.live is not None), *strays]
     holder = {found: row.id for row in rows if (found := meaning(row.attributes)) is not None}
-    group = _Group(holder, {}, frozenset(port for row in rows for port in _exposed(row.attributes)))
+    group = _Group(holder, {})
     edits: list[tuple[str, Mapping[str, Value], str | None]] = []
     for item in items:
         if item.fate is Fate.DELETE and item.live is not None:
@@ -159,9 +156,9 @@ def plan_rules(draft: Draft, owner: Item, rules: Iterable[Item]) -> None:
                 group.frees[item.live.id] = _remove(draft, owner, f"rule.delete {item.address}", item.live, address=item.address)
                 change(draft, item, Action.DELETE, item.reason, (_gone(item),))
         elif item.fate is Fate.CREATE:
-            edits.append(_add(draft, owner, item, group.open))
+            edits.append(_add(draft, owner, item))
         elif item.fate in (Fate.KEEP, Fate.BIND):
-            edited = _edit(draft, owner, item, group.open)
+            edited = _edit(draft, owner, item)
             if edited is not None:
                 edits.append(edited)
                 group.frees[edited[2] or ""] = edited[0]
@@ -182,7 +179,7 @@ def _inputs(owner: Item) -> dict[str, Value]:
     return {"firewall": Link(owner.address)}
 
 
-def _add(draft: Draft, owner: Item, item: Item, open: frozenset[tuple[str, int]]) -> tuple[str, Mapping[str, Value], str | None]:
+def _add(draft: Draft, owner: Item, item: Item) -> tuple[str, Mapping[str, Value], str | None]:
     wanted = draft.resolver.wanted(item)
     inputs = {**_inputs(owner), **born_with(draft, item), **{name: value for name, value in wanted.items() if value is not None}}
     step = Step(f"rule.create {item.address}", item.address, "rule.create", inputs=inputs, applies=dict(wanted))
@@ -193,11 +190,11 @@ def _add(draft: Draft, owner: Item, item: Item, open: frozenset[tuple[str, int]]
         rows = tuple(replace(row, cause=Cause.OUTSIDE if before.get(row.path) == row.after else Cause.BOTH) for row in rows)
         left = FieldChange("rule", _told(before), None, Cause.OUTSIDE)
         draft.drift.append(Change(item.address, Action.NONE, item.reason, (left,), place=item.resource.place if item.resource else None))
-    change(draft, item, Action.CREATE, item.reason, rows, impact=_opening(draft, owner, wanted, open))
+    change(draft, item, Action.CREATE, item.reason, rows)
     return key, inputs, None
 
 
-def _edit(draft: Draft, owner: Item, item: Item, open: frozenset[tuple[str, int]]) -> tuple[str, Mapping[str, Value], str | None] | None:
+def _edit(draft: Draft, owner: Item, item: Item) -> tuple[str, Mapping[str, Value], str | None] | None:
     wanted = draft.resolver.wanted(item)
     compared = fields.compare(draft.survey, item, wanted)
     texts = {c.path: wanted[c.path] for c in compared.changes}
@@ -214,8 +211,7 @@ def _edit(draft: Draft, owner: Item, item: Item, open: frozenset[tuple[str, int]
     )
     key = draft.add(step, provides=[("rule", item.address)])
     after = {**item.live.attributes, **wanted}
-    impact = _opening(draft, owner, after, open)
-    change(draft, item, Action.UPDATE, item.reason, compared.changes, impact=impact, compared=compared)
+    change(draft, item, Action.UPDATE, item.reason, compared.changes, compared=compared)
     return key, after, item.live.id
 
 
@@ -233,22 +229,3 @@ def _in_order(draft: Draft, group: _Group, edits: list[tuple[str, Mapping[str, V
         for key, _, _ in edits:
             if (removal, key) not in forced:
                 draft.later(removal, key)
-
-
-def _opening(draft: Draft, owner: Item, wished: Mapping[str, Value], open: frozenset[tuple[str, int]]) -> Impact:
-    """Exposure: a rule that newly opens a management or database port to the whole internet, on each server that exists."""
-    if owner.live is None or _exposed(wished) <= open:
-        return Impact()
-    members = draft.survey.account.members.get(owner.live.id, ())
-    return Impact(consents=tuple(Consent(RiskClass.EXPOSURE, draft.survey.name_of(id) or id) for id in sorted(members)))
-
-
-def _exposed(attributes: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
-    """The management and database ports that a rule opens to the whole internet, each with its protocol."""
-    ports, cidr = attributes.get("ports"), attributes.get("cidr")
-    if not isinstance(ports, str) or not isinstance(cidr, str) or not cidr.endswith("/0") or attributes.get("direction") != "in":
-        return frozenset()
-    low, _, high = ports.partition("-")
-    if not low.isdigit() or (high and not high.isdigit()):
-        return frozenset()
-    return frozenset((str(attributes.get("protocol")), port) for port in MANAGEMENT_PORTS if int(low) <= port <= int(high or low))

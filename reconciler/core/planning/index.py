@@ -16,7 +16,7 @@ class Index:
 
     `servers` maps the id of a live server of ours to its address. `volumes` maps a server's id to our volumes on it, `rows` to the ids of
     all volumes that the list shows on it. `meant_for` maps a server's address to our volumes that the file puts on it. `rules` maps a
-    firewall's address to the addresses of its rules.
+    firewall's address to the addresses of its rules. `several` maps an address without index to all objects under it.
     """
 
     servers: Mapping[str, Address]
@@ -24,6 +24,7 @@ class Index:
     rows: Mapping[str, frozenset[str]]
     meant_for: Mapping[Address, tuple[Item, ...]]
     rules: Mapping[Address, tuple[Address, ...]]
+    several: Mapping[Address, tuple[Address, ...]]
 
 
 def of(survey: Survey) -> Index:
@@ -32,10 +33,14 @@ def of(survey: Survey) -> Index:
     volumes: dict[str, dict[Address, Item]] = {}
     meant: dict[Address, list[Item]] = {}
     rules: dict[Address, list[Address]] = {}
+    several: dict[Address, list[Address]] = {}
     for address, item in survey.items.items():
         if address.rule is not None:
             rules.setdefault(address.owner, []).append(address)
-        elif item.kind.name == "instances" and item.live is not None:
+            continue
+        if address.index is not None:
+            several.setdefault(address.resource, []).append(address)
+        if item.kind.name == "instances" and item.live is not None:
             servers[item.live.id] = address
         elif item.kind.name == "block_storages":
             if item.live is not None and item.live.attributes.get("instance") is not None:
@@ -53,4 +58,5 @@ def of(survey: Survey) -> Index:
         {id: frozenset(found) for id, found in rows.items()},
         {address: tuple(items) for address, items in meant.items()},
         {address: tuple(found) for address, found in rules.items()},
+        {address: tuple(found) for address, found in several.items()},
     )
