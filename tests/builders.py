@@ -65,7 +65,8 @@ def resource(text: str, attributes: Mapping[str, Value], *, life: Lifecycle | No
     if "instance" in attributes and not isinstance(attributes["instance"], Link):
         attributes = {**attributes, "instance": link("instances", attributes["instance"])}  # type: ignore[arg-type]  # a text or None
     here = Place("stack.yaml", 1, 1)
-    made: dict[str, Value] = {} if "name" in attributes or address.rule else {"name": f"shop-{address.name}"}
+    name = "-".join(["shop", address.name, *([] if address.index is None else [str(address.index)])])
+    made: dict[str, Value] = {} if "name" in attributes or address.rule else {"name": name}
     return Resource(
         address,
         attributes,

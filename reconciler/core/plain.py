@@ -25,7 +25,7 @@ def shown(value: Any) -> Any:
     if isinstance(value, Deferred):
         return value.text
     if isinstance(value, Mapping):
-        return {str(key): shown(item) for key, item in value.items()}
+        return {str(key): shown(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (tuple, list)):
         return [shown(item) for item in value]
     return value
@@ -42,7 +42,7 @@ def exact(value: Any) -> Any:
     if isinstance(value, Deferred):
         return {"$deferred": value.text, "$of": sorted(str(ref) for ref in value.references)}
     if isinstance(value, Mapping):
-        return {str(key): exact(item) for key, item in value.items()}
+        return {str(key): exact(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (tuple, list)):
         return [exact(item) for item in value]
     return value

@@ -1,0 +1,158 @@
+"""Lookups as a table: what is asked | where | the id, or part of the message."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.core.lookup import find
+from reconciler.core.model import Catalogue, Lookup
+from reconciler.core.problems import Problem
+from tests.builders import at, server, settled, told
+
+
+def image(id: str, name: str | None, os: str = "UBUNTU", version: str | None = "22.04", **more: Any) -> dict[str, Any]:
+    return {"id": id, "name": name, "os": os, "version": version, "public": True, "available": True, "zones": ("z1",), **more}
+
+
+IMAGES = Catalogue(
+    images=(
+        image("u-1804", "Ubuntu 18.04 LTS", version="18.04"),
+        image("u-2004", "Ubuntu 20.04.6 LTS", version="20.04"),
+        image("u-22044", "Ubuntu 22.04.4 LTS"),
+        image("u-22045", "Ubuntu 22.04.5 LTS"),
+        image("u-22-z2", "Ubuntu 22.04.9 LTS", zones=("z2",)),
+        image("u-mine", "Ubuntu 22.04.8 of mine", public=False),
+        image("u-old", "Ubuntu 22.04.7 LTS", available=False),
+        image("u-2210", "Ubuntu 22.10", version="22.10"),
+        image("r-8", "Rocky Linux 8.10", os="ROCKYLINUX", version="8.X"),
+        image("r-9a", "Rocky Linux 9.4", os="ROCKYLINUX", version="9.X"),
+        image("r-9b", "Rocky Linux 9.10", os="ROCKYLINUX", version="9.X"),
+        image("d-12a", "Debian 12", os="DEBIAN", version="12"),
+        image("d-12b", "Debian 12", os="DEBIAN", version="12"),
+        image("a-9", None, os="ALMALINUX", version="9.X"),
+        image("odd", "Ubuntu 2", version=None, zones=()),
+    )
+)
+
+
+def by_os(os: str, version: str) -> Lookup:
+    return Lookup("images", "os", os, version)
+
+
+OS_ROWS: list[tuple[str, Lookup, str | None, str]] = [
+    ("the version exactly", by_os("ubuntu", "20.04"), "z1", "u-2004"),
+    ("of several the highest patch in the name", by_os("ubuntu", "22.04"), "z1", "u-22045"),
+    ("the patch itself", by_os("ubuntu", "22.04.4"), "z1", "u-22044"),
+    ("as a prefix, the highest", by_os("ubuntu", "22"), "z1", "u-2210"),
+    ("a prefix ends at a point", by_os("ubuntu", "1"), "z1", "!no image 'ubuntu 1'"),
+    ("in another zone", by_os("ubuntu", "22.04"), "z2", "u-22-z2"),
+    ("in any case of the word", by_os("Ubuntu", "22.04"), "z1", "u-22045"),
+    ("a version with X", by_os("rocky", "8"), "z1", "r-8"),
+    ("9.10 is higher than 9.4", by_os("rocky", "9"), "z1", "r-9b"),
+    ("9.4 exactly", by_os("rocky", "9.4"), "z1", "r-9a"),
+    ("without a name", by_os("alma", "9"), "z1", "a-9"),
+    ("a tie", by_os("debian", "12"), "z1", "!2 images are equally 'debian 12': d-12a, d-12b"),
+    ("no such version", by_os("ubuntu", "30.04"), "z1", "!no image 'ubuntu 30.04' in zone z1"),
+    ("no such system", by_os("plan9", "4"), "z1", "!no image 'plan9 4' in zone z1"),
+    ("the id as it is", Lookup("images", "id", "whatever"), "z1", "whatever"),
+    ("an id as any", Lookup("images", "any", "u-mine"), "z1", "u-mine"),
+    ("a name as any", Lookup("images", "any", "Ubuntu 22.10"), "z1", "u-2210"),
+    ("a name of two", Lookup("images", "any", "Debian 12"), "z1", "!2 images are named 'Debian 12': d-12a, d-12b"),
+]
+
+
+@pytest.mark.parametrize(("wish", "zone", "wanted"), [row[1:] for row in OS_ROWS], ids=[row[0] for row in OS_ROWS])
+def test_an_image_is_looked_up(wish: Lookup, zone: str | None, wanted: str) -> None:
+    # Goal: one id, or an error that says why there is none and what there is.
+    found = find(wish, IMAGES, zone=zone, address="instances.web")
+    if wanted.startswith("!"):
+        assert isinstance(found, Problem)
+        assert wanted[1:] in found.message
+        assert found.hint
+    else:
+        assert found == wanted
+
+
+OTHERS = Catalogue(
+    zones=({"id": "kr1-z01", "name": "KR1-Z01"}, {"id": "kr1-z02", "name": "KR1-Lite"}),
+    flavors=({"id": "std_2.4-g1", "name": "std_2.4-g1"}, {"id": "std_4.8-g1", "name": "std_4.8-g1"}),
+    ssh_keys=({"id": "k1", "name": "deploy"}, {"id": "k2", "name": "twin"}, {"id": "k3", "name": "twin"}, {"id": "k4", "name": None}),
+    user_scripts=(),
+)
+ROWS: list[tuple[str, Lookup, str]] = [
+    ("a zone by id", Lookup("zones", "any", "kr1-z02"), "kr1-z02"),
+    ("a zone by its console name", Lookup("zones", "any", "KR1-Lite"), "kr1-z02"),
+    ("in any case", Lookup("zones", "any", "kr1-LITE"), "kr1-z02"),
+    ("a zone that is not there", Lookup("zones", "any", "kr9"), "!no zone 'kr9' in this account"),
+    ("a flavor", Lookup("flavors", "any", "std_4.8-g1"), "std_4.8-g1"),
+    ("a flavor in another case is another flavor", Lookup("flavors", "any", "STD_4.8-g1"), "!no flavor 'STD_4.8-g1'"),
+    ("a key by name", Lookup("ssh_keys", "any", "deploy"), "k1"),
+    ("a key by id", Lookup("ssh_keys", "any", "k4"), "k4"),
+    ("two keys of one name", Lookup("ssh_keys", "any", "twin"), "!2 SSH keys are named 'twin': k2, k3"),
+    ("no scripts at all", Lookup("user_scripts", "any", "init"), "!no user script 'init' in this account"),
+    ("a list that was not read", Lookup("images", "any", "x"), "!the account's list could not be read"),
+    ("an id where the list was not read", Lookup("images", "id", "x"), "x"),
+]
+
+
+@pytest.mark.parametrize(("wish", "wanted"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_other_things_are_looked_up(wish: Lookup, wanted: str) -> None:
+    # Goal: ids first, then names exactly; zones in any case.
+    found = find(wish, OTHERS, zone=None, address="instances.web")
+    if wanted.startswith("!"):
+        assert isinstance(found, Problem)
+        assert wanted[1:] in found.message
+        assert found.hint
+    else:
+        assert found == wanted
+
+
+def test_a_near_miss_is_offered() -> None:
+    # Goal: the nearest valid names come first.
+    found = find(Lookup("flavors", "any", "std_4.8_g1"), OTHERS, zone=None, address="instances.web")
+    assert isinstance(found, Problem)
+    assert found.hint is not None and found.hint.startswith("did you mean std_4.8-g1")
+
+
+# Pinned ------------------------------------------------------------------------------------------------------------------------------
+
+WISH = Lookup("images", "os", "rocky", "9")
+
+
+def test_what_a_lookup_gave_is_kept_and_a_newer_image_changes_nothing() -> None:
+    # Goal: asked once; the pin of the state answers from then on.
+    case = settled(server("web", image="r-9a")).edit("instances.web", image=WISH)
+    pinned = case.remember("instances.web", lookups={"image": {WISH.key: "r-9a"}})
+    assert pinned.plan().is_empty
+    anew = pinned.plan(replace=frozenset({"instances.web"}))
+    assert next(s for s in anew.steps if s.operation == "instance.create").inputs["image"] == "rocky"
+
+
+def test_another_text_is_asked_anew() -> None:
+    # Goal: the pin is of one text.
+    other = Lookup("images", "os", "ubuntu", "22.04")
+    case = settled(server("web", image="r-9a")).edit("instances.web", image=other)
+    plan = case.remember("instances.web", lookups={"image": {WISH.key: "r-9a"}}).plan()
+    assert told(plan).fields == ["instances.web.image 'r-9a' -> 'ubuntu' you"]
+
+
+def test_a_saved_plans_answers_come_before_all() -> None:
+    # Goal: an apply of a saved plan asks no lookup again.
+    case = settled(server("web")).add(server("app", image=WISH))
+    plan = case.plan(pinned={"instances.app": {"image": {WISH.key: "from-the-plan"}}})
+    create = next(step for step in plan.steps if step.address == at("instances.app"))
+    assert create.inputs["image"] == "from-the-plan"
+    assert plan.lookups["instances.app"] == {"image": {WISH.key: "from-the-plan"}}
+
+
+def test_each_key_of_a_list_is_looked_up() -> None:
+    # Goal: the create says ids; every text is pinned.
+    keys = (Lookup("ssh_keys", "any", "deploy"), Lookup("ssh_keys", "id", "k9"))
+    case = settled(server("web")).add(server("app", image="rocky", ssh_keys=keys))
+    catalogue = Catalogue(ssh_keys=({"id": "k1", "name": "deploy"},), flavors=case.catalogue.flavors, zones=case.catalogue.zones)
+    plan = type(case)(**{**case.__dict__, "catalogue": catalogue}).plan()
+    create = next(step for step in plan.steps if step.address == at("instances.app"))
+    assert create.inputs["ssh_keys"] == ("k1", "k9")
+    assert plan.lookups["instances.app"]["ssh_keys"] == {"any:deploy": "k1", "id:k9": "k9"}
