@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from reconciler.core import check as problems_of
 from reconciler.core import demands
-from reconciler.core.model import Catalogue, Link, Resource, Value
+from reconciler.core.model import Catalogue, Deferred, Link, Lookup, Resource, Unknown, Value
 from reconciler.core.problems import Place, Problem, error, warning
 from reconciler.core.survey import Fate, Item, Survey
 
@@ -18,7 +20,9 @@ def check(survey: Survey, item: Item, wanted: Mapping[str, Value], edited: froze
     """What speaks for certain against making or changing an object. `edited` are the fields that the plan would send."""
     made = item.fate in (Fate.CREATE, Fate.REPLACE)
     if item.resource is not None:
-        yield from _demanded(item.resource, edited, made=made)
+        # Lengths count after references are filled in (SPEC 2).
+        yield from _demanded(replace(item.resource, attributes=wanted), edited, made=made)
+        yield from _filled(item, item.resource, wanted, edited, made=made)
     if item.kind.name == "instances":
         yield from _server(survey.account.catalogue, item, wanted, edited, made=made)
     elif item.kind.name == "block_storages" and made:
@@ -36,6 +40,18 @@ def _demanded(resource: Resource, edited: frozenset[str], *, made: bool) -> Iter
             continue  # the planner of volumes looks at the server itself, which may be known from what is live
         if made or (demand.when == "send" and demand.field in edited):
             yield demand.problem
+
+
+def _filled(item: Item, resource: Resource, wanted: Mapping[str, Value], edited: frozenset[str], *, made: bool) -> Iterator[Problem]:
+    """A value that is filled in now is checked like one that is written: an apply would refuse it too."""
+    for name, value in sorted(wanted.items()):
+        if not isinstance(resource.attributes.get(name), Deferred) or isinstance(value, Unknown | Deferred | Link | Lookup):
+            continue
+        if not (made or name in edited) or problems_of.is_length(item.kind.name, name):
+            continue
+        wrong = problems_of.problem_with(item.kind.name, name, value)
+        if wrong is not None:
+            yield error("bad-format", f"{name} became {value!r}: {wrong}", place=_place(item, name), address=str(item.address))
 
 
 def _row(rows: tuple[Mapping[str, Any], ...] | None, id: Any) -> Mapping[str, Any] | None:
