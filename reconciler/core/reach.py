@@ -155,6 +155,11 @@ def public_ports(reach: Reach) -> frozenset[int]:
     return frozenset(port for port in MANAGEMENT_PORTS for those in reach.inward.values() if not minus(INTERNET, _sources(those, port)))
 
 
+def touches(reach: Reach, ports: Iterable[int]) -> bool:
+    """Whether anything comes in to one of these ports."""
+    return any(_sources(those, port) for port in ports for those in reach.inward.values())
+
+
 def _sources(found: Bands, port: int) -> Ranges:
     return next((addresses for low, high, addresses in found if low <= port <= high), ())
 

@@ -1,0 +1,155 @@
+"""Firewalls, their rules and members as they are before a plan and after each of its steps.
+
+Groups and servers go by id where they have one and keep it, else by the text of their address. What was not read is not there: a server
+without a member row is one of which nobody knows whether a firewall stands before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.core import reach
+from reconciler.core.changes import Step
+from reconciler.core.model import EMPTY, Link
+from reconciler.core.reach import Reach
+from reconciler.core.survey import Fate, Survey
+
+MEANT = ("direction", "protocol", "ports", "cidr")
+
+CONCERNED = ("rule.", "firewall.", "instance.create", "instance.delete")
+"""Operations that change what is reachable; with none of these in a plan there is nothing to look at."""
+
+
+@dataclass(slots=True)
+class Walls:
+    """The state of all firewalls that were read. `keep` says which rules matter: all, or those that a guard is about."""
+
+    survey: Survey
+    rules: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
+    icmp: dict[str, bool | None] = field(default_factory=dict)
+    member: dict[str, str | None] = field(default_factory=dict)
+    keep: Callable[[Mapping[str, Any]], bool] = lambda rule: True
+    _reach: dict[str, Reach] = field(default_factory=dict)
+
+    def of_group(self, group: str) -> Reach | None:
+        """What a group lets through; None where its rules were not read."""
+        if group not in self.rules:
+            return None
+        if group not in self._reach:
+            self._reach[group] = reach.of_rules(self.rules[group].values(), self.icmp.get(group))
+        return self._reach[group]
+
+    def of_server(self, server: str) -> Reach | None:
+        """What comes to a server; None where that is not known."""
+        if server not in self.member:
+            return None
+        group = self.member[server]
+        return reach.UNGUARDED if group is None else self.of_group(group)
+
+    def members(self, group: str) -> list[str]:
+        """The servers behind a group, sorted."""
+        return sorted(server for server, found in self.member.items() if found == group)
+
+    def group(self, value: Any) -> str:
+        """The token of a group that a step names by link or id."""
+        return self._token(value)
+
+    def _token(self, value: Any) -> str:
+        if isinstance(value, Link):
+            return self.survey.id_of(value.address) or str(value.address)
+        return str(value)
+
+    def touched(self, step: Step) -> tuple[str | None, str | None]:
+        """The group and the server that a step changes."""
+        inputs, operation = step.inputs, step.operation
+        if operation in ("firewall.attach", "firewall.detach"):
+            return self._token(inputs.get("firewall")), self._token(inputs.get("instance"))
+        if operation.startswith("rule."):
+            return self._token(inputs.get("firewall")), None
+        if operation.startswith("firewall."):
+            return step.target or str(step.address), None
+        if operation in ("instance.create", "instance.delete"):
+            return None, step.target or str(step.address)
+        return None, None
+
+    def do(self, step: Step) -> None:
+        """What is so after a step."""
+        group, server = self.touched(step)
+        if step.operation == "firewall.attach" and server is not None:
+            self.member[server] = group
+        elif step.operation == "firewall.detach" and server is not None:
+            # The second way of a switch takes the old one off; a server that has got another meanwhile keeps that.
+            if self.member.get(server, group) == group:
+                self.member[server] = None
+        elif step.operation == "instance.create" and server is not None:
+            self.member[server] = None
+        elif step.operation == "instance.delete" and server is not None:
+            self.member.pop(server, None)
+        elif group is not None:
+            self._change(step, group)
+
+    def _change(self, step: Step, group: str) -> None:
+        if step.operation.startswith("rule."):
+            before, after = self.rule(step)
+            token = step.target or str(step.address)
+            held = self.rules.setdefault(group, {})
+            if after is None or not self.keep(after):
+                held.pop(token, None)
+            else:
+                held[token] = after
+            if before == after:
+                return
+        elif step.operation == "firewall.delete":
+            self.rules.pop(group, None)
+        else:
+            self._edit(step, group)
+        self._reach.pop(group, None)
+
+    def _edit(self, step: Step, group: str) -> None:
+        """A group made or edited; in the older form of the API its rules come along, the whole set."""
+        if step.operation == "firewall.create":
+            self.rules[group], self.icmp[group] = {}, False
+        rules, icmp = step.inputs.get("rules"), step.inputs.get("icmp")
+        if isinstance(rules, tuple | list):
+            self.rules[group] = {str(n): rule for n, rule in enumerate(rules) if isinstance(rule, Mapping) and self.keep(rule)}
+        if isinstance(icmp, bool):
+            self.icmp[group] = icmp
+
+    def rule(self, step: Step) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
+        """What a step on a rule makes of it: its traffic before and after, None where there is none."""
+        group, _ = self.touched(step)
+        before = self.rules.get(group or "", EMPTY).get(step.target or "")
+        if step.operation == "rule.delete":
+            return before, None
+        asked = {name: step.inputs[name] for name in MEANT if name in step.inputs}
+        return before, {**(before or {}), **asked}
+
+
+def concerns(steps: Iterable[Step]) -> bool:
+    """Whether a plan changes anything about what is reachable."""
+    return any(step.operation.startswith(CONCERNED) for step in steps)
+
+
+def standing(survey: Survey, keep: Callable[[Mapping[str, Any]], bool] = lambda rule: True) -> Walls:
+    """The firewalls as they were read."""
+    walls = Walls(survey, keep=keep)
+    for id, live in survey.account.objects.get("firewalls", EMPTY).items():
+        icmp = live.attributes.get("icmp")
+        walls.icmp[id] = icmp if isinstance(icmp, bool) else None
+        if id in survey.names:
+            walls.rules[id] = {}
+    for id, rule in survey.account.objects.get("rules", EMPTY).items():
+        group = walls.rules.setdefault(str(rule.attributes.get("firewall")), {})
+        if keep(rule.attributes):
+            group[id] = {name: rule.attributes.get(name) for name in MEANT}
+    for group_id, members in survey.account.members.items():
+        for server in members:
+            walls.member.setdefault(server, group_id)
+    for item in survey.items.values():
+        # A server whose firewall the file manages was looked for in every group (`needs`): in none means without one.
+        managed = item.resource is not None and "firewall" in item.resource.attributes
+        if item.kind.name == "instances" and item.live is not None and managed and item.fate is not Fate.DOUBT:
+            walls.member.setdefault(item.live.id, None)
+    return walls
