@@ -78,6 +78,18 @@ class MemoryDisk:
         self._locks.clear()
         self._down = False
 
+    def stop(self) -> None:
+        """The machine stops at this instant: every deed crashes until `reboot`."""
+        self._down = True
+
+    def after_crash(self, *, names: bool = False, data: Kept = Kept.NOTHING) -> MemoryDisk:
+        """Another disk, as this one would be if the machine stopped now and started again; this one goes on."""
+        other = MemoryDisk(capacity_bytes=self.capacity_bytes)
+        other._tokens = self._tokens
+        for path, inode in (self._names if names else self._durable).items():
+            other.put(path, bytes(_after_crash(inode, data)))
+        return other
+
     def put(self, path: Path, data: bytes) -> None:
         """Lays a file on the disk from outside, without faults: as an editor or a copy would."""
         self._names[path] = self._durable[path] = _Inode(bytearray(data), data)

@@ -1,0 +1,299 @@
+"""One account under test: the program's own `apply` as one process after another, on what the one before left behind."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import deque
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from reconciler import app, ports, wire
+from reconciler.cloud.clock import VirtualClock
+from reconciler.cloud.exchange import HttpExchange
+from reconciler.cloud.network import Arrival
+from reconciler.cloud.quota import Book, MemoryQuotaLog
+from reconciler.cloud.signing import Keys
+from reconciler.core.changes import RiskClass
+from reconciler.core.consent import Acceptance, Given
+from reconciler.core.model import Stack
+from reconciler.core.problems import Problem
+from reconciler.core.state import State
+from reconciler.core.survey import PlanOptions
+from reconciler.simulator.cloud import Cloud
+from reconciler.simulator.world import World
+from reconciler.stop import Stop
+from reconciler.store import memory
+from reconciler.store.memory import Crash, Kept, MemoryDisk, MemoryStore
+from tests.faults import breaks, strangers
+from tests.faults.breaks import Boundary, Break
+from tests.faults.checks import AtSend
+from tests.faults.line import Line
+from tests.lab import EVERYTHING, START, Interrupts, Lab
+
+SENDS_MAX = 600
+"""More sends than any run of these stories may make: a loop without end is a violation, not a hanging test."""
+
+
+class Endless(BaseException):
+    """A run does not end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How one process ended. `exit_code` is None where it was killed; seconds are virtual."""
+
+    exit_code: int | None
+    problems: tuple[Problem, ...]
+    began: float
+    ended: float
+    sends: int
+    signal_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """An account and its state at rest, to start from again and again."""
+
+    world: World
+    disk: MemoryDisk
+    passed: float
+    numbers: int
+
+
+@dataclass(slots=True)
+class Armed:
+    """The break that waits for its boundary in this run, and whether it came."""
+
+    one: Break
+    struck: bool = False
+
+
+@dataclass(slots=True)
+class Counted:
+    """The boundaries of one run."""
+
+    sends: list[Boundary] = field(default_factory=list)
+    deeds: list[Boundary] = field(default_factory=list)
+
+    @property
+    def boundaries(self) -> tuple[Boundary, ...]:
+        """All of them, sends first."""
+        return (*self.sends, *self.deeds)
+
+
+class Bench(Lab):
+    """The laboratory with a wire and a disk that may fail, and a check before each send."""
+
+    def __init__(self, saved: Saved | None = None, *, switches: Any = None) -> None:
+        super().__init__(switches=switches)
+        self.violations: list[str] = []
+        self.counted = Counted()
+        self.armed: Armed | None = None
+        self.kept = (True, Kept.ALL)
+        self.signal_at: float | None = None
+        self.send_times: deque[float] = deque(maxlen=60)
+        self.full_at: int | None = None
+        self.nonces: dict[str, str] = {}
+        self.line: Line | None = None
+        self.quota = Book()
+        self.interrupted = self._is_interrupted
+        self._sends = 0
+        self._deeds = 0
+        if saved is not None:
+            self._restore(saved)
+        self.store.disk.fault = self._at_deed
+        self.check = AtSend(self)
+
+    def _restore(self, saved: Saved) -> None:
+        self.clock = VirtualClock(START)
+        self.clock.advance(saved.passed)
+        self.cloud = Cloud(saved.world.copy(), clock=self.clock.time, switches=self.cloud.switches, seed=7)
+        self.store = MemoryStore(saved.disk.after_crash(names=True, data=Kept.ALL))
+        self._numbers = itertools.count(saved.numbers)
+
+    def save(self) -> Saved:
+        """The account and the state as they are now."""
+        numbers = next(self._numbers)
+        return Saved(self.cloud.snapshot(), self.store.disk.after_crash(names=True, data=Kept.ALL), self.clock.monotonic(), numbers)
+
+    def durable(self) -> State | None:
+        """The state that a power cut at this instant would leave."""
+        return MemoryStore(self.store.disk.after_crash()).read()
+
+    # One process ----------------------------------------------------------------------------------------------------------------
+
+    def exchange(self) -> HttpExchange:
+        """A new exchange over a wire of its own."""
+        self.line = Line(self._carry, self.clock, self, itertools.count(1))
+        keys = Keys(access=self.cloud.access_key, secret=self.cloud.secret_key)
+        return HttpExchange(self.line, self.clock, keys, MemoryQuotaLog(book=self.quota), limit=self.limit)
+
+    def run(
+        self,
+        stack: Stack,
+        *,
+        armed: Break | None = None,
+        gone: tuple[str, ...] = (),
+        duplicates: tuple[str, ...] = (),
+        destroy: bool = False,
+    ) -> Ended:
+        """One process from start to end, with one fault or none; killed, it is ended and the machine started again."""
+        self.armed = None if armed is None else Armed(armed)
+        self.counted, self.signal_at, self.full_at, self._sends, self._deeds = Counted(), None, None, 0, 0
+        wait = armed is None or not armed.fault.endswith(breaks.NOT_WAITED)
+        began = self.clock.monotonic()
+        self.check.begin()
+        code: int | None = None
+        problems: tuple[Problem, ...] = ()
+        try:
+            said = (*(("gone", text) for text in gone), *(("duplicate", text) for text in duplicates))
+            code, problems = self._apply(stack, said, wait=wait, destroy=destroy)
+        except Stop as stop:
+            code, problems = stop.exit_code, (*stop.problems, *self._said())
+        except Crash:
+            if self.line is not None:
+                self.line.die()
+            self.store.disk.reboot(names=self.kept[0], data=self.kept[1])
+            self.store = MemoryStore(self.store.disk)
+        except Endless as endless:
+            self.violations.append(f"11: {endless}")
+        self.armed = None
+        ended = Ended(code, problems, began, self.clock.monotonic(), self._sends, self.signal_at)
+        self.check.end(ended)
+        return ended
+
+    def _apply(self, stack: Stack, said: tuple[tuple[str, str], ...], *, wait: bool, destroy: bool) -> tuple[int, tuple[Problem, ...]]:
+        classes = tuple(Acceptance(RiskClass(name)) for name in EVERYTHING)
+        by_address = tuple(Acceptance(RiskClass(name), address) for name, address in said)
+        number = next(self._runs)
+        run = app.Run(
+            id=f"run-{number}",
+            holder=ports.Holder("tester", "lab", number, "apply", self.clock.time()),
+            nonce=self.nonce,
+            interrupts=Interrupts(self),
+            again="reconciler apply",
+            wait=wait,
+        )
+        talk = app.Conversation(show=lambda planned, decision: self.plans.append(planned), ask=lambda *_: None, emit=self.events.append)
+        options = PlanOptions(destroy=destroy, accept=said)
+        given = Given(accept=classes + by_address, yes=True, allow_empty=True, destroy=destroy)
+        applied = app.apply(stack, self.connection(), self.store, options, given, run, talk)
+        found = () if applied.result is None else applied.result.problems
+        return applied.exit_code, (*found, *self._said())
+
+    def _said(self) -> tuple[Problem, ...]:
+        last = self.plans[-1] if self.plans else None
+        return () if last is None else (*last.plan.problems, *last.problems)
+
+    def nonce(self) -> str:
+        """A new nonce; which ones were given out is kept."""
+        made = super().nonce()
+        self.nonces[made] = ""
+        return made
+
+    # The wire -------------------------------------------------------------------------------------------------------------------
+
+    def _fault_of(self, number: int) -> str | None:
+        armed = self.armed
+        if armed is None or armed.one.boundary.place != "send" or armed.one.boundary.number != number:
+            return None
+        return armed.one.fault
+
+    def leaving(self, number: int, request: wire.Request) -> None:
+        """Before a request leaves the process."""
+        self._sends = number
+        if number > SENDS_MAX:
+            raise Endless(f"{number} sends in one run")
+        self.counted.sends.append(Boundary("send", number, breaks.what_of(request)))
+        self.check.leaving(request)
+        self._kill("leaving", number)
+
+    def left(self, number: int, request: wire.Request) -> None:
+        """When it has left."""
+        self._kill("left", number)
+        if self._fault_of(number) == breaks.INTERRUPT:
+            self._strike()
+            self.signal_at = self.clock.monotonic()
+
+    def arrived(self, number: int, request: wire.Request, arrival: Arrival) -> None:
+        """When its answer is there."""
+        self._kill("arrived", number)
+        self.check.arrived(request, arrival)
+
+    def _kill(self, instant: str, number: int) -> None:
+        fault = self._fault_of(number)
+        after = instant == "leaving" and self._fault_of(number - 1) == breaks.KILLED_NEXT
+        if after or (fault is not None and breaks.kills(fault) == instant):
+            self._strike()
+            self.kept = (True, Kept.ALL) if number % 2 else (False, Kept.NOTHING)
+            self.store.disk.stop()
+            raise Crash(f"{instant} send {number}")
+
+    def _strike(self) -> None:
+        if self.armed is not None:
+            self.armed.struck = True
+
+    def _is_interrupted(self) -> bool:
+        return self.signal_at is not None
+
+    def _carry(self, number: int, request: wire.Request) -> wire.Response:
+        self.sends.append((self.clock.time(), request))
+        fault = self._fault_of(number)
+        if fault is None:
+            return self.cloud.handle(request)
+        self._strike()
+        if fault in breaks.LIES:
+            return _lie(self.cloud.handle(request), breaks.LIES[fault])
+        if request.method == "POST":
+            strangers.twin(self.cloud, request)
+        return self._spoil(fault, request)
+
+    def _spoil(self, fault: str, request: wire.Request) -> wire.Response:
+        found = breaks.on_the_way(fault)
+        if found is not None:
+            self.cloud.set_faults([replace(found, nth=1)])
+        if fault in breaks.SEEN_LATE:
+            self.cloud.set_switches({"visibility_delay": breaks.SEEN_LATE[fault][0]})
+        try:
+            response = self.cloud.handle(request)
+        finally:
+            self.cloud.set_faults([])
+            if fault in breaks.SEEN_LATE:
+                self.cloud.set_switches({"visibility_delay": 0})
+        if fault == breaks.TWICE_LOST:
+            raise wire.WireError("the connection was cut after the request was executed", sent=True)
+        return response
+
+    # The disk -------------------------------------------------------------------------------------------------------------------
+
+    def _at_deed(self, number: int, name: str, path: Path) -> memory.Fault | None:
+        self._deeds += 1
+        here = Boundary("deed", self._deeds, f"{name} {path.name if path.parent.name != 'history' else 'history/' + path.name}")
+        self.counted.deeds.append(here)
+        armed = self.armed
+        if armed is None or armed.one.boundary.place != "deed":
+            return None
+        on = self._deeds == armed.one.boundary.number
+        if not on and not (armed.struck and armed.one.fault.endswith("from here on")):
+            return None
+        self._strike()
+        if self.full_at is None and path.name in ("journal", "journal.new", "state.json", "state.json.new"):
+            self.full_at = self._sends
+        fault, names, data = breaks.DEED_FAULTS[armed.one.fault]
+        self.kept = (names, data)
+        return fault
+
+
+def _lie(response: wire.Response, lie: str) -> wire.Response:
+    """A list that says less than is there, in itself consistent."""
+    body = json.loads(response.body)
+    rows = body.get("result")
+    if not isinstance(rows, list) or not rows:
+        return response
+    body["result"] = [] if lie == "emptied" else rows[:-1]
+    for member in ("count", "total"):
+        if member in body:
+            body[member] = len(body["result"])
+    return wire.Response(response.status, response.headers, json.dumps(body).encode())

@@ -1,0 +1,168 @@
+"""The harness: a calm run counts the boundaries; then one is broken, the fault is lifted, and the program is run again."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconciler.core.model import Stack
+from tests.faults import breaks, strangers
+from tests.faults.bench import Bench, Ended, Saved
+from tests.faults.breaks import Boundary, Break
+from tests.faults.ends import differences, end_of
+from tests.faults.person import Person
+from tests.faults.stacks import Story
+from tests.lab import said, shown
+
+RUNS_MORE = 2
+"""How many more runs there may be when faults have stopped (SPEC 5)."""
+
+RECOVERY_SECONDS_MAX = 1200.0
+"""One wait for the fence (450 s) and the two lists past it, besides what the steps themselves take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """A story without faults: where it begins, its boundaries, and its end."""
+
+    story: Story
+    stack: Stack
+    saved: Saved
+    boundaries: tuple[Boundary, ...]
+    end: dict[str, Any]
+    seconds: float
+    nonces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One or two breaks, and what came of them. `runs` counts all of them, the broken ones included; `recovery` the boundaries of the
+    run after the first break."""
+
+    story: str
+    breaks: tuple[Break, ...]
+    struck: bool
+    runs: int
+    answers: tuple[str, ...]
+    violations: tuple[str, ...]
+    recovery: tuple[Boundary, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.story}: {' then '.join(map(str, self.breaks))}"
+
+
+def calm(story: Story) -> Calm:
+    """Applies `before`, saves, applies `after`, and looks at the end. Fails the test where that is not calm."""
+    bench = Bench(switches=story.switches)
+    strangers.settle_in(bench.cloud)
+    with tempfile.TemporaryDirectory() as folder:
+        stack = bench.stack(story.after, Path(folder) / "after")
+        before = None if story.before is None else bench.stack(story.before, Path(folder) / "before")
+    if before is not None:
+        ended = bench.run(before)
+        assert ended.exit_code == 0, f"{story.name}: {said(ended.problems)}"
+        bench.clock.advance(600.0)
+    nonces = tuple(bench.nonces)
+    saved = bench.save()
+    again = start(story, saved, nonces)
+    ended = again.run(stack, destroy=story.destroy)
+    assert ended.exit_code == 0 and not again.violations, f"{story.name}: {said(ended.problems)} {again.violations}"
+    boundaries = again.counted.boundaries
+    assert_settled(again, stack, story)
+    return Calm(story, stack, saved, boundaries, end_of(again), ended.ended - ended.began, nonces)
+
+
+def start(story: Story, saved: Saved, nonces: Sequence[str]) -> Bench:
+    """A bench at the beginning of a story."""
+    bench = Bench(saved, switches=story.switches)
+    bench.nonces.update(dict.fromkeys(nonces, ""))
+    bench.check.begin()
+    return bench
+
+
+def assert_settled(bench: Bench, stack: Stack, story: Story) -> None:
+    """The plan is empty: for the calm run, without which no comparison says anything."""
+    left = _left(bench, stack, story)
+    assert not left, f"{story.name}: {left}"
+
+
+def _left(bench: Bench, stack: Stack, story: Story) -> list[str]:
+    """What a further plan would do."""
+    plan = bench.plan(stack, destroy=story.destroy)
+    lines = shown(plan) + [step.key for step in plan.steps] + [str(record) for record in plan.records]
+    return lines + [f"{p.code} {p.message}" for p in plan.problems if p.severity.value == "error"]
+
+
+def trial(start_at: Calm, first: Break, second: Break | None = None) -> Trial:
+    """Breaks one boundary, and perhaps one of the recovery; then runs at most two more times, with answers where a person is needed."""
+    story, stack = start_at.story, start_at.stack
+    bench, person = start(story, start_at.saved, start_at.nonces), Person()
+    ended = bench.run(stack, armed=first, destroy=story.destroy)
+    struck, runs, recovery = _struck(bench, first), 1, tuple[Boundary, ...]()
+    left_over = ["the first run"]
+    began = bench.clock.monotonic()
+    allowed = RUNS_MORE + (1 if second is not None else 0)
+    while not _is_done(ended) or (left_over := _settled_lines(bench, stack, story, ended)):
+        if runs > allowed:
+            break
+        person.answer(bench, stack, ended)
+        armed = second if runs == 1 else None
+        ended = _again(bench, stack, story, person, armed)
+        recovery = recovery or bench.counted.boundaries
+        began = began if armed is None else bench.clock.monotonic()
+        runs += 1
+        left_over = []
+    if first.fault == breaks.BEYOND:
+        ended, left_over = _long_after(bench, start_at, person, ended)
+    bench.violations += _after(bench, start_at, ended, left_over)
+    if bench.clock.monotonic() - began > RECOVERY_SECONDS_MAX + 3 * start_at.seconds:
+        bench.violations.append(f"3: the recovery took {bench.clock.monotonic() - began:.0f} s")
+    done = (first,) if second is None else (first, second)
+    return Trial(story.name, done, struck, runs, tuple(person.answers), tuple(bench.violations), recovery)
+
+
+def _long_after(bench: Bench, start_at: Calm, person: Person, ended: Ended) -> tuple[Ended, list[str]]:
+    """What came later than any evidence reaches is told by the next run, with exit 3; a person deletes it."""
+    before = len(person.answers)
+    bench.clock.advance(1000.0)
+    for _ in range(2):
+        ended = _again(bench, start_at.stack, start_at.story, person, None)
+        person.answer(bench, start_at.stack, ended)
+    if not any(answer.startswith("deleted") for answer in person.answers[before:]):
+        bench.violations.append("1: what came late was not told")
+    return ended, _left(bench, start_at.stack, start_at.story)
+
+
+def _again(bench: Bench, stack: Stack, story: Story, person: Person, armed: Break | None) -> Ended:
+    return bench.run(stack, armed=armed, gone=person.accept, duplicates=person.duplicates, destroy=story.destroy)
+
+
+def _struck(bench: Bench, one: Break) -> bool:
+    number = one.boundary.number
+    counted = bench.counted.sends if one.boundary.place == "send" else bench.counted.deeds
+    return len(counted) >= number
+
+
+def _is_done(ended: Ended) -> bool:
+    return ended.exit_code == 0
+
+
+def _settled_lines(bench: Bench, stack: Stack, story: Story, ended: Ended) -> list[str]:
+    return _left(bench, stack, story)
+
+
+def _after(bench: Bench, start_at: Calm, ended: Ended, left_over: list[str]) -> list[str]:
+    """The end against the calm one."""
+    found = []
+    if not _is_done(ended):
+        found.append(f"3: the last run ended with {ended.exit_code}: {said(ended.problems)}")
+    found += [f"3: the plan is not empty: {line}" for line in left_over]
+    return found + [f"3: {line}" for line in differences(start_at.end, end_of(bench))]
+
+
+def all_of(start_at: Calm) -> tuple[Break, ...]:
+    """The whole space of a story."""
+    return tuple(breaks.all_breaks(start_at.boundaries))

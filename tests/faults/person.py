@@ -1,0 +1,128 @@
+"""The person who is asked where no evidence tells: answers from the world's own truth, and is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from reconciler.cloud import reader
+from reconciler.core import evidence
+from reconciler.core import plan as planning
+from reconciler.core.evidence import Finding, Observation, Settlement
+from reconciler.core.kind import View, operation_of
+from reconciler.core.model import Stack
+from reconciler.core.problems import Problem
+from reconciler.core.state import Note, State
+from reconciler.ports import Holder
+from reconciler.simulator.world import World
+from tests.faults.bench import Bench, Ended
+from tests.faults.checks import ours
+
+
+@dataclass(slots=True)
+class Person:
+    """What was asked and answered in one trial. `accept` goes into the next run."""
+
+    answers: list[str] = field(default_factory=list)
+    accept: tuple[str, ...] = ()
+    duplicates: tuple[str, ...] = ()
+
+    def answer(self, bench: Bench, stack: Stack, ended: Ended) -> None:
+        """Whatever the last run left to a person."""
+        self._open_intents(bench, stack)
+        for problem in dict.fromkeys(ended.problems):
+            if problem.code == "doubled":
+                self._delete_double(bench, problem)
+            elif problem.code in ("missing-object", "mass-absence") and problem.address is not None:
+                self._gone(bench, problem.address)
+            elif problem.code == "state-missing" and problem.address is not None:
+                self._not_ours(bench, problem)
+
+    def _open_intents(self, bench: Bench, stack: Stack) -> None:
+        state = bench.state
+        if state is None or not state.open:
+            return
+        for found in _settlements(bench, stack, state):
+            if found.finding is Finding.PERSON:
+                self._settle(bench, found)
+
+    def _settle(self, bench: Bench, found: Settlement) -> None:
+        """As `recover --adopt ADDRESS=ID` and `recover --not-created ADDRESS` do, past the fence: before it nobody can know."""
+        intent = found.intent
+        bench.clock.advance(max(0.0, evidence.fence(intent) - bench.clock.time()))
+        world = bench.cloud.snapshot()
+        made = sorted(id for id, nonce in ours(bench).items() if nonce == intent.nonce and _is_visible(world, id))
+        verb = intent.operation.partition(".")[2]
+        if verb == "create":
+            effects = intent.done(made[0]) if made else ()
+        elif verb == "delete":
+            if not _is_there(world, intent.target or ""):
+                self.answers.append(f"gone={intent.address}")
+                self.accept = (*self.accept, intent.address)
+                return
+            effects = ()
+        else:
+            account = reader.read_account(
+                bench.connection().exchange, planning.needs(_EMPTY, bench.state, planning.PlanOptions()), bench.kinds
+            )
+            view = View(account.objects, account.members)
+            done = operation_of(bench.kinds, intent.operation).progress(intent.target, intent.inputs, view).value == "done"
+            effects = intent.done(intent.target) if done else ()
+        self.answers.append(f"{'adopt' if effects else 'not created'} {intent.address} ({found.reason})")
+        holder = Holder("tester", "lab", 1, "recover", bench.clock.time())
+        writer = bench.store.open(holder, timeout_seconds=0.0, stack=_NAME, environment=None)
+        writer.append(Note(writer.state.sequence + 1, "recover", "settled: by a person", effects, intent.sequence))
+        writer.commit()
+        writer.close()
+
+    def _delete_double(self, bench: Bench, problem: Problem) -> None:
+        id = problem.message.split()[0]
+        state = bench.state
+        kept = {entry.id for entry in state.entries.values()} | set(state.deposed) if state is not None else set()
+        if id in kept or id not in ours(bench):
+            bench.violations.append(f"1: {id} is called a double and is none")
+            return
+        self.answers.append(f"deleted the double of {problem.address}")
+        world, now = bench.cloud.world, bench.cloud.world.time
+        if id in world.instances:
+            bench.cloud.change(lambda world: world.remove_instance(id, now))
+        elif id in world.block_storages:
+            bench.cloud.change(lambda world: world.remove_volume(id, now))
+        elif id in world.firewalls:
+            bench.cloud.change(lambda world: world.remove_firewall(id))
+
+    def _gone(self, bench: Bench, address: str) -> None:
+        state = bench.state
+        entry = None if state is None else state.entries.get(address)
+        if entry is not None and not _is_there(bench.cloud.world, entry.id):
+            self.answers.append(f"gone={address}")
+            self.accept = (*self.accept, address)
+
+    def _not_ours(self, bench: Bench, problem: Problem) -> None:
+        id = problem.message.split()[0]
+        if id not in ours(bench):
+            self.answers.append(f"duplicate={problem.address}")
+            self.duplicates = (*self.duplicates, problem.address or "")
+
+
+def _is_there(world: World, id: str) -> bool:
+    rules = {str(rule.rule_id) for group in world.firewalls.values() for rule in group.rules}
+    return id in world.instances or id in world.block_storages or id in world.firewalls or id in rules
+
+
+def _is_visible(world: World, id: str) -> bool:
+    """A person sees in the console what the lists show, and no more."""
+    record = world.instances.get(id) or world.block_storages.get(id) or world.firewalls.get(id)
+    return record is not None and record.visible_from <= world.time
+
+
+_NAME = "shop"
+_EMPTY = Stack(_NAME, None, {})
+
+
+def _settlements(bench: Bench, stack: Stack, state: State) -> Sequence[Settlement]:
+    """What `recover` sees: the account read once more."""
+    connection = bench.connection()
+    at = connection.exchange.unix()
+    account = reader.read_account(connection.exchange, planning.needs(stack, state, planning.PlanOptions()), bench.kinds)
+    return evidence.settle(state, (Observation(account, at),), bench.kinds, now=bench.clock.time())
