@@ -55,10 +55,17 @@ def read_account(
     found = _read(exchange, names, wants, kinds, on_progress, time_scale)
     for part in [part for part in found.values() if part.inline]:
         found.update({name: Seen(listed, complete=True) for name, listed in (part.inline or {}).items()})
-    if rules_come_along:
+    rules += _rules_named(found, wants)
+    if rules_come_along or wants.rules_named:
         found |= _read(exchange, [name for name in rules if name not in found], wants, kinds, on_progress, time_scale)
     found |= _read_members(exchange, wants, kinds, found, on_progress, time_scale)
     return _account(found, wants, exchange.sent - started)
+
+
+def _rules_named(found: Mapping[str, Seen], wants: Wants) -> list[str]:
+    """The lists of rules of firewalls that are wanted by name: their ids are known once the firewalls are."""
+    groups = found["firewalls"].rows if "firewalls" in found and wants.rules_named else ()
+    return sorted(f"rules:{group.id}" for group in groups if group.attributes.get("name") in wants.rules_named)
 
 
 def _read_members(
@@ -164,6 +171,7 @@ def _account(found: Mapping[str, Seen], wants: Wants, calls: int) -> Account:
         objects=MappingProxyType(objects),
         members=MappingProxyType({id: part.rows for id, part in sorted(members.items()) if part.complete}),
         complete=frozenset(complete),
+        ruled=frozenset(id for id, part in rules.items() if part.complete),
         catalogue=_catalogue(found),
         calls=calls,
     )

@@ -254,12 +254,14 @@ class Account:
     """What was read of the account, once, for one plan.
 
     `objects` maps kind to id to object (`rules` by rule id, each with its `firewall` attribute the group's id). `members` maps
-    a firewall id to the instance ids in it, only for groups whose members were read. `complete` names the kinds whose list was read whole.
+    a firewall id to the instance ids in it, only for groups whose members were read. `complete` names the kinds whose list was read whole,
+    `ruled` the firewall ids whose rules were.
     """
 
     objects: Mapping[str, Mapping[str, LiveResource]]
     members: Mapping[str, tuple[str, ...]] = EMPTY
     complete: frozenset[str] = frozenset()
+    ruled: frozenset[str] = frozenset()
     catalogue: Catalogue = Catalogue()
     calls: int = 0
 
@@ -274,6 +276,7 @@ class Wants:
 
     `tracked` maps a kind to the ids that a complete list must show. `rules_of` and `members_of` are firewall ids. `members_for` are
     ids of instances whose firewall must be known: where one is in none of `members_of`, the members of the other groups are read too.
+    `rules_named` are names of firewalls whose rules are wanted as well, where the list shows one of that name.
     `catalogue` names the lists of `Catalogue` that are needed.
     """
 
@@ -282,6 +285,7 @@ class Wants:
     firewalls: bool = False
     tracked: Mapping[str, frozenset[str]] = EMPTY
     rules_of: frozenset[str] = frozenset()
+    rules_named: frozenset[str] = frozenset()
     members_of: frozenset[str] = frozenset()
     members_for: frozenset[str] = frozenset()
     catalogue: frozenset[str] = frozenset()

@@ -29,11 +29,18 @@ def needs(stack: Stack, state: State | None, options: PlanOptions) -> Wants:
         block_storages=True,
         firewalls=True,
         tracked={kind: frozenset(ids) for kind, ids in sorted(tracked.items())},
-        rules_of=frozenset(groups),
+        rules_of=frozenset(groups | set(_guarding(stack, "id"))),
+        rules_named=frozenset(_guarding(stack, "name")),
         members_of=frozenset(groups),
         members_for=frozenset(_watched(resources, state)),
         catalogue=frozenset(_catalogue(resources, state, options)),
     )
+
+
+def _guarding(stack: Stack, by: str) -> Iterator[str]:
+    """The firewalls of others that the stack refers to: a guard asks what they let through."""
+    if stack.guard is not None:
+        yield from (wish.value for address, wish in stack.existing.items() if address.kind == "firewalls" and wish.by == by)
 
 
 def _watched(resources: Mapping[Address, Resource], state: State | None) -> Iterator[str]:

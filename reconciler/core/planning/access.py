@@ -119,7 +119,9 @@ class _Book:
             self._of(address).opens.append(f"what {wall} lets through was not read")
             return
         self._say(address, reach.without(is_now, was), reach.without(was, is_now), [server])
-        if server not in self.made and reach.public_ports(is_now) - reach.public_ports(was):
+        live = self.draft.survey.account.find("instances", server)
+        runs = live is not None and live.attributes.get("power") != "off"
+        if runs and reach.public_ports(is_now) - reach.public_ports(was):
             self._ask(address, [server])
 
     def _of(self, address: Address) -> _Told:

@@ -135,8 +135,7 @@ def _leaves(draft: Draft, id: str) -> bool:
 
 @dataclass(slots=True)
 class _Group:
-    """The rules of one firewall while their order is found: who holds which traffic now, who frees it, and which management ports
-    are open to the whole internet already."""
+    """The rules of one firewall while their order is found: who holds which traffic now, and who frees it."""
 
     holder: dict[tuple[object, ...], str]
     frees: dict[str, str]

@@ -138,11 +138,13 @@ def standing(survey: Survey, keep: Callable[[Mapping[str, Any]], bool] = lambda 
     for id, live in survey.account.objects.get("firewalls", EMPTY).items():
         icmp = live.attributes.get("icmp")
         walls.icmp[id] = icmp if isinstance(icmp, bool) else None
-        if id in survey.names:
-            walls.rules[id] = {}
+    walls.rules = {id: {} for id in sorted(survey.account.ruled)}
+    for item in survey.items.values():
+        if item.kind.name == "firewalls" and item.live is not None:
+            walls.rules[item.live.id] = {}
     for id, rule in survey.account.objects.get("rules", EMPTY).items():
-        group = walls.rules.setdefault(str(rule.attributes.get("firewall")), {})
-        if keep(rule.attributes):
+        group = walls.rules.get(str(rule.attributes.get("firewall")))
+        if group is not None and keep(rule.attributes):
             group[id] = {name: rule.attributes.get(name) for name in MEANT}
     for group_id, members in survey.account.members.items():
         for server in members:
