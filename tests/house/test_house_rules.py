@@ -1,0 +1,294 @@
+"""House rules as assertions: who imports whom, who touches the outside, how long a file may be, what is documented."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.problems import CODES
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "reconciler"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+MAY_IMPORT: dict[str, set[str]] = {
+    "core": set(),
+    "kinds": {"core"},
+    "wire": set(),
+    "ports": {"core", "wire"},
+    "stackfile": {"core"},
+    "schema": {"core", "schema_words"},
+    "schema_words": {"core"},
+    "cloud": {"core", "ports", "wire"},
+    "store": {"core", "ports"},
+    "apply": {"core", "ports"},
+    "ui": {"core"},
+    "simulator": {"wire"},
+    # A use case is stopped by a problem; the exception that carries it is a module of its own, for all who may raise it.
+    "stop": {"core"},
+    "version": set(),
+    "planfile": {"core", "stop"},
+    "firstpasswords": {"core", "ports", "stop"},
+    "loading": {"core", "schema", "stackfile", "stop"},
+    # The use cases know the account through its ports and one function, `read_account`, which drives the readings of the port.
+    "app": {"apply", "cloud", "core", "ports", "settling", "stop"},
+    "settling": {"app", "core", "ports"},
+    # Here the concrete things are made: the only place beside the command line that knows all of them, the local cloud included.
+    "wiring": {"app", "cloud", "core", "kinds", "ports", "simulator", "stop", "store", "version"},
+    "cli": {"app", "core", "firstpasswords", "loading", "planfile", "settling", "simulator", "stop", "store", "ui", "version", "wiring"},
+    "__main__": {"cli", "version"},
+}
+"""The map of STYLE: a part and the parts of ours it may import (itself always)."""
+
+LIBRARIES: dict[str, tuple[str, ...]] = {
+    "yaml": ("reconciler/stackfile.py", "reconciler/simulator/"),  # the local cloud shares no code with the program
+    "jsonschema": ("reconciler/schema.py",),
+    "requests": ("reconciler/cloud/transport.py",),
+    "urllib3": ("reconciler/cloud/transport.py",),  # what requests raises under a broken answer
+    "deepdiff": ("reconciler/core/diff.py",),
+    "networkx": ("reconciler/core/graph.py",),
+    "cel": ("reconciler/core/cel_program.py",),
+    "filelock": ("reconciler/store/disk.py", "reconciler/cloud/quota.py"),  # two locks; neither part may import the other
+    "click": ("reconciler/cli/",),
+    "rich": ("reconciler/ui/",),
+}
+"""Each library that is not Python's own, and where it may be imported."""
+
+OUTSIDE = {
+    "asyncio", "datetime", "fcntl", "getpass", "glob", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets",
+    "select", "shutil", "signal", "socket", "ssl", "subprocess", "tempfile", "threading", "time", "urllib", "uuid",
+}  # fmt: skip
+"""Modules by which a clock, disk, network, process or chance could be reached: none of them in the core."""
+
+SILENCED = {("reconciler/core/cel_program.py", "logging"): "the expression library writes to a log of its own, which is switched off there"}
+"""Exceptions to that, each with its reason."""
+
+SLEEPERS = {
+    "reconciler/simulator/cloud.py": "the local cloud answers slowly where a fault says so",
+    "reconciler/simulator/keeper.py": "the world's keeper waits for its file",
+}
+"""Where `time.sleep` stands; the program itself waits only in the Network port, whose sleep is an event with a time limit."""
+
+LINES_MAX, TEST_LINES_MAX = 450, 700
+LONG: dict[str, str] = {
+    "reconciler/apply/writes.py": "the life of one write, from intent to outcome, read from top to bottom",
+}
+"""Files that may be longer, each with the reason."""
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def part(path: Path) -> str:
+    inside = path.relative_to(PACKAGE)
+    return inside.parts[0] if len(inside.parts) > 1 else inside.stem
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a file imports, wherever in it, with the line; types for checkers included."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name(path)}:{node.lineno} imports relatively"
+            module = node.module or ""
+            yield from ((f"{module}.{alias.name}" if module == "reconciler" else module, node.lineno) for alias in node.names)
+
+
+def listed(found: list[str]) -> str:
+    return "\n" + "\n".join(found)
+
+
+def test_every_part_is_on_the_map() -> None:
+    # Goal: a new part of the program is given its place before it grows.
+    assert {part(path) for path in SOURCES} - {"__init__"} <= set(MAY_IMPORT)
+
+
+def test_imports_point_inward() -> None:
+    # Goal: the map of STYLE, line by line; nobody imports the command line.
+    wrong = []
+    for path in SOURCES:
+        own = part(path)
+        for module, line in imports(path):
+            other = module.split(".")[1] if module.startswith("reconciler.") else None
+            if other is not None and other != own and other not in MAY_IMPORT.get(own, set()):
+                wrong.append(f"{name(path)}:{line} imports {module}")
+    assert not wrong, listed(wrong)
+
+
+def test_a_library_is_imported_in_its_own_place_only() -> None:
+    # Goal: one module a package, so that a library can be changed in one place.
+    wrong = []
+    for path in SOURCES:
+        for module, line in imports(path):
+            top = module.split(".")[0]
+            if top == "reconciler" or top in sys.stdlib_module_names:
+                continue
+            places = LIBRARIES.get(top, ())
+            if not any(name(path) == place or (place.endswith("/") and name(path).startswith(place)) for place in places):
+                wrong.append(f"{name(path)}:{line} imports {module}")
+    assert not wrong, listed(wrong)
+
+
+def test_the_command_line_starts_without_the_heavy_libraries() -> None:
+    # Goal: `--help` is quick; each is loaded where it is first needed.
+    code = (
+        "import sys, reconciler.cli.program\n"
+        "print(*sorted({'requests', 'jsonschema', 'networkx', 'deepdiff', 'rich', 'cel', 'yaml'} & set(sys.modules)))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
+    assert found == []
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if part(p) == "core"], ids=name)
+def test_the_core_reaches_for_nothing_outside(path: Path) -> None:
+    # Goal: no clock, disk, network, process or chance: their results come as arguments.
+    wrong = [f"line {line}: {module}" for module, line in imports(path) if module.split(".")[0] in OUTSIDE]
+    wrong = [text for text in wrong if (name(path), text.rpartition(" ")[2]) not in SILENCED]
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"open", "input", "print", "exec", "eval"}:
+            wrong.append(f"line {node.lineno}: {node.func.id}()")
+        if isinstance(node, ast.Attribute) and node.attr == "environ":
+            wrong.append(f"line {node.lineno}: environ")
+    assert not wrong, listed(wrong)
+
+
+def test_nobody_sleeps_but_where_it_is_said() -> None:
+    # Goal: time is a parameter; tests never wait for it.
+    found = set()
+    for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Attribute) and node.attr == "sleep" and isinstance(node.value, ast.Name) and node.value.id == "time":
+                found.add(name(path))
+    assert found <= set(SLEEPERS), found - set(SLEEPERS)
+
+
+def test_the_environment_is_read_at_the_edge_only() -> None:
+    # Goal: settings come in through the command line's parts; nothing deeper depends on where it runs.
+    edges = (
+        "reconciler/cli/",
+        "reconciler/__main__.py",  # the completion of the shell asks for names before the command line is loaded
+        "reconciler/wiring.py",
+        "reconciler/simulator/",
+        "reconciler/cloud/transport.py",  # the certificates of the machine, as every HTTP client on it takes them
+    )
+    wrong = [
+        f"{name(path)}:{node.lineno}"
+        for path in SOURCES
+        if not name(path).startswith(edges)
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    ]
+    assert not wrong, listed(wrong)
+
+
+def test_every_problem_code_is_made_somewhere() -> None:
+    # Goal: the list is closed (SPEC 4), and holds nothing that cannot happen.
+    everything = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES if path.name != "problems.py")
+    unused = [code for code in CODES if f'"{code}"' not in everything and f"[{code}]" not in everything]
+    assert not unused, listed(unused)
+
+
+PAGE = ROOT / "docs" / "problems.md"
+HEAD = """# Problem codes
+
+Every mistake, warning and notice carries one of these codes: in brackets on the screen, as `code` in JSON. The list is closed: within 1.x a
+code keeps its meaning, and new ones may come.
+
+| Code | Meaning |
+| --- | --- |
+"""
+
+
+def test_every_problem_code_stands_in_the_documentation() -> None:
+    # Goal: a person who sees a code finds it explained; renewed by RENEW_GOLDEN=1.
+    wanted = HEAD + "".join(f"| `{code}` | {meaning} |\n" for code, meaning in CODES.items())
+    if os.environ.get("RENEW_GOLDEN"):
+        PAGE.write_text(wanted, encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == wanted
+
+
+def _public(path: Path) -> Iterator[tuple[str, ast.AST]]:
+    """Functions, classes and methods that others may use, and the module."""
+    body = tree(path)
+    yield "the module", body
+    for node in body.body:
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
+            continue
+        yield node.name, node
+        if isinstance(node, ast.ClassDef):
+            for inner in node.body:
+                if isinstance(inner, ast.FunctionDef) and not inner.name.startswith("_"):
+                    yield f"{node.name}.{inner.name}", inner
+
+
+def test_what_others_may_use_says_what_it_means() -> None:
+    # Goal: every module, public class and public function has a docstring; an obvious property or override may do without.
+    wrong = []
+    for path in SOURCES:
+        if path.name in {"__init__.py", "__main__.py"} and not tree(path).body:
+            continue
+        for what, node in _public(path):
+            assert isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            if ast.get_docstring(node) is None and not ("." in what and isinstance(node, ast.FunctionDef)):
+                wrong.append(f"{name(path)}: {what}")
+    assert not wrong, listed(wrong)
+
+
+def test_files_are_short_enough_to_be_read() -> None:
+    # Goal: 450 lines, 700 for tests; a file that may be longer says why above, and leaves the list when it no longer is.
+    long_ones = {name(p): len(p.read_text(encoding="utf-8").splitlines()) for p in SOURCES}
+    wrong = [f"{text}: {lines}" for text, lines in long_ones.items() if lines > LINES_MAX and text not in LONG]
+    tests = {name(p): len(p.read_text(encoding="utf-8").splitlines()) for p in sorted((ROOT / "tests").rglob("*.py"))}
+    wrong += [f"{text}: {lines}" for text, lines in tests.items() if lines > TEST_LINES_MAX]
+    assert not wrong, listed(wrong)
+
+
+def test_functions_fit_a_screen() -> None:
+    # Goal: 60 lines, signature and docstring included.
+    wrong = [
+        f"{name(path)}:{node.lineno} {node.name}: {(node.end_lineno or 0) - node.lineno + 1}"
+        for path in SOURCES
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.lineno + 1 > 60
+    ]
+    assert not wrong, listed(wrong)
+
+
+MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:work|tmp|home|root|Users|opt|srv|mnt)/\w")
+"""Places of one machine. What a person's own machine looks like is nobody's business here."""
+
+
+def _kept_files() -> list[Path]:
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
+    if listing.returncode != 0:
+        return [p for folder in ("reconciler", "tests", "docs", "schemas", "examples") for p in (ROOT / folder).rglob("*") if p.is_file()]
+    return [ROOT / text for text in listing.stdout.decode().split("\0") if text]
+
+
+def test_nothing_kept_names_a_place_of_one_machine() -> None:
+    # Goal: code, tests and documents read the same everywhere.
+    wrong = []
+    for path in _kept_files():
+        if path == Path(__file__) or not path.is_file():
+            continue
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        wrong += [f"{name(path)}: {found.group()}" for found in MACHINE_PATHS.finditer(text)]
+    assert not wrong, listed(wrong)
