@@ -88,9 +88,10 @@ def _delete(target: str | None, inputs: Inputs) -> Call:
 
 
 def _owned(target: str | None, inputs: Inputs, view: View) -> Progress:
-    """The owner is the proof, not the text of the status (contract 16)."""
+    """The owner is the proof, not the text of the status (contract 16). Where only rest is waited for, no owner is asked for."""
     found = common.find(view, NAME, target)
-    return common.settled(found, found is not None and found.attributes.get("instance") == inputs["instance"])
+    owned = "instance" not in inputs or (found is not None and found.attributes.get("instance") == inputs["instance"])
+    return common.settled(found, owned)
 
 
 def _free(target: str | None, inputs: Inputs, view: View) -> Progress:

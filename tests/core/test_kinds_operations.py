@@ -268,6 +268,13 @@ def test_the_lists_that_show_an_end_are_named(
     assert (found.watches("X", inputs), found.settled_by("X", inputs)) == (watched, settled_by)
 
 
+@pytest.mark.parametrize(("ready", "wanted"), [(True, Progress.DONE), (False, Progress.WAITING)])
+def test_a_volume_is_waited_for_without_naming_its_server(ready: bool, wanted: Progress) -> None:
+    # What an earlier run left at work is waited for as it is: on whichever server, or on none.
+    volume = LiveResource("block_storages", B, {"id": B, "instance": None}, ready=ready)
+    assert operation("block_storage.create").progress(B, {}, View({"block_storages": {B: volume}})) is wanted
+
+
 def test_deadlines_are_fifteen_minutes_for_creates_and_ten_for_the_rest() -> None:
     for kinds in (NEWER, OLDER):
         for kind in kinds.values():
