@@ -31,6 +31,7 @@ _OF_CODE: Mapping[str, int] = {
     "foreign-volume": REFUSED,
     "foreign-member": REFUSED,
     "protected": REFUSED,
+    "lockout": REFUSED,
     "mass-absence": REFUSED,
     "state-missing": REFUSED,
     "consent": REFUSED,
@@ -46,7 +47,7 @@ _OF_CODE: Mapping[str, int] = {
 }
 
 HELD_BACK: frozenset[str] = frozenset(
-    {"protected", "foreign-volume", "foreign-member", "missing-object", "open-intent", "doubled", "incomplete", "object-error"}
+    {"protected", "lockout", "foreign-volume", "foreign-member", "missing-object", "open-intent", "doubled", "incomplete", "object-error"}
 )
 """Codes of problems that hold back their object and its dependants only; the rest of the plan may be applied (SPEC 2, lifecycle)."""
 

@@ -16,8 +16,9 @@ from reconciler.core.exits import stops
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
 from reconciler.core.needs import needs
-from reconciler.core.planning import access, bookkeeping, firewalls, servers, slots, volumes, whole_rules
-from reconciler.core.planning.draft import Draft, dropped
+from reconciler.core.planning import access, bookkeeping, firewalls, lockout, servers, slots, volumes, whole_rules
+from reconciler.core.planning.draft import Draft
+from reconciler.core.planning.holding import hold
 from reconciler.core.planning.rows import change
 from reconciler.core.problems import Problem, Severity, error, in_order, notice
 from reconciler.core.resolve import Resolver
@@ -66,6 +67,8 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
     if part is not None:
         steps, held = _narrow(draft, steps, part, held)
         problems += [*part.problems, *_said_of(part)]
+    steps, held, found = lockout.check(draft, steps, held)
+    problems += found
     stopped = stops(problems)
     steps = () if stopped else steps
     access.fill(draft, steps)
@@ -194,21 +197,7 @@ def _hold_back(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...],
                 )
             )
             draft.changes[address] = replace(row, action=Action.BLOCKED, impact=replace(row.impact, blocked_by=str(address), consents=()))
-    roots = {**draft.waiting_for_blocked(), **draft.blocked}
-    while True:
-        keys, remaining = dropped(steps, roots)
-        more = {step.address: keys[step.key] for step in steps if step.key in keys and step.address not in roots}
-        if not more:
-            break
-        roots.update(more)
-    for address, by in roots.items():
-        held = draft.changes.get(address)
-        if held is None or held.action in (Action.BLOCKED, Action.DECIDE):
-            continue
-        impact = replace(held.impact, blocked_by=by, consents=())
-        draft.changes[address] = replace(held, action=Action.BLOCKED, reason=f"held back by {by}", impact=impact)
-    kept = {step.key for step in remaining}
-    return tuple(replace(step, after=tuple(k for k in step.after if k in kept)) for step in remaining), frozenset(roots)
+    return hold(draft, steps)
 
 
 def _narrow(

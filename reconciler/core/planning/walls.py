@@ -117,6 +117,15 @@ class Walls:
         if isinstance(icmp, bool):
             self.icmp[group] = icmp
 
+    def put_back(self, group: str, rules: Mapping[str, Mapping[str, Any]] | None, icmp: bool | None) -> None:
+        """A group as it was before: `rules` None where it was not there."""
+        self._reach.pop(group, None)
+        self.icmp[group] = icmp
+        if rules is None:
+            self.rules.pop(group, None)
+        else:
+            self.rules[group] = dict(rules)
+
     def rule(self, step: Step) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
         """What a step on a rule makes of it: its traffic before and after, None where there is none."""
         group, _ = self.touched(step)
