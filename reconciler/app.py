@@ -18,6 +18,7 @@ from reconciler.core.changes import Action, Plan
 from reconciler.core.consent import Decision, Given, Verdict
 from reconciler.core.events import Event, Summary
 from reconciler.core.kind import Kind
+from reconciler.core.logins import without_login
 from reconciler.core.model import Account, Stack
 from reconciler.core.output_changes import OutputChange, output_changes
 from reconciler.core.problems import Problem, Severity, error, notice
@@ -29,6 +30,7 @@ from reconciler.stop import Stop
 
 if TYPE_CHECKING:
     from reconciler.apply import Result
+    from reconciler.apply.passwords import Keeper
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Run:
     """How a run is done. `again` is the command that would go on; `nonce` gives a new marker for each create.
 
     `interrupts` is entered while the plan is being done, and then says whether an end was asked for. `wait`: what an earlier run left open
-    is waited for until it can be settled; else the run ends with exit 3.
+    is waited for until it can be settled; else the run ends with exit 3. `keep` takes the first passwords of new servers.
     """
 
     id: str
@@ -110,6 +112,7 @@ class Run:
     again: str
     lock_timeout_seconds: float = 0.0
     wait: bool = True
+    keep: Keeper | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,15 +126,41 @@ class Applied:
     result: Result | None = None
 
 
-def plan(stack: Stack, connection: Connection, store: ports.StateReader, options: PlanOptions) -> Planned:
-    """Reads the account and says what an apply would do. Changes nothing and takes no lock."""
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A run that works on the stack now: `said` tells who, `run` is its name in the records where that is known."""
+
+    said: str
+    run: str | None = None
+
+
+def _nobody() -> Beside | None:
+    return None
+
+
+def plan(
+    stack: Stack,
+    connection: Connection,
+    store: ports.StateReader,
+    options: PlanOptions,
+    beside: Callable[[], Beside | None] = _nobody,
+) -> Planned:
+    """Reads the account and says what an apply would do. Changes nothing and takes no lock.
+
+    `beside` says who works on the stack now: what that run has under way is no doubt, and the plan is provisional (SPEC 5, one writer).
+    """
+    running = beside()
     state = _read_state(store)
-    return _plan(stack, state, connection, options)
+    running = running or beside()  # it may have begun just before the state was read
+    if running is not None:
+        options = replace(options, running=running.run)
+    found = _plan(stack, state, connection, options)
+    return found if running is None else replace(found, provisional=running.said)
 
 
-def drift(stack: Stack, connection: Connection, store: ports.StateReader) -> Planned:
+def drift(stack: Stack, connection: Connection, store: ports.StateReader, beside: Callable[[], Beside | None] = _nobody) -> Planned:
     """What somebody else changed: the plan's drift alone, never a change that the file asks for."""
-    found = plan(stack, connection, store, PlanOptions())
+    found = plan(stack, connection, store, PlanOptions(), beside)
     kept = tuple(problem for problem in found.plan.problems if problem.severity is Severity.ERROR)
     shown = replace(
         found.plan,
@@ -168,7 +197,7 @@ def apply_saved(
     """Does exactly a saved plan, or refuses it whole where anything would now be done otherwise."""
     _check_origin(plan, connection)
     with _Writer(store, stack, run) as writer:
-        planned = _plan(stack, writer.state, connection, options_of(plan), Settling(connection, writer, run.id))
+        planned = _plan(stack, writer.state, connection, _for_run(plan, run), Settling(connection, writer, run.id))
         found = saved.differences(plan, planned.plan)
         if found:
             hint = "Make a new plan: what was reviewed is not what would be done.\n" + "\n".join(found)
@@ -184,7 +213,20 @@ def options_of(plan: SavedPlan) -> PlanOptions:
         replace=frozenset(plan.options.get("replace", ())),
         unprotect=frozenset(plan.options.get("unprotect", ())),
         pinned=plan.lookups,
+        only=tuple(plan.options.get("only", ())),
+        without=tuple(plan.options.get("except", ())),
     )
+
+
+def _for_run(plan: SavedPlan, run: Run) -> PlanOptions:
+    return replace(options_of(plan), first_passwords=run.keep is not None)
+
+
+def kept_options(options: PlanOptions) -> Mapping[str, Any]:
+    """What a saved plan remembers of the options it was made with: the other half of `options_of`."""
+    found: dict[str, Any] = {"destroy": options.destroy, "replace": sorted(options.replace), "unprotect": sorted(options.unprotect)}
+    found |= {"only": list(options.only)} if options.only else {}
+    return found | ({"except": list(options.without)} if options.without else {})
 
 
 def entry_of(state: State | None, address: Address) -> Entry:
@@ -259,7 +301,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
         account=account,
         stack=stack,
         at=connection.exchange.unix(),
-        problems=beside,
+        problems=(*beside, *(() if options.first_passwords else without_login(made, stack))),
         tracked=() if state is None else tuple(state.entries),
         outputs=()
         if options.destroy or exits.stops(made.problems)
@@ -285,7 +327,8 @@ def _account_problems(state: State | None, account: Account, connection: Connect
         raise Stop(error("account", message, hint="set IWINV_ENDPOINT, or RECONCILER_STATE_DIR to the state that belongs to it"))
     if state.account is None or state.account == connection.account:
         return
-    if not any(account.find(entry.kind, entry.id) for entry in state.entries.values()):
+    kept = [(entry.kind, entry.id) for entry in state.entries.values()] + [(old.kind, old.id) for old in state.deposed.values()]
+    if not any(account.find(kind, id) for kind, id in kept):
         message = f"the key ..{connection.key_suffix} shows none of the stack's objects: it belongs to another account than the state"
         raise Stop(error("account", message, hint="set the keys of the account that the stack was applied to"))
     yield notice("account", f"the key ..{connection.key_suffix} is another than before; it shows this stack's objects, so the run goes on")
@@ -302,6 +345,8 @@ def _decide_and_do(
     if not planned.has_changes and made.records:
         return _do(planned, connection, writer, run, talk)  # what only the state has to learn asks for nothing
     if not planned.has_changes or _is_held_back(planned):
+        if not writer.state.is_empty:
+            writer.commit(account=connection.account, endpoint=connection.endpoint)  # what was settled, and the key that it was seen with
         return Applied(planned, planned.exit_code, outputs=writer.state.outputs)
     if decision.verdict is Verdict.ASK:
         decision = consent.answer(decision, made.title, talk.ask(planned, decision))
@@ -345,6 +390,7 @@ def _do(planned: Planned, connection: Connection, writer: ports.StateWriter, run
             time_scale=connection.time_scale,
             account_digest=connection.account,
             endpoint=connection.endpoint,
+            keep=run.keep,
         )
     return Applied(planned, exits.worst((result.exit_code, planned.exit_code)), summaries[-1], result.outputs, result)
 

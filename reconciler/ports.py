@@ -222,7 +222,7 @@ class StateWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who works on a stack: for the message to the one who waits. `since` is unix seconds."""
+    """Who works on a stack: for the message to the one who waits. `since` is unix seconds, `run` the run's name in the records."""
 
     user: str
     host: str
@@ -230,6 +230,7 @@ class Holder:
     command: str
     since: float
     step: str | None = None
+    run: str | None = None
 
 
 class Store(StateReader, Protocol):

@@ -91,9 +91,9 @@ def local_cloud(place: Path, environ: Mapping[str, str], *, time_scale: float) -
         yield server.environment
 
 
-def holder(command: str) -> ports.Holder:
-    """Who runs, for the one who waits for the lock."""
-    return ports.Holder(user=_user(), host=platform.node(), pid=os.getpid(), command=command, since=time.time())
+def holder(command: str, run: str | None = None) -> ports.Holder:
+    """Who runs, for the one who waits for the lock; `run` is the name of the run in the records."""
+    return ports.Holder(user=_user(), host=platform.node(), pid=os.getpid(), command=command, since=time.time(), run=run)
 
 
 def nonce() -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.apply import records
+from reconciler.apply.passwords import Keeper
 from reconciler.apply.task import Failure, Status, Task
 from reconciler.apply.values import Known
 from reconciler.apply.waits import Waits
@@ -61,12 +62,14 @@ def run(
     time_scale: float = 1.0,
     account_digest: str | None = None,
     endpoint: str | None = None,
+    keep: Keeper | None = None,
 ) -> Result:
-    """Does the plan. `run` names this run in the records; `nonce` gives a new marker for every create that is sent.
+    """Does the plan. `run` names this run in the records; `nonce` gives a new marker for every create that is sent; `keep` takes the
+    first passwords of new servers, which nobody keeps otherwise.
 
     Every outcome is recorded before it returns; a record that cannot be written stops the sending at once (exit 7).
     """
-    loop = _Loop(plan, stack, account, writer, exchange, reads, kinds, emit, run, nonce, interrupted, time_scale)
+    loop = _Loop(plan, stack, account, writer, exchange, reads, kinds, emit, run, nonce, interrupted, time_scale, keep)
     try:
         loop.begin()
         loop.work()
@@ -90,6 +93,7 @@ class _Loop:
     nonce: Callable[[], str]
     interrupted: Callable[[], bool]
     time_scale: float
+    keep: Keeper | None
     tasks: dict[str, Task] = field(init=False)
     waits: Waits = field(init=False)
     writes: Writes = field(init=False)
@@ -131,6 +135,7 @@ class _Loop:
             known=known,
             waits=self.waits,
             began=self.began,
+            keep=self.keep,
         )
 
     def begin(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.apply import records, settle, values
+from reconciler.apply.passwords import Keeper, first_login
 from reconciler.apply.task import Failure, Status, Task
 from reconciler.apply.values import CannotFill, Known
 from reconciler.apply.waits import Waits
@@ -17,7 +18,7 @@ from reconciler.core.kind import Kind, Operation, Progress, View, operation_of
 from reconciler.core.model import Account, Stack
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Effect, Intent, Note, Outcome, Phase
-from reconciler.ports import Accepted, Answer, Exchange, NoAnswer, Refused, StateWriter
+from reconciler.ports import Accepted, Answer, Exchange, NoAnswer, RecordFailed, Refused, StateWriter
 
 ATTEMPTS_MAX = 8
 """How often one operation may be refused before execution (429, busy) and be made anew."""
@@ -67,6 +68,7 @@ class Writes:
     known: Known
     waits: Waits
     began: float
+    keep: Keeper | None = None
     stop: Problem | None = None
     _sent: dict[int, Task] = field(default_factory=dict)
     _at_risk: list[str] = field(default_factory=list)
@@ -217,12 +219,29 @@ class Writes:
         effects = self._on_accept(task, ended=not watched)
         if task.operation.endswith(".create"):
             self._at_risk = [f"{task.step.address} = {task.target}"]
+        unkept = self._keep_password(task, answer)
         self._outcome(task, "accepted" if watched else "done", effects)
         self._at_risk = []
+        if unkept is not None:
+            raise unkept
         if watched:
             self._await(task, accepted=self.exchange.now())
         else:
             self._next(task)
+
+    def _keep_password(self, task: Task, answer: Accepted) -> RecordFailed | None:
+        """Keeps the first password before the server is recorded; a failure is given, since the server is to be recorded all the same."""
+        if self.keep is None or task.operation != "instance.create" or task.target is None:
+            return None
+        login = first_login(answer.result)
+        if login is None:
+            self.emit(Told(f"{task.step.address}: the cloud's answer held no first password to keep"))
+            return None
+        try:
+            self.keep(str(task.step.address), task.target, *login)
+        except RecordFailed as failure:
+            return failure
+        return None
 
     def _watched(self, task: Task) -> tuple[str, ...]:
         operation, asked = self._operation(task), self._asked(task)

@@ -14,15 +14,18 @@ from reconciler import app, planfile, wiring
 from reconciler.app import Applied, Connection, Conversation, Planned, Run
 from reconciler.cli import looking, showing
 from reconciler.cli.interrupts import Interrupts
+from reconciler.cli.options import part_words
 from reconciler.cli.session import Session, lock_seconds
 from reconciler.core import consent, exits
 from reconciler.core.consent import Acceptance, Decision, Given
 from reconciler.core.events import Event, ProblemFound, Summary
 from reconciler.core.survey import PlanOptions
+from reconciler.firstpasswords import FirstPasswords
 from reconciler.stop import Stop
 from reconciler.ui import events_json, plan_json, plan_text, progress, safe
 from reconciler.ui.progress import Tally
 from reconciler.ui.screen import Line, Tone
+from reconciler.ui.words import count
 from reconciler.version import VERSION
 
 if TYPE_CHECKING:
@@ -41,6 +44,7 @@ class Words:
     allow_empty: bool = False
     lock_timeout: float | None = None
     wait: bool = True
+    first_passwords: str | None = None
 
 
 def apply(session: Session, options: PlanOptions, words: Words) -> int:
@@ -51,9 +55,8 @@ def apply(session: Session, options: PlanOptions, words: Words) -> int:
         stack = session.load()
         if not session.console.json:
             session.tell_problems()
-        run = _run(session, words, talker, destroy=options.destroy)
         given = _given(session, stack.accept, words, destroy=options.destroy)
-        with talker.at(stack) as (connection, store):
+        with _run(session, words, talker, destroy=options.destroy) as run, talker.at(stack) as (connection, store):
             return app.apply(stack, connection, store, options, given, run, talker.conversation)
 
     return _carry_out(talker, work)
@@ -70,11 +73,11 @@ def apply_saved(session: Session, plan_file: str, words: Words) -> int:
         stack = session.load(values=plan.variables)
         # What goes on after a partial run is a new plan with the same values.
         session.variables = [(name, looking.raw(value)) for name, value in sorted(plan.variables.items())]
+        session.part = part_words(*(plan.options.get(name, ()) for name in ("only", "except")))
         merged = replace(words, accept=(*plan.acceptances, *words.accept))
         destroy = bool(plan.options.get("destroy"))
-        run = _run(session, merged, talker, destroy=destroy)
         given = _given(session, stack.accept, merged, destroy=destroy)
-        with talker.at(stack) as (connection, store):
+        with _run(session, merged, talker, destroy=destroy) as run, talker.at(stack) as (connection, store):
             return app.apply_saved(stack, connection, store, plan, given, run, talker.conversation)
 
     return _carry_out(talker, work)
@@ -102,17 +105,27 @@ def _carry_out(talker: _Talker, work: Callable[[], Applied]) -> int:
     return applied.exit_code
 
 
-def _run(session: Session, words: Words, talker: _Talker, *, destroy: bool) -> Run:
+@contextmanager
+def _run(session: Session, words: Words, talker: _Talker, *, destroy: bool) -> Iterator[Run]:
+    """The run; where first passwords are to be kept, their file is open as long as the block lasts."""
     command = "destroy" if destroy else "apply"
-    return Run(
+    run = Run(
         id=talker.run,
-        holder=wiring.holder(f"reconciler {command}"),
+        holder=wiring.holder(f"reconciler {command}", talker.run),
         nonce=wiring.nonce,
         interrupts=Interrupts(_tell_interrupted, leave=_leave),
         again=session.again(command),
         lock_timeout_seconds=lock_seconds(words.lock_timeout, session.console),
         wait=words.wait,
     )
+    if words.first_passwords is None:
+        yield run
+        return
+    with FirstPasswords(Path(words.first_passwords)) as file:
+        yield replace(run, keep=file.keep)
+        if file.kept and not session.console.json:
+            said = safe.outside(f"{count(file.kept, 'first password')} kept in {words.first_passwords}")
+            session.console.tell([Line(f" {said}: change it at the first login, then delete the file.", Tone.CARE)])
 
 
 def _given(session: Session, standing: tuple[str, ...], words: Words, *, destroy: bool) -> Given:

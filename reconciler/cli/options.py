@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -95,6 +95,25 @@ consent_options = _joined(
     click.option("--yes", is_flag=True, help="Do not ask, where no class of risk is open."),
     click.option("--accept", multiple=True, type=Accepted(), help="Consent to a class of risk, for all or for one address; repeatable."),
     click.option("--allow-empty", is_flag=True, help="Allow a plan that deletes most of the stack."),
+)
+part_options = _joined(
+    click.option(
+        "--only", multiple=True, metavar="ADDRESS", help="Only this object (or those of a pattern) and what it needs; repeatable."
+    ),
+    click.option("--except", "without", multiple=True, metavar="ADDRESS", help="All but this object and what needs it; repeatable."),
+)
+
+
+def part_words(only: Sequence[str], without: Sequence[str]) -> list[str]:
+    """The options that narrow a plan, as words of a command line."""
+    return [word for name, texts in (("--only", only), ("--except", without)) for text in texts for word in (name, text)]
+
+
+first_passwords_option = click.option(
+    "--first-passwords",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Keep the first passwords of new servers in this new file (0600); they are never shown again.",
 )
 plan_options = _joined(
     click.option("--replace", multiple=True, type=AddressText(), help="Make the object anew; repeatable."),

@@ -31,7 +31,7 @@ LOCK_SECONDS_AT_TERMINAL = 60.0
 
 @dataclass(slots=True)
 class Session:
-    """One command on one stack. `problems` gathers what is told beside the result."""
+    """One command on one stack. `part` are the options that narrow it. `problems` gathers what is told beside the result."""
 
     console: Console
     path: Path
@@ -40,6 +40,7 @@ class Session:
     time_scale: float | None = None
     variables: Sequence[tuple[str, str]] = ()
     variable_files: Sequence[str] = ()
+    part: Sequence[str] = ()
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     problems: list[Problem] = field(default_factory=list)
 
@@ -95,6 +96,7 @@ class Session:
             words += ["--var", f"{name}={value}"]
         for name in self.variable_files:
             words += ["--var-file", name]
+        words += self.part
         words += ["--simulate"] if self.simulate else []
         return shlex.join(words)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.app import Connection, Planned
+from reconciler.app import Beside, Connection, Planned
 from reconciler.cli.session import Session
 from reconciler.core import consent, exits
 from reconciler.core.changes import Plan
@@ -26,13 +26,20 @@ def exit_code(planned: Planned, *, detailed: bool) -> int:
     return exits.CHANGES if detailed and code == exits.DONE and changed else code
 
 
-def beside_running_apply(planned: Planned, store: FileStore) -> Planned:
-    """The plan, marked provisional where somebody works on the stack now (SPEC 5, one writer)."""
-    held = store.holder()
-    if held is None or not held.alive:
-        return planned
-    who = "another run" if held.holder is None else f"{held.holder.user} on {held.holder.host} (`{held.holder.command}`)"
-    return replace(planned, provisional=f"{who} works on this stack now")
+def running(store: FileStore) -> Callable[[], Beside | None]:
+    """Asks who works on the stack now (SPEC 5, one writer)."""
+
+    def ask() -> Beside | None:
+        held = store.holder()
+        if held is None or not held.alive:
+            return None
+        if held.holder is None:
+            return Beside("another run works on this stack now")
+        who = held.holder
+        at = f", at {who.step}" if who.step else ""
+        return Beside(f"{who.user} on {who.host} (process {who.pid}, `{who.command}`{at}) works on this stack now", who.run)
+
+    return ask
 
 
 def show_plan(

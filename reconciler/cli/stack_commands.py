@@ -79,6 +79,7 @@ Examples:
 @options.environment_option
 @options.variable_options
 @options.plan_options
+@options.part_options
 @click.option("--out", metavar="FILE.plan", type=click.Path(dir_okay=False), help="Save the plan, for `apply --plan`.")
 @click.option("--accept", multiple=True, type=options.Accepted(), help="Consent that a saved plan carries; repeatable.")
 @options.format_option
@@ -95,6 +96,8 @@ def plan(
     variable_files: Sequence[str],
     replace: Sequence[str],
     unprotect: Sequence[str],
+    only: Sequence[str],
+    without: Sequence[str],
     out: str | None,
     accept: Sequence[Acceptance],
     format: str,
@@ -112,10 +115,9 @@ def plan(
     session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
-    chosen = _plan_options(accept=accept, replace=replace, unprotect=unprotect)
+    chosen = _plan_options(accept=accept, replace=replace, unprotect=unprotect, only=only, without=without)
     with session.connect() as connection:
-        planned = app.plan(wanted, connection, store, chosen)
-    planned = showing.beside_running_apply(planned, store)
+        planned = app.plan(wanted, connection, store, chosen, showing.running(store))
     code = showing.exit_code(planned, detailed=detailed_exitcode)
     showing.show_plan(session, planned, connection, store, given=accept, code=code)
     if out is not None:
@@ -136,12 +138,14 @@ Examples:
 @options.environment_option
 @options.variable_options
 @options.plan_options
+@options.part_options
 @click.option("--plan", "plan_file", metavar="FILE.plan", type=click.Path(dir_okay=False), help="Do exactly this saved plan, or refuse it.")
 @options.consent_options
 @options.format_option
 @options.simulate_options
 @options.lock_option
 @options.wait_option
+@options.first_passwords_option
 @options.look_options
 @ends
 def apply(
@@ -153,6 +157,8 @@ def apply(
     variable_files: Sequence[str],
     replace: Sequence[str],
     unprotect: Sequence[str],
+    only: Sequence[str],
+    without: Sequence[str],
     plan_file: str | None,
     yes: bool,
     accept: Sequence[Acceptance],
@@ -162,6 +168,7 @@ def apply(
     time_scale: float | None,
     lock_timeout: float | None,
     no_wait: bool,
+    first_passwords: str | None,
 ) -> int:
     """Show the plan, ask, and do it.
 
@@ -171,7 +178,14 @@ def apply(
     from reconciler.cli import applying
 
     session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
-    words = applying.Words(yes=yes, accept=tuple(accept), allow_empty=allow_empty, lock_timeout=lock_timeout, wait=not no_wait)
+    words = applying.Words(
+        yes=yes,
+        accept=tuple(accept),
+        allow_empty=allow_empty,
+        lock_timeout=lock_timeout,
+        wait=not no_wait,
+        first_passwords=first_passwords,
+    )
     if plan_file is not None:
         beside = [
             name
@@ -181,13 +195,17 @@ def apply(
                 ("--var-file", variable_files),
                 ("--replace", replace),
                 ("--unprotect", unprotect),
+                ("--only", only),
+                ("--except", without),
             )
             if value
         ]
         if beside:
             raise stop_usage(f"{', '.join(beside)} and --plan do not go together", "a saved plan holds all of it already")
         return applying.apply_saved(session, plan_file, words)
-    return applying.apply(session, _plan_options(accept=accept, replace=replace, unprotect=unprotect), words)
+    chosen = _plan_options(accept=accept, replace=replace, unprotect=unprotect, only=only, without=without, keeps=bool(first_passwords))
+    session.part = options.part_words(only, without)
+    return applying.apply(session, chosen, words)
 
 
 @click.command(
@@ -200,6 +218,7 @@ Examples:
 @options.environment_option
 @options.variable_options
 @click.option("--unprotect", multiple=True, type=options.AddressText(), help="Free the object from its protection; repeatable.")
+@options.part_options
 @options.consent_options
 @options.format_option
 @options.simulate_options
@@ -215,6 +234,8 @@ def destroy(
     variables: Sequence[tuple[str, str]],
     variable_files: Sequence[str],
     unprotect: Sequence[str],
+    only: Sequence[str],
+    without: Sequence[str],
     yes: bool,
     accept: Sequence[Acceptance],
     allow_empty: bool,
@@ -232,7 +253,9 @@ def destroy(
 
     session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
     words = applying.Words(yes=yes, accept=tuple(accept), allow_empty=allow_empty, lock_timeout=lock_timeout, wait=not no_wait)
-    return applying.apply(session, _plan_options(accept=accept, unprotect=unprotect, destroy=True), words)
+    chosen = _plan_options(accept=accept, unprotect=unprotect, only=only, without=without, destroy=True)
+    session.part = options.part_words(only, without)
+    return applying.apply(session, chosen, words)
 
 
 @click.command(
@@ -270,28 +293,39 @@ def drift(
     session.problems.clear()
     store = session.store(wanted.name, wanted.environment)
     with session.connect() as connection:
-        planned = app.drift(wanted, connection, store)
-    planned = showing.beside_running_apply(planned, store)
+        planned = app.drift(wanted, connection, store, showing.running(store))
     code = showing.exit_code(planned, detailed=detailed_exitcode)
     showing.show_drift(session, planned, connection, store, code=code)
     return code
 
 
 def _plan_options(
-    *, accept: Sequence[Acceptance], replace: Sequence[str] = (), unprotect: Sequence[str] = (), destroy: bool = False
+    *,
+    accept: Sequence[Acceptance],
+    replace: Sequence[str] = (),
+    unprotect: Sequence[str] = (),
+    only: Sequence[str] = (),
+    without: Sequence[str] = (),
+    destroy: bool = False,
+    keeps: bool = False,
 ) -> PlanOptions:
     from reconciler.core.survey import PlanOptions
 
+    if only and without:
+        raise stop_usage("--only and --except do not go together", "say either what is done or what is left out")
     return PlanOptions(
         destroy=destroy,
         accept=tuple((said.risk.value, said.address) for said in accept),
         replace=frozenset(replace),
         unprotect=frozenset(unprotect),
+        only=tuple(only),
+        without=tuple(without),
+        first_passwords=keeps,
     )
 
 
 def _save(out: str, planned: Planned, connection: Connection, *, accept: Sequence[Acceptance], options: PlanOptions, code: int) -> None:
-    from reconciler import planfile
+    from reconciler import app, planfile
     from reconciler.core import saved
     from reconciler.ui import plan_json
 
@@ -301,7 +335,7 @@ def _save(out: str, planned: Planned, connection: Connection, *, accept: Sequenc
         endpoint=connection.endpoint,
         simulated=connection.simulated,
         accept=tuple(map(str, accept)),
-        options={"destroy": options.destroy, "replace": sorted(options.replace), "unprotect": sorted(options.unprotect)},
+        options=app.kept_options(options),
         made_at=int(planned.at),
         document=plan_json.plan_document(planned.plan, given=accept, exit_code=code),
     )

@@ -30,8 +30,8 @@ class SavedPlan:
     """What `plan --out` writes.
 
     `account` is the digest of the access key, `endpoint` the origin, `simulated` whether it was the local cloud. `accept` is the consent
-    given with it; `options` what shaped the plan (`destroy`, `replace`, `unprotect`). `document` is the JSON plan, for showing; `changes`,
-    `steps` and `fingerprints` are what must not differ when it is done.
+    given with it; `options` what shaped the plan (`destroy`, `replace`, `unprotect`, `only`, `except`). `document` is the JSON plan, for
+    showing; `changes`, `steps` and `fingerprints` are what must not differ when it is done.
     """
 
     stack: str
@@ -189,11 +189,18 @@ def _check_types(members: Mapping[str, Any], document: Any) -> None:
         wrong += [name for name in ("changes", "steps") if not all(isinstance(row, dict) for row in members[name])]
         wrong += [] if all(isinstance(text, str) for text in members["accept"]) else ["accept"]
         wrong += [] if all(_is_pins(pins) for pins in members["lookups"].values()) else ["lookups"]
+        wrong += [] if all(_is_option(*pair) for pair in members["options"].items()) else ["options"]
     if not wrong:
         wrong += ["changes"] if any(not isinstance(row.get("address"), str) for row in members["changes"]) else []
         wrong += ["steps"] if any(not isinstance(row.get("key"), str) for row in members["steps"]) else []
     if wrong or not isinstance(document, dict):
         raise Unreadable(f"its members {', '.join(wrong) or 'document'} are not as written")
+
+
+def _is_option(name: str, value: Any) -> bool:
+    if name == "destroy":
+        return isinstance(value, bool)
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _is_pins(pins: Any) -> bool:

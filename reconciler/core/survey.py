@@ -37,7 +37,8 @@ class PlanOptions:
 
     `accept` are (class, address or None); `replace` and `unprotect` are address texts. `pinned` are the ids a saved plan's lookups gave,
     address to field to text to id. `doubts` says, by address, why an open intent there could not be settled. `only` and
-    `without` are the patterns of `--only` and `--except`.
+    `without` are the patterns of `--only` and `--except`. `first_passwords`: somebody keeps those of new servers.
+    `running` is the name of a run that is at work now, whose open intents are no doubts.
     """
 
     destroy: bool = False
@@ -48,6 +49,8 @@ class PlanOptions:
     doubts: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    first_passwords: bool = False
+    running: str | None = None
 
     def accepts(self, risk: str, address: str) -> bool:
         """Whether a class that only counts by address was accepted for it (`gone`, `duplicate`, `lockout`)."""
@@ -126,7 +129,7 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
     problems += [] if options.destroy else missing
     problems += _not_replaceable(state, options)
     resources = {} if options.destroy else stack.resources
-    surveyor = _Surveyor(stack, state, account, kinds, options, problems, _doubtful(state, options.doubts))
+    surveyor = _Surveyor(stack, state, account, kinds, options, problems, _doubtful(state, options))
     items = {address: surveyor.desired(resource) for address, resource in resources.items() if resource.address.kind != "rules"}
     for text in sorted(state.entries):
         address = parse(text)
@@ -167,13 +170,13 @@ def _not_replaceable(state: State, options: PlanOptions) -> Iterator[Problem]:
             yield error("usage", message, address=text, hint=f"leave out --replace {text}")
 
 
-def _doubtful(state: State, reasons: Mapping[str, str]) -> dict[str, str]:
-    """Address text to why it is doubtful: an earlier write whose outcome is not known."""
+def _doubtful(state: State, options: PlanOptions) -> dict[str, str]:
+    """Address text to why it is doubtful: an earlier write whose outcome is not known. What a run at work now has sent is none."""
     found = {}
     for sequence in sorted(state.open):
         intent, result = state.open[sequence]
-        if result != "accepted":
-            said = reasons.get(intent.address)
+        if result != "accepted" and (options.running is None or intent.run != options.running):
+            said = options.doubts.get(intent.address)
             found[intent.address] = f"the outcome is not known of {intent.operation}, sent by an earlier run" + (
                 f": {said}" if said else ""
             )
@@ -218,9 +221,16 @@ class _Surveyor:
             fate, reason = Fate.DOUBT, self.doubtful[entry.address]
         elif live is None:
             fate, reason = self._missing(entry, accepted=Fate.FORGET)
-        elif entry.retain:
+        elif entry.retain and not self._removed(address, keep=False):
             fate, reason = Fate.FORGET, "left out of the file, retained"
+        elif not self.options.destroy and self._removed(address, keep=True):
+            fate, reason = Fate.FORGET, "removed from the stack, kept in the account"
         return Item(address, kind, fate, None, entry, live, reason=reason, protect=self._protect(entry.address, None, entry))
+
+    def _removed(self, address: Address, *, keep: bool) -> bool:
+        """Whether the file tells of this removal, and so."""
+        said = {removal.address: removal.keep for removal in self.stack.removed}
+        return said.get(address, said.get(address.resource)) is keep
 
     def _missing(self, entry: Entry, *, accepted: Fate) -> tuple[Fate, str]:
         if entry.phase is Phase.DELETING and entry.kind in self.account.complete:

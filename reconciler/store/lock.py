@@ -143,14 +143,14 @@ def _story(disk: Disk, folder: Path) -> Holder | None:
         row = codec.decode_object(disk.read(folder / "holder", _FILE_BYTES_MAX) or b"")
     except (OSError, ValueError):
         return None
-    texts = [row.get(name) for name in ("user", "host", "command", "step")]
+    texts = [row.get(name) for name in ("user", "host", "command", "step", "run")]
     pid, since = row.get("pid"), row.get("since")
     if type(pid) is not int or not isinstance(since, int | float) or not 0 <= since < _YEAR_9999:
         return None
-    user, host, command, step = (text[:_TEXT_MAX] if isinstance(text, str) else None for text in texts)
+    user, host, command, step, run = (text[:_TEXT_MAX] if isinstance(text, str) else None for text in texts)
     if user is None or host is None or command is None:
         return None
-    return Holder(user=user, host=host, pid=pid, command=command, since=float(since), step=step)
+    return Holder(user=user, host=host, pid=pid, command=command, since=float(since), step=step, run=run)
 
 
 def _locked(holder: Holder | None) -> Locked:

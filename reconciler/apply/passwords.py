@@ -1,0 +1,23 @@
+"""First passwords: the one secret of an answer that may be kept, in a file that the user named, before all else is recorded (SPEC 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from reconciler.core.secret import Secret
+
+Keeper: TypeAlias = Callable[[str, str, str, str], None]
+"""Keeps address, id, user name and password; durable when it returns. Raises `RecordFailed`."""
+
+
+def first_login(result: Any) -> tuple[str, str] | None:
+    """User name and first password of the one server in a create's receipt, or None where it holds none (contract 14, receipts)."""
+    row = result[0] if isinstance(result, list | tuple) and len(result) == 1 else result
+    account = row.get("default_account") if isinstance(row, Mapping) else None
+    if not isinstance(account, Mapping) or not isinstance(account.get("password"), Secret):
+        return None
+    password, name = account["password"].reveal(), account.get("username")
+    if not isinstance(password, str) or not password or not password.strip("*"):  # masked: stars stand for it
+        return None
+    return name if isinstance(name, str) else "", password
