@@ -22,7 +22,8 @@ from reconciler.core.events import Event, ProblemFound, Summary
 from reconciler.core.survey import PlanOptions
 from reconciler.firstpasswords import FirstPasswords
 from reconciler.stop import Stop
-from reconciler.ui import events_json, plan_json, plan_text, progress, safe
+from reconciler.ui import events_json, plan_json, plan_text, progress, safe, sections
+from reconciler.ui.ledger import Ledger
 from reconciler.ui.progress import Tally
 from reconciler.ui.screen import Line, Tone
 from reconciler.ui.words import count
@@ -163,6 +164,7 @@ class _Talker:
         self._began = False
         self._title = ""
         self._total = 0
+        self._ledger = Ledger()
         self._json = events_json.JsonLines(run=self.run, now=time.time, write=session.console.out.write)
         if session.console.json:
             self._json.version(VERSION)
@@ -187,6 +189,8 @@ class _Talker:
         plan = showing.with_problems(planned, self.session.problems)
         self.session.problems.clear()
         self._title, self._total = plan.title, len(plan.steps)
+        rows = [row for section in sections.sections(plan) for row in section.rows if section.name != "left"]
+        self._ledger = Ledger(rows, plan.steps)
         if console.json:
             given = [Acceptance(item.risk, item.address) for item in decision.given]
             self._json.plan(plan_json.plan_document(plan, given=given, exit_code=planned.exit_code, verbose=console.verbose))
@@ -215,7 +219,8 @@ class _Talker:
             self.close()
             look = self.session.console.look(self.session.console.err)
             scale = 1.0 if self.connection is None else self.connection.time_scale
-            lines = list(progress.summary_lines(event, self._tally, title=self._title, look=look, time_scale=scale))
+            done = () if isinstance(self._view, progress.Live) else self._ledger.done  # a live view has left them on the screen
+            lines = list(progress.summary_lines(event, self._tally, title=self._title, look=look, time_scale=scale, done=done))
             if self._total or event.exit_code != exits.DONE:
                 self.session.console.tell(lines)
             self._view, self._tally = None, Tally()  # what was left open may be settled by now and be done in a second round
@@ -257,5 +262,6 @@ class _Talker:
     def _new_view(self) -> progress.View:
         console = self.session.console
         if console.err.is_terminal:
-            return progress.Live(console.err.raw, console.look(console.err), total=self._total, now=time.monotonic)
-        return progress.Lines(console.err.write, console.look(console.err), total=self._total)
+            look = console.look(console.err)
+            return progress.Live(console.err.raw, look, total=self._total, now=time.monotonic, ledger=self._ledger)
+        return progress.Lines(console.err.write, console.look(console.err), total=self._total, ledger=self._ledger)

@@ -39,8 +39,9 @@ class Console:
         if not stream.is_terminal:
             return Look(width=None, color=False, verbose=self.verbose)
         width = max(shutil.get_terminal_size().columns, COLUMNS_MIN)
-        dumb = self.environ.get("TERM") == "dumb" or bool(self.environ.get("NO_COLOR"))
-        return Look(width=width, color=self.color and not dumb, verbose=self.verbose)
+        dumb = self.environ.get("TERM") == "dumb"
+        color = self.color and not dumb and not self.environ.get("NO_COLOR")
+        return Look(width=width, color=color, verbose=self.verbose, ascii=dumb or stream.ascii)
 
     def result(self, lines: Sequence[Line]) -> None:
         """Lines that are the command's result."""

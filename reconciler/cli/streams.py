@@ -1,4 +1,4 @@
-"""Writing to stdout and stderr: always UTF-8, and quiet when the reader has gone."""
+"""Writing to stdout and stderr: UTF-8 but for terminals that speak something else, and quiet when the reader has gone."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from typing import TextIO
 
 
 class Stream:
-    """A text stream that loses what nobody reads: a closed pipe ends the output, never the run."""
+    """A text stream that loses what nobody reads: a closed pipe ends the output, never the run.
+
+    A terminal is written to in its own encoding, with an escape for each letter that it lacks; everything else gets UTF-8.
+    """
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._closed = False
         self.failure: str | None = None
         """Why something was lost, where it is not that the reader went away."""
+        self.ascii = stream.isatty() and not (getattr(stream, "encoding", None) or "").lower().replace("-", "").startswith("utf8")
+        """Whether signs beyond ASCII are better left out: a terminal of another encoding than UTF-8."""
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:
+        if reconfigure is not None and self.ascii:
+            reconfigure(errors="backslashreplace")
+        elif reconfigure is not None:
             reconfigure(encoding="utf-8", errors="backslashreplace")
 
     @property

@@ -5,7 +5,7 @@ Both write to stderr. They keep no time but the one they are given, and nothing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +22,7 @@ from reconciler.core.events import (
     Told,
 )
 from reconciler.ui import problems, safe, screen, words
+from reconciler.ui.ledger import Ledger, Track
 from reconciler.ui.screen import Line, Look, Tone
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 _ROWS_SHOWN_MAX = 12
 _LISTED_MAX = 20
+_DONE_LISTED_MAX = 20
+_SAID_CELLS_MIN = 12
+_OFF_PERCENT_MIN = 10
+"""The estimate is not spoken of where it was off by less."""
 
 
 class View(Protocol):
@@ -63,36 +68,30 @@ class Tally:
 
 
 class Lines:
-    """One line a step, when it ends; with `-v` also when it starts and while it waits."""
+    """One line a step, when it ends; with `-v` also when it starts and while it waits. For a pipe or a CI log."""
 
-    def __init__(self, write: Callable[[str], None], look: Look, *, total: int) -> None:
+    def __init__(self, write: Callable[[str], None], look: Look, *, total: int, ledger: Ledger | None = None) -> None:
         self._write = write
         self._look = look
         self._total = total
         self._ended = 0
+        self._ledger = ledger or Ledger()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, (StepDone, StepFailed, StepSkipped, StepUnknown)):
             self._ended += 1
+        self._ledger.take(event)
         counted = f"[{self._ended}/{self._total}]"
-        self._write(screen.text(event_lines(event, self._look, counted=counted), self._look))
+        self._write(screen.text(event_lines(event, self._look, counted=counted, ledger=self._ledger), self._look))
 
     def close(self) -> None:
         """Nothing is left open."""
 
 
-@dataclass(slots=True)
-class _Active:
-    address: str
-    operation: str
-    since: float
-    status: str = "sent"
-
-
 class Live:
-    """A table of what is under way, with finished steps above it, redrawn in place."""
+    """The rows of the plan as they are being done: above, those that ended; below, redrawn in place, those under way."""
 
-    def __init__(self, stream: Any, look: Look, *, total: int, now: Callable[[], float]) -> None:
+    def __init__(self, stream: Any, look: Look, *, total: int, now: Callable[[], float], ledger: Ledger | None = None) -> None:
         from rich.console import Console
         from rich.live import Live as RichLive
 
@@ -100,81 +99,108 @@ class Live:
         self._total = total
         self._now = now
         self._ended = 0
-        self._active: dict[str, _Active] = {}
+        self._ledger = ledger or Ledger()
         console = Console(file=stream, force_terminal=True, no_color=not look.color, highlight=False, markup=False, emoji=False)
         self._live = RichLive(get_renderable=self._table, console=console, transient=True, refresh_per_second=4, redirect_stdout=False)
         self._console = console
         self._live.start()
 
     def __call__(self, event: Event) -> None:
-        from rich.text import Text
-
-        self._follow(event)
-        counted = f"[{self._ended}/{self._total}]"
-        for line in event_lines(event, Look(width=self._look.width, color=False), counted=counted):
-            style = _STYLES.get(line.tone, "") if self._look.color else ""
-            self._console.print(Text(line.text, style=style), soft_wrap=True)
+        line = self._ledger.take(event, self._now())
+        if isinstance(event, (StepDone, StepFailed, StepSkipped, StepUnknown)):
+            self._ended += 1
+        if isinstance(event, StepDone) and not self._look.verbose:
+            if line is not None and line.is_done:
+                self._print(row_lines([line], self._look))
+            return
+        self._print(event_lines(event, self._look, counted=f"[{self._ended}/{self._total}]", ledger=self._ledger))
 
     def close(self) -> None:
         """Takes the table away and gives the terminal back."""
         self._live.stop()
 
-    def _follow(self, event: Event) -> None:
-        match event:
-            case StepStarted():
-                since = self._active[event.key].since if event.key in self._active else self._now()
-                self._active[event.key] = _Active(safe.outside(event.address), event.operation, since)
-            case StepWaiting():
-                active = self._active.setdefault(event.key, _Active(safe.outside(event.address), event.operation, self._now()))
-                active.operation, active.status = event.operation, safe.outside(event.status or "waiting")
-            case StepDone() | StepFailed() | StepSkipped() | StepUnknown():
-                self._active.pop(event.key, None)
-                self._ended += 1
-            case _:
-                pass
+    def _print(self, lines: Iterable[Line]) -> None:
+        from rich.text import Text
+
+        for line in lines:
+            style = _STYLES.get(line.tone, "") if self._look.color else ""
+            self._console.print(Text(screen.plain(line, self._look), style=style), soft_wrap=True)
 
     def _table(self) -> Table:
         from rich.table import Table
         from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
-        active = list(self._active.values())
-        for item in active[:_ROWS_SHOWN_MAX]:
-            elapsed = words.duration(max(self._now() - item.since, 0.0))
-            table.add_row(*(Text(cell) for cell in ("  ..", item.address, words.deed(item.operation), item.status, elapsed)))
-        rest = len(active) - _ROWS_SHOWN_MAX
-        more = f"   and {rest} more under way" if rest > 0 else ""
-        table.add_row(Text(f"  {self._ended} of {self._total}"), Text(more))
+        lines = self._ledger.under_way
+        for line in lines[:_ROWS_SHOWN_MAX]:
+            table.add_row(*(Text(screen.plain(Line(cell), self._look)) for cell in self._cells(line)))
+        rest = len(lines) - _ROWS_SHOWN_MAX
+        more = f"and {rest} more under way" if rest > 0 else ""
+        table.add_row(Text(""), Text(""), Text(f"{self._ended} of {self._total} steps"), Text(more))
         return table
+
+    def _cells(self, line: Track) -> Iterable[str]:
+        active = list(line.active.values())
+        first = min(active, key=lambda each: each.since)
+        also = f" and {len(active) - 1} more" if len(active) > 1 else ""
+        steps = f"{line.ended} of {line.total}" if line.total > 1 else ""
+        elapsed = words.duration(max(self._now() - first.since, 0.0))
+        doing = f"{words.deed(first.operation)}: {safe.outside(first.status)}{also}"
+        return ("  ..", line.row.symbol, line.row.address, doing, steps, elapsed)
 
 
 _STYLES: Mapping[Tone, str] = {Tone.DANGER: "bold red", Tone.CARE: "yellow", Tone.GOOD: "green", Tone.FAINT: "dim"}
 
 
-def event_lines(event: Event, look: Look, *, counted: str = "") -> Iterable[Line]:
+def event_lines(event: Event, look: Look, *, counted: str = "", ledger: Ledger | None = None) -> Iterable[Line]:
     """The lines that an event is worth, none for what only a live view or `-v` shows."""
+
+    def step(mark: str, said: str, tone: Tone) -> Line:
+        assert not isinstance(event, (ProblemFound, Told, Summary))
+        symbol = "" if ledger is None else f"{ledger.symbol(event.address)}  "
+        deed = words.deed(event.operation)
+        return Line(f"  {counted} {mark:<7}  {symbol}{safe.outside(event.address)}  {deed}  {safe.outside(said)}", tone)
+
     match event:
         case StepStarted() | StepWaiting() if not look.verbose:
             return
         case StepStarted():
-            yield _step(counted, "..", event.address, event.operation, "sent", Tone.FAINT)
+            yield step("..", "sent", Tone.FAINT)
         case StepWaiting():
-            yield _step(counted, "..", event.address, event.operation, event.status or "waiting", Tone.FAINT)
+            yield step("..", event.status or "waiting", Tone.FAINT)
         case StepDone():
-            said = words.duration(event.seconds) if event.sent else "nothing to send: it is as asked"
-            yield _step(counted, "ok", event.address, event.operation, said, Tone.GOOD)
+            yield step("ok", words.duration(event.seconds) if event.sent else "nothing to send: it is as asked", Tone.GOOD)
         case StepFailed():
-            yield _step(counted, "FAILED", event.address, event.operation, _failure(event), Tone.DANGER)
+            yield step("FAILED", _failure(event), Tone.DANGER)
         case StepSkipped():
-            yield _step(counted, "skipped", event.address, event.operation, f"because of {event.because}", Tone.CARE)
+            yield step("skipped", f"because of {event.because}", Tone.CARE)
         case StepUnknown():
-            yield _step(counted, "UNKNOWN", event.address, event.operation, event.message, Tone.DANGER)
+            yield step("UNKNOWN", event.message, Tone.DANGER)
         case ProblemFound():
             yield from problems.problem_lines(event.problem, look)
         case Told():
             yield Line(f"  {safe.outside(event.message)}", Tone.FAINT)
         case Summary():
             return
+
+
+def row_lines(done: Sequence[Track], look: Look, *, most: int = _DONE_LISTED_MAX) -> Iterable[Line]:
+    """Rows of the plan that are done, as the plan showed them, with the time they took; all that was dangerous, some of the rest."""
+    listed = [line for line in done if line.row.dangerous]
+    quiet = [line for line in done if not line.row.dangerous]
+    listed += quiet[: max(most - len(listed), 0)]
+    rest = len(done) - len(listed)
+    symbol_and_address = [(f"{line.row.symbol}  ", line.row.address) for line in listed]
+    cells = max((safe.width(address) for _, address in symbol_and_address), default=0)
+    for line, (symbol, address) in zip(listed, symbol_and_address, strict=True):
+        took = words.duration(line.seconds)
+        head = f"  ok       {symbol}{safe.pad(address, cells)}  "
+        room = None if look.width is None else look.width - safe.width(head) - safe.width(took) - 2
+        said = line.row.what[0] if line.row.what else ""
+        said = said if room is None else safe.cut(said, max(room, 0)) if room >= _SAID_CELLS_MIN else ""
+        yield Line(f"{head}{said}{'  ' if said else ''}{took}", Tone.GOOD)
+    if rest:
+        yield Line(f"  ok       and {rest} more", Tone.GOOD)
 
 
 def _failure(event: StepFailed) -> str:
@@ -184,28 +210,37 @@ def _failure(event: StepFailed) -> str:
     return event.message + (f"  ({', '.join([*name, *status])})" if name or status else "")
 
 
-def _step(counted: str, mark: str, address: str, operation: str, said: str, tone: Tone) -> Line:
-    return Line(f"  {counted} {mark:<7}  {safe.outside(address)}  {words.deed(operation)}  {safe.outside(said)}", tone)
+def summary_lines(
+    summary: Summary, tally: Tally, *, title: str, look: Look, time_scale: float = 1.0, done: Sequence[Track] = ()
+) -> Iterable[Line]:
+    """The end of a run: what is done, failed, skipped and because of what, unknown, and the command that goes on.
 
-
-def summary_lines(summary: Summary, tally: Tally, *, title: str, look: Look, time_scale: float = 1.0) -> Iterable[Line]:
-    """The end of a run: done, failed, skipped and because of what, unknown, and the command that goes on.
-
-    `time_scale` is how many times faster than the real one the cloud was, against which the plan's estimate stands.
+    `time_scale` is how many times faster than the real one the cloud was, against which the plan's estimate stands. `done` are the rows
+    that are done, where they have not been shown yet.
     """
     counts = (("done", summary.done), ("failed", summary.failed), ("skipped", summary.skipped), ("unknown", summary.unknown))
     said = ", ".join(f"{number} {word}" for word, number in counts if number or word == "done")
-    speed = "" if time_scale == 1.0 else f", which is {words.duration(summary.seconds * time_scale)} at the cloud's own speed"
+    seconds = summary.seconds * time_scale
+    speed = "" if time_scale == 1.0 else f", which is {words.duration(seconds)} at the cloud's own speed"
     took = f"{words.count(summary.calls, 'call')} in {words.duration(summary.seconds)}{speed}"
-    expected = "" if summary.eta_seconds is None else f" (planned about {words.duration(summary.eta_seconds)})"
+    expected = "" if summary.eta_seconds is None else f" (planned about {words.duration(summary.eta_seconds)}{_off(seconds, summary)})"
     tone = Tone.GOOD if summary.exit_code == 0 else Tone.CARE
     yield Line()
-    yield Line(f" {safe.outside(title)}: {said}.    {took}{expected}", tone)
+    yield from row_lines(done, look)
     yield from _listed("failed", ((item.address, item.operation, _failure(item)) for item in tally.failed), Tone.DANGER)
     yield from _listed("unknown", ((item.address, item.operation, item.message) for item in tally.unknown), Tone.DANGER)
     yield from _listed("skipped", ((item.address, item.operation, f"because of {item.because}") for item in tally.skipped), Tone.CARE)
+    yield Line(f" {safe.outside(title)}: {said}.    {took}{expected}", tone)
     if summary.next is not None:
         yield Line(f" To go on:  {safe.outside(summary.next)}", Tone.TITLE)
+
+
+def _off(seconds: float, summary: Summary) -> str:
+    """By how much the estimate was off, where it was and where that says something: nothing of a run that did not end well."""
+    if not summary.eta_seconds or summary.exit_code != 0:
+        return ""
+    percent = round(100 * (seconds - summary.eta_seconds) / summary.eta_seconds)
+    return "" if abs(percent) < _OFF_PERCENT_MIN else f": it took {abs(percent)} % {'longer' if percent > 0 else 'less'}"
 
 
 def _listed(word: str, items: Iterable[tuple[str, str, str]], tone: Tone) -> Iterable[Line]:

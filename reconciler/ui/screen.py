@@ -31,11 +31,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the screen is: its width in cells (None: as wide as needed), whether it takes colour, whether more is wanted (`-v`)."""
+    """How the screen is: its width in cells (None: as wide as needed), whether it takes colour, whether more is wanted (`-v`).
+
+    `ascii`: it shows nothing else, so our own signs are spelled with it.
+    """
 
     width: int | None = None
     color: bool = False
     verbose: bool = False
+    ascii: bool = False
 
 
 _CODES = {Tone.TITLE: "1", Tone.DANGER: "1;31", Tone.CARE: "33", Tone.GOOD: "32", Tone.FAINT: "2"}
@@ -46,6 +50,12 @@ def text(lines: Iterable[Line], look: Look) -> str:
     return "".join(f"{_paint(line, look)}\n" for line in lines)
 
 
+def plain(line: Line, look: Look) -> str:
+    """The text of a line, our own signs in the letters that the screen has."""
+    return line.text.replace("\u00b1  ", "-+ ").replace("\u00b1", "-+") if look.ascii else line.text
+
+
 def _paint(line: Line, look: Look) -> str:
     code = _CODES.get(line.tone) if look.color and line.text else None
-    return line.text if code is None else f"\x1b[{code}m{line.text}\x1b[0m"
+    text = plain(line, look)
+    return text if code is None else f"\x1b[{code}m{text}\x1b[0m"

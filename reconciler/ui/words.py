@@ -112,8 +112,15 @@ def short(address: str) -> str:
 
 
 def place(change: Change) -> str:
-    """`stack.yaml:31`, or nothing. The folder is the stack's, which the user has just named."""
-    return "" if change.place is None else safe.outside(f"{change.place.file.rpartition('/')[2]}:{change.place.line}")
+    """`stack.yaml:31`, or nothing: the line of the changed field, of the object where it is new, goes, or several fields change.
+
+    The folder is the stack's, which the user has just named.
+    """
+    found = change.place
+    fields = {field.place for field in change.fields if field.place is not None}
+    if change.action is not Action.CREATE and len(fields) == 1:
+        found = fields.pop()
+    return "" if found is None else safe.outside(f"{found.file.rpartition('/')[2]}:{found.line}")
 
 
 def cause(change: Change) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from reconciler.core.changes import Step
 from reconciler.core.events import Event, StepDone, StepFailed, StepSkipped, StepStarted, StepUnknown, StepWaiting, Summary, Told
 from reconciler.ui import progress, screen
+from reconciler.ui.ledger import Ledger
 from reconciler.ui.progress import Lines, Live, Tally
+from reconciler.ui.rows import Row
 from reconciler.ui.screen import Look
+from tests.ui import plans
 
 WEB: dict[str, Any] = {"key": "instance.create instances.web", "address": "instances.web", "operation": "instance.create"}
 DB: dict[str, Any] = {"key": "instance.create instances.db", "address": "instances.db", "operation": "instance.create"}
@@ -29,17 +33,29 @@ RUN: list[Event] = [
 SUMMARY = Summary(1, 1, 1, 0, calls=9, seconds=63.0, exit_code=3, eta_seconds=60, next="reconciler apply web.yaml --env prod")
 
 
+def rows() -> list[Row]:
+    """The rows of the plan that the run is of."""
+    return [
+        Row("+", each["address"], (what,), stands_for=(each["address"],))
+        for each, what in ((WEB, "std_2.4-g1  ubuntu 22.04"), (DB, "std_4.8-g1"), (DISK, "100 GB  ssd  on db"))
+    ]
+
+
+def ledger() -> Ledger:
+    return Ledger(rows(), [Step(each["key"], plans.address(each["address"]), each["operation"]) for each in (WEB, DB, DISK)])
+
+
 def test_elsewhere_than_at_a_terminal_each_step_is_one_line() -> None:
     written: list[str] = []
-    view = Lines(written.append, Look(), total=3)
+    view = Lines(written.append, Look(), total=3, ledger=ledger())
     for event in RUN:
         view(event)
 
     assert "".join(written).splitlines() == [
         "  60 calls a minute: waiting 3 s",
-        "  [1/3] ok       instances.web  create instance  41 s",
-        "  [2/3] FAILED   instances.db  create instance  할당량 초과 \\x1b[2J  (LIMIT, HTTP 400)",
-        "  [3/3] skipped  block_storages.data  create block storage  because of instances.db",
+        "  [1/3] ok       +  instances.web  create instance  41 s",
+        "  [2/3] FAILED   +  instances.db  create instance  할당량 초과 \\x1b[2J  (LIMIT, HTTP 400)",
+        "  [3/3] skipped  +  block_storages.data  create block storage  because of instances.db",
     ]
 
 
@@ -54,7 +70,7 @@ def test_verbose_lines_tell_starts_and_waits_too() -> None:
 
 def test_a_terminal_shows_what_is_under_way_and_keeps_what_ended() -> None:
     stream, moment = io.StringIO(), [0.0]
-    view = Live(stream, Look(width=80), total=3, now=lambda: moment[0])
+    view = Live(stream, Look(width=80), total=3, now=lambda: moment[0], ledger=ledger())
     try:
         for event in RUN[:3]:
             view(event)
@@ -64,7 +80,7 @@ def test_a_terminal_shows_what_is_under_way_and_keeps_what_ended() -> None:
         view.close()
     shown = stream.getvalue()
 
-    assert "build" in shown and "1 min 15 s" in shown and "0 of 3" in shown
+    assert "create instance: build" in shown and "1 min 15 s" in shown and "0 of 3 steps" in shown
 
 
 def test_the_end_says_done_failed_skipped_because_and_how_to_go_on() -> None:
@@ -76,9 +92,51 @@ def test_the_end_says_done_failed_skipped_because_and_how_to_go_on() -> None:
 
     assert text.splitlines() == [
         "",
-        " shop/prod: 1 done, 1 failed, 1 skipped.    9 calls in 1 min 3 s (planned about 1 min)",
         "  failed   instances.db  create instance: 할당량 초과 \\x1b[2J  (LIMIT, HTTP 400)",
         "  unknown  instances.web  create instance: no answer",
         "  skipped  block_storages.data  create block storage: because of instances.db",
+        " shop/prod: 1 done, 1 failed, 1 skipped.    9 calls in 1 min 3 s (planned about 1 min)",
         " To go on:  reconciler apply web.yaml --env prod",
     ]
+
+
+def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() -> None:
+    stream = io.StringIO()
+    followed = Ledger([Row("+", "instances.web[0..1]", ("2 alike", "std_2.4-g1"), stands_for=("instances.web[0]", "instances.web[1]"))])
+    view = Live(stream, Look(width=80), total=2, now=lambda: 0.0, ledger=followed)
+    steps: list[dict[str, Any]] = [
+        {"key": f"instance.create instances.web[{number}]", "address": f"instances.web[{number}]", "operation": "instance.create"}
+        for number in (0, 1)
+    ]
+    followed._lines[0].total = 2
+    try:
+        view(StepDone(**steps[0], id="1", seconds=20.0))
+        half = stream.getvalue()
+        view(StepDone(**steps[1], id="2", seconds=22.0))
+    finally:
+        view.close()
+
+    assert "ok" not in half and "ok       +  instances.web[0..1]  2 alike  42 s" in stream.getvalue()
+
+
+def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_rest_in_part() -> None:
+    quiet = [Row("+", f"instances.a{number}", ("std_2.4-g1",), stands_for=(f"instances.a{number}",)) for number in range(30)]
+    danger = [Row("-", f"instances.z{number}", ("deleted",), stands_for=(f"instances.z{number}",), dangerous=True) for number in range(25)]
+    followed = Ledger([*quiet, *danger])
+    for row in (*quiet, *danger):
+        followed._by_address[row.address].total = 1
+        followed.take(StepDone(key=row.address, address=row.address, operation="instance.create", id="1", seconds=2.0))
+
+    text = screen.text(progress.row_lines(followed.done, Look()), Look())
+
+    assert text.count("  -  ") == 25 and text.endswith("  ok       and 30 more\n")
+
+
+def test_the_end_compares_the_estimate_with_what_happened_at_the_clouds_own_speed() -> None:
+    def said(seconds: float, exit_code: int = 0) -> str:
+        summary = Summary(1, 0, 0, 0, calls=9, seconds=seconds, exit_code=exit_code, eta_seconds=60)
+        return screen.text(progress.summary_lines(summary, Tally(), title="shop", look=Look(), time_scale=60.0), Look())
+
+    assert "(planned about 1 min: it took 20 % longer)" in said(1.2)
+    assert "(planned about 1 min: it took 50 % less)" in said(0.5)
+    assert "(planned about 1 min)" in said(1.0) and "(planned about 1 min)" in said(9.0, exit_code=3)

@@ -1,0 +1,219 @@
+"""The rows of a plan in the order in which they are read: what is dangerous, the other changes, drift.
+
+The same rows are the plan, the progress of its run and the summary after it. Equal changes of one resource become one row; what needs
+consent or a decision, or takes something away, always keeps a row of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.core.address import Address
+from reconciler.core.changes import GRAVITY, Action, Cause, Change, FieldChange, Plan, Step
+from reconciler.ui import rows, safe, told, words
+from reconciler.ui.rows import Row
+from reconciler.ui.told import Beside
+from reconciler.ui.words import Words
+
+GROUP_MIN = 4
+"""As many equal changes become one row; fewer are as quickly read one by one."""
+
+_ADDRESS_CELLS_MAX = 40
+_DRIFT_REVERTED = "DRIFT   changed outside: this apply reverts it; or absorb ADDRESS, or ignore"
+_DRIFT_LEFT = "DRIFT   changed outside, and left: absorb ADDRESS, or apply to revert, or ignore"
+_DRIFT_ALONE = "DRIFT   changed outside: absorb ADDRESS, or apply to revert, or ignore"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Rows under a title. `name` is `attention`, `changes`, `drift` (reverted by an apply) or `left` (drift that stays)."""
+
+    name: str
+    title: str
+    rows: tuple[Row, ...]
+
+
+def sections(plan: Plan, *, verbose: bool = False) -> tuple[Section, ...]:
+    """The sections that have rows. With `verbose` nothing is put together, and untouched objects have rows too."""
+    left = {change.address: {field.path: field.before for field in change.fields} for change in plan.drift}
+    cuts = power_cuts(plan.steps)
+    named = [_named(change, plan) for change in plan.changes if verbose or change.action is not Action.NONE]
+    kept, with_owner = _part_rules(named)
+    attention: list[Change] = []
+    reverts: list[Change] = []
+    others: list[Change] = []
+    for change in kept:
+        if rows.is_dangerous(change):
+            attention.append(change)
+        else:
+            (reverts if _is_revert(change) else others).append(change)
+    attention.sort(key=lambda change: (GRAVITY[change.action], change.address.sort_key))
+
+    def shown(changes: Iterable[Change]) -> list[Row]:
+        found = []
+        for change in changes:
+            beside = Beside(left.get(change.address, {}), cuts.get(change.address, ""))
+            found.append(_with_rules(rows.row(change, beside), change, with_owner.get(change.address, ())))
+        return found if verbose else _grouped(found, changes)
+
+    dismissed = tuple(rows.drift_row(change) for change in _left_alone(plan))
+    found = (
+        Section("attention", "ATTENTION", tuple(shown(attention))),
+        Section("changes", "CHANGES", tuple(shown(others))),
+        Section("drift", _DRIFT_REVERTED, tuple(shown(reverts))),
+        Section("left", _DRIFT_LEFT if plan.changes else _DRIFT_ALONE, dismissed),
+    )
+    return tuple(section for section in found if section.rows)
+
+
+def power_cuts(steps: Sequence[Step]) -> Mapping[Address, str]:
+    """How a server is switched off on the way to something else: a stop is a power cut (SPEC 4), and the plan says so."""
+    found: dict[Address, str] = {}
+    for step in steps:
+        if step.operation == "instance.stop":
+            found[step.address] = "by a power cut"
+        elif step.second_way is not None and "instance.stop" in step.second_way.operations:
+            found.setdefault(step.address, "power cut if refused")
+    return found
+
+
+def _is_revert(change: Change) -> bool:
+    """Whether a change only puts back what somebody else changed."""
+    return change.action is Action.UPDATE and bool(change.fields) and all(field.cause is Cause.OUTSIDE for field in change.fields)
+
+
+def _left_alone(plan: Plan) -> list[Change]:
+    """The drift that no change takes up: each difference is told once."""
+    taken = {(change.address, field.path) for change in plan.changes for field in change.fields}
+    gone = {change.address for change in plan.changes if change.action in (Action.DELETE, Action.REPLACE)}
+    found = []
+    for change in plan.drift:
+        fields = tuple(field for field in change.fields if (change.address, field.path) not in taken)
+        if change.address not in gone and (fields or not change.fields):
+            found.append(replace(change, fields=fields))
+    return found
+
+
+def _named(change: Change, plan: Plan) -> Change:
+    """The change with ids of the catalogue as the file calls them: `ubuntu 22.04` for an image found by that."""
+    pins = plan.lookups.get(str(change.address))
+    if not pins:
+        return change
+    called = {(name, id): _called(text) for name, found in pins.items() for text, id in found.items()}
+
+    def name_of(field: FieldChange) -> FieldChange:
+        after: Any = field.after
+        if isinstance(after, (tuple, list)):
+            return replace(field, after=tuple(called.get((field.path, part), part) for part in after))
+        return replace(field, after=called.get((field.path, after), after)) if isinstance(after, str) else field
+
+    return replace(change, fields=tuple(name_of(field) for field in change.fields))
+
+
+def _called(text: str) -> Words:
+    """What a pin's text (`os:ubuntu:22.04`, `any:deploy`) says to people."""
+    return Words(text.partition(":")[2].replace(":", " "))
+
+
+# Rules that come or go with their firewall ----------------------------------------------------------------------------------------
+
+
+def _part_rules(changes: Sequence[Change]) -> tuple[list[Change], dict[Address, list[Change]]]:
+    """Rules that come or go with their whole firewall are told in its line; one that needs consent keeps its own."""
+    whole = {change.address: change.action for change in changes if change.action in (Action.CREATE, Action.DELETE)}
+    kept: list[Change] = []
+    parted: dict[Address, list[Change]] = {}
+    for change in changes:
+        owner = change.address.owner
+        if change.address.rule is not None and whole.get(owner) is change.action and not change.impact.consents:
+            parted.setdefault(owner, []).append(change)
+        else:
+            kept.append(change)
+    return kept, parted
+
+
+def _with_rules(row: Row, change: Change, rules: Sequence[Change]) -> Row:
+    """The row of a firewall with what its rules say in it, each thing once: what is opened, else the rule as it is written."""
+    if not rules:
+        return row
+    plain = []
+    for rule in rules:
+        impact = rule.impact
+        if not (impact.opens or impact.closes):
+            fields = {field.path: field for field in rule.fields}
+            plain.append(told.made("rules", fields) if rule.action is Action.CREATE else safe.outside(rule.address.rule))
+    opens, closes = list(change.impact.opens), list(change.impact.closes)
+    for rule in rules:
+        opens, closes = [*opens, *rule.impact.opens], [*closes, *rule.impact.closes]
+    own = {*told.opened("opens", change.impact.opens), *told.opened("closes", change.impact.closes)}
+    counted = f"with {words.count(len(rules), 'rule')}" + (f": {', '.join(plain)}" if plain else "")
+    kept = [part for part in row.what if part not in own]
+    if change.action is Action.CREATE and kept[:1] == [safe.outside(change.reason)]:
+        kept = kept[1:]
+    what = (*kept, counted, *told.opened("opens", opens), *told.opened("closes", closes))
+    return replace(row, what=what, stands_for=(*row.stands_for, *(str(rule.address) for rule in rules)))
+
+
+# Equal changes --------------------------------------------------------------------------------------------------------------------
+
+
+def _grouped(found: Sequence[Row], changes: Iterable[Change]) -> list[Row]:
+    """Equal changes of the instances of one resource as one row, at the place of the first."""
+    groups: dict[object, list[tuple[Row, Address]]] = {}
+    for row, change in zip(found, changes, strict=True):
+        groups.setdefault(_alike(row, change), []).append((row, change.address))
+    result = []
+    for members in groups.values():
+        if len(members) < GROUP_MIN:
+            result += members
+        else:
+            first, address = members[0]
+            addresses = [address for _, address in members]
+            what = (f"{len(members)} alike", *_what_of_each(first, address))
+            stands_for = tuple(text for row, _ in members for text in row.stands_for)
+            result.append((replace(first, address=span(addresses), what=what, stands_for=stands_for), address))
+    place = {row.stands_for[0]: number for number, row in enumerate(found)}
+    return sorted((row for row, _ in result), key=lambda row: place[row.stands_for[0]])
+
+
+def _alike(row: Row, change: Change) -> object:
+    """What rows have in common that may be put together; nothing that needs attention is."""
+    address = change.address
+    if row.dangerous or address.index is None:
+        return row.stands_for
+    return (address.resource, address.rule, row.symbol, _what_of_each(row, address), row.place, row.cause, row.tone)
+
+
+def _what_of_each(row: Row, address: Address) -> tuple[str, ...]:
+    """What a row says, with its own index or key as `[..]`."""
+    own = re.escape(safe.outside(f"[{address.index}]" if isinstance(address.index, int) else f'["{address.index}"]'))
+    return tuple(re.sub(own, "[..]", part) for part in row.what)
+
+
+def span(addresses: Sequence[Address]) -> str:
+    """Many addresses of one resource in few words: `instances.web[0..3, 7]`, `instances.web["a", "b" and 5 more]`."""
+    first = addresses[0]
+    rule = "" if first.rule is None else f".rules.{first.rule}"
+    head = str(first.resource)
+    texts = _runs([address.index for address in addresses if isinstance(address.index, int)])
+    texts += [f'"{address.index}"' for address in addresses if isinstance(address.index, str)]
+    room = _ADDRESS_CELLS_MAX - safe.width(head + rule) - 2
+    shown = ", ".join(texts)
+    keep = len(texts)
+    while keep > 1 and safe.width(safe.outside(shown)) > room:
+        keep -= 1
+        shown = f"{', '.join(texts[:keep])}, ..."
+    return safe.outside(f"{head}[{shown}]{rule}")
+
+
+def _runs(numbers: Sequence[int]) -> list[str]:
+    found: list[list[int]] = []
+    for number in sorted(numbers):
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return [str(low) if low == high else f"{low}..{high}" for low, high in found]

@@ -1,0 +1,187 @@
+"""What a change says on its line: the edit or the new object in the user's words, and what it does to what runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.changes import Action, Cause, Change, FieldChange, Impact
+from reconciler.core.plain import sources
+from reconciler.ui import safe, words
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the plan knows of a change beside the change itself.
+
+    `left` maps a path to what the last apply left there, where somebody outside has changed it since; `power_cut` says how its server is
+    switched off on the way: `power cut`, `power cut if refused`, or nothing.
+    """
+
+    left: Mapping[str, Any]
+    power_cut: str = ""
+
+
+NOTHING_BESIDE = Beside({})
+
+
+def what(change: Change, beside: Beside = NOTHING_BESIDE) -> tuple[str, ...]:
+    """The parts of a change's line between its address and its place, all safe text."""
+    if change.action in (Action.DECIDE, Action.BLOCKED):
+        return _held_back(change, beside)
+    parts = [*_deed(change, beside), *_reverts(change), *_impact(change.impact, change.action, beside.power_cut)]
+    return tuple(part for part in parts if part)
+
+
+def _deed(change: Change, beside: Beside) -> list[str]:
+    reason = safe.outside(change.reason)
+    if change.action is Action.CREATE:
+        return _created(change, reason)
+    if change.action is Action.DELETE:
+        return ["deleted" + (f" ({reason})" if reason not in ("", "destroy") else "")]
+    if change.action in (Action.FORGET, Action.MOVE):
+        return [reason]
+    edits = ", ".join(edit(field, beside.left) for field in change.fields)
+    if change.action is Action.REPLACE:
+        return [f"replaced: {edits or reason}", reason if edits else ""]
+    if change.action is Action.IMPORT:
+        return [f"bound{f' ({reason})' if reason else ''}{f', then {edits}' if edits else ''}"]
+    return [edits or reason]
+
+
+def _created(change: Change, reason: str) -> list[str]:
+    said = made("rules" if change.address.rule else change.address.kind, {field.path: field for field in change.fields})
+    if change.address.rule and _is_whole_story(said, change.impact):
+        return []
+    return [said or reason, reason if said and reason not in ("", "new") else ""]
+
+
+def _is_whole_story(said: str, impact: Impact) -> bool:
+    """Whether what a rule opens says all that the rule says: then it is told once."""
+    return len(impact.opens) == 1 and not impact.closes and f"in {safe.outside(traffic(impact.opens[0])[0])}" == said
+
+
+def _held_back(change: Change, beside: Beside) -> tuple[str, ...]:
+    verb = "decide" if change.action is Action.DECIDE else "blocked"
+    by, reason = change.impact.blocked_by or "", "" if change.reason == "new" else change.reason
+    if by == str(change.address):
+        why, rest = "it is protected", reason
+    else:
+        why, rest = (reason or by), "" if by in (reason or by) else f"because of {by}"
+    edits = ", ".join(edit(field, beside.left) for field in change.fields)
+    parts = [f"{verb}: {safe.outside(why)}", safe.outside(rest), f"({edits})" if edits else ""]
+    return tuple(part for part in parts if part)
+
+
+def _reverts(change: Change) -> list[str]:
+    """A change that only takes back what somebody else did says so, wherever it stands."""
+    causes = {field.cause for field in change.fields}
+    grave = change.action in (Action.REPLACE, Action.REBUILD, Action.RESIZE, Action.POWER, Action.DETACH, Action.ATTACH)
+    return ["reverts what was changed outside; `absorb` keeps that"] if grave and causes == {Cause.OUTSIDE} else []
+
+
+def edit(field: FieldChange, left: Mapping[str, Any] | None = None) -> str:
+    """One field: `flavor std_2.4-g1 -> std_4.8-g1`; where both the file and somebody outside changed it, with what it was before."""
+    path, before = safe.outside(field.path), words.value(field.before)
+    if field.known_after_apply:
+        after = f"known after apply of {safe.outside(_source(field.after))}"
+        return f"{path} {after}" if field.before is None else f"{path} {before} -> {after}"
+    said = f"{path} {before} -> {words.value(field.after)}"
+    if field.cause is Cause.BOTH and left is not None and field.path in left:
+        return f"{said} (was {words.value(left[field.path])}: outside made it {before}, the file now says {words.value(field.after)})"
+    return said
+
+
+def _source(after: Any) -> str:
+    return ", ".join(sources(after)) or "another object"
+
+
+def traffic(line: str) -> tuple[str, str]:
+    """A line of what a change opens or closes, parted into the traffic and the servers that it is on."""
+    head, on, servers = line.rpartition(" on ")
+    return (head, servers) if on else (line, "")
+
+
+def opened(verb: str, lines: Sequence[str]) -> list[str]:
+    """What is opened or closed, each set of servers named once: `opens tcp/80 from A, tcp/443 from B on web[0]`."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        head, servers = traffic(line)
+        found.setdefault(servers, []).append(head)
+    return [
+        safe.outside(f"{verb} {', '.join(dict.fromkeys(heads))}" + (f" on {servers}" if servers else ""))
+        for servers, heads in found.items()
+    ]
+
+
+def made(kind: str, fields: Mapping[str, FieldChange]) -> str:
+    """What a new object is, as a person would say it: its kind's own words first, the rest as `name value`."""
+    said = _MADE.get(kind, _plainly)
+    return said(fields)
+
+
+def _new(fields: Mapping[str, FieldChange], name: str) -> str | None:
+    field = fields.get(name)
+    if field is None:
+        return None
+    if field.known_after_apply:
+        return f"(known after apply of {safe.outside(_source(field.after))})"
+    return None if field.after is None else words.value(field.after)
+
+
+def _instance(fields: Mapping[str, FieldChange]) -> str:
+    first = [_new(fields, name) for name in ("flavor", "image", "zone")]
+    return "  ".join([*(part for part in first if part), *_rest(fields, {"flavor", "image", "zone"})])
+
+
+def _storage(fields: Mapping[str, FieldChange]) -> str:
+    size, of, on = (_new(fields, name) for name in ("size", "type", "instance"))
+    parts = [f"{size} GB" if size else None, of, f"on {words.short(on)}" if on else None]
+    return "  ".join([*(part for part in parts if part), *_rest(fields, {"size", "type", "instance"})])
+
+
+def _rule(fields: Mapping[str, FieldChange]) -> str:
+    direction, protocol, ports, cidr = (_new(fields, name) for name in ("direction", "protocol", "ports", "cidr"))
+    word = "to" if direction == "out" else "from"
+    return f"{direction or 'in'} {protocol or 'tcp'}/{ports or '?'} {word} {cidr or '?'}"
+
+
+def _firewall(fields: Mapping[str, FieldChange]) -> str:
+    icmp = _new(fields, "icmp")
+    parts = [] if icmp is None else [f"ping {'allowed' if icmp == 'true' else 'not allowed'}"]
+    return "  ".join([*parts, *_rest(fields, {"icmp"})])
+
+
+def _plainly(fields: Mapping[str, FieldChange]) -> str:
+    return "  ".join(_rest(fields, set()))
+
+
+def _rest(fields: Mapping[str, FieldChange], said: set[str]) -> list[str]:
+    found = ((name, _new(fields, name)) for name in sorted(fields) if name not in said)
+    return [f"{safe.outside(name)} {words.short(text) if name == 'firewall' else text}" for name, text in found if text is not None]
+
+
+_MADE: Mapping[str, Callable[[Mapping[str, FieldChange]], str]] = {
+    "instances": _instance,
+    "block_storages": _storage,
+    "rules": _rule,
+    "firewalls": _firewall,
+}
+
+
+def _impact(impact: Impact, action: Action, power_cut: str) -> Iterable[str]:
+    if impact.downtime_seconds is not None:
+        yield f"down {words.span(*impact.downtime_seconds)}" + (f", {power_cut}" if power_cut else "")
+    elif power_cut:
+        yield power_cut
+    for loss in impact.data_loss:
+        size = "" if loss.gb is None else f" ({loss.gb} GB)"
+        yield f"{'its disk' if loss.disk == 'root' else 'the data on it'}{size} is lost"
+    if impact.address_change:
+        yield "its addresses change"
+    if impact.exposure_seconds is not None:
+        seconds = words.duration(impact.exposure_seconds)
+        yield f"behind its firewall {seconds} after its birth" if action is Action.CREATE else f"without its firewall for {seconds}"
+    yield from opened("opens", impact.opens)
+    yield from opened("closes", impact.closes)

@@ -1,0 +1,169 @@
+"""What stands below the rows of a plan: what is left alone, the order, the totals in calls, time, money and harm, and the consent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from reconciler.core.changes import Action, Change, Consent, Plan, Step
+from reconciler.core.consent import Decision
+from reconciler.ui import rows, safe, words
+from reconciler.ui.screen import Line, Look, Tone
+
+_WAVES_MAX = 12
+_CONSENTS_LISTED_MAX = 5
+_CELLS_OF_NO_SCREEN = 140
+"""Where nobody looks through a screen (a pipe, a log), long lines still end somewhere."""
+
+
+def lines(plan: Plan, look: Look, decision: Decision | None) -> Iterable[Line]:
+    """All that stands below the rows of a plan with changes."""
+    yield from _left(plan, look)
+    if plan.steps:
+        yield from flowing(" Order    ", order(plan.steps), look, gap=3)
+    yield from flowing(" Totals   ", totals(plan), look)
+    found = harm(plan)
+    if found:
+        yield from flowing("          ", found, look, tone=Tone.CARE)
+    yield from _consent(plan, decision, look)
+
+
+def flowing(label: str, parts: Sequence[str], look: Look, *, tone: Tone = Tone.PLAIN, gap: int = 4) -> Iterable[Line]:
+    """A labelled line of parts that goes on below its first part where the screen is too narrow."""
+    width = _CELLS_OF_NO_SCREEN if look.width is None else look.width
+    texts = rows.flow(parts, max(width - len(label), 20), gap=" " * gap)
+    for number, text in enumerate(texts):
+        yield Line(f"{label if number == 0 else ' ' * len(label)}{text}", tone)
+
+
+def _left(plan: Plan, look: Look) -> Iterable[Line]:
+    parts = [f"{plan.unchanged} unchanged"] if plan.unchanged else []
+    count, monthly = plan.unmanaged
+    if count:
+        price = "" if monthly is None else f"{words.won(monthly)} a month, "
+        parts.append(f"{count} not in this stack ({price}--unmanaged lists them)")
+    if plan.partial:
+        parts.append("narrowed by --only or --except: the rest of the stack is not looked at here")
+    if parts:
+        yield from flowing(" ", parts, look, tone=Tone.FAINT)
+
+
+# The order ------------------------------------------------------------------------------------------------------------------------
+
+
+def order(steps: Sequence[Step]) -> list[str]:
+    """The steps in waves: `1 create db, create web   2 attach web`; equal numbers go side by side."""
+    level: dict[str, int] = {}
+    waves: dict[int, list[Step]] = {}
+    for step in steps:
+        level[step.key] = 1 + max((level.get(key, 0) for key in step.after), default=0)
+        waves.setdefault(level[step.key], []).append(step)
+    texts = [f"{number} {_wave(waves[number])}" for number in sorted(waves)[:_WAVES_MAX]]
+    rest = len(waves) - len(texts)
+    return [*texts, f"and {rest} more"] if rest > 0 else texts
+
+
+def _wave(steps: Sequence[Step]) -> str:
+    names: dict[str, list[str]] = {}
+    for step in steps:
+        names.setdefault(words.deed(step.operation), []).append(_brief(step))
+    return ", ".join(f"{verb} {some(found)}" for verb, found in names.items())
+
+
+def _brief(step: Step) -> str:
+    address = step.address
+    return safe.outside(f"{words.short(str(address.owner))}.{address.rule}" if address.rule else words.short(str(address)))
+
+
+def some(names: Sequence[str], between: str = " ", *, most: int = 4) -> str:
+    """The first few names, and how many more there are."""
+    shown = names if len(names) <= most else [*names[: most - 1], f"and {len(names) - most + 1} more"]
+    return between.join(shown)
+
+
+# Calls, time, money ---------------------------------------------------------------------------------------------------------------
+
+
+def counts(plan: Plan) -> str:
+    """The changes by symbol: `+2 ~1 !1`."""
+    counted = Counter(words.SYMBOLS[change.action] for change in plan.changes if change.action is not Action.NONE)
+    symbols = dict.fromkeys(symbol for symbol in words.SYMBOLS.values() if symbol != " ")
+    return " ".join(f"{symbol}{counted[symbol]}" for symbol in reversed(symbols) if counted[symbol])
+
+
+def totals(plan: Plan) -> list[str]:
+    """Changes by symbol, calls, time, money."""
+    calls = words.count(plan.calls.write, "call")
+    parts = [counts(plan), calls + (f" + about {words.count(plan.calls.wait, 'wait')}" if plan.calls.wait else "")]
+    parts += [f"about {words.duration(plan.eta_seconds)}"] if plan.eta_seconds is not None else []
+    return [part for part in [*parts, money(plan)] if part]
+
+
+def money(plan: Plan) -> str:
+    """What it costs a month more or less, and in all."""
+    cost = plan.cost
+    if cost.before is None or cost.after is None:
+        return "cost unknown" if cost.unknown else ""
+    least = "at least " if cost.unknown else ""
+    if cost.after == cost.before:
+        return f"{least}{words.won(cost.after)} a month, as before, without VAT"
+    return f"{least}{words.won(cost.after - cost.before, signed=True)} a month ({words.won(cost.after)} in all) without VAT"
+
+
+# Harm -----------------------------------------------------------------------------------------------------------------------------
+
+
+def harm(plan: Plan) -> list[str]:
+    """The totals of impact, worst first: what is lost, down, exposed, renumbered, and what cannot be undone."""
+    done = [change for change in plan.changes if change.action not in (Action.DECIDE, Action.BLOCKED)]
+    losses = [loss for change in done for loss in change.impact.data_loss]
+    lost = [f"the {'disk' if loss.disk == 'root' else 'data'} of {words.short(loss.address)}" for loss in losses]
+    sizes = [loss.gb for loss in losses]
+    total = f"{'at least ' if None in sizes else ''}{sum(size or 0 for size in sizes):,} GB" if any(sizes) else ""
+    told = (
+        (f"lost{f' ({total})' if total else ''}:", lost),
+        ("down:", [_down(change) for change in done if change.impact.downtime_seconds is not None]),
+        ("without firewall:", _exposed(done)),
+        ("other addresses:", [_short(change) for change in done if change.impact.address_change]),
+        ("cannot be undone:", [_short(change) for change in done if not change.impact.reversible]),
+    )
+    return [f"{word} {some([safe.outside(name) for name in dict.fromkeys(names)], ', ', most=6)}" for word, names in told if names]
+
+
+def _short(change: Change) -> str:
+    return words.short(str(change.address))
+
+
+def _down(change: Change) -> str:
+    seconds = change.impact.downtime_seconds
+    return _short(change) if seconds is None else f"{_short(change)} {words.span(*seconds)}"
+
+
+def _exposed(done: Iterable[Change]) -> list[str]:
+    return [
+        f"{_short(change)} {words.duration(change.impact.exposure_seconds)}"
+        for change in done
+        if change.impact.exposure_seconds is not None and change.action is not Action.CREATE
+    ]
+
+
+# Consent --------------------------------------------------------------------------------------------------------------------------
+
+
+def _consent(plan: Plan, decision: Decision | None, look: Look) -> Iterable[Line]:
+    still = plan.consents if decision is None else decision.open
+    given = () if decision is None else decision.given
+    if still:
+        yield from flowing(" Consent  ", consents(still), look, tone=Tone.CARE, gap=3)
+    if given:
+        yield from flowing("          " if still else " Consent  ", ["already given:", *consents(given)], look, gap=3)
+
+
+def consents(found: Sequence[Consent]) -> list[str]:
+    """Each consent as `--accept` takes it; many of one class as a number, since each has its own line above."""
+    counted: Mapping[object, int] = Counter(item.risk for item in found)
+    many = [
+        f"{risk.value} of {counted[risk]} objects" for risk in dict.fromkeys(c.risk for c in found) if counted[risk] > _CONSENTS_LISTED_MAX
+    ]
+    few = [f"{c.risk.value}={safe.outside(c.address)}" for c in found if counted[c.risk] <= _CONSENTS_LISTED_MAX]
+    return [*many, *few]
