@@ -6,12 +6,12 @@ raises `Stop` with the problems to show and the exit code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from reconciler import ports
+from reconciler import opening, ports
 from reconciler.core import consent, evidence, exits, names, saved
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Plan
@@ -21,7 +21,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.logins import without_login
 from reconciler.core.model import Account, Stack
 from reconciler.core.output_changes import OutputChange, output_changes
-from reconciler.core.problems import Problem, Severity, error, notice
+from reconciler.core.problems import Problem, Severity, error
 from reconciler.core.saved import SavedPlan
 from reconciler.core.state import Entry, Phase, State
 from reconciler.core.survey import PlanOptions
@@ -150,7 +150,7 @@ def plan(
     `beside` says who works on the stack now: what that run has under way is no doubt, and the plan is provisional (SPEC 5, one writer).
     """
     running = beside()
-    state = _read_state(store)
+    state = opening.read_state(store)
     running = running or beside()  # it may have begun just before the state was read
     if running is not None:
         options = replace(options, running=running.run)
@@ -180,12 +180,12 @@ def apply(
     stack: Stack, connection: Connection, store: ports.Store, options: PlanOptions, given: Given, run: Run, talk: Conversation
 ) -> Applied:
     """Plans under the lock, shows the plan, asks, and does it. Also `destroy`, where the options say so."""
-    with _Writer(store, stack, run) as writer:
+    with _writing(store, stack, run) as writer:
         settling = Settling(connection, writer, run.id)
         planned = _plan(stack, writer.state, connection, options, settling)
         applied = _decide_and_do(planned, connection, writer, given, run, talk)
         # What an earlier run left open and may still come is waited for last, when everything else is done (SPEC 5, settling).
-        while run.wait and applied.exit_code != exits.INTERRUPTED and settling.wait(run, talk):
+        while run.wait and applied.exit_code != exits.INTERRUPTED and settling.wait(run.interrupts, talk.emit):
             planned = _plan(stack, writer.state, connection, options, settling)
             applied = _decide_and_do(planned, connection, writer, given, run, talk)
         return applied
@@ -196,7 +196,7 @@ def apply_saved(
 ) -> Applied:
     """Does exactly a saved plan, or refuses it whole where anything would now be done otherwise."""
     _check_origin(plan, connection)
-    with _Writer(store, stack, run) as writer:
+    with _writing(store, stack, run) as writer:
         planned = _plan(stack, writer.state, connection, _for_run(plan, run), Settling(connection, writer, run.id))
         found = saved.differences(plan, planned.plan)
         if found:
@@ -251,7 +251,7 @@ def outputs(state: State | None, name: str | None) -> Mapping[str, tuple[Any, st
 
 def read_state(store: ports.StateReader) -> State | None:
     """The state, or None where there is none. Stops where it cannot be read."""
-    return _read_state(store)
+    return opening.read_state(store)
 
 
 def check_recordable(planned: Planned) -> None:
@@ -263,36 +263,18 @@ def check_recordable(planned: Planned) -> None:
         raise Stop(error("locked", message, hint="plan again when that run has ended"))
 
 
-class _Writer:
-    """Holds the lock of a stack for the length of a block."""
-
-    def __init__(self, store: ports.Store, stack: Stack, run: Run) -> None:
-        try:
-            self._writer = store.open(run.holder, timeout_seconds=run.lock_timeout_seconds, stack=stack.name, environment=stack.environment)
-        except ports.StoreError as failure:
-            _stop_for_store(failure)
-
-    def __enter__(self) -> ports.StateWriter:
-        return self._writer
-
-    def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: object) -> None:
-        self._writer.close()
-        if isinstance(failure, ports.StoreError):
-            _stop_for_store(failure)
+def _writing(store: ports.Store, stack: Stack, run: Run) -> opening.Writing:
+    return opening.Writing(store, run.holder, timeout_seconds=run.lock_timeout_seconds, stack=stack.name, environment=stack.environment)
 
 
 def _plan(stack: Stack, state: State | None, connection: Connection, options: PlanOptions, settling: Settling | None = None) -> Planned:
-    from reconciler.cloud import reader
     from reconciler.core import plan as planning
 
     _check_addresses(stack, state, options)
     wants = planning.needs(stack, state, options)
     begun = connection.exchange.unix()
-    try:
-        account = reader.read_account(connection.exchange, wants, connection.kinds, time_scale=connection.time_scale)
-    except reader.ReadFailed as failure:
-        raise Stop(failure.problem) from failure
-    beside = tuple(_account_problems(state, account, connection))
+    account = opening.read_account(connection, wants)
+    beside = tuple(opening.account_problems(state, account, connection))
     if state is not None and state.open:
         state, options = (settling or Settling(connection)).settle(state, evidence.Observation(account, begun), options)
     made = planning.make(stack=stack, state=state, account=account, kinds=connection.kinds, options=options)
@@ -316,22 +298,6 @@ def _check_addresses(stack: Stack, state: State | None, options: PlanOptions) ->
         unknown = sorted(addresses - known)
         if unknown:
             raise Stop(error("missing-reference", f"{name}: there is no {unknown[0]}", hint=names.hint_for(unknown[0], known)))
-
-
-def _account_problems(state: State | None, account: Account, connection: Connection) -> Iterable[Problem]:
-    """Another key or endpoint than the state knows: it goes on only where the account shows an object of ours (SPEC 5, account)."""
-    if state is None or state.is_empty:
-        return
-    if state.endpoint is not None and state.endpoint != connection.endpoint:
-        message = f"the state belongs to {state.endpoint}, and this is {connection.endpoint}"
-        raise Stop(error("account", message, hint="set IWINV_ENDPOINT, or RECONCILER_STATE_DIR to the state that belongs to it"))
-    if state.account is None or state.account == connection.account:
-        return
-    kept = [(entry.kind, entry.id) for entry in state.entries.values()] + [(old.kind, old.id) for old in state.deposed.values()]
-    if not any(account.find(kind, id) for kind, id in kept):
-        message = f"the key ..{connection.key_suffix} shows none of the stack's objects: it belongs to another account than the state"
-        raise Stop(error("account", message, hint="set the keys of the account that the stack was applied to"))
-    yield notice("account", f"the key ..{connection.key_suffix} is another than before; it shows this stack's objects, so the run goes on")
 
 
 def _decide_and_do(
@@ -412,24 +378,3 @@ def _check_origin(plan: SavedPlan, connection: Connection) -> None:
     if plan.account != connection.account:
         message = f"the plan was made with another key than ..{connection.key_suffix}"
         raise Stop(error("plan-stale", message, hint="apply it with the key it was made with, or make a new one"))
-
-
-def _read_state(store: ports.StateReader) -> State | None:
-    try:
-        return store.read()
-    except ports.StoreError as failure:
-        _stop_for_store(failure)
-
-
-def _stop_for_store(failure: ports.StoreError) -> NoReturn:
-    code = next((code for kind, code in _CODES_OF_STORE if isinstance(failure, kind)), "state-damaged")
-    raise Stop(error(code, str(failure), hint=failure.hint)) from failure
-
-
-_CODES_OF_STORE: tuple[tuple[type[ports.StoreError], str], ...] = (
-    (ports.Locked, "locked"),
-    (ports.LostLock, "locked"),
-    (ports.StateNewer, "state-newer"),
-    (ports.RecordFailed, "state-write"),
-    (ports.StateDamaged, "state-damaged"),
-)

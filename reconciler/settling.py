@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler import ports
 from reconciler.core import evidence
-from reconciler.core.events import Told
+from reconciler.core.events import Event, Told
 from reconciler.core.state import State, fold
 from reconciler.core.survey import PlanOptions
 
 if TYPE_CHECKING:
-    from reconciler.app import Connection, Conversation, Run
+    from reconciler.app import Connection, Interrupts
 
 COUNTDOWN_SECONDS = 30.0
 """Between the lines that tell how long a wait still is."""
@@ -44,7 +45,7 @@ class Settling:
         self.open = tuple(one for one in found if not one.settled)
         return fold(state, records), replace(options, doubts={one.intent.address: one.reason for one in self.open})
 
-    def wait(self, run: Run, talk: Conversation) -> bool:
+    def wait(self, interrupts: Interrupts, emit: Callable[[Event], None]) -> bool:
         """Waits until the first of what is open can be looked at again; False where there is nothing to wait for, or an end was asked for.
 
         A countdown is told every half minute. The fence is in real time, whatever the time scale (SPEC 7).
@@ -55,12 +56,12 @@ class Settling:
             return False
         exchange, told = self.connection.exchange, float("inf")
         names = ", ".join(sorted({one.intent.address for one in self.open}))
-        with run.interrupts:
+        with interrupts:
             while (left := min(until) - exchange.unix()) > 0.0:
-                if run.interrupts():
+                if interrupts():
                     return False
                 if left <= told - COUNTDOWN_SECONDS:
                     told = left
-                    talk.emit(Told(f"{names}: looking again in {int(left) + 1} s, when an earlier request can no longer be taken"))
+                    emit(Told(f"{names}: looking again in {int(left) + 1} s, when an earlier request can no longer be taken"))
                 exchange.next(min(left, SLICE_SECONDS))
         return True

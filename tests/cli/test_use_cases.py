@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler import app, ports
+from reconciler import app, opening, ports
 from reconciler.app import Connection
 from reconciler.core import exits
 from reconciler.core.address import Address
@@ -42,7 +42,7 @@ def state(*, account: str | None = "new", endpoint: str | None = "https://api.ex
 def test_a_state_is_used_only_with_the_account_it_belongs_to(name: str, kept: State | None, seen: Account, wanted: str) -> None:
     found: tuple[Problem, ...] = ()
     try:
-        found = tuple(app._account_problems(kept, seen, CONNECTION))
+        found = tuple(opening.account_problems(kept, seen, CONNECTION))
         ended = found[0].severity.value if found else ""
     except Stop as stop:
         ended = "stop"

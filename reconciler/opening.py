@@ -1,0 +1,83 @@
+"""Opening what a use case works on: the state to read or to write, and the account, which has to be the one that the state belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, NoReturn
+
+from reconciler import ports
+from reconciler.core.model import Account, Wants
+from reconciler.core.problems import Problem, error, notice
+from reconciler.core.state import State
+from reconciler.stop import Stop
+
+if TYPE_CHECKING:
+    from reconciler.app import Connection
+
+
+class Writing:
+    """Holds the lock of a stack for the length of a block. Stops where it cannot be had, or the state cannot be read or written."""
+
+    def __init__(self, store: ports.Store, holder: ports.Holder, *, timeout_seconds: float, stack: str, environment: str | None) -> None:
+        try:
+            self._writer = store.open(holder, timeout_seconds=timeout_seconds, stack=stack, environment=environment)
+        except ports.StoreError as failure:
+            stop_for_store(failure)
+
+    def __enter__(self) -> ports.StateWriter:
+        return self._writer
+
+    def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
+        self._writer.close()
+        if isinstance(failure, ports.StoreError):
+            stop_for_store(failure)
+
+
+def read_state(store: ports.StateReader) -> State | None:
+    """The state, or None where there is none. Stops where it cannot be read."""
+    try:
+        return store.read()
+    except ports.StoreError as failure:
+        stop_for_store(failure)
+
+
+def read_account(connection: Connection, wants: Wants) -> Account:
+    """What is wanted of the account. Stops where a list cannot be read."""
+    from reconciler.cloud import reader
+
+    try:
+        return reader.read_account(connection.exchange, wants, connection.kinds, time_scale=connection.time_scale)
+    except reader.ReadFailed as failure:
+        raise Stop(failure.problem) from failure
+
+
+def account_problems(state: State | None, account: Account, connection: Connection) -> Iterable[Problem]:
+    """Another key or endpoint than the state knows: it goes on only where the account shows an object of ours (SPEC 5, account)."""
+    if state is None or state.is_empty:
+        return
+    if state.endpoint is not None and state.endpoint != connection.endpoint:
+        message = f"the state belongs to {state.endpoint}, and this is {connection.endpoint}"
+        raise Stop(error("account", message, hint="set IWINV_ENDPOINT, or RECONCILER_STATE_DIR to the state that belongs to it"))
+    if state.account is None or state.account == connection.account:
+        return
+    kept = [(entry.kind, entry.id) for entry in state.entries.values()] + [(old.kind, old.id) for old in state.deposed.values()]
+    if not any(account.find(kind, id) for kind, id in kept):
+        message = f"the key ..{connection.key_suffix} shows none of the stack's objects: it belongs to another account than the state"
+        raise Stop(error("account", message, hint="set the keys of the account that the stack was applied to"))
+    yield notice("account", f"the key ..{connection.key_suffix} is another than before; it shows this stack's objects, so the run goes on")
+
+
+def stop_for_store(failure: ports.StoreError) -> NoReturn:
+    """Stops with what a failure of the record means for the user."""
+    code = next((code for kind, code in _CODES if isinstance(failure, kind)), "state-damaged")
+    raise Stop(error(code, str(failure), hint=failure.hint)) from failure
+
+
+_CODES: tuple[tuple[type[ports.StoreError], str], ...] = (
+    (ports.Locked, "locked"),
+    (ports.LostLock, "locked"),
+    (ports.StateNewer, "state-newer"),
+    (ports.RecordFailed, "state-write"),
+    (ports.StateDamaged, "state-damaged"),
+)
