@@ -42,7 +42,7 @@ class Settling:
         if self.writer is not None:
             for record in records:
                 self.writer.append(record)
-        self.open = tuple(one for one in found if not one.settled)
+        self.open = tuple(one for one in found if one.blocks)
         return fold(state, records), replace(options, doubts={one.intent.address: one.reason for one in self.open})
 
     def wait(self, interrupts: Interrupts, emit: Callable[[Event], None]) -> bool:

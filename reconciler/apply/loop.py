@@ -140,8 +140,9 @@ class _Loop:
 
     def begin(self) -> None:
         """Closes what earlier runs left accepted (their objects are in the state), and records what the plan changes without a call."""
-        for sequence, (_, result) in sorted(self.writer.state.open.items()):
-            if result == "accepted":
+        waited = {step.target for step in self.plan.steps if step.operation.endswith(".wait")}
+        for sequence, (intent, result) in sorted(self.writer.state.open.items()):
+            if result == "accepted" and intent.target not in waited:
                 self.writes.note("superseded: its object is in the state", settles=sequence)
         if self.plan.records:
             self.writer.append(Note(self.writer.state.sequence + 1, self.run, "plan", tuple(self.plan.records)))

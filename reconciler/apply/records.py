@@ -46,12 +46,31 @@ def born(
     return (*effects, Effect(put=entry))
 
 
-def changed(state: State, step: Step, applied: Mapping[str, Any], lookups: Mapping[str, Mapping[str, str]] = EMPTY) -> tuple[Effect, ...]:
-    """An edit: the managed values it brings are the ones last applied, and what its lookups gave is pinned."""
+def changed(
+    state: State,
+    step: Step,
+    applied: Mapping[str, Any],
+    lookups: Mapping[str, Mapping[str, str]] = EMPTY,
+    *,
+    restored: bool = False,
+) -> tuple[Effect, ...]:
+    """An edit: the managed values it brings are the ones last applied, and what its lookups gave is pinned.
+
+    `restored` tells that the power of a server is from then on as it is to be.
+    """
     entry = state.entries.get(str(step.address))
     if step.deposed or entry is None:
         return ()
-    return (Effect(put=replace(entry, applied={**entry.applied, **applied}, lookups={**entry.lookups, **lookups})),)
+    stopped = entry.stopped and not restored
+    return (Effect(put=replace(entry, applied={**entry.applied, **applied}, lookups={**entry.lookups, **lookups}, stopped=stopped)),)
+
+
+def stopping(state: State, step: Step) -> tuple[Effect, ...]:
+    """A server is about to be stopped on the way to something else: whatever happens, it is to be started again."""
+    entry = state.entries.get(str(step.address))
+    if entry is None or entry.stopped or step.applies.get("power") == "off":
+        return ()
+    return (Effect(put=replace(entry, stopped=True)),)
 
 
 def ready(state: State, step: Step) -> tuple[Effect, ...]:

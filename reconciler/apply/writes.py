@@ -113,7 +113,7 @@ class Writes:
 
     def _equal(self, task: Task) -> bool:
         """Whether the object already is as asked by what was seen last: then nothing is sent (SPEC 2, unknown until apply)."""
-        if task.failure is not None or task.operation.endswith((".create", ".delete", ".wait", ".rebuild", ".reboot")):
+        if task.failure is not None or task.operation.endswith((".create", ".delete", ".wait", ".reboot")):
             return False
         view = View(self.known.seen, self.known.members)
         asked = values.described(task.step.address, self._asked(task), self.stack, self._marker(task, create=False), create=False)
@@ -164,6 +164,8 @@ class Writes:
             self.fail(task, Failure(f"cannot be written as a request: {failure}"))
             return
         self.writer.check()
+        if task.operation == "instance.stop" and (effects := records.stopping(self.writer.state, task.step)):
+            self.note("to be stopped, and started again", effects=effects)
         signed = int(self.exchange.unix())
         intent = Intent(
             self.writer.state.sequence + 1,
@@ -271,9 +273,11 @@ class Writes:
                 nonce=task.nonce,
                 made=signed,
             )
+        restored = task.operation == "instance.start" or (task.operation == "instance.stop" and step.applies.get("power") == "off")
         if len(task.program) > 1 or task.failure is not None:
-            return ()  # in the middle of a second way nothing managed has changed yet
-        return records.changed(state, step, values.applied(step.applies, self.known, self.stack), lookups)
+            # In the middle of a second way nothing managed has changed yet.
+            return records.changed(state, step, {}, restored=True) if restored else ()
+        return records.changed(state, step, values.applied(step.applies, self.known, self.stack), lookups, restored=restored)
 
     def _on_accept(self, task: Task, *, ended: bool) -> tuple[Effect, ...]:
         intent = task.intent
@@ -436,6 +440,7 @@ class Writes:
         if task.operation.endswith(".delete"):
             effects = records.gone(self.writer.state, task.step)
         elif task.operation.endswith((".create", ".wait")):
+            self._close_accepted(task)
             effects = records.ready(self.writer.state, task.step) + settle.marker_facts(task, self.known, self._kind_of(task))
         else:
             effects = (task.intent.done(task.target) if task.intent is not None else ()) + settle.attach_facts(task, self.waits)
@@ -446,6 +451,14 @@ class Writes:
         if extra:
             task.program += extra
         self._next(task)
+
+    def _close_accepted(self, task: Task) -> None:
+        """What an earlier run had asked of an object that was at work: it is done where the object, at rest, shows it."""
+        view = self.waits.view()
+        for sequence, (intent, result) in sorted(self.writer.state.open.items()):
+            if task.operation.endswith(".wait") and result == "accepted" and intent.target == task.target:
+                done = operation_of(self.kinds, intent.operation).progress(intent.target, intent.inputs, view) is Progress.DONE
+                self.note("settled: at rest", effects=intent.done(intent.target) if done else (), settles=sequence)
 
     def _effects(self, task: Task, effects: tuple[Effect, ...], reason: str) -> None:
         if task.intent is not None:
@@ -521,9 +534,9 @@ class Writes:
 
     def interruption(self, tasks: Sequence[Task]) -> Problem:
         """What still runs in the cloud after an interrupt; which server is off and what brings it back comes first (SPEC 5)."""
-        off = [task for task in tasks if task.restore is not None]
+        off = sorted(entry.address for entry in self.writer.state.entries.values() if entry.stopped)
         running = [f"{task.operation} {task.step.address}" for task in tasks if task.status in (Status.WAITING, Status.SENT)]
-        parts = [f"{task.step.address} is powered off; the next apply, or the console, starts it" for task in off]
+        parts = [f"{address} is powered off; the next apply, or the console, starts it" for address in off]
         parts.append(f"still running in the cloud: {', '.join(running)}" if running else "nothing is running in the cloud")
         return error("interrupted", "; ".join(parts), hint="the record is complete: the next apply goes on from here")
 

@@ -50,7 +50,10 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What is known of one open intent. `effects` belong to `DONE`. `candidates` are objects a person should look at."""
+    """What is known of one open intent. `effects` belong to `DONE`. `candidates` are objects a person should look at.
+
+    `LATER` without `until` is an accepted edit that the cloud works on: it blocks nothing, the plan waits for its object.
+    """
 
     intent: Intent
     finding: Finding
@@ -58,6 +61,11 @@ class Settlement:
     effects: tuple[Effect, ...] = ()
     until: float | None = None
     candidates: tuple[LiveResource, ...] = ()
+
+    @property
+    def blocks(self) -> bool:
+        """Whether its address may not be touched before it is settled."""
+        return not self.settled and not (self.finding is Finding.LATER and self.until is None)
 
     @property
     def settled(self) -> bool:
@@ -102,7 +110,7 @@ def _settle(
 ) -> Settlement:
     verb = intent.operation.partition(".")[2]
     if result == "accepted":
-        return _accepted(state, intent, observations[-1], kinds)
+        return _accepted(intent, observations[-1], kinds, now)
     if verb == "create" and intent.nonce is not None:
         return _create(state, intent, observations, kinds, now)
     if verb == "create":
@@ -112,14 +120,22 @@ def _settle(
     return _edit(intent, observations, kinds, now)
 
 
-def _accepted(state: State, intent: Intent, newest: Observation, kinds: Mapping[str, Kind]) -> Settlement:
-    """The cloud took it: the state holds what there is of it, and the next plan goes on from what is live."""
+def _accepted(intent: Intent, newest: Observation, kinds: Mapping[str, Kind], now: float) -> Settlement:
+    """The cloud took it. What it made or deletes is in the state; an edit is waited for while the cloud works on it, and never sent again
+    before it has shown, or had the time in which it would have."""
     verb = intent.operation.partition(".")[2]
     if verb in ("create", "delete"):
         return Settlement(intent, Finding.DONE, "accepted, and its object is in the state")
-    done = _progress(intent, newest.account, kinds) is Progress.DONE
-    effects = intent.done(intent.target) if done else ()
-    return Settlement(intent, Finding.DONE, "accepted; the plan goes on from what is there", effects)
+    progress = _progress(intent, newest.account, kinds)
+    if progress is Progress.DONE:
+        return Settlement(intent, Finding.DONE, "it is as asked", intent.done(intent.target))
+    target = newest.account.find(_kind(intent, kinds), intent.target or "")
+    if target is not None and not target.ready and not target.failed:
+        return Settlement(intent, Finding.LATER, "the cloud took it, and works on it")
+    until = float(intent.signed + operation_of(kinds, intent.operation).seconds[2])
+    if now < until and progress is not Progress.FAILED:
+        return Settlement(intent, Finding.LATER, "the cloud took it, and does not show it yet", until=until)
+    return Settlement(intent, Finding.DONE, "accepted; the plan goes on from what is there")
 
 
 # Creates ----------------------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from reconciler.core.planning.rows import change
 from reconciler.core.problems import Problem, Severity, error, in_order, notice
 from reconciler.core.resolve import Resolver
 from reconciler.core.selection import Selection, select
-from reconciler.core.state import State
+from reconciler.core.state import Phase, State
 from reconciler.core.survey import Fate, Item, PlanOptions, Survey, survey
 
 __all__ = ["PlanOptions", "make", "needs"]
@@ -118,7 +118,9 @@ def _fill(draft: Draft) -> None:
                 _rules(draft, item, rules.get(item.address, []))
     for old, live in draft.survey.deposed():
         address = parse(old.address)
-        if live is not None and address is not None:
+        if live is None:
+            bookkeeping.miss_deposed(draft, old)
+        elif address is not None:
             bookkeeping.delete_deposed(draft, address, old, live)
 
 
@@ -161,7 +163,8 @@ def _wait_for_ready(draft: Draft, item: Item) -> None:
     if item.live is None or item.live.ready or item.live.failed or item.fate not in (Fate.KEEP, Fate.BIND):
         return
     mine = draft.keys_of(item.address)
-    if not mine and (item.entry is None or item.entry.phase.value == "ready"):
+    works = any(intent.target == item.live.id for intent, _ in draft.survey.state.open.values())
+    if not mine and not works and (item.entry is None or item.entry.phase is Phase.READY):
         return
     singular = item.kind.singular
     step = Step(f"{singular}.wait {item.address}", item.address, f"{singular}.wait", target=item.live.id, servers=(item.live.id,), calls=0)
@@ -169,7 +172,8 @@ def _wait_for_ready(draft: Draft, item: Item) -> None:
     draft.before(key, *mine)
     row = draft.changes.get(item.address)
     if row is not None and row.action is Action.NONE:
-        draft.changes[item.address] = replace(row, action=Action.CREATE, reason="not ready yet: an earlier run made it, this one goes on")
+        action, what = (Action.UPDATE, "changed") if works else (Action.CREATE, "made")
+        draft.changes[item.address] = replace(row, action=action, reason=f"not ready yet: an earlier run {what} it, this one goes on")
 
 
 def _check(draft: Draft, item: Item) -> None:

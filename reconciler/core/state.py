@@ -36,7 +36,8 @@ class Entry:
     `address` is the address's text. `applied` holds the managed values as last applied, in normal form with links as addresses (or ids
     of objects that are not ours). `lookups` maps a field to `{text: id}` of what its lookup gave. `depends_on` are addresses it needed
     when applied, for the order of deletion. `parent` is the id of the firewall for a rule. `protect` is sticky. `nonce` is the marker it
-    was made with, `made` the unix second of its create, None for imported objects.
+    was made with, `made` the unix second of its create, None for imported objects. `stopped` is set before a server is stopped on the way
+    to something else, until it is started again: so that a run after a crash knows that it is to run.
     """
 
     address: str
@@ -51,6 +52,7 @@ class Entry:
     nonce: str | None = None
     made: int | None = None
     retain: bool = False
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)

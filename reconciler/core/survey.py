@@ -31,6 +31,10 @@ class Fate(Enum):
     DOUBT = "doubt"
 
 
+REPLACED = ("block_storages", "instances")
+"""Kinds whose objects may be replaced, and whose deletion takes a while."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
     """What the command line adds to the file: all of it is part of the plan's input.
@@ -175,8 +179,9 @@ def _doubtful(state: State, options: PlanOptions) -> dict[str, str]:
     found = {}
     for sequence in sorted(state.open):
         intent, result = state.open[sequence]
-        if result != "accepted" and (options.running is None or intent.run != options.running):
-            said = options.doubts.get(intent.address)
+        said = options.doubts.get(intent.address)
+        ours = options.running is not None and intent.run == options.running
+        if not ours and (result != "accepted" or said is not None):
             found[intent.address] = f"the outcome is not known of {intent.operation}, sent by an earlier run" + (
                 f": {said}" if said else ""
             )
@@ -251,7 +256,8 @@ class _Surveyor:
             fate, reason = self._missing(entry, accepted=Fate.CREATE)
             return (Fate.CREATE, reason, ()) if fate is Fate.GONE else (fate, reason, ())
         if entry.phase is Phase.DELETING:
-            return Fate.DOUBT, "an earlier run deletes it, and the cloud still shows it", ()
+            reason = "an earlier run deletes it, and the cloud still shows it"
+            return (Fate.REPLACE if kind.name in REPLACED else Fate.DOUBT), reason, ()
         if live.failed:
             return Fate.REPLACE, "the cloud reports it as failed", ("status",)
         forced = tuple(sorted(name for name in wanted if self._forces(resource, kind, name, wanted[name], live, entry)))

@@ -184,6 +184,8 @@ def _entry_row(entry: Entry) -> dict[str, Any]:
         row["made"] = entry.made
     if entry.retain:
         row["retain"] = True
+    if entry.stopped:
+        row["stopped"] = True
     return row
 
 
@@ -352,6 +354,7 @@ def _entry(address: str, value: Any) -> Entry:
         nonce=_text_or_none(row, "nonce"),
         made=_whole(row, "made") if "made" in row else None,
         retain=row.get("retain") is True,
+        stopped=row.get("stopped") is True,
     )
 
 

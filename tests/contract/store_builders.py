@@ -112,6 +112,7 @@ entries = st.builds(
     nonce=st.none() | words,
     made=st.none() | whole,
     retain=st.booleans(),
+    stopped=st.booleans(),
 )
 deposed = st.builds(Deposed, address=words, kind=words, id=words, nonce=st.none() | words, phase=st.sampled_from(Phase))
 effects = st.one_of(

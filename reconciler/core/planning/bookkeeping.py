@@ -13,13 +13,14 @@ from reconciler.core.model import Deferred, Link, LiveResource, Resource, Unknow
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import fingerprint
 from reconciler.core.planning.servers import foreign_volume, foreign_volumes, volumes_on
+from reconciler.core.problems import error
 from reconciler.core.state import Deposed, Effect, Entry, Phase
 from reconciler.core.survey import Fate, Item, link_text
 
 
 def effects(draft: Draft, held: frozenset[Address]) -> tuple[Effect, ...]:
     """The effects on the state that the plan has by itself, in the order of addresses."""
-    found: list[Effect] = []
+    found = list(_buried(draft))
     for item in draft.survey.items.values():
         if item.address in held:
             found += _protection_of(item)
@@ -33,6 +34,26 @@ def effects(draft: Draft, held: frozenset[Address]) -> tuple[Effect, ...]:
             if entry != item.entry:
                 found.append(Effect(put=entry))
     return tuple(found)
+
+
+def _buried(draft: Draft) -> Iterator[Effect]:
+    """Old objects of replacements that are no more: our delete of them was acknowledged, or a person said so."""
+    for old, live in draft.survey.deposed():
+        if live is None and old.kind in draft.survey.account.complete and not _is_missed(draft, old):
+            yield Effect(bury=old.id)
+
+
+def _is_missed(draft: Draft, old: Deposed) -> bool:
+    return old.phase is not Phase.DELETING and not draft.survey.options.accepts("gone", old.address)
+
+
+def miss_deposed(draft: Draft, old: Deposed) -> None:
+    """An old object that is not shown, and that we did not delete, is never gone by itself (SPEC 5, gone)."""
+    if _is_missed(draft, old):
+        message = f"{old.id}, which {old.address} has replaced, is not in the account's list, and we did not delete it"
+        draft.problems.append(
+            error("missing-object", message, address=old.address, hint=f"if it is really gone: --accept gone={old.address}")
+        )
 
 
 def _protection_of(item: Item) -> Iterator[Effect]:
@@ -65,6 +86,7 @@ def _entry(draft: Draft, item: Item) -> Entry:
         protect=known.protect if said is None else said,
         phase=Phase.READY if item.live.ready else known.phase,
         retain=item.resource.lifecycle.retain,
+        stopped=known.stopped and item.live.attributes.get("power") != "on" and wanted.get("power") != "off",
     )
 
 
@@ -112,7 +134,7 @@ def protection(draft: Draft) -> None:
 
 
 def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResource) -> None:
-    """The delete of an old object that an earlier replacement left behind; what hangs on it of ours leaves first."""
+    """The delete of an old object that an earlier replacement left behind: when its successor stands, and what hung on it has moved."""
     kind = draft.survey.kinds[old.kind]
     key = f"{kind.singular}.delete {address} {old.id}"
     if key in draft.steps:
@@ -129,7 +151,8 @@ def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResou
         step = Step(left, address, "block_storage.detach", target=old.id, inputs={"instance": owner}, servers=(str(owner),), deposed=True)
         after.append(draft.add(step))
     step = Step(key, address, f"{kind.singular}.delete", target=old.id, servers=servers, fingerprint=fingerprint(ghost), deposed=True)
-    draft.add(step, provides=[("removed", address)], after=after)
+    stands = [(node, address) for node in ("object", "membership", "power")]
+    draft.add(step, provides=[("removed", address)], needs=stands, after=(*after, *_arrivals(draft, address)))
     _volumes_leave_first(draft, old.id, key)
     row = draft.changes.get(address)
     reason = f"the deposed {old.id} of an earlier replacement is deleted"
@@ -138,6 +161,12 @@ def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResou
         draft.changes[address] = Change(address, Action.DELETE, reason, place=row.place if row is not None else None)
     else:
         draft.changes[address] = replace(row, reason=f"{row.reason}; {reason}" if row.reason else reason)
+
+
+def _arrivals(draft: Draft, address: Address) -> tuple[str, ...]:
+    """The steps that bring volumes to the successor."""
+    attaches = (step for step in draft.steps.values() if step.operation == "block_storage.attach")
+    return tuple(step.key for step in attaches if step.inputs.get("instance") == Link(address))
 
 
 def _volumes_leave_first(draft: Draft, server_id: str, delete: str) -> None:

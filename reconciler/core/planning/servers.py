@@ -12,6 +12,7 @@ from reconciler.core.model import Link, LiveResource, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import change, fingerprint, lost_root_disk, report
 from reconciler.core.problems import Problem, error
+from reconciler.core.state import Phase
 from reconciler.core.survey import Fate, Item
 
 RESIZE_SECOND_WAY = SecondWay(("CHECK_PARAM", "IN_USE"), ("instance.stop", "instance.resize", "instance.start"), restore="instance.start")
@@ -114,7 +115,7 @@ def _detach(draft: Draft, item: Item, target: str, firewall_id: str) -> str:
     return draft.add(step, provides=[("left", item.address)])
 
 
-def _power(draft: Draft, item: Item, power: str, *, target: str | None, after: tuple[str, ...] = ()) -> str:
+def _power(draft: Draft, item: Item, power: str, *, target: str | None, after: tuple[str, ...] = (), even_if: tuple[str, ...] = ()) -> str:
     operation = "instance.start" if power == "on" else "instance.stop"
     step = Step(
         f"{operation} {item.address}",
@@ -124,6 +125,7 @@ def _power(draft: Draft, item: Item, power: str, *, target: str | None, after: t
         servers=(target or str(item.address),),
         fingerprint=fingerprint(item) if power == "off" and target is not None else {},
         applies={"power": power},
+        even_if=even_if,
     )
     needs = [("object", item.address)]
     return draft.add(step, provides=[("power", item.address)], needs=needs, soft=[("membership", item.address)], after=after)
@@ -143,10 +145,29 @@ def _keep(draft: Draft, item: Item) -> None:
         _switch(draft, item, wanted["firewall"], target, impact)
     if Edit.POWER in edits and "power" in by_name:
         _turn(draft, item, str(wanted["power"]), target, middle, impact)
-    action = _gravest(edits)
+    action, reason = _gravest(edits), item.reason
+    if _is_to_run(item, wanted):
+        _restart(draft, item, target, middle)
+        action = Action.POWER if action in (Action.NONE, Action.UPDATE, Action.ATTACH) else action
+        reason = "an earlier run stopped it; it is started again"
     if item.fate is Fate.BIND and action is Action.NONE:
         action = Action.IMPORT
-    change(draft, item, action, item.reason, compared.changes, impact=impact.value(), compared=compared)
+    change(draft, item, action, reason, compared.changes, impact=impact.value(), compared=compared)
+
+
+def _is_to_run(item: Item, wanted: Mapping[str, Value]) -> bool:
+    """Whether an earlier run stopped a server on the way to something else, and the file does not manage its power."""
+    if item.entry is None or item.live is None or not item.entry.stopped:
+        return False
+    return item.live.attributes.get("power") != "on" and wanted.get("power") is None
+
+
+def _restart(draft: Draft, item: Item, target: str, middle: tuple[str, ...]) -> None:
+    """After what is done while it is off, whatever comes of that."""
+    key = f"instance.start {item.address}"
+    if key not in draft.steps:
+        step = Step(key, item.address, "instance.start", target=target, servers=(target,), even_if=middle)
+        draft.add(step, provides=[("power", item.address)], after=middle)
 
 
 class _Toll:
@@ -208,7 +229,7 @@ def _disrupt(
 
 
 def _heavy(draft: Draft, item: Item, operation: str, inputs: Mapping[str, Value], target: str, after: tuple[str, ...]) -> tuple[str, ...]:
-    running = item.live is not None and item.live.attributes.get("power") == "on"
+    running = item.live is not None and item.live.attributes.get("power") != "off"
     off_anyway = item.wanted.get("power") == "off"
     stop_first = operation == "instance.resize" and running and not off_anyway
     stop_first = stop_first and item.resource is not None and item.resource.lifecycle.resize == "stop_first"
@@ -261,7 +282,8 @@ def _turn(draft: Draft, item: Item, power: str, target: str, middle: tuple[str, 
         key = _power(draft, item, "off", target=target)
         draft.before(key, *middle)
     else:
-        _power(draft, item, "on", target=target, after=middle)
+        stopped = item.entry is not None and item.entry.stopped
+        _power(draft, item, "on", target=target, after=middle, even_if=middle if stopped else ())
 
 
 def _switch(draft: Draft, item: Item, firewall: Value, target: str, toll: _Toll) -> None:
@@ -306,7 +328,7 @@ def _replace(draft: Draft, item: Item) -> None:
     compared = fields.compare(draft.survey, item, wanted)
     if not _volumes_can_follow(draft, item, wanted):
         return
-    delete_first = item.resource is not None and item.resource.lifecycle.replace == "delete_first"
+    delete_first = is_delete_first(item)
     address, old = item.address, item.live.id if item.live is not None else ""
     delete = Step(
         f"instance.delete {address} {old}" if not delete_first else f"instance.delete {address}",
@@ -323,9 +345,10 @@ def _replace(draft: Draft, item: Item) -> None:
     else:
         created = _birth(draft, item, wanted, deposes=True)
         draft.add(delete, provides=[("removed", address)], needs=[("membership", address), ("power", address)], after=(created,))
-    consents = [Consent(RiskClass.ADDRESS_CHANGE, str(address)), Consent(RiskClass.DATA_LOSS, str(address))]
+    agreed = item.entry is not None and item.entry.phase is Phase.DELETING  # its deletion was consented to, and cannot be stopped
+    consents = [] if agreed else [Consent(RiskClass.ADDRESS_CHANGE, str(address)), Consent(RiskClass.DATA_LOSS, str(address))]
     low, _, high = item.kind.operations["create"].seconds
-    if delete_first:
+    if delete_first and not agreed:
         consents.append(Consent(RiskClass.DOWNTIME, str(address)))
     impact = Impact(
         consents=tuple(consents),
@@ -336,6 +359,13 @@ def _replace(draft: Draft, item: Item) -> None:
     )
     way = "delete first" if delete_first else "create first, the old one goes last"
     change(draft, item, Action.REPLACE, f"{item.reason}; {way}", compared.changes, impact=impact, compared=compared)
+
+
+def is_delete_first(item: Item) -> bool:
+    """Whether the old object goes before the new one comes: as the file asks, or because an earlier run deletes it already."""
+    if item.entry is not None and item.entry.phase is Phase.DELETING:
+        return True
+    return item.resource is not None and item.resource.lifecycle.replace == "delete_first"
 
 
 def _volumes_can_follow(draft: Draft, item: Item, wanted: Mapping[str, Value]) -> bool:

@@ -12,7 +12,7 @@ from reconciler.core.model import Link, Value
 from reconciler.core.planning import slots
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import change, fingerprint, report
-from reconciler.core.planning.servers import born_with
+from reconciler.core.planning.servers import born_with, is_delete_first
 from reconciler.core.problems import error
 from reconciler.core.survey import Fate, Item
 
@@ -214,7 +214,7 @@ def _replace(draft: Draft, item: Item) -> None:
         place = item.resource.place if item.resource else None
         draft.problems.append(error("bad-combination", message, place=place, address=str(item.address), hint="name a server first"))
         return
-    asked_for = item.resource is not None and item.resource.lifecycle.replace == "delete_first"
+    asked_for = is_delete_first(item)
     room = slots.of(draft, owner.address)
     delete_first = asked_for or (room is not None and not room.room_for_both)
     delete = Step(
