@@ -87,22 +87,28 @@ def identify(path: Path, environment: str | None) -> tuple[str, str | None]:
 
     For commands that look at the state alone: variables need no values here.
     """
-    from reconciler.core.build import environments
-    from reconciler.core.document import Scalar
-
-    document, problems = _document(path, checked=False)
-    name, known = document.root.get("stack"), environments(document)
-    if has_errors(problems) or not isinstance(name, Scalar):
-        raise Stop(
-            *(problems or (error("missing-key", f"{path} does not name its stack", hint="it begins with `version: 1`, `stack: NAME`"),))
-        )
+    name, known = identities(path)
     if environment is None and known:
         raise Stop(
             error("environment", "the stack has environments, and none is chosen", hint=f"choose one with --env: {', '.join(known)}")
         )
     if environment is not None and environment not in known:
         raise Stop(error("environment", f"the stack has no environment {environment}", hint=names.hint_for(environment, known)))
-    return name.text, environment
+    return name, environment
+
+
+def identities(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The name of the stack in a file or folder, and the names of its environments. Stops where no stack is named."""
+    from reconciler.core.build import environments
+    from reconciler.core.document import Scalar
+
+    document, problems = _document(path, checked=False)
+    name = document.root.get("stack")
+    if has_errors(problems) or not isinstance(name, Scalar):
+        raise Stop(
+            *(problems or (error("missing-key", f"{path} does not name its stack", hint="it begins with `version: 1`, `stack: NAME`"),))
+        )
+    return name.text, environments(document)
 
 
 def _document(path: Path, *, checked: bool = True) -> tuple[Document, tuple[Problem, ...]]:

@@ -111,6 +111,11 @@ class Exchange(Protocol):
         """How many calls have no answer yet."""
         ...
 
+    @property
+    def clock_ahead(self) -> float | None:
+        """By how many seconds this machine's clock was ahead of the cloud's at the last answer; None before one with a date came."""
+        ...
+
     def now(self) -> float:
         """Monotonic seconds."""
         ...

@@ -32,6 +32,7 @@ class Settling:
     run: str = "plan"
     observations: list[evidence.Observation] = field(default_factory=list)
     open: tuple[evidence.Settlement, ...] = ()
+    proved: list[evidence.Settlement] = field(default_factory=list)
     rounds: int = 0
 
     def settle(self, state: State, observed: evidence.Observation, options: PlanOptions) -> tuple[State, PlanOptions]:
@@ -43,6 +44,7 @@ class Settling:
             for record in records:
                 self.writer.append(record)
         self.open = tuple(one for one in found if one.blocks)
+        self.proved += [one for one in found if one.settled]
         return fold(state, records), replace(options, doubts={one.intent.address: one.reason for one in self.open})
 
     def wait(self, interrupts: Interrupts, emit: Callable[[Event], None]) -> bool:

@@ -61,11 +61,13 @@ def connect(
     `place` is the stack's file or folder, beside which the local cloud keeps its world. Problems that do not stop are added to `problems`.
     """
     if not simulated:
-        with _connect(environ, simulated=False, scale=time_scale, quota=_quota_folder(environ), problems=problems) as made:
+        with _connect(
+            environ, simulated=False, scale=time_scale, quota=quota_folder(place, environ, simulated=False), problems=problems
+        ) as made:
             yield made
         return
     scale = time_scale or scale_of(environ) or SIMULATED_TIME_SCALE
-    quota = _simulator(place, environ) / "quota"
+    quota = quota_folder(place, environ, simulated=True)
     with (
         local_cloud(place, environ, time_scale=scale) as variables,
         _connect({**environ, **variables}, simulated=True, scale=scale, quota=quota, problems=problems) as made,
@@ -185,6 +187,11 @@ def _simulator(place: Path, environ: Mapping[str, str]) -> Path:
     from reconciler.store.place import simulator_folder
 
     return simulator_folder(place, environ=environ)
+
+
+def quota_folder(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Path:
+    """Where the log of sends lies: for the user, or with the local cloud's own files."""
+    return _simulator(place, environ) / "quota" if simulated else _quota_folder(environ)
 
 
 def _quota_folder(environ: Mapping[str, str]) -> Path:

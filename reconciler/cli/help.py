@@ -21,6 +21,11 @@ Every day
 Looking
   show          the state, one object of it, or a saved plan
   output        the outputs of the last apply
+  state         list what the state holds; forget an object; unlock
+
+When something went wrong
+  recover       settle what an interrupted run left open, or a lost state
+  doctor        key, clock, endpoint, state, lock; safe to paste
 
 The local cloud
   simulator     serve it, print its world, change it from outside

@@ -61,6 +61,25 @@ class AddressText(click.ParamType[str]):
         return str(found)
 
 
+class Bind(click.ParamType[tuple[str, str]]):
+    """`ADDRESS=ID`."""
+
+    name = "ADDRESS=ID"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """The address as it is spelled canonically, and the id."""
+        if isinstance(value, tuple):
+            return value
+        from reconciler.core.address import parse
+
+        # A key of `for_each` may hold the sign itself: the id is what stands behind the last one.
+        text, equals, id = str(value).rpartition("=")
+        address = parse(text)
+        if not equals or not id or address is None:
+            self.fail(f"{value!r} is not ADDRESS=ID, such as instances.web=INSTANCE-Fq1a", param, ctx)
+        return str(address), id
+
+
 def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in reversed(options):
@@ -102,6 +121,22 @@ part_options = _joined(
     ),
     click.option("--except", "without", multiple=True, metavar="ADDRESS", help="All but this object and what needs it; repeatable."),
 )
+
+
+undo_option = click.option(
+    "--undo",
+    is_flag=False,
+    flag_value="last",
+    metavar="[SERIAL]",
+    help="Go back to the state of that serial (default: before the last apply); what cannot come back is named.",
+)
+
+
+def undo_of(stack: str, undo: str | None) -> tuple[str, str | None]:
+    """The stack and what to undo: a value of `--undo` that is no serial is the STACK that follows it."""
+    if undo is None or undo == "last" or undo.isdigit() or stack != ".":
+        return stack, undo
+    return undo, "last"
 
 
 def part_words(only: Sequence[str], without: Sequence[str]) -> list[str]:

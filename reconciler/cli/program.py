@@ -20,8 +20,11 @@ _COMMANDS: Mapping[str, str] = {
     "apply": "stack_commands",
     "destroy": "stack_commands",
     "drift": "stack_commands",
+    "recover": "recover_command",
     "show": "state_commands",
     "output": "state_commands",
+    "state": "repair_commands",
+    "doctor": "doctor_command",
     "simulator": "simulator_commands",
 }
 

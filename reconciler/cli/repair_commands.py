@@ -1,0 +1,216 @@
+"""`state list`, `forget`, `unlock`: the few repairs of a state, and what it holds (SPEC 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.console import Console
+from reconciler.cli.session import Session, ends, lock_seconds, shown_path
+from reconciler.core import exits
+from reconciler.core.problems import error
+from reconciler.stop import Stop
+from reconciler.ui import safe, words
+from reconciler.ui.screen import Line, Tone
+
+if TYPE_CHECKING:
+    from reconciler.core.state import State
+    from reconciler.store.files import FileStore
+    from reconciler.store.lock import Held
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+@click.group()
+def state() -> None:
+    """What the state holds, and the few repairs of it. Nothing is sent to the cloud."""
+
+
+@state.command(
+    "list",
+    epilog="""\b
+Examples:
+  reconciler state list --env prod
+  reconciler state list --format json""",
+)
+@options.stack_option
+@options.environment_option
+@options.format_option
+@options.simulate_options
+@options.look_options
+@ends
+def list_entries(console: Console, *, stack: str, environment: str | None, format: str, simulate: bool, time_scale: float | None) -> int:
+    """List the objects that the state holds, those that a replacement left behind, and requests whose end is not known."""
+    from reconciler import opening
+    from reconciler.cli import looking
+
+    session, store, title = _open(console, stack, environment, simulate, time_scale)
+    found = opening.read_state(store)
+    if console.json:
+        console.result_json(looking.state_document(found))
+        return exits.DONE
+    console.result(list(looking.state_lines(found, title=title, where=shown_path(store.folder))))
+    if found is not None:
+        console.result(list(_open_lines(found, session)))
+    return exits.DONE
+
+
+@state.command(
+    epilog="""\b
+Examples:
+  reconciler state forget instances.old
+  reconciler state forget INSTANCE-Fq1aWFZsggSX0InttsJX8Y --env prod"""
+)
+@click.argument("what", metavar="ADDRESS or ID")
+@options.stack_option
+@options.environment_option
+@yes_option
+@options.simulate_options
+@options.lock_option
+@options.look_options
+@ends
+def forget(
+    console: Console,
+    *,
+    what: str,
+    stack: str,
+    environment: str | None,
+    yes: bool,
+    simulate: bool,
+    time_scale: float | None,
+    lock_timeout: float | None,
+) -> int:
+    """Take an object out of the state. It stays in the cloud, and nobody of this stack touches it any more.
+
+    An address is forgotten with its rules and its open requests; an object that a replacement left behind is named by its id.
+    """
+    from reconciler import opening, wiring
+    from reconciler.core import names, recovery
+    from reconciler.core.address import parse
+
+    session, store, title = _open(console, stack, environment, simulate, time_scale)
+    address = parse(what)
+    text = what if address is None else str(address)
+    name, run = title.partition("/")[0], wiring.run_id()
+    with opening.Writing(
+        store,
+        wiring.holder("reconciler state forget", run),
+        timeout_seconds=lock_seconds(lock_timeout, console),
+        stack=name,
+        environment=session.environment,
+    ) as writer:
+        notes = recovery.forget(writer.state, text, run)
+        if notes is None:
+            known = [*writer.state.entries, *writer.state.deposed, *(intent.address for intent, _ in writer.state.open.values())]
+            raise Stop(error("missing-reference", f"the state holds no {text}", hint=names.hint_for(text, known)))
+        console.result(list(_forgotten_lines(writer.state, text)))
+        _ask(console, title, yes, "forget it")
+        for note in notes:
+            writer.append(note)
+        writer.commit()
+    console.result([Line(f" Forgotten: {safe.outside(text)}", Tone.GOOD)])
+    return exits.DONE
+
+
+@state.command(
+    epilog="""\b
+Examples:
+  reconciler state unlock --env prod"""
+)
+@options.stack_option
+@options.environment_option
+@yes_option
+@options.simulate_options
+@options.look_options
+@ends
+def unlock(console: Console, *, stack: str, environment: str | None, yes: bool, simulate: bool, time_scale: float | None) -> int:
+    """Take the lock from a run that hangs, or whose machine is gone. A run that ended, however it did, holds no lock.
+
+    The holder stops before its next request, should it still live; the next run goes on from what it recorded.
+    """
+    from reconciler import opening, ports
+
+    _, store, title = _open(console, stack, environment, simulate, time_scale)
+    held = store.holder()
+    if held is None or (held.holder is None and not held.alive):
+        console.result([Line(f" {safe.outside(title)}: nobody holds the lock.", Tone.GOOD)])
+        return exits.DONE
+    console.result(list(held_lines(held)))
+    if held.alive:
+        _ask(console, title, yes, "break the lock")
+    try:
+        store.unlock()
+    except ports.StoreError as failure:
+        opening.stop_for_store(failure)
+    said = "The lock is broken: that run stops before its next request." if held.alive else "Cleared away."
+    console.result([Line(f" {said}", Tone.GOOD)])
+    return exits.DONE
+
+
+def held_lines(held: Held) -> Iterable[Line]:
+    """The story of who holds the lock, or died holding it."""
+    who = held.holder
+    if who is None:
+        yield Line(" Somebody holds the lock; who it is cannot be read.", Tone.CARE)
+        return
+    if held.alive:
+        yield Line(" The lock is held.", Tone.CARE)
+    else:
+        yield Line(" The lock is free: the run that held it died.")
+    facts = [("who", f"{who.user} on {who.host}, process {who.pid}"), ("command", who.command), ("since", words.moment(who.since))]
+    facts += [("step", who.step)] if who.step is not None else []
+    facts += [("run", who.run)] if who.run is not None else []
+    for name, value in facts:
+        yield Line(f"    {name:<9}{safe.outside(value)}")
+
+
+def _open(
+    console: Console, stack: str, environment: str | None, simulate: bool, time_scale: float | None
+) -> tuple[Session, FileStore, str]:
+    """The session, the store and the title of the stack that is meant."""
+    from reconciler import loading
+
+    session = Session(console, Path(stack), environment, simulate, time_scale)
+    name, session.environment = loading.identify(session.path, environment)
+    title = name if session.environment is None else f"{name}/{session.environment}"
+    return session, session.store(name, session.environment), title
+
+
+def _open_lines(found: State, session: Session) -> Iterable[Line]:
+    unsettled = [intent for intent, result in (found.open[key] for key in sorted(found.open)) if result != "accepted"]
+    if not unsettled:
+        return
+    yield Line()
+    yield Line(" Open requests, whose end is not known", Tone.CARE)
+    for intent in unsettled:
+        yield Line(f"  {safe.outside(intent.address)}  {words.deed(intent.operation)}, sent {words.moment(intent.signed)}")
+    yield Line(f"  They are settled by the next apply, or by  {safe.outside(session.again('recover'))}", Tone.FAINT)
+
+
+def _forgotten_lines(found: State, text: str) -> Iterable[Line]:
+    entry, old = found.entries.get(text), found.deposed.get(text)
+    if entry is not None:
+        rules = sum(1 for other in found.entries.values() if other.parent == entry.id)
+        more = f", with {words.count(rules, 'rule')}" if rules else ""
+        yield Line(f" x  {safe.outside(text)}  {safe.outside(entry.id)}{more}: it stays in the cloud, and goes on costing what it costs")
+        yield Line("    As long as the file asks for this address, the next plan wants to make it anew.", Tone.FAINT)
+    if old is not None:
+        yield Line(f" x  {safe.outside(text)}: the old object of {safe.outside(old.address)}, which is then not deleted any more")
+    for intent, _ in found.open.values():
+        if intent.address == text or intent.address.startswith(f"{text}.rules."):
+            said = f"its open request is forgotten too ({words.deed(intent.operation)}, sent {words.moment(intent.signed)})"
+            yield Line(f" x  {safe.outside(intent.address)}: {said}: what it made, if anything, is not looked for any more", Tone.CARE)
+
+
+def _ask(console: Console, title: str, yes: bool, what: str) -> None:
+    if yes:
+        return
+    if not console.can_ask:
+        raise Stop(error("consent", "there is no terminal to ask at, and --yes is not given", hint=f"Add --yes to {what}."))
+    typed = console.ask(f"Type {safe.outside(title)} or yes to {what}, anything else to stop:")
+    if typed not in ("yes", title):
+        raise Stop(error("consent", "nothing was changed, as you asked"))

@@ -1,0 +1,213 @@
+"""Recovery by a person's word: what may be said of a request whose outcome no evidence proves, and what follows from it (SPEC 5).
+
+A word is checked as far as it can be: the object is there, of the right kind, nobody else's, and the request can no longer be taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.core import evidence
+from reconciler.core.evidence import Settlement
+from reconciler.core.kind import Kind
+from reconciler.core.lost import Binding
+from reconciler.core.marker import split
+from reconciler.core.model import Account, LiveResource
+from reconciler.core.problems import Problem, error
+from reconciler.core.state import Effect, Intent, Note, Phase, State
+
+_NOT_SHOWN = ("ssh_keys", "user_script", "former")
+"""Members of a request that no list shows again (contract 1.10): nothing to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the side by side: what was asked, and what each candidate shows."""
+
+    name: str
+    asked: Any
+    shown: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One open request with all that a person needs to say what became of it. `candidates` are ids, in the order of `Row.shown`."""
+
+    intent: Intent
+    reason: str
+    until: float | None
+    candidates: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A request that is settled now: its address and operation, whether it was done, and by what."""
+
+    address: str
+    operation: str
+    done: bool
+    reason: str
+    by_word: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What `--rebuild` would bind, and the problems of what it would not: objects that the state should know and nothing proves."""
+
+    bindings: tuple[Binding, ...]
+    left: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """The end: what is settled, what stays open, what was bound, and what was wrong with a word."""
+
+    settled: tuple[Settled, ...]
+    cases: tuple[Case, ...]
+    bound: tuple[Binding, ...]
+    problems: tuple[Problem, ...]
+    exit_code: int
+
+
+def case(found: Settlement) -> Case:
+    """The side by side of one open request."""
+    intent = found.intent
+    names = [name for name in sorted(intent.inputs) if name not in (*_NOT_SHOWN, "description")]
+    rows = [Row(name, intent.inputs[name], tuple(live.attributes.get(name) for live in found.candidates)) for name in names]
+    if "description" in intent.inputs:
+        text, _ = split(str(intent.inputs["description"]))
+        rows.append(Row("description", text, tuple(_text(live) for live in found.candidates)))
+    if intent.nonce is not None:
+        rows.append(Row("marker", f"rc-{intent.nonce}", tuple(_marker(live) for live in found.candidates)))
+    if any(live.attributes.get("made") for live in found.candidates):
+        rows.append(Row("made", None, tuple(live.attributes.get("made") for live in found.candidates)))
+    return Case(intent, found.reason, found.until, tuple(live.id for live in found.candidates), tuple(rows))
+
+
+def _text(live: LiveResource) -> Any:
+    return live.attributes.get("description") or live.marked
+
+
+def _marker(live: LiveResource) -> str | None:
+    return None if live.nonce is None else f"rc-{live.nonce}"
+
+
+def open_at(state: State, address: str) -> tuple[Intent, ...]:
+    """The requests of an address whose outcome is not known, by sequence."""
+    found = (state.open[sequence] for sequence in sorted(state.open))
+    return tuple(intent for intent, result in found if intent.address == address and result != "accepted")
+
+
+def adopt(state: State, account: Account, kinds: Mapping[str, Kind], *, address: str, id: str, run: str) -> tuple[Note, ...] | Problem:
+    """The records of a person's word that the open request of an address was done, `id` being what it made or changed."""
+    asked = open_at(state, address)
+    if not asked:
+        return error("missing-reference", f"{address} has no open request", address=address)
+    intent = asked[-1]
+    kind = _kind(intent, kinds)
+    live = account.find(kind.name, id)
+    if live is None:
+        said = f"the account shows no {kind.singular.replace('_', ' ')} {id}"
+        return error("missing-object", said, address=address, hint="take the id from the console or from the list above")
+    wrong = _not_it(state, intent, live)
+    if wrong is not None:
+        return error("bad-combination", wrong, address=address, hint="reconciler recover shows what was asked and what there is")
+    phase = Phase.READY if live.ready else Phase.INCOMPLETE
+    effects = tuple(_as_seen(effect, live) for effect in intent.done(id, phase))
+    return (Note(state.sequence + 1, run, f"settled: done: {id}, by a person's word", effects, intent.sequence),)
+
+
+def _not_it(state: State, intent: Intent, live: LiveResource) -> str | None:
+    """Why an object cannot be what a request made or changed."""
+    if intent.target is not None:
+        return None if intent.target == live.id else f"{intent.operation} was about {intent.target}, not {live.id}"
+    owner = owner_of(state, live.id)
+    if owner is not None:
+        return f"{live.id} already belongs to {owner}"
+    parent = live.attributes.get("firewall") if live.kind == "rules" else None
+    if parent is not None and parent != intent.inputs.get("firewall"):
+        return f"rule {live.id} is one of {parent}, and the request was about {intent.inputs.get('firewall')}"
+    others = [other for other, _ in state.open.values() if other.nonce is not None and other.nonce == live.nonce]
+    if others and others[0].sequence != intent.sequence:
+        return f"{live.id} bears the marker of the request for {others[0].address}"
+    return None
+
+
+def _as_seen(effect: Effect, live: LiveResource) -> Effect:
+    """The entry bears the marker that its object really has, which may be none."""
+    if effect.put is None or effect.put.id != live.id or effect.put.nonce == live.nonce:
+        return effect
+    return Effect(put=replace(effect.put, nonce=live.nonce))
+
+
+def not_created(state: State, settlements: Sequence[Settlement], *, address: str, now: float, run: str) -> tuple[Note, ...] | Problem:
+    """The records of a person's word that the open requests of an address were not done.
+
+    Before the fence nobody can know: the cloud may still take them. Nor is it believed of a create whose marker an object bears.
+    """
+    asked = open_at(state, address)
+    if not asked:
+        return error("missing-reference", f"{address} has no open request", address=address)
+    late = max(evidence.fence(intent) for intent in asked)
+    if now < late:
+        said = f"the request for {address} can still be taken for {int(late - now) + 1} s: until then nobody can say that it was not done"
+        return error("open-intent", said, address=address, hint="run it again then, or without --no-wait")
+    nonces = {intent.nonce for intent in asked} - {None}
+    bearing = [live.id for found in settlements if found.intent in asked for live in found.candidates if live.nonce in nonces]
+    if bearing:
+        said = f"{', '.join(bearing)} bears the marker of that very request, so it was done"
+        return error("bad-combination", said, address=address, hint=f"--adopt '{address}={bearing[0]}'")
+    return tuple(
+        Note(state.sequence + 1 + place, run, "settled: not done, by a person's word", settles=intent.sequence)
+        for place, intent in enumerate(asked)
+    )
+
+
+def owner_of(state: State, id: str) -> str | None:
+    """The address that an object belongs to, as its own or as an old one that a replacement left behind."""
+    found = next((entry.address for entry in state.entries.values() if entry.id == id), None)
+    if found is not None:
+        return found
+    old = state.deposed.get(id)
+    return None if old is None else f"{old.address} (deposed)"
+
+
+def free_for(state: State, binding: Binding) -> Problem | None:
+    """Why an object cannot be bound to an address by a person's word, or None."""
+    text = str(binding.address)
+    entry = state.entries.get(text)
+    if entry is not None:
+        hint = f"reconciler state forget '{text}', if that is not its object any more"
+        return error("bad-combination", f"{text} is {entry.id} already", address=text, hint=hint)
+    owner = owner_of(state, binding.live.id)
+    if owner is not None:
+        return error("bad-combination", f"{binding.live.id} already belongs to {owner}", address=text)
+    return None
+
+
+def forget(state: State, text: str, run: str) -> tuple[Note, ...] | None:
+    """The records that make a state forget an address with its rules and open requests, or a deposed object by its id; None: not there."""
+    notes: list[Note] = []
+
+    def note(reason: str, effects: tuple[Effect, ...] = (), settles: int | None = None) -> None:
+        notes.append(Note(state.sequence + len(notes) + 1, run, reason, effects, settles))
+
+    for sequence in sorted(state.open):
+        address = state.open[sequence][0].address
+        if address == text or address.startswith(f"{text}.rules."):
+            note("forgotten, with its open request", settles=sequence)
+    entry = state.entries.get(text)
+    if entry is not None:
+        rules = [Effect(drop=other.address) for other in state.entries.values() if other.parent == entry.id]
+        note("forgotten", (*rules, Effect(drop=text)))
+    if text in state.deposed:
+        note("forgotten", (Effect(bury=text),))
+    return tuple(notes) or None
+
+
+def _kind(intent: Intent, kinds: Mapping[str, Kind]) -> Kind:
+    singular = intent.operation.partition(".")[0]
+    return next(kind for kind in kinds.values() if kind.singular == singular)

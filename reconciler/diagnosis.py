@@ -1,0 +1,106 @@
+"""`doctor`: what can be said of the surroundings of a run, one fact after another, whatever is wrong with those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from reconciler import opening, ports
+from reconciler.app import Beside, Connection
+from reconciler.core.model import Wants
+from reconciler.core.problems import Problem, error, warning
+from reconciler.core.state import State
+from reconciler.stop import Stop
+
+CLOCK_SECONDS_MAX = 300.0
+"""A signature is refused beyond this (contract 3)."""
+
+CLOCK_SECONDS_CARE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One fact: its name, what is so, and the problem with it, if there is one."""
+
+    name: str
+    said: str
+    problem: Problem | None = None
+
+
+def cloud(connection: Connection) -> Iterator[Check]:
+    """Whether the endpoint answers, takes the key, and has the same time: by reading one short list."""
+    yield Check("endpoint", connection.endpoint + (" (simulated)" if connection.simulated else ""))
+    refused: Problem | None = None
+    try:
+        opening.read_account(connection, Wants(catalogue=frozenset({"zones"})))
+    except Stop as stop:
+        refused = stop.problems[0]
+    key = f"..{connection.key_suffix}" if connection.key_suffix else "set"
+    yield Check("key", f"{key}, {'accepted' if refused is None else 'not proved'}", refused)
+    yield _clock(connection.exchange.clock_ahead)
+
+
+def _clock(ahead: float | None) -> Check:
+    if ahead is None:
+        return Check("clock", "not compared: no answer with a date came")
+    said = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the cloud's" if abs(ahead) >= 1 else "as the cloud's"
+    if abs(ahead) > CLOCK_SECONDS_MAX:
+        return Check("clock", said, error("clock", f"the clock is {abs(ahead):.0f} s off; the cloud refuses more than 300 s"))
+    if abs(ahead) > CLOCK_SECONDS_CARE:
+        return Check("clock", said, warning("clock", f"the clock is {abs(ahead):.0f} s off", hint="set it by NTP"))
+    return Check("clock", said)
+
+
+def kept(store: ports.StateReader, where: str, connection: Connection | None, beside: Callable[[], Beside | None]) -> Iterator[Check]:
+    """What the state says of itself: readable, whose, what is under way, what is not known."""
+    running = beside()
+    try:
+        state = opening.read_state(store)
+    except Stop as stop:
+        yield Check("state", where, stop.problems[0])
+        state = None
+    else:
+        yield Check("state", f"{where}, {_holds(state)}")
+    yield Check("lock", "free" if running is None else running.said)
+    if state is None:
+        return
+    if connection is not None:
+        yield from _belongs(state, connection)
+    yield _open(state, running)
+    if state.facts.get("marker") == "unproved":
+        hint = "a create whose answer is lost then always needs a person (recover)"
+        said = "this account does not give descriptions back as they were sent"
+        yield Check("marker", "unproved", warning("open-intent", said, hint=hint))
+    else:
+        yield Check("marker", "as sent, as far as was seen")
+
+
+def _holds(state: State | None) -> str:
+    if state is None:
+        return "none yet"
+    objects = sum(1 for entry in state.entries.values() if entry.parent is None)
+    parts = [f"serial {state.serial}", f"{objects} object{'' if objects == 1 else 's'}"]
+    return ", ".join([*parts, *([f"{len(state.deposed)} left behind"] if state.deposed else [])])
+
+
+def _belongs(state: State, connection: Connection) -> Iterator[Check]:
+    if state.endpoint is not None and state.endpoint != connection.endpoint:
+        said = f"the state belongs to {state.endpoint}, and this is {connection.endpoint}"
+        yield Check("account", "another endpoint", error("account", said, hint="set IWINV_ENDPOINT, or RECONCILER_STATE_DIR"))
+    elif state.account is not None and state.account != connection.account:
+        said = "the state was written with another key; a run goes on only if this one shows an object of the stack"
+        yield Check("account", "another key", warning("account", said))
+    else:
+        yield Check("account", "the one of the state" if state.account is not None else "not noted in the state yet")
+
+
+def _open(state: State, running: Beside | None) -> Check:
+    run = None if running is None else running.run
+    found = [intent for intent, result in (state.open[key] for key in sorted(state.open)) if result != "accepted" and intent.run != run]
+    if not found:
+        return Check("open requests", "none")
+    said = ", ".join(f"{intent.operation} {intent.address}" for intent in found)
+    problem = error(
+        "open-intent", f"the outcome is not known of {said}", hint="the next apply settles it where it can; or `reconciler recover`"
+    )
+    return Check("open requests", str(len(found)), problem)

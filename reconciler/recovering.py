@@ -1,0 +1,202 @@
+"""`recover`: settles what an interrupted run left open, on proof by itself, else by a person's word; binds what a lost state knew.
+
+Nothing is sent to the cloud but reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler import opening, ports
+from reconciler.app import Connection, Run
+from reconciler.core import evidence, exits, lost, recovery
+from reconciler.core import plan as planning
+from reconciler.core.events import Event
+from reconciler.core.evidence import Finding
+from reconciler.core.kind import Kind
+from reconciler.core.lost import Binding
+from reconciler.core.model import Account, Stack
+from reconciler.core.problems import Problem, error
+from reconciler.core.recovery import Proposal, Recovered, Settled
+from reconciler.core.state import Note, State
+from reconciler.core.survey import PlanOptions, Survey, survey
+from reconciler.settling import Settling
+from reconciler.stop import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a person said. `adopt` maps an address to the id that is its object, `not_created` are addresses whose request was not done.
+
+    `rebuild`: bind what a lost state knew; `yes` says so without being asked, `terminal` whether somebody can be asked.
+    """
+
+    adopt: Mapping[str, str] = field(default_factory=dict)
+    not_created: tuple[str, ...] = ()
+    rebuild: bool = False
+    yes: bool = False
+    terminal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """What is said and asked: `emit` while waiting, `show` a proposal, `ask` for a yes (None where the input ended)."""
+
+    emit: Callable[[Event], None]
+    show: Callable[[Proposal], None]
+    ask: Callable[[Proposal], str | None]
+
+
+def recover(stack: Stack, connection: Connection, store: ports.Store, words: Words, run: Run, talk: Talk) -> Recovered:
+    """Settles what can be settled, by evidence and by the words given; waits for the fence where the run may (SPEC 5, settling)."""
+    with opening.Writing(
+        store, run.holder, timeout_seconds=run.lock_timeout_seconds, stack=stack.name, environment=stack.environment
+    ) as writer:
+        work = _Recovery(stack, connection, writer, words, run, Settling(connection, writer, run.id))
+        work.look()
+        work.adopt()
+        while run.wait and work.is_waiting() and work.settling.wait(run.interrupts, talk.emit):
+            work.look()
+        work.deny()
+        if words.rebuild and not work.settling.open and not work.problems:
+            work.rebuild(talk)
+        if not writer.state.is_empty:
+            writer.commit(account=connection.account, endpoint=connection.endpoint)
+        return work.end()
+
+
+@dataclass(slots=True)
+class _Recovery:
+    stack: Stack
+    connection: Connection
+    writer: ports.StateWriter
+    words: Words
+    run: Run
+    settling: Settling
+    account: Account | None = None
+    problems: list[Problem] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
+    bound: tuple[Binding, ...] = ()
+
+    def look(self) -> None:
+        """Reads the account, and records what it proves."""
+        state = self.writer.state
+        begun = self.connection.exchange.unix()
+        self.account = opening.read_account(self.connection, planning.needs(self.stack, state, PlanOptions()))
+        self.problems += [one for one in opening.account_problems(state, self.account, self.connection) if one not in self.problems]
+        before = dict(state.open)
+        if state.open:
+            self.settling.settle(state, evidence.Observation(self.account, begun), PlanOptions())
+        for intent, result in before.values():
+            if intent.sequence not in self.writer.state.open and result != "accepted":
+                reason, done = self._why(intent.sequence)
+                self.settled.append(Settled(intent.address, intent.operation, done, reason))
+
+    def _why(self, sequence: int) -> tuple[str, bool]:
+        found = next((one for one in self.settling.proved if one.intent.sequence == sequence), None)
+        return ("", True) if found is None else (found.reason, found.finding is Finding.DONE)
+
+    def adopt(self) -> None:
+        """Takes the words about objects: of open requests, else of addresses of the stack that the state does not know."""
+        assert self.account is not None
+        for address, id in sorted(self.words.adopt.items()):
+            state = self.writer.state
+            if recovery.open_at(state, address):
+                self._take(address, recovery.adopt(state, self.account, self._kinds, address=address, id=id, run=self.run.id))
+                continue
+            found = lost.adoptable(self._survey(), address, id)
+            wrong = found if isinstance(found, Problem) else recovery.free_for(state, found)
+            if wrong is not None:
+                self.problems.append(wrong)
+            elif isinstance(found, lost.Binding):
+                self._bind((found,), f"bound to {id}, by a person's word")
+
+    def is_waiting(self) -> bool:
+        """Whether time will tell something; where a word waits for the fence, it is waited for as well."""
+        now, still = self.connection.exchange.unix(), []
+        for one in self.settling.open:
+            said = one.intent.address in self.words.not_created
+            limit = evidence.fence(one.intent)
+            if said and now < limit:
+                one = replace(one, finding=Finding.LATER, until=limit)
+            elif said:
+                one = replace(one, finding=Finding.PERSON, until=None)  # past the fence the word is enough
+            still.append(one)
+        self.settling.open = tuple(still)
+        return any(one.finding is Finding.LATER for one in still)
+
+    def deny(self) -> None:
+        """Takes the words that a request was not done; one that is settled by now needs no word."""
+        known = {one.address: one for one in self.settled}
+        for address in self.words.not_created:
+            if address in known:
+                if known[address].done:
+                    said = f"{address} was done after all: {known[address].reason}"
+                    self.problems.append(error("bad-combination", said, address=address))
+                continue
+            now = self.connection.exchange.unix()
+            self._take(address, recovery.not_created(self.writer.state, self.settling.open, address=address, now=now, run=self.run.id))
+
+    def _take(self, address: str, found: tuple[Note, ...] | Problem) -> None:
+        if isinstance(found, Problem):
+            self.problems.append(found)
+            return
+        for note in found:
+            intent, _ = self.writer.state.open[note.settles or 0]
+            self.writer.append(note)
+            reason = note.reason.partition(": ")[2]
+            self.settled.append(Settled(address, intent.operation, bool(note.effects), reason.removeprefix("done: "), by_word=True))
+        open_now = self.writer.state.open
+        self.settling.open = tuple(one for one in self.settling.open if one.intent.sequence in open_now)
+
+    def rebuild(self, talk: Talk) -> None:
+        """Proposes what the account proves to be this stack's, and binds it on a yes."""
+        seen = self._survey()
+        if exits.stops(seen.problems):
+            raise Stop(*seen.problems)
+        bindings = lost.propose(seen)
+        named = {str(binding.address) for binding in bindings}
+        left = tuple(problem for problem in lost.missing_state(seen) if problem.address not in named)
+        if not bindings:
+            self.problems += left
+            return
+        proposal = Proposal(bindings, left)
+        talk.show(proposal)
+        if not self.words.yes:
+            self._ask(proposal, talk)
+        self._bind(bindings, "rebuilt from the account")
+        self.problems += left
+
+    def _ask(self, proposal: Proposal, talk: Talk) -> None:
+        if not self.words.terminal:
+            message = "there is no terminal to ask at, and --yes is not given"
+            raise Stop(error("consent", message, hint="Read what would be bound, then add --yes."))
+        if talk.ask(proposal) not in ("yes", self.stack.title):
+            raise Stop(error("consent", "nothing was bound, as you asked"))
+
+    def _bind(self, bindings: tuple[Binding, ...], reason: str) -> None:
+        self.writer.append(Note(self.writer.state.sequence + 1, self.run.id, reason, lost.effects(bindings)))
+        self.bound += bindings
+
+    def _survey(self) -> Survey:
+        assert self.account is not None
+        return survey(
+            stack=self.stack, state=self.writer.state, account=self.account, kinds=self._kinds, options=PlanOptions(doubts=self._doubts())
+        )
+
+    def _doubts(self) -> dict[str, str]:
+        return {one.intent.address: one.reason for one in self.settling.open}
+
+    @property
+    def _kinds(self) -> Mapping[str, Kind]:
+        return self.connection.kinds
+
+    def end(self) -> Recovered:
+        """What came of it, with the exit code: 3 while something is open."""
+        state: State = self.writer.state
+        cases = tuple(recovery.case(one) for one in self.settling.open if one.intent.sequence in state.open)
+        codes = [exits.of_problems(self.problems)]
+        codes += [exits.DECIDE] if cases else []
+        codes += [exits.INTERRUPTED] if self.run.interrupts() else []
+        return Recovered(tuple(self.settled), cases, self.bound, tuple(self.problems), exits.worst(codes))
