@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.apply import records
+from reconciler.apply.board import Board
 from reconciler.apply.passwords import Keeper
 from reconciler.apply.task import Failure, Status, Task
 from reconciler.apply.values import Known
@@ -95,6 +96,7 @@ class _Loop:
     time_scale: float
     keep: Keeper | None
     tasks: dict[str, Task] = field(init=False)
+    board: Board = field(init=False)
     waits: Waits = field(init=False)
     writes: Writes = field(init=False)
     problems: list[Problem] = field(default_factory=list)
@@ -104,21 +106,20 @@ class _Loop:
     began: float = 0.0
     stop_at: float | None = None
     _token: int = 0
-    _open: set[str] = field(default_factory=set)
     _followers: dict[str, list[str]] = field(default_factory=dict)
     _missing: dict[str, int] = field(default_factory=dict)
-    _ready: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         after = {step.key: step.after for step in self.plan.steps}
         weights = graph.tails(after, {step.key: seconds_of(step, self.kinds) for step in self.plan.steps})
         self.tasks = {step.key: Task(step, weights[step.key], [step.operation], target=step.target) for step in self.plan.steps}
+        self.board = Board(self.tasks)
         for key, earlier in after.items():
             self._missing[key] = len(earlier)
+            if not earlier:
+                self.board.release(key)
             for other in earlier:
                 self._followers.setdefault(other, []).append(key)
-        self._ready = [key for key, missing in self._missing.items() if missing == 0]
-        self._open = set(self.tasks)
         self.waits = Waits(self.reads, self.time_scale)
         self.began = self.exchange.now()
         known = Known(self.stack, self.account, self.kinds, self.writer.state.entries)
@@ -134,6 +135,7 @@ class _Loop:
             time_scale=self.time_scale,
             known=known,
             waits=self.waits,
+            board=self.board,
             began=self.began,
             keep=self.keep,
         )
@@ -150,14 +152,14 @@ class _Loop:
 
     def work(self) -> None:
         """Until every step has ended, or none can begin any more."""
-        while self._open:
+        while self.board.open:
             if self.interrupted() and self.stop_at is None:
                 self.stop_at = self.exchange.now() + INTERRUPT_PATIENCE_SECONDS
             if self.writes.stop is not None and self.stop_at is None:
                 self._report(self.writes.stop)
                 self.stop_at = math.inf
             self._close_ended()
-            if not self._open or self._over():
+            if not self.board.open or self._over():
                 return
             if self.stop_at is None:
                 self._send()
@@ -165,22 +167,21 @@ class _Loop:
             answer = self.exchange.next(self._patience())
             if answer is not None:
                 self._take(*answer)
-            self.writes.judge(self._active())
+            self.writes.judge()
 
     def _over(self) -> bool:
-        sent = any(self.tasks[key].status is Status.SENT for key in self._open)
+        now = self.exchange.now()
         if self.stop_at is not None:
-            return not sent or self.exchange.now() >= self.stop_at
-        active = any(self.tasks[key].holds or self.tasks[key].status is Status.LOOKING for key in self._open)
-        return not active and not self._ready
+            return not self.board.has(Status.SENT) or now >= self.stop_at
+        return self.board.is_stuck(now)
 
     def _send(self) -> None:
         """Writes before waits, the one with most behind it first; never a read that delays a write."""
         while self.exchange.ready_in() <= 0.0:
-            task = self._next_write()
+            task = self.board.next(self.exchange.now())
             if task is not None:
-                if self.writes.begin(task, self._next_token):
-                    self._unready(task)
+                self.board.take(task)
+                self.writes.begin(task, self._next_token)
                 if task.ended:
                     self._close_ended()
                 if self.writes.stop is not None:
@@ -197,42 +198,16 @@ class _Loop:
         self._token += 1
         return self._token
 
-    def _next_write(self) -> Task | None:
-        now = self.exchange.now()
-        going = [t for t in self._active() if t.status is Status.PENDING and t.not_before <= now]
-        busy = {server for key in self._open if self.tasks[key].holds for server in self.tasks[key].step.servers}
-        fresh = [
-            self.tasks[key]
-            for key in self._ready
-            if self.tasks[key].status is Status.PENDING
-            and self.tasks[key].not_before <= now
-            and not busy.intersection(self.tasks[key].step.servers)
-        ]
-        return min((*going, *fresh), key=lambda t: (-t.weight, t.key), default=None)
-
-    def _active(self) -> list[Task]:
-        return [self.tasks[key] for key in sorted(self._open) if self.tasks[key].holds or self.tasks[key].status is Status.LOOKING]
-
-    def _unready(self, task: Task) -> None:
-        if task.key in self._ready:
-            self._ready.remove(task.key)
-
     def _patience(self) -> float:
         now = self.exchange.now()
-        soon = [self.waits.wake_in(now), IDLE_SECONDS]
+        soon = [self.waits.wake_in(now), self.board.next_time() - now, self.board.first_deadline() - now, IDLE_SECONDS]
         if self.stop_at is not None and self.stop_at < math.inf:
             soon.append(self.stop_at - now)
-        for task in self._active():
-            if task.status is Status.PENDING:
-                soon.append(task.not_before - now)
-            elif task.status in (Status.WAITING, Status.DOUBT):
-                soon.append(task.deadline - now)
-        soon += [self.tasks[key].not_before - now for key in self._ready if self.tasks[key].not_before > now]
         wait = max(0.0, min(soon))
         gate = self.exchange.ready_in()
         if gate == math.inf:
             return IDLE_SECONDS
-        due = wait == 0.0 or (self.stop_at is None and self._next_write() is not None)
+        due = wait == 0.0 or (self.stop_at is None and self.board.next(now) is not None)
         return min(gate, IDLE_SECONDS) if due else wait
 
     def _take(self, token: int, answer: Any) -> None:
@@ -252,23 +227,20 @@ class _Loop:
 
     def _close_ended(self) -> None:
         """Takes ended tasks out and lets go, or skips, what waited for them."""
-        ended = [key for key in sorted(self._open) if self.tasks[key].ended]
-        while ended:
-            key = ended.pop(0)
-            self._open.discard(key)
-            self._unready(self.tasks[key])
-            for follower in self._followers.get(key, ()):
-                task = self.tasks[follower]
-                good = self.tasks[key].status is Status.DONE or key in task.step.even_if
-                if task.ended:
-                    continue
-                if good:
-                    self._missing[follower] -= 1
-                    if self._missing[follower] == 0:
-                        self._ready.append(follower)
-                else:
-                    self._skip(task, self._because(key))
-                    ended.append(follower)
+        while ended := self.board.take_ended():
+            for task in ended:
+                for key in self._followers.get(task.key, ()):
+                    self._follow(self.tasks[key], task)
+
+    def _follow(self, task: Task, ended: Task) -> None:
+        if task.ended:
+            return
+        if ended.status is not Status.DONE and ended.key not in task.step.even_if:
+            self._skip(task, self._because(ended.key))
+            return
+        self._missing[task.key] -= 1
+        if self._missing[task.key] == 0:
+            self.board.release(task.key)
 
     def _because(self, key: str) -> str:
         """The step at the root of it, so that every skipped step names what really failed."""
@@ -288,10 +260,9 @@ class _Loop:
         """Skips what was not begun, computes the outputs, and writes the state anew."""
         if self.interrupted():
             self.codes.append(exits.INTERRUPTED)
-            self._report(self.writes.interruption([self.tasks[key] for key in sorted(self._open)]))
+            self._report(self.writes.interruption(self.board.remaining()))
         reason = "interrupted" if self.interrupted() else "the run was stopped"
-        for key in sorted(self._open):
-            task = self.tasks[key]
+        for task in self.board.remaining():
             if task.status in (Status.SENT, Status.DOUBT):
                 self.writes.forsake(task)
             elif not task.holds:

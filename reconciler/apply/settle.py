@@ -51,16 +51,16 @@ def _absence(task: Task, operation: Operation, asked: Mapping[str, Any], waits: 
     shown_at = min(waits.lists[what].shown_at for what in watched)
     if operation.progress(task.target, asked, waits.view()) is not Progress.DONE:
         task.first_absence, task.judged = None, shown_at + 1e-9
-        waits.probes.pop((kind.name, task.target or ""), None)
+        waits.forget_probe(kind.name, task.target or "")
         return Verdict.LATER
     probe = waits.probe(kind.name, task.target or "") if kind.detail is not None else None
     if probe is not None and probe.failure is None and probe.seen is None:
         return Verdict.PROBING
     if probe is not None and (probe.seen is None or not probe.seen.absent):
-        waits.probes.pop((kind.name, task.target or ""), None)
+        waits.forget_probe(kind.name, task.target or "")
         task.judged = shown_at + 1e-9
         return Verdict.LATER
-    waits.probes.pop((kind.name, task.target or ""), None)
+    waits.forget_probe(kind.name, task.target or "")
     pause = ABSENCE_SECONDS / waits.time_scale
     if task.first_absence is not None and shown_at >= task.first_absence + pause:
         return Verdict.DONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -29,18 +29,24 @@ class Status(Enum):
 ENDS = frozenset({Status.DONE, Status.FAILED, Status.SKIPPED, Status.UNKNOWN})
 
 
+def _nobody(task: Task, before: Status) -> None:
+    return None
+
+
 @dataclass(slots=True)
 class Task:
     """The mutable side of one step. `program` are the operations still to do, the current one first.
 
     `holds` is true from its first send to its end: its servers are then busy. Times are monotonic seconds. `restore` is the operation
-    that brings a server back which this task stopped, done even if what came between failed; `failure` is then kept for the end.
+    that brings a server back which this task stopped, done even if what came between failed; `failure` is then kept for the end. `tell` is
+    called after each change of `status`, with the one before.
     """
 
     step: Step
     weight: float
     program: list[str]
-    status: Status = Status.PENDING
+    tell: Callable[[Task, Status], None] = _nobody
+    _status: Status = Status.PENDING
     holds: bool = False
     target: str | None = None
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -63,6 +69,16 @@ class Task:
     sent: bool = False
 
     @property
+    def status(self) -> Status:
+        """How far it is."""
+        return self._status
+
+    @status.setter
+    def status(self, status: Status) -> None:
+        before, self._status = self._status, status
+        self.tell(self, before)
+
+    @property
     def operation(self) -> str:
         """The operation that is under way or next."""
         return self.program[0]
@@ -73,7 +89,7 @@ class Task:
 
     @property
     def ended(self) -> bool:
-        return self.status in ENDS
+        return self._status in ENDS
 
 
 @dataclass(frozen=True, slots=True)

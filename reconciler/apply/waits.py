@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from reconciler.core.kind import Call, View
 from reconciler.core.model import LiveResource
@@ -34,6 +36,10 @@ class Listed:
     due: float = math.inf
 
 
+_Subject: TypeAlias = "str | tuple[str, str]"
+"""What a reading is about: a list, or one object by kind and id."""
+
+
 @dataclass(slots=True)
 class Waits:
     """Keeps the lists that waiting steps need. Times are monotonic seconds; `time_scale` divides the pauses."""
@@ -44,61 +50,83 @@ class Waits:
     objects: dict[str, dict[str, LiveResource]] = field(default_factory=dict)
     members: dict[str, tuple[str, ...]] = field(default_factory=dict)
     probes: dict[tuple[str, str], Reading] = field(default_factory=dict)
-    _by_token: dict[int, Reading] = field(default_factory=dict)
+    _idle: dict[_Subject, Reading] = field(default_factory=dict)
+    _by_token: dict[int, tuple[_Subject, Reading]] = field(default_factory=dict)
+    _dues: list[tuple[float, str]] = field(default_factory=list)
+    _shown: list[str] = field(default_factory=list)
+    _probed: list[tuple[str, str]] = field(default_factory=list)
 
     def ask(self, whats: Iterable[str], at: float) -> None:
         """Says that these lists are wanted not later than `at`."""
         for what in whats:
             listed = self.lists.setdefault(what, Listed(what))
-            listed.due = min(listed.due, at)
+            if at < listed.due:
+                self._due(listed, at)
 
-    def calm(self, wanted: Iterable[str]) -> None:
-        """Forgets the wishes for lists that nobody waits for any more: what nothing in flight needs is not read."""
-        keep = set(wanted)
-        for what, listed in self.lists.items():
-            if what not in keep:
-                listed.due = math.inf
+    def calm(self, unwanted: Iterable[str]) -> None:
+        """Forgets the wishes for these lists: what nothing in flight needs is not read."""
+        for what in unwanted:
+            if what in self.lists:
+                self.lists[what].due = math.inf
 
     def probe(self, kind: str, id: str) -> Reading:
         """The look at one object by its id, begun once."""
         if (kind, id) not in self.probes:
-            self.probes[kind, id] = self.reads.absence(kind, id)
+            self.probes[kind, id] = self._idle[kind, id] = self.reads.absence(kind, id)
         return self.probes[kind, id]
 
-    def next_call(self, now: float) -> tuple[Reading, Call] | None:
-        """A read that may be sent now."""
-        for listed in self.lists.values():
-            if listed.reading is None and listed.due <= now:
-                listed.reading = self.reads.listing(listed.what)
-                listed.begun, listed.due = now, math.inf
-            if listed.reading is not None and (call := listed.reading.next_call(now)) is not None:
-                return listed.reading, call
-        for reading in self.probes.values():
+    def forget_probe(self, kind: str, id: str) -> None:
+        """The next look at that object is a new one."""
+        self.probes.pop((kind, id), None)
+        self._idle.pop((kind, id), None)
+
+    def next_call(self, now: float) -> tuple[_Subject, Call] | None:
+        """A read that may be sent now, with what `sent` wants to know."""
+        for subject, reading in self._idle.items():
             if (call := reading.next_call(now)) is not None:
-                return reading, call
+                return subject, call
+        while self._first_due() <= now:
+            listed = self.lists[heapq.heappop(self._dues)[1]]
+            listed.reading = self._idle[listed.what] = self.reads.listing(listed.what)
+            listed.begun, listed.due = now, math.inf
+            if (call := listed.reading.next_call(now)) is not None:
+                return listed.what, call
         return None
 
     def wake_in(self, now: float) -> float:
         """Seconds until a read may be due."""
-        soon = math.inf
-        for listed in self.lists.values():
-            soon = min(soon, listed.due - now if listed.reading is None else listed.reading.wake_in(now))
-        for reading in self.probes.values():
+        soon = self._first_due() - now
+        for reading in self._idle.values():
+            if soon <= 0.0:
+                break
             soon = min(soon, reading.wake_in(now))
         return max(0.0, soon)
 
-    def sent(self, token: int, reading: Reading) -> None:
-        """Notes which reading a token belongs to."""
-        self._by_token[token] = reading
+    def sent(self, token: int, subject: _Subject) -> None:
+        """Notes what the call was about that was sent with a token."""
+        self._by_token[token] = subject, self._idle.pop(subject)
 
     def take(self, token: int, answer: Answer, now: float) -> Problem | None:
         """Takes the answer of a read; returns the problem where a list could not be read at all."""
-        reading = self._by_token.pop(token)
+        subject, reading = self._by_token.pop(token)
         reading.take(answer, now)
-        for listed in self.lists.values():
-            if listed.reading is reading:
-                return self._close(listed, now)
+        if reading.seen is None and reading.failure is None:
+            self._idle[subject] = reading
+        elif isinstance(subject, str):
+            return self._close(self.lists[subject], reading, now)
+        else:
+            self._probed.append(subject)
         return None
+
+    def take_shown(self) -> list[str]:
+        """The lists that were shown since this was asked last."""
+        shown, self._shown = self._shown, []
+        return shown
+
+    def take_probed(self) -> list[tuple[str, str]]:
+        """The objects, by kind and id, whose look came to its end since this was asked last."""
+        probed, self._probed = self._probed, []
+        return probed
 
     def owns(self, token: int) -> bool:
         """Whether a token is one of a read."""
@@ -117,18 +145,27 @@ class Waits:
         """All that the lists showed last."""
         return View(self.objects, self.members)
 
-    def _close(self, listed: Listed, now: float) -> Problem | None:
-        reading = listed.reading
-        if reading is None or (reading.seen is None and reading.failure is None):
-            return None
+    def _due(self, listed: Listed, at: float) -> None:
+        listed.due = at
+        heapq.heappush(self._dues, (at, listed.what))
+
+    def _first_due(self) -> float:
+        """When the first list is wanted that is not being read; what was asked for meanwhile comes again when that is over."""
+        while self._dues:
+            at, what = self._dues[0]
+            if self.lists[what].due == at and self.lists[what].reading is None:
+                return at
+            heapq.heappop(self._dues)
+        return math.inf
+
+    def _close(self, listed: Listed, reading: Reading, now: float) -> Problem | None:
         listed.reading = None
-        if reading.seen is None:
-            listed.due = now + READ_FAILURE_SECONDS / self.time_scale
-            return reading.failure
-        if not reading.seen.complete:
+        if reading.seen is None or not reading.seen.complete:
             # The cloud has no such list to give (a group that is gone): that is no proof that something left it.
-            listed.due = now + READ_FAILURE_SECONDS / self.time_scale
-            return None
+            self._due(listed, now + READ_FAILURE_SECONDS / self.time_scale)
+            return reading.failure
+        if listed.due < math.inf:
+            self._due(listed, listed.due)
         self._show(listed.what, reading.seen.rows)
         for what, rows in reading.seen.inline.items():
             self._show(what, rows)
@@ -137,6 +174,7 @@ class Waits:
         return None
 
     def _show(self, what: str, rows: tuple[object, ...]) -> None:
+        self._shown.append(what)
         name, _, parent = what.partition(":")
         if name == "members":
             self.members[parent] = tuple(str(row) for row in rows)

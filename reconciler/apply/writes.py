@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.apply import records, settle, values
+from reconciler.apply.board import Board
 from reconciler.apply.passwords import Keeper, first_login
 from reconciler.apply.task import Failure, Status, Task
 from reconciler.apply.values import CannotFill, Known
@@ -67,21 +68,24 @@ class Writes:
     time_scale: float
     known: Known
     waits: Waits
+    board: Board
     began: float
     keep: Keeper | None = None
     stop: Problem | None = None
     _sent: dict[int, Task] = field(default_factory=dict)
     _at_risk: list[str] = field(default_factory=list)
+    _shown: set[str] = field(default_factory=set)
+    _probing: dict[tuple[str, str], Task] = field(default_factory=dict)
 
     # Sending --------------------------------------------------------------------------------------------------------------------
 
-    def begin(self, task: Task, token: Callable[[], int]) -> bool:
-        """Takes the next operation of a task as far as it goes now; True where the task is no longer one that could begin."""
+    def begin(self, task: Task, token: Callable[[], int]) -> None:
+        """Takes the next operation of a task as far as it goes now."""
         task.holds = True
         if task.started is None:
             task.started = self.exchange.now()
         if not task.resolved and not self._resolve(task):
-            return True
+            return
         if self._equal(task):
             self._effects(task, self._if_done(task, 0), "nothing to send")
             self._next(task)
@@ -91,7 +95,6 @@ class Writes:
             self._look(task)
         else:
             self._send(task, token())
-        return True
 
     def _resolve(self, task: Task) -> bool:
         step = task.step
@@ -139,6 +142,7 @@ class Writes:
 
     def _look(self, task: Task) -> None:
         task.status = Status.LOOKING
+        self.board.watch(task, (self._kind_of(task),))
         self.waits.ask((self._kind_of(task),), self.exchange.now())
 
     def _operation(self, task: Task) -> Operation:
@@ -333,6 +337,7 @@ class Writes:
         task.doubt = Failure(reason, http_status=status)
         task.status, task.accepted, task.judged = Status.DOUBT, now, now
         task.deadline, task.next_poll = now + DOUBT_SECONDS / self.time_scale, now
+        self.board.watch(task, self._evidence_lists(task))
         self.emit(Told(f"{task.step.address}: no answer to {task.operation} ({reason}); looking for what became of it"))
 
     def forsake(self, task: Task) -> None:
@@ -394,28 +399,29 @@ class Writes:
         task.status, task.accepted, task.next_poll = Status.WAITING, accepted, accepted + usual
         task.deadline = accepted + operation.deadline_seconds / self.time_scale
         task.first_absence = None
-        self.waits.ask(self._watched(task), task.next_poll)
+        watched = self._watched(task)
+        self.board.watch(task, watched)
+        self.waits.ask(watched, task.next_poll)
         self.emit(StepWaiting(task.key, str(task.step.address), task.operation))
 
-    def judge(self, active: Sequence[Task]) -> None:
-        """Looks at what the lists showed since, for every task that waits for one; asks for the next read."""
-        now, wanted = self.exchange.now(), set[str]()
-        for task in active:
+    def judge(self) -> None:
+        """Looks at what the lists showed since, for every task that waits for one of them; asks for the next read."""
+        self.refresh()
+        now, shown = self.exchange.now(), self._shown
+        self._shown = set()
+        probed = [self._probing.pop(subject) for subject in self.waits.take_probed() if subject in self._probing]
+        found = (*self.board.watchers(shown), *probed, *self.board.overdue(now), *self.board.of(Status.DOUBT))
+        for task in sorted({task.key: task for task in found}.values(), key=lambda task: task.key):
             if task.status is Status.LOOKING:
                 if self.waits.fresh((self._kind_of(task),), task.look_after or 0.0):
                     task.status = Status.PENDING
                 else:
-                    wanted.add(self._kind_of(task))
                     self.waits.ask((self._kind_of(task),), now)
             elif task.status is Status.DOUBT:
                 self._doubted(task, now)
             elif task.status is Status.WAITING:
                 self._judge(task, now)
-            if task.status is Status.WAITING:
-                wanted.update(self._watched(task))
-            elif task.status is Status.DOUBT:
-                wanted.update(self._evidence_lists(task))
-        self.waits.calm(wanted)
+        self.waits.calm(self.board.take_unwatched())
 
     def _judge(self, task: Task, now: float) -> None:
         watched = self._watched(task)
@@ -433,6 +439,8 @@ class Writes:
             self.waits.ask(watched, task.next_poll)
         elif verdict is settle.Verdict.UNREAD:
             self.waits.ask(watched, max(task.next_poll, now))
+        else:
+            self._probing[self._kind_of(task), task.target or ""] = task
 
     def _settled(self, task: Task) -> None:
         self.refresh()
@@ -524,9 +532,13 @@ class Writes:
     def refresh(self) -> None:
         """Brings what is known up to the state and to the lists read last."""
         self.known.entries = self.writer.state.entries
-        for kind, rows in self.waits.objects.items():
-            self.known.seen.setdefault(kind, {}).update(rows)
-        self.known.members.update(self.waits.members)
+        for what in self.waits.take_shown():
+            self._shown.add(what)
+            name, _, parent = what.partition(":")
+            if name == "members":
+                self.known.members[parent] = self.waits.members[parent]
+            else:
+                self.known.seen.setdefault(name, {}).update(self.waits.objects[name])
 
     def unrecorded(self) -> tuple[str, ...]:
         """Objects whose id is not on record because the record could not be written."""
