@@ -6,13 +6,13 @@ raises `Stop` with the problems to show and the exit code.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler import opening, ports
-from reconciler.core import consent, evidence, exits, names, saved
+from reconciler.core import consent, evidence, exits, names, saved, undo
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Plan
 from reconciler.core.consent import Decision, Given, Verdict
@@ -215,6 +215,7 @@ def options_of(plan: SavedPlan) -> PlanOptions:
         pinned=plan.lookups,
         only=tuple(plan.options.get("only", ())),
         without=tuple(plan.options.get("except", ())),
+        undo=plan.options.get("undo"),
     )
 
 
@@ -226,6 +227,7 @@ def kept_options(options: PlanOptions) -> Mapping[str, Any]:
     """What a saved plan remembers of the options it was made with: the other half of `options_of`."""
     found: dict[str, Any] = {"destroy": options.destroy, "replace": sorted(options.replace), "unprotect": sorted(options.unprotect)}
     found |= {"only": list(options.only)} if options.only else {}
+    found |= {"undo": options.undo} if options.undo is not None else {}
     return found | ({"except": list(options.without)} if options.without else {})
 
 
@@ -283,12 +285,20 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
         account=account,
         stack=stack,
         at=connection.exchange.unix(),
-        problems=(*beside, *(() if options.first_passwords else without_login(made, stack))),
+        problems=(*beside, *_told_of(made, stack, options, connection.kinds)),
         tracked=() if state is None else tuple(state.entries),
         outputs=()
         if options.destroy or exits.stops(made.problems)
         else output_changes(made.outputs, {} if state is None else state.outputs, steps=bool(made.steps)),
     )
+
+
+def _told_of(made: Plan, stack: Stack, options: PlanOptions, kinds: Mapping[str, Kind]) -> Iterable[Problem]:
+    """What there is to tell of a plan for how it was asked for."""
+    if not options.first_passwords:
+        yield from without_login(made, stack)
+    if options.undo is not None:
+        yield from undo.lost(made, options.undo, kinds)
 
 
 def _check_addresses(stack: Stack, state: State | None, options: PlanOptions) -> None:

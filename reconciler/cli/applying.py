@@ -46,6 +46,7 @@ class Words:
     lock_timeout: float | None = None
     wait: bool = True
     first_passwords: str | None = None
+    undo: str | None = None
 
 
 def apply(session: Session, options: PlanOptions, words: Words) -> int:
@@ -58,7 +59,8 @@ def apply(session: Session, options: PlanOptions, words: Words) -> int:
             session.tell_problems()
         given = _given(session, stack.accept, words, destroy=options.destroy)
         with _run(session, words, talker, destroy=options.destroy) as run, talker.at(stack) as (connection, store):
-            return app.apply(stack, connection, store, options, given, run, talker.conversation)
+            stack, chosen = session.back(stack, store, connection, options, words.undo)
+            return app.apply(stack, connection, store, chosen, given, run, talker.conversation)
 
     return _carry_out(talker, work)
 
@@ -79,6 +81,8 @@ def apply_saved(session: Session, plan_file: str, words: Words) -> int:
         destroy = bool(plan.options.get("destroy"))
         given = _given(session, stack.accept, merged, destroy=destroy)
         with _run(session, merged, talker, destroy=destroy) as run, talker.at(stack) as (connection, store):
+            # A plan of an undo holds the serial that it goes back to; its lookups are pinned as they were.
+            stack, _ = session.back(stack, store, connection, PlanOptions(), plan.options.get("undo"))
             return app.apply_saved(stack, connection, store, plan, given, run, talker.conversation)
 
     return _carry_out(talker, work)

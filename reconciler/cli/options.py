@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -130,6 +130,13 @@ undo_option = click.option(
     metavar="[SERIAL]",
     help="Go back to the state of that serial (default: before the last apply); what cannot come back is named.",
 )
+
+
+def only_with_plan(beside: Mapping[str, object]) -> None:
+    """Stops where an option stands beside `--plan` that the saved plan holds already (SPEC 4)."""
+    named = [name for name, value in beside.items() if value]
+    if named:
+        raise click.UsageError(f"{', '.join(named)} and --plan do not go together: a saved plan holds all of it already")
 
 
 def undo_of(stack: str, undo: str | None) -> tuple[str, str | None]:

@@ -24,6 +24,7 @@ from reconciler.ui.screen import Line, Tone
 
 if TYPE_CHECKING:
     from reconciler.core.model import Stack
+    from reconciler.core.survey import PlanOptions
     from reconciler.store.files import FileStore
 
 LOCK_SECONDS_AT_TERMINAL = 60.0
@@ -72,6 +73,18 @@ class Session:
             self.path, self.environ, simulated=self.simulate, time_scale=self.time_scale, problems=self.problems
         ) as connection:
             yield connection
+
+    def back(
+        self, stack: Stack, store: FileStore, connection: Connection, options: PlanOptions, undo: str | int | None
+    ) -> tuple[Stack, PlanOptions]:
+        """The stack and the options of an undo; as they are where there is none. `undo` is a serial or `last`."""
+        if undo is None:
+            return stack, options
+        from reconciler import undoing
+
+        stack, options, told = undoing.back(stack, store, connection.kinds, options, str(undo))
+        self.problems += told
+        return stack, options
 
     def header(self, planned: Planned, connection: Connection, store: FileStore) -> Header:
         """The first line of a plan."""

@@ -80,6 +80,7 @@ Examples:
 @options.variable_options
 @options.plan_options
 @options.part_options
+@options.undo_option
 @click.option("--out", metavar="FILE.plan", type=click.Path(dir_okay=False), help="Save the plan, for `apply --plan`.")
 @click.option("--accept", multiple=True, type=options.Accepted(), help="Consent that a saved plan carries; repeatable.")
 @options.format_option
@@ -98,6 +99,7 @@ def plan(
     unprotect: Sequence[str],
     only: Sequence[str],
     without: Sequence[str],
+    undo: str | None,
     out: str | None,
     accept: Sequence[Acceptance],
     format: str,
@@ -112,11 +114,13 @@ def plan(
     from reconciler import app
     from reconciler.cli import showing
 
+    stack, undo = options.undo_of(stack, undo)
     session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
     chosen = _plan_options(accept=accept, replace=replace, unprotect=unprotect, only=only, without=without)
     with session.connect() as connection:
+        wanted, chosen = session.back(wanted, store, connection, chosen, undo)
         planned = app.plan(wanted, connection, store, chosen, showing.running(store))
     code = showing.exit_code(planned, detailed=detailed_exitcode)
     showing.show_plan(session, planned, connection, store, given=accept, code=code)
@@ -139,6 +143,7 @@ Examples:
 @options.variable_options
 @options.plan_options
 @options.part_options
+@options.undo_option
 @click.option("--plan", "plan_file", metavar="FILE.plan", type=click.Path(dir_okay=False), help="Do exactly this saved plan, or refuse it.")
 @options.consent_options
 @options.format_option
@@ -159,6 +164,7 @@ def apply(
     unprotect: Sequence[str],
     only: Sequence[str],
     without: Sequence[str],
+    undo: str | None,
     plan_file: str | None,
     yes: bool,
     accept: Sequence[Acceptance],
@@ -177,6 +183,7 @@ def apply(
     """
     from reconciler.cli import applying
 
+    stack, undo = options.undo_of(stack, undo)
     session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
     words = applying.Words(
         yes=yes,
@@ -185,23 +192,21 @@ def apply(
         lock_timeout=lock_timeout,
         wait=not no_wait,
         first_passwords=first_passwords,
+        undo=undo,
     )
     if plan_file is not None:
-        beside = [
-            name
-            for name, value in (
-                ("--env", environment),
-                ("--var", variables),
-                ("--var-file", variable_files),
-                ("--replace", replace),
-                ("--unprotect", unprotect),
-                ("--only", only),
-                ("--except", without),
-            )
-            if value
-        ]
-        if beside:
-            raise stop_usage(f"{', '.join(beside)} and --plan do not go together", "a saved plan holds all of it already")
+        options.only_with_plan(
+            {
+                "--env": environment,
+                "--var": variables,
+                "--var-file": variable_files,
+                "--replace": replace,
+                "--unprotect": unprotect,
+                "--only": only,
+                "--except": without,
+                "--undo": undo,
+            }
+        )
         return applying.apply_saved(session, plan_file, words)
     chosen = _plan_options(accept=accept, replace=replace, unprotect=unprotect, only=only, without=without, keeps=bool(first_passwords))
     session.part = options.part_words(only, without)

@@ -110,6 +110,8 @@ CODES: dict[str, str] = {
     "variable-value": "A value does not fit the variable's type or limits.",
     "variable-unknown": "A value is given for a variable that the stack does not declare.",
     "environment": "An environment is needed, or the one named does not exist.",
+    "move": "The state cannot have an object under the address that it is moved to.",
+    "rename": "A delete and a create look like one object under a new address.",
     # the account
     "lookup": "A flavor, image, zone, key or script of that name is not there, or there are several.",
     "not-offered": "The cloud does not offer that in the zone asked for.",
@@ -150,6 +152,7 @@ CODES: dict[str, str] = {
     "step-failed": "A step of the plan failed.",
     "joined": "An object comes along in a narrowed plan, because one that was asked for needs it.",
     "output": "An output could not be computed.",
+    "undo": "What an undo does not bring back, or leaves to the user.",
     "simulator": "The local cloud could not be started or steered.",
     "internal": "The program itself made a mistake; please report it.",
 }

@@ -42,7 +42,8 @@ class PlanOptions:
     `accept` are (class, address or None); `replace` and `unprotect` are address texts. `pinned` are the ids a saved plan's lookups gave,
     address to field to text to id. `doubts` says, by address, why an open intent there could not be settled. `only` and
     `without` are the patterns of `--only` and `--except`. `first_passwords`: somebody keeps those of new servers.
-    `running` is the name of a run that is at work now, whose open intents are no doubts.
+    `running` is the name of a run that is at work now, whose open intents are no doubts. `undo` is the serial of the kept state that the
+    plan goes back to.
     """
 
     destroy: bool = False
@@ -55,6 +56,7 @@ class PlanOptions:
     without: tuple[str, ...] = ()
     first_passwords: bool = False
     running: str | None = None
+    undo: int | None = None
 
     def accepts(self, risk: str, address: str) -> bool:
         """Whether a class that only counts by address was accepted for it (`gone`, `duplicate`, `lockout`)."""

@@ -41,9 +41,24 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The use cases know the account through its ports and one function, `read_account`, which drives the readings of the port.
     "app": {"apply", "cloud", "core", "ports", "settling", "stop"},
     "settling": {"app", "core", "ports"},
+    "undoing": {"core", "opening", "ports", "stop"},
     # Here the concrete things are made: the only place beside the command line that knows all of them, the local cloud included.
     "wiring": {"app", "cloud", "core", "kinds", "ports", "simulator", "stop", "store", "version"},
-    "cli": {"app", "core", "firstpasswords", "loading", "planfile", "settling", "simulator", "stop", "store", "ui", "version", "wiring"},
+    "cli": {
+        "app",
+        "core",
+        "firstpasswords",
+        "loading",
+        "planfile",
+        "settling",
+        "simulator",
+        "stop",
+        "store",
+        "ui",
+        "undoing",
+        "version",
+        "wiring",
+    },
     "__main__": {"cli", "version"},
 }
 """The map of STYLE: a part and the parts of ours it may import (itself always)."""

@@ -1,0 +1,164 @@
+"""Undo: the stack as a kept state says that it was, so that a plan towards it is like any other; and what such a plan cannot bring back.
+
+A state keeps the managed values as they were last applied. What was not managed then is not known, and stays as it is. Data, addresses
+and ids are not in it either: an object that comes back is a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.core import digests
+from reconciler.core.address import Address, parse
+from reconciler.core.changes import Action, Change, Plan
+from reconciler.core.kind import Edit, Kind
+from reconciler.core.model import Deferred, Lifecycle, Link, Lookup, Output, Resource, Stack, Value
+from reconciler.core.problems import Problem, notice
+from reconciler.core.resources import default_name
+from reconciler.core.state import Entry, State
+
+_AGAIN = {"instances": "other id, other addresses, and an empty disk", "block_storages": "other id, and empty", "firewalls": "other id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What a stack was: `stack` as if its file said so, `pins` what its lookups had given, `notices` what is not known any more."""
+
+    stack: Stack
+    pins: Mapping[str, Mapping[str, Mapping[str, str]]]
+    notices: tuple[Problem, ...]
+
+
+def former(stack: Stack, past: State, now: State | None, kinds: Mapping[str, Kind]) -> Former:
+    """The stack as `past` kept it. `stack` is what the file says now: it lends places, lifecycles, guard and prices."""
+    entries = {} if now is None else now.entries
+    current = {(entry.kind, entry.id): entry.address for entry in entries.values()}
+    names = {text: current.get((entry.kind, entry.id), text) for text, entry in past.entries.items()}
+    resources, pins = {}, {}
+    for text, entry in past.entries.items():
+        address = parse(names[text])
+        if address is not None:
+            resources[address] = _resource(stack, address, entry, names, kinds[entry.kind])
+            if entry.lookups:
+                pins[str(address)] = entry.lookups
+    ordered = {address: resources[address] for address in sorted(resources, key=lambda each: each.sort_key)}
+    made = replace(
+        stack,
+        resources=ordered,
+        shapes=_shapes(ordered),
+        outputs=tuple(output for output in stack.outputs if _stands(output, ordered)),
+        guard=None if stack.guard is None else replace(stack.guard, servers=tuple(a for a in stack.guard.servers if a in ordered)),
+        moved=(),
+        removed=(),
+    )
+    digest = hashlib.sha256(f"{digests.digest(made)} {past.lineage} {past.serial}".encode()).hexdigest()
+    return Former(replace(made, digest=digest), pins, tuple(_not_known(past, entries, names)))
+
+
+def _resource(stack: Stack, address: Address, entry: Entry, names: Mapping[str, str], kind: Kind) -> Resource:
+    written = stack.resources.get(address)
+    attributes = {name: _value(kind, name, value, entry, names) for name, value in entry.applied.items() if name in kind.fields}
+    return Resource(
+        address=address,
+        attributes=attributes,
+        at_create=_at_create(stack, address, attributes),
+        lifecycle=replace(written.lifecycle if written is not None else Lifecycle(), protect=None, retain=entry.retain),
+        place=None if written is None else written.place,
+    )
+
+
+def _value(kind: Kind, name: str, value: Any, entry: Entry, names: Mapping[str, str]) -> Value:
+    """A kept value as a file would say it: links as links, and what a lookup gave as that lookup, so that its pin holds on."""
+    field = kind.fields[name]
+    if field.link is not None and isinstance(value, str):
+        address = parse(names.get(value, value))
+        return value if address is None else Link(address)
+    if field.lookup is None:
+        return tuple(value) if isinstance(value, list) else value
+    texts = {id: text for text, id in entry.lookups.get(name, {}).items()}
+    if isinstance(value, list | tuple):
+        return tuple(_lookup(field.lookup, texts.get(part), part) for part in value)
+    return _lookup(field.lookup, texts.get(value), value)
+
+
+def _lookup(catalogue: str, text: str | None, id: Any) -> Value:
+    if text is None or text.partition(":")[0] not in ("id", "any", "os"):
+        return id  # type: ignore[no-any-return]  # a plain value of the state
+    by, _, rest = text.partition(":")
+    value, colon, version = rest.partition(":") if by == "os" else (rest, "", "")
+    return Lookup(catalogue, by, value, version if colon else None)
+
+
+def _at_create(stack: Stack, address: Address, attributes: Mapping[str, Value]) -> Mapping[str, Value]:
+    found: dict[str, Value] = {}
+    if address.rule is None and "name" not in attributes:
+        found["name"] = default_name(stack.name, stack.environment, address)
+    if address.rule is None and address.kind == "firewalls" and "icmp" not in attributes:
+        found["icmp"] = False
+    return found
+
+
+def _shapes(resources: Iterable[Address]) -> Mapping[tuple[str, str], int | tuple[str, ...] | None]:
+    found: dict[tuple[str, str], int | tuple[str, ...] | None] = {}
+    for address in resources:
+        if address.rule is not None:
+            continue
+        key, index = (address.kind, address.name), address.index
+        before = found.get(key)
+        if isinstance(index, int):
+            found[key] = max(before if isinstance(before, int) else 0, index + 1)
+        elif index is not None:
+            found[key] = (*(before if isinstance(before, tuple) else ()), index)
+        else:
+            found[key] = None
+    return dict(sorted(found.items()))
+
+
+def _stands(output: Output, resources: Mapping[Address, Resource]) -> bool:
+    """Whether all that an output of the file reads is there in the former stack too."""
+    if not isinstance(output.value, Deferred):
+        return True
+    there = {address.resource for address in resources} | set(resources)
+    return all(ref.address in there for ref in output.value.references)
+
+
+def _not_known(past: State, now: Mapping[str, Entry], names: Mapping[str, str]) -> Iterator[Problem]:
+    for text, entry in sorted(past.entries.items()):
+        later = now.get(names[text])
+        new = [] if later is None else sorted(set(later.applied) - set(entry.applied))
+        if later is not None and later.id == entry.id and new:
+            message = f"{', '.join(new)} was not managed then, so what it was is not known: it stays as it is"
+            yield notice("undo", message, address=later.address)
+
+
+# What cannot come back ------------------------------------------------------------------------------------------------------------
+
+
+def lost(plan: Plan, serial: int, kinds: Mapping[str, Kind]) -> tuple[Problem, ...]:
+    """What the plan of an undo does not bring back, an object at a time, and what is left to the user."""
+    found = [_lost_of(change, kinds) for change in plan.changes]
+    message = f"this goes back to the state of serial {serial}; the stack's file stays as it is"
+    hint = "take the file back too, or the next apply does it all again"
+    return (notice("undo", message, hint=hint), *(problem for problem in found if problem is not None))
+
+
+def _lost_of(change: Change, kinds: Mapping[str, Kind]) -> Problem | None:
+    address, kind = str(change.address), change.address.kind
+    if change.address.rule is not None or kind not in _AGAIN:
+        return None
+    if change.action is Action.CREATE:
+        return notice("undo", f"comes back as a new object: {_AGAIN[kind]}", address=address)
+    if change.action is Action.REPLACE:
+        return notice("undo", f"is made anew: {_AGAIN[kind]}", address=address)
+    fields = [field.path for field in change.fields if _edit(kinds, kind, field.path) is Edit.REBUILD]
+    if change.action is Action.REBUILD or fields:
+        return notice("undo", "gets its former image, not the data that was on its disk", address=address)
+    return None
+
+
+def _edit(kinds: Mapping[str, Kind], kind: str, path: str) -> Edit | None:
+    field = kinds[kind].fields.get(path)
+    return None if field is None else field.edit

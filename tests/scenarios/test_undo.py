@@ -1,0 +1,159 @@
+"""Undo: a kept state planned back to. The world is as it was then but for what the plan names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler import app, undoing
+from reconciler.core.changes import Plan
+from reconciler.core.model import Stack
+from reconciler.core.problems import Problem
+from reconciler.core.survey import PlanOptions
+from reconciler.stop import Stop
+from tests.lab import Lab, said, shown
+from tests.scenarios.world import world_of
+
+BASE = """
+version: 1
+stack: shop
+defaults:
+  instances: {zone: kr1-z01, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], flavor: std_2.4-g1}
+firewalls:
+  web:
+    icmp: true
+    rules:
+      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
+      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}
+instances:
+  web: {count: 2, firewall: web, description: 웹 서버}
+  db: {flavor: std_4.8-g1, firewall: web, power: on}
+block_storages:
+  data: {type: ssd, size: 100, instance: db}
+outputs:
+  web_ips: {value: "${instances.web.map(w, w.public_ip)}"}
+"""
+
+
+def back(lab: Lab, stack: Stack, serial: str = undoing.LAST) -> tuple[Stack, PlanOptions, tuple[Problem, ...]]:
+    return undoing.back(stack, lab.store, lab.kinds, PlanOptions(), serial)
+
+
+def undo(lab: Lab, stack: Stack, serial: str = undoing.LAST) -> Plan:
+    """Plans back, checks that the plan is done whole, and gives it."""
+    former, options, _ = back(lab, stack, serial)
+    chosen: Mapping[str, Any] = {"undo": options.undo, "pinned": options.pinned}
+    plan = lab.plan(former, **chosen)
+    result = lab.apply(former, **chosen)
+    assert result.exit_code == 0, (result.failed, result.skipped, said(result.problems))
+    return plan
+
+
+EDITS: list[tuple[str, list[tuple[str, str]], list[str]]] = [
+    ("texts", [("웹 서버", "새 웹 서버")], ["update instances.web[0]", "update instances.web[1]"]),
+    ("a bigger server", [("flavor: std_4.8-g1, f", "flavor: mio_4.16-g1, f")], ["resize instances.db"]),
+    ("power", [("power: on", "power: off")], ["power instances.db"]),
+    (
+        "rules",
+        [("ports: 443", "ports: 8443"), ("      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}\n", "")],
+        ["update firewalls.web.rules.https", "create firewalls.web.rules.ssh"],
+    ),
+    ("one server more", [("count: 2", "count: 3")], ["delete instances.web[2]"]),
+    ("a firewall taken off", [("flavor: std_4.8-g1, firewall: web", "flavor: std_4.8-g1, firewall: none")], ["attach instances.db"]),
+    ("a volume moved", [("instance: db}", 'instance: "web[1]"}')], ["detach block_storages.data"]),
+    ("another image", [("power: on", 'power: on, image: {os: ubuntu, version: "24.04"}')], ["rebuild instances.db"]),
+]
+
+
+@pytest.mark.parametrize(("what", "edits", "wanted"), EDITS, ids=[what for what, _, _ in EDITS])
+def test_what_an_apply_did_is_undone(what: str, edits: list[tuple[str, str]], wanted: list[str], tmp_path: Path) -> None:
+    # Goal: apply, edit, apply, undo: the world is the one before the edit.
+    lab, text = Lab(), BASE
+    assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
+    before = world_of(lab.cloud)
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    stack = lab.stack(text, tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    assert world_of(lab.cloud) != before or what == "another image"
+
+    plan = undo(lab, stack)
+
+    assert shown(plan) == wanted
+    assert world_of(lab.cloud) == before
+    assert lab.plan(lab.stack(BASE, tmp_path)).is_empty
+
+
+def test_what_cannot_come_back_is_named_for_each_object(tmp_path: Path) -> None:
+    lab = Lab()
+    assert lab.apply(lab.stack(BASE, tmp_path)).exit_code == 0
+    before, ids = world_of(lab.cloud), {e.address: e.id for e in lab.state.entries.values()} if lab.state else {}
+    less = BASE.replace("count: 2", "count: 1").replace("block_storages:\n  data: {type: ssd, size: 100, instance: db}\n", "")
+    stack = lab.stack(less, tmp_path)
+    assert lab.apply(stack).exit_code == 0
+
+    former, options, _ = back(lab, stack)
+    planned = app.plan(former, lab.connection(), lab.store, options)
+    told = {problem.address: problem.message for problem in planned.problems if problem.code == "undo"}
+    undo(lab, stack)
+
+    assert told["instances.web[1]"] == "comes back as a new object: other id, other addresses, and an empty disk"
+    assert told["block_storages.data"] == "comes back as a new object: other id, and empty"
+    assert world_of(lab.cloud) == before
+    now = {e.address: e.id for e in lab.state.entries.values()} if lab.state else {}
+    assert {address for address in ids if ids[address] != now[address]} == {"instances.web[1]", "block_storages.data"}
+
+
+def test_an_undo_is_undone_by_another(tmp_path: Path) -> None:
+    lab = Lab()
+    lab.apply(lab.stack(BASE, tmp_path))
+    stack = lab.stack(BASE.replace("std_4.8-g1", "mio_4.16-g1"), tmp_path)
+    lab.apply(stack)
+    after = world_of(lab.cloud)
+
+    undo(lab, stack)
+    undo(lab, stack)
+
+    assert world_of(lab.cloud) == after
+
+
+def test_any_serial_that_was_kept_is_planned_back_to(tmp_path: Path) -> None:
+    lab = Lab()
+    lab.apply(lab.stack(BASE, tmp_path))
+    first = world_of(lab.cloud)
+    assert lab.state is not None
+    serial = lab.state.serial
+    for count in (3, 4):
+        lab.apply(lab.stack(BASE.replace("count: 2", f"count: {count}"), tmp_path))
+
+    undo(lab, lab.stack(BASE, tmp_path), str(serial))
+
+    assert world_of(lab.cloud) == first
+
+
+def test_what_was_not_managed_then_is_kept_and_said(tmp_path: Path) -> None:
+    lab = Lab()
+    lab.apply(lab.stack(BASE, tmp_path))
+    stack = lab.stack(BASE.replace("power: on", "power: on, description: new"), tmp_path)
+    lab.apply(stack)
+
+    former, options, notices = back(lab, stack)
+
+    assert [(n.address, n.message) for n in notices] == [
+        ("instances.db", "description was not managed then, so what it was is not known: it stays as it is")
+    ]
+    assert lab.plan(former, undo=options.undo, pinned=options.pinned).steps == ()
+
+
+@pytest.mark.parametrize(("serial", "said_"), [("last", "nothing to undo"), ("7", "no state of serial 7"), ("x", "no state of serial x")])
+def test_what_was_never_kept_is_a_mistake_in_the_arguments(serial: str, said_: str, tmp_path: Path) -> None:
+    lab = Lab()
+
+    with pytest.raises(Stop) as stopped:
+        back(lab, lab.stack(BASE, tmp_path), serial)
+
+    assert stopped.value.exit_code == 64 and said_ in stopped.value.problems[0].message
