@@ -240,6 +240,18 @@ def test_a_replacement_goes_create_first_only_while_slots_last(name: str, case: 
     assert (made < gone) == (first == "create"), keys
 
 
+def test_a_volume_is_replaced_together_with_its_server() -> None:
+    # Goal: whichever goes first of the server, the old volume leaves it in time, and goes last.
+    case = settled(server("web"), volume("data", on="web")).edit("block_storages.data", size=200)
+    for life in (Lifecycle(on_image_change="replace"), Lifecycle(on_image_change="replace", replace="delete_first")):
+        plan = case.edit("instances.web", image="rocky", life=life).plan()
+        assert told(plan).problems == []
+        gone = next(s.key for s in plan.steps if s.operation == "instance.delete")
+        assert "block_storage.detach block_storages.data v-data" in waits(plan, gone)
+        assert "instance.create instances.web" in waits(plan, "block_storage.create block_storages.data")
+        assert "block_storage.create block_storages.data" in waits(plan, "block_storage.delete block_storages.data v-data")
+
+
 def test_more_volumes_than_a_server_holds_are_an_error_before_the_first_call() -> None:
     # Goal: the server's own number is sure; the fourth is refused in the plan.
     plan = full().add(volume("d", on="web")).plan()

@@ -200,6 +200,13 @@ def _same_zone(draft: Draft, item: Item, owner: Link, owner_id: str | None) -> N
         draft.problems.append(error("bad-combination", message, place=place, address=str(item.address), hint=hint))
 
 
+def _goes_first(draft: Draft, owner_id: str) -> bool:
+    """Whether a server is deleted before its successor is made: then a volume leaves it before there is a new one."""
+    address = _owner_address(draft, owner_id)
+    deletes = draft.provided(("removed", address)) if address is not None else ()
+    return any(not draft.steps[key].deposed for key in deletes)
+
+
 def _loss(item: Item) -> DataLoss:
     size = None if item.live is None else item.live.attributes.get("size")
     return DataLoss(str(item.address), "volume", size if isinstance(size, int) else None)
@@ -235,8 +242,8 @@ def _replace(draft: Draft, item: Item) -> None:
         if owner_id is not None:
             left_key = _detach(draft, item, owner_id, suffix=f" {old}")
             draft.steps[left_key] = replace(draft.steps[left_key], deposed=True)
-            for key in tuple(first):
-                draft.before(key, left_key)
+            if created is not None and not _goes_first(draft, owner_id):
+                draft.before(created, left_key)
             first.append(left_key)
         draft.add(delete, after=first)
     impact = Impact(consents=(Consent(RiskClass.DATA_LOSS, str(item.address)),), data_loss=(_loss(item),), reversible=False)

@@ -1,0 +1,201 @@
+"""Random stacks against the local cloud in virtual time: what is applied is there, the next plan is empty, what is destroyed is gone."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.core import marker
+from reconciler.core.changes import Plan
+from reconciler.core.model import Stack
+from reconciler.core.state import Phase
+from reconciler.simulator.cloud import Cloud
+from tests.lab import Lab, said, shown
+from tests.properties.strategies import Wish, wishes
+from tests.scenarios.test_life_of_a_stack import THEIRS, stranger, theirs
+from tests.scenarios.world import world_of
+
+FEW = settings(max_examples=12, phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+"""Whole lives in virtual time: few, and not made smaller when one fails, which would take minutes."""
+
+SWITCHES: Mapping[str, object] = {"allow_shrink": True}
+WINDOW_SECONDS, SENDS_MAX = 60.0, 60
+
+
+def lab(**options: Any) -> Lab:
+    made = Lab(switches=SWITCHES, **options)
+    stranger(made.cloud)
+    return made
+
+
+def read(made: Lab, wish: Wish) -> Stack:
+    with tempfile.TemporaryDirectory() as folder:
+        return made.stack(wish.text(), Path(folder))
+
+
+def applied(made: Lab, wish: Wish) -> Stack:
+    """The stack, applied to its end."""
+    stack = read(made, wish)
+    result = made.apply(stack)
+    assert result.exit_code == 0, f"{wish.text()}\n{result.failed} {result.skipped} {said(result.problems)}"
+    return stack
+
+
+def must_be_empty(made: Lab, stack: Stack, wish: Wish) -> None:
+    plan = made.plan(stack)
+    assert plan.is_empty, f"{wish.text()}\n{shown(plan)} {[s.key for s in plan.steps]} {said(plan.problems)}"
+    assert plan.drift == () and plan.records == ()
+
+
+def must_be_as_written(cloud: Cloud, stack: Stack, state: Any) -> None:
+    """Every written attribute is so in the cloud, and of rules there are no others."""
+    world = cloud.snapshot()
+    ids = {text: entry.id for text, entry in state.entries.items()}
+    for address, resource in stack.resources.items():
+        says = {name: value for name, value in resource.attributes.items() if isinstance(value, str | int | bool)}
+        id = ids[str(address)]
+        if address.rule is not None:
+            group = world.firewalls[ids[str(address.owner)]]
+            row = next(rule for rule in group.rules if str(rule.rule_id) == id)
+            assert (row.bound.lower(), row.protocol.lower(), row.port) == (says["direction"], says["protocol"], says["ports"])
+            assert row.ip == _cidr(stack, address, world, ids)
+            assert row.title == says["title"]
+        elif address.kind == "firewalls":
+            group = world.firewalls[id]
+            assert group.icmp == ("Y" if says["icmp"] else "N")
+            wanted = {str(a) for a in stack.resources if a.rule is not None and a.owner == address}
+            assert len(group.rules) == len(wanted)
+            assert {str(rule.rule_id) for rule in group.rules} == {ids[text] for text in wanted}
+        elif address.kind == "instances":
+            _server_as_written(world, ids, id, resource, says)
+        else:
+            volume = world.block_storages[id]
+            assert (volume.size, volume.instance_id) == (says["size"], ids[str(resource.attributes["instance"])])
+
+
+def _server_as_written(world: Any, ids: Mapping[str, str], id: str, resource: Any, says: Mapping[str, Any]) -> None:
+    server = world.instances[id]
+    lookups = resource.attributes
+    assert server.flavor_id == lookups["flavor"].value
+    assert world.images[server.image_id]["os"]["version"] == lookups["image"].version
+    assert "power" not in says or server.status == {"on": "active", "off": "off"}[says["power"]]
+    assert "name" not in says or server.name == says["name"]
+    owner = resource.attributes["firewall"]
+    groups = [group for group in world.firewalls if id in world.members(group)]
+    assert groups == ([] if owner is None else [ids[str(owner)]])
+    assert marker.split(server.description)[1] is not None
+
+
+def _cidr(stack: Stack, address: Any, world: Any, ids: Mapping[str, str]) -> str:
+    value = stack.resources[address].attributes["cidr"]
+    if isinstance(value, str):
+        return value
+    server = world.instances[ids[str(value.references[0].address)]]
+    return f"{server.private_address}/32"
+
+
+def must_keep_to_the_quota(made: Lab) -> None:
+    times = [when for when, _ in made.sends]
+    worst = max((sum(1 for other in times if when <= other < when + WINDOW_SECONDS) for when in times), default=0)
+    assert worst <= SENDS_MAX, f"{worst} sends in 60 s"
+
+
+def must_be_ordered(plan: Plan) -> None:
+    done: set[str] = set()
+    for step in plan.steps:
+        assert set(step.after) <= done, step.key
+        done.add(step.key)
+
+
+@FEW
+@given(wishes())
+def test_a_stack_comes_up_is_at_rest_and_goes(wish: Wish) -> None:
+    # Goal: apply, empty plan, world as written, destroy: only strangers are left, and the state is empty.
+    made = lab()
+    stack = applied(made, wish)
+    must_be_empty(made, stack, wish)
+    must_be_as_written(made.cloud, stack, made.state)
+    assert all(entry.phase is Phase.READY for entry in made.state.entries.values()) if made.state else False
+    result = made.apply(stack, destroy=True)
+    assert result.exit_code == 0, f"{wish.text()}\n{result.failed} {result.skipped} {said(result.problems)}"
+    assert world_of(made.cloud) == THEIRS
+    assert made.state is not None and made.state.is_empty
+    must_keep_to_the_quota(made)
+
+
+@FEW
+@given(wishes(), wishes())
+def test_any_stack_becomes_any_other(first: Wish, second: Wish) -> None:
+    # Goal: whatever the edit: planned in an order that holds, applied, at rest, the world as the second file says.
+    made = lab()
+    applied(made, first)
+    must_be_ordered(made.plan(read(made, second)))
+    stack = applied(made, second)
+    must_be_empty(made, stack, second)
+    must_be_as_written(made.cloud, stack, made.state)
+    assert theirs(world_of(made.cloud)) == THEIRS
+    must_keep_to_the_quota(made)
+
+
+@FEW
+@given(wishes(), wishes())
+def test_one_at_a_time_and_four_at_a_time_end_in_the_same_world(first: Wish, second: Wish) -> None:
+    # Goal: how many requests are in flight is a matter of time only.
+    worlds = []
+    for limit in (1, 4):
+        made = lab(limit=limit)
+        applied(made, first)
+        applied(made, second)
+        worlds.append(world_of(made.cloud))
+        must_keep_to_the_quota(made)
+    assert worlds[0] == worlds[1]
+
+
+@settings(FEW, max_examples=25)
+@given(wishes(), st.randoms(use_true_random=False))
+def test_keys_and_files_in_any_order_are_the_same_plan(wish: Wish, chance: random.Random) -> None:
+    # Goal: the file's sections in one file or many, their keys in any order: the same digest and the same plan, byte for byte.
+    made = lab()
+    first = made.plan(read(made, wish))
+    with tempfile.TemporaryDirectory() as folder:
+        second = made.plan(made.stack(split(wish, chance), Path(folder)))
+    assert canonical(first) == canonical(second)
+    must_be_ordered(first)
+
+
+def split(wish: Wish, chance: random.Random) -> dict[str, str]:
+    """The same stack over several files, every mapping in another order."""
+    import json
+
+    def mixed(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            pairs = [(key, mixed(item)) for key, item in value.items()]
+            chance.shuffle(pairs)
+            return dict(pairs)
+        return value
+
+    body = json.loads(wish.text())
+    head = {key: body.pop(key) for key in ("version", "stack")}
+    files = {"z.yaml": head}
+    for key in body:
+        files.setdefault(chance.choice(("a.yaml", "z.yaml", "stack.yaml")), {})[key] = body[key]
+    return {name: json.dumps(mixed(content), ensure_ascii=False) for name, content in files.items()}
+
+
+def canonical(plan: Plan) -> str:
+    """All of a plan but where in the file it was asked for."""
+    import json
+
+    from reconciler.core import plain
+
+    body = plain.document(plan)
+    for row in (*body["changes"], *body["drift"], *body["problems"]):
+        row.pop("place")
+    return json.dumps([body, plain.steps_exactly(plan), plain.changes_exactly(plan), plan.digest, repr(plan.records)], ensure_ascii=False)
