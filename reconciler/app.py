@@ -280,6 +280,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
     if state is not None and state.open:
         state, options = (settling or Settling(connection)).settle(state, evidence.Observation(account, begun), options)
     made = planning.make(stack=stack, state=state, account=account, kinds=connection.kinds, options=options)
+    made = made if options.undo is None else undo.read(made)
     return Planned(
         plan=replace(made, calls=replace(made.calls, read=account.calls)),
         account=account,

@@ -17,6 +17,9 @@ from reconciler.core.model import EMPTY, Account, Link, LiveResource, Lookup, Re
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Deposed, Entry, Phase, State
 
+ACCEPTED_AS_GONE = "accepted as gone"
+"""Why an address whose object is missing gets a successor: `--accept gone=ADDRESS` said so."""
+
 
 class Fate(Enum):
     """What becomes of an address as a whole. `DOUBT` needs a decision; `GONE` was deleted by us and is no more."""
@@ -144,7 +147,8 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
     if options.destroy:
         _keep_what_is_protected(items, options)
     strays: dict[str, tuple[LiveResource, ...]] = {}
-    surveyor.rules(items, strays)
+    known = Survey(stack, state, account, kinds, options, items, existing, strays, (), _names(items, existing, state.deposed.values()))
+    surveyor.rules(items, strays, known)
     ordered = {address: items[address] for address in sorted(items, key=lambda a: a.sort_key)}
     return Survey(
         stack, state, account, kinds, options, ordered, existing, strays, tuple(problems), _names(ordered, existing, state.deposed.values())
@@ -223,7 +227,8 @@ class _Surveyor:
 
     def remembered(self, address: Address, entry: Entry) -> Item:
         kind, live = self.kinds[entry.kind], self.account.find(entry.kind, entry.id)
-        fate, reason = Fate.DELETE, "left out of the file" if not self.options.destroy else "destroy"
+        gone = "left out of the file" if self.options.undo is None else f"not there at serial {self.options.undo}"
+        fate, reason = Fate.DELETE, gone if not self.options.destroy else "destroy"
         if entry.address in self.doubtful:
             fate, reason = Fate.DOUBT, self.doubtful[entry.address]
         elif live is None:
@@ -243,7 +248,7 @@ class _Surveyor:
         if entry.phase is Phase.DELETING and entry.kind in self.account.complete:
             return Fate.GONE, "deleted by an earlier run"
         if self.options.accepts("gone", entry.address):
-            return accepted, "accepted as gone"
+            return accepted, ACCEPTED_AS_GONE
         return Fate.DOUBT, f"{entry.id} is not in the account's list, and we did not delete it"
 
     def _fate(
@@ -325,9 +330,19 @@ class _Surveyor:
         kept = entry.protect if entry is not None else ()
         return tuple(sorted({*kept, *(said or ())}))
 
-    def rules(self, items: dict[Address, Item], strays: dict[str, tuple[LiveResource, ...]]) -> None:
-        """Adds the items of all rules, matched by key and by meaning; what is left over of live rules goes to `strays` by firewall id."""
-        from reconciler.core.rules import match
+    def rules(self, items: dict[Address, Item], strays: dict[str, tuple[LiveResource, ...]], known: Survey) -> None:
+        """Adds the items of all rules, matched by key and by meaning; what is left over of live rules goes to `strays` by firewall id.
+
+        `known` is the survey of everything else: what a rule refers to is filled in before it is matched.
+        """
+        from reconciler.core.resolve import Resolver
+        from reconciler.core.rules import MEANING, match, meaning
+
+        resolver = Resolver(known)
+
+        def traffic(resource: Resource) -> tuple[Any, ...] | None:
+            says = resource.attributes
+            return meaning({name: resolver.value(resource.address, says[name]) for name in MEANING if name in says})
 
         owners = [item for item in items.values() if item.kind.name == "firewalls"]
         wanted: dict[Address, list[Resource]] = {}
@@ -350,6 +365,7 @@ class _Surveyor:
                 entries=[] if group is None else remembered.get(group, []),
                 live=[] if group is None else live.get(group, []),
                 doubtful=self.doubtful,
+                traffic=traffic,
             )
             items.update({item.address: item for item in matched.items})
             if matched.strays and group is not None:

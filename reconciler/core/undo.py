@@ -137,6 +137,11 @@ def _not_known(past: State, now: Mapping[str, Entry], names: Mapping[str, str]) 
 # What cannot come back ------------------------------------------------------------------------------------------------------------
 
 
+def read(plan: Plan) -> Plan:
+    """The plan without the notices that read as if a file had been edited."""
+    return replace(plan, problems=tuple(problem for problem in plan.problems if problem.code != "no-longer-managed"))
+
+
 def lost(plan: Plan, serial: int, kinds: Mapping[str, Kind]) -> tuple[Problem, ...]:
     """What the plan of an undo does not bring back, an object at a time, and what is left to the user."""
     found = [_lost_of(change, kinds) for change in plan.changes]

@@ -53,8 +53,8 @@ _FIELDS = (
 def decode(row: Mapping[str, Any]) -> LiveResource:
     """One row of the list or detail as an instance. Raises ValueError where it has no id or is no object.
 
-    `status` is the cloud's own text, `power` "on" or "off" where the status says so. `firewall` is not in it: membership is visible
-    from the group only.
+    `status` is the cloud's own text, `power` "on" or "off" where the status says so, `disk_gb` the size of its own disk. `firewall`
+    is not in it: membership is visible from the group only.
     """
     row = rows.mapping(row, "an instance")
     id = rows.path_id(row, "instance_id")
@@ -70,7 +70,7 @@ def decode(row: Mapping[str, Any]) -> LiveResource:
     ):
         if found is not None:
             attributes[member] = found
-    attributes |= _addresses(row.get("ip")) | _limits(row.get("connection_limit"))
+    attributes |= _addresses(row.get("ip")) | _limits(row.get("connection_limit")) | _disk(row.get("flavor"))
     return LiveResource(
         NAME, id, attributes, ready=status in _AT_REST, failed=status == "error", nonce=nonce, marked=before if nonce else None
     )
@@ -102,6 +102,12 @@ def _addresses(value: Any) -> dict[str, Plain]:
 
 def _limits(value: Any) -> dict[str, Plain]:
     return {"volume_limit": rows.integer(value.get("block_storage")) if isinstance(value, Mapping) else None}
+
+
+def _disk(flavor: Any) -> dict[str, Plain]:
+    """`disk_gb`, the size of the server's own disk, where the row says it: what a delete or a rebuild loses (contract 14)."""
+    size = rows.integer(flavor.get("disk")) if isinstance(flavor, Mapping) else None
+    return {} if size is None else {"disk_gb": size}
 
 
 def _create(target: str | None, inputs: Inputs) -> Call:

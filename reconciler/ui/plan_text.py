@@ -12,7 +12,7 @@ from reconciler.core.changes import Plan
 from reconciler.core.consent import Decision
 from reconciler.core.model import Unknown
 from reconciler.core.output_changes import OutputChange
-from reconciler.ui import problems, rows, safe, sections, totals, words
+from reconciler.ui import notes, problems, rows, safe, sections, totals, words
 from reconciler.ui.screen import Line, Look, Tone
 from reconciler.ui.totals import flowing
 
@@ -130,5 +130,5 @@ def _notes(plan: Plan, look: Look) -> Iterable[Line]:
     if plan.problems:
         yield Line()
         yield Line(" ERRORS" if exits.stops(plan.problems) else " NOTES", Tone.TITLE)
-        for item in plan.problems:
+        for item in notes.together(plan.problems):
             yield from problems.problem_lines(item, look, indent="  ")

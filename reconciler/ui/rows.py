@@ -33,7 +33,12 @@ class Row:
 
 
 def is_dangerous(change: Change) -> bool:
-    """Whether a change stands on top of the screen: it needs consent or a decision, or takes something away."""
+    """Whether a change stands on top of the screen: it needs consent or a decision, or takes an object away.
+
+    A rule that goes takes access away and no object: what it closes is told in its line, and a lockout needs consent.
+    """
+    if change.address.rule is not None and change.action is Action.DELETE:
+        return bool(change.impact.consents)
     return bool(change.impact.consents) or change.action in _DANGEROUS
 
 
@@ -126,8 +131,6 @@ def flow(parts: Sequence[str], cells: int, *, gap: str = _PART, below: int | Non
 
 
 def _tone(change: Change) -> Tone:
-    if change.action is Action.DELETE or change.impact.data_loss:
-        return Tone.DANGER
     if is_dangerous(change):
-        return Tone.CARE
+        return Tone.DANGER if change.action is Action.DELETE or change.impact.data_loss else Tone.CARE
     return Tone.GOOD if change.action is Action.CREATE else Tone.PLAIN

@@ -64,6 +64,7 @@ def test_the_sample_instance_has_every_attribute_that_a_stack_can_read() -> None
             "public_ip": "203.0.113.11",
             "private_ip": "10.200.1.11",
             "volume_limit": 3,
+            "disk_gb": 100,
         },
     )
 

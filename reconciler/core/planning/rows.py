@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from reconciler.core.changes import Action, Cause, Change, DataLoss, FieldChange, Impact
+from reconciler.core.changes import Action, Cause, Change, Consent, DataLoss, FieldChange, Impact, RiskClass
 from reconciler.core.fields import Compared
 from reconciler.core.model import Unknown, Value
 from reconciler.core.planning.draft import Draft
-from reconciler.core.survey import Item, link_text
+from reconciler.core.survey import ACCEPTED_AS_GONE, Item, link_text
 
 LASTING = ("zone", "made", "type", "size")
 """What the second look before a destructive write must find unchanged (SPEC 4: id, marker or birth time, fingerprint)."""
@@ -33,7 +34,17 @@ def change(
             draft.drift.append(Change(item.address, Action.NONE, "changed outside", compared.drift, place=place))
     if action is Action.NONE:
         draft.unchanged += 1
-    draft.changes[item.address] = Change(item.address, action, reason, fields, impact or Impact(), place)
+    draft.changes[item.address] = Change(item.address, action, reason, fields, _with_word(draft, item, action, impact or Impact()), place)
+
+
+def _with_word(draft: Draft, item: Item, action: Action, impact: Impact) -> Impact:
+    """The impact of a create with the consent that it stands on: a successor of what is gone, a twin of what may be ours (SPEC 3)."""
+    if action is not Action.CREATE:
+        return impact
+    address = str(item.address)
+    said = [RiskClass.GONE] if item.reason == ACCEPTED_AS_GONE else []
+    said += [RiskClass.DUPLICATE] if draft.survey.options.accepts("duplicate", address) else []
+    return replace(impact, consents=(*impact.consents, *(Consent(risk, address) for risk in said))) if said else impact
 
 
 def report(item: Item, wanted: Mapping[str, Value]) -> tuple[FieldChange, ...]:

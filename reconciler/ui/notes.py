@@ -1,0 +1,33 @@
+"""Problems of a plan below its rows: each mistake by itself, equal notices and warnings about the objects of one resource together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reconciler.core.address import Address, parse
+from reconciler.core.problems import Problem, Severity
+from reconciler.ui.sections import GROUP_MIN, span
+
+
+def together(problems: Sequence[Problem]) -> list[Problem]:
+    """The problems in order; equal ones about many objects of a resource are one that names them all, but errors stay single."""
+    groups: dict[object, list[tuple[Problem, Address]]] = {}
+    for number, problem in enumerate(problems):
+        address = None if problem.address is None else parse(problem.address)
+        key: object = number
+        if problem.severity is not Severity.ERROR and address is not None and address.index is not None:
+            own = str(address)
+            hint = None if problem.hint is None else problem.hint.replace(own, "ADDRESS")
+            key = (address.resource, address.rule, problem.severity, problem.code, problem.message.replace(own, "@"), problem.place, hint)
+        groups.setdefault(key, []).append((problem, address or Address("", "")))
+    found = []
+    for members in groups.values():
+        first, address = members[0]
+        if len(members) < GROUP_MIN:
+            found += [problem for problem, _ in members]
+        else:
+            said, own = span([address for _, address in members]), str(address)
+            hint = None if first.hint is None else first.hint.replace(own, "ADDRESS")
+            found.append(replace(first, address=said, message=first.message.replace(own, said), hint=hint))
+    return found
