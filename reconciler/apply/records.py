@@ -97,8 +97,8 @@ def gone(state: State, step: Step) -> tuple[Effect, ...]:
     entry = state.entries.get(str(step.address))
     if entry is None or (step.target is not None and entry.id != step.target):
         return ()
-    rules = (Effect(drop=other.address) for other in state.entries.values() if other.parent == entry.id)
-    return (*rules, Effect(drop=entry.address))
+    others = state.entries.values() if entry.kind == "firewalls" else ()
+    return (*(Effect(drop=other.address) for other in others if other.parent == entry.id), Effect(drop=entry.address))
 
 
 def outputs(state: State, computed: Mapping[str, tuple[Any, str | None]]) -> list[Effect]:

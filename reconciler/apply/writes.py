@@ -462,9 +462,11 @@ class Writes:
 
     def _close_accepted(self, task: Task) -> None:
         """What an earlier run had asked of an object that was at work: it is done where the object, at rest, shows it."""
+        if not task.operation.endswith(".wait"):
+            return
         view = self.waits.view()
         for sequence, (intent, result) in sorted(self.writer.state.open.items()):
-            if task.operation.endswith(".wait") and result == "accepted" and intent.target == task.target:
+            if result == "accepted" and intent.target == task.target:
                 done = operation_of(self.kinds, intent.operation).progress(intent.target, intent.inputs, view) is Progress.DONE
                 self.note("settled: at rest", effects=intent.done(intent.target) if done else (), settles=sequence)
 

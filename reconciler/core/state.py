@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
+from reconciler.core.layers import GONE, layered
 from reconciler.core.model import EMPTY
 
 FORMAT = 1
@@ -178,8 +179,8 @@ class State:
 
 def fold(state: State, records: Iterable[Record]) -> State:
     """The state after the records, in order. A record that the state already holds (by sequence) is passed over."""
-    entries, deposed = dict(state.entries), dict(state.deposed)
-    unsettled, outputs, facts = dict(state.open), dict(state.outputs), dict(state.facts)
+    entries, deposed, unsettled = dict[str, Entry](), dict[str, Deposed](), dict[int, tuple[Intent, str | None]]()
+    outputs, facts = dict(state.outputs), dict(state.facts)
     sequence = state.sequence
     for record in records:
         if record.sequence <= sequence:
@@ -189,22 +190,27 @@ def fold(state: State, records: Iterable[Record]) -> State:
             unsettled[record.sequence] = (record, None)
             continue
         if isinstance(record, Outcome):
-            _settle(unsettled, record)
+            _settle(state, unsettled, record)
         elif record.settles is not None:
-            unsettled.pop(record.settles, None)
+            unsettled[record.settles] = GONE
         for effect in record.effects:
             _take(effect, entries, deposed, outputs, facts)
-    return replace(state, entries=entries, deposed=deposed, open=unsettled, outputs=outputs, facts=facts, sequence=sequence)
+    return replace(
+        state,
+        entries=layered(state.entries).changed(entries),
+        deposed=layered(state.deposed).changed(deposed),
+        open=layered(state.open).changed(unsettled),
+        outputs=outputs,
+        facts=facts,
+        sequence=sequence,
+    )
 
 
-def _settle(unsettled: dict[int, tuple[Intent, str | None]], outcome: Outcome) -> None:
-    found = unsettled.get(outcome.intent)
-    if found is None:
+def _settle(state: State, unsettled: dict[int, tuple[Intent, str | None]], outcome: Outcome) -> None:
+    found = unsettled.get(outcome.intent) or state.open.get(outcome.intent)
+    if found is None or found is GONE:
         return
-    if outcome.result in ("accepted", "unknown"):
-        unsettled[outcome.intent] = (found[0], outcome.result)
-    else:
-        del unsettled[outcome.intent]
+    unsettled[outcome.intent] = (found[0], outcome.result) if outcome.result in ("accepted", "unknown") else GONE
 
 
 def _take(
@@ -217,11 +223,11 @@ def _take(
     if effect.put is not None:
         entries[effect.put.address] = effect.put
     if effect.drop is not None:
-        entries.pop(effect.drop, None)
+        entries[effect.drop] = GONE
     if effect.depose is not None:
         deposed[effect.depose.id] = effect.depose
     if effect.bury is not None:
-        deposed.pop(effect.bury, None)
+        deposed[effect.bury] = GONE
     if effect.output is not None:
         name, value, reason = effect.output
         outputs[name] = (value, reason)

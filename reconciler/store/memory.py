@@ -39,7 +39,7 @@ class Crash(BaseException):
 @dataclass(slots=True, eq=False)
 class _Inode:
     data: bytearray = field(default_factory=bytearray)
-    synced: bytes = b""
+    synced: bytearray = field(default_factory=bytearray)
     pending: list[tuple[int, bytes | None]] = field(default_factory=list)
     version: int = 0
 
@@ -72,7 +72,7 @@ class MemoryDisk:
             self._names = dict(self._durable)
         for inode in self._names.values():
             inode.data = _after_crash(inode, data)
-            inode.synced, inode.pending = bytes(inode.data), []
+            inode.synced, inode.pending = bytearray(inode.data), []
             inode.version += 1
         self._durable = dict(self._names)
         self._locks.clear()
@@ -92,7 +92,7 @@ class MemoryDisk:
 
     def put(self, path: Path, data: bytes) -> None:
         """Lays a file on the disk from outside, without faults: as an editor or a copy would."""
-        self._names[path] = self._durable[path] = _Inode(bytearray(data), data)
+        self._names[path] = self._durable[path] = _Inode(bytearray(data), bytearray(data))
 
     def read(self, path: Path, limit_bytes: int) -> bytes | None:
         self._require_up()
@@ -190,7 +190,9 @@ class _MemoryFile:
 
     def sync(self) -> None:
         def deed() -> None:
-            self._inode.synced, self._inode.pending = bytes(self._inode.data), []
+            for offset, written in self._inode.pending:  # what came since, not the whole file anew
+                _apply(self._inode.synced, offset, written)
+            self._inode.pending = []
 
         self._disk.do("sync", self._path, deed)
 
