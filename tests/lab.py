@@ -113,6 +113,9 @@ class Lab:
     def apply(self, stack: Stack, *, wait: bool = True, accept: tuple[str, ...] = EVERYTHING, **options: Any) -> Result:
         """One whole `apply --yes` in a process of its own: plans under the lock, settles, does it. Every class but `gone` is accepted."""
         chosen = PlanOptions(**options)
+        if "delete" in accept and self.state is not None:
+            # Named one by one, so that a delete beside a like create is not taken for a rename that somebody forgot to say.
+            chosen = replace(chosen, accept=(*chosen.accept, *(("delete", text) for text in sorted(self.state.entries))))
         given = Given(accept=tuple(Acceptance(RiskClass(name)) for name in accept), yes=True, allow_empty=True, destroy=chosen.destroy)
         number = next(self._runs)
         run = app.Run(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.core import digests, guard, links, locals_, nodes, resources, shapes, variables
+from reconciler.core import digests, guard, links, locals_, nodes, refactoring, resources, shapes, variables
 from reconciler.core.address import Address
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
 from reconciler.core.document import table as entries_of
@@ -87,6 +87,8 @@ def _stack(shop: Workshop, root: Table, chosen: Table | None, values: Mapping[st
     made = _resources(shop, root, each)
     outputs = tuple(_outputs(shop, root))
     guarded = guard.guard(shop, root.get("guard"))
+    moved = refactoring.moved(shop, root.get("moved"), made)
+    removed = refactoring.removed(shop, root.get("removed"), made)
     if has_errors(shop.problems):
         return None
     stack = Stack(
@@ -100,6 +102,8 @@ def _stack(shop: Workshop, root: Table, chosen: Table | None, values: Mapping[st
         accept=_accept(chosen),
         prices=_prices(root),
         guard=guarded,
+        moved=moved,
+        removed=removed,
     )
     _check_dependencies(shop, stack)
     _check_equal_rules(shop, stack)

@@ -180,7 +180,7 @@ class Plan:
 
     `changes` and `drift` are sorted by address, `steps` in an order in which they could be done one after another. `records` are effects
     on the state that need no call (protection, newly managed equal values, lookups). `fingerprints` maps each touched id to what it was.
-    `variables` and `lookups` are what a saved plan pins. `open_consents` is what still needs a yes.
+    `variables` and `lookups` are what a saved plan pins. `open_consents` is what still needs a yes. `moves` are (new address, old one).
     """
 
     stack: str
@@ -193,6 +193,7 @@ class Plan:
     drift: tuple[Change, ...] = ()
     problems: tuple[Problem, ...] = ()
     records: tuple[Any, ...] = ()
+    moves: tuple[tuple[str, str], ...] = ()
     fingerprints: Mapping[str, str] = EMPTY
     variables: Mapping[str, Any] = EMPTY
     lookups: Mapping[str, Mapping[str, Mapping[str, str]]] = EMPTY

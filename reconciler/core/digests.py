@@ -30,6 +30,10 @@ def digest(stack: Stack) -> str:
     }
     if stack.guard is not None:  # a stack without one keeps the digest that it had before guards were known
         whole["guard"] = [list(stack.guard.admin), list(stack.guard.ports), [str(address) for address in stack.guard.servers]]
+    if stack.moved:
+        whole["moved"] = [[str(move.source), str(move.target)] for move in stack.moved]
+    if stack.removed:
+        whole["removed"] = [[str(removal.address), removal.keep] for removal in stack.removed]
     return hashlib.sha256(json.dumps(whole, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()).hexdigest()
 
 

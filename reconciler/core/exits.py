@@ -32,6 +32,7 @@ _OF_CODE: Mapping[str, int] = {
     "foreign-member": REFUSED,
     "protected": REFUSED,
     "lockout": REFUSED,
+    "rename": REFUSED,
     "mass-absence": REFUSED,
     "state-missing": REFUSED,
     "consent": REFUSED,

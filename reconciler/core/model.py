@@ -168,6 +168,24 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """An object that the file calls by another address now: the state follows. Without an index, `source` and `target` are resources."""
+
+    source: Address
+    target: Address
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What was taken out of the file on purpose: forgotten with `keep`, else deleted. Without an index, all objects of a resource."""
+
+    address: Address
+    keep: bool
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Guard:
     """Who must always reach which ports (SPEC 4): TCP `ports` (`22`, `8000-8010`) from every address of the `admin` ranges.
 
@@ -199,6 +217,8 @@ class Stack:
     accept: tuple[str, ...] = ()
     prices: Mapping[str, int] = EMPTY
     guard: Guard | None = None
+    moved: tuple[Move, ...] = ()
+    removed: tuple[Removal, ...] = ()
     digest: str = ""
 
     @property

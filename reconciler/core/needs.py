@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from reconciler.core import moves
 from reconciler.core.address import Address
 from reconciler.core.model import EMPTY, Lookup, Resource, Stack, Wants
 from reconciler.core.state import Entry, State
@@ -15,6 +16,8 @@ _CATALOGUE_OF_CREATES = {"instances": ("flavors", "images", "zones"), "block_sto
 
 def needs(stack: Stack, state: State | None, options: PlanOptions) -> Wants:
     """The lists, groups and catalogue lists that `plan.make` will look at."""
+    if state is not None and not options.destroy:
+        state = moves.move(stack, state).state
     tracked: dict[str, set[str]] = {}
     for entry in state.entries.values() if state is not None else ():
         if entry.parent is None:

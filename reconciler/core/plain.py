@@ -62,7 +62,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "digest": plan.digest,
         "summary": summary,
         "changes": [_change(change) for change in plan.changes],
-        "steps": [_step(step) for step in plan.steps],
+        "steps": [*map(_moved, plan.moves), *map(_step, plan.steps)],
         "drift": [_drift(change) for change in plan.drift],
         "calls": {"read": plan.calls.read, "write": plan.calls.write, "wait": plan.calls.wait},
         "eta_seconds": plan.eta_seconds,
@@ -199,6 +199,11 @@ def _step(step: Step) -> dict[str, Any]:
         "after": list(step.after),
         "calls": step.calls,
     }
+
+
+def _moved(pair: tuple[str, str]) -> dict[str, Any]:
+    """A move of the state is a step that sends nothing: it is done before all others."""
+    return {"key": f"state.move {pair[0]}", "address": pair[0], "operation": "state.move", "after": [], "calls": 0}
 
 
 def _exact_step(step: Step) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core import feasibility, graph, lost
+from reconciler.core import feasibility, graph, lost, moves, renames
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
 from reconciler.core.estimate import budget, cost, eta
@@ -47,9 +47,10 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
     """
     options = options or PlanOptions()
     known = state or State(lineage="", serial=0, stack=stack.name, environment=stack.environment)
-    seen = survey(stack=stack, state=known, account=account, kinds=kinds, options=options)
+    moved = moves.Moved(known) if options.destroy else moves.move(stack, known)
+    seen = survey(stack=stack, state=moved.state, account=account, kinds=kinds, options=options)
     empty = Plan(stack.name, stack.environment, stack.digest, known.lineage, known.serial, destroy=options.destroy)
-    problems = [*seen.problems, *lost.missing_state(seen)]
+    problems = [*moved.problems] or [*seen.problems, *lost.missing_state(seen), *renames.unsaid(seen)]
     if stops(problems):
         return replace(empty, problems=in_order(problems))
     draft = Draft(seen, Resolver(seen))
@@ -71,6 +72,7 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
     problems += found
     stopped = stops(problems)
     steps = () if stopped else steps
+    bookkeeping.moves(draft, moved.places)
     access.fill(draft, steps)
     changes = tuple(draft.changes[a] for a in sorted(draft.changes, key=lambda a: a.sort_key))
     return replace(
@@ -79,7 +81,8 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
         steps=steps,
         drift=tuple(sorted(draft.drift, key=lambda c: c.address.sort_key)),
         problems=in_order(problems),
-        records=() if stopped else bookkeeping.effects(draft, held),
+        records=() if stopped else (*moved.effects, *bookkeeping.effects(draft, held)),
+        moves=tuple(moved.places.items()),
         fingerprints=_fingerprints(seen, steps),
         variables=stack.variables,
         lookups={str(a): i.lookups for a, i in seen.items.items() if i.lookups},

@@ -91,7 +91,7 @@ NAMES: list[tuple[str, Case, list[str]]] = [
     ("two new ones", nothing(server("a", name="x"), server("b", name="x")), ["error duplicate-name instances.b"]),
     ("one new, one there", settled(server("a", name="x")).add(server("b", name="x")), ["error duplicate-name instances.b"]),
     ("twins that are there", settled(server("a", name="x"), server("b", name="x")), ["warning duplicate-name instances.b"]),
-    ("one of them goes", settled(server("a", name="x")).leave_out("instances.a").add(server("b", name="x")), []),
+    ("one of them goes", settled(server("a", name="x")).leave_out("instances.a").add(server("b", name="x")), ["error rename instances.a"]),
     ("a default name and a written one", nothing(server("a"), server("b", name="shop-a")), ["error duplicate-name instances.b"]),
     ("of two kinds", nothing(server("a", name="xxxx"), firewall("b", name="xxxx")), []),
     ("a replacement has its own", settled(server("a", name="x")).edit("instances.a", zone="z2"), []),

@@ -133,6 +133,22 @@ def protection(draft: Draft) -> None:
         draft.changes[item.address] = replace(row, fields=(*row.fields, field))
 
 
+def moves(draft: Draft, places: Mapping[str, str]) -> None:
+    """Shows what got another address, whatever else happens to it; rules that go along with their firewall are told with it."""
+    for text, source in places.items():
+        address, before = parse(text), parse(source)
+        row = None if address is None else draft.changes.get(address)
+        if address is None or before is None or row is None:
+            continue
+        along = address.rule is not None and address.rule == before.rule and address.owner != before.owner
+        if row.action is not Action.NONE:
+            said = f"moved from {source}"
+            draft.changes[address] = replace(row, reason=f"{said}; {row.reason}" if row.reason else said)
+        elif not along:
+            draft.changes[address] = replace(row, action=Action.MOVE, reason=f"moved from {source}")
+            draft.unchanged -= 1
+
+
 def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResource) -> None:
     """The delete of an old object that an earlier replacement left behind: when its successor stands, and what hung on it has moved."""
     kind = draft.survey.kinds[old.kind]

@@ -1,0 +1,162 @@
+"""Moves: the state under the addresses that the file uses now. Nothing is sent for them (SPEC 2, refactoring).
+
+What the file says (`moved`) is done, and what needs no saying: a single object that gets a `count` becomes its `[0]`, and back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.core.address import Address, parse
+from reconciler.core.model import EMPTY, Stack
+from reconciler.core.problems import Problem, error
+from reconciler.core.state import Deposed, Effect, Entry, State
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """The state after all moves. `places` maps each new address to the old one, both as texts; `effects` record it."""
+
+    state: State
+    places: Mapping[str, str] = EMPTY
+    effects: tuple[Effect, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def move(stack: Stack, state: State) -> Moved:
+    """The state as the file's addresses have it."""
+    targets = {text: str(target) for text, target in _targets(stack, state) if str(target) != text}
+    return _renamed(state, targets) if targets else Moved(state)
+
+
+def rename(state: State, source: Address, target: Address) -> Moved:
+    """The state with one object, or all of a resource, under another address: `state mv`."""
+    return _renamed(state, {text: str(found) for text in state.entries if (found := _by(text, source, target)) is not None})
+
+
+def _renamed(state: State, targets: Mapping[str, str]) -> Moved:
+    problems = tuple(_problems(state, targets))
+    if problems:
+        return Moved(state, problems=problems)
+    entries = {targets.get(text, text): _entry(entry, targets) for text, entry in state.entries.items()}
+    deposed = {id: _deposed(old, targets) for id, old in state.deposed.items()}
+    effects = [Effect(drop=text) for text in sorted(targets)]
+    effects += [Effect(put=entries[text]) for text in sorted(entries) if state.entries.get(text) != entries[text]]
+    effects += [Effect(depose=old) for id, old in sorted(deposed.items()) if state.deposed[id] != old]
+    places = {target: text for text, target in sorted(targets.items())}
+    return Moved(replace(state, entries=entries, deposed=deposed), places, tuple(effects))
+
+
+def _entry(entry: Entry, targets: Mapping[str, str]) -> Entry:
+    """The entry with every address in it as it is now; one that names nothing of the kind stays the same object."""
+    applied = {name: _value(value, targets) for name, value in entry.applied.items()}
+    waits = tuple(sorted(_reference(text, targets) for text in entry.depends_on))
+    address = targets.get(entry.address, entry.address)
+    made = replace(entry, address=address, applied=applied, depends_on=waits)
+    return entry if made == entry else made
+
+
+def _deposed(old: Deposed, targets: Mapping[str, str]) -> Deposed:
+    return replace(old, address=targets[old.address]) if old.address in targets else old
+
+
+def _value(value: Any, targets: Mapping[str, str]) -> Any:
+    return targets.get(value, value) if isinstance(value, str) else value
+
+
+def _reference(text: str, targets: Mapping[str, str]) -> str:
+    """A dependency may name a resource without its index: it follows where all of it goes to one resource."""
+    if text in targets:
+        return targets[text]
+    found = {_resource(target) for source, target in targets.items() if _resource(source) == text}
+    return found.pop() if len(found) == 1 else text
+
+
+def _resource(text: str) -> str:
+    address = parse(text)
+    return text if address is None else str(address.resource)
+
+
+def _problems(state: State, targets: Mapping[str, str]) -> Iterator[Problem]:
+    unsettled = {intent.address: intent.operation for intent, result in state.open.values() if result != "accepted"}
+    taken: dict[str, str] = {}
+    for text, target in sorted(targets.items()):
+        operation = unsettled.get(text) or unsettled.get(target)
+        other = taken.setdefault(target, text)
+        if operation is not None:
+            message = f"{text} cannot become {target} while the outcome of {operation}, sent by an earlier run, is not known"
+            yield error("move", message, address=target, hint="settle it first: reconciler recover")
+        elif other != text:
+            yield error("move", f"both {other} and {text} would become {target}", address=target, hint="move one of them elsewhere")
+        elif target in state.entries and target not in targets:
+            message = f"{text} cannot become {target}: the state holds both, {state.entries[text].id} and {state.entries[target].id}"
+            hint = f"take the line out of `moved`, or let one of them go: reconciler state forget '{target}'"
+            yield error("move", message, address=target, hint=hint)
+
+
+# Which entry goes where -------------------------------------------------------------------------------------------------------------------
+
+
+def _targets(stack: Stack, state: State) -> Iterator[tuple[str, Address]]:
+    said = {move.source: move.target for move in stack.moved}
+    rules = {source: target for source, target in said.items() if source.rule is not None}
+    owners = {source: target for source, target in said.items() if source.rule is None}
+    for text in state.entries:
+        address = parse(text)
+        if address is None:
+            continue
+        owner = _followed(address.owner, owners)
+        owner = _counted(stack, state, owner) if owner == address.owner else owner
+        if address.rule is None:
+            yield text, owner
+        else:
+            here = _followed(address, rules)
+            yield text, owner.with_rule(_followed(owner.with_rule(here.rule or ""), rules).rule or "")
+
+
+def _followed(address: Address, said: Mapping[Address, Address]) -> Address:
+    """Where a chain of moves ends. Circles were refused when the file was read; the number of lines bounds the walk."""
+    for _ in range(len(said)):
+        after = next((found for source, target in _near(address, said) if (found := _by(str(address), source, target)) is not None), None)
+        if after is None or after == address:
+            break
+        address = after
+    return address
+
+
+def _near(address: Address, said: Mapping[Address, Address]) -> Iterator[tuple[Address, Address]]:
+    """The lines that may be about an address: its own first, then that of its resource."""
+    for source in (address, address.resource):
+        if source in said:
+            yield source, said[source]
+
+
+def _by(text: str, source: Address, target: Address) -> Address | None:
+    """Where one line puts an address, None where the line is not about it. A firewall takes its rules along."""
+    address = parse(text)
+    if address is None or address.kind != source.kind:
+        return None
+    if source.rule is not None or target.rule is not None:
+        return target if address == source else None
+    if address.owner == source:
+        found = target
+    elif source.index is None and target.index is None and (address.kind, address.name) == (source.kind, source.name):
+        found = Address(target.kind, target.name, address.index)
+    else:
+        return None
+    return found if address.rule is None else found.with_rule(address.rule)
+
+
+def _counted(stack: Stack, state: State, owner: Address) -> Address:
+    """A single object that got a `count` is its first, and the first of a count that is gone is the single one."""
+    shape = stack.shapes.get((owner.kind, owner.name), ())
+    if owner.index is None and isinstance(shape, int):
+        other = Address(owner.kind, owner.name, 0)
+    elif owner.index == 0 and shape is None:
+        other = owner.resource
+    else:
+        return owner
+    wanted = other in stack.resources and str(other) not in state.entries
+    return other if wanted else owner

@@ -1,0 +1,121 @@
+"""`moved` and `removed`, from the file: what an object was called before, and what was taken out on purpose (SPEC 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.core import address as addresses
+from reconciler.core.address import Address
+from reconciler.core.document import Node, Scalar, Sequence, Table
+from reconciler.core.document import table as entries_of
+from reconciler.core.model import Move, Removal, Resource
+from reconciler.core.names import hint_for
+from reconciler.core.problems import Place
+from reconciler.core.workshop import Workshop
+
+_KINDS = ("firewalls", "instances", "block_storages")
+
+
+def moved(shop: Workshop, node: Node | None, resources: Mapping[Address, Resource]) -> tuple[Move, ...]:
+    """The moves that the section asks for, sorted, so that their order in the file says nothing. Tells of what makes no sense."""
+    found: dict[Address, Move] = {}
+    for entry in _entries(node):
+        source, target = _address(shop, entry, "from"), _address(shop, entry, "to")
+        if source is None or target is None:
+            continue
+        move = Move(source, target, entry.place)
+        if _is_possible(shop, move) and _is_gone(shop, source, target, resources, entry.place):
+            before = found.setdefault(source, move)
+            if before.target != target:
+                message = f"`{source}` moves to `{before.target}` ({before.place}) and to `{target}`"
+                shop.tell("bad-combination", message, entry.place, hint="keep one of the two lines")
+    _check_circles(shop, found)
+    _check_targets(shop, found, resources)
+    return tuple(found[source] for source in sorted(found, key=lambda address: address.sort_key))
+
+
+def removed(shop: Workshop, node: Node | None, resources: Mapping[Address, Resource]) -> tuple[Removal, ...]:
+    """The removals that the section tells of, sorted."""
+    found: dict[Address, Removal] = {}
+    for entry in _entries(node):
+        source, keep = _address(shop, entry, "from"), entry.get("keep")
+        if source is None or not isinstance(keep, Scalar) or not isinstance(keep.value, bool):
+            continue  # the schema tells of `keep`
+        if source.rule is not None and keep.value:
+            hint = f"forget {source.owner} as a whole, or write `lifecycle: {{ignore: [rules]}}` on it"
+            shop.tell("bad-combination", "a rule cannot be kept by itself: a firewall's rules are one set", entry.place, hint=hint)
+        elif _is_gone(shop, source, None, resources, entry.place):
+            found[source] = Removal(source, keep.value, entry.place)
+    return tuple(found[source] for source in sorted(found, key=lambda address: address.sort_key))
+
+
+def _entries(node: Node | None) -> Iterator[Table]:
+    if isinstance(node, Sequence):
+        yield from (item for item in node.items if isinstance(item, Table))
+
+
+def _address(shop: Workshop, entry: Table, key: str) -> Address | None:
+    node = entries_of(entry).get(key)
+    if not isinstance(node, Scalar):
+        return None
+    found = addresses.parse(node.text)
+    if found is None or found.existing or found.kind not in _KINDS or (found.rule is not None and found.kind != "firewalls"):
+        hint = 'write an address of this stack: instances.web, instances.web[0], instances.web["seoul"], firewalls.web.rules.https'
+        shop.tell("bad-reference", f"`{node.text[:60]}` is not an address that the state can know", node.place, hint=hint)
+        return None
+    return found
+
+
+def _is_possible(shop: Workshop, move: Move) -> bool:
+    source, target = move.source, move.target
+    if source == target:
+        shop.tell("bad-combination", f"`{source}` moves to itself", move.place, hint="take the line out")
+    elif source.kind != target.kind:
+        shop.tell("bad-combination", f"`{source}` cannot become `{target}`: they are of different kinds", move.place)
+    elif (source.rule is None) != (target.rule is None):
+        shop.tell("bad-combination", f"`{source}` cannot become `{target}`: one of them is a rule", move.place)
+    elif source.rule is not None and source.owner != target.owner:
+        hint = "a rule moves with its firewall; to another firewall it is made anew"
+        shop.tell("bad-combination", f"`{source}` cannot move to another firewall", move.place, hint=hint)
+    else:
+        return True
+    return False
+
+
+def _is_gone(shop: Workshop, source: Address, target: Address | None, resources: Mapping[Address, Resource], place: Place | None) -> bool:
+    """Whether the file no longer asks for what the line is about."""
+    still = source in resources
+    if not still and source.index is None and source.rule is None and (target is None or target.index is None):
+        still = any(address.resource == source for address in resources)
+    if still:
+        word = "moves" if target is not None else "is removed"
+        shop.tell("bad-combination", f"`{source}` {word}, but the file still asks for it", place, hint="take one of the two out")
+    return not still
+
+
+def _check_circles(shop: Workshop, moves: Mapping[Address, Move]) -> None:
+    for start in sorted(moves, key=lambda address: address.sort_key):
+        path, at = [start], moves[start].target
+        while at in moves and at not in path:
+            path.append(at)
+            at = moves[at].target
+        if at == start and min(path, key=lambda address: address.sort_key) == start:
+            words = " -> ".join(map(str, (*path, start)))
+            hint = "names cannot be exchanged in one step; use `state mv` with a name between"
+            shop.tell("cycle", f"moves go in a circle: {words}", moves[start].place, hint=hint)
+
+
+def _check_targets(shop: Workshop, moves: Mapping[Address, Move], resources: Mapping[Address, Resource]) -> None:
+    """A move to what the file does not define would end in a delete: a typing error must not."""
+    for move in moves.values():
+        target = move.target
+        section = {name for kind, name in (*shop.shapes, *shop.gone) if kind == target.kind}
+        known = target.owner in resources or target.name in section
+        onward = target in moves or target.resource in moves
+        if not known and not onward:
+            hint = hint_for(target.name, section) or f"the stack defines no `{target.kind}`"
+            shop.tell("missing-reference", f"`{move.source}` moves to `{target}`, which the stack does not define", move.place, hint=hint)
+        elif target.rule is not None and target not in resources and not onward:
+            keys = [address.rule or "" for address in resources if address.rule is not None and address.owner == target.owner]
+            message = f"`{move.source}` moves to `{target}`, which the stack does not define"
+            shop.tell("missing-reference", message, move.place, hint=hint_for(target.rule, keys))

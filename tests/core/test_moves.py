@@ -1,0 +1,243 @@
+"""Refactoring: new addresses are followed, what was taken out is forgotten or deleted, and what looks like a rename stops the plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.core import moves
+from reconciler.core.changes import Action
+from reconciler.core.model import Move, Removal
+from reconciler.core.problems import Problem
+from reconciler.core.state import Deposed, Entry, Intent, fold
+from reconciler.core.state import Note as StateNote
+from tests.builders import Case, at, firewall, rule, server, settled, told, volume
+
+
+def moved(case: Case, *pairs: tuple[str, str], **extra: Any) -> Case:
+    return Case(**{**_members(case), "extra": {"moved": tuple(Move(at(a), at(b)) for a, b in pairs), **extra}})
+
+
+def removed(case: Case, *lines: tuple[str, bool], **extra: Any) -> Case:
+    return Case(**{**_members(case), "extra": {"removed": tuple(Removal(at(a), keep) for a, keep in lines), **extra}})
+
+
+def _members(case: Case) -> dict[str, Any]:
+    return {name: getattr(case, name) for name in Case.__dataclass_fields__}
+
+
+WEB = settled(server("web", firewall="web"), firewall("web"), rule("web", "https"), volume("data", on="web"))
+RENAMED = Case(entries=WEB.entries, live=WEB.live, members=WEB.members).add(
+    server("app", firewall="front"), firewall("front"), rule("front", "tls"), volume("data", on="app")
+)
+TWO = settled(server("web[0]"), server("web[1]"))
+
+
+CASES: list[tuple[str, Case, list[tuple[str, str]], list[str]]] = [
+    (
+        "a server, its firewall with the rules, and what hangs on it",
+        RENAMED,
+        [
+            ("instances.web", "instances.app"),
+            ("firewalls.web", "firewalls.front"),
+            ("firewalls.front.rules.https", "firewalls.front.rules.tls"),
+        ],
+        ["move firewalls.front", "update firewalls.front.rules.tls", "move instances.app"],
+    ),
+    (
+        "a chain, in any order",
+        WEB.leave_out("instances.web", "block_storages.data").add(server("c", firewall="web"), volume("data", on="c")),
+        [("instances.b", "instances.c"), ("instances.web", "instances.b")],
+        ["move instances.c"],
+    ),
+    (
+        "all of a counted resource",
+        TWO.leave_out("instances.web[0]", "instances.web[1]").add(server("app[0]"), server("app[1]")),
+        [("instances.web", "instances.app")],
+        ["move instances.app[0]", "move instances.app[1]"],
+    ),
+    (
+        "an index into a key",
+        TWO.leave_out("instances.web[0]", "instances.web[1]").add(server('web["a"]'), server('web["b"]')),
+        [("instances.web[0]", 'instances.web["a"]'), ("instances.web[1]", 'instances.web["b"]')],
+        ['move instances.web["a"]', 'move instances.web["b"]'],
+    ),
+    (
+        "single to count needs no line",
+        settled(server("web"), volume("data", on="web"))
+        .leave_out("instances.web")
+        .add(server("web[0]"), server("web[1]"), volume("data", on="web[0]")),
+        [],
+        ["move instances.web[0]", "create instances.web[1]"],
+    ),
+    (
+        "count to single needs none either, and the others go",
+        TWO.leave_out("instances.web[0]", "instances.web[1]").add(server("web")),
+        [],
+        ["move instances.web", "delete instances.web[1]"],
+    ),
+    (
+        "a line that is done already says nothing",
+        settled(server("web")),
+        [("instances.old", "instances.web")],
+        [],
+    ),
+    (
+        "moved and changed at once",
+        settled(server("web")).leave_out("instances.web").add(server("app", flavor="big")),
+        [("instances.web", "instances.app")],
+        ["resize instances.app"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("case", "lines", "changes"), [row[1:] for row in CASES], ids=[row[0] for row in CASES])
+def test_the_state_follows_to_the_new_addresses(case: Case, lines: list[tuple[str, str]], changes: list[str]) -> None:
+    # Goal: nothing is made or deleted for a name; recorded, the next plan is empty and remembers no old address.
+    made = moved(case, *lines)
+    plan = made.plan()
+    assert (told(plan).changes, told(plan).problems) == (changes, [])
+    if {c.action for c in plan.changes} <= {Action.MOVE, Action.NONE}:
+        after = fold(made.state(), [StateNote(10, "run", "plan", plan.records)])
+        again = Case(**{**_members(made), "entries": after.entries}).plan()
+        assert again.is_empty and not again.records and not again.moves
+        assert {source for source, _ in lines}.isdisjoint(after.entries)
+
+
+def test_a_move_sends_nothing_and_says_where_from() -> None:
+    plan = moved(RENAMED, ("instances.web", "instances.app"), ("firewalls.web", "firewalls.front")).plan()
+    row = next(change for change in plan.changes if str(change.address) == "instances.app")
+    assert row.reason == "moved from instances.web" and ("instances.app", "instances.web") in plan.moves
+    assert not any(step.address.kind == "instances" for step in plan.steps)
+
+
+def test_what_refers_to_a_moved_object_follows_it() -> None:
+    made = moved(RENAMED, ("instances.web", "instances.app"), ("firewalls.web", "firewalls.front"))
+    state = moves.move(made.stack(), made.state()).state
+    assert state.entries["block_storages.data"].applied["instance"] == "instances.app"
+    assert state.entries["instances.app"].applied["firewall"] == "firewalls.front"
+    assert "instances.app" in state.entries["block_storages.data"].depends_on
+    assert state.entries["firewalls.front.rules.https"].parent == "f-web"
+
+
+def test_the_deposed_object_of_a_moved_address_goes_along() -> None:
+    case = settled(server("web")).left_behind(Deposed("instances.web", "instances", "i-old"))
+    found = moves.move(moved(case.leave_out("instances.web").add(server("app")), ("instances.web", "instances.app")).stack(), case.state())
+    assert found.state.deposed["i-old"].address == "instances.app"
+
+
+CONFLICTS: list[tuple[str, Case, list[tuple[str, str]], str]] = [
+    (
+        "both are there",
+        settled(server("a"), server("b")).leave_out("instances.a"),
+        [("instances.a", "instances.b")],
+        "the state holds both",
+    ),
+    (
+        "two to one",
+        settled(server("a"), server("b")).leave_out("instances.a", "instances.b").add(server("c")),
+        [("instances.a", "instances.c"), ("instances.b", "instances.c")],
+        "both instances.a and instances.b",
+    ),
+    (
+        "an open request at it",
+        settled(server("a"))
+        .leave_out("instances.a")
+        .add(server("c"))
+        .unsettled(Intent(1, "r", "s", "instances.a", "instance.resize", "i-a", {}, None, 1), "unknown"),
+        [("instances.a", "instances.c")],
+        "the outcome of instance.resize",
+    ),
+]
+
+
+@pytest.mark.parametrize(("case", "lines", "says"), [row[1:] for row in CONFLICTS], ids=[row[0] for row in CONFLICTS])
+def test_a_move_that_cannot_be_stops_the_plan(case: Case, lines: list[tuple[str, str]], says: str) -> None:
+    plan = moved(case, *lines).plan()
+    assert [p.code for p in plan.problems] == ["move"] and says in plan.problems[0].message
+    assert plan.steps == () and plan.records == ()
+
+
+REMOVALS: list[tuple[str, list[tuple[str, bool]], list[str]]] = [
+    ("kept", [("instances.web", True)], ["forget instances.web"]),
+    ("not kept", [("instances.web", False)], ["delete instances.web"]),
+    ("of another one", [("instances.other", True)], ["delete instances.web"]),
+]
+
+
+@pytest.mark.parametrize(("lines", "changes"), [row[1:] for row in REMOVALS], ids=[row[0] for row in REMOVALS])
+def test_what_is_removed_with_keep_is_forgotten_only(lines: list[tuple[str, bool]], changes: list[str]) -> None:
+    plan = removed(settled(server("web")).leave_out("instances.web"), *lines).plan()
+    assert told(plan).changes == changes and len(plan.steps) == (0 if "forget" in changes[0] else 1)
+
+
+def test_a_firewall_that_is_kept_is_forgotten_with_its_rules() -> None:
+    plan = removed(settled(firewall("web"), rule("web", "https")).leave_out("firewalls.web"), ("firewalls.web", True)).plan()
+    assert told(plan).changes == ["forget firewalls.web"]
+    assert {effect.drop for effect in plan.records} == {"firewalls.web", "firewalls.web.rules.https"}
+
+
+def gone(case: Case, *texts: str) -> Case:
+    return case.leave_out(*texts)
+
+
+RENAMES: list[tuple[str, Case, str | None]] = [
+    ("a server", gone(settled(server("web")), "instances.web").add(server("app")), "moved: [{from: instances.web, to: instances.app}]"),
+    (
+        "a counted one",
+        gone(TWO, "instances.web[0]", "instances.web[1]").add(server("app[0]"), server("app[1]")),
+        "moved: [{from: instances.web, to: instances.app}]",
+    ),
+    (
+        "a firewall",
+        gone(settled(firewall("web"), rule("web")), "firewalls.web").add(firewall("front"), rule("front")),
+        "moved: [{from: firewalls.web, to: firewalls.front}]",
+    ),
+    (
+        "a volume on the same server",
+        gone(settled(server("web"), volume("data")), "block_storages.data").add(volume("store")),
+        "moved: [{from: block_storages.data, to: block_storages.store}]",
+    ),
+    ("another flavor is another server", gone(settled(server("web")), "instances.web").add(server("app", flavor="big")), None),
+    ("a firewall without rules is like any other", gone(settled(firewall("web")), "firewalls.web").add(firewall("front")), None),
+    ("fewer of one, more of another", TWO.leave_out("instances.web[1]").add(server("app")), None),
+    ("two went, one came", gone(TWO, "instances.web[0]", "instances.web[1]").add(server("app")), None),
+]
+
+
+@pytest.mark.parametrize(("case", "hint"), [row[1:] for row in RENAMES], ids=[row[0] for row in RENAMES])
+def test_a_delete_and_a_like_create_stop_the_plan_with_the_line_to_paste(case: Case, hint: str | None) -> None:
+    # Goal: a server is not deleted because somebody gave it another key (exit 4).
+    found: list[Problem] = [p for p in case.plan().problems if p.code == "rename"]
+    assert [str(p.hint).splitlines()[0] for p in found] == ([hint] if hint is not None else [])
+
+
+def test_a_changed_key_of_for_each_looks_like_a_rename_too() -> None:
+    case = gone(settled(server('web["a"]'), server('web["b"]')), 'instances.web["b"]').add(server('web["c"]'))
+    case = Case(**{**_members(case), "extra": {"shapes": {("instances", "web"): ("a", "c")}}})
+    assert [p.hint for p in case.plan().problems] == [
+        "moved: [{from: 'instances.web[\"b\"]', to: 'instances.web[\"c\"]'}]\n"
+        "if it is none, say so: removed: [{from: 'instances.web[\"b\"]', keep: false}]"
+    ]
+
+
+def test_saying_that_it_is_no_rename_lets_it_go_on() -> None:
+    case = gone(settled(server("web")), "instances.web").add(server("app"))
+    assert told(removed(case, ("instances.web", False)).plan()).problems == []
+    assert told(case.plan(accept=(("delete", "instances.web"),))).problems == []
+
+
+def test_mv_puts_one_object_or_a_whole_resource_elsewhere() -> None:
+    state = settled(firewall("web"), rule("web"), server("a[0]"), server("a[1]")).state()
+    assert set(moves.rename(state, at("firewalls.web"), at("firewalls.front")).state.entries) == {
+        "firewalls.front",
+        "firewalls.front.rules.https",
+        "instances.a[0]",
+        "instances.a[1]",
+    }
+    assert set(moves.rename(state, at("instances.a"), at("instances.b")).places) == {"instances.b[0]", "instances.b[1]"}
+    assert moves.rename(state, at("instances.none"), at("instances.b")).effects == ()
+    entries = dict(state.entries) | {"instances.b[0]": Entry("instances.b[0]", "instances", "i-other")}
+    full = fold(state, []).__class__("l", 1, "shop", None, entries=entries)
+    assert moves.rename(full, at("instances.a"), at("instances.b")).problems

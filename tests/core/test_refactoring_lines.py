@@ -1,0 +1,60 @@
+"""`moved` and `removed` as the file writes them: what they may say, and each mistake with its place and way out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.stackfiles import HEAD, at, built, problems
+
+SERVERS = """
+firewalls: {web: {rules: {https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}}}}
+instances:
+  web: {count: 2}
+  app:
+"""
+
+
+def test_lines_are_kept_sorted_so_that_their_order_says_nothing() -> None:
+    one = built(HEAD + SERVERS + "moved: [{from: instances.b, to: instances.app}, {from: instances.a, to: instances.b}]\n")
+    two = built(HEAD + SERVERS + "moved: [{from: instances.a, to: instances.b}, {from: instances.b, to: instances.app}]\n")
+    assert [str(move.source) for move in one.moved] == ["instances.a", "instances.b"]
+    assert one.digest == two.digest != built(HEAD + SERVERS).digest
+
+
+def test_a_removal_says_whether_the_object_stays() -> None:
+    stack = built(HEAD + SERVERS + 'removed: [{from: instances.old, keep: true}, {from: "instances.web[7]", keep: false}]' + "\n")
+    assert [(removal.address, removal.keep) for removal in stack.removed] == [(at("instances.old"), True), (at("instances.web[7]"), False)]
+
+
+WRONG: list[tuple[str, str, str, str]] = [
+    ("no address", "moved: [{from: web, to: instances.app}]", "bad-reference", "write an address"),
+    ("others' object", "moved: [{from: existing.firewalls.a, to: firewalls.web}]", "bad-reference", "write an address"),
+    ("to itself", "moved: [{from: instances.x, to: instances.x}]", "bad-combination", "take the line out"),
+    ("another kind", "moved: [{from: instances.x, to: firewalls.web}]", "bad-combination", "None"),
+    ("a rule to a firewall", "moved: [{from: firewalls.web.rules.http, to: firewalls.web}]", "bad-combination", "None"),
+    ("a rule to another firewall", "moved: [{from: firewalls.x.rules.a, to: firewalls.web.rules.a}]", "bad-combination", "made anew"),
+    ("still in the file", "moved: [{from: instances.app, to: 'instances.web[0]'}]", "bad-combination", "take one of the two out"),
+    ("all of it still in the file", "moved: [{from: instances.web, to: instances.app}]", "bad-combination", "take one of the two out"),
+    (
+        "twice",
+        "moved: [{from: instances.x, to: instances.app}, {from: instances.x, to: 'instances.web[0]'}]",
+        "bad-combination",
+        "keep one of the two lines",
+    ),
+    ("in a circle", "moved: [{from: instances.x, to: instances.y}, {from: instances.y, to: instances.x}]", "cycle", "state mv"),
+    ("to nothing", "moved: [{from: instances.x, to: instances.apps}]", "missing-reference", "`app`"),
+    ("to no rule", "moved: [{from: firewalls.web.rules.a, to: firewalls.web.rules.htps}]", "missing-reference", "`https`"),
+    ("without to", "moved: [{from: instances.x}]", "missing-key", "None"),
+    ("a mapping", "moved: {from: instances.x, to: instances.app}", "wrong-type", "None"),
+    ("removed and in the file", "removed: [{from: instances.app, keep: true}]", "bad-combination", "take one of the two out"),
+    ("a rule that stays", "removed: [{from: firewalls.web.rules.a, keep: true}]", "bad-combination", "ignore: [rules]"),
+    ("without keep", "removed: [{from: instances.x}]", "missing-key", "None"),
+    ("keep in words", "removed: [{from: instances.x, keep: yes}]", "wrong-type", "write true"),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "hint"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+def test_each_mistake_has_its_place_and_way_out(text: str, code: str, hint: str) -> None:
+    found = problems(HEAD + SERVERS + text + "\n")
+    assert [problem.code for problem in found] == [code], found
+    assert found[0].place is not None and hint in str(found[0].hint)
