@@ -136,6 +136,10 @@ class Waits:
         """Whether each of these lists was begun after a time and has been shown whole."""
         return all(what in self.lists and self.lists[what].shown_at >= since for what in whats)
 
+    def tried(self, whats: Iterable[str], since: float) -> bool:
+        """Whether a reading of each of these lists that was begun after a time is over, whatever it showed."""
+        return all(self.lists[what].reading is None and self.lists[what].begun >= since for what in whats if what in self.lists)
+
     def interval(self, waited_seconds: float) -> float:
         """Seconds until the next read for something that has been waited for that long."""
         patient = waited_seconds * self.time_scale > POLL_PATIENT_SECONDS

@@ -431,6 +431,10 @@ class Writes:
         elif verdict is settle.Verdict.FAILED:
             self._outcome(task, "failed", code="error status")
             self.fail(task, Failure("the cloud reports it as failed"))
+        elif now >= task.deadline and verdict is settle.Verdict.UNREAD and not self.waits.tried(watched, task.deadline):
+            # Writes go before waits: that nobody looked since is no delay of the cloud's.
+            self.waits.ask(watched, now)
+            self.board.expect(task, now + self.waits.interval(0.0))
         elif now >= task.deadline:
             self._outcome(task, "failed", code="deadline")
             self.fail(task, Failure("not ready in the time allowed; the next run goes on with it"))
