@@ -48,6 +48,47 @@ def find(lookup: Lookup, catalogue: Catalogue, *, zone: str | None, address: str
     return _by_id_or_name(lookup, rows, address)
 
 
+def satisfies(lookup: Lookup, catalogue: Catalogue, id: str) -> bool:
+    """Whether an object that has this thing of the catalogue has what the lookup asks for, though it may not be the newest."""
+    if lookup.value == id and lookup.by != "os":
+        return True
+    rows: tuple[Mapping[str, Any], ...] = getattr(catalogue, lookup.catalogue) or ()
+    row = next((row for row in rows if row["id"] == id), None)
+    if row is None or lookup.by == "id":
+        return False
+    if lookup.by == "os":
+        return bool(row.get("public")) and _is_os(row, lookup.value) and _is_version(row, lookup.version or "")
+    fold = str.casefold if lookup.catalogue == "zones" else str
+    return fold(str(row.get("name") or "")) == fold(lookup.value)
+
+
+def newer(lookup: Lookup, catalogue: Catalogue, id: str, *, zone: str | None) -> Mapping[str, Any] | None:
+    """The image that a lookup would give now, where that is of a higher version than the one that is pinned; None where it is not."""
+    rows = catalogue.images
+    if lookup.by != "os" or rows is None:
+        return None
+    found = find(lookup, catalogue, zone=zone, address="")
+    known = {str(row["id"]): row for row in rows}
+    if isinstance(found, Problem) or found == id or id not in known:
+        return None
+    return known[found] if _rank(known[found]) > _rank(known[id]) else None
+
+
+def _is_os(row: Mapping[str, Any], word: str) -> bool:
+    return str(row.get("os") or "").upper() in _OS_WORDS.get(word.casefold(), (word.upper(),))
+
+
+def _is_version(row: Mapping[str, Any], wanted: str) -> bool:
+    """The version itself, or one that it begins."""
+    return _same_version(row, wanted) or any(version.startswith(wanted + ".") for version in _versions(row))
+
+
+def os_word(row: Mapping[str, Any]) -> str | None:
+    """The word by which the os of an image is asked for, None where there is none for it."""
+    shown = str(row.get("os") or "").upper()
+    return next((word for word, texts in _OS_WORDS.items() if shown in texts), shown.lower() or None)
+
+
 def _by_id_or_name(lookup: Lookup, rows: tuple[Mapping[str, Any], ...], address: str) -> str | Problem:
     if any(row["id"] == lookup.value for row in rows):
         return lookup.value
@@ -75,9 +116,8 @@ def _nearest(lookup: Lookup, rows: Iterable[Mapping[str, Any]]) -> str:
 
 def _image_by_os(lookup: Lookup, rows: tuple[Mapping[str, Any], ...], zone: str | None, address: str) -> str | Problem:
     """Public images of the zone by os word and version: exactly, then as a prefix; of several the highest (SPEC 2)."""
-    words = _OS_WORDS.get(lookup.value.casefold(), (lookup.value.upper(),))
     wanted = lookup.version or ""
-    offered = [row for row in rows if row.get("public") and str(row.get("os") or "").upper() in words and row.get("available", True)]
+    offered = [row for row in rows if row.get("public") and _is_os(row, lookup.value) and row.get("available", True)]
     here = [row for row in offered if zone is None or not row.get("zones") or zone in row["zones"]]
     exact = [row for row in here if _same_version(row, wanted)]
     found = exact or [row for row in here if _versions(row) and any(v.startswith(wanted + ".") for v in _versions(row))]

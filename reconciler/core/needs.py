@@ -78,5 +78,6 @@ def _catalogue(resources: Mapping[Address, Resource], state: State | None, optio
                     continue
                 pinned = options.pinned.get(text, EMPTY).get(name, EMPTY)
                 kept = entry.lookups.get(name, EMPTY) if entry is not None and text not in options.replace else EMPTY
-                if wish.key not in pinned and wish.key not in kept:
+                # An image found by os is asked for anyway, to say whether there is a newer one; a saved plan asks for nothing.
+                if wish.key not in pinned and (wish.key not in kept or wish.by == "os"):
                     yield wish.catalogue

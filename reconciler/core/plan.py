@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core import feasibility, graph, lost, moves, renames
+from reconciler.core import feasibility, freshness, graph, lost, moves, renames
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
 from reconciler.core.estimate import budget, cost, eta
@@ -65,6 +65,7 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
     steps, held = _hold_back(draft, steps)
     part = select(steps, draft.changes, only=options.only, without=options.without)
     problems = [*seen.problems, *draft.problems, *draft.resolver.problems, *slots.check(draft), *_equal_names(seen)]
+    problems += freshness.newer_images(seen)
     if part is not None:
         steps, held = _narrow(draft, steps, part, held)
         problems += [*part.problems, *_said_of(part)]

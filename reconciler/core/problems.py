@@ -114,6 +114,7 @@ CODES: dict[str, str] = {
     "rename": "A delete and a create look like one object under a new address.",
     # the account
     "lookup": "A flavor, image, zone, key or script of that name is not there, or there are several.",
+    "newer-image": "The catalogue has a newer image of what a lookup asks for; servers stay on the one found before.",
     "not-offered": "The cloud does not offer that in the zone asked for.",
     "limit": "A limit of the server or the account is reached.",
     "cannot-change": "A field that is only set at create was edited; nothing will be done.",

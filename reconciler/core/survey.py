@@ -215,11 +215,12 @@ class _Surveyor:
     def desired(self, resource: Resource) -> Item:
         address, text = resource.address, str(resource.address)
         kind, entry = self.kinds[address.kind], self.state.entries.get(text)
-        wanted, lookups = self._look_up(resource, entry)
+        bound = None if entry is not None or resource.import_id is None else self.account.find(kind.name, resource.import_id)
         live = None if entry is None else self.account.find(kind.name, entry.id)
+        wanted, lookups = self._look_up(resource, entry, bound or live)
         fate, reason, forced = self._fate(resource, kind, entry, live, wanted)
         if fate is Fate.BIND and resource.import_id is not None:
-            live = self.account.find(kind.name, resource.import_id)
+            live = bound
             if live is None:
                 message = f"{resource.import_id} is to be imported, but the account does not show it"
                 self.problems.append(error("missing-object", message, place=resource.place, address=text))
@@ -282,22 +283,26 @@ class _Surveyor:
         # What the cloud does not say is taken as it was left: nothing is replaced on a guess.
         return bool(value != live.attributes.get(name, entry.applied.get(name, value)))
 
-    def _look_up(self, resource: Resource, entry: Entry | None) -> tuple[dict[str, Value], dict[str, Mapping[str, str]]]:
+    def _look_up(
+        self, resource: Resource, entry: Entry | None, live: LiveResource | None
+    ) -> tuple[dict[str, Value], dict[str, Mapping[str, str]]]:
         """The attributes with every lookup answered: from its pin where the text is the same, else from the catalogue."""
         wanted: dict[str, Value] = dict(resource.attributes)
         pins: dict[str, Mapping[str, str]] = {}
         found_zone = wanted.get("zone")
         if isinstance(found_zone, Lookup):
-            found_zone = self._answer(resource, "zone", found_zone, entry, None, pins)
+            found_zone = self._answer(resource, "zone", found_zone, entry, None, pins, live)
             wanted["zone"] = found_zone
         zone = found_zone if isinstance(found_zone, str) else None
         for name, value in resource.attributes.items():
             if name == "zone":
                 continue
             if isinstance(value, Lookup):
-                wanted[name] = self._answer(resource, name, value, entry, zone, pins)
+                wanted[name] = self._answer(resource, name, value, entry, zone, pins, live)
             elif isinstance(value, tuple) and any(isinstance(part, Lookup) for part in value):
-                wanted[name] = tuple(self._answer(resource, name, p, entry, zone, pins) if isinstance(p, Lookup) else p for p in value)
+                wanted[name] = tuple(
+                    self._answer(resource, name, p, entry, zone, pins, live) if isinstance(p, Lookup) else p for p in value
+                )
         return wanted, pins
 
     def _answer(
@@ -308,11 +313,16 @@ class _Surveyor:
         entry: Entry | None,
         zone: str | None,
         pins: dict[str, Mapping[str, str]],
+        live: LiveResource | None,
     ) -> str | None:
         text = str(resource.address)
         pinned: str | None = self.options.pinned.get(text, EMPTY).get(name, EMPTY).get(wish.key)
         if pinned is None and entry is not None and text not in self.options.replace:
             pinned = entry.lookups.get(name, EMPTY).get(wish.key)
+        if pinned is None and live is not None and text not in self.options.replace and (entry is None or name not in entry.applied):
+            # A bind pins what the object has, where that satisfies the text (SPEC 2, lookups): nothing is rebuilt by being taken over.
+            own = live.attributes.get(name)
+            pinned = own if isinstance(own, str) and lookup.satisfies(wish, self.account.catalogue, own) else None
         if pinned is None:
             answer = lookup.find(wish, self.account.catalogue, zone=zone, address=text)
             if isinstance(answer, Problem):

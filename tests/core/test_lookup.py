@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from reconciler.core.lookup import find
+from reconciler.core.lookup import find, satisfies
 from reconciler.core.model import Catalogue, Lookup
 from reconciler.core.problems import Problem
 from tests.builders import at, server, settled, told
@@ -156,3 +157,42 @@ def test_each_key_of_a_list_is_looked_up() -> None:
     create = next(step for step in plan.steps if step.address == at("instances.app"))
     assert create.inputs["ssh_keys"] == ("k1", "k9")
     assert plan.lookups["instances.app"]["ssh_keys"] == {"any:deploy": "k1", "id:k9": "k9"}
+
+
+PINS: list[tuple[str, Lookup, str, bool]] = [
+    ("an older patch", by_os("ubuntu", "22.04"), "u-22044", True),
+    ("one that is offered no more", by_os("ubuntu", "22.04"), "u-old", True),
+    ("another version", by_os("ubuntu", "22.04"), "u-2004", False),
+    ("the beginning of a version", by_os("rocky", "9"), "r-9a", True),
+    ("an image of one's own", by_os("ubuntu", "22.04"), "u-mine", False),
+    ("one that the list does not show", by_os("ubuntu", "22.04"), "u-none", False),
+    ("by its own id", Lookup("images", "any", "u-mine"), "u-mine", True),
+    ("by name", Lookup("images", "any", "Debian 12"), "d-12b", True),
+    ("by another's id", Lookup("images", "id", "u-2004"), "u-22044", False),
+]
+
+
+@pytest.mark.parametrize(("wish", "id", "wanted"), [row[1:] for row in PINS], ids=[row[0] for row in PINS])
+def test_a_bind_pins_what_the_object_has_where_that_satisfies_the_text(wish: Lookup, id: str, wanted: bool) -> None:
+    assert satisfies(wish, IMAGES, id) is wanted
+
+
+def test_a_newer_image_is_said_and_not_planned() -> None:
+    # Goal: a new patch upstream never rebuilds a server by itself (SPEC 2, lookups).
+    wish = by_os("ubuntu", "22.04")
+    case = settled(server("web", image=wish), server("app", image=wish))
+    for text in ("instances.web", "instances.app"):
+        case = case.outside(text, image="u-22044").remember(text, applied={"image": "u-22044"}, lookups={"image": {wish.key: "u-22044"}})
+    plan = replace(case, catalogue=replace(case.catalogue, images=IMAGES.images)).plan()
+    assert plan.steps == () and told(plan).problems == ["notice newer-image instances.app"]
+    assert "u-22045" in plan.problems[0].message and "instances.app, instances.web stay" in plan.problems[0].message
+
+
+def test_an_imported_server_keeps_its_image_though_a_newer_one_is_there() -> None:
+    wish = by_os("ubuntu", "22.04")
+    case = settled(server("web", image=wish)).outside("instances.web", image="u-22044")
+    bound = replace(case.file[at("instances.web")], import_id="i-web")
+    case = replace(case, entries={}, catalogue=replace(case.catalogue, images=IMAGES.images)).add(bound)
+    plan = case.plan()
+    assert told(plan).changes == ["import instances.web"] and plan.steps == ()
+    assert plan.lookups == {"instances.web": {"image": {wish.key: "u-22044"}}}
