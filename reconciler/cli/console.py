@@ -20,9 +20,10 @@ COLUMNS_MIN = 40
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The screen of one command. With `json`, stdout gets nothing but JSON and nobody is asked."""
+    """The screen of one command. With `json` or `markdown`, stdout gets nothing else and nobody is asked."""
 
     json: bool = False
+    markdown: bool = False
     verbose: bool = False
     color: bool = True
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
@@ -32,7 +33,7 @@ class Console:
     @property
     def can_ask(self) -> bool:
         """Whether somebody sees the plan and can type."""
-        return not self.json and self.out.is_terminal and sys.stdin is not None and sys.stdin.isatty()
+        return not (self.json or self.markdown) and self.out.is_terminal and sys.stdin is not None and sys.stdin.isatty()
 
     def look(self, stream: Stream) -> Look:
         """How that stream is to be written to."""

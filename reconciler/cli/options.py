@@ -106,6 +106,13 @@ simulate_options = _joined(
     ),
 )
 format_option = click.option("--format", "format", type=click.Choice(["text", "json"]), default="text", help="What stdout gets.")
+plan_format_option = click.option(
+    "--format",
+    "format",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    help="What stdout gets; markdown is for a pull request.",
+)
 look_options = _joined(
     click.option("--no-color", is_flag=True, help="No colour."),
     click.option("-v", "--verbose", is_flag=True, help="More: untouched objects, waits, causes of errors."),

@@ -137,7 +137,8 @@ def ends(function: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(function)
     def guarded(*, verbose: bool = False, no_color: bool = False, **given: Any) -> int:
-        console = Console(json=given.get("format") == "json", verbose=verbose, color=not no_color)
+        format = given.get("format")
+        console = Console(json=format == "json", markdown=format == "markdown", verbose=verbose, color=not no_color)
         try:
             return _written(console, function(console, **given))
         except Stop as stop:
@@ -163,6 +164,11 @@ def _show(console: Console, stop: Stop) -> None:
         from reconciler.ui import plan_json
 
         console.result_json(plan_json.problems_document(stop.problems, exit_code=stop.exit_code))
+    elif console.markdown:
+        from reconciler.ui import plan_markdown
+
+        console.out.write(plan_markdown.problems_markdown(stop.problems))
+        console.problems(stop.problems)
     else:
         console.problems(stop.problems)
     console.cause(stop)

@@ -53,6 +53,11 @@ def show_plan(
         console.out.write(plan_json.text(plan_json.plan_document(plan, given=given, exit_code=code, verbose=console.verbose)))
         return
     decision = consent.decide(plan, _given(planned, given), tracked=planned.tracked, empty_file=not planned.stack.resources)
+    if console.markdown:
+        from reconciler.ui.plan_markdown import plan_markdown
+
+        console.out.write(plan_markdown(plan, session.header(planned, connection, store), decision, planned.outputs))
+        return
     lines = plan_text.plan_lines(plan, session.header(planned, connection, store), console.look(console.out), decision, planned.outputs)
     console.result(list(lines))
     emptying = consent.is_emptying(plan, tracked=planned.tracked, empty_file=not planned.stack.resources)
@@ -67,6 +72,11 @@ def show_drift(session: Session, planned: Planned, connection: Connection, store
     console = session.console
     if console.json:
         console.out.write(plan_json.text(plan_json.plan_document(plan, exit_code=code)))
+        return
+    if console.markdown:
+        from reconciler.ui.plan_markdown import plan_markdown
+
+        console.out.write(plan_markdown(plan, session.header(planned, connection, store), drift=True))
         return
     console.result(list(plan_text.drift_lines(plan, session.header(planned, connection, store), console.look(console.out))))
 

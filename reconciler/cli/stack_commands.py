@@ -83,7 +83,7 @@ Examples:
 @options.undo_option
 @click.option("--out", metavar="FILE.plan", type=click.Path(dir_okay=False), help="Save the plan, for `apply --plan`.")
 @click.option("--accept", multiple=True, type=options.Accepted(), help="Consent that a saved plan carries; repeatable.")
-@options.format_option
+@options.plan_format_option
 @options.exit_code_option
 @options.simulate_options
 @options.look_options
@@ -272,7 +272,7 @@ Examples:
 @options.stack_argument
 @options.environment_option
 @options.variable_options
-@options.format_option
+@options.plan_format_option
 @options.exit_code_option
 @options.simulate_options
 @options.look_options

@@ -22,7 +22,7 @@ Examples:
 @click.argument("what", required=False, metavar="[ADDRESS or FILE.plan]")
 @options.stack_option
 @options.environment_option
-@options.format_option
+@options.plan_format_option
 @options.simulate_options
 @options.look_options
 @ends
@@ -106,7 +106,7 @@ def _show_plan(console: Console, what: str) -> int:
     from reconciler.core.problems import error
     from reconciler.core.saved import Unreadable
     from reconciler.stop import Stop
-    from reconciler.ui import plan_json, plan_text, saved_text
+    from reconciler.ui import plan_json, plan_markdown, plan_text, saved_text
 
     saved = planfile.read(Path(what))
     try:
@@ -124,5 +124,9 @@ def _show_plan(console: Console, what: str) -> int:
         saved=what,
         id=saved_text.id_of(saved, plan),
     )
-    console.result(list(plan_text.plan_lines(plan, header, console.look(console.out), saved_text.decision_of(saved, plan))))
+    decision = saved_text.decision_of(saved, plan)
+    if console.markdown:
+        console.out.write(plan_markdown.plan_markdown(plan, header, decision))
+        return exits.DONE
+    console.result(list(plan_text.plan_lines(plan, header, console.look(console.out), decision)))
     return exits.DONE

@@ -110,10 +110,14 @@ def _sections(plan: Plan, look: Look) -> Iterable[Line]:
 
 
 def _outputs(changes: Sequence[OutputChange], look: Look) -> Iterable[Line]:
-    if not changes:
-        return
-    yield Line()
-    yield Line(" OUTPUTS", Tone.TITLE)
+    if changes:
+        yield Line()
+        yield Line(" OUTPUTS", Tone.TITLE)
+        yield from output_lines(changes, look)
+
+
+def output_lines(changes: Sequence[OutputChange], look: Look) -> Iterable[Line]:
+    """One row an output that will have another value."""
     name = max(safe.width(safe.outside(change.name)) for change in changes)
     for change in changes:
         after = _awaited(change.after) if isinstance(change.after, Unknown) else words.value(change.after)
