@@ -197,8 +197,9 @@ def ended(process: subprocess.Popen[str]) -> Ended:
         process.kill()
         out, err = process.communicate()
         raise AssertionError(f"it did not end:\n{out}\n{err}") from None
-    assert "Traceback" not in err and "error[internal]" not in out + err, err
-    return Ended(process.returncode, out or "", err or "")
+    found = Ended(process.returncode, out or "", err or "")
+    assert "Traceback" not in found.text and "error[internal]" not in found.text, found.text
+    return found
 
 
 @contextmanager
