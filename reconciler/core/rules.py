@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,18 +38,20 @@ def match(
     entries: Sequence[Entry],
     live: Sequence[LiveResource],
     doubtful: Mapping[str, str],
+    traffic: Callable[[Resource], tuple[Any, ...] | None] = lambda resource: meaning(resource.attributes),
 ) -> Matched:
     """Pairs desired rules with remembered and live ones. A rule that is gone from the complete list is made anew (contract 22).
 
     Meaning goes before key: a wish takes the live rule that lets its traffic through already, whoever had it. So no traffic is cut to be
-    opened again, and traffic may change keys in a circle although the cloud refuses two equal rules.
+    opened again, and traffic may change keys in a circle although the cloud refuses two equal rules. `traffic` gives the meaning of a wish,
+    references filled in as far as they are known.
     """
     if owner.fate is Fate.DOUBT:
         reason = "its firewall is in doubt"
         return Matched(tuple(_doubt(r, None, kind, doubtful.get(str(r.address), reason)) for r in desired), ())
     if owner.fate not in (Fate.KEEP, Fate.BIND):
         return Matched(tuple(Item(r.address, kind, Fate.CREATE, r, wanted=r.attributes, reason="new") for r in desired), ())
-    table = _Table(kind, {row.id: row for row in live}, {entry.address: entry for entry in entries})
+    table = _Table(kind, {row.id: row for row in live}, {entry.address: entry for entry in entries}, traffic)
     if owner.resource is None:
         return Matched(tuple(table.kept()), ())
     table.doubtful(desired, doubtful)
@@ -70,8 +72,14 @@ def _doubt(resource: Resource, entry: Entry | None, kind: Kind, reason: str) -> 
 class _Table:
     """Wishes on one side, live rules that nobody has yet on the other; each method takes a wish if it can, and says whether it did."""
 
-    def __init__(self, kind: Kind, rows: Mapping[str, LiveResource], entries: Mapping[str, Entry]) -> None:
-        self.kind, self.rows, self.entries = kind, rows, entries
+    def __init__(
+        self,
+        kind: Kind,
+        rows: Mapping[str, LiveResource],
+        entries: Mapping[str, Entry],
+        traffic: Callable[[Resource], tuple[Any, ...] | None],
+    ) -> None:
+        self.kind, self.rows, self.entries, self.traffic = kind, rows, entries, traffic
         self.free = dict(rows)
         self.items: list[Item] = []
         self._displaced: list[str] | None = None
@@ -92,7 +100,7 @@ class _Table:
                 continue
             entry = self.entries.get(text)
             self.items.append(_doubt(resource, entry, self.kind, reasons[text]))
-            wished = meaning(resource.attributes)
+            wished = self.traffic(resource)
             same = [id for id, row in self.free.items() if wished is not None and meaning(row.attributes) == wished]
             for id in [entry.id] if entry is not None else same:
                 self.free.pop(id, None)
@@ -102,14 +110,14 @@ class _Table:
         entry = self.entries.get(str(resource.address))
         if entry is None or entry.id not in self.free:
             return False
-        wished = meaning(resource.attributes)
+        wished = self.traffic(resource)
         return wished in (None, meaning(self.free[entry.id].attributes)) and self._keep(resource, entry)
 
     def same_traffic(self, resource: Resource) -> bool:
         """Another live rule does: it is taken over, and only its texts are edited."""
         if self._held is None:
             self._held = {found: id for id, row in sorted(self.free.items()) if (found := meaning(row.attributes)) is not None}
-        wished = meaning(resource.attributes)
+        wished = self.traffic(resource)
         id = self._held.pop(wished, None) if wished is not None else None
         return id is not None and self._bind(resource, id, "same traffic")
 

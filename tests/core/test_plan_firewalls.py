@@ -222,6 +222,16 @@ def test_traffic_goes_round_three_rules_without_a_circle() -> None:
     assert len(plan.steps) == 3
 
 
+def test_traffic_that_names_an_address_changes_keys_without_a_circle() -> None:
+    # Goal: references are filled in before rules are matched.
+    value = Deferred("${instances.web.private_ip}/32", (Ref(at("instances.web"), "private_ip"),))
+    case = settled(server("web"), firewall("db"), rule("db", "a", ports="1", cidr="10.0.0.4/32"), rule("db", "b", ports="2"))
+    case = case.edit("firewalls.db.rules.a", ports="2", cidr="0.0.0.0/0").edit("firewalls.db.rules.b", ports="1", cidr=value)
+    plan = case.plan()
+    assert told(plan).problems == []
+    assert step(plan, "rule.update firewalls.db.rules.b").inputs.keys() == {"firewall", "title"}
+
+
 def test_what_is_added_or_edited_goes_before_what_is_removed() -> None:
     # Goal: no traffic is cut before its successor lets it through.
     case = base().add(rule("web", "http", ports="80")).edit("firewalls.web.rules.ssh", ports="2222")
@@ -231,12 +241,21 @@ def test_what_is_added_or_edited_goes_before_what_is_removed() -> None:
 
 
 def test_an_edit_waits_for_the_rule_that_still_holds_its_traffic() -> None:
-    # Goal: the cloud refuses an exact duplicate (contract 17): the holder lets go first.
+    # Goal: the cloud refuses an exact duplicate (contract 17): a rule whose next value is not known yet lets go first.
+    value = Deferred("${instances.app.private_ip}/32", (Ref(at("instances.app"), "private_ip"),))
+    case = settled(server("app"), firewall("web"), rule("web", "app", ports="22", cidr="10.0.0.4/32"), rule("web", "ops", ports="2222"))
+    case = case.edit("instances.app", zone="z2", image="rocky").edit("firewalls.web.rules.app", cidr=value)
+    plan = case.edit("firewalls.web.rules.ops", ports="22", cidr="10.0.0.4/32").plan()
+    assert "rule.update firewalls.web.rules.app" in waits(plan, "rule.update firewalls.web.rules.ops")
+
+
+def test_two_rules_that_come_to_the_same_traffic_are_an_error() -> None:
+    # Goal: seen where the reference is known, before the cloud refuses the second.
     value = Deferred("${instances.web.private_ip}/32", (Ref(at("instances.web"), "private_ip"),))
-    case = base().edit("firewalls.web.rules.ssh", cidr="10.0.0.4/32").edit("firewalls.web.rules.https", ports="22", cidr=value)
-    case = case.remember("firewalls.web.rules.ssh").outside("firewalls.web.rules.ssh", cidr="10.0.0.4/32")
-    plan = case.edit("firewalls.web.rules.ssh", cidr="10.9.0.0/16").plan()
-    assert waits(plan, "rule.update firewalls.web.rules.https") == {"rule.update firewalls.web.rules.ssh"}
+    case = settled(server("web"), firewall("db"), rule("db", "a", cidr="10.0.0.4/32"))
+    plan = case.add(rule("db", "b", cidr=value)).plan()
+    assert told(plan).problems == ["error duplicate-rule firewalls.db.rules.b"]
+    assert plan.steps == ()
 
 
 def test_a_rule_removed_by_somebody_is_drift() -> None:

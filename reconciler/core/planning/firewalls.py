@@ -166,6 +166,20 @@ def plan_rules(draft: Draft, owner: Item, rules: Iterable[Item]) -> None:
         if key in draft.steps:
             group.frees[row.id] = key
     _in_order(draft, group, edits)
+    _no_two_alike(draft, items)
+
+
+def _no_two_alike(draft: Draft, items: list[Item]) -> None:
+    """Two rules that let the same traffic through once references are filled in: the cloud refuses the second (contract 17)."""
+    first: dict[tuple[object, ...], Item] = {}
+    for item in sorted((item for item in items if item.resource is not None), key=lambda item: item.address.sort_key):
+        says = meaning(draft.resolver.wanted(item))
+        other = first.setdefault(says, item) if says is not None else item
+        if other is not item:
+            message = f"{item.address} lets the same traffic through as {other.address}"
+            hint = "keep one of them: the cloud refuses a second one"
+            place = item.resource.place if item.resource is not None else None
+            draft.problems.append(error("duplicate-rule", message, place=place, address=str(item.address), hint=hint))
 
 
 def _gone(item: Item) -> FieldChange:
