@@ -21,7 +21,10 @@ Every day
 Looking
   show          the state, one object of it, or a saved plan
   output        the outputs of the last apply
-  state         list what the state holds; forget an object; unlock
+  state         list what the state holds; rename or forget an object; unlock
+
+Taking over what is there
+  import        bind one object of the account to an address
 
 When something went wrong
   recover       settle what an interrupted run left open, or a lost state

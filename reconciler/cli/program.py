@@ -23,10 +23,18 @@ _COMMANDS: Mapping[str, str] = {
     "recover": "recover_command",
     "show": "state_commands",
     "output": "state_commands",
+    "graph": "graph_command",
+    "server": "server_commands",
+    "bill": "server_commands",
     "state": "repair_commands",
+    "import": "adoption_commands",
     "doctor": "doctor_command",
     "simulator": "simulator_commands",
 }
+
+
+_NAMES: Mapping[str, str] = {"import": "import_object"}
+"""Commands whose name is a word of Python."""
 
 
 class _Program(click.Group):
@@ -39,7 +47,7 @@ class _Program(click.Group):
         module = _COMMANDS.get(cmd_name)
         if module is None:
             return super().get_command(ctx, cmd_name)
-        found = getattr(importlib.import_module(f"reconciler.cli.{module}"), cmd_name)
+        found = getattr(importlib.import_module(f"reconciler.cli.{module}"), _NAMES.get(cmd_name, cmd_name))
         assert isinstance(found, click.Command)
         return found
 

@@ -1,4 +1,4 @@
-"""`state list`, `forget`, `unlock`: the few repairs of a state, and what it holds (SPEC 3)."""
+"""`state list`, `mv`, `forget`, `unlock`: the few repairs of a state, and what it holds (SPEC 3)."""
 
 from __future__ import annotations
 
@@ -108,11 +108,70 @@ def forget(
             known = [*writer.state.entries, *writer.state.deposed, *(intent.address for intent, _ in writer.state.open.values())]
             raise Stop(error("missing-reference", f"the state holds no {text}", hint=names.hint_for(text, known)))
         console.result(list(_forgotten_lines(writer.state, text)))
-        _ask(console, title, yes, "forget it")
+        ask(console, title, yes, "forget it")
         for note in notes:
             writer.append(note)
         writer.commit()
     console.result([Line(f" Forgotten: {safe.outside(text)}", Tone.GOOD)])
+    return exits.DONE
+
+
+@state.command(
+    epilog="""\b
+Examples:
+  reconciler state mv instances.api instances.web
+  reconciler state mv 'instances.web[0]' 'instances.web["seoul"]' --env prod --yes"""
+)
+@click.argument("source", metavar="ADDRESS", type=options.AddressText())
+@click.argument("target", metavar="ADDRESS", type=options.AddressText())
+@options.stack_option
+@options.environment_option
+@yes_option
+@options.simulate_options
+@options.lock_option
+@options.look_options
+@ends
+def mv(
+    console: Console,
+    *,
+    source: str,
+    target: str,
+    stack: str,
+    environment: str | None,
+    yes: bool,
+    simulate: bool,
+    time_scale: float | None,
+    lock_timeout: float | None,
+) -> int:
+    """Give an object, or all of a resource, another address in the state. A firewall takes its rules along.
+
+    `moved: [{from: ADDRESS, to: ADDRESS}]` in the file does the same at the next apply, in every environment, in review.
+    """
+    from reconciler import opening, wiring
+    from reconciler.core import moves, names
+    from reconciler.core.address import parse
+    from reconciler.core.state import Note
+
+    session, store, title = _open(console, stack, environment, simulate, time_scale)
+    before, after, run = parse(source), parse(target), wiring.run_id()
+    assert before is not None and after is not None  # the option's type has read them
+    with opening.Writing(
+        store,
+        wiring.holder("reconciler state mv", run),
+        timeout_seconds=lock_seconds(lock_timeout, console),
+        stack=title.partition("/")[0],
+        environment=session.environment,
+    ) as writer:
+        found = moves.rename(writer.state, before, after)
+        if found.problems:
+            raise Stop(*found.problems)
+        if not found.places:
+            raise Stop(error("missing-reference", f"the state holds no {source}", hint=names.hint_for(source, writer.state.entries)))
+        console.result([Line(f" =  {safe.outside(old)} -> {safe.outside(new)}") for new, old in sorted(found.places.items())])
+        ask(console, title, yes, "move it")
+        writer.append(Note(writer.state.sequence + 1, run, f"moved {source} to {target}"[:200], found.effects))
+        writer.commit()
+    console.result([Line(f" Moved. The file has to ask for {safe.outside(target)} now.", Tone.GOOD)])
     return exits.DONE
 
 
@@ -141,7 +200,7 @@ def unlock(console: Console, *, stack: str, environment: str | None, yes: bool, 
         return exits.DONE
     console.result(list(held_lines(held)))
     if held.alive:
-        _ask(console, title, yes, "break the lock")
+        ask(console, title, yes, "break the lock")
     try:
         store.unlock()
     except ports.StoreError as failure:
@@ -206,7 +265,8 @@ def _forgotten_lines(found: State, text: str) -> Iterable[Line]:
             yield Line(f" x  {safe.outside(intent.address)}: {said}: what it made, if anything, is not looked for any more", Tone.CARE)
 
 
-def _ask(console: Console, title: str, yes: bool, what: str) -> None:
+def ask(console: Console, title: str, yes: bool, what: str) -> None:
+    """Asks before a change of the state; stops where nobody says yes."""
     if yes:
         return
     if not console.can_ask:

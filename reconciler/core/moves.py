@@ -33,6 +33,10 @@ def move(stack: Stack, state: State) -> Moved:
 
 def rename(state: State, source: Address, target: Address) -> Moved:
     """The state with one object, or all of a resource, under another address: `state mv`."""
+    apart = source.rule is not None and source.owner != target.owner
+    if source.kind != target.kind or apart or (source.rule is None) != (target.rule is None):
+        message = f"{source} cannot become {target}: only an object of the same kind can, and a rule stays in its firewall"
+        return Moved(state, problems=(error("move", message, address=str(source)),))
     return _renamed(state, {text: str(found) for text in state.entries if (found := _by(text, source, target)) is not None})
 
 

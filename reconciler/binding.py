@@ -1,0 +1,67 @@
+"""`import`: binds one object of the account to an address of the stack. Only the state changes; the next plan says what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from reconciler import opening, ports
+from reconciler.app import Connection
+from reconciler.core import lost, moves, names, recovery
+from reconciler.core import plan as planning
+from reconciler.core.address import Address
+from reconciler.core.lost import Binding
+from reconciler.core.model import Stack
+from reconciler.core.problems import Problem, Severity, error
+from reconciler.core.state import Note
+from reconciler.core.survey import PlanOptions, survey
+from reconciler.stop import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What is to be bound, or was: the address with its object, and what is worth knowing of it."""
+
+    binding: Binding
+    problems: tuple[Problem, ...] = ()
+
+
+def bind(
+    stack: Stack,
+    connection: Connection,
+    store: ports.Store,
+    address: Address,
+    id: str,
+    *,
+    holder: ports.Holder,
+    run: str,
+    lock_timeout_seconds: float,
+    agree: Callable[[Bound], None],
+) -> Bound:
+    """Binds the object of that id to the address. `agree` shows it, and stops where nobody says yes. Stops where it cannot be bound."""
+    resource = stack.resources.get(address)
+    if resource is None or address.rule is not None:
+        hint = "rules are bound with their firewall, by what they let through" if address.rule is not None else None
+        known = [str(one) for one in stack.resources if one.rule is None]
+        message = f"the file asks for no {address}" if resource is None else f"{address} is a rule"
+        raise Stop(error("missing-reference", message, address=str(address), hint=hint or names.hint_for(str(address), known)))
+    wished = replace(stack, resources={**stack.resources, address: replace(resource, import_id=id)})
+    with opening.Writing(store, holder, timeout_seconds=lock_timeout_seconds, stack=stack.name, environment=stack.environment) as writer:
+        state = moves.move(wished, writer.state).state
+        account = opening.read_account(connection, planning.needs(wished, state, PlanOptions()))
+        told = tuple(opening.account_problems(state, account, connection))
+        seen = survey(stack=wished, state=state, account=account, kinds=connection.kinds, options=PlanOptions())
+        about = [problem for problem in seen.problems if problem.address == str(address) and problem.severity is Severity.ERROR]
+        live = account.find(seen.items[address].kind.name, id)
+        if live is None or about:
+            missing = error("missing-object", f"the account shows no {seen.items[address].kind.singular.replace('_', ' ')} {id}")
+            raise Stop(*(about or [missing]))
+        binding = Binding(address, live, lost.bound(state, address, live, seen.items[address]))
+        wrong = recovery.free_for(state, binding)
+        if wrong is not None:
+            raise Stop(wrong)
+        found = Bound(binding, told)
+        agree(found)
+        writer.append(Note(writer.state.sequence + 1, run, f"imported {id}", lost.effects((binding,))))
+        writer.commit(account=connection.account, endpoint=connection.endpoint)
+    return found

@@ -1,0 +1,116 @@
+"""Taking over and renaming at the command line, on the local cloud: import, state mv, moved and removed lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import program
+
+STACK = """\
+version: 1
+stack: shop
+firewalls:
+  web: {rules: {https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}}}
+instances:
+  web: {zone: kr1-z01, flavor: std_1.2-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], firewall: web}
+"""
+SCALE = ("--time-scale", "3000")
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
+    monkeypatch.chdir(tmp_path)
+    write(STACK)
+    yield tmp_path
+
+
+def write(text: str) -> None:
+    Path("shop.yaml").write_text(text, encoding="utf-8")
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = program.run(arguments)
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.err and "internal" not in shown.err
+    return code, shown.out, shown.err
+
+
+def planned(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    code, out, _ = call(capsys, "plan", "shop.yaml", "--format", "json")
+    document = json.loads(out)
+    return {row["address"]: row["action"] for row in document["changes"]} | {"exit": code}
+
+
+def ids(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+    rows = json.loads(call(capsys, "state", "list", "--stack", "shop.yaml", "--format", "json")[1])
+    return {row["address"]: row["id"] for row in rows}
+
+
+def test_what_was_made_is_forgotten_imported_again_and_renamed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
+    before = ids(capsys)
+
+    assert call(capsys, "state", "forget", "instances.web", "--stack", "shop.yaml", "--yes")[0] == 0
+    code, _, err = call(capsys, "import", "instances.web", before["instances.web"], "--stack", "shop.yaml")
+    assert code == 4 and "--yes" in err
+    code, out, _ = call(capsys, "import", "instances.web", before["instances.web"], "--stack", "shop.yaml", "--yes")
+    assert code == 0 and before["instances.web"] in out and "reconciler plan shop.yaml" in out
+    assert ids(capsys) == before
+    assert planned(capsys) == {"exit": 0}
+
+    write(STACK.replace("instances:\n  web:", "instances:\n  app:"))
+    assert planned(capsys)["exit"] == 4
+    code, out, _ = call(capsys, "plan", "shop.yaml")
+    assert "moved: [{from: instances.web, to: instances.app}]" in out
+    code, out, _ = call(capsys, "state", "mv", "instances.web", "instances.app", "--stack", "shop.yaml", "--yes")
+    assert code == 0 and "instances.web -> instances.app" in out
+    assert planned(capsys) == {"exit": 0}
+    assert ids(capsys)["instances.app"] == before["instances.web"]
+
+
+def test_moved_and_removed_lines_change_the_state_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
+    before = ids(capsys)
+    write(
+        STACK.replace("  web: {rules", "  front: {rules").replace("firewall: web}", "firewall: front}")
+        + "moved: [{from: firewalls.web, to: firewalls.front}]\n"
+    )
+    assert planned(capsys) == {"firewalls.front": "move", "exit": 0}
+    document = json.loads(call(capsys, "plan", "shop.yaml", "--format", "json")[1])
+    assert [row["operation"] for row in document["steps"]] == ["state.move", "state.move"]
+    assert call(capsys, "plan", "shop.yaml", "--detailed-exitcode")[0] == 2
+    assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
+    assert planned(capsys) == {"exit": 0}
+    assert ids(capsys)["firewalls.front"] == before["firewalls.web"]
+
+    write("version: 1\nstack: shop\nremoved: [{from: instances.web, keep: true}, {from: firewalls.front, keep: true}]\n")
+    assert planned(capsys) == {"instances.web": "forget", "firewalls.front": "forget", "exit": 0}
+    assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
+    assert ids(capsys) == {}
+    assert "shop-web" in call(capsys, "simulator", "world", "--stack", "shop.yaml")[1]
+
+
+WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
+    ("an id that is nowhere", ("import", "instances.web", "INSTANCE-nowhere"), 3, "the account does not show it"),
+    ("an address that the file does not have", ("import", "instances.wbe", "INSTANCE-x"), 1, "did you mean `instances.web`?"),
+    ("a rule", ("import", "firewalls.web.rules.https", "1"), 1, "rules are bound with their firewall"),
+    ("nothing to move", ("state", "mv", "instances.web", "instances.app"), 1, "the state holds no instances.web"),
+    ("to another kind", ("state", "mv", "instances.web", "firewalls.web"), 1, "only an object of the same kind"),
+    ("no address", ("import", "web", "INSTANCE-x"), 64, "is not an address"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "says"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+def test_what_cannot_be_bound_or_moved_is_said(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, says: str
+) -> None:
+    found, _, err = call(capsys, *arguments, "--stack", "shop.yaml", "--yes")
+    assert found == code and says in err
