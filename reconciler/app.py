@@ -277,8 +277,10 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
     begun = connection.exchange.unix()
     account = opening.read_account(connection, wants)
     beside = tuple(opening.account_problems(state, account, connection))
-    if state is not None and state.open:
-        state, options = (settling or Settling(connection)).settle(state, evidence.Observation(account, begun), options)
+    if state is not None and (state.open or any(entry.phase is Phase.INCOMPLETE for entry in state.entries.values())):
+        state, options = (settling or Settling(connection)).settle(
+            state, evidence.Observation(account, begun), options, _wanted(stack, options)
+        )
     made = planning.make(stack=stack, state=state, account=account, kinds=connection.kinds, options=options)
     made = made if options.undo is None else undo.read(made)
     return Planned(
@@ -292,6 +294,11 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
         if options.destroy or exits.stops(made.problems)
         else output_changes(made.outputs, {} if state is None else state.outputs, steps=bool(made.steps)),
     )
+
+
+def _wanted(stack: Stack, options: PlanOptions) -> frozenset[str]:
+    """The addresses where an object is to be at the end."""
+    return frozenset() if options.destroy else frozenset(str(address) for address in stack.resources)
 
 
 def _told_of(made: Plan, stack: Stack, options: PlanOptions, kinds: Mapping[str, Kind]) -> Iterable[Problem]:

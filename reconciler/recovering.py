@@ -87,7 +87,8 @@ class _Recovery:
         self.problems += [one for one in opening.account_problems(state, self.account, self.connection) if one not in self.problems]
         before = dict(state.open)
         if state.open:
-            self.settling.settle(state, evidence.Observation(self.account, begun), PlanOptions())
+            wanted = frozenset(str(address) for address in self.stack.resources)
+            self.settling.settle(state, evidence.Observation(self.account, begun), PlanOptions(), wanted)
         for intent, result in before.values():
             if intent.sequence not in self.writer.state.open and result != "accepted":
                 reason, done = self._why(intent.sequence)
@@ -146,7 +147,8 @@ class _Recovery:
             intent, _ = self.writer.state.open[note.settles or 0]
             self.writer.append(note)
             reason = note.reason.partition(": ")[2]
-            self.settled.append(Settled(address, intent.operation, bool(note.effects), reason.removeprefix("done: "), by_word=True))
+            done, said = note.reason.startswith("settled: done"), reason.removeprefix("done: ")
+            self.settled.append(Settled(address, intent.operation, done, said, by_word=True))
         open_now = self.writer.state.open
         self.settling.open = tuple(one for one in self.settling.open if one.intent.sequence in open_now)
 

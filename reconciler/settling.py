@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,10 @@ COUNTDOWN_SECONDS = 30.0
 """Between the lines that tell how long a wait still is."""
 
 SLICE_SECONDS = 1.0
-ROUNDS_MAX = 8
+UNSEEN_SECONDS = 15.0
+"""Between looks for an object that was made just now and is not shown yet."""
+
+ROUNDS_MAX = 16
 """How often a run looks again at what is still open, before it leaves it to the next one."""
 
 
@@ -32,13 +35,22 @@ class Settling:
     run: str = "plan"
     observations: list[evidence.Observation] = field(default_factory=list)
     open: tuple[evidence.Settlement, ...] = ()
+    unseen: Mapping[str, float] = field(default_factory=dict)
     proved: list[evidence.Settlement] = field(default_factory=list)
     rounds: int = 0
 
-    def settle(self, state: State, observed: evidence.Observation, options: PlanOptions) -> tuple[State, PlanOptions]:
-        """The state after what is proved, recorded where there is a writer; and the options with the reasons of what is not."""
+    def settle(
+        self, state: State, observed: evidence.Observation, options: PlanOptions, wanted: Collection[str] = ()
+    ) -> tuple[State, PlanOptions]:
+        """The state after what is proved, recorded where there is a writer; and the options with the reasons of what is not.
+
+        `wanted` are the addresses where objects are to be.
+        """
         self.observations.append(observed)
-        found = evidence.settle(state, self.observations, self.connection.kinds, now=self.connection.exchange.unix())
+        now = self.connection.exchange.unix()
+        self.unseen = evidence.unseen(state, observed.account, now)
+        followed = {text for text in wanted if not options.accepts("gone", text)}
+        found = evidence.settle(state, self.observations, self.connection.kinds, now=now, followed=followed)
         records = evidence.notes(found, state, self.run)
         if self.writer is not None:
             for record in records:
@@ -53,17 +65,19 @@ class Settling:
         A countdown is told every half minute. The fence is in real time, whatever the time scale (SPEC 7).
         """
         until = [one.until for one in self.open if one.finding is evidence.Finding.LATER and one.until is not None]
+        until += [min(end, self.connection.exchange.unix() + UNSEEN_SECONDS) for end in self.unseen.values()]
         self.rounds += 1
         if not until or self.rounds > ROUNDS_MAX:
             return False
         exchange, told = self.connection.exchange, float("inf")
-        names = ", ".join(sorted({one.intent.address for one in self.open}))
+        names = ", ".join(sorted({one.intent.address for one in self.open} | set(self.unseen)))
+        why = "when an earlier request can no longer be taken" if self.open else "since what was just made may not be shown yet"
         with interrupts:
             while (left := min(until) - exchange.unix()) > 0.0:
                 if interrupts():
                     return False
                 if left <= told - COUNTDOWN_SECONDS:
                     told = left
-                    emit(Told(f"{names}: looking again in {int(left) + 1} s, when an earlier request can no longer be taken"))
+                    emit(Told(f"{names}: looking again in {int(left) + 1} s, {why}"))
                 exchange.next(min(left, SLICE_SECONDS))
         return True

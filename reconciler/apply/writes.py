@@ -363,7 +363,10 @@ class Writes:
         task.judged = min(self.waits.lists[what].shown_at for what in whats) + 1e-9
         account = Account(self.waits.objects, self.waits.members, complete=frozenset(self.waits.objects))
         observed = evidence.Observation(account, self.exchange.unix())
-        found = evidence.settle_one(self.writer.state, intent, "unknown", (observed,), self.kinds, now=self.exchange.unix())
+        followed = () if self.plan.destroy or task.step.address not in self.stack.resources else (intent.address,)
+        found = evidence.settle_one(
+            self.writer.state, intent, "unknown", (observed,), self.kinds, now=self.exchange.unix(), followed=followed
+        )
         if found.finding is evidence.Finding.DONE:
             self._proved(task, intent, found)
         elif found.finding is evidence.Finding.PERSON or now >= task.deadline:

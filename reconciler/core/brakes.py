@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from reconciler.core import evidence
 from reconciler.core.model import Account
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Entry, Phase, State
@@ -15,14 +16,13 @@ LISTED_KINDS = ("block_storages", "firewalls", "instances")
 def mass_absence(state: State, account: Account, accept: Sequence[tuple[str, str | None]]) -> Iterator[Problem]:
     """An error for each missing object of a kind of which more than max(1, 20 %) are missing, or whose list is empty.
 
-    Objects under a delete of ours do not count. `--accept gone=ADDRESS`, given for each of them, lets the run go on.
+    Objects under a delete of ours do not count, nor do those just made that were never seen at rest.
+    `--accept gone=ADDRESS`, given for each of them, lets the run go on.
     """
     deleting = {intent.address for intent, _ in state.open.values() if intent.operation.endswith(".delete")}
     for kind in LISTED_KINDS:
         tracked = [
-            entry
-            for entry in state.entries.values()
-            if entry.kind == kind and entry.phase is not Phase.DELETING and entry.address not in deleting
+            entry for entry in state.entries.values() if entry.kind == kind and entry.phase is Phase.READY and entry.address not in deleting
         ]
         shown = account.objects.get(kind)
         if not tracked or shown is None:
@@ -46,6 +46,15 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
     ours.update({old.nonce: (old.id, old.address, old.kind) for old in state.deposed.values() if old.nonce is not None})
     for kind in LISTED_KINDS:
         for id, live in sorted(account.objects.get(kind, {}).items()):
+            late = state.facts.get(evidence.LOST + (live.nonce or ""))
+            if late is not None and id not in {entry.id for entry in state.entries.values()}:
+                yield error(
+                    "doubled",
+                    f"{id} bears the marker of a create of {late} that was taken for not done: the cloud shows it later than it can",
+                    address=late,
+                    hint=_way_out(kind, id),
+                )
+                continue
             id_of_ours, address, its_kind = ours.get(live.nonce or "", (id, "", kind))
             if id_of_ours == id or its_kind != kind:
                 continue
@@ -53,8 +62,12 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
                 "doubled",
                 f"{id} bears the marker of {address}, which is {id_of_ours}: the cloud made it twice from one request",
                 address=address,
-                hint=f"it costs money and nothing of this stack uses it; delete it in the console, or with DELETE /v1/{_PATHS[kind]}/{id}",
+                hint=_way_out(kind, id),
             )
+
+
+def _way_out(kind: str, id: str) -> str:
+    return f"it costs money and nothing of this stack uses it; delete it in the console, or with DELETE /v1/{_PATHS[kind]}/{id}"
 
 
 _PATHS = {"instances": "instances", "block_storages": "block-storages", "firewalls": "security-groups"}

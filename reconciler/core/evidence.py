@@ -7,8 +7,8 @@ object of ours. Whatever is not proved either way stays open, and blocks its add
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from reconciler.core.kind import Kind, Progress, View, operation_of
@@ -26,6 +26,12 @@ FENCE_SECONDS = SIGNATURE_SECONDS + CLOCK_MARGIN_SECONDS + LATE_MARGIN_SECONDS
 
 LISTS_APART_SECONDS = 60
 """Between the two complete lists that prove a create not done."""
+
+YOUNG_SECONDS = LATE_MARGIN_SECONDS
+"""How long what was just made may be missing from the lists (contract 10)."""
+
+LOST = "lost "
+"""Begins the name of a fact: the nonce of a create that was settled as not done. What comes all the same is then known for what it is."""
 
 COMPARED_AT_CREATE = ("zone", "flavor", "image", "type", "size", "instance")
 """Attributes that an object must have as asked, besides the nonce, to be the one that a create made."""
@@ -78,20 +84,49 @@ def fence(intent: Intent) -> float:
     return float(intent.signed + FENCE_SECONDS)
 
 
-def settle(state: State, observations: Sequence[Observation], kinds: Mapping[str, Kind], *, now: float) -> tuple[Settlement, ...]:
-    """What the observations say of every open intent, by sequence. At least one observation is needed; the last one is the newest."""
+def settle(
+    state: State,
+    observations: Sequence[Observation],
+    kinds: Mapping[str, Kind],
+    *,
+    now: float,
+    followed: Collection[str] = (),
+) -> tuple[Settlement, ...]:
+    """What the observations say of every open intent, by sequence. At least one observation is needed; the last one is the newest.
+
+    `followed` are addresses where an object is to be, unless a person said that the one before is gone: a delete without an answer is not
+    taken as done there (SPEC 5, gone).
+    """
     found = []
     for sequence in sorted(state.open):
         intent, result = state.open[sequence]
-        found.append(_settle(state, intent, result, observations, kinds, now))
+        found.append(settle_one(state, intent, result, observations, kinds, now=now, followed=followed))
     return tuple(found)
 
 
 def settle_one(
-    state: State, intent: Intent, result: str | None, observations: Sequence[Observation], kinds: Mapping[str, Kind], *, now: float
+    state: State,
+    intent: Intent,
+    result: str | None,
+    observations: Sequence[Observation],
+    kinds: Mapping[str, Kind],
+    *,
+    now: float,
+    followed: Collection[str] = (),
 ) -> Settlement:
     """The same for one intent, `result` being its last outcome (None where it has none)."""
-    return _settle(state, intent, result, observations, kinds, now)
+    found = _settle(state, intent, result, observations, kinds, now, followed)
+    return replace(found, effects=_on(state, found.effects))
+
+
+def unseen(state: State, account: Account, now: float) -> Mapping[str, float]:
+    """The addresses of young objects that the lists do not show yet, with the unix second until which that says nothing."""
+    return {
+        entry.address: entry.made + YOUNG_SECONDS
+        for entry in state.entries.values()
+        if entry.phase is Phase.INCOMPLETE and entry.made is not None and now < entry.made + YOUNG_SECONDS
+        if entry.parent is None and account.find(entry.kind, entry.id) is None
+    }
 
 
 def notes(settlements: Sequence[Settlement], state: State, run: str) -> tuple[Note, ...]:
@@ -100,13 +135,36 @@ def notes(settlements: Sequence[Settlement], state: State, run: str) -> tuple[No
     for one in settlements:
         if one.settled:
             sequence = state.sequence + len(found) + 1
-            effects = one.effects if one.finding is Finding.DONE else ()
+            effects = one.effects if one.finding is Finding.DONE else lost(one.intent)
             found.append(Note(sequence, run, f"settled: {one.finding.value}: {one.reason}"[:200], effects, one.intent.sequence))
     return tuple(found)
 
 
+def lost(intent: Intent) -> tuple[Effect, ...]:
+    """What is kept of a create that was settled as not done: its nonce."""
+    return () if intent.nonce is None else (Effect(fact=(LOST + intent.nonce, intent.address)),)
+
+
+def _on(state: State, effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    """Effects that were written down with an intent, on the state as it is now: what was recorded of the object since then stays."""
+    found = []
+    for effect in effects:
+        entry = effect.put
+        now = None if entry is None else state.entries.get(entry.address)
+        if entry is not None and now is not None and now.id == entry.id:
+            effect = Effect(put=replace(entry, applied={**now.applied, **entry.applied}, protect=now.protect, retain=now.retain))
+        found.append(effect)
+    return tuple(found)
+
+
 def _settle(
-    state: State, intent: Intent, result: str | None, observations: Sequence[Observation], kinds: Mapping[str, Kind], now: float
+    state: State,
+    intent: Intent,
+    result: str | None,
+    observations: Sequence[Observation],
+    kinds: Mapping[str, Kind],
+    now: float,
+    followed: Collection[str],
 ) -> Settlement:
     verb = intent.operation.partition(".")[2]
     if result == "accepted":
@@ -116,7 +174,7 @@ def _settle(
     if verb == "create":
         return _unmarked_create(intent, observations, kinds, now)
     if verb == "delete":
-        return _delete(intent, observations, kinds, now)
+        return _delete(state, intent, observations, kinds, now, followed)
     return _edit(intent, observations, kinds, now)
 
 
@@ -227,7 +285,7 @@ def _unmarked_create(intent: Intent, observations: Sequence[Observation], kinds:
     ]
     if same:
         return Settlement(intent, Finding.DONE, f"rule {same[0].id} lets that traffic through", intent.done(same[0].id))
-    return _not_shown(intent, observations, now)
+    return _not_shown(intent, observations, kinds, now)
 
 
 # Edits and deletes --------------------------------------------------------------------------------------------------------------------
@@ -243,7 +301,7 @@ def _edit(intent: Intent, observations: Sequence[Observation], kinds: Mapping[st
     target = newest.find(_kind(intent, kinds), intent.target or "")
     if target is not None and not target.ready and not target.failed:
         return Settlement(intent, Finding.LATER, "its object is at work", until=now + LISTS_APART_SECONDS)
-    return _not_shown(intent, observations, now)
+    return _not_shown(intent, observations, kinds, now)
 
 
 def _rebuilds_same(intent: Intent) -> bool:
@@ -251,25 +309,52 @@ def _rebuilds_same(intent: Intent) -> bool:
     return entry is None or entry.applied.get("image") is None
 
 
-def _delete(intent: Intent, observations: Sequence[Observation], kinds: Mapping[str, Kind], now: float) -> Settlement:
+def _delete(
+    state: State,
+    intent: Intent,
+    observations: Sequence[Observation],
+    kinds: Mapping[str, Kind],
+    now: float,
+    followed: Collection[str],
+) -> Settlement:
     """Gone where its kind's list is complete without it and no successor follows; still there past the fence is not done."""
     kind = _kind(intent, kinds)
     newest = observations[-1].account
     target = newest.find(kind, intent.target or "")
     if target is None:
-        if kind in newest.complete or kind == "rules":
-            return Settlement(intent, Finding.DONE, "it is gone", intent.effects)
-        return Settlement(intent, Finding.LATER, "its list could not be read whole", until=now + LISTS_APART_SECONDS)
+        entry = state.entries.get(intent.address)
+        if not _is_told(intent, newest, kinds):
+            return Settlement(intent, Finding.LATER, "its list could not be read whole", until=now + LISTS_APART_SECONDS)
+        if intent.address in followed and entry is not None and entry.id == intent.target:
+            reason = f"{entry.id} is not shown, and its delete had no answer: its successor needs --accept gone={intent.address}"
+            return Settlement(intent, Finding.PERSON, reason)
+        return Settlement(intent, Finding.DONE, "it is gone", intent.effects)
     if not target.ready and not target.failed:
         return Settlement(intent, Finding.LATER, "its object is at work", until=now + LISTS_APART_SECONDS)
-    return _not_shown(intent, observations, now)
+    return _not_shown(intent, observations, kinds, now)
 
 
-def _not_shown(intent: Intent, observations: Sequence[Observation], now: float) -> Settlement:
+def _not_shown(intent: Intent, observations: Sequence[Observation], kinds: Mapping[str, Kind], now: float) -> Settlement:
     limit = fence(intent)
+    if not _is_told(intent, observations[-1].account, kinds):
+        return Settlement(intent, Finding.LATER, "the list that would tell could not be read whole", until=now + LISTS_APART_SECONDS)
     if observations[-1].at >= limit:
         return Settlement(intent, Finding.NOT_DONE, "past the fence it is not as asked, and its object is at rest")
     return Settlement(intent, Finding.LATER, "its request could still be taken", until=limit)
+
+
+def _is_told(intent: Intent, account: Account, kinds: Mapping[str, Kind]) -> bool:
+    """Whether the lists that show what the intent asked for were read whole. A group that is no more has neither rules nor members."""
+    groups = account.objects.get("firewalls", EMPTY)
+    for what in operation_of(kinds, intent.operation).settled_by(intent.target, intent.inputs):
+        name, _, group = what.partition(":")
+        gone = bool(group) and group not in groups and "firewalls" in account.complete
+        # The rules of a group that is listed were read, or the account would not be there.
+        listed = group in groups and name in account.objects
+        read = group in account.members if name == "members" else name in account.complete or listed
+        if not (read or gone):
+            return False
+    return True
 
 
 def _progress(intent: Intent, account: Account, kinds: Mapping[str, Kind]) -> Progress:

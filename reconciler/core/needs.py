@@ -26,6 +26,7 @@ def needs(stack: Stack, state: State | None, options: PlanOptions) -> Wants:
         tracked.setdefault(old.kind, set()).add(old.id)
     resources: Mapping[Address, Resource] = {} if options.destroy else stack.resources
     groups = set(tracked.get("firewalls", ()))
+    groups |= set(_doubtful_groups(state))
     groups |= {r.import_id for a, r in resources.items() if a.kind == "firewalls" and a.rule is None and r.import_id}
     return Wants(
         instances=True,
@@ -64,6 +65,13 @@ def _remade(resource: Resource, entry: Entry) -> bool:
     return entry.kind == "block_storages" and any(
         says.get(name, entry.applied.get(name)) != entry.applied.get(name) for name in ("type", "size")
     )
+
+
+def _doubtful_groups(state: State | None) -> Iterator[str]:
+    """Groups of which it is not known what became of a write to them: their rules and members tell."""
+    for intent, _ in state.open.values() if state is not None else ():
+        if intent.operation.startswith(("firewall.", "rule.")):
+            yield from (str(intent.inputs[name]) for name in ("firewall", "former") if intent.inputs.get(name))
 
 
 def _catalogue(resources: Mapping[Address, Resource], state: State | None, options: PlanOptions) -> Iterator[str]:

@@ -161,7 +161,7 @@ def not_created(state: State, settlements: Sequence[Settlement], *, address: str
         said = f"{', '.join(bearing)} bears the marker of that very request, so it was done"
         return error("bad-combination", said, address=address, hint=f"--adopt '{address}={bearing[0]}'")
     return tuple(
-        Note(state.sequence + 1 + place, run, "settled: not done, by a person's word", settles=intent.sequence)
+        Note(state.sequence + 1 + place, run, "settled: not done, by a person's word", evidence.lost(intent), intent.sequence)
         for place, intent in enumerate(asked)
     )
 

@@ -250,6 +250,8 @@ class _Surveyor:
             return Fate.GONE, "deleted by an earlier run"
         if self.options.accepts("gone", entry.address):
             return accepted, ACCEPTED_AS_GONE
+        if entry.phase is Phase.INCOMPLETE:
+            return Fate.DOUBT, f"{entry.id} was made by an earlier run, and the account's list does not show it yet"
         return Fate.DOUBT, f"{entry.id} is not in the account's list, and we did not delete it"
 
     def _fate(
