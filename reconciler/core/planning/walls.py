@@ -24,7 +24,7 @@ CONCERNED = ("rule.", "firewall.", "instance.create", "instance.delete")
 
 @dataclass(slots=True)
 class Walls:
-    """The state of all firewalls that were read. `keep` says which rules matter: all, or those that a guard is about."""
+    """The state of all firewalls that were read. `keep` says which rules count: all, or those that a guard is about."""
 
     survey: Survey
     rules: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
@@ -38,7 +38,8 @@ class Walls:
         if group not in self.rules:
             return None
         if group not in self._reach:
-            self._reach[group] = reach.of_rules(self.rules[group].values(), self.icmp.get(group))
+            rules = [rule for rule in self.rules[group].values() if self.keep(rule)]
+            self._reach[group] = reach.of_rules(rules, self.icmp.get(group))
         return self._reach[group]
 
     def of_server(self, server: str) -> Reach | None:
@@ -95,7 +96,7 @@ class Walls:
             before, after = self.rule(step)
             token = step.target or str(step.address)
             held = self.rules.setdefault(group, {})
-            if after is None or not self.keep(after):
+            if after is None:
                 held.pop(token, None)
             else:
                 held[token] = after
@@ -113,7 +114,7 @@ class Walls:
             self.rules[group], self.icmp[group] = {}, False
         rules, icmp = step.inputs.get("rules"), step.inputs.get("icmp")
         if isinstance(rules, tuple | list):
-            self.rules[group] = {str(n): rule for n, rule in enumerate(rules) if isinstance(rule, Mapping) and self.keep(rule)}
+            self.rules[group] = {str(n): rule for n, rule in enumerate(rules) if isinstance(rule, Mapping)}
         if isinstance(icmp, bool):
             self.icmp[group] = icmp
 
@@ -153,7 +154,7 @@ def standing(survey: Survey, keep: Callable[[Mapping[str, Any]], bool] = lambda 
             walls.rules[item.live.id] = {}
     for id, rule in survey.account.objects.get("rules", EMPTY).items():
         group = walls.rules.get(str(rule.attributes.get("firewall")))
-        if group is not None and keep(rule.attributes):
+        if group is not None:
             group[id] = {name: rule.attributes.get(name) for name in MEANT}
     for group_id, members in survey.account.members.items():
         for server in members:
