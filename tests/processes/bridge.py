@@ -24,6 +24,8 @@ PYTHON = sys.executable
 LAUNCHER = Path(__file__).parent / "launcher.py"
 TIME_SCALE = 2000.0
 RATE = 60.0
+"""Times as fast, where a fence has to be waited for; a request that the machine delays by 5 s is then too old to be taken."""
+
 TIMEOUT_SECONDS = 90.0
 PAST_THE_FENCE_SECONDS = 600.0
 
@@ -115,7 +117,7 @@ class Desk:
     server: SimulatorServer
     epoch: float
     offset: list[float] = field(default_factory=lambda: [0.0])
-    rate: float = RATE
+    rate: float = 1.0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -203,7 +205,7 @@ def ended(process: subprocess.Popen[str]) -> Ended:
 
 
 @contextmanager
-def desk(folder: Path, text: str = STACK, *, rate: float = RATE, switches: Mapping[str, object] | None = None) -> Iterator[Desk]:
+def desk(folder: Path, text: str = STACK, *, rate: float = 1.0, switches: Mapping[str, object] | None = None) -> Iterator[Desk]:
     """A stack, a cloud with an object of somebody else in it, and a clock."""
     epoch, offset = time.time(), [0.0]
     cloud = StruckCloud(

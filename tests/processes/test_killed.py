@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.simulator.records import Instance
 from reconciler.simulator.world import World
-from tests.processes.bridge import PAST_THE_FENCE_SECONDS, Desk, Killer, desk, ended, kill
+from tests.processes.bridge import PAST_THE_FENCE_SECONDS, RATE, Desk, Killer, desk, ended, kill
 from tests.scenarios.world import world_of
 
 POINTS = [("read", False, number) for number in range(1, 8)]
@@ -86,7 +86,7 @@ def somebody_else(world: World) -> None:
 @pytest.mark.parametrize(("what", "done", "number"), POINTS, ids=[f"{w}-{n}{'-done' if d else ''}" for w, d, n in POINTS])
 def test_a_run_killed_at_a_request_is_followed_by_the_calm_end(what: str, done: bool, number: int, tmp_path: Path) -> None:
     """Goal: invariants 1 to 4, with the real program, over real sockets, dead for real."""
-    with desk(tmp_path) as place:
+    with desk(tmp_path, rate=RATE) as place:
         place.cloud.change(somebody_else)
         place.cloud.strike = killer = Killer(what, number, done=done)
         first = ended(killer.aim(place.start("apply", "shop.yaml", "--yes"))).code
@@ -102,7 +102,7 @@ def test_a_run_killed_at_a_request_is_followed_by_the_calm_end(what: str, done: 
 def test_runs_killed_at_random_come_to_the_calm_end(seed: int, tmp_path: Path) -> None:
     """Goal: whatever the instant is; the seed stands in the test's name."""
     chance = random.Random(seed)
-    with desk(tmp_path) as place:
+    with desk(tmp_path, rate=RATE) as place:
         place.cloud.change(somebody_else)
         for _ in range(3):
             process = place.start("apply", "shop.yaml", "--yes")
@@ -120,7 +120,7 @@ def test_runs_killed_at_random_come_to_the_calm_end(seed: int, tmp_path: Path) -
 
 def test_a_run_is_killed_while_another_recovers(tmp_path: Path) -> None:
     """Goal: a crash during recovery is one more crash."""
-    with desk(tmp_path) as place:
+    with desk(tmp_path, rate=RATE) as place:
         place.cloud.change(somebody_else)
         for what, number, done in (("write", 3, True), ("read", 2, False)):
             place.cloud.strike = killer = Killer(what, number, done=done)
