@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler import opening, ports
-from reconciler.core import consent, evidence, exits, names, saved, undo
+from reconciler.core import consent, evidence, exits, names, saved, undo, unmanaged
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Plan
 from reconciler.core.consent import Decision, Given, Verdict
@@ -25,6 +25,7 @@ from reconciler.core.problems import Problem, Severity, error
 from reconciler.core.saved import SavedPlan
 from reconciler.core.state import Entry, Phase, State
 from reconciler.core.survey import PlanOptions
+from reconciler.core.unmanaged import Unmanaged
 from reconciler.settling import Settling
 from reconciler.stop import Stop
 
@@ -52,7 +53,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan with what it was made from. `problems` are those beside the plan's own; `tracked` the addresses that the state holds."""
+    """A plan with what it was made from. `problems` are those beside the plan's own; `tracked` the addresses that the state holds.
+
+    `unmanaged` are the objects that are not this stack's, where they were asked for.
+    """
 
     plan: Plan
     account: Account
@@ -62,6 +66,7 @@ class Planned:
     tracked: Collection[str] = ()
     outputs: tuple[OutputChange, ...] = ()
     provisional: str | None = None
+    unmanaged: tuple[Unmanaged, ...] | None = None
 
     @property
     def has_changes(self) -> bool:
@@ -183,11 +188,11 @@ def apply(
     with _writing(store, stack, run) as writer:
         settling = Settling(connection, writer, run.id)
         planned = _plan(stack, writer.state, connection, options, settling)
-        applied = _decide_and_do(planned, connection, writer, given, run, talk)
+        applied = decide_and_do(planned, connection, writer, given, run, talk)
         # What an earlier run left open and may still come is waited for last, when everything else is done (SPEC 5, settling).
         while run.wait and applied.exit_code != exits.INTERRUPTED and settling.wait(run.interrupts, talk.emit):
             planned = _plan(stack, writer.state, connection, options, settling)
-            applied = _decide_and_do(planned, connection, writer, given, run, talk)
+            applied = decide_and_do(planned, connection, writer, given, run, talk)
         return applied
 
 
@@ -202,7 +207,7 @@ def apply_saved(
         if found:
             hint = "Make a new plan: what was reviewed is not what would be done.\n" + "\n".join(found)
             raise Stop(error("plan-stale", "the saved plan is refused: not all is as it was when it was made", hint=hint))
-        return _decide_and_do(planned, connection, writer, given, run, talk)
+        return decide_and_do(planned, connection, writer, given, run, talk)
 
 
 def options_of(plan: SavedPlan) -> PlanOptions:
@@ -290,6 +295,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
         at=connection.exchange.unix(),
         problems=(*beside, *_told_of(made, stack, options, connection.kinds)),
         tracked=() if state is None else tuple(state.entries),
+        unmanaged=unmanaged.unmanaged(account, state, stack.prices) if options.unmanaged else None,
         outputs=()
         if options.destroy or exits.stops(made.problems)
         else output_changes(made.outputs, {} if state is None else state.outputs, steps=bool(made.steps)),
@@ -318,9 +324,10 @@ def _check_addresses(stack: Stack, state: State | None, options: PlanOptions) ->
             raise Stop(error("missing-reference", f"{name}: there is no {unknown[0]}", hint=names.hint_for(unknown[0], known)))
 
 
-def _decide_and_do(
+def decide_and_do(
     planned: Planned, connection: Connection, writer: ports.StateWriter, given: Given, run: Run, talk: Conversation
 ) -> Applied:
+    """Shows a plan, asks where it has to be asked, and does it. Stops where it may not be done."""
     made = planned.plan
     decision = consent.decide(made, given, tracked=planned.tracked, empty_file=not planned.stack.resources)
     talk.show(planned, decision)

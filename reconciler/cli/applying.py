@@ -10,15 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler import app, planfile, wiring
+from reconciler import acts, app, loading, planfile, wiring
 from reconciler.app import Applied, Connection, Conversation, Planned, Run
 from reconciler.cli import looking, showing
 from reconciler.cli.interrupts import Interrupts
 from reconciler.cli.options import part_words
 from reconciler.cli.session import Session, lock_seconds
 from reconciler.core import consent, exits
+from reconciler.core.address import parse
 from reconciler.core.consent import Acceptance, Decision, Given
 from reconciler.core.events import Event, ProblemFound, Summary
+from reconciler.core.model import Stack
 from reconciler.core.survey import PlanOptions
 from reconciler.firstpasswords import FirstPasswords
 from reconciler.stop import Stop
@@ -30,7 +32,6 @@ from reconciler.ui.words import count
 from reconciler.version import VERSION
 
 if TYPE_CHECKING:
-    from reconciler.core.model import Stack
     from reconciler.store.files import FileStore
 
 _FIRST = b"\n Interrupted: no new step is begun; answers under way are awaited for a few seconds. Once more ends at once.\n"
@@ -84,6 +85,22 @@ def apply_saved(session: Session, plan_file: str, words: Words) -> int:
             # A plan of an undo holds the serial that it goes back to; its lookups are pinned as they were.
             stack, _ = session.back(stack, store, connection, PlanOptions(), plan.options.get("undo"))
             return app.apply_saved(stack, connection, store, plan, given, run, talker.conversation)
+
+    return _carry_out(talker, work)
+
+
+def reboot(session: Session, address: str, words: Words, *, unprotect: bool) -> int:
+    """Restarts a server of the stack, whose file is only asked for its name."""
+    talker = _Talker(session)
+
+    def work() -> Applied:
+        name, environment = loading.identify(session.path, session.environment)
+        stack, found = Stack(name, environment, {}), parse(address)
+        assert found is not None
+        given = _given(session, (), words, destroy=False)
+        with _run(session, words, talker, destroy=False) as run, talker.at(stack) as (connection, store):
+            run = replace(run, again=session.again("server", "reboot", address, by_option=True))
+            return acts.reboot(stack, found, connection, store, given, run, talker.conversation, unprotect=unprotect)
 
     return _carry_out(talker, work)
 

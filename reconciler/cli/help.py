@@ -19,8 +19,13 @@ Every day
   drift         show what somebody changed outside
 
 Looking
-  show          the state, one object of it, or a saved plan
+  show          the state, one object of it and why it changes, or a saved plan
   output        the outputs of the last apply
+  graph         what waits for what: text, DOT, Mermaid, JSON
+
+Acts
+  server        reboot a server, print the link to its console
+  bill          what this month costs so far
   state         list what the state holds; rename or forget an object; unlock
 
 Taking over what is there

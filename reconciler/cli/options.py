@@ -130,6 +130,7 @@ part_options = _joined(
 )
 
 
+unmanaged_option = click.option("--unmanaged", is_flag=True, help="List the account's objects that are not this stack's, with their price.")
 undo_option = click.option(
     "--undo",
     is_flag=False,

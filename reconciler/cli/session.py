@@ -101,9 +101,10 @@ class Session:
         found, self.problems = self.problems, []
         self.console.problems(found)
 
-    def again(self, command: str) -> str:
-        """The command line that would go on with this run, ready to paste."""
-        words = ["reconciler", command, *([str(self.path)] if str(self.path) != "." else [])]
+    def again(self, *command: str, by_option: bool = False) -> str:
+        """The command line that would go on with this run, ready to paste. `by_option`: it takes the stack by `--stack`."""
+        here = [] if str(self.path) == "." else ["--stack", str(self.path)] if by_option else [str(self.path)]
+        words = ["reconciler", *command, *here]
         words += ["--env", self.environment] if self.environment is not None else []
         for name, value in self.variables:
             words += ["--var", f"{name}={value}"]

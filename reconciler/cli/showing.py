@@ -50,7 +50,8 @@ def show_plan(
     session.problems.clear()
     console = session.console
     if console.json:
-        console.out.write(plan_json.text(plan_json.plan_document(plan, given=given, exit_code=code, verbose=console.verbose)))
+        document = plan_json.plan_document(plan, given=given, exit_code=code, verbose=console.verbose, unmanaged=planned.unmanaged)
+        console.out.write(plan_json.text(document))
         return
     decision = consent.decide(plan, _given(planned, given), tracked=planned.tracked, empty_file=not planned.stack.resources)
     if console.markdown:
@@ -60,6 +61,10 @@ def show_plan(
         return
     lines = plan_text.plan_lines(plan, session.header(planned, connection, store), console.look(console.out), decision, planned.outputs)
     console.result(list(lines))
+    if planned.unmanaged is not None:
+        from reconciler.ui.unmanaged_text import unmanaged_lines
+
+        console.result(list(unmanaged_lines(planned.unmanaged, console.look(console.out))))
     emptying = consent.is_emptying(plan, tracked=planned.tracked, empty_file=not planned.stack.resources)
     if emptying is not None and not plan.destroy:
         console.tell([Line(f" apply will refuse this without --allow-empty: {safe.outside(emptying)}", Tone.CARE)])

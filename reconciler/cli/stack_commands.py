@@ -81,6 +81,7 @@ Examples:
 @options.plan_options
 @options.part_options
 @options.undo_option
+@options.unmanaged_option
 @click.option("--out", metavar="FILE.plan", type=click.Path(dir_okay=False), help="Save the plan, for `apply --plan`.")
 @click.option("--accept", multiple=True, type=options.Accepted(), help="Consent that a saved plan carries; repeatable.")
 @options.plan_format_option
@@ -100,6 +101,7 @@ def plan(
     only: Sequence[str],
     without: Sequence[str],
     undo: str | None,
+    unmanaged: bool,
     out: str | None,
     accept: Sequence[Acceptance],
     format: str,
@@ -118,7 +120,7 @@ def plan(
     session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
-    chosen = _plan_options(accept=accept, replace=replace, unprotect=unprotect, only=only, without=without)
+    chosen = _plan_options(accept=accept, replace=replace, unprotect=unprotect, only=only, without=without, unmanaged=unmanaged)
     with session.connect() as connection:
         wanted, chosen = session.back(wanted, store, connection, chosen, undo)
         planned = app.plan(wanted, connection, store, chosen, showing.running(store))
@@ -313,6 +315,7 @@ def _plan_options(
     without: Sequence[str] = (),
     destroy: bool = False,
     keeps: bool = False,
+    unmanaged: bool = False,
 ) -> PlanOptions:
     from reconciler.core.survey import PlanOptions
 
@@ -326,6 +329,7 @@ def _plan_options(
         only=tuple(only),
         without=tuple(without),
         first_passwords=keeps,
+        unmanaged=unmanaged,
     )
 
 

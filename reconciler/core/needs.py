@@ -37,7 +37,7 @@ def needs(stack: Stack, state: State | None, options: PlanOptions) -> Wants:
         rules_named=frozenset(_guarding(stack, "name")),
         members_of=frozenset(groups),
         members_for=frozenset(_watched(resources, state)),
-        catalogue=frozenset(_catalogue(resources, state, options)),
+        catalogue=frozenset(_catalogue(resources, state, options)) | _priced(options),
     )
 
 
@@ -45,6 +45,11 @@ def _guarding(stack: Stack, by: str) -> Iterator[str]:
     """The firewalls of others that the stack refers to: a guard asks what they let through."""
     if stack.guard is not None:
         yield from (wish.value for address, wish in stack.existing.items() if address.kind == "firewalls" and wish.by == by)
+
+
+def _priced(options: PlanOptions) -> frozenset[str]:
+    """Prices that are asked for by themselves: what a whole stack that goes has cost, what is not managed costs. One list, often cached."""
+    return frozenset({"flavors"}) if options.destroy or options.unmanaged else frozenset()
 
 
 def _watched(resources: Mapping[Address, Resource], state: State | None) -> Iterator[str]:

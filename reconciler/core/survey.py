@@ -46,7 +46,7 @@ class PlanOptions:
     address to field to text to id. `doubts` says, by address, why an open intent there could not be settled. `only` and
     `without` are the patterns of `--only` and `--except`. `first_passwords`: somebody keeps those of new servers.
     `running` is the name of a run that is at work now, whose open intents are no doubts. `undo` is the serial of the kept state that the
-    plan goes back to.
+    plan goes back to. `unmanaged`: objects that are not the stack's are to be listed with their price.
     """
 
     destroy: bool = False
@@ -60,6 +60,7 @@ class PlanOptions:
     first_passwords: bool = False
     running: str | None = None
     undo: int | None = None
+    unmanaged: bool = False
 
     def accepts(self, risk: str, address: str) -> bool:
         """Whether a class that only counts by address was accepted for it (`gone`, `duplicate`, `lockout`)."""

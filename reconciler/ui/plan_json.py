@@ -9,16 +9,28 @@ from reconciler.core import plain
 from reconciler.core.changes import Action, Plan
 from reconciler.core.consent import Acceptance
 from reconciler.core.problems import Problem
+from reconciler.core.unmanaged import Unmanaged
 from reconciler.ui import safe
 
 
-def plan_document(plan: Plan, *, given: Sequence[Acceptance] = (), exit_code: int = 0, verbose: bool = False) -> dict[str, Any]:
-    """The JSON plan as data. Rows of addresses on which nothing happens only with `verbose`."""
+def plan_document(
+    plan: Plan,
+    *,
+    given: Sequence[Acceptance] = (),
+    exit_code: int = 0,
+    verbose: bool = False,
+    unmanaged: Sequence[Unmanaged] | None = None,
+) -> dict[str, Any]:
+    """The JSON plan as data. Rows of addresses on which nothing happens only with `verbose`, unmanaged objects where they are given."""
     body = plain.document(plan)
     if not verbose:
         body["changes"] = [row for row in body["changes"] if row["action"] != Action.NONE.value]
     body["consent"]["given"] = [{"class": said.risk.value, "address": said.address} for said in given]
     body["exit_code"] = exit_code
+    if unmanaged is not None:
+        body["unmanaged"]["objects"] = [
+            {"kind": each.kind, "id": each.id, "name": each.name, "monthly": each.monthly, "marked": each.marked} for each in unmanaged
+        ]
     return body
 
 

@@ -41,10 +41,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The use cases know the account through its ports and one function, `read_account`, which drives the readings of the port.
     "app": {"apply", "cloud", "core", "ports", "settling", "stop"},
     "settling": {"app", "core", "ports"},
+    "acts": {"app", "cloud", "core", "opening", "ports", "stop"},
     "undoing": {"core", "opening", "ports", "stop"},
     # Here the concrete things are made: the only place beside the command line that knows all of them, the local cloud included.
     "wiring": {"app", "cloud", "core", "kinds", "ports", "simulator", "stop", "store", "version"},
     "cli": {
+        "acts",
         "app",
         "core",
         "firstpasswords",

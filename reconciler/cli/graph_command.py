@@ -1,0 +1,47 @@
+"""`graph`: what waits for what in a stack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.console import Console
+from reconciler.cli.session import Session, ends
+from reconciler.core import exits
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler graph examples/stacks/web-tier
+  reconciler graph --format dot | dot -Tsvg > graph.svg
+  reconciler graph --format mermaid"""
+)
+@options.stack_argument
+@options.environment_option
+@options.variable_options
+@click.option(
+    "--format", "format", type=click.Choice(["text", "dot", "mermaid", "json"]), default="text", help="What stdout gets; dot is Graphviz."
+)
+@options.look_options
+@ends
+def graph(
+    console: Console,
+    *,
+    stack: str,
+    environment: str | None,
+    variables: Sequence[tuple[str, str]],
+    variable_files: Sequence[str],
+    format: str,
+) -> int:
+    """Show what waits for what: objects, memberships, attachments and powers. Nothing is sent."""
+    from reconciler.ui.graph_views import graph_text
+
+    session = Session(console, Path(stack), environment, variables=variables, variable_files=variable_files)
+    wanted = session.load()
+    session.tell_problems()
+    console.out.write(graph_text(wanted, format))
+    return exits.DONE

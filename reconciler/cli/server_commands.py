@@ -1,0 +1,117 @@
+"""`server reboot`, `server console` and `bill`: acts without a desired state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.console import Console
+from reconciler.cli.session import Session, ends
+from reconciler.core import exits
+from reconciler.core.consent import Acceptance
+
+
+@click.group()
+def server() -> None:
+    """Acts on one server of a stack that change nothing that is asked for: reboot it, open its console."""
+
+
+@server.command(
+    epilog="""\b
+Examples:
+  reconciler server reboot instances.web[0]
+  reconciler server reboot instances.db --env prod --accept downtime=instances.db --yes"""
+)
+@click.argument("address", type=options.AddressText())
+@options.stack_option
+@options.environment_option
+@click.option("--unprotect", is_flag=True, help="Although it is protected from stop.")
+@click.option("--yes", is_flag=True, help="Do not ask, where the downtime is accepted.")
+@click.option("--accept", multiple=True, type=options.Accepted(), help="Consent: downtime, or downtime=ADDRESS.")
+@options.format_option
+@options.simulate_options
+@options.lock_option
+@options.look_options
+@ends
+def reboot(
+    console: Console,
+    *,
+    address: str,
+    stack: str,
+    environment: str | None,
+    unprotect: bool,
+    yes: bool,
+    accept: Sequence[Acceptance],
+    format: str,
+    simulate: bool,
+    time_scale: float | None,
+    lock_timeout: float | None,
+) -> int:
+    """Restart a server. It is down for the while (class downtime), so it asks."""
+    from reconciler.cli import applying
+
+    session = Session(console, Path(stack), environment, simulate, time_scale)
+    words = applying.Words(yes=yes, accept=tuple(accept), lock_timeout=lock_timeout)
+    return applying.reboot(session, address, words, unprotect=unprotect)
+
+
+@server.command(
+    "console",
+    epilog="""\b
+Examples:
+  reconciler server console instances.web[0]
+  xdg-open "$(reconciler server console instances.web[0])\"""",
+)
+@click.argument("address", type=options.AddressText())
+@options.stack_option
+@options.environment_option
+@options.simulate_options
+@options.look_options
+@ends
+def console_(console: Console, *, address: str, stack: str, environment: str | None, simulate: bool, time_scale: float | None) -> int:
+    """Print the link to a server's console, and nothing else. Whoever has the link is at the console: do not keep it."""
+    from reconciler import acts, loading
+    from reconciler.core.address import parse
+
+    session = Session(console, Path(stack), environment, simulate, time_scale)
+    name, environment = loading.identify(session.path, environment)
+    found = parse(address)
+    assert found is not None
+    with session.connect() as connection:
+        link = acts.console(found, connection, session.store(name, environment))
+    console.out.write(f"{link.reveal()}\n")
+    session.tell_problems()
+    return exits.DONE
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler bill
+  reconciler bill --format json"""
+)
+@options.stack_option
+@options.format_option
+@options.simulate_options
+@options.look_options
+@ends
+def bill(console: Console, *, stack: str, format: str, simulate: bool, time_scale: float | None) -> int:
+    """Show what this month costs so far, for the whole account. The stack only names the local cloud under --simulate."""
+    from reconciler import acts
+    from reconciler.ui import safe
+    from reconciler.ui.screen import Line
+
+    session = Session(console, Path(stack), None, simulate, time_scale)
+    with session.connect() as connection:
+        found = acts.bill(connection)
+    if console.json:
+        console.result_json(found)
+    else:
+        simulated = "    simulated" if simulate else ""
+        said = f"{found['price']:,} {found['currency']} so far, without VAT    {found['start']} to {found['end']}{simulated}"
+        console.result([Line(safe.outside(said))])
+    session.tell_problems()
+    return exits.DONE

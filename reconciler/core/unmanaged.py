@@ -1,0 +1,48 @@
+"""Objects of the account that stand in no entry of the state: what they are, and what they cost a month (SPEC 4, unmanaged)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core.model import EMPTY, Account, LiveResource
+from reconciler.core.state import State
+
+KINDS = ("instances", "block_storages", "firewalls")
+
+
+@dataclass(frozen=True, slots=True)
+class Unmanaged:
+    """One object that is not this stack's. `monthly` is KRW without VAT, None where unknown; `marked` the text before a marker of ours."""
+
+    kind: str
+    id: str
+    name: str | None
+    what: str
+    monthly: int | None
+    marked: str | None = None
+
+
+def unmanaged(account: Account, state: State | None, prices: Mapping[str, int]) -> tuple[Unmanaged, ...]:
+    """The objects, by kind, then name and id. `prices` are those of volumes in the stack: KRW per GB and month, by type."""
+    ours = set() if state is None else {entry.id for entry in state.entries.values()} | set(state.deposed)
+    flavors = {str(row["id"]): row.get("price_month") for row in account.catalogue.flavors or ()}
+    found = [_of(live, flavors, prices) for kind in KINDS for id, live in account.objects.get(kind, EMPTY).items() if id not in ours]
+    return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.name or "", each.id)))
+
+
+def _of(live: LiveResource, flavors: Mapping[str, Any], prices: Mapping[str, int]) -> Unmanaged:
+    attributes = live.attributes
+    name = attributes.get("name")
+    what, monthly = "", None
+    if live.kind == "instances":
+        what = " ".join(str(attributes[part]) for part in ("flavor", "zone", "status") if attributes.get(part))
+        price = flavors.get(str(attributes.get("flavor")))
+        monthly = int(price) if isinstance(price, int | float) else None
+    elif live.kind == "block_storages":
+        size, of = attributes.get("size"), attributes.get("type")
+        what = f"{size} GB {of}" + (f" on {attributes['instance']}" if attributes.get("instance") else ", detached")
+        each = prices.get(str(of))
+        monthly = each * size if isinstance(each, int) and isinstance(size, int) else None
+    return Unmanaged(live.kind, live.id, name if isinstance(name, str) else None, what, monthly, live.marked if live.nonce else None)
