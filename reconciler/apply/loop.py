@@ -270,12 +270,11 @@ class _Loop:
         self.writes.refresh()
         for problem in brakes.doubled(self.writer.state, Account(self.waits.objects)):
             self._report(problem)
-        if not self.plan.destroy:
-            self._outputs()
+        self._outputs()
         self.writer.commit(account=account_digest, endpoint=endpoint)
 
     def _outputs(self) -> None:
-        self.outputs = compute(self.stack, self.writes.known.attributes)
+        self.outputs = {} if self.plan.destroy else compute(self.stack, self.writes.known.attributes)
         effects = records.outputs(self.writer.state, self.outputs)
         if effects:
             self.writes.note("outputs", effects=tuple(effects))

@@ -102,9 +102,10 @@ def gone(state: State, step: Step) -> tuple[Effect, ...]:
 
 
 def outputs(state: State, computed: Mapping[str, tuple[Any, str | None]]) -> list[Effect]:
-    """The outputs that are not yet in the state as they are now."""
-    return [
+    """What makes the outputs of the state those that are computed now: no other stays, least of all after a destroy."""
+    changed = [
         Effect(output=(name, value, reason))
         for name, (value, reason) in sorted(computed.items())
         if state.outputs.get(name) != (value, reason)
     ]
+    return changed + [Effect(unset=name) for name in sorted(state.outputs) if name not in computed]

@@ -22,7 +22,7 @@ _COMMANDS: Mapping[str, str] = {
     "drift": "stack_commands",
     "recover": "recover_command",
     "show": "state_commands",
-    "output": "state_commands",
+    "output": "output_command",
     "graph": "graph_command",
     "server": "server_commands",
     "bill": "server_commands",

@@ -1,4 +1,4 @@
-"""`show` and `output`: the commands that look at what is kept, without asking the cloud."""
+"""`show`: what is kept, without asking the cloud."""
 
 from __future__ import annotations
 
@@ -55,49 +55,6 @@ def show(
         title = name if environment is None else f"{name}/{environment}"
         title += "    simulated" if simulate else ""
         console.result(list(looking.state_lines(state, title=title, where=shown_path(store.folder))))
-    return exits.DONE
-
-
-@click.command(
-    epilog="""\b
-Examples:
-  reconciler output
-  reconciler output web_ips --env prod
-  reconciler output --format json"""
-)
-@click.argument("name", required=False)
-@options.stack_option
-@options.environment_option
-@options.format_option
-@options.simulate_options
-@options.look_options
-@ends
-def output(
-    console: Console, *, name: str | None, stack: str, environment: str | None, format: str, simulate: bool, time_scale: float | None
-) -> int:
-    """Print the outputs of the last apply: all, or one by name. Nothing is sent."""
-    from reconciler import app, loading
-    from reconciler.cli import looking
-    from reconciler.core.problems import error
-    from reconciler.stop import Stop
-    from reconciler.ui import safe
-    from reconciler.ui.screen import Line
-
-    session = Session(console, Path(stack), environment, simulate, time_scale)
-    title, environment = loading.identify(session.path, environment)
-    found = app.outputs(app.read_state(session.store(title, environment)), name)
-    if console.json:
-        console.result_json(looking.outputs_document(found))
-    elif name is not None:
-        value, reason = found[name]
-        if reason is not None:
-            raise Stop(error("output", f"{name} has no value: {reason}", hint="apply, and see what it says about this output"))
-        text = looking.raw(value)
-        console.out.write((safe.outside(text) if console.out.is_terminal else text) + "\n")
-    else:
-        console.result([Line(f"{safe.outside(key)} = {looking.text(*value)}") for key, value in found.items()])
-        if not found:
-            console.tell([Line("There are no outputs; they are computed at the end of an apply.")])
     return exits.DONE
 
 

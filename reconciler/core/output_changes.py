@@ -12,7 +12,7 @@ from reconciler.core.plain import shown
 
 @dataclass(frozen=True, slots=True)
 class OutputChange:
-    """One output whose value will be another. `after` is an `Unknown` where it is known only after apply."""
+    """One output whose value will be another, None where it goes. `after` is an `Unknown` where it is known only after apply."""
 
     name: str
     before: Any
@@ -34,4 +34,5 @@ def output_changes(
         same = reason is not None if unknown else reason is None and shown(before) == shown(after)
         if (name not in kept or not same) and (steps or not unknown):
             found.append(OutputChange(name, shown(before), after if unknown else shown(after)))
-    return tuple(found)
+    found += [OutputChange(name, shown(kept[name][0]), None) for name in sorted(kept) if name not in planned]
+    return tuple(sorted(found, key=lambda change: change.name))

@@ -72,7 +72,8 @@ class Effect:
     """One change of the state: exactly one of the members is set.
 
     `put` sets the entry of its address; `drop` removes the entry of an address; `depose` adds a deposed object, `bury` removes the one
-    with that id; `output` is a (name, value, reason) to keep (reason where value is None), `fact` a (name, value) about the account.
+    with that id; `output` is a (name, value, reason) to keep (reason where value is None), `unset` names one to keep no longer; `fact` is
+    a (name, value) about the account.
     """
 
     put: Entry | None = None
@@ -80,6 +81,7 @@ class Effect:
     depose: Deposed | None = None
     bury: str | None = None
     output: tuple[str, Any, str | None] | None = None
+    unset: str | None = None
     fact: tuple[str, str] | None = None
 
 
@@ -231,5 +233,7 @@ def _take(
     if effect.output is not None:
         name, value, reason = effect.output
         outputs[name] = (value, reason)
+    if effect.unset is not None:
+        outputs.pop(effect.unset, None)
     if effect.fact is not None:
         facts[effect.fact[0]] = effect.fact[1]

@@ -214,6 +214,8 @@ def _effect_row(effect: Effect) -> dict[str, Any]:
         row["bury"] = effect.bury
     if effect.output is not None:
         row["output"] = effect.output
+    if effect.unset is not None:
+        row["unset"] = effect.unset
     if effect.fact is not None:
         row["fact"] = effect.fact
     return row
@@ -432,6 +434,8 @@ def _effect(row: dict[str, Any]) -> Effect:
             return Effect(bury=id)
         case {"output": [str(name), value, (str() | None) as reason]}:
             return Effect(output=(name, _frozen(value), reason))
+        case {"unset": str(name)}:
+            return Effect(unset=name)
         case {"fact": [str(name), str(text)]}:
             return Effect(fact=(name, text))
         case _:

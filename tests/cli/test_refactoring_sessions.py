@@ -43,7 +43,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     return code, shown.out, shown.err
 
 
-def planned(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
+def planned(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
     code, out, _ = call(capsys, "plan", "shop.yaml", "--format", "json")
     document = json.loads(out)
     return {row["address"]: row["action"] for row in document["changes"]} | {"exit": code}

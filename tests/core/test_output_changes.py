@@ -24,7 +24,7 @@ LATER = Unknown((Ref(Address("instances", "web"), "public_ip"),))
         ("known after apply", {"a": LATER}, {"a": (1, None)}, True, True),
         ("known after an apply that sends nothing", {"a": LATER}, {"a": (1, None)}, False, False),
         ("never known", {"a": LATER}, {"a": (None, "no address")}, True, False),
-        ("left out of the file", {}, {"a": (1, None)}, True, False),
+        ("left out of the file", {}, {"a": (1, None)}, True, True),
     ],
 )
 def test_an_output_changes_where_its_value_will_be_another(

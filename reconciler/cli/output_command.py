@@ -1,0 +1,108 @@
+"""`output`: the outputs of the last apply as text, JSON or an environment file, and the servers as an inventory."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.console import Console
+from reconciler.cli.session import Session, ends, stop_usage
+from reconciler.core import exits
+from reconciler.core.problems import error
+from reconciler.stop import Stop
+from reconciler.ui import inventory_text, safe
+from reconciler.ui.screen import Line
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler output
+  reconciler output web_ips --env prod
+  reconciler output --format env > .env
+  reconciler output --inventory ansible > hosts.ini
+  reconciler output --inventory ssh-config >> ~/.ssh/config"""
+)
+@click.argument("name", required=False)
+@options.stack_option
+@options.environment_option
+@click.option("--format", "format", type=click.Choice(["text", "json", "env"]), default="text", help="What stdout gets.")
+@click.option("--inventory", type=click.Choice(inventory_text.FORMS), help="The servers to log in to, with the addresses as they are now.")
+@options.simulate_options
+@options.look_options
+@ends
+def output(
+    console: Console,
+    *,
+    name: str | None,
+    stack: str,
+    environment: str | None,
+    format: str,
+    inventory: str | None,
+    simulate: bool,
+    time_scale: float | None,
+) -> int:
+    """Print the outputs of the last apply: all, or one by name. Nothing is sent.
+
+    With --inventory the list of servers is read from the account, since addresses are not kept in the state.
+    """
+    from reconciler import app, loading
+    from reconciler.cli import looking
+
+    session = Session(console, Path(stack), environment, simulate, time_scale)
+    title, session.environment = loading.identify(session.path, environment)
+    if inventory is not None:
+        if name is not None or format != "text":
+            raise stop_usage("--inventory goes with neither a NAME nor --format", "an inventory is a file of its own")
+        return _inventory(session, title, inventory)
+    found = app.outputs(app.read_state(session.store(title, session.environment)), name)
+    if console.json:
+        console.result_json(looking.outputs_document(found))
+    elif format == "env":
+        console.out.write("".join(f"{line}\n" for line in _env_lines(found)))
+    elif name is not None:
+        value, reason = found[name]
+        if reason is not None:
+            raise Stop(error("output", f"{name} has no value: {reason}", hint="apply, and see what it says about this output"))
+        text = looking.raw(value)
+        console.out.write((safe.outside(text) if console.out.is_terminal else text) + "\n")
+    else:
+        console.result([Line(f"{safe.outside(key)} = {looking.text(*value)}") for key, value in found.items()])
+        if not found:
+            console.tell([Line("There are no outputs; they are computed at the end of an apply.")])
+    return exits.DONE
+
+
+def _env_lines(found: Mapping[str, tuple[Any, str | None]]) -> Iterator[str]:
+    """`NAME=value`, quoted as a shell wants it only where it has to be; what has no value is a comment."""
+    from reconciler.cli import looking
+
+    for name, (value, reason) in found.items():
+        if value is None:
+            yield f"# {name.upper()} has no value" + (f": {safe.outside(reason)}" if reason is not None else "")
+        else:
+            yield f"{name.upper()}={shlex.quote(looking.raw(value))}"
+
+
+def _inventory(session: Session, stack: str, form: str) -> int:
+    from reconciler import app, opening
+    from reconciler.core import inventory
+    from reconciler.core.model import Wants
+
+    state = app.read_state(session.store(stack, session.environment))
+    title = stack if session.environment is None else f"{stack}/{session.environment}"
+    if state is None or not any(entry.kind == "instances" for entry in state.entries.values()):
+        raise Stop(error("output", f"the state of {title} holds no server", hint=f"make some: {session.again('apply')}"))
+    tracked = frozenset(entry.id for entry in state.entries.values() if entry.kind == "instances")
+    wants = Wants(instances=True, tracked={"instances": tracked}, catalogue=frozenset({"images"}))
+    with session.connect() as connection:
+        account = opening.read_account(connection, wants)
+        session.problems += opening.account_problems(state, account, connection)
+    session.tell_problems()
+    session.console.out.write(inventory_text.inventory(form, inventory.hosts(state, account), title=title))
+    return exits.DONE

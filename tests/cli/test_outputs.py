@@ -1,0 +1,90 @@
+"""Outputs in every form, the inventories, and that nothing of them outlives the stack."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import program
+from reconciler.core.address import Address
+from reconciler.core.inventory import Host
+from reconciler.ui import inventory_text
+from tests.cli.test_refactoring_sessions import SCALE, call
+
+STACK = """\
+version: 1
+stack: my-shop
+defaults:
+  instances: {zone: kr1-z01, flavor: std_1.2-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy]}
+instances:
+  web: {count: 2}
+  win: {zone: kr1_z02, flavor: std_4.8-g1, image: {os: windows, version: "2022"}}
+outputs:
+  ips: {value: "${instances.web.map(w, w.public_ip)}"}
+  greeting: {value: 안녕 my "shop"}
+  nothing: {value: "${instances.web[0].firewall}"}
+"""
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
+    monkeypatch.chdir(tmp_path)
+    Path("shop.yaml").write_text(STACK, encoding="utf-8")
+    yield
+
+
+def test_every_form_says_the_same_and_nothing_lingers_after_a_destroy(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = call(capsys, "output", "--inventory", "ansible", "--stack", "shop.yaml")
+    assert code == 1 and "holds no server" in err
+    assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
+
+    outputs = json.loads(call(capsys, "output", "--stack", "shop.yaml", "--format", "json")[1])
+    lines = call(capsys, "output", "--stack", "shop.yaml", "--format", "env")[1].splitlines()
+    values = dict(shlex.split(line)[0].split("=", 1) for line in lines if not line.startswith("#"))
+    assert json.loads(values["IPS"]) == outputs["ips"]["value"] and values["GREETING"] == '안녕 my "shop"'
+    assert "# NOTHING has no value" in lines
+    assert call(capsys, "output", "ips", "--stack", "shop.yaml", "--format", "env")[1].count("\n") == 1
+
+    ansible = call(capsys, "output", "--inventory", "ansible", "--stack", "shop.yaml")[1]
+    parsed = configparser.ConfigParser(allow_no_value=True, delimiters=("=",), interpolation=None)
+    parsed.read_string(ansible)
+    assert parsed.sections() == ["web", "win", "my_shop:children"]
+    assert f"my-shop-web-0 ansible_host={outputs['ips']['value'][0]} ansible_user=root" in ansible
+    assert "ansible_user=Administrator ansible_connection=winrm" in ansible
+
+    ssh = call(capsys, "output", "--inventory", "ssh-config", "--stack", "shop.yaml")[1]
+    assert f"Host my-shop-web-1\n  HostName {outputs['ips']['value'][1]}\n  User root\n" in ssh
+    assert "# my-shop-win runs Windows" in ssh
+
+    assert call(capsys, "destroy", "shop.yaml", "--yes", "--accept", "delete", *SCALE)[0] == 0
+    assert json.loads(call(capsys, "output", "--stack", "shop.yaml", "--format", "json")[1]) == {}
+
+
+def test_an_output_that_the_file_no_longer_has_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
+    Path("shop.yaml").write_text(STACK.partition("  greeting")[0], encoding="utf-8")
+    assert call(capsys, "plan", "shop.yaml", "--detailed-exitcode")[0] == 2
+    assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
+    assert list(json.loads(call(capsys, "output", "--stack", "shop.yaml", "--format", "json")[1])) == ["ips"]
+    assert call(capsys, "plan", "shop.yaml", "--detailed-exitcode")[0] == 0
+
+
+def test_an_inventory_is_a_file_of_its_own() -> None:
+    assert program.run(["output", "--inventory", "ansible", "--format", "json", "--stack", "shop.yaml"]) == 64
+
+
+def test_an_inventory_holds_nothing_that_its_reader_would_obey() -> None:
+    odd = Host(Address("instances", "web"), "shop-web", "x", "i-1\nProxyCommand rm", "203.0.113.1\n  ProxyCommand rm", None)
+    without = Host(Address("instances", "db"), "shop-db", None, "i-2", None, None)
+    for form in inventory_text.FORMS:
+        text = inventory_text.inventory(form, (odd, without), title="shop/prod\n[x]")
+        assert "shop-db has no address" in text and "\n[x]" not in text
+        assert not any(line.strip().startswith("ProxyCommand") for line in text.splitlines())
