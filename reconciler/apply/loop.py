@@ -274,6 +274,9 @@ class _Loop:
         self.writer.commit(account=account_digest, endpoint=endpoint)
 
     def _outputs(self) -> None:
+        if not self.stack.digest:  # an act that no file was read for: what the last apply gave still holds
+            self.outputs = dict(self.writer.state.outputs)
+            return
         self.outputs = {} if self.plan.destroy else compute(self.stack, self.writes.known.attributes)
         effects = records.outputs(self.writer.state, self.outputs)
         if effects:

@@ -30,8 +30,8 @@ class SavedPlan:
     """What `plan --out` writes.
 
     `account` is the digest of the access key, `endpoint` the origin, `simulated` whether it was the local cloud. `accept` is the consent
-    given with it; `options` what shaped the plan (`destroy`, `replace`, `unprotect`, `only`, `except`). `document` is the JSON plan, for
-    showing; `changes`, `steps` and `fingerprints` are what must not differ when it is done.
+    given with it; `options` what shaped the plan (`destroy`, `replace`, `unprotect`, `only`, `except`, `undo`). `document` is the
+    JSON plan, for showing; `changes`, `steps` and `fingerprints` are what must not differ when it is done.
     """
 
     stack: str
@@ -200,6 +200,8 @@ def _check_types(members: Mapping[str, Any], document: Any) -> None:
 def _is_option(name: str, value: Any) -> bool:
     if name == "destroy":
         return isinstance(value, bool)
+    if name == "undo":
+        return isinstance(value, int) and not isinstance(value, bool)
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 

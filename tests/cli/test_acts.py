@@ -1,0 +1,143 @@
+"""Acts and views that stand beside plan and apply: reboot, console, bill, graph, unmanaged, undo, markdown, why."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_simulated_sessions import SCALE, apply, call, surroundings, validator, write
+
+__all__ = ["surroundings"]
+AT = ("--stack", "web.yaml")
+
+
+def test_a_reboot_asks_for_the_downtime_and_is_done_and_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+
+    code, out, err = call(capsys, "server", "reboot", "instances.web", *AT, "--yes", *SCALE)
+    assert code == 4 and "downtime=instances.web" in out and "down 10-90 s" in out and "--accept downtime=instances.web" in err
+    code, _, err = call(capsys, "server", "reboot", "instances.web", *AT, "--yes", "--accept", "downtime", *SCALE)
+    assert code == 0 and "reboot instance" in err and "1 done." in err
+    assert call(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "says"),
+    [("firewalls.web", 64, "is no server"), ("instances.wep", 1, "did you mean `instances.web`?"), ("nonsense", 64, "not an address")],
+)
+def test_only_a_server_of_the_stack_can_be_rebooted(address: str, code: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+
+    found, _, err = call(capsys, "server", "reboot", address, *AT, "--yes", "--accept", "downtime", *SCALE)
+
+    assert found == code and says in err
+
+
+def test_a_server_that_is_off_is_not_rebooted(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+    assert call(capsys, "simulator", "do", "set", "instance", "shop-web", "status=off", *AT)[0] == 0
+
+    code, _, err = call(capsys, "server", "reboot", "instances.web", *AT, "--yes", "--accept", "downtime", *SCALE)
+
+    assert code == 1 and "does not run" in err
+
+
+def test_a_server_protected_from_stop_is_rebooted_only_where_that_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path("web.yaml")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("firewall: web\n", "firewall: web\n    lifecycle: {protect: [stop]}\n"), "utf-8"
+    )
+    apply(capsys)
+    words = ("server", "reboot", "instances.web", *AT, "--yes", "--accept", "downtime", *SCALE)
+
+    assert call(capsys, *words)[0] == 4
+    assert call(capsys, *words, "--unprotect")[0] == 0
+
+
+def test_the_console_link_is_all_that_stdout_gets_and_is_nowhere_else(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    apply(capsys)
+
+    code, out, err = call(capsys, "server", "console", "instances.web", *AT)
+
+    assert code == 0 and err == "" and re.fullmatch(r"https://\S+\n", out)
+    kept = [p for p in tmp_path.rglob("*") if p.is_file() and p.name != "world.json"]
+    assert kept and not [p for p in kept if out.strip().encode() in p.read_bytes()]
+
+
+def test_the_bill_is_shown_and_given_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+
+    assert re.match(r"[\d,]+ KRW so far, without VAT    \d{4}-\d\d-\d\d to ", call(capsys, "bill", *AT)[1])
+    found = json.loads(call(capsys, "bill", *AT, "--format", "json")[1])
+    assert set(found) == {"price", "currency", "vat", "start", "end"} and found["vat"] == "excluded"
+
+
+@pytest.mark.parametrize(
+    ("form", "wanted"),
+    [
+        ("text", "  membership of instances.web\n      after firewalls.web\n"),
+        ("dot", '  "firewalls.web" -> "membership of instances.web";\n'),
+        ("mermaid", '["membership of instances.web"]\n'),
+    ],
+)
+def test_the_graph_has_the_parts_of_objects_as_nodes(form: str, wanted: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "graph", "web.yaml", "--format", form)
+
+    assert code == 0 and wanted in out and "power of" not in out
+
+
+def test_the_graph_as_json_is_nodes_and_edges(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(call(capsys, "graph", "web.yaml", "--format", "json")[1])
+
+    ids = [node["id"] for node in found["nodes"]]
+    assert {"from": "instances.web", "to": "membership of instances.web"} in found["edges"]
+    assert all(edge["from"] in ids and edge["to"] in ids for edge in found["edges"]) and len(set(ids)) == len(ids)
+
+
+def test_names_in_a_graph_break_out_of_no_quotes(capsys: pytest.CaptureFixture[str]) -> None:
+    write(
+        'version: 1\nstack: shop\ninstances:\n  web:\n    for_each: {"a]-->b;": 1}\n    zone: kr1-z01\n    flavor: std_2.4-g1\n'
+        "    image: {id: X-1}\n    ssh_keys: [deploy]\n"
+    )
+
+    assert '"instances.web[\\"a]-->b;\\"]";' in call(capsys, "graph", "web.yaml", "--format", "dot")[1]
+    mermaid = call(capsys, "graph", "web.yaml", "--format", "mermaid")[1]
+    assert '["instances.web#91;#34;a#93;--#62;b#59;#34;#93;"]' in mermaid
+
+
+def test_what_is_not_managed_is_counted_and_listed_with_its_price(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+    assert call(capsys, "simulator", "do", "create", "instance", "x", "name=남의 서버", "flavor_id=std_1.1-g1", *AT)[0] == 0
+
+    code, out, _ = call(capsys, "plan", "web.yaml", "--unmanaged")
+    assert code == 0 and "UNMANAGED" in out and re.search(r'instances  INSTANCE-\w+  "남의 서버"  std_1.1-g1 .* KRW a month', out)
+    document = json.loads(call(capsys, "plan", "web.yaml", "--unmanaged", "--format", "json")[1])
+    validator("plan").validate(document)
+    assert document["unmanaged"]["count"] == 1 and document["unmanaged"]["objects"][0]["monthly"] == document["unmanaged"]["monthly"]
+    assert "objects" not in json.loads(call(capsys, "plan", "web.yaml", "--format", "json")[1])["unmanaged"]
+
+
+def test_an_undo_takes_back_the_last_apply_and_may_be_saved(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+    before = call(capsys, "simulator", "world", *AT)[1].split("instances:")[1]
+    apply(capsys, "--var", "note=second")
+
+    code, out, _ = call(capsys, "plan", "--undo", "web.yaml", "--out", "back.plan")
+    assert code == 0 and '"웹 서버 second" -> "웹 서버 first"' in out and "notice[undo]" in out
+    assert call(capsys, "apply", "--plan", "back.plan", "web.yaml", "--yes", *SCALE)[0] == 0
+    assert call(capsys, "simulator", "world", *AT)[1].split("instances:")[1] == before
+    assert call(capsys, "apply", "web.yaml", "--undo", "--yes", *SCALE)[0] == 0
+    assert "웹 서버 second" in call(capsys, "simulator", "world", *AT)[1]
+    assert call(capsys, "plan", "web.yaml", "--undo", "999")[0] == 64
+
+
+def test_a_plan_as_markdown_is_all_that_stdout_gets(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(capsys, "plan", "web.yaml", "--format", "markdown")
+
+    assert (code, err) == (0, "") and out.startswith("### Plan of `shop`: `+3`, simulated\n") and out.rstrip().endswith("</details>")
+    write("version: 1\nstack: shop\ninstancez: {}\n")
+    code, out, _ = call(capsys, "plan", "web.yaml", "--format", "markdown")
+    assert code == 1 and out.startswith("### No plan: 1 error\n")
