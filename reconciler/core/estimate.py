@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from reconciler.core import graph
+from reconciler.core.address import Address
 from reconciler.core.changes import CallBudget, Cost, Step
 from reconciler.core.kind import Kind, operation_of
 from reconciler.core.model import Account
@@ -48,15 +49,18 @@ def eta(steps: Sequence[Step], kinds: Mapping[str, Kind]) -> int | None:
     return math.ceil(max(path, quota))
 
 
-def cost(seen: Survey) -> Cost:
-    """KRW a month of the stack's servers and volumes, before and after, VAT excluded; None where the catalogue was not read."""
+def cost(seen: Survey, held: frozenset[Address]) -> Cost:
+    """KRW a month of the stack's servers and volumes, before and after, VAT excluded; None where the catalogue was not read.
+
+    What is held back costs afterwards what it costs now.
+    """
     flavors = seen.account.catalogue.flavors
     if flavors is None:
         return Cost()
     prices = {str(row["id"]): row.get("price_month") for row in flavors}
     before, after, unknown = 0, 0, set()
     for address, item in seen.items.items():
-        now, then = _monthly(seen, item, prices, live=True), _monthly(seen, item, prices, live=False)
+        now, then = _monthly(seen, item, prices, live=True), _monthly(seen, item, prices, live=address in held)
         if now is None or then is None:
             unknown.add(str(address))
         before, after = before + (now or 0), after + (then or 0)

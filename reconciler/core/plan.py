@@ -90,7 +90,7 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
         outputs={} if options.destroy else {o.name: draft.resolver.value(_NOWHERE, o.value) for o in stack.outputs},
         calls=budget(steps, account, kinds),
         eta_seconds=eta(steps, kinds),
-        cost=cost(seen),
+        cost=cost(seen, held),
         unmanaged=_unmanaged(seen),
         unchanged=draft.unchanged,
         partial=part is not None,

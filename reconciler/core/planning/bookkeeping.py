@@ -11,8 +11,8 @@ from reconciler.core.changes import Action, Cause, Change, FieldChange, Step
 from reconciler.core.kind import Edit
 from reconciler.core.model import Deferred, Link, LiveResource, Resource, Unknown, Value
 from reconciler.core.planning.draft import Draft
+from reconciler.core.planning.hanging import foreign_volume, foreign_volumes, volumes_on
 from reconciler.core.planning.rows import fingerprint
-from reconciler.core.planning.servers import foreign_volume, foreign_volumes, volumes_on
 from reconciler.core.problems import error
 from reconciler.core.state import Deposed, Effect, Entry, Phase
 from reconciler.core.survey import Fate, Item, link_text

@@ -12,8 +12,9 @@ from reconciler.core.changes import Action, Cause, Change, Consent, FieldChange,
 from reconciler.core.fields import Compared
 from reconciler.core.model import LiveResource, Value
 from reconciler.core.planning.draft import Draft
+from reconciler.core.planning.hanging import foreign_volumes
 from reconciler.core.planning.rows import change, fingerprint, report
-from reconciler.core.planning.servers import born_with, foreign_volumes
+from reconciler.core.planning.servers import born_with
 from reconciler.core.planning.whole_rules import is_whole
 from reconciler.core.problems import error
 from reconciler.core.rules import meaning
