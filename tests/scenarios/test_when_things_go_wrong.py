@@ -428,3 +428,76 @@ def test_progress_comes_in_the_order_of_the_plan(tmp_path: Path) -> None:
     assert sorted(done) == sorted(step.key for step in plan.steps)
     for step in plan.steps:
         assert all(done.index(before) < done.index(step.key) for before in step.after)
+
+
+# Half made ---------------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tick", "address"),
+    [({"create": 1000}, "instances.db"), ({"volume": 1000}, "block_storages.data")],
+    ids=["a server", "a volume"],
+)
+def test_what_was_not_ready_in_time_is_gone_on_with(tmp_path: Path, tick: dict[str, float], address: str) -> None:
+    # Goal: past its deadline the step fails and the object stays incomplete; the next run waits for it and makes nothing twice.
+    lab = Lab(switches={"ticks": tick})
+    stack = lab.stack(SHOP, tmp_path)
+    first = lab.apply(stack)
+    assert first.exit_code == 3
+    assert lab.state is not None
+    assert lab.state.entries[address].phase is Phase.INCOMPLETE
+    second = lab.apply(stack)
+    assert second.exit_code == 0, f"{second.failed} {second.skipped} {said(second.problems)}"
+    must_be_whole(lab, SHOP, tmp_path)
+
+
+def test_a_server_in_error_is_replaced_by_the_next_run(tmp_path: Path) -> None:
+    # Goal: only the status `error` proposes a replacement; what hangs on it follows.
+    lab = Lab(switches={"create_outcome": "error"})
+    stack = lab.stack(SHOP, tmp_path)
+    assert lab.apply(stack).exit_code == 3
+    lab.cloud.set_switches({"create_outcome": "ok"})
+    plan = lab.plan(stack)
+    assert {"replace instances.db", "replace instances.web"} <= set(shown(plan))
+    assert lab.apply(stack).exit_code == 0
+    must_be_whole(lab, SHOP, tmp_path)
+
+
+@pytest.mark.parametrize("instant", ["lost_before", "executed_then_5xx", "answer_lost"])
+def test_a_server_stopped_for_a_resize_that_stays_silent_runs_in_the_end(tmp_path: Path, instant: str) -> None:
+    # Goal: whatever became of the resize, the server that the tool stopped is started again, by this run or the next.
+    lab = up(tmp_path)
+    lab.cloud.add_faults(refused("/v1/instances/*/resize", "CHECK_PARAM", nth=1), Fault(instant, route="/v1/instances/*/resize", nth=2))
+    stack = lab.stack(BIGGER, tmp_path)
+    for _ in range(3):
+        last = lab.apply(stack)
+    assert last.exit_code == 0, f"{last.failed} {last.unknown} {said(last.problems)}"
+    assert world_of(lab.cloud)["instances"]["shop-db"] == "std_4.8-g1 active"
+    assert lab.plan(stack).is_empty
+
+
+def test_a_switch_that_fails_half_way_is_finished_by_the_next_run(tmp_path: Path) -> None:
+    # Goal: off the old firewall, not yet in the new one: failed, told, and put right.
+    text = SHOP + "  other: {rules: {}}\n"
+    lab = up(tmp_path, text)
+    text = text.replace("web: {firewall: wall", "web: {firewall: other")
+    lab.cloud.add_faults(refused("/v1/security-groups/*/attach", "CHECK_PARAM", nth=2))
+    stack = lab.stack(text, tmp_path)
+    assert list(lab.apply(stack).failed) == ["firewall.attach instances.web"]
+    assert lab.apply(stack).exit_code == 0
+    assert world_of(lab.cloud)["firewalls"]["shop-other"]["members"] == ["shop-web"]
+    assert lab.plan(stack).is_empty
+
+
+@pytest.mark.parametrize("route", ["deleteInstance", "attachBlockStorage", "detachBlockStorage", "attachSecurityGroup"])
+def test_a_replacement_that_stops_half_way_is_finished_by_the_next_run(tmp_path: Path, route: str) -> None:
+    # Goal: one server, its volume on it, in its firewall, the old one gone, whichever step was refused.
+    lab = up(tmp_path)
+    text = SHOP.replace("db: {", 'db: {image: {os: ubuntu, version: "24.04"}, lifecycle: {on_image_change: replace}, ')
+    lab.cloud.add_faults(Fault("refused_before", route=route, status=400, code="CHECK_PARAM", times=1))
+    stack = lab.stack(text, tmp_path)
+    assert lab.apply(stack).exit_code == 3, route
+    last = lab.apply(stack)
+    assert last.exit_code == 0, f"{last.failed} {last.skipped} {said(last.problems)}"
+    must_be_whole(lab, text, tmp_path)
+    assert lab.state is not None and not lab.state.deposed
