@@ -7,10 +7,11 @@ request may take and 60 seconds more.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,7 @@ class FileQuotaLog:
         self._owner = owner or f"{os.getpid()}-{os.urandom(4).hex()}"
         self._on_problem = on_problem
         self._alone: MemoryQuotaLog | None = None
+        self._lock: AbstractContextManager[Any] | None = None
         self.problem: Problem | None = None
 
     def reserve(self, now: float) -> float:
@@ -211,13 +213,18 @@ class FileQuotaLog:
     @contextmanager
     def _open(self, now: float) -> Iterator[Book]:
         """The book under its lock; written back whole when the block ends. Raises OSError (a lock that is not had included)."""
-        from filelock import FileLock
-
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with FileLock(self._path.with_suffix(".lock"), timeout=_LOCK_SECONDS_MAX, mode=0o600):
+        with self._locked():
             book = _read(self._path, now, self._window)
             yield book
             _write(self._path, book)
+
+    def _locked(self) -> AbstractContextManager[Any]:
+        if self._lock is None:
+            from filelock import FileLock
+
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = FileLock(self._path.with_suffix(".lock"), timeout=_LOCK_SECONDS_MAX, mode=0o600)
+        return self._lock
 
     def _go_alone(self, failure: OSError) -> None:
         reason = failure.strerror or type(failure).__name__
@@ -256,13 +263,17 @@ def _decode(found: Any) -> Book:
 
 
 def _write(path: Path, book: Book) -> None:
+    """In place, under the lock: a file cut off by a kill is taken for a minute that is not known, as `_read` says."""
     content = {
         "slots": [[slot.owner, slot.sent, slot.answered] for slot in book.slots],
         "slow_until": book.slow_until,
         "claims": book.claims,
     }
-    fresh = path.with_suffix(f".{os.getpid()}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file)
-    fresh.replace(path)
+    data = json.dumps(content).encode()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    try:
+        if os.pwrite(descriptor, data, 0) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        os.ftruncate(descriptor, len(data))
+    finally:
+        os.close(descriptor)
