@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reconciler.core.model import Resource
 from reconciler.core.plain import shown
 from reconciler.core.state import Entry, Phase, State
 from reconciler.ui import safe, words
@@ -103,6 +104,18 @@ def entry_lines(entry: Entry) -> Iterable[Line]:
                 yield Line(
                     f"  pinned: {safe.outside(name)} {safe.outside(asked.partition(':')[2].replace(':', ' '))} is {safe.outside(found)}"
                 )
+
+
+def written_lines(resource: Resource | None) -> Iterable[Line]:
+    """What the file asks of the object now, each attribute with its line."""
+    if resource is None:
+        return
+    where = "" if resource.place is None else f" ({safe.outside(f'{resource.place.file}:{resource.place.line}')})"
+    yield Line(f"  in the file{where}")
+    for name, value in sorted(resource.attributes.items()):
+        place = resource.places.get(name)
+        line = "" if place is None else f"   line {place.line}"
+        yield Line(f"    {safe.outside(name):<14}{words.value(value)}{line}")
 
 
 def _entries(state: State) -> list[Entry]:

@@ -1,8 +1,10 @@
-"""`show`: what is kept, without asking the cloud."""
+"""`show`: what is kept; only `show --why` asks the cloud."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,36 +13,67 @@ from reconciler.cli.console import Console
 from reconciler.cli.session import Session, ends, shown_path, stop_usage
 from reconciler.core import exits
 
+if TYPE_CHECKING:
+    from reconciler.core.address import Address
+    from reconciler.core.model import Resource
+
 
 @click.command(
     epilog="""\b
 Examples:
   reconciler show
   reconciler show instances.web[0] --env prod
+  reconciler show instances.db --why
   reconciler show prod.plan"""
 )
 @click.argument("what", required=False, metavar="[ADDRESS or FILE.plan]")
 @options.stack_option
 @options.environment_option
+@options.variable_options
+@click.option("--why", is_flag=True, help="Read the account, and tell why it changes: file, field, rule, steps, what waits for what.")
 @options.plan_format_option
 @options.simulate_options
 @options.look_options
 @ends
 def show(
-    console: Console, *, what: str | None, stack: str, environment: str | None, format: str, simulate: bool, time_scale: float | None
+    console: Console,
+    *,
+    what: str | None,
+    stack: str,
+    environment: str | None,
+    variables: Sequence[tuple[str, str]],
+    variable_files: Sequence[str],
+    why: bool,
+    format: str,
+    simulate: bool,
+    time_scale: float | None,
 ) -> int:
-    """Show the state, one object of it, or a saved plan. Nothing is sent."""
-    from reconciler import app, loading
-    from reconciler.cli import looking
+    """Show the state, one object of it, or a saved plan. Nothing is sent, but with --why the account is read."""
     from reconciler.core.address import parse
 
     if what is not None and what.endswith(".plan"):
+        if why:
+            raise stop_usage("--why is about an address", "reconciler show ADDRESS --why")
         return _show_plan(console, what)
     address = None if what is None else parse(what)
     if what is not None and address is None:
         raise stop_usage(f"{what} is neither an address nor a FILE.plan", "an address is like instances.web or instances.web[0]")
-    session = Session(console, Path(stack), environment, simulate, time_scale)
-    name, environment = loading.identify(session.path, environment)
+    if console.markdown:
+        raise stop_usage("--format markdown is for plans", "reconciler show FILE.plan --format markdown")
+    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
+    if not why:
+        return _show_state(session, address)
+    if address is None:
+        raise stop_usage("--why is about an address", "reconciler show ADDRESS --why")
+    return _show_why(session, address)
+
+
+def _show_state(session: Session, address: Address | None) -> int:
+    from reconciler import app, loading
+    from reconciler.cli import looking
+
+    console = session.console
+    name, environment = loading.identify(session.path, session.environment)
     store = session.store(name, environment)
     state = app.read_state(store)
     if address is not None:
@@ -48,13 +81,51 @@ def show(
         if console.json:
             console.result_json(looking.entry_document(entry))
         else:
-            console.result(list(looking.entry_lines(entry)))
+            console.result([*looking.entry_lines(entry), *looking.written_lines(_written(session, address))])
     elif console.json:
         console.result_json(looking.state_document(state))
     else:
         title = name if environment is None else f"{name}/{environment}"
-        title += "    simulated" if simulate else ""
+        title += "    simulated" if session.simulate else ""
         console.result(list(looking.state_lines(state, title=title, where=shown_path(store.folder))))
+    return exits.DONE
+
+
+def _written(session: Session, address: Address) -> Resource | None:
+    """What the file asks of the address, where the file can be read now: to look at the state needs no file without mistakes."""
+    from reconciler.stop import Stop
+
+    try:
+        return session.load().resources.get(address)
+    except Stop:
+        return None
+
+
+def _show_why(session: Session, address: Address) -> int:
+    """The chain of one address, from a plan made now."""
+    from reconciler import app
+    from reconciler.cli import showing
+    from reconciler.core import names
+    from reconciler.core.problems import error
+    from reconciler.core.survey import PlanOptions
+    from reconciler.core.why import why as why_of
+    from reconciler.stop import Stop
+    from reconciler.ui import why_text
+
+    console = session.console
+    stack = session.load()
+    store = session.store(stack.name, stack.environment)
+    with session.connect() as connection:
+        planned = app.plan(stack, connection, store, PlanOptions(), showing.running(store))
+    plan = showing.with_problems(planned, session.problems)
+    known = {str(change.address) for change in plan.changes} | set(planned.tracked)
+    if str(address) not in known:
+        raise Stop(error("missing-reference", f"neither the file nor the state has {address}", hint=names.hint_for(str(address), known)))
+    found = why_of(plan, address, connection.kinds)
+    if console.json:
+        console.result_json(why_text.why_document(found))
+    else:
+        console.result(list(why_text.why_lines(found, console.look(console.out))))
     return exits.DONE
 
 

@@ -61,7 +61,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "environment": plan.environment,
         "digest": plan.digest,
         "summary": summary,
-        "changes": [_change(change) for change in plan.changes],
+        "changes": [change_row(item) for item in plan.changes],
         "steps": [*map(_moved, plan.moves), *map(_step, plan.steps)],
         "drift": [_drift(change) for change in plan.drift],
         "calls": {"read": plan.calls.read, "write": plan.calls.write, "wait": plan.calls.wait},
@@ -136,9 +136,10 @@ def changes_exactly(plan: Plan) -> list[dict[str, Any]]:
     ]
 
 
-def _change(change: Change) -> dict[str, Any]:
-    body = _drift(change)
-    return {"address": body.pop("address"), "action": change.action.value, **body}
+def change_row(item: Change) -> dict[str, Any]:
+    """One change, as a row of the JSON plan."""
+    body = _drift(item)
+    return {"address": body.pop("address"), "action": item.action.value, **body}
 
 
 def _drift(change: Change) -> dict[str, Any]:

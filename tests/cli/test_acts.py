@@ -141,3 +141,48 @@ def test_a_plan_as_markdown_is_all_that_stdout_gets(capsys: pytest.CaptureFixtur
     write("version: 1\nstack: shop\ninstancez: {}\n")
     code, out, _ = call(capsys, "plan", "web.yaml", "--format", "markdown")
     assert code == 1 and out.startswith("### No plan: 1 error\n")
+
+
+def test_why_tells_the_chain_from_the_line_to_the_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+    text = Path("web.yaml").read_text(encoding="utf-8").replace("std_2.4-g1", "mio_4.16-g1")
+    write(text)
+
+    code, out, _ = call(capsys, "show", "instances.web", "--why", *AT)
+    found = json.loads(call(capsys, "show", "instances.web", "--why", *AT, "--format", "json")[1])
+
+    assert code == 0 and "the file   web.yaml:13  flavor std_2.4-g1 -> mio_4.16-g1" in out
+    assert "the API changes a flavor by a resize only" in out and "consent    downtime=instances.web" in out
+    assert "or else  where the cloud answers CHECK_PARAM or IN_USE: stop instance, resize instance, start instance" in out
+    assert found["fields"][0]["place"] == {"file": "web.yaml", "line": 13} and found["change"]["action"] == "resize"
+    assert [step["operation"] for step in found["steps"]] == ["instance.resize"]
+
+
+def test_why_names_what_a_step_waits_for_and_what_waits_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    out = call(capsys, "show", "instances.web", "--why", *AT)[1]
+
+    assert "step 1     create instance, 1 call\n    before   attach firewall instances.web" in out
+    assert "after    " in out and "create firewall firewalls.web" in out and "create rule firewalls.web.rules.https" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("show", "--why"), 64, "--why is about an address"),
+        (("show", "x.plan", "--why"), 64, "--why is about an address"),
+        (("show", "instances.wep", "--why"), 1, "did you mean `instances.web`?"),
+        (("show", "instances.web", "--format", "markdown"), 64, "for plans"),
+    ],
+)
+def test_why_is_asked_of_what_is_there(words: tuple[str, ...], code: int, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found, _, err = call(capsys, *words, *AT)
+
+    assert found == code and says in err
+
+
+def test_show_tells_what_the_file_asks_beside_what_was_applied(capsys: pytest.CaptureFixture[str]) -> None:
+    apply(capsys)
+
+    out = call(capsys, "show", "instances.web", *AT)[1]
+
+    assert "as last applied" in out and "in the file (web.yaml:11)" in out and "flavor        std_2.4-g1   line 13" in out

@@ -1,0 +1,124 @@
+"""Why an address changes, as lines and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from reconciler.core import plain
+from reconciler.core.changes import Action, Cause, Step
+from reconciler.core.problems import Place
+from reconciler.core.why import FieldReason, StepReason, Why
+from reconciler.ui import problems, rows, safe, told, words
+from reconciler.ui.screen import Line, Look, Tone
+from reconciler.ui.sections import power_cuts
+from reconciler.ui.told import Beside
+
+_STEPS_LISTED_MAX = 8
+
+
+def why_lines(found: Why, look: Look) -> Iterable[Line]:
+    """The chain from the file to the steps, one link a line."""
+    change = found.change
+    title = safe.outside(found.address)
+    if change is None or (change.action is Action.NONE and not found.steps):
+        yield Line(f" {title}    nothing changes: it is as the file says", Tone.GOOD)
+    else:
+        cut = power_cuts([each.step for each in found.steps]).get(found.address, "")
+        beside = Beside({each.field.path: each.left for each in found.fields if each.was_left}, cut)
+        said = "   ".join(part for part in told.what(change, beside) if part)
+        yield from _wrapped(f" {words.SYMBOLS[change.action]}  {title}  ", said, look, Tone.TITLE)
+    for each in found.fields:
+        yield from _field(each, look)
+    for name, texts in sorted((found.pins or {}).items()):
+        for text, id in sorted(texts.items()):
+            asked = safe.outside(text.partition(":")[2].replace(":", " "))
+            if asked != id:
+                yield from _wrapped(
+                    "  pinned     ", f"{safe.outside(name)} {asked} is {safe.outside(id)} until the file asks for another", look
+                )
+    for consent, means in found.consents:
+        yield from _wrapped("  consent    ", f"{consent.risk.value}={safe.outside(consent.address)}: {means}", look, Tone.CARE)
+    for number, step in enumerate(found.steps, start=1):
+        yield from _step(number, step, look)
+    for problem in found.problems:
+        yield from problems.problem_lines(problem, look, indent="  ")
+
+
+def _field(each: FieldReason, look: Look) -> Iterable[Line]:
+    place = f"{_where(each.place)}  " if each.place is not None else ""
+    yield from _wrapped(
+        "  the file   " if each.field.cause is not Cause.OUTSIDE else "  outside    ", f"{place}{told.edit(each.field)}", look
+    )
+    if each.was_left:
+        who = "somebody changed it outside" if each.field.cause is not Cause.YOU else "it is not as it was left"
+        yield from _wrapped("  who        ", f"the last apply left {words.value(each.left)}; {who}: {words.value(each.field.before)}", look)
+    if each.rule:
+        yield from _wrapped("  the rule   ", each.rule, look)
+
+
+def _step(number: int, each: StepReason, look: Look) -> Iterable[Line]:
+    step = each.step
+    yield from _wrapped(
+        f"  step {number:<6}", f"{words.deed(step.operation)}{_target(step)}, {words.count(step.calls, 'call')}", look, Tone.TITLE
+    )
+    if step.second_way is not None:
+        ways = ", ".join(words.deed(operation) for operation in step.second_way.operations)
+        yield from _wrapped("    or else  ", f"where the cloud answers {' or '.join(step.second_way.refusals)}: {ways}", look)
+        if step.second_way.restore is not None:
+            yield from _wrapped("    always   ", f"{words.deed(step.second_way.restore)}, even if one between fails", look)
+    if step.fingerprint:
+        yield from _wrapped("    looks    ", "at the object once more before it is sent; one that is not as planned is skipped", look)
+    if each.after:
+        yield from _wrapped("    after    ", _named(each.after), look)
+    if each.before:
+        yield from _wrapped("    before   ", _named(each.before), look)
+
+
+def _target(step: Step) -> str:
+    return "" if step.target is None else f" {safe.outside(step.target)}"
+
+
+def _named(steps: Sequence[Step]) -> str:
+    names = [f"{words.deed(step.operation)} {safe.outside(step.address)}" for step in steps[:_STEPS_LISTED_MAX]]
+    return ", ".join([*names, *([f"and {len(steps) - len(names)} more"] if len(steps) > len(names) else [])])
+
+
+def _where(place: Place) -> str:
+    return safe.outside(f"{place.file.rpartition('/')[2]}:{place.line}")
+
+
+def _wrapped(label: str, text: str, look: Look, tone: Tone = Tone.PLAIN) -> Iterable[Line]:
+    width = 120 if look.width is None else look.width
+    for number, part in enumerate(rows.flow([text], max(width - len(label), 20))):
+        yield Line(f"{label if number == 0 else ' ' * len(label)}{part}", tone)
+
+
+def why_document(found: Why) -> dict[str, Any]:
+    """The same as data: the row of the JSON plan with the rule of each field, and the steps with what waits for them."""
+    body: dict[str, Any] = {"format_version": plain.FORMAT_VERSION, "address": str(found.address), "change": None}
+    if found.change is not None:
+        body["change"] = plain.change_row(found.change)
+    body["fields"] = [
+        {
+            "path": each.field.path,
+            "place": None if each.place is None else {"file": each.place.file, "line": each.place.line},
+            "left": plain.shown(each.left) if each.was_left else None,
+            "rule": each.rule or None,
+        }
+        for each in found.fields
+    ]
+    body["steps"] = [
+        {
+            "key": each.step.key,
+            "operation": each.step.operation,
+            "calls": each.step.calls,
+            "after": [step.key for step in each.after],
+            "before": [step.key for step in each.before],
+            "second_way": None if each.step.second_way is None else list(each.step.second_way.operations),
+        }
+        for each in found.steps
+    ]
+    body["consents"] = [{**plain.consent(item), "means": means} for item, means in found.consents]
+    body["problems"] = [plain.problem(item) for item in found.problems]
+    return body
