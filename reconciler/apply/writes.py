@@ -428,7 +428,9 @@ class Writes:
 
     def _judge(self, task: Task, now: float) -> None:
         watched = self._watched(task)
-        verdict = settle.verdict(task, self._operation(task), self._asked(task), self.waits, watched, self.kinds[self._kind_of(task)])
+        # What was sent, a description with its marker, is what the lists must show.
+        sent = task.intent.inputs if task.intent is not None else self._asked(task)
+        verdict = settle.verdict(task, self._operation(task), sent, self.waits, watched, self.kinds[self._kind_of(task)])
         if verdict is settle.Verdict.DONE:
             self._settled(task)
         elif verdict is settle.Verdict.FAILED:

@@ -430,6 +430,16 @@ def test_progress_comes_in_the_order_of_the_plan(tmp_path: Path) -> None:
         assert all(done.index(before) < done.index(step.key) for before in step.after)
 
 
+def test_a_text_on_a_firewall_of_the_older_form_is_seen_as_it_was_sent(tmp_path: Path) -> None:
+    # Goal: there a create is waited for, and its text comes back with the marker and escaped.
+    lab = Lab(firewall_api="firewall")
+    for words in ("<안쪽> & more", "바깥"):
+        stack = lab.stack("version: 1\nstack: shop\nfirewalls:\n  wall: {description: '" + words + "', rules: {}}\n", tmp_path)
+        result = lab.apply(stack)
+        assert result.exit_code == 0, result.failed
+        assert lab.plan(stack).is_empty
+
+
 # Half made ---------------------------------------------------------------------------------------------------------------------------
 
 
