@@ -10,7 +10,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends, lock_seconds
+from reconciler.cli.session import Session, ends, lock_seconds, stop_usage
 from reconciler.core import exits
 from reconciler.ui import safe
 from reconciler.ui.screen import Line, Tone
@@ -86,3 +86,85 @@ def import_object(
     session.tell_problems()
     console.result([Line(f" Bound. What the file would change on it:  {safe.outside(session.again('plan'))}", Tone.GOOD)])
     return exits.DONE
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler adopt --all --out company.yaml
+  reconciler adopt web-01 web-02 web-policy --name web
+  reconciler adopt --all --zone KR1-Z01 > zone.yaml"""
+)
+@click.argument("objects", nargs=-1, metavar="[NAME or ID]...")
+@click.option("--all", "everything", is_flag=True, help="Everything that the API shows.")
+@click.option("--zone", "zones", multiple=True, metavar="ZONE", help="Only what lies in this zone, by id or console name; repeatable.")
+@click.option("--name", metavar="STACK", help="The name of the new stack (default: that of the file, else `adopted`).")
+@click.option("--out", metavar="FILE.yaml", type=click.Path(dir_okay=False), help="Write a new file instead of stdout.")
+@options.stack_option
+@options.simulate_options
+@options.look_options
+@ends
+def adopt(
+    console: Console,
+    *,
+    objects: Sequence[str],
+    everything: bool,
+    zones: Sequence[str],
+    name: str | None,
+    out: str | None,
+    stack: str,
+    simulate: bool,
+    time_scale: float | None,
+) -> int:
+    """Write a stack file for what is in the account: servers, volumes, firewalls with their rules and members.
+
+    Its plan is nothing but binds (=), and empty after the next apply. Nothing is sent but reads, and no state is written until then.
+    Objects that belong to another stack by their marker are written as comments. With --simulate, --stack names whose local cloud.
+    """
+    from reconciler import adopting
+    from reconciler.core import adopted_text
+    from reconciler.core.adoption import Wish
+
+    if everything == bool(objects):
+        raise stop_usage("name what to take over, or say --all", "reconciler adopt --all --out company.yaml")
+    title = _stack_name(name, out)
+    if out is not None and Path(out).exists():
+        raise stop_usage(f"{out} exists already", "adopt writes only new files: name another one")
+    session = Session(console, Path(stack), None, simulate, time_scale)
+    with session.connect() as connection:
+        found, account, told = adopting.adopt(connection, Wish(everything, frozenset(objects), frozenset(zones)), stack=title)
+    session.problems += told
+    text = adopted_text.text(found, account)
+    if out is None:
+        console.out.write(text)
+    else:
+        _write_new(Path(out), text)
+    console.tell([Line(f" {safe.outside(line)}") for line in adopted_text.seen_lines(found, account)])
+    session.tell_problems()
+    if out is not None:
+        console.tell([Line(f" Written: {safe.outside(out)}    Next:  reconciler plan {safe.outside(out)}", Tone.GOOD)])
+    return exits.DONE
+
+
+def _stack_name(name: str | None, out: str | None) -> str:
+    """The name asked for, else what the file is called, as far as that can name a stack."""
+    import re
+
+    pattern = r"[a-z][a-z0-9-]{0,19}"
+    if name is not None:
+        if re.fullmatch(pattern, name) is None:
+            raise stop_usage(f"{name} cannot name a stack", "a-z, then up to 19 of a-z 0-9 -")
+        return name
+    stem = re.sub(r"[^a-z0-9]+", "-", Path(out or "").stem.lower()).strip("-")[:20].strip("-")
+    return stem if re.fullmatch(pattern, stem) else "adopted"
+
+
+def _write_new(path: Path, text: str) -> None:
+    from reconciler.core.problems import error
+    from reconciler.stop import Stop
+
+    try:
+        with path.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as failure:
+        raise Stop(error("state-write", f"{path} could not be written: {failure.strerror or failure}")) from failure

@@ -29,6 +29,7 @@ Acts
   state         list what the state holds; rename or forget an object; unlock
 
 Taking over what is there
+  adopt         write a stack file for what the account holds
   import        bind one object of the account to an address
 
 When something went wrong

@@ -28,6 +28,7 @@ _COMMANDS: Mapping[str, str] = {
     "bill": "server_commands",
     "state": "repair_commands",
     "import": "adoption_commands",
+    "adopt": "adoption_commands",
     "doctor": "doctor_command",
     "simulator": "simulator_commands",
 }

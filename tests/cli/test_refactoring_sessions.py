@@ -114,3 +114,44 @@ def test_what_cannot_be_bound_or_moved_is_said(
 ) -> None:
     found, _, err = call(capsys, *arguments, "--stack", "shop.yaml", "--yes")
     assert found == code and says in err
+
+
+def test_an_account_made_by_hand_becomes_a_stack(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    # Goal: adopt, plan of binds, apply, empty plan, at the command line and on a local cloud.
+    assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
+    for address in ("instances.web", "firewalls.web"):
+        assert call(capsys, "state", "forget", address, "--stack", "shop.yaml", "--yes")[0] == 0
+    assert call(capsys, "simulator", "do", "set", "instance", "shop-web", "description=손으로", "--stack", "shop.yaml")[0] == 0
+    assert call(capsys, "simulator", "do", "set", "firewall", "shop-web", "content=by hand", "--stack", "shop.yaml")[0] == 0
+
+    code, out, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "taken.yaml")
+    assert (code, out) == (0, "") and "KR1-Z01: 1 server" in err and "reconciler plan taken.yaml" in err
+    text = Path("taken.yaml").read_text(encoding="utf-8")
+    assert "stack: taken" in text and "description: 손으로" in text
+    assert call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "taken.yaml")[0] == 64
+    assert call(capsys, "adopt", "shop-web", "--stack", "shop.yaml", "--name", "two")[1].count("import:") == 2
+
+    document = json.loads(call(capsys, "plan", "taken.yaml", "--format", "json")[1])
+    assert {row["action"] for row in document["changes"]} == {"import"} and document["steps"] == []
+    assert call(capsys, "apply", "taken.yaml", "--yes", *SCALE)[0] == 0
+    assert call(capsys, "plan", "taken.yaml", "--detailed-exitcode")[0] == 0
+
+
+ADOPT_WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
+    ("nothing said", (), 64, "say --all"),
+    ("both", ("--all", "web"), 64, "say --all"),
+    ("a name that is nowhere", ("nobody",), 3, "nothing that is called nobody"),
+    ("a zone that is nowhere", ("--all", "--zone", "kr9"), 1, "there is no zone kr9"),
+    ("a name that cannot be a stack's", ("--all", "--name", "Über"), 64, "cannot name a stack"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "says"), [row[1:] for row in ADOPT_WRONG], ids=[row[0] for row in ADOPT_WRONG])
+def test_what_cannot_be_adopted_is_said(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, says: str) -> None:
+    found, _, err = call(capsys, "adopt", *arguments, "--stack", "shop.yaml")
+    assert found == code and says in err
+
+
+def test_an_account_that_shows_nothing_gets_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml")
+    assert code == 0 and "the API lists nothing" in err and "zones that the API covers" in err and "stack: adopted" in out
