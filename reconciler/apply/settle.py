@@ -71,6 +71,17 @@ def _absence(task: Task, operation: Operation, asked: Mapping[str, Any], waits: 
     return Verdict.LATER
 
 
+def duration(task: Task, seen: float, usual: float, *, near: float) -> float | None:
+    """How long something took that was seen to be done at `seen`; None where nobody looked when it mattered.
+
+    Done at the first look it took no longer than that; a little less is learned, so that looks come earlier as long as they find it done.
+    """
+    if task.not_yet is not None:
+        return seen - task.accepted if seen - task.not_yet <= near else None
+    took = seen - task.accepted
+    return 0.9 * took if took <= usual + near / 3 else None
+
+
 def second_look(task: Task, waits: Waits, kind: str) -> str | None:
     """Why a destructive write must not be sent: the object is not there, or is not the one that the plan was about. None where it is."""
     if not task.step.fingerprint:
@@ -124,9 +135,11 @@ def written_rules(task: Task, stack: Stack, state: State, waits: Waits) -> tuple
             continue
         written.add(rule["address"])
         known = state.entries.get(rule["address"]) or Entry(rule["address"], "rules", id)
-        applied = {name: value for name, value in rule.items() if name != "address"}
         address = parse(rule["address"])
         resource = stack.resources.get(address) if address is not None else None
+        # What the file does not write went along as it was, and is not managed.
+        managed = set(resource.attributes) if resource is not None else set(rule) - {"address"}
+        applied = {name: value for name, value in rule.items() if name in managed}
         needed = depends_on(resource) if resource is not None else known.depends_on
         found.append(Effect(put=replace(known, id=id, applied=applied, parent=task.target, depends_on=needed)))
     gone = [e.address for e in state.entries.values() if e.parent == task.target and e.address not in written]

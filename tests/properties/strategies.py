@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -83,16 +83,30 @@ def wishes(draw: st.DrawFn) -> Wish:
         if draw(st.booleans()):
             body["lifecycle"] = {"on_image_change": "replace", "replace": draw(st.sampled_from(("create_first", "delete_first")))}
         if key == "web":
-            body["count"] = draw(st.integers(1, 2))
+            body["count"] = draw(st.integers(1, 3))
+        # On what was drawn before, so that nothing goes in a circle.
+        if instances and draw(st.booleans()):
+            body["depends_on"] = [f"instances.{draw(st.sampled_from(sorted(instances)))}"]
         instances[key] = body
     servers = tuple(_keys(instances))
     volumes = {
         key: {"type": "ssd", "size": draw(st.sampled_from((20, 50))), "instance": draw(st.sampled_from(servers))}
         for key in draw(st.lists(st.sampled_from(VOLUMES), unique=True))
     }
-    walls = {}
+    walls: dict[str, dict[str, Any]] = {}
     for key in firewalls:
         walls[key] = {"icmp": draw(st.booleans()), "rules": draw(rules(servers))}
         if draw(st.booleans()):
             walls[key]["description"] = draw(st.sampled_from(("<안쪽> & more", "outer")))
     return Wish(instances, walls, volumes)
+
+
+@st.composite
+def edits(draw: st.DrawFn) -> tuple[Wish, Wish]:
+    """A stack and another one; in the second, volumes that are there already may be on no server."""
+    first, second = draw(wishes()), draw(wishes())
+    volumes = dict(second.block_storages)
+    for key in sorted(set(volumes) & set(first.block_storages)):
+        if draw(st.integers(0, 3)) == 0:
+            volumes[key] = {**first.block_storages[key], "instance": "none"}
+    return first, replace(second, block_storages=volumes)

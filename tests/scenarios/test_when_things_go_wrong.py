@@ -440,6 +440,18 @@ def test_a_text_on_a_firewall_of_the_older_form_is_seen_as_it_was_sent(tmp_path:
         assert lab.plan(stack).is_empty
 
 
+def test_a_text_that_nobody_manages_goes_along_in_the_older_form(tmp_path: Path) -> None:
+    # Goal: rules are written whole there; what the file no longer writes is kept in the cloud and not in the state.
+    rule = "{direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8, description: old}"
+    text = "version: 1\nstack: shop\nfirewalls:\n  wall: {rules: {ssh: " + rule + "}}\n"
+    lab = Lab(firewall_api="firewall")
+    assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
+    stack = lab.stack(text.replace(", description: old", "").replace("10.0.0.0/8", "10.1.0.0/16"), tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    plan = lab.plan(stack)
+    assert plan.is_empty and plan.records == () and plan.problems == ()
+
+
 # Half made ---------------------------------------------------------------------------------------------------------------------------
 
 
