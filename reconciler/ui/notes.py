@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from reconciler.core.address import Address, parse
 from reconciler.core.problems import Problem, Severity
-from reconciler.ui.sections import GROUP_MIN, span
+from reconciler.ui.sections import GROUP_MIN
+from reconciler.ui.spans import span
 
 
 def together(problems: Sequence[Problem]) -> list[Problem]:

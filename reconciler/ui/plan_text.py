@@ -39,7 +39,8 @@ def plan_lines(
     """The whole screen of a plan. `decision` tells what consent was given and is open, where it is known; `outputs` which will change."""
     head = _head(plan, header)
     if plan.is_empty and not plan.drift and not plan.problems and not outputs:
-        yield Line(f" No changes. {_as_written(plan)}    {'    '.join(head)}", Tone.GOOD)
+        parts = [f"No changes. {_as_written(plan)}", *head]
+        yield from [Line(f" {'    '.join(parts)}", Tone.GOOD)] if look.width is None else flowing(" ", parts, look, tone=Tone.GOOD)
         return
     yield from flowing(" ", [*head, f"plan {header.id or plan_id(plan)}"], look, tone=Tone.TITLE, gap=4)
     if header.provisional is not None:

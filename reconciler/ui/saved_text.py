@@ -31,7 +31,7 @@ def plan_of(saved: SavedPlan) -> Plan:
     """The plan as it was shown when it was saved. Raises `Unreadable` where the document is not a JSON plan."""
     try:
         return _plan(saved, saved.document)
-    except (KeyError, TypeError, ValueError, AttributeError) as failure:
+    except (LookupError, TypeError, ValueError, AttributeError) as failure:
         raise Unreadable("what it shows is not a JSON plan") from failure
 
 

@@ -15,13 +15,13 @@ from reconciler.core.address import Address
 from reconciler.core.changes import GRAVITY, Action, Cause, Change, FieldChange, Plan, Step
 from reconciler.ui import rows, safe, told, words
 from reconciler.ui.rows import Row
+from reconciler.ui.spans import span
 from reconciler.ui.told import Beside
 from reconciler.ui.words import Words
 
 GROUP_MIN = 4
 """As many equal changes become one row; fewer are as quickly read one by one."""
 
-_ADDRESS_CELLS_MAX = 40
 _DRIFT_REVERTED = "DRIFT   changed outside: this apply reverts it; or absorb ADDRESS, or ignore"
 _DRIFT_LEFT = "DRIFT   changed outside, and left: absorb ADDRESS, or apply to revert, or ignore"
 _DRIFT_ALONE = "DRIFT   changed outside: absorb ADDRESS, or apply to revert, or ignore"
@@ -191,29 +191,3 @@ def _what_of_each(row: Row, address: Address) -> tuple[str, ...]:
     """What a row says, with its own index or key as `[..]`."""
     own = re.escape(safe.outside(f"[{address.index}]" if isinstance(address.index, int) else f'["{address.index}"]'))
     return tuple(re.sub(own, "[..]", part) for part in row.what)
-
-
-def span(addresses: Sequence[Address]) -> str:
-    """Many addresses of one resource in few words: `instances.web[0..3, 7]`, `instances.web["a", "b" and 5 more]`."""
-    first = addresses[0]
-    rule = "" if first.rule is None else f".rules.{first.rule}"
-    head = str(first.resource)
-    texts = _runs([address.index for address in addresses if isinstance(address.index, int)])
-    texts += [f'"{address.index}"' for address in addresses if isinstance(address.index, str)]
-    room = _ADDRESS_CELLS_MAX - safe.width(head + rule) - 2
-    shown = ", ".join(texts)
-    keep = len(texts)
-    while keep > 1 and safe.width(safe.outside(shown)) > room:
-        keep -= 1
-        shown = f"{', '.join(texts[:keep])}, ..."
-    return safe.outside(f"{head}[{shown}]{rule}")
-
-
-def _runs(numbers: Sequence[int]) -> list[str]:
-    found: list[list[int]] = []
-    for number in sorted(numbers):
-        if found and number == found[-1][1] + 1:
-            found[-1][1] = number
-        else:
-            found.append([number, number])
-    return [str(low) if low == high else f"{low}..{high}" for low, high in found]

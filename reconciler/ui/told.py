@@ -39,15 +39,17 @@ def _deed(change: Change, beside: Beside) -> list[str]:
     if change.action is Action.CREATE:
         return _created(change, reason)
     if change.action is Action.DELETE:
+        if reason.startswith("the deposed"):
+            return [f"{reason}; the object of today stays"]
         return ["deleted" + (f" ({reason})" if reason not in ("", "destroy") else "")]
     if change.action in (Action.FORGET, Action.MOVE):
         return [reason]
-    edits = ", ".join(edit(field, beside.left) for field in change.fields)
+    edits = [edit(field, beside.left) for field in change.fields]
     if change.action is Action.REPLACE:
-        return [f"replaced: {edits or reason}", reason if edits else ""]
-    if change.action is Action.IMPORT:
-        return [f"bound{f' ({reason})' if reason else ''}{f', then {edits}' if edits else ''}"]
-    return [edits or reason]
+        return [f"replaced: {', '.join(edits) or reason}", reason if edits else ""]
+    if change.action is Action.IMPORT or change.reason == "import":
+        return [f"bound{f' ({reason})' if reason else ''}{', then' if edits else ''}", *edits]
+    return edits or [reason]
 
 
 def _created(change: Change, reason: str) -> list[str]:
@@ -89,7 +91,7 @@ def edit(field: FieldChange, left: Mapping[str, Any] | None = None) -> str:
         return f"{path} {after}" if field.before is None else f"{path} {before} -> {after}"
     said = f"{path} {before} -> {words.value(field.after)}"
     if field.cause is Cause.BOTH and left is not None and field.path in left:
-        return f"{said} (was {words.value(left[field.path])}: outside made it {before}, the file now says {words.value(field.after)})"
+        return f"{said} (left as {words.value(left[field.path])}; outside made it {before})"
     return said
 
 

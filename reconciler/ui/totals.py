@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
+from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Consent, Plan, Step
 from reconciler.core.consent import Decision
 from reconciler.ui import rows, safe, words
 from reconciler.ui.screen import Line, Look, Tone
+from reconciler.ui.spans import spans
 
 _WAVES_MAX = 12
 _CONSENTS_LISTED_MAX = 5
@@ -64,15 +66,10 @@ def order(steps: Sequence[Step]) -> list[str]:
 
 
 def _wave(steps: Sequence[Step]) -> str:
-    names: dict[str, list[str]] = {}
+    names: dict[str, list[Address]] = {}
     for step in steps:
-        names.setdefault(words.deed(step.operation), []).append(_brief(step))
-    return ", ".join(f"{verb} {some(found)}" for verb, found in names.items())
-
-
-def _brief(step: Step) -> str:
-    address = step.address
-    return safe.outside(f"{words.short(str(address.owner))}.{address.rule}" if address.rule else words.short(str(address)))
+        names.setdefault(words.deed(step.operation), []).append(step.address)
+    return ", ".join(f"{verb} {some(spans(found))}" for verb, found in names.items())
 
 
 def some(names: Sequence[str], between: str = " ", *, most: int = 4) -> str:
@@ -140,11 +137,14 @@ def _down(change: Change) -> str:
 
 
 def _exposed(done: Iterable[Change]) -> list[str]:
-    return [
-        f"{_short(change)} {words.duration(change.impact.exposure_seconds)}"
-        for change in done
-        if change.impact.exposure_seconds is not None and change.action is not Action.CREATE
-    ]
+    found = []
+    for change in done:
+        seconds = change.impact.exposure_seconds
+        if any(field.path == "firewall" and field.after is None and field.before is not None for field in change.fields):
+            found.append(f"{_short(change)} for good")
+        elif seconds is not None and change.action is not Action.CREATE:
+            found.append(f"{_short(change)} {words.duration(seconds)}")
+    return found
 
 
 # Consent --------------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,58 @@
+"""Some thirty screens, read as a reviewer would read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.core import consent
+from reconciler.core.changes import Action
+from reconciler.core.consent import Given
+from reconciler.ui import plan_text, safe, screen
+from reconciler.ui.plan_text import Header
+from reconciler.ui.sections import sections
+from tests.ui import snapshots
+from tests.ui.situations import SITUATIONS, Situation
+
+HEADER = Header(key_suffix="9f41", state="state/shop", at=1_795_237_260, id="7f3a")
+
+
+def shown(situation: Situation, *, color: bool = False) -> str:
+    plan, look = situation.plan(), situation.look
+    given = Given(accept=situation.accept, terminal=True, destroy=plan.destroy)
+    tracked = tuple(f"instances.t{number}" for number in range(situation.tracked))
+    return screen.text(plan_text.plan_lines(plan, HEADER, look, consent.decide(plan, given, tracked=tracked)), look)
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_the_screen_says_what_will_happen(name: str) -> None:
+    # Goal: danger first, one line an object, totals last, nothing wider than the screen.
+    situation = SITUATIONS[name]
+
+    text = shown(situation)
+
+    snapshots.check(f"screen_{name}.txt", text)
+    assert max(map(safe.width, text.splitlines())) <= (situation.look.width or 200)
+    assert all(ord(character) < 128 for character in text) or not situation.look.ascii
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_every_change_stands_in_exactly_one_row_and_a_dangerous_one_in_its_own(name: str) -> None:
+    # Goal: nothing dangerous is ever folded away, and nothing at all is lost.
+    plan = SITUATIONS[name].plan()
+    rows = [row for section in sections(plan) if section.name != "left" for row in section.rows]
+
+    told = [address for row in rows for address in row.stands_for]
+    wanted = [str(change.address) for change in plan.changes if change.action is not Action.NONE]
+    assert sorted(told) == sorted(wanted)
+    dangerous = {c.address for c in plan.consents if c.risk.value not in ("downtime", "exposure", "lockout")}
+    for row in rows:
+        if row.dangerous:
+            assert {address.partition(".rules.")[0] for address in row.stands_for} == {row.stands_for[0].partition(".rules.")[0]}
+    assert dangerous <= {row.stands_for[0] for row in rows if row.dangerous}
+
+
+def test_five_hundred_changes_fit_a_screen_and_the_danger_is_first() -> None:
+    text = shown(SITUATIONS["five_hundred"])
+
+    assert len(text.splitlines()) < 30 and text.splitlines()[2:4] == [" ATTENTION", text.splitlines()[3]]
+    assert "instances.old" in text.splitlines()[3] and "[0..249]" in text
