@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 class Connection:
     """The account as one run sees it. `account` is the digest of its key, `key_suffix` the end that a screen may show.
 
-    `reads` makes the readings of a run from what tells the ids that a list must show.
+    `reads` makes the readings of a run from what tells the ids that a list must show. `cache` is what is kept of the account between
+    runs, None where nothing is (`--no-cache`).
     """
 
     exchange: ports.Exchange
@@ -49,6 +50,7 @@ class Connection:
     endpoint: str
     simulated: bool = False
     time_scale: float = 1.0
+    cache: ports.AccountCache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,13 +282,16 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
     _check_addresses(stack, state, options)
     wants = planning.needs(stack, state, options)
     begun = connection.exchange.unix()
-    account = opening.read_account(connection, wants)
+    account = opening.read_account(connection, wants, cached=True)
     beside = tuple(opening.account_problems(state, account, connection))
     if state is not None and (state.open or any(entry.phase is Phase.INCOMPLETE for entry in state.entries.values())):
         state, options = (settling or Settling(connection)).settle(
             state, evidence.Observation(account, begun), options, _wanted(stack, options)
         )
     made = planning.make(stack=stack, state=state, account=account, kinds=connection.kinds, options=options)
+    if account.cached and any(problem.code in _ABOUT_THE_CATALOGUE for problem in made.problems):
+        account = opening.read_again(connection, account)  # once: what the kept lists do not show may be new
+        made = planning.make(stack=stack, state=state, account=account, kinds=connection.kinds, options=options)
     made = made if options.undo is None else undo.read(made)
     return Planned(
         plan=replace(made, calls=replace(made.calls, read=account.calls)),
@@ -300,6 +305,10 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
         if options.destroy or exits.stops(made.problems)
         else output_changes(made.outputs, {} if state is None else state.outputs, steps=bool(made.steps)),
     )
+
+
+_ABOUT_THE_CATALOGUE = frozenset({"lookup", "not-offered", "out-of-bounds"})
+"""Codes of problems that a newer catalogue may not have."""
 
 
 def _wanted(stack: Stack, options: PlanOptions) -> frozenset[str]:
@@ -383,6 +392,8 @@ def _do(planned: Planned, connection: Connection, writer: ports.StateWriter, run
             endpoint=connection.endpoint,
             keep=run.keep,
         )
+    if connection.cache is not None:
+        connection.cache.learn(result.durations)
     return Applied(planned, exits.worst((result.exit_code, planned.exit_code)), summaries[-1], result.outputs, result)
 
 
@@ -390,7 +401,7 @@ def _tracked(writer: ports.StateWriter) -> Callable[[str], frozenset[str]]:
     """What a list must show to be believed: the ids of its kind that the state holds now, those under a delete apart."""
 
     def ids(what: str) -> frozenset[str]:
-        entries = writer.state.entries.values()
+        entries = writer.state.entries.values() if ":" not in what else ()
         return frozenset(entry.id for entry in entries if entry.kind == what and entry.phase is not Phase.DELETING)
 
     return ids

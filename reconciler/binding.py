@@ -48,7 +48,7 @@ def bind(
     wished = replace(stack, resources={**stack.resources, address: replace(resource, import_id=id)})
     with opening.Writing(store, holder, timeout_seconds=lock_timeout_seconds, stack=stack.name, environment=stack.environment) as writer:
         state = moves.move(wished, writer.state).state
-        account = opening.read_account(connection, planning.needs(wished, state, PlanOptions()))
+        account = opening.read_account(connection, planning.needs(wished, state, PlanOptions()), cached=True)
         told = tuple(opening.account_problems(state, account, connection))
         seen = survey(stack=wished, state=state, account=account, kinds=connection.kinds, options=PlanOptions())
         about = [problem for problem in seen.problems if problem.address == str(address) and problem.severity is Severity.ERROR]

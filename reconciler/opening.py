@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
@@ -42,14 +43,28 @@ def read_state(store: ports.StateReader) -> State | None:
         stop_for_store(failure)
 
 
-def read_account(connection: Connection, wants: Wants) -> Account:
-    """What is wanted of the account. Stops where a list cannot be read."""
+def read_account(connection: Connection, wants: Wants, *, cached: bool = False) -> Account:
+    """What is wanted of the account; with `cached`, lists of the catalogue as they were kept. Stops where a list cannot be read."""
     from reconciler.cloud import reader
 
+    cache = connection.cache
+    kept = cache.catalogue(wants.catalogue) if cache is not None and cached else {}
+    asked = replace(wants, catalogue=wants.catalogue - kept.keys())
     try:
-        return reader.read_account(connection.exchange, wants, connection.kinds, time_scale=connection.time_scale)
+        account = reader.read_account(connection.exchange, asked, connection.kinds, time_scale=connection.time_scale)
     except reader.ReadFailed as failure:
         raise Stop(failure.problem) from failure
+    if cache is not None:
+        cache.keep_catalogue({name: rows for name in asked.catalogue if (rows := getattr(account.catalogue, name)) is not None})
+    lists = {name: tuple(rows) for name, rows in kept.items()}
+    return replace(account, catalogue=replace(account.catalogue, **lists), cached=frozenset(lists))
+
+
+def read_again(connection: Connection, account: Account) -> Account:
+    """The account with the lists read that were taken from the cache: what those do not show may be new. Stops where one cannot be read."""
+    fresh = read_account(connection, Wants(catalogue=account.cached))
+    lists = {name: getattr(fresh.catalogue, name) for name in account.cached}
+    return replace(account, catalogue=replace(account.catalogue, **lists), cached=frozenset(), calls=account.calls + fresh.calls)
 
 
 def account_problems(state: State | None, account: Account, connection: Connection) -> Iterable[Problem]:

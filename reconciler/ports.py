@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -185,6 +185,26 @@ class Reads(Protocol):
 
     def absence(self, kind: str, id: str) -> Reading:
         """One object, to see whether the cloud gives the documented not-found for its id (contract 22)."""
+        ...
+
+
+class AccountCache(Protocol):
+    """What is kept of an account between runs; all of it may be lost, or be wrong for a while."""
+
+    def catalogue(self, names: Iterable[str]) -> Mapping[str, Rows]:
+        """Those of the lists of the catalogue that are kept and not too old, rows as in `core.model.Catalogue`."""
+        ...
+
+    def keep_catalogue(self, lists: Mapping[str, Rows]) -> None:
+        """Keeps lists that were just read."""
+        ...
+
+    def seconds(self) -> Mapping[str, float]:
+        """How long operations usually take here, by name (`instance.create`)."""
+        ...
+
+    def learn(self, seen: Mapping[str, Sequence[float]]) -> None:
+        """Keeps how long operations took, in the cloud's own seconds."""
         ...
 
 

@@ -83,7 +83,7 @@ class _Recovery:
         """Reads the account, and records what it proves."""
         state = self.writer.state
         begun = self.connection.exchange.unix()
-        self.account = opening.read_account(self.connection, planning.needs(self.stack, state, PlanOptions()))
+        self.account = opening.read_account(self.connection, planning.needs(self.stack, state, PlanOptions()), cached=True)
         self.problems += [one for one in opening.account_problems(state, self.account, self.connection) if one not in self.problems]
         before = dict(state.open)
         if state.open:

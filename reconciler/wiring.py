@@ -54,23 +54,23 @@ def store(place: Place, environ: Mapping[str, str]) -> FileStore:
 
 @contextmanager
 def connect(
-    place: Path, environ: Mapping[str, str], *, simulated: bool, time_scale: float | None, problems: list[Problem]
+    place: Path, environ: Mapping[str, str], *, simulated: bool, time_scale: float | None, problems: list[Problem], cached: bool = True
 ) -> Iterator[Connection]:
     """The account: the local cloud with `simulated`, else the one of the environment. Stops where keys or endpoint are not usable.
 
     `place` is the stack's file or folder, beside which the local cloud keeps its world. Problems that do not stop are added to `problems`.
+    `cached` is whether what was kept of the account between runs may be used.
     """
+    quota = quota_folder(place, environ, simulated=simulated)
+    cache = _cache_folder(place, environ, simulated=simulated) if cached else None
     if not simulated:
-        with _connect(
-            environ, simulated=False, scale=time_scale, quota=quota_folder(place, environ, simulated=False), problems=problems
-        ) as made:
+        with _connect(environ, simulated=False, scale=time_scale, quota=quota, cache=cache, problems=problems) as made:
             yield made
         return
     scale = time_scale or scale_of(environ) or SIMULATED_TIME_SCALE
-    quota = quota_folder(place, environ, simulated=True)
     with (
         local_cloud(place, environ, time_scale=scale) as variables,
-        _connect({**environ, **variables}, simulated=True, scale=scale, quota=quota, problems=problems) as made,
+        _connect({**environ, **variables}, simulated=True, scale=scale, quota=quota, cache=cache, problems=problems) as made,
     ):
         yield made
 
@@ -124,7 +124,7 @@ def scale_of(environ: Mapping[str, str]) -> float | None:
 
 @contextmanager
 def _connect(
-    environ: Mapping[str, str], *, simulated: bool, scale: float | None, quota: Path, problems: list[Problem]
+    environ: Mapping[str, str], *, simulated: bool, scale: float | None, quota: Path, cache: Path | None, problems: list[Problem]
 ) -> Iterator[Connection]:
     from reconciler import kinds
     from reconciler.cloud.clock import SystemClock
@@ -134,6 +134,8 @@ def _connect(
     from reconciler.cloud.quota import FileQuotaLog
     from reconciler.cloud.reads import CloudReads
     from reconciler.cloud.transport import HttpTransport
+    from reconciler.core.kind import with_seconds
+    from reconciler.store.cache import AccountCache
 
     keys = _keys(environ)
     try:
@@ -144,6 +146,11 @@ def _connect(
     except ValueError as failure:
         raise Stop(error("usage", f"IWINV_FIREWALL_API: {failure}")) from failure
     time_scale = _time_scale(scale, environ, loopback=endpoint.loopback)
+    # The local cloud has another port each time; which world it serves goes with its folder.
+    origin = "simulated" if simulated else endpoint.origin
+    kept = None if cache is None else AccountCache(cache, keys.digest, origin=origin, clock=time.time)
+    if kept is not None:
+        all_kinds = with_seconds(all_kinds, kept.seconds())
     log = FileQuotaLog(quota, keys.digest, time_scale=time_scale, on_problem=problems.append)
     network = ThreadNetwork(HttpTransport(endpoint, agent=f"iwinv-reconciler/{VERSION}"), IN_FLIGHT_MAX)
     exchange = HttpExchange(network, SystemClock(), keys, log, time_scale=time_scale, jitter=secrets.SystemRandom().random)
@@ -157,6 +164,7 @@ def _connect(
             endpoint=endpoint.identity,
             simulated=simulated,
             time_scale=time_scale,
+            cache=kept,
         )
     finally:
         exchange.close()
@@ -195,9 +203,18 @@ def quota_folder(place: Path, environ: Mapping[str, str], *, simulated: bool) ->
 
 
 def _quota_folder(environ: Mapping[str, str]) -> Path:
-    base = environ.get("XDG_STATE_HOME")
-    home = Path(base) if base and Path(base).is_absolute() else Path(environ.get("HOME") or "~").expanduser() / ".local" / "state"
-    return home / "reconciler" / "quota"
+    return _base(environ, "XDG_STATE_HOME", ".local/state") / "reconciler" / "quota"
+
+
+def _cache_folder(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Path:
+    """Where things lie that may be lost: for the user, or with the local cloud's own files."""
+    return _simulator(place, environ) / "cache" if simulated else _base(environ, "XDG_CACHE_HOME", ".cache") / "reconciler"
+
+
+def _base(environ: Mapping[str, str], variable: str, usual: str) -> Path:
+    """A folder of the user's, as the XDG rules name it."""
+    base = environ.get(variable)
+    return Path(base) if base and Path(base).is_absolute() else Path(environ.get("HOME") or "~").expanduser() / usual
 
 
 def _user() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,10 @@ IDLE_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a run ended: steps done, failed, skipped (key to reason), unknown; calls sent; seconds; outputs as (value, reason)."""
+    """How a run ended: steps done, failed, skipped (key to reason), unknown; calls sent; seconds; outputs as (value, reason).
+
+    `durations` are the cloud's seconds that operations were seen to take, by name.
+    """
 
     done: tuple[str, ...]
     failed: Mapping[str, Failure]
@@ -45,6 +48,7 @@ class Result:
     exit_code: int
     outputs: Mapping[str, tuple[Any, str | None]]
     problems: tuple[Problem, ...] = ()
+    durations: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 def run(
@@ -308,6 +312,7 @@ class _Loop:
             exit_code=exits.worst(codes),
             outputs=self.outputs,
             problems=tuple(self.problems),
+            durations=self.writes.durations,
         )
         self.emit(
             Summary(

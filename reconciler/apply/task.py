@@ -61,6 +61,7 @@ class Task:
     attempts: int = 0
     look_after: float | None = None
     first_absence: float | None = None
+    not_yet: float | None = None
     judged: float = 0.0
     restore: str | None = None
     second: bool = False

@@ -30,6 +30,9 @@ UNSENT_SECONDS = 5.0
 LOOK_AGE_SECONDS = 30.0
 """How old the second look before a destructive write may be (SPEC 4)."""
 
+NEAR_SECONDS = 15.0
+"""Two looks that are no further apart tell when something came to its end."""
+
 DOUBT_SECONDS = 60.0
 """How long a run looks for what became of a write without an answer, before it leaves that to a later run."""
 
@@ -76,6 +79,7 @@ class Writes:
     _at_risk: list[str] = field(default_factory=list)
     _shown: set[str] = field(default_factory=set)
     _probing: dict[tuple[str, str], Task] = field(default_factory=dict)
+    durations: dict[str, list[float]] = field(default_factory=dict)
 
     # Sending --------------------------------------------------------------------------------------------------------------------
 
@@ -401,7 +405,7 @@ class Writes:
         usual = 0.0 if task.operation.endswith(".wait") else operation.seconds[1] / self.time_scale
         task.status, task.accepted, task.next_poll = Status.WAITING, accepted, accepted + usual
         task.deadline = accepted + operation.deadline_seconds / self.time_scale
-        task.first_absence = None
+        task.first_absence = task.not_yet = None
         watched = self._watched(task)
         self.board.watch(task, watched)
         self.waits.ask(watched, task.next_poll)
@@ -432,6 +436,7 @@ class Writes:
         sent = task.intent.inputs if task.intent is not None else self._asked(task)
         verdict = settle.verdict(task, self._operation(task), sent, self.waits, watched, self.kinds[self._kind_of(task)])
         if verdict is settle.Verdict.DONE:
+            self._learn(task, watched)
             self._settled(task)
         elif verdict is settle.Verdict.FAILED:
             self._outcome(task, "failed", code="error status")
@@ -444,12 +449,22 @@ class Writes:
             self._outcome(task, "failed", code="deadline")
             self.fail(task, Failure("not ready in the time allowed; the next run goes on with it"))
         elif verdict is settle.Verdict.LATER:
+            if task.first_absence is None:
+                task.not_yet = min(self.waits.lists[what].shown_at for what in watched)
             task.next_poll = max(task.next_poll, now + self.waits.interval(now - task.accepted))
             self.waits.ask(watched, task.next_poll)
         elif verdict is settle.Verdict.UNREAD:
             self.waits.ask(watched, max(task.next_poll, now))
         else:
             self._probing[self._kind_of(task), task.target or ""] = task
+
+    def _learn(self, task: Task, watched: tuple[str, ...]) -> None:
+        """Keeps how long the cloud took for it, where looks were close enough to tell."""
+        seen = task.first_absence or min(self.waits.lists[what].shown_at for what in watched)
+        usual = self._operation(task).seconds[1]
+        found = settle.duration(task, seen, usual / self.time_scale, near=NEAR_SECONDS / self.time_scale)
+        if found is not None and usual and not task.operation.endswith(".wait"):
+            self.durations.setdefault(task.operation, []).append(found * self.time_scale)
 
     def _settled(self, task: Task) -> None:
         self.refresh()

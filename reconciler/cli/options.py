@@ -80,6 +80,15 @@ class Bind(click.ParamType[tuple[str, str]]):
         return str(address), id
 
 
+_NO_CACHE = "reconciler.no_cache"
+
+
+def uses_cache() -> bool:
+    """Whether the command that runs may use what was kept of the account between runs."""
+    context = click.get_current_context(silent=True)
+    return context is None or not context.meta.get(_NO_CACHE, False)
+
+
 def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     def decorate(command: Command) -> Command:
         for option in reversed(options):
@@ -103,6 +112,14 @@ simulate_options = _joined(
         type=click.FloatRange(min=0, min_open=True, max=TIME_SCALE_MAX),
         metavar="N",
         help="How many times faster the local cloud works (60 with --simulate).",
+    ),
+    # Not a value of the command: it concerns only how the account is opened (`Session.connect`).
+    click.option(
+        "--no-cache",
+        is_flag=True,
+        expose_value=False,
+        callback=lambda ctx, param, value: ctx.meta.__setitem__(_NO_CACHE, value),
+        help="Read the catalogue anew, and forget how long operations took.",
     ),
 )
 format_option = click.option("--format", "format", type=click.Choice(["text", "json"]), default="text", help="What stdout gets.")

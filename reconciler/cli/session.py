@@ -15,6 +15,7 @@ import click
 
 from reconciler import loading, wiring
 from reconciler.app import Connection, Planned
+from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.core import exits
 from reconciler.core.problems import Problem, error
@@ -70,7 +71,12 @@ class Session:
     def connect(self) -> Iterator[Connection]:
         """The account."""
         with wiring.connect(
-            self.path, self.environ, simulated=self.simulate, time_scale=self.time_scale, problems=self.problems
+            self.path,
+            self.environ,
+            simulated=self.simulate,
+            time_scale=self.time_scale,
+            problems=self.problems,
+            cached=options.uses_cache(),
         ) as connection:
             yield connection
 

@@ -5,8 +5,9 @@ The facts are data (`Field`); the code that is special about one kind stands in 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -144,6 +145,21 @@ class Kind:
     lists: Mapping[str, Listing] = EMPTY
     detail: str | None = None
     absent_errors: frozenset[str] = frozenset()
+
+
+def with_seconds(kinds: Mapping[str, Kind], usual: Mapping[str, float]) -> Mapping[str, Kind]:
+    """The kinds with what was learned of how long their operations usually take, by name as in steps (`instance.create`)."""
+
+    def learned(kind: Kind, operation: Operation) -> Operation:
+        seconds = usual.get(f"{kind.singular}.{operation.name}")
+        if seconds is None or not operation.seconds[1]:
+            return operation
+        return replace(operation, seconds=(operation.seconds[0], max(1, math.ceil(seconds)), operation.seconds[2]))
+
+    return {
+        name: replace(kind, operations={verb: learned(kind, operation) for verb, operation in kind.operations.items()})
+        for name, kind in kinds.items()
+    }
 
 
 def operation_of(kinds: Mapping[str, Kind], name: str) -> Operation:

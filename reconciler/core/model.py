@@ -275,7 +275,7 @@ class Account:
 
     `objects` maps kind to id to object (`rules` by rule id, each with its `firewall` attribute the group's id). `members` maps
     a firewall id to the instance ids in it, only for groups whose members were read. `complete` names the kinds whose list was read whole,
-    `ruled` the firewall ids whose rules were.
+    `ruled` the firewall ids whose rules were. `cached` names the lists of the catalogue that were taken as an earlier run had read them.
     """
 
     objects: Mapping[str, Mapping[str, LiveResource]]
@@ -284,6 +284,7 @@ class Account:
     ruled: frozenset[str] = frozenset()
     catalogue: Catalogue = Catalogue()
     calls: int = 0
+    cached: frozenset[str] = frozenset()
 
     def find(self, kind: str, id: str) -> LiveResource | None:
         """The object of that kind and id, or None where the list does not show it."""

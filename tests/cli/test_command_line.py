@@ -41,6 +41,7 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pa
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RECONCILER_STATE_DIR", str(tmp_path / "states"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "user"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "web.yaml").write_text(STACK, encoding="utf-8")
     (tmp_path / "envs.yaml").write_text(ENVIRONMENTS, encoding="utf-8")

@@ -1,0 +1,155 @@
+"""What is kept of an account between runs: its catalogue for a day, and how long its operations took (SPEC 6).
+
+It lies in the user's cache folder, one folder a key. Nothing of it is needed and all of it may be lost: whatever the files hold that is not
+as written here is passed over, and one that cannot be written is not.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from reconciler.store.disk import FOLDER_MODE
+
+CATALOGUE_SECONDS = 24 * 3600.0
+"""How long a list of the catalogue is taken as it was."""
+
+SAMPLES_MAX = 8
+"""How many durations of an operation are kept: the newest."""
+
+SECONDS_MAX = 3600.0
+_BYTES_MAX = 16 * 1024 * 1024
+
+
+class AccountCache:
+    """The cache of one account. `folder` is the user's; `digest` that of the key; `origin` the endpoint, on which the catalogue hangs."""
+
+    def __init__(self, folder: Path, digest: str, *, origin: str, clock: Callable[[], float]) -> None:
+        self._folder = folder / digest[:32]
+        self._origin, self._clock = origin, clock
+
+    def catalogue(self, names: Iterable[str]) -> dict[str, tuple[Mapping[str, Any], ...]]:
+        """Those of the lists that are kept and young enough."""
+        kept, now = self._lists(), self._clock()
+        return {name: kept[name][1] for name in names if name in kept and 0 <= now - kept[name][0] < CATALOGUE_SECONDS}
+
+    def keep_catalogue(self, lists: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Keeps lists that were just read."""
+        if not lists:
+            return
+        now = self._clock()
+        kept = {**self._lists(), **{name: (now, tuple(rows)) for name, rows in lists.items()}}
+        self._write("catalogue.json", {"origin": self._origin, "lists": {n: {"at": at, "rows": rows} for n, (at, rows) in kept.items()}})
+
+    def seconds(self) -> dict[str, float]:
+        """How long each operation that was seen here usually takes: the median of the last times."""
+        return {name: median(found) for name, found in self._samples().items()}
+
+    def learn(self, seen: Mapping[str, Sequence[float]]) -> None:
+        """Keeps how long operations took, in the cloud's own seconds."""
+        if not seen:
+            return
+        before = self._samples()
+        found = {name: [*before.get(name, ()), *times][-SAMPLES_MAX:] for name, times in seen.items()}
+        self._write("durations.json", {"operations": {**before, **found}})
+
+    def _lists(self) -> dict[str, tuple[float, tuple[Mapping[str, Any], ...]]]:
+        content = self._read("catalogue.json")
+        found = {}
+        with suppress(ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            if content["origin"] != self._origin:
+                return {}
+            for name, part in content["lists"].items():
+                if name in _ROW:
+                    found[name] = float(part["at"]), tuple(_row(name, row) for row in part["rows"])
+        return found
+
+    def _samples(self) -> dict[str, list[float]]:
+        content = self._read("durations.json")
+        found: dict[str, list[float]] = {}
+        with suppress(ValueError, TypeError, KeyError, AttributeError, OverflowError):
+            for name, times in content["operations"].items():
+                kept = [float(time) for time in times[-SAMPLES_MAX:] if 0.0 <= float(time) <= SECONDS_MAX]
+                if kept:
+                    found[str(name)] = kept
+        return found
+
+    def _read(self, name: str) -> Any:
+        try:
+            with (self._folder / name).open("rb") as file:
+                data = file.read(_BYTES_MAX + 1)
+            return json.loads(data) if len(data) <= _BYTES_MAX else None
+        except (OSError, ValueError, RecursionError):
+            return None
+
+    def _write(self, name: str, content: Any) -> None:
+        """At one instant, so that two runs never see half of it; whoever is last wins."""
+        fresh = self._folder / f"{name}.{os.getpid()}.new"
+        with suppress(OSError):
+            self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            try:
+                fresh.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+                fresh.replace(self._folder / name)
+            finally:
+                fresh.unlink(missing_ok=True)
+
+
+def _row(name: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {member: take(row[member]) for member, take in _ROW[name].items()}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")
+    return value
+
+
+def _number(value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError("not a number")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("not a yes or no")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError("not a list")
+    return tuple(_text(item) for item in value)
+
+
+def _or_none(take: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else take(value)
+
+
+_NAMED: Mapping[str, Callable[[Any], Any]] = {"id": _text, "name": _or_none(_text)}
+
+_ROW: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
+    "zones": {**_NAMED, "available": _flag},
+    "flavors": {
+        **_NAMED,
+        "available": _flag,
+        "zones": _texts,
+        **dict.fromkeys(("vcpu", "memory_mb", "disk_gb", "price_month"), _or_none(_number)),
+    },
+    "images": {
+        **_NAMED,
+        **dict.fromkeys(("os", "version", "type"), _or_none(_text)),
+        **dict.fromkeys(("public", "available"), _flag),
+        "zones": _texts,
+    },
+    "ssh_keys": _NAMED,
+    "user_scripts": _NAMED,
+    "storage_types": {"id": _text, **dict.fromkeys(("min_gb", "max_gb"), _or_none(_number)), "zones": _or_none(_texts)},
+}
+"""For each list its members (`core.model.Catalogue`), each with what makes its value of what the file holds; all else is a `ValueError`."""

@@ -1,0 +1,81 @@
+"""The catalogue is read once a day: a plan after it costs no call for it, and what is new in the cloud is found all the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler import app
+from reconciler.core.survey import PlanOptions
+from reconciler.store.cache import AccountCache
+from tests.lab import Lab
+
+STACK = """
+version: 1
+stack: shop
+instances:
+  web: {zone: kr1-z01, image: {os: ubuntu, version: "22.04"}, flavor: std_2.4-g1, ssh_keys: [KEY]}
+"""
+
+
+def planned(lab: Lab, tmp: Path, *, key: str = "deploy", cached: bool = True) -> app.Planned:
+    """What a new command would plan."""
+    cache = AccountCache(tmp / "cache", "lab", origin="lab", clock=lab.clock.time)
+    connection = replace(lab.connection(), cache=cache if cached else None)
+    return app.plan(lab.stack(STACK.replace("KEY", key), tmp / "files"), connection, lab.store, PlanOptions())
+
+
+def lists_read(lab: Lab) -> list[str]:
+    return sorted(request.path.removeprefix("/v1/") for _, request in lab.sends)
+
+
+ACCOUNT = ["block-storages", "instances", "security-groups"]
+CATALOGUE = ["auth/ssh_key", "flavors", "images", "zones"]
+
+
+def test_the_second_plan_reads_nothing_of_the_catalogue(tmp_path: Path) -> None:
+    lab = Lab()
+    first = planned(lab, tmp_path)
+    assert lists_read(lab) == sorted([*ACCOUNT, *CATALOGUE])
+    lab.sends.clear()
+    second = planned(lab, tmp_path)
+    assert lists_read(lab) == ACCOUNT
+    assert (second.plan.steps, second.plan.cost) == (first.plan.steps, first.plan.cost)
+
+
+def test_without_the_cache_all_of_it_is_read(tmp_path: Path) -> None:
+    lab = Lab()
+    planned(lab, tmp_path)
+    lab.sends.clear()
+    planned(lab, tmp_path, cached=False)
+    assert lists_read(lab) == sorted([*ACCOUNT, *CATALOGUE])
+
+
+def test_a_key_that_came_since_is_found_by_reading_once_more(tmp_path: Path) -> None:
+    lab = Lab()
+    planned(lab, tmp_path)
+    row = next(iter(lab.cloud.world.ssh_keys.values()))
+    lab.cloud.world.ssh_keys["new"] = {**row, "ssh_key_id": "new", "name": "newcomer"}
+    lab.sends.clear()
+    found = planned(lab, tmp_path, key="newcomer")
+    assert not found.plan.problems
+    assert [step.inputs["ssh_keys"] for step in found.plan.steps] == [("new",)]
+    assert lists_read(lab) == sorted([*ACCOUNT, *CATALOGUE])
+
+
+def test_a_key_that_nobody_has_is_looked_for_once_more_and_then_told(tmp_path: Path) -> None:
+    lab = Lab()
+    planned(lab, tmp_path)
+    lab.sends.clear()
+    found = planned(lab, tmp_path, key="nobodys")
+    assert [problem.code for problem in found.plan.problems] == ["lookup"]
+    assert lists_read(lab) == sorted([*ACCOUNT, *CATALOGUE])
+
+
+def test_the_catalogue_is_read_again_the_next_day(tmp_path: Path) -> None:
+    lab = Lab()
+    planned(lab, tmp_path)
+    lab.clock.advance_to(lab.clock.monotonic() + 24 * 3600.0)
+    lab.sends.clear()
+    planned(lab, tmp_path)
+    assert lists_read(lab) == sorted([*ACCOUNT, *CATALOGUE])
