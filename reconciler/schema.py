@@ -48,6 +48,17 @@ def joined(form: Iterable[Problem], meaning: Iterable[Problem]) -> tuple[Problem
     return in_order((*told, *(problem for problem in meaning if problem.place not in wrong)))
 
 
+def plan_mistake(document: Mapping[str, Any]) -> str | None:
+    """What is wrong with the form of a JSON plan, or None: one that comes from a file is asked before it is shown."""
+    from jsonschema import Draft202012Validator
+
+    try:
+        wrong = next(iter(Draft202012Validator(load("plan")).iter_errors(document)), None)
+    except RecursionError:
+        return "it is nested too deeply"
+    return None if wrong is None else f"{'.'.join(map(str, wrong.absolute_path)) or 'it'} is not as a JSON plan has it"
+
+
 @cache
 def _stack() -> _Checker:
     schema = load("stack")

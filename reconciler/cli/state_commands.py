@@ -130,7 +130,7 @@ def _show_why(session: Session, address: Address) -> int:
 
 
 def _show_plan(console: Console, what: str) -> int:
-    from reconciler import planfile
+    from reconciler import planfile, schema
     from reconciler.core.problems import error
     from reconciler.core.saved import Unreadable
     from reconciler.stop import Stop
@@ -138,6 +138,9 @@ def _show_plan(console: Console, what: str) -> int:
 
     saved = planfile.read(Path(what))
     try:
+        wrong = schema.plan_mistake(saved.document)
+        if wrong is not None:
+            raise Unreadable(wrong)
         plan = saved_text.plan_of(saved)
     except Unreadable as failure:
         raise Stop(error("plan-unreadable", f"{what} is refused: {failure}", hint="make a new one with `plan --out`")) from failure

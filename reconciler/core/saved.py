@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,15 +106,15 @@ def write(saved: SavedPlan) -> str:
 def read(text: str) -> SavedPlan:
     """The saved plan that a text holds. Raises `Unreadable`."""
     try:
-        body = json.loads(text)
+        body = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        checked = _checksum({name: value for name, value in body.items() if name != "checksum"}) if isinstance(body, dict) else ""
     except (ValueError, RecursionError) as cause:
         raise Unreadable("it is not JSON") from cause
     if not isinstance(body, dict) or body.get("kind") != KIND:
         raise Unreadable("it is not a saved plan of reconciler")
     if body.get("format") != FORMAT:
         raise Unreadable(f"it has format {body.get('format')!r}, and this version reads format {FORMAT}")
-    checksum = body.pop("checksum", None)
-    if checksum != _checksum(body):
+    if body.pop("checksum", None) != checked:
         raise Unreadable("its checksum does not fit: the file was changed or cut")
     if set(body) != {"kind", "format", "document", *_MEMBERS}:
         raise Unreadable("its members are not those of a saved plan")
@@ -122,6 +123,13 @@ def read(text: str) -> SavedPlan:
     for name in ("accept", "changes", "steps"):
         members[name] = tuple(members[name])
     return SavedPlan(**members, document=body["document"])
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is no number of JSON")
+    return number
 
 
 def differences(saved: SavedPlan, plan: Plan) -> tuple[str, ...]:

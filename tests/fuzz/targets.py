@@ -1,0 +1,166 @@
+"""The six decoders as functions of bytes: each ends well, or with what it documents; anything else is a find.
+
+State, journal and plan carry checksums that random bytes never fit. So each of them gets the bytes as they are, and once more dressed with
+the checksum that they should have.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from reconciler import loading, schema, stackfile, wire
+from reconciler.cli import program
+from reconciler.cloud import envelope
+from reconciler.cloud.lists import reading
+from reconciler.core import plain, saved
+from reconciler.core.build import build
+from reconciler.core.saved import Unreadable
+from reconciler.kinds import all_kinds
+from reconciler.ports import Accepted, StoreError
+from reconciler.stop import Stop
+from reconciler.store import codec, journal
+from reconciler.ui import plan_json, plan_markdown, plan_text, saved_text, screen
+from reconciler.ui.plan_text import Header
+from reconciler.ui.screen import Look
+from tests.ui.plans import mixed
+
+EXIT_CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 64, 130})
+LOOK = Look(width=80, color=True, verbose=True)
+KINDS = (all_kinds(), all_kinds("firewall"))
+LISTS = ("instances", "block_storages", "firewalls", "rules:FIREWALL-1", "members:FIREWALL-1", "zones", "flavors", "images", "ssh_keys")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One decoder: its name, the function, inputs to begin with, and words that its inputs are made of."""
+
+    name: str
+    run: Callable[[bytes], None]
+    seeds: tuple[bytes, ...]
+    words: tuple[bytes, ...]
+
+
+def stack(data: bytes) -> None:
+    """A stack file: a stack, or every mistake with its place."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "stack.yaml"
+        path.write_bytes(data)
+        with contextlib.suppress(Stop):
+            loading.load_stack(path, environment=None, environ={})
+        document, problems = stackfile.load(path)
+        _, more = build(document, environment=None)
+        for problem in (*problems, *schema.check(document), *more):
+            plain.problem(problem)
+
+
+def state(data: bytes) -> None:
+    """A state.json."""
+    body = data.rpartition(b'"checksum": "sha256:')[0] or data
+    dressed = body + b'"checksum": "sha256:' + hashlib.sha256(body).hexdigest().encode() + b'"\n}\n'
+    for text in (data, dressed):
+        with contextlib.suppress(StoreError):
+            found = codec.decode_snapshot(text)
+            assert codec.decode_snapshot(codec.encode_snapshot(found)) == found
+
+
+def log(data: bytes) -> None:
+    """A journal."""
+    lines = [line[9:] if line[8:9] == b" " else line for line in data.rstrip(b"\0").split(b"\n")]
+    dressed = b"".join(journal.encode_line(line) for line in lines if line)
+    for text in (data, dressed, dressed + bytes(64), dressed[:-3]):
+        with contextlib.suppress(StoreError):
+            for record in journal.decode_journal(text).records:
+                assert codec.decode_record(codec.encode_record(record)) == record
+
+
+def plan(data: bytes) -> None:
+    """A saved plan, read, shown and compared with what would be done."""
+    text = data.decode("latin-1")
+    for candidate in (text, _dressed(text)):
+        with contextlib.suppress(Unreadable):
+            found = saved.read(candidate)
+            assert saved.read(saved.write(found)) == found
+            _ = found.acceptances, saved.differences(found, mixed())
+            if schema.plan_mistake(found.document) is not None:
+                continue
+            shown = saved_text.plan_of(found)
+            header = Header(key_suffix="", state="", at=found.made_at, saved="x.plan", id=saved_text.id_of(found, shown))
+            decision = saved_text.decision_of(found, shown)
+            screen.text(plan_text.plan_lines(shown, header, LOOK, decision), LOOK)
+            plan_markdown.plan_markdown(shown, header, decision)
+            plan_json.text(dict(found.document))
+
+
+def _dressed(text: str) -> str:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(body, dict):
+        return text
+    body.pop("checksum", None)
+    try:
+        canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (ValueError, RecursionError):
+        return text
+    return json.dumps({**body, "checksum": hashlib.sha256(canonical.encode("ascii")).hexdigest()})
+
+
+def answer(data: bytes) -> None:
+    """An answer of the cloud: the first bytes choose status and list, the rest is the body."""
+    status = (200, 202, 400, 401, 404, 422, 429, 500)[data[0] % 8] if data else 200
+    what = LISTS[data[1] % len(LISTS)] if len(data) > 1 else LISTS[0]
+    response = wire.Response(status, (("Retry-After", data[2:6].decode("latin-1")),), data[6:])
+    judged = envelope.judge(response)
+    repr(judged)
+    for kinds in KINDS:
+        one = reading(what, kinds)
+        if one.next_call(0.0) is not None:
+            one.take(judged, 1.0)
+        if not isinstance(judged, Accepted):
+            continue
+        for kind in kinds.values():
+            for operation in kind.operations.values():
+                with contextlib.suppress(ValueError):
+                    operation.receipt(judged.result)
+            for row in judged.result if isinstance(judged.result, list) else [judged.result]:
+                with contextlib.suppress(ValueError):
+                    kind.decode(row)
+
+
+def arguments(data: bytes) -> None:
+    """A command line, in an empty folder and without keys, so that nothing can be sent and nobody is waited for."""
+    words = [word for word in data.decode("utf-8", "replace").split("\0") if not _leaves_the_folder(word)]
+    if "serve" in words or any(word.startswith("--sim") for word in words):
+        return  # a server is meant to run until it is stopped
+    before = Path.cwd()
+    said = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        Path("stack.yaml").write_text("version: 1\nstack: shop\n", encoding="utf-8")
+        try:
+            with (
+                mock.patch.dict(os.environ, {"HOME": folder, "PATH": os.environ.get("PATH", "")}, clear=True),
+                mock.patch("sys.stdin", io.StringIO()),
+                contextlib.redirect_stdout(said),
+                contextlib.redirect_stderr(said),
+            ):
+                code = program.run(words)
+        finally:
+            os.chdir(before)
+    assert code in EXIT_CODES, code
+    assert "error[internal]" not in said.getvalue() and "Traceback" not in said.getvalue(), said.getvalue()
+
+
+def _leaves_the_folder(word: str) -> bool:
+    value = word.rpartition("=")[2]
+    return any(text.startswith(("/", "~")) or ".." in text for text in (word, value))

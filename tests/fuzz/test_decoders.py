@@ -1,0 +1,18 @@
+"""Invariant 12 in short: a fixed number of inputs for each of the six decoders; `python -m tests.fuzz` looks longer."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.guided import fuzz
+from tests.fuzz.seeds import all_targets
+from tests.fuzz.targets import Target
+
+INPUTS = {"stack": 60, "state": 500, "journal": 500, "plan": 300, "answer": 400, "arguments": 60}
+
+
+@pytest.mark.parametrize("target", all_targets(), ids=lambda target: target.name)
+def test_any_bytes_end_well_or_with_a_documented_refusal(target: Target) -> None:
+    report = fuzz(target, seed=1, until=lambda so_far: so_far.tried >= INPUTS[target.name])
+    assert not report.finds, report.finds[0]
+    assert len(report.lines) > 30, "the inputs reach the decoder"
