@@ -28,7 +28,7 @@ plan apply destroy drift recover show output state list forget unlock doctor val
 adopt absorb init --env prod --var a=b --var-file stack.yaml --out x.plan --plan --accept delete=instances.web gone --only instances.*
 --except --replace instances.web[0] --unprotect --format json markdown --yes --lock-timeout 0 nan --adopt instances.web=A --not-created
 instances.web --rebuild --stack . -v --no-color --help --chdir --time-scale -1 1e309 --first-passwords f --undo -- - bash
---detailed-exitcode --no-wait --unmanaged --why""".split()
+--detailed-exitcode --no-wait --unmanaged --why"""
 _COMMANDS = """\
 plan
 apply --yes
@@ -57,7 +57,7 @@ def all_targets() -> tuple[Target, ...]:
         Target("journal", targets.log, (_journal(),), json_words),
         Target("plan", targets.plan, tuple(_plan(made) for made in (mixed(), first(), replaced())), json_words),
         Target("answer", targets.answer, _answers(), json_words),
-        Target("arguments", targets.arguments, commands, tuple(b"\0" + word.encode() for word in (*_WORDS, "", "\u202e"))),
+        Target("arguments", targets.arguments, commands, tuple(b"\0" + word.encode() for word in (*_WORDS.split(), "", "\u202e"))),
     )
 
 
