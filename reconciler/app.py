@@ -195,7 +195,7 @@ def apply(
         while run.wait and applied.exit_code != exits.INTERRUPTED and settling.wait(run.interrupts, talk.emit):
             planned = _plan(stack, writer.state, connection, options, settling)
             applied = decide_and_do(planned, connection, writer, given, run, talk)
-        return applied
+        return replace(applied, exit_code=exits.INTERRUPTED) if settling.interrupted else applied
 
 
 def apply_saved(
@@ -280,14 +280,13 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
     from reconciler.core import plan as planning
 
     _check_addresses(stack, state, options)
-    wants = planning.needs(stack, state, options)
-    begun = connection.exchange.unix()
-    account = opening.read_account(connection, wants, cached=True)
-    beside = tuple(opening.account_problems(state, account, connection))
+    settling, begun = settling or Settling(connection), connection.exchange.unix()
+    account, beside = _read(stack, state, connection, options)
     if state is not None and (state.open or any(entry.phase is Phase.INCOMPLETE for entry in state.entries.values())):
-        state, options = (settling or Settling(connection)).settle(
-            state, evidence.Observation(account, begun), options, _wanted(stack, options)
-        )
+        before = planning.needs(stack, state, options)
+        state, options = settling.settle(state, evidence.Observation(account, begun), options, _wanted(stack, options))
+        if planning.needs(stack, state, options) != before:  # what was settled asks for lists that were not read
+            account, beside = _read(stack, state, connection, options)
     made = planning.make(stack=stack, state=state, account=account, kinds=connection.kinds, options=options)
     if account.cached and any(problem.code in _ABOUT_THE_CATALOGUE for problem in made.problems):
         account = opening.read_again(connection, account)  # once: what the kept lists do not show may be new
@@ -309,6 +308,14 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
 
 _ABOUT_THE_CATALOGUE = frozenset({"lookup", "not-offered", "out-of-bounds"})
 """Codes of problems that a newer catalogue may not have."""
+
+
+def _read(stack: Stack, state: State | None, connection: Connection, options: PlanOptions) -> tuple[Account, tuple[Problem, ...]]:
+    """What a plan needs of the account, and what there is to tell of whose it is."""
+    from reconciler.core import plan as planning
+
+    account = opening.read_account(connection, planning.needs(stack, state, options), cached=True)
+    return account, tuple(opening.account_problems(state, account, connection))
 
 
 def _wanted(stack: Stack, options: PlanOptions) -> frozenset[str]:

@@ -38,6 +38,7 @@ class Settling:
     unseen: Mapping[str, float] = field(default_factory=dict)
     proved: list[evidence.Settlement] = field(default_factory=list)
     rounds: int = 0
+    interrupted: bool = False
 
     def settle(
         self, state: State, observed: evidence.Observation, options: PlanOptions, wanted: Collection[str] = ()
@@ -75,6 +76,7 @@ class Settling:
         with interrupts:
             while (left := min(until) - exchange.unix()) > 0.0:
                 if interrupts():
+                    self.interrupted = True
                     return False
                 if left <= told - COUNTDOWN_SECONDS:
                     told = left

@@ -233,8 +233,16 @@ class _Loop:
         """Takes ended tasks out and lets go, or skips, what waited for them."""
         while ended := self.board.take_ended():
             for task in ended:
+                if task.status is Status.UNKNOWN:
+                    self._leave_alone(task)
                 for key in self._followers.get(task.key, ()):
                     self._follow(self.tasks[key], task)
+
+    def _leave_alone(self, unknown: Task) -> None:
+        """What may have happened blocks its address: nothing more is sent there, but what is to be done even so (SPEC 5, state)."""
+        for task in self.board.of(Status.PENDING):
+            if task.step.address == unknown.step.address and not task.holds and unknown.key not in task.step.even_if:
+                self._skip(task, unknown.key)
 
     def _follow(self, task: Task, ended: Task) -> None:
         if task.ended:

@@ -145,6 +145,7 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
         address = parse(text)
         if address is not None and address.rule is None and address not in items:
             items[address] = surveyor.remembered(address, state.entries[text])
+    problems += _unplaced(surveyor.doubtful, items)
     if options.destroy:
         _keep_what_is_protected(items, options)
     strays: dict[str, tuple[LiveResource, ...]] = {}
@@ -179,6 +180,14 @@ def _not_replaceable(state: State, options: PlanOptions) -> Iterator[Problem]:
         if address is not None and address.kind == "firewalls" and text in state.entries:
             message = f"{text} cannot be replaced: every field of a firewall and of its rules changes in place"
             yield error("usage", message, address=text, hint=f"leave out --replace {text}")
+
+
+def _unplaced(doubtful: Mapping[str, str], items: Mapping[Address, Item]) -> Iterator[Problem]:
+    """Requests of unknown outcome at addresses that neither file nor state has: what they may have made is not forgotten."""
+    for text, reason in doubtful.items():
+        address = parse(text)
+        if address is None or address.owner not in items:
+            yield error("open-intent", f"{text}: {reason}", address=text, hint="reconciler recover")
 
 
 def _doubtful(state: State, options: PlanOptions) -> dict[str, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from reconciler import app, ports, wire
+from reconciler import app, ports, recovering, wire
 from reconciler.cloud.clock import VirtualClock
 from reconciler.cloud.exchange import HttpExchange
 from reconciler.cloud.network import Arrival
@@ -21,6 +21,7 @@ from reconciler.core.model import Stack
 from reconciler.core.problems import Problem
 from reconciler.core.state import State
 from reconciler.core.survey import PlanOptions
+from reconciler.recovering import Words
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.world import World
 from reconciler.stop import Stop
@@ -30,7 +31,7 @@ from tests.faults import breaks, strangers
 from tests.faults.breaks import Boundary, Break
 from tests.faults.checks import AtSend
 from tests.faults.line import Line
-from tests.lab import EVERYTHING, START, Interrupts, Lab
+from tests.lab import EVERYTHING, START, Interrupts, Lab, said
 
 SENDS_MAX = 600
 """More sends than any run of these stories may make: a loop without end is a violation, not a hanging test."""
@@ -148,8 +149,8 @@ class Bench(Lab):
         code: int | None = None
         problems: tuple[Problem, ...] = ()
         try:
-            said = (*(("gone", text) for text in gone), *(("duplicate", text) for text in duplicates))
-            code, problems = self._apply(stack, said, wait=wait, destroy=destroy)
+            accepted = (*(("gone", text) for text in gone), *(("duplicate", text) for text in duplicates))
+            code, problems = self._apply(stack, accepted, wait=wait, destroy=destroy)
         except Stop as stop:
             code, problems = stop.exit_code, (*stop.problems, *self._said())
         except Crash:
@@ -164,9 +165,19 @@ class Bench(Lab):
         self.check.end(ended)
         return ended
 
-    def _apply(self, stack: Stack, said: tuple[tuple[str, str], ...], *, wait: bool, destroy: bool) -> tuple[int, tuple[Problem, ...]]:
+    def recover(self, stack: Stack, words: Words) -> None:
+        """A `recover` with a person's words."""
+        number = next(self._runs)
+        holder = ports.Holder("tester", "lab", number, "recover", self.clock.time())
+        run = app.Run(f"run-{number}", holder, self.nonce, Interrupts(self), "reconciler recover")
+        talk = recovering.Talk(emit=self.events.append, show=lambda _: None, ask=lambda _: None)
+        found = recovering.recover(stack, self.connection(), self.store, words, run, talk)
+        if found.exit_code != 0:
+            self.violations.append(f"3: recover ended with {found.exit_code}: {said(found.problems)}")
+
+    def _apply(self, stack: Stack, accepted: tuple[tuple[str, str], ...], *, wait: bool, destroy: bool) -> tuple[int, tuple[Problem, ...]]:
         classes = tuple(Acceptance(RiskClass(name)) for name in EVERYTHING)
-        by_address = tuple(Acceptance(RiskClass(name), address) for name, address in said)
+        by_address = tuple(Acceptance(RiskClass(name), address) for name, address in accepted)
         number = next(self._runs)
         run = app.Run(
             id=f"run-{number}",
@@ -177,7 +188,7 @@ class Bench(Lab):
             wait=wait,
         )
         talk = app.Conversation(show=lambda planned, decision: self.plans.append(planned), ask=lambda *_: None, emit=self.events.append)
-        options = PlanOptions(destroy=destroy, accept=said)
+        options = PlanOptions(destroy=destroy, accept=accepted)
         given = Given(accept=classes + by_address, yes=True, allow_empty=True, destroy=destroy)
         applied = app.apply(stack, self.connection(), self.store, options, given, run, talk)
         found = () if applied.result is None else applied.result.problems

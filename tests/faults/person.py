@@ -9,11 +9,10 @@ from reconciler.cloud import reader
 from reconciler.core import evidence
 from reconciler.core import plan as planning
 from reconciler.core.evidence import Finding, Observation, Settlement
-from reconciler.core.kind import View, operation_of
 from reconciler.core.model import Stack
 from reconciler.core.problems import Problem
-from reconciler.core.state import Note, State
-from reconciler.ports import Holder
+from reconciler.core.state import State
+from reconciler.recovering import Words
 from reconciler.simulator.world import World
 from tests.faults.bench import Bench, Ended
 from tests.faults.checks import ours
@@ -44,36 +43,24 @@ class Person:
             return
         for found in _settlements(bench, stack, state):
             if found.finding is Finding.PERSON:
-                self._settle(bench, found)
+                self._settle(bench, stack, found)
 
-    def _settle(self, bench: Bench, found: Settlement) -> None:
-        """As `recover --adopt ADDRESS=ID` and `recover --not-created ADDRESS` do, past the fence: before it nobody can know."""
+    def _settle(self, bench: Bench, stack: Stack, found: Settlement) -> None:
+        """What the person says with `recover`: before the fence nobody can know."""
         intent = found.intent
         bench.clock.advance(max(0.0, evidence.fence(intent) - bench.clock.time()))
         world = bench.cloud.snapshot()
-        made = sorted(id for id, nonce in ours(bench).items() if nonce == intent.nonce and _is_visible(world, id))
-        verb = intent.operation.partition(".")[2]
-        if verb == "create":
-            effects = intent.done(made[0]) if made else ()
-        elif verb == "delete":
+        if intent.operation.endswith(".delete"):
             if not _is_there(world, intent.target or ""):
                 self.answers.append(f"gone={intent.address}")
                 self.accept = (*self.accept, intent.address)
-                return
-            effects = ()
-        else:
-            account = reader.read_account(
-                bench.connection().exchange, planning.needs(_EMPTY, bench.state, planning.PlanOptions()), bench.kinds
-            )
-            view = View(account.objects, account.members)
-            done = operation_of(bench.kinds, intent.operation).progress(intent.target, intent.inputs, view).value == "done"
-            effects = intent.done(intent.target) if done else ()
-        self.answers.append(f"{'adopt' if effects else 'not created'} {intent.address} ({found.reason})")
-        holder = Holder("tester", "lab", 1, "recover", bench.clock.time())
-        writer = bench.store.open(holder, timeout_seconds=0.0, stack=_NAME, environment=None)
-        writer.append(Note(writer.state.sequence + 1, "recover", "settled: by a person", effects, intent.sequence))
-        writer.commit()
-        writer.close()
+            return
+        made = sorted(id for id, nonce in ours(bench).items() if nonce == intent.nonce and _is_visible(world, id))
+        words = Words(adopt={intent.address: made[0]}) if made else Words(not_created=(intent.address,))
+        self.answers.append(f"{'adopt' if made else 'not created'} {intent.address} ({found.reason})")
+        if not made and any(live.id not in ours(bench) for live in found.candidates):
+            self.duplicates = (*self.duplicates, intent.address)  # seen meanwhile, and known to be somebody else's
+        bench.recover(stack, words)
 
     def _delete_double(self, bench: Bench, problem: Problem) -> None:
         id = problem.message.split()[0]
@@ -116,13 +103,10 @@ def _is_visible(world: World, id: str) -> bool:
     return record is not None and record.visible_from <= world.time
 
 
-_NAME = "shop"
-_EMPTY = Stack(_NAME, None, {})
-
-
 def _settlements(bench: Bench, stack: Stack, state: State) -> Sequence[Settlement]:
     """What `recover` sees: the account read once more."""
     connection = bench.connection()
     at = connection.exchange.unix()
     account = reader.read_account(connection.exchange, planning.needs(stack, state, planning.PlanOptions()), bench.kinds)
-    return evidence.settle(state, (Observation(account, at),), bench.kinds, now=bench.clock.time())
+    wanted = {str(address) for address in stack.resources}
+    return evidence.settle(state, (Observation(account, at),), bench.kinds, now=bench.clock.time(), followed=wanted)
