@@ -164,6 +164,7 @@ def _field(field: FieldChange) -> dict[str, Any]:
         "cause": field.cause.value,
         "known_after_apply": field.known_after_apply,
         "waits_for": sources(field.after) if field.known_after_apply else [],
+        "place": _place(field.place),
     }
 
 

@@ -104,7 +104,9 @@ def _change(row: Mapping[str, Any], action: Action, needed: list[Consent]) -> Ch
 def _field(row: Mapping[str, Any]) -> FieldChange:
     unknown = row["known_after_apply"]
     after = ", ".join(row["waits_for"]) if unknown else row["after"]
-    return FieldChange(row["path"], row["before"], after, Cause(row["cause"]), known_after_apply=unknown)
+    place = row.get("place")
+    where = None if place is None else Place(place["file"], place["line"], 1)
+    return FieldChange(row["path"], row["before"], after, Cause(row["cause"]), known_after_apply=unknown, place=where)
 
 
 def _step(row: Mapping[str, Any]) -> Step:
