@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.core import names
-from reconciler.core.model import Stack
+from reconciler.core.model import EMPTY, Stack
 from reconciler.core.problems import Problem, error, has_errors
 from reconciler.stop import Stop
 
@@ -35,15 +35,17 @@ def load_stack(
     files: Sequence[Path] = (),
     environ: Mapping[str, str],
     values: Mapping[str, Any] | None = None,
+    instead: Mapping[str, str] | None = None,
 ) -> Loaded:
     """The stack of a file or folder. Stops with every mistake in it.
 
     Values come from `files`, then `RECONCILER_VAR_<name>` in `environ`, then `options`; with `values` (of a saved plan) from those alone.
+    `instead` gives texts, by file, that are read in place of what is on the disk.
     """
     from reconciler.core.build import build
     from reconciler.schema import joined
 
-    document, problems = _document(path)
+    document, problems = _document(path, instead=instead or {})
     inputs, found = _inputs(options, files, environ) if values is None else _pinned(values)
     problems = (*problems, *found)
     stack, found = build(document, environment=environment, variables=inputs)
@@ -111,10 +113,10 @@ def identities(path: Path) -> tuple[str, tuple[str, ...]]:
     return name.text, environments(document)
 
 
-def _document(path: Path, *, checked: bool = True) -> tuple[Document, tuple[Problem, ...]]:
+def _document(path: Path, *, checked: bool = True, instead: Mapping[str, str] = EMPTY) -> tuple[Document, tuple[Problem, ...]]:
     from reconciler import stackfile
 
-    document, problems = stackfile.load(path)
+    document, problems = stackfile.load(path, instead=instead)
     if checked and document.whole:
         from reconciler import schema
 

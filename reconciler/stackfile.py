@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import yaml
 
 from reconciler.core import document, syntax
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
+from reconciler.core.edits import Piece
+from reconciler.core.model import EMPTY
 from reconciler.core.problems import Place, Problem, error
 
 # The C parser where it was built, else the same in Python: slower, and the same events.
@@ -41,12 +43,15 @@ _WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": Tru
 _UNPRINTABLE = re.compile("[^\\t\\n\\r\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]")
 
 
-def load(path: Path) -> tuple[Document, tuple[Problem, ...]]:
-    """The document that a file, or a folder of `*.yaml` files, holds, and every mistake of its YAML. Never raises for what is in a file."""
+def load(path: Path, *, instead: Mapping[str, str] = EMPTY) -> tuple[Document, tuple[Problem, ...]]:
+    """The document that a file, or a folder of `*.yaml` files, holds, and every mistake of its YAML. Never raises for what is in a file.
+
+    `instead` gives texts, by file, that are read in place of what is on the disk.
+    """
     problems: list[Problem] = []
     files = _files(path, problems)
     with _without_garbage_collection():
-        roots = [_root(file, problems) for file in files]
+        roots = [_parse(instead[str(file)], str(file), problems) if str(file) in instead else _root(file, problems) for file in files]
         merged = document.merge([root for root in roots if root is not None], problems, file=str(path))
     return Document(merged, tuple(str(file) for file in files), whole=_is_whole(problems)), tuple(problems)
 
@@ -57,6 +62,49 @@ def read(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]:
     with _without_garbage_collection():
         root = _parse(text, file, problems)
     return Document(root or document.empty(file), (file,), whole=_is_whole(problems)), tuple(problems)
+
+
+def layout(text: str) -> tuple[Piece, ...]:
+    """Every node of a YAML text that can be read, in the order in which they begin: for edits that leave all else as it is."""
+    loader, found, open_ones = _Loader(text), list[Piece](), list[_Opened]()
+    try:
+        while not isinstance(event := loader.get_event(), yaml.StreamEndEvent):
+            _lay(event, found, open_ones)
+    finally:
+        loader.dispose()
+    return tuple(sorted(found, key=lambda piece: (piece.start, -piece.end)))
+
+
+class _Opened:
+    """A mapping or list whose end has not come. In a mapping keys and values take turns."""
+
+    __slots__ = ("column", "flow", "is_table", "keys", "line", "start", "turn")
+
+    def __init__(self, event: Any) -> None:
+        mark = event.start_mark
+        self.line, self.column, self.start = mark.line + 1, mark.column + 1, mark.index
+        self.flow, self.is_table = bool(event.flow_style), type(event) is yaml.MappingStartEvent
+        self.keys: list[tuple[str, int]] = []
+        self.turn = 0
+
+
+def _lay(event: Any, found: list[Piece], open_ones: list[_Opened]) -> None:
+    kind = type(event)
+    if kind in (yaml.ScalarEvent, yaml.AliasEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent) and open_ones:
+        parent = open_ones[-1]
+        if parent.is_table and parent.turn % 2 == 0:
+            parent.keys.append((getattr(event, "value", ""), event.start_mark.index))
+        parent.turn += 1
+    if kind is yaml.ScalarEvent:
+        mark = event.start_mark
+        is_block = event.style in ("|", ">")
+        found.append(Piece(mark.line + 1, mark.column + 1, mark.index, event.end_mark.index, "scalar", block_text=is_block))
+    elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+        open_ones.append(_Opened(event))
+    elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+        ended = open_ones.pop()
+        name = "table" if ended.is_table else "list"
+        found.append(Piece(ended.line, ended.column, ended.start, event.end_mark.index, name, flow=ended.flow, keys=tuple(ended.keys)))
 
 
 def _is_whole(problems: list[Problem]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,6 +144,70 @@ def adopt(
     if out is not None:
         console.tell([Line(f" Written: {safe.outside(out)}    Next:  reconciler plan {safe.outside(out)}", Tone.GOOD)])
     return exits.DONE
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler absorb instances.web
+  reconciler absorb firewalls.web instances.db --env prod
+  reconciler absorb firewalls.web --dry-run"""
+)
+@click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...", type=options.AddressText())
+@options.stack_option
+@options.environment_option
+@options.variable_options
+@click.option("--dry-run", is_flag=True, help="Show what would change in the files, and change nothing.")
+@options.simulate_options
+@options.look_options
+@ends
+def absorb(
+    console: Console,
+    *,
+    addresses: Sequence[str],
+    stack: str,
+    environment: str | None,
+    variables: Sequence[tuple[str, str]],
+    variable_files: Sequence[str],
+    dry_run: bool,
+    simulate: bool,
+    time_scale: float | None,
+) -> int:
+    """Take what somebody changed outside into the stack's files, in place: comments and order stay.
+
+    The new text is read before it is kept: it says what is there now, and of all else what the old one said. Expressions are never
+    written over. Nothing is sent but reads; the state learns of it at the next apply.
+    """
+    from reconciler import absorbing, loading
+    from reconciler.core.address import parse
+
+    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
+    wanted = session.load()
+    session.problems.clear()
+
+    def load(texts: Mapping[str, str]) -> loading.Loaded:
+        return loading.load_stack(
+            session.path,
+            environment=environment,
+            options=variables,
+            files=[Path(name) for name in variable_files],
+            environ=session.environ,
+            instead=texts,
+        )
+
+    meant = tuple(address for text in addresses if (address := parse(text)) is not None)
+    with session.connect() as connection:
+        found = absorbing.absorb(wanted, meant, connection, session.store(wanted.name, wanted.environment), load)
+    console.result([Line(f" {safe.outside(line)}") for line in found.difference()])
+    if not dry_run:
+        absorbing.write(found)
+    session.problems += found.problems
+    session.tell_problems()
+    names = ", ".join(str(change.address) for change in found.changes)
+    verb = "Would be absorbed" if dry_run else "Absorbed"
+    said = f" {verb}: {safe.outside(names)}" if names else " Nothing was changed outside there." if not found.problems else ""
+    console.tell([Line(said, Tone.GOOD)] if said else [])
+    return exits.of_problems(found.problems)
 
 
 def _stack_name(name: str | None, out: str | None) -> str:

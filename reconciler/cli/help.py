@@ -31,6 +31,7 @@ Acts
 Taking over what is there
   adopt         write a stack file for what the account holds
   import        bind one object of the account to an address
+  absorb        take what was changed outside into the file
 
 When something went wrong
   recover       settle what an interrupted run left open, or a lost state

@@ -29,6 +29,7 @@ _COMMANDS: Mapping[str, str] = {
     "state": "repair_commands",
     "import": "adoption_commands",
     "adopt": "adoption_commands",
+    "absorb": "adoption_commands",
     "doctor": "doctor_command",
     "simulator": "simulator_commands",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +25,8 @@ class Rules:
 NO_RULES = Rules()
 
 
-def rules_of(rows: Iterable[LiveResource]) -> Rules:
-    """What the rules of one firewall are in a stack."""
+def rules_of(rows: Iterable[LiveResource], *, taken: Collection[str | None] = ()) -> Rules:
+    """What the rules of one firewall are in a stack; `taken` are keys that they may not get."""
     written: dict[str, Mapping[str, Any]] = {}
     left: list[tuple[str, str]] = []
     seen: set[tuple[Any, ...]] = set()
@@ -38,7 +38,7 @@ def rules_of(rows: Iterable[LiveResource]) -> Rules:
             left.append((f"{says.get('title')}: {' '.join(str(part) for part in meant)}", reason))
             continue
         seen.add(meant)
-        key = _new_key(str(says["title"]), written)
+        key = _new_key(str(says["title"]), {*written, *taken})
         members: dict[str, Any] = dict(zip(MEANING, meant, strict=True))
         if str(members["ports"]).isdigit():
             members["ports"] = int(str(members["ports"]))
@@ -60,7 +60,7 @@ def _unwritable(says: Mapping[str, Any]) -> str | None:
     return "a range of one port is written as that port" if low == high else None
 
 
-def _new_key(title: str, taken: Mapping[str, Any]) -> str:
+def _new_key(title: str, taken: Collection[str | None]) -> str:
     wanted = title if _KEY.fullmatch(title) else re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:25] or "rule"
     key, number = wanted, 1
     while key in taken:

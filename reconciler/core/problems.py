@@ -132,6 +132,7 @@ CODES: dict[str, str] = {
     "open-intent": "An earlier run left a request whose outcome is not known.",
     "object-error": "The cloud reports an object as failed.",
     "no-login": "A server would be made without an SSH key, so its first password is the only way in.",
+    "absorb": "What was changed outside cannot be written into the file.",
     "drift": "An object was changed outside.",
     "consent": "Something needs consent that was not given.",
     "empty": "The plan would delete most of the stack.",

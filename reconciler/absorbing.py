@@ -1,0 +1,154 @@
+"""`absorb`: takes what somebody changed outside into the stack's files, in place. What is written is read again before it is kept."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler import app, opening, ports, stackfile
+from reconciler.app import Connection
+from reconciler.core import edits, names
+from reconciler.core import plan as planning
+from reconciler.core.absorption import Absorber, CannotAbsorb, Source
+from reconciler.core.address import Address
+from reconciler.core.changes import Change, Plan
+from reconciler.core.edits import Edit
+from reconciler.core.model import Account, Resource, Stack, Wants
+from reconciler.core.problems import Problem, error
+from reconciler.core.survey import PlanOptions
+from reconciler.loading import Loaded
+from reconciler.stop import Stop
+
+
+@dataclass(frozen=True, slots=True)
+class Absorbed:
+    """What was taken over: the rows of drift, the files with their texts before and after, and what could not be."""
+
+    changes: tuple[Change, ...]
+    texts: Mapping[str, tuple[str, str]]
+    problems: tuple[Problem, ...] = ()
+
+    def difference(self) -> list[str]:
+        """The lines that change, as in a patch."""
+        found: list[str] = []
+        for file, (before, after) in sorted(self.texts.items()):
+            found += difflib.unified_diff(before.splitlines(), after.splitlines(), file, file, n=1, lineterm="")
+        return found
+
+
+def absorb(
+    stack: Stack,
+    addresses: tuple[Address, ...],
+    connection: Connection,
+    store: ports.StateReader,
+    load: Callable[[Mapping[str, str]], Loaded],
+) -> Absorbed:
+    """The files with the drift of these addresses in them. Nothing is written.
+
+    Stops where an address is not of the stack. What cannot be taken over is told, and leaves its whole address as it is.
+    """
+    _check(stack, addresses)
+    planned = app.plan(stack, connection, store, PlanOptions())
+    rows = tuple(change for change in planned.plan.drift if _is_meant(change.address, addresses))
+    sources = _Sources()
+    absorber = Absorber(stack, planned.account, sources.read)
+    wanted: dict[str, list[Edit]] = {}
+    taken: list[Change] = []
+    problems: list[Problem] = []
+    for change in rows:
+        try:
+            mine = list(absorber.edits(change))
+        except CannotAbsorb as failure:
+            problems.append(failure.problem)
+            continue
+        taken.append(change)
+        for file, edit in mine:
+            wanted.setdefault(file, []).append(edit)
+    texts = {file: (sources.read(file).text, edits.applied(sources.read(file).text, found)) for file, found in wanted.items()}
+    if any(edits.overlap(found) for found in wanted.values()):
+        raise Stop(_shared(taken))
+    if texts:
+        after = load({file: text for file, (_, text) in texts.items()}).stack
+        _prove(stack, after, taken, connection, store, planned.account)
+    return Absorbed(tuple(taken), texts, tuple(problems))
+
+
+def write(absorbed: Absorbed) -> None:
+    """Puts the new texts in the place of the old ones, each file whole. Stops where one was changed meanwhile or cannot be written."""
+    for file, (before, after) in sorted(absorbed.texts.items()):
+        path = Path(file)
+        try:
+            if _text(path) != before:
+                raise Stop(error("absorb", f"{file} was changed meanwhile; nothing of it was written", hint="absorb again"))
+            beside = path.with_name(f".{path.name}.new")
+            beside.write_bytes(after.encode("utf-8"))
+            beside.chmod(path.stat().st_mode & 0o777)
+            beside.replace(path)
+        except OSError as failure:
+            raise Stop(error("state-write", f"{file} could not be written: {failure.strerror or failure}")) from failure
+
+
+class _Sources:
+    def __init__(self) -> None:
+        self._known: dict[str, Source] = {}
+
+    def read(self, file: str) -> Source:
+        if file not in self._known:
+            text = _text(Path(file))
+            self._known[file] = Source(text, stackfile.layout(text))
+        return self._known[file]
+
+
+def _text(path: Path) -> str:
+    """The text byte for byte: line ends and a byte order mark included."""
+    return path.read_bytes().decode("utf-8")
+
+
+def _check(stack: Stack, addresses: tuple[Address, ...]) -> None:
+    for address in addresses:
+        if not any(_is_meant(known, (address,)) for known in stack.resources):
+            known = [str(one) for one in stack.resources]
+            raise Stop(error("missing-reference", f"the file asks for no {address}", hint=names.hint_for(str(address), known)))
+
+
+def _is_meant(address: Address, addresses: tuple[Address, ...]) -> bool:
+    return any(one in (address, address.owner, address.resource) for one in addresses)
+
+
+def _shared(changes: list[Change]) -> Problem:
+    who = ", ".join(str(change.address) for change in changes)
+    hint = "a line that several objects share can only say one thing: write the difference by hand"
+    return error("absorb", f"{who} would need different values at one place of the file", hint=hint)
+
+
+def _prove(before: Stack, after: Stack, taken: list[Change], connection: Connection, store: ports.StateReader, account: Account) -> None:
+    """Stops unless the new files say what is there now, and of everything else what the old ones said."""
+    touched = {change.address for change in taken} | {change.address.owner for change in taken}
+    others = [a for a in {*before.resources, *after.resources} if a not in touched and a.owner not in touched]
+    moved = sorted(str(a) for a in others if _meaning(before.resources.get(a)) != _meaning(after.resources.get(a)))
+    if moved:
+        hint = "the line is shared, by count, for_each or an alias: write the difference by hand"
+        raise Stop(error("absorb", f"the edit would change {', '.join(moved[:5])} too; nothing was written", hint=hint))
+    state = app.read_state(store)
+    # What is written now may have to be looked up, which the plan before did not need.
+    lists = planning.needs(after, state, PlanOptions()).catalogue
+    catalogue = opening.read_account(connection, Wants(catalogue=lists)).catalogue
+    account = replace(account, catalogue=catalogue)
+    made = planning.make(stack=after, state=state, account=account, kinds=connection.kinds, options=PlanOptions())
+    left = _left(made, taken)
+    if left:
+        raise Stop(
+            error("absorb", f"the edit does not say what is there ({', '.join(left)}); nothing was written", hint="write it by hand")
+        )
+
+
+def _left(made: Plan, taken: list[Change]) -> list[str]:
+    wanted = {(change.address, field.path) for change in taken for field in change.fields}
+    found = [f"{c.address} {f.path}" for c in made.changes for f in c.fields if (c.address, f.path) in wanted]
+    return found + [problem.message for problem in made.problems if problem.severity.value == "error"]
+
+
+def _meaning(resource: Resource | None) -> object:
+    return None if resource is None else replace(resource, place=None, places={})

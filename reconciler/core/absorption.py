@@ -1,0 +1,178 @@
+"""Absorption: what somebody changed outside becomes what the file says, by edits at the places where the file says it.
+
+Nothing else of the text is touched, so comments and order stay. What an expression computes is never written over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core import adopted_rules
+from reconciler.core.address import Address, parse
+from reconciler.core.changes import Change, FieldChange
+from reconciler.core.edits import Edit, Piece, entry_added, entry_removed
+from reconciler.core.model import Account, Resource, Stack
+from reconciler.core.problems import Place, Problem, error
+from reconciler.core.yaml_text import Raw, flow, key
+
+_LINKS = ("firewall", "instance")
+_LOOKUPS = ("flavor", "image", "zone")
+
+
+class CannotAbsorb(Exception):
+    """A difference cannot be written into the file; `problem` says why and what to do."""
+
+    def __init__(self, message: str, address: Address, place: Place | None, hint: str) -> None:
+        super().__init__(message)
+        self.problem: Problem = error("absorb", message, place=place, address=str(address), hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file of the stack: its text and the pieces of it."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+
+    def scalar_at(self, place: Place) -> Piece | None:
+        """The text that begins at a place."""
+        return next((p for p in self.pieces if (p.line, p.column, p.kind) == (place.line, place.column, "scalar")), None)
+
+    def value_at(self, place: Place) -> Piece | None:
+        """The value that begins at a place: the mapping or list itself, not its first key."""
+        found = [p for p in self.pieces if (p.line, p.column) == (place.line, place.column)]
+        return max(found, key=lambda piece: piece.end, default=None)
+
+    def value_of(self, name: Piece) -> Piece | None:
+        """The value of a key."""
+        return next((p for p in self.pieces if p.start >= name.end), None)
+
+    def around(self, name: Piece) -> Piece | None:
+        """The mapping that a key belongs to."""
+        return next((p for p in self.pieces if p.kind == "table" and any(at == name.start for _, at in p.keys)), None)
+
+    def entry(self, table: Piece, name: str) -> Piece | None:
+        """The value of one key of a mapping."""
+        at = dict(table.keys).get(name)
+        found = next((p for p in self.pieces if p.start == at and p.kind == "scalar"), None)
+        return None if found is None else self.value_of(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Absorber:
+    """Makes the edits of a stack's files; `source` gives a file by its name."""
+
+    stack: Stack
+    account: Account
+    source: Callable[[str], Source]
+
+    def edits(self, change: Change) -> Iterator[tuple[str, Edit]]:
+        """The edits that take one row of drift into the file, each with its file. Raises `CannotAbsorb`."""
+        resource = self.stack.resources.get(change.address)
+        if resource is None or resource.place is None:
+            raise CannotAbsorb("the file does not ask for it", change.address, None, "import it, or adopt it into a file of its own")
+        added = [field.path.removeprefix("rules.") for field in change.fields if field.path.startswith("rules.")]
+        if added:
+            yield from ((resource.place.file, edit) for edit in self._with_rules(resource, added))
+        for field in change.fields:
+            if field.path == "rule":
+                yield resource.place.file, self._without_rule(resource)
+            elif not field.path.startswith("rules."):
+                yield self._value(resource, field)
+
+    # Values -----------------------------------------------------------------------------------------------------------------------
+
+    def _value(self, resource: Resource, field: FieldChange) -> tuple[str, Edit]:
+        text = self._written(resource, field)
+        own, source = self._own(resource)
+        place = resource.places.get(field.path)
+        assert resource.place is not None
+        if place is None or place.file != resource.place.file:
+            return resource.place.file, self._entry(resource, field.path, text)
+        piece = source.value_at(place)
+        if piece is None or own is None or not own.holds(piece):
+            # It comes from `defaults`, or through an alias: others have it too, so the object gets a line of its own.
+            return resource.place.file, self._entry(resource, field.path, text)
+        if "${" in source.text[piece.start : piece.end]:
+            hint = f"write {text} there by hand, or apply to put it back"
+            raise CannotAbsorb(f"`{field.path}` is computed by an expression, which is not written over", resource.address, place, hint)
+        return resource.place.file, _put(source.text, piece, text)
+
+    def _written(self, resource: Resource, field: FieldChange) -> str:
+        """The value as the file writes it."""
+        after: Any = field.after
+        if field.path in _LINKS:
+            return self._link(resource, field.path, after)
+        if after is None:
+            hint = f"take the line out by hand, or apply to put it back; `lifecycle: {{ignore: [{field.path}]}}` leaves it alone"
+            raise CannotAbsorb(f"`{field.path}` is empty now, which no file can ask for", resource.address, resource.place, hint)
+        if field.path in _LOOKUPS:
+            return flow({"id": str(after)}) if field.path == "image" else flow(str(after))
+        if field.path == "power":
+            return flow(Raw(after))
+        return flow(int(after) if field.path == "ports" and str(after).isdigit() else after)
+
+    def _link(self, resource: Resource, path: str, after: Any) -> str:
+        if after is None:
+            return "none"
+        address = parse(str(after))
+        if address is None:
+            section = "firewalls" if path == "firewall" else "instances"
+            hint = f"name it: existing: {{{section}: {{NAME: {{id: {after}}}}}}}, then absorb again"
+            raise CannotAbsorb(f"`{path}` is {after} now, which the stack does not know", resource.address, resource.place, hint)
+        return flow(Raw(str(address) if address.existing else str(address).partition(".")[2]))
+
+    def _own(self, resource: Resource) -> tuple[Piece | None, Source]:
+        """What the file writes of a resource, and the file."""
+        assert resource.place is not None
+        source = self.source(resource.place.file)
+        name = source.scalar_at(resource.place)
+        return (None if name is None else source.value_of(name)), source
+
+    def _entry(self, resource: Resource, name: str, text: str) -> Edit:
+        """One line more in what the file writes of a resource."""
+        own, source = self._own(resource)
+        if own is None:
+            raise CannotAbsorb("its place in the file cannot be told", resource.address, resource.place, "write it by hand")
+        if own.kind != "table" or not own.keys:
+            return Edit(own.start, own.end, f"{'' if source.text[own.start - 1 : own.start] == ' ' else ' '}{{{name}: {text}}}")
+        return entry_added(source.text, own, name, text)
+
+    # Rules ------------------------------------------------------------------------------------------------------------------------
+
+    def _with_rules(self, resource: Resource, ids: list[str]) -> list[Edit]:
+        """Rules that somebody added, as the last of their firewall."""
+        keys = {address.rule for address in self.stack.resources if address.rule is not None and address.owner == resource.address}
+        found = adopted_rules.rules_of([row for id in ids if (row := self.account.find("rules", id)) is not None], taken=keys)
+        if found.left or not found.written:
+            said, reason = found.left[0] if found.left else ("a rule", "it is no longer there")
+            hint = "remove it in the console, or `lifecycle: {ignore: [rules]}`"
+            raise CannotAbsorb(f"{said} cannot be written: {reason}", resource.address, resource.place, hint)
+        own, source = self._own(resource)
+        rules = source.entry(own, "rules") if own is not None and own.kind == "table" else None
+        if rules is None:
+            return [self._entry(resource, "rules", flow(found.written))]
+        if rules.kind != "table" or not rules.keys:
+            return [_put(source.text, rules, flow(found.written))]
+        return [entry_added(source.text, rules, key(name), flow(members)) for name, members in found.written.items()]
+
+    def _without_rule(self, resource: Resource) -> Edit:
+        """A rule that somebody removed."""
+        assert resource.place is not None
+        source = self.source(resource.place.file)
+        name = source.scalar_at(resource.place)
+        table = None if name is None else source.around(name)
+        if table is None:
+            raise CannotAbsorb("its place in the file cannot be told", resource.address, resource.place, "take it out by hand")
+        return entry_removed(source.text, table, resource.address.rule or "") or _put(source.text, table, "{}")
+
+
+def _put(text: str, piece: Piece, value: str) -> Edit:
+    """Another value in the place of one; a block keeps the end of its last line."""
+    end = piece.end
+    if piece.block_text or (piece.kind != "scalar" and not piece.flow):
+        end = piece.start + len(text[piece.start : end].rstrip())
+    space = " " if piece.start == end and text[piece.start - 1 : piece.start] == ":" else ""
+    return Edit(piece.start, end, space + value)

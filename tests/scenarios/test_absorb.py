@@ -1,0 +1,190 @@
+"""Drift taken into the file in place: comments, order and spelling of everything else stay; then the plan has nothing to change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler import absorbing, loading
+from reconciler.core.problems import Problem
+from reconciler.stop import Stop
+from tests.builders import at
+from tests.lab import Lab
+
+STACK = """\
+# the shop, as Kim left it
+version: 1
+stack: shop
+variables:
+  note: {type: string, default: hello}
+defaults:
+  instances: {zone: kr1-z01, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], flavor: std_1.2-g1}   # for all
+
+firewalls:
+  web:
+    icmp: true    # ping is fine
+    rules:
+      # the web
+      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}   # everybody
+      ssh:
+        direction: in
+        protocol: tcp
+        ports: 22
+        cidr: 203.0.113.7/32   # the office
+
+  # one that is not used
+  db: {name: shop-db, rules: {mysql: {direction: in, protocol: tcp, ports: 3306, cidr: 10.0.0.0/8}}}
+
+instances:
+  web:
+    count: 2
+    firewall: web   # all of them
+    description: 웹
+  db: {flavor: "std_2.4-g1", description: "${vars.note} db", power: on, name: "shop-db"}   # 디비
+  app:
+    # nothing but defaults
+    firewall: none
+
+block_storages:
+  data: {type: ssd, size: 10, instance: db}
+"""
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    made = Lab()
+    assert made.apply(made.stack(STACK, tmp_path)).exit_code == 0
+    made.cloud.forget_quota()
+    return made
+
+
+def send(lab: Lab, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
+    assert lab.cloud.handle(lab.cloud.signed(method, path, body=body)).status < 300
+    lab.clock.advance(600)
+    lab.cloud.forget_quota()
+
+
+def ids(lab: Lab) -> dict[str, str]:
+    state = lab.state
+    assert state is not None
+    return {text: entry.id for text, entry in state.entries.items()}
+
+
+def absorbed(lab: Lab, folder: Path, *addresses: str) -> tuple[str, tuple[Problem, ...]]:
+    """The file after the drift of these addresses was taken into it, and what could not be."""
+    stack = folder / "stack.yaml"
+
+    def load(texts: Mapping[str, str]) -> loading.Loaded:
+        return loading.load_stack(stack, environment=None, environ={}, instead=texts)
+
+    wanted = load({}).stack
+    found = absorbing.absorb(wanted, tuple(map(at, addresses)), lab.connection(), lab.store, load)
+    absorbing.write(found)
+    plan = lab.plan(load({}).stack)
+    if not found.problems:
+        assert not any(field for change in plan.changes for field in change.fields if str(change.address) in addresses), found
+    return stack.read_text(encoding="utf-8"), found.problems
+
+
+def test_a_value_is_changed_where_it_stands(lab: Lab, tmp_path: Path) -> None:
+    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
+    text, problems = absorbed(lab, tmp_path, "firewalls.web")
+    assert problems == ()
+    assert text == STACK.replace("icmp: true    # ping is fine", "icmp: false    # ping is fine")
+
+
+def test_rules_come_and_go_and_change_where_they_stand(lab: Lab, tmp_path: Path) -> None:
+    found = ids(lab)
+    group = f"/v1/security-groups/{found['firewalls.web']}/rules"
+    send(lab, "POST", group, {"bound": "IN", "protocol": "TCP", "port": "8080", "ip": "10.0.0.0/8", "title": "관리 화면"})
+    send(lab, "PUT", f"{group}/{found['firewalls.web.rules.ssh']}", {"ip": "198.51.100.0/24"})
+    send(lab, "DELETE", f"{group}/{found['firewalls.web.rules.https']}")
+    text, problems = absorbed(lab, tmp_path, "firewalls.web")
+    assert problems == ()
+    expected = STACK.replace("      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}   # everybody\n", "")
+    expected = expected.replace(
+        "        cidr: 203.0.113.7/32   # the office\n",
+        "        cidr: 198.51.100.0/24   # the office\n"
+        "      rule: {direction: in, protocol: tcp, ports: 8080, cidr: 10.0.0.0/8, title: 관리 화면}\n",
+    )
+    assert text == expected
+
+
+def test_the_last_rule_leaves_an_empty_set(lab: Lab, tmp_path: Path) -> None:
+    found = ids(lab)
+    send(lab, "DELETE", f"/v1/security-groups/{found['firewalls.db']}/rules/{found['firewalls.db.rules.mysql']}")
+    text, _ = absorbed(lab, tmp_path, "firewalls.db")
+    assert text == STACK.replace("rules: {mysql: {direction: in, protocol: tcp, ports: 3306, cidr: 10.0.0.0/8}}", "rules: {}")
+
+
+def test_several_fields_of_one_line_and_a_value_of_the_defaults(lab: Lab, tmp_path: Path) -> None:
+    found = ids(lab)
+    send(lab, "POST", f"/v1/instances/{found['instances.db']}/resize", {"flavor_id": "std_4.8-g1"})
+    send(lab, "POST", f"/v1/instances/{found['instances.db']}/shutdown")
+    send(lab, "PUT", f"/v1/instances/{found['instances.db']}", {"name": "디비: 주"})
+    send(lab, "POST", f"/v1/instances/{found['instances.app']}/resize", {"flavor_id": "std_2.4-g1"})
+    text, problems = absorbed(lab, tmp_path, "instances.db", "instances.app")
+    assert problems == ()
+    expected = STACK.replace('flavor: "std_2.4-g1", desc', "flavor: std_4.8-g1, desc").replace("power: on,", 'power: "off",')
+    expected = expected.replace('name: "shop-db"}', 'name: "디비: 주"}')
+    expected = expected.replace("    firewall: none\n", "    firewall: none\n    flavor: std_2.4-g1\n")
+    assert text.replace("power: off,", 'power: "off",') == expected
+
+
+def test_a_membership_and_an_owner_are_written_by_key(lab: Lab, tmp_path: Path) -> None:
+    found = ids(lab)
+    send(lab, "POST", f"/v1/security-groups/{found['firewalls.db']}/attach", {"instance_id": found["instances.app"]})
+    send(lab, "POST", f"/v1/block-storages/{found['block_storages.data']}/detach")
+    send(lab, "POST", f"/v1/block-storages/{found['block_storages.data']}/attach/{found['instances.web[1]']}")
+    text, problems = absorbed(lab, tmp_path, "instances.app", "block_storages.data")
+    assert problems == ()
+    assert text == STACK.replace("    firewall: none\n", "    firewall: db\n").replace("instance: db}", 'instance: "web[1]"}')
+
+
+def test_what_an_expression_computes_is_not_written_over(lab: Lab, tmp_path: Path) -> None:
+    send(lab, "PUT", f"/v1/instances/{ids(lab)['instances.db']}", {"description": "changed"})
+    text, problems = absorbed(lab, tmp_path, "instances.db")
+    assert text == STACK
+    assert [p.code for p in problems] == ["absorb"] and "computed by an expression" in problems[0].message and problems[0].place is not None
+
+
+def test_a_line_that_several_objects_share_is_not_written(lab: Lab, tmp_path: Path) -> None:
+    found = ids(lab)
+    send(lab, "PUT", f"/v1/instances/{found['instances.web[0]']}", {"description": "첫째"})
+    with pytest.raises(Stop) as stop:
+        absorbed(lab, tmp_path, "instances.web[0]")
+    assert "instances.web[1] too" in stop.value.problems[0].message
+    send(lab, "PUT", f"/v1/instances/{found['instances.web[1]']}", {"description": "둘째"})
+    with pytest.raises(Stop) as stop:
+        absorbed(lab, tmp_path, "instances.web")
+    assert "different values" in stop.value.problems[0].message
+    send(lab, "PUT", f"/v1/instances/{found['instances.web[1]']}", {"description": "첫째"})
+    text, problems = absorbed(lab, tmp_path, "instances.web")
+    assert problems == () and text == STACK.replace("description: 웹", "description: 첫째")
+
+
+def test_nothing_changed_writes_nothing_and_an_unknown_address_is_said(lab: Lab, tmp_path: Path) -> None:
+    before = (tmp_path / "stack.yaml").stat().st_mtime_ns
+    assert absorbed(lab, tmp_path, "instances.db") == (STACK, ())
+    assert (tmp_path / "stack.yaml").stat().st_mtime_ns == before
+    with pytest.raises(Stop) as stop:
+        absorbed(lab, tmp_path, "instances.dbb")
+    assert stop.value.problems[0].hint == "did you mean `instances.db`?"
+
+
+def test_line_ends_of_another_system_stay(tmp_path: Path) -> None:
+    lab = Lab()
+    file = tmp_path / "stack.yaml"
+    stack = lab.stack(STACK, tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    file.write_bytes(STACK.replace("\n", "\r\n").encode())
+    lab.cloud.forget_quota()
+    group = f"/v1/security-groups/{ids(lab)['firewalls.web']}/rules"
+    send(lab, "POST", group, {"bound": "IN", "protocol": "TCP", "port": "80", "ip": "10.0.0.0/8", "title": "http"})
+    absorbed(lab, tmp_path, "firewalls.web")
+    after = file.read_bytes()
+    assert after.count(b"\r\n") == after.count(b"\n") == STACK.count("\n") + 1
+    assert b"\r\n      http: {direction: in" in after
