@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
+from base64 import b64encode
 from collections.abc import Callable
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
@@ -22,6 +25,10 @@ PAUSES_SECONDS = (5.0, 10.0, 20.0, 40.0)
 
 PAUSE_SECONDS_MAX = 60.0
 _JITTER_SECONDS = 2.0
+_KEY_LENGTH_MIN = 6
+"""What is shorter is no key, and may stand in any word."""
+
+_SIGNATURE = re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _SLOT_SECONDS_MAX = 20.0
 """A slot held longer without a send is given back: the log forgets slots after a while, and must not forget one in use."""
 
@@ -118,8 +125,9 @@ class HttpExchange:
         self._compare_clocks(arrival)
         answer = envelope.judge(arrival)
         self._pace(answer)
-        if isinstance(answer, Refused) and answer.status == 401:
-            answer = Refused(answer.status, answer.error_code, answer.message, clock_ahead=self.clock_ahead)
+        if isinstance(answer, Refused):
+            ahead = self.clock_ahead if answer.status == 401 else None
+            answer = replace(answer, message=without_credentials(answer.message, self._keys), clock_ahead=ahead)
         return token, answer
 
     def close(self) -> None:
@@ -158,6 +166,15 @@ class HttpExchange:
             self.clock_ahead = self._clock.time() - parsedate_to_datetime(date).timestamp()
         except (ValueError, OverflowError):
             return
+
+
+def without_credentials(text: str, keys: signing.Keys) -> str:
+    """The cloud's words without what it was sent: a message may name the key or the signature that it refuses."""
+    for secret in (keys.access, keys.secret):
+        for spelled in (secret, quote(secret, safe=""), secret.encode().hex(), b64encode(secret.encode()).decode().rstrip("=")):
+            if len(spelled) >= _KEY_LENGTH_MIN and spelled in text:
+                text = text.replace(spelled, "(key)")
+    return _SIGNATURE.sub("(signature)", text)
 
 
 def encode(call: Call, keys: signing.Keys, timestamp: int) -> wire.Request:
