@@ -85,7 +85,7 @@ def wishes(draw: st.DrawFn) -> Wish:
         if key == "web":
             body["count"] = draw(st.integers(1, 3))
         # On what was drawn before, so that nothing goes in a circle.
-        if instances and draw(st.booleans()):
+        if len(instances) > 0 and draw(st.booleans()):
             body["depends_on"] = [f"instances.{draw(st.sampled_from(sorted(instances)))}"]
         instances[key] = body
     servers = tuple(_keys(instances))
