@@ -12,6 +12,7 @@ Try it without an account, on a local cloud:
   reconciler apply examples/stacks/web-tier --simulate
 
 Every day
+  init          a first stack, by three questions
   validate      check the files; nothing is sent
   plan          read the account and show what apply would do; changes nothing
   apply         show the plan, ask, and do it
@@ -22,6 +23,8 @@ Looking
   show          the state, one object of it and why it changes, or a saved plan
   output        the outputs of the last apply
   graph         what waits for what: text, DOT, Mermaid, JSON
+  catalog       what one can write: zones, flavors, images, keys, with prices
+  explain       what a field of the language means
 
 Acts
   server        reboot a server, print the link to its console

@@ -15,6 +15,7 @@ from reconciler.core import exits
 from reconciler.version import VERSION
 
 _COMMANDS: Mapping[str, str] = {
+    "init": "init_command",
     "validate": "stack_commands",
     "plan": "stack_commands",
     "apply": "stack_commands",
@@ -30,6 +31,8 @@ _COMMANDS: Mapping[str, str] = {
     "import": "adoption_commands",
     "adopt": "adoption_commands",
     "absorb": "adoption_commands",
+    "catalog": "catalog_command",
+    "explain": "catalog_command",
     "doctor": "doctor_command",
     "simulator": "simulator_commands",
 }

@@ -1,0 +1,176 @@
+"""`catalog` and `explain`: what one can write in a stack, from the account and from the language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.console import Console
+from reconciler.cli.session import Session, ends, stop_usage
+from reconciler.core import exits, names
+from reconciler.core.problems import error
+from reconciler.stop import Stop
+from reconciler.ui import safe
+from reconciler.ui.screen import Line, Tone
+
+_LISTS: Mapping[str, str] = {
+    "zones": "zones",
+    "flavors": "flavors",
+    "images": "images",
+    "ssh-keys": "ssh_keys",
+    "scripts": "user_scripts",
+    "storage-types": "storage_types",
+}
+_COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "zones": ("id", "name", "available"),
+    "flavors": ("id", "vcpu", "memory_mb", "disk_gb", "price_month", "available", "zones"),
+    "images": ("id", "name", "os", "version", "public", "available", "zones"),
+    "ssh-keys": ("id", "name"),
+    "scripts": ("id", "name"),
+    "storage-types": ("id", "min_gb", "max_gb", "zones"),
+}
+_TITLES = {"price_month": "KRW a month", "memory_mb": "memory MB", "disk_gb": "disk GB", "min_gb": "min GB", "max_gb": "max GB"}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler catalog flavors --zone kr1-z01 --sort price_month
+  reconciler catalog images --filter ubuntu
+  reconciler catalog zones --format json"""
+)
+@click.argument("kind", type=click.Choice(list(_LISTS)))
+@click.option("--filter", "words", multiple=True, metavar="TEXT", help="Only rows in which the text stands, in any case; repeatable.")
+@click.option("--zone", metavar="ZONE", help="Only what is offered in this zone, by id or console name.")
+@click.option("--sort", metavar="COLUMN", help="By this column, `-COLUMN` the other way round (default: id).")
+@options.stack_option
+@options.format_option
+@options.simulate_options
+@options.look_options
+@ends
+def catalog(
+    console: Console,
+    *,
+    kind: str,
+    words: Sequence[str],
+    zone: str | None,
+    sort: str | None,
+    stack: str,
+    format: str,
+    simulate: bool,
+    time_scale: float | None,
+) -> int:
+    """List what one can write in a stack: zones, flavors with prices, images, keys, scripts, types of volumes.
+
+    Prices are KRW a month without VAT. With --simulate, --stack names whose local cloud.
+    """
+    from reconciler import opening
+    from reconciler.core.model import Wants
+
+    order = _order(kind, sort)
+    session = Session(console, Path(stack), None, simulate, time_scale)
+    wanted = {_LISTS[kind], *(["zones"] if zone is not None else [])}
+    with session.connect() as connection:
+        found = opening.read_account(connection, Wants(catalogue=frozenset(wanted))).catalogue
+    rows: tuple[Mapping[str, Any], ...] | None = getattr(found, _LISTS[kind])
+    session.tell_problems()
+    if rows is None:
+        raise Stop(error("lookup", f"the account has no list of {kind}", hint="the API has none to give, as where no script was ever made"))
+    if zone is not None:
+        rows = tuple(row for row in rows if _is_offered(row, _zone(zone, found.zones or ())))
+    kept = [row for row in rows if all(word.casefold() in _everything(row).casefold() for word in words)]
+    name, backwards = order
+    kept.sort(key=lambda row: (row.get(name) is None, _sortable(row.get(name)), str(row["id"])), reverse=backwards)
+    if console.json:
+        console.result_json([{key: list(value) if isinstance(value, tuple) else value for key, value in row.items()} for row in kept])
+        return exits.DONE
+    console.result(list(_table(kind, kept)))
+    if not kept:
+        said = "nothing there fits" if rows else "the list is empty, although the key works: look for it in the console"
+        console.tell([Line(f" {said}", Tone.CARE)])
+    return exits.DONE
+
+
+def _order(kind: str, sort: str | None) -> tuple[str, bool]:
+    name = (sort or "id").removeprefix("-")
+    if name not in _COLUMNS[kind]:
+        raise stop_usage(f"--sort {name}: there is no such column", names.hint_for(name, _COLUMNS[kind]))
+    return name, (sort or "").startswith("-")
+
+
+def _sortable(value: Any) -> Any:
+    return (0, value, "") if isinstance(value, int | float) else (1, 0, str(value))
+
+
+def _zone(text: str, zones: Iterable[Mapping[str, Any]]) -> str:
+    rows = list(zones)
+    for row in rows:
+        if text.casefold() in (str(row["id"]).casefold(), str(row.get("name") or "").casefold()):
+            return str(row["id"])
+    raise Stop(error("lookup", f"there is no zone {text}", hint=names.hint_for(text, [str(row["id"]) for row in rows])))
+
+
+def _is_offered(row: Mapping[str, Any], zone: str) -> bool:
+    """Whether something is offered in a zone; what does not say where is offered everywhere."""
+    return row["id"] == zone or ("zones" in row and (row["zones"] is None or zone in row["zones"]))
+
+
+def _everything(row: Mapping[str, Any]) -> str:
+    return " ".join(_shown(value) for value in row.values())
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _table(kind: str, rows: Sequence[Mapping[str, Any]]) -> Iterable[Line]:
+    columns = _COLUMNS[kind]
+    cells = [[_TITLES.get(name, name) for name in columns], *([safe.outside(_shown(row.get(name))) for name in columns] for row in rows)]
+    numbers = [all(isinstance(row.get(name), int | None) and not isinstance(row.get(name), bool) for row in rows) for name in columns]
+    widths = [max(safe.width(line[at]) for line in cells) for at in range(len(columns))]
+    for number, line in enumerate(cells):
+        parts = [
+            " " * (widths[at] - safe.width(text)) + text if numbers[at] else safe.pad(text, widths[at]) for at, text in enumerate(line)
+        ]
+        yield Line(f" {'  '.join(parts)}".rstrip(), Tone.TITLE if number == 0 else Tone.PLAIN)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler explain instances
+  reconciler explain instances.flavor
+  reconciler explain firewalls.rules.cidr
+  reconciler explain"""
+)
+@click.argument("field", required=False, metavar="[KIND[.FIELD]]")
+@options.format_option
+@options.look_options
+@ends
+def explain(console: Console, *, field: str | None, format: str) -> int:
+    """Tell what a kind or a field of the language means, what it takes, and what an edit of it does. Nothing is sent."""
+    from dataclasses import asdict
+
+    from reconciler import schema_fields
+    from reconciler.ui import explain_text
+
+    path = tuple(part for part in (field or "").split(".") if part)
+    found = schema_fields.find(path)
+    if found is None:
+        known = [one.name for one in schema_fields.below(path[:-1])] if len(path) > 1 else [one.name for one in schema_fields.below(())]
+        raise Stop(error("unknown-key", f"the language has no {field}", hint=names.hint_for(field or "", known)))
+    if console.json:
+        console.result_json({**asdict(found), "path": found.name})
+    else:
+        console.result(list(explain_text.explain_lines(found, schema_fields.below(found.path), console.look(console.out))))
+    return exits.DONE

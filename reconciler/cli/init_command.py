@@ -1,0 +1,144 @@
+"""`init`: a first stack, by three questions or by options, offering what the catalogue has."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.console import Console
+from reconciler.cli.session import Session, ends, stop_usage
+from reconciler.core import check, exits
+from reconciler.core.model import Catalogue
+from reconciler.core.problems import error
+from reconciler.stop import Stop
+from reconciler.ui import safe, words
+from reconciler.ui.screen import Line, Tone
+
+_STACK = re.compile(r"[a-z][a-z0-9-]{0,19}")
+_OFFERED_MAX = 8
+_FALLBACK_FLAVOR, _FALLBACK_ZONE = "std_1.2-g1", "kr1-z01"
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  reconciler init shop
+  reconciler init shop --simulate
+  reconciler init shop --name shop --flavor std_2.4-g1 --ssh-key deploy --admin 203.0.113.7/32"""
+)
+@click.argument("folder", default=".", metavar="[DIR]", type=click.Path(file_okay=False))
+@click.option("--name", metavar="STACK", help="The name of the stack (default: that of the folder).")
+@click.option("--zone", metavar="ZONE", help="The zone, by id or console name.")
+@click.option("--flavor", metavar="FLAVOR", help="The size of the server.")
+@click.option("--image", metavar="OS:VERSION", default="ubuntu:22.04", show_default=True, help="The operating system.")
+@click.option("--ssh-key", metavar="NAME", help="The key of the account that may log in.")
+@click.option("--admin", metavar="CIDR", default="0.0.0.0/0", help="From where one may log in (default: anywhere).")
+@options.simulate_options
+@options.look_options
+@ends
+def init(
+    console: Console,
+    *,
+    folder: str,
+    name: str | None,
+    zone: str | None,
+    flavor: str | None,
+    image: str,
+    ssh_key: str | None,
+    admin: str,
+    simulate: bool,
+    time_scale: float | None,
+) -> int:
+    """Write a first stack into a folder: one server with a firewall. Nothing is sent but reads of the catalogue.
+
+    At a terminal three things are asked where no option says them: the name, the size, the key. What the account offers is listed.
+    """
+    from reconciler.core import first_stack
+
+    target = Path(folder) / "stack.yaml"
+    if any(Path(folder).glob("*.yaml")):
+        raise stop_usage(f"{folder} holds a stack already", "init writes only into a folder without *.yaml files")
+    wrong = check.cidr(admin)
+    os, _, version = image.partition(":")
+    if wrong is not None or not os or not version:
+        raise stop_usage(wrong or f"--image {image} is not OS:VERSION, such as ubuntu:22.04")
+    found = _catalogue(Session(console, Path(folder), None, simulate, time_scale))
+    choice = first_stack.Choice(
+        stack=_name(console, name, Path(folder)),
+        zone=zone or _first_zone(found),
+        flavor=flavor or _flavor(console, found, zone or _first_zone(found)),
+        os=os,
+        version=version,
+        ssh_key=ssh_key or _ssh_key(console, found),
+        admin=admin,
+    )
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8") as file:
+            file.write(first_stack.text(choice))
+    except OSError as failure:
+        raise Stop(error("state-write", f"{target} could not be written: {failure.strerror or failure}")) from failure
+    again = f"reconciler plan {folder}" + (" --simulate" if simulate else "")
+    console.result([Line(f" Written: {safe.outside(target)}    Next:  {safe.outside(again)}", Tone.GOOD)])
+    if admin == "0.0.0.0/0":
+        console.tell([Line(" Anybody may try to log in: set the default of `admin_cidr` to your own address.", Tone.CARE)])
+    return exits.DONE
+
+
+def _catalogue(session: Session) -> Catalogue:
+    """What the account offers; nothing where there are no keys, which a first stack does not need yet."""
+    from reconciler import opening
+    from reconciler.core.model import Wants
+
+    keys = session.environ.get("IWINV_ACCESS_KEY") and session.environ.get("IWINV_SECRET_KEY")
+    if not session.simulate and not keys:
+        session.console.tell([Line(" No keys are set, so nothing of the account can be offered; --simulate shows what that is like.")])
+        return Catalogue()
+    with session.connect() as connection:
+        wants = Wants(catalogue=frozenset({"zones", "flavors", "ssh_keys"}))
+        return opening.read_account(connection, wants).catalogue
+
+
+def _name(console: Console, given: str | None, folder: Path) -> str:
+    own = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:20].strip("-")
+    name = given or own
+    if given is None and console.can_ask:
+        name = console.ask(f"1  What is the stack called? [{safe.outside(own) or 'shop'}]") or own or "shop"
+    if _STACK.fullmatch(name) is None:
+        raise stop_usage(f"{name or 'that'} cannot name a stack: a-z, then up to 19 of a-z 0-9 -", "give one with --name")
+    return name
+
+
+def _first_zone(found: Catalogue) -> str:
+    open_ones = [row for row in found.zones or () if row.get("available", True)]
+    return str(open_ones[0]["id"]) if open_ones else _FALLBACK_ZONE
+
+
+def _flavor(console: Console, found: Catalogue, zone: str) -> str:
+    offered = [row for row in found.flavors or () if row.get("available", True) and (not row.get("zones") or zone in row["zones"])]
+    offered.sort(key=lambda row: (row.get("price_month") is None, row.get("price_month") or 0, str(row["id"])))
+    small = next((str(row["id"]) for row in offered if (row.get("memory_mb") or 0) >= 2048), _FALLBACK_FLAVOR)
+    if not console.can_ask:
+        return small
+    console.tell([Line(f"    {safe.outside(_offer(row))}") for row in offered[:_OFFERED_MAX]])
+    return console.ask(f"2  How large is the server? [{safe.outside(small)}]") or small
+
+
+def _offer(row: Mapping[str, Any]) -> str:
+    price = row.get("price_month")
+    said = f", {words.won(price)} a month" if isinstance(price, int) else ""
+    return f"{row['id']}: {row.get('vcpu')} vCPU, {(row.get('memory_mb') or 0) // 1024} GB{said}"
+
+
+def _ssh_key(console: Console, found: Catalogue) -> str | None:
+    keys: Sequence[str] = [str(row["name"]) for row in found.ssh_keys or () if row.get("name")]
+    first = keys[0] if keys else None
+    if not console.can_ask:
+        return first
+    offered = f" ({', '.join(map(safe.outside, keys))})" if keys else ""
+    return console.ask(f"3  Which SSH key may log in?{offered} [{safe.outside(first) if first else 'none'}]") or first
