@@ -210,7 +210,12 @@ def canonical(plan: Plan) -> str:
 
     from reconciler.core import plain
 
-    body = plain.document(plan)
-    for row in (*body["changes"], *body["drift"], *body["problems"]):
-        row.pop("place")
+    body = unplaced(plain.document(plan))
     return json.dumps([body, plain.steps_exactly(plan), plain.changes_exactly(plan), plan.digest, repr(plan.records)], ensure_ascii=False)
+
+
+def unplaced(value: Any) -> Any:
+    """The same without any `place`."""
+    if isinstance(value, Mapping):
+        return {key: unplaced(item) for key, item in value.items() if key != "place"}
+    return [unplaced(item) for item in value] if isinstance(value, list) else value
