@@ -42,8 +42,11 @@ MAY_IMPORT: dict[str, set[str]] = {
 """The map of STYLE: a part and the parts of ours it may import (itself always)."""
 
 USE_CASES = {"apply", "cloud", "core", "loading", "ports", "stackfile", "stop"}
-"""What a use case may import besides other use cases: every module beside `app.py` that is not on the map is one. They know the account
-through its ports; of `cloud` they use only the functions that drive the readings of a port: all lists, or one object; of `stackfile` and `loading` what takes drift into the file itself."""
+"""What a use case may import besides other use cases: every module beside `app.py` that is not on the map is one.
+
+They know the account through its ports; of `cloud` they use only the functions that drive the readings of a port (all lists, or one
+object), of `stackfile` and `loading` what takes drift into the file itself.
+"""
 
 READERS = ("reconciler.cloud.reader", "reconciler.cloud.single")
 
