@@ -23,14 +23,19 @@ class Active:
 
 @dataclass(slots=True)
 class Track:
-    """One row of the plan: how many steps it has, how many ended, how long those took, and what is under way."""
+    """One row of the plan: how many steps it has, how many ended, how long those took by address, and what is under way."""
 
     row: Row
     total: int
     ended: int = 0
-    seconds: float = 0.0
     troubles: int = 0
     active: dict[str, Active] = field(default_factory=dict)
+    took: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """How long it took: where the row stands for several objects, the one that took longest."""
+        return max(self.took.values(), default=0.0)
 
     @property
     def is_done(self) -> bool:
@@ -65,7 +70,7 @@ class Ledger:
                 line.active.pop(event.key, None)
                 line.ended += 1
                 if isinstance(event, StepDone):
-                    line.seconds += event.seconds
+                    line.took[event.address] = line.took.get(event.address, 0.0) + event.seconds
                 else:
                     line.troubles += 1
         return line

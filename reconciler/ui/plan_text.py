@@ -16,6 +16,8 @@ from reconciler.ui import notes, problems, rows, safe, sections, totals, words
 from reconciler.ui.screen import Line, Look, Tone
 from reconciler.ui.totals import flowing
 
+_BY_THE_RULES = "(opens and closes by the rules alone: country and bot blocks made in the console are not visible here)"
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -108,6 +110,8 @@ def _sections(plan: Plan, look: Look) -> Iterable[Line]:
         yield Line()
         yield from flowing(" ", [section.title], look, tone=Tone.TITLE)
         yield from rows.table(section.rows, look)
+    if any(change.impact.opens or change.impact.closes for change in plan.changes):
+        yield from flowing("     ", [_BY_THE_RULES], look, tone=Tone.FAINT)
 
 
 def _outputs(changes: Sequence[OutputChange], look: Look) -> Iterable[Line]:

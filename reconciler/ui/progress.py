@@ -196,7 +196,7 @@ def row_lines(done: Sequence[Track], look: Look, *, most: int = _DONE_LISTED_MAX
         took = words.duration(line.seconds)
         head = f"  ok       {symbol}{safe.pad(address, cells)}  "
         room = None if look.width is None else look.width - safe.width(head) - safe.width(took) - 2
-        said = line.row.what[0] if line.row.what else ""
+        said = "   ".join(line.row.what[: 1 if len(line.row.stands_for) == 1 else 2])
         said = said if room is None else safe.cut(said, max(room, 0)) if room >= _SAID_CELLS_MIN else ""
         yield Line(f"{head}{said}{'  ' if said else ''}{took}", Tone.GOOD)
     if rest:

@@ -30,7 +30,7 @@ def what(change: Change, beside: Beside = NOTHING_BESIDE) -> tuple[str, ...]:
     """The parts of a change's line between its address and its place, all safe text."""
     if change.action in (Action.DECIDE, Action.BLOCKED):
         return _held_back(change, beside)
-    parts = [*_deed(change, beside), *_reverts(change), *_impact(change.impact, change.action, beside.power_cut)]
+    parts = [*_deed(change, beside), *_reverts(change), *_impact(change.impact, change.action, beside.power_cut), *_billed(change)]
     return tuple(part for part in parts if part)
 
 
@@ -74,6 +74,15 @@ def _held_back(change: Change, beside: Beside) -> tuple[str, ...]:
     edits = ", ".join(edit(field, beside.left) for field in change.fields)
     parts = [f"{verb}: {safe.outside(why)}", safe.outside(rest), f"({edits})" if edits else ""]
     return tuple(part for part in parts if part)
+
+
+def _billed(change: Change) -> Iterable[str]:
+    """Traps of money: what does not run or hangs on nothing costs the same (contract 19, SPEC 4)."""
+    for field in change.fields:
+        if field.path == "power" and field.after == "off":
+            yield "billed all the same while it is off"
+        if field.path == "instance" and field.after is None and field.before is not None and change.reason != "follows its server":
+            yield "billed all the same while it is on no server"
 
 
 def _reverts(change: Change) -> list[str]:

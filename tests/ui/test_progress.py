@@ -116,7 +116,7 @@ def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() 
     finally:
         view.close()
 
-    assert "ok" not in half and "ok       +  instances.web[0..1]  2 alike  42 s" in stream.getvalue()
+    assert "ok" not in half and "ok       +  instances.web[0..1]  2 alike   std_2.4-g1  22 s" in stream.getvalue()
 
 
 def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_rest_in_part() -> None:

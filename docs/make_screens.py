@@ -1,0 +1,206 @@
+"""Makes the screens of docs/plan.md from real runs: a stack on the local cloud, in virtual time, shown as the program shows it.
+
+    .venv/bin/python docs/make_screens.py
+
+The same code gives the same bytes. Texts go between the `<!-- screen NAME -->` marks of the page, pictures into docs/screens.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from reconciler import app  # noqa: E402
+from reconciler.core import consent  # noqa: E402
+from reconciler.core.address import parse  # noqa: E402
+from reconciler.core.consent import Given  # noqa: E402
+from reconciler.core.events import Summary  # noqa: E402
+from reconciler.core.problems import in_order  # noqa: E402
+from reconciler.core.survey import PlanOptions  # noqa: E402
+from reconciler.core.why import why  # noqa: E402
+from reconciler.simulator.edits import edit  # noqa: E402
+from reconciler.ui import plan_markdown, plan_text, progress, screen, why_text  # noqa: E402
+from reconciler.ui.ledger import Ledger  # noqa: E402
+from reconciler.ui.plan_text import Header  # noqa: E402
+from reconciler.ui.progress import Tally  # noqa: E402
+from reconciler.ui.screen import Line, Look, Tone  # noqa: E402
+from reconciler.ui.sections import sections  # noqa: E402
+from tests.lab import Lab  # noqa: E402
+
+PAGE = ROOT / "docs" / "plan.md"
+PICTURES = ROOT / "docs" / "screens"
+LOOK = Look(width=110)
+STACK = """\
+version: 1
+stack: shop
+
+defaults:
+  instances: {zone: kr1-z01, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], flavor: std_2.4-g1}
+
+firewalls:
+  web:
+    icmp: true
+    rules:
+      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
+      ssh:   {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}
+
+instances:
+  web: {count: 2, firewall: web, description: 웹 서버}
+  db:
+    flavor: std_4.8-g1
+    firewall: web
+  old: {firewall: web}
+
+block_storages:
+  data: {type: ssd, size: 100, instance: db}
+
+prices: {ssd: 120}
+guard: {admin: [203.0.113.7/32], ports: [22]}
+"""
+HTTPS = "ports: 443, cidr: 0.0.0.0/0}"
+API = "\n      api:   {direction: in, protocol: tcp, ports: 8080, cidr: 10.0.0.0/8}"
+SSH = "      ssh:   {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}\n"
+
+
+class Studio:
+    """One account and one stack that the screens are taken of."""
+
+    def __init__(self, folder: Path) -> None:
+        self.lab, self.folder, self.text = Lab(), folder, STACK
+
+    def edit(self, *pairs: tuple[str, str]) -> None:
+        """Changes the file."""
+        for before, after in pairs:
+            assert before in self.text, before
+            self.text = self.text.replace(before, after)
+
+    def plan(self, **options: object) -> app.Planned:
+        """What an apply would do now."""
+        chosen = PlanOptions(**options)  # type: ignore[arg-type]
+        return app.plan(self.lab.stack(self.text, self.folder), self.lab.connection(), self.lab.store, chosen)
+
+    def apply(self) -> app.Planned:
+        """Does it, and gives the plan that was done."""
+        self.lab.events.clear()
+        result = self.lab.apply(self.lab.stack(self.text, self.folder))
+        assert result.exit_code == 0, result
+        return self.lab.plans[-1]
+
+    def lines(self, planned: app.Planned, look: Look = LOOK) -> list[Line]:
+        """The screen of a plan."""
+        plan = replace(planned.plan, problems=in_order((*planned.plan.problems, *planned.problems)))
+        decision = consent.decide(plan, Given(terminal=True), tracked=planned.tracked)
+        return list(plan_text.plan_lines(plan, header(planned), look, decision, planned.outputs))
+
+    def run(self, planned: app.Planned) -> list[Line]:
+        """The lines of a run, as a log shows them, and its end."""
+        rows = [row for section in sections(planned.plan) for row in section.rows]
+        ledger, tally, ended, found = Ledger(rows, planned.plan.steps), Tally(), 0, list[Line]()
+        for event in self.lab.events:
+            tally.take(event)
+            ledger.take(event)
+            if isinstance(event, Summary):
+                found += progress.summary_lines(event, tally, title=planned.plan.title, look=LOOK, done=ledger.done)
+                continue
+            ended += type(event).__name__ in ("StepDone", "StepFailed", "StepSkipped", "StepUnknown")
+            found += progress.event_lines(event, LOOK, counted=f"[{ended}/{len(planned.plan.steps)}]", ledger=ledger)
+        return found
+
+
+def header(planned: app.Planned) -> Header:
+    """The first line of a screen."""
+    return Header(key_suffix="9f41", state="state/.simulator/shop", at=planned.at, simulated=True)
+
+
+def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
+    """Every screen of the page, in the order of the story."""
+    studio = Studio(folder)
+    yield "first", studio.lines(studio.plan())
+    studio.apply()
+    studio.edit(
+        ("    flavor: std_4.8-g1", "    flavor: mio_4.16-g1"),
+        ("count: 2", "count: 6"),
+        ("  old: {firewall: web}\n", ""),
+        (HTTPS, HTTPS + API),
+    )
+    planned = studio.plan()
+    yield "day", studio.lines(planned)
+    yield "day_80", studio.lines(planned, Look(width=80))
+    address = parse("instances.db")
+    assert address is not None
+    yield "why", list(why_text.why_lines(why(planned.plan, address, studio.lab.kinds), LOOK))
+    decision = consent.decide(planned.plan, Given(terminal=True), tracked=planned.tracked)
+    yield "markdown", plan_markdown.plan_markdown(planned.plan, header(planned), decision)
+    yield "run", studio.run(studio.apply())
+    edit(studio.lab.cloud.world, "set", "instance", "shop-web-1", {"description": "hands off"})
+    edit(studio.lab.cloud.world, "set", "firewall", "shop-web", {"icmp": "N"})
+    studio.edit(("웹 서버", "주문을 받는 웹 서버"))
+    yield "drift", studio.lines(studio.plan())
+    studio.apply()
+    studio.edit((SSH, ""))
+    yield "lockout", studio.lines(studio.plan())
+    studio.edit(("      api:", f"{SSH}      api:"), ("size: 100", "size: 200"))
+    yield "replace", studio.lines(studio.plan())
+
+
+STYLES: Mapping[Tone, str] = {Tone.TITLE: "bold", Tone.DANGER: "bold red", Tone.CARE: "yellow", Tone.GOOD: "green", Tone.FAINT: "dim"}
+
+
+def picture(lines: list[Line], name: str, *, dark: bool) -> str:
+    """The screen as SVG, as a dark or a light terminal shows it."""
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.terminal_theme import DEFAULT_TERMINAL_THEME, MONOKAI
+    from rich.text import Text
+
+    console = Console(record=True, width=LOOK.width, file=StringIO(), force_terminal=True, color_system="standard")
+    for line in lines:
+        console.print(Text(line.text, style=STYLES.get(line.tone, "")), soft_wrap=True)
+    theme = MONOKAI if dark else DEFAULT_TERMINAL_THEME
+    text = console.export_svg(title="reconciler plan", theme=theme, unique_id=f"reconciler-{name}")
+    text = re.sub(r"\s*<!-- Generated with .*? -->", "", text)
+    return re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL)  # a picture in a repository loads nothing from elsewhere
+
+
+def made() -> tuple[str, dict[str, str]]:
+    """The page with its screens, and the pictures by file name."""
+    page, pictures = PAGE.read_text(encoding="utf-8"), {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, found in screens(Path(folder)):
+            text = found if isinstance(found, str) else screen.text(found, LOOK)
+            fence, language = ("~~~~", "markdown") if isinstance(found, str) else ("```", "text")
+            page = placed(page, name, f"{fence}{language}\n{text.lstrip(chr(10))}{fence}\n")
+            if name == "day" and not isinstance(found, str):
+                pictures = {f"day_{tone}.svg": picture(found, f"day-{tone}", dark=tone == "dark") for tone in ("dark", "light")}
+    return page, pictures
+
+
+def placed(page: str, name: str, block: str) -> str:
+    """The page with a block between the marks of that name."""
+    marks = re.compile(rf"(<!-- screen {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+    put: Callable[[re.Match[str]], str] = lambda found: f"{found[1]}{block}{found[2]}"  # noqa: E731
+    page, count = marks.subn(put, page)
+    if count != 1:
+        raise SystemExit(f"docs/plan.md has {count} places for the screen {name}")
+    return page
+
+
+def main() -> None:
+    """Writes them."""
+    page, pictures = made()
+    PAGE.write_text(page, encoding="utf-8")
+    PICTURES.mkdir(exist_ok=True)
+    for name, text in pictures.items():
+        (PICTURES / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

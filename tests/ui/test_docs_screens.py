@@ -1,0 +1,36 @@
+"""The page that explains plans shows what the program shows: made by docs/make_screens.py from real runs, and compared here."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+from reconciler.core.changes import RiskClass
+from reconciler.ui.words import SYMBOLS
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("make_screens", DOCS / "make_screens.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_screens_are_those_of_the_program() -> None:
+    # Goal: renewed by `python docs/make_screens.py`, never by hand.
+    page, pictures = script().made()
+
+    assert page == (DOCS / "plan.md").read_text(encoding="utf-8")
+    assert pictures == {path.name: path.read_text(encoding="utf-8") for path in sorted((DOCS / "screens").iterdir())}
+    assert all("http" not in text.replace("http://www.w3.org", "") for text in pictures.values())
+
+
+def test_the_page_explains_every_symbol_and_every_class() -> None:
+    page = (DOCS / "plan.md").read_text(encoding="utf-8")
+
+    assert all(f"| `{symbol}` |" in page for symbol in SYMBOLS.values() if symbol != " ")
+    assert all(f"| `{risk.value}` |" in page for risk in RiskClass)
