@@ -145,15 +145,14 @@ def _shapes(shop: Workshop, root: Table) -> dict[tuple[str, str], Mapping[str, A
                 continue
             if name == links.NONE and kind in ("firewalls", "instances"):
                 shop.tell("not-allowed", "`none` is reserved: as a reference it means no object", place, hint="choose another key")
-            before = len(shop.problems)
             found = shapes.shape(shop, node, place)
             if found is None:
-                if len(shop.problems) > before:
-                    # It is looked at all the same, as one object, to find what else is wrong with it.
-                    shop.broken.add((kind, name))
-                    shop.shapes[kind, name] = each[kind, name] = None
-                else:
-                    shop.gone.add((kind, name))
+                shop.gone.add((kind, name))
+                continue
+            if isinstance(found, Bad):
+                # It is looked at all the same, as one object, to find what else is wrong with it.
+                shop.broken.add((kind, name))
+                shop.shapes[kind, name] = each[kind, name] = None
                 continue
             shop.shapes[kind, name], each[kind, name] = found
             total += 1 if found[0] is None else found[0] if isinstance(found[0], int) else len(found[0])

@@ -48,7 +48,7 @@ def exists(shop: Workshop, wanted: Address, place: Place | None) -> bool:
         shop.tell("missing-reference", f"`{section}.{wanted.name}` is left out by its `when`", place)
         return False
     if (section, wanted.name) not in shop.shapes:
-        known = [name for kind, name in shop.shapes if kind == section]
+        known = [name for kind, name in (*shop.shapes, *shop.gone) if kind == section]
         hint = hint_for(wanted.name, known) or f"the stack defines no `{section}`"
         shop.tell("missing-reference", f"`{section}.{wanted.name}` does not exist", place, hint=hint)
         return False

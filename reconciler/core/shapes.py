@@ -10,27 +10,30 @@ from reconciler.core.document import Node, Scalar, Sequence, Table
 from reconciler.core.functions import described
 from reconciler.core.model import Plain
 from reconciler.core.problems import Place
-from reconciler.core.workshop import Bad, Shape, Workshop
+from reconciler.core.workshop import BAD, Bad, Shape, Workshop
 
 OBJECTS_MAX = 100_000
 """The most objects that one stack may have."""
 
 
-def shape(shop: Workshop, table: Table, place: Place) -> tuple[Shape, Mapping[str, Any] | None] | None:
-    """How many objects a resource stands for, and under `for_each` the value of each key; None where there are none at all."""
+def shape(shop: Workshop, table: Table, place: Place) -> tuple[Shape, Mapping[str, Any] | None] | Bad | None:
+    """How many objects a resource stands for, and under `for_each` the value of each key; None where its `when` leaves it out.
+
+    `BAD` where that cannot be told, of which the user is told here, or was at the mistake that it comes from.
+    """
     entries = table.entries
     count, each, when = (_written(entries.get(name)) for name in ("count", "for_each", "when"))
     if count is not None and each is not None:
         shop.tell("bad-combination", "`count` and `for_each` do not go together", table.key_place("for_each"), hint="keep one of them")
-        return None
+        return BAD
     if when is not None and not _when(shop, when):
         return None
     if count is not None:
         number = _count(shop, count)
-        return (number, None) if number is not None else None
+        return (number, None) if number is not None else BAD
     if each is not None:
         values = _each(shop, each)
-        return (tuple(values), values) if values is not None else None
+        return (tuple(values), values) if values is not None else BAD
     return None, None
 
 

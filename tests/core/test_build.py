@@ -7,7 +7,7 @@ import pytest
 from reconciler.core import build, check, demands
 from reconciler.core.model import PROTECT_ALL, Deferred, Existing, Lifecycle, Link, Lookup
 from reconciler.core.variables import VariableInputs
-from tests.stackfiles import HEAD, at, built, resource, the_problem, told
+from tests.stackfiles import HEAD, at, built, problems, resource, the_problem, told
 
 SERVER = "{zone: kr1-z01, flavor: std_1.2-g1, image: {os: ubuntu, version: '22.04'}}"
 
@@ -557,3 +557,22 @@ def test_values_given_from_outside_are_part_of_the_meaning() -> None:
 )
 def test_a_value_filled_in_late_is_checked_like_one_in_the_file(kind: str, field: str, value: object, fits: bool) -> None:
     assert (check.problem_with(kind, field, value) is None) is fits  # type: ignore[arg-type]
+
+
+def test_a_count_that_is_not_known_tells_only_of_the_mistake_it_comes_from() -> None:
+    text = (
+        HEAD
+        + """
+variables: {n: {type: integer, default: 2}}
+firewalls:
+  db: {rules: {sql: {direction: in, protocol: tcp, ports: 3306, cidr: "${instances.web[0].private_ip}/32"}}}
+instances:
+  web: {count: "${vars.n}"}
+  app: {depends_on: [instances.web, instances.db]}
+block_storages: {data: {type: ssd, size: 10, instance: "web[1]"}}
+outputs: {ips: {value: "${instances.web.map(w, w.public_ip)}"}}
+"""
+    )
+    found = problems(text, inputs=VariableInputs(arguments={"n": "abc"}))
+    assert [p.code for p in found] == ["variable-value", "missing-reference"]
+    assert found[1].hint == "known are `app`, `web`"
