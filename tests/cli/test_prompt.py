@@ -1,0 +1,112 @@
+"""The question at a pseudo-terminal where something dangerous is open: only the stack's name says yes; and where nobody can be asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_simulated_sessions import SCALE, SCHEMAS, Terminal, apply, call, surroundings, write
+
+__all__ = ["surroundings"]
+
+
+@pytest.fixture
+def resize(surroundings: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """A stack whose server is to be resized: class downtime. Gives its id."""
+    apply(capsys)
+    write(Path("web.yaml").read_text(encoding="utf-8").replace("std_2.4-g1", "mio_4.16-g1"))
+    found = json.loads(call(capsys, "show", "--stack", "web.yaml", "--format", "json")[1])
+    return next(str(row["id"]) for row in found if row["address"] == "instances.web")
+
+
+def flavor(capsys: pytest.CaptureFixture[str]) -> str:
+    world = call(capsys, "simulator", "world", "--stack", "web.yaml")[1]
+    return next(line.split(":")[1].strip() for line in world.splitlines() if "flavor_id:" in line)
+
+
+@pytest.mark.parametrize(
+    ("typed", "code", "said"),
+    [
+        ("shop\n", 0, "1 done."),
+        ("yes\n", 4, "`yes` is not enough here"),
+        ("no\n", 4, "as you asked"),
+        ("\n", 4, "as you asked"),
+        ("Shop\n", 4, "Shop is not shop"),
+        ("\x04", 4, "as you asked"),
+    ],
+)
+def test_where_a_class_is_open_only_the_name_says_yes(
+    typed: str, code: int, said: str, resize: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal("apply", "web.yaml", *SCALE)
+    terminal.until("Type shop to apply, anything else to stop:")
+    assert "Consent  downtime=instances.web" in terminal.text
+    terminal.type(typed)
+
+    assert terminal.end() == code and said in terminal.text
+    assert flavor(capsys) == ("mio_4.16-g1" if code == 0 else "std_2.4-g1")
+
+
+def test_ctrl_c_at_the_question_sends_nothing(resize: str, capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal("apply", "web.yaml", *SCALE)
+    terminal.until("anything else to stop:")
+    terminal.interrupt()
+
+    assert terminal.end() == 130 and flavor(capsys) == "std_2.4-g1"
+
+
+def test_what_was_accepted_beforehand_is_not_asked_again(resize: str) -> None:
+    terminal = Terminal("apply", "web.yaml", "--accept", "downtime=instances.web", "--yes", *SCALE)
+
+    assert (
+        terminal.end() == 0 and "anything else to stop" not in terminal.text and "already given:   downtime=instances.web" in terminal.text
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ((), 4, "there is no terminal to ask at"),
+        (("--yes",), 4, "--accept downtime=instances.web"),
+        (("--accept", "downtime"), 4, "--yes is not given"),
+        (("--yes", "--accept", "downtime=instances.other"), 4, "--accept downtime=instances.web"),
+        (("--yes", "--accept", "downtime"), 0, ""),
+    ],
+)
+def test_where_nobody_can_be_asked_all_has_to_be_said(
+    words: tuple[str, ...], code: int, says: str, resize: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, _, err = call(capsys, "apply", "web.yaml", *words, *SCALE)
+
+    assert found == code and says in err
+    assert flavor(capsys) == ("mio_4.16-g1" if code == 0 else "std_2.4-g1")
+
+
+def test_a_screen_without_colour_or_beyond_ascii_gets_neither(resize: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(Path("web.yaml").read_text(encoding="utf-8").replace("zone: kr1-z01", "zone: kr1-z02"))
+    environ = {**os.environ, "TERM": "dumb"}
+    command = [sys.executable, "-m", "reconciler", "plan", "web.yaml"]
+    monkeypatch.setenv("PYTHONPATH", str(SCHEMAS.parent))
+    import pty
+
+    master, child = pty.openpty()
+    process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env={**environ, "PYTHONPATH": str(SCHEMAS.parent)})
+    os.close(child)
+    text = ""
+    while True:
+        try:
+            data = os.read(master, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        text += data.decode("utf-8")
+    os.close(master)
+    process.wait(timeout=30)
+
+    assert "\x1b" not in text and "\u00b1" not in text and "  -+ instances.web" in text
