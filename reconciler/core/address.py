@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 _ADDRESS = re.compile(
@@ -17,12 +17,13 @@ _ADDRESS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Address:
     """One object of a stack.
 
     `kind` is the plural used in stack files (`instances`); `index` is an integer under `count`, text under `for_each`, None otherwise;
-    `rule` is the key of a rule of a firewall; `existing` marks an object that the stack uses but does not own.
+    `rule` is the key of a rule of a firewall; `existing` marks an object that the stack uses but does not own. Addresses are the keys of
+    most mappings, so the text of each, which no other has, is made once and stands for it when they are compared.
     """
 
     kind: str
@@ -30,9 +31,19 @@ class Address:
     index: int | str | None = None
     rule: str | None = None
     existing: bool = False
+    _text: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_text", _text(self))
 
     def __str__(self) -> str:
-        return _text(self)
+        return self._text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Address) and self._text == other._text
+
+    def __hash__(self) -> int:
+        return hash(self._text)
 
     def __lt__(self, other: Address) -> bool:
         return self.sort_key < other.sort_key
@@ -60,7 +71,6 @@ class Address:
         return Address(self.kind, self.name, self.index, rule, self.existing)
 
 
-@lru_cache(maxsize=65536)
 def _text(address: Address) -> str:
     head = "existing." if address.existing else ""
     if isinstance(address.index, int):

@@ -105,6 +105,14 @@ class Survey:
     strays: Mapping[str, tuple[LiveResource, ...]]
     problems: tuple[Problem, ...]
     names: Mapping[str, str]
+    _groups: dict[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        groups: dict[str, str] = {}
+        for firewall, members in self.account.members.items():
+            for server in members:
+                groups.setdefault(server, firewall)
+        object.__setattr__(self, "_groups", groups)
 
     def name_of(self, id: str | None) -> str | None:
         """The address text of an id of ours or of an object referred to, else the id itself."""
@@ -120,10 +128,7 @@ class Survey:
 
     def firewall_of(self, instance_id: str) -> str | None:
         """The id of the group that a server is in, as far as members were read."""
-        for firewall, members in self.account.members.items():
-            if instance_id in members:
-                return firewall
-        return None
+        return self._groups.get(instance_id)
 
     def deposed(self) -> Iterator[tuple[Deposed, LiveResource | None]]:
         """The deposed objects, by id, with what is live of them."""
