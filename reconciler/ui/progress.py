@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _ROWS_SHOWN_MAX = 12
 _LISTED_MAX = 20
 _DONE_LISTED_MAX = 20
-_SAID_CELLS_MIN = 12
+_SAID_CELLS_MIN, _SAID_CELLS_MAX = 12, 60
 _OFF_PERCENT_MIN = 10
 """The estimate is not spoken of where it was off by less."""
 
@@ -195,9 +195,9 @@ def row_lines(done: Sequence[Track], look: Look, *, most: int = _DONE_LISTED_MAX
     for line, (symbol, address) in zip(listed, symbol_and_address, strict=True):
         took = words.duration(line.seconds)
         head = f"  ok       {symbol}{safe.pad(address, cells)}  "
-        room = None if look.width is None else look.width - safe.width(head) - safe.width(took) - 2
-        said = "   ".join(line.row.what[: 1 if len(line.row.stands_for) == 1 else 2])
-        said = said if room is None else safe.cut(said, max(room, 0)) if room >= _SAID_CELLS_MIN else ""
+        room = _SAID_CELLS_MAX if look.width is None else look.width - safe.width(head) - safe.width(took) - 2
+        said = "   ".join(line.row.what[: 2 if line.row.what[:1] and line.row.what[0].endswith(" alike") else 1])
+        said = safe.cut(said, room) if room >= _SAID_CELLS_MIN else ""
         yield Line(f"{head}{said}{'  ' if said else ''}{took}", Tone.GOOD)
     if rest:
         yield Line(f"  ok       and {rest} more", Tone.GOOD)
