@@ -48,6 +48,7 @@ class Draft:
     _soft: dict[str, set[str]] = field(default_factory=dict)
     _provides: dict[Node, list[str]] = field(default_factory=dict)
     _needs: list[tuple[str, Node, bool]] = field(default_factory=list)
+    _loose: dict[str, tuple[Node, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.index = indexes.of(self.survey)
@@ -59,10 +60,14 @@ class Draft:
         provides: Iterable[Node] = (),
         needs: Iterable[Node] = (),
         soft: Iterable[Node] = (),
+        loose: Iterable[Node] = (),
         after: Iterable[str] = (),
         later_than: Iterable[str] = (),
     ) -> str:
-        """Adds a step and returns its key. `needs` and `after` are hard, `soft` and `later_than` give way to circles."""
+        """Adds a step and returns its key. `needs` and `after` are hard, `soft` and `later_than` give way to circles.
+
+        `loose` gives way too, and is an order alone: the step is done as well where what comes before it failed.
+        """
         if step.key in self.steps:
             raise AssertionError(f"two steps with the key {step.key!r}")
         self.steps[step.key] = step
@@ -71,7 +76,8 @@ class Draft:
         for node in provides:
             self._provides.setdefault(node, []).append(step.key)
         self._needs += [(step.key, node, False) for node in needs]
-        self._needs += [(step.key, node, True) for node in soft]
+        self._needs += [(step.key, node, True) for node in (*soft, *loose)]
+        self._loose[step.key] = tuple(loose)
         for ref in unknowns(step.inputs):
             for address in self.survey.stack.addresses(ref.address):
                 self._needs.append((step.key, (facet(ref), address), False))
@@ -122,7 +128,11 @@ class Draft:
         hard = {key: frozenset(keys) for key, keys in self._hard.items()}
         soft_edges = {key: frozenset(keys) - hard[key] for key, keys in self._soft.items()}
         keys, after = graph.order(hard, soft_edges)
-        return tuple(replace(self.steps[key], after=after[key]) for key in keys)
+        return tuple(replace(self.steps[key], after=after[key], even_if=self._even_if(key, hard[key], after[key])) for key in keys)
+
+    def _even_if(self, key: str, hard: frozenset[str], after: tuple[str, ...]) -> tuple[str, ...]:
+        loose = {other for node in self._loose[key] for other in self.provided(node)} & set(after) - hard
+        return tuple(sorted({*self.steps[key].even_if, *loose}))
 
     def waiting_for_blocked(self) -> dict[Address, str]:
         """Addresses with a step that needs what a held-back address would have provided, with the one that holds each back."""

@@ -125,7 +125,8 @@ def _attach(draft: Draft, item: Item, owner: Link, after: tuple[str, ...]) -> st
         step,
         provides=[("attachment", item.address)],
         needs=[("object", owner.address)],
-        soft=[("departed", owner.address), ("membership", owner.address)],
+        soft=[("departed", owner.address)],
+        loose=[("membership", owner.address)],
         after=after,
     )
     # The old server of a create-first replacement goes only when its volumes hang on the new one.
