@@ -180,7 +180,9 @@ class Plan:
 
     `changes` and `drift` are sorted by address, `steps` in an order in which they could be done one after another. `records` are effects
     on the state that need no call (protection, newly managed equal values, lookups). `fingerprints` maps each touched id to what it was.
-    `variables` and `lookups` are what a saved plan pins. `open_consents` is what still needs a yes. `moves` are (new address, old one).
+    `variables` and `lookups` are what a saved plan pins. `critical` are
+    the keys of the steps that decide how long it takes, in their order. `open_consents` is what still needs a yes. `moves` are (new
+    address, old one).
     """
 
     stack: str
@@ -200,6 +202,7 @@ class Plan:
     outputs: Mapping[str, Any] = EMPTY
     calls: CallBudget = CallBudget()
     eta_seconds: int | None = None
+    critical: tuple[str, ...] = ()
     cost: Cost = Cost()
     unmanaged: tuple[int, int | None] = (0, None)
     unchanged: int = 0

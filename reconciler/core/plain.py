@@ -66,6 +66,7 @@ def document(plan: Plan) -> dict[str, Any]:
         "drift": [_drift(change) for change in plan.drift],
         "calls": {"read": plan.calls.read, "write": plan.calls.write, "wait": plan.calls.wait},
         "eta_seconds": plan.eta_seconds,
+        "critical": list(plan.critical),
         "cost": {
             "before": plan.cost.before,
             "after": plan.cost.after,

@@ -49,6 +49,7 @@ def problems_document(
         "drift": [],
         "calls": {"read": None, "write": None, "wait": None},
         "eta_seconds": None,
+        "critical": [],
         "cost": {"before": None, "after": None, "currency": "KRW", "vat": "excluded", "unknown": []},
         "outputs": {},
         "unmanaged": {"count": None, "monthly": None},

@@ -61,6 +61,7 @@ def _plan(saved: SavedPlan, document: Mapping[str, Any]) -> Plan:
         lookups=saved.lookups,
         calls=CallBudget(read=calls["read"], write=calls["write"], wait=calls["wait"]),
         eta_seconds=document["eta_seconds"],
+        critical=tuple(document.get("critical", ())),
         cost=Cost(before=cost["before"], after=cost["after"], unknown=tuple(cost["unknown"])),
         unmanaged=(unmanaged["count"], unmanaged["monthly"]),
         unchanged=document["summary"][Action.NONE.value],

@@ -13,6 +13,8 @@ from reconciler.ui.screen import Line, Look, Tone
 from reconciler.ui.spans import spans
 
 _WAVES_MAX = 12
+_PATH_MAX = 4
+_PATH_SECONDS_MIN = 30
 _CONSENTS_LISTED_MAX = 5
 _CELLS_OF_NO_SCREEN = 140
 """Where nobody looks through a screen (a pipe, a log), long lines still end somewhere."""
@@ -23,6 +25,9 @@ def lines(plan: Plan, look: Look, decision: Decision | None) -> Iterable[Line]:
     yield from _left(plan, look)
     if plan.steps:
         yield from flowing(" Order    ", order(plan.steps), look, gap=3)
+    path = longest(plan)
+    if path:
+        yield from flowing(" Longest  ", [path], look)
     yield from flowing(" Totals   ", totals(plan), look)
     found = harm(plan)
     if found:
@@ -94,6 +99,15 @@ def totals(plan: Plan) -> list[str]:
     parts = [counts(plan), calls + (f" + about {words.count(plan.calls.wait, 'wait')}" if plan.calls.wait else "")]
     parts += [f"about {words.duration(plan.eta_seconds)}"] if plan.eta_seconds is not None else []
     return [part for part in [*parts, money(plan)] if part]
+
+
+def longest(plan: Plan) -> str:
+    """The critical path: the steps that decide how long it takes; nothing where it is short, or all that is done."""
+    by_key = {step.key: step for step in plan.steps}
+    path = [by_key[key] for key in plan.critical if key in by_key]
+    if len(path) == len(plan.steps) or (plan.eta_seconds or 0) < _PATH_SECONDS_MIN:
+        return ""
+    return some([f"{words.deed(step.operation)} {spans([step.address])[0]}" for step in path], ", ", most=_PATH_MAX)
 
 
 def money(plan: Plan) -> str:

@@ -8,9 +8,12 @@ from typing import Any
 
 from reconciler.core.changes import Action, Cause, Change, Consent, DataLoss, FieldChange, Impact, RiskClass
 from reconciler.core.fields import Compared
-from reconciler.core.model import Unknown, Value
+from reconciler.core.model import Link, Unknown, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.survey import ACCEPTED_AS_GONE, Item, link_text
+
+POLL_SECONDS = 5
+"""How soon a list is looked at again (SPEC 6)."""
 
 LASTING = ("zone", "made", "type", "size")
 """What the second look before a destructive write must find unchanged (SPEC 4: id, marker or birth time, fingerprint)."""
@@ -41,10 +44,21 @@ def _with_word(draft: Draft, item: Item, action: Action, impact: Impact) -> Impa
     """The impact of a create with the consent that it stands on: a successor of what is gone, a twin of what may be ours (SPEC 3)."""
     if action is not Action.CREATE:
         return impact
+    impact = replace(impact, exposure_seconds=_open_at_birth(draft, item)) if item.kind.name == "instances" else impact
     address = str(item.address)
     said = [RiskClass.GONE] if item.reason == ACCEPTED_AS_GONE else []
     said += [RiskClass.DUPLICATE] if draft.survey.options.accepts("duplicate", address) else []
     return replace(impact, consents=(*impact.consents, *(Consent(risk, address) for risk in said))) if said else impact
+
+
+def _open_at_birth(draft: Draft, item: Item) -> int | None:
+    """The seconds from a server's birth to its firewall, which only a running server gets: shown, and asked of nobody (SPEC 3).
+
+    Until a list is looked at again, and the attaching itself.
+    """
+    if not isinstance(item.wanted.get("firewall"), Link):
+        return None
+    return POLL_SECONDS + draft.survey.kinds["firewalls"].operations["attach"].seconds[1]
 
 
 def report(item: Item, wanted: Mapping[str, Value]) -> tuple[FieldChange, ...]:
