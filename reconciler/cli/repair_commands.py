@@ -240,14 +240,10 @@ def _open(
 
 
 def _open_lines(found: State, session: Session) -> Iterable[Line]:
-    unsettled = [intent for intent, result in (found.open[key] for key in sorted(found.open)) if result != "accepted"]
-    if not unsettled:
-        return
-    yield Line()
-    yield Line(" Open requests, whose end is not known", Tone.CARE)
-    for intent in unsettled:
-        yield Line(f"  {safe.outside(intent.address)}  {words.deed(intent.operation)}, sent {words.moment(intent.signed)}")
-    yield Line(f"  They are settled by the next apply, or by  {safe.outside(session.again('recover'))}", Tone.FAINT)
+    """What to do about requests whose end is not known; they stand in the list itself."""
+    if any(result != "accepted" for _, result in found.open.values()):
+        again = safe.outside(session.again("recover"))
+        yield Line(f"  What is open is settled by the next apply, or by  {again}", Tone.FAINT)
 
 
 def _forgotten_lines(found: State, text: str) -> Iterable[Line]:

@@ -1,0 +1,103 @@
+"""The two ways of `docs/ci.md`, by the very scripts that stand there: fresh checkouts, a runner that dies, a push that never came."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.processes.bridge import LAUNCHER, PYTHON, STACK, TIMEOUT_SECONDS, Desk, Ended, desk
+from tests.scenarios.world import world_of
+
+PAGE = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
+pytestmark = pytest.mark.skipif(shutil.which("git") is None or shutil.which("bash") is None, reason="needs git and bash")
+
+
+def block(kind: str, name: str) -> str:
+    """A script or file of the page, as it stands there."""
+    found = re.search(rf"<!-- {kind}: {re.escape(name)} -->\n```\w+\n(.*?)```", PAGE, re.DOTALL)
+    assert found is not None, name
+    return found[1]
+
+
+def run(place: Desk, folder: Path, *command: str, more: dict[str, str] | None = None) -> Ended:
+    """A command as a runner would run it: the program is on its path, and git knows who it is."""
+    tools = place.folder / "tools"
+    if not tools.exists():
+        tools.mkdir()
+        (tools / "reconciler").write_text(f'#!/bin/sh\nexec {PYTHON} {LAUNCHER} "$@"\n')
+        (tools / "reconciler").chmod(0o755)
+    who = {f"GIT_{role}_{what}": "ci@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    alone = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null", "GIT_TERMINAL_PROMPT": "0"}
+    environment = {**place.environment, **who, **alone, "PATH": f"{tools}:{place.environment['PATH']}", **(more or {})}
+    found = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
+    return Ended(found.returncode, found.stdout, found.stderr)
+
+
+def checkout(place: Desk, name: str, origin: Path) -> Path:
+    """A fresh clone."""
+    assert run(place, place.folder, "git", "clone", "--quiet", "--branch", "main", str(origin), name).code == 0
+    return place.folder / name
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    """A repository with the stack in it."""
+    first, bare = tmp_path / "first", tmp_path / "origin.git"
+    (first / "infra" / "state").mkdir(parents=True)
+    (first / "infra" / "stack.yaml").write_text(STACK, encoding="utf-8")
+    (first / "infra" / "state" / ".gitignore").write_text(block("file", ".gitignore"))
+    (first / "apply.sh").write_text(block("script", "git"))
+    (first / "kept.sh").write_text(block("script", "kept-folder"))
+    for command in (
+        ("init", "--quiet", "--initial-branch=main"),
+        ("add", "-A"),
+        ("-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "--quiet", "-m", "The stack"),
+        ("clone", "--quiet", "--bare", ".", str(bare)),
+    ):
+        subprocess.run(["git", *command], cwd=first, check=True, capture_output=True)
+    return bare
+
+
+def test_a_kept_folder_carries_the_state_from_checkout_to_checkout(tmp_path: Path, origin: Path) -> None:
+    with desk(tmp_path) as place:
+        more = {"RECONCILER_STATE_DIR": str(tmp_path / "kept")}
+        first = run(place, checkout(place, "a", origin), "bash", "kept.sh", more=more)
+        assert first.code == 0, first.text
+        before = len(place.cloud.requests)
+        second = run(place, checkout(place, "b", origin), "bash", "kept.sh", more=more)
+        assert second.code == 0, second.text
+        assert all(request.method == "GET" for request in place.cloud.requests[before:])
+        assert (tmp_path / "kept" / "shop" / "state.json").is_file() and not (tmp_path / "b" / "infra" / "state" / "shop").exists()
+
+
+def test_a_state_in_git_goes_on_from_its_commit_and_a_lost_push_makes_nothing_twice(tmp_path: Path, origin: Path) -> None:
+    with desk(tmp_path) as place:
+        first = run(place, checkout(place, "a", origin), "bash", "apply.sh")
+        assert first.code == 0, first.text
+        listed = run(place, tmp_path / "a", "git", "ls-tree", "-r", "--name-only", "origin/main").out.splitlines()
+        assert "infra/state/shop/state.json" in listed and not [name for name in listed if name.endswith(("/lock", "/epoch", "/holder"))]
+
+        second = checkout(place, "b", origin)
+        assert run(place, second, "bash", "apply.sh").code == 0
+        assert run(place, second, "git", "log", "--oneline").out.count("\n") == 2  # nothing changed, so nothing was committed
+        plan = run(place, second, "reconciler", "plan", "infra", "--detailed-exitcode")
+        assert plan.code == 0, plan.text
+
+        # A runner that dies after its apply, before its push: another server is in the account, and no commit knows of it.
+        (second / "infra" / "more.yaml").write_text(STACK.partition("instances:")[2].join(("instances:", "")).replace("  web:", "  api:"))
+        run(place, second, "git", "add", "infra/more.yaml")
+        run(place, second, "git", "commit", "--quiet", "-m", "Another server")
+        run(place, second, "git", "push", "--quiet", "origin", "HEAD:main")
+        assert run(place, second, "reconciler", "apply", "infra", "--yes").code == 0
+
+        third = checkout(place, "c", origin)
+        stopped = run(place, third, "bash", "apply.sh")
+        assert stopped.code == 4 and "error[state-missing]" in stopped.text and "recover --rebuild" in stopped.text, stopped.text
+        rebuilt = run(place, third, "reconciler", "recover", "infra", "--rebuild", "--yes")
+        assert rebuilt.code == 0 and "1 object bound" in rebuilt.out, rebuilt.text
+        assert run(place, third, "bash", "apply.sh").code == 0
+        assert sorted(world_of(place.cloud)["instances"]) == ["shop-api", "shop-web"]
