@@ -108,7 +108,7 @@ def trial(start_at: Calm, first: Break, second: Break | None = None) -> Trial:
     while not _is_done(ended) or (left_over := _settled_lines(bench, stack, story, ended)):
         if runs > allowed:
             break
-        person.answer(bench, stack, ended)
+        person.answer(bench, stack, ended, destroy=story.destroy)
         armed = second if runs == 1 else None
         ended = _again(bench, stack, story, person, armed)
         recovery = recovery or bench.counted.boundaries
@@ -130,7 +130,7 @@ def _long_after(bench: Bench, start_at: Calm, person: Person, ended: Ended) -> t
     bench.clock.advance(1000.0)
     for _ in range(2):
         ended = _again(bench, start_at.stack, start_at.story, person, None)
-        person.answer(bench, start_at.stack, ended)
+        person.answer(bench, start_at.stack, ended, destroy=start_at.story.destroy)
     if not any(answer.startswith("deleted") for answer in person.answers[before:]):
         bench.violations.append("1: what came late was not told")
     return ended, _left(bench, start_at.stack, start_at.story)

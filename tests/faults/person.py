@@ -26,9 +26,9 @@ class Person:
     accept: tuple[str, ...] = ()
     duplicates: tuple[str, ...] = ()
 
-    def answer(self, bench: Bench, stack: Stack, ended: Ended) -> None:
+    def answer(self, bench: Bench, stack: Stack, ended: Ended, *, destroy: bool = False) -> None:
         """Whatever the last run left to a person."""
-        self._open_intents(bench, stack)
+        self._open_intents(bench, stack, destroy=destroy)
         for problem in dict.fromkeys(ended.problems):
             if problem.code == "doubled":
                 self._delete_double(bench, problem)
@@ -37,30 +37,37 @@ class Person:
             elif problem.code == "state-missing" and problem.address is not None:
                 self._not_ours(bench, problem)
 
-    def _open_intents(self, bench: Bench, stack: Stack) -> None:
+    def _open_intents(self, bench: Bench, stack: Stack, *, destroy: bool) -> None:
+        """What the person says with one `recover`: past the fence, before which nobody can know."""
         state = bench.state
         if state is None or not state.open:
             return
-        for found in _settlements(bench, stack, state):
-            if found.finding is Finding.PERSON:
-                self._settle(bench, stack, found)
+        found = [one for one in _settlements(bench, stack, state, destroy=destroy) if one.finding is Finding.PERSON]
+        adopt, not_created = {}, []
+        for one in found:
+            bench.clock.advance(max(0.0, evidence.fence(one.intent) - bench.clock.time()))
+            if one.intent.operation.endswith(".delete"):
+                self._followed(bench, one)
+            elif (made := self._made(bench, one)) is not None:
+                adopt[one.intent.address] = made
+            else:
+                not_created.append(one.intent.address)
+        if adopt or not_created:
+            bench.recover(stack, Words(adopt=adopt, not_created=tuple(not_created)))
 
-    def _settle(self, bench: Bench, stack: Stack, found: Settlement) -> None:
-        """What the person says with `recover`: before the fence nobody can know."""
-        intent = found.intent
-        bench.clock.advance(max(0.0, evidence.fence(intent) - bench.clock.time()))
-        world = bench.cloud.snapshot()
-        if intent.operation.endswith(".delete"):
-            if not _is_there(world, intent.target or ""):
-                self.answers.append(f"gone={intent.address}")
-                self.accept = (*self.accept, intent.address)
-            return
+    def _made(self, bench: Bench, found: Settlement) -> str | None:
+        """The object of an open create in the account, and what was said of it."""
+        intent, world = found.intent, bench.cloud.snapshot()
         made = sorted(id for id, nonce in ours(bench).items() if nonce == intent.nonce and _is_visible(world, id))
-        words = Words(adopt={intent.address: made[0]}) if made else Words(not_created=(intent.address,))
         self.answers.append(f"{'adopt' if made else 'not created'} {intent.address} ({found.reason})")
         if not made and any(live.id not in ours(bench) for live in found.candidates):
             self.duplicates = (*self.duplicates, intent.address)  # seen meanwhile, and known to be somebody else's
-        bench.recover(stack, words)
+        return made[0] if made else None
+
+    def _followed(self, bench: Bench, found: Settlement) -> None:
+        if not _is_there(bench.cloud.snapshot(), found.intent.target or ""):
+            self.answers.append(f"gone={found.intent.address}")
+            self.accept = (*self.accept, found.intent.address)
 
     def _delete_double(self, bench: Bench, problem: Problem) -> None:
         id = problem.message.split()[0]
@@ -103,10 +110,10 @@ def _is_visible(world: World, id: str) -> bool:
     return record is not None and record.visible_from <= world.time
 
 
-def _settlements(bench: Bench, stack: Stack, state: State) -> Sequence[Settlement]:
+def _settlements(bench: Bench, stack: Stack, state: State, *, destroy: bool) -> Sequence[Settlement]:
     """What `recover` sees: the account read once more."""
     connection = bench.connection()
     at = connection.exchange.unix()
     account = reader.read_account(connection.exchange, planning.needs(stack, state, planning.PlanOptions()), bench.kinds)
-    wanted = {str(address) for address in stack.resources}
+    wanted = set() if destroy else {str(address) for address in stack.resources}
     return evidence.settle(state, (Observation(account, at),), bench.kinds, now=bench.clock.time(), followed=wanted)
