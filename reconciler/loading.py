@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reconciler.core import names
 from reconciler.core.model import EMPTY, Stack
-from reconciler.core.problems import Problem, error, has_errors
+from reconciler.core.problems import Problem, Severity, error, has_errors
 from reconciler.stop import Stop
 
 if TYPE_CHECKING:
@@ -36,19 +36,21 @@ def load_stack(
     environ: Mapping[str, str],
     values: Mapping[str, Any] | None = None,
     instead: Mapping[str, str] | None = None,
+    others: Others | None = None,
 ) -> Loaded:
     """The stack of a file or folder. Stops with every mistake in it.
 
     Values come from `files`, then `RECONCILER_VAR_<name>` in `environ`, then `options`; with `values` (of a saved plan) from those alone.
-    `instead` gives texts, by file, that are read in place of what is on the disk.
+    `instead` gives texts, by file, that are read in place of what is on the disk; `others` the outputs of other stacks.
     """
     from reconciler.core.build import build
     from reconciler.schema import joined
 
     document, problems = _document(path, instead=instead or {})
     inputs, found = _inputs(options, files, environ) if values is None else _pinned(values)
-    problems = (*problems, *found)
-    stack, found = build(document, environment=environment, variables=inputs)
+    stacks, unread = _others(document, environment, others)
+    problems = (*problems, *found, *unread)
+    stack, found = build(document, environment=environment, variables=inputs, stacks=stacks)
     problems = joined(problems, found)
     if stack is None or has_errors(problems):
         raise Stop(*problems)
@@ -63,6 +65,7 @@ def validate(
     files: Sequence[Path],
     environ: Mapping[str, str],
     known: Callable[[Stack], Collection[str]] = lambda stack: (),
+    others: Others | None = None,
 ) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
     """Every mistake that shows without the network, and the names of what was checked: without `environment`, each of them.
 
@@ -76,12 +79,48 @@ def validate(
     inputs, found = _inputs(options, files, environ)
     form, meaning, checked = [*problems, *found], list[Problem](), []
     for name in (environment,) if environment is not None else environments(document) or (None,):
-        stack, found = build(document, environment=name, variables=inputs)
-        meaning += found
-        if stack is not None:
+        stacks, unread = _others(document, name, others)
+        stack, found = build(document, environment=name, variables=inputs, stacks=stacks)
+        # Where another stack has no outputs yet, what reads them cannot be looked at: a warning here, an error for a plan.
+        meaning += (*found, *(replace(problem, severity=Severity.WARNING) for problem in unread))
+        if stack is not None and (unread or (stacks and others is None)):
+            checked.append(stack.title)
+        elif stack is not None:
             meaning += (demand.problem for demand in demands(stack) if str(demand.address) not in known(stack))
             checked.append(stack.title)
     return joined(form, meaning), tuple(checked)
+
+
+Others: TypeAlias = "Callable[[Path, str | None], Mapping[str, tuple[Any, str | None]] | None]"
+"""Gives the outputs of another stack and environment, by name as (value, reason); None where it was never applied."""
+
+
+def _others(document: Document, environment: str | None, read: Others | None) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """The outputs of the other stacks that a document names, and which could not be had."""
+    from reconciler.core.document import Scalar, table
+    from reconciler.core.references import POISON
+
+    found: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, node in table(document.root.get("stacks")).items():
+        members = table(node)
+        path, env = members.get("path"), members.get("env")
+        found[name] = {"outputs": POISON}
+        if not isinstance(path, Scalar) or read is None:
+            continue
+        chosen = env.text if isinstance(env, Scalar) and env.value is not None else None
+        chosen = environment if chosen == "${env.name}" else chosen
+        try:
+            outputs = read(Path(path.file).parent / path.text, chosen)
+        except Stop as stop:
+            problems += [replace(problem, place=problem.place or path.place) for problem in stop.problems]
+            continue
+        if outputs is None:
+            message = f"stack `{name}` has no state yet, so there are no outputs of it to read"
+            problems.append(error("output", message, place=path.place, hint=f"apply it first: reconciler apply {path.text}"))
+            continue
+        found[name] = {"outputs": {key: value for key, (value, reason) in outputs.items() if reason is None}}
+    return found, tuple(problems)
 
 
 def identify(path: Path, environment: str | None) -> tuple[str, str | None]:

@@ -36,6 +36,8 @@ def load(name: str) -> Mapping[str, Any]:
 def check(document: Document) -> tuple[Problem, ...]:
     """Every mistake of form in a document, each at its place, in order. A document that is not whole is not asked for what is missing."""
     found = tuple(_stack().check(document.root, ()))
+    for part in {root.file: root for root in document.parts.values()}.values():
+        found += tuple(_component().check(part, ()))
     if not document.whole:
         found = tuple(problem for problem in found if problem.code != "missing-key")
     return in_order(found)
@@ -63,6 +65,11 @@ def plan_mistake(document: Mapping[str, Any]) -> str | None:
 def _stack() -> _Checker:
     schema = load("stack")
     return _compile(schema, schema, {})
+
+
+@cache
+def _component() -> _Checker:
+    return _compile(load("component"), load("stack"), {})
 
 
 class _Spelled(str):
@@ -98,7 +105,9 @@ def _compile(schema: Mapping[str, Any], root: Mapping[str, Any], known: dict[str
     reference = schema.get("$ref")
     if reference is not None:
         if reference not in known:
-            known[reference] = _compile(root["$defs"][reference.rpartition("/")[2]], root, known)
+            # Components refer to parts of the stack's schema, which is then the root.
+            _, section, name = reference.rsplit("/", 2)
+            known[reference] = _compile(root[section][name], root, known)
         return known[reference]
     of_others = schema.get("additionalProperties")
     if "properties" not in schema and not isinstance(of_others, Mapping):

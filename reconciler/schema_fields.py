@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.kind import Edit
+from reconciler.core.language import Field
 from reconciler.schema import load
 
 _WORDS = {
@@ -39,27 +39,6 @@ EDITS: Mapping[Edit, str] = {
     Edit.CREATE_ONLY: "nothing: it is only set when the object is made, and a notice says so",
 }
 """What an edit of a field does to an object that exists (SPEC 2)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field. `types` are the forms that it takes, in words; `members` the names below it; `keyed` what its own keys stand for."""
-
-    path: tuple[str, ...]
-    description: str
-    types: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
-    default: Any = None
-    examples: tuple[Any, ...] = ()
-    required: bool = False
-    edit: str | None = None
-    keyed: str | None = None
-    members: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """Its path as one writes it."""
-        return ".".join(self.path)
 
 
 def find(path: tuple[str, ...], *, schema: str = "stack") -> Field | None:
@@ -112,10 +91,9 @@ def _shape(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any
 
 
 def _followed(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    name = reference.rpartition("/")[2]
-    file = reference.partition("#")[0]
-    definitions: Mapping[str, Any] = (load("stack") if file else root)["$defs"]
-    found: Mapping[str, Any] = definitions[name]
+    file, _, inner = reference.partition("#/")
+    section, _, name = inner.partition("/")
+    found: Mapping[str, Any] = (load("stack") if file or section not in root else root)[section][name]
     return found
 
 

@@ -39,6 +39,9 @@ _SYNONYMS: Mapping[str, str] = {
     "region": "write `zone`",
     "volume": "a volume is one of `block_storages`, and names its `instance`",
     "<<": "merge keys are not part of the language; use `defaults:`, or an alias as a whole value",
+    "component": "a component's file lies in a subfolder, or outside: all files of this folder are one stack",
+    "modules": "write `components`",
+    "module": "write `components`",
     "protect": "write `lifecycle: {protect: true}`",
     "ignore": "write `lifecycle: {ignore: [...]}`",
 }
@@ -46,7 +49,7 @@ _SYNONYMS: Mapping[str, str] = {
 
 def unknown_key(key: str, known: tuple[str, ...], place: Place, path: tuple[str, ...]) -> Problem:
     """A key that the language does not know there, with the nearest that it does."""
-    close = nearest(key, known)
+    close = None if key in _SYNONYMS else nearest(key, known)
     hint = f"did you mean `{close}`?" if close is not None else _SYNONYMS.get(key) or hint_for(key, known)
     where = f" in {'.'.join(path)}" if path else ""
     return error("unknown-key", f"`{_short(key)}` is not a key{where}", place=place, hint=hint)

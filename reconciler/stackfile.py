@@ -53,7 +53,35 @@ def load(path: Path, *, instead: Mapping[str, str] = EMPTY) -> tuple[Document, t
     with _without_garbage_collection():
         roots = [_parse(instead[str(file)], str(file), problems) if str(file) in instead else _root(file, problems) for file in files]
         merged = document.merge([root for root in roots if root is not None], problems, file=str(path))
-    return Document(merged, tuple(str(file) for file in files), whole=_is_whole(problems)), tuple(problems)
+        parts = _parts(merged, problems, instead)
+    return Document(merged, tuple(str(file) for file in files), whole=_is_whole(problems), parts=parts), tuple(problems)
+
+
+def _parts(root: Table, problems: list[Problem], instead: Mapping[str, str]) -> dict[str, Table]:
+    """The component file of each include, read once however often it is used. `use` is a path beside the file in which it stands."""
+    read_already: dict[str, Table | None] = {}
+    found: dict[str, Table] = {}
+    for name, node in document.table(root.get("components")).items():
+        use = document.table(node).get("use")
+        if not isinstance(use, Scalar) or not use.text:
+            continue  # the schema tells
+        path = Path(use.file).parent / use.text
+        if str(path) not in read_already:
+            try:
+                there = path.is_file()
+            except (OSError, ValueError):
+                there = False
+            if there:
+                text = instead.get(str(path))
+                read_already[str(path)] = _root(path, problems) if text is None else _parse(text, str(path), problems)
+            else:
+                hint = f"`use` is a path from the folder of {use.file}"
+                problems.append(error("file-missing", f"there is no component file {path}", place=use.place, hint=hint))
+                read_already[str(path)] = None
+        part = read_already[str(path)]
+        if part is not None:
+            found[name] = part
+    return found
 
 
 def read(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]:

@@ -193,6 +193,7 @@ def absorb(
             files=[Path(name) for name in variable_files],
             environ=session.environ,
             instead=texts,
+            others=session.outputs_of,
         )
 
     meant = tuple(address for text in addresses if (address := parse(text)) is not None)

@@ -55,9 +55,18 @@ class Session:
             files=[Path(name) for name in self.variable_files],
             environ=self.environ,
             values=values,
+            others=self.outputs_of,
         )
         self.problems += loaded.problems
         return loaded.stack
+
+    def outputs_of(self, path: Path, environment: str | None) -> Mapping[str, tuple[Any, str | None]] | None:
+        """The outputs of another stack, from its state as it lies on this machine; None where it was never applied."""
+        from reconciler import opening
+
+        name, environment = loading.identify(path, environment)
+        state = opening.read_state(wiring.store(wiring.Place(path, name, environment, self.simulate), self.environ))
+        return None if state is None else state.outputs
 
     def place(self, stack: str, environment: str | None) -> wiring.Place:
         """Where its files lie."""

@@ -57,6 +57,7 @@ def validate(
         options=variables,
         files=[Path(name) for name in variable_files],
         environ=session.environ,
+        others=session.outputs_of,
     )
     if console.json:
         console.result_json({"problems": [plain.problem(item) for item in found]})

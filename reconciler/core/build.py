@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.core import digests, guard, links, locals_, nodes, refactoring, resources, shapes, variables
+from reconciler.core import components, digests, guard, links, locals_, nodes, refactoring, resources, shapes, variables
 from reconciler.core.address import Address
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
 from reconciler.core.document import table as entries_of
-from reconciler.core.model import Existing, Output, Resource, Stack
+from reconciler.core.model import EMPTY, Existing, Output, Resource, Stack
 from reconciler.core.names import listed
 from reconciler.core.problems import Problem, error, has_errors, in_order
 from reconciler.core.variables import NO_INPUTS, VariableInputs
@@ -24,11 +24,12 @@ _STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
 
 def build(
-    document: Document, *, environment: str | None, variables: VariableInputs = NO_INPUTS
+    document: Document, *, environment: str | None, variables: VariableInputs = NO_INPUTS, stacks: Mapping[str, Any] = EMPTY
 ) -> tuple[Stack | None, tuple[Problem, ...]]:
     """The stack that a document describes in an environment, or None with what is wrong.
 
     Errors of form are the schema's to tell (`schema.check`); this tells of meaning, and is silent where the document is not whole.
+    `stacks` are the outputs of the other stacks that it names: `{name: {"outputs": {...}}}`.
     """
     if not document.whole:
         return None, ()
@@ -45,7 +46,9 @@ def build(
     shop = Workshop(name.text, environment)
     shop.problems.extend(found)
     shop.scope = {"vars": values, "locals": {}, "env": {"name": environment}, "stack": {"name": name.text}}
-    stack = _stack(shop, root, chosen, values)
+    if root.get("stacks") is not None:
+        shop.scope = {**shop.scope, "stacks": stacks}
+    stack = _stack(shop, document, chosen, values)
     if stack is None or has_errors(shop.problems):
         return None, in_order(shop.problems)
     return stack, in_order(shop.problems)
@@ -79,12 +82,8 @@ def _variables(root: Table, chosen: Table | None, inputs: VariableInputs) -> tup
     return variables.values(declared if isinstance(declared, Table) else None, given if isinstance(given, Table) else None, inputs)
 
 
-def _stack(shop: Workshop, root: Table, chosen: Table | None, values: Mapping[str, Any]) -> Stack | None:
-    _existing(shop, root)
-    locals_.evaluate(shop, root, late=False)
-    each = _shapes(shop, root)
-    locals_.evaluate(shop, root, late=True)
-    made = _resources(shop, root, each)
+def _stack(shop: Workshop, document: Document, chosen: Table | None, values: Mapping[str, Any]) -> Stack | None:
+    root, made = document.root, _all_resources(shop, document)
     outputs = tuple(_outputs(shop, root))
     guarded = guard.guard(shop, root.get("guard"))
     moved = refactoring.moved(shop, root.get("moved"), made)
@@ -110,6 +109,34 @@ def _stack(shop: Workshop, root: Table, chosen: Table | None, values: Mapping[st
     if not has_errors(shop.problems):
         shop.problems.extend(nodes.cycles(stack))
     return digests.signed(stack)
+
+
+def _all_resources(shop: Workshop, document: Document) -> dict[Address, Resource]:
+    """The resources of the stack and of its components, sorted. Shapes come first, so that any text may read any of them."""
+    root, used = document.root, components.includes(shop, document)
+    _existing(shop, root)
+    locals_.evaluate(shop, root, late=False)
+    for include in used:
+        components.enter(shop, include, late=False)
+        with shop.inside(include.scope):
+            _existing(shop, include.root)
+    each, inner = _shapes(shop, root), {}
+    for include in used:
+        with shop.inside(include.scope):
+            inner[include.name] = _shapes(shop, include.root)
+    locals_.evaluate(shop, root, late=True)
+    given: dict[str, Any] = {}
+    for include in used:
+        with shop.inside({**shop.scope, "components": dict(given)}):
+            components.enter(shop, include, late=True)
+        given[include.name] = {"outputs": components.outputs(shop, include)}
+    if root.get("components") is not None:
+        shop.scope = {**shop.scope, "components": given}
+    made = _resources(shop, root, each)
+    for include in used:
+        with shop.inside(include.scope):
+            made.update(_resources(shop, include.root, inner[include.name]))
+    return dict(sorted(made.items(), key=lambda pair: pair[0].sort_key))
 
 
 def _existing(shop: Workshop, root: Table) -> None:
@@ -174,7 +201,7 @@ def _resources(shop: Workshop, root: Table, each: Mapping[tuple[str, str], Mappi
             if node is not None and (kind, name) in each:
                 made = resources.resources(shop, kind, name, node, place, entries_of(defaults.get(kind)), each[kind, name])
                 found.update((resource.address, resource) for resource in made)
-    return dict(sorted(found.items(), key=lambda pair: pair[0].sort_key))
+    return found
 
 
 def _as_table(node: Node) -> Table | None:

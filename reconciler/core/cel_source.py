@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from reconciler.core.names import hint_for
 
-FILE_ROOTS = ("vars", "locals", "env", "stack", "count", "each")
+FILE_ROOTS = ("vars", "locals", "env", "stack", "stacks", "component", "components", "count", "each")
 """Names whose values the file and its inputs decide."""
 
 KINDS = ("instances", "block_storages", "firewalls")

@@ -58,9 +58,12 @@ def _lifecycle(life: Lifecycle) -> list[Any] | None:
     return [protect, list(life.ignore), life.on_image_change, life.resize, life.replace, life.retain, life.marker]
 
 
+_PLAIN_TYPES = frozenset({str, int, float, bool})
+
+
 def _value(value: Value) -> Any:
     """JSON in which different values differ: all but plain ones are tagged."""
-    if isinstance(value, str | int | float | bool | None):
+    if value is None or type(value) in _PLAIN_TYPES:
         return value
     if isinstance(value, Link):
         return {"$link": str(value)}
@@ -69,7 +72,10 @@ def _value(value: Value) -> Any:
     if isinstance(value, Deferred):
         read = value.scope.get("locals", {}) if "locals" in value.text else {}
         inner = {name: _value(read[name]) for name in sorted(read)}
-        return {"$text": value.text, "$reads": [str(ref) for ref in value.references], "$locals": inner}
+        found = {"$text": value.text, "$reads": [str(ref) for ref in value.references], "$locals": inner}
+        roots = ("components", "stacks") if "component" not in value.scope else ("component", "vars", "components", "stacks")
+        found.update({f"${root}": _value(value.scope[root]) for root in roots if root in value.scope and root in value.text})
+        return found
     if isinstance(value, Unknown):
         return {"$unknown": [str(ref) for ref in value.source]}
     if isinstance(value, tuple):

@@ -84,7 +84,7 @@ Node: TypeAlias = "Scalar | Sequence | Table"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """All files of a stack as one mapping.
+    """All files of a stack as one mapping. `parts` maps the name of each include to the component's file.
 
     `whole` is False where a part could not be read: what is missing then says nothing.
     """
@@ -92,6 +92,7 @@ class Document:
     root: Table
     files: tuple[str, ...] = ()
     whole: bool = True
+    parts: Mapping[str, Table] = EMPTY
 
 
 def plain(node: Node) -> Plain:
@@ -123,6 +124,8 @@ _MERGED_DEPTH = {
     "block_storages": 1,
     "outputs": 1,
     "prices": 1,
+    "components": 1,
+    "stacks": 1,
     "existing": 2,
 }
 """How deep the mappings of a section are joined over the files of a folder; a key below stands once."""

@@ -65,7 +65,16 @@ def _value(expression: Expression, data: Mapping[str, Any]) -> Plain:
         # The library takes long to load, and few stacks need it.
         from reconciler.core import cel_program
 
-        return plain(cel_program.run(expression.source, expression.words, data))
+        return plain(cel_program.run(expression.source, expression.words, _narrowed(expression, data)))
+
+
+def _narrowed(expression: Expression, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Only what an expression reads: beside it may stand values that are not known yet, which the library could not take."""
+    found: dict[str, Any] = {}
+    for read in expression.words.reads:
+        if read.root in data:
+            found[read.root] = _joined(found.get(read.root, {}), read.steps, data[read.root], lambda value: value)
+    return found
 
 
 def plain(value: Any) -> Plain:
@@ -109,8 +118,9 @@ def resolve(deferred: Deferred, stack: Stack, attributes: Attributes) -> Plain |
     data: dict[str, Any] = dict(deferred.scope)
     paths = all(expression.words.path is not None for expression in template.expressions)
     data.update(_resource_data(deferred.references, stack, attributes, sparse=paths))
-    if "locals" in data:
-        data["locals"] = _Locals(data["locals"], stack, attributes)
+    for root in ("vars", "locals", "components"):
+        if root in data:
+            data[root] = _read_of(template, root, data[root], stack, attributes)
     return compute(template, data)
 
 
@@ -136,20 +146,23 @@ def _ref_key(ref: Ref) -> tuple[Any, str]:
     return (ref.address.sort_key, ref.attribute or "")
 
 
-class _Locals(Mapping[str, Any]):
-    """Locals whose deferred values are resolved when read."""
+def _read_of(template: Template, root: str, values: Any, stack: Stack, attributes: Attributes) -> Any:
+    """What a text reads of one root, with all that is deferred in it resolved: the rest may not be known yet, and is not asked for."""
+    found: Any = {}
+    for one in template.expressions:
+        for read in one.words.reads:
+            if read.root == root:
+                found = _joined(found, read.steps, values, lambda value: resolve_value(value, stack, attributes))
+    return found
 
-    def __init__(self, values: Mapping[str, Any], stack: Stack, attributes: Attributes) -> None:
-        self._values, self._stack, self._attributes = values, stack, attributes
 
-    def __getitem__(self, key: str) -> Any:
-        return resolve_value(self._values[key], self._stack, self._attributes)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+def _joined(found: Any, steps: tuple[Any, ...], values: Any, take: Callable[[Any], Any]) -> Any:
+    """What was found of some values, and what the steps lead to as far as they are fixed."""
+    step = steps[0] if steps else None
+    if not isinstance(values, Mapping) or not isinstance(step, str) or step not in values:
+        return take(values)
+    known = found if isinstance(found, dict) else {}
+    return {**known, step: _joined(known.get(step, {}), steps[1:], values[step], take)}
 
 
 def _unknown(ref: Ref, stack: Stack, attributes: Attributes) -> Iterator[Ref]:

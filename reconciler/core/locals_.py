@@ -29,8 +29,8 @@ def evaluate(shop: Workshop, root: Table, *, late: bool) -> None:
     keep, shop.problems = shop.problems, told
     for name in _in_order(shop, section):
         node = section.entries[name]
-        early = None if late else _early(node, values)
-        value: Any = early if early is not None else shop.value(node, scope)
+        unread = None if late else early(node, values)
+        value: Any = unread if unread is not None else shop.value(node, scope)
         values[name] = POISON if isinstance(value, Bad) else value
     for name in section.entries:
         values.setdefault(name, POISON)
@@ -51,17 +51,19 @@ def _in_order(shop: Workshop, section: Table) -> Iterator[str]:
         return iter(())
 
 
-def _texts(node: Node) -> Iterator[Scalar]:
+def texts(node: Node) -> Iterator[Scalar]:
+    """The texts with `${...}` in a value."""
     if isinstance(node, Scalar):
         if isinstance(node.value, str) and "${" in node.value:
             yield node
         return
     for item in node.items if isinstance(node, Sequence) else node.entries.values():
-        yield from _texts(item)
+        yield from texts(item)
 
 
-def _reads(node: Node) -> Iterator[cel_source.Read]:
-    for text in _texts(node):
+def reads(node: Node) -> Iterator[cel_source.Read]:
+    """What the expressions in a value read."""
+    for text in texts(node):
         try:
             template = expression.parse(text.text)
         except ExpressionError:
@@ -71,16 +73,16 @@ def _reads(node: Node) -> Iterator[cel_source.Read]:
 
 
 def _locals_in(node: Node) -> Iterator[str]:
-    for read in _reads(node):
+    for read in reads(node):
         if read.root == "locals" and read.steps and isinstance(read.steps[0], str):
             yield read.steps[0]
 
 
-def _early(node: Node, values: Mapping[str, Any]) -> Deferred | None:
+def early(node: Node, values: Mapping[str, Any]) -> Deferred | None:
     """What stands for a local that reads resources while it is not known which there are."""
     found: list[Ref] = []
-    for read in _reads(node):
-        if read.root in (*cel_source.KINDS, "existing"):
+    for read in reads(node):
+        if read.root in (*cel_source.KINDS, "existing", "components"):
             name = read.steps[0] if read.steps and isinstance(read.steps[0], str) else "?"
             found.append(Ref(Address(read.root, name)))
         elif read.root == "locals" and read.steps and isinstance(values.get(str(read.steps[0])), Deferred):

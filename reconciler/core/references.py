@@ -68,10 +68,30 @@ def _file_value(read: Read, scope: Mapping[str, Any]) -> Any:
     if isinstance(name, Computed):
         return value
     if not isinstance(value, Mapping) or name not in value:
-        known = [str(key) for key in value] if isinstance(value, Mapping) else []
-        hint = hint_for(str(name), known) or f"the stack defines no `{read.root}`"
-        raise ExpressionError(f"`{read.root}.{name}` does not exist", offset=read.at, code="missing-reference", hint=hint)
-    return value[name]
+        raise _not_there(read, 1, value)
+    return _below(read, value[name])
+
+
+def _below(read: Read, value: Any) -> Any:
+    """What the further steps lead to, as far as they are fixed: only that is waited for."""
+    deep = read.root in ("components", "stacks")
+    for number, step in enumerate(read.steps[1:], start=2):
+        if isinstance(step, Computed) or not isinstance(value, Mapping):
+            break
+        if step not in value:
+            if deep:
+                raise _not_there(read, number, value)
+            break
+        value = value[step]
+    return value
+
+
+def _not_there(read: Read, steps: int, value: Any) -> ExpressionError:
+    name = str(read.steps[steps - 1])
+    spelled = ".".join([read.root, *map(str, read.steps[:steps])])
+    known = [str(key) for key in value] if isinstance(value, Mapping) else []
+    hint = hint_for(name, known) or f"the stack defines no `{read.root}`"
+    return ExpressionError(f"`{spelled}` does not exist", offset=read.at, code="missing-reference", hint=hint)
 
 
 def _out_of_scope(read: Read) -> ExpressionError:
@@ -79,6 +99,9 @@ def _out_of_scope(read: Read) -> ExpressionError:
         "count": "`count.index` is known only in a resource with `count`",
         "each": "`each.key` and `each.value` are known only in a resource with `for_each`",
         "locals": "`locals` cannot be read here",
+        "component": "`component.name` is known only in the file of a component",
+        "components": "what components give can be read in resources, outputs and `with`, not in locals or in another component",
+        "stacks": "outputs of other stacks can be read in the stack's own files; give them to a component by `with`",
     }.get(read.root, f"`{read.root}` cannot be read here")
     return ExpressionError(reason, offset=read.at, code="bad-reference")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,6 +65,44 @@ def values(declared: Table | None, environment: Table | None, inputs: VariableIn
         found[name] = POISON if kind is None else _value(name, kind, document.table(node), place, environment, inputs, problems)
     problems.extend(_undeclared(set(entries), environment, inputs))
     return found, tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A value that an expression came to, and where that stands."""
+
+    value: Any
+    place: Place
+
+
+def parameter(name: str, declaration: Node, given: Any, *, place: Place, include: Place) -> tuple[Any, tuple[Problem, ...]]:
+    """The value of a component's parameter, and what is wrong with it. `given` is a node, a `Computed`, or a value that is not known yet.
+
+    A value that waits for resources is looked at where it is used.
+    """
+    problems: list[Problem] = []
+    kind = _kind(name, declaration, problems)
+    if kind is None or given is POISON:
+        return POISON, tuple(problems)
+    members = document.table(declaration)
+    if given is not None and not isinstance(given, Scalar | document.Sequence | Table | Computed):
+        return given, ()
+    chosen = given if given is not None else members.get("default")
+    if chosen is None:
+        hint = f"give it: with: {{{name}: VALUE}}"
+        return POISON, (error("variable-missing", f"parameter `{name}` of the component has no value", place=include, hint=hint),)
+    value = chosen.value if isinstance(chosen, Computed) else _of_node(kind, chosen)
+    try:
+        _check(kind, value, members)
+    except _Unfit as failure:
+        where = chosen.place if given is not None else place
+        return POISON, (error("variable-value", f"parameter `{name}`: {failure}", place=where),)
+    return value, ()
+
+
+def unknown(name: str, known: Iterable[str], place: Place | None, *, what: str) -> Problem:
+    """A value for something that is not declared."""
+    return error("variable-unknown", f"{what} `{name}`", place=place, hint=hint_for(name, known))
 
 
 def _kind(name: str, declaration: Node, problems: list[Problem]) -> str | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -44,6 +45,15 @@ class Workshop:
         """Notes an error, and gives the value that stands for one that could not be made."""
         self.problems.append(error(code, message, place=place, hint=hint, address=None if address is None else str(address)))
         return BAD
+
+    @contextmanager
+    def inside(self, scope: Mapping[str, Any]) -> Iterator[None]:
+        """Reads texts with other names, as long as the block lasts."""
+        before, self.scope = self.scope, scope
+        try:
+            yield
+        finally:
+            self.scope = before
 
     def value(self, node: Node, scope: Mapping[str, Any]) -> Value | Bad:
         """The value of a node: plain where the file decides it, `Deferred` where it reads resources; lists and maps hold such values."""

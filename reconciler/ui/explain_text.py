@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from reconciler.core.language import Field
 from reconciler.ui import safe
 from reconciler.ui.screen import Line, Look, Tone
-
-if TYPE_CHECKING:
-    from reconciler.schema_fields import Field
 
 _WIDTH = 100
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reconciler.core import cel_program, cel_source, expression, template
 from reconciler.core.expression import ExpressionError
 from reconciler.core.model import Deferred, Ref, Stack, Unknown
-from tests.stackfiles import at, attributes_of
+from tests.stackfiles import HEAD, at, attributes_of, built
 
 SCOPE: Mapping[str, Any] = {
     "vars": {"n": 3, "x": "a", "f": 1.5, "b": True, "none": None, "list": ("p", "q"), "map": {"k": {"z": 1}}, "한글": "가나다"},
@@ -334,3 +334,16 @@ def test_any_text_is_computed_or_told(text: str) -> None:
         expression.compute(parsed, SCOPE)
     except ExpressionError as failure:
         assert failure.offset is None or 0 <= failure.offset <= len(text) + 3
+
+
+def test_a_local_that_is_not_known_yet_is_no_matter_to_who_does_not_read_it() -> None:
+    text = """
+locals: {late: "${instances.web.public_ip}", now: 2}
+instances: {web: {zone: z, flavor: f, image: i}}
+outputs: {twice: {value: "${locals.now * 2}"}, both: {value: "${locals.now + size(locals.late)}"}}
+"""
+    stack = built(HEAD + text)
+    twice = next(output.value for output in stack.outputs if output.name == "twice")
+    assert twice == 4
+    both = next(output.value for output in stack.outputs if output.name == "both")
+    assert expression.resolve_value(both, stack, attributes_of({"instances.web": {"public_ip": "1.2.3.4"}})) == 9
