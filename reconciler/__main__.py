@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 
-_COLLECT_AFTER = 100_000
+_COLLECT_AFTER = 500_000
 """New objects after which the collector looks at the youngest ones."""
 
 

@@ -58,12 +58,12 @@ def _lifecycle(life: Lifecycle) -> list[Any] | None:
     return [protect, list(life.ignore), life.on_image_change, life.resize, life.replace, life.retain, life.marker]
 
 
-_PLAIN_TYPES = frozenset({str, int, float, bool})
+_PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
 
 
 def _value(value: Value) -> Any:
     """JSON in which different values differ: all but plain ones are tagged."""
-    if value is None or type(value) in _PLAIN_TYPES:
+    if type(value) in _PLAIN_TYPES or isinstance(value, str | int | float | bool | None):
         return value
     if isinstance(value, Link):
         return {"$link": str(value)}

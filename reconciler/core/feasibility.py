@@ -19,6 +19,8 @@ SIZE_STEP_GB = 10
 def check(survey: Survey, item: Item, wanted: Mapping[str, Value], edited: frozenset[str]) -> Iterator[Problem]:
     """What speaks for certain against making or changing an object. `edited` are the fields that the plan would send."""
     made = item.fate in (Fate.CREATE, Fate.REPLACE)
+    if not made and not edited:
+        return  # nothing is sent
     if item.resource is not None:
         # Lengths count after references are filled in (SPEC 2).
         yield from _demanded(replace(item.resource, attributes=wanted), edited, made=made)

@@ -57,7 +57,7 @@ def compare(survey: Survey, item: Item, wanted: Mapping[str, Value]) -> Compared
     applied = item.entry.applied if item.entry is not None else EMPTY
     asked = {name: _normal(value) for name, value in wanted.items() if name not in _ignored(item)}
     live = {name: _as_it_is(survey, item, name, applied) for name in asked}
-    names = [name for name in differing(_comparable(live), _comparable(asked)) if name in asked]
+    names = [] if live == asked else [name for name in differing(_comparable(live), _comparable(asked)) if name in asked]
     changes, notices = [], []
     replaced = item.fate is Fate.REPLACE
     for name in names:
@@ -71,7 +71,7 @@ def compare(survey: Survey, item: Item, wanted: Mapping[str, Value]) -> Compared
     if not replaced:  # a new object gets all that the file writes
         notices += _create_only(item, asked, applied)
         notices += _no_longer_managed(item, applied)
-    drift = _drift(survey, item, asked, applied)
+    drift = _drift(survey, item, asked, live, applied)
     return Compared(tuple(sorted(changes, key=lambda c: c.path)), drift, tuple(notices))
 
 
@@ -132,13 +132,18 @@ def _no_longer_managed(item: Item, applied: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
-def _drift(survey: Survey, item: Item, asked: Mapping[str, Any], applied: Mapping[str, Any]) -> tuple[FieldChange, ...]:
-    """Managed fields that are not as we left them, whatever the file says now."""
+def _drift(
+    survey: Survey, item: Item, asked: Mapping[str, Any], shown: Mapping[str, Any], applied: Mapping[str, Any]
+) -> tuple[FieldChange, ...]:
+    """Managed fields that are not as we left them, whatever the file says now. `shown` is what they are taken to be."""
     found = []
     for name in sorted(asked):
         if name not in applied or item.kind.fields[name].edit is Edit.CREATE_ONLY:
             continue
-        live, left = _normal(live_value(survey, item, name)), _normal(applied[name])
+        left = _normal(applied[name])
+        if shown[name] == left:
+            continue
+        live = _normal(live_value(survey, item, name))
         if live is ABSENT or live == left or (name == "power" and live is None):
             continue
         who = Cause.OUTSIDE if asked[name] == left or asked[name] == live else Cause.BOTH

@@ -11,6 +11,9 @@ from reconciler.core.model import Deferred, Link, Ref, Unknown, Value
 from reconciler.core.problems import Problem, error
 from reconciler.core.survey import Fate, Item, Survey
 
+_KNOWN = frozenset({str, int, bool, Link, type(None)})
+"""Types of values in which nothing can be deferred: most values are of one of them."""
+
 
 class Resolver:
     """Answers what an attribute will be after the plan, for every address of a survey; gathers the expressions that fail."""
@@ -30,7 +33,7 @@ class Resolver:
 
     def value(self, address: Address, value: Value) -> Value:
         """A value with its deferred parts resolved, or `Unknown`."""
-        if not isinstance(value, Deferred | tuple | Mapping):
+        if type(value) in _KNOWN or not isinstance(value, Deferred | tuple | Mapping):
             return value
         try:
             found = expression.resolve_value(value, self._survey.stack, self._attributes)
