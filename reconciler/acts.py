@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from reconciler import app, opening, ports
@@ -9,7 +10,7 @@ from reconciler.app import Applied, Connection, Conversation, Planned, Run
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Consent, Impact, Plan, RiskClass, Step
 from reconciler.core.consent import Given
-from reconciler.core.estimate import budget, eta
+from reconciler.core.forecast import budget, forecast
 from reconciler.core.model import Account, LiveResource, Stack, Wants
 from reconciler.core.problems import error
 from reconciler.core.secret import Secret
@@ -56,7 +57,7 @@ def _plan(stack: Stack, state: State, address: Address, live: LiveResource, acco
     low, _, high = connection.kinds["instances"].operations["reboot"].seconds
     step = Step(f"{_OPERATION} {address}", address, _OPERATION, target=live.id, servers=(live.id,))
     impact = Impact(consents=(Consent(RiskClass.DOWNTIME, str(address)),), downtime_seconds=(low, high))
-    calls = budget((step,), account, connection.kinds)
+    found = forecast((step,), account, connection.kinds, pace=connection.exchange.pace())
     return Plan(
         stack=stack.name,
         environment=stack.environment,
@@ -65,8 +66,8 @@ def _plan(stack: Stack, state: State, address: Address, live: LiveResource, acco
         serial=state.serial,
         changes=(Change(address, Action.POWER, "rebooted", impact=impact),),
         steps=(step,),
-        calls=calls,
-        eta_seconds=eta((step,), connection.kinds),
+        calls=budget(account, found),
+        eta_seconds=None if found is None else math.ceil(found.seconds),
         unchanged=0,
     )
 

@@ -287,10 +287,14 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
         state, options = settling.settle(state, evidence.Observation(account, begun), options, _wanted(stack, options))
         if planning.needs(stack, state, options) != before:  # what was settled asks for lists that were not read
             account, beside = _read(stack, state, connection, options)
-    made = planning.make(stack=stack, state=state, account=account, kinds=connection.kinds, options=options)
+    made = planning.make(
+        stack=stack, state=state, account=account, kinds=connection.kinds, options=options, pace=connection.exchange.pace()
+    )
     if account.cached and any(problem.code in _ABOUT_THE_CATALOGUE for problem in made.problems):
         account = opening.read_again(connection, account)  # once: what the kept lists do not show may be new
-        made = planning.make(stack=stack, state=state, account=account, kinds=connection.kinds, options=options)
+        made = planning.make(
+            stack=stack, state=state, account=account, kinds=connection.kinds, options=options, pace=connection.exchange.pace()
+        )
     made = made if options.undo is None else undo.read(made)
     return Planned(
         plan=replace(made, calls=replace(made.calls, read=account.calls)),

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 from reconciler import wire
 from reconciler.core.kind import Call
 from reconciler.core.problems import Problem
+from reconciler.core.rhythm import Pace
 from reconciler.core.state import Record, State
 
 
@@ -53,6 +54,10 @@ class QuotaLog(Protocol):
 
     def release(self, now: float) -> None:
         """Gives back a slot that was reserved and then not used."""
+        ...
+
+    def taken(self, now: float) -> tuple[float, ...]:
+        """Seconds until each slot that is taken is free, the soonest first."""
         ...
 
     def slow_down(self, now: float) -> None:
@@ -122,6 +127,10 @@ class Exchange(Protocol):
 
     def unix(self) -> float:
         """Unix seconds: what a send is signed with."""
+        ...
+
+    def pace(self) -> Pace:
+        """How long answers take and which part of the quota is taken, in seconds at the cloud's own speed."""
         ...
 
     def ready_in(self) -> float:

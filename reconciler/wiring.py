@@ -129,12 +129,13 @@ def _connect(
     from reconciler import kinds
     from reconciler.cloud.clock import SystemClock
     from reconciler.cloud.endpoint import DEFAULT, EndpointRefused, parse
-    from reconciler.cloud.exchange import IN_FLIGHT_MAX, HttpExchange
+    from reconciler.cloud.exchange import HttpExchange
     from reconciler.cloud.network import ThreadNetwork
     from reconciler.cloud.quota import FileQuotaLog
     from reconciler.cloud.reads import CloudReads
     from reconciler.cloud.transport import HttpTransport
     from reconciler.core.kind import with_seconds
+    from reconciler.core.rhythm import IN_FLIGHT_MAX
     from reconciler.store.cache import AccountCache
 
     keys = _keys(environ)

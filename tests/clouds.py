@@ -15,7 +15,7 @@ from typing import Any
 from reconciler import wire
 from reconciler.cloud.clock import SystemClock, VirtualClock
 from reconciler.cloud.endpoint import parse
-from reconciler.cloud.exchange import IN_FLIGHT_MAX, HttpExchange
+from reconciler.cloud.exchange import HttpExchange
 from reconciler.cloud.network import ThreadNetwork, VirtualNetwork
 from reconciler.cloud.quota import MemoryQuotaLog
 from reconciler.cloud.reader import read_account
@@ -24,6 +24,7 @@ from reconciler.cloud.signing import Keys
 from reconciler.cloud.transport import HttpTransport
 from reconciler.core.kind import Call, Kind
 from reconciler.core.model import Account, Wants
+from reconciler.core.rhythm import IN_FLIGHT_MAX
 from reconciler.kinds import all_kinds
 from reconciler.ports import Answer, QuotaLog
 from reconciler.simulator import Cloud, Fault, SimulatorServer, World

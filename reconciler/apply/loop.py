@@ -16,8 +16,8 @@ from reconciler.apply.waits import Waits
 from reconciler.apply.writes import Writes
 from reconciler.core import brakes, exits, graph
 from reconciler.core.changes import Plan
-from reconciler.core.estimate import seconds_of
 from reconciler.core.events import Event, ProblemFound, StepSkipped, Summary
+from reconciler.core.forecast import seconds_of
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
 from reconciler.core.outputs import compute
@@ -194,6 +194,7 @@ class _Loop:
             read = self.waits.next_call(self.exchange.now())
             if read is None:
                 return
+            self.writer.check()  # a holder whose lock was broken sends nothing more, not even a read (SPEC 5, one writer)
             token = self._next_token()
             self.waits.sent(token, read[0])
             self.exchange.send(token, read[1])

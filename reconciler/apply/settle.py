@@ -14,11 +14,9 @@ from reconciler.core.address import parse
 from reconciler.core.kind import Kind, Operation, Progress
 from reconciler.core.model import Stack
 from reconciler.core.planning.bookkeeping import depends_on
+from reconciler.core.rhythm import ABSENCE_SECONDS
 from reconciler.core.rules import meaning
 from reconciler.core.state import Effect, Entry, State
-
-ABSENCE_SECONDS = 10.0
-"""Between the two looks that prove an object gone (SPEC 5, contract 22)."""
 
 
 class Verdict(Enum):

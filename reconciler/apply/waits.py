@@ -8,18 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from reconciler.core import rhythm
 from reconciler.core.kind import Call, View
 from reconciler.core.model import LiveResource
 from reconciler.core.problems import Problem
 from reconciler.ports import Answer, Reading, Reads
-
-POLL_SECONDS = 5.0
-"""Between reads of a list, at first (contract 10)."""
-
-POLL_LATER_SECONDS = 12.0
-"""Between reads once something has been waited for longer than `POLL_PATIENT_SECONDS`."""
-
-POLL_PATIENT_SECONDS = 60.0
 
 READ_FAILURE_SECONDS = 10.0
 """After a list could not be read, until it is tried again."""
@@ -142,8 +135,7 @@ class Waits:
 
     def interval(self, waited_seconds: float) -> float:
         """Seconds until the next read for something that has been waited for that long."""
-        patient = waited_seconds * self.time_scale > POLL_PATIENT_SECONDS
-        return (POLL_LATER_SECONDS if patient else POLL_SECONDS) / self.time_scale
+        return rhythm.interval(waited_seconds * self.time_scale) / self.time_scale
 
     def view(self) -> View:
         """All that the lists showed last."""

@@ -18,6 +18,7 @@ from reconciler.core.events import Event, StepDone, StepFailed, StepStarted, Ste
 from reconciler.core.kind import Kind, Operation, Progress, View, operation_of
 from reconciler.core.model import Account, Stack
 from reconciler.core.problems import Problem, error
+from reconciler.core.rhythm import DESTRUCTIVE, LOOK_AGE_SECONDS
 from reconciler.core.state import Effect, Intent, Note, Outcome, Phase
 from reconciler.ports import Accepted, Answer, Exchange, NoAnswer, RecordFailed, Refused, StateWriter
 
@@ -27,9 +28,6 @@ ATTEMPTS_MAX = 8
 UNSENT_ATTEMPTS_MAX = 3
 BUSY_SECONDS = 10.0
 UNSENT_SECONDS = 5.0
-LOOK_AGE_SECONDS = 30.0
-"""How old the second look before a destructive write may be (SPEC 4)."""
-
 NEAR_SECONDS = 15.0
 """Two looks that are no further apart tell when something came to its end."""
 
@@ -41,19 +39,6 @@ BUSY = frozenset({"DELETED_OR_WORKING_INSTANCE"})
 
 MEMBERSHIP = ("firewall.attach", "firewall.detach")
 """These name both objects in their inputs and have no target of their own."""
-
-DESTRUCTIVE = frozenset(
-    {
-        "instance.delete",
-        "instance.rebuild",
-        "instance.resize",
-        "instance.stop",
-        "block_storage.delete",
-        "block_storage.detach",
-        "firewall.delete",
-    }
-)
-"""Before these the object is looked at a second time."""
 
 
 @dataclass(slots=True)

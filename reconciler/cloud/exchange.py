@@ -7,6 +7,7 @@ import json
 import math
 import re
 from base64 import b64encode
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
@@ -15,16 +16,17 @@ from urllib.parse import quote
 from reconciler import wire
 from reconciler.cloud import envelope, signing
 from reconciler.core.kind import Call
+from reconciler.core.rhythm import IN_FLIGHT_MAX, LATENCY_SECONDS, Pace
 from reconciler.ports import Answer, Clock, Network, QuotaLog, Refused
-
-IN_FLIGHT_MAX = 4
-"""Requests under way together (SPEC 5)."""
 
 PAUSES_SECONDS = (5.0, 10.0, 20.0, 40.0)
 """The waits after a 429 that names none, one after the other (contract 4)."""
 
 PAUSE_SECONDS_MAX = 60.0
 _JITTER_SECONDS = 2.0
+_ANSWERS_MEASURED = 20
+"""The last so many answers tell how long one takes."""
+
 _KEY_LENGTH_MIN = 6
 """What is shorter is no key, and may stand in any word."""
 
@@ -57,7 +59,8 @@ class HttpExchange:
         self._limit = limit
         self._time_scale = time_scale
         self._jitter = jitter
-        self._tokens: set[int] = set()
+        self._tokens: dict[int, float] = {}
+        self._took: deque[float] = deque(maxlen=_ANSWERS_MEASURED)
         self._sent = 0
         self._has_slot = False
         self._slot_at = 0.0
@@ -85,6 +88,14 @@ class HttpExchange:
         """Unix seconds: what a send is signed with."""
         return self._clock.time()
 
+    def pace(self) -> Pace:
+        """How long answers take and which slots of the quota are taken, in seconds at the cloud's own speed."""
+        scale = self._time_scale
+        latency = sorted(self._took)[len(self._took) // 2] * scale if self._took else LATENCY_SECONDS
+        taken = self._quota.taken(self._clock.time())
+        # A slot that is held for the next send is not in its way.
+        return Pace(latency, tuple(seconds * scale for seconds in (taken[:-1] if self._has_slot else taken)))
+
     def ready_in(self) -> float:
         """Seconds until a call may be sent; 0.0 holds a slot for the next `send`; infinite while as many are in flight as may be."""
         if len(self._tokens) >= self._limit:
@@ -108,7 +119,7 @@ class HttpExchange:
             raise AssertionError("a call is sent only after ready_in gave 0.0, with a token of its own")
         request = encode(call, self._keys, int(self._clock.time()))
         self._has_slot = False
-        self._tokens.add(token)
+        self._tokens[token] = self._clock.monotonic()
         self._sent += 1
         self._network.start(token, request)
 
@@ -118,7 +129,8 @@ class HttpExchange:
         if arrived is None:
             return None
         token, arrival = arrived
-        self._tokens.discard(token)
+        if (started := self._tokens.pop(token, None)) is not None:
+            self._took.append(self._clock.monotonic() - started)
         self._quota.answered(self._clock.time())
         if isinstance(arrival, wire.WireError):
             return token, envelope.judge_failure(arrival)

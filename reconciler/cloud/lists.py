@@ -16,10 +16,8 @@ from reconciler.cloud import catalogue, refusals
 from reconciler.cloud.patience import Patience
 from reconciler.core.kind import Call, Kind, Listing, Paging
 from reconciler.core.problems import Problem, error
+from reconciler.core.rhythm import PAGE_SIZE
 from reconciler.ports import Accepted, Answer, NoAnswer, Refused, Seen
-
-PAGE_SIZE = 100
-"""Rows asked for at a time: the largest size that was seen to be accepted (contract 4)."""
 
 PAGES_MAX = 2_000
 RESTARTS_MAX = 4

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.problems import Problem, warning
+from reconciler.core.rhythm import QUOTA_CALLS, QUOTA_SECONDS
 
-LIMIT = 60
-WINDOW_SECONDS = 60.0
 ANSWER_SECONDS_MAX = 100.0
 """No request is in flight longer than this: the network gives it up before (`network.REQUEST_SECONDS_MAX`)."""
 
@@ -70,7 +69,7 @@ class Book:
             self.claims.pop(owner, None)
             self.slots.append(Slot(owner, now))
             return 0.0
-        wait = self._wait(now, limit, window) if free <= 0 else window / LIMIT
+        wait = self._wait(now, limit, window) if free <= 0 else window / QUOTA_CALLS
         self.claims[owner] = now + wait
         return wait
 
@@ -87,6 +86,11 @@ class Book:
             if self.slots[place].owner == owner and self.slots[place].answered is None:
                 del self.slots[place]
                 return
+
+    def taken(self, now: float, window: float) -> tuple[float, ...]:
+        """Seconds until each slot that is taken is free, the soonest first."""
+        self._tidy(now, window)
+        return tuple(sorted(_free_at(slot, window) - now for slot in self.slots))
 
     def slow_down(self, now: float, window: float) -> None:
         """A 429 came: the rate halves for a window."""
@@ -127,9 +131,9 @@ def _free_at(slot: Slot, window: float) -> float:
 class MemoryQuotaLog:
     """The log of one process alone: for tests, and where no file can be written. `time_scale` divides the window."""
 
-    def __init__(self, *, limit: int = LIMIT, time_scale: float = 1.0, book: Book | None = None, owner: str = "self") -> None:
+    def __init__(self, *, limit: int = QUOTA_CALLS, time_scale: float = 1.0, book: Book | None = None, owner: str = "self") -> None:
         self._limit = limit
-        self._window = WINDOW_SECONDS / time_scale
+        self._window = QUOTA_SECONDS / time_scale
         self._book = book if book is not None else Book()
         self._owner = owner
 
@@ -144,6 +148,10 @@ class MemoryQuotaLog:
     def release(self, now: float) -> None:
         """Gives back a slot that was not used."""
         self._book.release(self._owner)
+
+    def taken(self, now: float) -> tuple[float, ...]:
+        """Seconds until each slot that is taken is free."""
+        return self._book.taken(now, self._window)
 
     def slow_down(self, now: float) -> None:
         """Halves the rate for a window."""
@@ -161,7 +169,7 @@ class FileQuotaLog:
         folder: Path,
         digest: str,
         *,
-        limit: int = LIMIT,
+        limit: int = QUOTA_CALLS,
         time_scale: float = 1.0,
         owner: str | None = None,
         on_problem: Callable[[Problem], None] | None = None,
@@ -169,7 +177,7 @@ class FileQuotaLog:
         self._path = folder / f"{digest[:32]}.json"
         self._limit = limit
         self._time_scale = time_scale
-        self._window = WINDOW_SECONDS / time_scale
+        self._window = QUOTA_SECONDS / time_scale
         self._owner = owner or f"{os.getpid()}-{os.urandom(4).hex()}"
         self._on_problem = on_problem
         self._alone: MemoryQuotaLog | None = None
@@ -194,6 +202,17 @@ class FileQuotaLog:
     def release(self, now: float) -> None:
         """Gives back a slot that was not used."""
         self._change(now, lambda book: book.release(self._owner), lambda alone: alone.release(now))
+
+    def taken(self, now: float) -> tuple[float, ...]:
+        """Seconds until each slot that is taken is free, of all processes that share the key."""
+        if self._alone is None:
+            try:
+                with self._open(now) as book:
+                    return book.taken(now, self._window)
+            except OSError as failure:
+                self._go_alone(failure)
+        assert self._alone is not None
+        return self._alone.taken(now)
 
     def slow_down(self, now: float) -> None:
         """Halves the rate of all who share the key for a window."""
@@ -256,9 +275,9 @@ def _read(path: Path, now: float, window: float) -> Book:
 def _decode(found: Any) -> Book:
     slots = [
         Slot(str(owner)[:64], float(sent), None if answered is None else float(answered))
-        for owner, sent, answered in found["slots"][-LIMIT:]
+        for owner, sent, answered in found["slots"][-QUOTA_CALLS:]
     ]
-    claims = {str(owner)[:64]: float(due) for owner, due in list(found["claims"].items())[:LIMIT]}
+    claims = {str(owner)[:64]: float(due) for owner, due in list(found["claims"].items())[:QUOTA_CALLS]}
     return Book(slots, float(found["slow_until"]), claims)
 
 

@@ -1,52 +1,12 @@
-"""What a plan costs in calls, time and money, reckoned before anything is sent (SPEC 4: budget, cost)."""
+"""What a stack costs in money, before a plan and after it (SPEC 4, cost)."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from reconciler.core import graph
 from reconciler.core.address import Address
-from reconciler.core.changes import CallBudget, Cost, Step
-from reconciler.core.kind import Kind, operation_of
-from reconciler.core.model import Account
+from reconciler.core.changes import Cost
 from reconciler.core.survey import Fate, Item, Survey
-
-CALLS_A_MINUTE = 60
-"""The quota (contract 4)."""
-
-CALL_SECONDS = 1.0
-"""What a call takes where nothing is known: a quota of 60 a minute is one a second."""
-
-
-def seconds_of(step: Step, kinds: Mapping[str, Kind]) -> float:
-    """How long a step usually takes, its wait included."""
-    name = step.operation.replace(".wait", ".create")
-    return CALL_SECONDS + float(operation_of(kinds, name).seconds[1])
-
-
-def budget(steps: Sequence[Step], account: Account, kinds: Mapping[str, Kind]) -> CallBudget:
-    """Calls made for reading, to be sent as writes, and expected while waiting: two reads of each watched list for each level of waits."""
-    waits: dict[str, int] = {}
-    depth: dict[str, int] = {}
-    for step in steps:
-        slow = seconds_of(step, kinds) > CALL_SECONDS
-        depth[step.key] = max((depth.get(key, 0) for key in step.after), default=0) + (1 if slow else 0)
-        if slow:
-            watched = "members" if step.operation.startswith("firewall.") else step.operation.split(".", 1)[0]
-            waits[watched] = max(waits.get(watched, 0), depth[step.key])
-    return CallBudget(read=account.calls, write=sum(step.calls for step in steps), wait=2 * sum(waits.values()))
-
-
-def eta(steps: Sequence[Step], kinds: Mapping[str, Kind]) -> int | None:
-    """Seconds that the steps take: the longer of the critical path and of the calls under the quota. None where there is no step."""
-    if not steps:
-        return None
-    after = {step.key: step.after for step in steps}
-    path = max(graph.tails(after, {step.key: seconds_of(step, kinds) for step in steps}).values())
-    calls = sum(step.calls for step in steps)
-    quota = 60.0 * (calls // CALLS_A_MINUTE)
-    return math.ceil(max(path, quota))
 
 
 def cost(seen: Survey, held: frozenset[Address]) -> Cost:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,8 +12,9 @@ from typing import Any
 from reconciler.core import feasibility, freshness, graph, lost, moves, renames
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
-from reconciler.core.estimate import budget, cost, eta
+from reconciler.core.estimate import cost
 from reconciler.core.exits import stops
+from reconciler.core.forecast import budget, calls_of, forecast
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
 from reconciler.core.needs import needs
@@ -22,6 +24,7 @@ from reconciler.core.planning.holding import hold
 from reconciler.core.planning.rows import change
 from reconciler.core.problems import Problem, Severity, error, in_order, notice
 from reconciler.core.resolve import Resolver
+from reconciler.core.rhythm import Pace
 from reconciler.core.selection import Selection, select
 from reconciler.core.state import Phase, State
 from reconciler.core.survey import Fate, Item, PlanOptions, Survey, survey
@@ -40,10 +43,19 @@ _PROTECTED_AS: Mapping[str, str] = {
 """The word by which `protect` names what a step does (SPEC 2, lifecycle)."""
 
 
-def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[str, Kind], options: PlanOptions | None = None) -> Plan:
+def make(
+    *,
+    stack: Stack,
+    state: State | None,
+    account: Account,
+    kinds: Mapping[str, Kind],
+    options: PlanOptions | None = None,
+    pace: Pace | None = None,
+) -> Plan:
     """What one apply would do. Never raises for what the file, the state or the account say: all of it comes as problems.
 
-    Errors that concern the whole (a lookup without an answer, mass absence, a circle) leave the plan without steps.
+    Errors that concern the whole (a lookup without an answer, mass absence, a circle) leave the plan without steps. `pace` is how calls
+    go just now, for the forecast alone.
     """
     options = options or PlanOptions()
     known = state or State(lineage="", serial=0, stack=stack.name, environment=stack.environment)
@@ -55,24 +67,14 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
         return replace(empty, problems=in_order(problems))
     draft = Draft(seen, Resolver(seen))
     _fill(draft)
-    try:
-        steps = draft.order()
-    except graph.Cycle as cycle:
-        path = " -> ".join(cycle.path)
-        draft.problems.append(error("cycle", f"these steps wait for each other: {path}", hint="break it with two applies"))
+    ordered = _ordered(draft)
+    if ordered is None:
         return replace(empty, problems=in_order(draft.problems))
     bookkeeping.protection(draft)
-    steps, held = _hold_back(draft, steps)
-    part = select(steps, draft.changes, only=options.only, without=options.without)
-    problems = [*seen.problems, *draft.problems, *draft.resolver.problems, *slots.check(draft), *_equal_names(seen)]
-    problems += freshness.newer_images(seen)
-    if part is not None:
-        steps, held = _narrow(draft, steps, part, held)
-        problems += [*part.problems, *_said_of(part)]
-    steps, held, found = lockout.check(draft, steps, held)
-    problems += found
+    steps, held, problems, partial = _what_is_done(draft, ordered)
     stopped = stops(problems)
-    steps = () if stopped else steps
+    steps = () if stopped else tuple(replace(step, calls=calls_of(step, known.facts)) for step in steps)
+    found = forecast(steps, account, kinds, facts=known.facts, pace=pace, id_of=seen.id_of)
     bookkeeping.moves(draft, moved.places)
     access.fill(draft, steps)
     changes = tuple(draft.changes[a] for a in sorted(draft.changes, key=lambda a: a.sort_key))
@@ -88,16 +90,46 @@ def make(*, stack: Stack, state: State | None, account: Account, kinds: Mapping[
         variables=stack.variables,
         lookups={str(a): i.lookups for a, i in seen.items.items() if i.lookups},
         outputs={} if options.destroy else {o.name: draft.resolver.value(_NOWHERE, o.value) for o in stack.outputs},
-        calls=budget(steps, account, kinds),
-        eta_seconds=eta(steps, kinds),
+        calls=budget(account, found),
+        eta_seconds=None if found is None else math.ceil(found.seconds),
+        critical=() if found is None else found.critical,
         cost=cost(seen, held),
         unmanaged=_unmanaged(seen),
         unchanged=draft.unchanged,
-        partial=part is not None,
+        partial=partial,
     )
 
 
+def _what_is_done(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], frozenset[Address], list[Problem], bool]:
+    """The steps without what is held back, left out or would lock out; the addresses of that; the problems; whether it is a part only."""
+    seen, options = draft.survey, draft.survey.options
+    steps, held = _hold_back(draft, steps)
+    part = select(steps, draft.changes, only=options.only, without=options.without)
+    problems = [*seen.problems, *_found(draft)]
+    if part is not None:
+        steps, held = _narrow(draft, steps, part, held)
+        problems += [*part.problems, *_said_of(part)]
+    steps, held, locked_out = lockout.check(draft, steps, held)
+    return steps, held, [*problems, *locked_out], part is not None
+
+
 _NOWHERE = Address("outputs", "outputs")
+
+
+def _ordered(draft: Draft) -> tuple[Step, ...] | None:
+    """The steps in order, None where they wait for each other, which is then told."""
+    try:
+        return draft.order()
+    except graph.Cycle as cycle:
+        path = " -> ".join(cycle.path)
+        draft.problems.append(error("cycle", f"these steps wait for each other: {path}", hint="break it with two applies"))
+        return None
+
+
+def _found(draft: Draft) -> list[Problem]:
+    """What was found wrong, or worth telling, while the draft was made."""
+    seen = draft.survey
+    return [*draft.problems, *draft.resolver.problems, *slots.check(draft), *_equal_names(seen), *freshness.newer_images(seen)]
 
 
 def _fill(draft: Draft) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.core.changes import Cost
 from reconciler.core.model import Lifecycle
-from tests.builders import CATALOGUE, Case, nothing, server, settled, volume
+from tests.builders import CATALOGUE, Case, firewall, nothing, server, settled, volume
 
 PRICED = {"prices": {"ssd": 120}}
 KEPT = Lifecycle(protect=("resize",))
@@ -45,22 +45,32 @@ def test_nothing_to_do_takes_no_time_and_no_calls() -> None:
 
 
 def test_ten_servers_take_about_as_long_as_one() -> None:
-    # Goal: the critical path, not the sum.
+    # Goal: the critical path, not the sum; those that are not ready at the first look are there at the next, 5 s later.
     one = nothing(server("web")).plan()
     ten = nothing(*(server(f"s[{n}]") for n in range(10))).plan()
-    assert one.eta_seconds == ten.eta_seconds == 41
+    assert (one.eta_seconds, ten.eta_seconds) == (41, 46)
     assert (one.calls.write, ten.calls.write) == (1, 10)
 
 
 def test_more_calls_than_a_minute_allows_take_another_minute() -> None:
-    # Goal: 60 in any 60 seconds bounds the time from below.
+    # Goal: 60 in any 60 seconds bounds the time from below, looks included.
     plan = nothing(*(server(f"s[{n}]") for n in range(130))).plan()
-    assert plan.eta_seconds == 120
+    assert plan.eta_seconds is not None and 160 <= plan.eta_seconds <= 200
 
 
-def test_a_second_way_is_in_the_budget() -> None:
-    # Goal: what may have to be sent is counted.
-    assert settled(server("web")).edit("instances.web", flavor="big").plan().calls.write == 4
+def test_the_first_way_of_a_step_is_what_is_reckoned_with() -> None:
+    # Goal: a resize as it stands; but of a switch of firewalls the longer way, until it is known which one the account takes (SPEC 4).
+    assert settled(server("web")).edit("instances.web", flavor="big").plan().calls.write == 1
+    switch = settled(server("web", firewall="a"), firewall("a"), firewall("b")).edit("instances.web", firewall="b")
+    assert switch.plan().calls.write == 3
+    assert switch.with_facts(attach="replace").plan().calls.write == 1
+    assert sum(step.calls for step in switch.plan().steps) == 3
+
+
+def test_the_steps_that_decide_the_time_are_named() -> None:
+    # Goal: the critical path, from its first step to the last.
+    plan = nothing(server("web"), volume("data"), server("db", firewall="db"), firewall("db")).plan()
+    assert plan.critical == ("instance.create instances.web", "block_storage.create block_storages.data")
 
 
 def test_what_is_not_ours_is_counted_with_its_price() -> None:

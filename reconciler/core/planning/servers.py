@@ -95,11 +95,12 @@ def _attach(draft: Draft, item: Item, firewall: Link, *, target: str | None, for
             servers=(target or str(address),),
             second_way=SWITCH_SECOND_WAY if former is not None else None,
             applies={"firewall": firewall},
-            calls=3 if former is not None else 1,
         ),
         provides=[("membership", address)],
         needs=[("object", address), ("object", firewall.address)],
-        soft=rules,
+        # A new server is better behind a firewall that lacks a rule than behind none; one that exists keeps what it has (SPEC 4).
+        loose=rules if target is None else (),
+        soft=rules if target is not None else (),
     )
 
 
@@ -128,7 +129,7 @@ def _power(draft: Draft, item: Item, power: str, *, target: str | None, after: t
         even_if=even_if,
     )
     needs = [("object", item.address)]
-    return draft.add(step, provides=[("power", item.address)], needs=needs, soft=[("membership", item.address)], after=after)
+    return draft.add(step, provides=[("power", item.address)], needs=needs, loose=[("membership", item.address)], after=after)
 
 
 def _keep(draft: Draft, item: Item) -> None:
@@ -261,7 +262,6 @@ def _heavy(draft: Draft, item: Item, operation: str, inputs: Mapping[str, Value]
             second_way=RESIZE_SECOND_WAY if second_way else None,
             fingerprint=fingerprint(item),
             applies=inputs,
-            calls=4 if second_way else 1,
         ),
         after=(*after, *stop),
     )

@@ -1,0 +1,133 @@
+"""A forecast of a plan: how long it takes, how many calls, and which steps decide it (SPEC 4, budget)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.core import graph, rhythm
+from reconciler.core.address import Address
+from reconciler.core.changes import CallBudget, Step
+from reconciler.core.clockwork import Deed, Job, Model
+from reconciler.core.kind import Kind, Operation, Paging, operation_of
+from reconciler.core.model import EMPTY, Account, Link
+from reconciler.core.rhythm import Pace
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What applying a plan comes to. `spans` maps each step to the seconds at which it begins and ends; `critical` are the steps that
+    decide when the run is over, in their order."""
+
+    seconds: float
+    writes: int
+    reads: int
+    spans: Mapping[str, tuple[float, float]] = EMPTY
+    critical: tuple[str, ...] = ()
+
+
+def forecast(
+    steps: Sequence[Step],
+    account: Account,
+    kinds: Mapping[str, Kind],
+    *,
+    facts: Mapping[str, str] = EMPTY,
+    pace: Pace | None = None,
+    id_of: Callable[[Address], str | None] = lambda address: None,
+) -> Forecast | None:
+    """The forecast, None where there is nothing to do. `facts` are those of the state; `id_of` gives the ids that addresses have."""
+    if not steps:
+        return None
+    pace = pace or Pace(taken=(rhythm.QUOTA_SECONDS,) * min(account.calls, rhythm.QUOTA_CALLS))
+    maker = _Maker(kinds, facts, id_of)
+    weights = graph.tails({step.key: step.after for step in steps}, {step.key: seconds_of(step, kinds) for step in steps})
+    jobs = {step.key: Job(step.key, tuple(maker.deeds(step)), weights[step.key], step.after, step.servers) for step in steps}
+    model = Model(jobs, _pages(steps, account, kinds), pace.latency_seconds, pace.taken)
+    model.run()
+    spans = {key: (job.began or 0.0, job.ended or 0.0) for key, job in jobs.items()}
+    return Forecast(model.now, model.writes, model.reads, spans, tuple(reversed(tuple(model.critical()))))
+
+
+def seconds_of(step: Step, kinds: Mapping[str, Kind]) -> float:
+    """How long a step usually takes, its call included: what a run goes by when it chooses which step is next."""
+    return CALL_SECONDS + float(_operation(kinds, step.operation).seconds[1])
+
+
+CALL_SECONDS = 1.0
+"""What a call weighs: a quota of 60 a minute is one a second."""
+
+
+def _operation(kinds: Mapping[str, Kind], name: str) -> Operation:
+    return operation_of(kinds, name.replace(".wait", ".create"))
+
+
+def _pages(steps: Sequence[Step], account: Account, kinds: Mapping[str, Kind]) -> dict[str, int]:
+    """The calls that each list takes, with what the plan makes: a page that is full is followed by another."""
+    found = {}
+    for kind in kinds.values():
+        if kind.name in kind.lists and kind.lists[kind.name].paging is Paging.PAGES:
+            made = sum(1 for step in steps if step.operation == f"{kind.singular}.create")
+            found[kind.name] = 1 + (len(account.objects.get(kind.name, EMPTY)) + made) // rhythm.PAGE_SIZE
+    return found
+
+
+def calls_of(step: Step, facts: Mapping[str, str] = EMPTY) -> int:
+    """The writes that a step is expected to send: the first way of a resize, the longer way of a switch until it is known (SPEC 4)."""
+    return len(operations_of(step, facts))
+
+
+def operations_of(step: Step, facts: Mapping[str, str]) -> tuple[str, ...]:
+    """The operations that a step is expected to send, refused ones included."""
+    if step.operation.endswith(".wait"):
+        return ()
+    if step.operation == "firewall.attach" and "former" in step.inputs:
+        ways = {"replace": ("firewall.attach",), "many": ("firewall.attach", "firewall.detach")}
+        return ways.get(facts.get("attach", ""), ("firewall.attach", "firewall.detach", "firewall.attach"))
+    return (step.operation,)
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Turns steps into what the model walks."""
+
+    kinds: Mapping[str, Kind]
+    facts: Mapping[str, str]
+    id_of: Callable[[Address], str | None]
+
+    def deeds(self, step: Step) -> Iterator[Deed]:
+        """What a step does, one call after the other."""
+        inputs = {name: self._plain(value) for name, value in step.inputs.items()}
+        operations = operations_of(step, self.facts)
+        if not operations:
+            operation = _operation(self.kinds, step.operation)
+            # Nobody knows how far it is: half of what it usually takes is left.
+            yield Deed(operation.watches(step.target, inputs), operation.seconds[1] / 2, calls=0)
+        for number, name in enumerate(operations):
+            if name == "firewall.attach" and len(operations) == 3 and number == 0:
+                yield Deed()  # refused: the answer is the end
+                continue
+            yield self._deed(step, name, inputs)
+
+    def _deed(self, step: Step, name: str, inputs: Mapping[str, Any]) -> Deed:
+        kind = next(kind for kind in self.kinds.values() if kind.singular == name.partition(".")[0])
+        operation = operation_of(self.kinds, name)
+        asked = {**inputs, "firewall": inputs["former"]} if name == "firewall.detach" and "former" in inputs else inputs
+        gone = name.endswith(".delete") and kind.name != "rules"
+        lists = operation.settled_by(step.target, asked) if gone else operation.watches(step.target or str(step.address), asked)
+        if name == "firewall.attach" and "former" in inputs:
+            lists = (*lists, f"members:{inputs['former']}")
+        look = kind.name if name in rhythm.DESTRUCTIVE and step.fingerprint else None
+        return Deed(lists, float(operation.seconds[1]), look=look, gone=gone, probed=gone and kind.detail is not None)
+
+    def _plain(self, value: Any) -> Any:
+        if isinstance(value, Link):
+            return self.id_of(value.address) or str(value.address)
+        return value
+
+
+def budget(account: Account, found: Forecast | None) -> CallBudget:
+    """Calls made for reading, to be sent as writes, and expected while waiting."""
+    if found is None:
+        return CallBudget(read=account.calls)
+    return CallBudget(read=account.calls, write=found.writes, wait=found.reads)

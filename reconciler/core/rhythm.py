@@ -1,0 +1,61 @@
+"""The rhythm of a run: how many calls, how often a list is looked at, how long is waited: apply keeps to it, a forecast reckons with it.
+
+Times are seconds at the cloud's own speed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LATENCY_SECONDS = 0.3
+"""From a call to its answer, where nobody has measured it."""
+
+IN_FLIGHT_MAX = 4
+"""Requests under way together (SPEC 5)."""
+
+QUOTA_CALLS = 60
+QUOTA_SECONDS = 60.0
+"""Never more than so many sends in so many seconds; a slot is free that long after its answer (SPEC 6)."""
+
+POLL_SECONDS = 5.0
+"""Between reads of a list, at first (contract 10)."""
+
+POLL_LATER_SECONDS = 12.0
+"""Between reads once something has been waited for longer than `POLL_PATIENT_SECONDS`."""
+
+POLL_PATIENT_SECONDS = 60.0
+
+ABSENCE_SECONDS = 10.0
+"""Between the two looks that prove an object gone (SPEC 5, contract 22)."""
+
+LOOK_AGE_SECONDS = 30.0
+"""How old the second look before a destructive write may be (SPEC 4)."""
+
+PAGE_SIZE = 100
+"""Rows asked for at a time: the largest size that was seen to be accepted (contract 4)."""
+
+DESTRUCTIVE = frozenset(
+    {
+        "instance.delete",
+        "instance.rebuild",
+        "instance.resize",
+        "instance.stop",
+        "block_storage.delete",
+        "block_storage.detach",
+        "firewall.delete",
+    }
+)
+"""Before these the object is looked at a second time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How calls go just now: seconds from one to its answer, and for each slot of the quota that is taken the seconds until it is free."""
+
+    latency_seconds: float = LATENCY_SECONDS
+    taken: tuple[float, ...] = ()
+
+
+def interval(waited_seconds: float) -> float:
+    """Seconds until the next read for something that has been waited for that long."""
+    return POLL_LATER_SECONDS if waited_seconds > POLL_PATIENT_SECONDS else POLL_SECONDS

@@ -1,0 +1,88 @@
+"""What a plan says of its time and its calls, against what then happens in the laboratory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler.apply import Result
+from reconciler.core.changes import Plan
+from reconciler.core.model import Stack
+from tests.lab import Lab
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "stacks"
+TIME_PERCENT = 15
+"""By how much the estimate may be off; within 25 is promised."""
+
+WAITS_OFF = 2
+LATENCIES = (0.1, 0.5, 2.0)
+
+
+def example(name: str) -> str:
+    """The text of an example stack."""
+    return (EXAMPLES / name / "stack.yaml").read_text(encoding="utf-8")
+
+
+def applied(lab: Lab, stack: Stack, *, destroy: bool = False) -> tuple[Plan, Result, int, int]:
+    """The plan that an apply showed, what became of it, and how many writes and reads it sent."""
+    before = len(lab.sends)
+    result = lab.apply(stack, destroy=destroy)
+    assert result.exit_code == 0
+    plan = lab.plans[-1].plan
+    sent = [request.method for _, request in lab.sends[before:]]
+    writes = sum(1 for method in sent if method != "GET")
+    return plan, result, writes, len(sent) - writes - plan.calls.read
+
+
+def holds(lab: Lab, stack: Stack, *, destroy: bool = False) -> None:
+    """Applies a stack, and compares what was said with what happened."""
+    plan, result, writes, waits = applied(lab, stack, destroy=destroy)
+    assert plan.eta_seconds is not None
+    assert abs(plan.eta_seconds - result.seconds) <= 1 + result.seconds * TIME_PERCENT / 100, (plan.eta_seconds, result.seconds)
+    assert plan.calls.write == writes
+    assert abs(plan.calls.wait - waits) <= WAITS_OFF, (plan.calls.wait, waits)
+
+
+@pytest.mark.parametrize("latency", LATENCIES)
+@pytest.mark.parametrize(
+    ("name", "environment"), [("single", None), ("web-tier", None), ("environments", "staging"), ("environments", "prod")]
+)
+def test_the_examples_take_as_long_as_their_plans_say(tmp_path: Path, name: str, environment: str | None, latency: float) -> None:
+    # Goal: made and removed, in time and calls, with answers fast and slow.
+    lab = Lab(latency_seconds=latency)
+    stack = lab.stack(example(name), tmp_path, environment=environment)
+    holds(lab, stack)
+    lab.clock.advance_to(lab.clock.monotonic() + 300)
+    holds(lab, stack, destroy=True)
+
+
+@pytest.mark.parametrize("latency", LATENCIES)
+def test_a_mixed_change_takes_as_long_as_its_plan_says(tmp_path: Path, latency: float) -> None:
+    # Goal: a resize, two more servers, a rule, a volume replaced; then two servers less and another firewall, the quota still half used.
+    lab = Lab(latency_seconds=latency)
+    text = example("web-tier")
+    assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
+    for before, after in (
+        ("flavor: std_4.8-g1", "flavor: mio_4.16-g1"),
+        ("default: 2\n", "default: 4\n"),
+        ("      https: {", "      alt: {direction: in, protocol: tcp, ports: 8080, cidr: 10.0.0.0/8}\n      https: {"),
+        ("size: 100", "size: 200"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    holds(lab, lab.stack(text, tmp_path))
+    text = text.replace("default: 4\n", "default: 2\n").replace("    firewall: db\n", "    firewall: web\n")
+    holds(lab, lab.stack(text, tmp_path))
+
+
+def test_a_plan_larger_than_the_quota_takes_as_long_as_it_says(tmp_path: Path) -> None:
+    # Goal: 60 in any 60 seconds, with the calls that were made just before.
+    lab = Lab(latency_seconds=0.2)
+    text = (
+        "version: 1\nstack: many\ninstances:\n"
+        '  s: {count: 90, zone: kr1-z01, flavor: std_1.1-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy]}\n'
+    )
+    stack = lab.stack(text, tmp_path)
+    holds(lab, stack)
+    holds(lab, stack, destroy=True)
