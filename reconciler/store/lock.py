@@ -50,7 +50,7 @@ class Lock:
             raise LostLock(f"whether the lock is still held cannot be read: {error}", hint="run the command again") from error
         if found != self.epoch:
             raise LostLock(
-                "the lock on this stack was broken by somebody else (`state unlock`), so nothing further is sent",
+                "the lock on this stack was broken by somebody else (`state unlock`)",
                 hint="see who works on it now, then run the command again: it goes on from what was recorded",
             )
 
