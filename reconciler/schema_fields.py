@@ -141,6 +141,7 @@ def _types(node: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _allowed(node: Mapping[str, Any]) -> Iterator[Any]:
+    yield from (node["const"],) if "const" in node else ()
     yield from node.get("enum", ())
     for part in node.get("anyOf", ()):
         yield from part.get("enum", ())

@@ -1,0 +1,165 @@
+"""The language reference is made of the schemas, and kept in step with them; renewed by RENEW_GOLDEN=1."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler import schema_fields
+from reconciler.core.functions import FUNCTIONS
+from reconciler.core.language import Field
+from reconciler.core.references import ATTRIBUTES
+from reconciler.ui.explain_text import written
+
+PAGE = Path(__file__).parents[2] / "docs" / "language.md"
+
+FUNCTIONS_SAID = {
+    "length": ("length(x)", "characters of a text, members of a list or map"),
+    "join": ('join(list, ", ")', "one text of a list"),
+    "split": ('split(text, ",")', "a list of a text"),
+    "replace": ("replace(text, old, new)", "every `old` becomes `new`"),
+    "format": ('format("web-%02d", [n])', "`%s` anything, `%d` a whole number, `%03d` with leading zeros, `%%` a percent sign"),
+    "lower": ("lower(text)", "in small letters"),
+    "upper": ("upper(text)", "in capitals"),
+    "trim": ("trim(text)", "without the spaces around it"),
+    "min": ("min(a, b)", "the least of numbers, or of a list of them"),
+    "max": ("max(a, b)", "the greatest"),
+    "sort": ("sort(list)", "in order"),
+    "distinct": ("distinct(list)", "each value once"),
+    "keys": ("keys(map)", "the keys, in order"),
+    "values": ("values(map)", "the values, in the order of the keys"),
+    "cidr_host": ("cidr_host(cidr, n)", "the n-th address of a range; from the end where n is below 0"),
+    "cidr_subnet": ("cidr_subnet(cidr, bits, n)", "the n-th part of a range whose mask is longer by `bits`"),
+    "cidr_contains": ("cidr_contains(cidr, inner)", "whether a range holds another"),
+    "cidr_address": ("cidr_address(cidr)", "the address before the mask"),
+}
+
+HEAD = """# The language
+
+Made from [stack.schema.json](../schemas/stack.schema.json) and [component.schema.json](../schemas/component.schema.json), which editors
+complete and check from. `reconciler explain KIND.FIELD` shows the same on a screen.
+
+A stack is one YAML file, or a folder whose `*.yaml` files are one stack (subfolders are not read). YAML is read strictly: only `true` and
+`false` are booleans, `on`, `no`, `12:30` and `010` are texts; a key that stands twice, an unknown key and a tag are errors. All mistakes
+of a run are told together, each with file, line, column and a way out. A line that is left out is not managed: what it would set stays.
+
+```yaml
+# yaml-language-server: $schema=../schemas/stack.schema.json
+version: 1
+stack: shop
+instances:
+  web: {zone: kr1-z01, flavor: std_1.2-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy]}
+```
+
+## Addresses
+
+`instances.web`, `instances.web[0]` under `count`, `instances.web["seoul"]` under `for_each`, `firewalls.web.rules.https` for a rule,
+`existing.firewalls.office` for an object of others. `firewall:` and `instance:` take a key (`web`, `web[0]`), an address, or `none`.
+A single object that gets a `count` becomes its `[0]`, and back, without a word; other renames are said in `moved`.
+
+## Expressions
+
+`${...}` in any text is CEL. A text that is one expression keeps its type: `count: ${vars.n}` is a number. `$${` is a literal `${`.
+Inside `{...}` and `[...]` a text with `${...}` is quoted.
+
+| one reads | it is |
+|---|---|
+| `vars.NAME` | a variable, or in a component a parameter |
+| `locals.NAME` | what `locals` computes |
+| `env.name`, `stack.name` | the environment (null where there is none), the stack |
+| `count.index`, `each.key`, `each.value` | in a resource with `count` or `for_each` |
+| `component.name` | in a component: the name it is included under |
+| `components.NAME.outputs.NAME` | what an include gives |
+| `stacks.NAME.outputs.NAME` | what another stack gave at its last apply |
+"""
+
+TAIL = """
+A value that is not known yet flows through: the plan says "known after apply of ...". It may stand in names, descriptions, the range of a
+rule and outputs; in `count`, `for_each`, `when`, zone, flavor, image, type and size it is an error that names the source.
+
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "".join(f"{line}\n" for line in _lines())
+
+
+def _lines() -> Iterator[str]:
+    yield from HEAD.splitlines()
+    for kind, names in ATTRIBUTES.items():
+        yield f"| `{kind}.KEY.` {', '.join(f'`{name}`' for name in names)} | of a resource; under `count` a list, under `for_each` a map |"
+    yield ""
+    yield "Beside CEL's own (`+ - * / %`, comparisons, `&& || !`, `a ? b : c`, `in`, `.map(x, ...)`, `.filter(x, ...)`, `.exists(x, ...)`,"
+    yield "`.all(x, ...)`, `size`, `string`, `int`, `contains`, `startsWith`, `endsWith`, `matches`, `has`), each also as a method:"
+    yield ""
+    yield "| function | gives |"
+    yield "|---|---|"
+    for name in FUNCTIONS:
+        form, meaning = FUNCTIONS_SAID[name]
+        yield f"| `{form}` | {meaning} |"
+    yield from TAIL.splitlines()
+    yield "## A stack file"
+    yield ""
+    yield from _table(schema_fields.below(()))
+    for field in schema_fields.below(()):
+        yield from _section(field, "stack", depth=2)
+    yield "## A component file"
+    yield ""
+    yield "Included by `components`. Its resources are those of a stack; it has no environments and sees nothing but its parameters."
+    yield ""
+    yield from _table(schema_fields.below((), schema="component"))
+
+
+def _section(field: Field, schema: str, *, depth: int) -> Iterator[str]:
+    members = list(schema_fields.below(field.path, schema=schema))
+    if not members or field.name == "defaults":
+        return
+    yield ""
+    yield f"{'#' * depth} {_title(field)}"
+    yield ""
+    yield field.description
+    yield ""
+    yield from _table(members)
+    for member in members:
+        if member.path[-1] != "lifecycle" or field.name == "instances":
+            yield from _section(member, schema, depth=depth + 1)
+
+
+def _title(field: Field) -> str:
+    """`instances.KEY`: with the keys that the user chooses."""
+    return f"`{field.name}{'.KEY' if field.keyed else ''}`"
+
+
+def _table(fields: Iterator[Field] | list[Field]) -> Iterator[str]:
+    yield "| field | takes | meaning |"
+    yield "|---|---|---|"
+    for field in fields:
+        star = "**" if field.required else ""
+        yield f"| {star}`{field.path[-1]}`{star} | {_cell(_takes(field))} | {_cell(_meaning(field))} |"
+
+
+def _takes(field: Field) -> str:
+    kinds = list(field.types)
+    kinds += [", ".join(f"`{value}`" for value in field.allowed)] if field.allowed else []
+    return "; ".join(kinds) or "anything"
+
+
+def _meaning(field: Field) -> str:
+    parts = [field.description]
+    parts += [f"Default: `{written(field.default)}`."] if field.default is not None else []
+    parts += [f"An edit: {field.edit}."] if field.edit is not None else []
+    return " ".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def test_the_language_reference_says_what_the_schemas_say() -> None:
+    # Goal: a field that the language gets stands on the page with its meaning; a function too.
+    assert set(FUNCTIONS_SAID) == set(FUNCTIONS)
+    if os.environ.get("RENEW_GOLDEN"):
+        PAGE.write_text(page(), encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == page()
