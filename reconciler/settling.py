@@ -78,6 +78,8 @@ class Settling:
                 if interrupts():
                     self.interrupted = True
                     return False
+                if self.writer is not None:
+                    self.writer.check()
                 if left <= told - COUNTDOWN_SECONDS:
                     told = left
                     emit(Told(f"{names}: looking again in {int(left) + 1} s, {why}"))
