@@ -26,7 +26,7 @@ def recovered_lines(found: Recovered, look: Look, *, command: str, go_on: str) -
         yield Line(f" {words.count(len(found.bound), 'object')} bound.", Tone.GOOD)
     for one in found.cases:
         yield Line()
-        yield from case_lines(one, command=command)
+        yield from case_lines(one, command=command, go_on=go_on)
     if found.problems:
         yield Line()
         yield from problem_view.problems_lines(found.problems, look)
@@ -49,7 +49,7 @@ def proposal_lines(found: Proposal, look: Look, *, title: str) -> Iterable[Line]
             yield from problem_view.problem_lines(problem, look, indent="  ")
 
 
-def case_lines(one: Case, *, command: str) -> Iterable[Line]:
+def case_lines(one: Case, *, command: str, go_on: str) -> Iterable[Line]:
     """One open request: what was asked beside what each candidate shows, and the commands that say what became of it."""
     intent = one.intent
     yield Line(f" ?  {safe.outside(intent.address)}    {words.deed(intent.operation)}, sent {words.moment(intent.signed)}", Tone.CARE)
@@ -59,10 +59,12 @@ def case_lines(one: Case, *, command: str) -> Iterable[Line]:
         yield from _table(one.rows, shown, start, start + _SIDE_BY_SIDE)
     if len(one.candidates) > len(shown):
         yield Line(f"    and {words.count(len(one.candidates) - len(shown), 'candidate')} more")
-    ids = shown or ((intent.target,) if intent.target is not None else ("ID",))
-    for place, id in enumerate(ids):
-        label = "it was done: " if place == 0 else "          or "
-        yield Line(f"    {label} {_command(command, '--adopt', f'{intent.address}={id}')}")
+    if intent.operation.endswith(".delete"):
+        yield Line(f"    it was done:  {_command(go_on, '--accept', f'gone={intent.address}')}")
+    else:
+        for place, id in enumerate(shown or ((intent.target,) if intent.target is not None else ("ID",))):
+            label = "it was done: " if place == 0 else "          or "
+            yield Line(f"    {label} {_command(command, '--adopt', f'{intent.address}={id}')}")
     yield Line(f"    it was not:   {_command(command, '--not-created', intent.address)}")
     until = one.until if one.until is not None and one.until > fence(intent) else fence(intent)
     yield Line(

@@ -9,7 +9,8 @@ import pytest
 from reconciler import app, ports, recovering
 from reconciler.core.events import Told
 from reconciler.core.model import Stack
-from reconciler.core.recovery import Proposal, Recovered
+from reconciler.core.recovery import Case, Proposal, Recovered
+from reconciler.core.state import Intent
 from reconciler.core.survey import PlanOptions
 from reconciler.recovering import Words
 from reconciler.simulator.faults import Fault
@@ -101,6 +102,15 @@ def test_without_proof_it_is_shown_what_was_asked_and_what_there_is(tmp_path: Pa
     document = recovery_json.document(found, stack="shop", environment=None)
     assert document["open"][0]["candidates"][0]["id"] == "INSTANCE-hand" and document["exit_code"] == 3
     assert "INSTANCE-hand" not in {entry.id for entry in lab.state.entries.values()} if lab.state else False
+
+
+def test_a_delete_that_only_a_person_can_tell_of_names_its_consent() -> None:
+    intent = Intent(1, "run", "key", 'instances.web["a b"]', "instance.delete", "INSTANCE-1", {}, None, 1_767_225_600)
+    case = Case(intent, "is not shown", None, (), ())
+    look = Look(width=None, color=False)
+    text = screen.text(recovery_text.case_lines(case, command="reconciler recover", go_on="reconciler apply"), look)
+    assert """it was done:  reconciler apply --accept 'gone=instances.web["a b"]'""" in text
+    assert """it was not:   reconciler recover --not-created 'instances.web["a b"]'""" in text
 
 
 def test_a_word_that_it_was_not_made_lets_the_next_apply_make_it(tmp_path: Path) -> None:
