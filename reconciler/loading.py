@@ -15,6 +15,7 @@ from reconciler.stop import Stop
 if TYPE_CHECKING:
     from reconciler.core.build import VariableInputs
     from reconciler.core.document import Document
+    from reconciler.core.model import Catalogue
 
 VARIABLE_PREFIX = "RECONCILER_VAR_"
 
@@ -66,11 +67,14 @@ def validate(
     environ: Mapping[str, str],
     known: Callable[[Stack], Collection[str]] = lambda stack: (),
     others: Others | None = None,
+    catalogue: Catalogue | None = None,
 ) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
     """Every mistake that shows without the network, and the names of what was checked: without `environment`, each of them.
 
-    `known` gives the addresses that the state holds: what binds only new objects is not asked of those.
+    `known` gives the addresses that the state holds: what binds only new objects is not asked of those. `catalogue` is what an earlier
+    run kept of it: lookups that it does not answer are warnings.
     """
+    from reconciler.core import offline
     from reconciler.core.build import build, environments
     from reconciler.core.demands import demands
     from reconciler.schema import joined
@@ -83,6 +87,8 @@ def validate(
         stack, found = build(document, environment=name, variables=inputs, stacks=stacks)
         # Where another stack has no outputs yet, what reads them cannot be looked at: a warning here, an error for a plan.
         meaning += (*found, *(replace(problem, severity=Severity.WARNING) for problem in unread))
+        if stack is not None and catalogue is not None:
+            meaning += offline.doubts(stack, catalogue)
         if stack is not None and (unread or (stacks and others is None)):
             checked.append(stack.title)
         elif stack is not None:

@@ -24,6 +24,7 @@ from reconciler.version import VERSION
 
 if TYPE_CHECKING:
     from reconciler.cloud.signing import Keys
+    from reconciler.core.model import Catalogue
     from reconciler.store.files import FileStore
 
 SIMULATED_TIME_SCALE = 60.0
@@ -169,6 +170,27 @@ def _connect(
         )
     finally:
         exchange.close()
+
+
+def kept_catalogue(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Catalogue:
+    """The catalogue as an earlier run kept it, for looking without the network; lists that were not kept, or are too old, are None."""
+    from reconciler.cloud.endpoint import DEFAULT, EndpointRefused, parse
+    from reconciler.core.model import Catalogue
+    from reconciler.store.cache import AccountCache
+
+    if simulated:
+        from reconciler.simulator import ACCESS_KEY, SECRET_KEY
+
+        environ = {"IWINV_ACCESS_KEY": ACCESS_KEY, "IWINV_SECRET_KEY": SECRET_KEY, **environ}
+    if not environ.get("IWINV_ACCESS_KEY") or not environ.get("IWINV_SECRET_KEY"):
+        return Catalogue()
+    try:
+        origin = "simulated" if simulated else parse(environ.get("IWINV_ENDPOINT") or DEFAULT).origin
+    except EndpointRefused:
+        return Catalogue()
+    folder = _cache_folder(place, environ, simulated=simulated)
+    cache = AccountCache(folder, _keys(environ).digest, origin=origin, clock=time.time)
+    return Catalogue(**cache.catalogue(Catalogue.__dataclass_fields__))
 
 
 def _keys(environ: Mapping[str, str]) -> Keys:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from reconciler.core import consent
 from reconciler.core.changes import RiskClass
 from reconciler.core.consent import Acceptance
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 TIME_SCALE_MAX = 100_000.0
@@ -59,6 +62,14 @@ class AddressText(click.ParamType[str]):
         if found is None:
             self.fail(f"{value!r} is not an address, such as instances.web or instances.web[0]", param, ctx)
         return str(found)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The addresses of the stack that begin so: those of its file, and those of its state."""
+        from click.shell_completion import CompletionItem
+
+        from reconciler.cli.completing import addresses
+
+        return [CompletionItem(text) for text in addresses(ctx.params) if text.startswith(incomplete)]
 
 
 class Bind(click.ParamType[tuple[str, str]]):

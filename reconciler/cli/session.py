@@ -24,7 +24,7 @@ from reconciler.ui.plan_text import Header
 from reconciler.ui.screen import Line, Tone
 
 if TYPE_CHECKING:
-    from reconciler.core.model import Stack
+    from reconciler.core.model import Catalogue, Stack
     from reconciler.core.survey import PlanOptions
     from reconciler.store.files import FileStore
 
@@ -67,6 +67,10 @@ class Session:
         name, environment = loading.identify(path, environment)
         state = opening.read_state(wiring.store(wiring.Place(path, name, environment, self.simulate), self.environ))
         return None if state is None else state.outputs
+
+    def kept_catalogue(self) -> Catalogue:
+        """The catalogue as an earlier run kept it."""
+        return wiring.kept_catalogue(self.path, self.environ, simulated=self.simulate)
 
     def place(self, stack: str, environment: str | None) -> wiring.Place:
         """Where its files lie."""

@@ -29,6 +29,7 @@ Examples:
 @options.environment_option
 @options.variable_options
 @options.format_option
+@options.simulate_options
 @options.look_options
 @ends
 def validate(
@@ -39,10 +40,13 @@ def validate(
     variables: Sequence[tuple[str, str]],
     variable_files: Sequence[str],
     format: str,
+    simulate: bool,
+    time_scale: float | None,
 ) -> int:
     """Check everything that can be checked without the network.
 
     Without --env every environment of the stack is checked. All mistakes are listed together, each with its file, line and column.
+    Where an earlier run has kept the catalogue, names that it does not have are warnings.
     """
     from reconciler import loading
     from reconciler.core import plain
@@ -50,7 +54,7 @@ def validate(
     from reconciler.ui import safe
     from reconciler.ui.screen import Line, Tone
 
-    session = Session(console, Path(stack), environment, variables=variables, variable_files=variable_files)
+    session = Session(console, Path(stack), environment, simulate, time_scale, variables=variables, variable_files=variable_files)
     found, checked = loading.validate(
         session.path,
         environment=environment,
@@ -58,6 +62,7 @@ def validate(
         files=[Path(name) for name in variable_files],
         environ=session.environ,
         others=session.outputs_of,
+        catalogue=session.kept_catalogue(),
     )
     if console.json:
         console.result_json({"problems": [plain.problem(item) for item in found]})

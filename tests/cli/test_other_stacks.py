@@ -1,0 +1,87 @@
+"""Stacks that read others, and what `validate` knows from earlier runs, at the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_refactoring_sessions import SCALE, call
+
+NETWORK = """\
+version: 1
+stack: network
+environments: {staging: , prod: }
+firewalls: {gate: {rules: {ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}}}}
+outputs: {range: {value: "10.${env.name == 'prod' ? 1 : 2}.0.0/16"}, gate: {value: "${firewalls.gate.id}"}}
+"""
+APP = """\
+version: 1
+stack: app
+environments: {prod: }
+stacks: {network: {path: ../network, env: "${env.name}"}}
+firewalls: {app: {rules: {in: {direction: in, protocol: tcp, ports: 80, cidr: "${stacks.network.outputs.range}"}}}}
+"""
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
+    monkeypatch.setenv("RECONCILER_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.chdir(tmp_path)
+    for name, text in (("network", NETWORK), ("app", APP)):
+        Path(name).mkdir()
+        Path(name, "stack.yaml").write_text(text, encoding="utf-8")
+    yield
+
+
+def test_a_stack_reads_what_another_gave_at_its_last_apply(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "validate", "app")
+    assert code == 0 and "warning[output]" in out and "has no state yet" in out
+    code, _, err = call(capsys, "plan", "app", "--env", "prod")
+    assert code == 1 and "error[output]" in err and "reconciler apply ../network" in err
+
+    assert call(capsys, "apply", "network", "--env", "prod", "--yes", *SCALE)[0] == 0
+    assert call(capsys, "validate", "app")[1] == "app/prod: no mistakes\n"
+    assert call(capsys, "apply", "app", "--env", "prod", "--yes", *SCALE)[0] == 0
+    assert "10.1.0.0/16" in call(capsys, "simulator", "world", "--stack", "app")[1]
+
+    Path("network/stack.yaml").write_text(NETWORK.replace("10.$", "172.$"), encoding="utf-8")
+    assert call(capsys, "apply", "network", "--env", "prod", "--yes", *SCALE)[0] == 0
+    code, out, _ = call(capsys, "plan", "app", "--env", "prod", "--detailed-exitcode")
+    assert code == 2 and "10.1.0.0/16 -> 172.1.0.0/16" in out
+
+
+def test_a_path_that_leads_to_no_stack_is_told_at_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    for edit, says in (("../network", "../net"), ('"${env.name}"', "dev")):
+        Path("app/stack.yaml").write_text(APP.replace(edit, says), encoding="utf-8")
+        code, _, err = call(capsys, "plan", "app", "--env", "prod")
+        assert code in (1, 64) and ("net does not exist" in err or "no environment dev" in err)
+
+
+def test_validate_knows_the_catalogue_that_an_earlier_run_has_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    text = NETWORK + "instances: {jump: {zone: kr1-z01, flavor: std_9, image: {os: ubuntu, version: '22.04'}, ssh_keys: [deploy]}}\n"
+    Path("network/stack.yaml").write_text(text, encoding="utf-8")
+    assert call(capsys, "validate", "network")[1].endswith("no mistakes\n")
+    assert call(capsys, "plan", "network", "--env", "prod")[0] == 1
+    code, out, _ = call(capsys, "validate", "network", "--env", "prod")
+    assert code == 0 and "warning[lookup]" in out and "stack.yaml:6" in out and "std_9" in out and "as it was seen last" in out
+
+
+def test_the_shell_is_offered_the_addresses_of_file_and_state(capsys: pytest.CaptureFixture[str]) -> None:
+    from click.shell_completion import ShellComplete
+
+    from reconciler.cli.program import program
+
+    def offered(*words: str) -> list[str]:
+        complete = ShellComplete(program, {}, "reconciler", "_RECONCILER_COMPLETE")
+        return [item.value for item in complete.get_completions(list(words[:-1]), words[-1])]
+
+    assert offered("state", "forget", "fire") == [] and offered("absorb", "--stack", "network", "fire") == ["firewalls.gate"]
+    assert call(capsys, "apply", "network", "--env", "prod", "--yes", *SCALE)[0] == 0
+    found = offered("absorb", "--stack", "network", "--env", "prod", "firewalls.gate")
+    assert found == ["firewalls.gate", "firewalls.gate.rules.ssh"]
+    assert offered("absorb", "--stack", "nowhere", "") == []
