@@ -133,9 +133,9 @@ class Waits:
         """Whether a reading of each of these lists that was begun after a time is over, whatever it showed."""
         return all(self.lists[what].reading is None and self.lists[what].begun >= since for what in whats if what in self.lists)
 
-    def interval(self, waited_seconds: float) -> float:
-        """Seconds until the next read for something that has been waited for that long."""
-        return rhythm.interval(waited_seconds * self.time_scale) / self.time_scale
+    def interval(self, waited_seconds: float, expected_seconds: float = 0.0) -> float:
+        """Seconds until the next read for something that has been waited for that long, and is expected that much later."""
+        return rhythm.interval(waited_seconds * self.time_scale, expected_seconds * self.time_scale) / self.time_scale
 
     def view(self) -> View:
         """All that the lists showed last."""

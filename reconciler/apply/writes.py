@@ -387,8 +387,7 @@ class Writes:
 
     def _await(self, task: Task, *, accepted: float) -> None:
         operation = self._operation(task)
-        usual = 0.0 if task.operation.endswith(".wait") else operation.seconds[1] / self.time_scale
-        task.status, task.accepted, task.next_poll = Status.WAITING, accepted, accepted + usual
+        task.status, task.accepted, task.next_poll = Status.WAITING, accepted, accepted + self._usual(task)
         task.deadline = accepted + operation.deadline_seconds / self.time_scale
         task.first_absence = task.not_yet = None
         watched = self._watched(task)
@@ -436,12 +435,16 @@ class Writes:
         elif verdict is settle.Verdict.LATER:
             if task.first_absence is None:
                 task.not_yet = min(self.waits.lists[what].shown_at for what in watched)
-            task.next_poll = max(task.next_poll, now + self.waits.interval(now - task.accepted))
+            task.next_poll = max(task.next_poll, now + self.waits.interval(now - task.accepted, task.accepted + self._usual(task) - now))
             self.waits.ask(watched, task.next_poll)
         elif verdict is settle.Verdict.UNREAD:
             self.waits.ask(watched, max(task.next_poll, now))
         else:
             self._probing[self._kind_of(task), task.target or ""] = task
+
+    def _usual(self, task: Task) -> float:
+        """Seconds that the cloud usually takes for what is waited for; nothing is known of an object found at work."""
+        return 0.0 if task.operation.endswith(".wait") else self._operation(task).seconds[1] / self.time_scale
 
     def _learn(self, task: Task, watched: tuple[str, ...]) -> None:
         """Keeps how long the cloud took for it, where looks were close enough to tell."""

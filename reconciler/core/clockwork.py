@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.core import rhythm
@@ -264,7 +264,8 @@ class Model:
 
     def _later(self, job: Job, shown: float) -> None:
         job.judged = max(job.judged, shown + _SLIGHTLY)
-        job.next_poll = max(job.next_poll, self.now + rhythm.interval(self.now - job.accepted))
+        usual = job.deed.seconds if job.deed.calls else 0.0
+        job.next_poll = max(job.next_poll, self.now + rhythm.interval(self.now - job.accepted, job.accepted + usual - self.now))
         self._ask(job.deed.lists, job.next_poll)
 
     def _absence(self, job: Job, shown: float) -> None:
@@ -305,11 +306,3 @@ class Model:
                 del self._holders[server]
                 for key in self._parked.pop(server, ()):
                     heapq.heappush(self._ready, (-self.jobs[key].weight, key))
-
-    def critical(self) -> Iterator[str]:
-        """The steps that decided when the run ended, the last first: each began when the one after it here had ended."""
-        job = max(self.jobs.values(), key=lambda job: (job.ended or 0.0, job.key), default=None)
-        while job is not None:
-            yield job.key
-            before = [self.jobs[key] for key in job.after]
-            job = max(before, key=lambda job: (job.ended or 0.0, job.key), default=None)

@@ -25,6 +25,9 @@ POLL_LATER_SECONDS = 12.0
 
 POLL_PATIENT_SECONDS = 60.0
 
+GAP_SECONDS = 1.0
+"""The least between reads of a list for several things that are expected one shortly after the other."""
+
 ABSENCE_SECONDS = 10.0
 """Between the two looks that prove an object gone (SPEC 5, contract 22)."""
 
@@ -56,6 +59,8 @@ class Pace:
     taken: tuple[float, ...] = ()
 
 
-def interval(waited_seconds: float) -> float:
-    """Seconds until the next read for something that has been waited for that long."""
+def interval(waited_seconds: float, expected_seconds: float = 0.0) -> float:
+    """Seconds until the next read for something that has been waited for that long, and is expected that much later."""
+    if expected_seconds > 0.0:
+        return max(expected_seconds, GAP_SECONDS)
     return POLL_LATER_SECONDS if waited_seconds > POLL_PATIENT_SECONDS else POLL_SECONDS
