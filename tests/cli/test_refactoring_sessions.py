@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import program
+from tests.cli.test_simulated_sessions import validator
 
 STACK = """\
 version: 1
@@ -85,7 +86,10 @@ def test_moved_and_removed_lines_change_the_state_alone(capsys: pytest.CaptureFi
     )
     assert planned(capsys) == {"firewalls.front": "move", "exit": 0}
     document = json.loads(call(capsys, "plan", "shop.yaml", "--format", "json")[1])
+    validator("plan").validate(document)
     assert [row["operation"] for row in document["steps"]] == ["state.move", "state.move"]
+    assert call(capsys, "plan", "shop.yaml", "--out", "x.plan")[0] == 0
+    assert "moved from firewalls.web" in call(capsys, "show", "x.plan")[1]
     assert call(capsys, "plan", "shop.yaml", "--detailed-exitcode")[0] == 2
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
     assert planned(capsys) == {"exit": 0}

@@ -241,3 +241,10 @@ def test_mv_puts_one_object_or_a_whole_resource_elsewhere() -> None:
     entries = dict(state.entries) | {"instances.b[0]": Entry("instances.b[0]", "instances", "i-other")}
     full = fold(state, []).__class__("l", 1, "shop", None, entries=entries)
     assert moves.rename(full, at("instances.a"), at("instances.b")).problems
+
+
+def test_a_part_of_a_plan_moves_all_the_same_and_says_so() -> None:
+    case = moved(RENAMED, ("instances.web", "instances.app"), ("firewalls.web", "firewalls.front"))
+    plan = case.plan(only=("firewalls.front",))
+    assert told(plan).changes == ["move firewalls.front", "update firewalls.front.rules.tls", "move instances.app"]
+    assert {effect.put.address for effect in plan.records if effect.put is not None} >= {"instances.app", "firewalls.front"}

@@ -138,13 +138,18 @@ def moves(draft: Draft, places: Mapping[str, str]) -> None:
     for text, source in places.items():
         address, before = parse(text), parse(source)
         row = None if address is None else draft.changes.get(address)
-        if address is None or before is None or row is None:
+        item = None if address is None else draft.survey.items.get(address)
+        if address is None or before is None or item is None or item.fate is Fate.GONE:
             continue
         along = address.rule is not None and address.rule == before.rule and address.owner != before.owner
-        if row.action is not Action.NONE:
+        if row is None and not along:
+            # A part of the plan only: what it does not do is moved all the same, so that all of the state speaks in the file's addresses.
+            place = item.resource.place if item.resource is not None else None
+            draft.changes[address] = Change(address, Action.MOVE, f"moved from {source}", place=place)
+        elif row is not None and row.action is not Action.NONE:
             said = f"moved from {source}"
             draft.changes[address] = replace(row, reason=f"{said}; {row.reason}" if row.reason else said)
-        elif not along:
+        elif row is not None and not along:
             draft.changes[address] = replace(row, action=Action.MOVE, reason=f"moved from {source}")
             draft.unchanged -= 1
 
