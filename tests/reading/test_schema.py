@@ -143,11 +143,15 @@ def test_an_example_is_right_for_the_program_and_for_an_editor(path: Path) -> No
     assert (path.parent / first.partition("=")[2]).resolve() == ROOT / "schemas" / "stack.schema.json"
 
 
+OTHERS = {"network": {"outputs": {"jump_address": "203.0.113.1", "jump_private": "10.0.0.1"}}}
+"""What the stack in `network` gives to the one in `app`."""
+
+
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
 def test_an_example_builds_in_each_environment_and_lacks_nothing(path: Path) -> None:
     document, _ = stackfile.load(path.parent)
     for environment in build.environments(document) or (None,):
-        stack, found = build.build(document, environment=environment)
+        stack, found = build.build(document, environment=environment, stacks=OTHERS)
         assert stack is not None, found
         assert found == ()
         assert demands.demands(stack) == ()
