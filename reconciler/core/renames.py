@@ -27,7 +27,8 @@ def unsaid(seen: Survey) -> Iterator[Problem]:
 
     `removed: [{from: ADDRESS, keep: false}]` says that it is no rename, and so does `--accept delete=ADDRESS`.
     """
-    going, coming = _groups(seen, Fate.DELETE), _groups(seen, Fate.CREATE)
+    going = _groups(seen, Fate.DELETE)
+    coming = _groups(seen, Fate.CREATE) if going else {}
     taken: set[tuple[str, str]] = set()
     for old, left in going.items():
         pairs = [(new, found) for new, made in coming.items() if new not in taken and (found := _pairs(seen, left, made)) is not None]
@@ -52,16 +53,19 @@ def _groups(seen: Survey, fate: Fate) -> dict[tuple[str, str], list[Item]]:
         if fate is Fate.CREATE and item.entry is not None:
             continue
         found.setdefault((address.kind, address.name), []).append(item)
-    return {key: items for key, items in found.items() if _is_whole(seen, key, items, fate)}
+    staying = (
+        {(address.kind, address.name) for address in seen.stack.resources}
+        if fate is Fate.DELETE
+        else {(address.kind, address.name) for address, item in seen.items.items() if item.entry is not None}
+    )
+    return {key: items for key, items in found.items() if _is_whole(seen, key, items, fate, staying)}
 
 
-def _is_whole(seen: Survey, key: tuple[str, str], items: list[Item], fate: Fate) -> bool:
+def _is_whole(seen: Survey, key: tuple[str, str], items: list[Item], fate: Fate, staying: set[tuple[str, str]]) -> bool:
     """Whether all there was of a resource goes, or all there is of it comes; or only keys of a `for_each` differ."""
     if isinstance(seen.stack.shapes.get(key), tuple):
         return all(isinstance(item.address.index, str) for item in items) or fate is Fate.CREATE
-    if fate is Fate.DELETE:
-        return all(address.kind != key[0] or address.name != key[1] for address in seen.stack.resources)
-    return not any(item.entry is not None for address, item in seen.items.items() if (address.kind, address.name) == key)
+    return key not in staying
 
 
 def _pairs(seen: Survey, left: list[Item], made: list[Item]) -> list[tuple[Address, Address]] | None:
