@@ -17,8 +17,8 @@ from reconciler.core.rhythm import Pace
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What applying a plan comes to. `spans` maps each step to the seconds at which it begins and ends; `critical` are the steps that
-    decide when the run is over, in their order."""
+    """What applying a plan comes to. `spans` maps each step to the seconds at which it begins and ends; `critical` is the longest
+    chain of steps that wait for each other, in their order."""
 
     seconds: float
     writes: int
@@ -46,7 +46,25 @@ def forecast(
     model = Model(jobs, _pages(steps, account, kinds), pace.latency_seconds, pace.taken)
     model.run()
     spans = {key: (job.began or 0.0, job.ended or 0.0) for key, job in jobs.items()}
-    return Forecast(model.now, model.writes, model.reads, spans, tuple(reversed(tuple(model.critical()))))
+    return Forecast(model.now, model.writes, model.reads, spans, _critical(steps, jobs))
+
+
+def _critical(steps: Sequence[Step], jobs: Mapping[str, Job]) -> tuple[str, ...]:
+    """The longest chain of steps that wait for each other, each as long as the cloud takes for it, the quota apart."""
+    after = {step.key: step.after for step in steps}
+    tails = graph.tails(after, {key: sum(map(_usual, job.deeds)) for key, job in jobs.items()})
+    followers: dict[str, list[str]] = {}
+    for key, earlier in after.items():
+        for other in earlier:
+            followers.setdefault(other, []).append(key)
+    path = [max(sorted(after), key=tails.__getitem__)]
+    while path[-1] in followers:
+        path.append(max(sorted(followers[path[-1]]), key=tails.__getitem__))
+    return tuple(path)
+
+
+def _usual(deed: Deed) -> float:
+    return CALL_SECONDS * deed.calls + deed.seconds + (rhythm.ABSENCE_SECONDS if deed.gone else 0.0)
 
 
 def seconds_of(step: Step, kinds: Mapping[str, Kind]) -> float:

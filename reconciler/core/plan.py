@@ -18,7 +18,7 @@ from reconciler.core.forecast import budget, calls_of, forecast
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
 from reconciler.core.needs import needs
-from reconciler.core.planning import access, bookkeeping, firewalls, lockout, servers, slots, volumes, whole_rules
+from reconciler.core.planning import access, bookkeeping, firewalls, lockout, servers, slots, tolls, volumes, whole_rules
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.holding import hold
 from reconciler.core.planning.rows import change
@@ -72,11 +72,12 @@ def make(
         return replace(empty, problems=in_order(draft.problems))
     bookkeeping.protection(draft)
     steps, held, problems, partial = _what_is_done(draft, ordered)
+    bookkeeping.moves(draft, moved.places)
+    access.fill(draft, steps)
+    tolls.fill(draft, steps)
     stopped = stops(problems)
     steps = () if stopped else tuple(replace(step, calls=calls_of(step, known.facts)) for step in steps)
     found = forecast(steps, account, kinds, facts=known.facts, pace=pace, id_of=seen.id_of)
-    bookkeeping.moves(draft, moved.places)
-    access.fill(draft, steps)
     changes = tuple(draft.changes[a] for a in sorted(draft.changes, key=lambda a: a.sort_key))
     return replace(
         empty,

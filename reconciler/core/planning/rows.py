@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core.changes import Action, Cause, Change, Consent, DataLoss, FieldChange, Impact, RiskClass
+from reconciler.core.changes import Action, Cause, Change, Consent, FieldChange, Impact, RiskClass
 from reconciler.core.fields import Compared
 from reconciler.core.model import Link, Unknown, Value
 from reconciler.core.planning.draft import Draft
@@ -79,12 +79,3 @@ def fingerprint(item: Item) -> dict[str, Any]:
     found: dict[str, Any] = {name: item.live.attributes[name] for name in LASTING if name in item.live.attributes}
     found["id"] = item.live.id
     return found
-
-
-def lost_root_disk(draft: Draft, item: Item) -> DataLoss:
-    """The root disk of a server, its size from the catalogue where that was read."""
-    flavor = None if item.live is None else item.live.attributes.get("flavor")
-    size = None if item.live is None else item.live.attributes.get("disk_gb")
-    if size is None:
-        size = next((row.get("disk_gb") for row in draft.survey.account.catalogue.flavors or () if row["id"] == flavor), None)
-    return DataLoss(str(item.address), "root", size if isinstance(size, int) else None)

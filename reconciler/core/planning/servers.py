@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.core import fields
-from reconciler.core.changes import Action, Consent, DataLoss, FieldChange, Impact, RiskClass, SecondWay, Step
+from reconciler.core.changes import Action, Consent, FieldChange, Impact, RiskClass, SecondWay, Step
 from reconciler.core.kind import Edit
 from reconciler.core.model import Link, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.hanging import no_foreign_volumes, volumes_on
-from reconciler.core.planning.rows import change, fingerprint, lost_root_disk, report
+from reconciler.core.planning.rows import change, fingerprint, report
 from reconciler.core.problems import error
 from reconciler.core.state import Phase
 from reconciler.core.survey import Fate, Item
@@ -176,23 +176,16 @@ class _Toll:
 
     def __init__(self) -> None:
         self.consents: list[Consent] = []
-        self.low, self.high = 0, 0
-        self.lost: list[DataLoss] = []
         self.exposure: int | None = None
-        self.reversible = True
 
-    def down(self, item: Item, low: int, high: int) -> None:
+    def down(self, item: Item) -> None:
         if item.live is None or item.live.attributes.get("power") != "off":
             self.consents.append(Consent(RiskClass.DOWNTIME, str(item.address)))
-            self.low, self.high = self.low + low, self.high + high
 
     def value(self) -> Impact:
         return Impact(
             consents=tuple(sorted(set(self.consents), key=lambda c: (c.risk.value, c.address))),
-            downtime_seconds=(self.low, self.high) if self.high else None,
-            data_loss=tuple(self.lost),
             exposure_seconds=self.exposure,
-            reversible=self.reversible,
         )
 
 
@@ -219,12 +212,9 @@ def _disrupt(
     for name, operation in (("image", "instance.rebuild"), ("flavor", "instance.resize")):
         if name not in by_name:
             continue
-        seconds = item.kind.operations[operation.split(".")[1]].seconds
-        toll.down(item, seconds[0], seconds[2])
+        toll.down(item)
         if name == "image":
             toll.consents.append(Consent(RiskClass.DATA_LOSS, str(item.address)))
-            toll.lost.append(lost_root_disk(draft, item))
-            toll.reversible = False
         keys = (*keys, *_heavy(draft, item, operation, {name: wanted[name]}, target, keys))
     return keys
 
@@ -277,8 +267,7 @@ def _heavy(draft: Draft, item: Item, operation: str, inputs: Mapping[str, Value]
 def _turn(draft: Draft, item: Item, power: str, target: str, middle: tuple[str, ...], toll: _Toll) -> None:
     """Power on after what is done while off; power off before it, so that nothing is stopped twice."""
     if power == "off":
-        seconds = item.kind.operations["stop"].seconds
-        toll.down(item, seconds[0], seconds[2])
+        toll.down(item)
         key = _power(draft, item, "off", target=target)
         draft.before(key, *middle)
     else:
@@ -347,16 +336,9 @@ def _replace(draft: Draft, item: Item) -> None:
         draft.add(delete, provides=[("removed", address)], needs=[("membership", address), ("power", address)], after=(created,))
     agreed = item.entry is not None and item.entry.phase is Phase.DELETING  # its deletion was consented to, and cannot be stopped
     consents = [] if agreed else [Consent(RiskClass.ADDRESS_CHANGE, str(address)), Consent(RiskClass.DATA_LOSS, str(address))]
-    low, _, high = item.kind.operations["create"].seconds
     if delete_first and not agreed:
         consents.append(Consent(RiskClass.DOWNTIME, str(address)))
-    impact = Impact(
-        consents=tuple(consents),
-        downtime_seconds=(low, high) if delete_first else None,
-        data_loss=(lost_root_disk(draft, item),),
-        address_change=True,
-        reversible=False,
-    )
+    impact = Impact(consents=tuple(consents), address_change=True)
     way = "delete first" if delete_first else "create first, the old one goes last"
     change(draft, item, Action.REPLACE, f"{item.reason}; {way}", compared.changes, impact=impact, compared=compared)
 
@@ -405,5 +387,5 @@ def _delete(draft: Draft, item: Item) -> None:
         fingerprint=fingerprint(item),
     )
     draft.add(step, provides=[("removed", item.address), ("left", item.address)])
-    impact = Impact(consents=(Consent(RiskClass.DELETE, str(item.address)),), data_loss=(lost_root_disk(draft, item),), reversible=False)
+    impact = Impact(consents=(Consent(RiskClass.DELETE, str(item.address)),))
     change(draft, item, Action.DELETE, item.reason, impact=impact)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler.core import fields
 from reconciler.core.address import Address, parse
-from reconciler.core.changes import Action, Cause, Consent, DataLoss, FieldChange, Impact, RiskClass, Step
+from reconciler.core.changes import Action, Cause, Consent, FieldChange, Impact, RiskClass, Step
 from reconciler.core.model import Link, Value
 from reconciler.core.planning import slots
 from reconciler.core.planning.draft import Draft
@@ -208,11 +208,6 @@ def _goes_first(draft: Draft, owner_id: str) -> bool:
     return any(not draft.steps[key].deposed for key in deletes)
 
 
-def _loss(item: Item) -> DataLoss:
-    size = None if item.live is None else item.live.attributes.get("size")
-    return DataLoss(str(item.address), "volume", size if isinstance(size, int) else None)
-
-
 def _replace(draft: Draft, item: Item) -> None:
     wanted = draft.resolver.wanted(item)
     compared = fields.compare(draft.survey, item, wanted)
@@ -247,7 +242,7 @@ def _replace(draft: Draft, item: Item) -> None:
                 draft.before(created, left_key)
             first.append(left_key)
         draft.add(delete, after=first)
-    impact = Impact(consents=(Consent(RiskClass.DATA_LOSS, str(item.address)),), data_loss=(_loss(item),), reversible=False)
+    impact = Impact(consents=(Consent(RiskClass.DATA_LOSS, str(item.address)),))
     why = "as the file asks" if asked_for else "its server holds no more volumes"
     way = f"delete first: {why}" if delete_first else "create first, the old one goes last"
     change(draft, item, Action.REPLACE, f"{item.reason}; {way}", compared.changes, impact=impact, compared=compared)
@@ -266,5 +261,5 @@ def _delete(draft: Draft, item: Item) -> None:
         fingerprint=fingerprint(item),
     )
     draft.add(step, after=left)
-    impact = Impact(consents=(Consent(RiskClass.DELETE, str(item.address)),), data_loss=(_loss(item),), reversible=False)
+    impact = Impact(consents=(Consent(RiskClass.DELETE, str(item.address)),))
     change(draft, item, Action.DELETE, item.reason, impact=impact)
