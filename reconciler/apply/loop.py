@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.apply import records
+from reconciler.apply import records, settle
 from reconciler.apply.board import Board
 from reconciler.apply.passwords import Keeper
 from reconciler.apply.task import Failure, Status, Task
@@ -273,7 +273,7 @@ class _Loop:
         """Skips what was not begun, computes the outputs, and writes the state anew."""
         if self.interrupted():
             self.codes.append(exits.INTERRUPTED)
-            self._report(self.writes.interruption(self.board.remaining()))
+            self._report(settle.interruption(self.writer.state, self.board.remaining()))
         reason = "interrupted" if self.interrupted() else "the run was stopped"
         for task in self.board.remaining():
             if task.status in (Status.SENT, Status.DOUBT):

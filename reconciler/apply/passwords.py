@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from reconciler.core.secret import Secret
+from reconciler.ports import RecordFailed
 
 Keeper: TypeAlias = Callable[[str, str, str, str], None]
 """Keeps address, id, user name and password; durable when it returns. Raises `RecordFailed`."""
@@ -21,3 +22,20 @@ def first_login(result: Any) -> tuple[str, str] | None:
     if not isinstance(password, str) or not password or not password.strip("*"):  # masked: stars stand for it
         return None
     return name if isinstance(name, str) else "", password
+
+
+def kept(keep: Keeper | None, operation: str, address: str, id: str | None, result: Any) -> tuple[RecordFailed | None, str | None]:
+    """Keeps the first password of a new server, before the server is recorded; what failed, and what there is to tell.
+
+    A failure is given and not raised, since the server is to be recorded all the same.
+    """
+    if keep is None or operation != "instance.create" or id is None:
+        return None, None
+    login = first_login(result)
+    if login is None:
+        return None, f"{address}: the cloud's answer held no first password to keep"
+    try:
+        keep(address, id, *login)
+    except RecordFailed as failure:
+        return failure, None
+    return None, None

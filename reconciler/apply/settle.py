@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from typing import Any
 
-from reconciler.apply.task import Task
+from reconciler.apply.task import Status, Task
 from reconciler.apply.values import Known
 from reconciler.apply.waits import Waits
 from reconciler.core.address import parse
 from reconciler.core.kind import Kind, Operation, Progress
 from reconciler.core.model import Stack
 from reconciler.core.planning.bookkeeping import depends_on
+from reconciler.core.problems import Problem, error
 from reconciler.core.rhythm import ABSENCE_SECONDS
 from reconciler.core.rules import meaning
 from reconciler.core.state import Effect, Entry, State
@@ -142,3 +143,12 @@ def written_rules(task: Task, stack: Stack, state: State, waits: Waits) -> tuple
         found.append(Effect(put=replace(known, id=id, applied=applied, parent=task.target, depends_on=needed)))
     gone = [e.address for e in state.entries.values() if e.parent == task.target and e.address not in written]
     return (*(Effect(drop=address) for address in sorted(gone)), *found)
+
+
+def interruption(state: State, tasks: Sequence[Task]) -> Problem:
+    """What still runs in the cloud after an interrupt; which server is off and what brings it back comes first (SPEC 5)."""
+    off = sorted(entry.address for entry in state.entries.values() if entry.stopped)
+    running = [f"{task.operation} {task.step.address}" for task in tasks if task.status in (Status.WAITING, Status.SENT)]
+    parts = [f"{address} is powered off; the next apply, or the console, starts it" for address in off]
+    parts.append(f"still running in the cloud: {', '.join(running)}" if running else "nothing is running in the cloud")
+    return error("interrupted", "; ".join(parts), hint="the record is complete: the next apply goes on from here")

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-from reconciler.apply import records, settle, values
+from reconciler.apply import passwords, records, settle, values
 from reconciler.apply.board import Board
-from reconciler.apply.passwords import Keeper, first_login
+from reconciler.apply.deeds import MEMBERSHIP, Deeds
+from reconciler.apply.passwords import Keeper
 from reconciler.apply.task import Failure, Status, Task
 from reconciler.apply.values import CannotFill, Known
 from reconciler.apply.waits import Waits
 from reconciler.core import evidence
 from reconciler.core.changes import Plan
 from reconciler.core.events import Event, StepDone, StepFailed, StepStarted, StepUnknown, StepWaiting, Told
-from reconciler.core.kind import Kind, Operation, Progress, View, operation_of
+from reconciler.core.kind import Kind, Progress, operation_of
 from reconciler.core.model import Account, Stack
 from reconciler.core.problems import Problem, error
 from reconciler.core.rhythm import DESTRUCTIVE, LOOK_AGE_SECONDS
 from reconciler.core.state import Effect, Intent, Note, Outcome, Phase
-from reconciler.ports import Accepted, Answer, Exchange, NoAnswer, RecordFailed, Refused, StateWriter
+from reconciler.ports import Accepted, Answer, Exchange, NoAnswer, Refused, StateWriter
 
 ATTEMPTS_MAX = 8
 """How often one operation may be refused before execution (429, busy) and be made anew."""
@@ -36,9 +36,6 @@ DOUBT_SECONDS = 60.0
 
 BUSY = frozenset({"DELETED_OR_WORKING_INSTANCE"})
 """Deleted or busy: never proof of absence (contract 1.9); looked at, and sent once more where the object is there and at rest."""
-
-MEMBERSHIP = ("firewall.attach", "firewall.detach")
-"""These name both objects in their inputs and have no target of their own."""
 
 
 @dataclass(slots=True)
@@ -65,6 +62,10 @@ class Writes:
     _shown: set[str] = field(default_factory=set)
     _probing: dict[tuple[str, str], Task] = field(default_factory=dict)
     durations: dict[str, list[float]] = field(default_factory=dict)
+    deeds: Deeds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.deeds = Deeds(self.plan, self.stack, self.writer, self.kinds, self.known, self.nonce)
 
     # Sending --------------------------------------------------------------------------------------------------------------------
 
@@ -75,10 +76,10 @@ class Writes:
             task.started = self.exchange.now()
         if not task.resolved and not self._resolve(task):
             return
-        if self._equal(task):
-            self._effects(task, self._if_done(task, 0), "nothing to send")
+        if self.deeds.equal(task):
+            self._effects(task, self.deeds.if_done(task, 0), "nothing to send")
             self._next(task)
-        elif task.operation.endswith(".wait") or self._deleted_before(task):
+        elif task.operation.endswith(".wait") or self.deeds.deleted_before(task):
             self._await(task, accepted=self.exchange.now())
         elif self._needs_look(task):
             self._look(task)
@@ -88,7 +89,7 @@ class Writes:
     def _resolve(self, task: Task) -> bool:
         step = task.step
         try:
-            task.inputs = values.fill(step, self.known, self.stack, self.kinds[self._kind_of(task)])
+            task.inputs = values.fill(step, self.known, self.stack, self.kinds[self.deeds.kind_of(task)])
             if task.target is None and not task.operation.endswith(".create") and task.operation not in MEMBERSHIP:
                 task.target = self.known.id_of(step.address)
                 if task.target is None:
@@ -99,58 +100,27 @@ class Writes:
         task.resolved = True
         return True
 
-    def _kind_of(self, task: Task) -> str:
-        singular = task.step.operation.partition(".")[0]
-        return next(name for name, kind in self.kinds.items() if kind.singular == singular)
-
-    def _equal(self, task: Task) -> bool:
-        """Whether the object already is as asked by what was seen last: then nothing is sent (SPEC 2, unknown until apply)."""
-        if task.failure is not None or task.operation.endswith((".create", ".delete", ".wait", ".reboot")):
-            return False
-        view = View(self.known.seen, self.known.members)
-        asked = values.described(task.step.address, self._asked(task), self.stack, self._marker(task, create=False), create=False)
-        return self._operation(task).progress(task.target, asked, view) is Progress.DONE
-
-    def _deleted_before(self, task: Task) -> bool:
-        """Whether our delete of this very object was acknowledged by an earlier run: then only its absence is waited for."""
-        if not task.operation.endswith(".delete"):
-            return False
-        if task.step.deposed:
-            old = self.writer.state.deposed.get(task.target or "")
-            return old is not None and old.phase is Phase.DELETING
-        entry = self.writer.state.entries.get(str(task.step.address))
-        return entry is not None and entry.id == task.target and entry.phase is Phase.DELETING
-
     def _needs_look(self, task: Task) -> bool:
         if not task.step.fingerprint or task.operation not in DESTRUCTIVE or task.second:
             return False
         if task.look_after is None:
             since = max(self.began, self.exchange.now() - LOOK_AGE_SECONDS / self.time_scale)
             task.look_after = since
-        return not self.waits.fresh((self._kind_of(task),), task.look_after)
+        return not self.waits.fresh((self.deeds.kind_of(task),), task.look_after)
 
     def _look(self, task: Task) -> None:
         task.status = Status.LOOKING
-        self.board.watch(task, (self._kind_of(task),))
-        self.waits.ask((self._kind_of(task),), self.exchange.now())
-
-    def _operation(self, task: Task) -> Operation:
-        return operation_of(self.kinds, task.operation.replace(".wait", ".create"))
-
-    def _asked(self, task: Task) -> dict[str, Any]:
-        """The inputs of the operation that is next: where the second way takes a server off its old firewall, that one is meant."""
-        if task.operation == "firewall.detach" and "former" in task.inputs:
-            return {**task.inputs, "firewall": task.inputs["former"]}
-        return dict(task.inputs)
+        self.board.watch(task, (self.deeds.kind_of(task),))
+        self.waits.ask((self.deeds.kind_of(task),), self.exchange.now())
 
     def _send(self, task: Task, token: int) -> None:
-        said = settle.second_look(task, self.waits, self._kind_of(task)) if task.operation in DESTRUCTIVE and not task.second else None
+        said = settle.second_look(task, self.waits, self.deeds.kind_of(task)) if task.operation in DESTRUCTIVE and not task.second else None
         if said is not None:
             self.fail(task, Failure(said))
             return
-        operation, create = self._operation(task), task.operation.endswith(".create")
-        task.nonce = self._marker(task, create=create)
-        asked = values.described(task.step.address, self._asked(task), self.stack, task.nonce, create=create)
+        operation, create = self.deeds.operation(task), task.operation.endswith(".create")
+        task.nonce = self.deeds.marker(task, create=create)
+        asked = values.described(task.step.address, self.deeds.asked(task), self.stack, task.nonce, create=create)
         try:
             call = operation.encode(task.target, asked)
         except (ValueError, KeyError) as failure:
@@ -170,23 +140,13 @@ class Writes:
             asked,
             task.nonce if create else None,
             signed,
-            effects=self._if_done(task, signed),
+            effects=self.deeds.if_done(task, signed),
         )
         self.writer.append(intent)
         task.intent, task.status, task.sent = intent, Status.SENT, True
         self._sent[token] = task
         self.exchange.send(token, call)
         self.emit(StepStarted(task.key, str(task.step.address), task.operation))
-
-    def _marker(self, task: Task, *, create: bool) -> str | None:
-        """A new nonce for every create; the one the object was made with where its description is edited; none for rules."""
-        if task.operation.startswith("rule."):
-            return None
-        if create:
-            resource = self.stack.resources.get(task.step.address)
-            return self.nonce() if resource is None or resource.lifecycle.marker else None
-        entry = self.writer.state.entries.get(str(task.step.address))
-        return None if entry is None else entry.nonce
 
     # Answers --------------------------------------------------------------------------------------------------------------------
 
@@ -203,18 +163,20 @@ class Writes:
         self.refresh()
 
     def _accepted(self, task: Task, answer: Accepted) -> None:
-        operation = self._operation(task)
+        operation = self.deeds.operation(task)
         if task.operation.endswith(".create"):
             try:
                 task.target = operation.receipt(answer.result)
             except ValueError as failure:
                 self._unknown(task, f"accepted, but the receipt does not say what was made: {failure}", answer.status)
                 return
-        watched = self._watched(task)
-        effects = self._on_accept(task, ended=not watched)
+        watched = self.deeds.watched(task)
+        effects = self.deeds.on_accept(task, ended=not watched)
         if task.operation.endswith(".create"):
             self._at_risk = [f"{task.step.address} = {task.target}"]
-        unkept = self._keep_password(task, answer)
+        unkept, told = passwords.kept(self.keep, task.operation, str(task.step.address), task.target, answer.result)
+        if told is not None:
+            self.emit(Told(told))
         self._outcome(task, "accepted" if watched else "done", effects)
         self._at_risk = []
         if unkept is not None:
@@ -223,64 +185,6 @@ class Writes:
             self._await(task, accepted=self.exchange.now())
         else:
             self._next(task)
-
-    def _keep_password(self, task: Task, answer: Accepted) -> RecordFailed | None:
-        """Keeps the first password before the server is recorded; a failure is given, since the server is to be recorded all the same."""
-        if self.keep is None or task.operation != "instance.create" or task.target is None:
-            return None
-        login = first_login(answer.result)
-        if login is None:
-            self.emit(Told(f"{task.step.address}: the cloud's answer held no first password to keep"))
-            return None
-        try:
-            self.keep(str(task.step.address), task.target, *login)
-        except RecordFailed as failure:
-            return failure
-        return None
-
-    def _watched(self, task: Task) -> tuple[str, ...]:
-        operation, asked = self._operation(task), self._asked(task)
-        if task.operation.endswith(".delete") and not task.operation.startswith("rule."):
-            return operation.settled_by(task.target, asked)
-        watched = operation.watches(task.target, asked)
-        if task.operation == "firewall.attach" and "former" in task.inputs:
-            watched = (*watched, f"members:{task.inputs['former']}")
-        return watched
-
-    def _if_done(self, task: Task, signed: int) -> tuple[Effect, ...]:
-        """What the state becomes if the operation that is next is done."""
-        state, step = self.writer.state, task.step
-        lookups = self.plan.lookups.get(str(step.address), {})
-        if task.operation.endswith(".delete"):
-            return records.gone(state, step)
-        if task.operation.endswith(".create"):
-            applied = values.applied(step.applies, self.known, self.stack)
-            return records.born(
-                state,
-                step,
-                self._kind_of(task),
-                self.stack.resources.get(step.address),
-                applied=applied,
-                lookups=lookups,
-                parent=str(task.inputs["firewall"]) if task.operation == "rule.create" else None,
-                nonce=task.nonce,
-                made=signed,
-            )
-        restored = task.operation == "instance.start" or (task.operation == "instance.stop" and step.applies.get("power") == "off")
-        if len(task.program) > 1 or task.failure is not None:
-            # In the middle of a second way nothing managed has changed yet.
-            return records.changed(state, step, {}, restored=True) if restored else ()
-        return records.changed(state, step, values.applied(step.applies, self.known, self.stack), lookups, restored=restored)
-
-    def _on_accept(self, task: Task, *, ended: bool) -> tuple[Effect, ...]:
-        intent = task.intent
-        if intent is None:
-            return ()
-        if ended:
-            return intent.done(task.target)
-        if task.operation.endswith(".delete"):
-            return records.deleting(self.writer.state, task.step)
-        return intent.done(task.target, Phase.INCOMPLETE) if task.operation.endswith(".create") else ()
 
     def _refused(self, task: Task, answer: Refused) -> None:
         code = answer.error_code or f"HTTP {answer.status}"
@@ -326,7 +230,7 @@ class Writes:
         task.doubt = Failure(reason, http_status=status)
         task.status, task.accepted, task.judged = Status.DOUBT, now, now
         task.deadline, task.next_poll = now + DOUBT_SECONDS / self.time_scale, now
-        self.board.watch(task, self._evidence_lists(task))
+        self.board.watch(task, self.deeds.evidence_lists(task))
         self.emit(Told(f"{task.step.address}: no answer to {task.operation} ({reason}); looking for what became of it"))
 
     def forsake(self, task: Task) -> None:
@@ -343,7 +247,7 @@ class Writes:
 
     def _doubted(self, task: Task, now: float) -> None:
         """Looks at what the lists show of a write that had no answer (SPEC 5, settling)."""
-        intent, whats = task.intent, self._evidence_lists(task)
+        intent, whats = task.intent, self.deeds.evidence_lists(task)
         if intent is None or not self.waits.fresh(whats, task.judged):
             if now >= task.deadline:
                 self._give_up(task, "no list could be read that would tell")
@@ -364,19 +268,16 @@ class Writes:
             task.next_poll = now + self.waits.interval(now - task.accepted)
             self.waits.ask(whats, task.next_poll)
 
-    def _evidence_lists(self, task: Task) -> tuple[str, ...]:
-        return self._operation(task).settled_by(task.target, self._asked(task))
-
     def _proved(self, task: Task, intent: Intent, found: evidence.Settlement) -> None:
         """It was done: from here on as if the answer had come."""
         made = next((e.put.id for e in found.effects if e.put is not None and e.put.address == intent.address), None)
         create, delete = task.operation.endswith(".create"), task.operation.endswith(".delete")
         if create:
             task.target = made
-        if create and self._watched(task):
+        if create and self.deeds.watched(task):
             self._outcome(task, "accepted", intent.done(made, Phase.INCOMPLETE))
             self._await(task, accepted=self.exchange.now())
-        elif delete and self._watched(task):
+        elif delete and self.deeds.watched(task):
             self._outcome(task, "accepted", records.deleting(self.writer.state, task.step))
             self._await(task, accepted=self.exchange.now())
         else:
@@ -386,11 +287,11 @@ class Writes:
     # Waiting --------------------------------------------------------------------------------------------------------------------
 
     def _await(self, task: Task, *, accepted: float) -> None:
-        operation = self._operation(task)
+        operation = self.deeds.operation(task)
         task.status, task.accepted, task.next_poll = Status.WAITING, accepted, accepted + self._usual(task)
         task.deadline = accepted + operation.deadline_seconds / self.time_scale
         task.first_absence = task.not_yet = None
-        watched = self._watched(task)
+        watched = self.deeds.watched(task)
         self.board.watch(task, watched)
         self.waits.ask(watched, task.next_poll)
         self.emit(StepWaiting(task.key, str(task.step.address), task.operation))
@@ -404,10 +305,10 @@ class Writes:
         found = (*self.board.watchers(shown), *probed, *self.board.overdue(now), *self.board.of(Status.DOUBT))
         for task in sorted({task.key: task for task in found}.values(), key=lambda task: task.key):
             if task.status is Status.LOOKING:
-                if self.waits.fresh((self._kind_of(task),), task.look_after or 0.0):
+                if self.waits.fresh((self.deeds.kind_of(task),), task.look_after or 0.0):
                     task.status = Status.PENDING
                 else:
-                    self.waits.ask((self._kind_of(task),), now)
+                    self.waits.ask((self.deeds.kind_of(task),), now)
             elif task.status is Status.DOUBT:
                 self._doubted(task, now)
             elif task.status is Status.WAITING:
@@ -415,10 +316,10 @@ class Writes:
         self.waits.calm(self.board.take_unwatched())
 
     def _judge(self, task: Task, now: float) -> None:
-        watched = self._watched(task)
+        watched = self.deeds.watched(task)
         # What was sent, a description with its marker, is what the lists must show.
-        sent = task.intent.inputs if task.intent is not None else self._asked(task)
-        verdict = settle.verdict(task, self._operation(task), sent, self.waits, watched, self.kinds[self._kind_of(task)])
+        sent = task.intent.inputs if task.intent is not None else self.deeds.asked(task)
+        verdict = settle.verdict(task, self.deeds.operation(task), sent, self.waits, watched, self.kinds[self.deeds.kind_of(task)])
         if verdict is settle.Verdict.DONE:
             self._learn(task, watched)
             self._settled(task)
@@ -440,16 +341,16 @@ class Writes:
         elif verdict is settle.Verdict.UNREAD:
             self.waits.ask(watched, max(task.next_poll, now))
         else:
-            self._probing[self._kind_of(task), task.target or ""] = task
+            self._probing[self.deeds.kind_of(task), task.target or ""] = task
 
     def _usual(self, task: Task) -> float:
         """Seconds that the cloud usually takes for what is waited for; nothing is known of an object found at work."""
-        return 0.0 if task.operation.endswith(".wait") else self._operation(task).seconds[1] / self.time_scale
+        return 0.0 if task.operation.endswith(".wait") else self.deeds.operation(task).seconds[1] / self.time_scale
 
     def _learn(self, task: Task, watched: tuple[str, ...]) -> None:
         """Keeps how long the cloud took for it, where looks were close enough to tell."""
         seen = task.first_absence or min(self.waits.lists[what].shown_at for what in watched)
-        usual = self._operation(task).seconds[1]
+        usual = self.deeds.operation(task).seconds[1]
         found = settle.duration(task, seen, usual / self.time_scale, near=NEAR_SECONDS / self.time_scale)
         if found is not None and usual and not task.operation.endswith(".wait"):
             self.durations.setdefault(task.operation, []).append(found * self.time_scale)
@@ -461,7 +362,7 @@ class Writes:
             effects = records.gone(self.writer.state, task.step)
         elif task.operation.endswith((".create", ".wait")):
             self._close_accepted(task)
-            effects = records.ready(self.writer.state, task.step) + settle.marker_facts(task, self.known, self._kind_of(task))
+            effects = records.ready(self.writer.state, task.step) + settle.marker_facts(task, self.known, self.deeds.kind_of(task))
         else:
             effects = (task.intent.done(task.target) if task.intent is not None else ()) + settle.attach_facts(task, self.waits)
         if "rules" in task.inputs:
@@ -557,14 +458,6 @@ class Writes:
     def unrecorded(self) -> tuple[str, ...]:
         """Objects whose id is not on record because the record could not be written."""
         return tuple(self._at_risk)
-
-    def interruption(self, tasks: Sequence[Task]) -> Problem:
-        """What still runs in the cloud after an interrupt; which server is off and what brings it back comes first (SPEC 5)."""
-        off = sorted(entry.address for entry in self.writer.state.entries.values() if entry.stopped)
-        running = [f"{task.operation} {task.step.address}" for task in tasks if task.status in (Status.WAITING, Status.SENT)]
-        parts = [f"{address} is powered off; the next apply, or the console, starts it" for address in off]
-        parts.append(f"still running in the cloud: {', '.join(running)}" if running else "nothing is running in the cloud")
-        return error("interrupted", "; ".join(parts), hint="the record is complete: the next apply goes on from here")
 
 
 def _failure(answer: Refused) -> Failure:

@@ -1,0 +1,124 @@
+"""Deeds: what the next operation of a task asks, watches and makes of the state. Nothing is sent or recorded here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.apply import records, values
+from reconciler.apply.task import Task
+from reconciler.apply.values import Known
+from reconciler.core.changes import Plan
+from reconciler.core.kind import Kind, Operation, Progress, View, operation_of
+from reconciler.core.model import Stack
+from reconciler.core.state import Effect, Phase
+from reconciler.ports import StateWriter
+
+MEMBERSHIP = ("firewall.attach", "firewall.detach")
+"""These name both objects in their inputs and have no target of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """Reads tasks in the light of the plan, the state and what is known of the world."""
+
+    plan: Plan
+    stack: Stack
+    writer: StateWriter
+    kinds: Mapping[str, Kind]
+    known: Known
+    nonce: Callable[[], str]
+
+    def kind_of(self, task: Task) -> str:
+        """The name of the kind that a task is about."""
+        singular = task.step.operation.partition(".")[0]
+        return next(name for name, kind in self.kinds.items() if kind.singular == singular)
+
+    def equal(self, task: Task) -> bool:
+        """Whether the object already is as asked by what was seen last: then nothing is sent (SPEC 2, unknown until apply)."""
+        if task.failure is not None or task.operation.endswith((".create", ".delete", ".wait", ".reboot")):
+            return False
+        view = View(self.known.seen, self.known.members)
+        asked = values.described(task.step.address, self.asked(task), self.stack, self.marker(task, create=False), create=False)
+        return self.operation(task).progress(task.target, asked, view) is Progress.DONE
+
+    def deleted_before(self, task: Task) -> bool:
+        """Whether our delete of this very object was acknowledged by an earlier run: then only its absence is waited for."""
+        if not task.operation.endswith(".delete"):
+            return False
+        if task.step.deposed:
+            old = self.writer.state.deposed.get(task.target or "")
+            return old is not None and old.phase is Phase.DELETING
+        entry = self.writer.state.entries.get(str(task.step.address))
+        return entry is not None and entry.id == task.target and entry.phase is Phase.DELETING
+
+    def operation(self, task: Task) -> Operation:
+        """The operation that is next; a wait is judged like the create that it goes on with."""
+        return operation_of(self.kinds, task.operation.replace(".wait", ".create"))
+
+    def asked(self, task: Task) -> dict[str, Any]:
+        """The inputs of the operation that is next: where the second way takes a server off its old firewall, that one is meant."""
+        if task.operation == "firewall.detach" and "former" in task.inputs:
+            return {**task.inputs, "firewall": task.inputs["former"]}
+        return dict(task.inputs)
+
+    def marker(self, task: Task, *, create: bool) -> str | None:
+        """A new nonce for every create; the one the object was made with where its description is edited; none for rules."""
+        if task.operation.startswith("rule."):
+            return None
+        if create:
+            resource = self.stack.resources.get(task.step.address)
+            return self.nonce() if resource is None or resource.lifecycle.marker else None
+        entry = self.writer.state.entries.get(str(task.step.address))
+        return None if entry is None else entry.nonce
+
+    def watched(self, task: Task) -> tuple[str, ...]:
+        """The lists in which the end of the operation shows."""
+        operation, asked = self.operation(task), self.asked(task)
+        if task.operation.endswith(".delete") and not task.operation.startswith("rule."):
+            return operation.settled_by(task.target, asked)
+        watched = operation.watches(task.target, asked)
+        if task.operation == "firewall.attach" and "former" in task.inputs:
+            watched = (*watched, f"members:{task.inputs['former']}")
+        return watched
+
+    def if_done(self, task: Task, signed: int) -> tuple[Effect, ...]:
+        """What the state becomes if the operation that is next is done."""
+        state, step = self.writer.state, task.step
+        lookups = self.plan.lookups.get(str(step.address), {})
+        if task.operation.endswith(".delete"):
+            return records.gone(state, step)
+        if task.operation.endswith(".create"):
+            applied = values.applied(step.applies, self.known, self.stack)
+            return records.born(
+                state,
+                step,
+                self.kind_of(task),
+                self.stack.resources.get(step.address),
+                applied=applied,
+                lookups=lookups,
+                parent=str(task.inputs["firewall"]) if task.operation == "rule.create" else None,
+                nonce=task.nonce,
+                made=signed,
+            )
+        restored = task.operation == "instance.start" or (task.operation == "instance.stop" and step.applies.get("power") == "off")
+        if len(task.program) > 1 or task.failure is not None:
+            # In the middle of a second way nothing managed has changed yet.
+            return records.changed(state, step, {}, restored=True) if restored else ()
+        return records.changed(state, step, values.applied(step.applies, self.known, self.stack), lookups, restored=restored)
+
+    def on_accept(self, task: Task, *, ended: bool) -> tuple[Effect, ...]:
+        """What the state becomes when the cloud took it; `ended` where the answer is the end of it."""
+        intent = task.intent
+        if intent is None:
+            return ()
+        if ended:
+            return intent.done(task.target)
+        if task.operation.endswith(".delete"):
+            return records.deleting(self.writer.state, task.step)
+        return intent.done(task.target, Phase.INCOMPLETE) if task.operation.endswith(".create") else ()
+
+    def evidence_lists(self, task: Task) -> tuple[str, ...]:
+        """The lists that tell what became of a write without an answer."""
+        return self.operation(task).settled_by(task.target, self.asked(task))
