@@ -1,0 +1,60 @@
+"""Another key than the state was written with: it goes on where it shows an object of ours, and is noted (SPEC 5, account)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reconciler import app
+from reconciler.simulator.cloud import Cloud
+from reconciler.stop import Stop
+from tests.lab import Lab
+
+STACK = """\
+version: 1
+stack: shop
+firewalls:
+  web:
+    rules:
+      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}
+"""
+
+
+class OtherKey(Lab):
+    """The same account by a key that is another from now on."""
+
+    digest = "lab"
+
+    def connection(self) -> app.Connection:
+        """With the digest of the key that is used."""
+        return replace(super().connection(), account=self.digest)
+
+
+def test_the_next_apply_notes_a_new_key_even_where_nothing_else_is_to_do(tmp_path: Path) -> None:
+    lab = OtherKey()
+    stack = lab.stack(STACK, tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    assert lab.state is not None and lab.state.account == "lab"
+    serial = lab.state.serial
+
+    lab.digest = "new"
+    assert [problem.code for problem in app.plan(stack, lab.connection(), lab.store, app.PlanOptions()).problems] == ["account"]
+    assert lab.state.account == "lab", "a plan writes nothing"
+    assert lab.apply(stack).exit_code == 0
+    assert (lab.state.account, lab.state.serial) == ("new", serial + 1)
+    assert not app.plan(stack, lab.connection(), lab.store, app.PlanOptions()).problems
+    assert lab.apply(stack).exit_code == 0 and lab.state.serial == serial + 1, "noted once"
+
+
+def test_a_key_that_shows_nothing_of_ours_stops_everything(tmp_path: Path) -> None:
+    lab = OtherKey()
+    stack = lab.stack(STACK, tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    before, sent = lab.state, len(lab.sends)
+    lab.digest, lab.cloud = "stranger", Cloud(clock=lab.clock.time)
+    with pytest.raises(Stop) as stop:
+        lab.apply(stack)
+    assert stop.value.exit_code == 5 and lab.state == before
+    assert {request.method for _, request in lab.sends[sent:]} == {"GET"}
