@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.changes import Action, DataLoss, Impact
-from reconciler.core.model import LiveResource
+from reconciler.core.model import Lifecycle, LiveResource
 from reconciler.core.state import Deposed
-from tests.builders import Case, Lifecycle, at, firewall, server, settled, volume
+from tests.builders import Case, at, firewall, server, settled, volume
 
 STOP_FIRST = Lifecycle(resize="stop_first")
 DELETE_FIRST = Lifecycle(replace="delete_first")
