@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler import app
+from reconciler.core.survey import PlanOptions
 from reconciler.simulator.cloud import Cloud
 from reconciler.stop import Stop
 from tests.lab import Lab
@@ -40,11 +41,11 @@ def test_the_next_apply_notes_a_new_key_even_where_nothing_else_is_to_do(tmp_pat
     serial = lab.state.serial
 
     lab.digest = "new"
-    assert [problem.code for problem in app.plan(stack, lab.connection(), lab.store, app.PlanOptions()).problems] == ["account"]
+    assert [problem.code for problem in app.plan(stack, lab.connection(), lab.store, PlanOptions()).problems] == ["account"]
     assert lab.state.account == "lab", "a plan writes nothing"
     assert lab.apply(stack).exit_code == 0
     assert (lab.state.account, lab.state.serial) == ("new", serial + 1)
-    assert not app.plan(stack, lab.connection(), lab.store, app.PlanOptions()).problems
+    assert not app.plan(stack, lab.connection(), lab.store, PlanOptions()).problems
     assert lab.apply(stack).exit_code == 0 and lab.state.serial == serial + 1, "noted once"
 
 
