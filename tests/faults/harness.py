@@ -20,6 +20,9 @@ from tests.lab import said, shown
 RUNS_MORE = 2
 """How many more runs there may be when faults have stopped (SPEC 5)."""
 
+ONCE = frozenset({"rebuildInstance", "resizeInstance"})
+EXECUTED = frozenset({"answer_lost", "executed_then_5xx", "executed_late", "executed_twice", "answer_cut", "answer_garbled"})
+
 RECOVERY_SECONDS_MAX = 1200.0
 """One wait for the fence (450 s) and the two lists past it, besides what the steps themselves take."""
 
@@ -35,6 +38,7 @@ class Calm:
     end: dict[str, Any]
     seconds: float
     nonces: tuple[str, ...]
+    once: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +75,9 @@ def calm(story: Story) -> Calm:
     ended = again.run(stack, destroy=story.destroy)
     assert ended.exit_code == 0 and not again.violations, f"{story.name}: {said(ended.problems)} {again.violations}"
     boundaries = again.counted.boundaries
+    once = sum(entry.operation in ONCE for entry in again.cloud.entries())
     assert_settled(again, stack, story)
-    return Calm(story, stack, saved, boundaries, end_of(again), ended.ended - ended.began, nonces)
+    return Calm(story, stack, saved, boundaries, end_of(again), ended.ended - ended.began, nonces, once)
 
 
 def start(story: Story, saved: Saved, nonces: Sequence[str]) -> Bench:
@@ -160,7 +165,17 @@ def _after(bench: Bench, start_at: Calm, ended: Ended, left_over: list[str]) -> 
     if not _is_done(ended):
         found.append(f"3: the last run ended with {ended.exit_code}: {said(ended.problems)}")
     found += [f"3: the plan is not empty: {line}" for line in left_over]
+    found += _twice(bench, start_at)
     return found + [f"3: {line}" for line in differences(start_at.end, end_of(bench))]
+
+
+def _twice(bench: Bench, start_at: Calm) -> list[str]:
+    """What empties a disk or takes a server down is done once, however often a run begins anew; but where the cloud itself doubles it."""
+    done = [entry for entry in bench.cloud.entries() if entry.operation in ONCE]
+    executed = [e for e in done if (e.status is not None and e.status < 300) or EXECUTED.intersection(e.faults)]
+    doubled = sum("executed_twice" in entry.faults for entry in executed)
+    allowed = start_at.once + doubled
+    return [f"1: {', '.join(e.operation for e in executed)}: more than once"] if len(executed) > allowed else []
 
 
 def all_of(start_at: Calm) -> tuple[Break, ...]:
