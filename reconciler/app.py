@@ -183,6 +183,10 @@ def drift(stack: Stack, connection: Connection, store: ports.StateReader, beside
     return replace(found, plan=shown, outputs=())
 
 
+_AT_ONCE = frozenset({exits.INTERRUPTED, exits.NOT_RECORDED, exits.ACCOUNT, exits.LOCKED})
+"""Exit codes after which a run ends at once: nothing more is looked at or sent."""
+
+
 def apply(
     stack: Stack, connection: Connection, store: ports.Store, options: PlanOptions, given: Given, run: Run, talk: Conversation
 ) -> Applied:
@@ -192,7 +196,7 @@ def apply(
         planned = _plan(stack, writer.state, connection, options, settling)
         applied = decide_and_do(planned, connection, writer, given, run, talk)
         # What an earlier run left open and may still come is waited for last, when everything else is done (SPEC 5, settling).
-        while run.wait and applied.exit_code != exits.INTERRUPTED and settling.wait(run.interrupts, talk.emit):
+        while run.wait and applied.exit_code not in _AT_ONCE and settling.wait(run.interrupts, talk.emit):
             planned = _plan(stack, writer.state, connection, options, settling)
             applied = decide_and_do(planned, connection, writer, given, run, talk)
         return replace(applied, exit_code=exits.INTERRUPTED) if settling.interrupted else applied

@@ -28,6 +28,29 @@ FOUND = [
 ]
 
 
+PAIRS = [
+    (
+        "an update",
+        ("PUT /v1/security-groups/*", "killed before it leaves"),
+        ("sync journal.new", "disk fails from here on"),
+        "it went on reading",
+    ),
+    ("three servers", ("POST /v1/instances", "never arrives"), ("write journal.new", "disk full from here on"), "it went on reading"),
+]
+
+
+@pytest.mark.parametrize(("name", "first", "second", "wrong"), PAIRS, ids=[row[0] for row in PAIRS])
+def test_what_once_went_wrong_in_a_recovery_comes_to_the_calm_end(
+    name: str, first: tuple[str, str], second: tuple[str, str], wrong: str
+) -> None:
+    calm = space.calm_of(name)
+    begin = at(calm, first[0], 0, first[1])
+    places = [boundary for boundary in harness.trial(calm, begin).recovery if boundary.what == second[0]]
+    for boundary in places:
+        found = harness.trial(calm, begin, Break(boundary, second[1]))
+        assert not found.violations, f"{found}: {found.violations} (it was: {wrong})"
+
+
 def at(calm: Calm, what: str, place: int, fault: str) -> Break:
     """The break at one of the requests of a kind."""
     boundaries = [one for one in calm.boundaries if one.what == what]
