@@ -109,11 +109,7 @@ class Board:
         self._watched[task.key] = tuple(lists)
         for what in self._watched[task.key]:
             self._watchers.setdefault(what, set()).add(task.key)
-        self.expect(task, task.deadline)
-
-    def expect(self, task: Task, at: float) -> None:
-        """The task is to be looked at at that time, if it still waits then."""
-        heapq.heappush(self._deadlines, (at, task.key))
+        heapq.heappush(self._deadlines, (task.deadline, task.key))
 
     def watchers(self, lists: Iterable[str]) -> list[Task]:
         """The tasks that watch one of these lists, by key."""
@@ -128,7 +124,7 @@ class Board:
         """When the first task that waits has waited long enough; infinite where none does."""
         while self._deadlines:
             at, key = self._deadlines[0]
-            if self.tasks[key].status in (Status.WAITING, Status.DOUBT) and self.tasks[key].deadline <= at:
+            if self.tasks[key].status in (Status.WAITING, Status.DOUBT) and self.tasks[key].deadline == at:
                 return at
             heapq.heappop(self._deadlines)
         return math.inf

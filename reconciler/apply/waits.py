@@ -47,6 +47,7 @@ class Waits:
     _by_token: dict[int, tuple[_Subject, Reading]] = field(default_factory=dict)
     _dues: list[tuple[float, str]] = field(default_factory=list)
     _shown: list[str] = field(default_factory=list)
+    _failed: list[str] = field(default_factory=list)
     _probed: list[tuple[str, str]] = field(default_factory=list)
 
     def ask(self, whats: Iterable[str], at: float) -> None:
@@ -116,6 +117,11 @@ class Waits:
         shown, self._shown = self._shown, []
         return shown
 
+    def take_failed(self) -> list[str]:
+        """The lists that could not be read since this was asked last."""
+        failed, self._failed = self._failed, []
+        return failed
+
     def take_probed(self) -> list[tuple[str, str]]:
         """The objects, by kind and id, whose look came to its end since this was asked last."""
         probed, self._probed = self._probed, []
@@ -159,6 +165,7 @@ class Waits:
         if reading.seen is None or not reading.seen.complete:
             # The cloud has no such list to give (a group that is gone): that is no proof that something left it.
             self._due(listed, now + READ_FAILURE_SECONDS / self.time_scale)
+            self._failed.append(listed.what)
             return reading.failure
         if listed.due < math.inf:
             self._due(listed, listed.due)

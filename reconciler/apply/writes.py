@@ -302,7 +302,7 @@ class Writes:
         now, shown = self.exchange.now(), self._shown
         self._shown = set()
         probed = [self._probing.pop(subject) for subject in self.waits.take_probed() if subject in self._probing]
-        found = (*self.board.watchers(shown), *probed, *self.board.overdue(now), *self.board.of(Status.DOUBT))
+        found = (*self.board.watchers((*shown, *self.waits.take_failed())), *probed, *self.board.overdue(now), *self.board.of(Status.DOUBT))
         for task in sorted({task.key: task for task in found}.values(), key=lambda task: task.key):
             if task.status is Status.LOOKING:
                 if self.waits.fresh((self.deeds.kind_of(task),), task.look_after or 0.0):
@@ -327,9 +327,8 @@ class Writes:
             self._outcome(task, "failed", code="error status")
             self.fail(task, Failure("the cloud reports it as failed"))
         elif now >= task.deadline and verdict is settle.Verdict.UNREAD and not self.waits.tried(watched, task.deadline):
-            # Writes go before waits: that nobody looked since is no delay of the cloud's.
+            # Writes go before waits: that nobody looked since is no delay of the cloud's. It comes here again after the next look.
             self.waits.ask(watched, now)
-            self.board.expect(task, now + self.waits.interval(0.0))
         elif now >= task.deadline:
             self._outcome(task, "failed", code="deadline")
             self.fail(task, Failure("not ready in the time allowed; the next run goes on with it"))
