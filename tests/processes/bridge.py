@@ -8,12 +8,17 @@ import subprocess
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
+from reconciler import app, loading, wiring
+from reconciler.app import Planned
 from reconciler.core.state import State
+from reconciler.core.survey import PlanOptions
 from reconciler.simulator import Cloud, SimulatorServer
 from reconciler.simulator.cloud import Answer
 from reconciler.store.files import FileStore
@@ -155,6 +160,17 @@ class Desk:
     def advance(self, seconds: float) -> None:
         """Both clocks go ahead."""
         self.offset[0] += seconds
+
+    def planned(self) -> Planned:
+        """What an apply would do, planned in this process: a check of the end needs no process of its own."""
+        path = self.folder / "shop.yaml"
+        ours = types.SimpleNamespace(time=lambda: moved(self.epoch, self.rate, self.offset[0]), monotonic=time.monotonic)
+        with (
+            mock.patch("reconciler.cloud.clock.time", ours),
+            wiring.connect(path, self.environment, simulated=False, time_scale=None, problems=[]) as connection,
+        ):
+            stack = loading.load_stack(path, environment=None, environ=self.environment).stack
+            return app.plan(stack, connection, self.store, PlanOptions())
 
     def start(self, *arguments: str, more: Mapping[str, str] | None = None, **options: object) -> subprocess.Popen[str]:
         """Starts the program; its output is gathered."""
