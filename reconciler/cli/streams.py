@@ -20,10 +20,13 @@ class Stream:
         self.ascii = stream.isatty() and not (getattr(stream, "encoding", None) or "").lower().replace("-", "").startswith("utf8")
         """Whether signs beyond ASCII are better left out: a terminal of another encoding than UTF-8."""
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None and self.ascii:
-            reconfigure(errors="backslashreplace")
-        elif reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="backslashreplace")
+        try:
+            if reconfigure is not None and self.ascii:
+                reconfigure(errors="backslashreplace")
+            elif reconfigure is not None:
+                reconfigure(encoding="utf-8", errors="backslashreplace")
+        except BrokenPipeError:  # it flushes first what is still waiting, and the reader may have gone since
+            self._lose()
 
     @property
     def raw(self) -> TextIO:
