@@ -48,14 +48,16 @@ def read_account(connection: Connection, wants: Wants, *, cached: bool = False) 
     from reconciler.cloud import reader
 
     cache = connection.cache
-    kept = cache.catalogue(wants.catalogue) if cache is not None and cached else {}
-    asked = replace(wants, catalogue=wants.catalogue - kept.keys())
+    kept = cache.catalogue(wants.catalogue | wants.hoped) if cache is not None and cached else {}
+    asked = replace(wants, catalogue=wants.catalogue - kept.keys(), hoped=wants.hoped - kept.keys())
     try:
         account = reader.read_account(connection.exchange, asked, connection.kinds, time_scale=connection.time_scale)
     except reader.ReadFailed as failure:
         raise Stop(failure.problem) from failure
     if cache is not None:
-        cache.keep_catalogue({name: rows for name in asked.catalogue if (rows := getattr(account.catalogue, name)) is not None})
+        cache.keep_catalogue(
+            {name: rows for name in asked.catalogue | asked.hoped if (rows := getattr(account.catalogue, name)) is not None}
+        )
     lists = {name: tuple(rows) for name, rows in kept.items()}
     return replace(account, catalogue=replace(account.catalogue, **lists), cached=frozenset(lists))
 

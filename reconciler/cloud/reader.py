@@ -46,7 +46,7 @@ def read_account(
     """
     started = exchange.sent
     names = [name for name in KINDS if getattr(wants, name) or (name == "firewalls" and wants.members_for)]
-    names += sorted(wants.catalogue)
+    names += sorted(wants.catalogue | wants.hoped)
     # In the older form the groups bring their rules; only what they did not bring is asked for afterwards.
     rules_come_along = kinds["firewalls"].lists["firewalls"].inline is not None and "firewalls" in names
     rules = [f"rules:{id}" for id in sorted(wants.rules_of)]
@@ -101,12 +101,14 @@ def _read(
     time_scale: float,
 ) -> dict[str, Seen]:
     readings = [reading(name, kinds, tracked=wants.tracked.get(name, frozenset()), time_scale=time_scale) for name in names]
-    run_readings(exchange, readings, on_progress)
+    run_readings(exchange, readings, on_progress, hoped=wants.hoped - wants.catalogue)
     return {one.what: one.seen for one in readings if one.seen is not None}
 
 
-def run_readings(exchange: Exchange, readings: list[ListReading], on_progress: OnProgress | None = None) -> None:
-    """Runs readings side by side to their end. Raises `ReadFailed` at the first that fails."""
+def run_readings(
+    exchange: Exchange, readings: list[ListReading], on_progress: OnProgress | None = None, *, hoped: frozenset[str] = frozenset()
+) -> None:
+    """Runs readings side by side to their end. Raises `ReadFailed` at the first that fails, those that are only hoped for apart."""
     idle = [one for one in readings if not one.done]
     under_way: dict[int, ListReading] = {}
     token = 0
@@ -127,7 +129,7 @@ def run_readings(exchange: Exchange, readings: list[ListReading], on_progress: O
         answered.take(arrived[1], exchange.now())
         if on_progress is not None:
             on_progress(answered.what, exchange.sent)
-        if answered.failure is not None:
+        if answered.failure is not None and answered.what not in hoped:
             _drain(exchange)
             raise ReadFailed(answered.failure)
         if not answered.done:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -166,12 +166,25 @@ class CallBudget:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """What one object costs a month before and after, KRW without VAT; None where nobody can say."""
+
+    address: str
+    before: int | None
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Cost:
-    """KRW a month without VAT, servers and volumes; None where nothing is known; `unknown` names addresses without a price."""
+    """KRW a month without VAT, servers and volumes; None where nothing is known; `unknown` names addresses without a price.
+
+    `parts` are the objects that cost anything before or after, in the order of their addresses.
+    """
 
     before: int | None = None
     after: int | None = None
     unknown: tuple[str, ...] = ()
+    parts: tuple[Price, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def needs(stack: Stack, state: State | None, options: PlanOptions) -> Wants:
         members_of=frozenset(groups),
         members_for=frozenset(_watched(resources, state)),
         catalogue=frozenset(_catalogue(resources, state, options)) | _priced(options),
+        hoped=_sized(tracked, resources),
     )
 
 
@@ -47,9 +48,15 @@ def _guarding(stack: Stack, by: str) -> Iterator[str]:
         yield from (wish.value for address, wish in stack.existing.items() if address.kind == "firewalls" and wish.by == by)
 
 
+def _sized(tracked: Mapping[str, set[str]], resources: Mapping[Address, Resource]) -> frozenset[str]:
+    """The flavors wherever there are servers: they say what a month costs, and how large a disk is."""
+    servers = bool(tracked.get("instances")) or any(address.kind == "instances" for address in resources)
+    return frozenset({"flavors"} if servers else ())
+
+
 def _priced(options: PlanOptions) -> frozenset[str]:
-    """Prices that are asked for by themselves: what a whole stack that goes has cost, what is not managed costs. One list, often cached."""
-    return frozenset({"flavors"}) if options.destroy or options.unmanaged else frozenset()
+    """Prices that are asked for by themselves: what is not managed costs. One list, often cached."""
+    return frozenset({"flavors"} if options.unmanaged else ())
 
 
 def _watched(resources: Mapping[Address, Resource], state: State | None) -> Iterator[str]:

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.core import feasibility, freshness, graph, lost, moves, renames
+from reconciler.core import cost as costs
+from reconciler.core import feasibility, freshness, graph, lost, moves, renames, unmanaged
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
-from reconciler.core.estimate import cost
 from reconciler.core.exits import stops
 from reconciler.core.forecast import budget, calls_of, forecast
 from reconciler.core.kind import Kind
@@ -84,7 +84,7 @@ def make(
         changes=changes,
         steps=steps,
         drift=tuple(sorted(draft.drift, key=lambda c: c.address.sort_key)),
-        problems=in_order(problems),
+        problems=in_order((*problems, *costs.traps(seen, draft.changes))),
         records=() if stopped else (*moved.effects, *bookkeeping.effects(draft, held)),
         moves=tuple(moved.places.items()),
         fingerprints=_fingerprints(seen, steps),
@@ -94,7 +94,7 @@ def make(
         calls=budget(account, found),
         eta_seconds=None if found is None else math.ceil(found.seconds),
         critical=() if found is None else found.critical,
-        cost=cost(seen, held),
+        cost=costs.cost(seen, held, steps),
         unmanaged=_unmanaged(seen),
         unchanged=draft.unchanged,
         partial=partial,
@@ -312,15 +312,7 @@ def _fingerprints(seen: Survey, steps: tuple[Step, ...]) -> dict[str, str]:
 
 
 def _unmanaged(seen: Survey) -> tuple[int, int | None]:
-    """How many objects of the account are in nobody's entry here, and what their servers cost a month where that is known."""
-    ours = {entry.id for entry in seen.state.entries.values()} | set(seen.state.deposed)
-    prices = {row["id"]: row.get("price_month") for row in seen.account.catalogue.flavors or ()}
-    count, total, known = 0, 0, bool(prices)
-    for kind in ("instances", "block_storages", "firewalls"):
-        for id, live in seen.account.objects.get(kind, {}).items():
-            if id in ours:
-                continue
-            count += 1
-            price = prices.get(live.attributes.get("flavor")) if kind == "instances" else None
-            total += price or 0
-    return count, total if known else None
+    """How many objects of the account are in nobody's entry here, and what they cost a month as far as that is known."""
+    found = unmanaged.unmanaged(seen.account, seen.state, seen.stack.prices)
+    known = seen.account.catalogue.flavors is not None
+    return len(found), sum(each.monthly or 0 for each in found) if known else None

@@ -133,6 +133,7 @@ CODES: dict[str, str] = {
     "object-error": "The cloud reports an object as failed.",
     "no-login": "A server would be made without an SSH key, so its first password is the only way in.",
     "absorb": "What was changed outside cannot be written into the file.",
+    "billed": "Something goes on costing money although nothing uses it, or no stack shows it any more.",
     "drift": "An object was changed outside.",
     "consent": "Something needs consent that was not given.",
     "empty": "The plan would delete most of the stack.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ TIME_PERCENT = 15
 """By how much the estimate may be off; within 25 is promised."""
 
 WAITS_OFF = 2
+DAY_SECONDS = 86_400
 LATENCIES = (0.1, 0.5, 2.0)
 
 
@@ -86,3 +88,22 @@ def test_a_plan_larger_than_the_quota_takes_as_long_as_it_says(tmp_path: Path) -
     stack = lab.stack(text, tmp_path)
     holds(lab, stack)
     holds(lab, stack, destroy=True)
+
+
+def test_a_month_costs_what_the_plan_says(tmp_path: Path) -> None:
+    # Goal: the cost of the plan is what the cloud then charges: ten days of the bill, three times.
+    lab = Lab()
+    stack = lab.stack(example("web-tier"), tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    cost = lab.plans[-1].plan.cost
+    lab.clock.advance_to(lab.clock.monotonic() + DAY_SECONDS / 2)
+    before = charged(lab)
+    lab.clock.advance_to(lab.clock.monotonic() + 10 * DAY_SECONDS)
+    assert (cost.before, cost.after, cost.unknown) == (0, 3 * (charged(lab) - before), ())
+
+
+def charged(lab: Lab) -> int:
+    """The bill of the month so far, KRW without VAT."""
+    lab.cloud.forget_quota()
+    answer = lab.cloud.handle(lab.cloud.signed("GET", "/v1/bill/live"))
+    return int(json.loads(answer.body)["result"][0]["price"])

@@ -15,6 +15,9 @@ from reconciler.core.survey import ACCEPTED_AS_GONE, Item, link_text
 POLL_SECONDS = 5
 """How soon a list is looked at again (SPEC 6)."""
 
+FOLLOWS = "follows its server"
+"""Why a volume moves or is detached where its server is replaced or goes."""
+
 LASTING = ("zone", "made", "type", "size")
 """What the second look before a destructive write must find unchanged (SPEC 4: id, marker or birth time, fingerprint)."""
 

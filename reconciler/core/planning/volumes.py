@@ -11,7 +11,7 @@ from reconciler.core.changes import Action, Cause, Consent, FieldChange, Impact,
 from reconciler.core.model import Link, Value
 from reconciler.core.planning import slots
 from reconciler.core.planning.draft import Draft
-from reconciler.core.planning.rows import change, fingerprint, report
+from reconciler.core.planning.rows import FOLLOWS, change, fingerprint, report
 from reconciler.core.planning.servers import born_with, is_delete_first
 from reconciler.core.problems import error
 from reconciler.core.survey import Fate, Item
@@ -153,7 +153,7 @@ def _keep(draft: Draft, item: Item) -> None:
         changes = (*changes, FieldChange("instance", draft.survey.name_of(owner_id), None, Cause.YOU))
     if item.fate is Fate.BIND and action is Action.NONE:
         action = Action.IMPORT
-    reason = item.reason or ("follows its server" if follows and action is not Action.NONE else "")
+    reason = item.reason or (FOLLOWS if follows and action is not Action.NONE else "")
     change(draft, item, action, reason, changes, impact=impact, compared=compared)
 
 
