@@ -1,0 +1,53 @@
+"""Runs that are longer than what they wait for: writes go before waits, and nothing is late only because nobody looked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.simulator.faults import Fault
+from tests.lab import Lab
+
+SERVERS = """
+version: 1
+stack: shop
+instances:
+  web: {count: COUNT, zone: kr1-z01, image: {os: ubuntu, version: "22.04"}, flavor: std_2.4-g1, ssh_keys: [deploy]}
+"""
+
+
+def lab_with_deadline(seconds: int) -> Lab:
+    """A laboratory in which a server that is not ready after so long has failed (40 s is what it takes)."""
+    lab = Lab()
+    servers = lab.kinds["instances"]
+    create = replace(servers.operations["create"], deadline_seconds=seconds)
+    lab.kinds = {**lab.kinds, "instances": replace(servers, operations={**servers.operations, "create": create})}
+    return lab
+
+
+def test_servers_that_nobody_looked_at_in_time_are_not_late(tmp_path: Path) -> None:
+    # The quota is used up by creates until 60 s, so that the first look comes after the deadline of the first servers.
+    lab = lab_with_deadline(45)
+    result = lab.apply(lab.stack(SERVERS.replace("COUNT", "70"), tmp_path))
+    assert (result.exit_code, len(result.done), len(result.failed)) == (0, 70, 0)
+
+
+def test_a_server_that_was_seen_at_work_past_its_deadline_is_late(tmp_path: Path) -> None:
+    lab = lab_with_deadline(30)
+    result = lab.apply(lab.stack(SERVERS.replace("COUNT", "2"), tmp_path))
+    assert result.exit_code == 3
+    assert {failure.message for failure in result.failed.values()} == {"not ready in the time allowed; the next run goes on with it"}
+
+
+def test_a_run_ends_even_where_no_list_can_be_read_any_more(tmp_path: Path) -> None:
+    lab = lab_with_deadline(45)
+
+    def break_the_list() -> bool:
+        if not lab.cloud.faults.faults and any(request.method == "POST" for _, request in lab.sends):
+            lab.cloud.faults.add(Fault("lost_before", method="GET", route="/v1/instances"))
+        return False
+
+    lab.interrupted = break_the_list
+    result = lab.apply(lab.stack(SERVERS.replace("COUNT", "2"), tmp_path))
+    assert result.exit_code == 3
+    assert len(result.failed) == 2 and any("instances" in problem.message for problem in result.problems)
