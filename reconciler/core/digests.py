@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core.model import Deferred, Lifecycle, Link, Lookup, Resource, Stack, Unknown, Value
+from reconciler.core.references import Poison
 
 
 def signed(stack: Stack) -> Stack:
@@ -80,5 +81,7 @@ def _value(value: Value) -> Any:
         return {"$unknown": [str(ref) for ref in value.source]}
     if isinstance(value, tuple):
         return [_value(item) for item in value]
+    if isinstance(value, Poison):
+        return {"$poison": None}  # the stack has mistakes, which are told
     assert isinstance(value, Mapping)
     return {str(key): _value(value[key]) for key in sorted(value)}
