@@ -286,7 +286,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
     _check_addresses(stack, state, options)
     settling, begun = settling or Settling(connection), connection.exchange.unix()
     account, beside = _read(stack, state, connection, options)
-    if state is not None and (state.open or any(entry.phase is Phase.INCOMPLETE for entry in state.entries.values())):
+    if state is not None and _is_unsettled(state):
         before = planning.needs(stack, state, options)
         state, options = settling.settle(state, evidence.Observation(account, begun), options, _wanted(stack, options))
         if planning.needs(stack, state, options) != before:  # what was settled asks for lists that were not read
@@ -324,6 +324,12 @@ def _read(stack: Stack, state: State | None, connection: Connection, options: Pl
 
     account = opening.read_account(connection, planning.needs(stack, state, options), cached=True)
     return account, tuple(opening.account_problems(state, account, connection))
+
+
+def _is_unsettled(state: State) -> bool:
+    """Whether an earlier run left something open, or something of which it is not yet proved that it is there, or gone."""
+    phases = [entry.phase for entry in state.entries.values()] + [old.phase for old in state.deposed.values()]
+    return bool(state.open) or any(phase is not Phase.READY for phase in phases)
 
 
 def _wanted(stack: Stack, options: PlanOptions) -> frozenset[str]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler import ports
+from reconciler.absences import Absences
 from reconciler.core import evidence
 from reconciler.core.events import Event, Told
+from reconciler.core.rhythm import ABSENCE_SECONDS
 from reconciler.core.state import State, fold
 from reconciler.core.survey import PlanOptions
 
@@ -37,6 +39,7 @@ class Settling:
     open: tuple[evidence.Settlement, ...] = ()
     unseen: Mapping[str, float] = field(default_factory=dict)
     proved: list[evidence.Settlement] = field(default_factory=list)
+    absences: Absences | None = None
     rounds: int = 0
     interrupted: bool = False
 
@@ -47,6 +50,11 @@ class Settling:
 
         `wanted` are the addresses where objects are to be.
         """
+        unproved = frozenset[str]()
+        if self.writer is not None:
+            missing = evidence.fading(state, observed.account)
+            observed = replace(observed, gone=self._absences().look(missing, observed.at))
+            unproved = frozenset(missing) - observed.gone
         self.observations.append(observed)
         now = self.connection.exchange.unix()
         self.unseen = evidence.unseen(state, observed.account, now)
@@ -58,7 +66,14 @@ class Settling:
                 self.writer.append(record)
         self.open = tuple(one for one in found if one.blocks)
         self.proved += [one for one in found if one.settled]
-        return fold(state, records), replace(options, doubts={one.intent.address: one.reason for one in self.open})
+        doubts = {one.intent.address: one.reason for one in self.open}
+        return fold(state, records), replace(options, doubts=doubts, unproved=unproved)
+
+    def _absences(self) -> Absences:
+        if self.absences is None:
+            reads, pause = self.connection.reads(lambda _: frozenset()), ABSENCE_SECONDS / self.connection.time_scale
+            self.absences = Absences(self.connection.exchange, reads, pause)
+        return self.absences
 
     def wait(self, interrupts: Interrupts, emit: Callable[[Event], None]) -> bool:
         """Waits until the first of what is open can be looked at again; False where there is nothing to wait for, or an end was asked for.
@@ -67,12 +82,14 @@ class Settling:
         """
         until = [one.until for one in self.open if one.finding is evidence.Finding.LATER and one.until is not None]
         until += [min(end, self.connection.exchange.unix() + UNSEEN_SECONDS) for end in self.unseen.values()]
+        until += [at for at in (self._absences().until(),) if at is not None]
         self.rounds += 1
         if not until or self.rounds > ROUNDS_MAX:
             return False
         exchange, told = self.connection.exchange, float("inf")
         names = ", ".join(sorted({one.intent.address for one in self.open} | set(self.unseen)))
-        why = "when an earlier request can no longer be taken" if self.open else "since what was just made may not be shown yet"
+        names = names or "what is being deleted"
+        why = "when an earlier request can no longer be taken" if self.open else "since the lists may not show all yet"
         with interrupts:
             while (left := min(until) - exchange.unix()) > 0.0:
                 if interrupts():

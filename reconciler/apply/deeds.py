@@ -44,8 +44,12 @@ class Deeds:
         return self.operation(task).progress(task.target, asked, view) is Progress.DONE
 
     def deleted_before(self, task: Task) -> bool:
-        """Whether our delete of this very object was acknowledged by an earlier run: then only its absence is waited for."""
-        if not task.operation.endswith(".delete"):
+        """Whether our delete of this very object was acknowledged by an earlier run: then only its absence is waited for.
+
+        Where it is there and at rest, that delete came to nothing.
+        """
+        live = self.known.live(self.kind_of(task), task.target)
+        if not task.operation.endswith(".delete") or (live is not None and live.ready):
             return False
         if task.step.deposed:
             old = self.writer.state.deposed.get(task.target or "")

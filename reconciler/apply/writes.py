@@ -254,12 +254,12 @@ class Writes:
             self.waits.ask(whats, max(task.next_poll, now))
             return
         task.judged = min(self.waits.lists[what].shown_at for what in whats) + 1e-9
+        if task.operation.endswith(".delete") and self.deeds.watched(task):
+            self._doubted_delete(task, now)
+            return
         account = Account(self.waits.objects, self.waits.members, complete=frozenset(self.waits.objects))
         observed = evidence.Observation(account, self.exchange.unix())
-        followed = () if self.plan.destroy or task.step.address not in self.stack.resources else (intent.address,)
-        found = evidence.settle_one(
-            self.writer.state, intent, "unknown", (observed,), self.kinds, now=self.exchange.unix(), followed=followed
-        )
+        found = evidence.settle_one(self.writer.state, intent, "unknown", (observed,), self.kinds, now=self.exchange.unix())
         if found.finding is evidence.Finding.DONE:
             self._proved(task, intent, found)
         elif found.finding is evidence.Finding.PERSON or now >= task.deadline:
@@ -268,17 +268,29 @@ class Writes:
             task.next_poll = now + self.waits.interval(now - task.accepted)
             self.waits.ask(whats, task.next_poll)
 
+    def _doubted_delete(self, task: Task, now: float) -> None:
+        """A delete without an answer is proved like every other; where a successor follows, that it is gone is for a person to say."""
+        shown = self.deeds.operation(task).progress(task.target, self.deeds.asked(task), self.waits.view()) is not Progress.DONE
+        entry = self.writer.state.entries.get(str(task.step.address))
+        followed = entry is not None and entry.id == task.target and task.step.address in self.stack.resources and not self.plan.destroy
+        if shown and now < task.deadline:
+            task.next_poll = now + self.waits.interval(now - task.accepted)
+            self.waits.ask(self.deeds.evidence_lists(task), task.next_poll)
+        elif shown:
+            self._give_up(task, "it is still shown, and its request could still be taken")
+        elif followed:
+            self._give_up(task, f"it is not shown, and its delete had no answer: its successor needs --accept gone={task.step.address}")
+        else:
+            self._await(task, accepted=now)
+
     def _proved(self, task: Task, intent: Intent, found: evidence.Settlement) -> None:
         """It was done: from here on as if the answer had come."""
         made = next((e.put.id for e in found.effects if e.put is not None and e.put.address == intent.address), None)
-        create, delete = task.operation.endswith(".create"), task.operation.endswith(".delete")
+        create = task.operation.endswith(".create")
         if create:
             task.target = made
         if create and self.deeds.watched(task):
             self._outcome(task, "accepted", intent.done(made, Phase.INCOMPLETE))
-            self._await(task, accepted=self.exchange.now())
-        elif delete and self.deeds.watched(task):
-            self._outcome(task, "accepted", records.deleting(self.writer.state, task.step))
             self._await(task, accepted=self.exchange.now())
         else:
             self._outcome(task, "done", found.effects)
@@ -329,6 +341,8 @@ class Writes:
         elif now >= task.deadline and verdict is settle.Verdict.UNREAD and not self.waits.tried(watched, task.deadline):
             # Writes go before waits: that nobody looked since is no delay of the cloud's. It comes here again after the next look.
             self.waits.ask(watched, now)
+        elif now >= task.deadline and task.doubt is not None and task.operation.endswith(".delete"):
+            self._give_up(task, task.doubt.message)
         elif now >= task.deadline:
             self._outcome(task, "failed", code="deadline")
             self.fail(task, Failure("not ready in the time allowed; the next run goes on with it"))

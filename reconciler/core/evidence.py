@@ -13,6 +13,7 @@ from enum import Enum
 
 from reconciler.core.kind import Kind, Progress, View, operation_of
 from reconciler.core.model import EMPTY, Account, LiveResource
+from reconciler.core.rhythm import ABSENCE_SECONDS
 from reconciler.core.state import Effect, Intent, Note, Phase, State
 
 SIGNATURE_SECONDS = 300
@@ -48,10 +49,14 @@ class Finding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """The account as it was read; `at` is the unix second before the first of its lists was asked for."""
+    """The account as it was read; `at` is the unix second before the first of its lists was asked for.
+
+    `gone` are ids whose absence is proved: by the documented not-found and a complete list, twice, 10 s apart (SPEC 5, gone).
+    """
 
     account: Account
     at: float
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +143,18 @@ def notes(settlements: Sequence[Settlement], state: State, run: str) -> tuple[No
             effects = one.effects if one.finding is Finding.DONE else lost(one.intent)
             found.append(Note(sequence, run, f"settled: {one.finding.value}: {one.reason}"[:200], effects, one.intent.sequence))
     return tuple(found)
+
+
+def fading(state: State, account: Account) -> Mapping[str, str]:
+    """The objects under a delete of ours that complete lists do not show, id to kind: whether they are gone is still to be proved."""
+    found = {entry.id: entry.kind for entry in state.entries.values() if entry.phase is Phase.DELETING and entry.parent is None}
+    found.update({old.id: old.kind for old in state.deposed.values() if old.phase is Phase.DELETING})
+    kept = {entry.id: entry.kind for entry in state.entries.values()} | {old.id: old.kind for old in state.deposed.values()}
+    for intent, result in state.open.values():
+        target = intent.target
+        if target in kept and result != "accepted" and intent.operation.endswith(".delete") and kept[target] != "rules":
+            found[target] = kept[target]
+    return {id: kind for id, kind in found.items() if kind in account.complete and account.find(kind, id) is None}
 
 
 def lost(intent: Intent) -> tuple[Effect, ...]:
@@ -301,6 +318,8 @@ def _edit(intent: Intent, observations: Sequence[Observation], kinds: Mapping[st
     target = newest.find(_kind(intent, kinds), intent.target or "")
     if target is not None and not target.ready and not target.failed:
         return Settlement(intent, Finding.LATER, "its object is at work", until=now + LISTS_APART_SECONDS)
+    if target is None and intent.target is not None and _is_told(intent, newest, kinds):
+        return Settlement(intent, Finding.PERSON, f"{intent.target}, which it was to change, is not shown")
     return _not_shown(intent, observations, kinds, now)
 
 
@@ -318,13 +337,15 @@ def _delete(
     followed: Collection[str],
 ) -> Settlement:
     """Gone where its kind's list is complete without it and no successor follows; still there past the fence is not done."""
-    kind = _kind(intent, kinds)
-    newest = observations[-1].account
+    kind, last = _kind(intent, kinds), observations[-1]
+    newest = last.account
     target = newest.find(kind, intent.target or "")
     if target is None:
         entry = state.entries.get(intent.address)
         if not _is_told(intent, newest, kinds):
             return Settlement(intent, Finding.LATER, "its list could not be read whole", until=now + LISTS_APART_SECONDS)
+        if kinds[kind].detail is not None and intent.target not in last.gone:
+            return Settlement(intent, Finding.LATER, "whether it is gone is looked at twice", until=now + ABSENCE_SECONDS)
         if intent.address in followed and entry is not None and entry.id == intent.target:
             reason = f"{entry.id} is not shown, and its delete had no answer: its successor needs --accept gone={intent.address}"
             return Settlement(intent, Finding.PERSON, reason)

@@ -55,6 +55,7 @@ class PlanOptions:
     unprotect: frozenset[str] = frozenset()
     pinned: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     doubts: Mapping[str, str] = field(default_factory=dict)
+    unproved: frozenset[str] = frozenset()
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     first_passwords: bool = False
@@ -261,6 +262,8 @@ class _Surveyor:
         return said.get(address, said.get(address.resource)) is keep
 
     def _missing(self, entry: Entry, *, accepted: Fate) -> tuple[Fate, str]:
+        if entry.phase is Phase.DELETING and entry.id in self.options.unproved:
+            return Fate.DOUBT, f"an earlier run deleted {entry.id}, and whether it is gone is looked at twice"
         if entry.phase is Phase.DELETING and entry.kind in self.account.complete:
             return Fate.GONE, "deleted by an earlier run"
         if self.options.accepts("gone", entry.address):

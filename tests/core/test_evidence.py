@@ -89,6 +89,7 @@ class Row:
     id: str | None = None
     candidates: tuple[str, ...] = ()
     followed: tuple[str, ...] = ()
+    gone: frozenset[str] = frozenset()
 
 
 CONTROL = server("i-1", nonce=OURS)
@@ -306,6 +307,7 @@ EDITS = [
         "at work",
         until=PAST + 60,
     ),
+    Row("its object is not shown", RESIZE, ((PAST, account()),), Finding.PERSON, "is not shown"),
     Row("its list was not whole", RESIZE, ((PAST, account(complete=frozenset())),), Finding.LATER, "not be read", until=PAST + 60),
     Row(
         "a rebuild to the image it had",
@@ -343,18 +345,29 @@ EDITS = [
 
 DELETE = edit("instance.delete", "i-1", effects=DELETED)
 DELETES = [
-    Row("gone from a complete list", DELETE, ((T + 1, account()),), Finding.DONE, "it is gone"),
+    Row("proved gone", DELETE, ((T + 11, account()),), Finding.DONE, "it is gone", gone=frozenset({"i-1"})),
+    Row("missing from one complete list", DELETE, ((T + 1, account()),), Finding.LATER, "looked at twice", until=T + 11),
+    Row("missing from an empty list", DELETE, ((PAST + 1, account()),), Finding.LATER, "looked at twice", until=PAST + 11),
     Row(
         "gone from a list that is not whole", DELETE, ((T + 1, account(complete=frozenset())),), Finding.LATER, "not be read", until=T + 61
     ),
-    Row("gone, but a successor follows", DELETE, ((T + 1, account()),), Finding.PERSON, "gone=instances.web", followed=("instances.web",)),
     Row(
-        "an old object of a replacement: its successor stands already",
+        "gone, but a successor follows",
+        DELETE,
+        ((T + 1, account()),),
+        Finding.PERSON,
+        "gone=instances.web",
+        followed=("instances.web",),
+        gone=frozenset({"i-1"}),
+    ),
+    Row(
+        "an old object of a replacement is proved gone: its successor stands already",
         replace(DELETE, target="i-0", effects=(Effect(bury="i-0"),)),
         ((T + 1, account(server("i-1"))),),
         Finding.DONE,
         "it is gone",
         followed=("instances.web",),
+        gone=frozenset({"i-0"}),
         state=state(WEB, deposed=(Deposed("instances.web", "instances", "i-0"),)),
     ),
     Row("at work: it goes", DELETE, ((T + 9, account(server("i-1", ready=False))),), Finding.LATER, "at work", until=T + 69),
@@ -404,7 +417,7 @@ ACCEPTED = [
 def settled(case: Row) -> Settlement:
     """What the evidence says of one case."""
     known = replace(case.state, open={7: (case.intent, case.result)})
-    observations = [Observation(one, at) for at, one in case.seen]
+    observations = [Observation(one, at, case.gone) for at, one in case.seen]
     (found,) = evidence.settle(known, observations, KINDS, now=observations[-1].at, followed=case.followed)
     return found
 
@@ -458,6 +471,15 @@ def test_a_lost_create_leaves_its_nonce_so_that_what_comes_all_the_same_is_known
     assert not list(brakes.doubled(after, account(CONTROL)))
     taken = fold(after, (Note(9, "run-3", "adopted", (Effect(put=Entry("instances.new", "instances", "i-2", nonce=NEW)),)),))
     assert not list(brakes.doubled(taken, late)), "what a person adopted after all is ours"
+
+
+def test_what_is_under_a_delete_of_ours_and_not_shown_is_still_to_be_proved_gone() -> None:
+    deleting = replace(VOLUME, phase=Phase.DELETING)
+    old = Deposed("instances.db", "instances", "i-0", phase=Phase.DELETING)
+    known = replace(state(WEB, GROUP, deleting, deposed=(old,)), open={7: (DELETE, None), 8: (RESIZE, "unknown")})
+    assert evidence.fading(known, account()) == {"v-1": "block_storages", "i-0": "instances", "i-1": "instances"}
+    assert evidence.fading(known, account(CONTROL)) == {"v-1": "block_storages", "i-0": "instances"}
+    assert evidence.fading(known, account(complete=frozenset())) == {}
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,7 @@ class Bench(Lab):
         self.send_times: deque[float] = deque(maxlen=60)
         self.full_at: int | None = None
         self.nonces: dict[str, str] = {}
+        self.lies: Callable[[wire.Request, wire.Response], wire.Response] | None = None
         self.line: Line | None = None
         self.quota = Book()
         self.interrupted = self._is_interrupted
@@ -253,10 +255,11 @@ class Bench(Lab):
         self.sends.append((self.clock.time(), request))
         fault = self._fault_of(number)
         if fault is None:
-            return self.cloud.handle(request)
+            answer = self.cloud.handle(request)
+            return answer if self.lies is None else self.lies(request, answer)
         self._strike()
         if fault in breaks.LIES:
-            return _lie(self.cloud.handle(request), breaks.LIES[fault])
+            return lie(self.cloud.handle(request), breaks.LIES[fault])
         if request.method == "POST":
             strangers.twin(self.cloud, request)
         return self._spoil(fault, request)
@@ -297,13 +300,13 @@ class Bench(Lab):
         return fault
 
 
-def _lie(response: wire.Response, lie: str) -> wire.Response:
-    """A list that says less than is there, in itself consistent."""
+def lie(response: wire.Response, how: str) -> wire.Response:
+    """A list that says less than is there (`emptied`, `shortened`), in itself consistent."""
     body = json.loads(response.body)
     rows = body.get("result")
     if not isinstance(rows, list) or not rows:
         return response
-    body["result"] = [] if lie == "emptied" else rows[:-1]
+    body["result"] = [] if how == "emptied" else rows[:-1]
     for member in ("count", "total"):
         if member in body:
             body[member] = len(body["result"])

@@ -40,7 +40,7 @@ class AtSend:
         """A process starts."""
         self._planned_before = len(self._bench.plans)
         state = self._bench.store.read()  # what was not synced is still there, unless the power was lost
-        self._intents.update(() if state is None else state.open)
+        self._intents = set(() if state is None else state.open)
         for id, row in strangers.theirs(self._bench.cloud.world, self._bench.nonces).items():
             self._foreign.setdefault(id, row)
 
@@ -69,7 +69,10 @@ class AtSend:
         if intent.nonce is not None:
             bench.nonces[intent.nonce] = intent.address
         for other, result in state.open.values():
-            doubtful = other.sequence != intent.sequence and other.address == intent.address and result != "accepted"
+            if other.sequence == intent.sequence or other.address != intent.address or result == "accepted":
+                continue
+            # Rules that somebody added are taken away side by side, under the address of their firewall.
+            doubtful = result == "unknown" or other.run != intent.run or intent.operation.endswith(".create")
             restores = intent.operation == "instance.start"  # a server that we stopped is started again, whatever came of the rest
             if doubtful and not restores:
                 self._violated(1, f"{intent.operation} {intent.address} is sent while {other.operation} is unsettled")

@@ -116,4 +116,6 @@ def _settlements(bench: Bench, stack: Stack, state: State, *, destroy: bool) -> 
     at = connection.exchange.unix()
     account = reader.read_account(connection.exchange, planning.needs(stack, state, planning.PlanOptions()), bench.kinds)
     wanted = set() if destroy else {str(address) for address in stack.resources}
-    return evidence.settle(state, (Observation(account, at),), bench.kinds, now=bench.clock.time(), followed=wanted)
+    return evidence.settle(
+        state, (Observation(account, at, frozenset(evidence.fading(state, account))),), bench.kinds, now=bench.clock.time(), followed=wanted
+    )

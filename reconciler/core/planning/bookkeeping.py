@@ -39,7 +39,8 @@ def effects(draft: Draft, held: frozenset[Address]) -> tuple[Effect, ...]:
 def _buried(draft: Draft) -> Iterator[Effect]:
     """Old objects of replacements that are no more: our delete of them was acknowledged, or a person said so."""
     for old, live in draft.survey.deposed():
-        if live is None and old.kind in draft.survey.account.complete and not _is_missed(draft, old):
+        proved = old.kind in draft.survey.account.complete and old.id not in draft.survey.options.unproved
+        if live is None and proved and not _is_missed(draft, old):
             yield Effect(bury=old.id)
 
 

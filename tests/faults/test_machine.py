@@ -1,0 +1,231 @@
+"""A long life at random: edits, applies, kills, strangers, lag and jumps of the clock in any order; at the end all is as the file says."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from reconciler.core.model import Stack
+from reconciler.core.state import Phase
+from reconciler.simulator.records import Rule
+from tests.faults import breaks, strangers
+from tests.faults.bench import Bench, Ended
+from tests.faults.breaks import Boundary, Break
+from tests.faults.checks import ours
+from tests.faults.person import Person
+from tests.faults.stacks import GROUP, HEAD, OTHER_GROUP
+from tests.lab import said, shown
+
+SEND_FAULTS = (*breaks.KILLS, "never arrives", "answer lost", "500, not executed", "429", "garbage", "executed 290 s late, killed")
+RUNS_MAX = 6
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the file says."""
+
+    servers: int = 1
+    wall: str = "web"
+    text: str = "하나"
+    power: str = "on"
+    volume: str = "absent"
+
+    def file(self) -> str:
+        """The stack's text."""
+        name = 'name: "shop-web-${count.index}"'
+        server = f"{{count: {self.servers}, {name}, firewall: {self.wall}, description: {self.text}, power: {self.power}}}"
+        parts = [HEAD, "firewalls:", *(f"  {line}" for line in (GROUP + OTHER_GROUP).splitlines() if line), f"instances:\n  web: {server}"]
+        if self.volume != "absent":
+            parts.append(f'block_storages:\n  data: {{type: ssd, size: 10, instance: "{self.volume}"}}')
+        return "\n".join(parts) + "\n"
+
+
+@dataclass
+class Life:
+    """The bench with what the file says now, and what somebody took away."""
+
+    bench: Bench
+    wish: Wish = Wish()
+    missing: dict[str, str] = field(default_factory=dict)
+    person: Person = field(default_factory=Person)
+    stacks: dict[str, Stack] = field(default_factory=dict)
+
+    def stack(self) -> Stack:
+        """What the file says, built once."""
+        text = self.wish.file()
+        if text not in self.stacks:
+            with tempfile.TemporaryDirectory() as folder:
+                self.stacks[text] = self.bench.stack(text, Path(folder))
+        return self.stacks[text]
+
+    def run(self, armed: Break | None = None) -> Ended:
+        """One apply with what a person has said since the last one; then the person is asked what is left open."""
+        accepted = self.person.accept
+        ended = self.bench.run(self.stack(), armed=armed, gone=accepted, duplicates=self.person.duplicates)
+        state = self.bench.state
+        for address, id in list(self.missing.items()):
+            entry = None if state is None else state.entries.get(address)
+            if address in accepted:
+                if entry is None or entry.id != id:
+                    del self.missing[address]
+            elif entry is None or entry.id != id:
+                self.bench.violations.append(f"5: {id} of {address} was taken as gone, and nobody had said so")
+        self.person = Person()
+        if ended.exit_code not in (0, None):
+            self.person.answer(self.bench, self.stack(), ended)
+        return ended
+
+
+class Story(RuleBasedStateMachine):
+    """Rules that may come in any order; after each of them no invariant is broken."""
+
+    life: Life
+
+    @initialize()
+    def begin(self) -> None:
+        bench = Bench()
+        strangers.settle_in(bench.cloud)
+        self.life = Life(bench)
+        assert self.life.run().exit_code == 0
+
+    # The file and the program -----------------------------------------------------------------------------------------------------
+
+    @rule(
+        servers=st.integers(1, 3),
+        wall=st.sampled_from(["web", "api", "none"]),
+        text=st.sampled_from(["하나", "둘"]),
+        power=st.sampled_from(["on", "off"]),
+        volume=st.sampled_from(["absent", "web[0]", "kept", "none"]),
+    )
+    def edit(self, servers: int, wall: str, text: str, power: str, volume: str) -> None:
+        if volume == "kept" or (volume == "none" and not self._has_volume()):
+            volume = self.life.wish.volume
+        self.life.wish = Wish(servers, wall, text, power, volume)
+
+    def _has_volume(self) -> bool:
+        state = self.life.bench.state
+        return state is not None and "block_storages.data" in state.entries and "block_storages.data" not in self.life.missing
+
+    @rule()
+    def apply(self) -> None:
+        self.life.run()
+
+    @rule(number=st.integers(5, 30), fault=st.sampled_from(SEND_FAULTS))
+    def apply_with_a_broken_request(self, number: int, fault: str) -> None:
+        self.life.run(Break(Boundary("send", number, "one of them"), fault))
+
+    @rule(number=st.integers(1, 120), fault=st.sampled_from(sorted(breaks.DEED_FAULTS)))
+    def apply_on_a_broken_disk(self, number: int, fault: str) -> None:
+        self.life.run(Break(Boundary("deed", number, "one of them"), fault))
+
+    @rule(number=st.integers(5, 30))
+    def apply_interrupted(self, number: int) -> None:
+        self.life.run(Break(Boundary("send", number, "one of them"), breaks.INTERRUPT))
+
+    # Somebody else, and time ------------------------------------------------------------------------------------------------------
+
+    @rule()
+    def somebody_renames_a_server(self) -> None:
+        self._change_a_server(lambda world, id: world.put_instance(replace(world.instances[id], name="renamed")))
+
+    @rule()
+    def somebody_adds_a_rule(self) -> None:
+        bench = self.life.bench
+        for id in ours(bench):
+            group = bench.cloud.world.firewalls.get(id)
+            if group is not None:
+                more = Rule(bench.cloud.world.new_rule_id(), "IN", "TCP", "9999", "192.0.2.0/24", "theirs")
+                bench.cloud.change(lambda world, id=id, rules=(*group.rules, more): world.put_rules(id, rules))  # type: ignore[misc]
+                return
+
+    @precondition(lambda self: not self.life.missing)
+    @rule()
+    def somebody_deletes_a_server(self) -> None:
+        state = self.life.bench.state
+        deleting = {intent.target for intent, _ in state.open.values()} if state is not None else set()
+        for entry in () if state is None else state.entries.values():
+            server = self.life.bench.cloud.world.instances.get(entry.id)
+            if server is not None and not server.busy and entry.phase is not Phase.DELETING and entry.id not in deleting:
+                self.life.missing[entry.address] = entry.id
+                self.life.bench.cloud.change(lambda world, id=entry.id: world.remove_instance(id, world.time))  # type: ignore[misc]
+                return
+
+    def _change_a_server(self, act: Callable[[Any, str], None]) -> None:
+        bench = self.life.bench
+        for id in ours(bench):
+            if id in bench.cloud.world.instances and not bench.cloud.world.instances[id].busy:
+                bench.cloud.change(lambda world, id=id: act(world, id))  # type: ignore[misc]
+                return
+
+    @rule(seconds=st.sampled_from([0.0, 20.0, 50.0]))
+    def new_objects_show_late(self, seconds: float) -> None:
+        self.life.bench.cloud.set_switches({"visibility_delay": seconds})
+
+    @rule(seconds=st.sampled_from([1.0, 61.0, 500.0, 90_000.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.life.bench.clock.advance(seconds)
+
+    # What holds -------------------------------------------------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_is_broken(self) -> None:
+        assert not self.life.bench.violations, self.life.bench.violations
+
+    def teardown(self) -> None:
+        if not hasattr(self, "life"):
+            return
+        life = self.life
+        life.bench.cloud.set_switches({"visibility_delay": 0})
+        life.bench.clock.advance(200.0)
+        ended = life.run()
+        for _ in range(RUNS_MAX):
+            if ended.exit_code == 0:
+                break
+            ended = life.run()
+        assert ended.exit_code == 0, said(ended.problems)
+        assert not life.bench.violations, life.bench.violations
+        plan = life.bench.plan(life.stack())
+        assert plan.is_empty and not plan.records, (shown(plan), plan.records)
+        assert seen(life.bench) == wanted(life.wish)
+
+
+def seen(bench: Bench) -> dict[str, Any]:
+    """What the account holds of ours, in few words."""
+    world = bench.cloud.snapshot()
+    mine, names = ours(bench), {id: server.name for id, server in world.instances.items()}
+    return {
+        "servers": sorted((s.name, s.status, (s.description or "").split(" rc-")[0]) for id, s in world.instances.items() if id in mine),
+        "volumes": sorted((v.name, v.size, names.get(v.instance_id or "")) for id, v in world.block_storages.items() if id in mine),
+        "groups": {
+            group.title: (sorted(rule.title for rule in group.rules), sorted(names[member] for member in world.members(id)))
+            for id, group in world.firewalls.items()
+            if id in mine
+        },
+    }
+
+
+def wanted(wish: Wish) -> dict[str, Any]:
+    """What it is to hold by the file."""
+    names = [f"shop-web-{number}" for number in range(wish.servers)]
+    volume = {"absent": [], "none": [("shop-data", 10, None)], "web[0]": [("shop-data", 10, "shop-web-0")]}
+    return {
+        "servers": [(name, {"on": "active", "off": "off"}[wish.power], wish.text) for name in names],
+        "volumes": volume[wish.volume],
+        "groups": {
+            "shop-web": (["https", "ssh"], names if wish.wall == "web" else []),
+            "shop-api": (["api"], names if wish.wall == "api" else []),
+        },
+    }
+
+
+Story.TestCase.settings = settings(
+    max_examples=12, stateful_step_count=12, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
+)
+TestStory = Story.TestCase
