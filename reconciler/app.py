@@ -281,16 +281,18 @@ def _writing(store: ports.Store, stack: Stack, run: Run) -> opening.Writing:
 
 
 def _plan(stack: Stack, state: State | None, connection: Connection, options: PlanOptions, settling: Settling | None = None) -> Planned:
-    from reconciler.core import plan as planning
+    from reconciler.core.needs import needs
 
     _check_addresses(stack, state, options)
     settling, begun = settling or Settling(connection), connection.exchange.unix()
     account, beside = _read(stack, state, connection, options)
     if state is not None and _is_unsettled(state):
-        before = planning.needs(stack, state, options)
+        before = needs(stack, state, options)
         state, options = settling.settle(state, evidence.Observation(account, begun), options, _wanted(stack, options))
-        if planning.needs(stack, state, options) != before:  # what was settled asks for lists that were not read
+        if needs(stack, state, options) != before:  # what was settled asks for lists that were not read
             account, beside = _read(stack, state, connection, options)
+    from reconciler.core import plan as planning  # late, so that the first request goes out sooner
+
     made = planning.make(
         stack=stack, state=state, account=account, kinds=connection.kinds, options=options, pace=connection.exchange.pace()
     )
@@ -320,9 +322,9 @@ _ABOUT_THE_CATALOGUE = frozenset({"lookup", "not-offered", "out-of-bounds"})
 
 def _read(stack: Stack, state: State | None, connection: Connection, options: PlanOptions) -> tuple[Account, tuple[Problem, ...]]:
     """What a plan needs of the account, and what there is to tell of whose it is."""
-    from reconciler.core import plan as planning
+    from reconciler.core.needs import needs
 
-    account = opening.read_account(connection, planning.needs(stack, state, options), cached=True)
+    account = opening.read_account(connection, needs(stack, state, options), cached=True)
     return account, tuple(opening.account_problems(state, account, connection))
 
 

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import ports
-from reconciler.app import Connection
 from reconciler.core.problems import Problem, error
 from reconciler.stop import Stop
 from reconciler.version import VERSION
 
 if TYPE_CHECKING:
+    from reconciler.app import Connection
     from reconciler.cloud.signing import Keys
     from reconciler.core.model import Catalogue
     from reconciler.store.files import FileStore
@@ -128,6 +128,7 @@ def _connect(
     environ: Mapping[str, str], *, simulated: bool, scale: float | None, quota: Path, cache: Path | None, problems: list[Problem]
 ) -> Iterator[Connection]:
     from reconciler import kinds
+    from reconciler.app import Connection
     from reconciler.cloud.clock import SystemClock
     from reconciler.cloud.endpoint import DEFAULT, EndpointRefused, parse
     from reconciler.cloud.exchange import HttpExchange

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from reconciler import loading, wiring
-from reconciler.app import Connection, Planned
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.core import exits
 from reconciler.core.problems import Problem, error
 from reconciler.stop import Stop
-from reconciler.ui.plan_text import Header
 from reconciler.ui.screen import Line, Tone
 
 if TYPE_CHECKING:
+    from reconciler.app import Connection, Planned
     from reconciler.core.model import Catalogue, Stack
     from reconciler.core.survey import PlanOptions
     from reconciler.store.files import FileStore
+    from reconciler.ui.plan_text import Header
 
 LOCK_SECONDS_AT_TERMINAL = 60.0
 
@@ -107,6 +107,8 @@ class Session:
 
     def header(self, planned: Planned, connection: Connection, store: FileStore) -> Header:
         """The first line of a plan."""
+        from reconciler.ui.plan_text import Header
+
         return Header(
             key_suffix=connection.key_suffix,
             state=shown_path(store.folder),
