@@ -1,0 +1,161 @@
+"""Calls and seconds of whole runs in virtual time, against `bench.bounds`. Nothing here depends on the machine but `cpu_seconds`."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import bounds, stacks
+from reconciler.cloud.quota import Book, MemoryQuotaLog
+from reconciler.core.model import Stack
+from tests.lab import Lab
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """A plan that finds nothing to do. `one_by_one` are the calls of a tool that reads object by object; minutes are those of the quota."""
+
+    servers: int
+    objects: int
+    calls: int
+    least: int
+    one_by_one: int
+    minutes: float
+    minutes_one_by_one: float
+
+
+@dataclass(frozen=True, slots=True)
+class Creation:
+    """Planning and applying all of a stack in an empty account. `waits` are the reads while applying; `eta` is what the plan said."""
+
+    servers: int
+    latency: float
+    calls: int
+    writes: int
+    waits: int
+    least_waits: int
+    seconds: float
+    bound: float
+    eta: float
+    cpu_ms_a_step: float
+
+    @property
+    def calls_ratio(self) -> float:
+        """Calls of the apply to writes and the fewest waits."""
+        return (self.writes + self.waits) / (self.writes + self.least_waits)
+
+    @property
+    def time_ratio(self) -> float:
+        """Seconds to the bound."""
+        return self.seconds / self.bound
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """Two runs that share a key and always have something to send: their calls, and the most in any minute by both together."""
+
+    first: int
+    second: int
+    most_in_a_minute: int
+
+    @property
+    def ratio(self) -> float:
+        """How many times as many calls the one had that had more."""
+        return max(self.first, self.second) / min(self.first, self.second)
+
+
+def stack_of(lab: Lab, servers: int) -> Stack:
+    """The stack of so many servers."""
+    with tempfile.TemporaryDirectory() as folder:
+        return lab.stack(stacks.stack(servers), Path(folder))
+
+
+def create(servers: int, latency: float) -> tuple[Lab, Stack, Creation]:
+    """Plans and applies in an empty account."""
+    lab = Lab(latency_seconds=latency)
+    stack = stack_of(lab, servers)
+    began, cpu = lab.clock.monotonic(), time.process_time()
+    result = lab.apply(stack)
+    seconds, cpu = lab.clock.monotonic() - began, time.process_time() - cpu
+    assert result.exit_code == 0, result.problems
+    writes = sum(request.method != "GET" for _, request in lab.sends)
+    plan, bound = lab.plans[-1].plan, bounds.creating(servers, latency)
+    return (
+        lab,
+        stack,
+        Creation(
+            servers,
+            latency,
+            calls=len(lab.sends),
+            writes=writes,
+            waits=len(lab.sends) - writes - plan.calls.read,
+            least_waits=bounds.fewest_waits(servers),
+            seconds=seconds,
+            bound=bound.seconds,
+            eta=float(plan.eta_seconds or 0),
+            cpu_ms_a_step=cpu / len(plan.steps) * 1000,
+        ),
+    )
+
+
+def creations(servers: Iterable[int], latencies: Iterable[float]) -> Iterator[Creation]:
+    """Every size with every latency."""
+    chosen = tuple(latencies)
+    for number in servers:
+        for latency in chosen:
+            yield create(number, latency)[2]
+
+
+def empty_plans(servers: Iterable[int]) -> Iterator[Reads]:
+    """What a plan reads that finds nothing to do."""
+    for number in servers:
+        lab, stack, _ = create(number, 0.2)
+        yield read(lab, stack, number)
+
+
+def read(lab: Lab, stack: Stack, servers: int) -> Reads:
+    """What the next plan reads, when it may send at once."""
+    lab.clock.advance_to(lab.clock.monotonic() + 120.0)
+    lab.sends.clear()
+    began = lab.clock.monotonic()
+    plan = lab.plan(stack)
+    assert plan.is_empty
+    minutes = (lab.clock.monotonic() - began) / 60
+    one_by_one = bounds.per_resource_reads(servers)
+    return Reads(
+        servers,
+        stacks.objects_of(servers),
+        calls=len(lab.sends),
+        least=bounds.empty_plan_reads(servers),
+        one_by_one=one_by_one,
+        minutes=minutes,
+        minutes_one_by_one=bounds.last_send(one_by_one, 0, 0.0) / 60,
+    )
+
+
+def sharing(seconds: float = 600.0, latency: float = 0.3, head_start: float = 30.0) -> Sharing:
+    """Two senders over one log, the second `head_start` seconds late; each sends whenever it is let."""
+    book = Book()
+    logs = {name: MemoryQuotaLog(book=book, owner=name) for name in ("first", "second")}
+    wake = {"first": 0.0, "second": head_start}
+    answers: list[tuple[float, str]] = []
+    sends: list[tuple[float, str]] = []
+    now = 0.0
+    while now < seconds:
+        for due, name in [answer for answer in answers if answer[0] <= now]:
+            answers.remove((due, name))
+            logs[name].answered(now)
+        for name in [name for name in logs if wake[name] <= now]:
+            wait = logs[name].reserve(now)
+            wake[name] = now + wait
+            if wait <= 0.0:
+                sends.append((now, name))
+                answers.append((now + latency, name))
+        now = min([due for due, _ in answers] + [max(at, now + 1e-6) for at in wake.values()])
+    both = [(at, name) for at, name in sends if at >= head_start]
+    most = max(sum(1 for at, _ in sends if begin <= at < begin + 60.0) for begin, _ in sends)
+    assert most <= bounds.QUOTA_CALLS
+    return Sharing(sum(name == "first" for _, name in both), sum(name == "second" for _, name in both), most)
