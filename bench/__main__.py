@@ -99,9 +99,8 @@ def _empty_plans(folder: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
         reads = virtual.read(settled.lab, settled.stack, settled.servers)
         cost = processes.empty_plan(settled.folder, runs=9 if size <= 100 else 5 if size <= 1000 else 3)
         found.append({"size": size, "reads": reads, "cost": cost})
-        calls.append(
-            [f"{reads.objects:,}", f"{reads.calls}", f"{reads.least}", f"{reads.one_by_one:,}", f"{reads.minutes:.1f}", f"{reads.minutes_one_by_one:.0f}"]
-        )  # fmt: skip
+        counts = [f"{number:,}" for number in (reads.objects, reads.calls, reads.least, reads.one_by_one)]
+        calls.append([*counts, f"{reads.minutes:.1f}", f"{reads.minutes_one_by_one:.0f}"])
         goal = f"{GOAL_SECONDS[size]:.2f}" if size in GOAL_SECONDS else ""
         rows.append([f"{reads.objects:,}", f"{cost.cpu:.2f}", goal, f"{cost.cpu / reads.objects * 1000:.2f}", f"{cost.megabytes:.0f}"])
     heads = ["objects", "calls", "least", "object by object", "minutes", "minutes object by object"]
