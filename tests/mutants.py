@@ -117,7 +117,7 @@ MUTANTS = (
         "core/planning/draft.py",
         "            if not soft and address in self.blocked and",
         "            if False and address in self.blocked and",
-        ("tests/core/test_plan_order.py", "tests/core/test_plan_servers.py", WRONG),
+        ("tests/core/test_plan_protection.py",),
     ),
     Mutant(
         "believe a delete without proof",
