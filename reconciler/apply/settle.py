@@ -57,7 +57,7 @@ def _absence(task: Task, operation: Operation, asked: Mapping[str, Any], waits: 
         return Verdict.PROBING
     if probe is not None and (probe.seen is None or not probe.seen.absent):
         waits.forget_probe(kind.name, task.target or "")
-        task.judged = shown_at + 1e-9
+        task.first_absence, task.judged = None, shown_at + 1e-9
         return Verdict.LATER
     waits.forget_probe(kind.name, task.target or "")
     pause = ABSENCE_SECONDS / waits.time_scale

@@ -332,18 +332,16 @@ class Writes:
         # What was sent, a description with its marker, is what the lists must show.
         sent = task.intent.inputs if task.intent is not None else self.deeds.asked(task)
         verdict = settle.verdict(task, self.deeds.operation(task), sent, self.waits, watched, self.kinds[self.deeds.kind_of(task)])
+        late = now >= task.deadline and self._is_late(task, verdict, watched)
         if verdict is settle.Verdict.DONE:
             self._learn(task, watched)
             self._settled(task)
         elif verdict is settle.Verdict.FAILED:
             self._outcome(task, "failed", code="error status")
             self.fail(task, Failure("the cloud reports it as failed"))
-        elif now >= task.deadline and verdict is settle.Verdict.UNREAD and not self.waits.tried(watched, task.deadline):
-            # Writes go before waits: that nobody looked since is no delay of the cloud's. It comes here again after the next look.
-            self.waits.ask(watched, now)
-        elif now >= task.deadline and task.doubt is not None and task.operation.endswith(".delete"):
+        elif late and task.doubt is not None and task.operation.endswith(".delete"):
             self._give_up(task, task.doubt.message)
-        elif now >= task.deadline:
+        elif late:
             self._outcome(task, "failed", code="deadline")
             self.fail(task, Failure("not ready in the time allowed; the next run goes on with it"))
         elif verdict is settle.Verdict.LATER:
@@ -352,9 +350,18 @@ class Writes:
             task.next_poll = max(task.next_poll, now + self.waits.interval(now - task.accepted, task.accepted + self._usual(task) - now))
             self.waits.ask(watched, task.next_poll)
         elif verdict is settle.Verdict.UNREAD:
-            self.waits.ask(watched, max(task.next_poll, now))
+            self.waits.ask(watched, max(min(task.next_poll, task.deadline), now))
         else:
             self._probing[self.deeds.kind_of(task), task.target or ""] = task
+
+    def _is_late(self, task: Task, verdict: settle.Verdict, watched: tuple[str, ...]) -> bool:
+        """Whether a look past the deadline still did not show the end, or could not be had.
+
+        Writes go before waits: that nobody looked since is no delay of the cloud's, nor is an absence whose proof is not complete.
+        """
+        if verdict is settle.Verdict.UNREAD:
+            return self.waits.tried(watched, max(task.deadline, task.judged))
+        return verdict is settle.Verdict.LATER and task.first_absence is None
 
     def _usual(self, task: Task) -> float:
         """Seconds that the cloud usually takes for what is waited for; nothing is known of an object found at work."""

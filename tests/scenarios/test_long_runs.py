@@ -51,3 +51,15 @@ def test_a_run_ends_even_where_no_list_can_be_read_any_more(tmp_path: Path) -> N
     result = lab.apply(lab.stack(SERVERS.replace("COUNT", "2"), tmp_path))
     assert result.exit_code == 3
     assert len(result.failed) == 2 and any("instances" in problem.message for problem in result.problems)
+
+
+def test_absences_that_take_long_to_prove_are_not_late(tmp_path: Path) -> None:
+    # Sixty deletes and two looks at each of them are three minutes of quota.
+    lab = Lab()
+    stack = lab.stack(SERVERS.replace("COUNT", "60"), tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    servers = lab.kinds["instances"]
+    delete = replace(servers.operations["delete"], deadline_seconds=60)
+    lab.kinds = {**lab.kinds, "instances": replace(servers, operations={**servers.operations, "delete": delete})}
+    result = lab.apply(stack, destroy=True)
+    assert (result.exit_code, len(result.done), len(lab.cloud.world.instances)) == (0, 60, 0)
