@@ -16,7 +16,7 @@ from reconciler.core import consent, evidence, exits, names, saved, undo, unmana
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Plan
 from reconciler.core.consent import Decision, Given, Verdict
-from reconciler.core.events import Event, Summary
+from reconciler.core.events import Event, ProblemFound, Summary
 from reconciler.core.kind import Kind
 from reconciler.core.logins import without_login
 from reconciler.core.model import Account, Stack
@@ -199,7 +199,12 @@ def apply(
         while run.wait and applied.exit_code not in _AT_ONCE and settling.wait(run.interrupts, talk.emit):
             planned = _plan(stack, writer.state, connection, options, settling)
             applied = decide_and_do(planned, connection, writer, given, run, talk)
-        return replace(applied, exit_code=exits.INTERRUPTED) if settling.interrupted else applied
+        if not settling.interrupted:
+            return applied
+        from reconciler.apply.settle import interruption
+
+        talk.emit(ProblemFound(interruption(writer.state, ())))
+        return replace(applied, exit_code=exits.INTERRUPTED)
 
 
 def apply_saved(

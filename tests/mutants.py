@@ -1,25 +1,33 @@
-"""The tests are tested: deliberate breakages of the product, each of which must turn a test red (`python -m tests.mutants`).
+"""The tests are tested: the program is broken on purpose, one mutant at a time, and each has to turn a test red.
 
-Every breakage is made in a copy of the last commit, never in the checkout. The table says which tests saw it; exit 1 where one survives.
+python -m tests.mutants            # all of them; exit 1 where one survives
+python -m tests.mutants fence      # those with that word in their name
+
+Nothing is changed here: each mutant is a copy of the package, in a folder of its own, with one text put in the place of another.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-SECONDS_MAX = 60
+ROOT = Path(__file__).parents[1]
+COPIED = ("reconciler", "schemas", "tests", "docs", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
+SECONDS_MAX = 600
+RED, GREEN = 1, 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Mutant:
-    """One breakage: in `file`, `before` (which stands there once) becomes `after`; `tests` are those that should notice."""
+    """One deliberate breakage: in `file`, `before` (which stands there once) becomes `after`; `tests` are the ones that have to notice."""
 
     name: str
     file: str
@@ -28,149 +36,278 @@ class Mutant:
     tests: tuple[str, ...]
 
 
-FAULTS = "tests/faults"
+FOUND = "tests/faults/test_found.py"
+EVIDENCE = "tests/core/test_evidence.py"
+BOUNDARIES = "tests/faults/test_boundaries.py"
+LYING = "tests/faults/test_lying_lists.py"
+LOOK = "tests/faults/test_second_look.py"
+TRANSPORT = "tests/contract/test_cloud_transport.py"
+STORE = "tests/contract/test_store.py"
 WRONG = "tests/scenarios/test_when_things_go_wrong.py"
+STORE_FAULTS = "tests/contract/test_store_faults.py"
+
+
+def of_story(name: str) -> str:
+    """The sampled breaks of one story."""
+    return f"{BOUNDARIES}::test_whatever_breaks_the_next_runs_come_to_the_same_end[{name}-0-1]"
+
 
 MUTANTS = (
     Mutant(
-        "send a request again that has no answer",
-        "apply/writes.py",
-        "        if answer.sent:\n            self._unknown",
-        "        if False:\n            self._unknown",
-        (WRONG,),
+        "resend a POST whose answer is lost",
+        "reconciler/apply/writes.py",
+        "        if answer.sent:\n            self._unknown(task, answer.reason, answer.status)\n            return\n",
+        "",
+        (of_story("one server"),),
     ),
     Mutant(
-        "record an intent after its send",
-        "apply/writes.py",
-        "        self.writer.append(intent)\n        task.intent, task.status, task.sent = intent, Status.SENT, True\n"
-        "        self._sent[token] = task\n        self.exchange.send(token, call)\n",
-        "        task.intent, task.status, task.sent = intent, Status.SENT, True\n"
-        "        self._sent[token] = task\n        self.exchange.send(token, call)\n        self.writer.append(intent)\n",
-        (FAULTS,),
+        "let the library resend",
+        "reconciler/cloud/transport.py",
+        "max_retries=0",
+        "max_retries=2",
+        (TRANSPORT,),
+    ),
+    Mutant(
+        "record after the send",
+        "reconciler/apply/writes.py",
+        """        self.writer.append(intent)
+        task.intent, task.status, task.sent = intent, Status.SENT, True
+        self._sent[token] = task
+        self.exchange.send(token, call)
+""",
+        """        self.exchange.send(token, call)
+        self.writer.append(intent)
+        task.intent, task.status, task.sent = intent, Status.SENT, True
+        self._sent[token] = task
+""",
+        (of_story("one server"),),
     ),
     Mutant(
         "adopt by name",
-        "core/evidence.py",
-        "if row.nonce == intent.nonce)",
-        'if row.nonce == intent.nonce or row.attributes.get("name") == intent.inputs.get("name"))',
-        ("tests/core/test_evidence.py", FAULTS),
+        "reconciler/core/evidence.py",
+        "row for row in _rows(newest, kind) if row.nonce == intent.nonce)",
+        'row for row in _rows(newest, kind) if row.attributes.get("name") == intent.inputs.get("name"))',
+        (EVIDENCE, of_story("one server")),
     ),
+    Mutant("skip the fence", "reconciler/core/evidence.py", "    if now < limit:\n", "    if False:\n", (EVIDENCE,)),
     Mutant(
-        "skip the fence",
-        "core/evidence.py",
-        "FENCE_SECONDS = SIGNATURE_SECONDS + CLOCK_MARGIN_SECONDS + LATE_MARGIN_SECONDS",
-        "FENCE_SECONDS = 0",
-        ("tests/core/test_evidence.py",),
+        "one list past the fence is enough",
+        "reconciler/core/evidence.py",
+        "    if len(usable) >= 2 and usable[-1].at - usable[0].at >= LISTS_APART_SECONDS:\n",
+        "    if usable:\n",
+        (EVIDENCE,),
     ),
+    Mutant("need no control", "reconciler/core/evidence.py", "    if usable and not all(", "    if False and not all(", (EVIDENCE,)),
+    Mutant("take the first of two bearers", "reconciler/core/evidence.py", "    if len(bearing) > 1:\n", "    if False:\n", (EVIDENCE,)),
     Mutant(
-        "treat an error as gone",
-        "cloud/absence.py",
+        "treat 500 as gone",
+        "reconciler/cloud/absence.py",
         "    if not isinstance(answer, Accepted) or not isinstance(answer.result, list):\n        return False\n",
-        "    if not isinstance(answer, Accepted) or not isinstance(answer.result, list):\n        return True\n",
-        ("tests/contract/test_cloud_lists.py",),
+        "    if isinstance(answer, NoAnswer):\n        return True\n"
+        "    if not isinstance(answer, Accepted) or not isinstance(answer.result, list):\n        return False\n",
+        ("tests/contract/test_cloud_lists.py", "tests/contract/test_cloud_suite.py", "tests/contract/test_cloud_reader.py"),
     ),
     Mutant(
-        "take an empty list for the truth",
-        "core/brakes.py",
-        "    return len(missing) > allowed or listed == 0",
-        "    return False",
-        ("tests/core/test_plan_protection.py", "tests/faults/test_lying_lists.py"),
+        "take an empty list for truth",
+        "reconciler/core/brakes.py",
+        "    return len(missing) > allowed or listed == 0\n",
+        "    return False\n",
+        (EVIDENCE, LYING),
     ),
     Mutant(
-        "skip the sync of the folder",
-        "store/files.py",
-        '            disk.sync_folder(folder)\n            disk.rename(folder / "journal.new", folder / "journal")\n'
-        "            disk.sync_folder(folder)\n",
-        '            disk.rename(folder / "journal.new", folder / "journal")\n',
-        ("tests/contract/test_store_faults.py",),
-    ),
-    Mutant(
-        "ignore the serial of a saved plan",
-        "core/saved.py",
-        "    elif saved.serial != plan.serial:",
-        "    elif False:",
-        ("tests/core/test_saved.py",),
-    ),
-    Mutant(
-        "follow redirects",
-        "cloud/transport.py",
-        '"allow_redirects": False',
-        '"allow_redirects": True',
-        ("tests/contract/test_cloud_transport.py", "tests/hostile"),
-    ),
-    Mutant(
-        "tell a header in an error",
-        "cloud/transport.py",
-        "            raise wire.WireError(_reason(failure), sent=_may_have_left(failure)) from None",
-        "            raise wire.WireError(_reason(failure) + str(request.headers), sent=_may_have_left(failure)) from None",
-        ("tests/contract/test_cloud_transport.py", "tests/hostile"),
-    ),
-    Mutant(
-        "drop the second look",
-        "apply/settle.py",
-        "    if not task.step.fingerprint:\n        return None\n    found =",
-        "    if task.step is not None:\n        return None\n    found =",
-        ("tests/scenarios/test_second_look.py",),
-    ),
-    Mutant(
-        "forget what depends on an object in doubt",
-        "core/planning/draft.py",
-        "            if not soft and address in self.blocked and",
-        "            if False and address in self.blocked and",
-        ("tests/core/test_plan_protection.py",),
+        "take one list without it for gone",
+        "reconciler/core/evidence.py",
+        "        if kinds[kind].detail is not None and intent.target not in last.gone:\n",
+        "        if False:\n",
+        (EVIDENCE,),
     ),
     Mutant(
         "believe a delete without proof",
-        "apply/settle.py",
-        "    if task.first_absence is not None and shown_at >= task.first_absence + pause:",
-        "    if task.first_absence is None or shown_at >= task.first_absence + pause:",
+        "reconciler/apply/settle.py",
+        "    if task.first_absence is not None and shown_at >= task.first_absence + pause:\n",
+        "    if task.first_absence is None or shown_at >= task.first_absence + pause:\n",
         (WRONG,),
     ),
     Mutant(
-        "say nothing of a doubled object",
-        "core/brakes.py",
-        "            if id_of_ours == id or its_kind != kind:",
-        "            if id_of_ours == id or its_kind != kind or kind:",
-        (FAULTS,),
+        "drop what is missing",
+        "reconciler/core/survey.py",
+        '        return Fate.DOUBT, f"{entry.id} is not in the account\'s list, and we did not delete it"\n',
+        '        return accepted, "gone"\n',
+        (LYING, "tests/core/test_plan_servers.py"),
+    ),
+    Mutant(
+        "skip the folder sync",
+        "reconciler/store/files.py",
+        '            disk.sync_folder(folder)\n            disk.rename(folder / "journal.new", folder / "journal")\n'
+        "            disk.sync_folder(folder)\n",
+        '            disk.rename(folder / "journal.new", folder / "journal")\n',
+        (STORE_FAULTS,),
+    ),
+    Mutant(
+        "put the journal in place before the state is there",
+        "reconciler/store/files.py",
+        '            disk.rename(folder / "state.json.new", folder / "state.json")\n            disk.sync_folder(folder)\n',
+        '            disk.rename(folder / "state.json.new", folder / "state.json")\n',
+        (STORE_FAULTS,),
+    ),
+    Mutant(
+        "skip the sync of the journal",
+        "reconciler/store/journal.py",
+        "        self.file.write(self.end, line + blank)\n        self.file.sync()\n",
+        "        self.file.write(self.end, line + blank)\n",
+        (STORE_FAULTS,),
+    ),
+    Mutant(
+        "ignore the serial",
+        "reconciler/store/files.py",
+        "    if header.serial > state.serial:\n",
+        "    if False:\n",
+        (STORE,),
+    ),
+    Mutant(
+        "ignore the serial of a saved plan",
+        "reconciler/core/saved.py",
+        "    elif saved.serial != plan.serial:\n",
+        "    elif False:\n",
+        ("tests/core/test_saved.py",),
+    ),
+    Mutant("follow redirects", "reconciler/cloud/transport.py", '"allow_redirects": False', '"allow_redirects": True', (TRANSPORT,)),
+    Mutant(
+        "log one header",
+        "reconciler/cloud/transport.py",
+        "            raise wire.WireError(_reason(failure), sent=_may_have_left(failure)) from None\n",
+        "            raise wire.WireError(f'{_reason(failure)} {request.headers}', sent=_may_have_left(failure)) from None\n",
+        (TRANSPORT, "tests/hostile/test_canaries.py"),
+    ),
+    Mutant(
+        "drop the second look",
+        "reconciler/apply/settle.py",
+        "    if not task.step.fingerprint:\n        return None\n",
+        "    if True:\n        return None\n",
+        (LOOK,),
+    ),
+    Mutant(
+        "forget the dependants of a doubtful object",
+        "reconciler/core/planning/draft.py",
+        "            if not soft and address in self.blocked and",
+        "            if False and address in self.blocked and",
+        ("tests/core/test_plan_doubts.py",),
+    ),
+    Mutant(
+        "go on at an address in doubt",
+        "reconciler/apply/loop.py",
+        "                if task.status is Status.UNKNOWN:\n                    self._leave_alone(task)\n",
+        "",
+        (f"{FOUND}::test_what_once_went_wrong_comes_to_the_calm_end",),
+    ),
+    Mutant(
+        "forget that a server was stopped",
+        "reconciler/apply/records.py",
+        "    return (Effect(put=replace(entry, stopped=True)),)\n",
+        "    return ()\n",
+        (f"{FOUND}::test_what_once_went_wrong_comes_to_the_calm_end",),
+    ),
+    Mutant(
+        "keep silent about doubles",
+        "reconciler/core/brakes.py",
+        "            if id_of_ours == id or its_kind != kind:\n",
+        "            if True:\n",
+        (of_story("one server"),),
+    ),
+    Mutant(
+        "forget the nonce of a lost create",
+        "reconciler/core/evidence.py",
+        "    return () if intent.nonce is None else (Effect(fact=(LOST + intent.nonce, intent.address)),)\n",
+        "    return ()\n",
+        (EVIDENCE,),
+    ),
+    Mutant(
+        "use one nonce for all sends",
+        "reconciler/apply/deeds.py",
+        "            return self.nonce() if resource is None or resource.lifecycle.marker else None\n",
+        '            return "a" * 12\n',
+        (of_story("three servers"),),
+    ),
+    Mutant(
+        "do not end at a record that failed",
+        "reconciler/app.py",
+        "_AT_ONCE = frozenset({exits.INTERRUPTED, exits.NOT_RECORDED, exits.ACCOUNT, exits.LOCKED})",
+        "_AT_ONCE = frozenset({exits.INTERRUPTED})",
+        (f"{FOUND}::test_what_once_went_wrong_in_a_recovery_comes_to_the_calm_end",),
     ),
 )
 
 
-def main() -> int:
-    """Tries every mutant and prints what noticed it; the number of survivors decides the exit code."""
-    wanted = sys.argv[1:]
-    chosen = [mutant for mutant in MUTANTS if not wanted or any(word in mutant.name for word in wanted)]
-    survivors = 0
-    with tempfile.TemporaryDirectory() as folder:
-        for mutant in chosen:
-            noticed = _try(mutant, Path(folder) / "copy")
-            survivors += noticed is None
-            sys.stdout.write(f"{'SURVIVES' if noticed is None else 'noticed '}  {mutant.name:45}  {noticed or ''}\n")
-            sys.stdout.flush()
-    sys.stdout.write(f"{len(chosen) - survivors} of {len(chosen)} noticed\n")
-    return 1 if survivors else 0
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a mutant: `killed` by a test, or not; `said` is the first test that turned red, or why there is no answer."""
+
+    mutant: Mutant
+    killed: bool
+    said: str
+    seconds: float
 
 
-def _try(mutant: Mutant, copy: Path) -> str | None:
-    """The first test that fails with the breakage in place, or None."""
-    shutil.rmtree(copy, ignore_errors=True)
-    copy.mkdir()
-    kept = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, capture_output=True, check=True)
-    subprocess.run(["tar", "-x", "-C", str(copy)], input=kept.stdout, check=True)
-    path = copy / "reconciler" / mutant.file
-    text = path.read_text(encoding="utf-8")
-    if text.count(mutant.before) != 1:
-        raise SystemExit(f"{mutant.name}: the line to break stands {text.count(mutant.before)} times in {mutant.file}")
-    path.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
-    tests = [test for test in mutant.tests if (copy / test).exists()]
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS_MAX)
-    except subprocess.TimeoutExpired:
-        return f"no end within {SECONDS_MAX} s"
+def copy_to(folder: Path) -> None:
+    """The package with its tests, without anything that was built from them."""
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
+        elif source.exists():
+            shutil.copy(source, folder / name)
+
+
+def run_tests(folder: Path, tests: tuple[str, ...]) -> tuple[int, str]:
+    """The exit code of the tests in a copy, and the first one that failed."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
+    environ = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return failed[0].split(" - ")[0].removeprefix("FAILED ")[:110] if failed else None
+    return done.returncode, failed[0] if failed else (done.stdout + done.stderr)[-200:].strip()
+
+
+def try_one(mutant: Mutant) -> Fate:
+    """Breaks a copy and runs the tests that have to notice."""
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        copy_to(folder)
+        target = folder / mutant.file
+        text = target.read_text(encoding="utf-8")
+        if text.count(mutant.before) != 1:
+            return Fate(mutant, False, f"its text stands {text.count(mutant.before)} times in {mutant.file}", time.perf_counter() - began)
+        target.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
+        code, said = run_tests(folder, mutant.tests)
+    return Fate(mutant, code == RED, said if code != GREEN else "SURVIVED: no test turned red", time.perf_counter() - began)
+
+
+def try_none(tests: tuple[str, ...]) -> str | None:
+    """Why the tests say nothing: they are red without a mutant."""
+    with tempfile.TemporaryDirectory() as name:
+        copy_to(Path(name))
+        code, said = run_tests(Path(name), tests)
+    return None if code == GREEN else said
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Tries the mutants, prints what became of each, and returns 1 where one survives."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("words", nargs="*", help="only mutants with one of these words in their name")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time (default %(default)s)")
+    chosen = parser.parse_args(arguments)
+    mutants = [one for one in MUTANTS if not chosen.words or any(word in one.name for word in chosen.words)]
+    wrong = try_none(tuple(sorted({test for one in mutants for test in one.tests})))
+    if wrong is not None:
+        print(f"the tests are red without a mutant: {wrong}")
+        return 1
+    survived = 0
+    with ThreadPoolExecutor(max_workers=chosen.jobs) as pool:
+        for fate in pool.map(try_one, mutants):
+            survived += not fate.killed
+            print(f"{'killed' if fate.killed else 'SURVIVED':<10}{fate.seconds:>6.1f} s  {fate.mutant.name:<46}{fate.said}", flush=True)
+    print(f"{len(mutants) - survived} of {len(mutants)} mutants were killed")
+    return 1 if survived or not mutants else 0
 
 
 if __name__ == "__main__":

@@ -44,6 +44,9 @@ class _Inode:
     version: int = 0
 
 
+_Names = Callable[[dict[Path, _Inode]], object]
+"""A change of which names stand for which files."""
+
 Chooser = Callable[[int, str, Path], Fault | None]
 """Given the number of a deed (from 1), its name (`create write sync truncate rename remove sync_folder`) and path: what goes wrong."""
 
@@ -58,6 +61,7 @@ class MemoryDisk:
         self._names: dict[Path, _Inode] = {}
         self._durable: dict[Path, _Inode] = {}
         self._locks: dict[Path, object] = {}
+        self._unsynced: list[tuple[Path, _Names]] = []
         self._down = False
         self._tokens = 0
 
@@ -66,15 +70,21 @@ class MemoryDisk:
         """How much the files take."""
         return sum(len(inode.data) for inode in self._names.values())
 
-    def reboot(self, *, names: bool = False, data: Kept = Kept.NOTHING) -> None:
-        """Starts again after a crash (which it is, if there was none). `names` is whether renames that were not synced are kept."""
+    def reboot(self, *, names: bool = False, last_name: bool = False, data: Kept = Kept.NOTHING) -> None:
+        """Starts again after a crash (which it is, if there was none). `names` is whether renames that were not synced are kept.
+
+        `last_name` keeps only the last of them: a file system need not write them in their order.
+        """
         if not names:
             self._names = dict(self._durable)
+            if last_name and self._unsynced:
+                self._unsynced[-1][1](self._names)
         for inode in self._names.values():
             inode.data = _after_crash(inode, data)
             inode.synced, inode.pending = bytearray(inode.data), []
             inode.version += 1
         self._durable = dict(self._names)
+        self._unsynced.clear()
         self._locks.clear()
         self._down = False
 
@@ -113,24 +123,31 @@ class MemoryDisk:
 
     def create(self, path: Path) -> File:
         inode = _Inode()
-        self.do("create", path, lambda: self._names.update({path: inode}))
+        self.do("create", path, lambda: self._name(path, lambda names: names.update({path: inode})))
         return _MemoryFile(self, path, inode)
 
     def rename(self, source: Path, target: Path) -> None:
         def deed() -> None:
             if source not in self._names:
                 raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(source))
-            self._names[target] = self._names.pop(source)
+            inode = self._names[source]
+
+            def renamed(names: dict[Path, _Inode]) -> None:
+                names.pop(source, None)
+                names[target] = inode
+
+            self._name(target, renamed)
 
         self.do("rename", target, deed)
 
     def remove(self, path: Path) -> None:
-        self.do("remove", path, lambda: self._names.pop(path, None))
+        self.do("remove", path, lambda: self._name(path, lambda names: names.pop(path, None)))
 
     def sync_folder(self, folder: Path) -> None:
         def deed() -> None:
             here = {path: inode for path, inode in self._names.items() if path.parent == folder}
             self._durable = {path: inode for path, inode in self._durable.items() if path.parent != folder} | here
+            self._unsynced = [(path, change) for path, change in self._unsynced if path.parent != folder]
 
         self.do("sync_folder", folder, deed)
 
@@ -174,6 +191,10 @@ class MemoryDisk:
     def room(self) -> int | None:
         """How many bytes are free; None without end."""
         return None if self.capacity_bytes is None else max(0, self.capacity_bytes - self.used_bytes)
+
+    def _name(self, path: Path, change: _Names) -> None:
+        change(self._names)
+        self._unsynced.append((path, change))
 
     def _require_up(self) -> None:
         if self._down:

@@ -82,11 +82,11 @@ def _further(disk: MemoryDisk, sequence: int, serial: int) -> str | None:
     return None
 
 
-def crashes(deeds: int) -> Iterator[tuple[int, Fault, bool, Kept]]:
+def crashes(deeds: int) -> Iterator[tuple[int, Fault, str, Kept]]:
     """Every deed, stopped before and after, with every survival of what was not synced."""
     for deed in range(1, deeds + 1):
         for fault in (Fault.CRASH_BEFORE, Fault.CRASH_AFTER):
-            for names in (False, True):
+            for names in ("synced", "all", "the last too"):
                 for kept in Kept:
                     yield deed, fault, names, kept
 
@@ -103,7 +103,7 @@ def explore(make: Callable[[], MemoryDisk]) -> tuple[int, list[str]]:
         with pytest.raises(Crash):
             run(disk, ledger)
         disk.fault = lambda number, name, path: None
-        disk.reboot(names=names, data=kept)
+        disk.reboot(names=names == "all", last_name=names == "the last too", data=kept)
         found = complaint(disk, ledger)
         if found is not None:
             wrong.append(f"deed {deed} {fault.value}, names {names}, {kept.value}: {found}")

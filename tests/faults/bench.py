@@ -18,6 +18,7 @@ from reconciler.cloud.quota import Book, MemoryQuotaLog
 from reconciler.cloud.signing import Keys
 from reconciler.core.changes import RiskClass
 from reconciler.core.consent import Acceptance, Given
+from reconciler.core.events import ProblemFound
 from reconciler.core.model import Stack
 from reconciler.core.problems import Problem
 from reconciler.core.state import State
@@ -98,6 +99,7 @@ class Bench(Lab):
         self.send_times: deque[float] = deque(maxlen=60)
         self.full_at: int | None = None
         self.nonces: dict[str, str] = {}
+        self.meanwhile: Callable[[], None] | None = None
         self.lies: Callable[[wire.Request, wire.Response], wire.Response] | None = None
         self.line: Line | None = None
         self.quota = Book()
@@ -147,6 +149,7 @@ class Bench(Lab):
         self.counted, self.signal_at, self.full_at, self._sends, self._deeds = Counted(), None, None, 0, 0
         wait = armed is None or not armed.fault.endswith(breaks.NOT_WAITED)
         began = self.clock.monotonic()
+        self.events.clear()
         self.check.begin()
         code: int | None = None
         problems: tuple[Problem, ...] = ()
@@ -198,7 +201,8 @@ class Bench(Lab):
 
     def _said(self) -> tuple[Problem, ...]:
         last = self.plans[-1] if self.plans else None
-        return () if last is None else (*last.plan.problems, *last.problems)
+        told = tuple(event.problem for event in self.events if isinstance(event, ProblemFound))
+        return told if last is None else (*told, *last.plan.problems, *last.problems)
 
     def nonce(self) -> str:
         """A new nonce; which ones were given out is kept."""
@@ -253,6 +257,8 @@ class Bench(Lab):
 
     def _carry(self, number: int, request: wire.Request) -> wire.Response:
         self.sends.append((self.clock.time(), request))
+        if self.meanwhile is not None:
+            self.meanwhile()
         fault = self._fault_of(number)
         if fault is None:
             answer = self.cloud.handle(request)

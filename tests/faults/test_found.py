@@ -20,7 +20,7 @@ FOUND = [
     ("a replacement that deletes first", "DELETE /v1/instances/*", 0, "interrupted", "a delete under way was a matter for a person"),
     ("a replacement that deletes first", "DELETE /v1/instances/*", 0, "killed when it has left", "what settling asks for was not read"),
     ("destroy", "DELETE /v1/security-groups/*", 0, "interrupted", "the rules of a deleted firewall stayed in the state"),
-    ("ten at once", "POST /v1/security-groups/*/attach", 0, "never arrives", "more was sent to a server in doubt"),
+    ("ten at once", "POST /v1/instances/*/resize", 0, "500, not executed", "more was sent to a server in doubt"),
     ("one server", "POST /v1/instances", 0, "answer lost, seen 900 s late", "what came later than any evidence was not told"),
     ("three servers", "POST /v1/instances", 0, "answer lost, seen 900 s late", "the same, beside others that serve as control"),
     ("one server", "POST /v1/instances", 0, "seen 90 s late, killed at the next send", "a young object that is not shown yet was missed"),
@@ -28,7 +28,13 @@ FOUND = [
 ]
 
 
-PAIRS = [
+PAIRS: list[tuple[str, tuple[str, str], tuple[str, str], str]] = [
+    (
+        "a resize that stops first",
+        ("POST /v1/instances/*/start", "killed before it leaves"),
+        ("GET /v1/instances", "interrupted"),
+        "an interrupted wait did not say which server was off",
+    ),
     (
         "an update",
         ("PUT /v1/security-groups/*", "killed before it leaves"),

@@ -73,8 +73,7 @@ class Life:
         for address, id in list(self.missing.items()):
             entry = None if state is None else state.entries.get(address)
             if address in accepted:
-                if entry is None or entry.id != id:
-                    del self.missing[address]
+                del self.missing[address]  # a run that is killed may have acted upon it
             elif entry is None or entry.id != id:
                 self.bench.violations.append(f"5: {id} of {address} was taken as gone, and nobody had said so")
         self.person = Person()

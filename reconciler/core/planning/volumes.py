@@ -14,6 +14,7 @@ from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import FOLLOWS, change, fingerprint, report
 from reconciler.core.planning.servers import born_with, is_delete_first
 from reconciler.core.problems import error
+from reconciler.core.state import Phase
 from reconciler.core.survey import Fate, Item
 
 
@@ -242,7 +243,8 @@ def _replace(draft: Draft, item: Item) -> None:
                 draft.before(created, left_key)
             first.append(left_key)
         draft.add(delete, after=first)
-    impact = Impact(consents=(Consent(RiskClass.DATA_LOSS, str(item.address)),))
+    agreed = item.entry is not None and item.entry.phase is Phase.DELETING  # its deletion was consented to, and cannot be stopped
+    impact = Impact(consents=() if agreed else (Consent(RiskClass.DATA_LOSS, str(item.address)),))
     why = "as the file asks" if asked_for else "its server holds no more volumes"
     way = f"delete first: {why}" if delete_first else "create first, the old one goes last"
     change(draft, item, Action.REPLACE, f"{item.reason}; {way}", compared.changes, impact=impact, compared=compared)
