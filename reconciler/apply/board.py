@@ -34,6 +34,7 @@ class Board:
         self._left: list[str] = []
         self._deadlines: list[tuple[float, str]] = []
         self._ended: list[str] = []
+        self._accepted: list[str] = []
         for task in tasks.values():
             self._by_status[task.status][task.key] = task
             task.tell = self._moved
@@ -144,7 +145,12 @@ class Board:
                 del self._watchers[what]
                 self._left.append(what)
 
-    # What has ended -------------------------------------------------------------------------------------------------------------
+    # What was accepted, and what has ended ---------------------------------------------------------------------------------------
+
+    def take_accepted(self) -> list[Task]:
+        """The tasks whose write the cloud has taken since the last time, by key."""
+        keys, self._accepted = sorted(set(self._accepted)), []
+        return [self.tasks[key] for key in keys]
 
     def take_ended(self) -> list[Task]:
         """The tasks that ended since the last time, by key."""
@@ -158,6 +164,8 @@ class Board:
         self._unwatch(task)
         if task.status is Status.PENDING:
             self._push(task)
+        elif task.status is Status.WAITING:
+            self._accepted.append(task.key)
         elif task.status in ENDS:
             self._ended.append(task.key)
             self._let_go(task)

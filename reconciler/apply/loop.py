@@ -112,6 +112,8 @@ class _Loop:
     _token: int = 0
     _followers: dict[str, list[str]] = field(default_factory=dict)
     _missing: dict[str, int] = field(default_factory=dict)
+    _let_on: set[tuple[str, str]] = field(default_factory=set)
+    """(earlier, later) where the later step went on because the earlier one was accepted."""
 
     def __post_init__(self) -> None:
         after = {step.key: step.after for step in self.plan.steps}
@@ -231,7 +233,12 @@ class _Loop:
             self._report(problem)
 
     def _close_ended(self) -> None:
-        """Takes ended tasks out and lets go, or skips, what waited for them."""
+        """Takes ended tasks out and lets go, or skips, what waited for them; lets go what waited for one to be accepted."""
+        for task in self.board.take_accepted():
+            for key in self._followers.get(task.key, ()):
+                if task.key in self.tasks[key].step.once_accepted and (task.key, key) not in self._let_on:
+                    self._let_on.add((task.key, key))
+                    self._release(self.tasks[key])
         while ended := self.board.take_ended():
             for task in ended:
                 if task.status is Status.UNKNOWN:
@@ -246,11 +253,14 @@ class _Loop:
                 self._skip(task, unknown.key)
 
     def _follow(self, task: Task, ended: Task) -> None:
-        if task.ended:
+        if task.ended or (ended.key, task.key) in self._let_on:
             return
         if ended.status is not Status.DONE and ended.key not in task.step.even_if:
             self._skip(task, self._because(ended.key))
-            return
+        else:
+            self._release(task)
+
+    def _release(self, task: Task) -> None:
         self._missing[task.key] -= 1
         if self._missing[task.key] == 0:
             self.board.release(task.key)

@@ -35,13 +35,17 @@ class Deed:
 
 @dataclass(slots=True)
 class Job:
-    """A step on its way through the model. `deeds` are done in order; times are seconds from the begin of the run."""
+    """A step on its way through the model. `deeds` are done in order; `once` are those of `after` that need only be accepted.
+
+    Times are seconds from the begin of the run.
+    """
 
     key: str
     deeds: Sequence[Deed]
     weight: float
     after: Sequence[str]
     servers: Sequence[str]
+    once: Sequence[str] = ()
     number: int = 0
     waiting: bool = False
     looking: bool = False
@@ -195,6 +199,7 @@ class Model:
 
     def _written(self, key: str) -> None:
         job = self.jobs[key]
+        self._let_on([other for other in self._followers.get(key, ()) if key in self.jobs[other].once])
         if job.deed.lists:
             self._await(job, executed=self.now - self.latency / 2)
         else:
@@ -295,7 +300,10 @@ class Model:
         job.ended = self.now
         self._open -= 1
         self._let_go(job)
-        for key in self._followers.get(job.key, ()):
+        self._let_on([key for key in self._followers.get(job.key, ()) if job.key not in self.jobs[key].once])
+
+    def _let_on(self, followers: Sequence[str]) -> None:
+        for key in followers:
             self._missing[key] -= 1
             if self._missing[key] == 0:
                 heapq.heappush(self._ready, (-self.jobs[key].weight, key))

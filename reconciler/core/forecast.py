@@ -42,7 +42,9 @@ def forecast(
     pace = pace or Pace(taken=(rhythm.QUOTA_SECONDS,) * min(account.calls, rhythm.QUOTA_CALLS))
     maker = _Maker(kinds, facts, id_of)
     weights = graph.tails({step.key: step.after for step in steps}, {step.key: seconds_of(step, kinds) for step in steps})
-    jobs = {step.key: Job(step.key, tuple(maker.deeds(step)), weights[step.key], step.after, step.servers) for step in steps}
+    jobs = {
+        step.key: Job(step.key, tuple(maker.deeds(step)), weights[step.key], step.after, step.servers, step.once_accepted) for step in steps
+    }
     model = Model(jobs, _pages(steps, account, kinds), pace.latency_seconds, pace.taken)
     model.run()
     spans = {key: (job.began or 0.0, job.ended or 0.0) for key, job in jobs.items()}
@@ -51,7 +53,7 @@ def forecast(
 
 def _critical(steps: Sequence[Step], jobs: Mapping[str, Job]) -> tuple[str, ...]:
     """The longest chain of steps that wait for each other, each as long as the cloud takes for it, the quota apart."""
-    after = {step.key: step.after for step in steps}
+    after = {step.key: tuple(key for key in step.after if key not in step.once_accepted) for step in steps}
     tails = graph.tails(after, {key: sum(map(_usual, job.deeds)) for key, job in jobs.items()})
     followers: dict[str, list[str]] = {}
     for key, earlier in after.items():

@@ -216,6 +216,7 @@ def _exact_step(step: Step) -> dict[str, Any]:
         "target": step.target,
         "inputs": exact(step.inputs),
         "even_if": list(step.even_if),
+        "once_accepted": list(step.once_accepted),
         "servers": list(step.servers),
         "second_way": None if second is None else [list(second.refusals), list(second.operations), second.restore],
         "fingerprint": exact(step.fingerprint),

@@ -18,7 +18,7 @@ from reconciler.core.forecast import budget, calls_of, forecast
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
 from reconciler.core.needs import needs
-from reconciler.core.planning import access, bookkeeping, firewalls, lockout, servers, slots, tolls, volumes, whole_rules
+from reconciler.core.planning import access, bookkeeping, firewalls, lockout, pioneers, servers, slots, tolls, volumes, whole_rules
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.holding import hold
 from reconciler.core.planning.rows import change
@@ -111,6 +111,7 @@ def _what_is_done(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ..
         steps, held = _narrow(draft, steps, part, held)
         problems += [*part.problems, *_said_of(part)]
     steps, held, locked_out = lockout.check(draft, steps, held)
+    steps = pioneers.alone(draft, steps)
     return steps, held, [*problems, *locked_out], part is not None
 
 

@@ -38,7 +38,7 @@ def test_depends_on_waits_for_all_of_what_it_names() -> None:
 )
 def test_depends_on_takes_any_address(after: str, wanted: set[str]) -> None:
     # Goal: a firewall with its rules, one rule, all of a count, one of it, a volume.
-    case = nothing(
+    case = settled(server("old")).add(
         firewall("db"),
         rule("db", "a", ports="1"),
         rule("db", "b", ports="2"),

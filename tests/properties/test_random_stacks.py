@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import tempfile
 from collections.abc import Mapping
@@ -168,9 +169,17 @@ def test_one_at_a_time_and_four_at_a_time_end_in_the_same_world(edit: tuple[Wish
         made = lab(limit=limit)
         applied(made, first)
         applied(made, second)
-        worlds.append(world_of(made.cloud))
+        worlds.append(whoever(made.cloud))
         must_keep_to_the_quota(made)
     assert worlds[0] == worlds[1]
+
+
+def whoever(cloud: Cloud) -> str:
+    """The world with servers for their private addresses: which address a server gets is a matter of which was made first."""
+    text = json.dumps(world_of(cloud), sort_keys=True)
+    for server in cloud.snapshot().instances.values():
+        text = text.replace(f" {server.private_address}/", f" {server.name}/")
+    return text
 
 
 @settings(FEW, max_examples=25)
@@ -187,7 +196,6 @@ def test_keys_and_files_in_any_order_are_the_same_plan(wish: Wish, chance: rando
 
 def split(wish: Wish, chance: random.Random) -> dict[str, str]:
     """The same stack over several files, every mapping in another order."""
-    import json
 
     def mixed(value: Any) -> Any:
         if isinstance(value, Mapping):

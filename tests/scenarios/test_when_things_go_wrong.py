@@ -74,7 +74,7 @@ def refused(route: str, code: str, *, method: str = "POST", **more: Any) -> Faul
 
 def test_a_refused_create_stops_only_what_depends_on_it(tmp_path: Path) -> None:
     # Goal: the other server with all of its parts comes up; the skipped steps name what really failed; the next run goes on.
-    lab = Lab(faults=(refused("/v1/instances", "LIMIT_EXCEEDED", nth=1),))
+    lab = Lab(faults=(refused("/v1/instances", "LIMIT_EXCEEDED", nth=2),))
     stack = lab.stack(SHOP, tmp_path)
     first = lab.apply(stack)
     assert first.exit_code == 3
@@ -226,7 +226,7 @@ def test_a_500_after_a_create_makes_nothing_twice(tmp_path: Path) -> None:
 
 def test_a_create_without_an_answer_blocks_only_its_address_and_what_needs_it(tmp_path: Path) -> None:
     # Goal: nothing proves whether it was made, so it is not sent again; the other server comes up; a later run proves and goes on.
-    lab = Lab(faults=(Fault("lost_before", method="POST", route="/v1/instances", nth=1),))
+    lab = Lab(faults=(Fault("lost_before", method="POST", route="/v1/instances", nth=2),))
     stack = lab.stack(SHOP, tmp_path)
     first = lab.apply(stack, wait=False)
     assert first.exit_code == 3

@@ -1,0 +1,55 @@
+"""A zone in which the account may not make servers: it costs one request, and nothing is made twice (SPEC 4, contract 11)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.lab import Lab
+from tests.scenarios.world import world_of
+
+TEXT = """
+version: 1
+stack: shop
+defaults: {instances: {flavor: std_2.4-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy]}}
+firewalls: {web: {}}
+instances:
+  web: {count: 4, zone: kr1_z02, firewall: web}
+  db: {zone: kr1-z01, firewall: web}
+"""
+
+
+def creates(lab: Lab, since: int = 0) -> int:
+    """How many servers were asked for."""
+    return sum(1 for _, request in lab.sends[since:] if (request.method, request.path) == ("POST", "/v1/instances"))
+
+
+def test_a_restricted_zone_costs_one_request(tmp_path: Path) -> None:
+    # Goal: the 500 of the first is an unknown outcome like any other; the other creates of that zone are skipped, other zones go on.
+    lab = Lab(switches={"restricted_zones": ["kr1_z02"]})
+    stack = lab.stack(TEXT, tmp_path)
+    result = lab.apply(stack, wait=False)
+    assert result.exit_code == 3
+    assert creates(lab) == 2
+    assert result.unknown == ("instance.create instances.web[0]",)
+    assert {key for key in result.skipped if key.startswith("instance.create")} == {
+        f"instance.create instances.web[{n}]" for n in (1, 2, 3)
+    }
+    assert set(result.skipped.values()) == {"instance.create instances.web[0]"}
+    assert list(world_of(lab.cloud)["instances"]) == ["shop-db"]
+
+
+def test_where_the_zone_takes_servers_the_others_follow_at_once(tmp_path: Path) -> None:
+    # Goal: they wait for the answer of the first, not for the server.
+    lab = Lab(latency_seconds=0.2)
+    result = lab.apply(lab.stack(TEXT, tmp_path))
+    assert result.exit_code == 0
+    times = [when for when, request in lab.sends if (request.method, request.path) == ("POST", "/v1/instances")]
+    assert max(times) - min(times) < 3.0
+
+
+def test_a_first_that_is_made_but_fails_later_does_not_hold_back_the_others(tmp_path: Path) -> None:
+    # Goal: accepted is enough: the zone is open.
+    lab = Lab(switches={"create_outcome": "error"})
+    result = lab.apply(lab.stack(TEXT, tmp_path), wait=False)
+    assert creates(lab) == 5
+    assert not any(key.startswith("instance.create") for key in result.skipped)
