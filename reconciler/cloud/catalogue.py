@@ -31,6 +31,7 @@ def flavor(row: Any, parent: str | None = None) -> Mapping[str, Any]:
         "memory_mb": rows.integer(spec.get("memory")),
         "disk_gb": rows.integer(spec.get("disk")),
         "price_month": _price(row.get("price")),
+        "images": _texts(row.get("supporting_images")),
     }
 
 
@@ -96,6 +97,11 @@ LISTS: Mapping[str, Listing] = MappingProxyType(
 def _is_available(status: Any) -> bool:
     """Other words than `available` are not known (contract 11, 12), so a row that says nothing is taken as offered."""
     return status in (None, "", "available")
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """The texts of a list that nothing depends on: whatever else it holds is passed over."""
+    return tuple(text for item in value if (text := rows.text(item)) is not None) if isinstance(value, list) else ()
 
 
 def _price(value: Any) -> int | None:

@@ -82,6 +82,38 @@ def _server(catalogue: Catalogue, item: Item, wanted: Mapping[str, Value], edite
             hint = f"it is offered in {', '.join(zones)}"
             yield error("not-offered", message, place=_place(item, name), address=address, hint=hint)
     yield from _shrinks(catalogue, item, wanted, edited)
+    if made or edited & {"flavor", "image"}:
+        yield from _unsupported(catalogue, item, wanted)
+    yield from _unlisted(catalogue, item, wanted, edited, made=made)
+
+
+def _unsupported(catalogue: Catalogue, item: Item, wanted: Mapping[str, Value]) -> Iterator[Problem]:
+    """A flavor that names the images it supports, and not this one. What the names mean is open, so it is a warning (contract 12)."""
+    live: Mapping[str, Any] = {} if item.live is None else item.live.attributes
+    flavor = _row(catalogue.flavors, wanted.get("flavor", live.get("flavor")))
+    image = _row(catalogue.images, wanted.get("image", live.get("image")))
+    if flavor is None or image is None or not flavor.get("images") or image.get("type") is None:
+        return
+    if not {image["id"], image["type"]} & set(flavor["images"]):
+        message = f"flavor {flavor['id']} supports {', '.join(flavor['images'])}, and image {image['id']} is {image['type']}"
+        hint = "the cloud may refuse the pair; `reconciler catalog flavors` shows others"
+        yield warning("not-offered", message, place=_place(item, "image"), address=str(item.address), hint=hint)
+
+
+_CATALOGUES = {"zone": "zones", "flavor": "flavors", "image": "images", "ssh_keys": "ssh_keys", "user_script": "user_scripts"}
+
+
+def _unlisted(catalogue: Catalogue, item: Item, wanted: Mapping[str, Value], edited: frozenset[str], *, made: bool) -> Iterator[Problem]:
+    """An id that is taken as it is, and that the list, where it was read, does not show."""
+    for name, listed in _CATALOGUES.items():
+        rows = getattr(catalogue, listed)
+        if rows is None or name not in wanted or not (made or name in edited):
+            continue
+        value = wanted[name]
+        for id in value if isinstance(value, tuple) else (value,):
+            if isinstance(id, str) and _row(rows, id) is None:
+                message = f"{name} {id} is not in the account's list of {listed.replace('_', ' ')}; it is taken as it is"
+                yield warning("not-offered", message, place=_place(item, name), address=str(item.address))
 
 
 def _others(rows: tuple[Mapping[str, Any], ...] | None) -> str | None:

@@ -256,9 +256,9 @@ class LiveResource:
 class Catalogue:
     """What can be written in a stack; each list None where it was not read, rows as the client decoded them, sorted by id.
 
-    zones: `{id, name, available}`; flavors: `{id, name, available, zones, vcpu, memory_mb, disk_gb, price_month}`;
-    images: `{id, name, os, version, public, available, zones}`; ssh_keys and user_scripts: `{id, name}`;
-    storage_types: `{id, min_gb, max_gb, zones}` (zones None = not stated).
+    zones: `{id, name, available}`; flavors: `{id, name, available, zones, vcpu, memory_mb, disk_gb, price_month, images}` (what it
+    supports, types of images or ids); images: `{id, name, os, version, public, available, zones, type}`; ssh_keys and user_scripts:
+    `{id, name}`; storage_types: `{id, min_gb, max_gb, zones}` (zones None = not stated).
     """
 
     zones: tuple[Mapping[str, Any], ...] | None = None

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core import cost as costs
-from reconciler.core import feasibility, freshness, graph, lost, moves, renames, unmanaged
+from reconciler.core import feasibility, freshness, graph, lost, moves, namesakes, renames, unmanaged
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
 from reconciler.core.exits import stops
@@ -131,7 +131,8 @@ def _ordered(draft: Draft) -> tuple[Step, ...] | None:
 def _found(draft: Draft) -> list[Problem]:
     """What was found wrong, or worth telling, while the draft was made."""
     seen = draft.survey
-    return [*draft.problems, *draft.resolver.problems, *slots.check(draft), *_equal_names(seen), *freshness.newer_images(seen)]
+    names = (*_equal_names(seen), *namesakes.namesakes(seen, draft.changes))
+    return [*draft.problems, *draft.resolver.problems, *slots.check(draft), *names, *freshness.newer_images(seen)]
 
 
 def _fill(draft: Draft) -> None:

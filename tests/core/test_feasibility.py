@@ -17,13 +17,21 @@ NO_MARKER = Lifecycle(marker=False)
 def catalogue(case: Case, what: str, id: str, **members: Any) -> Case:
     """The same with one row of the catalogue changed."""
     rows = tuple({**row, **members} if row["id"] == id else row for row in getattr(case.catalogue, what))
-    return replace(case, catalogue=replace(CATALOGUE, **{what: rows}))
+    return replace(case, catalogue=replace(case.catalogue, **{what: rows}))
+
+
+def with_type(case: Case) -> Case:
+    """The same with an image whose type is known."""
+    return catalogue(case, "images", "ubuntu", type="os_linux")
 
 
 NEW = nothing(server("web"))
 HERE = settled(server("web"))
 WITH_NEW = HERE.add(volume("d"))
 FREE = settled(firewall("web"))
+WARNED, BORNE = "warning not-offered instances.web", "warning duplicate-name instances.new"
+KEYED = replace(CATALOGUE, ssh_keys=({"id": "k1", "name": "deploy"},))
+TYPED = with_type(NEW)
 ROWS: list[tuple[str, Case, list[str]]] = [
     ("all well", NEW, []),
     ("a zone that takes nothing new", catalogue(NEW, "zones", "z1", available=False), ["error not-offered instances.web"]),
@@ -49,6 +57,20 @@ ROWS: list[tuple[str, Case, list[str]]] = [
     ("the name of a firewall too short", nothing(firewall("web", name="abc")), ["error bad-length firewalls.web"]),
     ("a text too long with the marker", nothing(server("web", description="d" * 35)), ["error bad-length instances.web"]),
     ("the same without the marker", nothing(server("web", description="d" * 35, life=NO_MARKER)), []),
+    ("an image of a type that the flavor does not support", catalogue(TYPED, "flavors", "small", images=("os_windows",)), [WARNED]),
+    ("an image of a type that it supports", catalogue(TYPED, "flavors", "small", images=("os_linux", "os_windows")), []),
+    ("an image that it supports by id", catalogue(TYPED, "flavors", "small", images=("ubuntu",)), []),
+    ("a flavor that names no images", catalogue(TYPED, "flavors", "small", images=()), []),
+    ("a resize to a flavor that does not support the image there is",
+     catalogue(with_type(HERE), "flavors", "big", images=("os_windows",)).edit("instances.web", flavor="big"), [WARNED]),
+    ("an image id that no list shows", nothing(server("web", image="private")), [WARNED]),
+    ("a key id that no list shows", replace(nothing(server("web", ssh_keys=("k1", "k2"))), catalogue=KEYED), [WARNED]),
+    ("the same where the list was not read", nothing(server("web", ssh_keys=("k1", "k2"))), []),
+    ("a name that somebody else bears", HERE.add(server("new")).stranger("instances", "i-x", name="shop-new"), [BORNE]),
+    ("the name of another kind of object", HERE.add(server("new")).stranger("firewalls", "f-x", name="shop-new"), []),
+    ("a name that an object of ours bears is ours", HERE.stranger("instances", "i-x", name="shop-web"), []),
+    ("a rename to a name that somebody else bears",
+     HERE.stranger("instances", "i-x", name="theirs").edit("instances.web", name="theirs"), ["warning duplicate-name instances.web"]),
     ("a rule's title too long", FREE.add(rule("web", "x", title="t" * 26)), ["error bad-length firewalls.web.rules.x"]),
     ("a rule's text too long", FREE.add(rule("web", "x", description="t" * 26)), ["error bad-length firewalls.web.rules.x"]),
 ]  # fmt: skip

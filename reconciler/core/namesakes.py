@@ -1,0 +1,45 @@
+"""Names that somebody else's object bears already: the cloud allows it, and people mistake the two (SPEC 4, feasibility)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.core import lost
+from reconciler.core.address import Address
+from reconciler.core.changes import Change
+from reconciler.core.problems import Problem, warning
+from reconciler.core.survey import Fate, Item, Survey
+
+
+def namesakes(seen: Survey, changes: Mapping[Address, Change]) -> Iterator[Problem]:
+    """A warning for each object that is to be made, or to get a name, which an object of nobody here bears already."""
+    wished = {address: name for address, item in seen.items.items() if (name := _new_name(item, changes)) is not None}
+    if not wished:
+        return
+    borne: dict[tuple[str, str], str] = {}
+    for kind, live in lost.strangers(seen):
+        named = live.attributes.get("name")
+        if isinstance(named, str):
+            borne.setdefault((kind, named), live.id)
+    for address, name in wished.items():
+        other, item = borne.get((address.kind, name)), seen.items[address]
+        if other is None or seen.options.accepts("duplicate", str(address)):
+            continue
+        place = None if item.resource is None else item.resource.places.get("name", item.resource.place)
+        yield warning(
+            "duplicate-name",
+            f"{other}, which is not of this stack, is named {name!r} as well",
+            place=place,
+            address=str(address),
+            hint="give it another `name:` where the two could be mistaken for each other, in the console or in a lookup by name",
+        )
+
+
+def _new_name(item: Item, changes: Mapping[Address, Change]) -> str | None:
+    if item.address.rule is not None or item.resource is None:
+        return None
+    if item.fate is Fate.CREATE:
+        return lost.remote_name(item)
+    row = changes.get(item.address)
+    named = row is not None and any(field.path == "name" for field in row.fields)
+    return lost.remote_name(item) if named else None
