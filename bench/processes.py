@@ -17,7 +17,8 @@ from pathlib import Path
 
 from bench import replay, stacks
 
-RECONCILER = (sys.executable, "-m", "reconciler")
+_SCRIPT = Path(sys.executable).with_name("reconciler")
+RECONCILER = (str(_SCRIPT),) if _SCRIPT.exists() else (sys.executable, "-m", "reconciler")
 BARE = (sys.executable, "-c", "pass")
 
 

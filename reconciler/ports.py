@@ -212,8 +212,8 @@ class AccountCache(Protocol):
         """How long operations usually take here, by name (`instance.create`)."""
         ...
 
-    def learn(self, seen: Mapping[str, Sequence[float]]) -> None:
-        """Keeps how long operations took, in the cloud's own seconds."""
+    def learn(self, seen: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+        """Keeps how long operations took, in the cloud's own seconds: longer than the first, at most the second."""
         ...
 
 

@@ -36,7 +36,7 @@ IDLE_SECONDS = 0.5
 class Result:
     """How a run ended: steps done, failed, skipped (key to reason), unknown; calls sent; seconds; outputs as (value, reason).
 
-    `durations` are the cloud's seconds that operations were seen to take, by name.
+    `durations` are the cloud's seconds that operations were seen to take, by name: longer than the first, at most the second.
     """
 
     done: tuple[str, ...]
@@ -48,7 +48,7 @@ class Result:
     exit_code: int
     outputs: Mapping[str, tuple[Any, str | None]]
     problems: tuple[Problem, ...] = ()
-    durations: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    durations: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
 
 def run(

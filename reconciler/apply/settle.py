@@ -70,15 +70,14 @@ def _absence(task: Task, operation: Operation, asked: Mapping[str, Any], waits: 
     return Verdict.LATER
 
 
-def duration(task: Task, seen: float, usual: float, *, near: float) -> float | None:
-    """How long something took that was seen to be done at `seen`; None where nobody looked when it mattered.
+def duration(task: Task, seen: float, usual: float, *, near: float) -> tuple[float, float] | None:
+    """How long something took that was seen to be done at `seen`: longer than the first, at most the second.
 
-    Done at the first look it took no longer than that; a little less is learned, so that looks come earlier as long as they find it done.
+    None where nobody looked when it mattered, because writes came first.
     """
-    if task.not_yet is not None:
-        return seen - task.accepted if seen - task.not_yet <= near else None
-    took = seen - task.accepted
-    return 0.9 * took if took <= usual + near / 3 else None
+    low = 0.0 if task.not_yet is None else max(0.0, task.not_yet - task.accepted)
+    looked_late = seen - task.accepted > usual + near if task.not_yet is None else seen - task.not_yet > near
+    return None if looked_late else (low, seen - task.accepted)
 
 
 def second_look(task: Task, waits: Waits, kind: str) -> str | None:

@@ -61,7 +61,7 @@ class Writes:
     _at_risk: list[str] = field(default_factory=list)
     _shown: set[str] = field(default_factory=set)
     _probing: dict[tuple[str, str], Task] = field(default_factory=dict)
-    durations: dict[str, list[float]] = field(default_factory=dict)
+    durations: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     deeds: Deeds = field(init=False)
 
     def __post_init__(self) -> None:
@@ -373,7 +373,8 @@ class Writes:
         usual = self.deeds.operation(task).seconds[1]
         found = settle.duration(task, seen, usual / self.time_scale, near=NEAR_SECONDS / self.time_scale)
         if found is not None and usual and not task.operation.endswith(".wait"):
-            self.durations.setdefault(task.operation, []).append(found * self.time_scale)
+            low, high = found
+            self.durations.setdefault(task.operation, []).append((low * self.time_scale, high * self.time_scale))
 
     def _settled(self, task: Task) -> None:
         self.refresh()

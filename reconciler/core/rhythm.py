@@ -5,6 +5,7 @@ Times are seconds at the cloud's own speed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 LATENCY_SECONDS = 0.3
@@ -49,6 +50,22 @@ DESTRUCTIVE = frozenset(
     }
 )
 """Before these the object is looked at a second time."""
+
+
+TIGHT = 0.1
+"""How close the bounds of a duration are, as a part of it, when nothing more is to be learned of it."""
+
+
+def usual(looks: Sequence[tuple[float, float]]) -> float:
+    """How long something usually takes, of which it is known for some times that it took longer than the first and at most the second.
+
+    As long as the bounds are apart, the middle is tried; once they are close, the upper one is kept, at which it was always done. Where
+    they contradict each other, it takes now longer and now shorter: then the median of the upper bounds.
+    """
+    low, high = max(low for low, _ in looks), min(high for _, high in looks)
+    if low >= high:
+        return sorted(high for _, high in looks)[len(looks) // 2]
+    return high if high - low <= max(TIGHT * high, 2 * GAP_SECONDS) else (low + high) / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,16 +12,16 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from statistics import median
 from typing import Any
 
+from reconciler.core.rhythm import usual
 from reconciler.store.disk import FOLDER_MODE
 
 CATALOGUE_SECONDS = 24 * 3600.0
 """How long a list of the catalogue is taken as it was."""
 
 SAMPLES_MAX = 8
-"""How many durations of an operation are kept: the newest."""
+"""How many durations of an operation are kept: the newest, one a run."""
 
 SECONDS_MAX = 3600.0
 _BYTES_MAX = 16 * 1024 * 1024
@@ -48,15 +48,17 @@ class AccountCache:
         self._write("catalogue.json", {"origin": self._origin, "lists": {n: {"at": at, "rows": rows} for n, (at, rows) in kept.items()}})
 
     def seconds(self) -> dict[str, float]:
-        """How long each operation that was seen here usually takes: the median of the last times."""
-        return {name: median(found) for name, found in self._samples().items()}
+        """How long each operation that was seen here usually takes."""
+        return {name: usual(found) for name, found in self._samples().items()}
 
-    def learn(self, seen: Mapping[str, Sequence[float]]) -> None:
-        """Keeps how long operations took, in the cloud's own seconds."""
+    def learn(self, seen: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+        """Keeps how long operations took, in the cloud's own seconds: longer than the first, at most the second."""
         if not seen:
             return
         before = self._samples()
-        found = {name: [*before.get(name, ()), *times][-SAMPLES_MAX:] for name, times in seen.items()}
+        # One a run, the middle one, so that a run of many objects does not push out what others learned.
+        middle = {name: sorted(times, key=lambda bounds: bounds[1])[len(times) // 2] for name, times in seen.items() if times}
+        found = {name: [*before.get(name, ()), one][-SAMPLES_MAX:] for name, one in middle.items()}
         self._write("durations.json", {"operations": {**before, **found}})
 
     def _lists(self) -> dict[str, tuple[float, tuple[Mapping[str, Any], ...]]]:
@@ -70,12 +72,13 @@ class AccountCache:
                     found[name] = float(part["at"]), tuple(_row(name, row) for row in part["rows"])
         return found
 
-    def _samples(self) -> dict[str, list[float]]:
+    def _samples(self) -> dict[str, list[tuple[float, float]]]:
         content = self._read("durations.json")
-        found: dict[str, list[float]] = {}
+        found: dict[str, list[tuple[float, float]]] = {}
         with suppress(ValueError, TypeError, KeyError, AttributeError, OverflowError):
             for name, times in content["operations"].items():
-                kept = [float(time) for time in times[-SAMPLES_MAX:] if 0.0 <= float(time) <= SECONDS_MAX]
+                bounds = [(float(low), float(high)) for low, high in times[-SAMPLES_MAX:]]
+                kept = [(low, high) for low, high in bounds if 0.0 <= low < high <= SECONDS_MAX]
                 if kept:
                     found[str(name)] = kept
         return found

@@ -69,7 +69,7 @@ def test_another_key_or_endpoint_sees_nothing_of_it(tmp_path: Path, digest: str,
 
 def test_the_files_are_one_folder_a_key(tmp_path: Path) -> None:
     cache(tmp_path).keep_catalogue({"zones": ZONES})
-    cache(tmp_path).learn({"instance.create": [31.0]})
+    cache(tmp_path).learn({"instance.create": [(0.0, 31.0)]})
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")) == [
         f"{'ab' * 16}/catalogue.json",
         f"{'ab' * 16}/durations.json",
@@ -81,7 +81,7 @@ def test_any_bytes_are_passed_over(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         kept = cache(Path(folder))
         kept.keep_catalogue({"zones": ZONES})
-        kept.learn({"instance.create": [1.0]})
+        kept.learn({"instance.create": [(0.0, 1.0)]})
         for path in Path(folder).rglob("*.json"):
             path.write_bytes(data)
         assert kept.catalogue(["zones"]) == {} and kept.seconds() == {}
@@ -115,18 +115,20 @@ def test_a_folder_that_cannot_be_made_is_no_mistake(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     kept = cache(tmp_path / "file")
     kept.keep_catalogue({"zones": ZONES})
-    kept.learn({"instance.create": [1.0]})
+    kept.learn({"instance.create": [(0.0, 1.0)]})
     assert kept.catalogue(["zones"]) == {} and kept.seconds() == {}
 
 
-def test_the_usual_time_is_the_median_of_the_last_ones(tmp_path: Path) -> None:
+def test_only_the_last_durations_count(tmp_path: Path) -> None:
     kept = cache(tmp_path)
-    kept.learn({"instance.create": [500.0, 40.0], "instance.stop": [9.0]})
-    kept.learn({"instance.create": [30.0] * (SAMPLES_MAX - 1)})
+    kept.learn({"instance.create": [(0.0, 500.0)], "instance.stop": [(7.0, 9.0)]})
+    for _ in range(SAMPLES_MAX):
+        kept.learn({"instance.create": [(29.0, 30.0), (0.0, 12.0), (55.0, 60.0)]})
     assert kept.seconds() == {"instance.create": 30.0, "instance.stop": 9.0}
 
 
 def test_times_that_cannot_be_are_passed_over(tmp_path: Path) -> None:
     kept = cache(tmp_path)
-    kept.learn({"instance.create": [20.0, -1.0, float("inf"), 1e9]})
+    for times in ((19.0, 20.0), (-1.0, 5.0), (9.0, 8.0), (0.0, float("inf")), (0.0, 1e9)):
+        kept.learn({"instance.create": [times]})
     assert kept.seconds() == {"instance.create": 20.0}
