@@ -91,7 +91,9 @@ class HttpExchange:
     def pace(self) -> Pace:
         """How long answers take and which slots of the quota are taken, in seconds at the cloud's own speed."""
         scale = self._time_scale
-        latency = sorted(self._took)[len(self._took) // 2] * scale if self._took else LATENCY_SECONDS
+        took = sorted(self._took)
+        # With the first answers connections are opened: of few, the middle one says too much and that of the lower quarter too little.
+        latency = math.sqrt(took[len(took) // 2] * took[len(took) // 4]) * scale if took else LATENCY_SECONDS
         taken = self._quota.taken(self._clock.time())
         # A slot that is held for the next send is not in its way.
         return Pace(latency, tuple(seconds * scale for seconds in (taken[:-1] if self._has_slot else taken)))

@@ -1,0 +1,72 @@
+"""How calls go just now: what the exchange measured, and what of the quota is taken. Forecasts are made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from reconciler import wire
+from reconciler.cloud.quota import FileQuotaLog, MemoryQuotaLog
+from reconciler.core.kind import Call
+from reconciler.core.rhythm import LATENCY_SECONDS
+from tests.clouds import virtual_cloud
+
+ZONES = Call("GET", "/v1/zones")
+
+
+def test_before_any_answer_the_usual_latency_and_an_empty_quota_are_taken() -> None:
+    # Goal: a forecast without a measurement.
+    pace = virtual_cloud().exchange.pace()
+    assert (pace.latency_seconds, pace.taken) == (LATENCY_SECONDS, ())
+
+
+def test_answers_are_measured_and_their_slots_counted() -> None:
+    # Goal: a slot is free 60 s after its answer (SPEC 6).
+    cloud = virtual_cloud(latency_seconds=0.5)
+    for _ in range(3):
+        cloud.call(ZONES)
+    pace = cloud.exchange.pace()
+    assert pace.latency_seconds == pytest.approx(0.5)
+    assert pace.taken == pytest.approx((59.0, 59.5, 60.0))
+    cloud.wait(59.2)
+    assert cloud.exchange.pace().taken == pytest.approx((0.3, 0.8))
+
+
+def test_a_slot_held_for_the_next_send_is_not_in_its_way() -> None:
+    # Goal: asking whether a call may be sent takes a slot, which is that call's own.
+    cloud = virtual_cloud()
+    assert cloud.exchange.ready_in() == 0.0
+    assert cloud.exchange.pace().taken == ()
+
+
+def test_at_another_speed_both_are_told_at_the_clouds_own() -> None:
+    # Goal: an estimate is the same at every speed of the local cloud.
+    cloud = virtual_cloud(latency_seconds=0.01, time_scale=60.0)
+    cloud.call(ZONES)
+    pace = cloud.exchange.pace()
+    assert pace.latency_seconds == pytest.approx(0.6)
+    assert pace.taken == pytest.approx((60.0,))
+
+
+def test_first_answers_that_open_connections_do_not_decide_alone() -> None:
+    # Goal: what is slow once is not taken for how it will go on.
+    slow = iter([2.0, 2.0, 2.0, 2.0])
+    asked: dict[int, float] = {}
+
+    def latency(request: wire.Request) -> float:
+        return asked.setdefault(id(request), next(slow, 0.1))
+
+    cloud = virtual_cloud(latency_seconds=latency)
+    for _ in range(8):
+        cloud.call(ZONES)
+    assert 0.09 < cloud.exchange.pace().latency_seconds < 1.0
+
+
+def test_all_who_share_a_key_see_what_is_taken(tmp_path: Path) -> None:
+    # Goal: the quota is one for all processes of a user.
+    one, other = FileQuotaLog(tmp_path, "d" * 64), FileQuotaLog(tmp_path, "d" * 64)
+    assert one.reserve(100.0) == 0.0
+    one.answered(101.0)
+    assert other.taken(111.0) == (50.0,)
+    assert MemoryQuotaLog().taken(111.0) == ()
