@@ -184,8 +184,18 @@ def _block(draft: Draft, guard: Guard, loss: _Loss) -> Problem:
         f"{loss.address} would take away what the guard keeps: {said}",
         place=row.place,
         address=str(loss.address),
-        hint=f"{hint}; if it is meant: {consent.accept_options(consents)}",
+        hint=f"{hint}; if it is meant: {_said_yes(consents)}",
     )
+
+
+_OPTIONS_MAX = 3
+
+
+def _said_yes(consents: tuple[Consent, ...]) -> str:
+    """The options that accept it, spelled out where they are few."""
+    if len(consents) <= _OPTIONS_MAX:
+        return consent.accept_options(consents)
+    return f"--accept lockout=SERVER for each of the {len(consents)} servers"
 
 
 def _consents(row: Change, loss: _Loss, *, alone: bool = False) -> tuple[Consent, ...]:
