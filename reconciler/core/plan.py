@@ -76,7 +76,7 @@ def make(
     access.fill(draft, steps)
     tolls.fill(draft, steps)
     stopped = stops(problems)
-    steps = () if stopped else tuple(replace(step, calls=calls_of(step, known.facts)) for step in steps)
+    steps = () if stopped else tuple(_counted(step, known.facts) for step in steps)
     found = forecast(steps, account, kinds, facts=known.facts, pace=pace, id_of=seen.id_of)
     changes = tuple(draft.changes[a] for a in sorted(draft.changes, key=lambda a: a.sort_key))
     return replace(
@@ -99,6 +99,12 @@ def make(
         unchanged=draft.unchanged,
         partial=partial,
     )
+
+
+def _counted(step: Step, facts: Mapping[str, str]) -> Step:
+    """The step with the writes that it is expected to send."""
+    calls = calls_of(step, facts)
+    return step if step.calls == calls else replace(step, calls=calls)
 
 
 def _what_is_done(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], frozenset[Address], list[Problem], bool]:
