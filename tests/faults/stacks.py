@@ -101,6 +101,12 @@ STORIES = (
         _stack("web: {firewall: web}", firewalls=GROUP + OTHER_GROUP),
         _stack("web: {firewall: api}", firewalls=GROUP + OTHER_GROUP),
     ),
+    Story(
+        "another firewall, slowly",
+        _stack("web: {firewall: web}", firewalls=GROUP + OTHER_GROUP),
+        _stack("web: {firewall: api}", firewalls=GROUP + OTHER_GROUP),
+        switches={"ticks.group": 20, "attach_mode": "single_replace"},
+    ),
     Story("power off", WALL, WALL.replace("firewall: web}", "firewall: web, power: off}")),
     Story("one server less", MANY, MANY.replace("count: 3", "count: 2")),
     Story("destroy", WITH_DISK, WITH_DISK, destroy=True),
