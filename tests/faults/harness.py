@@ -120,12 +120,13 @@ def trial(start_at: Calm, first: Break, second: Break | None = None) -> Trial:
         began = began if armed is None else bench.clock.monotonic()
         runs += 1
         left_over = []
-    if first.fault == breaks.BEYOND:
+    done = (first,) if second is None else (first, second)
+    beyond = any(one.fault == breaks.BEYOND for one in done)
+    if beyond:
         ended, left_over = _long_after(bench, start_at, person, ended)
     bench.violations += _after(bench, start_at, ended, left_over)
-    if first.fault != breaks.BEYOND and bench.clock.monotonic() - began > RECOVERY_SECONDS_MAX + 3 * start_at.seconds:
+    if not beyond and bench.clock.monotonic() - began > RECOVERY_SECONDS_MAX + 3 * start_at.seconds:
         bench.violations.append(f"3: the recovery took {bench.clock.monotonic() - began:.0f} s")
-    done = (first,) if second is None else (first, second)
     return Trial(story.name, done, struck, runs, tuple(person.answers), tuple(bench.violations), recovery)
 
 
