@@ -48,7 +48,7 @@ STORE_FAULTS = "tests/contract/test_store_faults.py"
 
 
 def of_story(name: str) -> str:
-    """The sampled breaks of one story."""
+    """Every break of one story."""
     return f"{BOUNDARIES}::test_whatever_breaks_the_next_runs_come_to_the_same_end[{name}-0-1]"
 
 

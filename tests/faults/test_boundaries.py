@@ -10,12 +10,10 @@ from tests.faults.space import Tally
 PARTS = {"ten at once": 16}
 """How many tests a story is divided into, so that they can run side by side: each takes some seconds."""
 
-PARTS_ELSE = 2
-
 
 def parts() -> list[tuple[str, int, int]]:
     """Each story with its part and how many there are."""
-    return [(name, part, of) for name in space.NAMES for of in [PARTS.get(name, PARTS_ELSE)] for part in range(of)]
+    return [(name, part, of) for name in space.NAMES for of in [PARTS.get(name, 1)] for part in range(of)]
 
 
 def told(tally: Tally) -> str:
