@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from reconciler import ports
+from reconciler.core.dataclass import dataclass
 from reconciler.core.rhythm import ABSENCE_SECONDS
 
 _TOKEN = 1

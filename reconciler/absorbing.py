@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler import app, opening, ports, stackfile
@@ -14,6 +14,7 @@ from reconciler.core import plan as planning
 from reconciler.core.absorption import Absorber, CannotAbsorb, Source
 from reconciler.core.address import Address
 from reconciler.core.changes import Change, Plan
+from reconciler.core.dataclass import dataclass
 from reconciler.core.edits import Edit
 from reconciler.core.model import Account, Resource, Stack, Wants
 from reconciler.core.problems import Problem, error

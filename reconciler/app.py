@@ -7,7 +7,7 @@ raises `Stop` with the problems to show and the exit code.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ from reconciler.core import consent, evidence, exits, names, saved, undo, unmana
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Plan
 from reconciler.core.consent import Decision, Given, Verdict
+from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, ProblemFound, Summary
 from reconciler.core.kind import Kind
 from reconciler.core.logins import without_login

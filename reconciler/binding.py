@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from reconciler import opening, ports
 from reconciler.app import Connection
 from reconciler.core import lost, moves, names, recovery
 from reconciler.core import plan as planning
 from reconciler.core.address import Address
+from reconciler.core.dataclass import dataclass
 from reconciler.core.lost import Binding
 from reconciler.core.model import Stack
 from reconciler.core.problems import Problem, Severity, error

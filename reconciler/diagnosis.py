@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from reconciler import opening, ports
 from reconciler.app import Beside, Connection
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import Wants
 from reconciler.core.problems import Problem, error, warning
 from reconciler.core.state import State

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from reconciler.core import names
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Stack
 from reconciler.core.problems import Problem, Severity, error, has_errors
 from reconciler.stop import Stop

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol, TypeAlias
 
 from reconciler import wire
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Call
 from reconciler.core.problems import Problem
 from reconciler.core.rhythm import Pace

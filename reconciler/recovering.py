@@ -6,12 +6,13 @@ Nothing is sent to the cloud but reads.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from reconciler import opening, ports
 from reconciler.app import Connection, Run
 from reconciler.core import evidence, exits, lost, recovery
 from reconciler.core import plan as planning
+from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event
 from reconciler.core.evidence import Finding
 from reconciler.core.kind import Kind

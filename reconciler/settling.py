@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from reconciler import ports
 from reconciler.absences import Absences
 from reconciler.core import evidence
+from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, Told
 from reconciler.core.rhythm import ABSENCE_SECONDS
 from reconciler.core.state import State, fold

@@ -12,11 +12,11 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import ports
+from reconciler.core.dataclass import dataclass
 from reconciler.core.problems import Problem, error
 from reconciler.stop import Stop
 from reconciler.version import VERSION

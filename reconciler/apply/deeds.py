@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.apply import records, values
 from reconciler.apply.task import Task
 from reconciler.apply.values import Known
 from reconciler.core.changes import Plan
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Kind, Operation, Progress, View, operation_of
 from reconciler.core.model import Stack
 from reconciler.core.state import Effect, Phase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reconciler.apply import records, settle
@@ -16,6 +16,7 @@ from reconciler.apply.waits import Waits
 from reconciler.apply.writes import Writes
 from reconciler.core import brakes, exits, graph
 from reconciler.core.changes import Plan
+from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, ProblemFound, StepSkipped, Summary
 from reconciler.core.forecast import seconds_of
 from reconciler.core.kind import Kind

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
 
 from reconciler.core.changes import Step
+from reconciler.core.dataclass import dataclass
 from reconciler.core.state import Intent
 
 

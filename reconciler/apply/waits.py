@@ -5,10 +5,11 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from reconciler.core import rhythm
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Call, View
 from reconciler.core.model import LiveResource
 from reconciler.core.problems import Problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from reconciler.apply import passwords, records, settle, values
 from reconciler.apply.board import Board
@@ -14,6 +14,7 @@ from reconciler.apply.values import CannotFill, Known
 from reconciler.apply.waits import Waits
 from reconciler.core import evidence
 from reconciler.core.changes import Plan
+from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, StepDone, StepFailed, StepStarted, StepUnknown, StepWaiting, Told
 from reconciler.core.kind import Kind, Progress, operation_of
 from reconciler.core.model import Account, Stack

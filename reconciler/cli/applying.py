@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from reconciler.cli.session import Session, lock_seconds
 from reconciler.core import consent, exits
 from reconciler.core.address import parse
 from reconciler.core.consent import Acceptance, Decision, Given
+from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, ProblemFound, Summary
 from reconciler.core.model import Stack
 from reconciler.core.survey import PlanOptions

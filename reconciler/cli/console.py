@@ -6,10 +6,11 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reconciler.cli.streams import Stream
+from reconciler.core.dataclass import dataclass
 from reconciler.core.problems import Problem
 from reconciler.ui import problems as problem_view
 from reconciler.ui import safe, screen

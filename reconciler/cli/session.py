@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from reconciler import loading, wiring
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.core import exits
+from reconciler.core.dataclass import dataclass
 from reconciler.core.problems import Problem, error
 from reconciler.stop import Stop
 from reconciler.ui.screen import Line, Tone

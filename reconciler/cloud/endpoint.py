@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+from reconciler.core.dataclass import dataclass
 
 DEFAULT = "https://api-kr.iwinv.kr"
 """The endpoint of the real cloud (contract 2)."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.cloud import catalogue, refusals
 from reconciler.cloud.patience import Patience
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Call, Kind, Listing, Paging
 from reconciler.core.problems import Problem, error
 from reconciler.core.rhythm import PAGE_SIZE

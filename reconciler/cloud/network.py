@@ -11,12 +11,13 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from reconciler import wire
 from reconciler.cloud.clock import VirtualClock
+from reconciler.core.dataclass import dataclass
 
 Arrival: TypeAlias = "wire.Response | wire.WireError"
 

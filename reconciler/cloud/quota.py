@@ -12,10 +12,11 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from reconciler.core.dataclass import dataclass
 from reconciler.core.problems import Problem, warning
 from reconciler.core.rhythm import QUOTA_CALLS, QUOTA_SECONDS
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from reconciler.cloud.absence import DetailReading
 from reconciler.cloud.lists import ListReading, reading
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Kind
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from reconciler.core.dataclass import dataclass
 
 _PATH = re.compile(r"/v1(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
 _ACCESS = re.compile(r"[!-~]{1,256}")

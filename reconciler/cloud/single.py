@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.cloud.patience import Patience
 from reconciler.cloud.reader import ReadFailed
 from reconciler.core import rows
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Call
 from reconciler.core.problems import Problem, error
 from reconciler.core.secret import Secret

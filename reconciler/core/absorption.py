@@ -6,12 +6,12 @@ Nothing else of the text is touched, so comments and order stay. What an express
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import adopted_rules
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Change, FieldChange
+from reconciler.core.dataclass import dataclass
 from reconciler.core.edits import Edit, Piece, entry_added, entry_removed
 from reconciler.core.model import Account, Resource, Stack
 from reconciler.core.problems import Place, Problem, error

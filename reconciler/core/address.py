@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
+
+from reconciler.core.dataclass import dataclass
 
 _ADDRESS = re.compile(
     r"""(?P<existing>existing\.)?(?P<kind>[a-z_]+)\.(?P<name>[a-z][a-z0-9_]*)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import check
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, LiveResource
 from reconciler.core.rules import MEANING
 

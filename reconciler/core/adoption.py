@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reconciler.core import lookup, marker
 from reconciler.core.adopted_rules import NO_RULES, Rules, rules_of
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Account, LiveResource, Lookup
 from reconciler.core.yaml_text import Raw
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
 
 from reconciler.core.address import Address
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Value
 from reconciler.core.problems import Place, Problem
 

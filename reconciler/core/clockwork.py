@@ -10,9 +10,10 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from reconciler.core import rhythm
+from reconciler.core.dataclass import dataclass
 
 _SLIGHTLY = 1e-9
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import graphlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reconciler.core import locals_, renaming, variables
 from reconciler.core.cel_source import KINDS
+from reconciler.core.dataclass import dataclass
 from reconciler.core.document import Document, Node, Table
 from reconciler.core.document import table as entries_of
 from reconciler.core.model import Deferred

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from reconciler.core.changes import Action, Change, Consent, Plan, RiskClass
+from reconciler.core.dataclass import dataclass
 from reconciler.core.problems import Problem, error
 
 BY_ADDRESS_ONLY: frozenset[RiskClass] = frozenset({RiskClass.LOCKOUT, RiskClass.GONE, RiskClass.DUPLICATE})

@@ -7,11 +7,11 @@ a volume on no server are billed like others.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Cost, Price, Step
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, LiveResource
 from reconciler.core.planning.rows import FOLLOWS
 from reconciler.core.problems import Problem, notice

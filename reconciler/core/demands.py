@@ -6,10 +6,10 @@ A plan looks at these with the account before it; without one, `validate` takes 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from reconciler.core import check
 from reconciler.core.address import Address
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import Resource, Stack
 from reconciler.core.problems import Problem, error
 

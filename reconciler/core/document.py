@@ -6,9 +6,9 @@ The nodes are named tuples rather than dataclasses: a large stack has hundreds o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Plain
 from reconciler.core.problems import Place, Problem, error
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY
 from reconciler.core.problems import Problem
 

@@ -8,9 +8,10 @@ object of ours. Whatever is not proved either way stays open, and blocks its add
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Kind, Progress, View, operation_of
 from reconciler.core.model import EMPTY, Account, LiveResource
 from reconciler.core.rhythm import ABSENCE_SECONDS

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import marker
 from reconciler.core.changes import Cause, FieldChange
+from reconciler.core.dataclass import dataclass
 from reconciler.core.diff import ABSENT, cause, differing
 from reconciler.core.kind import Edit, Field
 from reconciler.core.model import EMPTY, Unknown, Value

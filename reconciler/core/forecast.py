@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import graph, rhythm
 from reconciler.core.address import Address
 from reconciler.core.changes import CallBudget, Step
 from reconciler.core.clockwork import Deed, Job, Model
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Kind, Operation, Paging, operation_of
 from reconciler.core.model import EMPTY, Account, Link
 from reconciler.core.rhythm import Pace

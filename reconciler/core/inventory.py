@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from reconciler.core.address import Address, parse
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import Account
 from reconciler.core.resources import default_name
 from reconciler.core.state import State

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, LiveResource
 
 

@@ -6,10 +6,10 @@ Making them again would make them twice. So the run stops before anything is sen
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from reconciler.core import marker
 from reconciler.core.address import Address, parse
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import LiveResource
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Effect, Entry, Phase, State

@@ -7,10 +7,11 @@ for lists; a reference to another object is a `Link`. Equal meaning is equal val
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
 from reconciler.core.address import Address
+from reconciler.core.dataclass import dataclass
 from reconciler.core.problems import Place
 
 

@@ -6,10 +6,11 @@ What the file says (`moved`) is done, and what needs no saying: a single object 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core.address import Address, parse
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Stack
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Deposed, Effect, Entry, State

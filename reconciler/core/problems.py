@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
+
+from reconciler.core.dataclass import dataclass
 
 
 class Severity(Enum):

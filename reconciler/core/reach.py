@@ -8,11 +8,11 @@ that direction is compared only where both sides have a firewall, by what its ru
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 from reconciler.core import check
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Unknown
 from reconciler.core.ranges import ADDRESS_MAX, PORT_MAX, PORT_MIN, Bands, Ranges, bands, combine, common, minus, turned, union
 

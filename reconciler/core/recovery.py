@@ -6,10 +6,11 @@ A word is checked as far as it can be: the object is there, of the right kind, n
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core import evidence
+from reconciler.core.dataclass import dataclass
 from reconciler.core.evidence import Settlement
 from reconciler.core.kind import Kind
 from reconciler.core.lost import Binding

@@ -6,7 +6,8 @@ Times are seconds at the cloud's own speed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from reconciler.core.dataclass import dataclass
 
 LATENCY_SECONDS = 0.3
 """From a call to its answer, where nobody has measured it."""

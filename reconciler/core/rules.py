@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.address import parse
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Kind
 from reconciler.core.model import LiveResource, Resource
 from reconciler.core.state import Entry

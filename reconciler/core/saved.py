@@ -9,12 +9,13 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reconciler.core import plain
 from reconciler.core.changes import Plan
 from reconciler.core.consent import Acceptance, parse
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY
 
 KIND = "reconciler-plan"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from reconciler.core.address import Address
 from reconciler.core.changes import Step
+from reconciler.core.dataclass import dataclass
 from reconciler.core.problems import Problem, error
 
 

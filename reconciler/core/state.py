@@ -7,10 +7,11 @@ No password, key, signature or console link is ever in them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Any, TypeAlias
 
+from reconciler.core.dataclass import dataclass
 from reconciler.core.layers import GONE, layered
 from reconciler.core.model import EMPTY
 

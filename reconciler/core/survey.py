@@ -6,12 +6,13 @@ Nothing is decided here about steps; and nothing is read: values that wait for o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Any
 
 from reconciler.core import brakes, lookup
 from reconciler.core.address import Address, parse
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Edit, Kind
 from reconciler.core.model import EMPTY, Account, Link, LiveResource, Lookup, Resource, Stack, Value
 from reconciler.core.problems import Problem, error

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core import digests
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Change, Plan
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Edit, Kind
 from reconciler.core.model import Deferred, Lifecycle, Link, Lookup, Output, Resource, Stack, Value
 from reconciler.core.problems import Problem, notice

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Account, LiveResource
 from reconciler.core.state import State
 

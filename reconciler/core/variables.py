@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core import check, document
+from reconciler.core.dataclass import dataclass
 from reconciler.core.document import Document, Node, Scalar, Table
 from reconciler.core.expression import POISON
 from reconciler.core.model import EMPTY, Plain

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from reconciler.core.address import Address
 from reconciler.core.changes import Change, Consent, FieldChange, Plan, RiskClass, Step
+from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Edit, Kind
 from reconciler.core.problems import Place, Problem
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, TypeAlias
 
 from reconciler.core import expression
 from reconciler.core.address import Address
+from reconciler.core.dataclass import dataclass
 from reconciler.core.document import Node, Scalar, Sequence
 from reconciler.core.expression import ExpressionError, Template
 from reconciler.core.model import EMPTY, Deferred, Existing, Plain, Ref, Value

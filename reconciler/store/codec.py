@@ -11,11 +11,11 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY
 from reconciler.core.state import FORMAT, Deposed, Effect, Entry, Intent, Note, Outcome, Phase, Record, State
 from reconciler.ports import StateDamaged, StateNewer

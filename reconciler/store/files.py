@@ -14,9 +14,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Hashable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from reconciler.core.dataclass import dataclass
 from reconciler.core.state import Intent, Outcome, Record, State, fold
 from reconciler.ports import Holder, LostLock, RecordFailed, StateDamaged
 from reconciler.store import lock as locks

@@ -10,9 +10,10 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from reconciler.core.dataclass import dataclass
 from reconciler.core.state import FORMAT, Intent, Outcome, Record
 from reconciler.ports import StateDamaged
 from reconciler.store import codec

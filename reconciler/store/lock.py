@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from reconciler.core.dataclass import dataclass
 from reconciler.ports import Holder, Locked, LostLock
 from reconciler.store import codec
 from reconciler.store.disk import Disk

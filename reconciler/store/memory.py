@@ -6,10 +6,11 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from pathlib import Path
 
+from reconciler.core.dataclass import dataclass
 from reconciler.store.disk import File
 from reconciler.store.files import FileStore
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from reconciler.core.changes import Step
+from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, StepDone, StepFailed, StepSkipped, StepStarted, StepUnknown, StepWaiting
 from reconciler.ui import safe
 from reconciler.ui.rows import Row

@@ -7,11 +7,12 @@ with spaces, so that none of them can end a fence. What is too long for a commen
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from reconciler.core import exits
 from reconciler.core.changes import Consent, Plan
 from reconciler.core.consent import Decision, accept_options
+from reconciler.core.dataclass import dataclass
 from reconciler.core.output_changes import OutputChange
 from reconciler.core.problems import Problem
 from reconciler.ui import notes, plan_text, problems, rows, safe, screen, totals, words

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from reconciler.core import exits, plain
 from reconciler.core.changes import Plan
 from reconciler.core.consent import Decision
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import Unknown
 from reconciler.core.output_changes import OutputChange
 from reconciler.ui import notes, problems, rows, safe, sections, totals, words

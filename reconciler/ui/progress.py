@@ -6,9 +6,10 @@ Both write to stderr. They keep no time but the one they are given, and nothing 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from reconciler.core.dataclass import dataclass
 from reconciler.core.events import (
     Event,
     ProblemFound,

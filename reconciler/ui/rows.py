@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from reconciler.core.changes import Action, Change
+from reconciler.core.dataclass import dataclass
 from reconciler.ui import safe, told, words
 from reconciler.ui.screen import Line, Look, Tone
 from reconciler.ui.told import NOTHING_BESIDE, Beside

@@ -6,8 +6,9 @@ Colour never carries meaning alone: without it every line says the same.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
+
+from reconciler.core.dataclass import dataclass
 
 
 class Tone(Enum):

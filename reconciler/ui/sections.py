@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.changes import GRAVITY, Action, Cause, Change, FieldChange, Plan, Step
+from reconciler.core.dataclass import dataclass
 from reconciler.ui import rows, safe, told, words
 from reconciler.ui.rows import Row
 from reconciler.ui.spans import span

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.core.changes import Action, Cause, Change, FieldChange, Impact
+from reconciler.core.dataclass import dataclass
 from reconciler.core.plain import sources
 from reconciler.ui import safe, words
 

@@ -8,12 +8,13 @@ another firewall sees the difference of the two. A new server is told with the r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from reconciler.core import reach
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Consent, RiskClass, Step
+from reconciler.core.dataclass import dataclass
 from reconciler.core.planning import walls
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.walls import Walls

@@ -7,12 +7,13 @@ nodes and need nodes; only at the end are nodes turned into step keys.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TypeAlias
 
 from reconciler.core import graph
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Change, Step
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import Ref
 from reconciler.core.planning import index as indexes
 from reconciler.core.planning.index import Index

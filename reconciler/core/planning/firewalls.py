@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core import fields
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Cause, Change, Consent, FieldChange, Impact, RiskClass, Step
+from reconciler.core.dataclass import dataclass
 from reconciler.core.fields import Compared
 from reconciler.core.model import LiveResource, Value
 from reconciler.core.planning.draft import Draft

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from reconciler.core.address import Address
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Link
 from reconciler.core.survey import Item, Survey
 

@@ -7,12 +7,13 @@ access is made to come before what takes it: a step that takes waits for the oth
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from reconciler.core import consent, graph, reach
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Change, Consent, RiskClass, Step
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import Guard
 from reconciler.core.planning import walls
 from reconciler.core.planning.access import names

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from reconciler.core.address import Address
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import Link
 from reconciler.core.planning.draft import Draft
 from reconciler.core.problems import Problem, error, warning

@@ -7,11 +7,12 @@ without a member row is one of which nobody knows whether a firewall stands befo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from reconciler.core import reach
 from reconciler.core.changes import Step
+from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Link
 from reconciler.core.reach import Reach
 from reconciler.core.survey import Fate, Survey
