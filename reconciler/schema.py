@@ -1,7 +1,7 @@
 """The JSON Schemas: what editors complete from, and what a stack file is checked against. jsonschema is imported only here.
 
-A stack has many values that are alike, so the schema is taken apart once: each mapping is checked by the keys it has, each value by its
-spelling, and what was found right once is not looked at again.
+Most stacks have no mistake, and `schema_quick` sees that without it. In the others many values are alike, so the schema is taken apart
+once: each mapping is checked by the keys it has, each value by its spelling, and what was found right once is not looked at again.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
 from reconciler.core.problems import Problem, error, in_order
+from reconciler.schema_quick import Fits, compiled
 from reconciler.schema_words import EXPRESSION, mistake, unknown_key
 
 _SHAPE_KEYWORDS = ("type", "required", "minProperties", "maxProperties")
@@ -35,6 +36,13 @@ def load(name: str) -> Mapping[str, Any]:
 
 def check(document: Document) -> tuple[Problem, ...]:
     """Every mistake of form in a document, each at its place, in order. A document that is not whole is not asked for what is missing."""
+    if _fits("stack")(document.root) and all(_fits("component")(part) for part in document.parts.values()):
+        return ()
+    return mistakes(document)
+
+
+def mistakes(document: Document) -> tuple[Problem, ...]:
+    """The same, without the quick look that most documents pass."""
     found = tuple(_stack().check(document.root, ()))
     for part in {root.file: root for root in document.parts.values()}.values():
         found += tuple(_component().check(part, ()))
@@ -62,6 +70,11 @@ def plan_mistake(document: Mapping[str, Any]) -> str | None:
 
 
 @cache
+def _fits(name: str) -> Fits:
+    return compiled(load(name), load("stack"))
+
+
+@cache
 def _stack() -> _Checker:
     schema = load("stack")
     return _compile(schema, schema, {})
@@ -79,7 +92,7 @@ class _Spelled(str):
     number: int | float
 
 
-def _instance(node: Node) -> Any:
+def instance(node: Node) -> Any:
     """What the validator sees of a node."""
     if isinstance(node, Scalar):
         if isinstance(node.value, int | float) and not isinstance(node.value, bool):
@@ -88,8 +101,8 @@ def _instance(node: Node) -> Any:
             return spelled
         return node.value
     if isinstance(node, Sequence):
-        return [_instance(item) for item in node.items]
-    return {key: _instance(value) for key, value in node.entries.items()}
+        return [instance(item) for item in node.items]
+    return {key: instance(value) for key, value in node.entries.items()}
 
 
 def _key(node: Node) -> Any:
@@ -111,13 +124,13 @@ def _compile(schema: Mapping[str, Any], root: Mapping[str, Any], known: dict[str
         return known[reference]
     of_others = schema.get("additionalProperties")
     if "properties" not in schema and not isinstance(of_others, Mapping):
-        return _Checker(_validator(schema, root))
+        return _Checker(validator(schema, root))
     members = {key: _compile(member, root, known) for key, member in schema.get("properties", {}).items()}
     others = _compile(of_others, root, known) if isinstance(of_others, Mapping) else None
     return _TableChecker(schema, root, members, others)
 
 
-def _validator(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
+def validator(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
     """A validator of a part of a schema, for numbers that keep their spelling."""
     return _validator_class()({**schema, "$defs": root.get("$defs", {})})
 
@@ -165,7 +178,7 @@ class _Checker:
         if key in self._right:
             return
         wrong = False
-        for failure in self._validator.iter_errors(_instance(node)):
+        for failure in self._validator.iter_errors(instance(node)):
             wrong = True
             yield from _problems(failure, node, path)
         if not wrong and len(self._right) < _REMEMBERED_MAX:
@@ -178,7 +191,7 @@ class _TableChecker(_Checker):
     def __init__(
         self, schema: Mapping[str, Any], root: Mapping[str, Any], members: Mapping[str, _Checker], others: _Checker | None
     ) -> None:
-        super().__init__(_validator({key: schema[key] for key in _SHAPE_KEYWORDS if key in schema}, root))
+        super().__init__(validator({key: schema[key] for key in _SHAPE_KEYWORDS if key in schema}, root))
         self._members, self._others = members, others
         self._closed = schema.get("additionalProperties") is False
         names = schema.get("propertyNames", {})

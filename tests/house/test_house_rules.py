@@ -25,7 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": set(),
     "ports": {"core", "wire"},
     "stackfile": {"core"},
-    "schema": {"core", "schema_words"},
+    "schema": {"core", "schema_quick", "schema_words"},
+    "schema_quick": {"core"},
     "schema_words": {"core"},
     "schema_fields": {"core", "kinds", "schema"},  # what the schema says of each field of a kind, for `explain`
     "cloud": {"core", "ports", "wire"},
