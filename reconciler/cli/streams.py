@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import TextIO
+
+TYPE_CHECKING = False  # as `typing` has it, which is not loaded for it: that would be a tenth of what `--version` takes
+if TYPE_CHECKING:
+    from typing import TextIO
 
 
 class Stream:
