@@ -25,7 +25,9 @@ def main() -> None:
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
     from reconciler.cli.program import run
 
-    sys.exit(run(arguments))
+    code = run(arguments)
+    gc.freeze()  # as it ends, the interpreter would look twice for circles in all that it has loaded: an eighth of a small plan
+    sys.exit(code)
 
 
 def _environment() -> set[str]:
