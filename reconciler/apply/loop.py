@@ -79,6 +79,7 @@ def run(
     try:
         loop.begin()
         loop.work()
+        loop.ended = loop.exchange.now()
         loop.finish(account_digest, endpoint)
     except StoreError as failure:
         loop.record_failed(failure)
@@ -109,6 +110,8 @@ class _Loop:
     skipped: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, tuple[Any, str | None]] = field(default_factory=dict)
     began: float = 0.0
+    ended: float | None = None
+    """When the work was over: what comes after it (outputs, the state) is no time that the cloud took."""
     stop_at: float | None = None
     _token: int = 0
     _followers: dict[str, list[str]] = field(default_factory=dict)
@@ -328,7 +331,7 @@ class _Loop:
             skipped=dict(self.skipped),
             unknown=unknown,
             calls=self.exchange.sent,
-            seconds=self.exchange.now() - self.began,
+            seconds=(self.exchange.now() if self.ended is None else self.ended) - self.began,
             exit_code=exits.worst(codes),
             outputs=self.outputs,
             problems=tuple(self.problems),

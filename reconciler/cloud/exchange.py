@@ -16,7 +16,7 @@ from urllib.parse import quote
 from reconciler import wire
 from reconciler.cloud import envelope, signing
 from reconciler.core.kind import Call
-from reconciler.core.rhythm import IN_FLIGHT_MAX, LATENCY_SECONDS, Pace
+from reconciler.core.rhythm import IN_FLIGHT_MAX, LATENCY_SECONDS, OWN_SECONDS, Pace
 from reconciler.ports import Answer, Clock, Network, QuotaLog, Refused
 
 PAUSES_SECONDS = (5.0, 10.0, 20.0, 40.0)
@@ -61,6 +61,8 @@ class HttpExchange:
         self._jitter = jitter
         self._tokens: dict[int, float] = {}
         self._took: deque[float] = deque(maxlen=_ANSWERS_MEASURED)
+        self._opening: set[int] = set()
+        self._opened_in = math.inf
         self._sent = 0
         self._has_slot = False
         self._slot_at = 0.0
@@ -91,12 +93,21 @@ class HttpExchange:
     def pace(self) -> Pace:
         """How long answers take and which slots of the quota are taken, in seconds at the cloud's own speed."""
         scale = self._time_scale
-        took = sorted(self._took)
-        # With the first answers connections are opened: of few, the middle one says too much and that of the lower quarter too little.
-        latency = math.sqrt(took[len(took) // 2] * took[len(took) // 4]) * scale if took else LATENCY_SECONDS
         taken = self._quota.taken(self._clock.time())
         # A slot that is held for the next send is not in its way.
-        return Pace(latency, tuple(seconds * scale for seconds in (taken[:-1] if self._has_slot else taken)))
+        free_in = tuple(seconds * scale for seconds in (taken[:-1] if self._has_slot else taken))
+        return Pace(self._latency() * scale, free_in, own_seconds=OWN_SECONDS * scale)
+
+    def _latency(self) -> float:
+        """Seconds from a send to its answer, as it mostly is once connections are open."""
+        usual = LATENCY_SECONDS / self._time_scale
+        if self._took:
+            return sorted(self._took)[len(self._took) // 2]
+        # The first answers wait for connections, and for this program to load: they are an upper bound, and one that the scale
+        # of a faster cloud must not multiply.
+        if self._opened_in < math.inf:
+            return min(self._opened_in, max(self._opened_in / self._time_scale, usual))
+        return usual
 
     def ready_in(self) -> float:
         """Seconds until a call may be sent; 0.0 holds a slot for the next `send`; infinite while as many are in flight as may be."""
@@ -122,6 +133,8 @@ class HttpExchange:
         request = encode(call, self._keys, int(self._clock.time()))
         self._has_slot = False
         self._tokens[token] = self._clock.monotonic()
+        if self._sent < self._limit:
+            self._opening.add(token)
         self._sent += 1
         self._network.start(token, request)
 
@@ -132,7 +145,7 @@ class HttpExchange:
             return None
         token, arrival = arrived
         if (started := self._tokens.pop(token, None)) is not None:
-            self._took.append(self._clock.monotonic() - started)
+            self._measure(token, self._clock.monotonic() - started)
         self._quota.answered(self._clock.time())
         if isinstance(arrival, wire.WireError):
             return token, envelope.judge_failure(arrival)
@@ -143,6 +156,14 @@ class HttpExchange:
             ahead = self.clock_ahead if answer.status == 401 else None
             answer = replace(answer, message=without_credentials(answer.message, self._keys), clock_ahead=ahead)
         return token, answer
+
+    def _measure(self, token: int, seconds: float) -> None:
+        """Notes how long an answer took; as many as may be in flight together are the first ones, which open connections."""
+        if token in self._opening:
+            self._opening.discard(token)
+            self._opened_in = min(self._opened_in, seconds)
+        else:
+            self._took.append(seconds)
 
     def close(self) -> None:
         """Gives back a slot that is held, and lets the network end."""

@@ -78,12 +78,16 @@ class _List:
 
 @dataclass(slots=True)
 class Model:
-    """The run under way. `pages` gives the calls that a list takes; `taken` the seconds until each used slot of the quota is free."""
+    """The run under way. `pages` gives the calls that a list takes; `taken` the seconds until each used slot of the quota is free.
+
+    `own` is what the program takes by itself before a write and after its answer, one thing at a time.
+    """
 
     jobs: Mapping[str, Job]
     pages: Mapping[str, int]
     latency: float
     taken: Sequence[float] = ()
+    own: float = 0.0
     now: float = 0.0
     writes: int = 0
     reads: int = 0
@@ -162,6 +166,7 @@ class Model:
             self._await(job, executed=self.now)
         else:
             self.writes += 1
+            self.now += self.own
             self._call("write", job.key)
 
     def _fresh_since(self, job: Job) -> float:
@@ -200,9 +205,11 @@ class Model:
 
     def _written(self, key: str) -> None:
         job = self.jobs[key]
+        executed = self.now - self.latency / 2
+        self.now += self.own
         self._let_on([other for other in self._followers.get(key, ()) if key in self.jobs[other].once])
         if job.deed.lists:
-            self._await(job, executed=self.now - self.latency / 2)
+            self._await(job, executed=executed)
         else:
             self._next(job)
 

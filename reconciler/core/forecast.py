@@ -45,7 +45,7 @@ def forecast(
     jobs = {
         step.key: Job(step.key, tuple(maker.deeds(step)), weights[step.key], step.after, step.servers, step.once_accepted) for step in steps
     }
-    model = Model(jobs, _pages(steps, account, kinds), pace.latency_seconds, pace.taken)
+    model = Model(jobs, _pages(steps, account, kinds), pace.latency_seconds, pace.taken, pace.own_seconds)
     model.run()
     spans = {key: (job.began or 0.0, job.ended or 0.0) for key, job in jobs.items()}
     return Forecast(model.now, model.writes, model.reads, spans, _critical(steps, jobs))

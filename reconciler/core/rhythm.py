@@ -12,6 +12,9 @@ from reconciler.core.dataclass import dataclass
 LATENCY_SECONDS = 0.3
 """From a call to its answer, where nobody has measured it."""
 
+OWN_SECONDS = 0.005
+"""What this program itself takes before a write and after its answer: the record made durable, the request signed."""
+
 IN_FLIGHT_MAX = 4
 """Requests under way together (SPEC 5)."""
 
@@ -71,10 +74,14 @@ def usual(looks: Sequence[tuple[float, float]]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How calls go just now: seconds from one to its answer, and for each slot of the quota that is taken the seconds until it is free."""
+    """How calls go just now: seconds from one to its answer, and for each slot of the quota that is taken the seconds until it is free.
+
+    `own_seconds` is what this program takes by itself before a write and after its answer.
+    """
 
     latency_seconds: float = LATENCY_SECONDS
     taken: tuple[float, ...] = ()
+    own_seconds: float = OWN_SECONDS
 
 
 def interval(waited_seconds: float, expected_seconds: float = 0.0) -> float:
