@@ -10,7 +10,7 @@ from reconciler import wire
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Call
 from reconciler.core.problems import Problem
-from reconciler.core.rhythm import Pace
+from reconciler.core.rhythm import Expected, Pace
 from reconciler.core.state import Record, State
 
 
@@ -209,7 +209,7 @@ class AccountCache(Protocol):
         """Keeps lists that were just read."""
         ...
 
-    def seconds(self) -> Mapping[str, float]:
+    def seconds(self) -> Mapping[str, Expected]:
         """How long operations usually take here, by name (`instance.create`)."""
         ...
 

@@ -82,7 +82,11 @@ class Lab:
         tmp.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
             (tmp / name).write_text(content, encoding="utf-8")
-        document, problems = stackfile.load(tmp)
+        return self.stack_in(tmp, environment=environment, **variables)
+
+    def stack_in(self, folder: Path, *, environment: str | None = None, **variables: Any) -> Stack:
+        """The same for a folder that is there already."""
+        document, problems = stackfile.load(folder)
         problems = (*problems, *schema.check(document))
         assert not has_errors(problems), said(problems)
         inputs = VariableInputs(arguments={name: str(value) for name, value in variables.items()})

@@ -365,13 +365,13 @@ class Writes:
         return verdict is settle.Verdict.LATER and task.first_absence is None
 
     def _usual(self, task: Task) -> float:
-        """Seconds that the cloud usually takes for what is waited for; nothing is known of an object found at work."""
-        return 0.0 if task.operation.endswith(".wait") else self.deeds.operation(task).seconds[1] / self.time_scale
+        """Seconds after which what is waited for is worth a look; nothing is known of an object found at work."""
+        return 0.0 if task.operation.endswith(".wait") else self.deeds.operation(task).look_seconds / self.time_scale
 
     def _learn(self, task: Task, watched: tuple[str, ...]) -> None:
         """Keeps how long the cloud took for it, where looks were close enough to tell."""
         seen = task.first_absence or min(self.waits.lists[what].shown_at for what in watched)
-        usual = self.deeds.operation(task).seconds[1]
+        usual = self.deeds.operation(task).look_seconds
         found = settle.duration(task, seen, usual / self.time_scale, near=NEAR_SECONDS / self.time_scale)
         if found is not None and usual and not task.operation.endswith(".wait"):
             low, high = found

@@ -20,7 +20,7 @@ _SLIGHTLY = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """One operation: the lists that show its end (none: its answer is the end), and how long it usually takes.
+    """One operation: the lists that show its end (none: its answer is the end), how long it takes, and when that is looked at first.
 
     `calls` is 0 where nothing is sent but only waited. `look` is the list that must be fresh before it is sent. `gone` is whether its end
     is absence, proved by the list and, where `probed`, by a look at the object as well.
@@ -28,6 +28,7 @@ class Deed:
 
     lists: tuple[str, ...] = ()
     seconds: float = 0.0
+    first: float = 0.0
     calls: int = 1
     look: str | None = None
     gone: bool = False
@@ -252,7 +253,7 @@ class Model:
     def _await(self, job: Job, *, executed: float) -> None:
         deed = job.deed
         job.waiting, job.accepted, job.ready = True, self.now, executed + deed.seconds
-        job.next_poll = self.now + (deed.seconds if deed.calls else 0.0)
+        job.next_poll = self.now + (deed.first if deed.calls else 0.0)
         job.first_absence, job.probe = None, ""
         self._watch(job, deed.lists, job.next_poll)
 
@@ -277,7 +278,7 @@ class Model:
 
     def _later(self, job: Job, shown: float) -> None:
         job.judged = max(job.judged, shown + _SLIGHTLY)
-        usual = job.deed.seconds if job.deed.calls else 0.0
+        usual = job.deed.first if job.deed.calls else 0.0
         job.next_poll = max(job.next_poll, self.now + rhythm.interval(self.now - job.accepted, job.accepted + usual - self.now))
         self._ask(job.deed.lists, job.next_poll)
 

@@ -138,7 +138,8 @@ class _Maker:
         if name == "firewall.attach" and "former" in inputs:
             lists = (*lists, f"members:{inputs['former']}")
         look = kind.name if name in rhythm.DESTRUCTIVE and step.fingerprint else None
-        return Deed(lists, float(operation.seconds[1]), look=look, gone=gone, probed=gone and kind.detail is not None)
+        seconds, first = float(operation.seconds[1]), float(operation.look_seconds)
+        return Deed(lists, seconds, first=first, look=look, gone=gone, probed=gone and kind.detail is not None)
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, Link):

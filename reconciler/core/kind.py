@@ -13,6 +13,7 @@ from typing import Any
 
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, LiveResource
+from reconciler.core.rhythm import Expected
 
 
 class Edit(Enum):
@@ -85,7 +86,8 @@ class Operation:
     itself is the end. `settled_by` names the lists that show what the write asked for: with them an unknown outcome is settled, and they
     are the same where the write is waited for. `progress(target, inputs, view)` judges both. Once a create has its receipt, `target` of
     `watches`, `settled_by` and `progress` is the id of what it made.
-    `seconds` is the expected duration (low, usual, high), `deadline_seconds` the wait allowed (SPEC 5, half made).
+    `seconds` is the expected duration (low, usual, high), `first_look` the seconds after which its end is looked for first, where that is
+    not the usual one; `deadline_seconds` the wait allowed (SPEC 5, half made).
     """
 
     name: str
@@ -95,7 +97,13 @@ class Operation:
     progress: Callable[[str | None, Mapping[str, Any], View], Progress]
     settled_by: Callable[[str | None, Mapping[str, Any]], tuple[str, ...]]
     seconds: tuple[int, int, int] = (0, 0, 0)
+    first_look: int | None = None
     deadline_seconds: int = 600
+
+    @property
+    def look_seconds(self) -> int:
+        """Seconds after which its end is looked for first."""
+        return self.seconds[1] if self.first_look is None else self.first_look
 
 
 class Paging(Enum):
@@ -148,14 +156,15 @@ class Kind:
     absent_errors: frozenset[str] = frozenset()
 
 
-def with_seconds(kinds: Mapping[str, Kind], usual: Mapping[str, float]) -> Mapping[str, Kind]:
+def with_seconds(kinds: Mapping[str, Kind], learned_of: Mapping[str, Expected]) -> Mapping[str, Kind]:
     """The kinds with what was learned of how long their operations usually take, by name as in steps (`instance.create`)."""
 
     def learned(kind: Kind, operation: Operation) -> Operation:
-        seconds = usual.get(f"{kind.singular}.{operation.name}")
-        if seconds is None or not operation.seconds[1]:
+        found = learned_of.get(f"{kind.singular}.{operation.name}")
+        if found is None or not operation.seconds[1]:
             return operation
-        return replace(operation, seconds=(operation.seconds[0], max(1, math.ceil(seconds)), operation.seconds[2]))
+        usual = max(1, math.ceil(found.done))
+        return replace(operation, seconds=(operation.seconds[0], usual, operation.seconds[2]), first_look=max(1, math.ceil(found.look)))
 
     return {
         name: replace(kind, operations={verb: learned(kind, operation) for verb, operation in kind.operations.items()})

@@ -60,16 +60,25 @@ TIGHT = 0.1
 """How close the bounds of a duration are, as a part of it, when nothing more is to be learned of it."""
 
 
-def usual(looks: Sequence[tuple[float, float]]) -> float:
-    """How long something usually takes, of which it is known for some times that it took longer than the first and at most the second.
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What was learned of a duration: the seconds after which it is worth looking, and those after which it was done so far."""
 
-    As long as the bounds are apart, the middle is tried; once they are close, the upper one is kept, at which it was always done. Where
-    they contradict each other, it takes now longer and now shorter: then the median of the upper bounds.
+    look: float
+    done: float
+
+
+def expected(looks: Sequence[tuple[float, float]]) -> Expected:
+    """How long something takes, of which it is known for some times that it took longer than the first and at most the second.
+
+    It was always done at the least of the upper bounds, which is what a plan says. As long as the bounds are apart, it is looked for in
+    their middle. Where they contradict each other, it takes now longer and now shorter: then the median of the upper bounds is both.
     """
     low, high = max(low for low, _ in looks), min(high for _, high in looks)
     if low >= high:
-        return sorted(high for _, high in looks)[len(looks) // 2]
-    return high if high - low <= max(TIGHT * high, 2 * GAP_SECONDS) else (low + high) / 2
+        median = sorted(high for _, high in looks)[len(looks) // 2]
+        return Expected(median, median)
+    return Expected(high if high - low <= max(TIGHT * high, 2 * GAP_SECONDS) else (low + high) / 2, high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.rhythm import usual
+from reconciler.core.rhythm import Expected, expected
 from reconciler.store.disk import FOLDER_MODE
 
 CATALOGUE_SECONDS = 24 * 3600.0
@@ -47,9 +47,9 @@ class AccountCache:
         kept = {**self._lists(), **{name: (now, tuple(rows)) for name, rows in lists.items()}}
         self._write("catalogue.json", {"origin": self._origin, "lists": {n: {"at": at, "rows": rows} for n, (at, rows) in kept.items()}})
 
-    def seconds(self) -> dict[str, float]:
+    def seconds(self) -> dict[str, Expected]:
         """How long each operation that was seen here usually takes."""
-        return {name: usual(found) for name, found in self._samples().items()}
+        return {name: expected(found) for name, found in self._samples().items()}
 
     def learn(self, seen: Mapping[str, Sequence[tuple[float, float]]]) -> None:
         """Keeps how long operations took, in the cloud's own seconds: longer than the first, at most the second."""

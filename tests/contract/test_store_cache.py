@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.rhythm import Expected
 from reconciler.store.cache import CATALOGUE_SECONDS, SAMPLES_MAX, AccountCache
 
 ZONES = ({"id": "kr1-z01", "name": "Korea", "available": True},)
@@ -124,11 +125,11 @@ def test_only_the_last_durations_count(tmp_path: Path) -> None:
     kept.learn({"instance.create": [(0.0, 500.0)], "instance.stop": [(7.0, 9.0)]})
     for _ in range(SAMPLES_MAX):
         kept.learn({"instance.create": [(29.0, 30.0), (0.0, 12.0), (55.0, 60.0)]})
-    assert kept.seconds() == {"instance.create": 30.0, "instance.stop": 9.0}
+    assert kept.seconds() == {"instance.create": Expected(30.0, 30.0), "instance.stop": Expected(9.0, 9.0)}
 
 
 def test_times_that_cannot_be_are_passed_over(tmp_path: Path) -> None:
     kept = cache(tmp_path)
     for times in ((19.0, 20.0), (-1.0, 5.0), (9.0, 8.0), (0.0, float("inf")), (0.0, 1e9)):
         kept.learn({"instance.create": [times]})
-    assert kept.seconds() == {"instance.create": 20.0}
+    assert kept.seconds() == {"instance.create": Expected(20.0, 20.0)}

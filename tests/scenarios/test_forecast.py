@@ -46,14 +46,19 @@ def holds(lab: Lab, stack: Stack, *, destroy: bool = False) -> None:
     assert abs(plan.calls.wait - waits) <= WAITS_OFF, (plan.calls.wait, waits)
 
 
+ALONE = [
+    *((name, None) for name in ("single", "web-tier", "network", "components")),
+    *((name, environment) for name in ("environments", "fleet") for environment in ("staging", "prod")),
+]
+"""The examples that read no other stack."""
+
+
 @pytest.mark.parametrize("latency", LATENCIES)
-@pytest.mark.parametrize(
-    ("name", "environment"), [("single", None), ("web-tier", None), ("environments", "staging"), ("environments", "prod")]
-)
-def test_the_examples_take_as_long_as_their_plans_say(tmp_path: Path, name: str, environment: str | None, latency: float) -> None:
+@pytest.mark.parametrize(("name", "environment"), ALONE)
+def test_the_examples_take_as_long_as_their_plans_say(name: str, environment: str | None, latency: float) -> None:
     # Goal: made and removed, in time and calls, with answers fast and slow.
     lab = Lab(latency_seconds=latency)
-    stack = lab.stack(example(name), tmp_path, environment=environment)
+    stack = lab.stack_in(EXAMPLES / name, environment=environment)
     holds(lab, stack)
     lab.clock.advance_to(lab.clock.monotonic() + 300)
     holds(lab, stack, destroy=True)
