@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler import opening, ports
 from reconciler.core import consent, evidence, exits, names, saved, undo, unmanaged
+from reconciler.core import cost as costs
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Plan
 from reconciler.core.consent import Decision, Given, Verdict
@@ -178,7 +179,7 @@ def drift(stack: Stack, connection: Connection, store: ports.StateReader, beside
         outputs={},
         problems=kept,
         calls=replace(found.plan.calls, write=0, wait=0),
-        cost=replace(found.plan.cost, after=found.plan.cost.before),
+        cost=costs.left_as_it_is(found.plan.cost),
         eta_seconds=None,
     )
     return replace(found, plan=shown, outputs=())

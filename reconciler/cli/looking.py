@@ -85,13 +85,14 @@ def state_lines(state: State | None, *, title: str, where: str) -> Iterable[Line
         yield Line(f"  open: {safe.outside(intent.operation)} {safe.outside(intent.address)}: {said}", Tone.CARE)
 
 
-def entry_lines(entry: Entry) -> Iterable[Line]:
-    """All that the state keeps of one object, one fact a line."""
+def entry_lines(entry: Entry, monthly: int | None = None) -> Iterable[Line]:
+    """All that the state keeps of one object, one fact a line; `monthly` is what it costs, where that is known."""
     yield Line(f" {safe.outside(entry.address)}", Tone.TITLE)
     facts: list[tuple[str, Any]] = [("id", entry.id), ("phase", entry.phase.value)]
     facts += [("made", words.moment(entry.made))] if entry.made is not None else []
     facts += [("protected from", ", ".join(entry.protect))] if entry.protect else []
     facts += [("after", ", ".join(entry.depends_on))] if entry.depends_on else []
+    facts += [("costs", f"{words.won(monthly)} a month without VAT")] if monthly else []
     for name, value in facts:
         yield Line(f"  {name:<16}{safe.outside(value)}")
     if entry.applied:

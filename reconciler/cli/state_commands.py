@@ -15,7 +15,8 @@ from reconciler.core import exits
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
-    from reconciler.core.model import Resource
+    from reconciler.core.model import Stack
+    from reconciler.core.state import Entry
 
 
 @click.command(
@@ -81,7 +82,10 @@ def _show_state(session: Session, address: Address | None) -> int:
         if console.json:
             console.result_json(looking.entry_document(entry))
         else:
-            console.result([*looking.entry_lines(entry), *looking.written_lines(_written(session, address))])
+            stack = _stack(session)
+            cost = _monthly(session, entry, stack)
+            written = None if stack is None else stack.resources.get(address)
+            console.result([*looking.entry_lines(entry, cost), *looking.written_lines(written)])
     elif console.json:
         console.result_json(looking.state_document(state))
     else:
@@ -91,14 +95,21 @@ def _show_state(session: Session, address: Address | None) -> int:
     return exits.DONE
 
 
-def _written(session: Session, address: Address) -> Resource | None:
-    """What the file asks of the address, where the file can be read now: to look at the state needs no file without mistakes."""
+def _stack(session: Session) -> Stack | None:
+    """The stack, where the file can be read now: to look at the state needs no file without mistakes."""
     from reconciler.stop import Stop
 
     try:
-        return session.load().resources.get(address)
+        return session.load()
     except Stop:
         return None
+
+
+def _monthly(session: Session, entry: Entry, stack: Stack | None) -> int | None:
+    """What the object costs a month as it was last applied, where the catalogue was kept or the stack says it."""
+    from reconciler.core.cost import Prices
+
+    return Prices.known(session.kept_catalogue(), {} if stack is None else stack.prices).of(entry.kind, entry.applied)
 
 
 def _show_why(session: Session, address: Address) -> int:

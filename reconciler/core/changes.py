@@ -90,10 +90,11 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What a change does to what runs. Seconds are (low, high); missing numbers are None, never 0."""
+    """What a change does to what runs. Seconds are (low, high), without a high one where nobody can say when it ends; missing numbers
+    are None, never 0."""
 
     consents: tuple[Consent, ...] = ()
-    downtime_seconds: tuple[int, int] | None = None
+    downtime_seconds: tuple[int, int | None] | None = None
     data_loss: tuple[DataLoss, ...] = ()
     address_change: bool = False
     exposure_seconds: int | None = None

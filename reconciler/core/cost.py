@@ -7,12 +7,13 @@ a volume on no server are billed like others.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Cost, Price, Step
 from reconciler.core.dataclass import dataclass
-from reconciler.core.model import EMPTY, LiveResource
+from reconciler.core.model import EMPTY, Catalogue, LiveResource
 from reconciler.core.planning.rows import FOLLOWS
 from reconciler.core.problems import Problem, notice
 from reconciler.core.survey import Fate, Item, Survey
@@ -28,6 +29,12 @@ class Prices:
     flavors: Mapping[str, Any] | None
     volumes: Mapping[str, int]
 
+    @classmethod
+    def known(cls, catalogue: Catalogue, volumes: Mapping[str, int]) -> Prices:
+        """The prices of servers as the catalogue gives them, of volumes as the stack does."""
+        rows = catalogue.flavors
+        return cls(None if rows is None else {str(row["id"]): row.get("price_month") for row in rows}, volumes)
+
     def of(self, kind: str, attributes: Mapping[str, Any]) -> int | None:
         """KRW a month of an object, None where nobody can say; 0 for what is never billed."""
         if kind == "instances":
@@ -41,9 +48,7 @@ class Prices:
 
 def prices(seen: Survey) -> Prices:
     """The prices that are known."""
-    flavors = seen.account.catalogue.flavors
-    known = None if flavors is None else {str(row["id"]): row.get("price_month") for row in flavors}
-    return Prices(known, seen.stack.prices)
+    return Prices.known(seen.account.catalogue, seen.stack.prices)
 
 
 def cost(seen: Survey, held: frozenset[Address], steps: Sequence[Step] = ()) -> Cost:
@@ -58,6 +63,13 @@ def cost(seen: Survey, held: frozenset[Address], steps: Sequence[Step] = ()) -> 
     before, after = sum(part.before or 0 for part in found), sum(part.after or 0 for part in found)
     unknown = sorted({part.address for part in found if part.before is None or part.after is None})
     return Cost(before, after, tuple(unknown), tuple(found))
+
+
+def left_as_it_is(cost: Cost) -> Cost:
+    """The cost where nothing is done."""
+    parts = tuple(replace(part, after=part.before) for part in cost.parts if part.before != 0)
+    unknown = tuple(part.address for part in parts if part.before is None)
+    return Cost(cost.before, cost.before, unknown, parts)
 
 
 def _of_items(seen: Survey, held: frozenset[Address], known: Prices) -> Iterator[Price]:

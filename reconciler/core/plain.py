@@ -73,6 +73,7 @@ def document(plan: Plan) -> dict[str, Any]:
             "currency": "KRW",
             "vat": "excluded",
             "unknown": list(plan.cost.unknown),
+            "parts": [{"address": part.address, "before": part.before, "after": part.after} for part in plan.cost.parts],
         },
         "outputs": {name: output(value) for name, value in sorted(plan.outputs.items())},
         "unmanaged": {"count": count, "monthly": monthly},
@@ -200,13 +201,14 @@ def _step(step: Step) -> dict[str, Any]:
         "address": str(step.address),
         "operation": step.operation,
         "after": list(step.after),
+        "once_accepted": list(step.once_accepted),
         "calls": step.calls,
     }
 
 
 def _moved(pair: tuple[str, str]) -> dict[str, Any]:
     """A move of the state is a step that sends nothing: it is done before all others."""
-    return {"key": f"state.move {pair[0]}", "address": pair[0], "operation": "state.move", "after": [], "calls": 0}
+    return {"key": f"state.move {pair[0]}", "address": pair[0], "operation": "state.move", "after": [], "once_accepted": [], "calls": 0}
 
 
 def _exact_step(step: Step) -> dict[str, Any]:
@@ -216,7 +218,6 @@ def _exact_step(step: Step) -> dict[str, Any]:
         "target": step.target,
         "inputs": exact(step.inputs),
         "even_if": list(step.even_if),
-        "once_accepted": list(step.once_accepted),
         "servers": list(step.servers),
         "second_way": None if second is None else [list(second.refusals), list(second.operations), second.restore],
         "fingerprint": exact(step.fingerprint),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reconciler.core.address import Address
-from reconciler.core.changes import Change, Consent, FieldChange, Plan, RiskClass, Step
+from reconciler.core.changes import Change, Consent, FieldChange, Plan, Price, RiskClass, Step
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Edit, Kind
 from reconciler.core.problems import Place, Problem
@@ -49,11 +49,16 @@ class FieldReason:
 
 @dataclass(frozen=True, slots=True)
 class StepReason:
-    """One step at the address, the steps it waits for, and those that wait for it."""
+    """One step at the address, the steps it waits for, and those that wait for it.
+
+    `once_accepted` are those that it waits for only until the cloud has accepted them, `pioneer_of` those that wait so for it.
+    """
 
     step: Step
     after: tuple[Step, ...]
     before: tuple[Step, ...]
+    once_accepted: tuple[Step, ...] = ()
+    pioneer_of: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Why:
     consents: tuple[tuple[Consent, str], ...] = ()
     problems: tuple[Problem, ...] = ()
     pins: Mapping[str, Mapping[str, str]] | None = None
+    price: Price | None = None
 
 
 def why(plan: Plan, address: Address, kinds: Mapping[str, Kind]) -> Why:
@@ -83,6 +89,7 @@ def why(plan: Plan, address: Address, kinds: Mapping[str, Kind]) -> Why:
         consents=() if change is None else tuple((item, CLASSES[item.risk]) for item in change.impact.consents),
         problems=tuple(problem for problem in plan.problems if problem.address == str(address)),
         pins=plan.lookups.get(str(address)),
+        price=next((part for part in plan.cost.parts if part.address == str(address)), None),
     )
 
 
@@ -99,8 +106,14 @@ def _steps(plan: Plan, address: Address) -> tuple[StepReason, ...]:
     for step in plan.steps:
         for key in step.after:
             waiting.setdefault(key, []).append(step)
-    return tuple(
-        StepReason(step, tuple(by_key[key] for key in step.after if key in by_key), tuple(waiting.get(step.key, ())))
-        for step in plan.steps
-        if step.address == address
+    return tuple(_reason(step, by_key, waiting.get(step.key, ())) for step in plan.steps if step.address == address)
+
+
+def _reason(step: Step, by_key: Mapping[str, Step], waiting: Sequence[Step]) -> StepReason:
+    return StepReason(
+        step,
+        after=tuple(by_key[key] for key in step.after if key in by_key and key not in step.once_accepted),
+        before=tuple(other for other in waiting if step.key not in other.once_accepted),
+        once_accepted=tuple(by_key[key] for key in step.once_accepted if key in by_key),
+        pioneer_of=tuple(other for other in waiting if step.key in other.once_accepted),
     )

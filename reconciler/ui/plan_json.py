@@ -50,7 +50,7 @@ def problems_document(
         "calls": {"read": None, "write": None, "wait": None},
         "eta_seconds": None,
         "critical": [],
-        "cost": {"before": None, "after": None, "currency": "KRW", "vat": "excluded", "unknown": []},
+        "cost": {"before": None, "after": None, "currency": "KRW", "vat": "excluded", "unknown": [], "parts": []},
         "outputs": {},
         "unmanaged": {"count": None, "monthly": None},
         "consent": {"needed": [], "given": []},

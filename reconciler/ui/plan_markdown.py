@@ -15,7 +15,7 @@ from reconciler.core.consent import Decision, accept_options
 from reconciler.core.dataclass import dataclass
 from reconciler.core.output_changes import OutputChange
 from reconciler.core.problems import Problem
-from reconciler.ui import notes, plan_text, problems, rows, safe, screen, totals, words
+from reconciler.ui import money, notes, plan_text, problems, rows, safe, screen, totals, words
 from reconciler.ui.plan_text import Header
 from reconciler.ui.screen import Line, Look
 from reconciler.ui.sections import Section, sections
@@ -166,6 +166,8 @@ def _fold(page: _Page, plan: Plan, found: Sequence[Section], outputs: Sequence[O
         blocks.append(("Outputs", _texts(plan_text.output_lines(outputs, Look(width=_WIDTH))), "of the outputs"))
     if plan.problems and not exits.stops(plan.problems):
         blocks.append(("Notes", _problems(plan), "of the notes"))
+    if plan.cost.parts:
+        blocks.append((money.TITLE, [line.text.strip() for line in money.lines(plan.cost.parts, Look(width=_WIDTH))], "of the costs"))
     if plan.steps:
         blocks.append(("Order", _texts(totals.flowing("", totals.order(plan.steps), Look(width=_WIDTH), gap=3)), "of the order"))
     if not blocks:

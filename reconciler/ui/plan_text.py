@@ -12,7 +12,7 @@ from reconciler.core.consent import Decision
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import Unknown
 from reconciler.core.output_changes import OutputChange
-from reconciler.ui import notes, problems, rows, safe, sections, totals, words
+from reconciler.ui import money, notes, problems, rows, safe, sections, totals, words
 from reconciler.ui.screen import Line, Look, Tone
 from reconciler.ui.totals import flowing
 
@@ -50,6 +50,8 @@ def plan_lines(
     yield from _sections(plan, look)
     yield from _outputs(outputs, look)
     yield from _notes(plan, look)
+    if look.verbose or header.saved is not None:
+        yield from _money(plan, look)
     yield Line()
     if exits.stops(plan.problems):
         yield Line(f" No plan, and nothing is sent: {problems.tally(plan.problems)}.", Tone.DANGER)
@@ -128,6 +130,14 @@ def output_lines(changes: Sequence[OutputChange], look: Look) -> Iterable[Line]:
         after = _awaited(change.after) if isinstance(change.after, Unknown) else words.value(change.after)
         symbol, said = ("+", after) if change.before is None else ("~", f"{words.value(change.before)} -> {after}")
         yield from flowing(f"  {symbol}  {safe.pad(safe.outside(change.name), name)}  ", [said], look)
+
+
+def _money(plan: Plan, look: Look) -> Iterable[Line]:
+    """What each object costs: for whoever looks closer, on the screen with `-v` or at a saved plan."""
+    if plan.cost.parts:
+        yield Line()
+        yield Line(f" {money.TITLE}", Tone.TITLE)
+        yield from money.lines(plan.cost.parts, look)
 
 
 def _awaited(value: Unknown) -> str:

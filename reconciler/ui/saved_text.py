@@ -18,6 +18,7 @@ from reconciler.core.changes import (
     FieldChange,
     Impact,
     Plan,
+    Price,
     RiskClass,
     Step,
 )
@@ -62,12 +63,16 @@ def _plan(saved: SavedPlan, document: Mapping[str, Any]) -> Plan:
         calls=CallBudget(read=calls["read"], write=calls["write"], wait=calls["wait"]),
         eta_seconds=document["eta_seconds"],
         critical=tuple(document.get("critical", ())),
-        cost=Cost(before=cost["before"], after=cost["after"], unknown=tuple(cost["unknown"])),
+        cost=Cost(cost["before"], cost["after"], tuple(cost["unknown"]), tuple(map(_price, cost.get("parts", ())))),
         unmanaged=(unmanaged["count"], unmanaged["monthly"]),
         unchanged=document["summary"][Action.NONE.value],
         partial=document["partial"],
         destroy=bool(saved.options.get("destroy")),
     )
+
+
+def _price(row: Mapping[str, Any]) -> Price:
+    return Price(row["address"], row["before"], row["after"])
 
 
 def _address(text: str) -> Address:
@@ -111,7 +116,10 @@ def _field(row: Mapping[str, Any]) -> FieldChange:
 
 
 def _step(row: Mapping[str, Any]) -> Step:
-    return Step(row["key"], _address(row["address"]), row["operation"], after=tuple(row["after"]), calls=row["calls"])
+    accepted = tuple(row.get("once_accepted", ()))
+    return Step(
+        row["key"], _address(row["address"]), row["operation"], after=tuple(row["after"]), once_accepted=accepted, calls=row["calls"]
+    )
 
 
 def _problem(row: Mapping[str, Any]) -> Problem:

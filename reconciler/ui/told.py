@@ -182,10 +182,7 @@ _MADE: Mapping[str, Callable[[Mapping[str, FieldChange]], str]] = {
 
 
 def _impact(impact: Impact, action: Action, power_cut: str) -> Iterable[str]:
-    if impact.downtime_seconds is not None:
-        yield f"down {words.span(*impact.downtime_seconds)}" + (f", {power_cut}" if power_cut else "")
-    elif power_cut:
-        yield power_cut
+    yield _down(impact.downtime_seconds, power_cut)
     for loss in impact.data_loss:
         size = "" if loss.gb is None else f" ({loss.gb} GB)"
         yield f"{'its disk' if loss.disk == 'root' else 'the data on it'}{size} is lost"
@@ -196,3 +193,12 @@ def _impact(impact: Impact, action: Action, power_cut: str) -> Iterable[str]:
         yield f"behind its firewall {seconds} after its birth" if action is Action.CREATE else f"without its firewall for {seconds}"
     yield from opened("opens", impact.opens)
     yield from opened("closes", impact.closes)
+
+
+def _down(seconds: tuple[int, int | None] | None, power_cut: str) -> str:
+    if seconds is None:
+        return power_cut
+    low, high = seconds
+    if high is None:
+        return f"off {power_cut} until it is started".replace("  ", " ")
+    return f"down {words.span(low, high)}" + (f", {power_cut}" if power_cut else "")

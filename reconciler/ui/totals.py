@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Consent, Plan, Step
 from reconciler.core.consent import Decision
-from reconciler.ui import rows, safe, words
+from reconciler.ui import money, rows, safe, words
 from reconciler.ui.screen import Line, Look, Tone
 from reconciler.ui.spans import spans
 
@@ -59,22 +59,28 @@ def _left(plan: Plan, look: Look) -> Iterable[Line]:
 
 
 def order(steps: Sequence[Step]) -> list[str]:
-    """The steps in waves: `1 create db, create web   2 attach web`; equal numbers go side by side."""
+    """The steps in waves: `1 create db, create web   2 attach web`; equal numbers go side by side.
+
+    What waits only until the cloud has accepted another step says so: `2 create web[1..3] (once web[0] is accepted)`.
+    """
+    by_key = {step.key: step for step in steps}
     level: dict[str, int] = {}
     waves: dict[int, list[Step]] = {}
     for step in steps:
         level[step.key] = 1 + max((level.get(key, 0) for key in step.after), default=0)
         waves.setdefault(level[step.key], []).append(step)
-    texts = [f"{number} {_wave(waves[number])}" for number in sorted(waves)[:_WAVES_MAX]]
+    texts = [f"{number} {_wave(waves[number], by_key)}" for number in sorted(waves)[:_WAVES_MAX]]
     rest = len(waves) - len(texts)
     return [*texts, f"and {rest} more"] if rest > 0 else texts
 
 
-def _wave(steps: Sequence[Step]) -> str:
-    names: dict[str, list[Address]] = {}
+def _wave(steps: Sequence[Step], by_key: Mapping[str, Step]) -> str:
+    names: dict[tuple[str, str], list[Address]] = {}
     for step in steps:
-        names.setdefault(words.deed(step.operation), []).append(step.address)
-    return ", ".join(f"{verb} {some(spans(found))}" for verb, found in names.items())
+        pioneers = [by_key[key].address for key in step.once_accepted if key in by_key]
+        once = f" (once {' '.join(spans(pioneers))} is accepted)" if pioneers else ""
+        names.setdefault((words.deed(step.operation), once), []).append(step.address)
+    return ", ".join(f"{verb} {some(spans(found))}{once}" for (verb, once), found in names.items())
 
 
 def some(names: Sequence[str], between: str = " ", *, most: int = 4) -> str:
@@ -98,7 +104,7 @@ def totals(plan: Plan) -> list[str]:
     calls = words.count(plan.calls.write, "call")
     parts = [counts(plan), calls + (f" + about {words.count(plan.calls.wait, 'wait')}" if plan.calls.wait else "")]
     parts += [f"about {words.duration(plan.eta_seconds)}"] if plan.eta_seconds is not None else []
-    return [part for part in [*parts, money(plan)] if part]
+    return [part for part in [*parts, money.phrase(plan)] if part]
 
 
 def longest(plan: Plan) -> str:
@@ -108,17 +114,6 @@ def longest(plan: Plan) -> str:
     if len(path) == len(plan.steps) or (plan.eta_seconds or 0) < _PATH_SECONDS_MIN:
         return ""
     return some([f"{words.deed(step.operation)} {spans([step.address])[0]}" for step in path], ", ", most=_PATH_MAX)
-
-
-def money(plan: Plan) -> str:
-    """What it costs a month more or less, and in all."""
-    cost = plan.cost
-    if cost.before is None or cost.after is None:
-        return "cost unknown" if cost.unknown else ""
-    least = "at least " if cost.unknown else ""
-    if cost.after == cost.before:
-        return f"{least}{words.won(cost.after)} a month, as before, without VAT"
-    return f"{least}{words.won(cost.after - cost.before, signed=True)} a month ({words.won(cost.after)} in all) without VAT"
 
 
 # Harm -----------------------------------------------------------------------------------------------------------------------------
@@ -146,8 +141,8 @@ def _short(change: Change) -> str:
 
 
 def _down(change: Change) -> str:
-    seconds = change.impact.downtime_seconds
-    return _short(change) if seconds is None else f"{_short(change)} {words.span(*seconds)}"
+    low, high = change.impact.downtime_seconds or (0, None)
+    return f"{_short(change)} {'until it is started' if high is None else words.span(low, high)}"
 
 
 def _exposed(done: Iterable[Change]) -> list[str]:

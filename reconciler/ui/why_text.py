@@ -9,7 +9,7 @@ from reconciler.core import plain
 from reconciler.core.changes import Action, Cause, Step
 from reconciler.core.problems import Place
 from reconciler.core.why import FieldReason, StepReason, Why
-from reconciler.ui import problems, rows, safe, told, words
+from reconciler.ui import money, problems, rows, safe, told, words
 from reconciler.ui.screen import Line, Look, Tone
 from reconciler.ui.sections import power_cuts
 from reconciler.ui.told import Beside
@@ -37,6 +37,8 @@ def why_lines(found: Why, look: Look) -> Iterable[Line]:
                 yield from _wrapped(
                     "  pinned     ", f"{safe.outside(name)} {asked} is {safe.outside(id)} until the file asks for another", look
                 )
+    if found.price is not None:
+        yield from _wrapped("  costs      ", money.one(found.price), look)
     for consent, means in found.consents:
         yield from _wrapped("  consent    ", f"{consent.risk.value}={safe.outside(consent.address)}: {means}", look, Tone.CARE)
     for number, step in enumerate(found.steps, start=1):
@@ -71,8 +73,14 @@ def _step(number: int, each: StepReason, look: Look) -> Iterable[Line]:
         yield from _wrapped("    looks    ", "at the object once more before it is sent; one that is not as planned is skipped", look)
     if each.after:
         yield from _wrapped("    after    ", _named(each.after), look)
+    if each.once_accepted:
+        why = f"once the cloud has accepted {_named(each.once_accepted)}: whether this account may make servers in a zone shows only then"
+        yield from _wrapped("    after    ", why, look)
     if each.before:
         yield from _wrapped("    before   ", _named(each.before), look)
+    if each.pioneer_of:
+        why = f"{_named(each.pioneer_of)}: the first in its zone goes alone until the cloud has accepted it"
+        yield from _wrapped("    before   ", why, look)
 
 
 def _target(step: Step) -> str:
@@ -108,13 +116,15 @@ def why_document(found: Why) -> dict[str, Any]:
         }
         for each in found.fields
     ]
+    body["cost"] = None if found.price is None else {"before": found.price.before, "after": found.price.after}
     body["steps"] = [
         {
             "key": each.step.key,
             "operation": each.step.operation,
             "calls": each.step.calls,
-            "after": [step.key for step in each.after],
-            "before": [step.key for step in each.before],
+            "after": list(each.step.after),
+            "once_accepted": list(each.step.once_accepted),
+            "before": [step.key for step in (*each.before, *each.pioneer_of)],
             "second_way": None if each.step.second_way is None else list(each.step.second_way.operations),
         }
         for each in found.steps

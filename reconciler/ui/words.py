@@ -74,12 +74,13 @@ def duration(seconds: float) -> str:
 
 
 def span(low: int, high: int) -> str:
-    """A range of seconds as `1-6 min` or `20-90 s`."""
+    """A range of seconds as `1-6 min`, `20-90 s` or `30 s to 5 min`."""
     if low == high:
         return duration(low)
-    if high >= 120:
-        return f"{max(low // 60, 1) if low >= 60 else 0}-{-(-high // 60)} min"
-    return f"{low}-{high} s"
+    if high < 120:
+        return f"{low}-{high} s"
+    minutes = -(-high // 60)
+    return f"{low // 60}-{minutes} min" if low >= 60 else f"{low} s to {minutes} min"
 
 
 def won(amount: int, *, signed: bool = False) -> str:

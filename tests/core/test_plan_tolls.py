@@ -24,14 +24,17 @@ def impact(case: Case, text: str = "instances.web") -> Impact:
 
 ROOT = (DataLoss("instances.web", "root", 50),)
 
-DOWN: list[tuple[str, Case, tuple[int, int] | None, tuple[DataLoss, ...], bool]] = [
+DOWN: list[tuple[str, Case, tuple[int, int | None] | None, tuple[DataLoss, ...], bool]] = [
     ("a resize, or stop, resize, start", settled(server()).edit("instances.web", flavor="big"), (30, 300), (), True),
     ("the same with the stop asked for", settled(server(life=STOP_FIRST)).edit("instances.web", flavor="big"), (40, 300), (), True),
     ("where a stop is protected from", settled(server(life=NO_STOP)).edit("instances.web", flavor="big"), (30, 180), (), True),
     ("a resize while it is off", settled(server(power="off")).edit("instances.web", flavor="big"), None, (), True),
     ("a rebuild", settled(server()).edit("instances.web", image="rocky"), (30, 300), ROOT, False),
     ("a rebuild and a resize", settled(server()).edit("instances.web", image="rocky", flavor="big"), (60, 600), ROOT, False),
-    ("off from then on: nobody can say how long", settled(server()).edit("instances.web", power="off"), None, (), True),
+    ("off until it is started: no upper end", settled(server()).edit("instances.web", power="off"), (5, None), (), True),
+    ("a resize, and off", settled(server()).edit("instances.web", flavor="big", power="off"), (35, None), (), True),
+    ("replaced by one that is off", settled(server()).edit("instances.web", zone="z2", power="off"), (5, None), ROOT, False),
+    ("off already", settled(server(power="off")).edit("instances.web", name="other"), None, (), True),
     ("on", settled(server(power="off")).edit("instances.web", power="on"), None, (), True),
     ("a name", settled(server()).edit("instances.web", name="other"), None, (), True),
     ("replaced, the new one first", settled(server()).edit("instances.web", zone="z2"), None, ROOT, False),
@@ -43,7 +46,7 @@ DOWN: list[tuple[str, Case, tuple[int, int] | None, tuple[DataLoss, ...], bool]]
 
 @pytest.mark.parametrize(("what", "case", "down", "lost", "reversible"), DOWN, ids=[row[0] for row in DOWN])
 def test_a_server_says_how_long_it_is_down_and_what_it_loses(
-    what: str, case: Case, down: tuple[int, int] | None, lost: tuple[DataLoss, ...], reversible: bool
+    what: str, case: Case, down: tuple[int, int | None] | None, lost: tuple[DataLoss, ...], reversible: bool
 ) -> None:
     # Goal: from the steps that will be sent, the second way of a step included (SPEC 4).
     found = impact(case)

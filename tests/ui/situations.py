@@ -88,6 +88,34 @@ def five_hundred() -> Plan:
     return case.add(*many(250, firewall="web"), *disks(250)).leave_out("instances.old").plan()
 
 
+def everything() -> Plan:
+    """All that is dangerous, at once: what a person must not miss on any screen."""
+    keep = Lifecycle(protect=("delete",))
+    case = settled(
+        *placed(
+            firewall("web"),
+            rule("web", "https"),
+            rule("web", "ssh", ports="22", cidr="203.0.113.7/32"),
+            rule("web", "office", ports="22", cidr="198.51.100.0/24"),
+            firewall("db"),
+            *(server(name, firewall="web") for name in ("gone", "image", "lost", "moved", "off", "open", "size", "switch")),
+            server("kept", life=keep),
+            volume("bigger", "size", size=200),
+            volume("free", "size"),
+            volume("old", None, size=50),
+        )
+    )
+    case = replace(case, extra={"guard": Guard(("203.0.113.7/32",), ("22",)), "prices": {"ssd": 120}})
+    case = case.edit("instances.image", image="rocky").edit("instances.size", flavor="big").edit("instances.off", power="off")
+    case = case.edit("instances.moved", zone="z2").edit("instances.open", firewall=None).edit("instances.switch", firewall="db")
+    case = case.edit("block_storages.bigger", size=500).edit("block_storages.free", instance=None)
+    case = case.edit("firewalls.web.rules.office", cidr="0.0.0.0/0").outside("instances.size", name="주문 서버 (손대지 마세요)")
+    case = case.left_behind(Deposed("instances.image", "instances", "i-9"), _row("instances", "i-9", flavor="big", power="on"))
+    return (
+        case.vanish("instances.lost").leave_out("instances.gone", "instances.kept", "block_storages.old", "firewalls.web.rules.ssh").plan()
+    )
+
+
 def unknown_rule() -> Resource:
     waits = Deferred("${instances.web[0].private_ip}/32", (Ref(at("instances.web[0]"), "private_ip"),))
     return rule("db", "mysql", ports="3306", cidr=waits)
@@ -166,6 +194,19 @@ SITUATIONS: Mapping[str, Situation] = {
     ),
     "thirty": Situation(thirty),
     "thirty_80": Situation(thirty, Look(width=80)),
+    "everything_80": Situation(everything, Look(width=80)),
+    "everything_200": Situation(everything, Look(width=200)),
+    "two_zones": Situation(
+        lambda: nothing(*many(6), *placed(server("db", zone="z2"), server("log", zone="z2")), volume("data", "db")).plan(),
+        Look(width=80, verbose=True),
+    ),
+    "verbose_cost": Situation(
+        lambda: replace(
+            settled(*many(5), *disks(5), *placed(server("old"))).add(*many(7)[5:], *disks(7)[5:]).leave_out("instances.old"),
+            extra={"prices": {"ssd": 120}},
+        ).plan(),
+        Look(width=120, verbose=True),
+    ),
     "five_hundred": Situation(five_hundred, Look(width=None)),
 }
 """Name to situation; each has a golden screen of that name."""

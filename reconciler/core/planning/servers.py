@@ -336,7 +336,8 @@ def _replace(draft: Draft, item: Item) -> None:
         draft.add(delete, provides=[("removed", address)], needs=[("membership", address), ("power", address)], after=(created,))
     agreed = item.entry is not None and item.entry.phase is Phase.DELETING  # its deletion was consented to, and cannot be stopped
     consents = [] if agreed else [Consent(RiskClass.ADDRESS_CHANGE, str(address)), Consent(RiskClass.DATA_LOSS, str(address))]
-    if delete_first and not agreed:
+    stops = item.live is not None and item.live.attributes.get("power") != "off" and wanted.get("power") == "off"
+    if (delete_first or stops) and not agreed:
         consents.append(Consent(RiskClass.DOWNTIME, str(address)))
     impact = Impact(consents=tuple(consents), address_change=True)
     way = "delete first" if delete_first else "create first, the old one goes last"

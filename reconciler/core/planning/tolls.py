@@ -39,15 +39,14 @@ def _runs(survey: Survey, address: Address) -> bool:
     return item is not None and item.live is not None and item.live.attributes.get("power") != "off"
 
 
-def downtime(steps: Sequence[Step], operations: Mapping[str, Operation]) -> tuple[int, int] | None:
-    """Seconds (low, high) for which a running server is down; None where it is not, or where it stays off: then nobody can say.
+def downtime(steps: Sequence[Step], operations: Mapping[str, Operation]) -> tuple[int, int | None] | None:
+    """Seconds (low, high) for which a running server is down, without a high one where it stays off; None where it is not down.
 
     A resize as it stands may take the second way, by stop and start; a server that is deleted first is down until its successor is there.
     """
     # What an earlier replacement left behind, or this one leaves, serves nobody.
     verbs = [step.operation.partition(".")[2] for step in steps if not step.deposed]
-    if "stop" in verbs and "start" not in verbs[verbs.index("stop") :]:
-        return None
+    stays_off = "stop" in verbs and "start" not in verbs[verbs.index("stop") :]
     disrupting = {"resize", "rebuild", "reboot", "stop", "start"}
     if "delete" in verbs:
         disrupting = {"delete", "create"} if "create" in verbs else set()
@@ -59,6 +58,8 @@ def downtime(steps: Sequence[Step], operations: Mapping[str, Operation]) -> tupl
         low, high = low + operations[verb].seconds[0], high + operations[verb].seconds[2]
         if verb == "resize" and step.second_way is not None:
             high += operations["stop"].seconds[2] + operations["start"].seconds[2]
+    if stays_off:
+        return low, None
     return (low, high) if high else None
 
 
