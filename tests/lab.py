@@ -21,8 +21,9 @@ from reconciler.cloud.quota import Book, MemoryQuotaLog
 from reconciler.cloud.reads import CloudReads
 from reconciler.cloud.signing import Keys
 from reconciler.core import build
-from reconciler.core.changes import Plan, RiskClass
-from reconciler.core.consent import Acceptance, Decision, Given
+from reconciler.core.changes import Plan
+from reconciler.core.consent import Decision, Given
+from reconciler.core.consent import parse as parse_acceptance
 from reconciler.core.events import Event
 from reconciler.core.model import Stack
 from reconciler.core.problems import Problem, has_errors
@@ -115,12 +116,13 @@ class Lab:
         return app.plan(stack, self.connection(), self.store, PlanOptions(**options)).plan
 
     def apply(self, stack: Stack, *, wait: bool = True, accept: tuple[str, ...] = EVERYTHING, **options: Any) -> Result:
-        """One whole `apply --yes` in a process of its own: plans under the lock, settles, does it. Every class but `gone` is accepted."""
-        chosen = PlanOptions(**options)
+        """One whole `apply --yes` in a process of its own: plans under the lock, settles, does it. `accept` is as `--accept` takes it."""
+        words = [found for text in accept if (found := parse_acceptance(text)) is not None]
+        chosen = PlanOptions(accept=tuple((word.risk.value, word.address) for word in words), **options)
         if "delete" in accept and self.state is not None:
             # Named one by one, so that a delete beside a like create is not taken for a rename that somebody forgot to say.
             chosen = replace(chosen, accept=(*chosen.accept, *(("delete", text) for text in sorted(self.state.entries))))
-        given = Given(accept=tuple(Acceptance(RiskClass(name)) for name in accept), yes=True, allow_empty=True, destroy=chosen.destroy)
+        given = Given(accept=tuple(words), yes=True, allow_empty=True, destroy=chosen.destroy)
         number = next(self._runs)
         run = app.Run(
             id=f"run-{number}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import field
 
-from reconciler.apply import passwords, records, settle, values
+from reconciler.apply import openings, passwords, records, settle, values
 from reconciler.apply.board import Board
 from reconciler.apply.deeds import MEMBERSHIP, Deeds
 from reconciler.apply.passwords import Keeper
@@ -95,6 +95,8 @@ class Writes:
                 task.target = self.known.id_of(step.address)
                 if task.target is None:
                     raise CannotFill(f"{step.address} has no id yet")
+            if (said := openings.exposure(step, task.target, task.inputs, self.known)) is not None:
+                raise CannotFill(said)
         except CannotFill as failure:
             self.fail(task, Failure(str(failure)))
             return False

@@ -139,7 +139,8 @@ class Step:
     failure does not matter, `once_accepted` those of which it is enough that the cloud has taken them. `servers` are addresses (or ids)
     of servers on which one thing is done at a time. `fingerprint` names what the second look before a destructive write must still find
     (id, creation time, attributes). `deposes`: the create of a successor, its address's old object
-    becomes deposed. `applies` are the managed values to record when it is done.
+    becomes deposed. `applies` are the managed values to record when it is done. `not_to_all` are the servers on which a range that is
+    known only after apply must not open a management port to the whole internet: the step fails instead.
     """
 
     key: str
@@ -156,6 +157,7 @@ class Step:
     deposes: bool = False
     deposed: bool = False
     applies: Mapping[str, Value] = EMPTY
+    not_to_all: tuple[str, ...] = ()
     calls: int = 1
 
 

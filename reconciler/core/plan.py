@@ -18,7 +18,7 @@ from reconciler.core.forecast import budget, calls_of, forecast
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
 from reconciler.core.needs import needs
-from reconciler.core.planning import access, bookkeeping, firewalls, lockout, pioneers, servers, slots, tolls, volumes, whole_rules
+from reconciler.core.planning import access, bookkeeping, firewalls, lockout, pioneers, servers, slots, tolls, unseen, volumes, whole_rules
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.holding import hold
 from reconciler.core.planning.rows import change
@@ -75,6 +75,7 @@ def make(
     bookkeeping.moves(draft, moved.places)
     access.fill(draft, steps)
     tolls.fill(draft, steps)
+    steps = unseen.mark(draft, steps)
     stopped = stops(problems)
     steps = () if stopped else tuple(_counted(step, known.facts) for step in steps)
     found = forecast(steps, account, kinds, facts=known.facts, pace=pace, id_of=seen.id_of)
