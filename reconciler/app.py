@@ -316,7 +316,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
         at=connection.exchange.unix(),
         problems=(*beside, *_told_of(made, stack, options, connection.kinds)),
         tracked=() if state is None else tuple(state.entries),
-        unmanaged=unmanaged.unmanaged(account, state, stack.prices) if options.unmanaged else None,
+        unmanaged=unmanaged.unmanaged(account, state, stack, destroy=options.destroy) if options.unmanaged else None,
         outputs=()
         if options.destroy or exits.stops(made.problems)
         else output_changes(made.outputs, {} if state is None else state.outputs, steps=bool(made.steps)),

@@ -322,6 +322,6 @@ def _fingerprints(seen: Survey, steps: tuple[Step, ...]) -> dict[str, str]:
 
 def _unmanaged(seen: Survey) -> tuple[int, int | None]:
     """How many objects of the account are in nobody's entry here, and what they cost a month as far as that is known."""
-    found = unmanaged.unmanaged(seen.account, seen.state, seen.stack.prices)
+    found = unmanaged.unmanaged(seen.account, seen.state, seen.stack, destroy=seen.options.destroy)
     known = seen.account.catalogue.flavors is not None
     return len(found), sum(each.monthly or 0 for each in found) if known else None

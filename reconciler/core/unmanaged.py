@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.dataclass import dataclass
-from reconciler.core.model import EMPTY, Account, LiveResource
+from reconciler.core.model import EMPTY, Account, LiveResource, Stack
 from reconciler.core.state import State
 
 KINDS = ("instances", "block_storages", "firewalls")
@@ -24,9 +24,13 @@ class Unmanaged:
     marked: str | None = None
 
 
-def unmanaged(account: Account, state: State | None, prices: Mapping[str, int]) -> tuple[Unmanaged, ...]:
-    """The objects, by kind, then name and id. `prices` are those of volumes in the stack: KRW per GB and month, by type."""
+def unmanaged(account: Account, state: State | None, stack: Stack, *, destroy: bool = False) -> tuple[Unmanaged, ...]:
+    """The objects, by kind, then name and id. What this plan binds (`import`) is the stack's already, but where it destroys."""
     ours = set() if state is None else {entry.id for entry in state.entries.values()} | set(state.deposed)
+    if not destroy:
+        known = () if state is None else state.entries
+        ours |= {resource.import_id for at, resource in stack.resources.items() if resource.import_id and str(at) not in known}
+    prices = stack.prices
     flavors = {str(row["id"]): row.get("price_month") for row in account.catalogue.flavors or ()}
     found = [_of(live, flavors, prices) for kind in KINDS for id, live in account.objects.get(kind, EMPTY).items() if id not in ours]
     return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.name or "", each.id)))

@@ -79,3 +79,11 @@ def test_what_is_not_ours_is_counted_with_its_price() -> None:
         settled(server("web")).stranger("instances", "i-x", flavor="small").stranger("firewalls", "f-x").stranger("block_storages", "v-x")
     )
     assert case.plan().unmanaged[0] == 3
+
+
+def test_what_a_plan_binds_is_not_counted_among_what_is_not_ours() -> None:
+    # Goal: an object of the stack is told once, with its `=`; a destroy binds nothing.
+    case = settled(server("web")).stranger("instances", "i-x", name="x", flavor="small", zone="z1", image="ubuntu", power="on")
+    bound = case.add(replace(server("x"), import_id="i-x"))
+    assert (case.plan().unmanaged, bound.plan().unmanaged) == ((1, 10_000), (0, 0))
+    assert bound.plan(destroy=True).unmanaged == (1, 10_000)
