@@ -202,13 +202,22 @@ def _step(step: Step) -> dict[str, Any]:
         "operation": step.operation,
         "after": list(step.after),
         "once_accepted": list(step.once_accepted),
+        "deposed": step.deposed,
         "calls": step.calls,
     }
 
 
 def _moved(pair: tuple[str, str]) -> dict[str, Any]:
     """A move of the state is a step that sends nothing: it is done before all others."""
-    return {"key": f"state.move {pair[0]}", "address": pair[0], "operation": "state.move", "after": [], "once_accepted": [], "calls": 0}
+    return {
+        "key": f"state.move {pair[0]}",
+        "address": pair[0],
+        "operation": "state.move",
+        "after": [],
+        "once_accepted": [],
+        "deposed": False,
+        "calls": 0,
+    }
 
 
 def _exact_step(step: Step) -> dict[str, Any]:
@@ -222,6 +231,5 @@ def _exact_step(step: Step) -> dict[str, Any]:
         "second_way": None if second is None else [list(second.refusals), list(second.operations), second.restore],
         "fingerprint": exact(step.fingerprint),
         "deposes": step.deposes,
-        "deposed": step.deposed,
         "applies": exact(step.applies),
     }

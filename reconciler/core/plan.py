@@ -240,7 +240,7 @@ def _hold_back(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...],
             draft.problems.append(
                 error(
                     "protected",
-                    f"{address} is protected from {guarded}: {row.reason or row.action.value} is not done",
+                    f"{address} is protected from {guarded}: nothing is done to it",
                     place=row.place,
                     address=str(address),
                     hint=f"--unprotect {address} frees this run; `protect: false` and an apply free the following ones",

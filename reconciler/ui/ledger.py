@@ -50,6 +50,7 @@ class Ledger:
     def __init__(self, rows: Iterable[Row] = (), steps: Sequence[Step] = ()) -> None:
         self._lines: list[Track] = []
         self._by_address: dict[str, Track] = {}
+        self._old = frozenset(step.key for step in steps if step.deposed)
         for row in rows:
             self._add(Track(row, 0), row.stands_for)
         for step in steps:
@@ -80,6 +81,10 @@ class Ledger:
         """The symbol of the row that an address stands in."""
         line = self._by_address.get(address)
         return " " if line is None else line.row.symbol
+
+    def is_about_old(self, key: str) -> bool:
+        """Whether a step is about the object that a replacement leaves behind."""
+        return key in self._old
 
     @property
     def under_way(self) -> list[Track]:

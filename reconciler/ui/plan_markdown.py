@@ -169,7 +169,7 @@ def _fold(page: _Page, plan: Plan, found: Sequence[Section], outputs: Sequence[O
     if plan.cost.parts:
         blocks.append((money.TITLE, [line.text.strip() for line in money.lines(plan.cost.parts, Look(width=_WIDTH))], "of the costs"))
     if plan.steps:
-        blocks.append(("Order", _texts(totals.flowing("", totals.order(plan.steps), Look(width=_WIDTH), gap=3)), "of the order"))
+        blocks.append(("Order", _texts(totals.waves("", plan.steps, Look(width=_WIDTH))), "of the order"))
     if not blocks:
         return
     named = ", ".join(title.split("   ")[0].lower() for title, _, _ in blocks)

@@ -142,11 +142,11 @@ class Live:
 
     def _cells(self, line: Track) -> Iterable[str]:
         active = list(line.active.values())
-        first = min(active, key=lambda each: each.since)
+        key, first = min(line.active.items(), key=lambda each: each[1].since)
         also = f" and {len(active) - 1} more" if len(active) > 1 else ""
         steps = f"{line.ended} of {line.total}" if line.total > 1 else ""
         elapsed = words.duration(max(self._now() - first.since, 0.0))
-        doing = f"{words.deed(first.operation)}: {safe.outside(first.status)}{also}"
+        doing = f"{words.deed(first.operation, old=self._ledger.is_about_old(key))}: {safe.outside(first.status)}{also}"
         return ("  ..", line.row.symbol, line.row.address, doing, steps, elapsed)
 
 
@@ -159,7 +159,7 @@ def event_lines(event: Event, look: Look, *, counted: str = "", ledger: Ledger |
     def step(mark: str, said: str, tone: Tone) -> Line:
         assert not isinstance(event, (ProblemFound, Told, Summary))
         symbol = "" if ledger is None else f"{ledger.symbol(event.address)}  "
-        deed = words.deed(event.operation)
+        deed = words.deed(event.operation, old=ledger is not None and ledger.is_about_old(event.key))
         return Line(f"  {counted} {mark:<7}  {symbol}{safe.outside(event.address)}  {deed}  {safe.outside(said)}", tone)
 
     match event:

@@ -116,9 +116,14 @@ def _field(row: Mapping[str, Any]) -> FieldChange:
 
 
 def _step(row: Mapping[str, Any]) -> Step:
-    accepted = tuple(row.get("once_accepted", ()))
     return Step(
-        row["key"], _address(row["address"]), row["operation"], after=tuple(row["after"]), once_accepted=accepted, calls=row["calls"]
+        row["key"],
+        _address(row["address"]),
+        row["operation"],
+        after=tuple(row["after"]),
+        once_accepted=tuple(row.get("once_accepted", ())),
+        deposed=row.get("deposed", False),
+        calls=row["calls"],
     )
 
 

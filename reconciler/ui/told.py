@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from reconciler.core.changes import Action, Cause, Change, FieldChange, Impact
+from reconciler.core.changes import Action, Cause, Change, DataLoss, FieldChange, Impact
 from reconciler.core.dataclass import dataclass
 from reconciler.core.plain import sources
 from reconciler.ui import safe, words
@@ -24,13 +24,14 @@ class Beside:
 
 
 NOTHING_BESIDE = Beside({})
+_DEPOSED = "the deposed "
 
 
 def what(change: Change, beside: Beside = NOTHING_BESIDE) -> tuple[str, ...]:
     """The parts of a change's line between its address and its place, all safe text."""
     if change.action in (Action.DECIDE, Action.BLOCKED):
         return _held_back(change, beside)
-    parts = [*_deed(change, beside), *_reverts(change), *_impact(change.impact, change.action, beside.power_cut), *_billed(change)]
+    parts = [*_deed(change, beside), *_reverts(change), *_impact(change, beside.power_cut), *_billed(change), *_old_one(change)]
     return tuple(part for part in parts if part)
 
 
@@ -39,7 +40,7 @@ def _deed(change: Change, beside: Beside) -> list[str]:
     if change.action is Action.CREATE:
         return _created(change, reason)
     if change.action is Action.DELETE:
-        if reason.startswith("the deposed"):
+        if reason.startswith(_DEPOSED):
             return [f"{reason}; the object of today stays"]
         return ["deleted" + (f" ({reason})" if reason not in ("", "destroy") else "")]
     if change.action in (Action.FORGET, Action.MOVE):
@@ -50,6 +51,25 @@ def _deed(change: Change, beside: Beside) -> list[str]:
     if change.action is Action.IMPORT or change.reason == "import":
         return [f"bound{f' ({reason})' if reason else ''}{', then' if edits else ''}", *edits]
     return edits or [reason]
+
+
+def _old_one(change: Change) -> Iterable[str]:
+    """What an earlier replacement left at the address and goes now, with its disk: told apart from the object of today."""
+    _, deposed, rest = change.reason.rpartition(_DEPOSED)
+    if deposed and change.fields and change.action is not Action.REPLACE:
+        yield f"{deposed}{safe.outside(rest)}"
+    for loss in change.impact.data_loss:
+        if _is_of_old(loss):
+            whose = safe.outside(loss.address.partition(" (")[2].removesuffix(")"))
+            yield f"the {'disk' if loss.disk == 'root' else 'data'} of {whose}{_size(loss)} is lost"
+
+
+def _is_of_old(loss: DataLoss) -> bool:
+    return " (" in loss.address
+
+
+def _size(loss: DataLoss) -> str:
+    return "" if loss.gb is None else f" ({loss.gb} GB)"
 
 
 def _created(change: Change, reason: str) -> list[str]:
@@ -181,16 +201,17 @@ _MADE: Mapping[str, Callable[[Mapping[str, FieldChange]], str]] = {
 }
 
 
-def _impact(impact: Impact, action: Action, power_cut: str) -> Iterable[str]:
+def _impact(change: Change, power_cut: str) -> Iterable[str]:
+    impact = change.impact
     yield _down(impact.downtime_seconds, power_cut)
     for loss in impact.data_loss:
-        size = "" if loss.gb is None else f" ({loss.gb} GB)"
-        yield f"{'its disk' if loss.disk == 'root' else 'the data on it'}{size} is lost"
+        if not _is_of_old(loss):
+            yield f"{'its disk' if loss.disk == 'root' else 'the data on it'}{_size(loss)} is lost"
     if impact.address_change:
         yield "its addresses change"
     if impact.exposure_seconds is not None:
         seconds = words.duration(impact.exposure_seconds)
-        yield f"behind its firewall {seconds} after its birth" if action is Action.CREATE else f"without its firewall for {seconds}"
+        yield f"behind its firewall {seconds} after its birth" if change.action is Action.CREATE else f"without its firewall for {seconds}"
     yield from opened("opens", impact.opens)
     yield from opened("closes", impact.closes)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Consent, Plan, Step
@@ -24,7 +25,7 @@ def lines(plan: Plan, look: Look, decision: Decision | None) -> Iterable[Line]:
     """All that stands below the rows of a plan with changes."""
     yield from _left(plan, look)
     if plan.steps:
-        yield from flowing(" Order    ", order(plan.steps), look, gap=3)
+        yield from waves(" Order    ", plan.steps, look)
     path = longest(plan)
     if path:
         yield from flowing(" Longest  ", [path], look)
@@ -58,6 +59,19 @@ def _left(plan: Plan, look: Look) -> Iterable[Line]:
 # The order ------------------------------------------------------------------------------------------------------------------------
 
 
+def waves(label: str, steps: Sequence[Step], look: Look) -> Iterable[Line]:
+    """The order in one line where it fits, else each wave on a line of its own."""
+    texts = order(steps)
+    width = _CELLS_OF_NO_SCREEN if look.width is None else look.width
+    if safe.width(label) + sum(safe.width(text) + 3 for text in texts) - 3 <= width:
+        yield from flowing(label, texts, look, gap=3)
+        return
+    for number, text in enumerate(texts):
+        first, *rest = flowing(label if number == 0 else " " * len(label), [text], replace(look, width=width - 2))
+        yield first
+        yield from (Line(f"{' ' * (len(label) + 2)}{line.text.strip()}") for line in rest)
+
+
 def order(steps: Sequence[Step]) -> list[str]:
     """The steps in waves: `1 create db, create web   2 attach web`; equal numbers go side by side.
 
@@ -79,7 +93,7 @@ def _wave(steps: Sequence[Step], by_key: Mapping[str, Step]) -> str:
     for step in steps:
         pioneers = [by_key[key].address for key in step.once_accepted if key in by_key]
         once = f" (once {' '.join(spans(pioneers))} is accepted)" if pioneers else ""
-        names.setdefault((words.deed(step.operation), once), []).append(step.address)
+        names.setdefault((words.step_deed(step), once), []).append(step.address)
     return ", ".join(f"{verb} {some(spans(found))}{once}" for (verb, once), found in names.items())
 
 
@@ -113,7 +127,7 @@ def longest(plan: Plan) -> str:
     path = [by_key[key] for key in plan.critical if key in by_key]
     if len(path) == len(plan.steps) or (plan.eta_seconds or 0) < _PATH_SECONDS_MIN:
         return ""
-    return some([f"{words.deed(step.operation)} {spans([step.address])[0]}" for step in path], ", ", most=_PATH_MAX)
+    return some([f"{words.step_deed(step)} {spans([step.address])[0]}" for step in path], ", ", most=_PATH_MAX)
 
 
 # Harm -----------------------------------------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def _field(each: FieldReason, look: Look) -> Iterable[Line]:
 def _step(number: int, each: StepReason, look: Look) -> Iterable[Line]:
     step = each.step
     yield from _wrapped(
-        f"  step {number:<6}", f"{words.deed(step.operation)}{_target(step)}, {words.count(step.calls, 'call')}", look, Tone.TITLE
+        f"  step {number:<6}", f"{words.step_deed(step)}{_target(step)}, {words.count(step.calls, 'call')}", look, Tone.TITLE
     )
     if step.second_way is not None:
         ways = ", ".join(words.deed(operation) for operation in step.second_way.operations)
@@ -88,7 +88,7 @@ def _target(step: Step) -> str:
 
 
 def _named(steps: Sequence[Step]) -> str:
-    names = [f"{words.deed(step.operation)} {safe.outside(step.address)}" for step in steps[:_STEPS_LISTED_MAX]]
+    names = [f"{words.step_deed(step)} {safe.outside(step.address)}" for step in steps[:_STEPS_LISTED_MAX]]
     return ", ".join([*names, *([f"and {len(steps) - len(names)} more"] if len(steps) > len(names) else [])])
 
 

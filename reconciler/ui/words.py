@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from reconciler.core.changes import Action, Change
+from reconciler.core.changes import Action, Change, Step
 from reconciler.core.model import Deferred, Link, Lookup, Unknown
 from reconciler.ui import safe
 
@@ -99,11 +99,16 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def deed(operation: str) -> str:
+def deed(operation: str, *, old: bool = False) -> str:
     """An operation as people say it: `create block storage`, `wait for instance`."""
     noun, _, verb = operation.partition(".")
     said = {"wait": "wait for"}.get(verb, verb.replace("_", " "))
-    return safe.outside(f"{said} {noun.replace('_', ' ')}")
+    return safe.outside(f"{said} {'old ' if old else ''}{noun.replace('_', ' ')}")
+
+
+def step_deed(step: Step) -> str:
+    """What a step does; at an object that a replacement leaves behind it says so: `delete old instance`."""
+    return deed(step.operation, old=step.deposed)
 
 
 def short(address: str) -> str:

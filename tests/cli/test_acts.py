@@ -180,6 +180,44 @@ def test_why_is_asked_of_what_is_there(words: tuple[str, ...], code: int, says: 
     assert found == code and says in err
 
 
+def test_why_tells_who_goes_first_in_a_new_zone_and_what_an_object_costs(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: that the others wait, until when, and why; and the price of one object.
+    text = Path("web.yaml").read_text(encoding="utf-8")
+    write(
+        text.replace(
+            "  web:\n    zone", "  api: {zone: kr1-z01, flavor: std_1.1-g1, image: {os: ubuntu, version: '22.04'}}\n  web:\n    zone"
+        )
+    )
+
+    first, then = (call(capsys, "show", f"instances.{name}", "--why", *AT)[1] for name in ("api", "web"))
+    found = json.loads(call(capsys, "show", "instances.web", "--why", *AT, "--format", "json")[1])
+
+    assert "create instance instances.web: the first in its zone goes alone until the cloud has accepted it" in " ".join(first.split())
+    assert "once the cloud has accepted create instance instances.api: whether this account may make servers" in " ".join(then.split())
+    assert found["steps"][0]["once_accepted"] == ["instance.create instances.api"]
+    assert found["cost"]["before"] == 0 and f"0 -> {found['cost']['after']:,} KRW a month without VAT" in then
+
+
+def test_show_tells_what_an_object_costs_where_the_catalogue_was_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: asked of nobody: the price of the last apply, from what is kept of the catalogue.
+    apply(capsys)
+
+    assert "KRW a month without VAT" in call(capsys, "show", "instances.web", *AT)[1]
+
+
+def test_a_saved_plan_and_a_closer_look_tell_the_cost_of_each_object(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: KRW a month, before and after, by object: in -v, in a saved plan, in Markdown and in JSON.
+    code, out, _ = call(capsys, "plan", "web.yaml", "-v", "--out", "x.plan")
+    (web,) = [part for part in json.loads(call(capsys, "show", "x.plan", "--format", "json")[1])["cost"]["parts"]]
+    line = f"     instances.web  0 -> {web['after']:,}"
+
+    assert code == 0 and web["address"] == "instances.web"
+    for screen in (out, call(capsys, "show", "x.plan")[1]):
+        assert " COST   KRW a month before and after, without VAT" in screen.splitlines() and line in screen.splitlines()
+    assert line.strip() in call(capsys, "plan", "web.yaml", "--format", "markdown")[1].splitlines()
+    assert "COST" not in call(capsys, "plan", "web.yaml")[1]
+
+
 def test_show_tells_what_the_file_asks_beside_what_was_applied(capsys: pytest.CaptureFixture[str]) -> None:
     apply(capsys)
 

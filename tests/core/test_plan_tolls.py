@@ -77,7 +77,7 @@ def test_what_an_earlier_replacement_left_behind_loses_its_disk() -> None:
     old = LiveResource("instances", "i-old", {"id": "i-old", "name": "old", "flavor": "big", "power": "on", "zone": "z1"})
     case = settled(server()).left_behind(Deposed("instances.web", "instances", "i-old"), old)
     found = impact(case)
-    assert (found.data_loss, found.downtime_seconds, found.reversible) == ((DataLoss("instances.web", "root", 100),), None, False)
+    assert (found.data_loss, found.downtime_seconds, found.reversible) == ((DataLoss("instances.web (i-old)", "root", 100),), None, False)
 
 
 def test_what_is_held_back_costs_nothing() -> None:

@@ -68,10 +68,16 @@ def data_loss(survey: Survey, step: Step) -> DataLoss | None:
     if step.operation == "block_storage.delete":
         live = survey.account.find("block_storages", step.target or "")
         size = None if live is None else live.attributes.get("size")
-        return DataLoss(str(step.address), "volume", size if isinstance(size, int) else None)
+        return DataLoss(_whose(survey, step), "volume", size if isinstance(size, int) else None)
     if step.operation in ("instance.delete", "instance.rebuild"):
-        return DataLoss(str(step.address), "root", _root_disk(survey, step.target or ""))
+        return DataLoss(_whose(survey, step), "root", _root_disk(survey, step.target or ""))
     return None
+
+
+def _whose(survey: Survey, step: Step) -> str:
+    """The address; with the id where an earlier replacement has left that object behind, since today's is another."""
+    earlier = step.deposed and step.target in survey.state.deposed
+    return f"{step.address} ({step.target})" if earlier else str(step.address)
 
 
 def _root_disk(survey: Survey, id: str) -> int | None:
