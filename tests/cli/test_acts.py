@@ -208,7 +208,7 @@ def test_show_tells_what_an_object_costs_where_the_catalogue_was_kept(capsys: py
 def test_a_saved_plan_and_a_closer_look_tell_the_cost_of_each_object(capsys: pytest.CaptureFixture[str]) -> None:
     # Goal: KRW a month, before and after, by object: in -v, in a saved plan, in Markdown and in JSON.
     code, out, _ = call(capsys, "plan", "web.yaml", "-v", "--out", "x.plan")
-    (web,) = [part for part in json.loads(call(capsys, "show", "x.plan", "--format", "json")[1])["cost"]["parts"]]
+    (web,) = json.loads(call(capsys, "show", "x.plan", "--format", "json")[1])["cost"]["parts"]
     line = f"     instances.web  0 -> {web['after']:,}"
 
     assert code == 0 and web["address"] == "instances.web"
