@@ -198,9 +198,9 @@ class Plan:
 
     `changes` and `drift` are sorted by address, `steps` in an order in which they could be done one after another. `records` are effects
     on the state that need no call (protection, newly managed equal values, lookups). `fingerprints` maps each touched id to what it was.
-    `variables` and `lookups` are what a saved plan pins. `critical` are
-    the keys of the steps that decide how long it takes, in their order. `open_consents` is what still needs a yes. `moves` are (new
-    address, old one).
+    `variables` and `lookups` are what a saved plan pins; `former_lookups` are those of the state where they were others, for people.
+    `critical` are the keys of the steps that decide how long it takes, in their order. `open_consents` is what still needs a yes.
+    `moves` are (new address, old one).
     """
 
     stack: str
@@ -217,6 +217,7 @@ class Plan:
     fingerprints: Mapping[str, str] = EMPTY
     variables: Mapping[str, Any] = EMPTY
     lookups: Mapping[str, Mapping[str, Mapping[str, str]]] = EMPTY
+    former_lookups: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default=EMPTY, compare=False, repr=False)
     outputs: Mapping[str, Any] = EMPTY
     calls: CallBudget = CallBudget()
     eta_seconds: int | None = None

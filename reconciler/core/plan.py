@@ -91,6 +91,7 @@ def make(
         fingerprints=_fingerprints(seen, steps),
         variables=stack.variables,
         lookups={str(a): i.lookups for a, i in seen.items.items() if i.lookups},
+        former_lookups={str(a): i.entry.lookups for a, i in seen.items.items() if i.entry is not None and i.entry.lookups != i.lookups},
         outputs={} if options.destroy else {o.name: draft.resolver.value(_NOWHERE, o.value) for o in stack.outputs},
         calls=budget(account, found),
         eta_seconds=None if found is None else math.ceil(found.seconds),

@@ -178,4 +178,5 @@ def _fold(page: _Page, plan: Plan, found: Sequence[Section], outputs: Sequence[O
         share = (room - inside.length) // (len(blocks) - number)
         name, _, more = title.partition("   ")
         _block(inside, f"**{name.capitalize()}**{f': {more}' if more else ''}", lines, share, what)
+    inside.parts += [f"{said[0].upper()}{said[1:]}.\n\n" for said in plan_text.asides(plan)]
     page.parts += ["<details>\n", f"<summary>{named}</summary>\n\n", *inside.parts, "</details>\n"]

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from reconciler.core import exits, plain
-from reconciler.core.changes import Plan
+from reconciler.core.changes import Action, Plan
 from reconciler.core.consent import Decision
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import Unknown
@@ -16,7 +16,7 @@ from reconciler.ui import money, notes, problems, rows, safe, sections, totals, 
 from reconciler.ui.screen import Line, Look, Tone
 from reconciler.ui.totals import flowing
 
-_BY_THE_RULES = "(opens and closes by the rules alone: country and bot blocks made in the console are not visible here)"
+_BY_THE_RULES = "opens and closes by the rules alone: country and bot blocks made in the console are not visible here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +112,17 @@ def _sections(plan: Plan, look: Look) -> Iterable[Line]:
         yield Line()
         yield from flowing(" ", [section.title], look, tone=Tone.TITLE)
         yield from rows.table(section.rows, look)
+    for said in asides(plan):
+        yield from flowing("     ", [f"({said})"], look, tone=Tone.FAINT)
+
+
+def asides(plan: Plan) -> Iterable[str]:
+    """What is true of several rows and said once below them."""
+    born = [each.impact.exposure_seconds for each in plan.changes if each.action is Action.CREATE and each.impact.exposure_seconds]
+    if born:
+        yield f"a new server is without its firewall for about {words.duration(max(born))} after its birth"
     if any(change.impact.opens or change.impact.closes for change in plan.changes):
-        yield from flowing("     ", [_BY_THE_RULES], look, tone=Tone.FAINT)
+        yield _BY_THE_RULES
 
 
 def _outputs(changes: Sequence[OutputChange], look: Look) -> Iterable[Line]:

@@ -20,7 +20,7 @@ from reconciler.ui.spans import span
 from reconciler.ui.told import Beside
 from reconciler.ui.words import Words
 
-GROUP_MIN = 4
+GROUP_MIN = 3
 """As many equal changes become one row; fewer are as quickly read one by one."""
 
 _DRIFT_REVERTED = "DRIFT   changed outside: this apply reverts it; or absorb ADDRESS, or ignore"
@@ -99,19 +99,23 @@ def _left_alone(plan: Plan) -> list[Change]:
 
 
 def _named(change: Change, plan: Plan) -> Change:
-    """The change with ids of the catalogue as the file calls them: `ubuntu 22.04` for an image found by that."""
-    pins = plan.lookups.get(str(change.address))
-    if not pins:
+    """The change with ids of the catalogue as the file calls them, or called them: `ubuntu 22.04` for an image found by that."""
+    address = str(change.address)
+    pins = [found.get(address, {}) for found in (plan.former_lookups, plan.lookups)]
+    if not any(pins):
         return change
-    called = {(name, id): _called(text) for name, found in pins.items() for text, id in found.items()}
+    called = {(name, id): _called(text) for each in pins for name, found in each.items() for text, id in found.items()}
 
-    def name_of(field: FieldChange) -> FieldChange:
-        after: Any = field.after
-        if isinstance(after, (tuple, list)):
-            return replace(field, after=tuple(called.get((field.path, part), part) for part in after))
-        return replace(field, after=called.get((field.path, after), after)) if isinstance(after, str) else field
+    def name_of(path: str, value: Any) -> Any:
+        if isinstance(value, (tuple, list)):
+            return tuple(name_of(path, part) for part in value)
+        return called.get((path, value), value) if isinstance(value, str) else value
 
-    return replace(change, fields=tuple(name_of(field) for field in change.fields))
+    def named(field: FieldChange) -> FieldChange:
+        after = field.after if field.known_after_apply else name_of(field.path, field.after)
+        return replace(field, before=name_of(field.path, field.before), after=after)
+
+    return replace(change, fields=tuple(map(named, change.fields)))
 
 
 def _called(text: str) -> Words:
@@ -151,7 +155,8 @@ def _with_rules(row: Row, change: Change, rules: Sequence[Change]) -> Row:
         opens, closes = [*opens, *rule.impact.opens], [*closes, *rule.impact.closes]
     own = {*told.opened("opens", change.impact.opens), *told.opened("closes", change.impact.closes)}
     counted = f"with {words.count(len(rules), 'rule')}" + (f": {', '.join(plain)}" if plain else "")
-    kept = [part for part in row.what if part not in own]
+    told_as_opened = "ping allowed" if any(line.startswith("ping") for line in opens) else None
+    kept = [part for part in row.what if part not in own and part != told_as_opened]
     if change.action is Action.CREATE and kept[:1] == [safe.outside(change.reason)]:
         kept = kept[1:]
     what = (*kept, counted, *told.opened("opens", opens), *told.opened("closes", closes))

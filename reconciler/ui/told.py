@@ -25,6 +25,7 @@ class Beside:
 
 NOTHING_BESIDE = Beside({})
 _DEPOSED = "the deposed "
+_LINKS = ("firewall", "instance")
 
 
 def what(change: Change, beside: Beside = NOTHING_BESIDE) -> tuple[str, ...]:
@@ -114,14 +115,20 @@ def _reverts(change: Change) -> list[str]:
 
 def edit(field: FieldChange, left: Mapping[str, Any] | None = None) -> str:
     """One field: `flavor std_2.4-g1 -> std_4.8-g1`; where both the file and somebody outside changed it, with what it was before."""
-    path, before = safe.outside(field.path), words.value(field.before)
+    path, before = safe.outside(field.path), _value(field.path, field.before)
     if field.known_after_apply:
         after = f"known after apply of {safe.outside(_source(field.after))}"
         return f"{path} {after}" if field.before is None else f"{path} {before} -> {after}"
-    said = f"{path} {before} -> {words.value(field.after)}"
+    said = f"{path} {before} -> {_value(field.path, field.after)}"
     if field.cause is Cause.BOTH and left is not None and field.path in left:
-        return f"{said} (left as {words.value(left[field.path])}; outside made it {before})"
+        return f"{said} (left as {_value(field.path, left[field.path])}; outside made it {before})"
     return said
+
+
+def _value(path: str, value: Any) -> str:
+    """A value; what a firewall or a server is meant by goes without its kind."""
+    said = words.value(value)
+    return words.short(said) if path in _LINKS and value is not None else said
 
 
 def _source(after: Any) -> str:
@@ -209,9 +216,8 @@ def _impact(change: Change, power_cut: str) -> Iterable[str]:
             yield f"{'its disk' if loss.disk == 'root' else 'the data on it'}{_size(loss)} is lost"
     if impact.address_change:
         yield "its addresses change"
-    if impact.exposure_seconds is not None:
-        seconds = words.duration(impact.exposure_seconds)
-        yield f"behind its firewall {seconds} after its birth" if change.action is Action.CREATE else f"without its firewall for {seconds}"
+    if impact.exposure_seconds is not None and change.action is not Action.CREATE:
+        yield f"without its firewall for {words.duration(impact.exposure_seconds)}"
     yield from opened("opens", impact.opens)
     yield from opened("closes", impact.closes)
 
