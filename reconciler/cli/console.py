@@ -43,7 +43,7 @@ class Console:
         width = max(shutil.get_terminal_size().columns, COLUMNS_MIN)
         dumb = self.environ.get("TERM") == "dumb"
         color = self.color and not dumb and not self.environ.get("NO_COLOR")
-        return Look(width=width, color=color, verbose=self.verbose, ascii=dumb or stream.ascii)
+        return Look(width=width, color=color, verbose=self.verbose, ascii=dumb or stream.ascii or _asks_for_ascii(self.environ))
 
     def result(self, lines: Sequence[Line]) -> None:
         """Lines that are the command's result."""
@@ -77,3 +77,10 @@ class Console:
         stream.write(f"\n {question} ")
         text = (read or sys.stdin.readline)()
         return text.strip() if text else None
+
+
+def _asks_for_ascii(environ: Mapping[str, str]) -> bool:
+    """Whether the locale is that of plain ASCII. Python speaks UTF-8 there all the same, and sets `LC_CTYPE` where nobody did."""
+    plain = ("C", "POSIX")
+    whole = environ.get("LC_ALL")
+    return whole in plain if whole else environ.get("LANG") in plain and environ.get("LC_CTYPE", "") in ("", "C.UTF-8", *plain)

@@ -87,9 +87,16 @@ def test_where_nobody_can_be_asked_all_has_to_be_said(
     assert flavor(capsys) == ("mio_4.16-g1" if code == 0 else "std_2.4-g1")
 
 
-def test_a_screen_without_colour_or_beyond_ascii_gets_neither(resize: str, monkeypatch: pytest.MonkeyPatch) -> None:
+SMALL = ({"TERM": "dumb"}, {"NO_COLOR": "1", "LC_ALL": "C"}, {"NO_COLOR": "1", "LANG": "C"})
+
+
+@pytest.mark.parametrize("setting", SMALL, ids=str)
+def test_a_screen_without_colour_or_beyond_ascii_gets_neither(
+    setting: dict[str, str], resize: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(Path("web.yaml").read_text(encoding="utf-8").replace("zone: kr1-z01", "zone: kr1-z02"))
-    environ = {**os.environ, "TERM": "dumb"}
+    others = {name: value for name, value in os.environ.items() if name not in ("LANG", "LC_ALL", "LC_CTYPE")}
+    environ = {**others, **setting}
     command = [sys.executable, "-m", "reconciler", "plan", "web.yaml"]
     monkeypatch.setenv("PYTHONPATH", str(SCHEMAS.parent))
     import pty
