@@ -14,11 +14,11 @@ from reconciler.apply.task import Failure, Status, Task
 from reconciler.apply.values import Known
 from reconciler.apply.waits import Waits
 from reconciler.apply.writes import Writes
-from reconciler.core import brakes, exits, graph
+from reconciler.core import brakes, exits
 from reconciler.core.changes import Plan
 from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, ProblemFound, StepSkipped, Summary
-from reconciler.core.forecast import seconds_of
+from reconciler.core.forecast import weights_of
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
 from reconciler.core.outputs import compute
@@ -121,7 +121,7 @@ class _Loop:
 
     def __post_init__(self) -> None:
         after = {step.key: step.after for step in self.plan.steps}
-        weights = graph.tails(after, {step.key: seconds_of(step, self.kinds) for step in self.plan.steps})
+        weights = weights_of(self.plan.steps, self.kinds)
         self.tasks = {step.key: Task(step, weights[step.key], [step.operation], target=step.target) for step in self.plan.steps}
         self.board = Board(self.tasks)
         for key, earlier in after.items():

@@ -41,7 +41,7 @@ def forecast(
         return None
     pace = pace or Pace(taken=(rhythm.QUOTA_SECONDS,) * min(account.calls, rhythm.QUOTA_CALLS))
     maker = _Maker(kinds, facts, id_of)
-    weights = graph.tails({step.key: step.after for step in steps}, {step.key: seconds_of(step, kinds) for step in steps})
+    weights = weights_of(steps, kinds)
     jobs = {
         step.key: Job(step.key, tuple(maker.deeds(step)), weights[step.key], step.after, step.servers, step.once_accepted) for step in steps
     }
@@ -67,6 +67,22 @@ def _critical(steps: Sequence[Step], jobs: Mapping[str, Job]) -> tuple[str, ...]
 
 def _usual(deed: Deed) -> float:
     return CALL_SECONDS * deed.calls + deed.seconds + (rhythm.ABSENCE_SECONDS if deed.gone else 0.0)
+
+
+_AT_ONCE = 1e9
+
+
+def weights_of(steps: Sequence[Step], kinds: Mapping[str, Kind]) -> dict[str, float]:
+    """How urgent each step is: the seconds of the longest chain that begins with it; the heaviest that may begin is next.
+
+    A server that was taken off its firewall gets the new one before anything else is done to it (SPEC 4, firewalls).
+    """
+    found = graph.tails({step.key: step.after for step in steps}, {step.key: seconds_of(step, kinds) for step in steps})
+    left = {step.key: step.address for step in steps if step.operation == "firewall.detach"}
+    for step in steps:
+        if step.operation == "firewall.attach" and any(left.get(key) == step.address for key in step.after):
+            found[step.key] += _AT_ONCE
+    return found
 
 
 def seconds_of(step: Step, kinds: Mapping[str, Kind]) -> float:

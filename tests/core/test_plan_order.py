@@ -11,11 +11,12 @@ from typing import TypeVar
 import pytest
 
 from reconciler.core import plain
+from reconciler.core.forecast import weights_of
 from reconciler.core.model import Deferred, Ref
 from reconciler.core.needs import needs
 from reconciler.core.plan import PlanOptions
 from reconciler.core.state import Entry, Phase
-from tests.builders import Case, at, firewall, nothing, rule, server, settled, told, volume, waits
+from tests.builders import KINDS, Case, at, firewall, nothing, rule, server, settled, step, told, volume, waits
 
 
 def test_depends_on_waits_for_all_of_what_it_names() -> None:
@@ -135,6 +136,17 @@ def test_the_order_in_which_things_come_changes_nothing(seed: int) -> None:
     shuffled = {a: replace(r, attributes=mixed(r.attributes)) for a, r in mixed(case.file).items()}
     assert canonical(other) == canonical(case)
     assert canonical(replace(other, file=shuffled)) == canonical(case)
+
+
+def test_a_server_without_its_firewall_gets_the_new_one_before_anything_else() -> None:
+    # Goal: the seconds of exposure that a plan says are those of two calls, whatever else waits for the server.
+    case = settled(server("web", firewall="a"), server("db"), volume("data", on="db"), firewall("a"), firewall("b")).with_facts(
+        attach="refuse"
+    )
+    plan = case.edit("instances.web", firewall="b", flavor="big", image="rocky").edit("block_storages.data", instance="web").plan()
+    weights = weights_of(plan.steps, KINDS)
+    assert max(weights, key=weights.__getitem__) == "firewall.attach instances.web"
+    assert step(plan, "firewall.attach instances.web").after == ("firewall.detach instances.web",)
 
 
 # What is read ------------------------------------------------------------------------------------------------------------------------
