@@ -58,6 +58,11 @@ TABLE: list[tuple[str, Callable[[], Plan], list[str]]] = [
     ("a resize of a server that is off", lambda: shop(power="off").edit("instances.web", flavor="big").plan(), []),
     ("a shutdown", lambda: shop(power="on").edit("instances.web", power="off").plan(), ["downtime=instances.web"]),
     ("a start", lambda: shop(power="off").edit("instances.web", power="on").plan(), []),
+    (
+        "a running server replaced by one that stays off",
+        lambda: shop().edit("instances.other", zone="z2", power="off").plan(),
+        ["address-change=instances.other", "data-loss=instances.other", "downtime=instances.other"],
+    ),
     # replacement
     (
         "a server replaced, create first",

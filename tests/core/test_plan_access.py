@@ -85,6 +85,17 @@ def test_edits_of_rules_say_what_they_open_and_close(what: str, case: Case, want
     assert said(case) == wanted
 
 
+def test_a_rule_that_makes_no_difference_says_so() -> None:
+    # Goal: redundant rules are recognised, and told from rules of a firewall that nobody is behind.
+    case = base().add(rule("web", "inner", ports="443", cidr="10.0.0.0/8"), rule("web", "wide", ports="400-500"))
+    reasons = {str(c.address): c.reason for c in case.leave_out("firewalls.web.rules.https").plan().changes}
+    assert reasons["firewalls.web.rules.inner"] == "opens nothing: other rules let that in already"
+    assert reasons["firewalls.web.rules.https"] == "left out of the file; closes nothing: other rules let that in as well"
+    assert reasons["firewalls.web.rules.wide"] == "new"
+    alone = settled(firewall("web"), rule("web", "https")).add(rule("web", "inner", ports="443", cidr="10.0.0.0/8")).plan()
+    assert [c.reason for c in alone.changes if c.address == at("firewalls.web.rules.inner")] == ["new"]
+
+
 def two() -> Case:
     """A server behind one firewall, and another firewall that lets in tcp/80."""
     return settled(

@@ -30,6 +30,7 @@ class _Told:
     opens: list[str] = field(default_factory=list)
     closes: list[str] = field(default_factory=list)
     consents: list[Consent] = field(default_factory=list)
+    note: str = ""
 
 
 def fill(draft: Draft, steps: Sequence[Step]) -> None:
@@ -46,7 +47,8 @@ def fill(draft: Draft, steps: Sequence[Step]) -> None:
         if row is not None:
             consents = sorted({*row.impact.consents, *told.consents}, key=lambda c: (c.risk.value, c.address))
             impact = replace(row.impact, opens=tuple(told.opens), closes=tuple(told.closes), consents=tuple(consents))
-            draft.changes[address] = replace(row, impact=impact)
+            reason = "; ".join(part for part in (row.reason if row.reason != "new" or not told.note else "", told.note) if part)
+            draft.changes[address] = replace(row, impact=impact, reason=reason)
 
 
 @dataclass(slots=True)
@@ -89,6 +91,7 @@ class _Book:
             there = [server for server in servers if server not in self.made]
             for address, former, later in self.deeds[group]:
                 self._say(address, reach.shared(later, opened), reach.shared(former, closed), servers)
+                self._of(address).note = _redundant(address, former, later, opened=opened, closed=closed)
                 if reach.touches(later, public):
                     self._ask(address, there)
 
@@ -136,6 +139,17 @@ class _Book:
 
     def _ask(self, address: Address, servers: Iterable[str]) -> None:
         self._of(address).consents += [Consent(RiskClass.EXPOSURE, self.draft.survey.name_of(server) or server) for server in servers]
+
+
+def _redundant(address: Address, former: Reach, later: Reach, *, opened: Reach, closed: Reach) -> str:
+    """What is to be said of a rule that comes or goes and makes no difference, because of the other rules; else nothing."""
+    if address.rule is None or former.awaited or later.awaited:
+        return ""
+    if not former.inward and later.inward and reach.shared(later, opened).is_nothing:
+        return "opens nothing: other rules let that in already"
+    if former.inward and not later.inward and reach.shared(former, closed).is_nothing:
+        return "closes nothing: other rules let that in as well"
+    return ""
 
 
 def _alone(rule: Mapping[str, Any] | None) -> Reach:
