@@ -154,6 +154,8 @@ def _consents(page: _Page, plan: Plan, decision: Decision | None) -> None:
     for title, consents in (("Needs consent:", still), ("Consent already given:", given)):
         if consents:
             _block(page, title, _wrapped(accept_options(consents)), _NOTES_CHARACTERS_MAX, "of the consent", language="sh")
+    if said := totals.held_by(still):
+        page.parts.append(f"**{said[0].upper()}{said[1:]}.**\n\n")
 
 
 def _wrapped(text: str) -> list[str]:

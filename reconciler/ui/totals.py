@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.core.address import Address
-from reconciler.core.changes import Action, Change, Consent, Plan, Step
+from reconciler.core.changes import Action, Change, Consent, Plan, RiskClass, Step
 from reconciler.core.consent import Decision
 from reconciler.ui import money, rows, safe, words
 from reconciler.ui.screen import Line, Look, Tone
@@ -178,8 +178,16 @@ def _consent(plan: Plan, decision: Decision | None, look: Look) -> Iterable[Line
     given = () if decision is None else decision.given
     if still:
         yield from flowing(" Consent  ", consents(still), look, tone=Tone.CARE, gap=3)
+    if said := held_by(still):
+        yield from flowing("          ", [said], look, tone=Tone.CARE)
     if given:
         yield from flowing("          " if still else " Consent  ", ["already given:", *consents(given)], look, gap=3)
+
+
+def held_by(still: Sequence[Consent]) -> str:
+    """What holds the whole plan, its harmless part too, until it is accepted by name; else nothing."""
+    found = sorted({item.risk.value for item in still if item.risk in (RiskClass.LOCKOUT, RiskClass.DUPLICATE)})
+    return f"nothing is sent, the rest neither, before {' and '.join(found)} is accepted by name or the file avoids it" if found else ""
 
 
 def consents(found: Sequence[Consent]) -> list[str]:

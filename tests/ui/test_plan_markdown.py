@@ -99,6 +99,13 @@ def test_a_plan_that_is_too_long_is_cut_and_says_so_first_and_keeps_all_the_dang
     assert re.search(r"^\.\.\. \d+ more lines, not shown here$", text, re.MULTILINE)
 
 
+def test_a_lockout_that_holds_the_whole_plan_says_so_in_the_open() -> None:
+    # Goal: nobody takes the harmless part for done.
+    plan = SITUATIONS["lockout"].plan()
+    opened = plan_markdown(plan, HEADER, consent.decide(plan, Given(terminal=True), tracked=())).split("<details>")[0]
+    assert "**Nothing is sent, the rest neither, before lockout is accepted by name or the file avoids it.**" in opened
+
+
 def test_even_danger_alone_is_cut_honestly() -> None:
     impact = plans.mixed().changes[-1].impact
     danger = [
