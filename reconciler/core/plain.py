@@ -202,6 +202,7 @@ def _step(step: Step) -> dict[str, Any]:
         "operation": step.operation,
         "after": list(step.after),
         "once_accepted": list(step.once_accepted),
+        "second_way": None if step.second_way is None else list(step.second_way.operations),
         "deposed": step.deposed,
         "calls": step.calls,
     }
@@ -215,6 +216,7 @@ def _moved(pair: tuple[str, str]) -> dict[str, Any]:
         "operation": "state.move",
         "after": [],
         "once_accepted": [],
+        "second_way": None,
         "deposed": False,
         "calls": 0,
     }

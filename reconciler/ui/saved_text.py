@@ -20,6 +20,7 @@ from reconciler.core.changes import (
     Plan,
     Price,
     RiskClass,
+    SecondWay,
     Step,
 )
 from reconciler.core.consent import Decision, Given
@@ -122,6 +123,7 @@ def _step(row: Mapping[str, Any]) -> Step:
         row["operation"],
         after=tuple(row["after"]),
         once_accepted=tuple(row.get("once_accepted", ())),
+        second_way=SecondWay((), tuple(row["second_way"])) if row.get("second_way") else None,
         deposed=row.get("deposed", False),
         calls=row["calls"],
     )

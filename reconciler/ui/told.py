@@ -51,7 +51,7 @@ def _deed(change: Change, beside: Beside) -> list[str]:
         return [f"replaced: {', '.join(edits) or reason}", reason if edits else ""]
     if change.action is Action.IMPORT or change.reason == "import":
         return [f"bound{f' ({reason})' if reason else ''}{', then' if edits else ''}", *edits]
-    return edits or [reason]
+    return edits or [reason or ("unchanged" if change.action is Action.NONE else "")]
 
 
 def _old_one(change: Change) -> Iterable[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from reconciler.core import consent
+from reconciler.core import consent, saved
 from reconciler.core.changes import Action
 from reconciler.core.consent import Given
-from reconciler.ui import plan_text, safe, screen
+from reconciler.ui import plan_json, plan_text, safe, saved_text, screen
 from reconciler.ui.plan_text import Header
 from reconciler.ui.sections import sections
 from tests.ui import snapshots
@@ -56,3 +58,20 @@ def test_five_hundred_changes_fit_a_screen_and_the_danger_is_first() -> None:
 
     assert len(text.splitlines()) < 30 and text.splitlines()[2:4] == [" ATTENTION", text.splitlines()[3]]
     assert "instances.old" in text.splitlines()[3] and "[0..249]" in text
+
+
+SAVED = [name for name, situation in SITUATIONS.items() if not situation.look.verbose and not situation.plan().is_empty]
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_saved_plan_is_shown_as_it_was(name: str) -> None:
+    # Goal: who reads the plan later, from its file, reads the same: nothing dangerous is lost on the way.
+    situation = SITUATIONS[name]
+    plan, look = situation.plan(), situation.look
+    document = json.loads(plan_json.text(plan_json.plan_document(plan)))
+    options = {"destroy": plan.destroy}
+    kept = saved.of(plan, account="a", endpoint="e", simulated=False, accept=(), options=options, made_at=5, document=document)
+    decision = consent.decide(plan, Given(accept=situation.accept, terminal=True, destroy=plan.destroy), tracked=())
+
+    now, later = (screen.text(plan_text.plan_lines(each, HEADER, look, decision), look) for each in (plan, saved_text.plan_of(kept)))
+    assert later == now
