@@ -72,6 +72,7 @@ class Why:
     consents: tuple[tuple[Consent, str], ...] = ()
     problems: tuple[Problem, ...] = ()
     pins: Mapping[str, Mapping[str, str]] | None = None
+    former_pins: Mapping[str, Mapping[str, str]] | None = None
     price: Price | None = None
 
 
@@ -89,6 +90,7 @@ def why(plan: Plan, address: Address, kinds: Mapping[str, Kind]) -> Why:
         consents=() if change is None else tuple((item, CLASSES[item.risk]) for item in change.impact.consents),
         problems=tuple(problem for problem in plan.problems if problem.address == str(address)),
         pins=plan.lookups.get(str(address)),
+        former_pins=plan.former_lookups.get(str(address)),
         price=next((part for part in plan.cost.parts if part.address == str(address)), None),
     )
 

@@ -41,8 +41,8 @@ def sections(plan: Plan, *, verbose: bool = False) -> tuple[Section, ...]:
     """The sections that have rows. With `verbose` nothing is put together, and untouched objects have rows too."""
     left = {change.address: {field.path: field.before for field in change.fields} for change in plan.drift}
     cuts = power_cuts(plan.steps)
-    named = [_named(change, plan) for change in plan.changes if verbose or change.action is not Action.NONE]
-    kept, with_owner = _part_rules(named)
+    called = [_called_as_in_the_file(change, plan) for change in plan.changes if verbose or change.action is not Action.NONE]
+    kept, with_owner = _part_rules(called)
     attention: list[Change] = []
     reverts: list[Change] = []
     others: list[Change] = []
@@ -98,10 +98,16 @@ def _left_alone(plan: Plan) -> list[Change]:
     return found
 
 
-def _named(change: Change, plan: Plan) -> Change:
-    """The change with ids of the catalogue as the file calls them, or called them: `ubuntu 22.04` for an image found by that."""
+def _called_as_in_the_file(change: Change, plan: Plan) -> Change:
     address = str(change.address)
-    pins = [found.get(address, {}) for found in (plan.former_lookups, plan.lookups)]
+    return named(change, plan.former_lookups.get(address, {}), plan.lookups.get(address, {}))
+
+
+def named(change: Change, *pins: Mapping[str, Mapping[str, str]]) -> Change:
+    """The change with ids of the catalogue as the file calls them, or called them: `ubuntu 22.04` for an image found by that.
+
+    `pins` are lookups with what they gave: field to text to id.
+    """
     if not any(pins):
         return change
     called = {(name, id): _called(text) for each in pins for name, found in each.items() for text, id in found.items()}
@@ -111,11 +117,11 @@ def _named(change: Change, plan: Plan) -> Change:
             return tuple(name_of(path, part) for part in value)
         return called.get((path, value), value) if isinstance(value, str) else value
 
-    def named(field: FieldChange) -> FieldChange:
+    def of_field(field: FieldChange) -> FieldChange:
         after = field.after if field.known_after_apply else name_of(field.path, field.after)
         return replace(field, before=name_of(field.path, field.before), after=after)
 
-    return replace(change, fields=tuple(map(named, change.fields)))
+    return replace(change, fields=tuple(map(of_field, change.fields)))
 
 
 def _called(text: str) -> Words:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core import plain
@@ -11,7 +12,7 @@ from reconciler.core.problems import Place
 from reconciler.core.why import FieldReason, StepReason, Why
 from reconciler.ui import money, problems, rows, safe, told, words
 from reconciler.ui.screen import Line, Look, Tone
-from reconciler.ui.sections import power_cuts
+from reconciler.ui.sections import named, power_cuts
 from reconciler.ui.told import Beside
 
 _STEPS_LISTED_MAX = 8
@@ -19,7 +20,8 @@ _STEPS_LISTED_MAX = 8
 
 def why_lines(found: Why, look: Look) -> Iterable[Line]:
     """The chain from the file to the steps, one link a line."""
-    change = found.change
+    change = None if found.change is None else named(found.change, found.former_pins or {}, found.pins or {})
+    fields = {} if change is None else {field.path: field for field in change.fields}
     title = safe.outside(found.address)
     if change is None or (change.action is Action.NONE and not found.steps):
         yield Line(f" {title}    nothing changes: it is as the file says", Tone.GOOD)
@@ -29,7 +31,7 @@ def why_lines(found: Why, look: Look) -> Iterable[Line]:
         said = "   ".join(part for part in told.what(change, beside) if part)
         yield from _wrapped(f" {words.SYMBOLS[change.action]}  {title}  ", said, look, Tone.TITLE)
     for each in found.fields:
-        yield from _field(each, look)
+        yield from _field(replace(each, field=fields.get(each.field.path, each.field)), look)
     for name, texts in sorted((found.pins or {}).items()):
         for text, id in sorted(texts.items()):
             asked = safe.outside(text.partition(":")[2].replace(":", " "))
