@@ -224,7 +224,7 @@ def _impact(change: Change, power_cut: str) -> Iterable[str]:
 
 def _down(seconds: tuple[int, int | None] | None, power_cut: str) -> str:
     if seconds is None:
-        return power_cut
+        return ""  # a new server that is to be off serves nobody when its power is cut
     low, high = seconds
     if high is None:
         return f"off {power_cut} until it is started".replace("  ", " ")
