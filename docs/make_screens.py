@@ -110,7 +110,7 @@ class Studio:
                 found += progress.summary_lines(event, tally, title=planned.plan.title, look=LOOK, done=ledger.done)
                 continue
             ended += type(event).__name__ in ("StepDone", "StepFailed", "StepSkipped", "StepUnknown")
-            found += progress.event_lines(event, LOOK, counted=f"[{ended}/{len(planned.plan.steps)}]", ledger=ledger)
+            found += progress.event_lines(event, LOOK, counted=progress.counted_as(ended, len(planned.plan.steps)), ledger=ledger)
         return found
 
 

@@ -82,7 +82,7 @@ class Lines:
         if isinstance(event, (StepDone, StepFailed, StepSkipped, StepUnknown)):
             self._ended += 1
         self._ledger.take(event)
-        counted = _counted(self._ended, self._total)
+        counted = counted_as(self._ended, self._total)
         self._write(screen.text(event_lines(event, self._look, counted=counted, ledger=self._ledger), self._look))
 
     def close(self) -> None:
@@ -114,7 +114,7 @@ class Live:
             if line is not None and line.is_done:
                 self._print(row_lines([line], self._look))
             return
-        self._print(event_lines(event, self._look, counted=_counted(self._ended, self._total), ledger=self._ledger))
+        self._print(event_lines(event, self._look, counted=counted_as(self._ended, self._total), ledger=self._ledger))
 
     def close(self) -> None:
         """Takes the table away and gives the terminal back."""
@@ -153,7 +153,7 @@ class Live:
 _STYLES: Mapping[Tone, str] = {Tone.DANGER: "bold red", Tone.CARE: "yellow", Tone.GOOD: "green", Tone.FAINT: "dim"}
 
 
-def _counted(ended: int, total: int) -> str:
+def counted_as(ended: int, total: int) -> str:
     """How many steps have ended, in a column of its own."""
     return f"[{ended:>{len(str(total))}}/{total}]"
 
