@@ -405,7 +405,8 @@ class Writes:
         for sequence, (intent, result) in sorted(self.writer.state.open.items()):
             if result == "accepted" and intent.target == task.target:
                 done = operation_of(self.kinds, intent.operation).progress(intent.target, intent.inputs, view) is Progress.DONE
-                self.note("settled: at rest", effects=intent.done(intent.target) if done else (), settles=sequence)
+                effects = evidence.as_it_is_now(self.writer.state, intent, intent.done(intent.target)) if done else ()
+                self.note("settled: at rest", effects=effects, settles=sequence)
 
     def _effects(self, task: Task, effects: tuple[Effect, ...], reason: str) -> None:
         if task.intent is not None:

@@ -14,6 +14,7 @@ from enum import Enum
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Kind, Progress, View, operation_of
 from reconciler.core.model import EMPTY, Account, LiveResource
+from reconciler.core.owners import entry_with
 from reconciler.core.rhythm import ABSENCE_SECONDS
 from reconciler.core.state import Effect, Intent, Note, Phase, State
 
@@ -122,7 +123,7 @@ def settle_one(
 ) -> Settlement:
     """The same for one intent, `result` being its last outcome (None where it has none)."""
     found = _settle(state, intent, result, observations, kinds, now, followed)
-    return replace(found, effects=_on(state, found.effects))
+    return replace(found, effects=as_it_is_now(state, intent, found.effects))
 
 
 def unseen(state: State, account: Account, now: float) -> Mapping[str, float]:
@@ -163,14 +164,20 @@ def lost(intent: Intent) -> tuple[Effect, ...]:
     return () if intent.nonce is None else (Effect(fact=(LOST + intent.nonce, intent.address)),)
 
 
-def _on(state: State, effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
-    """Effects that were written down with an intent, on the state as it is now: what was recorded of the object since then stays."""
+def as_it_is_now(state: State, intent: Intent, effects: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    """Effects that were written down with an intent, on the state as it is now: what was recorded of the object since then stays.
+
+    It may have got another address since, or have been forgotten: it is not put back where it was.
+    """
     found = []
     for effect in effects:
         entry = effect.put
-        now = None if entry is None else state.entries.get(entry.address)
-        if entry is not None and now is not None and now.id == entry.id:
-            effect = Effect(put=replace(entry, applied={**now.applied, **entry.applied}, protect=now.protect, retain=now.retain))
+        now = None if entry is None else entry_with(state, entry.id)
+        if entry is not None and now is None and intent.target == entry.id:
+            continue
+        if entry is not None and now is not None:
+            kept = replace(entry, address=now.address, protect=now.protect, retain=now.retain)
+            effect = Effect(put=replace(kept, applied={**now.applied, **entry.applied}))
         found.append(effect)
     return tuple(found)
 
@@ -229,6 +236,8 @@ def _create(state: State, intent: Intent, observations: Sequence[Observation], k
         if wrong:
             reason = f"{bearing[0].id} bears its marker, but {', '.join(wrong)} is not as asked"
             return Settlement(intent, Finding.PERSON, reason, candidates=bearing)
+        if entry_with(state, bearing[0].id) is not None:
+            return Settlement(intent, Finding.DONE, f"{bearing[0].id} bears its marker, and is in the state")
         phase = Phase.READY if bearing[0].ready else Phase.INCOMPLETE
         reason = f"{bearing[0].id} bears its marker"
         return Settlement(intent, Finding.DONE, reason, intent.done(bearing[0].id, phase))

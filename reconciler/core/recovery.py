@@ -16,6 +16,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.lost import Binding
 from reconciler.core.marker import split
 from reconciler.core.model import Account, LiveResource
+from reconciler.core.owners import owner_of
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Effect, Intent, Note, Phase, State
 
@@ -125,15 +126,13 @@ def _not_it(state: State, intent: Intent, live: LiveResource) -> str | None:
     """Why an object cannot be what a request made or changed."""
     if intent.target is not None:
         return None if intent.target == live.id else f"{intent.operation} was about {intent.target}, not {live.id}"
-    owner = owner_of(state, live.id)
+    held = replace(state, open={sequence: found for sequence, found in state.open.items() if sequence != intent.sequence})
+    owner = owner_of(held, live)
     if owner is not None:
         return f"{live.id} already belongs to {owner}"
     parent = live.attributes.get("firewall") if live.kind == "rules" else None
     if parent is not None and parent != intent.inputs.get("firewall"):
         return f"rule {live.id} is one of {parent}, and the request was about {intent.inputs.get('firewall')}"
-    others = [other for other, _ in state.open.values() if other.nonce is not None and other.nonce == live.nonce]
-    if others and others[0].sequence != intent.sequence:
-        return f"{live.id} bears the marker of the request for {others[0].address}"
     return None
 
 
@@ -167,15 +166,6 @@ def not_created(state: State, settlements: Sequence[Settlement], *, address: str
     )
 
 
-def owner_of(state: State, id: str) -> str | None:
-    """The address that an object belongs to, as its own or as an old one that a replacement left behind."""
-    found = next((entry.address for entry in state.entries.values() if entry.id == id), None)
-    if found is not None:
-        return found
-    old = state.deposed.get(id)
-    return None if old is None else f"{old.address} (deposed)"
-
-
 def free_for(state: State, binding: Binding) -> Problem | None:
     """Why an object cannot be bound to an address by a person's word, or None."""
     text = str(binding.address)
@@ -183,7 +173,7 @@ def free_for(state: State, binding: Binding) -> Problem | None:
     if entry is not None:
         hint = f"reconciler state forget '{text}', if that is not its object any more"
         return error("bad-combination", f"{text} is {entry.id} already", address=text, hint=hint)
-    owner = owner_of(state, binding.live.id)
+    owner = owner_of(state, binding.live)
     if owner is not None:
         return error("bad-combination", f"{binding.live.id} already belongs to {owner}", address=text)
     return None

@@ -15,6 +15,7 @@ from reconciler.core.address import Address, parse
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Edit, Kind
 from reconciler.core.model import EMPTY, Account, Link, LiveResource, Lookup, Resource, Stack, Value
+from reconciler.core.owners import owner_of
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Deposed, Entry, Phase, State
 
@@ -241,7 +242,22 @@ class _Surveyor:
             if live is None:
                 message = f"{resource.import_id} is to be imported, but the account does not show it"
                 self.problems.append(error("missing-object", message, place=resource.place, address=text))
+            else:
+                self.problems.extend(self._taken(resource, live))
         return Item(address, kind, fate, resource, entry, live, wanted, lookups, reason, forced, self._protect(text, resource, entry))
+
+    def _taken(self, resource: Resource, live: LiveResource) -> Iterator[Problem]:
+        """Why an object cannot be imported: it is another address's already, and what is done to that one would be done to this."""
+        text, place = str(resource.address), resource.place
+        owner = owner_of(self.state, live)
+        if owner is not None:
+            hint = f"if it is to have this address now: moved: [{{from: {owner}, to: {text}}}], without `import`" if parse(owner) else None
+            yield error("bad-combination", f"{live.id} already belongs to {owner}", place=place, address=text, hint=hint)
+            return
+        asked = [a for a, r in self.stack.resources.items() if r.import_id == live.id and a.kind == resource.address.kind]
+        first = min((a for a in asked if str(a) not in self.state.entries), key=lambda address: address.sort_key)
+        if first != resource.address:
+            yield error("bad-combination", f"{live.id} is to be imported as {first} too", place=place, address=text)
 
     def remembered(self, address: Address, entry: Entry) -> Item:
         kind, live = self.kinds[entry.kind], self.account.find(entry.kind, entry.id)

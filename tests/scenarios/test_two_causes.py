@@ -1,0 +1,105 @@
+"""Two things at once: an object stands at one address, whatever is moved, imported or still open meanwhile."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from reconciler.core.model import Stack
+from reconciler.simulator.faults import Fault
+from tests.lab import Lab, said, shown
+from tests.scenarios.test_when_things_go_wrong import HEAD
+
+BEFORE = HEAD + "instances:\n  api: {}\n  kept: {}\n"
+RESIZED = HEAD + "instances:\n  api: {flavor: std_4.8-g1}\n  kept: {}\n"
+MOVED = HEAD + "moved: [{from: instances.api, to: instances.web}]\ninstances:\n  web: {flavor: std_4.8-g1}\n  kept: {}\n"
+COUNTED = HEAD + "instances:\n  api: {count: 1, flavor: std_4.8-g1}\n  kept: {}\n"
+
+
+def left_at_work(tmp: Path) -> tuple[Lab, str]:
+    """A run that was interrupted when the cloud had taken a resize, and the id of the server."""
+    lab = Lab()
+    lab.apply(lab.stack(BEFORE, tmp))
+    lab.interrupted = lambda: lab.state is not None and any(result == "accepted" for _, result in lab.state.open.values())
+    assert lab.apply(lab.stack(RESIZED, tmp)).exit_code == 130
+    lab.interrupted = lambda: False
+    assert lab.state is not None and [result for _, result in lab.state.open.values()] == ["accepted"]
+    return lab, lab.state.entries["instances.api"].id
+
+
+def addresses(lab: Lab) -> dict[str, str]:
+    """Id to address; fails where an id stands at two."""
+    assert lab.state is not None
+    counted = Counter(entry.id for entry in lab.state.entries.values())
+    assert set(counted.values()) == {1}, lab.state.entries
+    return {entry.id: entry.address for entry in lab.state.entries.values()}
+
+
+@pytest.mark.parametrize(("text", "address"), [(MOVED, "instances.web"), (COUNTED, "instances.api[0]")])
+def test_an_object_moved_while_the_cloud_works_on_it_does_not_come_back_to_its_old_address(text: str, address: str, tmp_path: Path) -> None:
+    # Goal: at the old address it would look like something left out of the file, and the next plan would delete it.
+    lab, id = left_at_work(tmp_path)
+    stack = lab.stack(text, tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    assert addresses(lab)[id] == address
+    assert shown(lab.plan(stack)) == []
+
+
+def test_it_does_not_come_back_either_where_the_move_was_recorded_and_the_run_stopped(tmp_path: Path) -> None:
+    # Goal: the same, settled by evidence in a third run.
+    lab, id = left_at_work(tmp_path)
+    stack = lab.stack(MOVED, tmp_path)
+    started = lab.clock.time()
+    lab.interrupted = lambda: lab.clock.time() > started + 2
+    lab.apply(stack)
+    lab.interrupted = lambda: False
+    assert lab.state is not None and lab.state.open and "instances.web" in lab.state.entries, "the move is on record, the resize is open"
+    lab.clock.advance(900)
+    assert lab.apply(stack).exit_code == 0
+    assert addresses(lab)[id] == "instances.web"
+
+
+def imported(lab: Lab, tmp: Path, lines: str) -> Stack:
+    """A stack that imports the server `old` of the one applied before."""
+    assert lab.state is not None
+    return lab.stack(HEAD + "instances:\n  kept: {}\n" + lines.replace("ID", lab.state.entries["instances.old"].id), tmp)
+
+
+@pytest.mark.parametrize("lines", ["  new: {import: ID}\n", "  old: {}\n  new: {import: ID}\n"], ids=["left out", "still there"])
+def test_an_object_that_has_an_address_is_not_imported_to_another(lines: str, tmp_path: Path) -> None:
+    # Goal: a resource renamed with `import` in place of `moved` was bound, and deleted as what the file had left out.
+    lab = Lab()
+    lab.apply(lab.stack(HEAD + "instances:\n  kept: {}\n  old: {}\n", tmp_path))
+    stack = imported(lab, tmp_path, lines)
+    result = lab.apply(stack)
+    assert result.exit_code == 1 and "already belongs to instances.old" in said(result.problems)
+    assert "moved: [{from: instances.old, to: instances.new}]" in said(result.problems)
+    assert sorted(server.name for server in lab.cloud.snapshot().instances.values()) == ["shop-kept", "shop-old"]
+
+
+def test_two_addresses_do_not_import_one_object(tmp_path: Path) -> None:
+    lab = Lab()
+    lab.apply(lab.stack(HEAD + "instances:\n  old: {}\n", tmp_path))
+    assert lab.state is not None
+    id, other = lab.state.entries["instances.old"].id, Lab()
+    other.cloud, other.clock = lab.cloud, lab.clock
+    plan = other.plan(lab.stack(HEAD + f"instances:\n  a: {{import: {id}}}\n  b: {{import: {id}}}\n", tmp_path))
+    assert not plan.steps and "is to be imported as instances.a too" in said(plan.problems)
+
+
+def test_what_an_open_request_has_made_is_not_imported_elsewhere(tmp_path: Path) -> None:
+    # Goal: once that request is settled the object would stand at both addresses.
+    lab = Lab(faults=(Fault("answer_lost", method="POST", route="createInstance", nth=2),))
+    lab.apply(lab.stack(HEAD + "instances:\n  first: {}\n", tmp_path))
+    stopped = lab.clock.time()
+    lab.interrupted = lambda: len(lab.cloud.snapshot().instances) == 2 or lab.clock.time() > stopped + 60
+    lab.apply(lab.stack(HEAD + "instances:\n  first: {}\n  lost: {}\n", tmp_path), wait=False)
+    lab.interrupted = lambda: False
+    assert lab.state is not None and [intent.address for intent, _ in lab.state.open.values()] == ["instances.lost"]
+    made = next(server.instance_id for server in lab.cloud.snapshot().instances.values() if server.name == "shop-lost")
+    stack = lab.stack(HEAD + f"instances:\n  first: {{}}\n  lost: {{}}\n  other: {{import: {made}}}\n", tmp_path)
+    lab.apply(stack)
+    assert addresses(lab)[made] == "instances.lost"
+    assert "already belongs to instances.lost" in said(lab.plan(stack).problems)
