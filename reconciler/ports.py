@@ -138,8 +138,8 @@ class Exchange(Protocol):
         """Seconds until a call may be sent: 0.0 is now (`send` takes the slot); infinite while as many are in flight as may be."""
         ...
 
-    def send(self, token: int, call: Call) -> None:
-        """Signs and sends. Only after `ready_in()` gave 0.0."""
+    def send(self, token: int, call: Call, *, signed: int | None = None) -> None:
+        """Signs and sends. Only after `ready_in()` gave 0.0. `signed` is the unix second to sign with, that of the record of a write."""
         ...
 
     def next(self, timeout_seconds: float) -> tuple[int, Answer] | None:

@@ -116,11 +116,11 @@ class _Recovery:
 
     def is_waiting(self) -> bool:
         """Whether time will tell something; where a word waits for the fence, it is waited for as well."""
-        now, still = self.connection.exchange.unix(), []
+        now, still = self.settling.now(), []
         for one in self.settling.open:
             said = one.intent.address in self.words.not_created
             limit = evidence.fence(one.intent)
-            if said and now < limit:
+            if said and now < limit and not evidence.is_far_ahead(one.intent, now):
                 one = replace(one, finding=Finding.LATER, until=limit)
             elif said:
                 one = replace(one, finding=Finding.PERSON, until=None)  # past the fence the word is enough
@@ -137,7 +137,7 @@ class _Recovery:
                     said = f"{address} was done after all: {known[address].reason}"
                     self.problems.append(error("bad-combination", said, address=address))
                 continue
-            now = self.connection.exchange.unix()
+            now = self.settling.now()
             self._take(address, recovery.not_created(self.writer.state, self.settling.open, address=address, now=now, run=self.run.id))
 
     def _take(self, address: str, found: tuple[Note, ...] | Problem) -> None:

@@ -25,6 +25,9 @@ SLICE_SECONDS = 1.0
 UNSEEN_SECONDS = 15.0
 """Between looks for an object that was made just now and is not shown yet."""
 
+WAIT_SECONDS_MAX = 2.0 * evidence.FENCE_SECONDS
+"""A longer wait comes of a clock that was far ahead when a request was signed: the run ends, and leaves the address to a person."""
+
 ROUNDS_MAX = 16
 """How often a run looks again at what is still open, before it leaves it to the next one."""
 
@@ -52,12 +55,13 @@ class Settling:
         `wanted` are the addresses where objects are to be.
         """
         unproved = frozenset[str]()
+        observed = replace(observed, at=evidence.cloud_time(observed.at, self.connection.exchange.clock_ahead))
         if self.writer is not None:
             missing = evidence.fading(state, observed.account)
             observed = replace(observed, gone=self._absences().look(missing, observed.at))
             unproved = frozenset(missing) - observed.gone
         self.observations.append(observed)
-        now = self.connection.exchange.unix()
+        now = self.now()
         self.unseen = evidence.unseen(state, observed.account, now)
         followed = {text for text in wanted if not options.accepts("gone", text)}
         found = evidence.settle(state, self.observations, self.connection.kinds, now=now, followed=followed)
@@ -69,6 +73,10 @@ class Settling:
         self.proved += [one for one in found if one.settled]
         doubts = {one.intent.address: one.reason for one in self.open}
         return fold(state, records), replace(options, doubts=doubts, unproved=unproved)
+
+    def now(self) -> float:
+        """The unix second, by the cloud's clock as far as it is known."""
+        return evidence.cloud_time(self.connection.exchange.unix(), self.connection.exchange.clock_ahead)
 
     def _absences(self) -> Absences:
         if self.absences is None:
@@ -82,17 +90,17 @@ class Settling:
         A countdown is told every half minute. The fence is in real time, whatever the time scale (SPEC 7).
         """
         until = [one.until for one in self.open if one.finding is evidence.Finding.LATER and one.until is not None]
-        until += [min(end, self.connection.exchange.unix() + UNSEEN_SECONDS) for end in self.unseen.values()]
+        until += [min(end, self.now() + UNSEEN_SECONDS) for end in self.unseen.values()]
         until += [at for at in (self._absences().until(),) if at is not None]
         self.rounds += 1
-        if not until or self.rounds > ROUNDS_MAX:
+        if not until or self.rounds > ROUNDS_MAX or min(until) > self.now() + WAIT_SECONDS_MAX:
             return False
         exchange, told = self.connection.exchange, float("inf")
         names = ", ".join(sorted({one.intent.address for one in self.open} | set(self.unseen)))
         names = names or "what is being deleted"
         why = "when an earlier request can no longer be taken" if self.open else "since the lists may not show all yet"
         with interrupts:
-            while (left := min(until) - exchange.unix()) > 0.0:
+            while (left := min(until) - self.now()) > 0.0:
                 if interrupts():
                     self.interrupted = True
                     return False

@@ -148,7 +148,8 @@ class Writes:
         self.writer.append(intent)
         task.intent, task.status, task.sent = intent, Status.SENT, True
         self._sent[token] = task
-        self.exchange.send(token, call)
+        # With the second on record, from which the fence counts: where this process was held up meanwhile, the cloud refuses the request.
+        self.exchange.send(token, call, signed=signed)
         self.emit(StepStarted(task.key, str(task.step.address), task.operation))
 
     # Answers --------------------------------------------------------------------------------------------------------------------
@@ -193,7 +194,9 @@ class Writes:
         code = answer.error_code or f"HTTP {answer.status}"
         self._outcome(task, "refused", code=code)
         second = task.step.second_way
-        if answer.status == 429 or (answer.error_code in BUSY and not task.operation.endswith(".create")):
+        if answer.status == 401 and self._is_stale(task):
+            self._again(task, answer, 0.0)
+        elif answer.status == 429 or (answer.error_code in BUSY and not task.operation.endswith(".create")):
             self._again(task, answer, 0.0 if answer.status == 429 else BUSY_SECONDS / self.time_scale)
         elif answer.status == 401:
             self.stop = self.stop or error("credentials", f"the cloud refuses the keys: {code}", hint="reconciler doctor tells why")
@@ -205,6 +208,10 @@ class Writes:
         else:
             self.fail(task, _failure(answer))
 
+    def _is_stale(self, task: Task) -> bool:
+        """Whether its signature was so old that the cloud may have refused it for that alone: the machine slept, or the disk hung."""
+        return task.intent is not None and self.exchange.unix() - task.intent.signed > evidence.SIGNATURE_SECONDS
+
     def _again(self, task: Task, answer: Refused, pause: float) -> None:
         """Refused before execution: a new intent with a new marker, after the wait. An object that may be gone is looked at first."""
         task.attempts += 1
@@ -212,7 +219,7 @@ class Writes:
             self.fail(task, _failure(answer))
             return
         task.status, task.not_before = Status.PENDING, self.exchange.now() + pause
-        if answer.status != 429:
+        if answer.status not in (401, 429):
             task.look_after = task.not_before
 
     def _unanswered(self, task: Task, answer: NoAnswer) -> None:

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
@@ -126,11 +127,14 @@ class HttpExchange:
             self._has_slot, self._slot_at = True, now
         return 0.0
 
-    def send(self, token: int, call: Call) -> None:
-        """Signs and sends. Raises `UnsafePath` before anything left, AssertionError where `ready_in` did not give 0.0."""
+    def send(self, token: int, call: Call, *, signed: int | None = None) -> None:
+        """Signs, with that unix second or the present one, and sends.
+
+        Raises `UnsafePath` before anything left, AssertionError where `ready_in` did not give 0.0.
+        """
         if not self._has_slot or token in self._tokens:
             raise AssertionError("a call is sent only after ready_in gave 0.0, with a token of its own")
-        request = encode(call, self._keys, int(self._clock.time()))
+        request = encode(call, self._keys, int(self._clock.time()) if signed is None else signed)
         self._has_slot = False
         self._tokens[token] = self._clock.monotonic()
         if self._sent < self._limit:
@@ -198,8 +202,10 @@ class HttpExchange:
         if date is None:
             return
         try:
-            self.clock_ahead = self._clock.time() - parsedate_to_datetime(date).timestamp()
-        except (ValueError, OverflowError):
+            found = parsedate_to_datetime(date)
+            found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)  # `-0000` is UTC too, not this machine's zone
+            self.clock_ahead = self._clock.time() - found.timestamp()
+        except (ValueError, OverflowError, TypeError, IndexError):  # by version of the library; no answer is lost for its date
             return
 
 

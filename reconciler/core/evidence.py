@@ -87,8 +87,23 @@ class Settlement:
 
 
 def fence(intent: Intent) -> float:
-    """The unix second from which on an intent that is not there will never be."""
+    """The unix second, by the cloud's clock, from which on an intent that is not there will never be."""
     return float(intent.signed + FENCE_SECONDS)
+
+
+def is_far_ahead(intent: Intent, now: float) -> bool:
+    """Whether a request was signed for a time that is still to come: the clock was wrong, and whatever arrived by now was refused."""
+    return intent.signed - now > SIGNATURE_SECONDS + CLOCK_MARGIN_SECONDS
+
+
+def cloud_time(unix: float, clock_ahead: float | None) -> float:
+    """This machine's unix second as the cloud has it, where they differ by more than the fence allows for.
+
+    The cloud takes a signature by its own clock. A machine that is ahead of it would find the fence passed while a request can still be
+    taken. It cannot be ahead by more than a signature is good for: then nothing that it sends is taken.
+    """
+    ahead = max((clock_ahead or 0.0) - CLOCK_MARGIN_SECONDS, 0.0)
+    return unix - min(ahead, float(SIGNATURE_SECONDS))
 
 
 def settle(

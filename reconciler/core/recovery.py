@@ -146,12 +146,13 @@ def _as_seen(effect: Effect, live: LiveResource) -> Effect:
 def not_created(state: State, settlements: Sequence[Settlement], *, address: str, now: float, run: str) -> tuple[Note, ...] | Problem:
     """The records of a person's word that the open requests of an address were not done.
 
-    Before the fence nobody can know: the cloud may still take them. Nor is it believed of a create whose marker an object bears.
+    Before the fence nobody can know: the cloud may still take them, unless they were signed with a clock so far ahead that it has
+    refused them. Nor is it believed of a create whose marker an object bears.
     """
     asked = open_at(state, address)
     if not asked:
         return error("missing-reference", f"{address} has no open request", address=address)
-    late = max(evidence.fence(intent) for intent in asked)
+    late = max((evidence.fence(intent) for intent in asked if not evidence.is_far_ahead(intent, now)), default=now)
     if now < late:
         said = f"the request for {address} can still be taken for {int(late - now) + 1} s: until then nobody can say that it was not done"
         return error("open-intent", said, address=address, hint="run it again then, or without --no-wait")

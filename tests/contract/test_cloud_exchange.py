@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Iterable
 
 import pytest
@@ -243,6 +244,34 @@ def test_a_401_tells_how_far_ahead_this_machines_clock_is(offset: float, wanted:
     assert arrived is not None
     assert isinstance(arrived[1], Refused)
     assert arrived[1].clock_ahead == pytest.approx(wanted, abs=1.0)
+
+
+def test_a_date_without_a_zone_is_one_of_utc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Seoul")
+    time.tzset()
+    try:
+        exchange = exchange_with([wire.Response(200, (("Date", "Thu, 01 Jan 2026 00:00:01 -0000"),), OK.body)], VirtualClock())
+        send(exchange)
+        exchange.next(5.0)
+        assert exchange.clock_ahead == pytest.approx(0.0, abs=2.0)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_a_call_is_signed_with_the_second_that_is_given() -> None:
+    seen: list[wire.Request] = []
+    clock = VirtualClock()
+
+    def answer(request: wire.Request) -> wire.Response:
+        seen.append(request)
+        return OK
+
+    exchange = HttpExchange(VirtualNetwork(answer, clock, 0.01), clock, KEYS, MemoryQuotaLog())
+    assert exchange.ready_in() == 0.0
+    exchange.send(1, Call("POST", "/v1/instances"), signed=1_767_000_000)
+    exchange.next(1.0)
+    assert seen[0].header("X-iwinv-Timestamp") == "1767000000"
 
 
 def test_a_date_that_is_none_does_no_harm() -> None:

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import app
 from reconciler.core.model import Stack
+from reconciler.recovering import Words
+from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
+from reconciler.store.memory import MemoryDisk, MemoryStore
 from tests.lab import Lab, said, shown
+from tests.scenarios.test_recover import recover
 from tests.scenarios.test_when_things_go_wrong import HEAD
 
 BEFORE = HEAD + "instances:\n  api: {}\n  kept: {}\n"
@@ -103,3 +108,71 @@ def test_what_an_open_request_has_made_is_not_imported_elsewhere(tmp_path: Path)
     lab.apply(stack)
     assert addresses(lab)[made] == "instances.lost"
     assert "already belongs to instances.lost" in said(lab.plan(stack).problems)
+
+
+def held_up(seconds: float) -> Lab:
+    """A laboratory whose machine sleeps once, after an intent was written down and before its request leaves."""
+    slept: list[bool] = []
+
+    def sleep(number: int, name: str, path: Path) -> None:
+        if name == "sync" and not slept:
+            slept.append(True)
+            lab.clock.advance(seconds)
+
+    lab = Lab(store=MemoryStore(disk=MemoryDisk(fault=sleep)))
+    return lab
+
+
+def test_a_request_is_signed_with_the_second_on_record_however_late_it_leaves(tmp_path: Path) -> None:
+    # Goal: the fence counts from the record. Signed at its sending, a request held up past it could be executed after it was settled.
+    lab = held_up(600)
+    stack = lab.stack(HEAD + "instances:\n  web: {}\n", tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    sent = [(at, int(request.header("X-iwinv-Timestamp") or 0)) for at, request in lab.sends if request.method == "POST"]
+    assert [at - signed > 590 for at, signed in sent] == [True, False], "the first came too late and was refused, the second was made anew"
+    assert len(lab.cloud.snapshot().instances) == 1 and shown(lab.plan(stack)) == []
+
+
+@pytest.mark.parametrize("ahead", [0.0, 290.0])
+def test_the_fence_is_passed_by_the_clouds_clock_not_by_one_that_is_ahead(ahead: float, tmp_path: Path) -> None:
+    # Goal: another machine, whose clock the cloud still accepts, must not take a create for not done that can still be executed.
+    lab = Lab()
+    late = Fault("executed_late", method="POST", route="createInstance", nth=2, seconds=290)
+    lab.cloud = Cloud(clock=lab.clock, faults=(late,), seed=7)
+    lab.apply(lab.stack(HEAD + "instances:\n  first: {}\n", tmp_path))
+    stack = lab.stack(HEAD + "instances:\n  first: {}\n  second: {}\n", tmp_path)
+    lab.apply(stack, wait=False)
+    lab.clock.advance(100)
+    lab.clock.offset = ahead
+    assert lab.apply(stack).exit_code == 0
+    lab.clock.advance(300)
+    assert sorted(server.name for server in lab.cloud.snapshot().instances.values()) == ["shop-first", "shop-second"]
+
+
+def test_a_request_signed_with_a_clock_far_ahead_is_not_waited_for_until_that_time(tmp_path: Path) -> None:
+    # Goal: every run ends; what no evidence proves is left to a person, whose word is taken.
+    lab = Lab()
+    lab.cloud = Cloud(clock=lab.clock, faults=(Fault("lost_before", method="POST", route="createInstance", nth=2),), seed=7)
+    lab.apply(lab.stack(HEAD + "instances:\n  first: {}\n", tmp_path))
+    stack = lab.stack(HEAD + "instances:\n  first: {}\n  second: {}\n", tmp_path)
+    lab.plans = ClockJumps(lab, 365 * 86_400.0)
+    lab.apply(stack)
+    assert lab.state is not None and [intent.address for intent, _ in lab.state.open.values()] == ["instances.second"]
+    lab.plans, lab.clock.offset = [], 0.0
+    started = lab.clock.time()
+    assert lab.apply(stack).exit_code == 3
+    assert lab.clock.time() - started < 2_000
+    found = recover(lab, stack, Words(not_created=("instances.second",)))
+    assert found.exit_code == 0 and lab.apply(stack).exit_code == 0
+    assert len(lab.cloud.snapshot().instances) == 2
+
+
+class ClockJumps(list[app.Planned]):
+    """Sets the machine's clock ahead when a plan is shown."""
+
+    def __init__(self, lab: Lab, seconds: float) -> None:
+        self._lab, self._seconds = lab, seconds
+
+    def append(self, planned: app.Planned) -> None:
+        super().append(planned)
+        self._lab.clock.offset = self._seconds
