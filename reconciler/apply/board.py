@@ -125,7 +125,7 @@ class Board:
         """When the first task that waits has waited long enough; infinite where none does."""
         while self._deadlines:
             at, key = self._deadlines[0]
-            if self.tasks[key].status in (Status.WAITING, Status.DOUBT) and self.tasks[key].deadline == at:
+            if self.tasks[key].status in _WATCHING and self.tasks[key].deadline == at:
                 return at
             heapq.heappop(self._deadlines)
         return math.inf

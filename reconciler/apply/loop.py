@@ -146,6 +146,7 @@ class _Loop:
             known=known,
             waits=self.waits,
             board=self.board,
+            account=self.account,
             began=self.began,
             keep=self.keep,
         )

@@ -11,15 +11,15 @@ from reconciler.apply.deeds import MEMBERSHIP, Deeds
 from reconciler.apply.passwords import Keeper
 from reconciler.apply.task import Failure, Status, Task
 from reconciler.apply.values import CannotFill, Known
-from reconciler.apply.waits import Waits
-from reconciler.core import evidence
+from reconciler.apply.waits import READ_FAILURE_SECONDS, Waits
+from reconciler.core import evidence, rhythm
 from reconciler.core.changes import Plan
 from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, StepDone, StepFailed, StepStarted, StepUnknown, StepWaiting, Told
 from reconciler.core.kind import Kind, Progress, operation_of
 from reconciler.core.model import Account, Stack
 from reconciler.core.problems import Problem, error
-from reconciler.core.rhythm import DESTRUCTIVE, LOOK_AGE_SECONDS
+from reconciler.core.rhythm import LOOK_AGE_SECONDS
 from reconciler.core.state import Effect, Intent, Note, Outcome, Phase
 from reconciler.ports import Accepted, Answer, Exchange, NoAnswer, Refused, StateWriter
 
@@ -41,7 +41,7 @@ BUSY = frozenset({"DELETED_OR_WORKING_INSTANCE"})
 
 @dataclass(slots=True)
 class Writes:
-    """All writes of one run. `stop` is the problem after which nothing more may be sent."""
+    """All writes of one run. `account` is what the plan was made from; `stop` is the problem after which nothing more may be sent."""
 
     plan: Plan
     stack: Stack
@@ -55,6 +55,7 @@ class Writes:
     known: Known
     waits: Waits
     board: Board
+    account: Account
     began: float
     keep: Keeper | None = None
     stop: Problem | None = None
@@ -104,20 +105,33 @@ class Writes:
         return True
 
     def _needs_look(self, task: Task) -> bool:
-        if not task.step.fingerprint or task.operation not in DESTRUCTIVE or task.second:
+        if not task.step.fingerprint or not self._looks(task):
             return False
         if task.look_after is None:
             since = max(self.began, self.exchange.now() - LOOK_AGE_SECONDS / self.time_scale)
             task.look_after = since
-        return not self.waits.fresh((self.deeds.kind_of(task),), task.look_after)
+        return not self._looked(task)
+
+    def _looks(self, task: Task) -> tuple[str, ...]:
+        """The lists of the second look; after the first refusal of a step there is none."""
+        return () if task.second else rhythm.second_look(task.operation, self.deeds.kind_of(task), task.target)
+
+    def _looked(self, task: Task) -> bool:
+        """Whether enough was read since: of an object that is no longer there nothing else can be."""
+        kind, *others = self._looks(task)
+        since = task.look_after or 0.0
+        if not self.waits.fresh((kind,), since):
+            return False
+        return task.target not in self.waits.objects.get(kind, {}) or self.waits.fresh(others, since)
 
     def _look(self, task: Task) -> None:
-        task.status = Status.LOOKING
-        self.board.watch(task, (self.deeds.kind_of(task),))
-        self.waits.ask((self.deeds.kind_of(task),), self.exchange.now())
+        task.status, now = Status.LOOKING, self.exchange.now()
+        task.deadline = now + self.deeds.operation(task).deadline_seconds / self.time_scale
+        self.board.watch(task, self._looks(task))
+        self.waits.ask(self._looks(task), now)
 
     def _send(self, task: Task, token: int) -> None:
-        said = settle.second_look(task, self.waits, self.deeds.kind_of(task)) if task.operation in DESTRUCTIVE and not task.second else None
+        said = settle.second_look(task, self.waits, self.deeds.kind_of(task), self.account) if self._looks(task) else None
         if said is not None:
             self.fail(task, Failure(said))
             return
@@ -327,10 +341,12 @@ class Writes:
         found = (*self.board.watchers((*shown, *self.waits.take_failed())), *probed, *self.board.overdue(now), *self.board.of(Status.DOUBT))
         for task in sorted({task.key: task for task in found}.values(), key=lambda task: task.key):
             if task.status is Status.LOOKING:
-                if self.waits.fresh((self.deeds.kind_of(task),), task.look_after or 0.0):
+                if self._looked(task):
                     task.status = Status.PENDING
+                elif now >= task.deadline:
+                    self.fail(task, Failure("it could not be looked at before it would be changed for good; nothing was sent"))
                 else:
-                    self.waits.ask((self.deeds.kind_of(task),), now)
+                    self.waits.ask(self._looks(task), now + READ_FAILURE_SECONDS / self.time_scale)
             elif task.status is Status.DOUBT:
                 self._doubted(task, now)
             elif task.status is Status.WAITING:

@@ -22,15 +22,15 @@ _SLIGHTLY = 1e-9
 class Deed:
     """One operation: the lists that show its end (none: its answer is the end), how long it takes, and when that is looked at first.
 
-    `calls` is 0 where nothing is sent but only waited. `look` is the list that must be fresh before it is sent. `gone` is whether its end
-    is absence, proved by the list and, where `probed`, by a look at the object as well.
+    `calls` is 0 where nothing is sent but only waited. `looks` are the lists that must be fresh before. `gone` is whether its end is
+    absence, proved by the list and, where `probed`, by a look at the object as well.
     """
 
     lists: tuple[str, ...] = ()
     seconds: float = 0.0
     first: float = 0.0
     calls: int = 1
-    look: str | None = None
+    looks: tuple[str, ...] = ()
     gone: bool = False
     probed: bool = False
 
@@ -159,16 +159,18 @@ class Model:
             self._holders[server] = job.key
         if job.began is None:
             job.began = self.now
-        look = job.deed.look
-        if look is not None and self._list(look).shown < self._fresh_since(job):
+        if job.deed.looks and not self._is_fresh(job, self._fresh_since(job)):
             job.looking = True
-            self._watch(job, (look,), self.now)
+            self._watch(job, job.deed.looks, self.now)
         elif job.deed.calls == 0:
             self._await(job, executed=self.now)
         else:
             self.writes += 1
             self.now += self.own
             self._call("write", job.key)
+
+    def _is_fresh(self, job: Job, since: float) -> bool:
+        return all(self._list(look).shown >= since for look in job.deed.looks)
 
     def _fresh_since(self, job: Job) -> float:
         job.look_after = job.look_after or max(0.0, self.now - rhythm.LOOK_AGE_SECONDS)
@@ -259,9 +261,9 @@ class Model:
 
     def _judge(self, job: Job) -> None:
         if job.looking:
-            if self._list(job.deed.look or "").shown >= job.look_after:
+            if self._is_fresh(job, job.look_after):
                 job.looking = False
-                self._unwatch(job, (job.deed.look or "",))
+                self._unwatch(job, job.deed.looks)
                 heapq.heappush(self._ready, (-job.weight, job.key))
             return
         if not job.waiting:

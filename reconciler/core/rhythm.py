@@ -56,6 +56,13 @@ DESTRUCTIVE = frozenset(
 """Before these the object is looked at a second time."""
 
 
+def second_look(operation: str, kind: str, target: str | None) -> tuple[str, ...]:
+    """The lists that are read anew before a destructive write: that of its kind first; who is behind a firewall shows elsewhere."""
+    if operation not in DESTRUCTIVE:
+        return ()
+    return (kind, f"members:{target}") if operation == "firewall.delete" else (kind,)
+
+
 TIGHT = 0.1
 """How close the bounds of a duration are, as a part of it, when nothing more is to be learned of it."""
 

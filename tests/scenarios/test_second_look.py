@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from reconciler import app
+import pytest
+
+from reconciler import app, wire
+from reconciler.simulator.records import Membership
+from reconciler.simulator.world import World
 from tests.lab import Lab
 from tests.scenarios.test_when_things_go_wrong import HEAD
 
@@ -14,23 +20,111 @@ ONE = HEAD + "instances:\n  kept: {}\n  old: {}\n"
 class _Meanwhile(list[app.Planned]):
     """Does something between the plan that is shown and its first write."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+    def __init__(self, act: Callable[[], object]) -> None:
+        self._act = act
 
     def append(self, planned: app.Planned) -> None:
         super().append(planned)
-        server = self._lab.cloud.world.find("shop-old").instance_id
-        self._lab.cloud.change(lambda world: world.remove_instance(server, world.time))
+        self._act()
+
+
+def meanwhile(lab: Lab, act: Callable[[World], object]) -> list[app.Planned]:
+    """Lets somebody change the world then."""
+    return _Meanwhile(lambda: lab.cloud.change(act))
+
+
+def id_of(lab: Lab, address: str) -> str:
+    """The id that the state has for an address."""
+    assert lab.state is not None
+    return lab.state.entries[address].id
+
+
+def writes(lab: Lab, since: int) -> list[str]:
+    """Method and last word of each write that was sent."""
+    return [f"{request.method} {request.path.rsplit('/', 1)[-1]}" for _, request in lab.sends[since:] if request.method != "GET"]
 
 
 def test_a_server_that_is_not_as_planned_any_more_is_not_deleted(tmp_path: Path) -> None:
     # Goal: nothing is sent for it, the run ends with exit 3, and the state still knows of it.
     lab = Lab()
     assert lab.apply(lab.stack(ONE, tmp_path)).exit_code == 0
-    lab.plans = _Meanwhile(lab)
-    sends = len(lab.sends)
+    old, sends = id_of(lab, "instances.old"), len(lab.sends)
+    lab.plans = meanwhile(lab, lambda world: world.remove_instance(old, world.time))
     result = lab.apply(lab.stack(ONE.replace("  old: {}\n", ""), tmp_path))
     assert result.exit_code == 3 and list(result.failed) == ["instance.delete instances.old"]
     assert "nothing was sent" in result.failed["instance.delete instances.old"].message
     assert not [request for _, request in lab.sends[sends:] if request.method == "DELETE"]
     assert lab.state is not None and "instances.old" in lab.state.entries
+
+
+SERVERS = HEAD + "instances:\n  a: {}\n  b: {}\n  theirs: {}\n"
+VOLUME = "block_storages:\n  data: {type: ssd, size: 100, instance: %s}\n"
+
+
+def with_volume(tmp: Path, on: str) -> Lab:
+    """Three servers and a volume, on one of them or on none. The cloud deletes what is attached, which the contract leaves open (16)."""
+    lab = Lab(switches={"delete_attached": "allow", "delete_attached_group": "allow"})
+    lab.apply(lab.stack(SERVERS + VOLUME % "a", tmp))
+    assert lab.apply(lab.stack(SERVERS + VOLUME % on, tmp)).exit_code == 0
+    return lab
+
+
+@pytest.mark.parametrize(
+    ("on", "text"), [("a", SERVERS + VOLUME % "b"), ("none", SERVERS)], ids=["detached from a to b", "deleted while on no server"]
+)
+def test_a_volume_that_somebody_has_moved_meanwhile_is_neither_detached_nor_deleted(on: str, text: str, tmp_path: Path) -> None:
+    # Goal: a detach names no server, so it would take the volume off the one that was not shown; a delete would take it with its data.
+    lab = with_volume(tmp_path, on)
+    volume, theirs, sends = id_of(lab, "block_storages.data"), id_of(lab, "instances.theirs"), len(lab.sends)
+    lab.plans = meanwhile(lab, lambda world: world.put_volume(replace(world.block_storages[volume], instance_id=theirs)))
+    result = lab.apply(lab.stack(text, tmp_path))
+    assert result.exit_code == 3 and f"it hangs on {theirs} now" in next(iter(result.failed.values())).message
+    assert writes(lab, sends) == []
+
+
+def test_a_firewall_that_somebody_has_put_a_server_behind_meanwhile_is_not_deleted(tmp_path: Path) -> None:
+    # Goal: whether the cloud refuses that is open (contract 17), and the server would stand open.
+    group = "firewalls:\n  web:\n    rules:\n      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}\n"
+    lab = Lab(switches={"delete_attached_group": "allow"})
+    lab.apply(lab.stack(SERVERS + group, tmp_path))
+    web, theirs, sends = id_of(lab, "firewalls.web"), id_of(lab, "instances.theirs"), len(lab.sends)
+    lab.plans = meanwhile(lab, lambda world: world.put_membership(Membership(web, theirs)))
+    result = lab.apply(lab.stack(SERVERS, tmp_path))
+    assert result.exit_code == 3 and f"{theirs} is behind it now" in next(iter(result.failed.values())).message
+    assert writes(lab, sends) == []
+
+
+def test_a_server_on_which_somebody_has_hung_a_volume_meanwhile_is_not_deleted(tmp_path: Path) -> None:
+    # Goal: what becomes of such a volume is the cloud's choice (contract 23, instance_delete_volumes).
+    lab = with_volume(tmp_path, "none")
+    theirs, volume, sends = id_of(lab, "instances.theirs"), id_of(lab, "block_storages.data"), len(lab.sends)
+    lab.plans = meanwhile(lab, lambda world: world.put_volume(replace(world.block_storages[volume], instance_id=theirs)))
+    result = lab.apply(lab.stack(SERVERS.replace("  theirs: {}\n", "") + VOLUME % "none", tmp_path))
+    assert result.exit_code == 3 and f"{volume} hangs on it now" in result.failed["instance.delete instances.theirs"].message
+    assert writes(lab, sends) == []
+
+
+class _Unreadable(Lab):
+    """A laboratory in which no list can be read any more, from the first plan on that is shown after `fail`."""
+
+    broken = False
+
+    def fail(self) -> None:
+        """From the next plan on."""
+        self.plans = _Meanwhile(lambda: setattr(self, "broken", True))
+
+    def _send(self, request: wire.Request) -> wire.Response:
+        if self.broken and request.method == "GET":
+            return wire.Response(500, (), b"")
+        return super()._send(request)
+
+
+def test_a_run_that_cannot_look_a_second_time_comes_to_an_end(tmp_path: Path) -> None:
+    # Goal: every run ends; what was to be deleted is left, and told.
+    lab = _Unreadable()
+    lab.apply(lab.stack(ONE, tmp_path))
+    lab.fail()
+    started = lab.clock.monotonic()
+    result = lab.apply(lab.stack(ONE.replace("  old: {}\n", ""), tmp_path))
+    assert result.exit_code == 3 and "nothing was sent" in result.failed["instance.delete instances.old"].message
+    assert lab.clock.monotonic() - started < 900

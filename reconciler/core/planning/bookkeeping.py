@@ -170,7 +170,16 @@ def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResou
     owner = live.attributes.get("instance") if old.kind == "block_storages" else None
     if owner is not None:
         left = f"block_storage.detach {address} {old.id}"
-        step = Step(left, address, "block_storage.detach", target=old.id, inputs={"instance": owner}, servers=(str(owner),), deposed=True)
+        step = Step(
+            left,
+            address,
+            "block_storage.detach",
+            target=old.id,
+            inputs={"instance": owner},
+            servers=(str(owner),),
+            fingerprint=fingerprint(ghost),
+            deposed=True,
+        )
         after.append(draft.add(step))
     step = Step(key, address, f"{kind.singular}.delete", target=old.id, servers=servers, fingerprint=fingerprint(ghost), deposed=True)
     stands = [(node, address) for node in ("object", "membership", "power")]
