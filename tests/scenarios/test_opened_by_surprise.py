@@ -90,6 +90,16 @@ def test_what_opens_nothing_or_was_said_yes_to_is_sent(tmp_path: Path, rules: st
     assert result.exit_code == 0 and len(made) == 2, (result.failed, made)
 
 
+def test_nor_is_a_server_that_is_there_brought_behind_it(tmp_path: Path) -> None:
+    # Goal: the firewall is new and has no member yet when its rule is made, but the plan brings a server that exists there.
+    lab = Lab()
+    assert lab.apply(lab.stack(HEAD + "instances:\n  api: {firewall: none}\n", tmp_path, environment="calm")).exit_code == 0
+    result = lab.apply(lab.stack(HEAD + AFTER % (SSH % 0), tmp_path, environment="calm"), accept=())
+
+    (group,) = world_of(lab.cloud)["firewalls"].values()
+    assert result.exit_code == 3 and not any("20-25" in rule for rule in group["rules"]), group
+
+
 def test_a_server_that_is_new_as_well_asks_for_nothing(tmp_path: Path) -> None:
     # Goal: as in a plan, the consent is about servers that exist (SPEC 3).
     lab = Lab()
