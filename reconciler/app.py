@@ -194,6 +194,7 @@ def apply(
 ) -> Applied:
     """Plans under the lock, shows the plan, asks, and does it. Also `destroy`, where the options say so."""
     with _writing(store, stack, run) as writer:
+        writer.belong(account=connection.account, endpoint=connection.endpoint)
         settling = Settling(connection, writer, run.id)
         planned = _plan(stack, writer.state, connection, options, settling)
         applied = decide_and_do(planned, connection, writer, given, run, talk)
@@ -215,6 +216,7 @@ def apply_saved(
     """Does exactly a saved plan, or refuses it whole where anything would now be done otherwise."""
     _check_origin(plan, connection)
     with _writing(store, stack, run) as writer:
+        writer.belong(account=connection.account, endpoint=connection.endpoint)
         planned = _plan(stack, writer.state, connection, _for_run(plan, run), Settling(connection, writer, run.id))
         found = saved.differences(plan, planned.plan)
         if found:

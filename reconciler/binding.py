@@ -48,6 +48,7 @@ def bind(
         raise Stop(error("missing-reference", message, address=str(address), hint=hint or names.hint_for(str(address), known)))
     wished = replace(stack, resources={**stack.resources, address: replace(resource, import_id=id)})
     with opening.Writing(store, holder, timeout_seconds=lock_timeout_seconds, stack=stack.name, environment=stack.environment) as writer:
+        writer.belong(account=connection.account, endpoint=connection.endpoint)
         state = moves.move(wished, writer.state).state
         account = opening.read_account(connection, planning.needs(wished, state, PlanOptions()), cached=True)
         told = tuple(opening.account_problems(state, account, connection))

@@ -79,7 +79,9 @@ def account_problems(state: State | None, account: Account, connection: Connecti
     if state.account is None or state.account == connection.account:
         return
     kept = [(entry.kind, entry.id) for entry in state.entries.values()] + [(old.kind, old.id) for old in state.deposed.values()]
-    if not any(account.find(kind, id) for kind, id in kept):
+    sent = {intent.nonce for intent, _ in state.open.values() if intent.nonce is not None}
+    bearing = any(row.nonce in sent for rows in account.objects.values() for row in rows.values())
+    if not bearing and not any(account.find(kind, id) for kind, id in kept):
         message = f"the key ..{connection.key_suffix} shows none of the stack's objects: it belongs to another account than the state"
         raise Stop(error("account", message, hint="set the keys of the account that the stack was applied to"))
     yield notice("account", f"the key ..{connection.key_suffix} is another than before; it shows this stack's objects, so the run goes on")

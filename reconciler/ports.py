@@ -234,6 +234,10 @@ class StateWriter(Protocol):
         """The state with every record so far."""
         ...
 
+    def belong(self, *, account: str, endpoint: str) -> None:
+        """Says whose state it is, where it does not know yet and holds nothing: it is so from its first record on."""
+        ...
+
     def append(self, record: Record) -> None:
         """Durable when it returns. `record.sequence` is `state.sequence + 1`. Raises `RecordFailed`, `LostLock`."""
         ...

@@ -54,6 +54,7 @@ def recover(stack: Stack, connection: Connection, store: ports.Store, words: Wor
     with opening.Writing(
         store, run.holder, timeout_seconds=run.lock_timeout_seconds, stack=stack.name, environment=stack.environment
     ) as writer:
+        writer.belong(account=connection.account, endpoint=connection.endpoint)
         work = _Recovery(stack, connection, writer, words, run, Settling(connection, writer, run.id))
         work.look()
         work.adopt()

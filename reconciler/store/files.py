@@ -155,6 +155,11 @@ class FileWriter:
             self._fresh.clear()
         return self._folded
 
+    def belong(self, *, account: str, endpoint: str) -> None:
+        """Says whose state it is, where it does not know yet and holds nothing: it is so from its first record on."""
+        if self._journal is None and self.state.is_empty and self.state.account is None:
+            self._folded = replace(self.state, account=account, endpoint=endpoint)
+
     def append(self, record: Record) -> None:
         """Durable when it returns. `record.sequence` is `state.sequence + 1`. Raises `RecordFailed` (it is not recorded), `LostLock`.
 

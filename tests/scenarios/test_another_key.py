@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from reconciler import app
+from reconciler.core.events import Event, StepDone
 from reconciler.core.survey import PlanOptions
 from reconciler.simulator.cloud import Cloud
+from reconciler.simulator.faults import Fault
+from reconciler.simulator.records import Firewall
 from reconciler.stop import Stop
 from tests.lab import Lab
 
@@ -59,3 +62,42 @@ def test_a_key_that_shows_nothing_of_ours_stops_everything(tmp_path: Path) -> No
         lab.apply(stack)
     assert stop.value.exit_code == 5 and lab.state == before
     assert {request.method for _, request in lab.sends[sent:]} == {"GET"}
+
+
+class _Killed(BaseException):
+    """The process is no more."""
+
+
+class _DiesAtTheFirstStep(list[Event]):
+    def append(self, event: Event) -> None:
+        if isinstance(event, StepDone):
+            raise _Killed
+
+
+def test_a_first_run_that_was_killed_has_noted_whose_its_objects_are(tmp_path: Path) -> None:
+    # Goal: with a state that did not say so yet, the next run went on with the keys of another account, and made the rest there.
+    lab = OtherKey()
+    stack = lab.stack(STACK, tmp_path)
+    lab.events = _DiesAtTheFirstStep()
+    with pytest.raises(_Killed):
+        lab.apply(stack)
+    lab.events = []
+    lab.store.disk.reboot()
+    assert lab.state is not None and lab.state.entries
+    lab.digest, lab.cloud = "stranger", Cloud(clock=lab.clock.time)
+    lab.cloud.change(lambda world: world.put_firewall(Firewall("FIREWALL-theirs", "office", None, "N")))
+    with pytest.raises(Stop) as stop:
+        lab.apply(stack)
+    assert stop.value.exit_code == 5 and lab.state.account == "lab"
+
+
+def test_an_object_that_an_open_request_has_made_shows_that_a_new_key_is_of_the_same_account(tmp_path: Path) -> None:
+    # Goal: after a first run whose only answer was lost the state holds no object yet, and a new key must not be refused for that.
+    lab = OtherKey(faults=(Fault("answer_lost", method="POST", route="createSecurityGroup", nth=1),))
+    stack = lab.stack(STACK, tmp_path)
+    lab.interrupted = lambda: bool(lab.cloud.snapshot().firewalls)
+    assert lab.apply(stack, wait=False).exit_code == 130
+    assert lab.state is not None and lab.state.open and not lab.state.entries
+    lab.interrupted, lab.digest = (lambda: False), "new"
+    assert lab.apply(stack).exit_code == 0
+    assert lab.state.account == "new" and len(lab.cloud.snapshot().firewalls) == 1
