@@ -298,7 +298,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
     if state is not None and _is_unsettled(state):
         before = needs(stack, state, options)
         state, options = settling.settle(state, evidence.Observation(account, begun), options, _wanted(stack, options))
-        if needs(stack, state, options) != before:  # what was settled asks for lists that were not read
+        if replace(needs(stack, state, options), whole=before.whole) != before:  # what was settled asks for lists that were not read
             account, beside = _read(stack, state, connection, options)
     from reconciler.core import plan as planning  # late, so that the first request goes out sooner
 

@@ -23,10 +23,13 @@ PAGES_MAX = 2_000
 RESTARTS_MAX = 4
 
 
-def reading(what: str, kinds: Mapping[str, Kind], *, tracked: frozenset[str] = frozenset(), time_scale: float = 1.0) -> ListReading:
+def reading(
+    what: str, kinds: Mapping[str, Kind], *, tracked: frozenset[str] = frozenset(), whole: bool = False, time_scale: float = 1.0
+) -> ListReading:
     """A reading of one list: a kind, `rules:<firewall id>`, `members:<firewall id>`, or a list of the catalogue.
 
-    `tracked` are ids that the list should show; where one is missing the walk goes on to an empty page. `time_scale` divides the waits.
+    `tracked` are ids that the list should show; where one is missing the walk goes on to an empty page. `whole` is whether something is
+    to be concluded of what the list does not show, so that a short first page is not believed to be all. `time_scale` divides the waits.
     Raises ValueError where there is no such list.
     """
     name, _, parent = what.partition(":")
@@ -34,7 +37,7 @@ def reading(what: str, kinds: Mapping[str, Kind], *, tracked: frozenset[str] = f
         if name in kind.lists:
             listing = kind.lists[name]
             inner = kinds["rules"].lists["rules"] if listing.inline is not None else None
-            return ListReading(what, listing, parent or None, tracked=tracked, time_scale=time_scale, inner=inner)
+            return ListReading(what, listing, parent or None, tracked=tracked, whole=whole, time_scale=time_scale, inner=inner)
     if name in catalogue.LISTS:
         return ListReading(what, catalogue.LISTS[name], None, tracked=tracked, time_scale=time_scale)
     raise ValueError(f"there is no list {what!r}")
@@ -62,6 +65,7 @@ class ListReading:
         parent: str | None,
         *,
         tracked: frozenset[str] = frozenset(),
+        whole: bool = False,
         time_scale: float = 1.0,
         inner: Listing | None = None,
     ) -> None:
@@ -70,6 +74,7 @@ class ListReading:
         self._listing = listing
         self._parent = parent
         self._tracked = tracked
+        self._whole = whole
         self._inner = inner
         self._patience = Patience(f"reading the list of {_words(what)}", time_scale)
         self._failure: Problem | None = None
@@ -79,7 +84,7 @@ class ListReading:
         self._restarts = 0
         self._size = PAGE_SIZE
         self._paged = listing.paging is Paging.PAGES
-        self._probing = False
+        self._probing = self._probed = False
         self._page = 1
         self._total: int | None = None
         self._ids: set[str] = set()
@@ -126,6 +131,8 @@ class ListReading:
                     self._wait_or_fail(self._patience.after_garbage(str(failure), now))
             case Refused() if refusals.is_no_list(self.what, answer):
                 self._shown = Seen(complete=False)
+            case Refused() if self._probing and answer.status not in (401, 403, 429):
+                self._finish()  # no page of that size can be asked for
             case Refused():
                 self._wait_or_fail(self._patience.after_refusal(answer, now))
             case NoAnswer():
@@ -175,14 +182,19 @@ class ListReading:
         """Decides whether the list is at its end."""
         missing = not self._tracked <= self._ids
         if not self._paged:
-            if self._listing.paging is Paging.UNSTATED and count and (missing or count >= meta.get("page_size", math.inf)):
+            doubtful = missing or self._whole or count >= meta.get("page_size", math.inf)
+            if self._listing.paging is Paging.UNSTATED and count and doubtful:
                 # Not documented as paged, but it may be: one look at a second page tells.
-                self._paged = self._probing = True
-                self._size, self._page = meta.get("page_size", PAGE_SIZE), 2
+                self._paged = True
+                self._look_for_more(meta.get("page_size", count))
             else:
                 self._finish()
             return
         self._probing = False
+        if self._whole and self._page == 1 and 0 < count < self._size and self._total is None and not self._probed:
+            # The largest page is not known (contract 4): a cloud that gives fewer rows than asked, and does not say so, would look whole.
+            self._look_for_more(count)
+            return
         # Without a size in the answer, a short page may as well be a smaller page.
         short = count < self._size and "page_size" in meta and not missing
         if count == 0 or (short if self._total is None else len(self._ids) >= self._total):
@@ -191,6 +203,11 @@ class ListReading:
             self._failure = error("cloud", f"the list of {_words(self.what)} does not end after {PAGES_MAX} pages")
         else:
             self._page += 1
+
+    def _look_for_more(self, size: int) -> None:
+        """Asks for the page that follows the first, so many rows as that had."""
+        self._probing = self._probed = True
+        self._size, self._page = size, 2
 
     def _is_other_size(self, meta: Mapping[str, Any]) -> bool:
         """A page of another size than asked would leave rows out: the walk starts again at that size (SPEC 6)."""

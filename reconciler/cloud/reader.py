@@ -100,7 +100,10 @@ def _read(
     on_progress: OnProgress | None,
     time_scale: float,
 ) -> dict[str, Seen]:
-    readings = [reading(name, kinds, tracked=wants.tracked.get(name, frozenset()), time_scale=time_scale) for name in names]
+    readings = [
+        reading(name, kinds, tracked=wants.tracked.get(name, frozenset()), whole=name in wants.whole, time_scale=time_scale)
+        for name in names
+    ]
     run_readings(exchange, readings, on_progress, hoped=wants.hoped - wants.catalogue)
     return {one.what: one.seen for one in readings if one.seen is not None}
 

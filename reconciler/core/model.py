@@ -299,6 +299,7 @@ class Wants:
     `tracked` maps a kind to the ids that a complete list must show. `rules_of` and `members_of` are firewall ids. `members_for` are
     ids of instances whose firewall must be known: where one is in none of `members_of`, the members of the other groups are read too.
     `rules_named` are names of firewalls whose rules are wanted as well, where the list shows one of that name.
+    `whole` are kinds of which something is concluded from what their list does not show: it is walked to a sure end.
     `catalogue` names the lists of `Catalogue` that are needed, `hoped` those without which only a price or a size is missing: one that
     cannot be read is left out.
     """
@@ -311,5 +312,6 @@ class Wants:
     rules_named: frozenset[str] = frozenset()
     members_of: frozenset[str] = frozenset()
     members_for: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
     catalogue: frozenset[str] = frozenset()
     hoped: frozenset[str] = frozenset()

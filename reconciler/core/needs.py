@@ -37,6 +37,7 @@ def needs(stack: Stack, state: State | None, options: PlanOptions) -> Wants:
         rules_named=frozenset(_guarding(stack, "name")),
         members_of=frozenset(groups),
         members_for=frozenset(_watched(resources, state)),
+        whole=frozenset(_made_perhaps(state)),
         catalogue=frozenset(_catalogue(resources, state, options)) | _priced(options),
         hoped=_sized(tracked, resources),
     )
@@ -77,6 +78,16 @@ def _remade(resource: Resource, entry: Entry) -> bool:
     return entry.kind == "block_storages" and any(
         says.get(name, entry.applied.get(name)) != entry.applied.get(name) for name in ("type", "size")
     )
+
+
+_MADE = {"instance.create": "instances", "block_storage.create": "block_storages", "firewall.create": "firewalls"}
+
+
+def _made_perhaps(state: State | None) -> Iterator[str]:
+    """Kinds of which it is not known whether an earlier run made one: that a list does not show it may say that it did not."""
+    for intent, result in state.open.values() if state is not None else ():
+        if result != "accepted" and intent.operation in _MADE:
+            yield _MADE[intent.operation]
 
 
 def _doubtful_groups(state: State | None) -> Iterator[str]:

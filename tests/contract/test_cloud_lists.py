@@ -141,8 +141,22 @@ def volumes(*numbers: int, **meta: int) -> Accepted:
     ("name", "tracked", "answers", "asked", "found"),
     [
         ("it comes whole", [], [volumes(1, 2)], [("", "")], 2),
-        ("a tracked one is missing, page 2 is page 1", [7], [volumes(1, 2), volumes(1, 2)], [("", ""), ("2", "100")], 2),
-        ("a tracked one is missing, page 2 is empty", [7], [volumes(1, 2), volumes()], [("", ""), ("2", "100")], 2),
+        ("a tracked one is missing, page 2 is page 1", [7], [volumes(1, 2), volumes(1, 2)], [("", ""), ("2", "2")], 2),
+        ("a tracked one is missing, page 2 is empty", [7], [volumes(1, 2), volumes()], [("", ""), ("2", "2")], 2),
+        (
+            "a tracked one is missing, no size can be asked for",
+            [7],
+            [volumes(1, 2), Refused(400, "CHECK_PARAM", "")],
+            [("", ""), ("2", "2")],
+            2,
+        ),
+        (
+            "a tracked one is missing, it is paged and does not say so",
+            [12],
+            [volumes(*range(10)), volumes(*range(10, 13)), volumes()],
+            [("", ""), ("2", "10"), ("3", "10")],
+            13,
+        ),
         (
             "it is paged after all",
             [],
@@ -160,6 +174,50 @@ def test_a_list_without_documented_pages_is_looked_at_twice_only_where_it_may_ha
     assert pages(run(one, answers)) == asked
     assert one.seen is not None
     assert len(one.seen.rows) == found
+
+
+def capped(rows: int, most: int, *, ignores: bool = False) -> Callable[[Query], Answer]:
+    """A list of so many rows whose pages have fewer than asked for, which it does not say; or that knows no pages."""
+
+    def answer(query: Query) -> Answer:
+        size, page = int(query["page_size"]), int(query["page_no"])
+        step = min(size, most)
+        first = 0 if ignores else (page - 1) * step
+        return instances(*range(rows)[first : first + step], page_size=size)
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("cloud", "asked", "found"),
+    [
+        (capped(3, 100), [("1", "100"), ("2", "3")], 3),
+        (capped(23, 10), [("1", "100"), ("2", "10"), ("3", "10")], 23),
+        (capped(20, 10), [("1", "100"), ("2", "10"), ("3", "10")], 20),
+        (capped(3, 100, ignores=True), [("1", "100"), ("2", "3")], 3),
+        (capped(0, 100), [("1", "100")], 0),
+        (capped(100, 100), [("1", "100"), ("2", "100")], 100),
+    ],
+    ids=["all on one page", "a cap", "a cap, full pages", "no pages at all", "empty", "a full page"],
+)
+def test_where_absence_is_concluded_a_short_first_page_is_not_taken_for_all(
+    cloud: Callable[[Query], Answer], asked: list[tuple[str, str]], found: int
+) -> None:
+    one = reading("instances", KINDS, whole=True)
+    assert pages(run(one, cloud)) == asked
+    assert len(ids(one)) == found
+
+
+def test_a_cloud_that_gives_no_page_of_that_size_is_believed_as_before() -> None:
+    one = reading("instances", KINDS, whole=True)
+    run(one, [instances(1, 2), Refused(400, "CHECK_PARAM", "")])
+    assert ids(one) == ["1", "2"]
+
+
+def test_a_page_of_another_size_does_not_make_it_look_for_ever() -> None:
+    one = reading("instances", KINDS, whole=True)
+    run(one, [instances(1, 2), instances(page_size=50), instances(1, 2, page_size=50)])
+    assert ids(one) == ["1", "2"]
 
 
 def test_rules_know_their_firewall_and_members_are_ids() -> None:

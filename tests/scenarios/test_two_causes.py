@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reconciler import app
+from reconciler import app, wire
 from reconciler.core.model import Stack
 from reconciler.recovering import Words
 from reconciler.simulator.cloud import Cloud
@@ -176,3 +178,28 @@ class ClockJumps(list[app.Planned]):
     def append(self, planned: app.Planned) -> None:
         super().append(planned)
         self._lab.clock.offset = self._seconds
+
+
+class CappedLab(Lab):
+    """A cloud that gives one server a page, whatever is asked, and does not say so: the largest page is not known (contract 4)."""
+
+    def _send(self, request: wire.Request) -> wire.Response:
+        if (request.method, request.path) != ("GET", "/v1/instances"):
+            return super()._send(request)
+        query = dict(request.query)
+        whole = super()._send(replace(request, query=tuple({**query, "page_no": "1", "page_size": "100"}.items())))
+        body = json.loads(whole.body)
+        page = int(query["page_no"]) - 1
+        body |= {"result": body["result"][page : page + 1], "page_no": page + 1, "page_size": int(query["page_size"])}
+        return replace(whole, body=json.dumps({**body, "count": len(body["result"])}).encode())
+
+
+def test_a_create_on_a_page_that_the_cloud_left_out_is_not_made_again(tmp_path: Path) -> None:
+    # Goal: a first page that is shorter than asked for looked like the whole list, and what stood behind it like never made.
+    lab = CappedLab(faults=(Fault("executed_late", method="POST", route="createInstance", nth=2, seconds=100),))
+    lab.apply(lab.stack(HEAD + "instances:\n  first: {}\n", tmp_path))
+    stack = lab.stack(HEAD + "instances:\n  first: {}\n  second: {}\n", tmp_path)
+    lab.apply(stack, wait=False)
+    lab.clock.advance(600)
+    assert lab.apply(stack).exit_code == 0
+    assert sorted(server.name for server in lab.cloud.snapshot().instances.values()) == ["shop-first", "shop-second"]
