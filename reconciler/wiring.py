@@ -238,7 +238,12 @@ def _cache_folder(place: Path, environ: Mapping[str, str], *, simulated: bool) -
 def _base(environ: Mapping[str, str], variable: str, usual: str) -> Path:
     """A folder of the user's, as the XDG rules name it."""
     base = environ.get(variable)
-    return Path(base) if base and Path(base).is_absolute() else Path(environ.get("HOME") or "~").expanduser() / usual
+    if base and Path(base).is_absolute():
+        return Path(base)
+    try:
+        return Path(environ.get("HOME") or "~").expanduser() / usual
+    except RuntimeError:  # neither HOME nor an entry for this user id, as in a bare container: a place that cannot be written, and is told
+        return Path("/") / usual
 
 
 def _user() -> str:

@@ -269,7 +269,7 @@ def _read(path: Path, now: float, window: float) -> Book:
         if len(raw) > _FILE_BYTES_MAX:
             raise ValueError("too large")
         return _decode(json.loads(raw))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return Book(slow_until=now + window)
 
 

@@ -255,7 +255,8 @@ def _narrow(
     draft: Draft, steps: tuple[Step, ...], part: Selection, held: frozenset[Address]
 ) -> tuple[tuple[Step, ...], frozenset[Address]]:
     """Takes out what was not chosen: its steps, its row, and what would be recorded of it."""
-    others = frozenset(address for address in draft.survey.items if address not in part.addresses)
+    # An old object may stand at an address that neither file nor state has any more: it has a row, and no item.
+    others = frozenset(address for address in (*draft.survey.items, *draft.changes) if address not in part.addresses)
     for address in others:
         draft.changes.pop(address, None)
     kept = {step.key for step in steps if step.address in part.addresses}

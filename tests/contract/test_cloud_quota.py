@@ -191,6 +191,7 @@ def test_what_one_process_sent_is_known_to_the_next(tmp_path: Path) -> None:
         b'{"slots": [[1]], "claims": {}, "slow_until": 0}',
         b'{"slots": [["x", "y", null]], "claims": {}, "slow_until": 0}',
         b'{"slots": [], "claims": [], "slow_until": 0}',
+        b'{"slots": [], "claims": {}, "slow_until": 1' + b"0" * 400 + b"}",
         b"\xff\xfe",
         b"[" * 60_000,
         b" " * 200_000,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import wiring
 from reconciler.store.place import simulator_folder, state_folder
 
 PLACES = [
@@ -37,3 +38,12 @@ def test_a_name_that_leads_elsewhere_names_no_folder(tmp_path: Path) -> None:
     for stack, environment in (("../shop", None), ("shop", "../../x"), ("", None), (".simulator", None)):
         with pytest.raises(AssertionError):
             state_folder(tmp_path, stack, environment, simulated=False, environ={})
+
+
+def test_a_user_without_a_name_and_a_home_has_a_place_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Goal: a bare container runs on, at half the quota and without a cache, and is told so.
+    def nobody(path: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", nobody)
+    assert wiring.quota_folder(Path("stack.yaml"), {}, simulated=False) == Path("/.local/state/reconciler/quota")

@@ -454,3 +454,12 @@ def test_a_server_without_what_a_create_must_say_is_an_error() -> None:
     plan = replace(nothing(server("web", flavor=None)), file=nothing(server("web")).edit("instances.web", flavor=OUT).file).plan()
     assert told(plan).problems == ["error missing-key instances.web"]
     assert plan.steps == ()
+
+
+@pytest.mark.parametrize("part", [{"only": ("instances.other",)}, {"without": ("instances.gone",)}])
+def test_a_part_of_a_plan_does_not_tell_of_an_old_object_that_it_leaves_alone(part: dict[str, tuple[str, ...]]) -> None:
+    # Goal: its address may be in neither file nor state any more.
+    row = LiveResource("instances", "i-old", {"id": "i-old", "name": "old", "zone": "z1", "power": "on"})
+    case = settled(server("other")).left_behind(Deposed("instances.gone", "instances", "i-old"), row)
+    assert told(case.plan()).changes == ["delete instances.gone"]
+    assert told(case.plan(**part)).changes == []
