@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.apply import records, values
-from reconciler.apply.task import Task
+from reconciler.apply.task import Status, Task
 from reconciler.apply.values import Known
 from reconciler.core.changes import Plan
 from reconciler.core.dataclass import dataclass
@@ -29,6 +29,7 @@ class Deeds:
     kinds: Mapping[str, Kind]
     known: Known
     nonce: Callable[[], str]
+    tasks: Mapping[str, Task]
 
     def kind_of(self, task: Task) -> str:
         """The name of the kind that a task is about."""
@@ -62,10 +63,18 @@ class Deeds:
         return operation_of(self.kinds, task.operation.replace(".wait", ".create"))
 
     def asked(self, task: Task) -> dict[str, Any]:
-        """The inputs of the operation that is next: where the second way takes a server off its old firewall, that one is meant."""
-        if task.operation == "firewall.detach" and "former" in task.inputs:
+        """The inputs of the operation that is next: where a server is taken off its old firewall, or brought back, that one is meant."""
+        back = task.operation == "firewall.attach" and task.failure is not None
+        if (task.operation == "firewall.detach" or back) and "former" in task.inputs:
             return {**task.inputs, "firewall": task.inputs["former"]}
         return dict(task.inputs)
+
+    def taken_off(self, task: Task) -> str | None:
+        """The firewall that this run has taken a server off, to attach it to another one: by the second way, or by a step of its own."""
+        if task.second:
+            return str(task.inputs["former"]) if "former" in task.inputs else None
+        left = self.tasks.get(f"firewall.detach {task.step.address}")
+        return str(left.inputs["firewall"]) if left is not None and left.status is Status.DONE and left.sent else None
 
     def marker(self, task: Task, *, create: bool) -> str | None:
         """A new nonce for every create; the one the object was made with where its description is edited; none for rules."""
@@ -83,7 +92,7 @@ class Deeds:
         if task.operation.endswith(".delete") and not task.operation.startswith("rule."):
             return operation.settled_by(task.target, asked)
         watched = operation.watches(task.target, asked)
-        if task.operation == "firewall.attach" and "former" in task.inputs:
+        if task.operation == "firewall.attach" and "former" in task.inputs and task.failure is None:
             watched = (*watched, f"members:{task.inputs['former']}")
         return watched
 

@@ -130,7 +130,7 @@ def marker_facts(task: Task, known: Known, kind: str) -> tuple[Effect, ...]:
 def attach_facts(task: Task, waits: Waits) -> tuple[Effect, ...]:
     """Which way this account takes a second firewall on a server (contract 17, attachment)."""
     former = task.inputs.get("former")
-    if task.operation != "firewall.attach" or former is None:
+    if task.operation != "firewall.attach" or former is None or task.failure is not None:
         return ()
     if task.second:
         return (Effect(fact=("attach", "refuse")),)
@@ -141,7 +141,7 @@ def attach_facts(task: Task, waits: Waits) -> tuple[Effect, ...]:
 def after_attach(task: Task, waits: Waits) -> list[str]:
     """Where the old firewall still lists the server after the new one was attached, it is taken off it."""
     former = task.inputs.get("former")
-    if task.operation != "firewall.attach" or former is None or task.second:
+    if task.operation != "firewall.attach" or former is None or task.second or task.failure is not None:
         return []
     return ["firewall.detach"] if task.inputs["instance"] in waits.members.get(str(former), ()) else []
 

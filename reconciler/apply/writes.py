@@ -67,7 +67,7 @@ class Writes:
     deeds: Deeds = field(init=False)
 
     def __post_init__(self) -> None:
-        self.deeds = Deeds(self.plan, self.stack, self.writer, self.kinds, self.known, self.nonce)
+        self.deeds = Deeds(self.plan, self.stack, self.writer, self.kinds, self.known, self.nonce, self.board.tasks)
 
     # Sending --------------------------------------------------------------------------------------------------------------------
 
@@ -220,7 +220,15 @@ class Writes:
             way = ", ".join(second.operations)
             self.emit(Told(f"{task.step.address}: {task.step.operation} was refused ({code}); going on with {way}"))
         else:
+            self._bring_back(task)
             self.fail(task, _failure(answer))
+
+    def _bring_back(self, task: Task) -> None:
+        """A server that this run took off its firewall for another one goes back behind it, where the other one is refused."""
+        former = self.deeds.taken_off(task) if task.operation == "firewall.attach" and task.failure is None else None
+        if former is not None:
+            task.inputs, task.restore = {**task.inputs, "former": former}, "firewall.attach"
+            self.emit(Told(f"{task.step.address}: its new firewall was refused; it goes back behind the one it had"))
 
     def _is_stale(self, task: Task) -> bool:
         """Whether its signature was so old that the cloud may have refused it for that alone: the machine slept, or the disk hung."""
@@ -230,6 +238,7 @@ class Writes:
         """Refused before execution: a new intent with a new marker, after the wait. An object that may be gone is looked at first."""
         task.attempts += 1
         if task.attempts >= ATTEMPTS_MAX:
+            self._bring_back(task)
             self.fail(task, _failure(answer))
             return
         task.status, task.not_before = Status.PENDING, self.exchange.now() + pause
