@@ -182,7 +182,7 @@ class ListReading:
         """Decides whether the list is at its end."""
         missing = not self._tracked <= self._ids
         if not self._paged:
-            doubtful = missing or self._whole or count >= meta.get("page_size", math.inf)
+            doubtful = missing or self._whole or count >= meta.get("page_size", math.inf) or meta.get("count", 0) > count
             if self._listing.paging is Paging.UNSTATED and count and doubtful:
                 # Not documented as paged, but it may be: one look at a second page tells.
                 self._paged = True
@@ -196,7 +196,7 @@ class ListReading:
             self._look_for_more(count)
             return
         # Without a size in the answer, a short page may as well be a smaller page.
-        short = count < self._size and "page_size" in meta and not missing
+        short = count < self._size and "page_size" in meta and not missing and meta.get("count", 0) <= count
         if count == 0 or (short if self._total is None else len(self._ids) >= self._total):
             self._finish()
         elif self._page >= PAGES_MAX:

@@ -11,6 +11,7 @@ import os
 import ssl
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -44,9 +45,10 @@ class HttpTransport:
         import requests
         from urllib3.exceptions import HTTPError
 
+        bundle = _bundle(self._endpoint)
         session = self._session(fresh=request.method != "GET")
         try:
-            with session.send(self._prepare(session, request), **self._options()) as response:
+            with session.send(self._prepare(session, request), verify=bundle, **self._options()) as response:
                 headers = tuple((str(name), str(value)) for name, value in response.headers.items())
                 return wire.Response(response.status_code, headers, _read(response))
         except requests.RequestException as failure:
@@ -81,8 +83,15 @@ class HttpTransport:
             "allow_redirects": False,
             "timeout": (CONNECT_SECONDS_MAX, READ_SECONDS_MAX),
             "proxies": _proxies(self._endpoint),
-            "verify": os.environ.get("REQUESTS_CA_BUNDLE") or True,
         }
+
+
+def _bundle(endpoint: Endpoint) -> str | bool:
+    """The certificates that are trusted: those of `REQUESTS_CA_BUNDLE`, else the library's own. Raises `WireError` where there are none."""
+    chosen = os.environ.get("REQUESTS_CA_BUNDLE")
+    if chosen and endpoint.origin.startswith("https://") and not Path(chosen).exists():
+        raise wire.WireError("REQUESTS_CA_BUNDLE names no file that is there", sent=False)
+    return chosen or True
 
 
 def _new_session() -> requests.Session:

@@ -59,6 +59,7 @@ WALKS: list[tuple[str, Sequence[Answer], list[str], list[str]]] = [
     ("a short page is the end", [instances(1, 2)], ["1", "2"], ["1"]),
     ("an empty list", [instances()], [], ["1"]),
     ("a full page asks for one more", [instances(*range(100)), instances()], [str(n) for n in range(100)], ["1", "2"]),
+    ("it says more than it shows", [instances(1, 2, count=3), instances(3, count=1), instances()], ["1", "2", "3"], ["1", "2"]),
     ("two pages", [instances(*range(100)), instances(100)], [str(n) for n in range(101)], ["1", "2"]),
     (
         "no size said: the walk goes on to an empty page",

@@ -257,6 +257,14 @@ def test_where_tls_is_not_spoken_the_call_fails_without_a_key_in_the_clear() -> 
     assert b"access" not in heard[0]
 
 
+def test_certificates_that_are_not_there_are_named_and_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Goal: it was told as an answer that was cut, after five attempts, and as a request that may have been executed.
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/none/such.pem")
+    with pytest.raises(wire.WireError, match="REQUESTS_CA_BUNDLE") as caught:
+        HttpTransport(parse("https://api.example.invalid"))(get())
+    assert not caught.value.sent
+
+
 def test_where_a_certificate_is_not_accepted_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     import requests
     from urllib3.exceptions import MaxRetryError, SSLError
