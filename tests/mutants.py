@@ -44,6 +44,7 @@ LOOK = "tests/faults/test_second_look.py"
 TRANSPORT = "tests/contract/test_cloud_transport.py"
 STORE = "tests/contract/test_store.py"
 WRONG = "tests/scenarios/test_when_things_go_wrong.py"
+TWO_CAUSES = "tests/scenarios/test_two_causes.py"
 STORE_FAULTS = "tests/contract/test_store_faults.py"
 
 
@@ -73,14 +74,36 @@ MUTANTS = (
         """        self.writer.append(intent)
         task.intent, task.status, task.sent = intent, Status.SENT, True
         self._sent[token] = task
-        self.exchange.send(token, call)
+        # With the second on record, from which the fence counts: where this process was held up meanwhile, the cloud refuses the request.
+        self.exchange.send(token, call, signed=signed)
 """,
-        """        self.exchange.send(token, call)
+        """        self.exchange.send(token, call, signed=signed)
         self.writer.append(intent)
         task.intent, task.status, task.sent = intent, Status.SENT, True
         self._sent[token] = task
 """,
         (of_story("one server"),),
+    ),
+    Mutant(
+        "sign with the second of the send",
+        "reconciler/apply/writes.py",
+        "        self.exchange.send(token, call, signed=signed)\n",
+        "        self.exchange.send(token, call)\n",
+        (TWO_CAUSES,),
+    ),
+    Mutant(
+        "put what was moved back to its old address",
+        "reconciler/core/evidence.py",
+        "kept = replace(entry, address=now.address, ",
+        "kept = replace(entry, ",
+        (TWO_CAUSES,),
+    ),
+    Mutant(
+        "do not look at what hangs on an object",
+        "reconciler/apply/settle.py",
+        "    hangs = _newly_hanging(task, found, waits, planned)\n",
+        "    hangs = None\n",
+        ("tests/scenarios/test_second_look.py",),
     ),
     Mutant(
         "adopt by name",
