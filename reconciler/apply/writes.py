@@ -18,6 +18,7 @@ from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, StepDone, StepFailed, StepStarted, StepUnknown, StepWaiting, Told
 from reconciler.core.kind import Kind, Progress, operation_of
 from reconciler.core.model import Account, Stack
+from reconciler.core.owners import entry_with
 from reconciler.core.problems import Problem, error
 from reconciler.core.rhythm import LOOK_AGE_SECONDS
 from reconciler.core.state import Effect, Intent, Note, Outcome, Phase
@@ -188,6 +189,10 @@ class Writes:
             except ValueError as failure:
                 self._unknown(task, f"accepted, but the receipt does not say what was made: {failure}", answer.status)
                 return
+            if self._was_there(task):
+                named, task.target = task.target, None
+                self._unknown(task, f"accepted, but the receipt names {named}, which was there before", answer.status)
+                return
         watched = self.deeds.watched(task)
         effects = self.deeds.on_accept(task, ended=not watched)
         if task.operation.endswith(".create"):
@@ -203,6 +208,11 @@ class Writes:
             self._await(task, accepted=self.exchange.now())
         else:
             self._next(task)
+
+    def _was_there(self, task: Task) -> bool:
+        """Whether what a create is said to have made was there when the plan was made: no object of others becomes ours by a receipt."""
+        id, kind = task.target or "", self.deeds.kind_of(task)
+        return self.account.find(kind, id) is not None or entry_with(self.writer.state, kind, id) is not None
 
     def _refused(self, task: Task, answer: Refused) -> None:
         code = answer.error_code or f"HTTP {answer.status}"

@@ -187,7 +187,7 @@ def as_it_is_now(state: State, intent: Intent, effects: tuple[Effect, ...]) -> t
     found = []
     for effect in effects:
         entry = effect.put
-        now = None if entry is None else entry_with(state, entry.id)
+        now = None if entry is None else entry_with(state, entry.kind, entry.id)
         if entry is not None and now is None and intent.target == entry.id:
             continue
         if entry is not None and now is not None:
@@ -251,7 +251,7 @@ def _create(state: State, intent: Intent, observations: Sequence[Observation], k
         if wrong:
             reason = f"{bearing[0].id} bears its marker, but {', '.join(wrong)} is not as asked"
             return Settlement(intent, Finding.PERSON, reason, candidates=bearing)
-        if entry_with(state, bearing[0].id) is not None:
+        if entry_with(state, kind, bearing[0].id) is not None:
             return Settlement(intent, Finding.DONE, f"{bearing[0].id} bears its marker, and is in the state")
         phase = Phase.READY if bearing[0].ready else Phase.INCOMPLETE
         reason = f"{bearing[0].id} bears its marker"

@@ -203,3 +203,29 @@ def test_a_create_on_a_page_that_the_cloud_left_out_is_not_made_again(tmp_path: 
     lab.clock.advance(600)
     assert lab.apply(stack).exit_code == 0
     assert sorted(server.name for server in lab.cloud.snapshot().instances.values()) == ["shop-first", "shop-second"]
+
+
+class WrongReceiptLab(Lab):
+    """A cloud whose receipt of a server names one that was there before."""
+
+    named: str | None = None
+
+    def _send(self, request: wire.Request) -> wire.Response:
+        answer = super()._send(request)
+        if self.named is None or (request.method, request.path) != ("POST", "/v1/instances"):
+            return answer
+        body = json.loads(answer.body)
+        body["result"] = [{**body["result"][0], "instance_id": self.named}]
+        return replace(answer, body=json.dumps(body).encode())
+
+
+def test_an_object_that_was_there_before_does_not_become_ours_by_a_receipt(tmp_path: Path) -> None:
+    # Goal: receipts of creates were never seen (contract 14); what was made is found by its marker, and the other one is left alone.
+    lab = WrongReceiptLab()
+    lab.apply(lab.stack(HEAD + "instances:\n  first: {}\n", tmp_path))
+    assert lab.state is not None
+    lab.named = lab.state.entries["instances.first"].id
+    assert lab.apply(lab.stack(HEAD + "instances:\n  first: {}\n  second: {}\n", tmp_path)).exit_code == 0
+    held = addresses(lab)
+    assert held[lab.named] == "instances.first"
+    assert sorted(held.values()) == ["instances.first", "instances.second"]
