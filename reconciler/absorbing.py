@@ -16,7 +16,7 @@ from reconciler.core.address import Address
 from reconciler.core.changes import Change, Plan
 from reconciler.core.dataclass import dataclass
 from reconciler.core.edits import Edit
-from reconciler.core.model import Account, Resource, Stack, Wants
+from reconciler.core.model import Resource, Stack, Wants
 from reconciler.core.problems import Problem, error
 from reconciler.core.survey import PlanOptions
 from reconciler.loading import Loaded
@@ -72,7 +72,7 @@ def absorb(
         raise Stop(_shared(taken))
     if texts:
         after = load({file: text for file, (_, text) in texts.items()}).stack
-        _prove(stack, after, taken, connection, store, planned.account)
+        _prove(stack, after, taken, connection, store, planned)
     return Absorbed(tuple(taken), texts, tuple(problems))
 
 
@@ -124,7 +124,9 @@ def _shared(changes: list[Change]) -> Problem:
     return error("absorb", f"{who} would need different values at one place of the file", hint=hint)
 
 
-def _prove(before: Stack, after: Stack, taken: list[Change], connection: Connection, store: ports.StateReader, account: Account) -> None:
+def _prove(
+    before: Stack, after: Stack, taken: list[Change], connection: Connection, store: ports.StateReader, planned: app.Planned
+) -> None:
     """Stops unless the new files say what is there now, and of everything else what the old ones said."""
     touched = {change.address for change in taken} | {change.address.owner for change in taken}
     others = [a for a in {*before.resources, *after.resources} if a not in touched and a.owner not in touched]
@@ -136,19 +138,20 @@ def _prove(before: Stack, after: Stack, taken: list[Change], connection: Connect
     # What is written now may have to be looked up, which the plan before did not need.
     lists = planning.needs(after, state, PlanOptions()).catalogue
     catalogue = opening.read_account(connection, Wants(catalogue=lists)).catalogue
-    account = replace(account, catalogue=catalogue)
+    account = replace(planned.account, catalogue=catalogue)
     made = planning.make(stack=after, state=state, account=account, kinds=connection.kinds, options=PlanOptions())
-    left = _left(made, taken)
+    left = _left(made, taken, known=frozenset(problem.message for problem in planned.plan.problems))
     if left:
         raise Stop(
             error("absorb", f"the edit does not say what is there ({', '.join(left)}); nothing was written", hint="write it by hand")
         )
 
 
-def _left(made: Plan, taken: list[Change]) -> list[str]:
+def _left(made: Plan, taken: list[Change], known: frozenset[str]) -> list[str]:
+    """What the new files leave open of the drift, and the mistakes that they bring; those `known` before are not the edit's."""
     wanted = {(change.address, field.path) for change in taken for field in change.fields}
     found = [f"{c.address} {f.path}" for c in made.changes for f in c.fields if (c.address, f.path) in wanted]
-    return found + [problem.message for problem in made.problems if problem.severity.value == "error"]
+    return found + [problem.message for problem in made.problems if problem.severity.value == "error" and problem.message not in known]
 
 
 def _meaning(resource: Resource | None) -> object:

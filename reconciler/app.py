@@ -170,7 +170,7 @@ def plan(
 def drift(stack: Stack, connection: Connection, store: ports.StateReader, beside: Callable[[], Beside | None] = _nobody) -> Planned:
     """What somebody else changed: the plan's drift alone, never a change that the file asks for."""
     found = plan(stack, connection, store, PlanOptions(), beside)
-    kept = tuple(problem for problem in found.plan.problems if problem.severity is Severity.ERROR)
+    kept = tuple(p for p in found.plan.problems if p.severity is Severity.ERROR and p.code not in exits.OF_WHAT_THE_FILE_ASKS)
     shown = replace(
         found.plan,
         changes=(),
@@ -318,7 +318,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
         at=connection.exchange.unix(),
         problems=(*beside, *_told_of(made, stack, options, connection.kinds)),
         tracked=() if state is None else tuple(state.entries),
-        unmanaged=unmanaged.unmanaged(account, state, stack, destroy=options.destroy) if options.unmanaged else None,
+        unmanaged=unmanaged.unmanaged(account, state, stack.prices, made.records) if options.unmanaged else None,
         outputs=()
         if options.destroy or exits.stops(made.problems)
         else output_changes(made.outputs, {} if state is None else state.outputs, steps=bool(made.steps)),

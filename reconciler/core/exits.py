@@ -53,6 +53,10 @@ HELD_BACK: frozenset[str] = frozenset(
 """Codes of problems that hold back their object and its dependants only; the rest of the plan may be applied (SPEC 2, lifecycle)."""
 
 
+OF_WHAT_THE_FILE_ASKS: frozenset[str] = frozenset({"protected", "lockout", "foreign-volume", "foreign-member"})
+"""Those of them that hold back what an apply would do, and say nothing of what somebody else did."""
+
+
 def of_problem(problem: Problem) -> int:
     """The exit code that a problem asks for: 0 for warnings and notices."""
     return _OF_CODE.get(problem.code, ERROR) if problem.severity is Severity.ERROR else DONE

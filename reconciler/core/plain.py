@@ -76,7 +76,7 @@ def document(plan: Plan) -> dict[str, Any]:
             "parts": [{"address": part.address, "before": part.before, "after": part.after} for part in plan.cost.parts],
         },
         "outputs": {name: output(value) for name, value in sorted(plan.outputs.items())},
-        "unmanaged": {"count": count, "monthly": monthly},
+        "unmanaged": {"count": count, "monthly": monthly, "unpriced": plan.unpriced},
         "consent": {"needed": [consent(item) for item in plan.consents], "given": []},
         "partial": plan.partial,
         "problems": [problem(item) for item in plan.problems],

@@ -13,7 +13,7 @@ from reconciler.core import cost as costs
 from reconciler.core import feasibility, freshness, graph, lost, moves, namesakes, renames, unmanaged
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
-from reconciler.core.exits import stops
+from reconciler.core.exits import HELD_BACK, stops
 from reconciler.core.forecast import budget, calls_of, forecast
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
@@ -80,13 +80,15 @@ def make(
     steps = () if stopped else tuple(_counted(step, known.facts) for step in steps)
     found = forecast(steps, account, kinds, facts=known.facts, pace=pace, id_of=seen.id_of)
     changes = tuple(draft.changes[a] for a in sorted(draft.changes, key=lambda a: a.sort_key))
+    records = () if stopped else (*moved.effects, *bookkeeping.effects(draft, held))
+    others = unmanaged.unmanaged(account, seen.state, stack.prices, records)
     return replace(
         empty,
         changes=changes,
         steps=steps,
         drift=tuple(sorted(draft.drift, key=lambda c: c.address.sort_key)),
         problems=in_order((*problems, *costs.traps(seen, draft.changes))),
-        records=() if stopped else (*moved.effects, *bookkeeping.effects(draft, held)),
+        records=records,
         moves=tuple(moved.places.items()),
         fingerprints=_fingerprints(seen, steps),
         variables=stack.variables,
@@ -97,7 +99,8 @@ def make(
         eta_seconds=None if found is None else math.ceil(found.seconds),
         critical=() if found is None else found.critical,
         cost=costs.cost(seen, held, steps),
-        unmanaged=_unmanaged(seen),
+        unmanaged=(len(others), None if account.catalogue.flavors is None else sum(each.monthly or 0 for each in others)),
+        unpriced=unmanaged.unpriced(others),
         unchanged=draft.unchanged,
         partial=partial,
     )
@@ -117,7 +120,7 @@ def _what_is_done(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ..
     problems = [*seen.problems, *_found(draft)]
     if part is not None:
         steps, held = _narrow(draft, steps, part, held)
-        problems += [*part.problems, *_said_of(part)]
+        problems = [*_of_the_part(draft, problems), *part.problems, *_said_of(part)]
     steps, held, locked_out = lockout.check(draft, steps, held)
     steps = pioneers.alone(draft, steps)
     return steps, held, [*problems, *locked_out], part is not None
@@ -264,6 +267,18 @@ def _narrow(
     return remaining, held | others
 
 
+def _of_the_part(draft: Draft, problems: list[Problem]) -> list[Problem]:
+    """The problems without those that hold back only what was left out, unless something that stays waits for it."""
+    waited_for = {row.impact.blocked_by for row in draft.changes.values()}
+
+    def concerns(problem: Problem) -> bool:
+        address = None if problem.address is None else parse(problem.address)
+        left_out = address in draft.survey.items and address not in draft.changes and problem.address not in waited_for
+        return not left_out or problem.code not in HELD_BACK
+
+    return [problem for problem in problems if concerns(problem)]
+
+
 def _said_of(part: Selection) -> list[Problem]:
     return [notice("joined", f"{a} comes along: {by} needs it", address=str(a)) for a, by in sorted(part.joined.items())]
 
@@ -320,10 +335,3 @@ def _fingerprints(seen: Survey, steps: tuple[Step, ...]) -> dict[str, str]:
             text = json.dumps(facts, sort_keys=True, ensure_ascii=False, default=list)
             found[id] = hashlib.sha256(text.encode()).hexdigest()
     return dict(sorted(found.items()))
-
-
-def _unmanaged(seen: Survey) -> tuple[int, int | None]:
-    """How many objects of the account are in nobody's entry here, and what they cost a month as far as that is known."""
-    found = unmanaged.unmanaged(seen.account, seen.state, seen.stack, destroy=seen.options.destroy)
-    known = seen.account.catalogue.flavors is not None
-    return len(found), sum(each.monthly or 0 for each in found) if known else None

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
+from reconciler.core import names
 from reconciler.core.address import Address
 from reconciler.core.changes import Step
 from reconciler.core.dataclass import dataclass
@@ -44,13 +45,18 @@ def select(steps: Sequence[Step], addresses: Iterable[Address], *, only: Sequenc
         return None
     known = set(addresses)
     unknown = [p for p in (*only, *without) if not any(matches(a, p) for a in known)]
-    problems = tuple(error("missing-reference", f"nothing in the plan or the state is {p!r}", address=p) for p in unknown)
+    problems = tuple(_unknown(pattern, known) for pattern in unknown)
     if only:
         chosen = {a for a in known if any(matches(a, p) for p in only)}
         joined = _joined(steps, chosen)
         return Selection(frozenset(chosen | set(joined)), joined, problems)
     out = {a for a in known if any(matches(a, p) for p in without)}
     return Selection(frozenset(known - out - set(_left_out(steps, out))), {}, problems)
+
+
+def _unknown(pattern: str, known: Iterable[Address]) -> Problem:
+    hint = names.hint_for(pattern, (str(address) for address in known))
+    return error("missing-reference", f"nothing in the plan or the state is {pattern!r}", address=pattern, hint=hint)
 
 
 def _joined(steps: Sequence[Step], chosen: set[Address]) -> dict[Address, str]:

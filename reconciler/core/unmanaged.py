@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.core.dataclass import dataclass
-from reconciler.core.model import EMPTY, Account, LiveResource, Stack
-from reconciler.core.state import State
+from reconciler.core.model import EMPTY, Account, LiveResource
+from reconciler.core.state import Effect, State
 
 KINDS = ("instances", "block_storages", "firewalls")
 
@@ -24,16 +24,21 @@ class Unmanaged:
     marked: str | None = None
 
 
-def unmanaged(account: Account, state: State | None, stack: Stack, *, destroy: bool = False) -> tuple[Unmanaged, ...]:
-    """The objects, by kind, then name and id. What this plan binds (`import`) is the stack's already, but where it destroys."""
+def unmanaged(account: Account, state: State | None, prices: Mapping[str, int], records: Iterable[Effect] = ()) -> tuple[Unmanaged, ...]:
+    """The objects, by kind, then name and id. `prices` are those of volumes in the stack: KRW per GB and month, by type.
+
+    `records` is what the plan writes into the state by itself: what it binds is this stack's.
+    """
     ours = set() if state is None else {entry.id for entry in state.entries.values()} | set(state.deposed)
-    if not destroy:
-        known = () if state is None else state.entries
-        ours |= {resource.import_id for at, resource in stack.resources.items() if resource.import_id and str(at) not in known}
-    prices = stack.prices
+    ours |= {effect.put.id for effect in records if effect.put is not None}
     flavors = {str(row["id"]): row.get("price_month") for row in account.catalogue.flavors or ()}
     found = [_of(live, flavors, prices) for kind in KINDS for id, live in account.objects.get(kind, EMPTY).items() if id not in ours]
     return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.name or "", each.id)))
+
+
+def unpriced(found: Iterable[Unmanaged]) -> int:
+    """How many of the objects cost something that is not known."""
+    return sum(1 for each in found if each.monthly is None and each.kind != "firewalls")
 
 
 def _of(live: LiveResource, flavors: Mapping[str, Any], prices: Mapping[str, int]) -> Unmanaged:

@@ -66,6 +66,7 @@ def _plan(saved: SavedPlan, document: Mapping[str, Any]) -> Plan:
         critical=tuple(document.get("critical", ())),
         cost=Cost(cost["before"], cost["after"], tuple(cost["unknown"]), tuple(map(_price, cost.get("parts", ())))),
         unmanaged=(unmanaged["count"], unmanaged["monthly"]),
+        unpriced=unmanaged.get("unpriced", 0),
         unchanged=document["summary"][Action.NONE.value],
         partial=document["partial"],
         destroy=bool(saved.options.get("destroy")),

@@ -89,11 +89,11 @@ def _is_revert(change: Change) -> bool:
 def _left_alone(plan: Plan) -> list[Change]:
     """The drift that no change takes up: each difference is told once."""
     taken = {(change.address, field.path) for change in plan.changes for field in change.fields}
-    gone = {change.address for change in plan.changes if change.action in (Action.DELETE, Action.REPLACE)}
+    whole = {change.address for change in plan.changes if change.action in (Action.CREATE, Action.DELETE, Action.REPLACE)}
     found = []
     for change in plan.drift:
         fields = tuple(field for field in change.fields if (change.address, field.path) not in taken)
-        if change.address not in gone and (fields or not change.fields):
+        if change.address not in whole and (fields or not change.fields):
             found.append(replace(change, fields=fields))
     return found
 

@@ -48,8 +48,9 @@ def _left(plan: Plan, look: Look) -> Iterable[Line]:
     parts = [f"{plan.unchanged} unchanged"] if plan.unchanged else []
     count, monthly = plan.unmanaged
     if count:
-        price = "" if monthly is None else f"{words.won(monthly)} a month, "
-        parts.append(f"{count} not in this stack ({price}--unmanaged lists them)")
+        least = "at least " if plan.unpriced else ""
+        price = "" if monthly is None else f"{least}{words.won(monthly)} a month, "
+        parts.append(f"{count} not in this stack ({price}--unmanaged lists {'it' if count == 1 else 'them'})")
     if plan.partial:
         parts.append("narrowed by --only or --except: the rest of the stack is not looked at here")
     if parts:

@@ -72,3 +72,14 @@ def test_what_nobody_manages_is_priced_as_far_as_that_is_known() -> None:
     case = priced(settled(server())).stranger("instances", "i-x", flavor="big").stranger("block_storages", "v-x", type="ssd", size=50)
     assert case.plan().unmanaged == (2, 36_000)
     assert replace(case, catalogue=replace(CATALOGUE, flavors=None)).plan().unmanaged == (2, None)
+
+
+def test_what_the_plan_binds_is_no_stranger_any_more_and_an_unknown_price_is_counted() -> None:
+    # Goal: a plan of `adopt`ed files does not list its own servers among those of others.
+    case = priced(settled(server())).stranger("instances", "i-x", flavor="big").stranger("block_storages", "v-x", type="tape", size=50)
+    plan = case.plan()
+    assert plan.unmanaged == (2, 30_000) and plan.unpriced == 1
+    web = replace(server("x", flavor="big"), import_id="i-x")
+    bound = case.add(web).plan()
+    assert [change.action.value for change in bound.changes if str(change.address) == "instances.x"] == ["import"]
+    assert bound.unmanaged == (1, 0) and bound.unpriced == 1

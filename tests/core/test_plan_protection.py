@@ -335,3 +335,19 @@ def test_destroy_with_unprotect_takes_what_is_named() -> None:
     plan = shop(web=kept("delete")).plan(destroy=True, unprotect=frozenset({"instances.web"}))
     assert "instance.delete instances.web" in told(plan).steps
     assert told(plan).problems == []
+
+
+def test_what_is_protected_outside_the_part_that_was_asked_for_is_no_matter_of_it() -> None:
+    # Goal: `--only` and `--except` are the way round an object that is held back; its mistake is not theirs.
+    case = settled(server("web", life=kept("delete")), server("db")).leave_out("instances.web").edit("instances.db", name="other")
+    for narrowed in ({"only": ("instances.db",)}, {"without": ("instances.web",)}):
+        plan = case.plan(**narrowed)
+        assert plan.problems == () and told(plan).changes == ["update instances.db"]
+    assert told(case.plan(only=("instances.web",))).problems == ["error protected instances.web"]
+
+
+def test_what_waits_for_a_protected_object_keeps_its_reason_when_that_is_left_out() -> None:
+    case = settled(server("web", life=kept("delete")), firewall("web")).leave_out("instances.web", "firewalls.web")
+    case = case.join("f-web", "i-web")
+    plan = case.plan(only=("firewalls.web",))
+    assert told(plan).changes == ["blocked firewalls.web"] and plan.problems

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler import absorbing, loading
+from reconciler import absorbing, app, loading
 from reconciler.core.problems import Problem
 from reconciler.stop import Stop
 from tests.builders import at
@@ -188,3 +188,15 @@ def test_line_ends_of_another_system_stay(tmp_path: Path) -> None:
     after = file.read_bytes()
     assert after.count(b"\r\n") == after.count(b"\n") == STACK.count("\n") + 1
     assert b"\r\n      http: {direction: in" in after
+
+
+def test_a_mistake_that_was_there_before_is_no_matter_of_the_edit(lab: Lab, tmp_path: Path) -> None:
+    # Goal: one server that may not be deleted keeps nobody from taking in the drift of another, nor from looking at it.
+    app_of = "  app:\n    # nothing but defaults\n    firewall: none\n"
+    assert lab.apply(lab.stack(STACK.replace(app_of, app_of + "    lifecycle: {protect: true}\n"), tmp_path)).exit_code == 0
+    lab.stack(STACK.replace(app_of, ""), tmp_path)
+    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
+    seen = app.drift(loading.load_stack(tmp_path / "stack.yaml", environment=None, environ={}).stack, lab.connection(), lab.store)
+    assert [str(change.address) for change in seen.plan.drift] == ["firewalls.web"] and seen.exit_code == 0
+    text, problems = absorbed(lab, tmp_path, "firewalls.web")
+    assert problems == () and "icmp: false    # ping is fine" in text

@@ -159,6 +159,7 @@ SITUATIONS: Mapping[str, Situation] = {
     "lockout": Situation(lambda: guarded(shop()).leave_out("firewalls.web.rules.ssh").plan()),
     "drift": Situation(lambda: drifted().plan()),
     "drift_left": Situation(lambda: drifted().edit("instances.web[0]", name="tmp").edit("instances.db", description="hands off").plan()),
+    "rule_gone_outside": Situation(lambda: shop().vanish("firewalls.web.rules.ssh").plan()),
     "missing": Situation(lambda: shop().vanish("instances.web[1]").edit("instances.db", flavor="small").plan()),
     "gone_accepted": Situation(
         lambda: shop().vanish("instances.web[1]").plan(accept=(("gone", "instances.web[1]"),)),
