@@ -11,6 +11,7 @@ _COLLECT_AFTER = 500_000
 
 def main() -> None:
     """Runs the command line and ends the process with its exit code."""
+    _open_all()
     arguments = sys.argv[1:]
     if "_RECONCILER_COMPLETE" not in _environment():
         if arguments in ([], ["--help"], ["-h"], ["help"]):
@@ -28,6 +29,17 @@ def main() -> None:
     code = run(arguments)
     gc.freeze()  # as it ends, the interpreter would look twice for circles in all that it has loaded: an eighth of a small plan
     sys.exit(code)
+
+
+def _open_all() -> None:
+    """Gives stdin, stdout and stderr a place where they were closed, so that no file of ours gets their number and their text."""
+    import os
+
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _environment() -> set[str]:

@@ -46,7 +46,10 @@ class Accepted(click.ParamType[Acceptance]):
         if found is None:
             classes = ", ".join(risk.value for risk in RiskClass)
             self.fail(f"{value!r} is not CLASS or CLASS=ADDRESS; classes are {classes}", param, ctx)
-        return found
+        from reconciler.core.address import typed
+
+        address = None if found.address is None else typed(found.address)
+        return found if address is None else Acceptance(found.risk, str(address))
 
 
 class AddressText(click.ParamType[str]):
@@ -56,9 +59,9 @@ class AddressText(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The address as it is spelled canonically."""
-        from reconciler.core.address import parse
+        from reconciler.core.address import typed
 
-        found = parse(str(value))
+        found = typed(str(value))
         if found is None:
             self.fail(f"{value!r} is not an address, such as instances.web or instances.web[0]", param, ctx)
         return str(found)
@@ -72,6 +75,20 @@ class AddressText(click.ParamType[str]):
         return [CompletionItem(text) for text in addresses(ctx.params) if text.startswith(incomplete)]
 
 
+class Pattern(click.ParamType[str]):
+    """An address, or a pattern of addresses with `*` and `?`."""
+
+    name = "ADDRESS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """An address as it is spelled canonically; a pattern as it is."""
+        from reconciler.core.address import typed
+
+        return str(typed(str(value)) or value)
+
+    shell_complete = AddressText.shell_complete
+
+
 class Bind(click.ParamType[tuple[str, str]]):
     """`ADDRESS=ID`."""
 
@@ -81,11 +98,11 @@ class Bind(click.ParamType[tuple[str, str]]):
         """The address as it is spelled canonically, and the id."""
         if isinstance(value, tuple):
             return value
-        from reconciler.core.address import parse
+        from reconciler.core.address import typed
 
         # A key of `for_each` may hold the sign itself: the id is what stands behind the last one.
         text, equals, id = str(value).rpartition("=")
-        address = parse(text)
+        address = typed(text)
         if not equals or not id or address is None:
             self.fail(f"{value!r} is not ADDRESS=ID, such as instances.web=INSTANCE-Fq1a", param, ctx)
         return str(address), id
@@ -151,10 +168,8 @@ consent_options = _joined(
     click.option("--allow-empty", is_flag=True, help="Allow a plan that deletes most of the stack."),
 )
 part_options = _joined(
-    click.option(
-        "--only", multiple=True, metavar="ADDRESS", help="Only this object (or those of a pattern) and what it needs; repeatable."
-    ),
-    click.option("--except", "without", multiple=True, metavar="ADDRESS", help="All but this object and what needs it; repeatable."),
+    click.option("--only", multiple=True, type=Pattern(), help="Only this object (or those of a pattern) and what it needs; repeatable."),
+    click.option("--except", "without", multiple=True, type=Pattern(), help="All but this object and what needs it; repeatable."),
 )
 
 

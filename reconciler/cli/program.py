@@ -122,7 +122,7 @@ def _usage(failure: click.UsageError) -> int:
     from reconciler.ui import safe
 
     command = failure.ctx.command_path if failure.ctx is not None else "reconciler"
-    lines = " ".join(part for part in failure.format_message().split("\n") if part)
+    lines = " ".join(part.strip() for part in failure.format_message().split("\n") if part.strip())
     Stream(sys.stderr).write(f"error[usage]  {safe.outside(lines)}\n    hint: {command} --help\n")
     return exits.USAGE
 

@@ -90,10 +90,10 @@ def forget(
     """
     from reconciler import opening, wiring
     from reconciler.core import names, recovery
-    from reconciler.core.address import parse
+    from reconciler.core.address import typed
 
     session, store, title = _open(console, stack, environment, simulate, time_scale)
-    address = parse(what)
+    address = typed(what)
     text = what if address is None else str(address)
     name, run = title.partition("/")[0], wiring.run_id()
     with opening.Writing(

@@ -50,13 +50,13 @@ def show(
     time_scale: float | None,
 ) -> int:
     """Show the state, one object of it, or a saved plan. Nothing is sent, but with --why the account is read."""
-    from reconciler.core.address import parse
+    from reconciler.core.address import typed
 
     if what is not None and what.endswith(".plan"):
         if why:
             raise stop_usage("--why is about an address", "reconciler show ADDRESS --why")
         return _show_plan(console, what)
-    address = None if what is None else parse(what)
+    address = None if what is None else typed(what)
     if what is not None and address is None:
         raise stop_usage(f"{what} is neither an address nor a FILE.plan", "an address is like instances.web or instances.web[0]")
     if console.markdown:

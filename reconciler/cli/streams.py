@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 TYPE_CHECKING = False  # as `typing` has it, which is not loaded for it: that would be a tenth of what `--version` takes
@@ -15,13 +16,20 @@ class Stream:
     A terminal is written to in its own encoding, with an escape for each letter that it lacks; everything else gets UTF-8.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = io.StringIO() if stream is None else stream  # None: the process was started without it (`>&-`)
         self._closed = False
         self.failure: str | None = None
         """Why something was lost, where it is not that the reader went away."""
-        self.ascii = stream.isatty() and not (getattr(stream, "encoding", None) or "").lower().replace("-", "").startswith("utf8")
+        self.ascii = False
         """Whether signs beyond ASCII are better left out: a terminal of another encoding than UTF-8."""
+        if stream is None:
+            self._closed, self.failure = True, "it is closed"
+        else:
+            self._prepare(stream)
+
+    def _prepare(self, stream: TextIO) -> None:
+        self.ascii = stream.isatty() and not (getattr(stream, "encoding", None) or "").lower().replace("-", "").startswith("utf8")
         reconfigure = getattr(stream, "reconfigure", None)
         try:
             if reconfigure is not None and self.ascii:

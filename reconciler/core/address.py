@@ -18,6 +18,8 @@ _ADDRESS = re.compile(
     re.VERBOSE,
 )
 
+_BARE_KEY = re.compile(r"""\[([^]["]+)\]""")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Address:
@@ -83,6 +85,11 @@ def _text(address: Address) -> str:
         place = f'["{address.index}"]'
     rule = f".rules.{address.rule}" if address.rule is not None else ""
     return f"{head}{address.kind}.{address.name}{place}{rule}"
+
+
+def typed(text: str) -> Address | None:
+    """The address that somebody typed: as `parse`, but without the quotes of a key, which a shell takes away."""
+    return parse(text) or parse(_BARE_KEY.sub(r'["\1"]', text, count=1))
 
 
 @lru_cache(maxsize=65536)

@@ -17,8 +17,14 @@ def nearest(word: str, valid: Iterable[str]) -> str | None:
 
 
 def hint_for(word: str, valid: Iterable[str]) -> str | None:
-    """A hint that offers the nearest valid name, else lists them; None where there are none."""
+    """A hint that offers the nearest valid name, else lists them; None where there are none.
+
+    Of an address without the index or key that it needs, or with another one, those there are.
+    """
     names = sorted(valid)
+    kin = [name for name in names if name.startswith(word.partition("[")[0] + "[")]
+    if kin:
+        return f"there {'is' if len(kin) == 1 else 'are'} {listed(kin)}"
     close = nearest(word, names)
     if close is not None:
         return f"did you mean `{close}`?"

@@ -1,0 +1,84 @@
+"""What somebody types in the first week, and what comes of it: the way out that a screen names works when it is pasted."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import program
+
+STACK = """\
+version: 1
+stack: shop
+instances:
+  web:
+    for_each: {seoul: 서울, busan: 부산}
+    zone: kr1-z01
+    flavor: std_1.2-g1
+    image: {os: ubuntu, version: "22.04"}
+    ssh_keys: [deploy]
+    description: ${each.value}
+"""
+SCALE = ("--time-scale", "3000")
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
+    monkeypatch.chdir(tmp_path)
+    Path("stack.yaml").write_text(STACK, encoding="utf-8")
+    yield tmp_path
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = program.run(arguments)
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.err and "internal" not in shown.err
+    return code, shown.out, shown.err
+
+
+def test_a_key_without_its_quotes_is_understood_as_a_shell_leaves_it(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: `--accept downtime=instances.web["seoul"]` from the screen reaches the program without quotes.
+    assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
+    assert "INSTANCE-" in call(capsys, "show", "instances.web[seoul]")[1]
+    assert "replaced: " in call(capsys, "plan", *SCALE, "--replace", "instances.web[seoul]")[1]
+    Path("stack.yaml").write_text(STACK.replace("std_1.2", "std_2.4"), encoding="utf-8")
+    _, out, _ = call(capsys, "plan", *SCALE, "--only", "instances.web[busan]")
+    assert 'web["busan"]' in out and "seoul" not in out
+    code, _, err = call(capsys, "apply", "--yes", *SCALE, "--except", "instances.web[busan]", "--accept", "downtime=instances.web[seoul]")
+    assert (code, "consent" in err) == (0, False)
+    assert call(capsys, "state", "forget", "instances.web[busan]", "--yes")[0] == 0
+
+
+def test_an_address_without_its_key_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
+    for typed in ("instances.web", "instances.web[7]", "instances.web[tokyo]"):
+        code, _, err = call(capsys, "show", typed)
+        assert code == 1 and 'hint: there are `instances.web["busan"]`, `instances.web["seoul"]`' in err
+    code, out, _ = call(capsys, "plan", *SCALE, "--only", "instances.wbe")
+    assert code == 1 and "hint: did you mean" in out
+
+
+def test_a_missing_argument_is_told_in_one_clean_line(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = call(capsys, "catalog")
+    assert code == 64 and "Choose from: zones, flavors," in err and "\\t" not in err
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
+@pytest.mark.parametrize("command", ["explain instances", "--version", "plan", "nothing"])
+def test_a_closed_stream_is_no_traceback(closed: str, command: str, tmp_path: Path) -> None:
+    line = f"{sys.executable} -m reconciler {command} {closed}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env={**os.environ}, check=False)
+    assert "Traceback" not in done.stderr and "internal" not in done.stderr
+    lost = ">&-" in closed.split() and command in ("explain instances", "plan")
+    assert done.returncode == (64 if command == "nothing" else 1 if lost else 0)
+    if lost and "2>&-" not in closed:
+        assert "the result could not be written: it is closed" in done.stderr
