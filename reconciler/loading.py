@@ -98,8 +98,8 @@ def validate(
     return joined(form, meaning), tuple(checked)
 
 
-Others: TypeAlias = "Callable[[Path, str | None], Mapping[str, tuple[Any, str | None]] | None]"
-"""Gives the outputs of another stack and environment, by name as (value, reason); None where it was never applied."""
+Others: TypeAlias = "Callable[[Path, str | None], Mapping[str, tuple[Any, str | None]]]"
+"""Gives the outputs of another stack and environment, by name as (value, reason). Stops where it was never applied."""
 
 
 def _others(document: Document, environment: str | None, read: Others | None) -> tuple[dict[str, Any], tuple[Problem, ...]]:
@@ -121,10 +121,6 @@ def _others(document: Document, environment: str | None, read: Others | None) ->
             outputs = read(Path(path.file).parent / path.text, chosen)
         except Stop as stop:
             problems += [replace(problem, place=problem.place or path.place) for problem in stop.problems]
-            continue
-        if outputs is None:
-            message = f"stack `{name}` has no state yet, so there are no outputs of it to read"
-            problems.append(error("output", message, place=path.place, hint=f"apply it first: reconciler apply {path.text}"))
             continue
         found[name] = {"outputs": {key: value for key, (value, reason) in outputs.items() if reason is None}}
     return found, tuple(problems)

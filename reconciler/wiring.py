@@ -83,7 +83,7 @@ def local_cloud(place: Path, environ: Mapping[str, str], *, time_scale: float) -
     from reconciler.simulator.commands import MISTAKES
     from reconciler.simulator.keeper import WorldInUse
 
-    world = _simulator(place, environ) / "world.json"
+    world = world_of(place, environ)
     try:
         server = SimulatorServer(Cloud(time_scale=time_scale), world_file=world, lock_seconds=_WORLD_LOCK_SECONDS)
     except WorldInUse as failure:
@@ -213,6 +213,11 @@ def _time_scale(given: float | None, environ: Mapping[str, str], *, loopback: bo
     if given not in (None, 1.0):
         raise Stop(error("usage", "--time-scale is for the local cloud only", hint="add --simulate, or leave it out"))
     return 1.0
+
+
+def world_of(place: Path, environ: Mapping[str, str]) -> Path:
+    """Where the `--simulate` world of a stack lies: stacks of one such file share one local cloud."""
+    return _simulator(place, environ) / "world.json"
 
 
 def _simulator(place: Path, environ: Mapping[str, str]) -> Path:

@@ -26,6 +26,7 @@ Examples:
 @click.option(
     "--format", "format", type=click.Choice(["text", "dot", "mermaid", "json"]), default="text", help="What stdout gets; dot is Graphviz."
 )
+@click.option("--simulate", is_flag=True, envvar="RECONCILER_SIMULATE", help="Outputs of other stacks are those on their local cloud.")
 @options.look_options
 @ends
 def graph(
@@ -36,11 +37,12 @@ def graph(
     variables: Sequence[tuple[str, str]],
     variable_files: Sequence[str],
     format: str,
+    simulate: bool,
 ) -> int:
     """Show what waits for what: objects, memberships, attachments and powers. Nothing is sent."""
     from reconciler.ui.graph_views import graph_text
 
-    session = Session(console, Path(stack), environment, variables=variables, variable_files=variable_files)
+    session = Session(console, Path(stack), environment, simulate, variables=variables, variable_files=variable_files)
     wanted = session.load()
     session.tell_problems()
     console.out.write(graph_text(wanted, format))

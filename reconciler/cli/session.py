@@ -18,7 +18,7 @@ from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.core import exits
 from reconciler.core.dataclass import dataclass
-from reconciler.core.problems import Problem, error
+from reconciler.core.problems import Problem, error, warning
 from reconciler.stop import Stop
 from reconciler.ui.screen import Line, Tone
 
@@ -61,13 +61,21 @@ class Session:
         self.problems += loaded.problems
         return loaded.stack
 
-    def outputs_of(self, path: Path, environment: str | None) -> Mapping[str, tuple[Any, str | None]] | None:
-        """The outputs of another stack, from its state as it lies on this machine; None where it was never applied."""
+    def outputs_of(self, path: Path, environment: str | None) -> Mapping[str, tuple[Any, str | None]]:
+        """The outputs of another stack, from its state as it lies on this machine. Stops where it was never applied."""
         from reconciler import opening
 
         name, environment = loading.identify(path, environment)
         state = opening.read_state(wiring.store(wiring.Place(path, name, environment, self.simulate), self.environ))
-        return None if state is None else state.outputs
+        if state is None:
+            other = Session(self.console, Path(os.path.relpath(path)), environment, self.simulate)
+            message = f"stack `{name}` has no state yet, so there are no outputs of it to read"
+            raise Stop(error("output", message, hint=f"apply it first: {other.again('apply')}"))
+        if self.simulate and wiring.world_of(path, self.environ) != wiring.world_of(self.path, self.environ):
+            message = f"stack `{name}` has a local cloud of its own, beside it: ids of it mean nothing here"
+            hint = "set RECONCILER_STATE_DIR to one folder for both, and apply both again: they share one local cloud then"
+            self.problems.append(warning("simulator", message, hint=hint))
+        return state.outputs
 
     def kept_catalogue(self) -> Catalogue:
         """The catalogue as an earlier run kept it."""

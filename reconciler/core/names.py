@@ -23,8 +23,8 @@ def hint_for(word: str, valid: Iterable[str]) -> str | None:
     """
     names = sorted(valid)
     kin = [name for name in names if name.startswith(word.partition("[")[0] + "[")]
-    if kin:
-        return f"there {'is' if len(kin) == 1 else 'are'} {listed(kin)}"
+    if len(kin) > 1:
+        return f"there are {listed(kin)}"
     close = nearest(word, names)
     if close is not None:
         return f"did you mean `{close}`?"

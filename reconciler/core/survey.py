@@ -10,11 +10,11 @@ from dataclasses import field
 from enum import Enum
 from typing import Any
 
-from reconciler.core import brakes, lookup
+from reconciler.core import brakes, lookup, names
 from reconciler.core.address import Address, parse
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Edit, Kind
-from reconciler.core.model import EMPTY, Account, Link, LiveResource, Lookup, Resource, Stack, Value
+from reconciler.core.model import EMPTY, Account, Existing, Link, LiveResource, Lookup, Resource, Stack, Value
 from reconciler.core.owners import owner_of
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Deposed, Entry, Phase, State
@@ -176,10 +176,20 @@ def _existing(stack: Stack, account: Account) -> tuple[dict[Address, LiveResourc
         if len(matching) == 1:
             found[address] = matching[0]
             continue
-        said = f"no {address.kind} object {wish.value!r} in this account" if not matching else f"{len(matching)} are named {wish.value!r}"
-        hint = None if not matching else "refer to one of them by id: " + ", ".join(sorted(row.id for row in matching))
+        what = address.kind.removesuffix("s").replace("_", " ")
+        if matching:
+            said = f"{len(matching)} {what}s are named {wish.value!r}"
+            hint: str | None = "refer to one of them by id: " + ", ".join(sorted(row.id for row in matching))
+        else:
+            said = f"no {what} of this account has the {wish.by} {wish.value!r}"
+            hint = _nearest(wish, rows.values())
         problems.append(error("lookup", said, place=wish.place, address=str(address), hint=hint))
     return found, problems
+
+
+def _nearest(wish: Existing, rows: Iterable[LiveResource]) -> str:
+    known = [row.id if wish.by == "id" else str(row.attributes["name"]) for row in rows if wish.by == "id" or row.attributes.get("name")]
+    return names.hint_for(wish.value, known) or "the account shows none"
 
 
 def _not_replaceable(state: State, options: PlanOptions) -> Iterator[Problem]:

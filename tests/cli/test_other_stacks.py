@@ -42,7 +42,7 @@ def test_a_stack_reads_what_another_gave_at_its_last_apply(capsys: pytest.Captur
     code, out, _ = call(capsys, "validate", "app")
     assert code == 0 and "warning[output]" in out and "has no state yet" in out
     code, _, err = call(capsys, "plan", "app", "--env", "prod")
-    assert code == 1 and "error[output]" in err and "reconciler apply ../network" in err
+    assert code == 1 and "error[output]" in err and "hint: apply it first: reconciler apply network --env prod --simulate" in err
 
     assert call(capsys, "apply", "network", "--env", "prod", "--yes", *SCALE)[0] == 0
     assert call(capsys, "validate", "app")[1] == "app/prod: no mistakes\n"
@@ -85,3 +85,23 @@ def test_the_shell_is_offered_the_addresses_of_file_and_state(capsys: pytest.Cap
     found = offered("absorb", "--stack", "network", "--env", "prod", "firewalls.gate")
     assert found == ["firewalls.gate", "firewalls.gate.rules.ssh"]
     assert offered("absorb", "--stack", "nowhere", "") == []
+
+
+def test_a_graph_reads_them_too(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: the local cloud's state counts here as everywhere.
+    assert call(capsys, "apply", "network", "--env", "prod", "--yes", *SCALE)[0] == 0
+    code, out, _ = call(capsys, "graph", "app", "--env", "prod")
+    assert code == 0 and "firewalls.app" in out
+
+
+def test_two_local_clouds_are_told_of_with_the_way_to_share_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Goal: an id from a cloud beside another folder leads nowhere, and nobody finds out why by himself.
+    monkeypatch.delenv("RECONCILER_STATE_DIR")
+    reads = APP + 'existing: {firewalls: {gate: {id: "${stacks.network.outputs.gate}"}}}\n'
+    Path("app/stack.yaml").write_text(reads, encoding="utf-8")
+    assert call(capsys, "apply", "network", "--env", "prod", "--yes", *SCALE)[0] == 0
+    code, out, _ = call(capsys, "plan", "app", "--env", "prod")
+    assert code == 1 and "error[lookup]  existing.firewalls.gate: no firewall of this account has the id 'FIREWALL-" in out
+    assert "warning[simulator]  stack `network` has a local cloud of its own" in out and "RECONCILER_STATE_DIR" in out

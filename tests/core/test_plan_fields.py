@@ -195,19 +195,19 @@ def test_an_attribute_of_somebody_elses_object_is_known() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "message"),
+    ("rows", "name", "message", "hint"),
     [
-        ((), "no firewalls object 'office'"),
-        (("f-1", "f-2"), "2 are named 'office'"),
+        ((), "office", "no firewall of this account has the name 'office'", "the account shows none"),
+        (("f-1",), "offise", "no firewall of this account has the name 'office'", "did you mean `offise`?"),
+        (("f-1", "f-2"), "office", "2 firewalls are named 'office'", "refer to one of them by id: f-1, f-2"),
     ],
 )
-def test_an_existing_object_is_exactly_one(rows: tuple[str, ...], message: str) -> None:
+def test_an_existing_object_is_exactly_one(rows: tuple[str, ...], name: str, message: str, hint: str) -> None:
     # Goal: none and two are errors, the second with the ids to choose from.
     office = at("existing.firewalls.office")
     case = settled(server("web"))
     for id in rows:
-        case = case.stranger("firewalls", id, name="office")
+        case = case.stranger("firewalls", id, name=name)
     case = Case(**{**case.__dict__, "extra": {"existing": {office: Existing(office, "name", "office")}}})
     problem = case.plan().problems[0]
-    assert message in problem.message
-    assert problem.hint is None or "f-1, f-2" in problem.hint
+    assert (problem.message, problem.hint) == (message, hint)
