@@ -29,14 +29,16 @@ class Check:
 
 def cloud(connection: Connection) -> Iterator[Check]:
     """Whether the endpoint answers, takes the key, and has the same time: by reading one short list."""
-    yield Check("endpoint", connection.endpoint + (" (simulated)" if connection.simulated else ""))
     refused: Problem | None = None
     try:
         opening.read_account(connection, Wants(catalogue=frozenset({"zones"})))
     except Stop as stop:
         refused = stop.problems[0]
+    silent = refused if refused is not None and connection.exchange.clock_ahead is None else None
+    endpoint = connection.endpoint + (" (simulated)" if connection.simulated else "")
+    yield Check("endpoint", endpoint if silent is None else f"{endpoint}, no answer", silent)
     key = f"..{connection.key_suffix}" if connection.key_suffix else "set"
-    yield Check("key", f"{key}, {'accepted' if refused is None else 'not proved'}", refused)
+    yield Check("key", f"{key}, {'accepted' if refused is None else 'not proved'}", None if silent is not None else refused)
     yield _clock(connection.exchange.clock_ahead)
 
 
@@ -78,8 +80,10 @@ def kept(store: ports.StateReader, where: str, connection: Connection | None, be
 def _holds(state: State | None) -> str:
     if state is None:
         return "none yet"
-    objects = sum(1 for entry in state.entries.values() if entry.parent is None)
+    rules = sum(1 for entry in state.entries.values() if entry.parent is not None)
+    objects = len(state.entries) - rules
     parts = [f"serial {state.serial}", f"{objects} object{'' if objects == 1 else 's'}"]
+    parts += [f"{rules} rule{'' if rules == 1 else 's'}"] if rules else []
     return ", ".join([*parts, *([f"{len(state.deposed)} left behind"] if state.deposed else [])])
 
 

@@ -53,7 +53,8 @@ def list_entries(console: Console, *, stack: str, environment: str | None, forma
     if console.json:
         console.result_json(looking.state_document(found))
         return exits.DONE
-    console.result(list(looking.state_lines(found, title=title, where=shown_path(store.folder))))
+    shown = f"{title}    simulated" if session.simulate else title
+    console.result(list(looking.state_lines(found, title=shown, where=shown_path(store.folder))))
     if found is not None:
         console.result(list(_open_lines(found, session)))
     return exits.DONE

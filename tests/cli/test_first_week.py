@@ -82,3 +82,22 @@ def test_a_closed_stream_is_no_traceback(closed: str, command: str, tmp_path: Pa
     assert done.returncode == (64 if command == "nothing" else 1 if lost else 0)
     if lost and "2>&-" not in closed:
         assert "the result could not be written: it is closed" in done.stderr
+
+
+def test_doctor_says_that_nothing_answers_at_the_endpoint(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    # Goal: not `ok  endpoint` above a key that is in doubt.
+    monkeypatch.delenv("RECONCILER_SIMULATE")
+    for name, value in (("ACCESS_KEY", "a"), ("SECRET_KEY", "b"), ("ENDPOINT", "http://127.0.0.1:9")):
+        monkeypatch.setenv(f"IWINV_{name}", value)
+    code, out, _ = call(capsys, "doctor")
+    assert code == 1 and " !!  endpoint      http://127.0.0.1, no answer" in out
+    assert " ok  key           set, not proved" in out and out.count("error[") == 1
+
+
+def test_doctor_and_the_lists_say_what_the_state_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    firewall = "firewalls: {web: {rules: {ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}}}}\n"
+    Path("stack.yaml").write_text(STACK + firewall, encoding="utf-8")
+    assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
+    assert "serial 2, 3 objects, 1 rule\n" in call(capsys, "doctor")[1]
+    for command in (("state", "list"), ("show",)):
+        assert call(capsys, *command)[1].startswith(" shop    simulated    state ")
