@@ -175,7 +175,16 @@ def _inputs(
     read = [stackfile.load(file) for file in files]
     given = {name.removeprefix(VARIABLE_PREFIX): text for name, text in environ.items() if name.startswith(VARIABLE_PREFIX)}
     inputs = VariableInputs(files=tuple(document for document, _ in read), process=given, arguments=dict(options))
-    return inputs, tuple(problem for _, problems in read for problem in problems)
+    return inputs, tuple(_of_values(problem) for _, problems in read for problem in problems)
+
+
+def _of_values(problem: Problem) -> Problem:
+    """A mistake in a file of variables, in words for one: it is read as a stack file is."""
+    if problem.code == "file-missing":
+        return replace(problem, hint="--var-file names a file with one `NAME: VALUE` a line")
+    if problem.code == "wrong-type":
+        return replace(problem, message="a file of variables is a mapping", hint="write one `NAME: VALUE` a line")
+    return problem
 
 
 def _pinned(values: Mapping[str, Any]) -> tuple[VariableInputs, tuple[Problem, ...]]:

@@ -16,7 +16,7 @@ from typing import Any
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
 from reconciler.core.problems import Problem, error, in_order
 from reconciler.schema_quick import Fits, compiled
-from reconciler.schema_words import EXPRESSION, mistake, unknown_key
+from reconciler.schema_words import EXPRESSION, key_hint, mistake, unknown_key
 
 _SHAPE_KEYWORDS = ("type", "required", "minProperties", "maxProperties")
 _REMEMBERED_MAX = 100_000
@@ -197,7 +197,13 @@ class _TableChecker(_Checker):
         names = schema.get("propertyNames", {})
         self._name = re.compile(names["pattern"]) if "pattern" in names else None
         self._name_words = names.get("patternErrorMessage", "")
+        self._title_keys = frozenset(others.members) if isinstance(others, _TableChecker) else frozenset[str]()
         self._shapes: set[tuple[str, ...]] = set()
+
+    @property
+    def members(self) -> Iterable[str]:
+        """The keys that the mapping knows."""
+        return self._members
 
     def check(self, node: Node, path: tuple[str, ...]) -> Iterator[Problem]:
         if not isinstance(node, Table):
@@ -222,7 +228,8 @@ class _TableChecker(_Checker):
             if self._closed and key not in self._members:
                 yield unknown_key(key, tuple(self._members), node.key_place(key), path)
             elif self._name is not None and self._name.search(key) is None:
-                yield error("bad-format", f"`{key[:60]}`: {self._name_words}", place=node.key_place(key))
+                hint = key_hint(key, self._name, takes_title="title" in self._title_keys)
+                yield error("bad-format", f"`{key[:60]}`: {self._name_words}", place=node.key_place(key), hint=hint)
 
 
 def _problems(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem]:

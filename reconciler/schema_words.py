@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -46,6 +47,34 @@ _SYNONYMS: Mapping[str, str] = {
     "ignore": "write `lifecycle: {ignore: [...]}`",
 }
 
+_VALUES: Mapping[str, tuple[str, ...]] = {
+    "inbound": ("in",),
+    "ingress": ("in",),
+    "input": ("in",),
+    "outbound": ("out",),
+    "egress": ("out",),
+    "output": ("out",),
+    "running": ("on",),
+    "active": ("on",),
+    "true": ("on",),
+    "stopped": ("off",),
+    "false": ("off",),
+    "bool": ("boolean",),
+    "int": ("integer",),
+    "text": ("string",),
+    "object": ("map",),
+}
+"""What other tools call a value, and what it is called here where that is one of those allowed."""
+
+_ELSEWHERE = {
+    "icmp": "ping is answered by `icmp: true` of the firewall",
+    "ping": "ping is answered by `icmp: true` of the firewall",
+    "any": "write one rule for tcp and one for udp",
+    "all": "write one rule for tcp and one for udp",
+    "-1": "write one rule for tcp and one for udp",
+}
+"""Protocols of other tools that no rule has here."""
+
 
 def unknown_key(key: str, known: tuple[str, ...], place: Place, path: tuple[str, ...]) -> Problem:
     """A key that the language does not know there, with the nearest that it does."""
@@ -53,6 +82,15 @@ def unknown_key(key: str, known: tuple[str, ...], place: Place, path: tuple[str,
     hint = f"did you mean `{close}`?" if close is not None else _SYNONYMS.get(key) or hint_for(key, known)
     where = f" in {'.'.join(path)}" if path else ""
     return error("unknown-key", f"`{_short(key)}` is not a key{where}", place=place, hint=hint)
+
+
+def key_hint(key: str, pattern: re.Pattern[str], *, takes_title: bool) -> str | None:
+    """A key like this one that fits the pattern; beside a title in any script, where the object may have one."""
+    spelled = re.sub(r"[^a-z0-9]+", "_", key.lower()).strip("_")
+    fits = next((word for word in (spelled, spelled.replace("_", "-")) if pattern.search(word)), None)
+    if takes_title and not key.isascii():
+        return f'write the key in such letters, and beside it `title: "{_short(key)}"`'
+    return None if fits is None else f"write `{fits}`"
 
 
 def mistake(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem]:
@@ -125,14 +163,21 @@ def _alternatives(schema: Mapping[str, Any]) -> Iterator[str]:
         yield from (str(value) for value in schema["enum"] if value is not None)
 
 
+def _members(schema: Mapping[str, Any]) -> Iterator[str]:
+    """What a list may hold, where a schema has one of fixed words."""
+    for part in (schema, *schema.get("anyOf", ())):
+        yield from part.get("items", {}).get("enum", ())
+
+
 def _wrong_type(failure: Any, node: Node, name: str) -> Problem:
     wanted = list(dict.fromkeys(_alternatives(failure.schema)))
-    hint = _fix(wanted, node)
+    hint = _fix(wanted, node, list(_members(failure.schema)))
     words = " or ".join(wanted) if len(wanted) < 3 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
     return error("wrong-type", f"{name} is {words or 'something else'}, not {_shown(node)}", place=node.place, hint=hint)
 
 
-def _fix(wanted: list[str], node: Node) -> str | None:
+def _fix(wanted: list[str], node: Node, members: list[str]) -> str | None:
+    """The nearest right value; `members` are what a list may hold, where that is fixed."""
     if not isinstance(node, Scalar):
         return None
     if "true or false" in wanted:
@@ -141,16 +186,24 @@ def _fix(wanted: list[str], node: Node) -> str | None:
             return f"write {word}, without quotes" if node.quoted else f"write {word}"
     if "a text" in wanted and isinstance(node.value, bool):
         return f'put it in quotes: "{node.text}"'
+    if "a list" in wanted and members and node.text not in members:
+        return f"{'write true or false, or ' if 'true or false' in wanted else ''}a list of {', '.join(members)}"
     if "a list" in wanted and node.value is not None:
         return f"write [{_short(node.text)}]"
+    number = re.fullmatch(r"(\d+)\s*[A-Za-z]+", node.text)
+    if "a whole number" in wanted and number is not None:
+        return f"write {number[1]}"
     if ("a whole number" in wanted or "a number" in wanted) and node.quoted and node.text.lstrip("-").isdigit():
         return f"write {node.text}, without quotes"
     return None
 
 
 def _not_allowed(allowed: list[str], node: Node, name: str) -> Problem:
-    close = nearest(node.text, allowed) if isinstance(node, Scalar) else None
-    hint = f"did you mean `{close}`?" if close is not None else None
+    hint = None
+    if isinstance(node, Scalar):
+        word = node.text.lower()
+        close = next((meant for meant in _VALUES.get(word, ()) if meant in allowed), None) or nearest(word, allowed)
+        hint = f"did you mean `{close}`?" if close is not None else _ELSEWHERE.get(word) if "tcp" in allowed else None
     return error("not-allowed", f"{name} is one of {', '.join(allowed)}, not {_shown(node)}", place=node.place, hint=hint)
 
 

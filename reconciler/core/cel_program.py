@@ -28,6 +28,7 @@ logging.getLogger("cel").addHandler(logging.NullHandler())
 logging.getLogger("cel").propagate = False
 
 _PLACE = re.compile(r"ERROR: <input>:([0-9]+):([0-9]+): (?:Syntax error: )?([^\n|]*)")
+_AT = re.compile(r"(?:input|at:) '(.*?)'(?: |$)")
 _MISSING = re.compile(r"Undefined variable or function: '([^']*)'")
 
 _OWN_NAMES = {"size": "length", "string": "text_of"}
@@ -104,9 +105,15 @@ def _unreadable(source: str, told: str) -> ExpressionError:
         return ExpressionError("the expression cannot be read")
     line, column, message = int(found[1]), int(found[2]), found[3].strip()
     before = sum(len(text) + 1 for text in source.split("\n")[: line - 1])
-    # Alternatives are listed in the grammar's own words, which help nobody.
-    short = message.partition(" expecting ")[0].replace("'<EOF>'", "its end")
-    return ExpressionError(f"the expression cannot be read: {short}", offset=min(before + column - 1, len(source)))
+    return ExpressionError(f"the expression cannot be read: {_plainly(message)}", offset=min(before + column - 1, len(source)))
+
+
+def _plainly(message: str) -> str:
+    """The grammar's complaint in plain words: it lists what could stand there in words of its own, which help nobody."""
+    if "<EOF>" in message:
+        return "it ends too early"
+    found = _AT.search(message)
+    return message.partition(" expecting ")[0] if found is None else f"`{found[1]}` cannot stand here"
 
 
 def _check_brackets(source: str) -> None:

@@ -16,6 +16,10 @@ from reconciler.core.problems import Problem, error
 NEEDED: Mapping[str, tuple[str, ...]] = {"instances": ("zone", "flavor", "image"), "block_storages": ("type", "size", "instance")}
 """What a create must say (contract 14, 16)."""
 
+_INDEX_DIGITS = 4
+_KEY_CHARACTERS = 16
+"""Room for the index or key at the end of a name: the longest there may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Demand:
@@ -52,9 +56,21 @@ def of(resource: Resource) -> Iterator[Demand]:
     wrong = None if name is None else check.problem_with(kind, "name", name)  # type: ignore[arg-type]  # a default name is a text
     if wrong is not None:
         message = f"the default name `{name}` does not fit: {wrong}"
-        yield Demand(
-            address, "name", "create", error("bad-length", message, place=resource.place, address=str(address), hint="write `name:`")
-        )
+        hint = f"write `name: {_fitting(address, name)}`"
+        problem = error("bad-length", message, place=resource.place, address=str(address), hint=hint)
+        yield Demand(address, "name", "create", problem)
+
+
+def _fitting(address: Address, name: object) -> str:
+    """A name like the default one that fits, for all objects of its resource."""
+    text = str(name)
+    if len(text) < check.FIREWALL_NAME_MIN:
+        return f"{text}-firewall"
+    if address.index is None:
+        return text[: check.NAME_MAX].rstrip("-_")
+    end = str(address.index)
+    tail, room = ("${count.index}", _INDEX_DIGITS) if isinstance(address.index, int) else ("${each.key}", _KEY_CHARACTERS)
+    return f'"{text.removesuffix(f"-{end}")[: check.NAME_MAX - room - 1].rstrip("-_")}-{tail}"'
 
 
 def _missing(resource: Resource) -> Iterator[Demand]:

@@ -38,6 +38,8 @@ _WORDS: tuple[_Words, ...] = (
     _Words("expected alphabetic or numeric character", "", "an alias has no name", "put a text that begins with & or * in quotes"),
     _Words("block sequence entries are not allowed", "", "a list cannot begin here", "begin it on a line of its own"),
     _Words("expected the node content", "", "a value is missing", "write one, or put a text with this character in quotes"),
+    _Words("expected node content", ":", "a text cannot begin with `:` here", 'put it in quotes: "::/0"'),
+    _Words("expected node content", "", "a value is missing", "write one, or put a text with this character in quotes"),
     _Words("expected <document start>", "", "the text goes on after its end", "check the indentation of this line"),
 )
 

@@ -190,7 +190,8 @@ def _of_json(kind: str, text: str, source: str) -> Plain:
     try:
         return _frozen(json.loads(text))
     except (ValueError, RecursionError):
-        raise _Unfit(f"the text given is not a JSON {kind} (from {source})") from None
+        such = '`a,b` or `["a", "b"]`' if kind == "list" else '`{"a": 1}`'
+        raise _Unfit(f"the text given is not a JSON {kind}, such as {such} (from {source})") from None
 
 
 def _frozen(value: Any) -> Plain:

@@ -101,3 +101,24 @@ def test_doctor_and_the_lists_say_what_the_state_holds(capsys: pytest.CaptureFix
     assert "serial 2, 3 objects, 1 rule\n" in call(capsys, "doctor")[1]
     for command in (("state", "list"), ("show",)):
         assert call(capsys, *command)[1].startswith(" shop    simulated    state ")
+
+
+def test_a_default_name_that_is_too_long_comes_with_one_that_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: the hint can be pasted: under count and for_each the names stay different.
+    head = "version: 1\nstack: averyverylongstack\ndefaults: {instances: {zone: kr1-z01, flavor: std_1.2-g1, image: {id: X}}}\n"
+    for more in ("", "count: 12", "for_each: [a, seoul-capital]"):
+        Path("stack.yaml").write_text(f"{head}instances:\n  with_a_long_name_to_use:\n    {more or 'power: on'}\n", encoding="utf-8")
+        code, out, _ = call(capsys, "validate")
+        hint = next(line for line in out.splitlines() if "hint: " in line)
+        assert code == 1 and "does not fit" in out
+        fix = hint.partition("write `")[2].removesuffix("`")
+        with Path("stack.yaml").open("a", encoding="utf-8") as file:
+            file.write(f"    {fix}\n")
+        assert call(capsys, "validate")[:2] == (0, "averyverylongstack: no mistakes\n"), fix
+
+
+def test_a_file_of_variables_is_told_of_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("values.yaml").write_text("n = 3\n", encoding="utf-8")
+    for name, says in (("values.yaml", "a file of variables is a mapping"), ("nowhere.yaml", "--var-file names a file")):
+        code, out, err = call(capsys, "validate", "stack.yaml", "--var-file", name)
+        assert code == 1 and says in out + err and "version: 1" not in out + err

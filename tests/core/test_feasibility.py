@@ -106,7 +106,7 @@ def test_a_default_name_that_does_not_fit_is_an_error_with_the_way_out() -> None
     long = replace(case.file[at("instances.web")], at_create={"name": LONG})
     plan = replace(case, file={at("instances.web"): long}).plan()
     assert told(plan).problems == ["error bad-length instances.web"]
-    assert plan.problems[0].hint == "write `name:`"
+    assert plan.problems[0].hint == f"write `name: {'n' * 32}`"
 
 
 NAMES: list[tuple[str, Case, list[str]]] = [

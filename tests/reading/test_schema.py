@@ -24,6 +24,11 @@ from tests.stackfiles import HEAD, problems
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples" / "stacks").glob("*/*.yaml"))
 
+
+def rule(words: str) -> str:
+    return f"firewalls: {{w: {{rules: {{a: {{direction: {words}, ports: 80, cidr: 0.0.0.0/0}}}}}}}}"
+
+
 WRONG = [
     ("a key misspelled", "instances: {a: {flavr: x}}", "3:17 unknown-key", "`flavr` is not a key in instances.a", "did you mean `flavor`?"),
     ("a section misspelled", "instance: {}", "3:1 unknown-key", "`instance` is not a key", "did you mean `instances`?"),
@@ -79,6 +84,33 @@ WRONG = [
     ("an existing object by two", "existing: {firewalls: {o: {id: A, name: b}}}", "3:27 bad-format", "`o` has one of `id`, `name`", None),
     ("consent for lockout everywhere", "environments: {prod: {accept: [lockout]}}", "3:32 bad-format", "`lockout` is no `accept`", None),
     ("a variable without type", "variables: {a: {default: 1}}", "3:16 missing-key", "`a` has no `type`", None),
+    (
+        "a list of other words",
+        "instances: {a: {lifecycle: {protect: all}}}",
+        "3:38 wrong-type",
+        "`protect` is true or false or a list",
+        "write true or false, or a list of delete, detach, rebuild, replace, resize, stop",
+    ),
+    ("a size with its unit", "block_storages: {a: {size: 100GB}}", "3:28 wrong-type", "`size` is a whole number", "write 100"),
+    ("a key with a dash", "instances: {web-1: {}}", "3:13 bad-format", "`web-1`: a key is a-z", "write `web_1`"),
+    ("a stack with a line", "environments: {big_prod: {}}", "3:16 bad-format", "`big_prod`: the name of an env", "write `big-prod`"),
+    (
+        "a title for a key",
+        "firewalls: {w: {rules: {웹: {direction: in, protocol: tcp, ports: 80, cidr: 0.0.0.0/0}}}}",
+        "3:25 bad-format",
+        "`웹`: the key of a rule is",
+        'write the key in such letters, and beside it `title: "웹"`',
+    ),
+    ("another tool's direction", rule("ingress, protocol: tcp"), "3:40 not-allowed", "`direction` is one of", "did you mean `in`?"),
+    ("capitals", rule("in, protocol: TCP"), "3:54 not-allowed", "`protocol` is one of tcp, udp, not `TCP`", "did you mean `tcp`?"),
+    (
+        "ping as a protocol",
+        rule("in, protocol: icmp"),
+        "3:54 not-allowed",
+        "`protocol` is one of tcp, udp, not `icmp`",
+        "ping is answered by `icmp: true` of the firewall",
+    ),
+    ("another tool's power", "instances: {a: {power: stopped}}", "3:24 not-allowed", "`power` is one of on, off", "did you mean `off`?"),
     ("a word of another tool", "modules: {}", "3:1 unknown-key", "`modules` is not a key", None),
 ]
 
