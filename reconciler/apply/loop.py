@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from reconciler.apply import records, settle
@@ -234,7 +234,9 @@ class _Loop:
     def _read_failed(self, problem: Problem) -> None:
         if exits.of_problem(problem) == exits.ACCOUNT:
             self.writes.stop = self.writes.stop or problem
-        elif problem not in self.problems:
+            return
+        problem = replace(problem, hint="it is tried again, until what waits for it is late") if problem.code == "cloud" else problem
+        if problem not in self.problems:
             self._report(problem)
 
     def _close_ended(self) -> None:

@@ -21,13 +21,17 @@ READ_FAILURE_SECONDS = 10.0
 
 @dataclass(slots=True)
 class Listed:
-    """One list: the reading under way, when the last whole one was begun and ended, and what it showed."""
+    """One list: the reading under way, when the last whole one was begun and ended, and what it showed.
+
+    After one that could not be read, `not_before` says until when nobody's wish begins another.
+    """
 
     what: str
     reading: Reading | None = None
     begun: float = -math.inf
     shown_at: float = -math.inf
     due: float = math.inf
+    not_before: float = -math.inf
 
 
 _Subject: TypeAlias = "str | tuple[str, str]"
@@ -55,8 +59,8 @@ class Waits:
         """Says that these lists are wanted not later than `at`."""
         for what in whats:
             listed = self.lists.setdefault(what, Listed(what))
-            if at < listed.due:
-                self._due(listed, at)
+            if max(at, listed.not_before) < listed.due:
+                self._due(listed, max(at, listed.not_before))
 
     def calm(self, unwanted: Iterable[str]) -> None:
         """Forgets the wishes for these lists: what nothing in flight needs is not read."""
@@ -165,7 +169,8 @@ class Waits:
         listed.reading = None
         if reading.seen is None or not reading.seen.complete:
             # The cloud has no such list to give (a group that is gone): that is no proof that something left it.
-            self._due(listed, now + READ_FAILURE_SECONDS / self.time_scale)
+            listed.not_before = now + READ_FAILURE_SECONDS / self.time_scale
+            self._due(listed, listed.not_before)
             self._failed.append(listed.what)
             return reading.failure
         if listed.due < math.inf:

@@ -388,7 +388,8 @@ class Writes:
             self._give_up(task, task.doubt.message)
         elif late:
             self._outcome(task, "failed", code="deadline")
-            self.fail(task, Failure("not ready in the time allowed; the next run goes on with it"))
+            why = "no list could be read that would tell" if verdict is settle.Verdict.UNREAD else "not ready in the time allowed"
+            self.fail(task, Failure(f"{why}; the next run goes on with it"))
         elif verdict is settle.Verdict.LATER:
             if task.first_absence is None:
                 task.not_yet = min(self.waits.lists[what].shown_at for what in watched)

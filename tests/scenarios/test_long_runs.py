@@ -51,6 +51,12 @@ def test_a_run_ends_even_where_no_list_can_be_read_any_more(tmp_path: Path) -> N
     result = lab.apply(lab.stack(SERVERS.replace("COUNT", "2"), tmp_path))
     assert result.exit_code == 3
     assert len(result.failed) == 2 and any("instances" in problem.message for problem in result.problems)
+    assert {failure.message for failure in result.failed.values()} == {
+        "no list could be read that would tell; the next run goes on with it"
+    }
+    # What cannot be read is not asked for without a pause: three tries, then ten seconds.
+    broken = [at for at, request in lab.sends if request.method == "GET" and at > lab.sends[-1][0] - 60]
+    assert len(broken) <= 20
 
 
 def test_absences_that_take_long_to_prove_are_not_late(tmp_path: Path) -> None:
