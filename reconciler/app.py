@@ -402,7 +402,11 @@ def _do(planned: Planned, connection: Connection, writer: ports.StateWriter, run
     def emit(event: Event) -> None:
         if isinstance(event, Summary):
             code = exits.worst((event.exit_code, planned.exit_code))
-            event = replace(event, exit_code=code, next=run.again if code != exits.DONE else None)
+            for problem in _held_back(planned):
+                talk.emit(ProblemFound(problem))  # once more at the end: it is why the run ends as it does
+            # What alone is left is held back: the same command would do nothing more.
+            again = bool(event.failed or event.skipped or event.unknown) or code not in (exits.DONE, exits.REFUSED)
+            event = replace(event, exit_code=code, next=run.again if again else None)
             summaries.append(event)
         talk.emit(event)
 
@@ -427,6 +431,11 @@ def _do(planned: Planned, connection: Connection, writer: ports.StateWriter, run
     if connection.cache is not None:
         connection.cache.learn(result.durations)
     return Applied(planned, exits.worst((result.exit_code, planned.exit_code)), summaries[-1], result.outputs, result)
+
+
+def _held_back(planned: Planned) -> tuple[Problem, ...]:
+    """The mistakes of a plan that hold back some of it, while the rest is done."""
+    return tuple(problem for problem in planned.plan.problems if problem.severity is Severity.ERROR and problem.code in exits.HELD_BACK)
 
 
 def _tracked(writer: ports.StateWriter) -> Callable[[str], frozenset[str]]:

@@ -81,7 +81,7 @@ def local_cloud(place: Path, environ: Mapping[str, str], *, time_scale: float) -
     """The `--simulate` world of a stack, served on loopback as long as the block lasts: the variables that a client of it wants."""
     from reconciler.simulator import Cloud, SimulatorServer
     from reconciler.simulator.commands import MISTAKES
-    from reconciler.simulator.keeper import WorldInUse
+    from reconciler.simulator.keeper import WorldInUse, WorldNotKept
 
     world = world_of(place, environ)
     try:
@@ -90,8 +90,13 @@ def local_cloud(place: Path, environ: Mapping[str, str], *, time_scale: float) -
         raise Stop(error("locked", str(failure), hint="wait until that command has ended")) from failure
     except (*MISTAKES, OSError) as failure:
         raise Stop(error("simulator", f"the local cloud does not start: {failure}", hint=f"its world is {world}")) from failure
-    with server:
-        yield server.environment
+    try:
+        with server:
+            yield server.environment
+    except WorldNotKept as failure:
+        raise Stop(
+            error("simulator", f"what was done on the local cloud is lost: {failure}", hint="make room, or see to its rights")
+        ) from failure
 
 
 def holder(command: str, run: str | None = None) -> ports.Holder:

@@ -126,12 +126,15 @@ def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
     return decorate
 
 
-stack_argument = click.argument("stack", default=".", metavar="[STACK]", type=click.Path())
-stack_option = click.option("--stack", default=".", metavar="PATH", type=click.Path(), help="The stack's file or folder (default: here).")
+_ANY_PATH = click.Path(readable=False)
+"""Whatever is wrong with what lies there is told where it is read, as every mistake of a stack is."""
+
+stack_argument = click.argument("stack", default=".", metavar="[STACK]", type=_ANY_PATH)
+stack_option = click.option("--stack", default=".", metavar="PATH", type=_ANY_PATH, help="The stack's file or folder (default: here).")
 environment_option = click.option("--env", "environment", metavar="NAME", help="The environment; needed where the stack has some.")
 variable_options = _joined(
     click.option("--var", "variables", multiple=True, type=Pair(), help="The value of a variable; repeatable; wins over all others."),
-    click.option("--var-file", "variable_files", multiple=True, metavar="FILE", type=click.Path(), help="A file of values; repeatable."),
+    click.option("--var-file", "variable_files", multiple=True, metavar="FILE", type=_ANY_PATH, help="A file of values; repeatable."),
 )
 simulate_options = _joined(
     click.option("--simulate", is_flag=True, envvar="RECONCILER_SIMULATE", help="On a local cloud of its own, with its own state."),

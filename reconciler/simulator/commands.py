@@ -16,13 +16,13 @@ import yaml
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.edits import EditError
 from reconciler.simulator.faults import Fault, FaultError, parse_faults
-from reconciler.simulator.keeper import WorldInUse
+from reconciler.simulator.keeper import WorldInUse, WorldNotKept
 from reconciler.simulator.server import ServerError, is_loopback, keys_from_environment
 from reconciler.simulator.switches import SwitchError, Switches
 from reconciler.simulator.world import World
 from reconciler.simulator.worldfile import WorldFileError, default_world, load_world, packaged_world
 
-MISTAKES = (ServerError, SwitchError, FaultError, WorldFileError, EditError, WorldInUse)
+MISTAKES = (ServerError, SwitchError, FaultError, WorldFileError, EditError, WorldInUse, WorldNotKept)
 """What a command line shows as one line and exit code 64 or 1: the text is for people."""
 
 REQUEST_SECONDS_MAX = 30.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -18,6 +19,10 @@ class WorldInUse(RuntimeError):
     """Another process keeps this world; the text names the file and the process."""
 
 
+class WorldNotKept(RuntimeError):
+    """The world could not be written; the text names the file and the reason."""
+
+
 class Keeper:
     """One world file and the lock beside it, which dies with its process."""
 
@@ -27,15 +32,23 @@ class Keeper:
         self._lock_file = _lock(path, lock_seconds)
 
     def bind(self, cloud: Cloud) -> None:
-        """Give the cloud the world of the file, if there is one, and write it after each change from now on."""
+        """Give the cloud the world of the file, if there is one, and write it after each change from now on.
+
+        Raises `WorldNotKept` where that would not work: better now than in the middle of somebody's run.
+        """
+        if not os.access(self.path.parent, os.W_OK):
+            raise WorldNotKept(f"{self.path} cannot be written: {os.strerror(errno.EACCES)}")
         if self.path.exists():
             cloud.replace_world(load_world(self.path))
         cloud.on_change = self.save
 
     def save(self, world: World) -> None:
-        """Write the world, whole or not at all."""
+        """Write the world, whole or not at all. Raises `WorldNotKept`."""
         with self._writing:
-            save_world(world, self.path)
+            try:
+                save_world(world, self.path)
+            except OSError as failure:
+                raise WorldNotKept(f"{self.path} cannot be written: {failure.strerror or failure}") from failure
 
     def close(self) -> None:
         """Let go of the file. Again is harmless."""

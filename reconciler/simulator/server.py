@@ -27,7 +27,7 @@ from urllib.parse import parse_qsl
 from reconciler.simulator import control
 from reconciler.simulator.cloud import ACCESS_KEY, SECRET_KEY, Answer, Cloud
 from reconciler.simulator.errors import plain_response
-from reconciler.simulator.keeper import Keeper
+from reconciler.simulator.keeper import Keeper, WorldNotKept
 from reconciler.wire import Request, Response
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
@@ -101,8 +101,10 @@ class SimulatorServer:
         self._server.server_close()
         self._server.cut_connections()
         if self._keeper is not None:
-            self._keeper.save(self.cloud.snapshot())
-            self._keeper.close()
+            try:
+                self._keeper.save(self.cloud.snapshot())
+            finally:
+                self._keeper.close()
 
     def __enter__(self) -> SimulatorServer:
         return self
@@ -267,6 +269,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _exchange(self, request: Request, peer: str) -> Answer:
         try:
             return self.server.cloud.exchange(request, peer=peer)
+        except WorldNotKept as failure:
+            sys.stderr.write(f"simulator: {failure}\n")
+            return Answer(plain_response(HTTPStatus.INTERNAL_SERVER_ERROR, {"message": f"simulator: {failure}"}))
         except Exception:  # a mistake of ours must look like one of the provider, not like a hung connection
             traceback.print_exc(file=sys.stderr)
             return Answer(plain_response(HTTPStatus.INTERNAL_SERVER_ERROR, {"message": "simulator: internal error, see its output"}))

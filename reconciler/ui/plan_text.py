@@ -104,6 +104,8 @@ def _head(plan: Plan, header: Header) -> list[str]:
 def _as_written(plan: Plan) -> str:
     if plan.destroy:
         return "There is nothing to destroy."
+    if any(problem.code == "undo" for problem in plan.problems):
+        return f"{words.count(plan.unchanged, 'object')} as they were then."
     if plan.partial:
         return "Narrowed by --only or --except: the rest of the stack is not looked at here."
     return f"{words.count(plan.unchanged, 'object')} as the file says."

@@ -175,11 +175,12 @@ def event_lines(event: Event, look: Look, *, counted: str = "", ledger: Ledger |
         case StepWaiting():
             yield step("..", event.status or "waiting", Tone.FAINT)
         case StepDone():
-            yield step("ok", words.duration(event.seconds) if event.sent else "nothing to send: it is as asked", Tone.GOOD)
+            took = event.sent or event.operation.endswith(".wait")
+            yield step("ok", words.duration(event.seconds) if took else "nothing to send: it is as asked", Tone.GOOD)
         case StepFailed():
             yield step("FAILED", _failure(event), Tone.DANGER)
         case StepSkipped():
-            yield step("skipped", f"because of {event.because}", Tone.CARE)
+            yield step("skipped", _why(event.because), Tone.CARE)
         case StepUnknown():
             yield step("UNKNOWN", event.message, Tone.DANGER)
         case ProblemFound():
@@ -209,6 +210,11 @@ def row_lines(done: Sequence[Track], look: Look, *, most: int = _DONE_LISTED_MAX
         yield Line(f"  ok       and {rest} more", Tone.GOOD)
 
 
+def _why(because: str) -> str:
+    """Why a step was skipped: a step that it waited for, or what stopped the whole run."""
+    return f"because of {because}" if "." in because.partition(" ")[0] else because
+
+
 def _failure(event: StepFailed) -> str:
     """What the cloud said, and under which name."""
     name = [event.error_code] if event.error_code is not None else []
@@ -235,7 +241,7 @@ def summary_lines(
     yield from row_lines(done, look)
     yield from _listed("failed", ((item.address, item.operation, _failure(item)) for item in tally.failed), Tone.DANGER)
     yield from _listed("unknown", ((item.address, item.operation, item.message) for item in tally.unknown), Tone.DANGER)
-    yield from _listed("skipped", ((item.address, item.operation, f"because of {item.because}") for item in tally.skipped), Tone.CARE)
+    yield from _listed("skipped", ((item.address, item.operation, _why(item.because)) for item in tally.skipped), Tone.CARE)
     yield Line(f" {safe.outside(title)}: {said}.    {took}{expected}", tone)
     if summary.next is not None:
         yield Line(f" To go on:  {safe.outside(summary.next)}", Tone.TITLE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import program
+from reconciler.simulator import keeper
 
 STACK = """\
 version: 1
@@ -122,3 +124,48 @@ def test_a_file_of_variables_is_told_of_as_one(capsys: pytest.CaptureFixture[str
     for name, says in (("values.yaml", "a file of variables is a mapping"), ("nowhere.yaml", "--var-file names a file")):
         code, out, err = call(capsys, "validate", "stack.yaml", "--var-file", name)
         assert code == 1 and says in out + err and "version: 1" not in out + err
+
+
+def test_a_world_that_cannot_be_kept_is_told_before_and_after(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    # Goal: a folder without rights, a full disk: one line and no traceback, for the local cloud too.
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", lambda path, mode: False)
+        code, out, err = call(capsys, "plan", *SCALE)
+    assert (code, out) == (1, "") and "the local cloud does not start: " in err and "cannot be written: Permission denied" in err
+    monkeypatch.setattr(keeper, "save_world", full)
+    code, _, err = call(capsys, "plan", *SCALE)
+    assert code == 1 and "what was done on the local cloud is lost: " in err and "No space left on device" in err
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_stack_that_may_not_be_read_is_one_mistake_of_the_stack(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Goal: exit 1 like one that is not there, not a mistake in flags.
+    def refuse(self: Path, *_: object, **__: object) -> object:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(Path, "open", refuse)
+    code, _, err = call(capsys, "plan", "stack.yaml")
+    assert code == 1 and "stack.yaml:1:1  error[file-missing]  stack.yaml cannot be read: Permission denied" in err
+
+
+def test_what_is_held_back_is_told_once_more_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: the end says why it ends with 4, and offers no command that would do nothing.
+    kept = STACK.replace("    description", "    lifecycle: {protect: true}\n    description")
+    Path("stack.yaml").write_text(kept, encoding="utf-8")
+    assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
+    fewer = kept.replace("{seoul: 서울, busan: 부산}", "{seoul: 바꿈}")
+    Path("stack.yaml").write_text(fewer, encoding="utf-8")
+    code, _, err = call(capsys, "apply", "--yes", *SCALE)
+    assert code == 4 and "shop: 1 done." in err and "To go on" not in err
+    assert 'error[protected]  instances.web["busan"] is protected from delete' in err
+
+
+def test_an_undo_of_nothing_says_as_they_were_then(capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
+    assert "No changes. 2 objects as they were then." in call(capsys, "plan", "--undo", "2", *SCALE)[1]
