@@ -256,7 +256,9 @@ def entry_of(state: State | None, address: Address) -> Entry:
     entries = {} if state is None else state.entries
     found = entries.get(str(address))
     if found is None:
-        raise Stop(error("missing-reference", f"the state holds no {address}", hint=names.hint_for(str(address), entries)))
+        asked = state is not None and any(intent.address == str(address) for intent, _ in state.open.values())
+        hint = "a request for it is open: `reconciler recover` shows it" if asked else names.hint_for(str(address), entries)
+        raise Stop(error("missing-reference", f"the state holds no {address}", hint=hint))
     return found
 
 
@@ -402,7 +404,7 @@ def _do(planned: Planned, connection: Connection, writer: ports.StateWriter, run
     def emit(event: Event) -> None:
         if isinstance(event, Summary):
             code = exits.worst((event.exit_code, planned.exit_code))
-            for problem in _held_back(planned):
+            for problem in exits.held_back(planned.plan.problems):
                 talk.emit(ProblemFound(problem))  # once more at the end: it is why the run ends as it does
             # What alone is left is held back: the same command would do nothing more.
             again = bool(event.failed or event.skipped or event.unknown) or code not in (exits.DONE, exits.REFUSED)
@@ -431,11 +433,6 @@ def _do(planned: Planned, connection: Connection, writer: ports.StateWriter, run
     if connection.cache is not None:
         connection.cache.learn(result.durations)
     return Applied(planned, exits.worst((result.exit_code, planned.exit_code)), summaries[-1], result.outputs, result)
-
-
-def _held_back(planned: Planned) -> tuple[Problem, ...]:
-    """The mistakes of a plan that hold back some of it, while the rest is done."""
-    return tuple(problem for problem in planned.plan.problems if problem.severity is Severity.ERROR and problem.code in exits.HELD_BACK)
 
 
 def _tracked(writer: ports.StateWriter) -> Callable[[str], frozenset[str]]:

@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
-from reconciler.core.problems import Problem, error, in_order
+from reconciler.core.names import nearest
+from reconciler.core.problems import Place, Problem, error, in_order
+from reconciler.core.syntax import ALL_OF_THE_FOLDER
 from reconciler.schema_quick import Fits, compiled
 from reconciler.schema_words import EXPRESSION, key_hint, mistake, unknown_key
 
@@ -43,12 +45,26 @@ def check(document: Document) -> tuple[Problem, ...]:
 
 def mistakes(document: Document) -> tuple[Problem, ...]:
     """The same, without the quick look that most documents pass."""
-    found = tuple(_stack().check(document.root, ()))
+    strange = _strangers(document)
+    found = tuple(strange.values())
+    found += tuple(problem for problem in _stack().check(document.root, ()) if problem.place is None or problem.place.file not in strange)
     for part in {root.file: root for root in document.parts.values()}.values():
         found += tuple(_component().check(part, ()))
     if not document.whole:
         found = tuple(problem for problem in found if problem.code != "missing-key")
     return in_order(found)
+
+
+def _strangers(document: Document) -> dict[str, Problem]:
+    """Files of a folder that have no key of a stack, nor one like it, such as values for `--var-file`: told once, not key by key."""
+    known = load("stack")["properties"]
+    keys: dict[str, list[str]] = {}
+    for key in document.root.entries:
+        keys.setdefault(document.root.key_place(key).file, []).append(key)
+    strange = [file for file, names in keys.items() if len(document.files) > 1 and not any(nearest(name, known) for name in names)]
+    return {
+        file: error("unknown-key", f"{file} holds nothing of a stack", place=Place(file, 1, 1), hint=ALL_OF_THE_FOLDER) for file in strange
+    }
 
 
 def joined(form: Iterable[Problem], meaning: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -9,6 +9,7 @@ import gc
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,8 @@ def load(path: Path, *, instead: Mapping[str, str] = EMPTY) -> tuple[Document, t
     files = _files(path, problems)
     with _without_garbage_collection():
         roots = [_parse(instead[str(file)], str(file), problems) if str(file) in instead else _root(file, problems) for file in files]
+        if len(files) > 1:
+            problems[:] = [replace(p, hint=syntax.ALL_OF_THE_FOLDER) if p.code == "wrong-type" else p for p in problems]
         merged = document.merge([root for root in roots if root is not None], problems, file=str(path))
         parts = _parts(merged, problems, instead)
     return Document(merged, tuple(str(file) for file in files), whole=_is_whole(problems), parts=parts), tuple(problems)

@@ -40,7 +40,8 @@ class Task:
 
     `holds` is true from its first send to its end: its servers are then busy. Times are monotonic seconds. `restore` is the operation
     that brings a server back which this task stopped, done even if what came between failed; `failure` is then kept for the end. `tell` is
-    called after each change of `status`, with the one before.
+    called after each change of `status`, with the one before. `not_proved` is why the lists have not told yet what became of a write
+    that had no answer.
     """
 
     step: Step
@@ -68,6 +69,7 @@ class Task:
     second: bool = False
     failure: Failure | None = None
     doubt: Failure | None = None
+    not_proved: str = ""
     sent: bool = False
 
     @property

@@ -293,7 +293,7 @@ class Writes:
         intent, whats = task.intent, self.deeds.evidence_lists(task)
         if intent is None or not self.waits.fresh(whats, task.judged):
             if now >= task.deadline:
-                self._give_up(task, "no list could be read that would tell")
+                self._give_up(task, task.not_proved or "no list could be read that would tell")
             self.waits.ask(whats, max(task.next_poll, now))
             return
         task.judged = min(self.waits.lists[what].shown_at for what in whats) + 1e-9
@@ -308,7 +308,7 @@ class Writes:
         elif found.finding is evidence.Finding.PERSON or now >= task.deadline:
             self._give_up(task, found.reason)
         else:
-            task.next_poll = now + self.waits.interval(now - task.accepted)
+            task.not_proved, task.next_poll = found.reason, now + self.waits.interval(now - task.accepted)
             self.waits.ask(whats, task.next_poll)
 
     def _doubted_delete(self, task: Task, now: float) -> None:

@@ -72,6 +72,11 @@ def of_problems(problems: Iterable[Problem]) -> int:
     return worst(of_problem(problem) for problem in problems)
 
 
+def held_back(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The mistakes that hold back some of a plan, while the rest is done."""
+    return tuple(problem for problem in problems if problem.severity is Severity.ERROR and problem.code in HELD_BACK)
+
+
 def stops(problems: Iterable[Problem]) -> bool:
     """Whether one of the problems stops the whole plan, not only its own object."""
     return any(problem.severity is Severity.ERROR and problem.code not in HELD_BACK for problem in problems)

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler import stackfile
+from reconciler import schema, stackfile
+from reconciler.core import syntax
 from reconciler.core.document import Scalar, Table, plain
 from reconciler.core.problems import Problem
 
@@ -314,3 +315,16 @@ def test_hostile_texts_are_refused_in_bounded_time(text: str) -> None:
     begun = time.monotonic()
     stackfile.read(text, "x.yaml")
     assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(("text", "code"), [("n: 3\nm: 4\n", "unknown-key"), ("- a\n", "wrong-type"), ("hello\n", "wrong-type")])
+def test_a_file_of_another_meaning_beside_a_stack_is_told_once_with_the_way_out(tmp_path: Path, text: str, code: str) -> None:
+    # Goal: values for `--var-file`, a file of a CI: somebody will lay one there.
+    (tmp_path / "stack.yaml").write_text("version: 1\nstack: shop\ninstanses: {}\n", encoding="utf-8")
+    (tmp_path / "values.yaml").write_text(text, encoding="utf-8")
+    document, found = stackfile.load(tmp_path)
+    told = [p for p in (*found, *schema.check(document)) if p.place is not None and p.place.file.endswith("values.yaml")]
+    assert [(p.code, p.place.line, p.hint) for p in told if p.place is not None] == [(code, 1, syntax.ALL_OF_THE_FOLDER)]
+    (tmp_path / "values.yaml").write_text("firewals: {}\n", encoding="utf-8")
+    document, _ = stackfile.load(tmp_path)
+    assert [p.hint for p in schema.check(document)] == ["did you mean `instances`?", "did you mean `firewalls`?"]

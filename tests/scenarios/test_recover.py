@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler import app, ports, recovering
-from reconciler.core.events import Told
+from reconciler.core.events import StepUnknown, Told
 from reconciler.core.model import Stack
 from reconciler.core.recovery import Case, Proposal, Recovered
 from reconciler.core.state import Intent
@@ -20,6 +20,7 @@ from reconciler.stop import Stop
 from reconciler.store.memory import MemoryStore
 from reconciler.ui import recovery_json, recovery_text, screen
 from reconciler.ui.screen import Look
+from tests.builders import at
 from tests.lab import Interrupts, Lab, shown
 from tests.scenarios.world import world_of
 
@@ -253,3 +254,14 @@ def by_hand(world: World, id: str, name: str, *, description: str | None = "made
     """A server that somebody made in the console just now."""
     image = next(iter(world.images))
     world.put_instance(Instance(id, name, description, "active", "kr1-z01", flavor, image, world.time, "203.0.113.99", "10.0.0.99"))
+
+
+def test_a_create_that_nothing_proves_is_left_with_the_reason(tmp_path: Path) -> None:
+    # Goal: lists were read, and said so: not that none could be.
+    lab = Lab(faults=(LOST,))
+    result = lab.apply(lab.stack(STACK, tmp_path), wait=False)
+    unknown = [event.message for event in lab.events if isinstance(event, StepUnknown)]
+    assert result.exit_code == 3 and unknown == ["its request could still be taken; it is looked for again past the fence"]
+    with pytest.raises(Stop) as stop:
+        app.entry_of(lab.state, at("instances.web"))
+    assert stop.value.problems[0].hint == "a request for it is open: `reconciler recover` shows it"
