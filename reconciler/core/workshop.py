@@ -24,6 +24,8 @@ class Bad:
 
 BAD: Final = Bad()
 
+_COUNTED = "what others read takes `count: ${CONDITION ? 1 : 0}` in place of `when`: it is a list then, empty where there is none"
+
 
 @dataclass(slots=True)
 class Workshop:
@@ -83,7 +85,10 @@ class Workshop:
         """Tells of an expression that cannot be read or computed, at its place inside the text."""
         if not failure.code:
             return BAD
-        return self.tell(failure.code, failure.message, place_in(node, failure.offset), hint=failure.hint)
+        message, hint = failure.message, failure.hint
+        if any(message == f"`{kind}.{name}` does not exist" for kind, name in self.gone):
+            message, hint = message.replace("does not exist", "is left out by its `when`"), _COUNTED
+        return self.tell(failure.code, message, place_in(node, failure.offset), hint=hint)
 
     def known(self, node: Node, scope: Mapping[str, Any], what: str) -> Plain | Bad:
         """The value of a node that must be known before the plan. An error names what it would wait for."""

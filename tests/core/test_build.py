@@ -576,3 +576,12 @@ outputs: {ips: {value: "${instances.web.map(w, w.public_ip)}"}}
     found = problems(text, inputs=VariableInputs(arguments={"n": "abc"}))
     assert [p.code for p in found] == ["variable-value", "missing-reference"]
     assert found[1].hint == "known are `app`, `web`"
+
+
+def test_a_text_that_reads_what_a_when_leaves_out_is_told_the_other_way() -> None:
+    # Goal: not that there is no such thing in the file, which it is plain to see there is.
+    text = HEAD + f"instances: {{a: {SERVER[:-1]}, when: false}}, b: {SERVER}}}\noutputs: {{ip: {{value: '${{instances.a.public_ip}}'}}}}\n"
+    found = the_problem(text)
+    assert found.message == "`instances.a` is left out by its `when`" and "count: ${CONDITION ? 1 : 0}" in (found.hint or "")
+    counted = text.replace("when: false", "count: '${false ? 1 : 0}'").replace("instances.a.public_ip", "instances.a.map(s, s.public_ip)")
+    assert problems(counted) == ()
