@@ -55,7 +55,8 @@ def of(resource: Resource) -> Iterator[Demand]:
     name = resource.at_create.get("name")
     wrong = None if name is None else check.problem_with(kind, "name", name)  # type: ignore[arg-type]  # a default name is a text
     if wrong is not None:
-        message = f"the default name `{name}` does not fit: {wrong}"
+        # Under an index the name is left out, so that one mistake of a hundred objects is told once.
+        message = f"the default name{'' if address.index is not None else f' `{name}`'} does not fit: {wrong}"
         hint = f"write `name: {_fitting(address, name)}`"
         problem = error("bad-length", message, place=resource.place, address=str(address), hint=hint)
         yield Demand(address, "name", "create", problem)

@@ -11,13 +11,17 @@ from reconciler.ui.sections import GROUP_MIN
 from reconciler.ui.spans import span
 
 
-def together(problems: Sequence[Problem]) -> list[Problem]:
-    """The problems in order; equal ones about many objects of a resource are one that names them all, but errors stay single."""
+def together(problems: Sequence[Problem], *, errors: bool = False) -> list[Problem]:
+    """The problems in order; equal ones about many objects of a resource are one that names them all.
+
+    Errors stay single, as each holds back its own object, but with `errors`: then they are the mistakes of one line of the file.
+    """
     groups: dict[object, list[tuple[Problem, Address]]] = {}
     for number, problem in enumerate(problems):
         address = None if problem.address is None else parse(problem.address)
         key: object = number
-        if problem.severity is not Severity.ERROR and address is not None and address.index is not None:
+        alike = problem.severity is not Severity.ERROR or (errors and problem.place is not None)
+        if alike and address is not None and address.index is not None:
             own = str(address)
             hint = None if problem.hint is None else problem.hint.replace(own, "ADDRESS")
             key = (address.resource, address.rule, problem.severity, problem.code, problem.message.replace(own, "@"), problem.place, hint)

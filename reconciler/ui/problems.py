@@ -12,8 +12,10 @@ _TONES = {Severity.ERROR: Tone.DANGER, Severity.WARNING: Tone.CARE, Severity.NOT
 
 
 def problems_lines(found: Sequence[Problem], look: Look) -> Iterable[Line]:
-    """All problems in the order given, then their count."""
-    for item in found:
+    """All problems in the order given, then their count; one line of the file that is wrong for many objects is told once."""
+    from reconciler.ui import notes  # late: most commands have no problem to tell
+
+    for item in notes.together(found, errors=True):
         yield from problem_lines(item, look)
     if len(found) > 1:
         yield Line(tally(found))

@@ -36,3 +36,18 @@ def test_a_narrow_screen_folds_lines_and_leaves_nothing_out() -> None:
     assert " ".join(" ".join(lines).split()) == (
         "error[lookup] a long message that does not fit into so few cells hint: and a hint that is long too, really"
     )
+
+
+def test_one_line_that_is_wrong_for_many_objects_is_told_once() -> None:
+    # Goal: a text that is too long under `count: 300` is one mistake to mend, though each object has it.
+    place = Place("web.yaml", 4, 5)
+    found = [
+        problems.error("bad-length", f"{at}: the description is too long", place=place, address=at, hint=f"shorten {at}")
+        for at in (f"instances.web[{n}]" for n in range(300))
+    ]
+
+    assert screen.text(view.problems_lines(found, Look()), Look()).splitlines() == [
+        "web.yaml:4:5  error[bad-length]  instances.web[0..299]: the description is too long",
+        "    hint: shorten ADDRESS",
+        "300 errors",
+    ]
