@@ -41,7 +41,7 @@ class Connection:
     """The account as one run sees it. `account` is the digest of its key, `key_suffix` the end that a screen may show.
 
     `reads` makes the readings of a run from what tells the ids that a list must show. `cache` is what is kept of the account between
-    runs, None where nothing is (`--no-cache`).
+    runs, None where nothing is (`--no-cache`). `tell` takes a line about a reading that has to wait.
     """
 
     exchange: ports.Exchange
@@ -53,6 +53,7 @@ class Connection:
     simulated: bool = False
     time_scale: float = 1.0
     cache: ports.AccountCache | None = None
+    tell: Callable[[str], None] = lambda line: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,8 +407,7 @@ def _do(planned: Planned, connection: Connection, writer: ports.StateWriter, run
             code = exits.worst((event.exit_code, planned.exit_code))
             for problem in exits.held_back(planned.plan.problems):
                 talk.emit(ProblemFound(problem))  # once more at the end: it is why the run ends as it does
-            # What alone is left is held back: the same command would do nothing more.
-            again = bool(event.failed or event.skipped or event.unknown) or code not in (exits.DONE, exits.REFUSED)
+            again = bool(event.failed or event.skipped or event.unknown) or code not in (exits.DONE, exits.REFUSED)  # else all is held back
             event = replace(event, exit_code=code, next=run.again if again else None)
             summaries.append(event)
         talk.emit(event)

@@ -51,7 +51,7 @@ def read_account(connection: Connection, wants: Wants, *, cached: bool = False) 
     kept = cache.catalogue(wants.catalogue | wants.hoped) if cache is not None and cached else {}
     asked = replace(wants, catalogue=wants.catalogue - kept.keys(), hoped=wants.hoped - kept.keys())
     try:
-        account = reader.read_account(connection.exchange, asked, connection.kinds, time_scale=connection.time_scale)
+        account = reader.read_account(connection.exchange, asked, connection.kinds, time_scale=connection.time_scale, tell=connection.tell)
     except reader.ReadFailed as failure:
         raise Stop(failure.problem) from failure
     if cache is not None:

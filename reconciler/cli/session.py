@@ -6,7 +6,7 @@ import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import field
+from dataclasses import field, replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,7 +100,7 @@ class Session:
             problems=self.problems,
             cached=options.uses_cache(),
         ) as connection:
-            yield connection
+            yield replace(connection, tell=lambda line: self.console.tell([Line(f" {line}", Tone.FAINT)]))
 
     def back(
         self, stack: Stack, store: FileStore, connection: Connection, options: PlanOptions, undo: str | int | None

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from reconciler.cloud.lists import ListReading, reading
+from reconciler.cloud.telling import TellingExchange
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Catalogue, LiveResource, Wants
 from reconciler.core.problems import Problem, error
@@ -39,11 +40,14 @@ def read_account(
     on_progress: OnProgress | None = None,
     *,
     time_scale: float = 1.0,
+    tell: Callable[[str], None] | None = None,
 ) -> Account:
     """What was wanted of the account. Raises `ReadFailed`; what could not be listed at all is left out (`complete`, `Catalogue`).
 
     Lists of one account are read at about the same time, not at one instant: a change in between shows in some and not in others.
+    `tell` takes a line where the reading has to wait.
     """
+    exchange = exchange if tell is None else TellingExchange(exchange, tell)
     started = exchange.sent
     names = [name for name in KINDS if getattr(wants, name) or (name == "firewalls" and wants.members_for)]
     names += sorted(wants.catalogue | wants.hoped)

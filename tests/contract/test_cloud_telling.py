@@ -1,0 +1,36 @@
+"""A reading that has to wait says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reconciler.cloud.reader import ReadFailed, read_account
+from reconciler.core.model import Wants
+from reconciler.simulator.faults import Fault
+from tests.lab import Lab
+
+LISTS = Wants(instances=True, block_storages=True)
+
+
+def told_by(lab: Lab, reads: int) -> list[str]:
+    told: list[str] = []
+    for _ in range(reads):
+        try:
+            read_account(lab.exchange(), LISTS, lab.kinds, tell=told.append)
+        except ReadFailed as failure:
+            told.append(str(failure))
+    return told
+
+
+def test_a_reading_that_waits_for_the_quota_says_how_long(tmp_path: Path) -> None:
+    # Goal: a minute without a word looks like a program that hangs.
+    assert told_by(Lab(), 30) == []
+    lab = Lab()
+    assert told_by(lab, 32)[0].startswith("the quota of calls is used up: the next is sent in ")
+
+
+def test_a_reading_without_an_answer_says_that_it_asks_again(tmp_path: Path) -> None:
+    # Goal: once, however often it asks.
+    lab = Lab(faults=(Fault("lost_before", method="GET"),))
+    said = told_by(lab, 1)
+    assert said[0] == "no usable answer yet: it is asked again in 2 s" and "failed" in said[-1] and len(said) == 2
