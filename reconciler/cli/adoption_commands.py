@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,7 +143,8 @@ def adopt(
     console.tell([Line(f" {safe.outside(line)}") for line in adopted_text.seen_lines(found, account)])
     session.tell_problems()
     if out is not None:
-        console.tell([Line(f" Written: {safe.outside(out)}    Next:  reconciler plan {safe.outside(out)}", Tone.GOOD)])
+        again = shlex.join(["reconciler", "plan", out, *(["--simulate"] if simulate else [])])
+        console.tell([Line(f" Written: {safe.outside(out)}    Next:  {safe.outside(again)}", Tone.GOOD)])
     return exits.DONE
 
 

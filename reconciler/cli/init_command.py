@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.session import Session, ends, stop_usage
-from reconciler.core import check, exits
+from reconciler.core import check, exits, names
 from reconciler.core.model import Catalogue
 from reconciler.core.problems import error
 from reconciler.stop import Stop
@@ -21,6 +22,7 @@ from reconciler.ui.screen import Line, Tone
 
 _STACK = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _OFFERED_MAX = 8
+_ASKED_MAX = 5
 _FALLBACK_FLAVOR, _FALLBACK_ZONE = "std_1.2-g1", "kr1-z01"
 
 
@@ -83,7 +85,7 @@ def init(
             file.write(first_stack.text(choice))
     except OSError as failure:
         raise Stop(error("state-write", f"{target} could not be written: {failure.strerror or failure}")) from failure
-    again = f"reconciler plan {folder}" + (" --simulate" if simulate else "")
+    again = shlex.join(["reconciler", "plan", folder, *(["--simulate"] if simulate else [])])
     console.result([Line(f" Written: {safe.outside(target)}    Next:  {safe.outside(again)}", Tone.GOOD)])
     if admin == "0.0.0.0/0":
         console.tell([Line(" Anybody may try to log in: set the default of `admin_cidr` to your own address.", Tone.CARE)])
@@ -106,12 +108,30 @@ def _catalogue(session: Session) -> Catalogue:
 
 def _name(console: Console, given: str | None, folder: Path) -> str:
     own = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:20].strip("-")
-    name = given or own
+
+    def wrong(name: str) -> str | None:
+        return None if _STACK.fullmatch(name) else f"{name or 'that'} cannot name a stack: a-z, then up to 19 of a-z 0-9 -"
+
     if given is None and console.can_ask:
-        name = console.ask(f"1  What is the stack called? [{safe.outside(own) or 'shop'}]") or own or "shop"
-    if _STACK.fullmatch(name) is None:
-        raise stop_usage(f"{name or 'that'} cannot name a stack: a-z, then up to 19 of a-z 0-9 -", "give one with --name")
+        usual = own if wrong(own) is None else "shop"
+        return _asked(console, f"1  What is the stack called? [{safe.outside(usual)}]", usual, wrong)
+    name = given or own
+    problem = wrong(name)
+    if problem is not None:
+        raise stop_usage(problem, "give one with --name")
     return name
+
+
+def _asked(console: Console, question: str, usual: str, wrong: Callable[[str], str | None]) -> str:
+    """The answer, or the usual one where there is none; asked again, some times, where it will not do."""
+    problem: str | None = None
+    for _ in range(_ASKED_MAX):
+        answer = console.ask(question) or usual
+        problem = wrong(answer)
+        if problem is None:
+            return answer
+        console.tell([Line(f"    {safe.outside(problem)}", Tone.CARE)])
+    raise stop_usage(problem or "no answer")
 
 
 def _first_zone(found: Catalogue) -> str:
@@ -126,7 +146,13 @@ def _flavor(console: Console, found: Catalogue, zone: str) -> str:
     if not console.can_ask:
         return small
     console.tell([Line(f"    {safe.outside(_offer(row))}") for row in offered[:_OFFERED_MAX]])
-    return console.ask(f"2  How large is the server? [{safe.outside(small)}]") or small
+    return _asked(console, f"2  How large is the server? [{safe.outside(small)}]", small, _one_of(str(row["id"]) for row in offered))
+
+
+def _one_of(offered: Iterable[str]) -> Callable[[str], str | None]:
+    """Says what is wrong with an answer that the account does not offer; nothing where it is not known what it offers."""
+    known = list(offered)
+    return lambda answer: None if not known or answer in known else f"there is no {answer}: {names.hint_for(answer, known)}"
 
 
 def _offer(row: Mapping[str, Any]) -> str:
@@ -141,4 +167,5 @@ def _ssh_key(console: Console, found: Catalogue) -> str | None:
     if not console.can_ask:
         return first
     offered = f" ({', '.join(map(safe.outside, keys))})" if keys else ""
-    return console.ask(f"3  Which SSH key may log in?{offered} [{safe.outside(first) if first else 'none'}]") or first
+    question = f"3  Which SSH key may log in?{offered} [{safe.outside(first) if first else 'none'}]"
+    return _asked(console, question, first or "", _one_of(keys)) or None

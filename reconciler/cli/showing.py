@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -93,9 +94,9 @@ def with_problems(planned: Planned, beside: Sequence[Problem]) -> Plan:
 
 def saved_lines(out: str, session: Session) -> list[Line]:
     """That the plan was saved, and how to do it."""
-    where = "" if str(session.path) == "." else f" {session.path}"
-    simulate = " --simulate" if session.simulate else ""
-    return [Line(f" Saved. To do exactly this:  {safe.outside(f'reconciler apply --plan {out}{where}{simulate}')}", Tone.GOOD)]
+    where = [] if str(session.path) == "." else [str(session.path)]
+    command = shlex.join(["reconciler", "apply", "--plan", out, *where, *(["--simulate"] if session.simulate else [])])
+    return [Line(f" Saved. To do exactly this:  {safe.outside(command)}", Tone.GOOD)]
 
 
 def _given(planned: Planned, accept: Sequence[Acceptance]) -> Given:

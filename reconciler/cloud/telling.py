@@ -54,9 +54,9 @@ class TellingExchange:
         self._paced = 0.0 < wait < math.inf
         return wait
 
-    def send(self, token: int, call: Call) -> None:
+    def send(self, token: int, call: Call, *, signed: int | None = None) -> None:
         """Signs and sends."""
-        self._exchange.send(token, call)
+        self._exchange.send(token, call, signed=signed)
 
     def next(self, timeout_seconds: float) -> tuple[int, Answer] | None:
         """The next answer; a long wait with none under way is told."""

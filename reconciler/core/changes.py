@@ -197,8 +197,8 @@ class Plan:
     """What one apply would do: saved, shown and walked as it stands. Same inputs, same plan, byte for byte.
 
     `changes` and `drift` are sorted by address, `steps` in an order in which they could be done one after another. `records` are effects
-    on the state that need no call (protection, newly managed equal values, lookups). `unmanaged` is how many objects are not the stack's and
-    what they cost a month; `unpriced`, of how many of them that is not known. `fingerprints` maps each touched id to what it was.
+    on the state that need no call (protection, newly managed equal values, lookups). `unmanaged` is how many objects are not the stack's
+    and what they cost a month; `unpriced`, of how many of them that is not known. `fingerprints` maps each touched id to what it was.
     `variables` and `lookups` are what a saved plan pins; `former_lookups` are those of the state where they were others, for people.
     `critical` are the keys of the steps that decide how long it takes, in their order. `open_consents` is what still needs a yes.
     `moves` are (new address, old one).

@@ -90,7 +90,7 @@ def test_every_field_of_the_schema_can_be_explained() -> None:
 
 def test_a_first_stack_is_written_and_works_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = call(capsys, "init", "my Shop")
-    assert code == 0 and "reconciler plan my Shop --simulate" in out and "Anybody may try to log in" in err
+    assert code == 0 and "reconciler plan 'my Shop' --simulate" in out and "Anybody may try to log in" in err
     text = Path("my Shop/stack.yaml").read_text(encoding="utf-8")
     assert "stack: my-shop" in text and "ssh_keys: [배포용 키]" in text and "flavor: std_1.2-g1" in text
     assert call(capsys, "apply", "my Shop", "--yes", *SCALE)[0] == 0
@@ -120,3 +120,24 @@ def test_at_a_terminal_three_questions_are_asked(tmp_path: Path) -> None:
     assert terminal.end() == 0 and "26,400 KRW a month" in terminal.text
     text = (tmp_path / "shop" / "stack.yaml").read_text(encoding="utf-8")
     assert "stack: shop" in text and "flavor: std_2.4-g1" in text
+
+
+def test_an_answer_that_will_not_do_is_asked_for_again(tmp_path: Path) -> None:
+    # Goal: a slip at the third question does not throw the first two away, and no server is written that nobody offers.
+    terminal = Terminal("init", "my shop", "--simulate")
+    for question, answer in (
+        ("What is the stack called?", "Mein Laden!\n"),
+        ("cannot name a stack", ""),
+        ("What is the stack called?", "laden\n"),
+        ("How large is the server?", "std_2.4\n"),
+        ("there is no std_2.4: did you mean `std_2.4-g1`?", ""),
+        ("How large is the server?", "std_2.4-g1\n"),
+        ("Which SSH key", "nobody\n"),
+        ("there is no nobody", ""),
+        ("Which SSH key", "deploy\n"),
+    ):
+        terminal.until(question)
+        terminal.type(answer)
+    assert terminal.end() == 0 and "reconciler plan 'my shop' --simulate" in terminal.text
+    text = (tmp_path / "my shop" / "stack.yaml").read_text(encoding="utf-8")
+    assert "stack: laden" in text and "flavor: std_2.4-g1" in text and "[deploy]" in text
