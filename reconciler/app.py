@@ -216,40 +216,15 @@ def apply_saved(
 ) -> Applied:
     """Does exactly a saved plan, or refuses it whole where anything would now be done otherwise."""
     _check_origin(plan, connection)
+    options = replace(saved.options_of(plan), first_passwords=run.keep is not None)
     with _writing(store, stack, run) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
-        planned = _plan(stack, writer.state, connection, _for_run(plan, run), Settling(connection, writer, run.id))
+        planned = _plan(stack, writer.state, connection, options, Settling(connection, writer, run.id))
         found = saved.differences(plan, planned.plan)
         if found:
             hint = "Make a new plan: what was reviewed is not what would be done.\n" + "\n".join(found)
             raise Stop(error("plan-stale", "the saved plan is refused: not all is as it was when it was made", hint=hint))
         return decide_and_do(planned, connection, writer, given, run, talk)
-
-
-def options_of(plan: SavedPlan) -> PlanOptions:
-    """The options under which a saved plan was made, its lookups pinned."""
-    return PlanOptions(
-        destroy=bool(plan.options.get("destroy")),
-        accept=tuple((said.risk.value, said.address) for said in plan.acceptances),
-        replace=frozenset(plan.options.get("replace", ())),
-        unprotect=frozenset(plan.options.get("unprotect", ())),
-        pinned=plan.lookups,
-        only=tuple(plan.options.get("only", ())),
-        without=tuple(plan.options.get("except", ())),
-        undo=plan.options.get("undo"),
-    )
-
-
-def _for_run(plan: SavedPlan, run: Run) -> PlanOptions:
-    return replace(options_of(plan), first_passwords=run.keep is not None)
-
-
-def kept_options(options: PlanOptions) -> Mapping[str, Any]:
-    """What a saved plan remembers of the options it was made with: the other half of `options_of`."""
-    found: dict[str, Any] = {"destroy": options.destroy, "replace": sorted(options.replace), "unprotect": sorted(options.unprotect)}
-    found |= {"only": list(options.only)} if options.only else {}
-    found |= {"undo": options.undo} if options.undo is not None else {}
-    return found | ({"except": list(options.without)} if options.without else {})
 
 
 def entry_of(state: State | None, address: Address) -> Entry:

@@ -340,7 +340,7 @@ def _plan_options(
 
 
 def _save(out: str, planned: Planned, connection: Connection, *, accept: Sequence[Acceptance], options: PlanOptions, code: int) -> None:
-    from reconciler import app, planfile
+    from reconciler import planfile
     from reconciler.core import saved
     from reconciler.ui import plan_json
 
@@ -350,7 +350,7 @@ def _save(out: str, planned: Planned, connection: Connection, *, accept: Sequenc
         endpoint=connection.endpoint,
         simulated=connection.simulated,
         accept=tuple(map(str, accept)),
-        options=app.kept_options(options),
+        options=saved.kept_options(options),
         made_at=int(planned.at),
         document=plan_json.plan_document(planned.plan, given=accept, exit_code=code),
     )

@@ -79,12 +79,11 @@ def make(
     stopped = stops(problems)
     steps = () if stopped else tuple(_counted(step, known.facts) for step in steps)
     found = forecast(steps, account, kinds, facts=known.facts, pace=pace, id_of=seen.id_of)
-    changes = tuple(draft.changes[a] for a in sorted(draft.changes, key=lambda a: a.sort_key))
     records = () if stopped else (*moved.effects, *bookkeeping.effects(draft, held))
     others = unmanaged.unmanaged(account, seen.state, stack.prices, records)
     return replace(
         empty,
-        changes=changes,
+        changes=tuple(sorted(draft.changes.values(), key=lambda c: c.address.sort_key)),
         steps=steps,
         drift=tuple(sorted(draft.drift, key=lambda c: c.address.sort_key)),
         problems=in_order((*problems, *costs.traps(seen, draft.changes))),
@@ -99,7 +98,7 @@ def make(
         eta_seconds=None if found is None else math.ceil(found.seconds),
         critical=() if found is None else found.critical,
         cost=costs.cost(seen, held, steps),
-        unmanaged=(len(others), None if account.catalogue.flavors is None else sum(each.monthly or 0 for each in others)),
+        unmanaged=(len(others), unmanaged.monthly(others, account)),
         unpriced=unmanaged.unpriced(others),
         unchanged=draft.unchanged,
         partial=partial,

@@ -17,6 +17,7 @@ from reconciler.core.changes import Plan
 from reconciler.core.consent import Acceptance, parse
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY
+from reconciler.core.survey import PlanOptions
 
 KIND = "reconciler-plan"
 FORMAT = 1
@@ -90,6 +91,28 @@ def of(
         fingerprints=dict(plan.fingerprints),
         made_at=made_at,
         document=document,
+    )
+
+
+def kept_options(options: PlanOptions) -> Mapping[str, Any]:
+    """What a saved plan remembers of the options it was made with."""
+    found: dict[str, Any] = {"destroy": options.destroy, "replace": sorted(options.replace), "unprotect": sorted(options.unprotect)}
+    found |= {"only": list(options.only)} if options.only else {}
+    found |= {"undo": options.undo} if options.undo is not None else {}
+    return found | ({"except": list(options.without)} if options.without else {})
+
+
+def options_of(saved: SavedPlan) -> PlanOptions:
+    """The options under which a saved plan was made, its lookups pinned: the other half of `kept_options`."""
+    return PlanOptions(
+        destroy=bool(saved.options.get("destroy")),
+        accept=tuple((said.risk.value, said.address) for said in saved.acceptances),
+        replace=frozenset(saved.options.get("replace", ())),
+        unprotect=frozenset(saved.options.get("unprotect", ())),
+        pinned=saved.lookups,
+        only=tuple(saved.options.get("only", ())),
+        without=tuple(saved.options.get("except", ())),
+        undo=saved.options.get("undo"),
     )
 
 

@@ -10,11 +10,11 @@ from dataclasses import field
 from enum import Enum
 from typing import Any
 
-from reconciler.core import brakes, lookup, names
+from reconciler.core import brakes, lookup, referred
 from reconciler.core.address import Address, parse
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Edit, Kind
-from reconciler.core.model import EMPTY, Account, Existing, Link, LiveResource, Lookup, Resource, Stack, Value
+from reconciler.core.model import EMPTY, Account, Link, LiveResource, Lookup, Resource, Stack, Value
 from reconciler.core.owners import owner_of
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Deposed, Entry, Phase, State
@@ -143,7 +143,7 @@ class Survey:
 def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, Kind], options: PlanOptions) -> Survey:
     """Looks at every address once. Problems of the whole (mass absence) come alone: nothing else is then worth telling."""
     problems = [*brakes.mass_absence(state, account, options.accept), *brakes.doubled(state, account)]
-    existing, missing = _existing(stack, account)
+    existing, missing = referred.objects(stack, account)
     problems += [] if options.destroy else missing
     problems += _not_replaceable(state, options)
     resources = {} if options.destroy else stack.resources
@@ -163,33 +163,6 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
     return Survey(
         stack, state, account, kinds, options, ordered, existing, strays, tuple(problems), _names(ordered, existing, state.deposed.values())
     )
-
-
-def _existing(stack: Stack, account: Account) -> tuple[dict[Address, LiveResource], list[Problem]]:
-    found: dict[Address, LiveResource] = {}
-    problems = []
-    for address, wish in sorted(stack.existing.items(), key=lambda pair: pair[0].sort_key):
-        rows = account.objects.get(address.kind, EMPTY)
-        matching = [
-            row for row in rows.values() if row.id == wish.value or (wish.by == "name" and row.attributes.get("name") == wish.value)
-        ]
-        if len(matching) == 1:
-            found[address] = matching[0]
-            continue
-        what = address.kind.removesuffix("s").replace("_", " ")
-        if matching:
-            said = f"{len(matching)} {what}s are named {wish.value!r}"
-            hint: str | None = "refer to one of them by id: " + ", ".join(sorted(row.id for row in matching))
-        else:
-            said = f"no {what} of this account has the {wish.by} {wish.value!r}"
-            hint = _nearest(wish, rows.values())
-        problems.append(error("lookup", said, place=wish.place, address=str(address), hint=hint))
-    return found, problems
-
-
-def _nearest(wish: Existing, rows: Iterable[LiveResource]) -> str:
-    known = [row.id if wish.by == "id" else str(row.attributes["name"]) for row in rows if wish.by == "id" or row.attributes.get("name")]
-    return names.hint_for(wish.value, known) or "the account shows none"
 
 
 def _not_replaceable(state: State, options: PlanOptions) -> Iterator[Problem]:

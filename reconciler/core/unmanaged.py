@@ -36,6 +36,11 @@ def unmanaged(account: Account, state: State | None, prices: Mapping[str, int], 
     return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.name or "", each.id)))
 
 
+def monthly(found: Iterable[Unmanaged], account: Account) -> int | None:
+    """What the objects cost a month together, as far as each is known: KRW without VAT. None where no prices of servers were read."""
+    return None if account.catalogue.flavors is None else sum(each.monthly or 0 for each in found)
+
+
 def unpriced(found: Iterable[Unmanaged]) -> int:
     """How many of the objects cost something that is not known."""
     return sum(1 for each in found if each.monthly is None and each.kind != "firewalls")

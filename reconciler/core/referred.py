@@ -1,0 +1,38 @@
+"""Objects that a stack uses and does not own (`existing`): found in the account by name or id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.core import names
+from reconciler.core.address import Address
+from reconciler.core.model import EMPTY, Account, Existing, LiveResource, Stack
+from reconciler.core.problems import Problem, error
+
+
+def objects(stack: Stack, account: Account) -> tuple[dict[Address, LiveResource], list[Problem]]:
+    """Each address below `existing` with the one object that it means, and a problem where it means none or several."""
+    found: dict[Address, LiveResource] = {}
+    problems = []
+    for address, wish in sorted(stack.existing.items(), key=lambda pair: pair[0].sort_key):
+        rows = account.objects.get(address.kind, EMPTY)
+        matching = [
+            row for row in rows.values() if row.id == wish.value or (wish.by == "name" and row.attributes.get("name") == wish.value)
+        ]
+        if len(matching) == 1:
+            found[address] = matching[0]
+            continue
+        what = address.kind.removesuffix("s").replace("_", " ")
+        if matching:
+            said = f"{len(matching)} {what}s are named {wish.value!r}"
+            hint: str | None = "refer to one of them by id: " + ", ".join(sorted(row.id for row in matching))
+        else:
+            said = f"no {what} of this account has the {wish.by} {wish.value!r}"
+            hint = _nearest(wish, rows.values())
+        problems.append(error("lookup", said, place=wish.place, address=str(address), hint=hint))
+    return found, problems
+
+
+def _nearest(wish: Existing, rows: Iterable[LiveResource]) -> str:
+    known = [row.id if wish.by == "id" else str(row.attributes["name"]) for row in rows if wish.by == "id" or row.attributes.get("name")]
+    return names.hint_for(wish.value, known) or "the account shows none"
