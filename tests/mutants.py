@@ -57,7 +57,7 @@ MUTANTS = (
     Mutant(
         "resend a POST whose answer is lost",
         "reconciler/apply/writes.py",
-        "        if answer.sent:\n            self._unknown(task, answer.reason, answer.status)\n            return\n",
+        "        if answer.sent:\n            self.waiting.doubt(task, answer.reason, answer.status)\n            return\n",
         "",
         (of_story("one server"),),
     ),
@@ -71,14 +71,14 @@ MUTANTS = (
     Mutant(
         "record after the send",
         "reconciler/apply/writes.py",
-        """        self.writer.append(intent)
+        """        intent = self.ledger.intend(task, asked, nonce=task.nonce if create else None, signed=signed, effects=effects)
         task.intent, task.status, task.sent = intent, Status.SENT, True
         self._sent[token] = task
         # With the second on record, from which the fence counts: where this process was held up meanwhile, the cloud refuses the request.
         self.exchange.send(token, call, signed=signed)
 """,
         """        self.exchange.send(token, call, signed=signed)
-        self.writer.append(intent)
+        intent = self.ledger.intend(task, asked, nonce=task.nonce if create else None, signed=signed, effects=effects)
         task.intent, task.status, task.sent = intent, Status.SENT, True
         self._sent[token] = task
 """,

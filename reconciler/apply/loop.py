@@ -9,9 +9,14 @@ from typing import Any
 
 from reconciler.apply import records, settle
 from reconciler.apply.board import Board
+from reconciler.apply.deeds import Deeds
+from reconciler.apply.ends import Ends
+from reconciler.apply.ledger import Ledger
+from reconciler.apply.looks import Looks
 from reconciler.apply.passwords import Keeper
 from reconciler.apply.task import Failure, Status, Task
 from reconciler.apply.values import Known
+from reconciler.apply.waiting import Waiting
 from reconciler.apply.waits import Waits
 from reconciler.apply.writes import Writes
 from reconciler.core import brakes, exits
@@ -23,7 +28,6 @@ from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
 from reconciler.core.outputs import compute
 from reconciler.core.problems import Problem, error
-from reconciler.core.state import Note
 from reconciler.ports import Exchange, Reads, RecordFailed, StateWriter, StoreError
 
 INTERRUPT_PATIENCE_SECONDS = 5.0
@@ -104,7 +108,9 @@ class _Loop:
     tasks: dict[str, Task] = field(init=False)
     board: Board = field(init=False)
     waits: Waits = field(init=False)
+    ledger: Ledger = field(init=False)
     writes: Writes = field(init=False)
+    waiting: Waiting = field(init=False)
     problems: list[Problem] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -133,21 +139,40 @@ class _Loop:
         self.waits = Waits(self.reads, self.time_scale)
         self.began = self.exchange.now()
         known = Known(self.stack, self.account, self.kinds, self.writer.state.entries)
-        self.writes = Writes(
+        self.ledger = Ledger(self.run, self.writer, known, self.waits)
+        self.writes = self._writes()
+        self.waiting = self.writes.waiting
+
+    def _writes(self) -> Writes:
+        ends = Ends(self.exchange.now, self.emit)
+        deeds = Deeds(self.plan, self.stack, self.writer, self.kinds, self.ledger.known, self.nonce, self.board.tasks)
+        looks = Looks(deeds, self.waits, self.board, ends, self.account, self.exchange.now, self.time_scale, self.began)
+        waiting = Waiting(
             plan=self.plan,
             stack=self.stack,
-            writer=self.writer,
             exchange=self.exchange,
             kinds=self.kinds,
             emit=self.emit,
-            run=self.run,
-            nonce=self.nonce,
             time_scale=self.time_scale,
-            known=known,
             waits=self.waits,
             board=self.board,
+            deeds=deeds,
+            ledger=self.ledger,
+            ends=ends,
+            looks=looks,
+        )
+        return Writes(
+            stack=self.stack,
             account=self.account,
-            began=self.began,
+            exchange=self.exchange,
+            kinds=self.kinds,
+            emit=self.emit,
+            time_scale=self.time_scale,
+            deeds=deeds,
+            ledger=self.ledger,
+            ends=ends,
+            looks=looks,
+            waiting=waiting,
             keep=self.keep,
         )
 
@@ -156,10 +181,10 @@ class _Loop:
         waited = {step.target for step in self.plan.steps if step.operation.endswith(".wait")}
         for sequence, (intent, result) in sorted(self.writer.state.open.items()):
             if result == "accepted" and intent.target not in waited:
-                self.writes.note("superseded: its object is in the state", settles=sequence)
+                self.ledger.note("superseded: its object is in the state", settles=sequence)
         if self.plan.records:
-            self.writer.append(Note(self.writer.state.sequence + 1, self.run, "plan", tuple(self.plan.records)))
-        self.writes.refresh()
+            self.ledger.note("plan", effects=tuple(self.plan.records))
+        self.ledger.refresh()
 
     def work(self) -> None:
         """Until every step has ended, or none can begin any more."""
@@ -178,7 +203,7 @@ class _Loop:
             answer = self.exchange.next(self._patience())
             if answer is not None:
                 self._take(*answer)
-            self.writes.judge()
+            self.waiting.judge()
 
     def _over(self) -> bool:
         now = self.exchange.now()
@@ -227,7 +252,7 @@ class _Loop:
             problem = self.waits.take(token, answer, self.exchange.now())
             if problem is not None:
                 self._read_failed(problem)
-            self.writes.refresh()
+            self.ledger.refresh()
         else:
             self.writes.take(token, answer)
 
@@ -294,10 +319,10 @@ class _Loop:
         reason = "interrupted" if self.interrupted() else "the run was stopped"
         for task in self.board.remaining():
             if task.status in (Status.SENT, Status.DOUBT):
-                self.writes.forsake(task)
+                self.waiting.forsake(task)
             elif not task.holds:
                 self._skip(task, reason)
-        self.writes.refresh()
+        self.ledger.refresh()
         for problem in brakes.doubled(self.writer.state, Account(self.waits.objects)):
             self._report(problem)
         self._outputs()
@@ -307,10 +332,10 @@ class _Loop:
         if not self.stack.digest:  # an act that no file was read for: what the last apply gave still holds
             self.outputs = dict(self.writer.state.outputs)
             return
-        self.outputs = {} if self.plan.destroy else compute(self.stack, self.writes.known.attributes)
+        self.outputs = {} if self.plan.destroy else compute(self.stack, self.ledger.known.attributes)
         effects = records.outputs(self.writer.state, self.outputs)
         if effects:
-            self.writes.note("outputs", effects=tuple(effects))
+            self.ledger.note("outputs", effects=tuple(effects))
 
     def record_failed(self, failure: StoreError) -> None:
         """Nothing further is sent; what the record does not hold is told."""
@@ -338,7 +363,7 @@ class _Loop:
             exit_code=exits.worst(codes),
             outputs=self.outputs,
             problems=tuple(self.problems),
-            durations=self.writes.durations,
+            durations=self.waiting.durations,
         )
         self.emit(
             Summary(
