@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from reconciler import app, opening, ports
 from reconciler.app import Applied, Connection, Conversation, Planned, Run
+from reconciler.core import names
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Consent, Impact, Plan, RiskClass, Step
 from reconciler.core.consent import Given
@@ -45,7 +46,7 @@ def reboot(
         live = _standing(entry, account)
         if "stop" in entry.protect and not unprotect:
             message = f"{address} is protected from stop, and a reboot stops it"
-            raise Stop(error("protected", message, address=str(address), hint=f"--unprotect frees this run of {address}"))
+            raise Stop(error("protected", message, address=str(address), hint=f"--unprotect {names.pasted(address)} frees this run"))
         plan = _plan(stack, state, address, live, account, connection)
         planned = Planned(
             plan=plan, account=account, stack=stack, at=connection.exchange.unix(), problems=beside, tracked=tuple(state.entries)

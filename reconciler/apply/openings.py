@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.apply.values import Known
 from reconciler.core import reach
 from reconciler.core.changes import Step
+from reconciler.core.names import pasted
 from reconciler.core.reach import Reach
 
 _MEANT = ("direction", "protocol", "ports", "cidr")
@@ -28,7 +29,7 @@ def exposure(step: Step, target: str | None, inputs: Mapping[str, Any], known: K
     if not opened:
         return None
     ports = ", ".join(f"tcp/{port}" for port in sorted(opened))
-    options = " ".join(f"--accept exposure={address}" for address in step.not_to_all)
+    options = " ".join(f"--accept {pasted(f'exposure={address}')}" for address in step.not_to_all)
     return f"it would open {ports} to the whole internet on {', '.join(step.not_to_all)}, to which nobody said yes ({options}); not sent"
 
 

@@ -19,6 +19,7 @@ from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, StepWaiting, Told
 from reconciler.core.kind import Kind, Progress, operation_of
 from reconciler.core.model import Account, Stack
+from reconciler.core.names import pasted
 from reconciler.core.state import Effect, Intent, Phase
 from reconciler.ports import Exchange
 
@@ -207,7 +208,9 @@ class Waiting:
         elif shown:
             self.ends.give_up(task, "it is still shown, and its request could still be taken")
         elif followed:
-            self.ends.give_up(task, f"it is not shown, and its delete had no answer: its successor needs --accept gone={task.step.address}")
+            self.ends.give_up(
+                task, f"it is not shown, and its delete had no answer: its successor needs --accept {pasted(f'gone={task.step.address}')}"
+            )
         else:
             self.begin(task, accepted=now)
 

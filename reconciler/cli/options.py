@@ -46,6 +46,8 @@ class Accepted(click.ParamType[Acceptance]):
         if found is None:
             classes = ", ".join(risk.value for risk in RiskClass)
             self.fail(f"{value!r} is not CLASS or CLASS=ADDRESS; classes are {classes}", param, ctx)
+        if found.address is None and found.risk in consent.BY_ADDRESS_ONLY:
+            self.fail(f"{found.risk.value} is accepted by address alone: {found.risk.value}=ADDRESS", param, ctx)
         from reconciler.core.address import typed
 
         address = None if found.address is None else typed(found.address)

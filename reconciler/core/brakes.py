@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from reconciler.core import evidence
 from reconciler.core.model import Account
+from reconciler.core.names import pasted
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Entry, Phase, State
 
@@ -36,7 +37,7 @@ def mass_absence(state: State, account: Account, accept: Sequence[tuple[str, str
                 "mass-absence",
                 f"{entry.id} is not in the account's list of {kind}: {len(missing)} of {len(tracked)} are missing, so the list is doubted",
                 address=entry.address,
-                hint=f"look in the console; if it is really gone, --accept gone={entry.address}",
+                hint=f"look in the console; if it is really gone, --accept {pasted(f'gone={entry.address}')}",
             )
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from enum import Enum
 
+from reconciler.core import names
 from reconciler.core.changes import Action, Change, Consent, Plan, RiskClass
 from reconciler.core.dataclass import dataclass
 from reconciler.core.problems import Problem, error
@@ -174,11 +175,7 @@ def accept_options(consents: Iterable[Consent]) -> str:
     counted = Counter(item.risk for item in found)
     whole = [risk for risk, number in counted.items() if number > _ADDRESSES_LISTED_MAX and risk not in BY_ADDRESS_ONLY]
     texts = [risk.value for risk in whole] + [f"{item.risk.value}={item.address}" for item in found if item.risk not in whole]
-    return " ".join(f"--accept {_quoted(text)}" for text in texts)
-
-
-def _quoted(text: str) -> str:
-    return f"'{text}'" if set(text) & set('[]" *?$') else text
+    return " ".join(f"--accept {names.pasted(text)}" for text in texts)
 
 
 def _is_deletion(plan: Plan, change: Change) -> bool:

@@ -14,6 +14,7 @@ from enum import Enum
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Kind, Progress, View, operation_of
 from reconciler.core.model import EMPTY, Account, LiveResource
+from reconciler.core.names import pasted
 from reconciler.core.owners import entry_with
 from reconciler.core.rhythm import ABSENCE_SECONDS
 from reconciler.core.state import Effect, Intent, Note, Phase, State
@@ -372,7 +373,9 @@ def _delete(
         if kinds[kind].detail is not None and intent.target not in last.gone:
             return Settlement(intent, Finding.LATER, "whether it is gone is looked at twice", until=now + ABSENCE_SECONDS)
         if intent.address in followed and entry is not None and entry.id == intent.target:
-            reason = f"{entry.id} is not shown, and its delete had no answer: its successor needs --accept gone={intent.address}"
+            reason = (
+                f"{entry.id} is not shown, and its delete had no answer: its successor needs --accept {pasted(f'gone={intent.address}')}"
+            )
             return Settlement(intent, Finding.PERSON, reason)
         return Settlement(intent, Finding.DONE, "it is gone", intent.effects)
     if not target.ready and not target.failed:

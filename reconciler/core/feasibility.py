@@ -9,6 +9,7 @@ from typing import Any
 from reconciler.core import check as problems_of
 from reconciler.core import demands
 from reconciler.core.model import Catalogue, Deferred, Link, Lookup, Resource, Unknown, Value
+from reconciler.core.names import pasted
 from reconciler.core.problems import Place, Problem, error, warning
 from reconciler.core.survey import Fate, Item, Survey
 
@@ -129,7 +130,7 @@ def _shrinks(catalogue: Catalogue, item: Item, wanted: Mapping[str, Value], edit
         return
     if after["disk_gb"] < before["disk_gb"]:
         message = f"flavor {after['id']} has a smaller disk ({after['disk_gb']} GB) than {before['id']} ({before['disk_gb']} GB)"
-        hint = f"whether the cloud shrinks a disk is not known; --replace {item.address} makes a new server instead"
+        hint = f"whether the cloud shrinks a disk is not known; --replace {pasted(item.address)} makes a new server instead"
         yield warning("not-offered", message, place=_place(item, "flavor"), address=str(item.address), hint=hint)
 
 

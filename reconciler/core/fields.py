@@ -11,6 +11,7 @@ from reconciler.core.dataclass import dataclass
 from reconciler.core.diff import ABSENT, cause, differing
 from reconciler.core.kind import Edit, Field
 from reconciler.core.model import EMPTY, Unknown, Value
+from reconciler.core.names import pasted
 from reconciler.core.problems import Problem, notice
 from reconciler.core.survey import Fate, Item, Survey, link_text
 
@@ -117,7 +118,7 @@ def _create_only(item: Item, asked: Mapping[str, Any], applied: Mapping[str, Any
             continue
         address = str(item.address)
         message = f"{name} is only set when the object is made; nothing will be done"
-        hint = f"lifecycle.ignore: [{name}], or --replace {address}"
+        hint = f"lifecycle.ignore: [{name}], or --replace {pasted(address)}"
         found.append(notice("cannot-change", message, address=address, place=_place(item, name), hint=hint))
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from reconciler.core import lookup
 from reconciler.core.model import Lookup
+from reconciler.core.names import pasted
 from reconciler.core.problems import Problem, notice
 from reconciler.core.survey import Fate, Item, Survey
 
@@ -37,4 +38,4 @@ def _told(asked: str, name: str, id: str, items: list[Item]) -> Problem:
     who = ", ".join(addresses[:_ADDRESSES_TOLD_MAX]) + (f" and {rest} more" if rest > 0 else "")
     place = first.resource.places.get("image") if first.resource is not None else None
     message = f"{asked} is {name} ({id}) by now; {who} {'stays' if len(items) == 1 else 'stay'} on the image that was found before"
-    return notice("newer-image", message, place=place, address=addresses[0], hint=f"to take it: --replace {addresses[0]}")
+    return notice("newer-image", message, place=place, address=addresses[0], hint=f"to take it: --replace {pasted(addresses[0])}")

@@ -11,6 +11,7 @@ from reconciler.core import marker
 from reconciler.core.address import Address, parse
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import LiveResource
+from reconciler.core.names import pasted
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Effect, Entry, Phase, State
 from reconciler.core.survey import Fate, Item, Survey
@@ -69,7 +70,8 @@ def missing_state(seen: Survey) -> Iterator[Problem]:
             "state-missing",
             f"{live.id} {what} ({_name(live)!r}), but the state knows nothing of it: making {at} would make it twice",
             address=at,
-            hint=f"bring the state back; `reconciler recover --rebuild` binds what is proved; --accept duplicate={at} says it is not yours",
+            hint="bring the state back; `reconciler recover --rebuild` binds what is proved; "
+            f"--accept {pasted(f'duplicate={at}')} says it is not yours",
         )
 
 

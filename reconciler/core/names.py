@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 _LISTED_MAX = 12
@@ -29,6 +30,11 @@ def hint_for(word: str, valid: Iterable[str]) -> str | None:
     if close is not None:
         return f"did you mean `{close}`?"
     return f"known are {listed(names)}" if names else None
+
+
+def pasted(text: object) -> str:
+    """An address, or an option's value with one in it, as it is typed into a shell: brackets and quotes mean something else there."""
+    return shlex.quote(str(text))
 
 
 def listed(names: Iterable[str]) -> str:

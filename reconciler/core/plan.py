@@ -17,6 +17,7 @@ from reconciler.core.exits import HELD_BACK, stops
 from reconciler.core.forecast import budget, calls_of, forecast
 from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
+from reconciler.core.names import pasted
 from reconciler.core.needs import needs
 from reconciler.core.planning import access, bookkeeping, firewalls, lockout, pioneers, servers, slots, tolls, unseen, volumes, whole_rules
 from reconciler.core.planning.draft import Draft
@@ -186,7 +187,11 @@ def _common(draft: Draft, item: Item) -> bool:
     text = str(item.address)
     if item.fate is Fate.DOUBT:
         code = "open-intent" if item.reason.startswith("the outcome is not known") else "missing-object"
-        hint = "reconciler recover" if code == "open-intent" else f"if it is really gone: --accept gone={text}, or state forget {text}"
+        hint = (
+            "reconciler recover"
+            if code == "open-intent"
+            else f"if it is really gone: --accept {pasted(f'gone={text}')}, or state forget {pasted(text)}"
+        )
         draft.problems.append(error(code, f"{text}: {item.reason}", address=text, hint=hint))
         draft.blocked[item.address] = item.reason
         change(draft, item, Action.DECIDE, item.reason)
@@ -246,7 +251,7 @@ def _hold_back(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...],
                     f"{address} is protected from {guarded}: nothing is done to it",
                     place=row.place,
                     address=str(address),
-                    hint=f"--unprotect {address} frees this run; `protect: false` and an apply free the following ones",
+                    hint=f"--unprotect {pasted(address)} frees this run; `protect: false` and an apply free the following ones",
                 )
             )
             draft.changes[address] = replace(row, action=Action.BLOCKED, impact=replace(row.impact, blocked_by=str(address), consents=()))

@@ -15,6 +15,7 @@ from reconciler.core.address import Address, parse
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Edit, Kind
 from reconciler.core.model import EMPTY, Account, Link, LiveResource, Lookup, Resource, Stack, Value
+from reconciler.core.names import pasted
 from reconciler.core.owners import owner_of
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Deposed, Entry, Phase, State
@@ -170,7 +171,7 @@ def _not_replaceable(state: State, options: PlanOptions) -> Iterator[Problem]:
         address = parse(text)
         if address is not None and address.kind == "firewalls" and text in state.entries:
             message = f"{text} cannot be replaced: every field of a firewall and of its rules changes in place"
-            yield error("usage", message, address=text, hint=f"leave out --replace {text}")
+            yield error("usage", message, address=text, hint=f"leave out --replace {pasted(text)}")
 
 
 def _unplaced(doubtful: Mapping[str, str], items: Mapping[Address, Item]) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Cause, Change, FieldChange, Step
 from reconciler.core.kind import Edit
 from reconciler.core.model import Deferred, Link, LiveResource, Resource, Unknown, Value
+from reconciler.core.names import pasted
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.hanging import foreign_volume, foreign_volumes, volumes_on
 from reconciler.core.planning.rows import fingerprint
@@ -53,7 +54,7 @@ def miss_deposed(draft: Draft, old: Deposed) -> None:
     if _is_missed(draft, old):
         message = f"{old.id}, which {old.address} has replaced, is not in the account's list, and we did not delete it"
         draft.problems.append(
-            error("missing-object", message, address=old.address, hint=f"if it is really gone: --accept gone={old.address}")
+            error("missing-object", message, address=old.address, hint=f"if it is really gone: --accept {pasted(f'gone={old.address}')}")
         )
 
 
