@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from reconciler.apply.task import Failure, Status, Task
+from reconciler.core import refusals
 from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, StepDone, StepFailed, StepUnknown
 
@@ -42,16 +43,10 @@ class Ends:
             task.attempts = 0
             return
         task.failure, task.status, task.holds = task.failure or failure, Status.FAILED, False
-        self.emit(
-            StepFailed(
-                task.key,
-                str(task.step.address),
-                task.operation,
-                task.failure.message,
-                error_code=task.failure.error_code,
-                http_status=task.failure.http_status,
-            )
-        )
+        address, code = str(task.step.address), task.failure.error_code
+        hint = refusals.way_out(task.step.operation, code, address)
+        said = task.failure.message
+        self.emit(StepFailed(task.key, address, task.operation, said, error_code=code, http_status=task.failure.http_status, hint=hint))
 
     def give_up(self, task: Task, reason: str) -> None:
         """The task ends without its outcome being known: a later run settles it."""

@@ -43,7 +43,7 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class StepFailed:
-    """The step failed for certain."""
+    """The step failed for certain. `hint` is what may be done about it, where that is known."""
 
     key: str
     address: str
@@ -52,6 +52,7 @@ class StepFailed:
     code: str = "step-failed"
     error_code: str | None = None
     http_status: int | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def _step(
             return "step_done", {**which, "id": event.id, "seconds": round(event.seconds, 3), "sent": event.sent}
         case StepFailed():
             failure = {"message": event.message, "code": event.code, "error_code": event.error_code, "http_status": event.http_status}
-            return "step_failed", {**which, **failure}
+            return "step_failed", {**which, **failure, "hint": event.hint}
         case StepSkipped():
             return "step_skipped", {**which, "because": event.because}
         case StepUnknown():

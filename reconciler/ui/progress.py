@@ -240,6 +240,8 @@ def summary_lines(
     yield Line()
     yield from row_lines(done, look)
     yield from _listed("failed", ((item.address, item.operation, _failure(item)) for item in tally.failed), Tone.DANGER)
+    for hint in dict.fromkeys(item.hint for item in tally.failed if item.hint is not None):
+        yield Line(f"  {'hint:':<8} {safe.outside(hint)}", Tone.CARE)
     yield from _listed("unknown", ((item.address, item.operation, item.message) for item in tally.unknown), Tone.DANGER)
     yield from _listed("skipped", ((item.address, item.operation, _why(item.because)) for item in tally.skipped), Tone.CARE)
     yield Line(f" {safe.outside(title)}: {said}.    {took}{expected}", tone)

@@ -1,0 +1,31 @@
+"""What to do about a refusal of the cloud."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.cloud.errors import ERRORS
+from reconciler.core import refusals
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "says"),
+    [
+        ("instance.resize", "UNAVAILABLE_COMBINATION", "--replace 'instances.web[1]'"),
+        ("instance.create", "UNAVAILABLE_COMBINATION", "catalog images"),
+        ("rule.create", "CHECK_PARAM", "equal rule"),
+        ("instance.create", "LIMIT_EXCEEDED", "--unmanaged"),
+    ],
+)
+def test_a_refusal_is_told_with_the_way_out_where_one_is_known(operation: str, code: str, says: str) -> None:
+    assert says in (refusals.way_out(operation, code, "instances.web[1]") or "")
+
+
+@pytest.mark.parametrize("code", [None, "CHECK_PARAM", "NOT_AN_ERROR"])
+def test_nothing_is_made_up_where_none_is_known(code: str | None) -> None:
+    assert refusals.way_out("instance.create", code, "instances.web") is None
+
+
+def test_only_names_of_the_contract_are_spoken_of() -> None:
+    named = {*refusals.WAYS_OUT, *(code for _, code in refusals.OF_OPERATIONS)}
+    assert named <= set(ERRORS)
