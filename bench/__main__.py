@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import durability, peers, processes, stacks, virtual, worlds
+from bench import durability, estimates, peers, processes, stacks, virtual, worlds
 from bench.processes import Cost
 
 READ_SIZES = (10, 100)
@@ -38,6 +38,7 @@ def main() -> int:
         found["durability"] = _durability(folder)
         found["creations"] = _creations()
         found["sharing"] = _sharing()
+        found["estimates"] = _estimates(folder / "estimates")
         found["empty_plans"] = _empty_plans(folder, options.sizes)
         found["peer"] = _peer(folder, [size for size in PEER_SIZES if size in options.sizes])
     found["seconds"] = time.perf_counter() - began
@@ -90,6 +91,13 @@ def _sharing() -> dict[str, Any]:
     row = [f"{found.first}", f"{found.second}", f"{found.ratio:.2f}", f"{found.most_in_a_minute}"]
     _table("Two runs sharing a key for 10 minutes (goal: a factor of 2; 60 a minute together)", ["first", "second", "ratio", "most"], [row])
     return {**dataclasses.asdict(found), "ratio": found.ratio}
+
+
+def _estimates(folder: Path) -> list[dict[str, Any]]:
+    found = list(estimates.estimates(folder))
+    rows = [[f"{one.command} {one.example}", f"{one.planned:.0f}", f"{one.happened:.0f}", f"{one.ratio:.2f}"] for one in found]
+    _table("Planned and happened, seconds at the cloud's own speed (goal: 0.75-1.25)", ["example", "planned", "happened", "ratio"], rows)
+    return [{**dataclasses.asdict(one), "ratio": one.ratio} for one in found]
 
 
 def _empty_plans(folder: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
