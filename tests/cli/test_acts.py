@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_simulated_sessions import SCALE, apply, call, surroundings, validator, write
+from tests.cli.sessions import SCALE, WEB, apply, begin, call, validator, write
 
-__all__ = ["surroundings"]
 AT = ("--stack", "web.yaml")
+
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begin(monkeypatch, tmp_path, {"web.yaml": WEB})
 
 
 def test_a_reboot_asks_for_the_downtime_and_is_done_and_recorded(capsys: pytest.CaptureFixture[str]) -> None:

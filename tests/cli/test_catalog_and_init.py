@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from reconciler import schema_fields
-from tests.cli.test_refactoring_sessions import SCALE, call
-from tests.cli.test_simulated_sessions import Terminal
+from tests.cli.sessions import SCALE, Terminal, begin, call
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
-    monkeypatch.chdir(tmp_path)
-    yield
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begin(monkeypatch, tmp_path)
 
 
 def test_the_catalogue_is_filtered_sorted_and_priced(capsys: pytest.CaptureFixture[str]) -> None:

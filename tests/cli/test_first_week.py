@@ -6,13 +6,12 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli import program
 from reconciler.simulator import keeper
+from tests.cli.sessions import SCALE, begin, call
 
 STACK = """\
 version: 1
@@ -26,25 +25,11 @@ instances:
     ssh_keys: [deploy]
     description: ${each.value}
 """
-SCALE = ("--time-scale", "3000")
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
-    monkeypatch.chdir(tmp_path)
-    Path("stack.yaml").write_text(STACK, encoding="utf-8")
-    yield tmp_path
-
-
-def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = program.run(arguments)
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err and "internal" not in shown.err
-    return code, shown.out, shown.err
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begin(monkeypatch, tmp_path, {"stack.yaml": STACK})
 
 
 def test_a_key_without_its_quotes_is_understood_as_a_shell_leaves_it(capsys: pytest.CaptureFixture[str]) -> None:

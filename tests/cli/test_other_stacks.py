@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.test_refactoring_sessions import SCALE, call
+from tests.cli.sessions import SCALE, begin, call
 
 NETWORK = """\
 version: 1
@@ -26,16 +25,9 @@ firewalls: {app: {rules: {in: {direction: in, protocol: tcp, ports: 80, cidr: "$
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begin(monkeypatch, tmp_path, {"network/stack.yaml": NETWORK, "app/stack.yaml": APP})
     monkeypatch.setenv("RECONCILER_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.chdir(tmp_path)
-    for name, text in (("network", NETWORK), ("app", APP)):
-        Path(name).mkdir()
-        Path(name, "stack.yaml").write_text(text, encoding="utf-8")
-    yield
 
 
 def test_a_stack_reads_what_another_gave_at_its_last_apply(capsys: pytest.CaptureFixture[str]) -> None:

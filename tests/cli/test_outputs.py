@@ -5,7 +5,6 @@ from __future__ import annotations
 import configparser
 import json
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from reconciler.cli import program
 from reconciler.core.address import Address
 from reconciler.core.inventory import Host
 from reconciler.ui import inventory_text
-from tests.cli.test_refactoring_sessions import SCALE, call
+from tests.cli.sessions import SCALE, begin, call
 
 STACK = """\
 version: 1
@@ -32,13 +31,8 @@ outputs:
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
-    monkeypatch.chdir(tmp_path)
-    Path("shop.yaml").write_text(STACK, encoding="utf-8")
-    yield
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begin(monkeypatch, tmp_path, {"shop.yaml": STACK})
 
 
 def test_every_form_says_the_same_and_nothing_lingers_after_a_destroy(capsys: pytest.CaptureFixture[str]) -> None:

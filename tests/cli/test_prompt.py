@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_simulated_sessions import SCALE, SCHEMAS, Terminal, apply, call, surroundings, write
+from tests.cli.sessions import SCALE, SCHEMAS, WEB, Terminal, apply, begin, call, write
 
-__all__ = ["surroundings"]
+
+@pytest.fixture(autouse=True)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begin(monkeypatch, tmp_path, {"web.yaml": WEB})
 
 
 @pytest.fixture
-def resize(surroundings: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def resize(surroundings: None, capsys: pytest.CaptureFixture[str]) -> str:
     """A stack whose server is to be resized: class downtime. Gives its id."""
     apply(capsys)
     write(Path("web.yaml").read_text(encoding="utf-8").replace("std_2.4-g1", "mio_4.16-g1"))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli import program
-from tests.cli.test_simulated_sessions import validator
+from tests.cli.sessions import SCALE, begin, call, validator
 
 STACK = """\
 version: 1
@@ -19,29 +17,15 @@ firewalls:
 instances:
   web: {zone: kr1-z01, flavor: std_1.2-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], firewall: web}
 """
-SCALE = ("--time-scale", "3000")
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
-    monkeypatch.chdir(tmp_path)
-    write(STACK)
-    yield tmp_path
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begin(monkeypatch, tmp_path, {"shop.yaml": STACK})
 
 
 def write(text: str) -> None:
     Path("shop.yaml").write_text(text, encoding="utf-8")
-
-
-def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = program.run(arguments)
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err and "internal" not in shown.err
-    return code, shown.out, shown.err
 
 
 def planned(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli import program
 from reconciler.store.files import FileStore
+from tests.cli.sessions import SCALE, begin, call
 
 STACK = """\
 version: 1
@@ -27,31 +26,16 @@ instances:
     image: {os: ubuntu, version: "22.04"}
     firewall: web
 """
-SCALE = ("--time-scale", "3000")
-CREDENTIALS = ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT")
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    for name in (*CREDENTIALS, "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begin(monkeypatch, tmp_path, {"stack.yaml": STACK})
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    write(STACK)
-    yield tmp_path
 
 
 def write(text: str) -> None:
     Path("stack.yaml").write_text(text, encoding="utf-8")
-
-
-def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = program.run(arguments)
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err and "internal" not in shown.err, shown.err
-    return code, shown.out, shown.err
 
 
 def apply(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str, str]:

@@ -4,77 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
-import select
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
 
-from reconciler.cli import program
-
-STACK = """\
-version: 1
-stack: shop
-variables:
-  note: {type: string, default: first}
-firewalls:
-  web:
-    icmp: true
-    rules:
-      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
-instances:
-  web:
-    zone: kr1-z01
-    flavor: std_2.4-g1
-    image: {os: ubuntu, version: "22.04"}
-    ssh_keys: [deploy]
-    firewall: web
-    description: 웹 서버 ${vars.note}
-outputs:
-  ip: {value: "${instances.web.public_ip}"}
-"""
-SCHEMAS = Path(__file__).parents[2] / "schemas"
-SCALE = ("--time-scale", "3000")
+from tests.cli.sessions import SCALE, WEB, Terminal, apply, begin, call, validator, write
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
-    monkeypatch.chdir(tmp_path)
-    write(STACK)
-    yield tmp_path
-
-
-def write(text: str) -> None:
-    Path("web.yaml").write_text(text, encoding="utf-8")
-
-
-def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    capsys.readouterr()
-    code = program.run(arguments)
-    shown = capsys.readouterr()
-    assert "Traceback" not in shown.err and "internal" not in shown.err
-    return code, shown.out, shown.err
-
-
-def apply(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str, str]:
-    return call(capsys, "apply", "web.yaml", "--yes", *SCALE, *options)
-
-
-def validator(name: str) -> Draft202012Validator:
-    documents = {each: json.loads((SCHEMAS / f"{each}.schema.json").read_text(encoding="utf-8")) for each in ("plan", "event")}
-    registry: Registry[Any] = Registry().with_resources([(body["$id"], Resource.from_contents(body)) for body in documents.values()])
-    return Draft202012Validator(documents[name], registry=registry)
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begin(monkeypatch, tmp_path, {"web.yaml": WEB})
 
 
 def test_a_stack_comes_up_is_empty_to_plan_shows_drift_and_goes_down(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -134,12 +74,12 @@ def test_a_saved_plan_is_done_exactly_once_and_refused_when_the_file_changed(cap
     shown = call(capsys, "show", "x.plan")[1]
     assert "saved in x.plan" in shown and "웹 서버 saved" in shown
 
-    write(STACK.replace("443", "8443"))
+    write(WEB.replace("443", "8443"))
     code, _, err = call(capsys, "apply", "--plan", "x.plan", "web.yaml", "--yes", *SCALE)
     assert code == 4 and "plan-stale" in err and "the stack files have changed" in err and "(inputs" in err
     assert "instances: []" in call(capsys, "simulator", "world", "--stack", "web.yaml")[1]
 
-    write(STACK)
+    write(WEB)
     assert call(capsys, "apply", "--plan", "x.plan", "web.yaml", "--yes", *SCALE)[0] == 0
     assert "웹 서버 saved" in call(capsys, "simulator", "world", "--stack", "web.yaml")[1]
     assert call(capsys, "apply", "--plan", "x.plan", "web.yaml", "--yes", *SCALE)[0] == 4
@@ -157,7 +97,7 @@ def test_a_file_that_no_longer_asks_for_anything_is_refused_without_allow_empty(
 
 def test_outputs_alone_are_changes(capsys: pytest.CaptureFixture[str]) -> None:
     apply(capsys)
-    write(STACK + '  greeting: {value: "안녕 ${stack.name}"}\n')
+    write(WEB + '  greeting: {value: "안녕 ${stack.name}"}\n')
 
     code, out, _ = call(capsys, "plan", "web.yaml", "--detailed-exitcode")
     assert code == 2 and "+  greeting" in out
@@ -179,43 +119,6 @@ def test_another_run_of_the_stack_is_told_and_exits_6(capsys: pytest.CaptureFixt
 
     assert code == 6 and "error[locked]" in err and "reconciler apply" in err
     assert plan[0] == 6 and "Provisional" in plan[1] and not (tmp_path / "x.plan").exists()
-
-
-class Terminal:
-    """The real program at a pseudo-terminal."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._master, child = pty.openpty()
-        command = [sys.executable, "-m", "reconciler", *arguments]
-        environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": str(SCHEMAS.parent)}
-        self._process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environ, start_new_session=True)
-        os.close(child)
-        self.text = ""
-
-    def until(self, wanted: str | None, *, seconds: float = 30.0) -> None:
-        """Reads until the text has come, or to the end."""
-        while wanted is None or wanted not in self.text:
-            if not select.select([self._master], [], [], seconds)[0]:
-                raise AssertionError(f"{wanted!r} did not come; there is:\n{self.text}")
-            try:
-                data = os.read(self._master, 65536)
-            except OSError:  # EIO: the other end is closed
-                data = b""
-            if not data:
-                assert wanted is None, self.text
-                return
-            self.text += data.decode("utf-8", "replace")
-
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def interrupt(self) -> None:
-        self._process.send_signal(signal.SIGINT)
-
-    def end(self) -> int:
-        self.until(None)
-        os.close(self._master)
-        return self._process.wait(timeout=30)
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli import program
-from tests.cli.test_refactoring_sessions import SCALE, call
+from tests.cli.sessions import SCALE, begin, call
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples" / "stacks"
@@ -18,13 +16,9 @@ BEFORE = {"app": ("network",)}
 
 
 @pytest.fixture(autouse=True)
-def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_TIME_SCALE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
+def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    begin(monkeypatch, ROOT)
     monkeypatch.setenv("RECONCILER_STATE_DIR", str(tmp_path / "state"))
-    monkeypatch.chdir(ROOT)
-    yield
 
 
 def cases() -> list[tuple[str, str | None]]:
@@ -56,4 +50,4 @@ def test_an_example_comes_up_is_empty_to_plan_and_goes_down(capsys: pytest.Captu
     assert code == 0, out
     code, out, err = call(capsys, "destroy", *options, "--yes", "--accept", "delete", *SCALE)
     assert code == 0, out + err
-    assert program.run(["plan", *options, "--detailed-exitcode"]) == 2
+    assert call(capsys, "plan", *options, "--detailed-exitcode")[0] == 2

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli import program
 from reconciler.core.problems import CODES
+from tests.cli.sessions import begin, call
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recovery.md").read_text(encoding="utf-8")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "stacks" / "single"
@@ -19,28 +19,22 @@ FOLDER = Path("state/.simulator/hello")
 
 
 @pytest.fixture
-def applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+def applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """The example, applied on the local cloud; gives the way to run commands."""
-    for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT", "RECONCILER_STATE_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
+    begin(monkeypatch, tmp_path)
     monkeypatch.setenv("RECONCILER_TIME_SCALE", "3000")
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
     shutil.copy(EXAMPLE / "stack.yaml", "stack.yaml")
 
     def run(*arguments: str) -> tuple[int, str]:
-        capsys.readouterr()
-        code = program.run(arguments)
-        shown = capsys.readouterr()
-        assert "Traceback" not in shown.err
-        return code, shown.out + shown.err
+        code, out, err = call(capsys, *arguments)
+        return code, out + err
 
     for resize in ("std_1.2-g1", "std_2.4-g1"):
         text = Path("stack.yaml").read_text(encoding="utf-8")
         Path("stack.yaml").write_text(text.replace("std_1.2-g1", resize), encoding="utf-8")
         assert run("apply", "--yes", "--accept", "downtime")[0] == 0
-    yield run
+    return run
 
 
 def newest() -> str:

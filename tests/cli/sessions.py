@@ -1,0 +1,124 @@
+"""What sessions at the command line share: an environment of their own on the local cloud, commands run in this process, a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from reconciler.cli import program
+
+SCHEMAS = Path(__file__).parents[2] / "schemas"
+SCALE = ("--time-scale", "3000")
+CREDENTIALS = ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY", "IWINV_ENDPOINT")
+WEB = """\
+version: 1
+stack: shop
+variables:
+  note: {type: string, default: first}
+firewalls:
+  web:
+    icmp: true
+    rules:
+      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
+instances:
+  web:
+    zone: kr1-z01
+    flavor: std_2.4-g1
+    image: {os: ubuntu, version: "22.04"}
+    ssh_keys: [deploy]
+    firewall: web
+    description: 웹 서버 ${vars.note}
+outputs:
+  ip: {value: "${instances.web.public_ip}"}
+"""
+"""One server behind one firewall, for the sessions that need no other stack."""
+
+
+def begin(monkeypatch: pytest.MonkeyPatch, folder: Path, files: Mapping[str, str] | None = None) -> None:
+    """Begins a session: in that folder with those files, on the local cloud, with no key and no setting of whoever runs the tests."""
+    for name in (*CREDENTIALS, "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("RECONCILER_SIMULATE", "1")
+    monkeypatch.chdir(folder)
+    for name, text in (files or {}).items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    """One command: its exit code, stdout and stderr. None may end with a traceback."""
+    capsys.readouterr()
+    code = program.run(arguments)
+    shown = capsys.readouterr()
+    assert "Traceback" not in shown.err and "internal" not in shown.err, shown.err
+    return code, shown.out, shown.err
+
+
+def write(text: str) -> None:
+    """Writes the file of the stack `WEB` anew."""
+    Path("web.yaml").write_text(text, encoding="utf-8")
+
+
+def apply(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str, str]:
+    """Applies that file with --yes."""
+    return call(capsys, "apply", "web.yaml", "--yes", *SCALE, *options)
+
+
+def validator(name: str) -> Draft202012Validator:
+    """Checks a JSON document against the schema `plan` or `event`."""
+    documents = {each: json.loads((SCHEMAS / f"{each}.schema.json").read_text(encoding="utf-8")) for each in ("plan", "event")}
+    registry: Registry[Any] = Registry().with_resources([(body["$id"], Resource.from_contents(body)) for body in documents.values()])
+    return Draft202012Validator(documents[name], registry=registry)
+
+
+class Terminal:
+    """The real program at a pseudo-terminal; `text` is what it has shown so far."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._master, child = pty.openpty()
+        command = [sys.executable, "-m", "reconciler", *arguments]
+        environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": str(SCHEMAS.parent)}
+        self._process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environ, start_new_session=True)
+        os.close(child)
+        self.text = ""
+
+    def until(self, wanted: str | None, *, seconds: float = 30.0) -> None:
+        """Reads until the text has come, or to the end."""
+        while wanted is None or wanted not in self.text:
+            if not select.select([self._master], [], [], seconds)[0]:
+                raise AssertionError(f"{wanted!r} did not come; there is:\n{self.text}")
+            try:
+                data = os.read(self._master, 65536)
+            except OSError:  # EIO: the other end is closed
+                data = b""
+            if not data:
+                assert wanted is None, self.text
+                return
+            self.text += data.decode("utf-8", "replace")
+
+    def type(self, text: str) -> None:
+        """Types it."""
+        os.write(self._master, text.encode())
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._process.send_signal(signal.SIGINT)
+
+    def end(self) -> int:
+        """Reads to the end, and gives the exit code."""
+        self.until(None)
+        os.close(self._master)
+        return self._process.wait(timeout=30)
