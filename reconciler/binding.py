@@ -58,7 +58,7 @@ def bind(
         if live is None or about:
             missing = error("missing-object", f"the account shows no {seen.items[address].kind.singular.replace('_', ' ')} {id}")
             raise Stop(*(about or [missing]))
-        binding = Binding(address, live, lost.bound(state, address, live, seen.items[address]))
+        binding = Binding(address, live, lost.bound(address, live, seen.items[address]))
         wrong = recovery.free_for(state, binding)
         if wrong is not None:
             raise Stop(wrong)

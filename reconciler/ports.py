@@ -315,10 +315,4 @@ class Locked(StoreError):
         self.holder = holder
 
 
-class EventSink(Protocol):
-    """Where events of a run go."""
-
-    def __call__(self, event: Any) -> None: ...
-
-
 Rows: TypeAlias = Sequence[Mapping[str, Any]]

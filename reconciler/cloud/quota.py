@@ -23,9 +23,6 @@ from reconciler.core.rhythm import QUOTA_CALLS, QUOTA_SECONDS
 ANSWER_SECONDS_MAX = 100.0
 """No request is in flight longer than this: the network gives it up before (`network.REQUEST_SECONDS_MAX`)."""
 
-SLOW_SECONDS = 60.0
-"""How long the rate is halved after a 429."""
-
 _LOCK_SECONDS_MAX = 5.0
 _FILE_BYTES_MAX = 64 * 1024
 _BUSY = 1 / 3

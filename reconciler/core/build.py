@@ -172,7 +172,7 @@ def _shapes(shop: Workshop, root: Table) -> dict[tuple[str, str], Mapping[str, A
                 continue
             if name == links.NONE and kind in ("firewalls", "instances"):
                 shop.tell("not-allowed", "`none` is reserved: as a reference it means no object", place, hint="choose another key")
-            found = shapes.shape(shop, node, place)
+            found = shapes.shape(shop, node)
             if found is None:
                 shop.gone.add((kind, name))
                 continue

@@ -166,7 +166,6 @@ def _text(tokens: list[Token], index: int) -> str:
 class _Body(NamedTuple):
     """The part of a source in which a macro's variable is bound: indices of the parentheses and of the variable's first mention."""
 
-    macro: str
     variable: int
     open: int
     close: int
@@ -181,7 +180,7 @@ def _bodies(tokens: list[Token]) -> list[_Body]:
             name = tokens[index + 2]
             if name.text in ROOTS:
                 raise ExpressionError(f"`{name.text}` has a meaning of its own; give the element another name", offset=name.at)
-            bodies.append(_Body(token.text, index + 2, index + 1, _closing(tokens, index + 1)))
+            bodies.append(_Body(index + 2, index + 1, _closing(tokens, index + 1)))
     return bodies
 
 

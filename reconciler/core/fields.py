@@ -62,7 +62,7 @@ def compare(survey: Survey, item: Item, wanted: Mapping[str, Value]) -> Compared
     changes, notices = [], []
     replaced = item.fate is Fate.REPLACE
     for name in names:
-        said = _notice(item, item.kind.fields[name], asked[name], live[name], applied.get(name, ABSENT))
+        said = _notice(item, item.kind.fields[name], asked[name], live[name])
         if said is not None and not replaced:
             notices += said
             continue
@@ -95,7 +95,7 @@ def _change(item: Item, name: str, asked: Any, live: Any, applied: Any) -> Field
     return None if who is None else FieldChange(name, before, asked, who, place=place)
 
 
-def _notice(item: Item, field: Field, asked: Any, live: Any, applied: Any) -> list[Problem] | None:
+def _notice(item: Item, field: Field, asked: Any, live: Any) -> list[Problem] | None:
     """Why an edit of this field is not done, or None where it is. An empty list: nothing to do and nothing to say."""
     if field.edit is Edit.CREATE_ONLY:
         return []

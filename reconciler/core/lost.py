@@ -13,7 +13,7 @@ from reconciler.core.dataclass import dataclass
 from reconciler.core.model import LiveResource
 from reconciler.core.names import pasted
 from reconciler.core.problems import Problem, error
-from reconciler.core.state import Effect, Entry, Phase, State
+from reconciler.core.state import Effect, Entry, Phase
 from reconciler.core.survey import Fate, Item, Survey
 
 KINDS = ("block_storages", "firewalls", "instances")
@@ -104,7 +104,7 @@ def propose(seen: Survey) -> tuple[Binding, ...]:
             if kind == item.kind.name and live.nonce is not None and not _names_others(seen, live) and _answers(item, live):
                 found.setdefault(address, []).append(live)
     return tuple(
-        Binding(address, rows[0], bound(seen.state, address, rows[0], seen.items[address]))
+        Binding(address, rows[0], bound(address, rows[0], seen.items[address]))
         for address, rows in sorted(found.items(), key=lambda pair: pair[0].sort_key)
         if len(rows) == 1
     )
@@ -116,7 +116,7 @@ def _answers(item: Item, live: LiveResource) -> bool:
     return all(live.attributes.get(name) == item.wanted[name] for name in COMPARED if item.wanted.get(name) is not None)
 
 
-def bound(state: State, address: Address, live: LiveResource, item: Item | None) -> Entry:
+def bound(address: Address, live: LiveResource, item: Item | None) -> Entry:
     """The entry that binds an object to an address; what the file manages is compared at the next plan."""
     lookups: Mapping[str, Mapping[str, str]] = item.lookups if item is not None else {}
     phase = Phase.READY if live.ready else Phase.INCOMPLETE
@@ -140,4 +140,4 @@ def adoptable(seen: Survey, text: str, id: str) -> Binding | Problem:
     owner = next((e.address for e in seen.state.entries.values() if e.id == id), None)
     if owner is not None:
         return error("bad-combination", f"{id} already belongs to {owner}", address=text)
-    return Binding(address, live, bound(seen.state, address, live, item))
+    return Binding(address, live, bound(address, live, item))

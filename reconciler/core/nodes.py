@@ -13,8 +13,6 @@ from reconciler.core.address import Address
 from reconciler.core.model import Deferred, Link, Ref, Resource, Stack
 from reconciler.core.problems import Problem, error
 
-FACETS = ("firewall", "rule", "instance", "membership", "volume", "attachment", "power")
-
 _OBJECT = {"firewalls": "firewall", "instances": "instance", "block_storages": "volume"}
 
 _FACET_OF = {("instances", "firewall"): "membership", ("instances", "status"): "power", ("block_storages", "instance"): "attachment"}
@@ -26,7 +24,7 @@ _CYCLES_TOLD_MAX = 10
 
 
 class Node(NamedTuple):
-    """One facet of one object: `facet` is one of `FACETS`."""
+    """One facet of one object: the object itself (`firewall`, `rule`, `instance`, `volume`), or its `membership`, `attachment`, `power`."""
 
     facet: str
     address: Address

@@ -9,14 +9,13 @@ from reconciler.core import check
 from reconciler.core.document import Node, Scalar, Sequence, Table
 from reconciler.core.functions import described
 from reconciler.core.model import Plain
-from reconciler.core.problems import Place
 from reconciler.core.workshop import BAD, Bad, Shape, Workshop
 
 OBJECTS_MAX = 100_000
 """The most objects that one stack may have."""
 
 
-def shape(shop: Workshop, table: Table, place: Place) -> tuple[Shape, Mapping[str, Any] | None] | Bad | None:
+def shape(shop: Workshop, table: Table) -> tuple[Shape, Mapping[str, Any] | None] | Bad | None:
     """How many objects a resource stands for, and under `for_each` the value of each key; None where its `when` leaves it out.
 
     `BAD` where that cannot be told, of which the user is told here, or was at the mistake that it comes from.

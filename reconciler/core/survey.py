@@ -84,7 +84,6 @@ class Item:
     wanted: Mapping[str, Value] = EMPTY
     lookups: Mapping[str, Mapping[str, str]] = EMPTY
     reason: str = ""
-    forced_by: tuple[str, ...] = ()
     protect: tuple[str, ...] = ()
 
     @property
@@ -156,7 +155,7 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
             items[address] = surveyor.remembered(address, state.entries[text])
     problems += _unplaced(surveyor.doubtful, items)
     if options.destroy:
-        _keep_what_is_protected(items, options)
+        _keep_what_is_protected(items)
     strays: dict[str, tuple[LiveResource, ...]] = {}
     known = Survey(stack, state, account, kinds, options, items, existing, strays, (), _names(items, existing, state.deposed.values()))
     surveyor.rules(items, strays, known)
@@ -220,7 +219,7 @@ class _Surveyor:
         bound = None if entry is not None or resource.import_id is None else self.account.find(kind.name, resource.import_id)
         live = None if entry is None else self.account.find(kind.name, entry.id)
         wanted, lookups = self._look_up(resource, entry, bound or live)
-        fate, reason, forced = self._fate(resource, kind, entry, live, wanted)
+        fate, reason = self._fate(resource, kind, entry, live, wanted)
         if fate is Fate.BIND and resource.import_id is not None:
             live = bound
             if live is None:
@@ -228,7 +227,7 @@ class _Surveyor:
                 self.problems.append(error("missing-object", message, place=resource.place, address=text))
             else:
                 self.problems.extend(self._taken(resource, live))
-        return Item(address, kind, fate, resource, entry, live, wanted, lookups, reason, forced, self._protect(text, resource, entry))
+        return Item(address, kind, fate, resource, entry, live, wanted, lookups, reason, self._protect(text, resource, entry))
 
     def _taken(self, resource: Resource, live: LiveResource) -> Iterator[Problem]:
         """Why an object cannot be imported: it is another address's already, and what is done to that one would be done to this."""
@@ -275,24 +274,25 @@ class _Surveyor:
 
     def _fate(
         self, resource: Resource, kind: Kind, entry: Entry | None, live: LiveResource | None, wanted: Mapping[str, Value]
-    ) -> tuple[Fate, str, tuple[str, ...]]:
+    ) -> tuple[Fate, str]:
+        """What becomes of an address that the file has, and why."""
         text = str(resource.address)
         if text in self.doubtful:
-            return Fate.DOUBT, self.doubtful[text], ()
+            return Fate.DOUBT, self.doubtful[text]
         if entry is None:
-            return (Fate.BIND, "import", ()) if resource.import_id else (Fate.CREATE, "new", ())
+            return (Fate.BIND, "import") if resource.import_id else (Fate.CREATE, "new")
         if live is None:
             fate, reason = self._missing(entry, accepted=Fate.CREATE)
-            return (Fate.CREATE, reason, ()) if fate is Fate.GONE else (fate, reason, ())
+            return (Fate.CREATE if fate is Fate.GONE else fate), reason
         if entry.phase is Phase.DELETING:
             reason = "an earlier run deletes it, and the cloud still shows it"
-            return (Fate.REPLACE if kind.name in REPLACED else Fate.DOUBT), reason, ()
+            return (Fate.REPLACE if kind.name in REPLACED else Fate.DOUBT), reason
         if live.failed:
-            return Fate.REPLACE, "the cloud reports it as failed", ("status",)
-        forced = tuple(sorted(name for name in wanted if self._forces(resource, kind, name, wanted[name], live, entry)))
-        if forced or text in self.options.replace:
-            return Fate.REPLACE, f"{', '.join(forced)} cannot be changed in place" if forced else "asked for by --replace", forced
-        return Fate.KEEP, "", ()
+            return Fate.REPLACE, "the cloud reports it as failed"
+        forced = sorted(name for name in wanted if self._forces(resource, kind, name, wanted[name], live, entry))
+        if forced:
+            return Fate.REPLACE, f"{', '.join(forced)} cannot be changed in place"
+        return (Fate.REPLACE, "asked for by --replace") if text in self.options.replace else (Fate.KEEP, "")
 
     @staticmethod
     def _forces(resource: Resource, kind: Kind, name: str, value: Value, live: LiveResource, entry: Entry) -> bool:
@@ -403,7 +403,7 @@ class _Surveyor:
                 strays[group] = matched.strays
 
 
-def _keep_what_is_protected(items: dict[Address, Item], options: PlanOptions) -> None:
+def _keep_what_is_protected(items: dict[Address, Item]) -> None:
     """Under destroy: protected objects stay, so do the server of a volume protected from `detach` and a kept server's firewall."""
     from dataclasses import replace
 

@@ -42,7 +42,6 @@ class Call:
     scale: float
     request: Request
     ids: tuple[str, ...] = ()
-    body_kind: str = ""
     query: dict[str, str] = field(default_factory=dict)
     seen: list[tuple[str, str]] = field(default_factory=list)
 

@@ -14,8 +14,6 @@ from reconciler.simulator.errors import ApiError, MethodNotAllowed
 from reconciler.simulator.operations import actions, bills, block_storages, catalogue, firewalls, instances, rules, security_groups
 from reconciler.simulator.switches import Switches
 
-METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE"})
-
 
 @dataclass(frozen=True, slots=True)
 class Route:
