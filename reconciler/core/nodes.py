@@ -15,10 +15,11 @@ from reconciler.core.problems import Problem, error
 
 _OBJECT = {"firewalls": "firewall", "instances": "instance", "block_storages": "volume"}
 
-_FACET_OF = {("instances", "firewall"): "membership", ("instances", "status"): "power", ("block_storages", "instance"): "attachment"}
-"""The facet that an attribute belongs to, where that is not the object itself."""
+READ_FACETS = {("instances", "firewall"): "membership", ("instances", "status"): "power", ("block_storages", "instance"): "attachment"}
+"""By kind and attribute: the facet that decides what a reference reads, where that is not the object itself."""
 
-_FIELD_FACET = {("instances", "firewall"): "membership", ("instances", "power"): "power", ("block_storages", "instance"): "attachment"}
+_WRITTEN_FACETS = {("instances", "firewall"): "membership", ("instances", "power"): "power", ("block_storages", "instance"): "attachment"}
+"""By kind and field: the facet that a field of the file is about, where that is not the object itself."""
 
 _CYCLES_TOLD_MAX = 10
 
@@ -87,7 +88,7 @@ class _Waits:
 def _facet_of_field(address: Address, field: str) -> str:
     if address.rule is not None:
         return "rule"
-    return _FIELD_FACET.get((address.kind, field)) or _OBJECT[address.kind]
+    return _WRITTEN_FACETS.get((address.kind, field)) or _OBJECT[address.kind]
 
 
 def _by_nature(address: Address, resource: Resource) -> Iterator[Node]:
@@ -116,7 +117,7 @@ def _read(ref: Ref, stack: Stack) -> Iterator[Node]:
         if ref.attribute is None:
             yield from facets(address)
         else:
-            yield Node(_FACET_OF.get((address.kind, ref.attribute), _OBJECT[address.kind]), address)
+            yield Node(READ_FACETS.get((address.kind, ref.attribute), _OBJECT[address.kind]), address)
 
 
 class _Everything:

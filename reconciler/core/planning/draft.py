@@ -15,6 +15,7 @@ from reconciler.core.address import Address, parse
 from reconciler.core.changes import Change, Step
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import Ref
+from reconciler.core.nodes import READ_FACETS
 from reconciler.core.planning import index as indexes
 from reconciler.core.planning.index import Index
 from reconciler.core.problems import Problem
@@ -23,12 +24,10 @@ from reconciler.core.survey import Fate, Item, Survey
 
 Node: TypeAlias = "tuple[str, Address]"
 
-_FACETS = {("instances", "firewall"): "membership", ("instances", "status"): "power", ("block_storages", "instance"): "attachment"}
-
 
 def facet(ref: Ref) -> str:
     """The node of an object that decides an attribute."""
-    return _FACETS.get((ref.address.kind, ref.attribute or ""), "object")
+    return READ_FACETS.get((ref.address.kind, ref.attribute or ""), "object")
 
 
 @dataclass(slots=True)
