@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends, lock_seconds, stop_usage
+from reconciler.cli.session import Session, lock_seconds, on_stack, stop_usage
 from reconciler.core import exits
 from reconciler.ui import safe
 from reconciler.ui.screen import Line, Tone
@@ -36,21 +35,8 @@ Examples:
 @options.simulate_options
 @options.lock_option
 @options.look_options
-@ends
-def import_object(
-    console: Console,
-    *,
-    address: str,
-    id: str,
-    stack: str,
-    environment: str | None,
-    variables: Sequence[tuple[str, str]],
-    variable_files: Sequence[str],
-    yes: bool,
-    simulate: bool,
-    time_scale: float | None,
-    lock_timeout: float | None,
-) -> int:
+@on_stack
+def import_object(session: Session, *, address: str, id: str, yes: bool, lock_timeout: float | None) -> int:
     """Bind an object of the account to an address that the file asks for. Nothing is sent but reads; only the state changes.
 
     The next plan shows what the file would change on it. `import: ID` on the resource does the same at the next apply, in review.
@@ -59,7 +45,7 @@ def import_object(
     from reconciler.cli.repair_commands import ask
     from reconciler.core.address import parse
 
-    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
+    console = session.console
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
     found, run = parse(address), wiring.run_id()
@@ -104,19 +90,8 @@ Examples:
 @options.stack_option
 @options.simulate_options
 @options.look_options
-@ends
-def adopt(
-    console: Console,
-    *,
-    objects: Sequence[str],
-    everything: bool,
-    zones: Sequence[str],
-    name: str | None,
-    out: str | None,
-    stack: str,
-    simulate: bool,
-    time_scale: float | None,
-) -> int:
+@on_stack
+def adopt(session: Session, *, objects: Sequence[str], everything: bool, zones: Sequence[str], name: str | None, out: str | None) -> int:
     """Write a stack file for what is in the account: servers, volumes, firewalls with their rules and members.
 
     Its plan is nothing but binds (=), and empty after the next apply. Nothing is sent but reads, and no state is written until then.
@@ -131,7 +106,7 @@ def adopt(
     title = _stack_name(name, out)
     if out is not None and Path(out).exists():
         raise stop_usage(f"{out} exists already", "adopt writes only new files: name another one")
-    session = Session(console, Path(stack), None, simulate, time_scale)
+    console = session.console
     with session.connect() as connection:
         found, account, told = adopting.adopt(connection, Wish(everything, frozenset(objects), frozenset(zones)), stack=title)
     session.problems += told
@@ -143,7 +118,7 @@ def adopt(
     console.tell([Line(f" {safe.outside(line)}") for line in adopted_text.seen_lines(found, account)])
     session.tell_problems()
     if out is not None:
-        again = shlex.join(["reconciler", "plan", out, *(["--simulate"] if simulate else [])])
+        again = shlex.join(["reconciler", "plan", out, *(["--simulate"] if session.simulate else [])])
         console.tell([Line(f" Written: {safe.outside(out)}    Next:  {safe.outside(again)}", Tone.GOOD)])
     return exits.DONE
 
@@ -162,19 +137,8 @@ Examples:
 @click.option("--dry-run", is_flag=True, help="Show what would change in the files, and change nothing.")
 @options.simulate_options
 @options.look_options
-@ends
-def absorb(
-    console: Console,
-    *,
-    addresses: Sequence[str],
-    stack: str,
-    environment: str | None,
-    variables: Sequence[tuple[str, str]],
-    variable_files: Sequence[str],
-    dry_run: bool,
-    simulate: bool,
-    time_scale: float | None,
-) -> int:
+@on_stack
+def absorb(session: Session, *, addresses: Sequence[str], dry_run: bool) -> int:
     """Take what somebody changed outside into the stack's files, in place: comments and order stay.
 
     The new text is read before it is kept: it says what is there now, and of all else what the old one said. Expressions are never
@@ -183,16 +147,16 @@ def absorb(
     from reconciler import absorbing, loading
     from reconciler.core.address import parse
 
-    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
+    console = session.console
     wanted = session.load()
     session.problems.clear()
 
     def load(texts: Mapping[str, str]) -> loading.Loaded:
         return loading.load_stack(
             session.path,
-            environment=environment,
-            options=variables,
-            files=[Path(name) for name in variable_files],
+            environment=session.environment,
+            options=session.variables,
+            files=[Path(name) for name in session.variable_files],
             environ=session.environ,
             instead=texts,
             others=session.outputs_of,

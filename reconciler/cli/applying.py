@@ -1,4 +1,4 @@
-"""`apply` and `destroy` from words to exit code: the lock, the question, the run on the screen, the end."""
+"""`apply` and `destroy` from the choices made to the exit code: the lock, the question, the run on the screen, the end."""
 
 from __future__ import annotations
 
@@ -14,12 +14,11 @@ from reconciler import acts, app, loading, planfile, wiring
 from reconciler.app import Applied, Connection, Conversation, Planned, Run
 from reconciler.cli import looking, showing
 from reconciler.cli.interrupts import Interrupts
-from reconciler.cli.options import part_words
+from reconciler.cli.options import Choices, part_words
 from reconciler.cli.session import Session, lock_seconds
 from reconciler.core import consent, exits
 from reconciler.core.address import parse
 from reconciler.core.consent import Acceptance, Decision, Given
-from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, ProblemFound, Summary
 from reconciler.core.model import Stack
 from reconciler.core.survey import PlanOptions
@@ -38,20 +37,7 @@ if TYPE_CHECKING:
 _FIRST = b"\n Interrupted: no new step is begun; answers under way are awaited for a few seconds. Once more ends at once.\n"
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """What was said on the command line about going on."""
-
-    yes: bool = False
-    accept: tuple[Acceptance, ...] = ()
-    allow_empty: bool = False
-    lock_timeout: float | None = None
-    wait: bool = True
-    first_passwords: str | None = None
-    undo: str | None = None
-
-
-def apply(session: Session, options: PlanOptions, words: Words) -> int:
+def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
     """Plans, asks and does it; also destroys, where the options say so."""
     talker = _Talker(session)
 
@@ -59,15 +45,15 @@ def apply(session: Session, options: PlanOptions, words: Words) -> int:
         stack = session.load()
         if not session.console.json:
             session.tell_problems()
-        given = _given(session, stack.accept, words, destroy=options.destroy)
-        with _run(session, words, talker, destroy=options.destroy) as run, talker.at(stack) as (connection, store):
-            stack, chosen = session.back(stack, store, connection, options, words.undo)
+        given = _given(session, stack.accept, choices, destroy=options.destroy)
+        with _run(session, choices, talker, destroy=options.destroy) as run, talker.at(stack) as (connection, store):
+            stack, chosen = session.back(stack, store, connection, options, choices.undo)
             return app.apply(stack, connection, store, chosen, given, run, talker.conversation)
 
     return _carry_out(talker, work)
 
 
-def apply_saved(session: Session, plan_file: str, words: Words) -> int:
+def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
     """Does a saved plan exactly, or refuses it."""
     talker = _Talker(session)
 
@@ -79,7 +65,7 @@ def apply_saved(session: Session, plan_file: str, words: Words) -> int:
         # What goes on after a partial run is a new plan with the same values.
         session.variables = [(name, looking.raw(value)) for name, value in sorted(plan.variables.items())]
         session.part = part_words(*(plan.options.get(name, ()) for name in ("only", "except")))
-        merged = replace(words, accept=(*plan.acceptances, *words.accept))
+        merged = replace(choices, accept=(*plan.acceptances, *choices.accept))
         destroy = bool(plan.options.get("destroy"))
         given = _given(session, stack.accept, merged, destroy=destroy)
         with _run(session, merged, talker, destroy=destroy) as run, talker.at(stack) as (connection, store):
@@ -90,7 +76,7 @@ def apply_saved(session: Session, plan_file: str, words: Words) -> int:
     return _carry_out(talker, work)
 
 
-def reboot(session: Session, address: str, words: Words, *, unprotect: bool) -> int:
+def reboot(session: Session, address: str, choices: Choices, *, unprotect: bool) -> int:
     """Restarts a server of the stack, whose file is only asked for its name."""
     talker = _Talker(session)
 
@@ -98,8 +84,8 @@ def reboot(session: Session, address: str, words: Words, *, unprotect: bool) -> 
         name, environment = loading.identify(session.path, session.environment)
         stack, found = Stack(name, environment, {}), parse(address)
         assert found is not None
-        given = _given(session, (), words, destroy=False)
-        with _run(session, words, talker, destroy=False) as run, talker.at(stack) as (connection, store):
+        given = _given(session, (), choices, destroy=False)
+        with _run(session, choices, talker, destroy=False) as run, talker.at(stack) as (connection, store):
             run = replace(run, again=session.again("server", "reboot", address, by_option=True))
             return acts.reboot(stack, found, connection, store, given, run, talker.conversation, unprotect=unprotect)
 
@@ -129,7 +115,7 @@ def _carry_out(talker: _Talker, work: Callable[[], Applied]) -> int:
 
 
 @contextmanager
-def _run(session: Session, words: Words, talker: _Talker, *, destroy: bool) -> Iterator[Run]:
+def _run(session: Session, choices: Choices, talker: _Talker, *, destroy: bool) -> Iterator[Run]:
     """The run; where first passwords are to be kept, their file is open as long as the block lasts."""
     command = "destroy" if destroy else "apply"
     run = Run(
@@ -138,25 +124,25 @@ def _run(session: Session, words: Words, talker: _Talker, *, destroy: bool) -> I
         nonce=wiring.nonce,
         interrupts=Interrupts(_tell_interrupted, leave=_leave),
         again=session.again(command),
-        lock_timeout_seconds=lock_seconds(words.lock_timeout, session.console),
-        wait=words.wait,
+        lock_timeout_seconds=lock_seconds(choices.lock_timeout, session.console),
+        wait=not choices.no_wait,
     )
-    if words.first_passwords is None:
+    if choices.first_passwords is None:
         yield run
         return
-    with FirstPasswords(Path(words.first_passwords)) as file:
+    with FirstPasswords(Path(choices.first_passwords)) as file:
         yield replace(run, keep=file.keep)
         if file.kept and not session.console.json:
-            said = safe.outside(f"{count(file.kept, 'first password')} kept in {words.first_passwords}")
+            said = safe.outside(f"{count(file.kept, 'first password')} kept in {choices.first_passwords}")
             session.console.tell([Line(f" {said}: change it at the first login, then delete the file.", Tone.CARE)])
 
 
-def _given(session: Session, standing: tuple[str, ...], words: Words, *, destroy: bool) -> Given:
+def _given(session: Session, standing: tuple[str, ...], choices: Choices, *, destroy: bool) -> Given:
     return Given(
-        accept=words.accept,
+        accept=choices.accept,
         standing=tuple(found for found in map(consent.parse, standing) if found is not None),
-        yes=words.yes,
-        allow_empty=words.allow_empty,
+        yes=choices.yes,
+        allow_empty=choices.allow_empty,
         terminal=session.console.can_ask,
         destroy=destroy,
     )

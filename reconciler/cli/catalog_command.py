@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends, stop_usage
+from reconciler.cli.session import Session, ends, on_stack, stop_usage
 from reconciler.core import exits, names
 from reconciler.core.problems import error
 from reconciler.stop import Stop
@@ -51,19 +50,8 @@ Examples:
 @options.format_option
 @options.simulate_options
 @options.look_options
-@ends
-def catalog(
-    console: Console,
-    *,
-    kind: str,
-    words: Sequence[str],
-    zone: str | None,
-    sort: str | None,
-    stack: str,
-    format: str,
-    simulate: bool,
-    time_scale: float | None,
-) -> int:
+@on_stack
+def catalog(session: Session, *, kind: str, words: Sequence[str], zone: str | None, sort: str | None) -> int:
     """List what one can write in a stack: zones, flavors with prices, images, keys, scripts, types of volumes.
 
     Prices are KRW a month without VAT. With --simulate, --stack names whose local cloud.
@@ -72,7 +60,7 @@ def catalog(
     from reconciler.core.model import Wants
 
     order = _order(kind, sort)
-    session = Session(console, Path(stack), None, simulate, time_scale)
+    console = session.console
     wanted = {_LISTS[kind], *(["zones"] if zone is not None else [])}
     with session.connect() as connection:
         found = opening.read_account(connection, Wants(catalogue=frozenset(wanted))).catalogue
@@ -157,7 +145,7 @@ Examples:
 @options.format_option
 @options.look_options
 @ends
-def explain(console: Console, *, field: str | None, format: str) -> int:
+def explain(console: Console, *, field: str | None) -> int:
     """Tell what a kind or a field of the language means, what it takes, and what an edit of it does. Nothing is sent."""
     from dataclasses import asdict
 

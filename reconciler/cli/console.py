@@ -21,15 +21,24 @@ COLUMNS_MIN = 40
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The screen of one command. With `json` or `markdown`, stdout gets nothing else and nobody is asked."""
+    """The screen of one command, and the form of its result: `--format`. With JSON or Markdown nobody is asked."""
 
-    json: bool = False
-    markdown: bool = False
+    format: str = "text"
     verbose: bool = False
     color: bool = True
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     out: Stream = field(default_factory=lambda: Stream(sys.stdout))
     err: Stream = field(default_factory=lambda: Stream(sys.stderr))
+
+    @property
+    def json(self) -> bool:
+        """Whether stdout gets JSON and nothing else."""
+        return self.format == "json"
+
+    @property
+    def markdown(self) -> bool:
+        """Whether stdout gets Markdown and nothing else."""
+        return self.format == "markdown"
 
     @property
     def can_ask(self) -> bool:

@@ -12,7 +12,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends
+from reconciler.cli.session import Session, on_stack
 from reconciler.core import exits
 from reconciler.core.problems import Problem
 from reconciler.stop import Stop
@@ -35,13 +35,13 @@ Examples:
 @options.format_option
 @options.simulate_options
 @options.look_options
-@ends
-def doctor(console: Console, *, stack: str, environment: str | None, format: str, simulate: bool, time_scale: float | None) -> int:
+@on_stack
+def doctor(session: Session) -> int:
     """Look at key, clock, endpoint, quota log, state, lock and open requests. One list is read; nothing is changed.
 
     No key, password or link is in what it prints.
     """
-    session = Session(console, Path(stack), environment, simulate, time_scale)
+    console = session.console
     found = list(_checks(session))
     problems = [check.problem for check in found if check.problem is not None]
     code = exits.of_problems(problems)

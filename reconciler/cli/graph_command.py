@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends
+from reconciler.cli.session import Session, on_stack
 from reconciler.core import exits
 
 
@@ -28,22 +24,12 @@ Examples:
 )
 @click.option("--simulate", is_flag=True, envvar="RECONCILER_SIMULATE", help="Outputs of other stacks are those on their local cloud.")
 @options.look_options
-@ends
-def graph(
-    console: Console,
-    *,
-    stack: str,
-    environment: str | None,
-    variables: Sequence[tuple[str, str]],
-    variable_files: Sequence[str],
-    format: str,
-    simulate: bool,
-) -> int:
+@on_stack
+def graph(session: Session) -> int:
     """Show what waits for what: objects, memberships, attachments and powers. Nothing is sent."""
     from reconciler.ui.graph_views import graph_text
 
-    session = Session(console, Path(stack), environment, simulate, variables=variables, variable_files=variable_files)
     wanted = session.load()
     session.tell_problems()
-    console.out.write(graph_text(wanted, format))
+    session.console.out.write(graph_text(wanted, session.console.format))
     return exits.DONE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -10,6 +12,7 @@ import click
 from reconciler.core import consent
 from reconciler.core.changes import RiskClass
 from reconciler.core.consent import Acceptance
+from reconciler.core.dataclass import dataclass
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -110,6 +113,44 @@ class Bind(click.ParamType[tuple[str, str]]):
         return str(address), id
 
 
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What was said of a plan and of going on with it: what is planned, what is consented to, how the run behaves.
+
+    Each field is the option of its name, `without` is `--except`; an option that a command does not have is as if it was not said.
+    """
+
+    replace: tuple[str, ...] = ()
+    unprotect: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    undo: str | None = None
+    unmanaged: bool = False
+    yes: bool = False
+    accept: tuple[Acceptance, ...] = ()
+    allow_empty: bool = False
+    lock_timeout: float | None = None
+    no_wait: bool = False
+    first_passwords: str | None = None
+
+    @property
+    def part(self) -> list[str]:
+        """The options that narrow the plan, as words of a command line."""
+        return part_words(self.only, self.without)
+
+
+def gathered(command: Callable[..., int]) -> Callable[..., int]:
+    """Hands the options that are fields of `Choices` to the command as one value, `choices`."""
+    names = [field.name for field in fields(Choices)]
+
+    @wraps(command)
+    def gather(**given: Any) -> int:
+        choices = Choices(**{name: given.pop(name) for name in names if name in given})
+        return command(choices=choices, **given)
+
+    return gather
+
+
 _NO_CACHE = "reconciler.no_cache"
 
 
@@ -177,15 +218,26 @@ part_options = _joined(
     click.option("--except", "without", multiple=True, type=Pattern(), help="All but this object and what needs it; repeatable."),
 )
 
-
 unmanaged_option = click.option("--unmanaged", is_flag=True, help="List the account's objects that are not this stack's, with their price.")
-undo_option = click.option(
-    "--undo",
-    is_flag=False,
-    flag_value="last",
-    metavar="[SERIAL]",
-    help="Go back to the state of that serial (default: before the last apply); what cannot come back is named.",
-)
+
+
+def undo_option(command: Callable[..., int]) -> Callable[..., int]:
+    """`--undo`, for a command that takes a STACK. A value of it that is no serial is the STACK that follows it."""
+
+    @wraps(command)
+    def understand(*, stack: str, undo: str | None, **given: Any) -> int:
+        if undo is not None and undo != "last" and not undo.isdigit() and stack == ".":
+            stack, undo = undo, "last"
+        return command(stack=stack, undo=undo, **given)
+
+    option = click.option(
+        "--undo",
+        is_flag=False,
+        flag_value="last",
+        metavar="[SERIAL]",
+        help="Go back to the state of that serial (default: before the last apply); what cannot come back is named.",
+    )
+    return option(understand)
 
 
 def only_with_plan(beside: Mapping[str, object]) -> None:
@@ -193,13 +245,6 @@ def only_with_plan(beside: Mapping[str, object]) -> None:
     named = [name for name, value in beside.items() if value]
     if named:
         raise click.UsageError(f"{', '.join(named)} and --plan do not go together: a saved plan holds all of it already")
-
-
-def undo_of(stack: str, undo: str | None) -> tuple[str, str | None]:
-    """The stack and what to undo: a value of `--undo` that is no serial is the STACK that follows it."""
-    if undo is None or undo == "last" or undo.isdigit() or stack != ".":
-        return stack, undo
-    return undo, "last"
 
 
 def part_words(only: Sequence[str], without: Sequence[str]) -> list[str]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends, stop_usage
+from reconciler.cli.session import Session, on_stack, stop_usage
 from reconciler.core import exits
 from reconciler.core.problems import error
 from reconciler.stop import Stop
@@ -35,18 +33,8 @@ Examples:
 @click.option("--inventory", type=click.Choice(inventory_text.FORMS), help="The servers to log in to, with the addresses as they are now.")
 @options.simulate_options
 @options.look_options
-@ends
-def output(
-    console: Console,
-    *,
-    name: str | None,
-    stack: str,
-    environment: str | None,
-    format: str,
-    inventory: str | None,
-    simulate: bool,
-    time_scale: float | None,
-) -> int:
+@on_stack
+def output(session: Session, *, name: str | None, inventory: str | None) -> int:
     """Print the outputs of the last apply: all, or one by name. Nothing is sent.
 
     With --inventory the list of servers is read from the account, since addresses are not kept in the state.
@@ -54,16 +42,16 @@ def output(
     from reconciler import app, loading
     from reconciler.cli import looking
 
-    session = Session(console, Path(stack), environment, simulate, time_scale)
-    title, session.environment = loading.identify(session.path, environment)
+    console = session.console
+    title, session.environment = loading.identify(session.path, session.environment)
     if inventory is not None:
-        if name is not None or format != "text":
+        if name is not None or console.format != "text":
             raise stop_usage("--inventory goes with neither a NAME nor --format", "an inventory is a file of its own")
         return _inventory(session, title, inventory)
     found = app.outputs(app.read_state(session.store(title, session.environment)), name)
     if console.json:
         console.result_json(looking.outputs_document(found))
-    elif format == "env":
+    elif console.format == "env":
         console.out.write("".join(f"{line}\n" for line in _env_lines(found)))
     elif name is not None:
         value, reason = found[name]

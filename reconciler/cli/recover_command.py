@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends, lock_seconds, stop_usage
+from reconciler.cli.session import Session, lock_seconds, on_stack, stop_usage
 
 if TYPE_CHECKING:
     from reconciler.core.events import Event
@@ -38,21 +37,14 @@ Examples:
 @options.lock_option
 @options.wait_option
 @options.look_options
-@ends
+@on_stack
 def recover(
-    console: Console,
+    session: Session,
     *,
-    stack: str,
-    environment: str | None,
-    variables: Sequence[tuple[str, str]],
-    variable_files: Sequence[str],
     adopt: Sequence[tuple[str, str]],
     not_created: Sequence[str],
     rebuild: bool,
     yes: bool,
-    format: str,
-    simulate: bool,
-    time_scale: float | None,
     lock_timeout: float | None,
     no_wait: bool,
 ) -> int:
@@ -66,7 +58,7 @@ def recover(
     from reconciler.cli.interrupts import Interrupts
 
     _check_words(adopt, not_created)
-    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
+    console = session.console
     wanted = session.load()
     session.problems.clear()
     store = session.store(wanted.name, wanted.environment)

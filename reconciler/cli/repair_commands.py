@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends, lock_seconds, shown_path
+from reconciler.cli.session import Session, lock_seconds, on_stack, shown_path
 from reconciler.core import exits
 from reconciler.core.problems import error
 from reconciler.stop import Stop
@@ -42,13 +41,14 @@ Examples:
 @options.format_option
 @options.simulate_options
 @options.look_options
-@ends
-def list_entries(console: Console, *, stack: str, environment: str | None, format: str, simulate: bool, time_scale: float | None) -> int:
+@on_stack
+def list_entries(session: Session) -> int:
     """List the objects that the state holds, those that a replacement left behind, and requests whose end is not known."""
     from reconciler import opening
     from reconciler.cli import looking
 
-    session, store, title = _open(console, stack, environment, simulate, time_scale)
+    console = session.console
+    store, title = _open(session)
     found = opening.read_state(store)
     if console.json:
         console.result_json(looking.state_document(found))
@@ -73,18 +73,8 @@ Examples:
 @options.simulate_options
 @options.lock_option
 @options.look_options
-@ends
-def forget(
-    console: Console,
-    *,
-    what: str,
-    stack: str,
-    environment: str | None,
-    yes: bool,
-    simulate: bool,
-    time_scale: float | None,
-    lock_timeout: float | None,
-) -> int:
+@on_stack
+def forget(session: Session, *, what: str, yes: bool, lock_timeout: float | None) -> int:
     """Take an object out of the state. It stays in the cloud, and nobody of this stack touches it any more.
 
     An address is forgotten with its rules and its open requests; an object that a replacement left behind is named by its id.
@@ -93,7 +83,8 @@ def forget(
     from reconciler.core import names, recovery
     from reconciler.core.address import typed
 
-    session, store, title = _open(console, stack, environment, simulate, time_scale)
+    console = session.console
+    store, title = _open(session)
     address = typed(what)
     text = what if address is None else str(address)
     name, run = title.partition("/")[0], wiring.run_id()
@@ -131,19 +122,8 @@ Examples:
 @options.simulate_options
 @options.lock_option
 @options.look_options
-@ends
-def mv(
-    console: Console,
-    *,
-    source: str,
-    target: str,
-    stack: str,
-    environment: str | None,
-    yes: bool,
-    simulate: bool,
-    time_scale: float | None,
-    lock_timeout: float | None,
-) -> int:
+@on_stack
+def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: float | None) -> int:
     """Give an object, or all of a resource, another address in the state. A firewall takes its rules along.
 
     `moved: [{from: ADDRESS, to: ADDRESS}]` in the file does the same at the next apply, in every environment, in review.
@@ -153,7 +133,8 @@ def mv(
     from reconciler.core.address import parse
     from reconciler.core.state import Note
 
-    session, store, title = _open(console, stack, environment, simulate, time_scale)
+    console = session.console
+    store, title = _open(session)
     before, after, run = parse(source), parse(target), wiring.run_id()
     assert before is not None and after is not None  # the option's type has read them
     with opening.Writing(
@@ -186,15 +167,16 @@ Examples:
 @yes_option
 @options.simulate_options
 @options.look_options
-@ends
-def unlock(console: Console, *, stack: str, environment: str | None, yes: bool, simulate: bool, time_scale: float | None) -> int:
+@on_stack
+def unlock(session: Session, *, yes: bool) -> int:
     """Take the lock from a run that hangs, or whose machine is gone. A run that ended, however it did, holds no lock.
 
     The holder stops before its next request, should it still live; the next run goes on from what it recorded.
     """
     from reconciler import opening, ports
 
-    _, store, title = _open(console, stack, environment, simulate, time_scale)
+    console = session.console
+    store, title = _open(session)
     held = store.holder()
     if held is None or (held.holder is None and not held.alive):
         console.result([Line(f" {safe.outside(title)}: nobody holds the lock.", Tone.GOOD)])
@@ -228,16 +210,13 @@ def held_lines(held: Held) -> Iterable[Line]:
         yield Line(f"    {name:<9}{safe.outside(value)}")
 
 
-def _open(
-    console: Console, stack: str, environment: str | None, simulate: bool, time_scale: float | None
-) -> tuple[Session, FileStore, str]:
-    """The session, the store and the title of the stack that is meant."""
+def _open(session: Session) -> tuple[FileStore, str]:
+    """The store and the title of the stack that is meant; the session is told which environment that is."""
     from reconciler import loading
 
-    session = Session(console, Path(stack), environment, simulate, time_scale)
-    name, session.environment = loading.identify(session.path, environment)
+    name, session.environment = loading.identify(session.path, session.environment)
     title = name if session.environment is None else f"{name}/{session.environment}"
-    return session, session.store(name, session.environment), title
+    return session.store(name, session.environment), title
 
 
 def _open_lines(found: State, session: Session) -> Iterable[Line]:

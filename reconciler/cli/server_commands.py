@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends
+from reconciler.cli.session import Session, on_stack
 from reconciler.core import exits
 from reconciler.core.consent import Acceptance
 
@@ -35,27 +33,13 @@ Examples:
 @options.simulate_options
 @options.lock_option
 @options.look_options
-@ends
-def reboot(
-    console: Console,
-    *,
-    address: str,
-    stack: str,
-    environment: str | None,
-    unprotect: bool,
-    yes: bool,
-    accept: Sequence[Acceptance],
-    format: str,
-    simulate: bool,
-    time_scale: float | None,
-    lock_timeout: float | None,
-) -> int:
+@on_stack
+def reboot(session: Session, *, address: str, unprotect: bool, yes: bool, accept: Sequence[Acceptance], lock_timeout: float | None) -> int:
     """Restart a server. It is down for the while (class downtime), so it asks."""
     from reconciler.cli import applying
 
-    session = Session(console, Path(stack), environment, simulate, time_scale)
-    words = applying.Words(yes=yes, accept=tuple(accept), lock_timeout=lock_timeout)
-    return applying.reboot(session, address, words, unprotect=unprotect)
+    choices = options.Choices(yes=yes, accept=tuple(accept), lock_timeout=lock_timeout)
+    return applying.reboot(session, address, choices, unprotect=unprotect)
 
 
 @server.command(
@@ -70,14 +54,14 @@ Examples:
 @options.environment_option
 @options.simulate_options
 @options.look_options
-@ends
-def console_(console: Console, *, address: str, stack: str, environment: str | None, simulate: bool, time_scale: float | None) -> int:
+@on_stack
+def console_(session: Session, *, address: str) -> int:
     """Print the link to a server's console, and nothing else. Whoever has the link is at the console: do not keep it."""
     from reconciler import acts, loading
     from reconciler.core.address import parse
 
-    session = Session(console, Path(stack), environment, simulate, time_scale)
-    name, environment = loading.identify(session.path, environment)
+    console = session.console
+    name, environment = loading.identify(session.path, session.environment)
     found = parse(address)
     assert found is not None
     with session.connect() as connection:
@@ -97,20 +81,20 @@ Examples:
 @options.format_option
 @options.simulate_options
 @options.look_options
-@ends
-def bill(console: Console, *, stack: str, format: str, simulate: bool, time_scale: float | None) -> int:
+@on_stack
+def bill(session: Session) -> int:
     """Show what this month costs so far, for the whole account. The stack only names the local cloud under --simulate."""
     from reconciler import acts
     from reconciler.ui import safe
     from reconciler.ui.screen import Line
 
-    session = Session(console, Path(stack), None, simulate, time_scale)
+    console = session.console
     with session.connect() as connection:
         found = acts.bill(connection)
     if console.json:
         console.result_json(found)
     else:
-        simulated = "    simulated" if simulate else ""
+        simulated = "    simulated" if session.simulate else ""
         said = f"{found['price']:,} {found['currency']} so far, without VAT    {found['start']} to {found['end']}{simulated}"
         console.result([Line(safe.outside(said))])
     session.tell_problems()

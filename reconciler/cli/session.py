@@ -163,13 +163,12 @@ def lock_seconds(given: float | None, console: Console) -> float:
 def ends(function: Callable[..., int]) -> Callable[..., int]:
     """Makes a command end well whatever stops it: problems shown as its format asks, and the exit code that goes with them.
 
-    The command gets a `Console` first; its options `format`, `verbose` and `no_color` are taken from it.
+    The command gets a `Console` first, made of its options `format`, `verbose` and `no_color`, which it does not see itself.
     """
 
     @wraps(function)
-    def guarded(*, verbose: bool = False, no_color: bool = False, **given: Any) -> int:
-        format = given.get("format")
-        console = Console(json=format == "json", markdown=format == "markdown", verbose=verbose, color=not no_color)
+    def guarded(*, format: str = "text", verbose: bool = False, no_color: bool = False, **given: Any) -> int:
+        console = Console(format=format, verbose=verbose, color=not no_color)
         try:
             return _written(console, function(console, **given))
         except Stop as stop:
@@ -180,6 +179,26 @@ def ends(function: Callable[..., int]) -> Callable[..., int]:
             return exits.INTERRUPTED
 
     return guarded
+
+
+def on_stack(function: Callable[..., int]) -> Callable[..., int]:
+    """As `ends`, for a command on a stack: it gets a `Session` first, made of what its options say of the stack and the local cloud."""
+
+    @wraps(function)
+    def opened(
+        console: Console,
+        *,
+        stack: str,
+        environment: str | None = None,
+        simulate: bool = False,
+        time_scale: float | None = None,
+        variables: Sequence[tuple[str, str]] = (),
+        variable_files: Sequence[str] = (),
+        **given: Any,
+    ) -> int:
+        return function(Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files), **given)
+
+    return ends(opened)
 
 
 def _written(console: Console, code: int) -> int:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends, stop_usage
+from reconciler.cli.options import Choices
+from reconciler.cli.session import Session, on_stack, stop_usage
 from reconciler.core import exits
 from reconciler.core.consent import Acceptance
 
@@ -31,18 +31,8 @@ Examples:
 @options.format_option
 @options.simulate_options
 @options.look_options
-@ends
-def validate(
-    console: Console,
-    *,
-    stack: str,
-    environment: str | None,
-    variables: Sequence[tuple[str, str]],
-    variable_files: Sequence[str],
-    format: str,
-    simulate: bool,
-    time_scale: float | None,
-) -> int:
+@on_stack
+def validate(session: Session) -> int:
     """Check everything that can be checked without the network.
 
     Without --env every environment of the stack is checked. All mistakes are listed together, each with its file, line and column.
@@ -54,12 +44,12 @@ def validate(
     from reconciler.ui import safe
     from reconciler.ui.screen import Line, Tone
 
-    session = Session(console, Path(stack), environment, simulate, time_scale, variables=variables, variable_files=variable_files)
+    console = session.console
     found, checked = loading.validate(
         session.path,
-        environment=environment,
-        options=variables,
-        files=[Path(name) for name in variable_files],
+        environment=session.environment,
+        options=session.variables,
+        files=[Path(name) for name in session.variable_files],
         environ=session.environ,
         others=session.outputs_of,
         catalogue=session.kept_catalogue(),
@@ -94,27 +84,9 @@ Examples:
 @options.exit_code_option
 @options.simulate_options
 @options.look_options
-@ends
-def plan(
-    console: Console,
-    *,
-    stack: str,
-    environment: str | None,
-    variables: Sequence[tuple[str, str]],
-    variable_files: Sequence[str],
-    replace: Sequence[str],
-    unprotect: Sequence[str],
-    only: Sequence[str],
-    without: Sequence[str],
-    undo: str | None,
-    unmanaged: bool,
-    out: str | None,
-    accept: Sequence[Acceptance],
-    format: str,
-    detailed_exitcode: bool,
-    simulate: bool,
-    time_scale: float | None,
-) -> int:
+@options.gathered
+@on_stack
+def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitcode: bool) -> int:
     """Read the account and show what apply would do. Changes nothing.
 
     What is dangerous stands on top, totals at the end. A plan takes no lock; beside a running apply it is provisional.
@@ -122,20 +94,18 @@ def plan(
     from reconciler import app
     from reconciler.cli import showing
 
-    stack, undo = options.undo_of(stack, undo)
-    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
-    chosen = _plan_options(accept=accept, replace=replace, unprotect=unprotect, only=only, without=without, unmanaged=unmanaged)
+    chosen = _plan_options(choices)
     with session.connect() as connection:
-        wanted, chosen = session.back(wanted, store, connection, chosen, undo)
+        wanted, chosen = session.back(wanted, store, connection, chosen, choices.undo)
         planned = app.plan(wanted, connection, store, chosen, showing.running(store))
     code = showing.exit_code(planned, detailed=detailed_exitcode)
-    showing.show_plan(session, planned, connection, store, given=accept, code=code)
+    showing.show_plan(session, planned, connection, store, given=choices.accept, code=code)
     if out is not None:
         app.check_recordable(planned)
-        _save(out, planned, connection, accept=accept, options=chosen, code=code)
-        console.tell(showing.saved_lines(out, session))
+        _save(out, planned, connection, accept=choices.accept, options=chosen, code=code)
+        session.console.tell(showing.saved_lines(out, session))
     return code
 
 
@@ -160,30 +130,9 @@ Examples:
 @options.wait_option
 @options.first_passwords_option
 @options.look_options
-@ends
-def apply(
-    console: Console,
-    *,
-    stack: str,
-    environment: str | None,
-    variables: Sequence[tuple[str, str]],
-    variable_files: Sequence[str],
-    replace: Sequence[str],
-    unprotect: Sequence[str],
-    only: Sequence[str],
-    without: Sequence[str],
-    undo: str | None,
-    plan_file: str | None,
-    yes: bool,
-    accept: Sequence[Acceptance],
-    allow_empty: bool,
-    format: str,
-    simulate: bool,
-    time_scale: float | None,
-    lock_timeout: float | None,
-    no_wait: bool,
-    first_passwords: str | None,
-) -> int:
+@options.gathered
+@on_stack
+def apply(session: Session, *, choices: Choices, plan_file: str | None) -> int:
     """Show the plan, ask, and do it.
 
     At a terminal the typed name of the stack says yes to all that is shown. Elsewhere --yes is needed, and --accept for each class of
@@ -191,34 +140,23 @@ def apply(
     """
     from reconciler.cli import applying
 
-    stack, undo = options.undo_of(stack, undo)
-    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
-    words = applying.Words(
-        yes=yes,
-        accept=tuple(accept),
-        allow_empty=allow_empty,
-        lock_timeout=lock_timeout,
-        wait=not no_wait,
-        first_passwords=first_passwords,
-        undo=undo,
-    )
     if plan_file is not None:
         options.only_with_plan(
             {
-                "--env": environment,
-                "--var": variables,
-                "--var-file": variable_files,
-                "--replace": replace,
-                "--unprotect": unprotect,
-                "--only": only,
-                "--except": without,
-                "--undo": undo,
+                "--env": session.environment,
+                "--var": session.variables,
+                "--var-file": session.variable_files,
+                "--replace": choices.replace,
+                "--unprotect": choices.unprotect,
+                "--only": choices.only,
+                "--except": choices.without,
+                "--undo": choices.undo,
             }
         )
-        return applying.apply_saved(session, plan_file, words)
-    chosen = _plan_options(accept=accept, replace=replace, unprotect=unprotect, only=only, without=without, keeps=bool(first_passwords))
-    session.part = options.part_words(only, without)
-    return applying.apply(session, chosen, words)
+        return applying.apply_saved(session, plan_file, choices)
+    chosen = _plan_options(choices)
+    session.part = choices.part
+    return applying.apply(session, chosen, choices)
 
 
 @click.command(
@@ -238,37 +176,18 @@ Examples:
 @options.lock_option
 @options.wait_option
 @options.look_options
-@ends
-def destroy(
-    console: Console,
-    *,
-    stack: str,
-    environment: str | None,
-    variables: Sequence[tuple[str, str]],
-    variable_files: Sequence[str],
-    unprotect: Sequence[str],
-    only: Sequence[str],
-    without: Sequence[str],
-    yes: bool,
-    accept: Sequence[Acceptance],
-    allow_empty: bool,
-    format: str,
-    simulate: bool,
-    time_scale: float | None,
-    lock_timeout: float | None,
-    no_wait: bool,
-) -> int:
+@options.gathered
+@on_stack
+def destroy(session: Session, *, choices: Choices) -> int:
     """Remove everything that the stack owns, in the reverse order.
 
     Protected objects stay, with what they need; they are listed, and the exit code is 4. What the stack merely refers to is not touched.
     """
     from reconciler.cli import applying
 
-    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
-    words = applying.Words(yes=yes, accept=tuple(accept), allow_empty=allow_empty, lock_timeout=lock_timeout, wait=not no_wait)
-    chosen = _plan_options(accept=accept, unprotect=unprotect, only=only, without=without, destroy=True)
-    session.part = options.part_words(only, without)
-    return applying.apply(session, chosen, words)
+    chosen = _plan_options(choices, destroy=True)
+    session.part = choices.part
+    return applying.apply(session, chosen, choices)
 
 
 @click.command(
@@ -284,24 +203,12 @@ Examples:
 @options.exit_code_option
 @options.simulate_options
 @options.look_options
-@ends
-def drift(
-    console: Console,
-    *,
-    stack: str,
-    environment: str | None,
-    variables: Sequence[tuple[str, str]],
-    variable_files: Sequence[str],
-    format: str,
-    detailed_exitcode: bool,
-    simulate: bool,
-    time_scale: float | None,
-) -> int:
+@on_stack
+def drift(session: Session, *, detailed_exitcode: bool) -> int:
     """Show what somebody changed outside, per field. Never proposes a change that the file asks for."""
     from reconciler import app
     from reconciler.cli import showing
 
-    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
     wanted = session.load()
     session.problems.clear()
     store = session.store(wanted.name, wanted.environment)
@@ -312,30 +219,20 @@ def drift(
     return code
 
 
-def _plan_options(
-    *,
-    accept: Sequence[Acceptance],
-    replace: Sequence[str] = (),
-    unprotect: Sequence[str] = (),
-    only: Sequence[str] = (),
-    without: Sequence[str] = (),
-    destroy: bool = False,
-    keeps: bool = False,
-    unmanaged: bool = False,
-) -> PlanOptions:
+def _plan_options(choices: Choices, *, destroy: bool = False) -> PlanOptions:
     from reconciler.core.survey import PlanOptions
 
-    if only and without:
+    if choices.only and choices.without:
         raise stop_usage("--only and --except do not go together", "say either what is done or what is left out")
     return PlanOptions(
         destroy=destroy,
-        accept=tuple((said.risk.value, said.address) for said in accept),
-        replace=frozenset(replace),
-        unprotect=frozenset(unprotect),
-        only=tuple(only),
-        without=tuple(without),
-        first_passwords=keeps,
-        unmanaged=unmanaged,
+        accept=tuple((said.risk.value, said.address) for said in choices.accept),
+        replace=frozenset(choices.replace),
+        unprotect=frozenset(choices.unprotect),
+        only=choices.only,
+        without=choices.without,
+        first_passwords=bool(choices.first_passwords),
+        unmanaged=choices.unmanaged,
     )
 
 

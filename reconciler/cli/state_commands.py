@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends, shown_path, stop_usage
+from reconciler.cli.session import Session, on_stack, shown_path, stop_usage
 from reconciler.core import exits
 
 if TYPE_CHECKING:
@@ -35,23 +34,12 @@ Examples:
 @options.plan_format_option
 @options.simulate_options
 @options.look_options
-@ends
-def show(
-    console: Console,
-    *,
-    what: str | None,
-    stack: str,
-    environment: str | None,
-    variables: Sequence[tuple[str, str]],
-    variable_files: Sequence[str],
-    why: bool,
-    format: str,
-    simulate: bool,
-    time_scale: float | None,
-) -> int:
+@on_stack
+def show(session: Session, *, what: str | None, why: bool) -> int:
     """Show the state, one object of it, or a saved plan. Nothing is sent, but with --why the account is read."""
     from reconciler.core.address import typed
 
+    console = session.console
     if what is not None and what.endswith(".plan"):
         if why:
             raise stop_usage("--why is about an address", "reconciler show ADDRESS --why")
@@ -61,7 +49,6 @@ def show(
         raise stop_usage(f"{what} is neither an address nor a FILE.plan", "an address is like instances.web or instances.web[0]")
     if console.markdown:
         raise stop_usage("--format markdown is for plans", "reconciler show FILE.plan --format markdown")
-    session = Session(console, Path(stack), environment, simulate, time_scale, variables, variable_files)
     if not why:
         return _show_state(session, address)
     if address is None:
