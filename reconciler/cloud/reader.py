@@ -1,4 +1,4 @@
-"""ListReading an account: the lists that a run wants, each once, side by side (SPEC 6)."""
+"""Reading an account: the lists that a run wants, each once, side by side (SPEC 6)."""
 
 from __future__ import annotations
 

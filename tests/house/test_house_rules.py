@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "loading": {"core", "schema", "stackfile", "stop"},
     "__main__": {"cli", "version"},
 }
-"""The map of STYLE: a part and the parts of ours it may import (itself always)."""
+"""The map of `docs/architecture.md`: a part and the parts of ours it may import (itself always)."""
 
 USE_CASES = {"apply", "cloud", "core", "loading", "ports", "stackfile", "stop"}
 """What a use case may import besides other use cases: every module beside `app.py` that is not on the map is one.
@@ -137,8 +137,15 @@ def test_every_folder_is_on_the_map() -> None:
     assert folders <= {*MAY_IMPORT, *EDGES}
 
 
+def test_the_page_of_the_architecture_names_every_part() -> None:
+    # Goal: a newcomer finds each folder and each module beside `app.py` on the map.
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    parts = {f"{part(path)}/" if len(path.relative_to(PACKAGE).parts) > 1 else path.name for path in SOURCES} - {"__init__.py"}
+    assert not (missing := sorted(name for name in parts if f"`{name}`" not in page)), listed(missing)
+
+
 def test_imports_point_inward() -> None:
-    # Goal: the map of STYLE, line by line; nobody imports the command line.
+    # Goal: the map of `docs/architecture.md`, line by line; nobody imports the command line.
     wrong = []
     for path in SOURCES:
         own = part(path)
