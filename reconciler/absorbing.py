@@ -134,7 +134,7 @@ def _prove(
     if moved:
         hint = "the line is shared, by count, for_each or an alias: write the difference by hand"
         raise Stop(error("absorb", f"the edit would change {', '.join(moved[:5])} too; nothing was written", hint=hint))
-    state = app.read_state(store)
+    state = opening.read_state(store)
     # What is written now may have to be looked up, which the plan before did not need.
     lists = planning.needs(after, state, PlanOptions()).catalogue
     catalogue = opening.read_account(connection, Wants(catalogue=lists)).catalogue

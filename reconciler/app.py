@@ -249,11 +249,6 @@ def outputs(state: State | None, name: str | None) -> Mapping[str, tuple[Any, st
     return {name: kept[name]}
 
 
-def read_state(store: ports.StateReader) -> State | None:
-    """The state, or None where there is none. Stops where it cannot be read."""
-    return opening.read_state(store)
-
-
 def check_recordable(planned: Planned) -> None:
     """Stops where a plan may not be saved: it has errors, or was made beside a running apply."""
     if exits.stops(planned.plan.problems):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -66,14 +66,12 @@ def validate(
     options: Sequence[tuple[str, str]],
     files: Sequence[Path],
     environ: Mapping[str, str],
-    known: Callable[[Stack], Collection[str]] = lambda stack: (),
     others: Others | None = None,
     catalogue: Catalogue | None = None,
 ) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
     """Every mistake that shows without the network, and the names of what was checked: without `environment`, each of them.
 
-    `known` gives the addresses that the state holds: what binds only new objects is not asked of those. `catalogue` is what an earlier
-    run kept of it: lookups that it does not answer are warnings.
+    `catalogue` is what an earlier run kept of it: lookups that it does not answer are warnings.
     """
     from reconciler.core import offline
     from reconciler.core.build import build, environments
@@ -93,7 +91,7 @@ def validate(
         if stack is not None and (unread or (stacks and others is None)):
             checked.append(stack.title)
         elif stack is not None:
-            meaning += (demand.problem for demand in demands(stack) if str(demand.address) not in known(stack))
+            meaning += (demand.problem for demand in demands(stack))
             checked.append(stack.title)
     return joined(form, meaning), tuple(checked)
 

@@ -39,7 +39,7 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
 
     With --inventory the list of servers is read from the account, since addresses are not kept in the state.
     """
-    from reconciler import app, loading
+    from reconciler import app, loading, opening
     from reconciler.cli import looking
 
     console = session.console
@@ -48,7 +48,7 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
         if name is not None or console.format != "text":
             raise stop_usage("--inventory goes with neither a NAME nor --format", "an inventory is a file of its own")
         return _inventory(session, title, inventory)
-    found = app.outputs(app.read_state(session.store(title, session.environment)), name)
+    found = app.outputs(opening.read_state(session.store(title, session.environment)), name)
     if console.json:
         console.result_json(looking.outputs_document(found))
     elif console.format == "env":
@@ -78,11 +78,11 @@ def _env_lines(found: Mapping[str, tuple[Any, str | None]]) -> Iterator[str]:
 
 
 def _inventory(session: Session, stack: str, form: str) -> int:
-    from reconciler import app, opening
+    from reconciler import opening
     from reconciler.core import inventory
     from reconciler.core.model import Wants
 
-    state = app.read_state(session.store(stack, session.environment))
+    state = opening.read_state(session.store(stack, session.environment))
     title = stack if session.environment is None else f"{stack}/{session.environment}"
     if state is None or not any(entry.kind == "instances" for entry in state.entries.values()):
         raise Stop(error("output", f"the state of {title} holds no server", hint=f"make some: {session.again('apply')}"))

@@ -11,8 +11,6 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from reconciler import loading, wiring
 from reconciler.cli import options
 from reconciler.cli.console import Console
@@ -224,11 +222,6 @@ def _show(console: Console, stop: Stop) -> None:
     console.cause(stop)
 
 
-def usage(message: str) -> click.UsageError:
-    """A mistake in flags or arguments (exit 64)."""
-    return click.UsageError(message)
-
-
 def stop_usage(message: str, hint: str | None = None) -> Stop:
-    """The same, found later than the parsing of arguments."""
+    """A mistake in options or arguments (exit 64) that shows only after they are parsed."""
     return Stop(error("usage", message, hint=hint))

@@ -57,13 +57,13 @@ def show(session: Session, *, what: str | None, why: bool) -> int:
 
 
 def _show_state(session: Session, address: Address | None) -> int:
-    from reconciler import app, loading
+    from reconciler import app, loading, opening
     from reconciler.cli import looking
 
     console = session.console
     name, environment = loading.identify(session.path, session.environment)
     store = session.store(name, environment)
-    state = app.read_state(store)
+    state = opening.read_state(store)
     if address is not None:
         entry = app.entry_of(state, address)
         if console.json:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any
 
 from reconciler.cloud.lists import ListReading, reading
 from reconciler.cloud.telling import TellingExchange
@@ -17,9 +17,6 @@ from reconciler.ports import Exchange, Seen
 
 KINDS: tuple[str, ...] = ("instances", "block_storages", "firewalls")
 """The kinds that are listed for the whole account; rules and members are listed for each firewall."""
-
-OnProgress: TypeAlias = Callable[[str, int], None]
-"""Called with a list and the number of calls sent so far, whenever an answer came."""
 
 _WAIT_SECONDS_MAX = 60.0
 _DRAIN_SECONDS_MAX = 5.0
@@ -37,7 +34,6 @@ def read_account(
     exchange: Exchange,
     wants: Wants,
     kinds: Mapping[str, Kind],
-    on_progress: OnProgress | None = None,
     *,
     time_scale: float = 1.0,
     tell: Callable[[str], None] | None = None,
@@ -56,13 +52,13 @@ def read_account(
     rules = [f"rules:{id}" for id in sorted(wants.rules_of)]
     names += [] if rules_come_along else rules
     names += [f"members:{id}" for id in sorted(wants.members_of)]
-    found = _read(exchange, names, wants, kinds, on_progress, time_scale)
+    found = _read(exchange, names, wants, kinds, time_scale)
     for part in [part for part in found.values() if part.inline]:
         found.update({name: Seen(listed, complete=True) for name, listed in (part.inline or {}).items()})
     rules += _rules_named(found, wants)
     if rules_come_along or wants.rules_named:
-        found |= _read(exchange, [name for name in rules if name not in found], wants, kinds, on_progress, time_scale)
-    found |= _read_members(exchange, wants, kinds, found, on_progress, time_scale)
+        found |= _read(exchange, [name for name in rules if name not in found], wants, kinds, time_scale)
+    found |= _read_members(exchange, wants, kinds, found, time_scale)
     return _account(found, wants, exchange.sent - started)
 
 
@@ -77,7 +73,6 @@ def _read_members(
     wants: Wants,
     kinds: Mapping[str, Kind],
     found: Mapping[str, Seen],
-    on_progress: OnProgress | None,
     time_scale: float,
 ) -> dict[str, Seen]:
     """The members of the groups not read yet, as long as an instance is in none: membership shows from the group's side only."""
@@ -85,7 +80,7 @@ def _read_members(
     others = [group.id for group in found["firewalls"].rows if f"members:{group.id}" not in found] if "firewalls" in found else []
     while others and not wants.members_for <= _members_seen([*found.values(), *more.values()]):
         batch, others = others[:_SIDE_BY_SIDE], others[_SIDE_BY_SIDE:]
-        more |= _read(exchange, [f"members:{id}" for id in batch], wants, kinds, on_progress, time_scale)
+        more |= _read(exchange, [f"members:{id}" for id in batch], wants, kinds, time_scale)
     return more
 
 
@@ -101,20 +96,17 @@ def _read(
     names: list[str],
     wants: Wants,
     kinds: Mapping[str, Kind],
-    on_progress: OnProgress | None,
     time_scale: float,
 ) -> dict[str, Seen]:
     readings = [
         reading(name, kinds, tracked=wants.tracked.get(name, frozenset()), whole=name in wants.whole, time_scale=time_scale)
         for name in names
     ]
-    run_readings(exchange, readings, on_progress, hoped=wants.hoped - wants.catalogue)
+    run_readings(exchange, readings, hoped=wants.hoped - wants.catalogue)
     return {one.what: one.seen for one in readings if one.seen is not None}
 
 
-def run_readings(
-    exchange: Exchange, readings: list[ListReading], on_progress: OnProgress | None = None, *, hoped: frozenset[str] = frozenset()
-) -> None:
+def run_readings(exchange: Exchange, readings: list[ListReading], *, hoped: frozenset[str] = frozenset()) -> None:
     """Runs readings side by side to their end. Raises `ReadFailed` at the first that fails, those that are only hoped for apart."""
     idle = [one for one in readings if not one.done]
     under_way: dict[int, ListReading] = {}
@@ -134,8 +126,6 @@ def run_readings(
             continue
         answered = under_way.pop(arrived[0])
         answered.take(arrived[1], exchange.now())
-        if on_progress is not None:
-            on_progress(answered.what, exchange.sent)
         if answered.failure is not None and answered.what not in hoped:
             _drain(exchange)
             raise ReadFailed(answered.failure)

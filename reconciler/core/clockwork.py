@@ -51,8 +51,6 @@ class Job:
     number: int = 0
     waiting: bool = False
     looking: bool = False
-    began: float | None = None
-    ended: float | None = None
     accepted: float = 0.0
     ready: float = 0.0
     next_poll: float = 0.0
@@ -157,8 +155,6 @@ class Model:
     def _begin(self, job: Job) -> None:
         for server in job.servers:
             self._holders[server] = job.key
-        if job.began is None:
-            job.began = self.now
         if job.deed.looks and not self._is_fresh(job, self._fresh_since(job)):
             job.looking = True
             self._watch(job, job.deed.looks, self.now)
@@ -308,7 +304,6 @@ class Model:
         if job.number < len(job.deeds):
             heapq.heappush(self._ready, (-job.weight, job.key))
             return
-        job.ended = self.now
         self._open -= 1
         self._let_go(job)
         self._let_on([key for key in self._followers.get(job.key, ()) if job.key not in self.jobs[key].once])

@@ -17,13 +17,11 @@ from reconciler.core.rhythm import Pace
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What applying a plan comes to. `spans` maps each step to the seconds at which it begins and ends; `critical` is the longest
-    chain of steps that wait for each other, in their order."""
+    """What applying a plan comes to. `critical` is the longest chain of steps that wait for each other, in their order."""
 
     seconds: float
     writes: int
     reads: int
-    spans: Mapping[str, tuple[float, float]] = EMPTY
     critical: tuple[str, ...] = ()
 
 
@@ -47,8 +45,7 @@ def forecast(
     }
     model = Model(jobs, _pages(steps, account, kinds), pace.latency_seconds, pace.taken, pace.own_seconds)
     model.run()
-    spans = {key: (job.began or 0.0, job.ended or 0.0) for key, job in jobs.items()}
-    return Forecast(model.now, model.writes, model.reads, spans, _critical(steps, jobs))
+    return Forecast(model.now, model.writes, model.reads, _critical(steps, jobs))
 
 
 def _critical(steps: Sequence[Step], jobs: Mapping[str, Job]) -> tuple[str, ...]:

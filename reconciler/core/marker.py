@@ -42,19 +42,18 @@ def owner_text(stack: str, environment: str | None, key: str) -> str:
     return f"{stack}.{environment or '-'}.{key}"
 
 
-def attach(user_text: str | None, owner: str, nonce: str, limit: int = TEXT_LIMIT) -> str:
+def attach(user_text: str | None, owner: str, nonce: str) -> str:
     """A description with the marker: the user's text, or where there is none the owner's cut to fit, then the nonce.
 
     Raises ValueError where the user's text is longer than what is left, or the nonce is none.
     """
     if _NONCE.fullmatch(nonce) is None:
         raise ValueError(f"not a nonce: {nonce!r}")
-    room = limit - MARKER_LENGTH
     if user_text:
-        if len(user_text) > room:
-            raise ValueError(f"the text has {len(user_text)} characters; beside the marker there is room for {room}")
+        if len(user_text) > USER_LIMIT:
+            raise ValueError(f"the text has {len(user_text)} characters; beside the marker there is room for {USER_LIMIT}")
         return f"{user_text} rc-{nonce}"
-    return f"{owner[:room]} rc-{nonce}"
+    return f"{owner[:USER_LIMIT]} rc-{nonce}"
 
 
 def split(text: str | None) -> tuple[str | None, str | None]:

@@ -34,14 +34,12 @@ def plan_document(
     return body
 
 
-def problems_document(
-    problems: Sequence[Problem], *, exit_code: int, stack: str | None = None, environment: str | None = None
-) -> dict[str, Any]:
+def problems_document(problems: Sequence[Problem], *, exit_code: int) -> dict[str, Any]:
     """What stands for a plan where there was an error before one: the same object, with nothing in it but the problems."""
     return {
         "format_version": plain.FORMAT_VERSION,
-        "stack": stack,
-        "environment": environment,
+        "stack": None,
+        "environment": None,
         "digest": None,
         "summary": {},
         "changes": [],

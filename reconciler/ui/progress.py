@@ -191,11 +191,11 @@ def event_lines(event: Event, look: Look, *, counted: str = "", ledger: Ledger |
             return
 
 
-def row_lines(done: Sequence[Track], look: Look, *, most: int = _DONE_LISTED_MAX) -> Iterable[Line]:
+def row_lines(done: Sequence[Track], look: Look) -> Iterable[Line]:
     """Rows of the plan that are done, as the plan showed them, with the time they took; all that was dangerous, some of the rest."""
     listed = [line for line in done if line.row.dangerous]
     quiet = [line for line in done if not line.row.dangerous]
-    listed += quiet[: max(most - len(listed), 0)]
+    listed += quiet[: max(_DONE_LISTED_MAX - len(listed), 0)]
     rest = len(done) - len(listed)
     symbol_and_address = [(f"{line.row.symbol}  ", line.row.address) for line in listed]
     cells = max((safe.width(address) for _, address in symbol_and_address), default=0)

@@ -67,7 +67,7 @@ def test_a_failure_of_the_store_ends_with_its_own_code(failure: ports.StoreError
             raise failure
 
     with pytest.raises(Stop) as stop:
-        app.read_state(Broken())
+        opening.read_state(Broken())
 
     assert (stop.value.problems[0].code, stop.value.exit_code) == (code, exit_code)
 

@@ -200,13 +200,3 @@ def test_a_wrong_clock_is_named_as_what_it_is() -> None:
         cloud.read(Wants(instances=True))
     assert caught.value.problem.code == "clock"
     assert "900 s behind" in caught.value.problem.message
-
-
-def test_progress_is_told_with_each_answer() -> None:
-    from reconciler.cloud.reader import read_account
-
-    cloud = virtual_cloud()
-    told: list[tuple[str, int]] = []
-    read_account(cloud.exchange, EVERYTHING, cloud.kinds, lambda what, calls: told.append((what, calls)))
-    assert [what for what, _ in told] == ["instances", "block_storages", "firewalls"]
-    assert told[-1][1] == 3
