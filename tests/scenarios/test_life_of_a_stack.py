@@ -9,19 +9,11 @@ import pytest
 
 from reconciler.simulator.cloud import Cloud
 from tests.lab import Lab, said, shown
-from tests.scenarios.world import world_of
+from tests.scenarios.world import SHOP, world_of
 
-BASE = """
-version: 1
-stack: shop
-defaults:
-  instances: {zone: kr1-z01, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], flavor: std_2.4-g1}
-firewalls:
-  web:
-    icmp: true
-    rules:
-      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
-      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}
+BASE = (
+    SHOP
+    + """\
   db:
     rules:
       mysql: {direction: in, protocol: tcp, ports: 3306, cidr: "${instances.web[0].private_ip}/32"}
@@ -33,6 +25,7 @@ block_storages:
 outputs:
   web_ips: {value: "${instances.web.map(w, w.public_ip)}"}
 """
+)
 
 
 def stranger(cloud: Cloud) -> None:

@@ -15,19 +15,11 @@ from reconciler.core.problems import Problem
 from reconciler.core.survey import PlanOptions
 from reconciler.stop import Stop
 from tests.lab import Lab, said, shown
-from tests.scenarios.world import world_of
+from tests.scenarios.world import SHOP, world_of
 
-BASE = """
-version: 1
-stack: shop
-defaults:
-  instances: {zone: kr1-z01, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], flavor: std_2.4-g1}
-firewalls:
-  web:
-    icmp: true
-    rules:
-      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
-      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}
+BASE = (
+    SHOP
+    + """\
 instances:
   web: {count: 2, firewall: web, description: 웹 서버}
   db: {flavor: std_4.8-g1, firewall: web, power: on}
@@ -36,6 +28,7 @@ block_storages:
 outputs:
   web_ips: {value: "${instances.web.map(w, w.public_ip)}"}
 """
+)
 
 
 def back(lab: Lab, stack: Stack, serial: str = undoing.LAST) -> tuple[Stack, PlanOptions, tuple[Problem, ...]]:

@@ -1,4 +1,4 @@
-"""The cloud's world in few words, for asserting what it holds after an apply."""
+"""What scenarios share: the beginning of their stack, and the cloud's world in few words, for asserting what it holds after an apply."""
 
 from __future__ import annotations
 
@@ -7,6 +7,20 @@ from typing import Any
 
 from reconciler.core import marker
 from reconciler.simulator.cloud import Cloud
+
+SHOP = """\
+version: 1
+stack: shop
+defaults:
+  instances: {zone: kr1-z01, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy], flavor: std_2.4-g1}
+firewalls:
+  web:
+    icmp: true
+    rules:
+      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
+      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}
+"""
+"""A stack with one firewall, `web`, and defaults for its servers, to be gone on with."""
 
 
 def world_of(cloud: Cloud) -> dict[str, Any]:
