@@ -14,6 +14,7 @@ from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.session import Session, on_stack
 from reconciler.core import exits
+from reconciler.core.model import title_of
 from reconciler.core.problems import Problem
 from reconciler.stop import Stop
 from reconciler.version import VERSION
@@ -88,7 +89,7 @@ def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:
         return
     for environment in environments:
         store = session.store(name, environment)
-        yield diagnosis.Check("stack", name if environment is None else f"{name}/{environment}")
+        yield diagnosis.Check("stack", title_of(name, environment))
         yield from diagnosis.kept(store, _short(store.folder), connection, showing.running(store))
 
 

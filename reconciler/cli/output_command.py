@@ -11,6 +11,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.session import Session, on_stack, stop_usage
 from reconciler.core import exits
+from reconciler.core.model import title_of
 from reconciler.core.problems import error
 from reconciler.stop import Stop
 from reconciler.ui import inventory_text, safe
@@ -83,7 +84,7 @@ def _inventory(session: Session, stack: str, form: str) -> int:
     from reconciler.core.model import Wants
 
     state = opening.read_state(session.store(stack, session.environment))
-    title = stack if session.environment is None else f"{stack}/{session.environment}"
+    title = title_of(stack, session.environment)
     if state is None or not any(entry.kind == "instances" for entry in state.entries.values()):
         raise Stop(error("output", f"the state of {title} holds no server", hint=f"make some: {session.again('apply')}"))
     tracked = frozenset(entry.id for entry in state.entries.values() if entry.kind == "instances")

@@ -11,6 +11,7 @@ from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.session import Session, lock_seconds, on_stack, shown_path
 from reconciler.core import exits
+from reconciler.core.model import title_of
 from reconciler.core.problems import error
 from reconciler.stop import Stop
 from reconciler.ui import safe, words
@@ -215,8 +216,7 @@ def _open(session: Session) -> tuple[FileStore, str]:
     from reconciler import loading
 
     name, session.environment = loading.identify(session.path, session.environment)
-    title = name if session.environment is None else f"{name}/{session.environment}"
-    return session.store(name, session.environment), title
+    return session.store(name, session.environment), title_of(name, session.environment)
 
 
 def _open_lines(found: State, session: Session) -> Iterable[Line]:

@@ -11,6 +11,7 @@ from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.session import Session, on_stack, shown_path, stop_usage
 from reconciler.core import exits
+from reconciler.core.model import title_of
 
 if TYPE_CHECKING:
     from reconciler.core.address import Address
@@ -76,7 +77,7 @@ def _show_state(session: Session, address: Address | None) -> int:
     elif console.json:
         console.result_json(looking.state_document(state))
     else:
-        title = name if environment is None else f"{name}/{environment}"
+        title = title_of(name, environment)
         title += "    simulated" if session.simulate else ""
         console.result(list(looking.state_lines(state, title=title, where=shown_path(store.folder))))
     return exits.DONE

@@ -9,7 +9,7 @@ from typing import Any
 
 from reconciler.core.address import Address
 from reconciler.core.dataclass import dataclass
-from reconciler.core.model import EMPTY, Value
+from reconciler.core.model import EMPTY, Value, title_of
 from reconciler.core.problems import Place, Problem
 
 
@@ -233,7 +233,7 @@ class Plan:
     @property
     def title(self) -> str:
         """`shop` or `shop/prod`."""
-        return self.stack if self.environment is None else f"{self.stack}/{self.environment}"
+        return title_of(self.stack, self.environment)
 
     @property
     def is_empty(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from reconciler.core import address as addresses
 from reconciler.core import check, links
@@ -22,8 +22,8 @@ def guard(shop: Workshop, node: Node | None) -> Guard | None:
         if missing not in entries:
             shop.tell("missing-key", f"the guard has no `{missing}`", node.place)
     return Guard(
-        admin=tuple(_admin(shop, entries.get("admin"))),
-        ports=tuple(_ports(shop, entries.get("ports"))),
+        admin=tuple(_checked(shop, entries.get("admin"), "admin", check.cidr, "bad-format")),
+        ports=tuple(_checked(shop, entries.get("ports"), "ports", check.ports, "out-of-bounds")),
         servers=tuple(sorted(set(_servers(shop, entries.get("servers"))))),
         place=node.place,
     )
@@ -49,22 +49,14 @@ def _texts(shop: Workshop, node: Node | None, name: str) -> Iterator[tuple[str, 
             shop.tell("wrong-type", f"`{name}` holds texts", written.place)
 
 
-def _admin(shop: Workshop, node: Node | None) -> Iterator[str]:
-    for text, written in _texts(shop, node, "admin"):
-        wrong = check.cidr(text)
+def _checked(shop: Workshop, node: Node | None, name: str, wrong_with: Callable[[str], str | None], code: str) -> Iterator[str]:
+    """The texts that are right; what is wrong with another is told under the code."""
+    for text, written in _texts(shop, node, name):
+        wrong = wrong_with(text)
         if wrong is None:
             yield text
         else:
-            shop.tell("bad-format", wrong, written.place)
-
-
-def _ports(shop: Workshop, node: Node | None) -> Iterator[str]:
-    for text, written in _texts(shop, node, "ports"):
-        wrong = check.ports(text)
-        if wrong is None:
-            yield text
-        else:
-            shop.tell("out-of-bounds", wrong, written.place)
+            shop.tell(code, wrong, written.place)
 
 
 def _servers(shop: Workshop, node: Node | None) -> Iterator[Address]:

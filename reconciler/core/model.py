@@ -199,13 +199,18 @@ class Guard:
     place: Place | None = field(default=None, compare=False)
 
 
+def title_of(stack: str, environment: str | None) -> str:
+    """What a stack is called towards people: `shop`, or `shop/prod`. It is what somebody types to consent."""
+    return stack if environment is None else f"{stack}/{environment}"
+
+
 @dataclass(frozen=True, slots=True)
 class Stack:
     """A whole stack, expanded: every `count` unfolded, every reference named.
 
     `resources` is sorted by address (rules included, each after its firewall). `shapes` tells for each (kind, name) whether it is
     single (None), counted (an integer), or keyed (a tuple of keys). `digest` is a hex SHA-256 over the meaning of the files, the
-    environment and the variable values. `is_empty` is true where the files define no resource at all.
+    environment and the variable values.
     """
 
     name: str
@@ -224,8 +229,8 @@ class Stack:
 
     @property
     def title(self) -> str:
-        """`shop`, or `shop/prod`: the name that a person types to consent."""
-        return self.name if self.environment is None else f"{self.name}/{self.environment}"
+        """The name and the environment, for people."""
+        return title_of(self.name, self.environment)
 
     def addresses(self, address: Address) -> tuple[Address, ...]:
         """The addresses that a reference without index stands for, in order."""

@@ -16,7 +16,7 @@ from reconciler.core import plain
 from reconciler.core.changes import Plan
 from reconciler.core.consent import Acceptance, parse
 from reconciler.core.dataclass import dataclass
-from reconciler.core.model import EMPTY
+from reconciler.core.model import EMPTY, title_of
 from reconciler.core.survey import PlanOptions
 
 KIND = "reconciler-plan"
@@ -174,7 +174,7 @@ def differences(saved: SavedPlan, plan: Plan) -> tuple[str, ...]:
 def _of_head(saved: SavedPlan, plan: Plan) -> list[str]:
     found = []
     if (saved.stack, saved.environment) != (plan.stack, plan.environment):
-        found.append(f"it is a plan of {_title(saved.stack, saved.environment)}, not of {plan.title}")
+        found.append(f"it is a plan of {title_of(saved.stack, saved.environment)}, not of {plan.title}")
     if saved.digest != plan.digest:
         found.append("the stack files have changed since the plan was made")
     if saved.lineage and saved.lineage != plan.lineage:
@@ -200,10 +200,6 @@ def _of_fingerprints(saved: Mapping[str, str], now: Mapping[str, str]) -> list[s
     return [
         f"object {id}: it was changed since the plan was made" for id in sorted(saved.keys() | now.keys()) if saved.get(id) != now.get(id)
     ]
-
-
-def _title(stack: str, environment: str | None) -> str:
-    return stack if environment is None else f"{stack}/{environment}"
 
 
 def _canonical(body: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.core.dataclass import dataclass
+from reconciler.core.model import title_of
 from reconciler.core.state import Intent, Outcome, Record, State, fold
 from reconciler.ports import Holder, LostLock, RecordFailed, StateDamaged
 from reconciler.store import lock as locks
@@ -329,8 +330,8 @@ def _follow(state: State, journal: Written, *, folder: Path) -> Reading:
 
 def _require_same_stack(state: State, stack: str, environment: str | None) -> None:
     if (state.stack, state.environment) != (stack, environment):
-        title = state.stack if state.environment is None else f"{state.stack}/{state.environment}"
-        raise StateDamaged(f"this folder holds the state of {title}", hint="name another folder (RECONCILER_STATE_DIR)")
+        message = f"this folder holds the state of {title_of(state.stack, state.environment)}"
+        raise StateDamaged(message, hint="name another folder (RECONCILER_STATE_DIR)")
 
 
 def _serials(disk: Disk, folder: Path) -> tuple[int, ...]:
