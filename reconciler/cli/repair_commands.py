@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -19,6 +20,7 @@ from reconciler.ui.screen import Line, Tone
 
 if TYPE_CHECKING:
     from reconciler.core.state import State
+    from reconciler.ports import StateWriter
     from reconciler.store.files import FileStore
     from reconciler.store.lock import Held
 
@@ -49,7 +51,8 @@ def list_entries(session: Session) -> int:
     from reconciler.cli import looking
 
     console = session.console
-    store, title = _open(session)
+    store, name = _open(session)
+    title = title_of(name, session.environment)
     found = opening.read_state(store)
     if console.json:
         console.result_json(looking.state_document(found))
@@ -80,22 +83,15 @@ def forget(session: Session, *, what: str, yes: bool, lock_timeout: float | None
 
     An address is forgotten with its rules and its open requests; an object that a replacement left behind is named by its id.
     """
-    from reconciler import opening, wiring
+    from reconciler import wiring
     from reconciler.core import names, recovery
     from reconciler.core.address import typed
 
     console = session.console
-    store, title = _open(session)
     address = typed(what)
     text = what if address is None else str(address)
-    name, run = title.partition("/")[0], wiring.run_id()
-    with opening.Writing(
-        store,
-        wiring.holder("reconciler state forget", run),
-        timeout_seconds=lock_seconds(lock_timeout, console),
-        stack=name,
-        environment=session.environment,
-    ) as writer:
+    run = wiring.run_id()
+    with _writing(session, "state forget", run, lock_timeout) as (writer, title):
         notes = recovery.forget(writer.state, text, run)
         if notes is None:
             known = [*writer.state.entries, *writer.state.deposed, *(intent.address for intent, _ in writer.state.open.values())]
@@ -129,22 +125,15 @@ def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: f
 
     `moved: [{from: ADDRESS, to: ADDRESS}]` in the file does the same at the next apply, in every environment, in review.
     """
-    from reconciler import opening, wiring
+    from reconciler import wiring
     from reconciler.core import moves, names
     from reconciler.core.address import parse
     from reconciler.core.state import Note
 
     console = session.console
-    store, title = _open(session)
     before, after, run = parse(source), parse(target), wiring.run_id()
     assert before is not None and after is not None  # the option's type has read them
-    with opening.Writing(
-        store,
-        wiring.holder("reconciler state mv", run),
-        timeout_seconds=lock_seconds(lock_timeout, console),
-        stack=title.partition("/")[0],
-        environment=session.environment,
-    ) as writer:
+    with _writing(session, "state mv", run, lock_timeout) as (writer, title):
         found = moves.rename(writer.state, before, after)
         if found.problems:
             raise Stop(*found.problems)
@@ -177,7 +166,8 @@ def unlock(session: Session, *, yes: bool) -> int:
     from reconciler import opening, ports
 
     console = session.console
-    store, title = _open(session)
+    store, name = _open(session)
+    title = title_of(name, session.environment)
     held = store.holder()
     if held is None or (held.holder is None and not held.alive):
         console.result([Line(f" {safe.outside(title)}: nobody holds the lock.", Tone.GOOD)])
@@ -212,11 +202,23 @@ def held_lines(held: Held) -> Iterable[Line]:
 
 
 def _open(session: Session) -> tuple[FileStore, str]:
-    """The store and the title of the stack that is meant; the session is told which environment that is."""
+    """The store of the stack that is meant, and its name; the session is told which environment that is."""
     from reconciler import loading
 
     name, session.environment = loading.identify(session.path, session.environment)
-    return session.store(name, session.environment), title_of(name, session.environment)
+    return session.store(name, session.environment), name
+
+
+@contextmanager
+def _writing(session: Session, command: str, run: str, lock_timeout: float | None) -> Iterator[tuple[StateWriter, str]]:
+    """The state to write to, under the lock, and the title of the stack, as long as the block lasts."""
+    from reconciler import opening, wiring
+
+    store, name = _open(session)
+    timeout_seconds = lock_seconds(lock_timeout, session.console)
+    holder = wiring.holder(f"reconciler {command}", run)
+    with opening.Writing(store, holder, timeout_seconds=timeout_seconds, stack=name, environment=session.environment) as writer:
+        yield writer, title_of(name, session.environment)
 
 
 def _open_lines(found: State, session: Session) -> Iterable[Line]:
