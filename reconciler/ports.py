@@ -187,7 +187,7 @@ class Reading(Protocol):
 
 
 class Reads(Protocol):
-    """Makes readings."""
+    """Begins readings of the account, for a run that looks while it waits."""
 
     def listing(self, what: str) -> Reading:
         """The list `instances`, `block_storages`, `firewalls`, `rules:<firewall id>` or `members:<firewall id>`."""

@@ -27,7 +27,7 @@ class History(ports.StateReader, Protocol):
         ...
 
     def past(self, serial: int) -> State:
-        """The state of that serial."""
+        """The state that was kept under that serial."""
         ...
 
     def before_last_run(self) -> State | None:

@@ -207,7 +207,7 @@ class _Talker:
         console.result(list(plan_text.plan_lines(plan, header, console.look(console.out), decision, planned.outputs)))
 
     def ask(self, planned: Planned, decision: Decision) -> str | None:
-        """The typed text."""
+        """What was typed at the question; None where the input ended."""
         plan = planned.plan
         verb = "destroy" if plan.destroy else "apply"
         name = safe.outside(plan.title)

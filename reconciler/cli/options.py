@@ -22,7 +22,7 @@ TIME_SCALE_MAX = 100_000.0
 
 
 class Pair(click.ParamType[tuple[str, str]]):
-    """`NAME=VALUE`."""
+    """The value of `--var`: `NAME=VALUE`."""
 
     name = "NAME=VALUE"
 
@@ -37,12 +37,12 @@ class Pair(click.ParamType[tuple[str, str]]):
 
 
 class Accepted(click.ParamType[Acceptance]):
-    """`CLASS` or `CLASS=ADDRESS`."""
+    """The value of `--accept`: `CLASS` or `CLASS=ADDRESS`."""
 
     name = "CLASS[=ADDRESS]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Acceptance:
-        """The acceptance."""
+        """The acceptance, its address as it is spelled canonically."""
         if isinstance(value, Acceptance):
             return value
         found = consent.parse(str(value))
@@ -58,7 +58,7 @@ class Accepted(click.ParamType[Acceptance]):
 
 
 class AddressText(click.ParamType[str]):
-    """An address, as text."""
+    """The address of an object, kept as text."""
 
     name = "ADDRESS"
 
@@ -95,7 +95,7 @@ class Pattern(click.ParamType[str]):
 
 
 class Bind(click.ParamType[tuple[str, str]]):
-    """`ADDRESS=ID`."""
+    """The value of `--adopt`: `ADDRESS=ID`."""
 
     name = "ADDRESS=ID"
 

@@ -80,16 +80,16 @@ class Session:
         return wiring.kept_catalogue(self.path, self.environ, simulated=self.simulate)
 
     def place(self, stack: str, environment: str | None) -> wiring.Place:
-        """Where its files lie."""
+        """Where the files of that stack and environment lie."""
         return wiring.Place(self.path, stack, environment, self.simulate)
 
     def store(self, stack: str, environment: str | None) -> FileStore:
-        """The store of its state."""
+        """The store of the state of that stack and environment."""
         return wiring.store(self.place(stack, environment), self.environ)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """The account."""
+        """The account as long as the block lasts; while something is waited for, the console says so."""
         with wiring.connect(
             self.path,
             self.environ,
@@ -113,7 +113,7 @@ class Session:
         return stack, options
 
     def header(self, planned: Planned, connection: Connection, store: FileStore) -> Header:
-        """The first line of a plan."""
+        """What the first line of a plan tells of account and state."""
         from reconciler.ui.plan_text import Header
 
         return Header(

@@ -46,7 +46,7 @@ class Source:
         return max(found, key=lambda piece: piece.end, default=None)
 
     def value_of(self, name: Piece) -> Piece | None:
-        """The value of a key."""
+        """The value of a key: what comes next in the text."""
         return next((p for p in self.pieces if p.start >= name.end), None)
 
     def around(self, name: Piece) -> Piece | None:

@@ -189,7 +189,7 @@ class _Work:
     # Objects ----------------------------------------------------------------------------------------------------------------------
 
     def firewall(self, live: LiveResource) -> Adopted:
-        """A firewall with its rules."""
+        """What the file would say of a firewall and of its rules."""
         body: dict[str, Any] = {}
         _texts(body, live)
         if isinstance(live.attributes.get("icmp"), bool):

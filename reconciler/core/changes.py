@@ -200,8 +200,8 @@ class Plan:
     on the state that need no call (protection, newly managed equal values, lookups). `unmanaged` is how many objects are not the stack's
     and what they cost a month; `unpriced`, of how many of them that is not known. `fingerprints` maps each touched id to what it was.
     `variables` and `lookups` are what a saved plan pins; `former_lookups` are those of the state where they were others, for people.
-    `critical` are the keys of the steps that decide how long it takes, in their order. `open_consents` is what still needs a yes.
-    `moves` are (new address, old one).
+    `critical` are the keys of the steps that decide how long it takes, in their order. `moves` are (new address,
+    old one).
     """
 
     stack: str

@@ -13,7 +13,7 @@ from reconciler.core.references import Poison
 
 
 def signed(stack: Stack) -> Stack:
-    """The stack with its digest."""
+    """The stack with `digest` filled in."""
     return replace(stack, digest=digest(stack))
 
 

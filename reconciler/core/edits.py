@@ -12,7 +12,8 @@ from reconciler.core.dataclass import dataclass
 class Piece:
     """One node of a YAML text: where it is (line and column from 1, offsets in the text), what kind, and whether it is in brackets.
 
-    `keys` are the offsets at which the keys of a mapping begin, with their texts; `quoted` tells of quotes or a block.
+    `keys` are the offsets at which the keys of a mapping begin, with their texts; `block_text`: a text written as a
+    block (`|` or `>`).
     """
 
     line: int

@@ -137,12 +137,11 @@ class Listing:
 class Kind:
     """One kind: `name` as in addresses (`instances`), `singular` as in operations (`instance`), its fields and operations.
 
-    `attributes` are those that references may read (SPEC 2); `known_before` those of them that exist before the object does.
-    `decode(row)` turns one row of the API into a `LiveResource`; it raises `ValueError` where the row lacks what the contract promises,
-    and drops every secret. What a row does not say is no attribute of the object, so that nobody compares it.
-    `lists` are the lists in which the kind's objects are seen, by the name that `Operation.watches` uses. `detail` is the path of one
-    object (None where there is no such call), `absent_errors` the error names with which it proves absence besides an empty answer
-    (contract 22).
+    `attributes` are those that references may read (SPEC 2). `decode(row)` turns one row of the API into a `LiveResource`; it raises
+    `ValueError` where the row lacks what the contract promises, and drops every secret. What a row does not say is no attribute of the
+    object, so that nobody compares it. `lists` are the lists in which the kind's objects are seen, by the name that `Operation.watches`
+    uses. `detail` is the path of one object (None where there is no such call), `absent_errors` the error names with which it proves
+    absence besides an empty answer (contract 22).
     """
 
     name: str

@@ -92,7 +92,7 @@ def output(value: Any) -> dict[str, Any]:
 
 
 def problem(item: Problem) -> dict[str, Any]:
-    """One problem."""
+    """A problem, as every JSON format shows it."""
     place = item.place
     where = None if place is None else {"file": place.file, "line": place.line, "column": place.column}
     return {
@@ -106,7 +106,7 @@ def problem(item: Problem) -> dict[str, Any]:
 
 
 def consent(item: Consent) -> dict[str, Any]:
-    """One consent."""
+    """A consent, as `consent.needed` and `consent.given` list it."""
     return {"class": item.risk.value, "address": item.address}
 
 

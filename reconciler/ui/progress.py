@@ -86,7 +86,7 @@ class Lines:
         self._write(screen.text(event_lines(event, self._look, counted=counted, ledger=self._ledger), self._look))
 
     def close(self) -> None:
-        """Nothing is left open."""
+        """Does nothing: every line is whole when it is written."""
 
 
 class Live:

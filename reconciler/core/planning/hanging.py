@@ -44,7 +44,7 @@ def foreign_volumes(draft: Draft, server: LiveResource) -> list[str]:
 
 
 def foreign_volume(address: Address, server_id: str, foreign: list[str]) -> Problem:
-    """Why a server stays."""
+    """The error of a server that stays, because volumes hang on it that are not the stack's."""
     return error(
         "foreign-volume",
         f"{address} ({server_id}) is not removed: {', '.join(foreign)} hangs on it and does not belong to this stack",

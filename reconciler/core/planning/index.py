@@ -28,7 +28,7 @@ class Index:
 
 
 def of(survey: Survey) -> Index:
-    """The index of a survey."""
+    """The index of a survey, made in one pass over its items and one over the list of volumes."""
     servers: dict[str, Address] = {}
     volumes: dict[str, dict[Address, Item]] = {}
     meant: dict[Address, list[Item]] = {}

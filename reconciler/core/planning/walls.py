@@ -54,11 +54,8 @@ class Walls:
         """The servers behind a group, sorted."""
         return sorted(server for server, found in self.member.items() if found == group)
 
-    def group(self, value: Any) -> str:
-        """The token of a group that a step names by link or id."""
-        return self._token(value)
-
     def _token(self, value: Any) -> str:
+        """What stands for a group or server that a step names by link or id: its id, else its address."""
         if isinstance(value, Link):
             return self.survey.id_of(value.address) or str(value.address)
         return str(value)
@@ -77,7 +74,7 @@ class Walls:
         return None, None
 
     def do(self, step: Step) -> None:
-        """What is so after a step."""
+        """Does a step: from here on everything is as it will be after it."""
         group, server = self.touched(step)
         if step.operation == "firewall.attach" and server is not None:
             self.member[server] = group
