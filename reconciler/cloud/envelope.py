@@ -17,8 +17,11 @@ from reconciler.core import rows
 from reconciler.core.secret import Secret
 from reconciler.ports import Accepted, Answer, NoAnswer, Refused
 
-BODY_BYTES_MAX = 32 * 1024 * 1024
-"""The largest body that is read at all: a list of 10,000 objects that comes whole has about 5 MiB."""
+BODY_BYTES_MAX = 8 * 1024 * 1024
+"""The largest body that is read at all: a page has 100 rows, a list of 10,000 objects that comes whole has about 5 MiB."""
+
+PARTS_MAX = 300_000
+"""How many lists and objects a body may hold, brackets within texts counted as well: empty ones take twenty times their bytes in memory."""
 
 _MESSAGE_LENGTH_MAX = 300
 _RETRY_AFTER_SECONDS_MAX = 3600.0
@@ -53,6 +56,8 @@ def decode(body: bytes) -> Any:
     """The JSON of a body, with secrets wrapped. Raises ValueError for anything that is not plain, unambiguous JSON in UTF-8."""
     if len(body) > BODY_BYTES_MAX:
         raise _Unreadable("the body is too large")
+    if body.count(b"[") + body.count(b"{") > PARTS_MAX:
+        raise _Unreadable("the body holds too many parts")
     try:
         text = body.decode("utf-8-sig")
         found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,19 @@ def test_a_body_that_is_too_large_is_not_parsed(monkeypatch: pytest.MonkeyPatch)
     found = answer(200, OK)
     assert isinstance(found, NoAnswer)
     assert "too large" in found.reason
+
+
+@pytest.mark.parametrize("part", [b"[],", b"[1],", b"{},", b'{"a":1},', b"9.9,", b'"ab",'])
+def test_a_body_of_the_largest_size_takes_little_memory_whatever_it_holds(part: bytes) -> None:
+    # Goal: an empty list takes two bytes of a body and sixty-four of memory.
+    head, tail = b'{"code": "0x00", "error_code": "SUCCESS", "result": [', b"0]}"
+    body = head + part * ((envelope.BODY_BYTES_MAX - len(head) - len(tail)) // len(part)) + tail
+    tracemalloc.start()
+    try:
+        answer(200, body)
+        assert tracemalloc.get_traced_memory()[1] < 160 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_byte_order_mark_does_no_harm() -> None:
