@@ -138,7 +138,7 @@ class _Loop:
                 self._followers.setdefault(other, []).append(key)
         self.waits = Waits(self.reads, self.time_scale)
         self.began = self.exchange.now()
-        known = Known(self.stack, self.account, self.kinds, self.writer.state.entries)
+        known = Known(self.stack, self.account, self.kinds, self.writer.state.entries, self.plan.lookups)
         self.ledger = Ledger(self.run, self.writer, known, self.waits)
         self.writes = self._writes()
         self.waiting = self.writes.waiting

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.core import check, expression, marker
+from reconciler.core import check, expression, marker, referred
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Step
 from reconciler.core.kind import Kind
-from reconciler.core.model import Account, Deferred, Link, LiveResource, Ref, Stack, Unknown, Value
+from reconciler.core.model import EMPTY, Account, Deferred, Link, LiveResource, Ref, Stack, Unknown, Value
 from reconciler.core.state import Entry
 
 
@@ -20,24 +20,22 @@ class CannotFill(Exception):
 class Known:
     """What is known of the world while a plan is applied: entries of the state and the objects last seen."""
 
-    def __init__(self, stack: Stack, account: Account, kinds: Mapping[str, Kind], entries: Mapping[str, Entry]) -> None:
+    def __init__(
+        self, stack: Stack, account: Account, kinds: Mapping[str, Kind], entries: Mapping[str, Entry], pins: referred.Pins = EMPTY
+    ) -> None:
         self._stack, self._kinds = stack, kinds
+        self._existing = referred.objects(stack, account, pins)[0]
         self.entries = entries
         self.seen: dict[str, dict[str, LiveResource]] = {kind: dict(rows) for kind, rows in account.objects.items()}
         self.members: dict[str, tuple[str, ...]] = dict(account.members)
 
     def id_of(self, address: Address) -> str | None:
-        """The id of the object at an address now."""
+        """The id of the object at an address now; what is not ours is the object that the plan was about, whatever has its name since."""
         if address.existing:
-            return self._existing(address)
+            found = self._existing.get(address)
+            return None if found is None else found.id
         entry = self.entries.get(str(address))
         return None if entry is None else entry.id
-
-    def _existing(self, address: Address) -> str | None:
-        wish = self._stack.existing.get(address)
-        rows = self.seen.get(address.kind, {}).values()
-        found = [r.id for r in rows if wish is not None and wish.value in (r.id, r.attributes.get("name") if wish.by == "name" else None)]
-        return found[0] if len(found) == 1 else None
 
     def live(self, kind: str, id: str | None) -> LiveResource | None:
         """The object as it was seen last."""

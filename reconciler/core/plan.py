@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core import cost as costs
-from reconciler.core import feasibility, freshness, graph, lost, moves, namesakes, renames, unmanaged
+from reconciler.core import feasibility, freshness, graph, lost, moves, namesakes, referred, renames, unmanaged
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
 from reconciler.core.exits import HELD_BACK, stops
@@ -92,7 +92,7 @@ def make(
         moves=tuple(moved.places.items()),
         fingerprints=_fingerprints(seen, steps),
         variables=stack.variables,
-        lookups={str(a): i.lookups for a, i in seen.items.items() if i.lookups},
+        lookups={**{str(a): i.lookups for a, i in seen.items.items() if i.lookups}, **referred.pins(stack, seen.existing)},
         former_lookups={str(a): i.entry.lookups for a, i in seen.items.items() if i.entry is not None and i.entry.lookups != i.lookups},
         outputs={} if options.destroy else {o.name: draft.resolver.value(_NOWHERE, o.value) for o in stack.outputs},
         calls=budget(account, found),

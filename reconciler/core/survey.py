@@ -143,7 +143,7 @@ class Survey:
 def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, Kind], options: PlanOptions) -> Survey:
     """Looks at every address once. Problems of the whole (mass absence) come alone: nothing else is then worth telling."""
     problems = [*brakes.mass_absence(state, account, options.accept), *brakes.doubled(state, account)]
-    existing, missing = referred.objects(stack, account)
+    existing, missing = referred.objects(stack, account, options.pinned)
     problems += [] if options.destroy else missing
     problems += _not_replaceable(state, options)
     resources = {} if options.destroy else stack.resources
