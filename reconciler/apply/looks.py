@@ -40,7 +40,9 @@ class Looks:
 
     def _lists(self, task: Task) -> tuple[str, ...]:
         """The lists of the second look; after the first refusal of a step there is none."""
-        return () if task.second else rhythm.second_look(task.operation, self.deeds.kind_of(task), task.target)
+        if task.second:
+            return ()
+        return rhythm.second_look(task.operation, self.deeds.kind_of(task), task.target, self.deeds.asked(task))
 
     def _is_enough(self, task: Task) -> bool:
         """Whether enough was read since: of an object that is no longer there nothing else can be."""
@@ -48,7 +50,7 @@ class Looks:
         since = task.look_after or 0.0
         if not self.waits.fresh((kind,), since):
             return False
-        return task.target not in self.waits.objects.get(kind, {}) or self.waits.fresh(others, since)
+        return not others or task.target not in self.waits.objects.get(kind, {}) or self.waits.fresh(others, since)
 
     def ask(self, task: Task) -> None:
         """Lets the task wait for the lists that it needs."""

@@ -14,6 +14,7 @@ from reconciler.core.address import parse
 from reconciler.core.kind import Kind, Operation, Progress
 from reconciler.core.model import Account, LiveResource, Stack
 from reconciler.core.planning.bookkeeping import depends_on
+from reconciler.core.planning.whole_rules import WRITTEN
 from reconciler.core.problems import Problem, error
 from reconciler.core.rhythm import ABSENCE_SECONDS
 from reconciler.core.rules import meaning
@@ -83,8 +84,11 @@ def duration(task: Task, seen: float, usual: float, *, near: float) -> tuple[flo
 def second_look(task: Task, waits: Waits, kind: str, planned: Account) -> str | None:
     """Why a destructive write must not be sent: the object is not there, is not the one that the plan was about, or something hangs on it
     that did not when the plan was made. None where it is as planned."""
-    if not task.step.fingerprint:
-        return None
+    if not task.step.fingerprint or task.operation == "firewall.detach":
+        return None  # a server that is no longer behind it has nothing to be taken off: then nothing is sent at all
+    if task.operation == "firewall.update":
+        changed = _written(task.target, waits.objects) != _written(task.target, planned.objects)
+        return "it is not as planned: somebody has changed its rules; nothing was sent" if changed else None
     id = str(task.step.fingerprint.get("id"))
     found = waits.objects.get(kind, {}).get(id)
     if found is None:
@@ -94,6 +98,12 @@ def second_look(task: Task, waits: Waits, kind: str, planned: Account) -> str | 
             return f"it is not as planned: {name} is {found.attributes.get(name)!r}, not {value!r}; nothing was sent"
     hangs = _newly_hanging(task, found, waits, planned)
     return None if hangs is None else f"it is not as planned: {hangs}; nothing was sent"
+
+
+def _written(firewall: str | None, objects: Mapping[str, Mapping[str, LiveResource]]) -> list[tuple[str, ...]]:
+    """What the rules of a firewall say, in any order and under any ids."""
+    rows = (row.attributes for row in objects.get("rules", {}).values() if row.attributes.get("firewall") == firewall)
+    return sorted(tuple(str(attributes.get(name)) for name in WRITTEN) for attributes in rows)
 
 
 def _newly_hanging(task: Task, found: LiveResource, waits: Waits, planned: Account) -> str | None:

@@ -5,7 +5,8 @@ Times are seconds at the cloud's own speed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from reconciler.core.dataclass import dataclass
 
@@ -51,16 +52,28 @@ DESTRUCTIVE = frozenset(
         "block_storage.delete",
         "block_storage.detach",
         "firewall.delete",
+        "firewall.detach",
+        "firewall.update",
+        "rule.delete",
     }
 )
 """Before these the object is looked at a second time."""
 
 
-def second_look(operation: str, kind: str, target: str | None) -> tuple[str, ...]:
-    """The lists that are read anew before a destructive write: that of its kind first; who is behind a firewall shows elsewhere."""
+def second_look(operation: str, kind: str, target: str | None, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """The lists that are read anew before a destructive write: that of its kind first; what belongs to a firewall shows elsewhere.
+
+    An edit of a firewall destroys something only where it writes the whole set of its rules (contract 18).
+    """
     if operation not in DESTRUCTIVE:
         return ()
-    return (kind, f"members:{target}") if operation == "firewall.delete" else (kind,)
+    lists = {
+        "firewall.delete": (kind, f"members:{target}"),
+        "firewall.detach": (f"members:{inputs.get('firewall')}",),
+        "firewall.update": (f"rules:{target}",) if "rules" in inputs else (),
+        "rule.delete": (f"rules:{inputs.get('firewall')}",),
+    }
+    return lists.get(operation, (kind,))
 
 
 TIGHT = 0.1

@@ -128,3 +128,71 @@ def test_a_run_that_cannot_look_a_second_time_comes_to_an_end(tmp_path: Path) ->
     result = lab.apply(lab.stack(ONE.replace("  old: {}\n", ""), tmp_path))
     assert result.exit_code == 3 and "nothing was sent" in result.failed["instance.delete instances.old"].message
     assert lab.clock.monotonic() - started < 900
+
+
+RULED = SERVERS.replace("a: {}", "a: {firewall: web}") + (
+    "firewalls:\n  web:\n    rules:\n"
+    "      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}\n"
+    "      web: {direction: in, protocol: tcp, ports: 443, cidr: 10.0.0.0/8}\n"
+)
+FEWER = RULED.replace("      web: {direction: in, protocol: tcp, ports: 443, cidr: 10.0.0.0/8}\n", "")
+
+
+def edit_rules(web: str, port: str, **members: str) -> Callable[[World], object]:
+    """Edits the rules of a group that are about a port; the others stay."""
+
+    def act(world: World) -> None:
+        rules = world.firewalls[web].rules
+        world.put_rules(web, [replace(rule, **members) if rule.port == port else rule for rule in rules])  # type: ignore[arg-type]
+
+    return act
+
+
+@pytest.mark.parametrize("api", ["security-groups", "firewall"])
+@pytest.mark.parametrize("members", [{"ip": "192.0.2.0/24"}, {"content": "keep for the audit"}], ids=["its range", "its text"])
+def test_a_rule_that_somebody_has_edited_meanwhile_is_not_deleted_with_the_edit(api: str, members: dict[str, str], tmp_path: Path) -> None:
+    # Goal: the yes was said to the deletion of what was shown; in the older form the write of the whole set would drop the edit.
+    lab = Lab(firewall_api=api)
+    assert lab.apply(lab.stack(RULED, tmp_path)).exit_code == 0
+    web, sends = id_of(lab, "firewalls.web"), len(lab.sends)
+    lab.plans = meanwhile(lab, edit_rules(web, "443", **members))
+    result = lab.apply(lab.stack(FEWER, tmp_path))
+    assert result.exit_code == 3 and "not as planned" in next(iter(result.failed.values())).message
+    assert writes(lab, sends) == [] and len(lab.cloud.snapshot().firewalls[web].rules) == 2
+    lab.plans = []
+    assert lab.apply(lab.stack(FEWER, tmp_path)).exit_code == 0 and lab.plan(lab.stack(FEWER, tmp_path)).steps == ()
+
+
+def test_in_the_older_form_a_rule_that_somebody_has_added_meanwhile_is_not_dropped(tmp_path: Path) -> None:
+    # Goal: also where the file leaves the rules of others alone, a write of the whole set would lose it.
+    lab = Lab(firewall_api="firewall")
+    text = RULED.replace("  web:\n    rules:", "  web:\n    lifecycle: {ignore: [rules]}\n    rules:")
+    assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
+    web = id_of(lab, "firewalls.web")
+
+    def add(world: World) -> None:
+        rules = world.firewalls[web].rules
+        world.put_rules(web, [*rules, replace(rules[0], rule_id=99, port="8080", title="theirs")])
+
+    lab.plans = meanwhile(lab, add)
+    assert lab.apply(lab.stack(text.replace("443", "444"), tmp_path)).exit_code == 3
+    assert "8080" in [rule.port for rule in lab.cloud.snapshot().firewalls[web].rules]
+    lab.plans = []
+    assert lab.apply(lab.stack(text.replace("443", "444"), tmp_path)).exit_code == 0
+    assert "8080" in [rule.port for rule in lab.cloud.snapshot().firewalls[web].rules]
+
+
+def test_a_server_that_somebody_has_put_behind_another_firewall_meanwhile_is_not_taken_off_the_first(tmp_path: Path) -> None:
+    # Goal: a detach of what is no longer there is not sent, and what somebody chose since stays.
+    lab = Lab()
+    two = RULED.partition("firewalls:\n")[2].replace("  web:\n    rules", "  other:\n    rules")
+    assert lab.apply(lab.stack(RULED + two, tmp_path)).exit_code == 0
+    a, web, other, sends = id_of(lab, "instances.a"), id_of(lab, "firewalls.web"), id_of(lab, "firewalls.other"), len(lab.sends)
+
+    def move(world: World) -> None:
+        world.remove_membership(web, a)
+        world.put_membership(Membership(other, a))
+
+    lab.plans = meanwhile(lab, move)
+    lab.apply(lab.stack((RULED + two).replace("a: {firewall: web}", "a: {firewall: none}"), tmp_path))
+    assert writes(lab, sends) == [] and (other, a) in lab.cloud.snapshot().memberships

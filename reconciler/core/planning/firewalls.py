@@ -83,7 +83,7 @@ def _remove(draft: Draft, owner: Item, key: str, row: LiveResource, *, address: 
         "rule.delete",
         target=row.id,
         inputs={"firewall": row.attributes["firewall"]},
-        fingerprint={"id": row.id},
+        fingerprint={**dict(sorted(row.attributes.items())), "id": row.id},
     )
     return draft.add(step, provides=[("unruled", owner.address)])
 

@@ -111,6 +111,7 @@ def _detach(draft: Draft, item: Item, target: str, firewall_id: str) -> str:
         "firewall.detach",
         inputs={"firewall": firewall_id, "instance": target},
         servers=(target,),
+        fingerprint={"id": target},
         applies={"firewall": None},
     )
     return draft.add(step, provides=[("left", item.address)])

@@ -105,7 +105,9 @@ def _update(draft: Draft, owner: Item, whole: list[dict[str, Value]], *, differs
     inputs.update(step.inputs if step is not None else {})
     inputs["rules"] = tuple(whole)
     applies = step.applies if step is not None else {}
-    draft.add(Step(key, owner.address, "firewall.update", target=owner.live.id, inputs=inputs, applies=applies))
+    # Its rules are written over: those of the plan's reading must still be the ones that are there.
+    seen = {"id": owner.live.id}
+    draft.add(Step(key, owner.address, "firewall.update", target=owner.live.id, inputs=inputs, applies=applies, fingerprint=seen))
     draft.provide(("object", owner.address), key)
     row = draft.changes[owner.address]
     members = draft.survey.account.members.get(owner.live.id, ())
