@@ -106,6 +106,13 @@ MUTANTS = (
         ("tests/scenarios/test_second_look.py",),
     ),
     Mutant(
+        "do not look at a rule before it goes",
+        "reconciler/core/rhythm.py",
+        '        "rule.delete",\n',
+        "",
+        ("tests/scenarios/test_second_look.py",),
+    ),
+    Mutant(
         "adopt by name",
         "reconciler/core/evidence.py",
         "row for row in _rows(newest, kind) if row.nonce == intent.nonce)",

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any
 
-from reconciler.apply import records, settle
+from reconciler.apply import exposed, records, settle
 from reconciler.apply.board import Board
 from reconciler.apply.deeds import Deeds
 from reconciler.apply.ends import Ends
+from reconciler.apply.exposed import Exposed
 from reconciler.apply.ledger import Ledger
 from reconciler.apply.looks import Looks
 from reconciler.apply.passwords import Keeper
@@ -315,7 +316,7 @@ class _Loop:
         """Skips what was not begun, computes the outputs, and writes the state anew."""
         if self.interrupted():
             self.codes.append(exits.INTERRUPTED)
-            self._report(settle.interruption(self.writer.state, self.board.remaining()))
+            self._report(settle.interruption(self.writer.state, self.board.remaining(), self._exposed()))
         reason = "interrupted" if self.interrupted() else "the run was stopped"
         for task in self.board.remaining():
             if task.status in (Status.SENT, Status.DOUBT):
@@ -323,10 +324,15 @@ class _Loop:
             elif not task.holds:
                 self._skip(task, reason)
         self.ledger.refresh()
+        if not self.interrupted() and (lines := self._exposed().lines):
+            self._report(error("exposed", "; ".join(lines)))
         for problem in brakes.doubled(self.writer.state, Account(self.waits.objects)):
             self._report(problem)
         self._outputs()
         self.writer.commit(account=account_digest, endpoint=endpoint)
+
+    def _exposed(self) -> Exposed:
+        return exposed.servers(self.tasks, self.ledger.known, self.waits)
 
     def _outputs(self) -> None:
         if not self.stack.digest:  # an act that no file was read for: what the last apply gave still holds
@@ -341,8 +347,9 @@ class _Loop:
         """Nothing further is sent; what the record does not hold is told."""
         code = "state-write" if isinstance(failure, RecordFailed) else "locked"
         lost = self.writes.unrecorded()
-        message = f"{failure}; nothing further was sent" + (f"; not on record: {', '.join(lost)}" if lost else "")
-        self._report(error(code, message, hint=failure.hint))
+        parts = [f"{failure}; nothing further was sent", *settle.worse_than_before(self.writer.state, self._exposed())]
+        parts += [f"not on record: {', '.join(lost)}"] if lost else []
+        self._report(error(code, "; ".join(parts), hint=failure.hint))
 
     def result(self) -> Result:
         """What became of every step."""

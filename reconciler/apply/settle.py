@@ -7,6 +7,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import Any
 
+from reconciler.apply.exposed import Exposed
 from reconciler.apply.task import Status, Task
 from reconciler.apply.values import Known
 from reconciler.apply.waits import Waits
@@ -19,6 +20,8 @@ from reconciler.core.problems import Problem, error
 from reconciler.core.rhythm import ABSENCE_SECONDS
 from reconciler.core.rules import meaning
 from reconciler.core.state import Effect, Entry, State
+
+_NOBODY = Exposed()
 
 
 class Verdict(Enum):
@@ -84,7 +87,9 @@ def duration(task: Task, seen: float, usual: float, *, near: float) -> tuple[flo
 def second_look(task: Task, waits: Waits, kind: str, planned: Account) -> str | None:
     """Why a destructive write must not be sent: the object is not there, is not the one that the plan was about, or something hangs on it
     that did not when the plan was made. None where it is as planned."""
-    if not task.step.fingerprint or task.operation == "firewall.detach":
+    if not task.step.fingerprint:
+        return None
+    if task.operation == "firewall.detach":
         return None  # a server that is no longer behind it has nothing to be taken off: then nothing is sent at all
     if task.operation == "firewall.update":
         changed = _written(task.target, waits.objects) != _written(task.target, planned.objects)
@@ -180,10 +185,15 @@ def written_rules(task: Task, stack: Stack, state: State, waits: Waits) -> tuple
     return (*(Effect(drop=address) for address in sorted(gone)), *found)
 
 
-def interruption(state: State, tasks: Sequence[Task]) -> Problem:
-    """What still runs in the cloud after an interrupt; which server is off and what brings it back comes first (SPEC 5)."""
-    off = sorted(entry.address for entry in state.entries.values() if entry.stopped)
+def interruption(state: State, tasks: Sequence[Task], exposed: Exposed = _NOBODY) -> Problem:
+    """What still runs in the cloud after an interrupt; which server is off, or open, and what brings it back comes first (SPEC 5)."""
     running = [f"{task.operation} {task.step.address}" for task in tasks if task.status in (Status.WAITING, Status.SENT)]
-    parts = [f"{address} is powered off; the next apply, or the console, starts it" for address in off]
+    parts = [*worse_than_before(state, exposed)]
     parts.append(f"still running in the cloud: {', '.join(running)}" if running else "nothing is running in the cloud")
     return error("interrupted", "; ".join(parts), hint="the record is complete: the next apply goes on from here")
+
+
+def worse_than_before(state: State, exposed: Exposed) -> tuple[str, ...]:
+    """The servers that a run leaves off, or without a firewall, and what brings each back."""
+    off = sorted(entry.address for entry in state.entries.values() if entry.stopped)
+    return (*(f"{address} is powered off; the next apply, or the console, starts it" for address in off), *exposed.lines)

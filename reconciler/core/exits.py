@@ -28,6 +28,7 @@ _OF_CODE: Mapping[str, int] = {
     "incomplete": DECIDE,
     "missing-object": DECIDE,
     "step-failed": DECIDE,
+    "exposed": DECIDE,
     "foreign-volume": REFUSED,
     "foreign-member": REFUSED,
     "protected": REFUSED,

@@ -72,14 +72,25 @@ _AT_ONCE = 1e9
 def weights_of(steps: Sequence[Step], kinds: Mapping[str, Kind]) -> dict[str, float]:
     """How urgent each step is: the seconds of the longest chain that begins with it; the heaviest that may begin is next.
 
-    A server that was taken off its firewall gets the new one before anything else is done to it (SPEC 4, firewalls).
+    A server that was taken off its firewall gets the new one before anything else is done to it (SPEC 4, firewalls); one that has none,
+    because an earlier run took it off, before anything else at all, and what that waits for goes first as well.
     """
-    found = graph.tails({step.key: step.after for step in steps}, {step.key: seconds_of(step, kinds) for step in steps})
     left = {step.key: step.address for step in steps if step.operation == "firewall.detach"}
+    after_left = {step.key for step in steps if any(left.get(key) == step.address for key in step.after)}
+    seconds = {step.key: seconds_of(step, kinds) for step in steps}
     for step in steps:
-        if step.operation == "firewall.attach" and any(left.get(key) == step.address for key in step.after):
+        if step.operation == "firewall.attach" and step.key not in after_left and _has_none(step):
+            seconds[step.key] += _AT_ONCE
+    found = graph.tails({step.key: step.after for step in steps}, seconds)
+    for step in steps:
+        if step.operation == "firewall.attach" and step.key in after_left:
             found[step.key] += _AT_ONCE
     return found
+
+
+def _has_none(attach: Step) -> bool:
+    """Whether the server that is to be attached is there already, and behind no firewall."""
+    return "former" not in attach.inputs and not isinstance(attach.inputs["instance"], Link)
 
 
 def seconds_of(step: Step, kinds: Mapping[str, Kind]) -> float:

@@ -55,3 +55,81 @@ def test_a_server_whose_new_firewall_is_refused_goes_back_behind_the_old_one(kno
     assert any(isinstance(event, Told) and "goes back" in event.message for event in lab.events)
     lab.full = None
     assert lab.apply(stack).exit_code == 0 and shown(lab.plan(stack)) == []
+
+
+def one_way(tmp: Path, lab: Lab, *, known: bool) -> Lab:
+    """Two servers behind `one`; where it is `known`, `b` has been switched to `two`, so that plans detach first."""
+    assert lab.apply(lab.stack(behind("one", "one"), tmp)).exit_code == 0
+    if known:
+        assert lab.apply(lab.stack(behind("one", "two"), tmp)).exit_code == 0
+    return lab
+
+
+def memberships(lab: Lab) -> set[tuple[str, str]]:
+    """Who is behind what, by address."""
+    assert lab.state is not None
+    names = {entry.id: address for address, entry in lab.state.entries.items()}
+    return {(names[group], names[server]) for group, server in lab.cloud.snapshot().memberships}
+
+
+def posts(lab: Lab, since: int) -> list[str]:
+    """The last words of the writes sent since then."""
+    return [request.path.rsplit("/", 1)[-1] for _, request in lab.sends[since:] if request.method != "GET"]
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["the way is not known", "it is known"])
+@pytest.mark.parametrize("reads", [0, 1], ids=["at the answer", "when the list shows it"])
+def test_an_interrupt_within_a_switch_names_the_server_that_the_next_run_closes_first(known: bool, reads: int, tmp_path: Path) -> None:
+    # Goal: Ctrl-C leaves no server open in silence; what else is to be done comes after it (SPEC 5).
+    lab = one_way(tmp_path, Lab(), known=known)
+    since = len(lab.sends)
+
+    def interrupted() -> bool:
+        paths = [request.path.rsplit("/", 1)[-1] for _, request in lab.sends[since:]]
+        return "detach" in paths and len(paths) - paths.index("detach") > reads
+
+    lab.interrupted = interrupted
+    result = lab.apply(lab.stack(behind("two", "two" if known else "one"), tmp_path))
+    assert result.exit_code == 130 and ("firewalls.two", "instances.a") not in memberships(lab)
+    said = next(problem.message for problem in result.problems if problem.code == "interrupted")
+    assert said.startswith("instances.a ") and "no firewall" in said and "apply" in said
+    lab.interrupted, since = (lambda: False), len(lab.sends)
+    more = "".join(f"  c{number}: {{}}\n" for number in range(3))
+    text = behind("two", "two").replace("firewalls:\n", more + "firewalls:\n")
+    assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
+    assert posts(lab, since)[0] == "attach" and ("firewalls.two", "instances.a") in memberships(lab)
+
+
+class DeafLab(FullLab):
+    """A cloud that takes an attach to `deaf` and does nothing, or does not answer it at all."""
+
+    deaf: str | None = None
+    silent = False
+
+    def _send(self, request: wire.Request) -> wire.Response:
+        if request.path == f"/v1/security-groups/{self.deaf}/attach":
+            server = json.loads(request.body)["instance_id"]
+            if not any(member == server for _, member in self.cloud.snapshot().memberships):
+                self.sends.append((self.clock.time(), request))
+                if self.silent:
+                    raise wire.WireError("cut", sent=True)
+                return wire.Response(200, (), b'{"code": "0x00", "error_code": "SUCCESS", "message": "", "result": []}')
+        return super()._send(request)
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["the way is not known", "it is known"])
+@pytest.mark.parametrize("silent", [False, True], ids=["it never shows", "no answer"])
+def test_a_server_whose_new_firewall_does_not_show_is_named_and_closed_by_the_next_run(silent: bool, known: bool, tmp_path: Path) -> None:
+    # Goal: a failed step among others does not say that a server stands open; the run says so in its own words.
+    lab = DeafLab()
+    one_way(tmp_path, lab, known=known)
+    assert lab.state is not None
+    lab.deaf, lab.silent = lab.state.entries["firewalls.two"].id, silent
+    stack = lab.stack(behind("two", "two" if known else "one"), tmp_path)
+    result = lab.apply(stack, wait=False)
+    assert result.exit_code == 3
+    said = next(problem.message for problem in result.problems if problem.code == "exposed")
+    assert said.startswith("instances.a may have no firewall")
+    lab.deaf, since = None, len(lab.sends)
+    assert lab.apply(stack).exit_code == 0 and posts(lab, since) == ["attach"]
+    assert ("firewalls.two", "instances.a") in memberships(lab) and shown(lab.plan(stack)) == []
