@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import field
@@ -25,6 +26,9 @@ ANSWER_SECONDS_MAX = 100.0
 
 _LOCK_SECONDS_MAX = 5.0
 _FILE_BYTES_MAX = 64 * 1024
+_CLOCK_SET_SECONDS = 1.0
+"""From how much on a clock counts as set; less lies between two looks at it."""
+
 _BUSY = 1 / 3
 """The part of the window within which an owner that sent counts as busy."""
 
@@ -159,6 +163,7 @@ class MemoryQuotaLog:
 class FileQuotaLog:
     """The log that all processes of a user share, one file per key in `folder` (SPEC 6).
 
+    `offset` tells by how much the machine's clock is ahead of one that nobody sets, and of which start of the machine that one counts.
     Where the file cannot be written, this process goes on alone with half the quota and `problem` says so (once, through `on_problem`).
     """
 
@@ -171,6 +176,7 @@ class FileQuotaLog:
         time_scale: float = 1.0,
         owner: str | None = None,
         on_problem: Callable[[Problem], None] | None = None,
+        offset: Callable[[], tuple[str, float] | None] | None = None,
     ) -> None:
         self._path = folder / f"{digest[:32]}.json"
         self._limit = limit
@@ -178,6 +184,7 @@ class FileQuotaLog:
         self._window = QUOTA_SECONDS / time_scale
         self._owner = owner or f"{os.getpid()}-{os.urandom(4).hex()}"
         self._on_problem = on_problem
+        self._offset = offset or _offset
         self._alone: MemoryQuotaLog | None = None
         self._lock: AbstractContextManager[Any] | None = None
         self.problem: Problem | None = None
@@ -231,9 +238,10 @@ class FileQuotaLog:
     def _open(self, now: float) -> Iterator[Book]:
         """The book under its lock; written back whole when the block ends. Raises OSError (a lock that is not had included)."""
         with self._locked():
-            book = _read(self._path, now, self._window)
+            offset = self._offset()
+            book = _read(self._path, now, self._window, offset)
             yield book
-            _write(self._path, book)
+            _write(self._path, book, offset)
 
     def _locked(self) -> AbstractContextManager[Any]:
         if self._lock is None:
@@ -255,7 +263,16 @@ class FileQuotaLog:
             self._on_problem(self.problem)
 
 
-def _read(path: Path, now: float, window: float) -> Book:
+def _offset() -> tuple[str, float] | None:
+    """The name of this start of the machine, and the seconds by which its clock is ahead of the time since then; None where none tells."""
+    try:
+        ahead = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip(), ahead
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _read(path: Path, now: float, window: float, offset: tuple[str, float] | None) -> Book:
     """The book in a file; where its content cannot be read, an empty one at half rate, since the last minute is not known."""
     try:
         with path.open("rb") as file:
@@ -265,26 +282,36 @@ def _read(path: Path, now: float, window: float) -> Book:
     try:
         if len(raw) > _FILE_BYTES_MAX:
             raise ValueError("too large")
-        return _decode(json.loads(raw))
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        found = json.loads(raw)
+        return _decode(found, _clock_moved(found.get("offset"), offset))
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         return Book(slow_until=now + window)
 
 
-def _decode(found: Any) -> Book:
+def _clock_moved(before: Any, now: tuple[str, float] | None) -> float:
+    """By how much somebody has set the clock forward since the book was written, as far as that is known: its times move along."""
+    if now is None or not isinstance(before, list) or before[0] != now[0]:
+        return 0.0
+    moved = now[1] - float(before[1])
+    return moved if abs(moved) >= _CLOCK_SET_SECONDS else 0.0
+
+
+def _decode(found: Any, moved: float) -> Book:
     slots = [
-        Slot(str(owner)[:64], float(sent), None if answered is None else float(answered))
+        Slot(str(owner)[:64], float(sent) + moved, None if answered is None else float(answered) + moved)
         for owner, sent, answered in found["slots"][-QUOTA_CALLS:]
     ]
-    claims = {str(owner)[:64]: float(due) for owner, due in list(found["claims"].items())[:QUOTA_CALLS]}
-    return Book(slots, float(found["slow_until"]), claims)
+    claims = {str(owner)[:64]: float(due) + moved for owner, due in list(found["claims"].items())[:QUOTA_CALLS]}
+    return Book(slots, float(found["slow_until"]) + moved, claims)
 
 
-def _write(path: Path, book: Book) -> None:
+def _write(path: Path, book: Book, offset: tuple[str, float] | None) -> None:
     """In place, under the lock: a file cut off by a kill is taken for a minute that is not known, as `_read` says."""
     content = {
         "slots": [[slot.owner, slot.sent, slot.answered] for slot in book.slots],
         "slow_until": book.slow_until,
         "claims": book.claims,
+        "offset": offset,
     }
     data = json.dumps(content).encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)

@@ -236,3 +236,14 @@ def test_where_the_log_cannot_be_written_half_the_quota_is_taken_and_it_is_said_
     assert taken == 30
     assert [problem.code for problem in said] == ["quota"]
     assert "half" in said[0].message
+
+
+@pytest.mark.parametrize("boot", ["this start", "another"], ids=["the machine ran on", "it was started anew"])
+@pytest.mark.parametrize("jump", [3600.0, -3600.0], ids=["forward", "back"])
+def test_a_clock_that_is_set_frees_no_slot_before_its_time(jump: float, boot: str, tmp_path: Path) -> None:
+    # Goal: whoever corrects the clock in the middle of a run does not make the cloud count a 61st call.
+    log = FileQuotaLog(tmp_path, KEYS.digest, limit=1, offset=lambda: ("this start", 1000.0))
+    assert log.reserve(10_000.0) == 0.0
+    log.answered(10_000.0)
+    wait = FileQuotaLog(tmp_path, KEYS.digest, limit=1, offset=lambda: (boot, 1000.0 + jump)).reserve(10_010.0 + jump)
+    assert wait == pytest.approx(50.0) if boot == "this start" else wait == (0.0 if jump > 0 else pytest.approx(60.0))
