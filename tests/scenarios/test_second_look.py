@@ -130,6 +130,18 @@ def test_a_run_that_cannot_look_a_second_time_comes_to_an_end(tmp_path: Path) ->
     assert lab.clock.monotonic() - started < 900
 
 
+@pytest.mark.parametrize("after", ['  old: {image: {os: ubuntu, version: "24.04"}}\n', ""], ids=["rebuilt", "deleted"])
+def test_a_server_that_somebody_has_rebuilt_meanwhile_keeps_its_new_disk(after: str, tmp_path: Path) -> None:
+    # Goal: the yes was given to the loss of the disk that was shown.
+    lab = Lab()
+    assert lab.apply(lab.stack(ONE, tmp_path)).exit_code == 0
+    old, sends = id_of(lab, "instances.old"), len(lab.sends)
+    lab.plans = meanwhile(lab, lambda world: world.put_instance(replace(world.instances[old], image_id="PIMAGE-theirs")))
+    result = lab.apply(lab.stack(ONE.replace("  old: {}\n", after), tmp_path))
+    assert result.exit_code == 3 and "image is" in next(iter(result.failed.values())).message
+    assert writes(lab, sends) == []
+
+
 RULED = SERVERS.replace("a: {}", "a: {firewall: web}") + (
     "firewalls:\n  web:\n    rules:\n"
     "      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}\n"

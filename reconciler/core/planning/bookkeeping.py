@@ -182,7 +182,9 @@ def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResou
             deposed=True,
         )
         after.append(draft.add(step))
-    step = Step(key, address, f"{kind.singular}.delete", target=old.id, servers=servers, fingerprint=fingerprint(ghost), deposed=True)
+    step = Step(
+        key, address, f"{kind.singular}.delete", target=old.id, servers=servers, fingerprint=fingerprint(ghost, disk=True), deposed=True
+    )
     stands = [(node, address) for node in ("object", "membership", "power")]
     draft.add(step, provides=[("removed", address)], needs=stands, after=(*after, *_arrivals(draft, address)))
     _volumes_leave_first(draft, old.id, key)

@@ -75,10 +75,14 @@ def report(item: Item, wanted: Mapping[str, Value]) -> tuple[FieldChange, ...]:
     return tuple(found)
 
 
-def fingerprint(item: Item) -> dict[str, Any]:
-    """What the second look before a destructive write must still find: the object that the plan was about, not one that took its place."""
+def fingerprint(item: Item, *, disk: bool = False) -> dict[str, Any]:
+    """What the second look before a destructive write must still find: the object that the plan was about, not one that took its place.
+
+    `disk`: what is on its disk is lost by the write, so nobody may have rebuilt it since either.
+    """
     if item.live is None:
         return {}
-    found: dict[str, Any] = {name: item.live.attributes[name] for name in LASTING if name in item.live.attributes}
+    names = (*LASTING, "image") if disk else LASTING
+    found: dict[str, Any] = {name: item.live.attributes[name] for name in names if name in item.live.attributes}
     found["id"] = item.live.id
     return found

@@ -251,7 +251,7 @@ def _heavy(draft: Draft, item: Item, operation: str, inputs: Mapping[str, Value]
             inputs=inputs,
             servers=(target,),
             second_way=RESIZE_SECOND_WAY if second_way else None,
-            fingerprint=fingerprint(item),
+            fingerprint=fingerprint(item, disk=operation == "instance.rebuild"),
             applies=inputs,
         ),
         after=(*after, *stop),
@@ -326,7 +326,7 @@ def _replace(draft: Draft, item: Item) -> None:
         "instance.delete",
         target=old,
         servers=(old,),
-        fingerprint=fingerprint(item),
+        fingerprint=fingerprint(item, disk=True),
         deposed=not delete_first,
     )
     if delete_first:
@@ -386,7 +386,7 @@ def _delete(draft: Draft, item: Item) -> None:
         "instance.delete",
         target=item.live.id,
         servers=(item.live.id,),
-        fingerprint=fingerprint(item),
+        fingerprint=fingerprint(item, disk=True),
     )
     draft.add(step, provides=[("removed", item.address), ("left", item.address)])
     impact = Impact(consents=(Consent(RiskClass.DELETE, str(item.address)),))
