@@ -46,10 +46,11 @@ class PlanOptions:
     """What the command line adds to the file: all of it is part of the plan's input.
 
     `accept` are (class, address or None); `replace` and `unprotect` are address texts. `pinned` are the ids a saved plan's lookups gave,
-    address to field to text to id. `doubts` says, by address, why an open intent there could not be settled. `only` and
-    `without` are the patterns of `--only` and `--except`. `first_passwords`: somebody keeps those of new servers.
-    `running` is the name of a run that is at work now, whose open intents are no doubts. `undo` is the serial of the kept state that the
-    plan goes back to. `unmanaged`: objects that are not the stack's are to be listed with their price.
+    address to field to text to id. `doubts` says, by address, why an open intent there could not be settled; `unproved` are ids that an
+    earlier run deleted and that were not yet looked for twice. `only` and `without` are the patterns of `--only` and `--except`.
+    `first_passwords`: somebody keeps those of new servers. `running` is the name of a run that is at work now, whose open intents are no
+    doubts. `undo` is the serial of the kept state that the plan goes back to. `unmanaged`: objects that are not the stack's are to be
+    listed with their price.
     """
 
     destroy: bool = False
@@ -73,7 +74,11 @@ class PlanOptions:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One address of the stack or the state. `wanted` are the file's attributes with lookups answered, links and deferred values kept."""
+    """One address of the stack or the state.
+
+    `wanted` are the file's attributes with lookups answered, links and deferred values kept; `lookups` the answers, field to text to id.
+    `reason` says why it has its fate, `protect` what it is protected from.
+    """
 
     address: Address
     kind: Kind
@@ -96,7 +101,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """All items, sorted by address, with what speaks against going on."""
+    """All items, sorted by address, with what speaks against going on.
+
+    `existing` are the objects of others that the stack refers to. `strays` are, by firewall id, the live rules that are nobody's of this
+    stack. `names` gives the address text of each id that is ours or referred to.
+    """
 
     stack: Stack
     state: State
