@@ -34,7 +34,11 @@ ROUNDS_MAX = 16
 
 @dataclass(slots=True)
 class Settling:
-    """What one run has seen of open intents. Without a `writer` nothing is recorded: a plan only looks."""
+    """What one run has seen of open intents. Without a `writer` nothing is recorded: a plan only looks.
+
+    `open` is what blocks after the last look, `proved` all that was settled so far, `unseen` until when (unix seconds) a new object may be
+    missing from lists, by address. `rounds` counts the waits; `interrupted`: an end was asked for during one.
+    """
 
     connection: Connection
     writer: ports.StateWriter | None = None

@@ -37,7 +37,15 @@ class Deed:
 
 @dataclass(slots=True)
 class Job:
-    """A step on its way through the model. `deeds` are done in order; `once` are those of `after` that need only be accepted.
+    """A step on its way through the model.
+
+    `deeds` are done in order, and `number` is the one that is next or under way. `once` are those of `after` that need only be accepted. Of
+    the steps that could begin, the one with the largest `weight` does.
+
+    `looking`: it waits for lists that are new enough to begin a deed on; `waiting`: for the end of one that was sent. Of the deed under
+    way: the cloud took it when it was `accepted`, and it shows as done from `ready` on. Its lists are read again at `next_poll`; one that
+    began before `judged` tells nothing new, one before `look_after` is too old to begin on. `first_absence` is when what goes was first not
+    shown, `probe` how far the look at the object itself is: nothing, `asked`, `shown`.
 
     Times are seconds from the begin of the run.
     """

@@ -102,7 +102,11 @@ def encode_line(payload: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Journal:
-    """A journal that is being written; the one thing here that changes."""
+    """A journal that is being written; the one thing here that changes.
+
+    `end` is the byte at which the next line begins, `size` those that the file has, room included; an append that failed may have written
+    up to `stained`. `owed` is the room kept for the answers to requests under way, by the sequence of their intents.
+    """
 
     file: File
     end: int

@@ -35,7 +35,7 @@ class Held:
 
 @dataclass(slots=True)
 class Lock:
-    """The lock, in the hands of the one who has it."""
+    """The lock, in the hands of the one who has it. `epoch` is what he wrote when he took it; another one there means that he lost it."""
 
     disk: Disk
     folder: Path
