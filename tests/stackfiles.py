@@ -15,6 +15,15 @@ from reconciler.core.problems import Problem
 from reconciler.core.variables import NO_INPUTS, VariableInputs
 
 HEAD = "version: 1\nstack: shop\n"
+WEB_HEAD = """\
+version: 1
+stack: shop
+firewalls:
+  web:
+    rules:
+      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
+"""
+"""A stack with a firewall of one rule for a server to stand behind; more of `firewalls` may follow."""
 
 
 def problems(text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS) -> tuple[Problem, ...]:

@@ -10,14 +10,11 @@ import pytest
 
 from reconciler.store.files import FileStore
 from tests.cli.sessions import SCALE, begin, call
+from tests.stackfiles import WEB_HEAD
 
-STACK = """\
-version: 1
-stack: shop
-firewalls:
-  web:
-    rules:
-      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
+STACK = (
+    WEB_HEAD
+    + """\
   spare: {icmp: false}
 instances:
   web:
@@ -26,6 +23,7 @@ instances:
     image: {os: ubuntu, version: "22.04"}
     firewall: web
 """
+)
 
 
 @pytest.fixture(autouse=True)

@@ -20,19 +20,16 @@ from reconciler.simulator.cloud import Answer
 from reconciler.simulator.records import BlockStorage, Firewall, Instance, Rule
 from reconciler.simulator.world import World
 from reconciler.wire import Request, Response
+from tests.stackfiles import WEB_HEAD
 
 ACCESS = "CANARY+ACCESS/0123456789"
 SECRET = "canary&secret=9876543210"
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _CI_COMMAND = re.compile(r"^\s*::[A-Za-z]|##\[|##vso\[|##teamcity\[", re.MULTILINE)
 
-STACK = """\
-version: 1
-stack: shop
-firewalls:
-  web:
-    rules:
-      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
+STACK = (
+    WEB_HEAD
+    + """\
 instances:
   web:
     zone: kr1-z01
@@ -42,6 +39,7 @@ instances:
 outputs:
   name: {value: "${instances.web.name}"}
 """
+)
 
 
 class HeardCloud(Cloud):

@@ -24,6 +24,7 @@ from reconciler.simulator.cloud import Answer
 from reconciler.store.files import FileStore
 from reconciler.wire import Request
 from tests.processes.launcher import moved
+from tests.stackfiles import WEB_HEAD
 
 PYTHON = sys.executable
 LAUNCHER = Path(__file__).parent / "launcher.py"
@@ -34,13 +35,9 @@ RATE = 60.0
 TIMEOUT_SECONDS = 90.0
 PAST_THE_FENCE_SECONDS = 600.0
 
-STACK = """\
-version: 1
-stack: shop
-firewalls:
-  web:
-    rules:
-      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}
+STACK = (
+    WEB_HEAD
+    + """\
 instances:
   web:
     zone: kr1-z01
@@ -50,6 +47,7 @@ instances:
     firewall: web
     description: 웹 서버
 """
+)
 
 Strike = Callable[["StruckCloud", Request, int], "Answer | None"]
 """Called with each request before it is executed: None lets it through, an answer takes its place."""
