@@ -208,7 +208,7 @@ def _written(console: Console, code: int) -> int:
 
 
 def _show(console: Console, stop: Stop) -> None:
-    if console.json and not getattr(stop, "told", False):
+    if console.json:
         from reconciler.ui import plan_json
 
         console.result_json(plan_json.problems_document(stop.problems, exit_code=stop.exit_code))
