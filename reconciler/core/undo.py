@@ -7,7 +7,7 @@ and ids are not in it either: an object that comes back is a new one.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,11 +38,13 @@ def former(stack: Stack, past: State, now: State | None, kinds: Mapping[str, Kin
     entries = {} if now is None else now.entries
     current = {(entry.kind, entry.id): entry.address for entry in entries.values()}
     names = {text: current.get((entry.kind, entry.id), text) for text, entry in past.entries.items()}
+    kept = {text: entry for text, entry in past.entries.items() if not _is_anothers(text, entry, names, current)}
+    meant = set(kept) | {str(address) for address in stack.existing}
     resources, pins = {}, {}
-    for text, entry in past.entries.items():
+    for text, entry in kept.items():
         address = parse(names[text])
         if address is not None:
-            resources[address] = _resource(stack, address, entry, names, kinds[entry.kind])
+            resources[address] = _resource(stack, address, entry, names, meant, kinds[entry.kind])
             if entry.lookups:
                 pins[str(address)] = entry.lookups
     ordered = {address: resources[address] for address in sorted(resources, key=lambda each: each.sort_key)}
@@ -56,12 +58,27 @@ def former(stack: Stack, past: State, now: State | None, kinds: Mapping[str, Kin
         removed=(),
     )
     digest = hashlib.sha256(f"{digests.digest(made)} {past.lineage} {past.serial}".encode()).hexdigest()
-    return Former(replace(made, digest=digest), pins, tuple(_not_known(past, entries, names)))
+    told = (*_not_known(past, entries, names), *_not_meant(kept, names, meant, kinds), *_displaced(past, kept))
+    return Former(replace(made, digest=digest), pins, told)
 
 
-def _resource(stack: Stack, address: Address, entry: Entry, names: Mapping[str, str], kind: Kind) -> Resource:
-    written = stack.resources.get(address)
-    attributes = {name: _value(kind, name, value, entry, names) for name, value in entry.applied.items() if name in kind.fields}
+def _is_anothers(text: str, entry: Entry, names: Mapping[str, str], current: Mapping[tuple[str, str], str]) -> bool:
+    """Whether an object that is no more stood at an address to which another one of that time has moved since."""
+    return (entry.kind, entry.id) not in current and any(names[other] == text for other in names if other != text)
+
+
+def _unmeant(entry: Entry, meant: Collection[str], kind: Kind) -> dict[str, str]:
+    """The fields by which an object was attached to what neither that state nor the file knows any more, with the address then."""
+    links = {
+        name: str(value) for name, value in entry.applied.items() if name in kind.fields and kind.fields[name].link is not None and value
+    }
+    return {name: text for name, text in sorted(links.items()) if parse(text) is not None and text not in meant}
+
+
+def _resource(stack: Stack, address: Address, entry: Entry, names: Mapping[str, str], meant: Collection[str], kind: Kind) -> Resource:
+    written, left = stack.resources.get(address), _unmeant(entry, meant, kind)
+    known = {name: value for name, value in entry.applied.items() if name in kind.fields and name not in left}
+    attributes = {name: _value(kind, name, value, entry, names) for name, value in known.items()}
     return Resource(
         address=address,
         attributes=attributes,
@@ -124,6 +141,19 @@ def _stands(output: Output, resources: Mapping[Address, Resource]) -> bool:
         return True
     there = {address.resource for address in resources} | set(resources)
     return all(ref.address in there for ref in output.value.references)
+
+
+def _not_meant(kept: Mapping[str, Entry], names: Mapping[str, str], meant: Collection[str], kinds: Mapping[str, Kind]) -> Iterator[Problem]:
+    for text, entry in sorted(kept.items()):
+        for name, value in _unmeant(entry, meant, kinds[entry.kind]).items():
+            message = f"{name} was {value} then, which is not there any more, nor referred to in the file: it stays as it is"
+            yield notice("undo", message, address=names[text])
+
+
+def _displaced(past: State, kept: Mapping[str, Entry]) -> Iterator[Problem]:
+    for text in sorted(past.entries.keys() - kept.keys()):
+        message = "what stood here then is gone, and another object of that time has its address now: it does not come back"
+        yield notice("undo", message, address=text)
 
 
 def _not_known(past: State, now: Mapping[str, Entry], names: Mapping[str, str]) -> Iterator[Problem]:

@@ -14,6 +14,7 @@ from reconciler.core.model import Stack
 from reconciler.core.problems import Problem
 from reconciler.core.survey import PlanOptions
 from reconciler.stop import Stop
+from reconciler.store.memory import MemoryStore
 from tests.lab import Lab, said, shown
 from tests.scenarios.world import SHOP, world_of
 
@@ -150,3 +151,34 @@ def test_what_was_never_kept_is_a_mistake_in_the_arguments(serial: str, said_: s
         back(lab, lab.stack(BASE, tmp_path), serial)
 
     assert stopped.value.exit_code == 64 and said_ in stopped.value.problems[0].message
+
+
+def test_what_is_not_referred_to_any_more_is_left_as_it_is(tmp_path: Path) -> None:
+    # Goal: told in the plan, not found out in the middle of an apply, when the server is off its firewall.
+    lab = Lab()
+    lab.apply(lab.stack("version: 1\nstack: theirs\nfirewalls:\n  office: {name: office}\n", tmp_path / "theirs"))
+    lab.store = MemoryStore()
+    referred = BASE.replace("firewalls:\n", "existing: {firewalls: {office: {name: office}}}\nfirewalls:\n", 1)
+    referred = referred.replace("db: {flavor: std_4.8-g1, firewall: web", "db: {flavor: std_4.8-g1, firewall: existing.firewalls.office")
+    assert lab.apply(lab.stack(referred, tmp_path)).exit_code == 0
+    stack = lab.stack(BASE, tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    _, _, told = back(lab, stack)
+    assert [str(one.address) for one in told if "existing.firewalls.office then" in one.message] == ["instances.db"]
+    assert undo(lab, stack).steps == ()
+
+
+def test_an_object_whose_address_another_one_has_now_is_named(tmp_path: Path) -> None:
+    # Goal: it does not come back, nor does what was attached to it go to the one that has its address.
+    lab = Lab()
+    head = BASE.partition("firewalls:")[0]
+    disk = "block_storages:\n  data: {type: ssd, size: 100, instance: %s}\n"
+    assert lab.apply(lab.stack(head + "instances:\n  a: {}\n  b: {}\n" + disk % "a", tmp_path)).exit_code == 0
+    assert lab.state is not None
+    serial = str(lab.state.serial)
+    assert lab.apply(lab.stack(head + "instances:\n  b: {}\n" + disk % "none", tmp_path)).exit_code == 0
+    stack = lab.stack(head + "instances:\n  a: {}\n" + disk % "none" + "moved: [{from: instances.b, to: instances.a}]\n", tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    _, _, told = back(lab, stack, serial)
+    assert {str(one.address) for one in told} == {"instances.a", "block_storages.data"}
+    assert undo(lab, stack, serial).steps == ()
