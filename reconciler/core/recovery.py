@@ -119,6 +119,8 @@ def adopt(state: State, account: Account, kinds: Mapping[str, Kind], *, address:
         return error("bad-combination", wrong, address=address, hint="reconciler recover shows what was asked and what there is")
     phase = Phase.READY if live.ready else Phase.INCOMPLETE
     effects = tuple(_as_seen(effect, live) for effect in intent.done(id, phase))
+    if live.nonce != intent.nonce:
+        effects += evidence.lost(intent)  # what the request may still make is the stack's all the same, and told
     return (Note(state.sequence + 1, run, f"settled: done: {id}, by a person's word", effects, intent.sequence),)
 
 
@@ -130,6 +132,9 @@ def _not_it(state: State, intent: Intent, live: LiveResource) -> str | None:
     owner = owner_of(held, live)
     if owner is not None:
         return f"{live.id} already belongs to {owner}"
+    proved = state.facts.get("marker") != "unproved"
+    if proved and None not in (live.nonce, intent.nonce) and live.nonce != intent.nonce:
+        return f"{live.id} bears the marker of another request, so this one did not make it"
     parent = live.attributes.get("firewall") if live.kind == "rules" else None
     if parent is not None and parent != intent.inputs.get("firewall"):
         return f"rule {live.id} is one of {parent}, and the request was about {intent.inputs.get('firewall')}"
@@ -190,7 +195,7 @@ def forget(state: State, text: str, run: str) -> tuple[Note, ...] | None:
     for sequence in sorted(state.open):
         address = state.open[sequence][0].address
         if address == text or address.startswith(f"{text}.rules."):
-            note("forgotten, with its open request", settles=sequence)
+            note("forgotten, with its open request", evidence.lost(state.open[sequence][0]), settles=sequence)
     entry = state.entries.get(text)
     if entry is not None:
         rules = [Effect(drop=other.address) for other in state.entries.values() if other.parent == entry.id]

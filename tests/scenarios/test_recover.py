@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import app, ports, recovering
+from reconciler import app, opening, ports, recovering
+from reconciler.core import recovery
 from reconciler.core.events import StepUnknown, Told
 from reconciler.core.model import Stack
 from reconciler.core.recovery import Case, Proposal, Recovered
 from reconciler.core.state import Intent
 from reconciler.core.survey import PlanOptions
 from reconciler.recovering import Words
-from reconciler.simulator.faults import Fault
+from reconciler.simulator.faults import Fault, FaultPlan
 from reconciler.simulator.records import Instance
 from reconciler.simulator.world import World
 from reconciler.stop import Stop
@@ -141,6 +142,41 @@ def test_a_word_about_an_object_binds_it_with_what_was_asked(tmp_path: Path) -> 
     assert lab.state is not None and lab.state.entries["instances.web"].id == "INSTANCE-hand"
     assert lab.state.entries["instances.web"].nonce is None  # it bears no marker of ours
     assert shown(lab.plan(stack)) == ["resize instances.web"]
+
+
+def test_what_comes_late_all_the_same_is_told_where_a_person_named_another_object(tmp_path: Path) -> None:
+    # Goal: the request can still be taken when the word is given; what it makes then is the stack's, and found by its nonce.
+    lab, stack = left_open(tmp_path, Fault("executed_late", method="POST", route="createInstance", nth=1, seconds=100.0))
+    lab.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
+    assert recover(lab, stack, Words(adopt={"instances.web": "INSTANCE-hand"}), wait=False).exit_code == 0
+    lab.clock.advance(200)
+    assert len(lab.cloud.snapshot().instances) == 2
+    assert [problem.code for problem in lab.plan(stack).problems] == ["doubled"]
+
+
+def test_an_object_that_bears_the_marker_of_another_request_is_not_what_this_one_made(tmp_path: Path) -> None:
+    # Goal: each send has a nonce of its own, so the word cannot be true; the object is another stack's, which would lose it.
+    theirs = Lab()
+    assert theirs.apply(theirs.stack(STACK.replace("stack: shop", "stack: theirs"), tmp_path / "theirs")).exit_code == 0
+    (id,) = theirs.cloud.snapshot().instances
+    lab = Lab()
+    lab.cloud, lab.clock, lab.quota, lab._numbers = theirs.cloud, theirs.clock, theirs.quota, theirs._numbers
+    lab.cloud.faults = FaultPlan((LOST,), seed=7)
+    stack = lab.stack(STACK, tmp_path)
+    lab.apply(stack, wait=False)
+    found = recover(lab, stack, Words(adopt={"instances.web": id}), wait=False)
+    assert found.exit_code == 3 and "bears the marker of another request" in found.problems[0].message
+    assert lab.state is not None and lab.state.entries == {}
+
+
+def test_what_comes_late_all_the_same_is_told_after_its_request_was_forgotten(tmp_path: Path) -> None:
+    lab, stack = left_open(tmp_path, Fault("executed_late", method="POST", route="createInstance", nth=1, seconds=100.0))
+    holder = ports.Holder("tester", "lab", 9, "state forget", lab.clock.time())
+    with opening.Writing(lab.store, holder, timeout_seconds=0.0, stack="shop", environment=None) as writer:
+        for note in recovery.forget(writer.state, "instances.web", "forget") or ():
+            writer.append(note)
+    lab.clock.advance(200)
+    assert "doubled" in [problem.code for problem in lab.plan(stack).problems]
 
 
 @pytest.mark.parametrize(
