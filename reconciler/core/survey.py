@@ -261,7 +261,7 @@ class _Surveyor:
             fate, reason = self._missing(entry, accepted=Fate.FORGET)
         elif entry.retain and not self._removed(address, keep=False):
             fate, reason = Fate.FORGET, "left out of the file, retained"
-        elif not self.options.destroy and self._removed(address, keep=True):
+        elif self._removed(address, keep=True):
             fate, reason = Fate.FORGET, "removed from the stack, kept in the account"
         return Item(address, kind, fate, None, entry, live, reason=reason, protect=self._protect(entry.address, None, entry))
 
