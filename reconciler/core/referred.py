@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from reconciler.core import names
@@ -41,6 +41,18 @@ def objects(stack: Stack, account: Account, pins: Pins = EMPTY) -> tuple[dict[Ad
             hint = _nearest(wish, rows.values())
         problems.append(error("lookup", said, place=wish.place, address=str(address), hint=hint))
     return found, problems
+
+
+def deleted(stack: Stack, found: Mapping[Address, LiveResource], going: Mapping[str, str]) -> Iterator[Problem]:
+    """Objects of the stack itself that it deletes (`going`, id to address) and refers to all the same: what uses them would lose them."""
+    for address, live in found.items():
+        if live.id in going:
+            owner = going[live.id]
+            message = f"{address} is {live.id}, the {owner} of this stack, which this plan would delete"
+            hint = (
+                f"keep it in the file and refer to it by its key; or, for another stack to own it: removed: [{{from: {owner}, keep: true}}]"
+            )
+            yield error("bad-combination", message, place=stack.existing[address].place, address=str(address), hint=hint)
 
 
 def pins(stack: Stack, found: Mapping[Address, LiveResource]) -> dict[str, dict[str, dict[str, str]]]:

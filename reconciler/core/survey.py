@@ -163,6 +163,9 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
         if address is not None and address.rule is None and address not in items:
             items[address] = surveyor.remembered(address, state.entries[text])
     problems += _unplaced(surveyor.doubtful, items)
+    going = {item.live.id: str(address) for address, item in items.items() if item.fate is Fate.DELETE and item.live is not None}
+    going.update({old.id: old.address for old in state.deposed.values()})
+    problems += [] if options.destroy else referred.deleted(stack, existing, going)
     if options.destroy:
         _keep_what_is_protected(items)
     strays: dict[str, tuple[LiveResource, ...]] = {}

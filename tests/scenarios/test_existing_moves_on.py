@@ -61,3 +61,15 @@ def test_a_saved_plan_means_the_group_that_it_was_made_with(tmp_path: Path) -> N
     assert saved.differences(kept, lab.plan(stack, pinned=pinned)) == ()
     lab.apply(stack, pinned=pinned)
     assert (shown, id_of(lab, "instances.web")) in lab.cloud.snapshot().memberships
+
+
+def test_an_object_that_the_plan_deletes_is_not_referred_to(tmp_path: Path) -> None:
+    # Goal: a server that is to be behind a group of others keeps it: the group was this stack's until now, and would go.
+    lab = Lab(switches={"delete_attached_group": "allow"})
+    assert lab.apply(lab.stack(OFFICE.partition("existing")[0] + "instances:\n  web: {firewall: a}\n" + GROUP % ("a", "office"), tmp_path))
+    stack = lab.stack(OFFICE, tmp_path)
+    result = lab.apply(stack)
+    assert result.exit_code == 1 and result.problems[0].code == "bad-combination" and "would delete" in result.problems[0].message
+    assert len(lab.cloud.snapshot().memberships) == 1
+    handed_over = lab.stack(OFFICE + "removed: [{from: firewalls.a, keep: true}]\n", tmp_path)
+    assert lab.apply(handed_over).exit_code == 0 and len(lab.cloud.snapshot().memberships) == 1
