@@ -19,7 +19,20 @@ from reconciler.core.kind import Kind
 from reconciler.core.model import Account, Stack
 from reconciler.core.names import pasted
 from reconciler.core.needs import needs
-from reconciler.core.planning import access, bookkeeping, firewalls, lockout, pioneers, servers, slots, tolls, unseen, volumes, whole_rules
+from reconciler.core.planning import (
+    access,
+    bookkeeping,
+    firewalls,
+    lockout,
+    offs,
+    pioneers,
+    servers,
+    slots,
+    tolls,
+    unseen,
+    volumes,
+    whole_rules,
+)
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.holding import hold
 from reconciler.core.planning.rows import change
@@ -87,7 +100,7 @@ def make(
         changes=tuple(sorted(draft.changes.values(), key=lambda c: c.address.sort_key)),
         steps=steps,
         drift=tuple(sorted(draft.drift, key=lambda c: c.address.sort_key)),
-        problems=in_order((*problems, *costs.traps(seen, draft.changes))),
+        problems=in_order((*problems, *costs.traps(seen, draft.changes), *offs.left_off(seen, steps))),
         records=records,
         moves=tuple(moved.places.items()),
         fingerprints=_fingerprints(seen, steps),

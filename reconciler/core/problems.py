@@ -154,6 +154,7 @@ CODES: dict[str, str] = {
     "usage": "Flags or arguments do not go together.",
     "interrupted": "The run was interrupted.",
     "step-failed": "A step of the plan failed.",
+    "stays-off": "A server that an earlier run stopped is not started by this plan.",
     "exposed": "A run ended, and a running server has, or may have, no firewall.",
     "joined": "An object comes along in a narrowed plan, because one that was asked for needs it.",
     "output": "An output could not be computed.",
