@@ -12,6 +12,7 @@ from reconciler.apply.values import Known
 from reconciler.apply.waits import Waits
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import Link
+from reconciler.core.planning.servers import SWITCH_SECOND_WAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def servers(tasks: Mapping[str, Task], known: Known, waits: Waits) -> Exposed:
     sure: list[str] = []
     doubtful: list[str] = []
     for task in tasks.values():
-        if task.step.operation != "firewall.attach" or task.status is Status.DONE:
+        if task.step.operation != "firewall.attach" or task.status is Status.DONE or _is_behind_another(task):
             continue
         server = _server(task, tasks)
         live = known.live("instances", server)
@@ -51,6 +52,11 @@ def servers(tasks: Mapping[str, Task], known: Known, waits: Waits) -> Exposed:
             continue
         (sure if has_left and not _may_have_happened(task) else doubtful).append(str(task.step.address))
     return Exposed(tuple(sorted(sure)), tuple(sorted(doubtful)))
+
+
+def _is_behind_another(task: Task) -> bool:
+    """Whether the cloud refused to attach the server because it is behind a firewall that somebody has put it behind meanwhile."""
+    return task.failure is not None and task.failure.error_code in SWITCH_SECOND_WAY.refusals
 
 
 def _server(task: Task, tasks: Mapping[str, Task]) -> str | None:

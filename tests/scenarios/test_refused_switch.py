@@ -9,7 +9,9 @@ import pytest
 
 from reconciler import wire
 from reconciler.core.events import Told
+from reconciler.simulator.records import Membership
 from tests.lab import Lab, shown
+from tests.scenarios.test_second_look import id_of, meanwhile
 from tests.scenarios.test_when_things_go_wrong import HEAD
 
 GROUPS = "firewalls:\n" + "".join(
@@ -133,3 +135,12 @@ def test_a_server_whose_new_firewall_does_not_show_is_named_and_closed_by_the_ne
     lab.deaf, since = None, len(lab.sends)
     assert lab.apply(stack).exit_code == 0 and posts(lab, since) == ["attach"]
     assert ("firewalls.two", "instances.a") in memberships(lab) and shown(lab.plan(stack)) == []
+
+
+def test_a_server_that_somebody_has_put_behind_another_firewall_is_not_said_to_have_none(tmp_path: Path) -> None:
+    # Goal: the cloud refuses a second one with the reason; nothing stands open.
+    lab = Lab()
+    assert lab.apply(lab.stack(behind("one", "one").replace("a: {firewall: one}", "a: {}"), tmp_path)).exit_code == 0
+    lab.plans = meanwhile(lab, lambda world: world.put_membership(Membership(id_of(lab, "firewalls.two"), id_of(lab, "instances.a"))))
+    result = lab.apply(lab.stack(behind("one", "one"), tmp_path))
+    assert result.failed["firewall.attach instances.a"].error_code == "IN_USE" and result.problems == ()
