@@ -265,7 +265,8 @@ class _Surveyor:
         elif entry.retain and not self._removed(address, keep=False):
             fate, reason = Fate.FORGET, "left out of the file, retained"
         elif self._removed(address, keep=True):
-            fate, reason = Fate.FORGET, "removed from the stack, kept in the account"
+            said = "removed from the stack" if self.options.undo is None else f"{gone} and taken over since"
+            fate, reason = Fate.FORGET, f"{said}, kept in the account"
         return Item(address, kind, fate, None, entry, live, reason=reason, protect=self._protect(entry.address, None, entry))
 
     def _removed(self, address: Address, *, keep: bool) -> bool:

@@ -16,7 +16,7 @@ from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Change, Plan
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Edit, Kind
-from reconciler.core.model import Deferred, Lifecycle, Link, Lookup, Output, Resource, Stack, Value
+from reconciler.core.model import Deferred, Lifecycle, Link, Lookup, Output, Removal, Resource, Stack, Value
 from reconciler.core.problems import Problem, notice
 from reconciler.core.resources import default_name
 from reconciler.core.state import Entry, State
@@ -47,6 +47,9 @@ def former(stack: Stack, past: State, now: State | None, kinds: Mapping[str, Kin
             resources[address] = _resource(stack, address, entry, names, meant, kinds[entry.kind])
             if entry.lookups:
                 pins[str(address)] = entry.lookups
+    for address, entry in _taken_over(entries, resources):
+        if address.rule is not None and address.resource in resources and _traffic(entry) not in map(_traffic, kept.values()):
+            resources[address] = _resource(stack, address, entry, {}, meant, kinds[entry.kind])
     ordered = {address: resources[address] for address in sorted(resources, key=lambda each: each.sort_key)}
     made = replace(
         stack,
@@ -55,7 +58,7 @@ def former(stack: Stack, past: State, now: State | None, kinds: Mapping[str, Kin
         outputs=tuple(output for output in stack.outputs if _stands(output, ordered)),
         guard=None if stack.guard is None else replace(stack.guard, servers=tuple(a for a in stack.guard.servers if a in ordered)),
         moved=(),
-        removed=(),
+        removed=tuple(Removal(address, keep=True) for address, _ in _taken_over(entries, ordered)),
     )
     digest = hashlib.sha256(f"{digests.digest(made)} {past.lineage} {past.serial}".encode()).hexdigest()
     told = (*_not_known(past, entries, names), *_not_meant(kept, names, meant, kinds), *_displaced(past, kept))
@@ -65,6 +68,16 @@ def former(stack: Stack, past: State, now: State | None, kinds: Mapping[str, Kin
 def _is_anothers(text: str, entry: Entry, names: Mapping[str, str], current: Mapping[tuple[str, str], str]) -> bool:
     """Whether an object that is no more stood at an address to which another one of that time has moved since."""
     return (entry.kind, entry.id) not in current and any(names[other] == text for other in names if other != text)
+
+
+def _taken_over(now: Mapping[str, Entry], former: Collection[Address]) -> list[tuple[Address, Entry]]:
+    """What a later run bound and did not make: it was there before too, so going back lets go of an object, and leaves a rule."""
+    found = ((parse(text), entry) for text, entry in sorted(now.items()) if entry.made is None)
+    return [(address, entry) for address, entry in found if address is not None and address not in former]
+
+
+def _traffic(entry: Entry) -> tuple[Any, ...]:
+    return (entry.parent, *(entry.applied.get(name) for name in ("direction", "protocol", "ports", "cidr")))
 
 
 def _unmeant(entry: Entry, meant: Collection[str], kind: Kind) -> dict[str, str]:

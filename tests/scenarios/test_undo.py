@@ -13,6 +13,7 @@ from reconciler.core.changes import Plan
 from reconciler.core.model import Stack
 from reconciler.core.problems import Problem
 from reconciler.core.survey import PlanOptions
+from reconciler.simulator.edits import edit
 from reconciler.stop import Stop
 from reconciler.store.memory import MemoryStore
 from tests.lab import Lab, said, shown
@@ -182,3 +183,43 @@ def test_an_object_whose_address_another_one_has_now_is_named(tmp_path: Path) ->
     _, _, told = back(lab, stack, serial)
     assert {str(one.address) for one in told} == {"instances.a", "block_storages.data"}
     assert undo(lab, stack, serial).steps == ()
+
+
+def test_what_was_taken_over_since_is_let_go_of_and_not_deleted(tmp_path: Path) -> None:
+    # Goal: an undo brings back what was there before, and what somebody made by hand was there.
+    lab = Lab()
+    theirs = BASE.replace("stack: shop\n", "stack: theirs\n").partition("outputs:")[0]
+    assert lab.apply(lab.stack(theirs, tmp_path / "theirs")).exit_code == 0
+    ids = {} if lab.state is None else {text: entry.id for text, entry in lab.state.entries.items()}
+    lab.store = MemoryStore()
+    mine = "version: 1\nstack: mine\nfirewalls:\n  own: {icmp: true}\n"
+    assert lab.apply(lab.stack(mine, tmp_path)).exit_code == 0
+    before = world_of(lab.cloud)
+    adopted = SHOP.replace("stack: shop", "stack: mine").replace("    icmp: true\n", f"    import: {ids['firewalls.web']}\n")
+    adopted += f"  own: {{icmp: true}}\ninstances:\n  db: {{flavor: std_4.8-g1, firewall: web, import: {ids['instances.db']}}}\n"
+    adopted += f"block_storages:\n  data: {{import: {ids['block_storages.data']}}}\n"
+    stack = lab.stack(adopted, tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    assert world_of(lab.cloud) == before
+
+    plan = undo(lab, stack)
+
+    assert world_of(lab.cloud) == before
+    assert lab.state is not None and set(lab.state.entries) == {"firewalls.own"}
+    assert {row.split()[0] for row in shown(plan)} == {"forget"}
+
+
+def test_a_rule_that_was_taken_over_since_stays(tmp_path: Path) -> None:
+    # Goal: nobody is locked out by an undo of the apply that only wrote a rule of theirs into the state.
+    lab = Lab()
+    alone = BASE.replace("      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}\n", "")
+    assert lab.apply(lab.stack(alone, tmp_path)).exit_code == 0
+    values = {"bound": "IN", "protocol": "TCP", "port": "22", "ip": "203.0.113.7/32"}
+    lab.cloud.change(lambda world: edit(world, "create", "rule", "shop-web/ssh", values))
+    stack = lab.stack(BASE, tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    before = world_of(lab.cloud)
+
+    plan = undo(lab, stack)
+
+    assert plan.steps == () and world_of(lab.cloud) == before
