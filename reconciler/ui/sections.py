@@ -24,7 +24,8 @@ GROUP_MIN = 3
 """As many equal changes become one row; fewer are as quickly read one by one."""
 
 _DRIFT_REVERTED = "DRIFT   changed outside: this apply reverts it; or absorb ADDRESS, or ignore"
-_DRIFT_LEFT = "DRIFT   changed outside, and left: absorb ADDRESS, or apply to revert, or ignore"
+_DRIFT_LEFT = "DRIFT   changed outside, and left: the file says the same by now, or ignores it"
+_DRIFT_NARROWED = "DRIFT   changed outside, and left by this narrowed plan"
 _DRIFT_ALONE = "DRIFT   changed outside: absorb ADDRESS, or apply to revert, or ignore"
 
 
@@ -65,7 +66,7 @@ def sections(plan: Plan, *, verbose: bool = False) -> tuple[Section, ...]:
         Section("attention", "ATTENTION", tuple(shown(attention))),
         Section("changes", "CHANGES", tuple(shown(others))),
         Section("drift", _DRIFT_REVERTED, tuple(shown(reverts))),
-        Section("left", _DRIFT_LEFT if plan.changes else _DRIFT_ALONE, dismissed),
+        Section("left", _title_of_the_left(plan), dismissed),
     )
     return tuple(section for section in found if section.rows)
 
@@ -84,6 +85,12 @@ def power_cuts(steps: Sequence[Step]) -> Mapping[Address, str]:
 def _is_revert(change: Change) -> bool:
     """Whether a change only puts back what somebody else changed."""
     return change.action is Action.UPDATE and bool(change.fields) and all(field.cause is Cause.OUTSIDE for field in change.fields)
+
+
+def _title_of_the_left(plan: Plan) -> str:
+    if not plan.changes:
+        return _DRIFT_ALONE
+    return _DRIFT_NARROWED if plan.partial else _DRIFT_LEFT
 
 
 def _left_alone(plan: Plan) -> list[Change]:

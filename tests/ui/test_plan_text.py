@@ -39,6 +39,17 @@ def test_a_plan_is_shown_danger_first_and_totals_last(name: str, plan: Plan, wid
     assert max(map(safe.width, text.splitlines())) <= (width or 200)
 
 
+def test_drift_that_an_apply_leaves_is_not_said_to_be_reverted() -> None:
+    # Goal: where the file says the same by now, as after an absorb, or the plan is narrowed, no way out is named that is none.
+    mixed = plans.mixed()
+
+    whole, narrowed = shown(mixed), shown(replace(mixed, partial=True))
+
+    assert "and left: the file says the same by now, or ignores it" in whole
+    assert "and left by this narrowed plan" in narrowed
+    assert "apply to revert" not in whole + narrowed
+
+
 def test_an_empty_plan_is_one_line() -> None:
     empty = plans.plan(unchanged=11, calls=CallBudget(read=5))
 
