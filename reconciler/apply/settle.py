@@ -91,6 +91,9 @@ def second_look(task: Task, waits: Waits, kind: str, planned: Account) -> str | 
         return None
     if task.operation == "firewall.detach":
         return None  # a server that is no longer behind it has nothing to be taken off: then nothing is sent at all
+    if task.operation == "firewall.attach":
+        former, server = str(task.inputs["former"]), task.inputs["instance"]
+        return None if server in waits.members.get(former, ()) else f"it is not as planned: {server} left {former}; nothing was sent"
     if task.operation == "firewall.update":
         changed = _written(task.target, waits.objects) != _written(task.target, planned.objects)
         return "it is not as planned: somebody has changed its rules; nothing was sent" if changed else None

@@ -148,12 +148,12 @@ class _Maker:
             # Nobody knows how far it is: half of what it usually takes is left.
             yield Deed(operation.watches(step.target, inputs), operation.seconds[1] / 2, calls=0)
         for number, name in enumerate(operations):
+            deed = self._deed(step, name, inputs, first=number == 0)
             if name == "firewall.attach" and len(operations) == 3 and number == 0:
-                yield Deed()  # refused: the answer is the end
-                continue
-            yield self._deed(step, name, inputs)
+                deed = Deed(looks=deed.looks)  # refused: the answer is the end
+            yield deed
 
-    def _deed(self, step: Step, name: str, inputs: Mapping[str, Any]) -> Deed:
+    def _deed(self, step: Step, name: str, inputs: Mapping[str, Any], *, first: bool) -> Deed:
         kind = next(kind for kind in self.kinds.values() if kind.singular == name.partition(".")[0])
         operation = operation_of(self.kinds, name)
         asked = {**inputs, "firewall": inputs["former"]} if name == "firewall.detach" and "former" in inputs else inputs
@@ -161,9 +161,9 @@ class _Maker:
         lists = operation.settled_by(step.target, asked) if gone else operation.watches(step.target or str(step.address), asked)
         if name == "firewall.attach" and "former" in inputs:
             lists = (*lists, f"members:{inputs['former']}")
-        looks = rhythm.second_look(name, kind.name, step.target, asked) if step.fingerprint else ()
-        seconds, first = float(operation.seconds[1]), float(operation.look_seconds)
-        return Deed(lists, seconds, first=first, looks=looks, gone=gone, probed=gone and kind.detail is not None)
+        looks = rhythm.second_look(name, kind.name, step.target, asked) if step.fingerprint and first else ()
+        seconds, look = float(operation.seconds[1]), float(operation.look_seconds)
+        return Deed(lists, seconds, first=look, looks=looks, gone=gone, probed=gone and kind.detail is not None)
 
     def _plain(self, value: Any) -> Any:
         if isinstance(value, Link):

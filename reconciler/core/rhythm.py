@@ -51,6 +51,7 @@ DESTRUCTIVE = frozenset(
         "instance.stop",
         "block_storage.delete",
         "block_storage.detach",
+        "firewall.attach",
         "firewall.delete",
         "firewall.detach",
         "firewall.update",
@@ -63,11 +64,13 @@ DESTRUCTIVE = frozenset(
 def second_look(operation: str, kind: str, target: str | None, inputs: Mapping[str, Any]) -> tuple[str, ...]:
     """The lists that are read anew before a destructive write: that of its kind first; what belongs to a firewall shows elsewhere.
 
-    An edit of a firewall destroys something only where it writes the whole set of its rules (contract 18).
+    An edit of a firewall destroys something only where it writes the whole set of its rules (contract 18), an attach only where it takes
+    a server from the firewall that it has.
     """
     if operation not in DESTRUCTIVE:
         return ()
     lists = {
+        "firewall.attach": (f"members:{inputs['former']}",) if "former" in inputs else (),
         "firewall.delete": (kind, f"members:{target}"),
         "firewall.detach": (f"members:{inputs.get('firewall')}",),
         "firewall.update": (f"rules:{target}",) if "rules" in inputs else (),

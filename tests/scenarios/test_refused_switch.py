@@ -10,6 +10,7 @@ import pytest
 from reconciler import wire
 from reconciler.core.events import Told
 from reconciler.simulator.records import Membership
+from reconciler.simulator.world import World
 from tests.lab import Lab, shown
 from tests.scenarios.test_second_look import id_of, meanwhile
 from tests.scenarios.test_when_things_go_wrong import HEAD
@@ -144,3 +145,31 @@ def test_a_server_that_somebody_has_put_behind_another_firewall_is_not_said_to_h
     lab.plans = meanwhile(lab, lambda world: world.put_membership(Membership(id_of(lab, "firewalls.two"), id_of(lab, "instances.a"))))
     result = lab.apply(lab.stack(behind("one", "one"), tmp_path))
     assert result.failed["firewall.attach instances.a"].error_code == "IN_USE" and result.problems == ()
+
+
+THREE = "  three:\n    rules:\n      db: {direction: in, protocol: tcp, ports: 3306, cidr: 10.0.0.0/8}\n"
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["the way is not known", "it is known"])
+@pytest.mark.parametrize("mode", ["single_refuse", "single_replace", "many"])
+def test_a_server_that_somebody_has_moved_to_a_third_firewall_meanwhile_stays_there(mode: str, known: bool, tmp_path: Path) -> None:
+    # Goal: the attach would overwrite that move, or leave the server behind two, and what was learned of it would be wrong.
+    lab = Lab(switches={"attach_mode": mode})
+    assert lab.apply(lab.stack(behind("one", "one") + THREE, tmp_path)).exit_code == 0
+    now = "two" if known else "one"
+    assert lab.apply(lab.stack(behind("one", now) + THREE, tmp_path)).exit_code == 0
+    a, one, three = id_of(lab, "instances.a"), id_of(lab, "firewalls.one"), id_of(lab, "firewalls.three")
+
+    def move(world: World) -> None:
+        world.remove_membership(one, a)
+        world.put_membership(Membership(three, a))
+
+    assert lab.state is not None
+    learned = dict(lab.state.facts)
+    lab.plans, stack = meanwhile(lab, move), lab.stack(behind("two", now) + THREE, tmp_path)
+    assert lab.apply(stack).exit_code == 3
+    assert {group for group, server in memberships(lab) if server == "instances.a"} == {"firewalls.three"}
+    assert lab.state.facts == learned
+    lab.plans = []
+    assert shown(lab.plan(stack)) == ["attach instances.a"]
+    assert lab.apply(stack).exit_code == 0 and shown(lab.plan(stack)) == []

@@ -94,6 +94,7 @@ def _attach(draft: Draft, item: Item, firewall: Link, *, target: str | None, for
             inputs=inputs,
             servers=(target or str(address),),
             second_way=SWITCH_SECOND_WAY if former is not None else None,
+            fingerprint={"id": target} if former is not None else {},
             applies={"firewall": firewall},
         ),
         provides=[("membership", address)],
