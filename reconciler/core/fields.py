@@ -37,7 +37,7 @@ def live_value(survey: Survey, item: Item, name: str) -> Any:
     if live is None:
         return ABSENT
     if item.kind.name == "instances" and name == "firewall":
-        return survey.name_of(survey.firewall_of(live.id))
+        return survey.name_of(survey.firewall_to_leave(live.id))
     if name == "instance":
         if name not in live.attributes:
             return ABSENT

@@ -117,13 +117,17 @@ class Survey:
     strays: Mapping[str, tuple[LiveResource, ...]]
     problems: tuple[Problem, ...]
     names: Mapping[str, str]
-    _groups: dict[str, str] = field(init=False, repr=False, compare=False)
+    _groups: dict[str, list[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        groups: dict[str, str] = {}
+        groups: dict[str, list[str]] = {}
         for firewall, members in self.account.members.items():
             for server in members:
-                groups.setdefault(server, firewall)
+                groups.setdefault(server, []).append(firewall)
+        for item in self.items.values():
+            wanted = item.wanted.get("firewall")
+            if item.live is not None and len(found := groups.get(item.live.id, [])) > 1 and isinstance(wanted, Link):
+                found.sort(key=lambda group: group != self.id_of(wanted.address))
         object.__setattr__(self, "_groups", groups)
 
     def name_of(self, id: str | None) -> str | None:
@@ -139,8 +143,12 @@ class Survey:
         return None if item is None else item.id
 
     def firewall_of(self, instance_id: str) -> str | None:
-        """The id of the group that a server is in, as far as members were read."""
-        return self._groups.get(instance_id)
+        """The id of the group that a server is in, as far as members were read; of several the one that the file asks for."""
+        return next(iter(self._groups.get(instance_id, ())), None)
+
+    def firewall_to_leave(self, instance_id: str) -> str | None:
+        """The same, but of several one that the file does not ask for."""
+        return next(reversed(self._groups.get(instance_id, [])), None)
 
     def deposed(self) -> Iterator[tuple[Deposed, LiveResource | None]]:
         """The deposed objects, by id, with what is live of them."""

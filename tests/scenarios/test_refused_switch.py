@@ -173,3 +173,32 @@ def test_a_server_that_somebody_has_moved_to_a_third_firewall_meanwhile_stays_th
     lab.plans = []
     assert shown(lab.plan(stack)) == ["attach instances.a"]
     assert lab.apply(stack).exit_code == 0 and shown(lab.plan(stack)) == []
+
+
+@pytest.mark.parametrize("second", ["two", "three"])
+def test_a_server_that_somebody_has_put_behind_a_second_firewall_is_taken_off_it(second: str, tmp_path: Path) -> None:
+    # Goal: a file names one firewall a server; a second one is shown as drift, whatever the order of the lists, and an apply ends it.
+    lab = Lab(switches={"attach_mode": "many"})
+    stack = lab.stack(behind("two" if second == "three" else "one", "one") + THREE, tmp_path)
+    assert lab.apply(stack).exit_code == 0
+    a, other, before = id_of(lab, "instances.a"), id_of(lab, f"firewalls.{second}"), memberships(lab)
+    lab.cloud.change(lambda world: world.put_membership(Membership(other, a)))
+    plan = lab.plan(stack)
+    assert [(row.address, row.fields[0].after) for row in plan.drift] == [(plan.steps[0].address, f"firewalls.{second}")]
+    since = len(lab.sends)
+    assert lab.apply(stack, accept=()).exit_code == 0 and posts(lab, since) == ["detach"]
+    assert memberships(lab) == before and shown(lab.plan(stack)) == []
+
+
+def test_a_switch_that_was_interrupted_while_the_server_was_behind_both_is_ended_by_the_next_run(tmp_path: Path) -> None:
+    # Goal: the state says that the new one is there; the old one was left for good, and the next plan had nothing to say of it.
+    lab = Lab(switches={"attach_mode": "many"})
+    one_way(tmp_path, lab, known=True)
+    since = len(lab.sends)
+    lab.interrupted = lambda: "attach" in posts(lab, since)
+    stack = lab.stack(behind("two", "two"), tmp_path)
+    assert lab.apply(stack).exit_code == 130 and posts(lab, since) == ["attach"]
+    lab.interrupted = lambda: False
+    lab.clock.advance(60)
+    assert lab.apply(stack).exit_code == 0
+    assert memberships(lab) == {("firewalls.two", "instances.a"), ("firewalls.two", "instances.b")} and shown(lab.plan(stack)) == []

@@ -105,7 +105,7 @@ def _attach(draft: Draft, item: Item, firewall: Link, *, target: str | None, for
     )
 
 
-def _detach(draft: Draft, item: Item, target: str, firewall_id: str) -> str:
+def _detach(draft: Draft, item: Item, target: str, firewall_id: str, *, stays: Link | None = None) -> str:
     step = Step(
         f"firewall.detach {item.address}",
         item.address,
@@ -113,7 +113,7 @@ def _detach(draft: Draft, item: Item, target: str, firewall_id: str) -> str:
         inputs={"firewall": firewall_id, "instance": target},
         servers=(target,),
         fingerprint={"id": target},
-        applies={"firewall": None},
+        applies={"firewall": stays},
     )
     return draft.add(step, provides=[("left", item.address)])
 
@@ -279,7 +279,12 @@ def _turn(draft: Draft, item: Item, power: str, target: str, middle: tuple[str, 
 
 def _switch(draft: Draft, item: Item, firewall: Value, target: str, toll: _Toll) -> None:
     """From one firewall to another, to one, or to none. Facts about the account tell which way a switch takes, once one was seen."""
-    former = draft.survey.firewall_of(target)
+    former = draft.survey.firewall_to_leave(target)
+    first = draft.survey.firewall_of(target)
+    if isinstance(firewall, Link) and former is not None and former != first == draft.survey.id_of(firewall.address):
+        # It is behind another one too: somebody put it there, or a run stopped between the two calls of a switch.
+        _detach(draft, item, target, former, stays=firewall)
+        return
     running = item.live is not None and item.live.attributes.get("power") != "off"
     way = draft.survey.state.facts.get("attach")
     exposed = running and former is not None and (firewall is None or way not in ("replace", "many"))

@@ -154,9 +154,9 @@ def standing(survey: Survey, keep: Callable[[Mapping[str, Any]], bool] = lambda 
         group = walls.rules.get(str(rule.attributes.get("firewall")))
         if group is not None:
             group[id] = {name: rule.attributes.get(name) for name in MEANT}
-    for group_id, members in survey.account.members.items():
+    for members in survey.account.members.values():
         for server in members:
-            walls.member.setdefault(server, group_id)
+            walls.member.setdefault(server, survey.firewall_of(server))
     for item in survey.items.values():
         # A server whose firewall the file manages was looked for in every group (`needs`): in none means without one.
         managed = item.resource is not None and "firewall" in item.resource.attributes
