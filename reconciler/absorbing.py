@@ -79,12 +79,13 @@ def absorb(
 def write(absorbed: Absorbed) -> None:
     """Puts the new texts in the place of the old ones, each file whole. Stops where one was changed meanwhile or cannot be written."""
     for file, (before, after) in sorted(absorbed.texts.items()):
-        path = Path(file)
+        path = Path(file).resolve()  # behind a link, the file that it points to: the link stays one
         try:
-            if _text(path) != before:
+            mark, now = _text(path)
+            if now != before:
                 raise Stop(error("absorb", f"{file} was changed meanwhile; nothing of it was written", hint="absorb again"))
             beside = path.with_name(f".{path.name}.new")
-            beside.write_bytes(after.encode("utf-8"))
+            beside.write_bytes((mark + after).encode("utf-8"))
             beside.chmod(path.stat().st_mode & 0o777)
             beside.replace(path)
         except OSError as failure:
@@ -97,14 +98,16 @@ class _Sources:
 
     def read(self, file: str) -> Source:
         if file not in self._known:
-            text = _text(Path(file))
+            _, text = _text(Path(file))
             self._known[file] = Source(text, stackfile.layout(text))
         return self._known[file]
 
 
-def _text(path: Path) -> str:
-    """The text byte for byte: line ends and a byte order mark included."""
-    return path.read_bytes().decode("utf-8")
+def _text(path: Path) -> tuple[str, str]:
+    """The byte order mark, where there is one, and the text as it is read, byte for byte: line ends included."""
+    whole = path.read_bytes().decode("utf-8")
+    text = whole.removeprefix("\ufeff")
+    return whole[: len(whole) - len(text)], text
 
 
 def _check(stack: Stack, addresses: tuple[Address, ...]) -> None:

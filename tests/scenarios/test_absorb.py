@@ -190,6 +190,27 @@ def test_line_ends_of_another_system_stay(tmp_path: Path) -> None:
     assert b"\r\n      http: {direction: in" in after
 
 
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_byte_order_mark_stays(ends: str, lab: Lab, tmp_path: Path) -> None:
+    # Goal: a file of an editor that writes one is read, so it can be absorbed into; nothing but the value changes.
+    file, text = tmp_path / "stack.yaml", "\ufeff" + STACK.replace("\n", ends)
+    file.write_bytes(text.encode())
+    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
+    _, problems = absorbed(lab, tmp_path, "firewalls.web")
+    assert problems == () and file.read_bytes() == text.replace("icmp: true    # ping", "icmp: false    # ping").encode()
+
+
+def test_a_file_behind_a_link_is_changed_where_it_lies(lab: Lab, tmp_path: Path) -> None:
+    # Goal: the link was replaced by a copy, and the file that others read did not say what was absorbed.
+    link, file = tmp_path / "stack.yaml", tmp_path / "shared" / "shop.yaml"
+    file.parent.mkdir()
+    link.rename(file)
+    link.symlink_to(file)
+    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
+    absorbed(lab, tmp_path, "firewalls.web")
+    assert link.is_symlink() and file.read_text(encoding="utf-8") == STACK.replace("icmp: true    # ping", "icmp: false    # ping")
+
+
 def test_a_mistake_that_was_there_before_is_no_matter_of_the_edit(lab: Lab, tmp_path: Path) -> None:
     # Goal: one server that may not be deleted keeps nobody from taking in the drift of another, nor from looking at it.
     app_of = "  app:\n    # nothing but defaults\n    firewall: none\n"
