@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.lab import Lab
+from tests.scenarios.test_when_things_go_wrong import HEAD
 from tests.scenarios.world import world_of
 
 TEXT = """
@@ -53,3 +56,14 @@ def test_a_first_that_is_made_but_fails_later_does_not_hold_back_the_others(tmp_
     result = lab.apply(lab.stack(TEXT, tmp_path), wait=False)
     assert creates(lab) == 5
     assert not any(key.startswith("instance.create") for key in result.skipped)
+
+
+@pytest.mark.parametrize("line", ['description: "beside ${instances.a.public_ip}"', "depends_on: [instances.a]"])
+def test_a_server_that_needs_the_first_waits_until_it_is_there(line: str, tmp_path: Path) -> None:
+    # Goal: "accepted is enough" is about the zone; what reads an address of the first found none, and what depends on it did not wait.
+    lab = Lab()
+    stack = lab.stack(HEAD + f"instances:\n  a: {{}}\n  b: {{{line}}}\n", tmp_path)
+    result = lab.apply(stack)
+    assert result.exit_code == 0, result.failed
+    first, second = (when for when, request in lab.sends if (request.method, request.path) == ("POST", "/v1/instances"))
+    assert second - first > 10 and abs((lab.plans[-1].plan.eta_seconds or 0) - result.seconds) <= 1 + result.seconds * 0.15

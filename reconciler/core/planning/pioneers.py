@@ -25,6 +25,8 @@ def alone(draft: Draft, steps: Sequence[Step]) -> tuple[Step, ...]:
         elif zone not in first:
             first[zone] = step.key
             found.append(step)
+        elif first[zone] in step.after:
+            found.append(step)  # it needs the first itself (a reference, `depends_on`): that the cloud accepted it is not enough
         else:
             key = first[zone]
             found.append(replace(step, after=tuple(sorted({*step.after, key})), once_accepted=(*step.once_accepted, key)))
