@@ -52,7 +52,7 @@ def _past(store: History, serial: str) -> State:
         kept = store.history()
         if serial == LAST:
             return store.before_last_run() or _not_kept("there is nothing to undo: no run has changed this stack yet", kept)
-        if not serial.isdigit() or int(serial) not in kept:
+        if not serial.isdecimal() or len(serial) >= 16 or int(serial) not in kept:
             _not_kept(f"no state of serial {serial} is kept", kept)
         return store.past(int(serial))
     except ports.StoreError as failure:

@@ -226,7 +226,7 @@ def undo_option(command: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(command)
     def understand(*, stack: str, undo: str | None, **given: Any) -> int:
-        if undo is not None and undo != "last" and not undo.isdigit() and stack == ".":
+        if undo is not None and undo != "last" and not undo.isdecimal() and stack == ".":
             stack, undo = undo, "last"
         return command(stack=stack, undo=undo, **given)
 

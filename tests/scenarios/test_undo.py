@@ -144,7 +144,10 @@ def test_what_was_not_managed_then_is_kept_and_said(tmp_path: Path) -> None:
     assert lab.plan(former, undo=options.undo, pinned=options.pinned).steps == ()
 
 
-@pytest.mark.parametrize(("serial", "said_"), [("last", "nothing to undo"), ("7", "no state of serial 7"), ("x", "no state of serial x")])
+@pytest.mark.parametrize(
+    ("serial", "said_"),
+    [("last", "nothing to undo"), *((serial, f"no state of serial {serial}") for serial in ("7", "x", "²", "9" * 5000))],
+)
 def test_what_was_never_kept_is_a_mistake_in_the_arguments(serial: str, said_: str, tmp_path: Path) -> None:
     lab = Lab()
 
