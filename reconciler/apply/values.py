@@ -122,11 +122,22 @@ def fill(step: Step, known: Known, stack: Stack, kind: Kind) -> dict[str, Any]:
     marked = resource is None or resource.lifecycle.marker
     for name, value in step.inputs.items():
         filled[name] = evaluate(known, stack, value)
-        if isinstance(value, Unknown | Deferred) and name in kind.fields and filled[name] is not None:
-            said = check.problem_with(kind.name, name, filled[name], marked=marked)
-            if said is not None:
-                raise CannotFill(f"{name} became {filled[name]!r}: {said}")
+        if name in kind.fields:
+            _check(kind.name, name, value, filled[name], marked=marked)
+        elif name == "rules" and isinstance(value, tuple):  # the older form writes a firewall with all of them
+            for rule, made in zip(value, filled[name], strict=True):
+                for member in rule:
+                    _check("rules", member, rule[member], made[member], marked=marked)
     return filled
+
+
+def _check(kind: str, name: str, value: Value, made: Any, *, marked: bool) -> None:
+    """Raises `CannotFill` where a value that was not known before is not one that the plan would have let through."""
+    if not isinstance(value, Unknown | Deferred):
+        return
+    said = "it would be left out of the request" if made is None else check.problem_with(kind, name, made, marked=marked)
+    if said is not None:
+        raise CannotFill(f"{name} became {'null' if made is None else repr(made)}: {said}")
 
 
 def described(address: Address, inputs: Mapping[str, Any], stack: Stack, nonce: str | None, *, create: bool) -> dict[str, Any]:

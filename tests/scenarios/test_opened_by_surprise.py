@@ -122,3 +122,16 @@ def test_a_firewall_that_is_written_whole_is_judged_whole() -> None:
     assert said(open_already, (ssh,)) is None and said({}, ({**ssh, "cidr": "10.0.0.5/32"},)) is None
     for there in ({}, elsewhere):
         assert "tcp/22 to the whole internet on instances.api" in (said(there, (ssh,)) or "")
+
+
+@pytest.mark.parametrize("api", ["security-groups", "firewall"])
+@pytest.mark.parametrize("late", ["null", "'banana'"])
+def test_a_range_that_turns_out_to_be_none_is_not_sent(late: str, api: str, tmp_path: Path) -> None:
+    # Goal: a request without a range may mean every range; in the older form the rules are checked as well.
+    lab = Lab(firewall_api=api)
+    cidr = f"${{instances.api.public_ip.size() > 50 ? '10.0.0.0/8' : {late}}}"
+    rule = f'{{direction: in, protocol: tcp, ports: 22, cidr: "{cidr}"}}'
+    stack = lab.stack(HEAD + f"instances: {{api: {{}}}}\nfirewalls: {{wall: {{rules: {{ssh: {rule}}}}}}}\n", tmp_path, environment="calm")
+    result = lab.apply(stack)
+    assert result.exit_code == 3 and [failure.message.partition(":")[0] for failure in result.failed.values()] == ["cidr became " + late]
+    assert not any(b"22" in (request.body or b"") for _, request in lab.sends if request.path.startswith(("/v1/sec", "/v1/fire")))
