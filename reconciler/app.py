@@ -161,6 +161,7 @@ def plan(
     """
     running = beside()
     state = opening.read_state(store)
+    opening.require_same_stack(state, stack.name, stack.environment)
     running = running or beside()  # it may have begun just before the state was read
     if running is not None:
         options = replace(options, running=running.run)

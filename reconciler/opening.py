@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from reconciler import ports
-from reconciler.core.model import Account, Wants
+from reconciler.core.model import Account, Wants, title_of
 from reconciler.core.problems import Problem, error, notice
 from reconciler.core.state import State
 from reconciler.stop import Stop
@@ -41,6 +41,13 @@ def read_state(store: ports.StateReader) -> State | None:
         return store.read()
     except ports.StoreError as failure:
         stop_for_store(failure)
+
+
+def require_same_stack(state: State | None, stack: str, environment: str | None) -> None:
+    """Stops where a folder was copied or renamed, and holds the state of another stack or environment: a writer would not open it."""
+    if state is not None and (state.stack, state.environment) != (stack, environment):
+        message = f"this folder holds the state of {title_of(state.stack, state.environment)}"
+        raise Stop(error("state-damaged", message, hint="name another folder (RECONCILER_STATE_DIR)"))
 
 
 def read_account(connection: Connection, wants: Wants, *, cached: bool = False) -> Account:

@@ -90,7 +90,8 @@ def _not_there(read: Read, steps: int, value: Any) -> ExpressionError:
     name = str(read.steps[steps - 1])
     spelled = ".".join([read.root, *map(str, read.steps[:steps])])
     known = [str(key) for key in value] if isinstance(value, Mapping) else []
-    hint = hint_for(name, known) or f"the stack defines no `{read.root}`"
+    none = "that stack gives no outputs: apply it again" if read.root == "stacks" and steps > 1 else f"the stack defines no `{read.root}`"
+    hint = hint_for(name, known) or none
     return ExpressionError(f"`{spelled}` does not exist", offset=read.at, code="missing-reference", hint=hint)
 
 

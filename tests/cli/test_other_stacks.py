@@ -47,6 +47,24 @@ def test_a_stack_reads_what_another_gave_at_its_last_apply(capsys: pytest.Captur
     assert code == 2 and "10.1.0.0/16 -> 172.1.0.0/16" in out
 
 
+def test_outputs_of_a_stack_that_was_destroyed_are_not_said_to_be_undefined_stacks(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: the way out is at the other stack, not in this file.
+    assert call(capsys, "apply", "network", "--env", "prod", "--yes", *SCALE)[0] == 0
+    assert call(capsys, "destroy", "network", "--env", "prod", "--yes", "--accept", "delete", *SCALE)[0] == 0
+    code, _, err = call(capsys, "plan", "app", "--env", "prod")
+    assert code == 1 and "hint: that stack gives no outputs: apply it again" in err
+
+
+def test_a_state_in_the_folder_of_another_environment_is_not_planned_with(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: a plan from a copied folder showed the objects of the one environment as those of the other, which an apply then refused.
+    assert call(capsys, "apply", "network", "--env", "prod", "--yes", *SCALE)[0] == 0
+    found = next(Path("state").rglob("network.prod/state.json"))
+    found.parent.rename(found.parent.with_name("network.staging"))
+    for command in ("plan", "drift"):
+        code, _, err = call(capsys, command, "network", "--env", "staging")
+        assert code == 1 and "error[state-damaged]  this folder holds the state of network/prod" in err
+
+
 def test_a_path_that_leads_to_no_stack_is_told_at_its_place(capsys: pytest.CaptureFixture[str]) -> None:
     for edit, says in (("../network", "../net"), ('"${env.name}"', "dev")):
         Path("app/stack.yaml").write_text(APP.replace(edit, says), encoding="utf-8")
