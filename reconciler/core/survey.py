@@ -10,7 +10,7 @@ from dataclasses import field
 from enum import Enum
 from typing import Any
 
-from reconciler.core import brakes, lookup, referred
+from reconciler.core import brakes, doubts, lookup, referred
 from reconciler.core.address import Address, parse
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Edit, Kind
@@ -164,13 +164,13 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
     problems += [] if options.destroy else missing
     problems += _not_replaceable(state, options)
     resources = {} if options.destroy else stack.resources
-    surveyor = _Surveyor(stack, state, account, kinds, options, problems, _doubtful(state, options))
+    surveyor = _Surveyor(stack, state, account, kinds, options, problems, doubts.doubtful(state, options))
     items = {address: surveyor.desired(resource) for address, resource in resources.items() if resource.address.kind != "rules"}
     for text in sorted(state.entries):
         address = parse(text)
         if address is not None and address.rule is None and address not in items:
             items[address] = surveyor.remembered(address, state.entries[text])
-    problems += _unplaced(surveyor.doubtful, items)
+    problems += doubts.unplaced(surveyor.doubtful, items)
     going = {item.live.id: str(address) for address, item in items.items() if item.fate is Fate.DELETE and item.live is not None}
     going.update({old.id: old.address for old in state.deposed.values()})
     problems += [] if options.destroy else referred.deleted(stack, existing, going)
@@ -191,28 +191,6 @@ def _not_replaceable(state: State, options: PlanOptions) -> Iterator[Problem]:
         if address is not None and address.kind == "firewalls" and text in state.entries:
             message = f"{text} cannot be replaced: every field of a firewall and of its rules changes in place"
             yield error("usage", message, address=text, hint=f"leave out --replace {pasted(text)}")
-
-
-def _unplaced(doubtful: Mapping[str, str], items: Mapping[Address, Item]) -> Iterator[Problem]:
-    """Requests of unknown outcome at addresses that neither file nor state has: what they may have made is not forgotten."""
-    for text, reason in doubtful.items():
-        address = parse(text)
-        if address is None or address.owner not in items:
-            yield error("open-intent", f"{text}: {reason}", address=text, hint="reconciler recover")
-
-
-def _doubtful(state: State, options: PlanOptions) -> dict[str, str]:
-    """Address text to why it is doubtful: an earlier write whose outcome is not known. What a run at work now has sent is none."""
-    found = {}
-    for sequence in sorted(state.open):
-        intent, result = state.open[sequence]
-        said = options.doubts.get(intent.address)
-        ours = options.running is not None and intent.run == options.running
-        if not ours and (result != "accepted" or said is not None):
-            found[intent.address] = f"the outcome is not known of {intent.operation}, sent by an earlier run" + (
-                f": {said}" if said else ""
-            )
-    return found
 
 
 def _names(items: Mapping[Address, Item], existing: Mapping[Address, LiveResource], deposed: Iterable[Deposed]) -> dict[str, str]:
