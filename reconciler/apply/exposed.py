@@ -25,7 +25,7 @@ class Exposed:
     @property
     def lines(self) -> tuple[str, ...]:
         """What is said of them, with what puts it right."""
-        found = [f"{', '.join(self.sure)} has no firewall; the next apply, or the console, puts it behind one"] if self.sure else []
+        found = [f"{server} has no firewall; the next apply, or the console, puts it behind one" for server in self.sure]
         if self.doubtful:
             found.append(f"{', '.join(self.doubtful)} may have no firewall; look in the console, or apply again")
         return tuple(found)
