@@ -19,10 +19,7 @@ WAYS_OUT: Mapping[str, str] = {
 }
 
 OF_OPERATIONS: Mapping[tuple[str, str], str] = {
-    (
-        "instance.resize",
-        "UNAVAILABLE_COMBINATION",
-    ): ("that flavor does not take its image, or has a smaller disk: another flavor, or --replace {address} for a new server"),
+    ("instance.resize", "UNAVAILABLE_COMBINATION"): "its image or disk does not fit that flavor: take another, or --replace {address}",
     ("rule.create", "CHECK_PARAM"): "the firewall may have an equal rule already: `reconciler plan` shows it",
     ("firewall.delete", "IN_USE"): "a server is still behind it: look in the console whose it is",
     ("block_storage.delete", "IN_USE"): "it still hangs on a server: look in the console on which",
