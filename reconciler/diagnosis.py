@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from reconciler import opening, ports
 from reconciler.app import Beside, Connection
 from reconciler.core.dataclass import dataclass
+from reconciler.core.evidence import SIGNATURE_SECONDS
 from reconciler.core.model import Wants
 from reconciler.core.problems import Problem, error, warning
 from reconciler.core.state import State
 from reconciler.stop import Stop
-
-CLOCK_SECONDS_MAX = 300.0
-"""A signature is refused beyond this (contract 3)."""
 
 CLOCK_SECONDS_CARE = 30.0
 
@@ -46,8 +44,9 @@ def _clock(ahead: float | None) -> Check:
     if ahead is None:
         return Check("clock", "not compared: no answer with a date came")
     said = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the cloud's" if abs(ahead) >= 1 else "as the cloud's"
-    if abs(ahead) > CLOCK_SECONDS_MAX:
-        return Check("clock", said, error("clock", f"the clock is {abs(ahead):.0f} s off; the cloud refuses more than 300 s"))
+    if abs(ahead) > SIGNATURE_SECONDS:
+        message = f"the clock is {abs(ahead):.0f} s off; the cloud refuses more than {SIGNATURE_SECONDS} s"
+        return Check("clock", said, error("clock", message))
     if abs(ahead) > CLOCK_SECONDS_CARE:
         return Check("clock", said, warning("clock", f"the clock is {abs(ahead):.0f} s off", hint="set it by NTP"))
     return Check("clock", said)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import ports
+from reconciler.core import rhythm
 from reconciler.core.dataclass import dataclass
 from reconciler.core.problems import Problem, error
 from reconciler.stop import Stop
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from reconciler.store.files import FileStore
 
 SIMULATED_TIME_SCALE = 60.0
-TIME_SCALE_MAX = 100_000.0
 _WORLD_LOCK_SECONDS = 10.0
 _NONCE_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NONCE_LENGTH = 12
@@ -123,7 +123,7 @@ def scale_of(environ: Mapping[str, str]) -> float | None:
         scale = float(text)
     except ValueError:
         scale = 0.0
-    if not 0 < scale <= TIME_SCALE_MAX:
+    if not 0 < scale <= rhythm.TIME_SCALE_MAX:
         raise Stop(error("usage", f"RECONCILER_TIME_SCALE is a number above 0, not {text!r}"))
     return scale
 

@@ -210,6 +210,13 @@ MUTANTS = (
         (TRANSPORT, "tests/hostile/test_canaries.py"),
     ),
     Mutant(
+        "fault 27: state a time that the run does not keep",
+        "reconciler/core/planning/rows.py",
+        "round(rhythm.POLL_SECONDS)",
+        "5",
+        ("tests/scenarios/test_figures_shown_are_used.py",),
+    ),
+    Mutant(
         "drop the second look",
         "reconciler/apply/settle.py",
         "    if not task.step.fingerprint:\n        return None\n",

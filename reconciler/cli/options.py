@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.core import consent
+from reconciler.core import consent, rhythm
 from reconciler.core.changes import RiskClass
 from reconciler.core.consent import Acceptance
 from reconciler.core.dataclass import dataclass
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-TIME_SCALE_MAX = 100_000.0
 
 
 class Pair(click.ParamType[tuple[str, str]]):
@@ -183,7 +182,7 @@ simulate_options = _joined(
     click.option("--simulate", is_flag=True, envvar="RECONCILER_SIMULATE", help="On a local cloud of its own, with its own state."),
     click.option(
         "--time-scale",
-        type=click.FloatRange(min=0, min_open=True, max=TIME_SCALE_MAX),
+        type=click.FloatRange(min=0, min_open=True, max=rhythm.TIME_SCALE_MAX),
         metavar="N",
         help="How many times faster the local cloud works (60 with --simulate).",
     ),

@@ -24,7 +24,7 @@ QUOTA_SECONDS = 60.0
 """Never more than so many sends in so many seconds; a slot is free that long after its answer (SPEC 6)."""
 
 POLL_SECONDS = 5.0
-"""Between reads of a list, at first (contract 10)."""
+"""Between reads of a list, at first (contract 10). The run keeps it, and the plan states it."""
 
 POLL_LATER_SECONDS = 12.0
 """Between reads once something has been waited for longer than `POLL_PATIENT_SECONDS`."""
@@ -39,6 +39,9 @@ ABSENCE_SECONDS = 10.0
 
 LOOK_AGE_SECONDS = 30.0
 """How old the second look before a destructive write may be (SPEC 4)."""
+
+TIME_SCALE_MAX = 100_000.0
+"""How many times quicker than the cloud's own speed a simulated run may go."""
 
 PAGE_SIZE = 100
 """Rows asked for at a time: the largest size that was seen to be accepted (contract 4)."""

@@ -6,14 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from reconciler.core import rhythm
 from reconciler.core.changes import Action, Cause, Change, Consent, FieldChange, Impact, RiskClass
 from reconciler.core.fields import Compared
 from reconciler.core.model import Link, Unknown, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.survey import ACCEPTED_AS_GONE, Item, link_text
-
-POLL_SECONDS = 5
-"""How soon a list is looked at again (SPEC 6)."""
 
 FOLLOWS = "follows its server"
 """Why a volume moves or is detached where its server is replaced or goes."""
@@ -61,7 +59,7 @@ def _open_at_birth(draft: Draft, item: Item) -> int | None:
     """
     if not isinstance(item.wanted.get("firewall"), Link):
         return None
-    return POLL_SECONDS + draft.survey.kinds["firewalls"].operations["attach"].seconds[1]
+    return round(rhythm.POLL_SECONDS) + draft.survey.kinds["firewalls"].operations["attach"].seconds[1]
 
 
 def report(item: Item, wanted: Mapping[str, Value]) -> tuple[FieldChange, ...]:
