@@ -46,6 +46,8 @@ STORE = "tests/contract/test_store.py"
 WRONG = "tests/scenarios/test_when_things_go_wrong.py"
 TWO_CAUSES = "tests/scenarios/test_two_causes.py"
 STORE_FAULTS = "tests/contract/test_store_faults.py"
+PROMPT = "tests/cli/test_prompt.py"
+TERMINAL = "tests/processes/test_terminal.py"
 
 
 def of_story(name: str) -> str:
@@ -264,6 +266,20 @@ MUTANTS = (
         "            return self.nonce() if resource is None or resource.lifecycle.marker else None\n",
         '            return "a" * 12\n',
         (of_story("three servers"),),
+    ),
+    Mutant(
+        "take typed-ahead text for consent",
+        "reconciler/cli/console.py",
+        "        termios.tcflush(sys.stdin, termios.TCIFLUSH)\n",
+        "        pass\n",
+        (f"{PROMPT}::test_text_typed_before_the_question_is_no_answer",),
+    ),
+    Mutant(
+        "draw the live table over a question",
+        "reconciler/cli/applying.py",
+        "        elif self._view is None and isinstance(event, (ProblemFound, Told)):\n",
+        "        elif False:\n",
+        (f"{TERMINAL}::test_the_live_table_is_gone_when_a_question_is_asked",),
     ),
     Mutant(
         "do not end at a record that failed",

@@ -19,7 +19,7 @@ from reconciler.cli.session import Session, lock_seconds
 from reconciler.core import consent, exits
 from reconciler.core.address import parse
 from reconciler.core.consent import Acceptance, Decision, Given
-from reconciler.core.events import Event, ProblemFound, Summary
+from reconciler.core.events import Event, ProblemFound, Summary, Told
 from reconciler.core.model import Stack
 from reconciler.core.survey import PlanOptions
 from reconciler.firstpasswords import FirstPasswords
@@ -220,8 +220,6 @@ class _Talker:
             self._json(event)
             return
         self._tally.take(event)
-        if self._view is None and not isinstance(event, Summary):
-            self._view = self._new_view()
         self._began = True
         if isinstance(event, Summary):
             self.close()
@@ -232,8 +230,12 @@ class _Talker:
             if self._total or event.exit_code != exits.DONE:
                 self.session.console.tell(lines)
             self._view, self._tally = None, Tally()  # what was left open may be settled by now and be done in a second round
+        elif self._view is None and isinstance(event, (ProblemFound, Told)):
+            # Between two rounds a question may follow, and a live table would be drawn over it: the table begins with the first step.
+            console = self.session.console
+            console.tell(list(progress.event_lines(event, console.look(console.err))))
         else:
-            assert self._view is not None
+            self._view = self._view or self._new_view()
             self._view(event)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any
 
@@ -80,12 +80,21 @@ class Console:
             self.tell([Line(f"    cause: {type(at).__name__}: {safe.outside(at)}", Tone.FAINT)])
             at = at.__cause__ or at.__context__
 
-    def ask(self, question: str, *, read: Callable[[], str] | None = None) -> str | None:
-        """What somebody types after the question; None where the input ends."""
+    def ask(self, question: str) -> str | None:
+        """What somebody types after the question; None where the input ends. What was typed before it is dropped unread."""
         stream = self.err if self.err.is_terminal else self.out
+        _drop_typed_ahead()
         stream.write(f"\n {question} ")
-        text = (read or sys.stdin.readline)()
+        text = sys.stdin.readline()
         return text.strip() if text else None
+
+
+def _drop_typed_ahead() -> None:
+    """Empties the input of a terminal: what was typed before a question was on the screen does not answer it."""
+    import termios
+
+    if sys.stdin.isatty():
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
 
 
 def _asks_for_ascii(environ: Mapping[str, str]) -> bool:

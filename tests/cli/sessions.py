@@ -9,7 +9,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +87,23 @@ def validator(name: str) -> Draft202012Validator:
 class Terminal:
     """The real program at a pseudo-terminal; `text` is what it has shown so far."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        program: Sequence[str] = ("-m", "reconciler"),
+        environ: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        ahead: str = "",
+    ) -> None:
+        """Starts it. `program` is what Python runs, `environ` all that it sees, `folder` where; `ahead` was typed before it began."""
         self._master, child = pty.openpty()
-        command = [sys.executable, "-m", "reconciler", *arguments]
-        environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": str(SCHEMAS.parent)}
-        self._process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=environ, start_new_session=True)
+        command = [sys.executable, *program, *arguments]
+        own = {"TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": str(SCHEMAS.parent)}
+        surroundings = {**(os.environ if environ is None else environ), **own}
+        self.type(ahead)
+        self._process = subprocess.Popen(
+            command, stdin=child, stdout=child, stderr=child, env=surroundings, cwd=folder, start_new_session=True
+        )
         os.close(child)
         self.text = ""
 

@@ -55,6 +55,28 @@ def test_where_a_class_is_open_only_the_name_says_yes(
     assert flavor(capsys) == ("mio_4.16-g1" if code == 0 else "std_2.4-g1")
 
 
+@pytest.mark.parametrize("ahead", ["shop\n", "shop", "yes\nshop\n"])
+def test_text_typed_before_the_question_is_no_answer(ahead: str, resize: str, capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal("apply", "web.yaml", *SCALE, ahead=ahead)
+    terminal.until("Type shop to apply, anything else to stop:")
+    terminal.type("\n")
+
+    assert terminal.end() == 4 and "as you asked" in terminal.text
+    assert flavor(capsys) == "std_2.4-g1"
+
+
+@pytest.mark.parametrize("command", [("destroy", "web.yaml"), ("state", "forget", "instances.web", "--stack", "web.yaml")])
+def test_text_typed_before_any_other_question_is_no_answer(
+    command: tuple[str, ...], resize: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal = Terminal(*command, *(SCALE if command[0] == "destroy" else ()), ahead="shop\n")
+    terminal.until("anything else to stop:")
+    terminal.type("\n")
+
+    assert terminal.end() == 4
+    assert "instances.web" in call(capsys, "state", "list", "--stack", "web.yaml")[1]
+
+
 def test_ctrl_c_at_the_question_sends_nothing(resize: str, capsys: pytest.CaptureFixture[str]) -> None:
     terminal = Terminal("apply", "web.yaml", *SCALE)
     terminal.until("anything else to stop:")

@@ -1,0 +1,40 @@
+"""The real program at a pseudo-terminal, beside a cloud that a process died on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.sessions import Terminal
+from tests.processes.bridge import LAUNCHER, RATE, STACK, Killer, desk, ended
+from tests.scenarios.world import world_of
+
+BESIDE = """\
+  api:
+    zone: kr1-z01
+    flavor: std_2.4-g1
+    image: {os: ubuntu, version: "22.04"}
+    ssh_keys: [deploy]
+    firewall: web
+"""
+NEARLY_THE_FENCE_SECONDS = 430.0
+
+
+def test_the_live_table_is_gone_when_a_question_is_asked(tmp_path: Path) -> None:
+    """Goal: what an earlier run left open is waited for, and the question about the rest stays on the screen as it was written."""
+    with desk(tmp_path, rate=RATE) as place:
+        assert place.apply().code == 0  # the server that shows that the lists are whole
+        place.write(STACK + BESIDE)
+        place.cloud.strike = killer = Killer("write", 1, done=False)
+        assert ended(killer.aim(place.start("apply", "shop.yaml", "--yes"))).code == -9
+        place.cloud.strike = None
+        place.advance(NEARLY_THE_FENCE_SECONDS)
+
+        terminal = Terminal("apply", "shop.yaml", program=(str(LAUNCHER),), environ=place.environment, folder=place.folder)
+        terminal.until("anything else to stop:", seconds=60.0)
+        assert "looking again in" in terminal.text, terminal.text
+        # The table hides the cursor as long as it is there.
+        assert terminal.text.count("\x1b[?25l") == terminal.text.count("\x1b[?25h"), terminal.text
+        terminal.type("shop\n")
+
+        assert terminal.end() == 0, terminal.text
+        assert sorted(world_of(place.cloud)["instances"]) == ["shop-api", "shop-web"]
