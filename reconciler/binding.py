@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler import opening, ports
 from reconciler.app import Connection
-from reconciler.core import lost, moves, names, recovery
+from reconciler.core import check, lost, moves, names, recovery, referred
 from reconciler.core import plan as planning
 from reconciler.core.address import Address
 from reconciler.core.dataclass import dataclass
@@ -46,6 +46,9 @@ def bind(
         known = [str(one) for one in stack.resources if one.rule is None]
         message = f"the file asks for no {address}" if resource is None else f"{address} is a rule"
         raise Stop(error("missing-reference", message, address=str(address), hint=hint or names.hint_for(str(address), known)))
+    wrong = check.identifier(id)
+    if wrong is not None:
+        raise Stop(error("bad-format", wrong, address=str(address)))
     wished = replace(stack, resources={**stack.resources, address: replace(resource, import_id=id)})
     with opening.Writing(store, holder, timeout_seconds=lock_timeout_seconds, stack=stack.name, environment=stack.environment) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
@@ -54,14 +57,13 @@ def bind(
         told = tuple(opening.account_problems(state, account, connection))
         seen = survey(stack=wished, state=state, account=account, kinds=connection.kinds, options=PlanOptions())
         about = [problem for problem in seen.problems if problem.address == str(address) and problem.severity is Severity.ERROR]
-        live = account.find(seen.items[address].kind.name, id)
-        if live is None or about:
-            missing = error("missing-object", f"the account shows no {seen.items[address].kind.singular.replace('_', ' ')} {id}")
-            raise Stop(*(about or [missing]))
+        live = account.find(address.kind, id)
+        if about or live is None:
+            raise Stop(*(about or [referred.unknown_import(account, address.kind, id, str(address))]))
         binding = Binding(address, live, lost.bound(address, live, seen.items[address]))
-        wrong = recovery.free_for(state, binding)
-        if wrong is not None:
-            raise Stop(wrong)
+        taken = recovery.free_for(state, binding)
+        if taken is not None:
+            raise Stop(taken)
         found = Bound(binding, told)
         agree(found)
         writer.append(Note(writer.state.sequence + 1, run, f"imported {id}", lost.effects((binding,))))

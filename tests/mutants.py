@@ -115,6 +115,27 @@ MUTANTS = (
         ("tests/scenarios/test_second_look.py",),
     ),
     Mutant(
+        "plan an import of an id that the account does not show",
+        "reconciler/core/survey.py",
+        "            if live is None:\n                self.problems.append(referred.unknown_import(",
+        "            if live is None:\n                self.problems.count(referred.unknown_import(",
+        ("tests/scenarios/test_imports.py",),
+    ),
+    Mutant(
+        "make a path without an id",
+        "reconciler/kinds/_operations.py",
+        "        if not rows.can_stand_in_path(part):\n",
+        "        if part == 0:\n",
+        ("tests/core/test_kinds_operations.py",),
+    ),
+    Mutant(
+        "make a request without the ids in it",
+        "reconciler/kinds/_operations.py",
+        "    if not isinstance(found, str) or not found.strip():\n",
+        "    if found == 0:\n",
+        ("tests/core/test_kinds_operations.py",),
+    ),
+    Mutant(
         "adopt by name",
         "reconciler/core/evidence.py",
         "row for row in _rows(newest, kind) if row.nonce == intent.nonce)",

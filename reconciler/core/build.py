@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.core import components, digests, guard, links, locals_, nodes, refactoring, resources, shapes, variables
+from reconciler.core import check, components, digests, guard, links, locals_, nodes, refactoring, resources, shapes, variables
 from reconciler.core.address import Address
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
 from reconciler.core.document import table as entries_of
@@ -151,9 +151,11 @@ def _existing(shop: Workshop, root: Table) -> None:
                 shop.tell("bad-format", "an existing object is found by {id: ...} or {name: ...}", place)
             elif not isinstance(value, Bad):
                 written = members[by]
-                text = written.text if isinstance(written, Scalar) and not isinstance(value, str) else value
+                text = str(written.text if isinstance(written, Scalar) and not isinstance(value, str) else value)
+                if by == "id" and (wrong := check.identifier(text)) is not None:
+                    shop.tell("bad-format", wrong, members[by].place)
                 address = Address(kind, name, existing=True)
-                shop.existing[address] = Existing(address, by, str(text), place)
+                shop.existing[address] = Existing(address, by, text, place)
             shop.shapes[f"existing.{kind}", name] = None
 
 

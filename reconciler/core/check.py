@@ -132,6 +132,8 @@ def identifier(value: Plain) -> str | None:
     """What is wrong with an id: it becomes part of a path, and only these characters are known to be signed alike (contract 3)."""
     if not isinstance(value, str) or not value or len(value) > 100:
         return "an id is a text of 1 to 100 characters"
+    if value != value.strip() and identifier(value.strip()) is None:
+        return f"`{value[:50]}` has blanks around the id: write {value.strip()}"
     if _UNSAFE_ID.search(value) or value[0] == ".":
         return f"`{value[:50]}` is not an id: it may hold A-Z a-z 0-9 _ - ."
     return None

@@ -114,7 +114,7 @@ CODES: dict[str, str] = {
     "move": "The state cannot have an object under the address that it is moved to.",
     "rename": "A delete and a create look like one object under a new address.",
     # the account
-    "lookup": "A flavor, image, zone, key or script of that name is not there, or there are several.",
+    "lookup": "A flavor, image, zone, key, script or object of that name or id is not there, or there are several.",
     "newer-image": "The catalogue has a newer image of what a lookup asks for; servers stay on the one found before.",
     "not-offered": "The cloud does not offer that in the zone asked for.",
     "limit": "A limit of the server or the account is reached.",

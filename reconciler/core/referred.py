@@ -1,14 +1,15 @@
-"""Objects that a stack uses and does not own (`existing`): found in the account by name or id."""
+"""Objects that a file names by id or name (`existing`, `import`), found in the account, and what was probably meant where there is none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 from reconciler.core import names
 from reconciler.core.address import Address
-from reconciler.core.model import EMPTY, Account, Existing, LiveResource, Stack
-from reconciler.core.problems import Problem, error
+from reconciler.core.brakes import LISTED_KINDS
+from reconciler.core.model import EMPTY, Account, LiveResource, Stack
+from reconciler.core.problems import Place, Problem, error
 
 Pins: TypeAlias = "Mapping[str, Mapping[str, Mapping[str, str]]]"
 """The ids that lookups gave: address to field to text to id."""
@@ -32,13 +33,13 @@ def objects(stack: Stack, account: Account, pins: Pins = EMPTY) -> tuple[dict[Ad
         if len(matching) == 1:
             found[address] = matching[0]
             continue
-        what = address.kind.removesuffix("s").replace("_", " ")
+        what = one_of(address.kind)
         if matching:
             said = f"{len(matching)} {what}s are named {wish.value!r}"
             hint: str | None = "refer to one of them by id: " + ", ".join(sorted(row.id for row in matching))
         else:
             said = f"no {what} of this account has the {wish.by} {wish.value!r}"
-            hint = _nearest(wish, rows.values())
+            hint = meant(account, address.kind, wish.value, by=wish.by) or "the account shows none"
         problems.append(error("lookup", said, place=wish.place, address=str(address), hint=hint))
     return found, problems
 
@@ -61,6 +62,27 @@ def pins(stack: Stack, found: Mapping[Address, LiveResource]) -> dict[str, dict[
     return {str(address): {wish.by: {wish.value: found[address].id}} for address, wish in wishes if wish.by == "name"}
 
 
-def _nearest(wish: Existing, rows: Iterable[LiveResource]) -> str:
-    known = [row.id if wish.by == "id" else str(row.attributes["name"]) for row in rows if wish.by == "id" or row.attributes.get("name")]
-    return names.hint_for(wish.value, known) or "the account shows none"
+def unknown_import(account: Account, kind: str, id: str, address: str, *, place: Place | None = None) -> Problem:
+    """The problem of an `import` whose id the account does not show: nothing can be planned for that address, nor for what needs it."""
+    message = f"{address} cannot be imported: no {one_of(kind)} of this account has the id {id!r}"
+    hint = meant(account, kind, id)
+    if hint is None:
+        hint = "if the object is gone, remove the `import` line: a new one is then created"
+    return error("lookup", message, place=place, address=address, hint=hint)
+
+
+def meant(account: Account, kind: str, value: str, *, by: str = "id") -> str | None:
+    """What somebody probably meant by an id (or a name) that no object of the kind has: an id of another kind, a name, a near miss."""
+    rows = account.objects.get(kind, EMPTY).values()
+    found = next((other for other in LISTED_KINDS if account.find(other, value) is not None), None)
+    if found is not None:
+        return f"`{value}` is an id, not a name: write `id`" if found == kind else f"`{value}` is an id of `{found}`: write it there"
+    named = sorted(row.id for row in rows if row.attributes.get("name") == value)
+    if named:
+        return f"`{value}` is a name; write the id: {names.listed(named)}"
+    return names.hint_for(value, [known for row in rows if isinstance(known := row.id if by == "id" else row.attributes.get("name"), str)])
+
+
+def one_of(kind: str) -> str:
+    """What one object of a kind is called: `block storage`."""
+    return kind.removesuffix("s").replace("_", " ")

@@ -33,9 +33,14 @@ def identifier(row: Mapping[str, Any], member: str) -> str:
 def path_id(row: Mapping[str, Any], member: str) -> str:
     """The id of an object that is spoken to by its path. Raises ValueError where there is none that may stand in one."""
     found = identifier(row, member)
-    if _PATH_ID.fullmatch(found) is None:
+    if not can_stand_in_path(found):
         raise ValueError(f"the {member} {found!r} holds characters that cannot be sent safely")
     return found
+
+
+def can_stand_in_path(value: Any) -> bool:
+    """Whether a value is an id that may stand in a path."""
+    return isinstance(value, str) and _PATH_ID.fullmatch(value) is not None
 
 
 def optional_id(value: Any) -> str | None:
@@ -100,7 +105,7 @@ def made_id(result: Any, member: str) -> str:
     """The id of what a create made. Raises ValueError where the receipt does not hold exactly one, naming those it holds."""
     rows = result if isinstance(result, list | tuple) else [result]
     found = [one for row in rows if isinstance(row, Mapping) and (one := optional_id(row.get(member))) is not None]
-    found = [one for one in found if _PATH_ID.fullmatch(one)]
+    found = [one for one in found if can_stand_in_path(one)]
     if len(found) != 1 or len(rows) != 1:
         named = ", ".join(found[:10]) or "none"
         raise ValueError(f"the receipt names not exactly one {member}: {named}")

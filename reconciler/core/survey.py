@@ -92,6 +92,13 @@ class Item:
     protect: tuple[str, ...] = ()
 
     @property
+    def live_id(self) -> str:
+        """The id of its object, for a step on it. Raises AssertionError where it has none: a step needs an object."""
+        if self.live is None:
+            raise AssertionError(f"{self.address} has no object that a step could change")
+        return self.live.id
+
+    @property
     def id(self) -> str | None:
         """The id that the address has now and keeps, None where it will have another or has none."""
         if self.fate in (Fate.KEEP, Fate.BIND, Fate.DELETE) and self.live is not None:
@@ -221,8 +228,8 @@ class _Surveyor:
         if fate is Fate.BIND and resource.import_id is not None:
             live = bound
             if live is None:
-                message = f"{resource.import_id} is to be imported, but the account does not show it"
-                self.problems.append(error("missing-object", message, place=resource.place, address=text))
+                self.problems.append(referred.unknown_import(self.account, kind.name, resource.import_id, text, place=resource.place))
+                fate, reason = Fate.DOUBT, f"{resource.import_id} is not in the account"
             else:
                 self.problems.extend(self._taken(resource, live))
         return Item(address, kind, fate, resource, entry, live, wanted, lookups, reason, self._protect(text, resource, entry))
@@ -407,7 +414,8 @@ def _keep_what_is_protected(items: dict[Address, Item]) -> None:
     from dataclasses import replace
 
     def keep(address: Address, reason: str) -> None:
-        items[address] = replace(items[address], fate=Fate.KEEP, reason=reason)
+        if items[address].fate is Fate.DELETE:  # what is missing or in doubt stays so: it has no object that could be kept
+            items[address] = replace(items[address], fate=Fate.KEEP, reason=reason)
 
     by_id = {item.live.id: address for address, item in items.items() if item.live is not None}
     for address, item in list(items.items()):

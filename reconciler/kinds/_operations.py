@@ -5,12 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from reconciler.core import rows
 from reconciler.core.kind import Progress, View
 from reconciler.core.model import EMPTY, LiveResource
 
 Inputs: TypeAlias = Mapping[str, Any]
 Watches: TypeAlias = Callable[[str | None, Inputs], tuple[str, ...]]
 Judge: TypeAlias = Callable[[str | None, Inputs, View], Progress]
+
+
+def path(base: str, *parts: str | None) -> str:
+    """The path of an object below `base`: every path with an id in it is made here. Raises ValueError where a part is empty or unsafe."""
+    for part in parts:
+        if not rows.can_stand_in_path(part):
+            raise ValueError(f"{part!r} is not an id, so there is no path below {base} for it")
+    return "/".join((base, *map(str, parts)))
+
+
+def id_in(inputs: Inputs, name: str) -> str:
+    """The id under a name that a request needs. Raises ValueError where it is missing or empty."""
+    found = inputs.get(name)
+    if not isinstance(found, str) or not found.strip():
+        raise ValueError(f"the request needs the id of its {name}, and there is none")
+    return found
 
 
 def no_lists(target: str | None, inputs: Inputs) -> tuple[str, ...]:

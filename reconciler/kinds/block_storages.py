@@ -70,21 +70,21 @@ def _identify(row: Any) -> str:
 
 
 def _create(target: str | None, inputs: Inputs) -> Call:
-    form = [("instance_id", inputs["instance"]), ("type", inputs["type"]), ("size", str(inputs["size"]))]
+    form = [("instance_id", common.id_in(inputs, "instance")), ("type", inputs["type"]), ("size", str(inputs["size"]))]
     form += [(name, inputs[name]) for name in ("name", "description") if inputs.get(name)]
     return Call("POST", PATH, form=tuple(form))
 
 
 def _attach(target: str | None, inputs: Inputs) -> Call:
-    return Call("POST", f"{PATH}/{target}/attach/{inputs['instance']}")
+    return Call("POST", common.path(PATH, target, "attach", common.id_in(inputs, "instance")))
 
 
 def _detach(target: str | None, inputs: Inputs) -> Call:
-    return Call("POST", f"{PATH}/{target}/detach")
+    return Call("POST", common.path(PATH, target, "detach"))
 
 
 def _delete(target: str | None, inputs: Inputs) -> Call:
-    return Call("DELETE", f"{PATH}/{target}")
+    return Call("DELETE", common.path(PATH, target))
 
 
 def _owned(target: str | None, inputs: Inputs, view: View) -> Progress:

@@ -114,13 +114,17 @@ def _encode_update(path: str, older: bool) -> Callable[[str | None, Inputs], Cal
         if older:
             # This call drops every rule that its body does not hold (contract 18), so the whole set is required.
             body["rules"] = [_rules.body(rule) for rule in inputs["rules"]]
-        return Call("PUT", f"{path}/{target}", json=body)
+        return Call("PUT", common.path(path, target), json=body)
 
     return encode
 
 
 def _encode_member(path: str, verb: str) -> Callable[[str | None, Inputs], Call]:
-    return lambda target, inputs: Call("POST", f"{path}/{inputs['firewall']}/{verb}", json={"instance_id": inputs["instance"]})
+    def encode(target: str | None, inputs: Inputs) -> Call:
+        place = common.path(path, common.id_in(inputs, "firewall"), verb)
+        return Call("POST", place, json={"instance_id": common.id_in(inputs, "instance")})
+
+    return encode
 
 
 def _members_of(target: str | None, inputs: Inputs) -> tuple[str, ...]:
@@ -170,7 +174,7 @@ def _operations(path: str, older: bool) -> tuple[Operation, ...]:
         Operation("update", _encode_update(path, older), common.no_receipt, watches=watched, settled_by=written, progress=_updated),
         Operation(
             "delete",
-            lambda target, inputs: Call("DELETE", f"{path}/{target}"),
+            lambda target, inputs: Call("DELETE", common.path(path, target)),
             common.no_receipt,
             watches=common.no_lists,
             settled_by=seen,

@@ -111,7 +111,7 @@ def _disk(flavor: Any) -> dict[str, Plain]:
 
 
 def _create(target: str | None, inputs: Inputs) -> Call:
-    form = [("zone_id", inputs["zone"]), ("image_id", inputs["image"]), ("flavor_id", inputs["flavor"]), ("count", "1")]
+    form = [(f"{name}_id", common.id_in(inputs, name)) for name in ("zone", "image", "flavor")] + [("count", "1")]
     form += [(name, inputs[name]) for name in ("name", "description") if inputs.get(name)]
     if inputs.get("ssh_keys"):
         form.append(("ssh_key_id", ",".join(inputs["ssh_keys"])))
@@ -123,19 +123,19 @@ def _create(target: str | None, inputs: Inputs) -> Call:
 def _update(target: str | None, inputs: Inputs) -> Call:
     form = tuple((name, inputs[name]) for name in ("name", "description") if inputs.get(name))
     # The mask keeps the password out of the row that an edit answers with (contract 9).
-    return Call("PUT", f"{PATH}/{target}", query=(("fields", MASK),), form=form)
+    return Call("PUT", common.path(PATH, target), query=(("fields", MASK),), form=form)
 
 
 def _action(verb: str, member: str | None = None, field: str | None = None) -> Any:
     def encode(target: str | None, inputs: Inputs) -> Call:
-        form = ((field, inputs[member]),) if member is not None and field is not None else None
-        return Call("POST", f"{PATH}/{target}/{verb}", form=form)
+        form = ((field, common.id_in(inputs, member)),) if member is not None and field is not None else None
+        return Call("POST", common.path(PATH, target, verb), form=form)
 
     return encode
 
 
 def _delete(target: str | None, inputs: Inputs) -> Call:
-    return Call("DELETE", f"{PATH}/{target}")
+    return Call("DELETE", common.path(PATH, target))
 
 
 def _powered(power: str) -> common.Judge:

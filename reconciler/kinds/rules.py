@@ -84,7 +84,7 @@ _OLDER_LIST = Listing(firewalls.OLDER + "/{parent}", identify=_identify, decode=
 
 
 def _path(inputs: Inputs) -> str:
-    return f"{firewalls.NEWER}/{inputs['firewall']}/rules"
+    return common.path(firewalls.NEWER, common.id_in(inputs, "firewall"), "rules")
 
 
 def _create(target: str | None, inputs: Inputs) -> Call:
@@ -92,11 +92,11 @@ def _create(target: str | None, inputs: Inputs) -> Call:
 
 
 def _update(target: str | None, inputs: Inputs) -> Call:
-    return Call("PUT", f"{_path(inputs)}/{target}", json=_rules.body(inputs))
+    return Call("PUT", common.path(_path(inputs), target), json=_rules.body(inputs))
 
 
 def _delete(target: str | None, inputs: Inputs) -> Call:
-    return Call("DELETE", f"{_path(inputs)}/{target}")
+    return Call("DELETE", common.path(_path(inputs), target))
 
 
 def _receipt(result: Any) -> str | None:

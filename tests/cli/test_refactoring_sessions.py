@@ -87,7 +87,9 @@ def test_moved_and_removed_lines_change_the_state_alone(capsys: pytest.CaptureFi
 
 
 WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
-    ("an id that is nowhere", ("import", "instances.web", "INSTANCE-nowhere"), 3, "the account does not show it"),
+    ("an id that is nowhere", ("import", "instances.web", "INSTANCE-nowhere"), 1, "no instance of this account has the id"),
+    ("an id with a blank", ("import", "instances.web", "INSTANCE-x "), 1, "has blanks around the id: write INSTANCE-x"),
+    ("a path", ("import", "firewalls.web", "../instances"), 1, "is not an id"),
     ("an address that the file does not have", ("import", "instances.wbe", "INSTANCE-x"), 1, "did you mean `instances.web`?"),
     ("a rule", ("import", "firewalls.web.rules.https", "1"), 1, "rules are bound with their firewall"),
     ("nothing to move", ("state", "mv", "instances.web", "instances.app"), 1, "the state holds no instances.web"),

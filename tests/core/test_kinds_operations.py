@@ -100,6 +100,30 @@ def test_an_operation_makes_the_call_of_the_contract(name: str, target: str | No
     assert operation(name).encode(target, inputs) == wanted
 
 
+SPOKEN_TO = [(name, target, inputs) for name, target, inputs, _ in CALLS if target is not None]
+IDS = [
+    (name, target, {**inputs, member: empty})
+    for name, target, inputs, _ in CALLS
+    for member in ("instance", "firewall", "zone", "image", "flavor")
+    if member in inputs
+    for empty in ("", None, " ")
+]
+
+
+@pytest.mark.parametrize(("name", "target", "inputs"), SPOKEN_TO, ids=[row[0] for row in SPOKEN_TO])
+@pytest.mark.parametrize("target_is", [None, "", " ", "../x", "a/b", "a b"])
+def test_a_path_is_not_made_without_an_id(name: str, target: str, inputs: dict[str, Any], target_is: str | None) -> None:
+    # Goal: no empty id ever reaches a request, whatever a plan says; `None` would be a path like any other.
+    with pytest.raises(ValueError, match="is not an id"):
+        operation(name).encode(target_is, inputs)
+
+
+@pytest.mark.parametrize(("name", "target", "inputs"), IDS, ids=[f"{row[0]}-{place}" for place, row in enumerate(IDS)])
+def test_a_request_is_not_made_without_the_ids_in_it(name: str, target: str | None, inputs: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="needs the id of its"):
+        operation(name).encode(target, inputs)
+
+
 def test_every_operation_of_every_kind_stands_in_the_table_of_calls() -> None:
     named = {f"{kind.singular}.{verb}" for kind in NEWER.values() for verb in kind.operations}
     assert named == {row[0] for row in CALLS}

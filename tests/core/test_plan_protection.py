@@ -330,6 +330,13 @@ def test_destroy_looks_nothing_up_that_is_merely_referred_to() -> None:
     assert told(missing.plan(destroy=True)).steps == ["instance.delete instances.web"]
 
 
+def test_destroy_does_not_keep_a_firewall_that_is_missing() -> None:
+    # Goal: a kept server needs its firewall, but one that the account does not show is a decision, not something that is kept.
+    case = settled(server("web", firewall="web", life=Lifecycle(protect=("delete",))), firewall("web"), firewall("b"), firewall("c"))
+    said = told(case.vanish("firewalls.web").plan(destroy=True))
+    assert "decide firewalls.web" in said.changes and "error missing-object firewalls.web" in said.problems
+
+
 def test_destroy_with_unprotect_takes_what_is_named() -> None:
     # Goal: freed for one run.
     plan = shop(web=kept("delete")).plan(destroy=True, unprotect=frozenset({"instances.web"}))

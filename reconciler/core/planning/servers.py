@@ -139,7 +139,7 @@ def _keep(draft: Draft, item: Item) -> None:
     compared = fields.compare(draft.survey, item, wanted)
     by_name = {c.path: c for c in compared.changes}
     edits = compared.edits(item)
-    target = item.live.id if item.live is not None else ""
+    target = item.live_id
     impact = _Toll()
     if Edit.IN_PLACE in edits:
         _update(draft, item, wanted, by_name, target)
@@ -325,7 +325,7 @@ def _replace(draft: Draft, item: Item) -> None:
     if not _volumes_can_follow(draft, item, wanted):
         return
     delete_first = is_delete_first(item)
-    address, old = item.address, item.live.id if item.live is not None else ""
+    address, old = item.address, item.live_id
     delete = Step(
         f"instance.delete {address} {old}" if not delete_first else f"instance.delete {address}",
         address,

@@ -92,7 +92,7 @@ def _detach(draft: Draft, item: Item, owner_id: str, *, suffix: str = "") -> str
         f"block_storage.detach {item.address}{suffix}",
         item.address,
         "block_storage.detach",
-        target=item.live.id if item.live is not None else None,
+        target=item.live_id,
         inputs={"instance": owner_id},
         servers=(owner_id,),
         fingerprint=fingerprint(item),
@@ -116,7 +116,7 @@ def _attach(draft: Draft, item: Item, owner: Link, after: tuple[str, ...]) -> st
         f"block_storage.attach {item.address}",
         item.address,
         "block_storage.attach",
-        target=item.live.id if item.live is not None else None,
+        target=item.live_id,
         inputs={"instance": owner},
         servers=(draft.server(owner.address),),
         applies={"instance": owner},
@@ -212,7 +212,7 @@ def _goes_first(draft: Draft, owner_id: str) -> bool:
 def _replace(draft: Draft, item: Item) -> None:
     wanted = draft.resolver.wanted(item)
     compared = fields.compare(draft.survey, item, wanted)
-    old, owner_id, owner = item.live.id if item.live is not None else "", _current_owner(item), wanted.get("instance")
+    old, owner_id, owner = item.live_id, _current_owner(item), wanted.get("instance")
     if not isinstance(owner, Link):
         message = f"{item.address} cannot be replaced while it is on no server: a volume is always born attached"
         place = item.resource.place if item.resource else None
