@@ -160,12 +160,11 @@ def plan(
     `beside` says who works on the stack now: what that run has under way is no doubt, and the plan is provisional (SPEC 5, one writer).
     """
     running = beside()
-    state = opening.read_state(store)
-    opening.require_same_stack(state, stack.name, stack.environment)
+    state, told = opening.own_state(stack, store, options, connection.endpoint)
     running = running or beside()  # it may have begun just before the state was read
     if running is not None:
         options = replace(options, running=running.run)
-    found = _plan(stack, state, connection, options)
+    found = _plan(stack, state, connection, options, told=told)
     return found if running is None else replace(found, provisional=running.said)
 
 
@@ -195,10 +194,11 @@ def apply(
     stack: Stack, connection: Connection, store: ports.Store, options: PlanOptions, given: Given, run: Run, talk: Conversation
 ) -> Applied:
     """Plans under the lock, shows the plan, asks, and does it. Also `destroy`, where the options say so."""
+    _, told = opening.own_state(stack, store, options, connection.endpoint)  # before the lock, which makes the folder
     with _writing(store, stack, run) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         settling = Settling(connection, writer, run.id)
-        planned = _plan(stack, writer.state, connection, options, settling)
+        planned = _plan(stack, writer.state, connection, options, settling, told=told)
         applied = decide_and_do(planned, connection, writer, given, run, talk)
         # What an earlier run left open and may still come is waited for last, when everything else is done (SPEC 5, settling).
         while run.wait and applied.exit_code not in _AT_ONCE and settling.wait(run.interrupts, talk.emit):
@@ -218,9 +218,10 @@ def apply_saved(
     """Does exactly a saved plan, or refuses it whole where anything would now be done otherwise."""
     _check_origin(plan, connection)
     options = replace(saved.options_of(plan), first_passwords=run.keep is not None)
+    _, told = opening.own_state(stack, store, options, connection.endpoint)
     with _writing(store, stack, run) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
-        planned = _plan(stack, writer.state, connection, options, Settling(connection, writer, run.id))
+        planned = _plan(stack, writer.state, connection, options, Settling(connection, writer, run.id), told=told)
         found = saved.differences(plan, planned.plan)
         if found:
             hint = "Make a new plan: what was reviewed is not what would be done.\n" + "\n".join(found)
@@ -263,7 +264,15 @@ def _writing(store: ports.Store, stack: Stack, run: Run) -> opening.Writing:
     return opening.Writing(store, run.holder, timeout_seconds=run.lock_timeout_seconds, stack=stack.name, environment=stack.environment)
 
 
-def _plan(stack: Stack, state: State | None, connection: Connection, options: PlanOptions, settling: Settling | None = None) -> Planned:
+def _plan(
+    stack: Stack,
+    state: State | None,
+    connection: Connection,
+    options: PlanOptions,
+    settling: Settling | None = None,
+    *,
+    told: tuple[Problem, ...] = (),
+) -> Planned:
     from reconciler.core.needs import needs
 
     _check_addresses(stack, state, options)
@@ -290,7 +299,7 @@ def _plan(stack: Stack, state: State | None, connection: Connection, options: Pl
         account=account,
         stack=stack,
         at=connection.exchange.unix(),
-        problems=(*beside, *_told_of(made, stack, options, connection.kinds)),
+        problems=(*told, *beside, *_told_of(made, stack, options, connection.kinds)),
         tracked=() if state is None else tuple(state.entries),
         unmanaged=unmanaged.unmanaged(account, state, stack.prices, made.records) if options.unmanaged else None,
         outputs=()

@@ -50,11 +50,12 @@ def bind(
     if wrong is not None:
         raise Stop(error("bad-format", wrong, address=str(address)))
     wished = replace(stack, resources={**stack.resources, address: replace(resource, import_id=id)})
+    _, named = opening.own_state(stack, store, PlanOptions(), connection.endpoint)
     with opening.Writing(store, holder, timeout_seconds=lock_timeout_seconds, stack=stack.name, environment=stack.environment) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         state = moves.move(wished, writer.state).state
         account = opening.read_account(connection, planning.needs(wished, state, PlanOptions()), cached=True)
-        told = tuple(opening.account_problems(state, account, connection))
+        told = (*named, *opening.account_problems(state, account, connection))
         seen = survey(stack=wished, state=state, account=account, kinds=connection.kinds, options=PlanOptions())
         about = [problem for problem in seen.problems if problem.address == str(address) and problem.severity is Severity.ERROR]
         live = account.find(address.kind, id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -124,12 +125,15 @@ def _others(document: Document, environment: str | None, read: Others | None) ->
     return found, tuple(problems)
 
 
-def identify(path: Path, environment: str | None) -> tuple[str, str | None]:
+def identify(path: Path, environment: str | None, *, kept: Callable[[str], Collection[str]] = lambda stack: ()) -> tuple[str, str | None]:
     """The name of the stack in a file or folder, and the environment, which has to be one of its own. Stops where there is none.
 
-    For commands that look at the state alone: variables need no values here.
+    For commands that look at the state alone: variables need no values here. `kept` gives the environments of a stack that have a state:
+    one that left the file can still be looked at.
     """
     name, known = identities(path)
+    if environment is not None and environment in kept(name):
+        return name, environment
     if environment is None and known:
         raise Stop(
             error("environment", "the stack has environments, and none is chosen", hint=f"choose one with --env: {', '.join(known)}")
@@ -137,6 +141,29 @@ def identify(path: Path, environment: str | None) -> tuple[str, str | None]:
     if environment is not None and environment not in known:
         raise Stop(error("environment", f"the stack has no environment {environment}", hint=names.hint_for(environment, known)))
     return name, environment
+
+
+def neighbors(path: Path) -> frozenset[tuple[str, str | None]]:
+    """The stacks, each with its environments, whose states may lie in the same place: of the file, of the files beside it, and those that
+    it reads outputs of. What cannot be read names none."""
+    beside = (path,) if path.is_dir() else tuple(file for file in sorted(path.parent.iterdir()) if file.suffix in (".yaml", ".yml"))
+    found: set[tuple[str, str | None]] = set()
+    for file in (*beside, *_stacks_read(path)):
+        with suppress(Stop, OSError):
+            name, known = identities(file)
+            found.update((name, environment) for environment in known or (None,))
+    return frozenset(found)
+
+
+def _stacks_read(path: Path) -> Iterator[Path]:
+    """The files of the other stacks that a stack reads outputs of."""
+    from reconciler.core.document import Scalar, table
+
+    document, _ = _document(path, checked=False)
+    for node in table(document.root.get("stacks")).values():
+        other = table(node).get("path")
+        if isinstance(other, Scalar):
+            yield Path(other.file).parent / other.text
 
 
 def identities(path: Path) -> tuple[str, tuple[str, ...]]:

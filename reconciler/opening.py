@@ -8,13 +8,15 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
 from reconciler import ports
-from reconciler.core.model import Account, Wants, title_of
+from reconciler.core import former
+from reconciler.core.model import Account, Stack, Wants, title_of
 from reconciler.core.problems import Problem, error, notice
 from reconciler.core.state import State
 from reconciler.stop import Stop
 
 if TYPE_CHECKING:
     from reconciler.app import Connection
+    from reconciler.core.survey import PlanOptions
 
 
 class Writing:
@@ -43,11 +45,34 @@ def read_state(store: ports.StateReader) -> State | None:
         stop_for_store(failure)
 
 
-def require_same_stack(state: State | None, stack: str, environment: str | None) -> None:
-    """Stops where a folder was copied or renamed, and holds the state of another stack or environment: a writer would not open it."""
-    if state is not None and (state.stack, state.environment) != (stack, environment):
-        message = f"this folder holds the state of {title_of(state.stack, state.environment)}"
-        raise Stop(error("state-damaged", message, hint="name another folder (RECONCILER_STATE_DIR)"))
+def own_state(
+    stack: Stack, store: ports.StateReader, options: PlanOptions, endpoint: str | None = None
+) -> tuple[State | None, tuple[Problem, ...]]:
+    """The state of a stack under its name, and what there is to tell of that name.
+
+    Stops where the folder was copied and holds the state of another stack or environment, and where the objects of the stack stand in a
+    state under a former name. `endpoint` is the cloud that the run is about: objects of another one are not the stack's.
+    """
+    state = read_state(store)
+    if state is not None and (state.stack, state.environment) != (stack.name, stack.environment):
+        if not store.was_moved(state):
+            message = f"this folder holds the state of {title_of(state.stack, state.environment)}"
+            raise Stop(error("state-damaged", message, hint="name another folder (RECONCILER_STATE_DIR)"))
+        return replace(state, stack=stack.name, environment=stack.environment), (former.moved(state, stack),)
+    found = former_names(stack, store, state, options, endpoint)
+    if found:
+        raise Stop(*found)
+    return state, ()
+
+
+def former_names(
+    stack: Stack, store: ports.StateReader, state: State | None, options: PlanOptions, endpoint: str | None = None
+) -> tuple[Problem, ...]:
+    """An error for each state under a former name that holds objects of the stack, as long as its own state holds none."""
+    if state is not None and not state.is_empty:
+        return ()
+    neighbors = (each for each in store.neighbors() if endpoint is None or each.state.endpoint in (None, endpoint))
+    return tuple(former.held(stack, neighbors, options))
 
 
 def read_account(connection: Connection, wants: Wants, *, cached: bool = False) -> Account:

@@ -11,7 +11,7 @@ from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Call
 from reconciler.core.problems import Problem
 from reconciler.core.rhythm import Expected, Pace
-from reconciler.core.state import Record, State
+from reconciler.core.state import Neighbor, Record, State
 
 
 class Clock(Protocol):
@@ -223,6 +223,14 @@ class StateReader(Protocol):
 
     def read(self) -> State | None:
         """The state with its journal folded in, or None where there is none. Raises `StateDamaged` or `StateNewer`."""
+        ...
+
+    def neighbors(self) -> tuple[Neighbor, ...]:
+        """The states of the same place that can be read, and whose names no file uses."""
+        ...
+
+    def was_moved(self, state: State) -> bool:
+        """Whether a state of another name was moved here: no file uses that name, and its own folder is gone."""
         ...
 
 

@@ -51,11 +51,12 @@ class Talk:
 
 def recover(stack: Stack, connection: Connection, store: ports.Store, words: Words, run: Run, talk: Talk) -> Recovered:
     """Settles what can be settled, by evidence and by the words given; waits for the fence where the run may (SPEC 5, settling)."""
+    _, told = opening.own_state(stack, store, PlanOptions(), connection.endpoint)
     with opening.Writing(
         store, run.holder, timeout_seconds=run.lock_timeout_seconds, stack=stack.name, environment=stack.environment
     ) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
-        work = _Recovery(stack, connection, writer, words, run, Settling(connection, writer, run.id))
+        work = _Recovery(stack, connection, writer, words, run, Settling(connection, writer, run.id), problems=[*told])
         work.look()
         work.adopt()
         while run.wait and work.is_waiting() and work.settling.wait(run.interrupts, talk.emit):

@@ -47,10 +47,19 @@ class Place:
 
 def store(place: Place, environ: Mapping[str, str]) -> FileStore:
     """The store of a stack's state."""
+    from reconciler import loading
     from reconciler.store.files import FileStore
-    from reconciler.store.place import state_folder
+    from reconciler.store.place import folder_name, state_folder
 
-    return FileStore(state_folder(place.path, place.stack, place.environment, simulated=place.simulated, environ=environ))
+    folder = state_folder(place.path, place.stack, place.environment, simulated=place.simulated, environ=environ)
+    return FileStore(folder, used=lambda: frozenset(folder_name(*each) for each in loading.neighbors(place.path)))
+
+
+def kept_environments(path: Path, stack: str, environ: Mapping[str, str], *, simulated: bool) -> tuple[str, ...]:
+    """The environments of a stack that have a state, sorted."""
+    from reconciler.store import place
+
+    return place.kept_environments(path, stack, simulated=simulated, environ=environ)
 
 
 @contextmanager

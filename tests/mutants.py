@@ -36,6 +36,7 @@ class Mutant:
     tests: tuple[str, ...]
 
 
+FORMER = "tests/scenarios/test_former_names.py"
 FOUND = "tests/faults/test_found.py"
 EVIDENCE = "tests/core/test_evidence.py"
 BOUNDARIES = "tests/faults/test_boundaries.py"
@@ -56,6 +57,41 @@ def of_story(name: str) -> str:
 
 
 MUTANTS = (
+    Mutant(
+        "plan under a new name although the state of the former one stands",
+        "reconciler/opening.py",
+        "    if found:\n        raise Stop(*found)\n    return state, ()\n",
+        "    return state, ()\n",
+        (FORMER,),
+    ),
+    Mutant(
+        "take over the state of a folder that was copied",
+        "reconciler/store/files.py",
+        """ and name not in self._used() and "state.json" not in self._names(self.folder.parent / name)""",
+        " and name not in self._used()",
+        (FORMER,),
+    ),
+    Mutant(
+        "take over the folder of an environment that the file still has",
+        "reconciler/store/files.py",
+        " and name not in self._used() and ",
+        " and ",
+        ("tests/cli/test_other_stacks.py",),
+    ),
+    Mutant(
+        "leave the former name in a state that was moved",
+        "reconciler/store/files.py",
+        "max(found.records, 1), found.torn",
+        "found.records, found.torn",
+        (FORMER,),
+    ),
+    Mutant(
+        "overlook the markers of a former environment",
+        "reconciler/core/lost.py",
+        "else named or former",
+        "else named",
+        (FORMER,),
+    ),
     Mutant(
         "resend a POST whose answer is lost",
         "reconciler/apply/writes.py",

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler import acts, app, loading, planfile, wiring
+from reconciler import acts, app, planfile, wiring
 from reconciler.app import Applied, Connection, Conversation, Planned, Run
 from reconciler.cli import looking, showing
 from reconciler.cli.interrupts import Interrupts
@@ -42,7 +42,7 @@ def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
     talker = _Talker(session)
 
     def work() -> Applied:
-        stack = session.load()
+        stack = session.load_what_stands() if options.destroy else session.load()
         if not session.console.json:
             session.tell_problems()
         given = _given(session, stack.accept, choices, destroy=options.destroy)
@@ -81,7 +81,7 @@ def reboot(session: Session, address: str, choices: Choices, *, unprotect: bool)
     talker = _Talker(session)
 
     def work() -> Applied:
-        name, environment = loading.identify(session.path, session.environment)
+        name, environment = session.identify()
         stack, found = Stack(name, environment, {}), parse(address)
         assert found is not None
         given = _given(session, (), choices, destroy=False)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,10 +81,10 @@ def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:
     try:
         name, known = loading.identities(session.path)
         if session.environment is not None or not known:
-            _, chosen = loading.identify(session.path, session.environment)
+            _, chosen = session.identify()
             environments: tuple[str | None, ...] = (chosen,)
         else:
-            environments = known
+            environments = tuple(sorted({*known, *session.kept_environments(name)}))
     except Stop as stop:
         missing = all(problem.code == "file-missing" for problem in stop.problems)
         yield diagnosis.Check("stack", "none here" if missing else "cannot be read", None if missing else stop.problems[0])
@@ -91,6 +93,17 @@ def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:
         store = session.store(name, environment)
         yield diagnosis.Check("stack", title_of(name, environment))
         yield from diagnosis.kept(store, _short(store.folder), connection, showing.running(store))
+        yield from _former_names(session, name, environment)
+
+
+def _former_names(session: Session, name: str, environment: str | None) -> Iterator[Check]:
+    from reconciler import diagnosis, opening
+
+    session = replace(session, environment=environment, problems=[])
+    store = session.store(name, environment)
+    with suppress(Stop):  # a state that cannot be read is told already
+        for problem in session.former_names(store, opening.read_state(store)):
+            yield diagnosis.Check("former name", "objects stand in the state of another name", problem)
 
 
 def _short(path: Path) -> str:

@@ -40,11 +40,11 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
 
     With --inventory the list of servers is read from the account, since addresses are not kept in the state.
     """
-    from reconciler import app, loading, opening
+    from reconciler import app, opening
     from reconciler.cli import looking
 
     console = session.console
-    title, session.environment = loading.identify(session.path, session.environment)
+    title, session.environment = session.identify()
     if inventory is not None:
         if name is not None or console.format != "text":
             raise stop_usage("--inventory goes with neither a NAME nor --format", "an inventory is a file of its own")

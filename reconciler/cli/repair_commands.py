@@ -61,6 +61,7 @@ def list_entries(session: Session) -> int:
     console.result(list(looking.state_lines(found, title=shown, where=shown_path(store.folder))))
     if found is not None:
         console.result(list(_open_lines(found, session)))
+    console.problems(session.former_names(store, found))
     return exits.DONE
 
 
@@ -203,9 +204,7 @@ def held_lines(held: Held) -> Iterable[Line]:
 
 def _open(session: Session) -> tuple[FileStore, str]:
     """The store of the stack that is meant, and its name; the session is told which environment that is."""
-    from reconciler import loading
-
-    name, session.environment = loading.identify(session.path, session.environment)
+    name, session.environment = session.identify()
     return session.store(name, session.environment), name
 
 

@@ -57,11 +57,11 @@ Examples:
 @on_stack
 def console_(session: Session, *, address: str) -> int:
     """Print the link to a server's console, and nothing else. Whoever has the link is at the console: do not keep it."""
-    from reconciler import acts, loading
+    from reconciler import acts
     from reconciler.core.address import parse
 
     console = session.console
-    name, environment = loading.identify(session.path, session.environment)
+    name, environment = session.identify()
     found = parse(address)
     assert found is not None
     with session.connect() as connection:

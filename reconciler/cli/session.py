@@ -23,6 +23,7 @@ from reconciler.ui.screen import Line, Tone
 if TYPE_CHECKING:
     from reconciler.app import Connection, Planned
     from reconciler.core.model import Catalogue, Stack
+    from reconciler.core.state import State
     from reconciler.core.survey import PlanOptions
     from reconciler.store.files import FileStore
     from reconciler.ui.plan_text import Header
@@ -74,6 +75,38 @@ class Session:
             hint = "set RECONCILER_STATE_DIR to one folder for both, and apply both again: they share one local cloud then"
             self.problems.append(warning("simulator", message, hint=hint))
         return state.outputs
+
+    def identify(self) -> tuple[str, str | None]:
+        """The name of the stack, and the environment that is meant: one of the file, or one that left the file and has a state."""
+        return loading.identify(self.path, self.environment, kept=self.kept_environments)
+
+    def kept_environments(self, stack: str) -> tuple[str, ...]:
+        """The environments of a stack that have a state, sorted."""
+        return wiring.kept_environments(self.path, stack, self.environ, simulated=self.simulate)
+
+    def load_what_stands(self) -> Stack:
+        """The stack, to destroy it. Of an environment that left the file only its name is known: what it owns stands in its state."""
+        from reconciler.core.model import Stack
+
+        name, known = loading.identities(self.path)
+        if self.environment is not None and self.environment not in known and self.environment in self.kept_environments(name):
+            return Stack(name, self.environment, {})
+        return self.load()
+
+    def load_if_it_can_be(self) -> Stack | None:
+        """The stack, where the file can be read now: to look at the state needs no file without mistakes."""
+        try:
+            return self.load()
+        except Stop:
+            return None
+
+    def former_names(self, store: FileStore, state: State | None) -> Sequence[Problem]:
+        """The states under former names that hold the objects of the stack, where its own is empty and the file can be read."""
+        from reconciler import opening
+        from reconciler.core.survey import PlanOptions
+
+        stack = self.load_if_it_can_be() if state is None or state.is_empty else None
+        return () if stack is None else opening.former_names(stack, store, state, PlanOptions())
 
     def kept_catalogue(self) -> Catalogue:
         """The catalogue as an earlier run kept it."""

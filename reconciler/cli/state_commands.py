@@ -58,11 +58,11 @@ def show(session: Session, *, what: str | None, why: bool) -> int:
 
 
 def _show_state(session: Session, address: Address | None) -> int:
-    from reconciler import app, loading, opening
+    from reconciler import app, opening
     from reconciler.cli import looking
 
     console = session.console
-    name, environment = loading.identify(session.path, session.environment)
+    name, environment = session.identify()
     store = session.store(name, environment)
     state = opening.read_state(store)
     if address is not None:
@@ -70,7 +70,7 @@ def _show_state(session: Session, address: Address | None) -> int:
         if console.json:
             console.result_json(looking.entry_document(entry))
         else:
-            stack = _stack(session)
+            stack = session.load_if_it_can_be()
             cost = _monthly(session, entry, stack)
             written = None if stack is None else stack.resources.get(address)
             console.result([*looking.entry_lines(entry, cost), *looking.written_lines(written)])
@@ -80,17 +80,8 @@ def _show_state(session: Session, address: Address | None) -> int:
         title = title_of(name, environment)
         title += "    simulated" if session.simulate else ""
         console.result(list(looking.state_lines(state, title=title, where=shown_path(store.folder))))
+        console.problems(session.former_names(store, state))
     return exits.DONE
-
-
-def _stack(session: Session) -> Stack | None:
-    """The stack, where the file can be read now: to look at the state needs no file without mistakes."""
-    from reconciler.stop import Stop
-
-    try:
-        return session.load()
-    except Stop:
-        return None
 
 
 def _monthly(session: Session, entry: Entry, stack: Stack | None) -> int | None:

@@ -103,6 +103,7 @@ def _stack(shop: Workshop, document: Document, chosen: Table | None, values: Map
         guard=guarded,
         moved=moved,
         removed=removed,
+        environments=environments(document),
     )
     _check_dependencies(shop, stack)
     _check_equal_rules(shop, stack)

@@ -36,6 +36,7 @@ _OF_CODE: Mapping[str, int] = {
     "rename": REFUSED,
     "mass-absence": REFUSED,
     "state-missing": REFUSED,
+    "former-name": REFUSED,
     "consent": REFUSED,
     "empty": REFUSED,
     "plan-stale": REFUSED,

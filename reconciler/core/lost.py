@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from reconciler.core import marker
 from reconciler.core.address import Address, parse
 from reconciler.core.dataclass import dataclass
-from reconciler.core.model import LiveResource
+from reconciler.core.model import LiveResource, title_of
 from reconciler.core.names import pasted
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Effect, Entry, Phase
@@ -56,14 +56,19 @@ def remote_name(item: Item) -> str | None:
 def missing_state(seen: Survey) -> Iterator[Problem]:
     """An error for each object that says this stack was here before. `--accept duplicate=ADDRESS` says that it is none of ours."""
     wished = {(i.kind.name, remote_name(i)): a for a, i in seen.items.items() if i.fate is Fate.CREATE and a.rule is None}
+    created = frozenset(map(str, wished.values()))
     for kind, live in strangers(seen):
         address = wished.get((kind, _name(live)))
         named = _named_address(seen, kind, live) if seen.state.is_empty else None
+        former = _formerly_at(seen, kind, live, created) if seen.state.is_empty else None
         if seen.state.is_empty:
-            at = str(address) if address is not None else named
+            at = str(address) if address is not None else named or former
         else:
             at = str(address) if address is not None and live.nonce is not None else None
         if at is None or seen.options.accepts("duplicate", at):
+            continue
+        if former is not None:
+            yield _of_a_former_environment(live, at)
             continue
         what = "bears the marker of this stack" if named is not None else "has the name that is about to be made"
         yield error(
@@ -86,6 +91,28 @@ def _named_address(seen: Survey, kind: str, live: LiveResource) -> str | None:
         return None
     start = marker.owner_text(seen.stack.name, seen.stack.environment, "")
     return f"{kind}.{live.marked.removeprefix(start)}" if live.marked.startswith(start) else None
+
+
+def _formerly_at(seen: Survey, kind: str, live: LiveResource, created: frozenset[str]) -> str | None:
+    """The address about to be created that a marker names under an environment of this stack which the file does not have any more."""
+    parts = None if live.nonce is None else marker.owner_parts(live.marked)
+    if parts is None:
+        return None
+    stack, environment, key = parts
+    is_former = stack == seen.stack.name and environment not in (seen.stack.environments or (None,))
+    return f"{kind}.{key}" if is_former and f"{kind}.{key}" in created else None
+
+
+def _of_a_former_environment(live: LiveResource, at: str) -> Problem:
+    stack, environment, _ = marker.owner_parts(live.marked) or ("", None, "")
+    whose = title_of(stack, environment) + ("" if environment else ", without an environment")
+    return error(
+        "former-name",
+        f"{live.id} bears the marker of {whose}, which the file does not have any more: creating {at} would create it a second time",
+        address=at,
+        hint=f"bring back the state of {whose}, and the environments of the file as they were; "
+        f"--accept {pasted(f'duplicate={at}')} says that it is not yours",
+    )
 
 
 def _names_others(seen: Survey, live: LiveResource) -> bool:

@@ -42,6 +42,14 @@ def owner_text(stack: str, environment: str | None, key: str) -> str:
     return f"{stack}.{environment or '-'}.{key}"
 
 
+def owner_parts(text: str | None) -> tuple[str, str | None, str] | None:
+    """The stack, environment and key that an owner text names, or None where the text is not one. The key may be cut at its end."""
+    if not text or not is_owner_text(text):
+        return None
+    stack, environment, key = text.split(".", 2)
+    return stack, None if environment == "-" else environment, key
+
+
 def attach(user_text: str | None, owner: str, nonce: str) -> str:
     """A description with the marker: the user's text, or where there is none the owner's cut to fit, then the nonce.
 

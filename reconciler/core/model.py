@@ -209,8 +209,8 @@ class Stack:
     """A whole stack, expanded: every `count` unfolded, every reference named.
 
     `resources` is sorted by address (rules included, each after its firewall). `shapes` tells for each (kind, name) whether it is
-    single (None), counted (an integer), or keyed (a tuple of keys). `digest` is a hex SHA-256 over the meaning of the files, the
-    environment and the variable values.
+    single (None), counted (an integer), or keyed (a tuple of keys). `environments` are all that the file defines.
+    `digest` is a hex SHA-256 over the meaning of the files, the environment and the variable values.
     """
 
     name: str
@@ -225,6 +225,7 @@ class Stack:
     guard: Guard | None = None
     moved: tuple[Move, ...] = ()
     removed: tuple[Removal, ...] = ()
+    environments: tuple[str, ...] = ()
     digest: str = ""
 
     @property

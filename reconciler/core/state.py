@@ -180,6 +180,15 @@ class State:
         return not (self.entries or self.deposed or self.open)
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """A state of the same place under a name that no file uses. `where` is its folder, `move` the command that renames it as needed."""
+
+    state: State
+    where: str
+    move: str
+
+
 def fold(state: State, records: Iterable[Record]) -> State:
     """The state after the records, in order. A record that the state already holds (by sequence) is passed over."""
     entries, deposed, unsettled = dict[str, Entry](), dict[str, Deposed](), dict[int, tuple[Intent, str | None]]()

@@ -12,6 +12,7 @@ put the snapshot if the serial is still the expected one, put each record if its
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
@@ -19,12 +20,13 @@ from pathlib import Path
 
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import title_of
-from reconciler.core.state import Intent, Outcome, Record, State, fold
-from reconciler.ports import Holder, LostLock, RecordFailed, StateDamaged
+from reconciler.core.state import Intent, Neighbor, Outcome, Record, State, fold
+from reconciler.ports import Holder, LostLock, RecordFailed, StateDamaged, StoreError
 from reconciler.store import lock as locks
 from reconciler.store.codec import HINT_DAMAGED, STATE_BYTES_MAX, Moment, Snapshot, decode_snapshot, encode_snapshot
 from reconciler.store.disk import Disk, RealDisk, replace_whole, write_whole
 from reconciler.store.journal import JOURNAL_BYTES_MAX, Header, Journal, Written, decode_journal
+from reconciler.store.place import folder_name
 
 HISTORY_STATES_MAX = 20
 RECORDS_PER_SNAPSHOT = 1000
@@ -46,10 +48,21 @@ class Reading:
 
 
 class FileStore:
-    """The state of one stack in a folder of its own. `token` gives a text that never came before."""
+    """The state of one stack in a folder of its own.
 
-    def __init__(self, folder: Path, *, disk: Disk | None = None, token: Callable[[], str] = lambda: os.urandom(12).hex()) -> None:
+    `token` gives a text that never came before, `used` the names of folders beside this one whose stack or environment a file names.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        disk: Disk | None = None,
+        token: Callable[[], str] = lambda: os.urandom(12).hex(),
+        used: Callable[[], frozenset[str]] = frozenset,
+    ) -> None:
         self.folder = folder
+        self._used = used
         self._disk: Disk = RealDisk() if disk is None else disk
         self._token = token
 
@@ -57,6 +70,37 @@ class FileStore:
         """The state with its journal folded in, or None where there is none. Raises `StateDamaged` or `StateNewer`."""
         found = self.examine()
         return None if found is None else found.state
+
+    def neighbors(self) -> tuple[Neighbor, ...]:
+        """The states of the same place that can be read, and whose names no file uses."""
+        place, found = self.folder.parent, list[Neighbor]()
+        names = [name for name in self._names(place) if name != self.folder.name and not name.startswith(".")]
+        used = self._used() if names else frozenset[str]()
+        for name in names:
+            state = None
+            if name not in used:
+                with suppress(StoreError):
+                    state = FileStore(place / name, disk=self._disk).read()
+            if state is not None:
+                found.append(Neighbor(state, str(place / name), self._move_here(place / name)))
+        return tuple(found)
+
+    def was_moved(self, state: State) -> bool:
+        """Whether a state of another name was moved here: no file uses that name, and its own folder is gone."""
+        name = folder_name(state.stack, state.environment)
+        return name != self.folder.name and name not in self._used() and "state.json" not in self._names(self.folder.parent / name)
+
+    def _names(self, folder: Path) -> tuple[str, ...]:
+        try:
+            return self._disk.names(folder)
+        except OSError:
+            return ()
+
+    def _move_here(self, other: Path) -> str:
+        """The command that gives a folder the name of this one; what lies here already is put aside."""
+        aside = [self.folder, self.folder.with_name(f"{self.folder.name}.away")] if self._names(self.folder) else []
+        pairs = [*([aside] if aside else []), [other, self.folder]]
+        return " && ".join(shlex.join(["mv", *map(str, pair)]) for pair in pairs)
 
     def examine(self) -> Reading | None:
         """As `read`, with what there is to tell about it. Takes no lock, so a writer may be at work meanwhile."""
@@ -86,11 +130,23 @@ class FileStore:
         try:
             identity = _identity(self._disk, self.folder)
             found = self.examine() or Reading(State(lineage=self._token(), serial=0, stack=stack, environment=environment))
-            _require_same_stack(found.state, stack, environment)
+            found = self._as_named(found, stack, environment)
         except BaseException:
             lock.release()
             raise
         return FileWriter(self._disk, self.folder, lock, found, identity)
+
+    def _as_named(self, found: Reading, stack: str, environment: str | None) -> Reading:
+        """The state under the name that it is opened by. Raises `StateDamaged` where it is another stack's, and was not moved here."""
+        state = found.state
+        if (state.stack, state.environment) == (stack, environment):
+            return found
+        if not self.was_moved(state):
+            message = f"this folder holds the state of {title_of(state.stack, state.environment)}"
+            raise StateDamaged(message, hint="name another folder (RECONCILER_STATE_DIR)")
+        return Reading(
+            replace(state, stack=stack, environment=environment), max(found.records, 1), found.torn
+        )  # 1: there is something to write
 
     def holder(self) -> locks.Held | None:
         """Who works on this stack now, or died doing so; None where nobody."""
@@ -326,12 +382,6 @@ def _follow(state: State, journal: Written, *, folder: Path) -> Reading:
     if header.sequence != state.sequence:
         raise StateDamaged(f"{folder / 'journal'} does not go on where its state ends", hint=HINT_DAMAGED)
     return Reading(fold(state, journal.records), len(journal.records), journal.torn)
-
-
-def _require_same_stack(state: State, stack: str, environment: str | None) -> None:
-    if (state.stack, state.environment) != (stack, environment):
-        message = f"this folder holds the state of {title_of(state.stack, state.environment)}"
-        raise StateDamaged(message, hint="name another folder (RECONCILER_STATE_DIR)")
 
 
 def _serials(disk: Disk, folder: Path) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from reconciler.core.problems import Problem
 from reconciler.core.state import Entry, State
 from reconciler.core.survey import PlanOptions
 from reconciler.stop import Stop
+from reconciler.store.memory import MemoryStore
 
 CONNECTION = Connection(
     exchange=cast("Any", None), reads=cast("Any", None), kinds={}, account="new", key_suffix="9f41", endpoint="https://api.example"
@@ -62,7 +63,7 @@ def test_a_state_is_used_only_with_the_account_it_belongs_to(name: str, kept: St
     ],
 )
 def test_a_failure_of_the_store_ends_with_its_own_code(failure: ports.StoreError, code: str, exit_code: int) -> None:
-    class Broken:
+    class Broken(MemoryStore):
         def read(self) -> State | None:
             raise failure
 
