@@ -262,6 +262,27 @@ MUTANTS = (
     ),
     Mutant("follow redirects", "reconciler/cloud/transport.py", '"allow_redirects": False', '"allow_redirects": True', (TRANSPORT,)),
     Mutant(
+        "evaluate both branches of a condition",
+        "reconciler/core/branches.py",
+        "        kept = yes if verdict else no\n",
+        "        return\n        kept = yes if verdict else no\n",
+        ("tests/core/test_branches.py",),
+    ),
+    Mutant(
+        "demand that a branch whose condition is open exists",
+        "reconciler/core/references.py",
+        '                if failure.code in ("", "unknown-attribute") or not protected:\n',
+        "                if True:\n",
+        ("tests/core/test_branches.py",),
+    ),
+    Mutant(
+        "let a misspelt name stand in a branch that is not taken",
+        "reconciler/core/workshop.py",
+        "            if self.shaped and kept is not template:\n",
+        "            if False:\n",
+        ("tests/core/test_branches.py",),
+    ),
+    Mutant(
         "log one header",
         "reconciler/cloud/transport.py",
         "            raise wire.WireError(_reason(failure), sent=_may_have_left(failure)) from None\n",

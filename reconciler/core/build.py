@@ -125,6 +125,7 @@ def _all_resources(shop: Workshop, document: Document) -> dict[Address, Resource
     for include in used:
         with shop.inside(include.scope):
             inner[include.name] = _shapes(shop, include.root)
+    shop.shaped = True
     locals_.evaluate(shop, root, late=True)
     given: dict[str, Any] = {}
     for include in used:

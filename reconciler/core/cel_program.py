@@ -52,6 +52,11 @@ def run(source: str, words: Source, data: Mapping[str, Any]) -> Any:
         raise ExpressionError(failed[0] if failed else _told(failure)) from None
 
 
+def check(source: str) -> None:
+    """Raises `ExpressionError` for a source that cannot be read."""
+    _program(source)
+
+
 def _ordered(value: Any) -> Any:
     return sorted(value) if isinstance(value, Mapping) else value
 

@@ -20,6 +20,7 @@ KINDS = ("instances", "block_storages", "firewalls")
 ROOTS = (*FILE_ROOTS, *KINDS, "existing")
 
 MACROS = ("all", "exists", "exists_one", "filter", "map")
+_COUNTING = frozenset({"size", "length", "keys"})
 _CONSTANTS = frozenset({"true", "false", "null", "in"})
 _TYPES = frozenset({"int", "uint", "double", "string", "bool", "bytes", "list", "map", "null_type", "type"})
 
@@ -141,6 +142,11 @@ def look(source: str) -> Source:
     return Source(tuple(reads), path, _depth(bodies), sum(1 for token in tokens if token.text == "+"), tuple(calls))
 
 
+def path_of(source: str) -> Path | None:
+    """The path that a source is, and nothing else; None where it is more."""
+    return _path(list(_tokens(source, 0)))
+
+
 def tokens(source: str) -> list[Token]:
     """The words of a source. Raises `ExpressionError`."""
     return list(_tokens(source, 0))
@@ -204,7 +210,7 @@ def _depth(bodies: list[_Body]) -> int:
 
 
 def _read(tokens: list[Token], index: int, bodies: list[_Body]) -> Read:
-    root, at = tokens[index].text, tokens[index].at
+    root, at, first = tokens[index].text, tokens[index].at, index
     inside = any(body.open < index < body.close for body in bodies)
     steps: list[Step] = []
     index += 1
@@ -219,7 +225,15 @@ def _read(tokens: list[Token], index: int, bodies: list[_Body]) -> Read:
             steps.append(_index(tokens[index + 1 : close], tokens[index].at))
             index = close + 1
         else:
-            return Read(root, tuple(steps), None, None, inside, at)
+            return Read(root, tuple(steps), None, () if _only_counts(tokens, first, index) else None, inside, at)
+
+
+def _only_counts(tokens: list[Token], first: int, end: int) -> bool:
+    """Whether a read without a method asks only how many objects there are, or under which keys: `'k' in X`, `size(X)`."""
+    if _text(tokens, first - 1) == "in":
+        return _text(tokens, end) not in ("+", "-", "*", "/", "%")
+    called = _text(tokens, first - 1) == "(" and _text(tokens, end) == ")" and _text(tokens, first - 3) != "."
+    return called and _text(tokens, first - 2) in _COUNTING
 
 
 def _index(tokens: list[Token], at: int) -> Step:
@@ -272,7 +286,7 @@ def _fields(tokens: list[Token], method: int, bodies: list[_Body]) -> tuple[str,
     Only of macros whose result is not made of the elements themselves, and whose variable is only ever followed by a field.
     """
     name = tokens[method].text
-    if name == "size":
+    if name in _COUNTING:
         return ()
     mine = [body for body in bodies if body.open == method + 1]
     if name not in ("map", "all", "exists", "exists_one") or not mine:

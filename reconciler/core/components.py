@@ -121,7 +121,7 @@ def _given(shop: Workshop, node: Node | None, *, late: bool) -> Any:
         return None
     if not any(True for _ in locals_.texts(node)):
         return node
-    early = None if late else locals_.early(node, {**shop.scope["locals"]})
+    early = None if late else locals_.early(node, shop.scope)
     value: Any = early if early is not None else shop.value(node, shop.scope)
     if isinstance(value, Bad):
         return POISON

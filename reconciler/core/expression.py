@@ -10,12 +10,14 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
+from reconciler.core import branches, cel_source
 from reconciler.core.address import Address
-from reconciler.core.cel_source import ExpressionError
+from reconciler.core.cel_source import ExpressionError, Path
 from reconciler.core.functions import CallError, described, text_of
 from reconciler.core.model import EMPTY, Deferred, Link, Lookup, Plain, Ref, Stack, Unknown, Value
-from reconciler.core.references import ATTRIBUTES, POISON, Shapes, references
+from reconciler.core.references import ATTRIBUTES, POISON, Need, Shapes, check_names, needs, references, resources_of
 from reconciler.core.template import Expression, Template, moved, parse, walk
+from reconciler.core.template import expression as expression_of
 
 __all__ = [
     "ATTRIBUTES",
@@ -24,11 +26,14 @@ __all__ = [
     "ExpressionError",
     "Shapes",
     "Template",
+    "check_names",
     "compute",
     "parse",
     "references",
     "resolve",
     "resolve_value",
+    "resources_of",
+    "taken",
 ]
 
 RESULT_MAX = 200_000
@@ -111,17 +116,168 @@ def _key(key: Any) -> str:
 
 def resolve(deferred: Deferred, stack: Stack, attributes: Attributes) -> Plain | Unknown:
     """The value of a text that reads resources; `Unknown` with the attributes waited for where one of them is. Raises `ExpressionError`."""
+    if not deferred.text:
+        return Unknown(deferred.references, deferred)
+    template = parse(deferred.text)
+    if _has_branches(template, deferred.scope):
+        existing = {(f"existing.{address.kind}", address.name): None for address in stack.existing}
+        shapes: Shapes = {**stack.shapes, **existing} if existing else stack.shapes
+        found = _Known(deferred.scope, stack, attributes, shapes=shapes).value(template)
+        return Unknown(found.source, deferred) if isinstance(found, Unknown) else found
     waits = sorted({ref for reference in deferred.references for ref in _unknown(reference, stack, attributes)}, key=_ref_key)
     if waits:
         return Unknown(tuple(waits), deferred)
-    template = parse(deferred.text)
     data: dict[str, Any] = dict(deferred.scope)
     paths = all(expression.words.path is not None for expression in template.expressions)
-    data.update(_resource_data(deferred.references, stack, attributes, sparse=paths))
+    data.update(_resource_data(tuple(Need(ref, False) for ref in deferred.references), stack, attributes, sparse=paths))
     for root in ("vars", "locals", "components"):
         if root in data:
             data[root] = _read_of(template, root, data[root], stack, attributes)
     return compute(template, data)
+
+
+def taken(template: Template, scope: Mapping[str, Any], shapes: Shapes | None) -> Template:
+    """The text without the branches that the file itself rules out: by its names, and by which objects there are.
+
+    `shapes` are None as long as it is not known which objects there are. Raises `ExpressionError` for a branch that cannot be read.
+    """
+    if all(branches.structure(one.source) is None for one in template.expressions):
+        return template
+    kept = _Known(scope, Stack("", None, {}, shapes={} if shapes is None else shapes), _nothing_known, shapes=shapes).taken(template)
+    for before, after in zip(template.expressions, kept.expressions, strict=True):
+        if before != after:
+            _check_readable(before)
+    return kept
+
+
+def _check_readable(one: Expression) -> None:
+    from reconciler.core import cel_program
+
+    with moved(one.offset):
+        cel_program.check(branches.without_has(one.source))
+
+
+class _NothingKnown(Mapping[str, Value]):
+    """The attributes of an object of which only the existence is known."""
+
+    def __getitem__(self, name: str) -> Value:
+        return Unknown(())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+_NOTHING_KNOWN = _NothingKnown()
+
+
+def _nothing_known(address: Address) -> Mapping[str, Value]:
+    return _NOTHING_KNOWN
+
+
+def _has_branches(template: Template, scope: Mapping[str, Any]) -> bool:
+    """Whether a text, or what it reads under names of the file, has parts that are evaluated only under a condition."""
+    for one in template.expressions:
+        if branches.structure(one.source) is not None:
+            return True
+        for read in one.words.reads:
+            value = scope.get(read.root)
+            for step in read.steps:
+                if not isinstance(value, Mapping) or not isinstance(step, str):
+                    break
+                value = value.get(step)
+            if read.root in scope and any(_has_branches(parse(inner.text), inner.scope) for inner in _deferred(value)):
+                return True
+    return False
+
+
+def _deferred(value: Any) -> Iterator[Deferred]:
+    if isinstance(value, Deferred):
+        yield value
+    elif isinstance(value, tuple | Mapping):
+        for item in value if isinstance(value, tuple) else value.values():
+            yield from _deferred(item)
+
+
+class _Known:
+    """What is known when a text is evaluated: names of the file, which objects there are, and those attributes that have a value."""
+
+    def __init__(self, scope: Mapping[str, Any], stack: Stack, attributes: Attributes, *, shapes: Shapes | None) -> None:
+        self._scope, self._stack, self._attributes, self._shapes = scope, stack, attributes, shapes
+
+    def taken(self, template: Template) -> Template:
+        """The text without the branches that are certain not to be taken."""
+        return Template(tuple(part if isinstance(part, str) else self._taken(part) for part in template.parts))
+
+    def _taken(self, one: Expression) -> Expression:
+        source = branches.taken(one.source, self._decide, self._exists)
+        return one if source == one.source else expression_of(source, one.offset)
+
+    def value(self, template: Template) -> Plain | Unknown:
+        """The value of a text, or what it waits for. Raises `ExpressionError`."""
+        template = self.taken(template)
+        asked = needs(template, self._scope, {} if self._shapes is None else self._shapes)
+        waits = {ref for need in asked if not need.counted for ref in _unknown(need.ref, self._stack, self._attributes)}
+        data: dict[str, Any] = dict(self._scope)
+        for root in cel_source.FILE_ROOTS:
+            if root in data:
+                data[root] = _read_of(template, root, data[root], self._stack, self._attributes)
+                waits.update(_sources(data[root]))
+        if waits:
+            return Unknown(tuple(sorted(waits, key=_ref_key)))
+        data.update(_resource_data(asked, self._stack, self._attributes, sparse=False))
+        return compute(template, data)
+
+    def _decide(self, source: str) -> bool | None:
+        """What a condition comes to, or None where that is not known yet, or it is none."""
+        try:
+            value = self.value(Template((expression_of(source, 0),)))
+        except ExpressionError:
+            return None
+        return value if isinstance(value, bool) else None
+
+    def _exists(self, source: str) -> bool | None:
+        """What `has` comes to; None where that is not known yet, or it asks for no plain path."""
+        path = cel_source.path_of(source)
+        if path is None:
+            return None
+        if path.root not in cel_source.FILE_ROOTS:
+            return self._is_object(path)
+        value: Any = self._scope
+        for step in (path.root, *path.steps):
+            value = resolve_value(value, self._stack, self._attributes) if isinstance(value, Deferred) else value
+            if isinstance(value, Unknown) or value is POISON:
+                return None
+            there = step in value if isinstance(value, Mapping) else isinstance(value, tuple) and step in range(len(value))
+            if not there:
+                return False
+            value = value[step]
+        return True
+
+    def _is_object(self, path: Path) -> bool | None:
+        """Whether an object of the stack, or an attribute of it, exists."""
+        existing = path.root == "existing"
+        kind, name, *steps = (*(path.steps if existing else (path.root, *path.steps)), None, None)[:4]
+        section = f"existing.{kind}" if existing else kind
+        if self._shapes is None:
+            return None
+        if (section, name) not in self._shapes:
+            return False
+        shape = self._shapes[section, name]  # type: ignore[index]  # looked up above
+        if shape is None or steps[0] is None:
+            return True
+        return steps[0] in (range(shape) if isinstance(shape, int) else shape)
+
+
+def _sources(value: Any) -> Iterator[Ref]:
+    """What the unknown parts of a value wait for."""
+    if isinstance(value, Unknown):
+        yield from value.source
+    elif isinstance(value, tuple | Mapping):
+        for item in value if isinstance(value, tuple) else value.values():
+            yield from _sources(item)
 
 
 def resolve_value(value: Value, stack: Stack, attributes: Attributes) -> Plain | Unknown | Link | Lookup:
@@ -138,8 +294,9 @@ def resolve_value(value: Value, stack: Stack, attributes: Attributes) -> Plain |
 
 
 def _any_unknown(values: Iterable[Any]) -> Unknown | None:
-    sources = {ref for value in values if isinstance(value, Unknown) for ref in value.source}
-    return Unknown(tuple(sorted(sources, key=_ref_key))) if sources else None
+    unknown = [value for value in values if isinstance(value, Unknown)]
+    sources = {ref for value in unknown for ref in value.source}
+    return Unknown(tuple(sorted(sources, key=_ref_key))) if unknown else None
 
 
 def _ref_key(ref: Ref) -> tuple[Any, str]:
@@ -176,13 +333,13 @@ def _unknown(ref: Ref, stack: Stack, attributes: Attributes) -> Iterator[Ref]:
                 yield Ref(address, name)
 
 
-def _resource_data(references: tuple[Ref, ...], stack: Stack, attributes: Attributes, *, sparse: bool) -> dict[str, Any]:
-    """The roots `instances`, `firewalls`, ... with what the references read, shaped as expressions see them.
+def _resource_data(asked: tuple[Need, ...], stack: Stack, attributes: Attributes, *, sparse: bool) -> dict[str, Any]:
+    """The roots `instances`, `firewalls`, ... with what is asked of them, shaped as expressions see them.
 
     `sparse`: only paths are walked, so a list of which single objects are read may be a mapping of their indices.
     """
     data: dict[str, Any] = {}
-    for ref in references:
+    for ref, counted in asked:
         address = ref.address
         root = data.setdefault("existing", {}) if address.existing else data
         named = root.setdefault(address.kind, {})
@@ -191,14 +348,15 @@ def _resource_data(references: tuple[Ref, ...], stack: Stack, attributes: Attrib
             named.setdefault(address.name, {}).update(_readable(address, ref.attribute, attributes))
             continue
         if address.name not in named:
-            single = sparse and all(other.address.index is not None for other in references if other.address.resource == address.resource)
+            single = sparse and all(other.address.index is not None for other, _ in asked if other.address.resource == address.resource)
             named[address.name] = {} if single else [{} for _ in range(shape)] if isinstance(shape, int) else {key: {} for key in shape}
         objects = named[address.name]
         for one in stack.addresses(address):
             assert one.index is not None
             if isinstance(objects, dict):
                 objects.setdefault(one.index, {})
-            objects[one.index].update(_readable(one, ref.attribute, attributes))
+            if not counted:
+                objects[one.index].update(_readable(one, ref.attribute, attributes))
     return data
 
 

@@ -29,7 +29,7 @@ def evaluate(shop: Workshop, root: Table, *, late: bool) -> None:
     keep, shop.problems = shop.problems, told
     for name in _in_order(shop, section):
         node = section.entries[name]
-        unread = None if late else early(node, values)
+        unread = None if late else early(node, scope)
         value: Any = unread if unread is not None else shop.value(node, scope)
         values[name] = POISON if isinstance(value, Bad) else value
     for name in section.entries:
@@ -61,11 +61,12 @@ def texts(node: Node) -> Iterator[Scalar]:
         yield from texts(item)
 
 
-def reads(node: Node) -> Iterator[cel_source.Read]:
-    """What the expressions in a value read."""
+def reads(node: Node, scope: Mapping[str, Any] | None = None) -> Iterator[cel_source.Read]:
+    """What the expressions in a value read; with a scope, without the branches that its names rule out."""
     for text in texts(node):
         try:
             template = expression.parse(text.text)
+            template = template if scope is None else expression.taken(template, scope, None)
         except ExpressionError:
             continue
         for found in template.expressions:
@@ -78,10 +79,11 @@ def _locals_in(node: Node) -> Iterator[str]:
             yield read.steps[0]
 
 
-def early(node: Node, values: Mapping[str, Any]) -> Deferred | None:
+def early(node: Node, scope: Mapping[str, Any]) -> Deferred | None:
     """What stands for a local that reads resources while it is not known which there are."""
     found: list[Ref] = []
-    for read in reads(node):
+    values = scope["locals"]
+    for read in reads(node, scope):
         if read.root in (*cel_source.KINDS, "existing", "components"):
             name = read.steps[0] if read.steps and isinstance(read.steps[0], str) else "?"
             found.append(Ref(Address(read.root, name)))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
-from reconciler.core import cel_source
+from reconciler.core import branches, cel_source
 from reconciler.core.address import Address
-from reconciler.core.cel_source import KINDS, Computed, ExpressionError, Read
+from reconciler.core.cel_source import KINDS, Computed, ExpressionError, Read, Step
 from reconciler.core.model import Deferred, Ref
 from reconciler.core.names import hint_for
-from reconciler.core.template import Template, moved, walk
+from reconciler.core.template import Expression, Template, moved, walk
 
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "instances": ("id", "name", "status", "zone", "flavor", "image", "public_ip", "private_ip", "firewall"),
@@ -30,20 +30,98 @@ class Poison:
 POISON = Poison()
 
 
+class Need(NamedTuple):
+    """What one read asks of resources. `counted`: only how many objects there are, and under which keys."""
+
+    ref: Ref
+    counted: bool
+
+
 def references(template: Template, scope: Mapping[str, Any], shapes: Shapes) -> tuple[Ref, ...]:
-    """The attributes of resources that a text reads, sorted; through locals too. Raises `ExpressionError` for one that is not there."""
+    """The attributes of resources that a text reads, sorted; through locals too. Raises `ExpressionError` for one that is not there.
+
+    What a condition protects may be missing: it is told of only if it is evaluated.
+    """
     found: set[Ref] = set()
     for expression in template.expressions:
-        with moved(expression.offset):
-            for read in expression.words.reads:
-                if read.root in cel_source.FILE_ROOTS:
-                    value = _file_value(read, scope)
-                    if value is POISON:
-                        raise ExpressionError("", code="")
-                    found.update(_deferred_in(value))
-                else:
-                    found.update(_resource_refs(read, scope, shapes))
+        for read, protected in _reads(expression):
+            try:
+                with moved(expression.offset):
+                    if read.root in cel_source.FILE_ROOTS:
+                        found.update(_deferred_in(_known_to_file(read, scope)))
+                    else:
+                        found.update(need.ref for need in _resource_needs(read, scope, shapes))
+            except ExpressionError as failure:
+                if failure.code in ("", "unknown-attribute") or not protected:
+                    raise
     return tuple(sorted(found, key=lambda ref: (ref.address.sort_key, ref.attribute or "")))
+
+
+def needs(template: Template, scope: Mapping[str, Any], shapes: Shapes) -> tuple[Need, ...]:
+    """What a text itself asks of resources, what it reads through names of the file left out. Raises as `references` does."""
+    found: list[Need] = []
+    for expression in template.expressions:
+        for read, protected in _reads(expression):
+            try:
+                with moved(expression.offset):
+                    if read.root not in cel_source.FILE_ROOTS:
+                        found.extend(_resource_needs(read, scope, shapes))
+                    else:
+                        _known_to_file(read, scope)
+            except ExpressionError as failure:
+                if failure.code == "" or not protected:
+                    raise
+    return tuple(found)
+
+
+def resources_of(template: Template) -> tuple[Ref, ...]:
+    """The resources that a text reads, as long as it is not known which there are."""
+    found: set[Ref] = set()
+    for expression in template.expressions:
+        for read in expression.words.reads:
+            names = [step for step in read.steps[:2] if isinstance(step, str)]
+            if read.root in KINDS and names:
+                found.add(Ref(Address(read.root, names[0])))
+            elif read.root == "existing" and len(names) == 2:
+                found.add(Ref(Address(names[0], names[1], existing=True)))
+    return tuple(sorted(found))
+
+
+def check_names(template: Template, scope: Mapping[str, Any], shapes: Shapes, gone: Collection[tuple[str, str]]) -> None:
+    """Raises `ExpressionError` for a name that the file defines nowhere, in whatever branch it stands, unless `has` asks for it.
+
+    An index, a key, or an object that its `when` leaves out may be missing in a branch that is not taken; a name there is misspelt.
+    """
+    for expression in template.expressions:
+        asked = branches.asked_for(expression.source)
+        for read, protected in _reads(expression):
+            if not protected or any(_is_about(text, read) for text in asked):
+                continue
+            with moved(expression.offset):
+                if read.root in cel_source.FILE_ROOTS:
+                    _first_value(read, scope)
+                else:
+                    _named(read, {**dict.fromkeys(gone), **shapes})
+
+
+def _reads(expression: Expression) -> Iterator[tuple[Read, bool]]:
+    """What an expression reads, each with whether a condition protects it."""
+    spans = branches.guarded(expression.source)
+    for read in expression.words.reads:
+        yield read, any(start <= read.at < end for start, end in spans)
+
+
+def _is_about(asked: str, read: Read) -> bool:
+    """Whether a `has` asks for the object or value that is read, or for something in it."""
+    path, names = cel_source.path_of(asked), 2 if read.root == "existing" else 1
+    return path is not None and path.root == read.root and path.steps[:names] == read.steps[:names]
+
+
+def _known_to_file(read: Read, scope: Mapping[str, Any]) -> Any:
+    value = _file_value(read, scope)
+    if value is POISON:
+        raise ExpressionError("", code="")
+    return value
 
 
 def _deferred_in(value: Any) -> Iterator[Ref]:
@@ -59,6 +137,12 @@ def _deferred_in(value: Any) -> Iterator[Ref]:
 
 def _file_value(read: Read, scope: Mapping[str, Any]) -> Any:
     """The value of the first steps that can be told now, to find what is missing and what waits for resources."""
+    value = _first_value(read, scope)
+    return value if value is POISON or not read.steps or isinstance(read.steps[0], Computed) else _below(read, value)
+
+
+def _first_value(read: Read, scope: Mapping[str, Any]) -> Any:
+    """The value of a root, or of the name that follows it."""
     if read.root not in scope:
         raise _out_of_scope(read)
     value = scope[read.root]
@@ -69,7 +153,7 @@ def _file_value(read: Read, scope: Mapping[str, Any]) -> Any:
         return value
     if not isinstance(value, Mapping) or name not in value:
         raise _not_there(read, 1, value)
-    return _below(read, value[name])
+    return value[name]
 
 
 def _below(read: Read, value: Any) -> Any:
@@ -107,9 +191,30 @@ def _out_of_scope(read: Read) -> ExpressionError:
     return ExpressionError(reason, offset=read.at, code="bad-reference")
 
 
-def _resource_refs(read: Read, scope: Mapping[str, Any], shapes: Shapes) -> Iterator[Ref]:
+def _resource_needs(read: Read, scope: Mapping[str, Any], shapes: Shapes) -> Iterator[Need]:
     """The attributes that one read of a resource means. Raises `ExpressionError` where it names nothing."""
-    steps = list(read.steps)
+    address, steps = _named(read, shapes)
+    shape = shapes[f"existing.{address.kind}" if address.existing else address.kind, address.name]
+    if isinstance(shape, tuple) and not steps and read.method in cel_source.MACROS:
+        # The macro goes over the keys, which the file decides; what it reads by them stands there for itself.
+        yield Need(Ref(address, "name"), True)
+        return
+    if shape is not None and not steps and read.fields == ():
+        # Only how many there are is asked; their names, which are mostly known before the plan, stand for that.
+        yield Need(Ref(address, "name"), True)
+        return
+    if shape is not None and steps:
+        step = steps.pop(0)
+        index = _known_index(step, scope) if isinstance(step, Computed) else step
+        if index is not None:
+            address = _indexed(address, shape, index, read)
+    for ref in _attribute_refs(address, steps, read):
+        yield Need(ref, False)
+
+
+def _named(read: Read, shapes: Shapes) -> tuple[Address, list[Step]]:
+    """The resource that a read names, without its index, and the steps that follow. Raises `ExpressionError` where there is none."""
+    steps: list[Step] = list(read.steps)
     existing = read.root == "existing"
     kind: Any = steps.pop(0) if existing and steps else read.root
     if kind not in KINDS:
@@ -123,19 +228,7 @@ def _resource_refs(read: Read, scope: Mapping[str, Any], shapes: Shapes) -> Iter
     if (section, name) not in shapes:
         hint = hint_for(name, [other for known, other in shapes if known == section]) or f"the stack defines no `{section}`"
         raise ExpressionError(f"`{section}.{name}` does not exist", offset=read.at, code="missing-reference", hint=hint)
-    address, shape = Address(kind, name, existing=existing), shapes[section, name]
-    if isinstance(shape, tuple) and not steps and read.method in cel_source.MACROS:
-        # The macro goes over the keys, which the file decides; what it reads by them stands there for itself.
-        yield Ref(address, "name")
-        return
-    if shape is None or not steps:
-        yield from _attribute_refs(address, steps, read)
-        return
-    step = steps.pop(0)
-    index = _known_index(step, scope) if isinstance(step, Computed) else step
-    if index is not None:
-        address = _indexed(address, shape, index, read)
-    yield from _attribute_refs(address, steps, read)
+    return Address(kind, name, existing=existing), steps
 
 
 def _indexed(address: Address, shape: int | tuple[str, ...], index: Any, read: Read) -> Address:
@@ -177,18 +270,15 @@ def _index_hint(shape: int | tuple[str, ...]) -> str:
     return "keys are " + ", ".join(f'"{key}"' for key in shape[:12]) if shape else "its for_each is empty"
 
 
-def _attribute_refs(address: Address, steps: list[Any], read: Read) -> Iterator[Ref]:
+def _attribute_refs(address: Address, steps: list[Step], read: Read) -> Iterator[Ref]:
     """The attributes read of an address; without its index, of all its objects."""
     if steps and isinstance(steps[0], str):
         yield Ref(address, _checked(address, steps[0], read))
-    elif steps or read.fields is None:
+    elif steps or not read.fields:
         yield Ref(address)
     else:
         for field in read.fields:
             yield Ref(address, _checked(address, field, read))
-        if not read.fields:
-            # Only how many there are is asked; their names, which are mostly known before the plan, stand for that.
-            yield Ref(address, "name")
 
 
 def _checked(address: Address, attribute: str, read: Read) -> str:

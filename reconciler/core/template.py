@@ -58,7 +58,7 @@ def parse(text: str) -> Template:
         if literal:
             parts.append(literal)
         end = cel_source.end_of(text, at + 2)
-        parts.append(_expression(text[at + 2 : end], at + 2))
+        parts.append(expression(text[at + 2 : end], at + 2))
         literal, index = "", end + 1
     literal += text[index:]
     if literal:
@@ -66,7 +66,8 @@ def parse(text: str) -> Template:
     return Template(tuple(parts))
 
 
-def _expression(source: str, offset: int) -> Expression:
+def expression(source: str, offset: int) -> Expression:
+    """One `${...}`, by its source. Raises `ExpressionError`."""
     with moved(offset):
         words = cel_source.look(source)
         for call in words.calls:

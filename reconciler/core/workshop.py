@@ -11,7 +11,7 @@ from reconciler.core import expression
 from reconciler.core.address import Address
 from reconciler.core.dataclass import dataclass
 from reconciler.core.document import Node, Scalar, Sequence
-from reconciler.core.expression import ExpressionError, Template
+from reconciler.core.expression import ExpressionError
 from reconciler.core.model import EMPTY, Deferred, Existing, Plain, Ref, Value
 from reconciler.core.problems import Place, Problem, error
 
@@ -24,7 +24,7 @@ class Bad:
 
 BAD: Final = Bad()
 
-_COUNTED = "what others read takes `count: ${CONDITION ? 1 : 0}` in place of `when`: it is a list then, empty where there is none"
+_COUNTED = "read it under the same condition, or give it `count: ${CONDITION ? 1 : 0}` in place of `when`, which makes it a list"
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Workshop:
     """One build under way.
 
     `scope` holds the file's own names; `shapes` which resources there are, those of others under `existing.<kind>`; `gone` those that a
-    `when` leaves out; `broken` those of which it could not be told how many there are.
+    `when` leaves out; `broken` those of which it could not be told how many there are; `shaped` whether `shapes` is complete.
     """
 
     stack: str
@@ -41,6 +41,7 @@ class Workshop:
     shapes: dict[tuple[str, str], Shape] = field(default_factory=dict)
     gone: set[tuple[str, str]] = field(default_factory=set)
     broken: set[tuple[str, str]] = field(default_factory=set)
+    shaped: bool = False
     existing: dict[Address, Existing] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -71,13 +72,17 @@ class Workshop:
         return BAD if any(item is BAD for item in members.values()) else members
 
     def _text(self, node: Scalar, scope: Mapping[str, Any]) -> Value | Bad:
-        template: Template | None = None
         try:
             template = expression.parse(node.text)
-            found = expression.references(template, scope, self.shapes)
+            kept = expression.taken(template, scope, self.shapes if self.shaped else None)
+            if self.shaped and kept is not template:
+                expression.check_names(template, scope, self.shapes, self.gone)
+            found = expression.references(kept, scope, self.shapes) if self.shaped else expression.resources_of(kept)
+            if not self.shaped and not found:
+                expression.references(kept, scope, self.shapes)
             if found:
                 return Deferred(node.text, found, scope, node.place)
-            return expression.compute(template, scope)
+            return expression.compute(kept, scope)
         except ExpressionError as failure:
             return self.refuse(failure, node)
 

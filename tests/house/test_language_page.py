@@ -75,6 +75,10 @@ Inside `{...}` and `[...]` a text with `${...}` is quoted.
 """
 
 TAIL = """
+Only the branch that is taken is evaluated: in `C ? a : b`, after `&&` and `||`, and in `has(...)`, an index, a key or an object that its
+`when` leaves out may be missing, and nothing is waited for. `'k' in instances.web`, `size(instances.web)` and `has(instances.web)` ask
+only which objects there are. A name that the file defines nowhere is an error in every branch, unless `has` asks for it.
+
 A value that is not known yet flows through: the plan says "known after apply of ...". It may stand in names, descriptions, the range of a
 rule and outputs; in `count`, `for_each`, `when`, zone, flavor, image, type and size it is an error that names the source.
 
