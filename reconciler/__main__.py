@@ -49,12 +49,11 @@ def _environment() -> set[str]:
 
 
 def _say(text: str) -> None:
-    from reconciler.cli.streams import Stream
+    from reconciler.cli.streams import Stream, unwritten
 
     stream = Stream(sys.stdout)
     stream.write(text)
-    stream.finish()
-    sys.exit(0)
+    sys.exit(unwritten(stream) if stream.failed else 0)
 
 
 if __name__ == "__main__":

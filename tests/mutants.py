@@ -47,6 +47,8 @@ STORE = "tests/contract/test_store.py"
 WRONG = "tests/scenarios/test_when_things_go_wrong.py"
 TWO_CAUSES = "tests/scenarios/test_two_causes.py"
 STORE_FAULTS = "tests/contract/test_store_faults.py"
+NOT_SHOWN = "tests/processes/test_not_shown.py"
+LOST_OUTPUT = "tests/cli/test_lost_output.py"
 PROMPT = "tests/cli/test_prompt.py"
 TERMINAL = "tests/processes/test_terminal.py"
 
@@ -351,6 +353,27 @@ MUTANTS = (
         "        termios.tcflush(sys.stdin, termios.TCIFLUSH)\n",
         "        pass\n",
         (f"{PROMPT}::test_text_typed_before_the_question_is_no_answer",),
+    ),
+    Mutant(
+        "apply a plan that could not be shown",
+        "reconciler/cli/applying.py",
+        "        console.begin()\n",
+        "        console.begun = True\n",
+        (f"{NOT_SHOWN}::test_what_cannot_be_shown_is_not_done",),
+    ),
+    Mutant(
+        "change a state that could not be shown",
+        "reconciler/cli/repair_commands.py",
+        "    console.begin()\n",
+        "",
+        (f"{NOT_SHOWN}::test_what_cannot_be_shown_is_not_done",),
+    ),
+    Mutant(
+        "end with 1 after all was done",
+        "reconciler/cli/session.py",
+        "    return code if console.begun else exits.worst((code, exits.ERROR))\n",
+        "    return exits.worst((code, exits.ERROR))\n",
+        (f"{LOST_OUTPUT}::test_the_exit_code_says_what_was_done_when_the_end_of_the_result_is_lost",),
     ),
     Mutant(
         "draw the live table over a question",

@@ -167,6 +167,7 @@ def absorb(session: Session, *, addresses: Sequence[str], dry_run: bool) -> int:
         found = absorbing.absorb(wanted, meant, connection, session.store(wanted.name, wanted.environment), load)
     console.result([Line(f" {safe.outside(line)}") for line in found.difference()])
     if not dry_run:
+        console.begin()
         absorbing.write(found)
     session.problems += found.problems
     session.tell_problems()

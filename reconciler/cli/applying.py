@@ -202,9 +202,10 @@ class _Talker:
         if console.json:
             given = [Acceptance(item.risk, item.address) for item in decision.given]
             self._json.plan(plan_json.plan_document(plan, given=given, exit_code=planned.exit_code, verbose=console.verbose))
-            return
-        header = self.session.header(planned, self.connection, self.store)
-        console.result(list(plan_text.plan_lines(plan, header, console.look(console.out), decision, planned.outputs)))
+        else:
+            header = self.session.header(planned, self.connection, self.store)
+            console.result(list(plan_text.plan_lines(plan, header, console.look(console.out), decision, planned.outputs)))
+        console.begin()
 
     def ask(self, planned: Planned, decision: Decision) -> str | None:
         """What was typed at the question; None where the input ended."""
@@ -265,6 +266,8 @@ class _Talker:
         for problem in (*self.session.problems, *stop.problems):
             self._json(ProblemFound(problem))
         self._summary(stop.exit_code)
+        if self.session.console.out.lost is not None:
+            self.session.console.problems(stop.problems)
 
     def _summary(self, code: int) -> None:
         self._json(Summary(0, 0, 0, 0, calls=0 if self.connection is None else self.connection.exchange.sent, seconds=0.0, exit_code=code))

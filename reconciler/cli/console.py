@@ -10,8 +10,10 @@ from dataclasses import field
 from typing import Any
 
 from reconciler.cli.streams import Stream
+from reconciler.core import exits
 from reconciler.core.dataclass import dataclass
-from reconciler.core.problems import Problem
+from reconciler.core.problems import Problem, error
+from reconciler.stop import Stop
 from reconciler.ui import problems as problem_view
 from reconciler.ui import safe, screen
 from reconciler.ui.screen import Line, Look, Tone
@@ -19,9 +21,12 @@ from reconciler.ui.screen import Line, Look, Tone
 COLUMNS_MIN = 40
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Console:
-    """The screen of one command, and the form of its result: `--format`. With JSON or Markdown nobody is asked."""
+    """The screen of one command, and the form of its result: `--format`. With JSON or Markdown nobody is asked.
+
+    `begun`: the command has begun to change something.
+    """
 
     format: str = "text"
     verbose: bool = False
@@ -29,6 +34,7 @@ class Console:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     out: Stream = field(default_factory=lambda: Stream(sys.stdout))
     err: Stream = field(default_factory=lambda: Stream(sys.stderr))
+    begun: bool = False
 
     @property
     def json(self) -> bool:
@@ -65,6 +71,18 @@ class Console:
     def tell(self, lines: Sequence[Line]) -> None:
         """Lines beside the result."""
         self.err.write(screen.text(lines, self.look(self.err)))
+
+    def begin(self) -> None:
+        """Comes before each change that this command makes, and after what had to be shown first.
+
+        Stops where that did not reach its reader: what cannot be shown is not done. From here on the exit code says what was done, even
+        if the rest of the result is lost.
+        """
+        if self.out.lost is not None:
+            message = f"the result could not be written ({self.out.lost}), so {'nothing more' if self.begun else 'nothing'} was changed"
+            hint = "run the command again with a standard output that can be written"
+            raise Stop(error("not-shown", message, hint=hint), exit_code=exits.DECIDE if self.begun else None)
+        self.begun = True
 
     def problems(self, found: Sequence[Problem]) -> None:
         """Problems beside the result."""

@@ -79,6 +79,7 @@ def init(
         ssh_key=ssh_key or _ssh_key(console, found),
         admin=admin,
     )
+    console.begin()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as file:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from reconciler.cli.help import HELP
-from reconciler.cli.streams import Stream
+from reconciler.cli.streams import Stream, unwritten
 from reconciler.core import exits
 from reconciler.version import VERSION
 
@@ -95,8 +95,9 @@ def completion(shell: str) -> int:
 
     found = get_completion_class(shell)
     assert found is not None
-    Stream(sys.stdout).write(found(program, {}, "reconciler", "_RECONCILER_COMPLETE").source() + "\n")
-    return exits.DONE
+    out = Stream(sys.stdout)
+    out.write(found(program, {}, "reconciler", "_RECONCILER_COMPLETE").source() + "\n")
+    return unwritten(out)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -112,7 +113,9 @@ def run(arguments: Sequence[str]) -> int:
         Stream(sys.stderr).write("\n Interrupted.\n")
         return exits.INTERRUPTED
     except Exception as failure:  # the one place where a mistake of ours becomes a message
-        return _unforeseen(failure, arguments)
+        out = Stream(sys.stdout)
+        out.write("\n" if isinstance(failure, OSError) else "")  # a page of help is written by click, past our streams
+        return unwritten(out) if out.failed else _unforeseen(failure, arguments)
     finally:
         Stream(sys.stdout).finish()
         Stream(sys.stderr).finish()

@@ -72,6 +72,7 @@ def recover(
         lock_timeout_seconds=lock_seconds(lock_timeout, console),
         wait=not no_wait,
     )
+    console.begin()
     words = recovering.Words(dict(adopt), tuple(not_created), rebuild, yes, console.can_ask)
     with session.connect() as connection:
         found = recovering.recover(wanted, connection, store, words, run, _talk(console, wanted.title))
@@ -99,6 +100,7 @@ def _talk(console: Console, title: str) -> Talk:
     def show(proposal: Proposal) -> None:
         if not console.json:
             console.result(list(recovery_text.proposal_lines(proposal, console.look(console.out), title=title)))
+        console.begin()
 
     def ask(proposal: Proposal) -> str | None:
         return console.ask(f"Type {safe.outside(title)} or yes to bind them, anything else to stop:")

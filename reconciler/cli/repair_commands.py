@@ -174,8 +174,7 @@ def unlock(session: Session, *, yes: bool) -> int:
         console.result([Line(f" {safe.outside(title)}: nobody holds the lock.", Tone.GOOD)])
         return exits.DONE
     console.result(list(held_lines(held)))
-    if held.alive:
-        ask(console, title, yes, "break the lock")
+    ask(console, title, yes or not held.alive, "break the lock")
     try:
         store.unlock()
     except ports.StoreError as failure:
@@ -243,7 +242,8 @@ def _forgotten_lines(found: State, text: str) -> Iterable[Line]:
 
 
 def ask(console: Console, title: str, yes: bool, what: str) -> None:
-    """Asks before a change of the state; stops where nobody says yes."""
+    """Asks before a change of the state; stops where nobody says yes, or could see what it is about."""
+    console.begin()
     if yes:
         return
     if not console.can_ask:

@@ -233,11 +233,11 @@ def on_stack(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def _written(console: Console, code: int) -> int:
-    """The code, or 1 instead of a success whose result could not be written."""
-    if console.out.failure is None:
+    """The code, or 1 instead of a success whose result could not be written and was all that the command was for."""
+    if not console.out.failed:
         return code
-    console.tell([Line(f"error: the result could not be written: {console.out.failure}", Tone.DANGER)])
-    return exits.worst((code, exits.ERROR))
+    console.tell([Line(f"error: the result could not be written: {console.out.lost}", Tone.DANGER)])
+    return code if console.begun else exits.worst((code, exits.ERROR))
 
 
 def _show(console: Console, stop: Stop) -> None:
@@ -249,8 +249,7 @@ def _show(console: Console, stop: Stop) -> None:
         from reconciler.ui import plan_markdown
 
         console.out.write(plan_markdown.problems_markdown(stop.problems))
-        console.problems(stop.problems)
-    else:
+    if not console.json or console.out.lost is not None:
         console.problems(stop.problems)
     console.cause(stop)
 

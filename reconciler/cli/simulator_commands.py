@@ -107,6 +107,7 @@ def do(console: Console, *, action: str, kind: str, object: str, values: Sequenc
 
     with _mistakes():
         wanted = parse_values(list(values))
+        console.begin()
         with _endpoint(stack, time_scale) as endpoint:
             found = commands.do(endpoint, action, kind, object, wanted)
     console.out.write(f"{action} {kind} {found}\n")

@@ -104,6 +104,7 @@ def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitco
     showing.show_plan(session, planned, connection, store, given=choices.accept, code=code)
     if out is not None:
         app.check_recordable(planned)
+        session.console.begin()
         _save(out, planned, connection, accept=choices.accept, options=chosen, code=code)
         session.console.tell(showing.saved_lines(out, session))
     return code

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 
 TYPE_CHECKING = False  # as `typing` has it, which is not loaded for it: that would be a tenth of what `--version` takes
 if TYPE_CHECKING:
     from typing import TextIO
 
+_GONE = "its reader has gone"
+
+
+def unwritten(out: Stream) -> int:
+    """Says that a result was lost, for what writes it without a `Console`; gives the exit code."""
+    from reconciler.core import exits
+
+    if out.failed:
+        Stream(sys.stderr).write(f"error: the result could not be written: {out.lost}\n")
+    return exits.ERROR if out.failed else exits.DONE
+
 
 class Stream:
-    """A text stream that loses what nobody reads: a closed pipe ends the output, never the run.
+    """A text stream that loses what nobody reads, and keeps that it did: a closed pipe ends the output, never a run that has begun.
 
     A terminal is written to in its own encoding, with an escape for each letter that it lacks; everything else gets UTF-8.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = io.StringIO() if stream is None else stream  # None: the process was started without it (`>&-`)
-        self._closed = False
-        self.failure: str | None = None
-        """Why something was lost, where it is not that the reader went away."""
+        self._closed: str | None = "it is closed" if stream is None else None
+        self.lost: str | None = None
+        """Why something that was written is lost; None as long as nothing is."""
+        self.failed = False
+        """Whether that is a failure, and not a reader who had seen enough and went away."""
         self.ascii = False
         """Whether signs beyond ASCII are better left out: a terminal of another encoding than UTF-8."""
-        if stream is None:
-            self._closed, self.failure = True, "it is closed"
-        else:
+        if stream is not None:
             self._prepare(stream)
 
     def _prepare(self, stream: TextIO) -> None:
@@ -37,7 +49,7 @@ class Stream:
             elif reconfigure is not None:
                 reconfigure(encoding="utf-8", errors="backslashreplace")
         except BrokenPipeError:  # it flushes first what is still waiting, and the reader may have gone since
-            self._lose()
+            self._close(_GONE)
 
     @property
     def raw(self) -> TextIO:
@@ -47,28 +59,27 @@ class Stream:
     @property
     def is_terminal(self) -> bool:
         """Whether somebody looks at it."""
-        return not self._closed and self._stream.isatty()
+        return self._closed is None and self._stream.isatty()
 
     def write(self, text: str) -> None:
-        """Writes and flushes. Where the reader has gone nothing happens; where the device is full, `failure` tells."""
-        if self._closed:
-            return
-        try:
-            self._stream.write(text)
-            self._stream.flush()
-        except BrokenPipeError:
-            self._lose()
-        except (OSError, ValueError) as failure:  # ValueError: a stream that was closed from outside
-            self.failure = (failure.strerror if isinstance(failure, OSError) else None) or str(failure)
-            self._lose()
+        """Writes and flushes; where that cannot be done, `lost` tells why."""
+        if self._closed is None:
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except BrokenPipeError:
+                self._close(_GONE)
+            except (OSError, ValueError) as failure:  # ValueError: a stream that was closed from outside
+                self._close((failure.strerror if isinstance(failure, OSError) else None) or str(failure))
+        if text and self._closed is not None:
+            self.lost, self.failed = self._closed, self._closed != _GONE
 
     def finish(self) -> None:
         """Makes the interpreter's own flush at the end quiet too."""
-        if not self._closed:
-            self.write("")
+        self.write("")
 
-    def _lose(self) -> None:
-        self._closed = True
+    def _close(self, why: str) -> None:
+        self._closed = why
         try:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())

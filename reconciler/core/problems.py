@@ -154,6 +154,7 @@ CODES: dict[str, str] = {
     "plan-unreadable": "The saved plan cannot be read.",
     "usage": "Flags or arguments do not go together.",
     "interrupted": "The run was interrupted.",
+    "not-shown": "What comes before a change could not be written to standard output, so the change was not made.",
     "step-failed": "A step of the plan failed.",
     "stays-off": "A server that an earlier run stopped is not started by this plan.",
     "exposed": "A run ended, and a running server has, or may have, no firewall.",
