@@ -15,7 +15,8 @@ _WAIT_SECONDS_MAX = 60.0
 
 @dataclass(slots=True)
 class Absences:
-    """What one run has seen of objects under a delete of ours. `first` maps an id to the unix second at which it was first not there."""
+    """What was seen of objects under a delete of ours. `first` maps an id to the unix second at which it was first not there, be it that an
+    earlier run looked."""
 
     exchange: ports.Exchange
     reads: ports.Reads
@@ -31,7 +32,9 @@ class Absences:
         for id in sorted(missing.keys() - self.proved):
             if not self._is_absent(missing[id], id):
                 self.first.pop(id, None)
-            elif at >= self.first.setdefault(id, at) + self.pause_seconds:
+                continue
+            self.first[id] = min(self.first.get(id, at), at)  # one that is still to come was written with a clock that was wrong
+            if at >= self.first[id] + self.pause_seconds:
                 self.proved.add(id)
         return frozenset(self.proved)
 

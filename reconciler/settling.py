@@ -12,7 +12,7 @@ from reconciler.core import evidence
 from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, Told
 from reconciler.core.rhythm import ABSENCE_SECONDS
-from reconciler.core.state import State, fold
+from reconciler.core.state import Note, State, fold
 from reconciler.core.survey import PlanOptions
 
 if TYPE_CHECKING:
@@ -61,8 +61,13 @@ class Settling:
         unproved = frozenset[str]()
         observed = replace(observed, at=evidence.cloud_time(observed.at, self.connection.exchange.clock_ahead))
         if self.writer is not None:
-            missing = evidence.fading(state, observed.account)
-            observed = replace(observed, gone=self._absences().look(missing, observed.at))
+            missing, absences = evidence.fading(state, observed.account), self._absences(state)
+            address_of = {entry.id: entry.address for entry in state.entries.values()} | {
+                id: old.address for id, old in state.deposed.items()
+            }
+            said = frozenset(id for id in missing if options.accepts("gone", address_of[id]))
+            proved = absences.look({id: kind for id, kind in missing.items() if id not in said}, observed.at)
+            observed = replace(observed, gone=proved | said)
             unproved = frozenset(missing) - observed.gone
         self.observations.append(observed)
         now = self.now()
@@ -71,6 +76,8 @@ class Settling:
         found = evidence.settle(state, self.observations, self.connection.kinds, now=now, followed=followed)
         records = evidence.notes(found, state, self.run)
         if self.writer is not None:
+            looks = evidence.first_looks(fold(state, records), self._absences(state).first, found)
+            records += (Note(state.sequence + len(records) + 1, self.run, "looked at for the first time", looks),) if looks else ()
             for record in records:
                 self.writer.append(record)
         self.open = tuple(one for one in found if one.blocks)
@@ -82,10 +89,10 @@ class Settling:
         """The unix second, by the cloud's clock as far as it is known."""
         return evidence.cloud_time(self.connection.exchange.unix(), self.connection.exchange.clock_ahead)
 
-    def _absences(self) -> Absences:
+    def _absences(self, state: State) -> Absences:
         if self.absences is None:
             reads, pause = self.connection.reads(lambda _: frozenset()), ABSENCE_SECONDS / self.connection.time_scale
-            self.absences = Absences(self.connection.exchange, reads, pause)
+            self.absences = Absences(self.connection.exchange, reads, pause, {id: float(second) for id, second in state.looks.items()})
         return self.absences
 
     def wait(self, interrupts: Interrupts, emit: Callable[[Event], None]) -> bool:
@@ -95,7 +102,7 @@ class Settling:
         """
         until = [one.until for one in self.open if one.finding is evidence.Finding.LATER and one.until is not None]
         until += [min(end, self.now() + UNSEEN_SECONDS) for end in self.unseen.values()]
-        until += [at for at in (self._absences().until(),) if at is not None]
+        until += [at for at in (self.absences.until() if self.absences is not None else None,) if at is not None]
         self.rounds += 1
         if not until or self.rounds > ROUNDS_MAX or min(until) > self.now() + WAIT_SECONDS_MAX:
             return False

@@ -40,6 +40,7 @@ FORMER = "tests/scenarios/test_former_names.py"
 FOUND = "tests/faults/test_found.py"
 EVIDENCE = "tests/core/test_evidence.py"
 BOUNDARIES = "tests/faults/test_boundaries.py"
+NO_WAIT = "tests/faults/test_no_wait.py"
 LYING = "tests/faults/test_lying_lists.py"
 LOOK = "tests/faults/test_second_look.py"
 TRANSPORT = "tests/contract/test_cloud_transport.py"
@@ -172,6 +173,34 @@ MUTANTS = (
         "    if not isinstance(found, str) or not found.strip():\n",
         "    if found == 0:\n",
         ("tests/core/test_kinds_operations.py",),
+    ),
+    Mutant(
+        "forget the first look between two runs",
+        "reconciler/settling.py",
+        '(state.sequence + len(records) + 1, self.run, "looked at for the first time", looks),) if looks else ()',
+        '(state.sequence + len(records) + 1, self.run, "looked at for the first time", looks),) if False else ()',
+        (NO_WAIT,),
+    ),
+    Mutant(
+        "believe a look from before the request",
+        "reconciler/core/state.py",
+        '            looks.pop(record.target or "", None)  # a look from before a request says nothing about it\n',
+        "",
+        (EVIDENCE,),
+    ),
+    Mutant(
+        "do not take a word for what is being deleted",
+        "reconciler/settling.py",
+        'options.accepts("gone", address_of[id])',
+        "False",
+        (NO_WAIT,),
+    ),
+    Mutant(
+        "do not report an old object that is not proved gone",
+        "reconciler/core/planning/bookkeeping.py",
+        "        draft.problems.append(doubts.not_proved_gone(",
+        "        print(doubts.not_proved_gone(",
+        ("tests/core/test_plan_doubts.py",),
     ),
     Mutant(
         "adopt by name",

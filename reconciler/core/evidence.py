@@ -7,6 +7,7 @@ object of ours. Whatever is not proved either way stays open, and blocks its add
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
@@ -66,7 +67,8 @@ class Observation:
 class Settlement:
     """What is known of one open intent. `effects` belong to `DONE`. `candidates` are objects a person should look at.
 
-    `LATER` without `until` is an accepted edit that the cloud works on: it blocks nothing, the plan waits for its object.
+    `LATER` without `until` is an accepted edit that the cloud works on: it blocks nothing, the plan waits for its object. `first` is the
+    unix second of the first of two lists that do not show what a create was to make, where the second one is still to come.
     """
 
     intent: Intent
@@ -75,6 +77,7 @@ class Settlement:
     effects: tuple[Effect, ...] = ()
     until: float | None = None
     candidates: tuple[LiveResource, ...] = ()
+    first: float | None = None
 
     @property
     def blocks(self) -> bool:
@@ -175,6 +178,20 @@ def fading(state: State, account: Account) -> Mapping[str, str]:
     return {id: kind for id, kind in found.items() if kind in account.complete and account.find(kind, id) is None}
 
 
+def first_looks(state: State, absences: Mapping[str, float], settlements: Sequence[Settlement]) -> tuple[Effect, ...]:
+    """What makes the first looks that the state keeps those of this run: `absences` by id, and those of creates by their marker.
+
+    A look at what was found since, or is settled, is not kept.
+    """
+    kept = {entry.id for entry in state.entries.values()} | set(state.deposed)
+    looks = {id: math.ceil(second) for id, second in absences.items() if id in kept}
+    for one in settlements:
+        if one.intent.nonce is not None and one.first is not None and not one.settled:
+            looks[one.intent.nonce] = math.ceil(one.first)
+    changed = sorted(subject for subject in {*looks, *state.looks} if looks.get(subject) != state.looks.get(subject))
+    return tuple(Effect(look=(subject, looks.get(subject))) for subject in changed)
+
+
 def lost(intent: Intent) -> tuple[Effect, ...]:
     """What is kept of a create that was settled as not done: its nonce."""
     return () if intent.nonce is None else (Effect(fact=(LOST + intent.nonce, intent.address)),)
@@ -272,7 +289,8 @@ def _absent(
     state: State,
     similar: tuple[LiveResource, ...],
 ) -> Settlement:
-    """Not created: past the fence, two complete lists 60 s apart, each showing a control of that kind and zone."""
+    """Not created: past the fence, two complete lists 60 s apart, each showing a control of that kind and zone. The first of them may have
+    been read by an earlier run."""
     kind, limit = _kind(intent, kinds), fence(intent)
     if now < limit:
         reason = "its request could still be taken; it is looked for again past the fence"
@@ -281,10 +299,13 @@ def _absent(
     if usable and not all(_has_control(intent, o.account, kind, state) for o in usable):
         reason = "no other marked object of this stack is there to show that the list can be trusted"
         return Settlement(intent, Finding.PERSON, reason, candidates=similar)
-    if len(usable) >= 2 and usable[-1].at - usable[0].at >= LISTS_APART_SECONDS:
+    seen = [usable[0].at] if usable else []
+    seen += [float(second) for second in (state.looks.get(intent.nonce or ""),) if second is not None]
+    first = min(seen, default=None)
+    if usable and first is not None and usable[-1].at - first >= LISTS_APART_SECONDS:
         return Settlement(intent, Finding.NOT_DONE, "two complete lists past the fence do not show it")
-    until = usable[0].at + LISTS_APART_SECONDS if usable else limit
-    return Settlement(intent, Finding.LATER, "a second complete list is needed", until=until, candidates=similar)
+    until = limit if first is None else first + LISTS_APART_SECONDS
+    return Settlement(intent, Finding.LATER, "a second complete list is needed", until=until, candidates=similar, first=first)
 
 
 def _has_control(intent: Intent, account: Account, kind: str, state: State) -> bool:

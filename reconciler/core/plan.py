@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.core import cost as costs
-from reconciler.core import feasibility, freshness, graph, lost, moves, namesakes, referred, renames, unmanaged
+from reconciler.core import doubts, feasibility, freshness, graph, lost, moves, namesakes, referred, renames, unmanaged
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
 from reconciler.core.exits import HELD_BACK, stops
@@ -199,13 +199,7 @@ def _common(draft: Draft, item: Item) -> bool:
     """The fates that are the same for every kind; whether the item had one of them."""
     text = str(item.address)
     if item.fate is Fate.DOUBT:
-        code = "open-intent" if item.reason.startswith("the outcome is not known") else "missing-object"
-        hint = (
-            "reconciler recover"
-            if code == "open-intent"
-            else f"if it is really gone: --accept {pasted(f'gone={text}')}, or state forget {pasted(text)}"
-        )
-        draft.problems.append(error(code, f"{text}: {item.reason}", address=text, hint=hint))
+        draft.problems.append(doubts.problem_of(item))
         draft.blocked[item.address] = item.reason
         change(draft, item, Action.DECIDE, item.reason)
         return True

@@ -129,7 +129,7 @@ CODES: dict[str, str] = {
     "mass-absence": "So many tracked objects are missing that the list itself is doubted.",
     "state-missing": "Objects of this stack exist in the account, but the state knows nothing of them.",
     "former-name": "The objects of this stack stand in the state of a name that no file uses any more.",
-    "incomplete": "An object is not ready yet; the run goes on with it.",
+    "incomplete": "An object is not ready yet, or not proved gone yet; the next run continues with it.",
     "doubled": "Two objects of the account bear one marker: the cloud made something twice from one request.",
     "open-intent": "An earlier run left a request whose outcome is not known.",
     "object-error": "The cloud reports an object as failed.",

@@ -74,7 +74,7 @@ class Effect:
 
     `put` sets the entry of its address; `drop` removes the entry of an address; `depose` adds a deposed object, `bury` removes the one
     with that id; `output` is a (name, value, reason) to keep (reason where value is None), `unset` names one to keep no longer; `fact` is
-    a (name, value) about the account.
+    a (name, value) about the account; `look` is a (subject, unix second) of the first of two looks, None where it no longer counts.
     """
 
     put: Entry | None = None
@@ -84,6 +84,7 @@ class Effect:
     output: tuple[str, Any, str | None] | None = None
     unset: str | None = None
     fact: tuple[str, str] | None = None
+    look: tuple[str, int | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,9 @@ class State:
 
     `open` maps the sequence of each unsettled intent (no outcome, or `accepted`/`unknown` as the last one) to the intent and that last
     result (None where no outcome was recorded). `account` is the digest of the access key, `endpoint` the origin without port on loopback.
-    `outputs` maps a name to `(value, reason)`. `facts` are learned about the account (`attach: replace`, `marker: unproved`).
+    `outputs` maps a name to `(value, reason)`. `facts` are learned about the account (`attach: replace`, `marker: unproved`). `looks` are
+    the first of the two looks that prove an absence, so that a later run can do the second one: the id of an object that we delete, or the
+    marker of a create, to the unix second at which it was not there.
     """
 
     lineage: str
@@ -171,6 +174,7 @@ class State:
     open: Mapping[int, tuple[Intent, str | None]] = EMPTY  # type: ignore[assignment]
     outputs: Mapping[str, tuple[Any, str | None]] = EMPTY
     facts: Mapping[str, str] = EMPTY
+    looks: Mapping[str, int] = EMPTY
     sequence: int = 0
     format: int = field(default=FORMAT)
 
@@ -192,7 +196,7 @@ class Neighbor:
 def fold(state: State, records: Iterable[Record]) -> State:
     """The state after the records, in order. A record that the state already holds (by sequence) is passed over."""
     entries, deposed, unsettled = dict[str, Entry](), dict[str, Deposed](), dict[int, tuple[Intent, str | None]]()
-    outputs, facts = dict(state.outputs), dict(state.facts)
+    outputs, facts, looks = dict(state.outputs), dict(state.facts), dict(state.looks)
     sequence = state.sequence
     for record in records:
         if record.sequence <= sequence:
@@ -200,13 +204,14 @@ def fold(state: State, records: Iterable[Record]) -> State:
         sequence = record.sequence
         if isinstance(record, Intent):
             unsettled[record.sequence] = (record, None)
+            looks.pop(record.target or "", None)  # a look from before a request says nothing about it
             continue
         if isinstance(record, Outcome):
             _settle(state, unsettled, record)
         elif record.settles is not None:
             unsettled[record.settles] = GONE
         for effect in record.effects:
-            _take(effect, entries, deposed, outputs, facts)
+            _take(effect, state, entries, deposed, outputs, facts, looks)
     return replace(
         state,
         entries=layered(state.entries).changed(entries),
@@ -214,6 +219,7 @@ def fold(state: State, records: Iterable[Record]) -> State:
         open=layered(state.open).changed(unsettled),
         outputs=outputs,
         facts=facts,
+        looks=looks,
         sequence=sequence,
     )
 
@@ -227,19 +233,24 @@ def _settle(state: State, unsettled: dict[int, tuple[Intent, str | None]], outco
 
 def _take(
     effect: Effect,
+    state: State,
     entries: dict[str, Entry],
     deposed: dict[str, Deposed],
     outputs: dict[str, tuple[Any, str | None]],
     facts: dict[str, str],
+    looks: dict[str, int],
 ) -> None:
     if effect.put is not None:
         entries[effect.put.address] = effect.put
     if effect.drop is not None:
+        dropped = entries.get(effect.drop) or state.entries.get(effect.drop)
+        looks.pop(dropped.id if isinstance(dropped, Entry) else "", None)
         entries[effect.drop] = GONE
     if effect.depose is not None:
         deposed[effect.depose.id] = effect.depose
     if effect.bury is not None:
         deposed[effect.bury] = GONE
+        looks.pop(effect.bury, None)
     if effect.output is not None:
         name, value, reason = effect.output
         outputs[name] = (value, reason)
@@ -247,3 +258,8 @@ def _take(
         outputs.pop(effect.unset, None)
     if effect.fact is not None:
         facts[effect.fact[0]] = effect.fact[1]
+    if effect.look is not None:
+        subject, second = effect.look
+        looks.pop(subject, None)
+        if second is not None:
+            looks[subject] = second

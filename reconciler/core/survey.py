@@ -268,12 +268,12 @@ class _Surveyor:
         return said.get(address, said.get(address.resource)) is keep
 
     def _missing(self, entry: Entry, *, accepted: Fate) -> tuple[Fate, str]:
-        if entry.phase is Phase.DELETING and entry.id in self.options.unproved:
-            return Fate.DOUBT, f"an earlier run deleted {entry.id}, and whether it is gone is looked at twice"
-        if entry.phase is Phase.DELETING and entry.kind in self.account.complete:
+        if entry.phase is Phase.DELETING and entry.kind in self.account.complete and entry.id not in self.options.unproved:
             return Fate.GONE, "deleted by an earlier run"
         if self.options.accepts("gone", entry.address):
             return accepted, ACCEPTED_AS_GONE
+        if entry.phase is Phase.DELETING:
+            return Fate.DOUBT, f"an earlier run deleted {entry.id}, and whether it is gone is looked at twice"
         if entry.phase is Phase.INCOMPLETE:
             return Fate.DOUBT, f"{entry.id} was made by an earlier run, and the account's list does not show it yet"
         return Fate.DOUBT, f"{entry.id} is not in the account's list, and we did not delete it"

@@ -144,6 +144,7 @@ def _document(snapshot: Snapshot) -> dict[str, Any]:
         "account": state.account,
         "endpoint": state.endpoint,
         "facts": dict(state.facts),
+        **({"looks": dict(state.looks)} if state.looks else {}),
         "outputs": dict(state.outputs),
         "open": {str(sequence): _open_row(*found) for sequence, found in state.open.items()},
         "deposed": {id: _deposed_row(deposed) for id, deposed in state.deposed.items()},
@@ -218,6 +219,8 @@ def _effect_row(effect: Effect) -> dict[str, Any]:
         row["unset"] = effect.unset
     if effect.fact is not None:
         row["fact"] = effect.fact
+    if effect.look is not None:
+        row["look"] = effect.look
     return row
 
 
@@ -334,6 +337,7 @@ def _snapshot(document: Mapping[str, Any]) -> Snapshot:
         open=unsettled or EMPTY,  # type: ignore[arg-type]
         outputs=_rows(document, "outputs", lambda name, row: _output(name, row)[1:]),
         facts=_rows(document, "facts", lambda name, text: _text({name: text}, name)),
+        looks=_rows(document, "looks", lambda subject, second: _whole({subject: second}, subject)),
         sequence=_whole(document, "sequence"),
     )
     if not state.lineage or state.serial < 1 or any(sequence > state.sequence for sequence in state.open):
@@ -438,5 +442,7 @@ def _effect(row: dict[str, Any]) -> Effect:
             return Effect(unset=name)
         case {"fact": [str(name), str(text)]}:
             return Effect(fact=(name, text))
+        case {"look": [str(subject), second]}:
+            return Effect(look=(subject, None if second is None else _whole({subject: second}, subject)))
         case _:
             return _fail("an effect does nothing that is known")

@@ -122,6 +122,7 @@ effects = st.one_of(
     st.builds(Effect, bury=words),
     st.builds(Effect, output=st.tuples(words, plain, st.none() | words)),
     st.builds(Effect, fact=st.tuples(words, words)),
+    st.builds(Effect, look=st.tuples(words, st.none() | st.integers(0, 2**40))),
 )
 some_effects = st.lists(effects, max_size=3).map(tuple)
 intents = st.builds(
@@ -164,5 +165,6 @@ states = st.builds(
     ),
     outputs=st.dictionaries(words, st.tuples(plain, st.none() | words), max_size=2),
     facts=st.dictionaries(words, words, max_size=2),
+    looks=st.dictionaries(words, st.integers(0, 2**40), max_size=2),
     sequence=st.integers(1000, 2**40),
 )

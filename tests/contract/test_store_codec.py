@@ -126,6 +126,7 @@ WRONG: list[tuple[str, list[str], Any]] = [
     ("a sequence before its open intents", ["sequence"], 1),
     ("an output without reason", ["outputs", "ips"], ["x"]),
     ("a fact that is a number", ["facts", "attach"], 1),
+    ("a look without a time", ["looks"], {"i-1": "yesterday"}),
     ("an endpoint that is a list", ["endpoint"], []),
 ]
 

@@ -522,3 +522,39 @@ def test_many_missing_at_once_stop_the_run(name: str, missing: int, listed: int,
     found = list(brakes.mass_absence(state(*entries), account(*rows), accept))
     assert [problem.address for problem in found] == [f"instances.web[{n}]" for n in stopped]
     assert all(problem.code == "mass-absence" and f"gone={problem.address}" in (problem.hint or "") for problem in found)
+
+
+# What one run saw and the next one goes on with ---------------------------------------------------------------------------------------
+
+
+def looked(known: State, at: float, *, absences: Mapping[str, float] | None = None) -> State:
+    """The state after a run that looked once, at that unix second."""
+    found = evidence.settle(known, (Observation(account(CONTROL), at),), KINDS, now=at)
+    records = evidence.notes(found, known, "run-2")
+    known = fold(known, records)
+    effects = evidence.first_looks(known, absences or {}, found)
+    return fold(known, (Note(known.sequence + 1, "run-2", "looked", effects),))
+
+
+def test_two_runs_that_look_once_prove_that_a_create_was_not_done() -> None:
+    known = replace(state(WEB), open={7: (create(), "unknown")})
+    first = looked(known, PAST + 0.5)
+    assert first.looks == {NEW: PAST + 1} and first.open
+    assert looked(first, PAST + LISTS_APART_SECONDS).open, "less than a minute later"
+    second = looked(first, PAST + LISTS_APART_SECONDS + 1)
+    assert not second.open and not second.looks
+    assert second.facts == {evidence.LOST + NEW: "instances.new"}
+
+
+def test_a_list_that_could_not_be_read_does_not_undo_an_earlier_look() -> None:
+    known = replace(state(WEB), open={7: (create(), "unknown")}, looks={NEW: PAST})
+    found = evidence.settle(known, (Observation(account(CONTROL, complete=frozenset()), PAST + 90),), KINDS, now=PAST + 90.0)
+    assert evidence.first_looks(known, {}, found) == ()
+
+
+def test_a_look_counts_until_a_new_request_is_sent_or_its_object_is_dropped() -> None:
+    old = Deposed("instances.web", "instances", "i-0", phase=Phase.DELETING)
+    known = replace(state(WEB, deposed=(old,)), looks={"i-1": T, "i-0": T})
+    assert looked(known, T + 20.0, absences={"i-1": T}).looks == {"i-1": T}, "the other one was found again"
+    assert fold(known, (replace(edit("instance.delete", "i-1"), sequence=8),)).looks == {"i-0": T}
+    assert fold(known, (Note(8, "run-2", "gone", (Effect(drop="instances.web"), Effect(bury="i-0"))),)).looks == {}

@@ -131,7 +131,14 @@ OLD = Deposed("instances.web", "instances", "i-old", phase=Phase.DELETING)
     ("name", "old", "options", "buried", "problems"),
     [
         ("deleted by us, and gone", OLD, {}, ["i-old"], []),
-        ("deleted by us, gone is not proved yet", OLD, {"unproved": frozenset({"i-old"})}, [], []),
+        ("deleted by us, gone is not proved yet", OLD, {"unproved": frozenset({"i-old"})}, [], ["error incomplete instances.web"]),
+        (
+            "deleted by us, and said to be gone",
+            OLD,
+            {"unproved": frozenset({"i-old"}), "accept": (("gone", "instances.web"),)},
+            ["i-old"],
+            [],
+        ),
         ("missing, and not by us", replace(OLD, phase=Phase.READY), {}, [], ["error missing-object instances.web"]),
         ("missing, and said to be gone", replace(OLD, phase=Phase.READY), {"accept": (("gone", "instances.web"),)}, ["i-old"], []),
     ],

@@ -143,11 +143,12 @@ class Bench(Lab):
         gone: tuple[str, ...] = (),
         duplicates: tuple[str, ...] = (),
         destroy: bool = False,
+        wait: bool = True,
     ) -> Ended:
         """One process from start to end, with one fault or none; killed, it is ended and the machine started again."""
         self.armed = None if armed is None else Armed(armed)
         self.counted, self.signal_at, self.full_at, self._sends, self._deeds = Counted(), None, None, 0, 0
-        wait = armed is None or not armed.fault.endswith(breaks.NOT_WAITED)
+        wait = wait and (armed is None or not armed.fault.endswith(breaks.NOT_WAITED))
         began = self.clock.monotonic()
         self.events.clear()
         self.check.begin()

@@ -27,6 +27,10 @@ RECOVERY_SECONDS_MAX = 1200.0
 """One wait for the fence (450 s) and the two lists past it, besides what the steps themselves take."""
 
 
+CHAINED_RUNS, CHAINED_SECONDS = 6, 240.0
+"""How many runs with `--no-wait` may follow a break, and how long after each other."""
+
+
 @dataclass(frozen=True, slots=True)
 class Calm:
     """A story without faults: where it begins, its boundaries, and its end."""
@@ -128,6 +132,20 @@ def trial(start_at: Calm, first: Break, second: Break | None = None) -> Trial:
     if not beyond and bench.clock.monotonic() - began > RECOVERY_SECONDS_MAX + 3 * start_at.seconds:
         bench.violations.append(f"3: the recovery took {bench.clock.monotonic() - began:.0f} s")
     return Trial(story.name, done, struck, runs, tuple(person.answers), tuple(bench.violations), recovery)
+
+
+def chain(start_at: Calm, first: Break) -> Trial:
+    """One break and then runs with `--no-wait` alone: each leaves what it cannot prove to the next one, and all end as the calm run did."""
+    bench, person, stack, story = start(start_at.story, start_at.saved, start_at.nonces), Person(), start_at.stack, start_at.story
+    ended, runs, left_over = bench.run(stack, armed=first, destroy=story.destroy, wait=False), 1, ["the first run"]
+    struck = _struck(bench, first)
+    while runs <= CHAINED_RUNS and (not _is_done(ended) or (left_over := _left(bench, stack, story))):
+        bench.clock.advance(CHAINED_SECONDS)
+        person.answer(bench, stack, ended, destroy=story.destroy)
+        ended = bench.run(stack, gone=person.accept, duplicates=person.duplicates, destroy=story.destroy, wait=False)
+        runs, left_over = runs + 1, []
+    bench.violations += _after(bench, start_at, ended, left_over)
+    return Trial(story.name, (first,), struck, runs, tuple(person.answers), tuple(bench.violations))
 
 
 def _long_after(bench: Bench, start_at: Calm, person: Person, ended: Ended) -> tuple[Ended, list[str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from reconciler.core import doubts
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Cause, Change, FieldChange, Step
 from reconciler.core.kind import Edit
@@ -40,22 +41,32 @@ def effects(draft: Draft, held: frozenset[Address]) -> tuple[Effect, ...]:
 def _buried(draft: Draft) -> Iterator[Effect]:
     """Old objects of replacements that are no more: our delete of them was acknowledged, or a person said so."""
     for old, live in draft.survey.deposed():
-        proved = old.kind in draft.survey.account.complete and old.id not in draft.survey.options.unproved
-        if live is None and proved and not _is_missed(draft, old):
+        if live is None and old.kind in draft.survey.account.complete and _is_gone(draft, old):
             yield Effect(bury=old.id)
 
 
-def _is_missed(draft: Draft, old: Deposed) -> bool:
-    return old.phase is not Phase.DELETING and not draft.survey.options.accepts("gone", old.address)
+def _is_gone(draft: Draft, old: Deposed) -> bool:
+    options = draft.survey.options
+    proved = old.phase is Phase.DELETING and old.id not in options.unproved
+    return not _is_in_doubt(draft, old) and (proved or options.accepts("gone", old.address))
+
+
+def _is_in_doubt(draft: Draft, old: Deposed) -> bool:
+    """Whether the outcome of its delete is not known: then its address is reported for that."""
+    deletes = (intent for intent, result in draft.survey.state.open.values() if result != "accepted")
+    return any(intent.target == old.id and intent.operation.endswith(".delete") for intent in deletes)
 
 
 def miss_deposed(draft: Draft, old: Deposed) -> None:
     """An old object that is not shown, and that we did not delete, is never gone by itself (SPEC 5, gone)."""
-    if _is_missed(draft, old):
+    if _is_gone(draft, old) or _is_in_doubt(draft, old):
+        return
+    if old.phase is not Phase.DELETING:
         message = f"{old.id}, which {old.address} has replaced, is not in the account's list, and we did not delete it"
-        draft.problems.append(
-            error("missing-object", message, address=old.address, hint=f"if it is really gone: --accept {pasted(f'gone={old.address}')}")
-        )
+        hint = f"if it is really gone: --accept {pasted(f'gone={old.address}')}"
+        draft.problems.append(error("missing-object", message, address=old.address, hint=hint))
+    elif old.kind in draft.survey.account.complete:
+        draft.problems.append(doubts.not_proved_gone(old.address, f"{old.id}, which {old.address} has replaced"))
 
 
 def _protection_of(item: Item) -> Iterator[Effect]:

@@ -1,0 +1,68 @@
+"""Runs with `--no-wait` alone, as CI has them: what one of them cannot prove the next one does."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.core.exits import DECIDE, DONE
+from reconciler.core.model import Stack
+from reconciler.core.problems import Severity
+from reconciler.core.rhythm import ABSENCE_SECONDS
+from tests.faults import breaks, checks, harness, space
+from tests.faults.bench import Bench
+from tests.faults.breaks import Break
+from tests.lab import said
+
+STORIES = (
+    "a volume",
+    "three servers",
+    "a firewall",
+    "a resize that stops first",
+    "one server less",
+    "a replacement with a volume",
+    "a replacement that deletes first",
+    "destroy",
+)
+
+FAULTS = (*breaks.KILLS, "never arrives", "answer lost", "never arrives, killed", "executed 100 s late", breaks.INTERRUPT)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_runs_that_do_not_wait_come_to_the_calm_end(name: str) -> None:
+    calm = space.calm_of(name)
+    writes = [boundary for boundary in calm.boundaries if boundary.is_write]
+    trials = [harness.chain(calm, Break(boundary, fault)) for boundary in writes for fault in FAULTS]
+    failed = [f"{trial}: {violation}" for trial in trials for violation in trial.violations]
+    assert not failed, f"{len(failed)} of {len(trials)}:\n" + "\n".join(failed[:8])
+    assert all(trial.struck for trial in trials)
+
+
+def deleted(name: str, *, seconds: float) -> tuple[Bench, Stack]:
+    """A story whose run was killed when the answer to its first delete of a server came, and that many seconds later."""
+    calm = space.calm_of(name)
+    boundary = next(one for one in calm.boundaries if one.what == "DELETE /v1/instances/*")
+    bench = harness.start(calm.story, calm.saved, calm.nonces)
+    bench.run(calm.stack, armed=Break(boundary, breaks.KILLS[2]), destroy=calm.story.destroy)
+    bench.clock.advance(seconds)
+    return bench, calm.stack
+
+
+@pytest.mark.parametrize("name", ["one server less", "a replacement with a volume"])
+def test_the_look_of_the_next_run_is_the_second_one(name: str) -> None:
+    bench, stack = deleted(name, seconds=60)
+    ended = bench.run(stack, wait=False)
+    errors = {problem for problem in ended.problems if problem.severity is Severity.ERROR}
+    assert (ended.exit_code, len(errors)) == (DECIDE, 1), said(tuple(errors))
+    assert bench.run(stack, wait=False).exit_code == DECIDE, "less than 10 s later"
+    bench.clock.advance(ABSENCE_SECONDS)
+    assert bench.run(stack, wait=False).exit_code == DONE
+    state = bench.state
+    assert state is not None and not state.open and not state.deposed and not state.looks
+
+
+def test_a_person_may_say_that_it_is_gone_after_the_first_look() -> None:
+    bench, stack = deleted("a replacement that deletes first", seconds=60)
+    assert bench.run(stack, wait=False).exit_code == DECIDE
+    ended = bench.run(stack, wait=False, gone=("instances.db",))
+    assert ended.exit_code == DONE, said(ended.problems)
+    assert len([id for id in checks.ours(bench) if id in bench.cloud.world.instances]) == 1
