@@ -50,6 +50,7 @@ TWO_CAUSES = "tests/scenarios/test_two_causes.py"
 STORE_FAULTS = "tests/contract/test_store_faults.py"
 NOT_SHOWN = "tests/processes/test_not_shown.py"
 LOST_OUTPUT = "tests/cli/test_lost_output.py"
+OUTPUTS = "tests/cli/test_outputs.py"
 PROMPT = "tests/cli/test_prompt.py"
 TERMINAL = "tests/processes/test_terminal.py"
 
@@ -403,6 +404,27 @@ MUTANTS = (
         "    return code if console.begun else exits.worst((code, exits.ERROR))\n",
         "    return exits.worst((code, exits.ERROR))\n",
         (f"{LOST_OUTPUT}::test_the_exit_code_says_what_was_done_when_the_end_of_the_result_is_lost",),
+    ),
+    Mutant(
+        "write hostile outputs into an environment file",
+        "reconciler/cli/output_command.py",
+        "        elif not _fits_a_line(value):\n",
+        "        elif False:\n",
+        (f"{OUTPUTS}::test_text_that_a_program_would_obey_leaves_only_escaped",),
+    ),
+    Mutant(
+        "write a hostile output raw into a pipe",
+        "reconciler/cli/output_command.py",
+        "        if not console.out.is_terminal and not safe.is_inert(text):\n",
+        "        if False:\n",
+        (f"{OUTPUTS}::test_text_that_a_program_would_obey_leaves_only_escaped",),
+    ),
+    Mutant(
+        "repeat a whole script in a message",
+        "reconciler/core/lookup.py",
+        '    return repr(text if text == line[:_QUOTED_MAX] else f"{line[:_QUOTED_MAX]}...")\n',
+        "    return repr(text)\n",
+        ("tests/core/test_lookup.py::test_a_script_written_inline_is_not_repeated_in_the_message",),
     ),
     Mutant(
         "draw the live table over a question",

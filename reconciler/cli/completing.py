@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.stop import Stop
+from reconciler.ui import safe
 
 KINDS = ("firewalls", "instances", "block_storages")
 
@@ -15,7 +16,7 @@ KINDS = ("firewalls", "instances", "block_storages")
 def addresses(given: Mapping[str, Any]) -> list[str]:
     """The resources that the stack's file names, and the objects that its state holds, sorted. `given` are the options typed so far."""
     path = Path(given.get("stack") or ".")
-    return sorted({*_of_file(path), *_of_state(path, given)})
+    return sorted(found for found in {*_of_file(path), *_of_state(path, given)} if safe.outside(found) == found)
 
 
 def _of_file(path: Path) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -22,7 +21,7 @@ def text(value: Any, reason: str | None) -> str:
 
 def raw(value: Any) -> str:
     """An output for another program: a text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(shown(value), ensure_ascii=False)
+    return value if isinstance(value, str) else safe.json_text(shown(value))
 
 
 def outputs_document(outputs: Mapping[str, tuple[Any, str | None]]) -> dict[str, Any]:

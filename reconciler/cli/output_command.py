@@ -54,11 +54,17 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
         console.result_json(looking.outputs_document(found))
     elif console.format == "env":
         console.out.write("".join(f"{line}\n" for line in _env_lines(found)))
+        left_out = [key for key, (value, _) in found.items() if not _fits_a_line(value)]
+        if left_out:
+            message = f"{', '.join(left_out)}: an environment file cannot hold line breaks or control characters, so these are left out"
+            raise Stop(error("output", message, hint=_escaped(session)))
     elif name is not None:
         value, reason = found[name]
         if reason is not None:
             raise Stop(error("output", f"{name} has no value: {reason}", hint="apply, and see what it says about this output"))
         text = looking.raw(value)
+        if not console.out.is_terminal and not safe.is_inert(text):
+            raise Stop(error("output", f"{name} holds text that a terminal or a CI log would obey", hint=_escaped(session, name)))
         console.out.write((safe.outside(text) if console.out.is_terminal else text) + "\n")
     else:
         console.result([Line(f"{safe.outside(key)} = {looking.text(*value)}") for key, value in found.items()])
@@ -74,8 +80,22 @@ def _env_lines(found: Mapping[str, tuple[Any, str | None]]) -> Iterator[str]:
     for name, (value, reason) in found.items():
         if value is None:
             yield f"# {name.upper()} has no value" + (f": {safe.outside(reason)}" if reason is not None else "")
+        elif not _fits_a_line(value):
+            yield f"# {name.upper()} is left out: it does not fit into one line of text"
         else:
             yield f"{name.upper()}={shlex.quote(looking.raw(value))}"
+
+
+def _fits_a_line(value: Any) -> bool:
+    from reconciler.cli import looking
+
+    text = looking.raw(value)
+    return safe.outside(text) == text
+
+
+def _escaped(session: Session, *name: str) -> str:
+    """The command that shows the same with everything escaped."""
+    return f"{session.again('output', *name, by_option=True)} --format json"
 
 
 def _inventory(session: Session, stack: str, form: str) -> int:

@@ -13,6 +13,8 @@ from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.session import ends
 from reconciler.core import exits
+from reconciler.ui import safe
+from reconciler.ui.screen import Line
 
 
 @click.group()
@@ -110,7 +112,7 @@ def do(console: Console, *, action: str, kind: str, object: str, values: Sequenc
         console.begin()
         with _endpoint(stack, time_scale) as endpoint:
             found = commands.do(endpoint, action, kind, object, wanted)
-    console.out.write(f"{action} {kind} {found}\n")
+    console.result([Line(safe.outside(f"{action} {kind} {found}"))])
     return exits.DONE
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from reconciler.cloud.patience import Patience
 from reconciler.cloud.reader import ReadFailed
 from reconciler.core import rows
@@ -10,6 +12,9 @@ from reconciler.core.kind import Call
 from reconciler.core.problems import Problem, error
 from reconciler.core.secret import Secret
 from reconciler.ports import Accepted, Answer, Exchange, NoAnswer, Refused
+
+_LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[\x21-\x7e]+")
+"""A link goes to stdout as it is, so nothing may stand in it that a terminal would obey."""
 
 _TOKEN = 1
 _WAIT_SECONDS_MAX = 60.0
@@ -46,7 +51,7 @@ def console_link(exchange: Exchange, instance_id: str, *, time_scale: float = 1.
         link = rows.only_row(answer.result, "console").get("link")
     except ValueError as failure:
         raise ReadFailed(error("cloud", f"the console of {instance_id} is not as documented: {failure}")) from failure
-    if not isinstance(link, Secret) or not isinstance(link.reveal(), str):
+    if not isinstance(link, Secret) or not isinstance(text := link.reveal(), str) or _LINK.fullmatch(text) is None:
         raise ReadFailed(error("cloud", f"the cloud gave no console link for {instance_id}"))
     return link
 

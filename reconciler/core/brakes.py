@@ -68,10 +68,11 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
 
 
 def _way_out(kind: str, id: str) -> str:
-    return f"it costs money and nothing of this stack uses it; delete it in the console, or with DELETE /v1/{_PATHS[kind]}/{id}"
+    """No command that deletes it: one row of a list is all that speaks for it, and a row may belong to somebody else's object."""
+    return f"look at {id} under {_PAGES[kind]} in the console; if it is the copy, delete it there: it costs money and no stack uses it"
 
 
-_PATHS = {"instances": "instances", "block_storages": "block-storages", "firewalls": "security-groups"}
+_PAGES = {"instances": "the servers", "block_storages": "the block storages", "firewalls": "the firewalls"}
 
 
 def _too_many(missing: Sequence[Entry], tracked: Sequence[Entry], *, listed: int) -> bool:

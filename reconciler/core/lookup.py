@@ -28,6 +28,7 @@ _OS_WORDS: Mapping[str, tuple[str, ...]] = {
     "windows_sql": ("WINDOWS_SQL", "WINDOWSSQL"),
 }
 _NUMBERS = re.compile(r"\d+")
+_QUOTED_MAX = 60
 
 
 def find(lookup: Lookup, catalogue: Catalogue, *, zone: str | None, address: str) -> str | Problem:
@@ -38,7 +39,7 @@ def find(lookup: Lookup, catalogue: Catalogue, *, zone: str | None, address: str
     if rows is None:
         return error(
             "lookup",
-            f"{_SINGULAR[lookup.catalogue]} {str(lookup)!r} cannot be looked up: the account's list could not be read",
+            f"{_SINGULAR[lookup.catalogue]} {_quoted(lookup)} cannot be looked up: the account's list could not be read",
             place=lookup.place,
             address=address,
             hint="write the id as {id: ...}, which is taken as it is",
@@ -100,15 +101,24 @@ def _by_id_or_name(lookup: Lookup, rows: tuple[Mapping[str, Any], ...], address:
     if named:
         return error(
             "lookup",
-            f"{len(named)} {what}s are named {lookup.value!r}: {', '.join(named)}",
+            f"{len(named)} {what}s are named {_quoted(lookup)}: {', '.join(named)}",
             place=lookup.place,
             address=address,
             hint="write the id instead of the name",
         )
-    return error("lookup", f"no {what} {lookup.value!r} in this account", place=lookup.place, address=address, hint=_nearest(lookup, rows))
+    return error("lookup", f"no {what} {_quoted(lookup)} in this account", place=lookup.place, address=address, hint=_nearest(lookup, rows))
+
+
+def _quoted(lookup: Lookup) -> str:
+    """What is looked up, as a message shows it. A whole script may stand there by mistake, with secrets in it: of that only the begin."""
+    text = str(lookup)
+    line = text.partition("\n")[0]
+    return repr(text if text == line[:_QUOTED_MAX] else f"{line[:_QUOTED_MAX]}...")
 
 
 def _nearest(lookup: Lookup, rows: Iterable[Mapping[str, Any]]) -> str:
+    if lookup.catalogue == "user_scripts" and "\n" in lookup.value:
+        return "save the script in the console, and write its name or id here: `reconciler catalog scripts` lists them"
     names = sorted({str(row["id"]) for row in rows} | {str(row["name"]) for row in rows if row.get("name")})
     close = difflib.get_close_matches(lookup.value, names, n=3, cutoff=0.4) or names[:8]
     return f"did you mean {', '.join(close)}?" if close else "the account's list is empty"
@@ -123,13 +133,15 @@ def _image_by_os(lookup: Lookup, rows: tuple[Mapping[str, Any], ...], zone: str 
     found = exact or [row for row in here if _versions(row) and any(v.startswith(wanted + ".") for v in _versions(row))]
     if not found:
         listed = ", ".join(sorted({f"{lookup.value} {row.get('version')}" for row in here})) or "none of that os in this zone"
-        return error("lookup", f"no image {str(lookup)!r} in zone {zone}", place=lookup.place, address=address, hint=f"there is: {listed}")
+        return error(
+            "lookup", f"no image {_quoted(lookup)} in zone {zone}", place=lookup.place, address=address, hint=f"there is: {listed}"
+        )
     best = max(_rank(row) for row in found)
     highest = sorted(str(row["id"]) for row in found if _rank(row) == best)
     if len(highest) > 1:
         return error(
             "lookup",
-            f"{len(highest)} images are equally {str(lookup)!r}: {', '.join(highest)}",
+            f"{len(highest)} images are equally {_quoted(lookup)}: {', '.join(highest)}",
             place=lookup.place,
             address=address,
             hint="write one of them as {id: ...}",

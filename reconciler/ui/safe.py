@@ -33,6 +33,11 @@ def outside(text: object) -> str:
     return _outside(str(text))
 
 
+def is_inert(text: str) -> bool:
+    """Whether a terminal and a CI log show every line of the text as it is: then it may be handed raw to another program."""
+    return all(outside(line) == line for line in text.replace("\t", " ").split("\n"))
+
+
 @lru_cache(maxsize=8192)
 def _outside(text: str) -> str:
     text = _UNUSUAL.sub(lambda found: _escape(found[0]), text)

@@ -14,6 +14,7 @@ from reconciler.core.address import Address
 from reconciler.core.inventory import Host
 from reconciler.ui import inventory_text
 from tests.cli.sessions import SCALE, begin, call
+from tests.hostile.stage import obeyed
 
 STACK = """\
 version: 1
@@ -82,3 +83,36 @@ def test_an_inventory_holds_nothing_that_its_reader_would_obey() -> None:
         text = inventory_text.inventory(form, (odd, without), title="shop/prod\n[x]")
         assert "shop-db has no address" in text and "\n[x]" not in text
         assert not any(line.strip().startswith("ProxyCommand") for line in text.splitlines())
+
+
+HOSTILE = {
+    "a second line": "x\nADMIN=yes",
+    "escape": "x\x1b[2Jy",
+    "direction": "x\u202egnp.exe",
+    "a command of CI": "::set-env name=PATH::/tmp",
+    "a command of CI on a later line": "x\n::set-env name=PATH::/tmp",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_text_that_a_program_would_obey_leaves_only_escaped(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = json.dumps({"note": {"value": text}, "list": {"value": [text]}, "ok": {"value": "plain"}})
+    Path("shop.yaml").write_text(f"version: 1\nstack: shop\noutputs: {outputs}\n", encoding="utf-8")
+    assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
+
+    code, out, err = call(capsys, "output", "--stack", "shop.yaml", "--format", "env")
+    assert sorted(line.partition("=")[0] for line in out.splitlines() if not line.startswith("#"))[-1] == "OK"
+    assert not obeyed(out) and "ADMIN" not in out.replace("\\nADMIN", "")
+    assert code == 1 and "# NOTE is left out" in out
+    assert json.loads(call(capsys, *shlex.split(err.split("hint: ")[1])[1:])[1])["note"]["value"] == text
+
+    code, out, err = call(capsys, "output", "note", "--stack", "shop.yaml")
+    assert not obeyed(out)
+    if text == "x\nADMIN=yes":
+        assert (code, out) == (0, f"{text}\n")
+    else:
+        assert (code, out) == (1, "")
+        assert json.loads(call(capsys, *shlex.split(err.split("hint: ")[1])[1:])[1])["note"]["value"] == text
+    code, out, _ = call(capsys, "output", "list", "--stack", "shop.yaml")
+    assert not obeyed(out)
+    assert code == 1 if "::" in text else json.loads(out) == [text]

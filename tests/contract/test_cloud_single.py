@@ -73,7 +73,9 @@ def test_a_bill_that_cannot_be_read_is_a_problem_with_its_reason(answer: tuple[i
     assert cloud.exchange.sent <= 5
 
 
-@pytest.mark.parametrize("result", [[], [{}], [{"link": None}], [{"link": 5}], "success"])
+@pytest.mark.parametrize(
+    "result", [[], [{}], [{"link": None}], [{"link": 5}], [{"link": "https://a\x1b[2J"}], [{"link": "::x"}], "success"]
+)
 def test_a_console_without_a_link_is_a_problem(result: Any) -> None:
     with pytest.raises(ReadFailed, match="console"):
         console_link(scripted((200, ok(result))).exchange, "INSTANCE-1")

@@ -82,6 +82,7 @@ OTHERS = Catalogue(
     ssh_keys=({"id": "k1", "name": "deploy"}, {"id": "k2", "name": "twin"}, {"id": "k3", "name": "twin"}, {"id": "k4", "name": None}),
     user_scripts=(),
 )
+SCRIPT = "#!/bin/sh\nexport TOKEN=s3cret\n"
 ROWS: list[tuple[str, Lookup, str]] = [
     ("a zone by id", Lookup("zones", "any", "kr1-z02"), "kr1-z02"),
     ("a zone by its console name", Lookup("zones", "any", "KR1-Lite"), "kr1-z02"),
@@ -93,6 +94,7 @@ ROWS: list[tuple[str, Lookup, str]] = [
     ("a key by id", Lookup("ssh_keys", "any", "k4"), "k4"),
     ("two keys of one name", Lookup("ssh_keys", "any", "twin"), "!2 SSH keys are named 'twin': k2, k3"),
     ("no scripts at all", Lookup("user_scripts", "any", "init"), "!no user script 'init' in this account"),
+    ("a whole script", Lookup("user_scripts", "any", SCRIPT), "!no user script '#!/bin/sh...' in this account"),
     ("a list that was not read", Lookup("images", "any", "x"), "!the account's list could not be read"),
     ("an id where the list was not read", Lookup("images", "id", "x"), "x"),
 ]
@@ -108,6 +110,12 @@ def test_other_things_are_looked_up(wish: Lookup, wanted: str) -> None:
         assert found.hint
     else:
         assert found == wanted
+
+
+def test_a_script_written_inline_is_not_repeated_in_the_message() -> None:
+    found = find(Lookup("user_scripts", "any", SCRIPT), OTHERS, zone=None, address="instances.web")
+    assert isinstance(found, Problem) and "s3cret" not in found.message + (found.hint or "")
+    assert "`reconciler catalog scripts`" in (found.hint or "")
 
 
 def test_a_near_miss_is_offered() -> None:
