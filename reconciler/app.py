@@ -162,6 +162,7 @@ def plan(
     running = beside()
     state, told = opening.own_state(stack, store, options, connection.endpoint)
     running = running or beside()  # it may have begun just before the state was read
+    options = replace(options, elsewhere=opening.elsewhere(store))
     if running is not None:
         options = replace(options, running=running.run)
     found = _plan(stack, state, connection, options, told=told)
@@ -195,6 +196,7 @@ def apply(
 ) -> Applied:
     """Plans under the lock, shows the plan, asks, and does it. Also `destroy`, where the options say so."""
     _, told = opening.own_state(stack, store, options, connection.endpoint)  # before the lock, which makes the folder
+    options = replace(options, elsewhere=opening.elsewhere(store))
     with _writing(store, stack, run) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         settling = Settling(connection, writer, run.id)
@@ -217,7 +219,7 @@ def apply_saved(
 ) -> Applied:
     """Does exactly a saved plan, or refuses it whole where anything would now be done otherwise."""
     _check_origin(plan, connection)
-    options = replace(saved.options_of(plan), first_passwords=run.keep is not None)
+    options = replace(saved.options_of(plan), first_passwords=run.keep is not None, elsewhere=opening.elsewhere(store))
     _, told = opening.own_state(stack, store, options, connection.endpoint)
     with _writing(store, stack, run) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)

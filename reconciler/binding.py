@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reconciler import opening, ports
 from reconciler.app import Connection
-from reconciler.core import check, lost, moves, names, recovery, referred
+from reconciler.core import check, lost, moves, names, owners, recovery, referred
 from reconciler.core import plan as planning
 from reconciler.core.address import Address
 from reconciler.core.dataclass import dataclass
@@ -38,8 +38,12 @@ def bind(
     run: str,
     lock_timeout_seconds: float,
     agree: Callable[[Bound], None],
+    accept: tuple[tuple[str, str | None], ...] = (),
 ) -> Bound:
-    """Binds the object of that id to the address. `agree` shows it, and stops where nobody says yes. Stops where it cannot be bound."""
+    """Binds the object of that id to the address. `agree` shows it, and stops where nobody says yes. Stops where it cannot be bound.
+
+    `accept` are classes of consent with their addresses: `shared` is needed where the object belongs to another stack as well.
+    """
     resource = stack.resources.get(address)
     if resource is None or address.rule is not None:
         hint = "rules are bound with their firewall, by what they let through" if address.rule is not None else None
@@ -49,14 +53,15 @@ def bind(
     wrong = check.identifier(id)
     if wrong is not None:
         raise Stop(error("bad-format", wrong, address=str(address)))
+    options = PlanOptions(accept=accept, elsewhere=opening.elsewhere(store))
     wished = replace(stack, resources={**stack.resources, address: replace(resource, import_id=id)})
     _, named = opening.own_state(stack, store, PlanOptions(), connection.endpoint)
     with opening.Writing(store, holder, timeout_seconds=lock_timeout_seconds, stack=stack.name, environment=stack.environment) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         state = moves.move(wished, writer.state).state
-        account = opening.read_account(connection, planning.needs(wished, state, PlanOptions()), cached=True)
+        account = opening.read_account(connection, planning.needs(wished, state, options), cached=True)
         told = (*named, *opening.account_problems(state, account, connection))
-        seen = survey(stack=wished, state=state, account=account, kinds=connection.kinds, options=PlanOptions())
+        seen = survey(stack=wished, state=state, account=account, kinds=connection.kinds, options=options)
         about = [problem for problem in seen.problems if problem.address == str(address) and problem.severity is Severity.ERROR]
         live = account.find(address.kind, id)
         if about or live is None:
@@ -65,8 +70,12 @@ def bind(
         taken = recovery.free_for(state, binding)
         if taken is not None:
             raise Stop(taken)
+        sharer = owners.sharer_of(state, live, options.elsewhere)
+        if sharer is not None and not options.accepts("shared", str(address)):
+            raise Stop(owners.shared(str(address), live, sharer))
+        agreed = () if sharer is None else (owners.agreement(live, sharer),)
         found = Bound(binding, told)
         agree(found)
-        writer.append(Note(writer.state.sequence + 1, run, f"imported {id}", lost.effects((binding,))))
+        writer.append(Note(writer.state.sequence + 1, run, f"imported {id}", (*lost.effects((binding,)), *agreed)))
         writer.commit(account=connection.account, endpoint=connection.endpoint)
     return found

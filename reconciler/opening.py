@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from reconciler import ports
 from reconciler.core import former
 from reconciler.core.model import Account, Stack, Wants, title_of
+from reconciler.core.owners import Elsewhere
 from reconciler.core.problems import Problem, error, notice
 from reconciler.core.state import State
 from reconciler.stop import Stop
@@ -43,6 +44,16 @@ def read_state(store: ports.StateReader) -> State | None:
         return store.read()
     except ports.StoreError as failure:
         stop_for_store(failure)
+
+
+def elsewhere(store: ports.StateReader) -> Elsewhere:
+    """What other states of the same place hold."""
+    found = {}
+    for state in store.others():
+        old, own = state.deposed.values(), state.entries.values()
+        held = {**{each.id: each.address for each in old}, **{each.id: each.address for each in own}}
+        found[title_of(state.stack, state.environment)] = held
+    return found
 
 
 def own_state(

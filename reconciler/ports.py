@@ -233,6 +233,10 @@ class StateReader(Protocol):
         """Whether a state of another name was moved here: no file uses that name, and its own folder is gone."""
         ...
 
+    def others(self) -> tuple[State, ...]:
+        """The states of other stacks and environments in the same place; those that cannot be read are left out."""
+        ...
+
 
 class StateWriter(Protocol):
     """The one writer of a state, from `open` to `close`."""

@@ -18,6 +18,7 @@ from reconciler.core.evidence import Finding
 from reconciler.core.kind import Kind
 from reconciler.core.lost import Binding
 from reconciler.core.model import Account, Stack
+from reconciler.core.owners import Elsewhere
 from reconciler.core.problems import Problem, error
 from reconciler.core.recovery import Proposal, Recovered, Settled
 from reconciler.core.state import Note, State
@@ -56,7 +57,8 @@ def recover(stack: Stack, connection: Connection, store: ports.Store, words: Wor
         store, run.holder, timeout_seconds=run.lock_timeout_seconds, stack=stack.name, environment=stack.environment
     ) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
-        work = _Recovery(stack, connection, writer, words, run, Settling(connection, writer, run.id), problems=[*told])
+        settling, beside = Settling(connection, writer, run.id), opening.elsewhere(store)
+        work = _Recovery(stack, connection, writer, words, run, settling, beside, problems=[*told])
         work.look()
         work.adopt()
         while run.wait and work.is_waiting() and work.settling.wait(run.interrupts, talk.emit):
@@ -77,6 +79,7 @@ class _Recovery:
     words: Words
     run: Run
     settling: Settling
+    elsewhere: Elsewhere
     account: Account | None = None
     problems: list[Problem] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
@@ -187,7 +190,11 @@ class _Recovery:
     def _survey(self) -> Survey:
         assert self.account is not None
         return survey(
-            stack=self.stack, state=self.writer.state, account=self.account, kinds=self._kinds, options=PlanOptions(doubts=self._doubts())
+            stack=self.stack,
+            state=self.writer.state,
+            account=self.account,
+            kinds=self._kinds,
+            options=PlanOptions(doubts=self._doubts(), elsewhere=self.elsewhere),
         )
 
     def _doubts(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from reconciler.ui.screen import Line, Tone
 
 if TYPE_CHECKING:
     from reconciler.binding import Bound
+    from reconciler.core.consent import Acceptance
 
 
 @click.command(
@@ -32,11 +33,12 @@ Examples:
 @options.environment_option
 @options.variable_options
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--accept", multiple=True, type=options.Accepted(), help="Consent: shared=ADDRESS, if another stack owns the object as well.")
 @options.simulate_options
 @options.lock_option
 @options.look_options
 @on_stack
-def import_object(session: Session, *, address: str, id: str, yes: bool, lock_timeout: float | None) -> int:
+def import_object(session: Session, *, address: str, id: str, yes: bool, accept: Sequence[Acceptance], lock_timeout: float | None) -> int:
     """Bind an object of the account to an address that the file asks for. Nothing is sent but reads; only the state changes.
 
     The next plan shows what the file would change on it. `import: ID` on the resource does the same at the next apply, in review.
@@ -69,6 +71,7 @@ def import_object(session: Session, *, address: str, id: str, yes: bool, lock_ti
             run=run,
             lock_timeout_seconds=lock_seconds(lock_timeout, console),
             agree=agree,
+            accept=tuple((said.risk.value, said.address) for said in accept),
         )
     session.tell_problems()
     console.result([Line(f" Bound. What the file would change on it:  {safe.outside(session.again('plan'))}", Tone.GOOD)])

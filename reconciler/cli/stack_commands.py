@@ -137,7 +137,7 @@ def apply(session: Session, *, choices: Choices, plan_file: str | None) -> int:
     """Show the plan, ask, and do it.
 
     At a terminal the typed name of the stack says yes to all that is shown. Elsewhere --yes is needed, and --accept for each class of
-    risk: delete, data-loss, downtime, detach, address-change, exposure; lockout, gone and duplicate always by address.
+    risk: delete, data-loss, downtime, detach, address-change, exposure; lockout, gone, duplicate and shared always by address.
     """
     from reconciler.cli import applying
 

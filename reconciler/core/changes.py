@@ -57,6 +57,7 @@ class RiskClass(Enum):
     LOCKOUT = "lockout"
     GONE = "gone"
     DUPLICATE = "duplicate"
+    SHARED = "shared"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from reconciler.core.changes import Action, Change, Consent, Plan, RiskClass
 from reconciler.core.dataclass import dataclass
 from reconciler.core.problems import Problem, error
 
-BY_ADDRESS_ONLY: frozenset[RiskClass] = frozenset({RiskClass.LOCKOUT, RiskClass.GONE, RiskClass.DUPLICATE})
+BY_ADDRESS_ONLY: frozenset[RiskClass] = frozenset({RiskClass.LOCKOUT, RiskClass.GONE, RiskClass.DUPLICATE, RiskClass.SHARED})
 """Classes that neither a typed name nor `--accept CLASS` covers: each address has to be named."""
 
 _NOT_DONE = frozenset({Action.DECIDE, Action.BLOCKED, Action.NONE})

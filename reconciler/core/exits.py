@@ -33,6 +33,7 @@ _OF_CODE: Mapping[str, int] = {
     "foreign-member": REFUSED,
     "protected": REFUSED,
     "lockout": REFUSED,
+    "shared": REFUSED,
     "rename": REFUSED,
     "mass-absence": REFUSED,
     "state-missing": REFUSED,
@@ -50,7 +51,18 @@ _OF_CODE: Mapping[str, int] = {
 }
 
 HELD_BACK: frozenset[str] = frozenset(
-    {"protected", "lockout", "foreign-volume", "foreign-member", "missing-object", "open-intent", "doubled", "incomplete", "object-error"}
+    {
+        "protected",
+        "lockout",
+        "shared",
+        "foreign-volume",
+        "foreign-member",
+        "missing-object",
+        "open-intent",
+        "doubled",
+        "incomplete",
+        "object-error",
+    }
 )
 """Codes of problems that hold back their object and its dependants only; the rest of the plan may be applied (SPEC 2, lifecycle)."""
 

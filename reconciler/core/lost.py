@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from reconciler.core import marker
+from reconciler.core import marker, owners
 from reconciler.core.address import Address, parse
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import LiveResource, title_of
@@ -117,6 +117,8 @@ def _of_a_former_environment(live: LiveResource, at: str) -> Problem:
 
 def _names_others(seen: Survey, live: LiveResource) -> bool:
     start = marker.owner_text(seen.stack.name, seen.stack.environment, "")
+    if any(live.id in ids for ids in seen.options.elsewhere.values()):
+        return True
     return live.marked is not None and marker.is_owner_text(live.marked) and not live.marked.startswith(start)
 
 
@@ -167,4 +169,7 @@ def adoptable(seen: Survey, text: str, id: str) -> Binding | Problem:
     owner = next((e.address for e in seen.state.entries.values() if e.id == id), None)
     if owner is not None:
         return error("bad-combination", f"{id} already belongs to {owner}", address=text)
+    sharer = owners.sharer_of(seen.state, live, seen.options.elsewhere)
+    if sharer is not None:
+        return owners.shared(text, live, sharer)
     return Binding(address, live, bound(address, live, item))

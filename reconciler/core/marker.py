@@ -72,6 +72,14 @@ def split(text: str | None) -> tuple[str | None, str | None]:
     return found["text"] or None, found["nonce"]
 
 
+def named(text: str | None) -> tuple[str, str | None, str] | None:
+    """The stack, the environment and the key (which may be cut) that an owner text names, None where the text is not one."""
+    if text is None or not is_owner_text(text):
+        return None
+    stack, environment, key = text.split(".", 2)
+    return stack, None if environment == "-" else environment, key
+
+
 def is_owner_text(text: str | None) -> bool:
     """Whether the text before a marker is one that we made, which counts as no text of the user.
 

@@ -27,6 +27,7 @@ from reconciler.core.planning import (
     offs,
     pioneers,
     servers,
+    shared,
     slots,
     tolls,
     unseen,
@@ -93,7 +94,7 @@ def make(
     stopped = stops(problems)
     steps = () if stopped else tuple(_counted(step, known.facts) for step in steps)
     found = forecast(steps, account, kinds, facts=known.facts, pace=pace, id_of=seen.id_of)
-    records = () if stopped else (*moved.effects, *bookkeeping.effects(draft, held))
+    records = () if stopped else (*moved.effects, *bookkeeping.effects(draft, held), *shared.agreed(draft, held))
     others = unmanaged.unmanaged(account, seen.state, stack.prices, records)
     return replace(
         empty,
@@ -262,6 +263,7 @@ def _hold_back(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...],
                 )
             )
             draft.changes[address] = replace(row, action=Action.BLOCKED, impact=replace(row.impact, blocked_by=str(address), consents=()))
+    shared.hold(draft)
     return hold(draft, steps)
 
 

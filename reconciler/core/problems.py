@@ -124,6 +124,7 @@ CODES: dict[str, str] = {
     "foreign-volume": "A volume that this stack does not own hangs on a server that would be deleted.",
     "foreign-member": "A server that this stack does not own is a member of a firewall that would be deleted.",
     "lockout": "A step would take away access that the stack's guard keeps, or a new server will never have it.",
+    "shared": "An object belongs to another stack as well, so each of the two could change or delete it.",
     "protected": "An object is protected from what the plan would do.",
     "missing-object": "A tracked object is not in the account's complete list, and we did not delete it.",
     "mass-absence": "So many tracked objects are missing that the list itself is doubted.",

@@ -16,7 +16,7 @@ from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Edit, Kind
 from reconciler.core.model import EMPTY, Account, Link, LiveResource, Lookup, Resource, Stack, Value
 from reconciler.core.names import pasted
-from reconciler.core.owners import owner_of
+from reconciler.core.owners import Elsewhere, owner_of
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Deposed, Entry, Phase, State
 
@@ -50,7 +50,7 @@ class PlanOptions:
     earlier run deleted and that were not yet looked for twice. `only` and `without` are the patterns of `--only` and `--except`.
     `first_passwords`: somebody keeps those of new servers. `running` is the name of a run that is at work now, whose open intents are no
     doubts. `undo` is the serial of the kept state that the plan goes back to. `unmanaged`: objects that are not the stack's are to be
-    listed with their price.
+    listed with their price. `elsewhere` is what other states of the same place hold.
     """
 
     destroy: bool = False
@@ -66,9 +66,10 @@ class PlanOptions:
     running: str | None = None
     undo: int | None = None
     unmanaged: bool = False
+    elsewhere: Elsewhere = field(default_factory=dict)
 
     def accepts(self, risk: str, address: str) -> bool:
-        """Whether a class that only counts by address was accepted for it (`gone`, `duplicate`, `lockout`)."""
+        """Whether a class that only counts by address was accepted for it (`gone`, `duplicate`, `lockout`, `shared`)."""
         return (risk, address) in self.accept
 
 

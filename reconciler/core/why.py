@@ -32,6 +32,7 @@ CLASSES: Mapping[RiskClass, str] = {
     RiskClass.LOCKOUT: "somebody that `guard` names loses a port that they reach now",
     RiskClass.GONE: "a successor is made for an object that is missing and that we did not delete",
     RiskClass.DUPLICATE: "an object is made although one in the account looks like it",
+    RiskClass.SHARED: "an object that belongs to another stack is bound, changed or deleted by this one as well",
 }
 """What each class of consent means."""
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -73,17 +73,26 @@ class FileStore:
 
     def neighbors(self) -> tuple[Neighbor, ...]:
         """The states of the same place that can be read, and whose names no file uses."""
-        place, found = self.folder.parent, list[Neighbor]()
-        names = [name for name in self._names(place) if name != self.folder.name and not name.startswith(".")]
-        used = self._used() if names else frozenset[str]()
-        for name in names:
+        place = self.folder.parent
+        used = self._used() if self._folders_beside() else frozenset[str]()
+        return tuple(Neighbor(state, str(place / name), self._move_here(place / name)) for name, state in self._beside(used))
+
+    def others(self) -> tuple[State, ...]:
+        """The states of other stacks and environments in the same place. Copies and what cannot be read are left out."""
+        return tuple(state for name, state in self._beside() if folder_name(state.stack, state.environment) == name)
+
+    def _beside(self, skipped: frozenset[str] = frozenset()) -> Iterator[tuple[str, State]]:
+        """The states in the folders beside this one, by the name of the folder, as far as they can be read."""
+        for name in self._folders_beside():
             state = None
-            if name not in used:
-                with suppress(StoreError):
-                    state = FileStore(place / name, disk=self._disk).read()
+            if name not in skipped:
+                with suppress(StoreError, OSError):
+                    state = FileStore(self.folder.parent / name, disk=self._disk).read()
             if state is not None:
-                found.append(Neighbor(state, str(place / name), self._move_here(place / name)))
-        return tuple(found)
+                yield name, state
+
+    def _folders_beside(self) -> list[str]:
+        return [name for name in self._names(self.folder.parent) if name != self.folder.name and not name.startswith(".")]
 
     def was_moved(self, state: State) -> bool:
         """Whether a state of another name was moved here: no file uses that name, and its own folder is gone."""

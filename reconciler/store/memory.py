@@ -112,7 +112,7 @@ class MemoryDisk:
 
     def names(self, folder: Path) -> tuple[str, ...]:
         self._require_up()
-        return tuple(sorted(path.name for path in self._names if path.parent == folder))
+        return tuple(sorted({path.relative_to(folder).parts[0] for path in self._names if folder in path.parents}))
 
     def identity(self, path: Path) -> Hashable | None:
         self._require_up()

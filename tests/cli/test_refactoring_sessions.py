@@ -106,6 +106,19 @@ def test_what_cannot_be_bound_or_moved_is_said(
     assert found == code and says in err
 
 
+def test_an_object_of_another_stack_is_imported_with_the_option_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    # Goal: refused with the other stack's name, and the option that is printed works when pasted.
+    assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
+    Path("blog.yaml").write_text(STACK.replace("stack: shop", "stack: blog").replace("  web: {zone", "  b: {zone"), encoding="utf-8")
+    bound = ("instances.b", ids(capsys)["instances.web"], "--stack", "blog.yaml", "--yes")
+    code, _, err = call(capsys, "import", *bound)
+    assert code == 4 and "error[shared]" in err and "belongs to the stack shop (the state of shop holds it)" in err
+    assert "`removed: [{from: instances.web, keep: true}]`" in err
+    option = err.partition("to own it: ")[2].split("\n")[0]
+    assert option == "--accept shared=instances.b"
+    assert call(capsys, "import", *bound, *option.split())[0] == 0
+
+
 def test_an_account_made_by_hand_becomes_a_stack(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     # Goal: adopt, plan of binds, apply, empty plan, at the command line and on a local cloud.
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0

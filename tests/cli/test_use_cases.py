@@ -67,6 +67,9 @@ def test_a_failure_of_the_store_ends_with_its_own_code(failure: ports.StoreError
         def read(self) -> State | None:
             raise failure
 
+        def others(self) -> tuple[State, ...]:
+            return ()
+
     with pytest.raises(Stop) as stop:
         opening.read_state(Broken())
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from reconciler.core.model import PROTECT_ALL, Deferred, Lifecycle, Ref
-from reconciler.core.state import Intent
+from reconciler.core.model import PROTECT_ALL, Deferred, Lifecycle, LiveResource, Ref
+from reconciler.core.state import Deposed, Intent
 from tests.builders import OUT, Case, at, firewall, nothing, rule, server, settled, told, volume
 
 
@@ -358,3 +359,46 @@ def test_what_waits_for_a_protected_object_keeps_its_reason_when_that_is_left_ou
     case = case.join("f-web", "i-web")
     plan = case.plan(only=("firewalls.web",))
     assert told(plan).changes == ["blocked firewalls.web"] and plan.problems
+
+
+def marked(case: Case, text: str, nonce: str) -> Case:
+    """The server of a case bears a marker; its entry that of our create, `ours`."""
+    live = replace(case.live["instances", "i-web"], marked=text, nonce=nonce)
+    return replace(case, live={**case.live, ("instances", "i-web"): live}).remember("instances.web", nonce="ours")
+
+
+SHARED: list[tuple[str, Case, bool]] = [
+    ("another stack made it anew", marked(settled(server("web")), "blog.-.web", "theirs"), True),
+    ("another environment", marked(settled(server("web")), "shop.prod.web", "theirs"), True),
+    ("our marker under a former name of the stack", marked(settled(server("web")), "store.-.web", "ours"), False),
+    ("our own text", marked(settled(server("web")), "shop.-.web", "theirs"), False),
+    ("a text of a person", marked(settled(server("web")), "the shop's web", "theirs"), False),
+]
+
+
+@pytest.mark.parametrize(("name", "case", "held"), SHARED, ids=[row[0] for row in SHARED])
+def test_an_object_whose_marker_names_another_stack_is_held_back(name: str, case: Case, held: bool) -> None:
+    # Goal: an old copy of a state that was put back would change and delete what is another stack's by now.
+    changed, gone = case.edit("instances.web", flavor="big"), case.leave_out("instances.web")
+    for plan, action in ((changed.plan(), "resize"), (gone.plan(), "delete"), (case.plan(destroy=True), "delete")):
+        assert told(plan).changes == ["blocked instances.web" if held else f"{action} instances.web"]
+        assert bool(plan.steps) is not held and ("error shared instances.web" in told(plan).problems) is held
+    assert told(changed.plan(accept=(("shared", "instances.web"),))).changes == ["resize instances.web"]
+
+
+def test_what_depends_on_a_shared_object_is_held_back_and_the_consent_is_kept() -> None:
+    case = marked(settled(server("web"), volume("data", on="web"), server("other")), "blog.-.web", "theirs")
+    case = case.edit("instances.other", name="renamed").add(volume("more", on="web"))
+    assert told(case.plan()).steps == ["instance.update instances.other"]
+    agreed = case.plan(accept=(("shared", "instances.web"),))
+    assert "block_storage.create block_storages.more" in told(agreed).steps
+    assert [effect.fact for effect in agreed.records if effect.fact is not None] == [("shared:i-web", "blog")]
+    assert not told(case.with_facts(**{"shared:i-web": "blog"}).plan()).problems
+    assert told(case.with_facts(**{"shared:i-web": "news"}).plan()).problems == ["error shared instances.web"]
+
+
+def test_an_old_object_of_a_replacement_that_another_state_holds_is_not_deleted() -> None:
+    old = Deposed("instances.web", "instances", "i-old")
+    case = settled(server("web")).left_behind(old, LiveResource("instances", "i-old", {"id": "i-old", "name": "old"}))
+    assert told(case.plan()).steps == ["instance.delete instances.web i-old"]
+    assert not case.plan(elsewhere={"blog": {"i-old": "instances.b"}}).steps

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reconciler.core.exits import ERROR
-from tests.lab import Lab, said
+from reconciler import opening
+from reconciler.core import lost
+from reconciler.core.changes import Action
+from reconciler.core.exits import ERROR, REFUSED
+from reconciler.core.needs import needs
+from reconciler.core.problems import Problem
+from reconciler.core.state import State
+from reconciler.core.survey import PlanOptions, survey
+from reconciler.store.memory import MemoryStore
+from tests.lab import EVERYTHING, Lab, said
 from tests.scenarios.world import SHOP, world_of
 from tests.stackfiles import problems
 
@@ -67,3 +77,110 @@ def test_a_firewall_that_the_account_does_not_show_is_not_imported_with_its_rule
 def test_blanks_around_an_id_are_told(text: str) -> None:
     # Goal: an id becomes part of a path, which cannot hold blanks.
     assert "has blanks around the id: write INSTANCE-1" in said(problems(SHOP + text))
+
+
+# An object of another stack ---------------------------------------------------------------------------------------------------------
+
+
+def beside(lab: Lab, name: str) -> Lab:
+    """Another stack on the same account; its state lies in the same place."""
+    other = Lab(store=MemoryStore(lab.store.disk, folder=Path(f"/state/{name}")))
+    other.cloud, other.clock, other._numbers = lab.cloud, lab.clock, lab._numbers
+    return other
+
+
+def elsewhere(lab: Lab, name: str) -> Lab:
+    """Another stack on the same account, whose state lies in another place."""
+    other = Lab(store=MemoryStore(folder=Path(f"/state/{name}")))
+    other.cloud, other.clock, other._numbers = lab.cloud, lab.clock, lab._numbers
+    return other
+
+
+def importing(lab: Lab, id: str, line: str = "") -> str:
+    """The text of the stack `blog`, which imports a server."""
+    return SHOP.replace("stack: shop", "stack: blog").partition("firewalls:")[0] + f"instances:\n  b: {{import: {id}{line}}}\n"
+
+
+DESCRIBED = ONE.replace("{firewall: web}", "{firewall: web, description: mine}")
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "proof"),
+    [
+        (beside, ONE, "the state of shop holds it"),
+        (beside, DESCRIBED, "the state of shop holds it"),
+        (elsewhere, ONE, "its marker names shop"),
+    ],
+    ids=["its state", "a text of the user", "its marker"],
+)
+def test_an_object_of_another_stack_is_imported_with_consent_alone(
+    place: Callable[[Lab, str], Lab], text: str, proof: str, tmp_path: Path
+) -> None:
+    # Goal: two stacks owned one server, and either `destroy` deleted it.
+    shop = applied(tmp_path, text)
+    blog = place(shop, "blog")
+    stack = blog.stack(importing(shop, id_of(shop, "instances.a"), ", description: ours"), tmp_path / "blog")
+    before = world_of(shop.cloud)
+    refused = blog.apply(stack)
+    assert refused.exit_code == REFUSED and proof in said(refused.problems) and "--accept shared=instances.b" in said(refused.problems)
+    assert world_of(shop.cloud) == before and (blog.state is None or not blog.state.entries)
+    assert [c.action for c in blog.plan(stack).changes] == [Action.BLOCKED]
+
+    assert blog.apply(stack, accept=(*EVERYTHING, "shared=instances.b")).exit_code == 0
+    assert id_of(blog, "instances.b") == id_of(shop, "instances.a")
+    assert blog.apply(stack).exit_code == 0  # the state keeps the consent
+    assert not blog.plan(stack).changes or {c.action for c in blog.plan(stack).changes} == {Action.NONE}
+
+
+def test_what_another_stack_let_go_is_imported_without_a_question(tmp_path: Path) -> None:
+    # Goal: handing an object over stays as it was: `removed` with `keep` in one stack, `import` in the other.
+    shop = applied(tmp_path)
+    id = id_of(shop, "instances.a")
+    shop.apply(shop.stack(SHOP + "removed: [{from: instances.a, keep: true}]\n", tmp_path / "first"))
+    blog = beside(shop, "blog")
+    assert blog.apply(blog.stack(importing(shop, id), tmp_path / "blog")).exit_code == 0
+    assert id_of(blog, "instances.b") == id
+
+
+def test_an_old_copy_of_a_state_neither_changes_nor_deletes_what_another_stack_owns_now(tmp_path: Path) -> None:
+    shop = applied(tmp_path)
+    id, files = id_of(shop, "instances.a"), [Path("/state/shop") / name for name in ("state.json", "journal")]
+    old = {path: body for path in files if (body := shop.store.disk.read(path, 1 << 20)) is not None}
+    shop.apply(shop.stack(SHOP + "removed: [{from: instances.a, keep: true}]\n", tmp_path / "first"))
+    blog = beside(shop, "blog")
+    blog.apply(blog.stack(importing(shop, id), tmp_path / "blog"))
+    for path in files:
+        shop.store.disk.put(path, old[path]) if path in old else shop.store.disk.remove(path)
+    stack = shop.stack(ONE.replace("{firewall: web}", "{firewall: web, flavor: std_4.8-g1}"), tmp_path / "first")
+    for destroy in (False, True):
+        result = shop.apply(stack, destroy=destroy)
+        assert result.exit_code == REFUSED and "the state of blog holds it" in said(result.problems)
+        assert id in shop.cloud.snapshot().instances and "std_2.4-g1" in world_of(shop.cloud)["instances"]["shop-a"]
+    assert shop.apply(stack, destroy=True, accept=(*EVERYTHING, "shared=instances.a")).exit_code == 0
+    assert id not in shop.cloud.snapshot().instances
+
+
+def test_a_shared_firewall_is_held_back_with_its_rules_and_the_rest_is_done(tmp_path: Path) -> None:
+    shop = applied(tmp_path)
+    blog = beside(shop, "blog")
+    text = SHOP.replace("stack: shop", "stack: blog").replace("  web:\n", f"  gate:\n    import: {id_of(shop, 'firewalls.web')}\n")
+    before = world_of(shop.cloud)["firewalls"]
+    result = blog.apply(blog.stack(text.replace("443", "8443") + "instances:\n  free: {}\n  behind: {firewall: gate}\n", tmp_path / "blog"))
+    assert result.exit_code == REFUSED and world_of(shop.cloud)["firewalls"] == before
+    assert {"blog-free"} <= set(world_of(shop.cloud)["instances"]) and blog.state is not None
+    assert not [text for text in blog.state.entries if text.startswith("firewalls.")]
+
+
+def test_a_rebuilt_state_does_not_take_what_another_state_holds(tmp_path: Path) -> None:
+    # Goal: `recover --rebuild` and `--adopt` bind objects as `import` does.
+    shop = applied(tmp_path, DESCRIBED)
+    id, blog = id_of(shop, "instances.a"), beside(shop, "blog")
+    stack = blog.stack(importing(shop, "X").replace("{import: X}", "{name: shop-a}"), tmp_path / "blog")
+    options = PlanOptions(elsewhere=opening.elsewhere(blog.store))
+    state = State("lineage", 0, "blog", None)
+    account = opening.read_account(blog.connection(), needs(stack, state, options))
+    seen = survey(stack=stack, state=state, account=account, kinds=blog.kinds, options=options)
+    assert not lost.propose(seen)
+    wrong = lost.adoptable(seen, "instances.b", id)
+    assert isinstance(wrong, Problem) and wrong.code == "shared"
+    assert lost.propose(replace(seen, options=PlanOptions()))

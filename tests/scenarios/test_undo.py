@@ -202,7 +202,8 @@ def test_what_was_taken_over_since_is_let_go_of_and_not_deleted(tmp_path: Path) 
     adopted += f"  own: {{icmp: true}}\ninstances:\n  db: {{flavor: std_4.8-g1, firewall: web, import: {ids['instances.db']}}}\n"
     adopted += f"block_storages:\n  data: {{import: {ids['block_storages.data']}}}\n"
     stack = lab.stack(adopted, tmp_path)
-    assert lab.apply(stack).exit_code == 0
+    agreed = tuple(f"shared={text}" for text in ("firewalls.web", "instances.db", "block_storages.data"))
+    assert lab.apply(stack, accept=agreed).exit_code == 0
     assert world_of(lab.cloud) == before
 
     plan = undo(lab, stack)
