@@ -350,6 +350,20 @@ MUTANTS = (
         ("tests/core/test_branches.py",),
     ),
     Mutant(
+        "count a macro only once",
+        "reconciler/core/cel_work.py",
+        "        self._spend(_CROSSING * whole + length",
+        "        self._spend(0 if number > 1 else _CROSSING * whole + length",
+        ("tests/core/test_expression.py",),
+    ),
+    Mutant(
+        "let `||` cover the end of the work",
+        "reconciler/core/cel_program.py",
+        "    if work.over:\n",
+        "    if False:\n",
+        ("tests/core/test_expression.py",),
+    ),
+    Mutant(
         "log one header",
         "reconciler/cloud/transport.py",
         "            raise wire.WireError(_reason(failure), sent=_may_have_left(failure)) from None\n",

@@ -12,10 +12,8 @@ import cel
 
 from reconciler.core import cel_source
 from reconciler.core.cel_source import ExpressionError, Source
-from reconciler.core.functions import FUNCTIONS, CallError, text_of
-
-WORK_MAX = 5_000_000
-"""The most steps and members that the macros of one expression may come to, as estimated before it runs."""
+from reconciler.core.cel_work import TOO_LONG, Work, bodies
+from reconciler.core.functions import FUNCTIONS, CallError, matches, text_of
 
 DEPTH_MAX = 3
 """How deeply macros may stand in each other."""
@@ -31,11 +29,15 @@ _PLACE = re.compile(r"ERROR: <input>:([0-9]+):([0-9]+): (?:Syntax error: )?([^\n
 _AT = re.compile(r"(?:input|at:) '(.*?)'(?: |$)")
 _MISSING = re.compile(r"Undefined variable or function: '([^']*)'")
 
-_OWN_NAMES = {"size": "length", "string": "text_of"}
-"""Functions of the library that ours stand in for: it counts bytes where CEL counts characters, and its string() knows no booleans."""
+_OWN_NAMES = {"size": "length", "string": "text_of", "matches": "matches_of"}
+"""Functions of the library that ours stand in for: it counts bytes where CEL counts characters, its string() knows no booleans, and its
+matches() reads the pattern anew for every text.
+"""
 
 _ORDERED = "ordered"
-"""Stands before every macro: the library goes over maps in an order that differs from run to run, ours is by key."""
+"""Stands before every macro, with the number of its body: the library goes over maps in an order that differs from run to run, ours is by
+key, and what the macro will cost is counted there.
+"""
 
 
 def run(source: str, words: Source, data: Mapping[str, Any]) -> Any:
@@ -43,13 +45,25 @@ def run(source: str, words: Source, data: Mapping[str, Any]) -> Any:
     program = _program(source)
     roots = {read.root for read in words.reads}
     values = {root: _loose(data[root]) for root in roots if root in data}
-    _check_work(words, values)
+    if words.depth > DEPTH_MAX:
+        raise ExpressionError(f"macros stand more than {DEPTH_MAX} deep in each other")
+    work = Work(source, values)
     failed: list[str] = []
-    functions: dict[str, Callable[..., Any]] = {name: partial(_call, function, failed) for name, function in _FUNCTIONS.items()}
+    functions: dict[str, Callable[..., Any]] = {name: partial(_call, name, function, failed, work) for name, function in _FUNCTIONS.items()}
+    functions[_ORDERED] = partial(_enter, failed, work)
+    value: Any = None
     try:
-        return program.execute(cel.Context(variables=values, functions=functions))
+        work.begin()
+        value = program.execute(cel.Context(variables=values, functions=functions))
+    except CallError:
+        pass  # `work` knows
     except (ValueError, RuntimeError, TypeError, KeyError, IndexError, ArithmeticError) as failure:
-        raise ExpressionError(failed[0] if failed else _told(failure)) from None
+        if not work.over:
+            raise ExpressionError(failed[0] if failed else _told(failure)) from None
+    if work.over:
+        # Asked for at the end: `||` may have covered the failure.
+        raise ExpressionError(TOO_LONG, hint="use fewer macros inside macros, or shorter lists")
+    return value
 
 
 def check(source: str) -> None:
@@ -57,16 +71,24 @@ def check(source: str) -> None:
     _program(source)
 
 
-def _ordered(value: Any) -> Any:
-    return sorted(value) if isinstance(value, Mapping) else value
-
-
-_FUNCTIONS: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, "text_of": text_of, _ORDERED: _ordered}
-
-
-def _call(function: Callable[..., Any], failed: list[str], *values: Any) -> Any:
+def _enter(failed: list[str], work: Work, items: Any, number: int) -> Any:
     try:
-        return function(*values)
+        work.enter(number, items)
+    except CallError as failure:
+        failed.append(str(failure))
+        raise
+    return sorted(items) if isinstance(items, Mapping) else items
+
+
+_FUNCTIONS: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, "text_of": text_of, "matches_of": matches}
+
+
+def _call(name: str, function: Callable[..., Any], failed: list[str], work: Work, *values: Any) -> Any:
+    try:
+        work.called(name, values)
+        made = function(*values)
+        work.called("", (made,))
+        return made
     except CallError as failure:
         failed.append(str(failure))
         raise
@@ -96,7 +118,8 @@ def _rewritten(source: str) -> str:
         if token.kind != "name" or after is None or after.text != "(":
             continue
         if token.text in cel_source.MACROS and before is not None and before.text == ".":
-            pieces += [source[index : token.at], f"{_ORDERED}()."]
+            number = next((number for number, body in enumerate(bodies(source)) if body.at == token.at), 0)
+            pieces += [source[index : token.at], f"{_ORDERED}({number})."]
             index = token.at
         elif token.text in _OWN_NAMES:
             pieces += [source[index : token.at], _OWN_NAMES[token.text]]
@@ -127,29 +150,6 @@ def _check_brackets(source: str) -> None:
         depth += (character in "([{") - (character in ")]}")
         if depth > BRACKETS_MAX:
             raise ExpressionError(f"brackets stand more than {BRACKETS_MAX} deep in each other", offset=index)
-
-
-def _check_work(words: Source, values: Mapping[str, Any]) -> None:
-    """Refuses what could take long: each macro goes over at most all there is, and makes at most all that its body reads."""
-    if words.depth > DEPTH_MAX:
-        raise ExpressionError(f"macros stand more than {DEPTH_MAX} deep in each other")
-    if words.depth == 0:
-        return
-    outer = max([_size(value) for value in values.values()], default=1) + 64
-    inner = max([_size(values.get(read.root)) for read in words.reads if read.inside], default=1)
-    if outer**words.depth * inner * (1 + words.additions) ** words.depth > WORK_MAX:
-        raise ExpressionError("the expression would take too long over that many values", hint="use fewer macros inside macros")
-
-
-def _size(value: Any) -> int:
-    """The length of the longest list or map in a value."""
-    longest, waiting = 1, [value]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict | list):
-            longest = max(longest, len(item))
-            waiting.extend(item.values() if isinstance(item, dict) else item)
-    return longest
 
 
 def _loose(value: Any) -> Any:

@@ -147,6 +147,11 @@ def path_of(source: str) -> Path | None:
     return _path(list(_tokens(source, 0)))
 
 
+def macro_bodies(tokens: list[Token]) -> list[tuple[int, int, int]]:
+    """Of each macro, the indices of its name, and of the brackets around its variable and body."""
+    return [(body.open - 1, body.open, body.close) for body in _bodies(tokens)]
+
+
 def tokens(source: str) -> list[Token]:
     """The words of a source. Raises `ExpressionError`."""
     return list(_tokens(source, 0))

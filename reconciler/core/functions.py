@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from reconciler.core import patterns
+
 CHARACTERS_MAX = 65_536
 """The longest text that a function makes."""
 
@@ -57,6 +59,15 @@ def text_of(value: Any) -> str:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
     raise CallError(f"{described(value)} has no text")
+
+
+def matches(text: Any, pattern: Any) -> bool:
+    """Whether a regular expression is found in a text."""
+    whole, sought = _text("matches", text), _text("matches", pattern)
+    try:
+        return patterns.matches(sought, whole)
+    except patterns.PatternError as failure:
+        raise CallError(str(failure)) from None
 
 
 def _length(value: Any) -> int:

@@ -32,7 +32,11 @@ def matches(address: Address, pattern: str) -> bool:
 @lru_cache(maxsize=256)
 def _glob(pattern: str) -> re.Pattern[str]:
     # Brackets are part of addresses (`instances.web[0]`), so only the star and the question mark are special.
-    return re.compile("".join(".*" if c == "*" else "." if c == "?" else re.escape(c) for c in pattern))
+    first, *rest = ("".join("." if c == "?" else re.escape(c) for c in part) for part in pattern.split("*"))
+    if not rest:
+        return re.compile(first)
+    # Each star takes the nearest place that fits and keeps it, so that many stars take no longer than one.
+    return re.compile(first + "".join(f"(?>.*?{part})" for part in rest[:-1]) + ".*" + rest[-1])
 
 
 def select(steps: Sequence[Step], addresses: Iterable[Address], *, only: Sequence[str], without: Sequence[str]) -> Selection | None:

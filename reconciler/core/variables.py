@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.core import check, document
+from reconciler.core import check, document, patterns
 from reconciler.core.dataclass import dataclass
 from reconciler.core.document import Document, Node, Scalar, Table
 from reconciler.core.expression import POISON
@@ -23,7 +23,7 @@ TYPES = ("string", "integer", "number", "boolean", "list", "map", "cidr", "port"
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,18})?", re.ASCII)
 _DURATION = re.compile(r"(?=.)(?:[0-9]{1,6}h)?(?:[0-9]{1,6}m)?(?:[0-9]{1,6}s)?", re.ASCII)
-_PATTERN_CHARACTERS_MAX = 200
+_MATCHED_CHARACTERS_MAX = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,13 +263,13 @@ def _check_limits(value: Plain, limits: Mapping[str, Plain]) -> None:
 
 
 def _check_pattern(value: str, pattern: str) -> None:
-    if len(pattern) > _PATTERN_CHARACTERS_MAX or len(value) > 1_000:
-        raise _Unfit("the pattern or the value is too long to compare")
+    if len(value) > _MATCHED_CHARACTERS_MAX:
+        raise _Unfit(f"the value is longer than {_MATCHED_CHARACTERS_MAX:,} characters, so it is not compared with the pattern")
     try:
-        matches = re.search(pattern, value) is not None
-    except (re.error, OverflowError, RecursionError):
-        raise _Unfit(f"the pattern `{pattern}` is not a regular expression") from None
-    if not matches:
+        fits = patterns.matches(pattern, value)
+    except patterns.PatternError as failure:
+        raise _Unfit(str(failure)) from None
+    if not fits:
         raise _Unfit(f"`{value[:50]}` does not match the pattern {pattern}")
 
 

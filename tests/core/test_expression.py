@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core import cel_program, cel_source, expression, template
+from reconciler.core import cel_program, cel_source, cel_work, expression, template
 from reconciler.core.expression import ExpressionError
 from reconciler.core.model import Deferred, Ref, Stack, Unknown
 from tests.stackfiles import HEAD, at, attributes_of, built
@@ -210,6 +210,61 @@ def test_work_that_would_take_long_is_refused_before_it_begins() -> None:
         expression.compute(expression.parse("${vars.l.map(a, vars.l.map(b, vars.l))}"), many)
     assert expression.compute(expression.parse("${vars.l.map(a, a + 1)}"), many)[0] == 1  # type: ignore[index]
     assert time.monotonic() - begun < 2
+
+
+LITERAL = "[" + ",".join(map(str, range(300))) + "]"
+MANY: Mapping[str, Any] = {"vars": {"l": tuple(range(300)), "b": tuple(range(20_000)), "o": tuple({"x": n, "y": "w"} for n in range(100))}}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"{LITERAL}.map(a, {LITERAL}.map(b, a * b)).size()",
+        "vars.l.map(a, vars.l.map(b, vars.l.map(c, c)).size()).size()",
+        "vars.l.map(a, vars.l).map(b, b.map(c, b))",
+        "vars.l.map(a, length(vars.b)).size()",
+        "vars.l.all(a, a in vars.b && a in vars.b && a in vars.b && a in vars.b && a in vars.b && a in vars.b)",
+        "vars.l.exists(a, vars.b.map(b, b).size() < 0) || true",
+        "'x'.replace('x', '" + "a," * 300 + "').replace('a', '" + "b," * 50 + "').split(',').map(a, a).size()",
+        "locals.nested.map(a, a.map(b, a.map(c, [a, b, c])))",
+        "(" + " + ".join(["vars.b"] * 200) + ") == []",
+    ],
+)
+def test_every_macro_counts_whatever_its_list_comes_from(source: str) -> None:
+    data = {**MANY, "locals": {"nested": (tuple(range(300)),) * 300}}
+    with pytest.raises(ExpressionError, match="too long") as failure:
+        expression.compute(expression.parse("${" + source + "}"), data)
+    assert failure.value.hint is not None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "vars.l.map(a, a + 1).size() == 300",
+        "vars.l.all(a, a in vars.l)",
+        "vars.b.all(a, a >= 0)",
+        "vars.o.map(a, vars.o.filter(b, b.x == a.x).map(b, b.y)).size() == 100",
+        "vars.l.filter(a, string(a).matches('^[0-9]{1,2}$')).size() == 100",
+    ],
+)
+def test_ordinary_macros_are_far_from_the_limit(source: str) -> None:
+    assert expression.compute(expression.parse("${" + source + "}"), MANY) is True
+
+
+def test_a_macro_inside_another_is_counted_as_often_as_it_runs() -> None:
+    work = cel_work.Work("vars.l.all(a, vars.l.all(b, a == b))", {"vars": {"l": [1, 2, 3]}})
+    costs = []
+    for _ in range(3):
+        before = work.spent
+        work.enter(2, [1, 2, 3])
+        costs.append(work.spent - before)
+    assert len(set(costs)) == 1 and costs[0] > 3
+
+
+@pytest.mark.parametrize("source", ["'a'.matches('(')", "'a'.matches('(?=a)')", "'a'.matches('" + "a" * 201 + "')", "'a'.matches(1)"])
+def test_a_pattern_that_cannot_be_read_is_told(source: str) -> None:
+    with pytest.raises(ExpressionError, match=r"pattern|wants a text"):
+        _compute("${" + source + "}")
 
 
 def test_values_that_grow_without_end_are_refused() -> None:

@@ -74,6 +74,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "deepdiff": ("reconciler/core/diff.py",),
     "networkx": ("reconciler/core/graph.py",),
     "cel": ("reconciler/core/cel_program.py",),
+    "re2": ("reconciler/core/patterns.py",),
     "filelock": ("reconciler/store/disk.py", "reconciler/cloud/quota.py"),  # two locks; neither part may import the other
     "click": ("reconciler/cli/",),
     "rich": ("reconciler/ui/",),
@@ -175,7 +176,7 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
     # Goal: `--help` is quick; each is loaded where it is first needed.
     code = (
         "import sys, reconciler.cli.program\n"
-        "print(*sorted({'requests', 'jsonschema', 'networkx', 'deepdiff', 'rich', 'cel', 'yaml'} & set(sys.modules)))"
+        "print(*sorted({'requests', 'jsonschema', 'networkx', 'deepdiff', 'rich', 'cel', 're2', 'yaml'} & set(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
     assert found == []

@@ -1,0 +1,34 @@
+"""Patterns of `--only` and `--except`."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.core import selection
+from tests.stackfiles import at
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ("instances.*", True),
+        ("*", True),
+        ("**", True),
+        ("inst*web*", True),
+        ("*.web[?]", True),
+        ("instances.web", True),
+        ("*web[0]*", True),
+        ("*web[1]", False),
+        ("*e*e*e*e*", False),
+        ("*s*b*0]", True),
+        ("i*i", False),
+        ("?nstances.web[0]", True),
+    ],
+)
+def test_a_star_stands_for_any_text(pattern: str, fits: bool) -> None:
+    assert selection.matches(at("instances.web[0]"), pattern) is fits
+
+
+def test_many_stars_take_no_longer_than_one() -> None:
+    # Goal: a pattern of many stars that does not fit ends: with backtracking it would not.
+    assert not selection.matches(at("instances." + "a" * 200), "*a" * 30 + "*!")
