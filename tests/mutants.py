@@ -43,6 +43,7 @@ BOUNDARIES = "tests/faults/test_boundaries.py"
 NO_WAIT = "tests/faults/test_no_wait.py"
 LYING = "tests/faults/test_lying_lists.py"
 LOOK = "tests/faults/test_second_look.py"
+AS_PLANNED = "tests/faults/test_as_planned.py"
 TRANSPORT = "tests/contract/test_cloud_transport.py"
 STORE = "tests/contract/test_store.py"
 WRONG = "tests/scenarios/test_when_things_go_wrong.py"
@@ -142,10 +143,38 @@ MUTANTS = (
     ),
     Mutant(
         "do not look at what hangs on an object",
-        "reconciler/apply/settle.py",
-        "    hangs = _newly_hanging(task, found, waits, planned)\n",
-        "    hangs = None\n",
+        "reconciler/core/fingerprint.py",
+        "        if any(others) and label not in left:\n",
+        "        if False:\n",
         ("tests/scenarios/test_second_look.py",),
+    ),
+    Mutant(
+        "look at what an object is, not at what it says",
+        "reconciler/core/fingerprint.py",
+        " if live.ready else [name for name in _STEADY",
+        " if False else [name for name in _STEADY",
+        (AS_PLANNED,),
+    ),
+    Mutant(
+        "take what our own steps changed for an edit of others",
+        "reconciler/apply/looks.py",
+        "        left = self._left(task, id)\n",
+        "        left: Mapping[str, tuple[Any, ...]] = {}\n",
+        (AS_PLANNED,),
+    ),
+    Mutant(
+        "make a successor without a look at the old object",
+        "reconciler/core/planning/servers.py",
+        "            fingerprint=fingerprint(draft, item.live) if deposes else EMPTY,\n",
+        "",
+        ("tests/scenarios/test_second_look.py",),
+    ),
+    Mutant(
+        "take a server for stopped by us that somebody else has stopped",
+        "reconciler/apply/deeds.py",
+        '        if task.step.operation == "instance.stop" and "power" not in task.step.applies:\n',
+        "        if False:\n",
+        (AS_PLANNED,),
     ),
     Mutant(
         "do not look at a rule before it goes",
@@ -379,9 +408,9 @@ MUTANTS = (
     ),
     Mutant(
         "drop the second look",
-        "reconciler/apply/settle.py",
-        "    if not task.step.fingerprint:\n        return None\n",
-        "    if True:\n        return None\n",
+        "reconciler/apply/looks.py",
+        "        if not self._lists(task):\n            return None\n",
+        "        if True:\n            return None\n",
         (LOOK,),
     ),
     Mutant(

@@ -40,6 +40,8 @@ class Deeds:
         """Whether the object already is as asked by what was seen last: then nothing is sent (SPEC 2, unknown until apply)."""
         if task.failure is not None or task.operation.endswith((".create", ".delete", ".wait", ".reboot")):
             return False
+        if task.step.operation == "instance.stop" and "power" not in task.step.applies:
+            return False  # on the way to something else: where somebody else has stopped it, it is not ours to start again
         view = View(self.known.seen, self.known.members)
         asked = values.described(task.step.address, self.asked(task), self.stack, self.marker(task, create=False), create=False)
         return self.operation(task).progress(task.target, asked, view) is Progress.DONE

@@ -147,7 +147,7 @@ class _Loop:
     def _writes(self) -> Writes:
         ends = Ends(self.exchange.now, self.emit)
         deeds = Deeds(self.plan, self.stack, self.writer, self.kinds, self.ledger.known, self.nonce, self.board.tasks)
-        looks = Looks(deeds, self.waits, self.board, ends, self.account, self.exchange.now, self.time_scale, self.began)
+        looks = Looks(deeds, self.waits, self.board, ends, self.exchange.now, self.time_scale, self.began)
         waiting = Waiting(
             plan=self.plan,
             stack=self.stack,

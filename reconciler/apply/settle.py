@@ -1,4 +1,4 @@
-"""Judging what lists show: whether what was asked for has come, whether an object is still the one of the plan, and what is learned."""
+"""Judging what lists show: whether what was asked for has come, and what is learned."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from reconciler.apply.values import Known
 from reconciler.apply.waits import Waits
 from reconciler.core.address import parse
 from reconciler.core.kind import Kind, Operation, Progress
-from reconciler.core.model import Account, LiveResource, Stack
+from reconciler.core.model import Stack
 from reconciler.core.planning.bookkeeping import depends_on
-from reconciler.core.planning.whole_rules import WRITTEN
 from reconciler.core.problems import Problem, error
 from reconciler.core.rhythm import ABSENCE_SECONDS
 from reconciler.core.rules import meaning
@@ -82,59 +81,6 @@ def duration(task: Task, seen: float, usual: float, *, near: float) -> tuple[flo
     low = 0.0 if task.not_yet is None else max(0.0, task.not_yet - task.accepted)
     looked_late = seen - task.accepted > usual + near if task.not_yet is None else seen - task.not_yet > near
     return None if looked_late else (low, seen - task.accepted)
-
-
-def second_look(task: Task, waits: Waits, kind: str, planned: Account) -> str | None:
-    """Why a destructive write must not be sent: the object is not there, is not the one that the plan was about, or something hangs on it
-    that did not when the plan was made. None where it is as planned."""
-    if not task.step.fingerprint:
-        return None
-    if task.operation == "firewall.detach":
-        return None  # a server that is no longer behind it has nothing to be taken off: then nothing is sent at all
-    if task.operation == "firewall.attach":
-        former, server = str(task.inputs["former"]), task.inputs["instance"]
-        return None if server in waits.members.get(former, ()) else f"it is not as planned: {server} left {former}; nothing was sent"
-    if task.operation == "firewall.update":
-        changed = _written(task.target, waits.objects) != _written(task.target, planned.objects)
-        return "it is not as planned: somebody has changed its rules; nothing was sent" if changed else None
-    id = str(task.step.fingerprint.get("id"))
-    found = waits.objects.get(kind, {}).get(id)
-    if found is None:
-        return "it is no longer in the account's list; nothing was sent"
-    for name, value in task.step.fingerprint.items():
-        if name != "id" and found.attributes.get(name) != value:
-            return f"it is not as planned: {name} is {found.attributes.get(name)!r}, not {value!r}; nothing was sent"
-    hangs = _newly_hanging(task, found, waits, planned)
-    return None if hangs is None else f"it is not as planned: {hangs}; nothing was sent"
-
-
-def _written(firewall: str | None, objects: Mapping[str, Mapping[str, LiveResource]]) -> list[tuple[str, ...]]:
-    """What the rules of a firewall say, in any order and under any ids."""
-    rows = (row.attributes for row in objects.get("rules", {}).values() if row.attributes.get("firewall") == firewall)
-    return sorted(tuple(str(attributes.get(name)) for name in WRITTEN) for attributes in rows)
-
-
-def _newly_hanging(task: Task, found: LiveResource, waits: Waits, planned: Account) -> str | None:
-    """What somebody has hung on the object, or it on, since the plan. The cloud may take the write all the same (contract 14, 16, 17)."""
-    if task.operation in ("block_storage.detach", "block_storage.delete"):
-        owner, wanted = found.attributes.get("instance"), task.inputs.get("instance") if task.operation.endswith("detach") else None
-        return f"it hangs on {owner} now" if owner is not None and owner != wanted else None
-    if task.operation == "firewall.delete":
-        came = set(waits.members.get(found.id, ())) - set(planned.members.get(found.id, ()))
-        return f"{', '.join(sorted(came))} is behind it now" if came else None
-    if task.operation == "instance.delete":
-        there = _volumes_on(found.id, planned.objects)
-        came = _volumes_on(found.id, waits.objects) - there
-        return f"{', '.join(sorted(came))} hangs on it now" if came else None
-    return None
-
-
-def _volumes_on(server: str, objects: Mapping[str, Mapping[str, LiveResource]]) -> set[str]:
-    """The volumes on a server, by its own row and by theirs."""
-    row = objects.get("instances", {}).get(server)
-    shown = row.attributes.get("volumes") if row is not None else None
-    found = {str(id) for id in shown} if isinstance(shown, tuple) else set()
-    return found | {volume.id for volume in objects.get("block_storages", {}).values() if volume.attributes.get("instance") == server}
 
 
 def marker_facts(task: Task, known: Known, kind: str) -> tuple[Effect, ...]:

@@ -18,7 +18,7 @@ from reconciler.core.changes import Plan
 from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, StepWaiting, Told
 from reconciler.core.kind import Kind, Progress, operation_of
-from reconciler.core.model import Account, Stack
+from reconciler.core.model import Stack
 from reconciler.core.names import pasted
 from reconciler.core.state import Effect, Intent, Phase
 from reconciler.ports import Exchange
@@ -186,8 +186,7 @@ class Waiting:
         if task.operation.endswith(".delete") and self.deeds.watched(task):
             self._doubted_delete(task, now)
             return
-        account = Account(self.waits.objects, self.waits.members, complete=frozenset(self.waits.objects))
-        observed = evidence.Observation(account, self.exchange.unix())
+        observed = evidence.Observation(self.waits.account(), self.exchange.unix())
         found = evidence.settle_one(self.ledger.state, intent, "unknown", (observed,), self.kinds, now=self.exchange.unix())
         if found.finding is evidence.Finding.DONE:
             self._proved(task, intent, found)

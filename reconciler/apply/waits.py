@@ -11,7 +11,7 @@ from typing import TypeAlias
 from reconciler.core import rhythm
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Call, View
-from reconciler.core.model import LiveResource
+from reconciler.core.model import Account, LiveResource
 from reconciler.core.problems import Problem
 from reconciler.ports import Answer, Reading, Reads
 
@@ -140,6 +140,12 @@ class Waits:
         """Whether each of these lists was begun after a time and has been shown whole."""
         return all(what in self.lists and self.lists[what].shown_at >= since for what in whats)
 
+    def ask_once(self, whats: Iterable[str], since: float, now: float) -> None:
+        """Says that these lists are wanted now, but those of which a reading that was begun after `since` is still under way."""
+        self.ask(
+            [what for what in whats if what not in self.lists or self.lists[what].reading is None or self.lists[what].begun < since], now
+        )
+
     def tried(self, whats: Iterable[str], since: float) -> bool:
         """Whether a reading of each of these lists that was begun after a time is over, whatever it showed."""
         return all(self.lists[what].reading is None and self.lists[what].begun >= since for what in whats if what in self.lists)
@@ -151,6 +157,13 @@ class Waits:
     def view(self) -> View:
         """All that the lists showed last."""
         return View(self.objects, self.members)
+
+    def account(self) -> Account:
+        """The same as an account; what was not read is not in it."""
+        ruled = frozenset(
+            what.partition(":")[2] for what in self.lists if what.startswith("rules:") and self.lists[what].shown_at > -math.inf
+        )
+        return Account(self.objects, self.members, complete=frozenset(self.objects), ruled=ruled)
 
     def _due(self, listed: Listed, at: float) -> None:
         listed.due = at

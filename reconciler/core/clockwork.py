@@ -163,9 +163,10 @@ class Model:
     def _begin(self, job: Job) -> None:
         for server in job.servers:
             self._holders[server] = job.key
-        if job.deed.looks and not self._is_fresh(job, self._fresh_since(job)):
+        if job.deed.looks and (unread := self._unread(job, self._fresh_since(job))):
             job.looking = True
-            self._watch(job, job.deed.looks, self.now)
+            self._watch(job, job.deed.looks)
+            self._ask_once(unread, job.look_after)
         elif job.deed.calls == 0:
             self._await(job, executed=self.now)
         else:
@@ -173,8 +174,10 @@ class Model:
             self.now += self.own
             self._call("write", job.key)
 
-    def _is_fresh(self, job: Job, since: float) -> bool:
-        return all(self._list(look).shown >= since for look in job.deed.looks)
+    def _unread(self, job: Job, since: float) -> list[str]:
+        """The lists that a deed needs and that are too old: that of its object first."""
+        first, *others = job.deed.looks
+        return [what for what in ([first] if self._list(first).shown < since else others) if self._list(what).shown < since]
 
     def _fresh_since(self, job: Job) -> float:
         job.look_after = job.look_after or max(0.0, self.now - rhythm.LOOK_AGE_SECONDS)
@@ -245,10 +248,12 @@ class Model:
             found = self._list(what)
             found.due = min(found.due, at)
 
-    def _watch(self, job: Job, lists: Sequence[str], at: float) -> None:
+    def _ask_once(self, lists: Sequence[str], since: float) -> None:
+        self._ask([what for what in lists if not self._list(what).reading or self._list(what).begun < since], self.now)
+
+    def _watch(self, job: Job, lists: Sequence[str]) -> None:
         for what in lists:
             self._watchers.setdefault(what, set()).add(job.key)
-        self._ask(lists, at)
 
     def _unwatch(self, job: Job, lists: Sequence[str]) -> None:
         for what in lists:
@@ -261,11 +266,14 @@ class Model:
         job.waiting, job.accepted, job.ready = True, self.now, executed + deed.seconds
         job.next_poll = self.now + (deed.first if deed.calls else 0.0)
         job.first_absence, job.probe = None, ""
-        self._watch(job, deed.lists, job.next_poll)
+        self._watch(job, deed.lists)
+        self._ask(deed.lists, job.next_poll)
 
     def _judge(self, job: Job) -> None:
         if job.looking:
-            if self._is_fresh(job, job.look_after):
+            unread = self._unread(job, job.look_after)
+            self._ask_once(unread, job.look_after)
+            if not unread:
                 job.looking = False
                 self._unwatch(job, job.deed.looks)
                 heapq.heappush(self._ready, (-job.weight, job.key))

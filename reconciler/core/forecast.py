@@ -161,7 +161,7 @@ class _Maker:
         lists = operation.settled_by(step.target, asked) if gone else operation.watches(step.target or str(step.address), asked)
         if name == "firewall.attach" and "former" in inputs:
             lists = (*lists, f"members:{inputs['former']}")
-        looks = rhythm.second_look(name, kind.name, step.target, asked) if step.fingerprint and first else ()
+        looks = rhythm.second_look(name, step.fingerprint, asked) if first else ()
         seconds, look = float(operation.seconds[1]), float(operation.look_seconds)
         return Deed(lists, seconds, first=look, looks=looks, gone=gone, probed=gone and kind.detail is not None)
 

@@ -15,6 +15,14 @@ from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, LiveResource
 from reconciler.core.rhythm import Expected
 
+ANYTHING: Any = object()
+"""Stands for a value that nobody can foretell."""
+
+
+def as_asked(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an operation leaves of its object where nothing else is said: the values that it asks for."""
+    return inputs
+
 
 class Edit(Enum):
     """What happens when a field of an existing object is edited (SPEC 2, fixed per field)."""
@@ -87,7 +95,8 @@ class Operation:
     are the same where the write is waited for. `progress(target, inputs, view)` judges both. Once a create has its receipt, `target` of
     `watches`, `settled_by` and `progress` is the id of what it made.
     `seconds` is the expected duration (low, usual, high), `first_look` the seconds after which its end is looked for first, where that is
-    not the usual one; `deadline_seconds` the wait allowed (SPEC 5, half made).
+    not the usual one; `deadline_seconds` the wait allowed (SPEC 5, half made). `leaves(inputs)` are the attributes of the object that it
+    changes, with the values that they have afterwards.
     """
 
     name: str
@@ -99,6 +108,7 @@ class Operation:
     seconds: tuple[int, int, int] = (0, 0, 0)
     first_look: int | None = None
     deadline_seconds: int = 600
+    leaves: Callable[[Mapping[str, Any]], Mapping[str, Any]] = as_asked
 
     @property
     def look_seconds(self) -> int:

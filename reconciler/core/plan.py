@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from reconciler.core import cost as costs
-from reconciler.core import doubts, feasibility, freshness, graph, lost, moves, namesakes, referred, renames, unmanaged
+from reconciler.core import doubts, feasibility, fingerprint, freshness, graph, lost, moves, namesakes, referred, renames, unmanaged
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
 from reconciler.core.exits import HELD_BACK, stops
@@ -336,15 +333,11 @@ def _equal_names(seen: Survey) -> list[Problem]:
 
 def _fingerprints(seen: Survey, steps: tuple[Step, ...]) -> dict[str, str]:
     """What each touched object is now, as a digest: a saved plan is refused where one of them is another."""
-    touched = {step.target for step in steps if step.target is not None}
-    found = {}
-    for kind in sorted(seen.account.objects):
-        for id, live in seen.account.objects[kind].items():
-            if id not in touched:
-                continue
-            facts: dict[str, Any] = {"kind": kind, "nonce": live.nonce, **live.attributes}
-            if kind == "instances":
-                facts["firewall"] = seen.firewall_of(id)
-            text = json.dumps(facts, sort_keys=True, ensure_ascii=False, default=list)
-            found[id] = hashlib.sha256(text.encode()).hexdigest()
+    touched = {step.target for step in steps} | {step.fingerprint.get("id") for step in steps}
+    found = {
+        id: fingerprint.digest(fingerprint.of(live, seen.account))
+        for rows in seen.account.objects.values()
+        for id, live in rows.items()
+        if id in touched
+    }
     return dict(sorted(found.items()))

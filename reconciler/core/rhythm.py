@@ -48,10 +48,12 @@ PAGE_SIZE = 100
 
 DESTRUCTIVE = frozenset(
     {
+        "instance.create",
         "instance.delete",
         "instance.rebuild",
         "instance.resize",
         "instance.stop",
+        "block_storage.create",
         "block_storage.delete",
         "block_storage.detach",
         "firewall.attach",
@@ -61,25 +63,26 @@ DESTRUCTIVE = frozenset(
         "rule.delete",
     }
 )
-"""Before these the object is looked at a second time."""
+"""Before these the object is looked at a second time; before a create the one that it replaces."""
 
 
-def second_look(operation: str, kind: str, target: str | None, inputs: Mapping[str, Any]) -> tuple[str, ...]:
-    """The lists that are read anew before a destructive write: that of its kind first; what belongs to a firewall shows elsewhere.
+def second_look(operation: str, fingerprint: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """The lists that are read anew before a destructive write: that of its object first, then those of what is attached to it.
 
-    An edit of a firewall destroys something only where it writes the whole set of its rules (contract 18), an attach only where it takes
-    a server from the firewall that it has.
+    Membership shows from the firewall's side only. It is looked at where the write ends it; else what was read of it anyway is enough.
     """
-    if operation not in DESTRUCTIVE:
+    if operation not in DESTRUCTIVE or not fingerprint:
         return ()
-    lists = {
+    kind, id = str(fingerprint["kind"]), fingerprint["id"]
+    more = {
         "firewall.attach": (f"members:{inputs['former']}",) if "former" in inputs else (),
-        "firewall.delete": (kind, f"members:{target}"),
+        "firewall.delete": (f"members:{id}", f"rules:{id}"),
         "firewall.detach": (f"members:{inputs.get('firewall')}",),
-        "firewall.update": (f"rules:{target}",) if "rules" in inputs else (),
-        "rule.delete": (f"rules:{inputs.get('firewall')}",),
+        "firewall.update": (f"rules:{id}",),
+        "instance.delete": tuple(f"members:{group}" for group in fingerprint.get("firewalls", ())),
     }
-    return lists.get(operation, (kind,))
+    own = f"rules:{inputs.get('firewall')}" if operation == "rule.delete" else kind
+    return (own, *more.get(operation, ()))
 
 
 TIGHT = 0.1

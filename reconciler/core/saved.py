@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from reconciler.core import plain
+from reconciler.core import fingerprint, plain
 from reconciler.core.changes import Plan
 from reconciler.core.consent import Acceptance, parse
 from reconciler.core.dataclass import dataclass
@@ -193,6 +193,7 @@ def _of_rows(noun: str, key: str, saved: tuple[Mapping[str, Any], ...], now: lis
         if name in after and row != after[name]:
             members = [member for member, value in after[name].items() if row.get(member) != value]
             found.append(f"{noun} {name}: not as planned ({', '.join(members)})")
+            found += [f"{noun} {name}: {line}" for line in fingerprint.changes(row.get("fingerprint"), after[name].get("fingerprint"))]
     return found
 
 

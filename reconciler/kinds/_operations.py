@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from reconciler.core import rows
-from reconciler.core.kind import Progress, View
+from reconciler.core.kind import ANYTHING, Progress, View
 from reconciler.core.model import EMPTY, LiveResource
 
 Inputs: TypeAlias = Mapping[str, Any]
@@ -86,6 +86,11 @@ def shows(kind: str, names: tuple[str, ...]) -> Judge:
         return settled(found, found is not None and all(same(found, name, inputs[name]) for name in asked))
 
     return judge
+
+
+def texts(inputs: Inputs) -> Mapping[str, Any]:
+    """An edit leaves what it asks for. A description goes with its marker, and how it comes back is the cloud's choice (contract 8)."""
+    return {**inputs, **({"description": ANYTHING, "nonce": ANYTHING} if "description" in inputs else {})}
 
 
 def same(found: LiveResource, name: str, wanted: Any) -> bool:

@@ -108,6 +108,15 @@ _SEEN = common.lists(NAME)
 _OPERATIONS = (
     Operation("create", _create, _receipt, watches=_SEEN, settled_by=_SEEN, progress=_owned, seconds=(4, 8, 60), deadline_seconds=900),
     Operation("attach", _attach, common.no_receipt, watches=_SEEN, settled_by=_SEEN, progress=_owned, seconds=(4, 8, 60)),
-    Operation("detach", _detach, common.no_receipt, watches=_SEEN, settled_by=_SEEN, progress=_free, seconds=(4, 8, 60)),
+    Operation(
+        "detach",
+        _detach,
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=_free,
+        seconds=(4, 8, 60),
+        leaves=lambda inputs: {"instance": None},
+    ),
     Operation("delete", _delete, common.no_receipt, watches=_SEEN, settled_by=_SEEN, progress=common.gone(NAME), seconds=(4, 8, 60)),
 )

@@ -171,7 +171,15 @@ def _operations(path: str, older: bool) -> tuple[Operation, ...]:
             progress=_updated if older else common.made(NAME),
             deadline_seconds=900,
         ),
-        Operation("update", _encode_update(path, older), common.no_receipt, watches=watched, settled_by=written, progress=_updated),
+        Operation(
+            "update",
+            _encode_update(path, older),
+            common.no_receipt,
+            watches=watched,
+            settled_by=written,
+            progress=_updated,
+            leaves=common.texts,
+        ),
         Operation(
             "delete",
             lambda target, inputs: Call("DELETE", common.path(path, target)),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core import rows
-from reconciler.core.kind import Call, Edit, Field, Kind, Listing, Operation, Progress, View
+from reconciler.core.kind import ANYTHING, Call, Edit, Field, Kind, Listing, Operation, Progress, View
 from reconciler.core.model import LiveResource, Plain
 from reconciler.kinds import _operations as common
 from reconciler.kinds import _texts
@@ -154,6 +154,11 @@ def _receipt(result: Any) -> str | None:
     return rows.made_id(result, "instance_id")
 
 
+def _reshaped(inputs: Inputs) -> Mapping[str, Any]:
+    """A resize and a rebuild may end powered off (contract 10); disk and limits follow the flavor and the image."""
+    return {**inputs, **dict.fromkeys(("power", "disk_gb", "volume_limit"), ANYTHING)}
+
+
 _SEEN = common.lists(NAME)
 
 _OPERATIONS = (
@@ -175,10 +180,27 @@ _OPERATIONS = (
         watches=common.no_lists,
         settled_by=_SEEN,
         progress=common.shows(NAME, ("name", "description")),
+        leaves=common.texts,
     ),
-    Operation("start", _action("start"), common.no_receipt, watches=_SEEN, settled_by=_SEEN, progress=_powered("on"), seconds=(5, 15, 60)),
     Operation(
-        "stop", _action("shutdown"), common.no_receipt, watches=_SEEN, settled_by=_SEEN, progress=_powered("off"), seconds=(5, 10, 60)
+        "start",
+        _action("start"),
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=_powered("on"),
+        seconds=(5, 15, 60),
+        leaves=lambda inputs: {"power": "on"},
+    ),
+    Operation(
+        "stop",
+        _action("shutdown"),
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=_powered("off"),
+        seconds=(5, 10, 60),
+        leaves=lambda inputs: {"power": "off"},
     ),
     Operation("reboot", _action("reboot"), common.no_receipt, watches=_SEEN, settled_by=_SEEN, progress=_at_rest, seconds=(10, 20, 90)),
     # Both may end powered off, which is a legal end (contract 10); whether the server is then started is the plan's matter.
@@ -190,6 +212,7 @@ _OPERATIONS = (
         settled_by=_SEEN,
         progress=common.shows(NAME, ("flavor",)),
         seconds=(30, 45, 180),
+        leaves=_reshaped,
     ),
     Operation(
         "rebuild",
@@ -199,6 +222,7 @@ _OPERATIONS = (
         settled_by=_SEEN,
         progress=common.shows(NAME, ("image",)),
         seconds=(30, 60, 300),
+        leaves=_reshaped,
     ),
     Operation("delete", _delete, common.no_receipt, watches=_SEEN, settled_by=_SEEN, progress=common.gone(NAME), seconds=(5, 15, 120)),
 )

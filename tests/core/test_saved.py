@@ -91,6 +91,11 @@ def test_a_forged_member_is_refused_too(value: Any) -> None:
             replace(PLAN, steps=(replace(STEP, inputs={"flavor": "x"}),)),
             "step instance.resize instances.web: not as planned (inputs)",
         ),
+        (
+            "what a step is about",
+            replace(PLAN, steps=(replace(STEP, fingerprint={"name": "renamed"}),)),
+            "step instance.resize instances.web: name was none in the plan and is renamed now",
+        ),
         ("a target", replace(PLAN, steps=(replace(STEP, target="8"),)), "not as planned (target)"),
         ("a step less", replace(PLAN, steps=()), "planned, and not needed now"),
         ("a step more", replace(PLAN, steps=(STEP, replace(STEP, key="instance.start instances.web"))), "needed now, and not planned"),

@@ -176,7 +176,6 @@ def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResou
     if old.kind == "instances" and (foreign := foreign_volumes(draft, live)):
         draft.problems.append(foreign_volume(address, live.id, foreign))
         return
-    ghost = Item(address, kind, Fate.DELETE, live=live)
     servers = (old.id,) if old.kind == "instances" else ()
     after = []
     owner = live.attributes.get("instance") if old.kind == "block_storages" else None
@@ -189,13 +188,11 @@ def delete_deposed(draft: Draft, address: Address, old: Deposed, live: LiveResou
             target=old.id,
             inputs={"instance": owner},
             servers=(str(owner),),
-            fingerprint=fingerprint(ghost),
+            fingerprint=fingerprint(draft, live),
             deposed=True,
         )
         after.append(draft.add(step))
-    step = Step(
-        key, address, f"{kind.singular}.delete", target=old.id, servers=servers, fingerprint=fingerprint(ghost, disk=True), deposed=True
-    )
+    step = Step(key, address, f"{kind.singular}.delete", target=old.id, servers=servers, fingerprint=fingerprint(draft, live), deposed=True)
     stands = [(node, address) for node in ("object", "membership", "power")]
     draft.add(step, provides=[("removed", address)], needs=stands, after=(*after, *_arrivals(draft, address)))
     _volumes_leave_first(draft, old.id, key)

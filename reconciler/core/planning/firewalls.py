@@ -83,7 +83,7 @@ def _remove(draft: Draft, owner: Item, key: str, row: LiveResource, *, address: 
         "rule.delete",
         target=row.id,
         inputs={"firewall": row.attributes["firewall"]},
-        fingerprint={**dict(sorted(row.attributes.items())), "id": row.id},
+        fingerprint=fingerprint(draft, row),
     )
     return draft.add(step, provides=[("unruled", owner.address)])
 
@@ -103,7 +103,9 @@ def _delete(draft: Draft, item: Item) -> None:
         return
     servers = [address for id in members if (address := _address_of(draft, id)) is not None]
     leaving = [*servers, *(address for id in members if (address := _deposed_at(draft, id)) is not None)]
-    step = Step(f"firewall.delete {item.address}", item.address, "firewall.delete", target=item.live.id, fingerprint=fingerprint(item))
+    step = Step(
+        f"firewall.delete {item.address}", item.address, "firewall.delete", target=item.live.id, fingerprint=fingerprint(draft, item.live)
+    )
     draft.add(step, needs=[(node, address) for address in leaving for node in ("left", "membership", "removed")])
     consents = [Consent(RiskClass.DELETE, str(item.address))]
     for address in servers:

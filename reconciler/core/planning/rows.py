@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from reconciler.core import fingerprint as fingerprints
 from reconciler.core import rhythm
 from reconciler.core.changes import Action, Cause, Change, Consent, FieldChange, Impact, RiskClass
 from reconciler.core.fields import Compared
-from reconciler.core.model import Link, Unknown, Value
+from reconciler.core.model import EMPTY, Link, LiveResource, Unknown, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.survey import ACCEPTED_AS_GONE, Item, link_text
 
 FOLLOWS = "follows its server"
 """Why a volume moves or is detached where its server is replaced or goes."""
-
-LASTING = ("zone", "made", "type", "size")
-"""What the second look before a destructive write must find unchanged (SPEC 4: id, marker or birth time, fingerprint)."""
 
 
 def change(
@@ -73,14 +71,6 @@ def report(item: Item, wanted: Mapping[str, Value]) -> tuple[FieldChange, ...]:
     return tuple(found)
 
 
-def fingerprint(item: Item, *, disk: bool = False) -> dict[str, Any]:
-    """What the second look before a destructive write must still find: the object that the plan was about, not one that took its place.
-
-    `disk`: what is on its disk is lost by the write, so nobody may have rebuilt it since either.
-    """
-    if item.live is None:
-        return {}
-    names = (*LASTING, "image") if disk else LASTING
-    found: dict[str, Any] = {name: item.live.attributes[name] for name in names if name in item.live.attributes}
-    found["id"] = item.live.id
-    return found
+def fingerprint(draft: Draft, live: LiveResource | None) -> Mapping[str, Any]:
+    """What the second look before a destructive write must find again: the object as the plan was made from it, and shown."""
+    return EMPTY if live is None else fingerprints.of(live, draft.survey.account)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from reconciler.core import fields
 from reconciler.core.changes import Action, Consent, FieldChange, Impact, RiskClass, SecondWay, Step
 from reconciler.core.kind import Edit
-from reconciler.core.model import Link, Value
+from reconciler.core.model import EMPTY, Link, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.hanging import no_foreign_volumes, volumes_on
 from reconciler.core.planning.rows import change, fingerprint, report
@@ -58,6 +58,7 @@ def _birth(draft: Draft, item: Item, wanted: Mapping[str, Value], *, deposes: bo
             "instance.create",
             inputs=inputs,
             servers=(str(address),),
+            fingerprint=fingerprint(draft, item.live) if deposes else EMPTY,
             deposes=deposes,
             applies=applies,
         ),
@@ -94,7 +95,8 @@ def _attach(draft: Draft, item: Item, firewall: Link, *, target: str | None, for
             inputs=inputs,
             servers=(target or str(address),),
             second_way=SWITCH_SECOND_WAY if former is not None else None,
-            fingerprint={"id": target} if former is not None else {},
+            # Where nothing is taken from it there is no look: a server without a firewall gets one at once.
+            fingerprint=fingerprint(draft, item.live) if former is not None else EMPTY,
             applies={"firewall": firewall},
         ),
         provides=[("membership", address)],
@@ -112,7 +114,7 @@ def _detach(draft: Draft, item: Item, target: str, firewall_id: str, *, stays: L
         "firewall.detach",
         inputs={"firewall": firewall_id, "instance": target},
         servers=(target,),
-        fingerprint={"id": target},
+        fingerprint=fingerprint(draft, item.live),
         applies={"firewall": stays},
     )
     return draft.add(step, provides=[("left", item.address)])
@@ -126,7 +128,7 @@ def _power(draft: Draft, item: Item, power: str, *, target: str | None, after: t
         operation,
         target=target,
         servers=(target or str(item.address),),
-        fingerprint=fingerprint(item) if power == "off" and target is not None else {},
+        fingerprint=fingerprint(draft, item.live) if power == "off" and target is not None else EMPTY,
         applies={"power": power},
         even_if=even_if,
     )
@@ -238,7 +240,7 @@ def _heavy(draft: Draft, item: Item, operation: str, inputs: Mapping[str, Value]
                     "instance.stop",
                     target=target,
                     servers=(target,),
-                    fingerprint=fingerprint(item),
+                    fingerprint=fingerprint(draft, item.live),
                 ),
                 after=after,
             ),
@@ -252,7 +254,7 @@ def _heavy(draft: Draft, item: Item, operation: str, inputs: Mapping[str, Value]
             inputs=inputs,
             servers=(target,),
             second_way=RESIZE_SECOND_WAY if second_way else None,
-            fingerprint=fingerprint(item, disk=operation == "instance.rebuild"),
+            fingerprint=fingerprint(draft, item.live),
             applies=inputs,
         ),
         after=(*after, *stop),
@@ -332,7 +334,7 @@ def _replace(draft: Draft, item: Item) -> None:
         "instance.delete",
         target=old,
         servers=(old,),
-        fingerprint=fingerprint(item, disk=True),
+        fingerprint=fingerprint(draft, item.live),
         deposed=not delete_first,
     )
     if delete_first:
@@ -392,7 +394,7 @@ def _delete(draft: Draft, item: Item) -> None:
         "instance.delete",
         target=item.live.id,
         servers=(item.live.id,),
-        fingerprint=fingerprint(item, disk=True),
+        fingerprint=fingerprint(draft, item.live),
     )
     draft.add(step, provides=[("removed", item.address), ("left", item.address)])
     impact = Impact(consents=(Consent(RiskClass.DELETE, str(item.address)),))

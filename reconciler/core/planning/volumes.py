@@ -8,7 +8,7 @@ from dataclasses import replace
 from reconciler.core import fields
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Cause, Consent, FieldChange, Impact, RiskClass, Step
-from reconciler.core.model import Link, Value
+from reconciler.core.model import EMPTY, Link, Value
 from reconciler.core.planning import slots
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.rows import FOLLOWS, change, fingerprint, report
@@ -59,6 +59,7 @@ def _birth(draft: Draft, item: Item, wanted: Mapping[str, Value], *, deposes: bo
             "block_storage.create",
             inputs=inputs,
             servers=(draft.server(owner.address),),
+            fingerprint=fingerprint(draft, item.live) if deposes else EMPTY,
             deposes=deposes,
             applies=dict(wanted),
         ),
@@ -95,7 +96,7 @@ def _detach(draft: Draft, item: Item, owner_id: str, *, suffix: str = "") -> str
         target=item.live_id,
         inputs={"instance": owner_id},
         servers=(owner_id,),
-        fingerprint=fingerprint(item),
+        fingerprint=fingerprint(draft, item.live),
         applies={} if suffix else {"instance": None},
     )
     address = _owner_address(draft, owner_id)
@@ -226,7 +227,7 @@ def _replace(draft: Draft, item: Item) -> None:
         item.address,
         "block_storage.delete",
         target=old,
-        fingerprint=fingerprint(item),
+        fingerprint=fingerprint(draft, item.live),
         deposed=not delete_first,
     )
     if delete_first:
@@ -260,7 +261,7 @@ def _delete(draft: Draft, item: Item) -> None:
         item.address,
         "block_storage.delete",
         target=item.live.id,
-        fingerprint=fingerprint(item),
+        fingerprint=fingerprint(draft, item.live),
     )
     draft.add(step, after=left)
     impact = Impact(consents=(Consent(RiskClass.DELETE, str(item.address)),))

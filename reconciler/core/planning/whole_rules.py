@@ -15,7 +15,7 @@ from reconciler.core.changes import Action, Consent, Impact, RiskClass, Step
 from reconciler.core.kind import Kind
 from reconciler.core.model import Value
 from reconciler.core.planning.draft import Draft
-from reconciler.core.planning.rows import change, report
+from reconciler.core.planning.rows import change, fingerprint, report
 from reconciler.core.planning.servers import EXPOSURE_SECONDS, born_with
 from reconciler.core.resolve import unknowns
 from reconciler.core.survey import Fate, Item
@@ -106,7 +106,7 @@ def _update(draft: Draft, owner: Item, whole: list[dict[str, Value]], *, differs
     inputs["rules"] = tuple(whole)
     applies = step.applies if step is not None else {}
     # Its rules are written over: those of the plan's reading must still be the ones that are there.
-    seen = {"id": owner.live.id}
+    seen = fingerprint(draft, owner.live)
     draft.add(Step(key, owner.address, "firewall.update", target=owner.live.id, inputs=inputs, applies=applies, fingerprint=seen))
     draft.provide(("object", owner.address), key)
     row = draft.changes[owner.address]
