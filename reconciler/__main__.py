@@ -12,6 +12,7 @@ _COLLECT_AFTER = 500_000
 def main() -> None:
     """Runs the command line and ends the process with its exit code."""
     _open_all()
+    _give_nothing_away()
     arguments = sys.argv[1:]
     if "_RECONCILER_COMPLETE" not in _environment():
         if arguments in ([], ["--help"], ["-h"], ["help"]):
@@ -40,6 +41,13 @@ def _open_all() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+
+
+def _give_nothing_away() -> None:
+    """Makes no file that everybody may write to, whatever the caller's umask is."""
+    import os
+
+    os.umask(os.umask(0o077) | 0o002)
 
 
 def _environment() -> set[str]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from reconciler import paths
 from reconciler.core import names
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Stack
@@ -116,8 +117,14 @@ def _others(document: Document, environment: str | None, read: Others | None) ->
             continue
         chosen = env.text if isinstance(env, Scalar) and env.value is not None else None
         chosen = environment if chosen == "${env.name}" else chosen
+        target = Path(path.file).parent / path.text
+        refused = paths.refused(target, Path(path.file).parent) if target.exists() else None
+        if refused is not None:
+            hint = "`path` names a stack of the same repository; give values of other stacks as variables"
+            problems.append(error("file-missing", f"{target} {refused}, so it is not read", place=path.place, hint=hint))
+            continue
         try:
-            outputs = read(Path(path.file).parent / path.text, chosen)
+            outputs = read(target, chosen)
         except Stop as stop:
             problems += [replace(problem, place=problem.place or path.place) for problem in stop.problems]
             continue

@@ -7,6 +7,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
+from reconciler import paths
 from reconciler.core import saved
 from reconciler.core.problems import error
 from reconciler.core.saved import SavedPlan
@@ -37,8 +38,7 @@ def write(path: Path, plan: SavedPlan) -> None:
 def read(path: Path) -> SavedPlan:
     """The saved plan in a file. Stops where there is none that can be read."""
     try:
-        with path.open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
+        data = paths.read_ordinary(path, FILE_BYTES_MAX + 1)
     except OSError as failure:
         raise Stop(error("plan-unreadable", f"{path} cannot be read: {failure.strerror or failure}")) from failure
     if len(data) > FILE_BYTES_MAX:

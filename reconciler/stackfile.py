@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from reconciler import paths
 from reconciler.core import document, syntax
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
 from reconciler.core.edits import Piece
@@ -72,9 +73,16 @@ def _parts(root: Table, problems: list[Problem], instead: Mapping[str, str]) -> 
         if str(path) not in read_already:
             try:
                 there = path.is_file()
+                refused = paths.refused(path, Path(use.file).parent) if there else None
             except (OSError, ValueError):
-                there = False
-            if there:
+                there, refused = False, None
+            if refused is not None:
+                hint = "`use` names a *.yaml file of the same repository"
+                problems.append(
+                    error("file-missing", f"the component file {path} {refused}, so it is not read", place=use.place, hint=hint)
+                )
+                read_already[str(path)] = None
+            elif there:
                 text = instead.get(str(path))
                 read_already[str(path)] = _root(path, problems) if text is None else _parse(text, str(path), problems)
             else:
@@ -148,9 +156,9 @@ def _files(path: Path, problems: list[Problem]) -> list[Path]:
             found = sorted(file for file in path.iterdir() if file.suffix == ".yaml" and not file.name.startswith(".") and file.is_file())
             if not found:
                 problems.append(_missing(path, f"{path} holds no *.yaml file", "a stack is one YAML file, or a folder of *.yaml files"))
-            return found
+            return [file for file in found if _stays(file, problems)]
         if path.is_file():
-            return [path]
+            return [path] if _stays(path, problems) else []
         if path.exists():
             problems.append(_missing(path, f"{path} is neither a file nor a folder", None))
         else:
@@ -158,6 +166,14 @@ def _files(path: Path, problems: list[Problem]) -> list[Path]:
     except (OSError, ValueError) as failure:
         problems.append(_missing(path, f"{path} cannot be read: {_reason(failure)}", None))
     return []
+
+
+def _stays(file: Path, problems: list[Problem]) -> bool:
+    """Whether a file is what it seems to be, and no link out of the repository, whose target messages would quote."""
+    if not file.is_symlink() or not paths.leaves_repository(file, file.parent):
+        return True
+    problems.append(_missing(file, f"{file} is a link out of the repository, so it is not read", "put the file itself there"))
+    return False
 
 
 def _missing(path: Path, message: str, hint: str | None) -> Problem:
@@ -171,8 +187,7 @@ def _reason(failure: Exception) -> str:
 def _root(path: Path, problems: list[Problem]) -> Table | None:
     file = str(path)
     try:
-        with path.open("rb") as stream:
-            data = stream.read(FILE_BYTES_MAX + 1)
+        data = paths.read_ordinary(path, FILE_BYTES_MAX + 1)
     except OSError as failure:
         problems.append(_missing(path, f"{file} cannot be read: {_reason(failure)}", None))
         return None

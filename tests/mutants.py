@@ -52,6 +52,7 @@ STORE_FAULTS = "tests/contract/test_store_faults.py"
 NOT_SHOWN = "tests/processes/test_not_shown.py"
 LOST_OUTPUT = "tests/cli/test_lost_output.py"
 OUTPUTS = "tests/cli/test_outputs.py"
+SURROUNDINGS = "tests/processes/test_surroundings.py"
 PROMPT = "tests/cli/test_prompt.py"
 TERMINAL = "tests/processes/test_terminal.py"
 
@@ -503,6 +504,41 @@ MUTANTS = (
         '    return repr(text if text == line[:_QUOTED_MAX] else f"{line[:_QUOTED_MAX]}...")\n',
         "    return repr(text)\n",
         ("tests/core/test_lookup.py::test_a_script_written_inline_is_not_repeated_in_the_message",),
+    ),
+    Mutant(
+        "write a state through a link",
+        "reconciler/store/disk.py",
+        "        if folder.is_symlink():",
+        "        if False:",
+        (f"{SURROUNDINGS}::test_no_state_is_written_through_a_link",),
+    ),
+    Mutant(
+        "wait for a named pipe",
+        "reconciler/paths.py",
+        "        if not stat.S_ISREG(os.fstat(descriptor).st_mode):\n",
+        "        if False:\n",
+        (f"{SURROUNDINGS}::test_a_named_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for",),
+    ),
+    Mutant(
+        "obey a umask of 0",
+        "reconciler/__main__.py",
+        "    os.umask(os.umask(0o077) | 0o002)\n",
+        "",
+        (f"{SURROUNDINGS}::test_a_generous_umask_makes_no_file_that_everybody_may_write",),
+    ),
+    Mutant(
+        "read whatever a stack file names",
+        "reconciler/paths.py",
+        "        return root is not None and not path.resolve().is_relative_to(root)\n",
+        "        return False\n",
+        ("tests/reading/test_paths.py",),
+    ),
+    Mutant(
+        "leave line breaks out of the endpoint",
+        "reconciler/cloud/endpoint.py",
+        "    if not text.isprintable():",
+        "    if False:",
+        ("tests/contract/test_cloud_signing.py::test_keys_go_nowhere_but_to_https_or_this_machine",),
     ),
     Mutant(
         "draw the live table over a question",

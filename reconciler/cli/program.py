@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 
@@ -79,6 +80,10 @@ def program(chdir: str | None) -> None:
             os.chdir(chdir)
         except OSError as failure:
             raise click.UsageError(f"--chdir {chdir}: {failure.strerror or failure}") from None
+    try:
+        Path.cwd()
+    except OSError:
+        raise click.UsageError("the current folder was deleted: go to another one, or name one with --chdir DIR") from None
 
 
 @program.command()

@@ -36,8 +36,11 @@ class Endpoint:
 
 def parse(text: str) -> Endpoint:
     """The endpoint that a text names. Raises `EndpointRefused` for anything but https, or http to this machine (SPEC 3)."""
+    text = text.strip()
+    if not text.isprintable():  # `urlsplit` leaves line breaks and tabs out, and goes to another host than was written
+        raise EndpointRefused("the endpoint contains a line break or another control character")
     try:
-        parts = urlsplit(text.strip())
+        parts = urlsplit(text)
         port = parts.port
     except ValueError as failure:
         raise EndpointRefused(f"the endpoint is no URL: {failure}") from failure

@@ -20,6 +20,7 @@ from typing import Any
 from reconciler.core.dataclass import dataclass
 from reconciler.core.problems import Problem, warning
 from reconciler.core.rhythm import QUOTA_CALLS, QUOTA_SECONDS
+from reconciler.paths import read_ordinary
 
 ANSWER_SECONDS_MAX = 100.0
 """No request is in flight longer than this: the network gives it up before (`network.REQUEST_SECONDS_MAX`)."""
@@ -275,8 +276,7 @@ def _offset() -> tuple[str, float] | None:
 def _read(path: Path, now: float, window: float, offset: tuple[str, float] | None) -> Book:
     """The book in a file; where its content cannot be read, an empty one at half rate, since the last minute is not known."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(_FILE_BYTES_MAX + 1)
+        raw = read_ordinary(path, _FILE_BYTES_MAX + 1)
     except FileNotFoundError:
         return Book()
     try:

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.core.rhythm import Expected, expected
-from reconciler.store.disk import FOLDER_MODE
+from reconciler.paths import read_ordinary
+from reconciler.store.disk import FILE_MODE, FOLDER_MODE
 
 CATALOGUE_SECONDS = 24 * 3600.0
 """How long a list of the catalogue is taken as it was."""
@@ -85,8 +86,7 @@ class AccountCache:
 
     def _read(self, name: str) -> Any:
         try:
-            with (self._folder / name).open("rb") as file:
-                data = file.read(_BYTES_MAX + 1)
+            data = read_ordinary(self._folder / name, _BYTES_MAX + 1)
             return json.loads(data) if len(data) <= _BYTES_MAX else None
         except (OSError, ValueError, RecursionError):
             return None
@@ -97,6 +97,7 @@ class AccountCache:
         with suppress(OSError):
             self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             try:
+                fresh.touch(mode=FILE_MODE)
                 fresh.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
                 fresh.replace(self._folder / name)
             finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+
+from reconciler.paths import read_ordinary
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -102,8 +105,7 @@ class RealDisk:
 
     def read(self, path: Path, limit_bytes: int) -> bytes | None:
         try:
-            with path.open("rb") as file:
-                return file.read(limit_bytes)
+            return read_ordinary(path, limit_bytes)
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -121,6 +123,8 @@ class RealDisk:
         return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
     def make_folder(self, folder: Path) -> None:
+        if folder.is_symlink():  # its rights would be set, and old states removed, in a folder that is not ours
+            raise OSError(errno.ELOOP, "it is a symbolic link, through which no state is written", str(folder))
         missing = []
         for above in (folder, *folder.parents):
             if above.exists():

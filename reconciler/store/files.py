@@ -11,6 +11,7 @@ put the snapshot if the serial is still the expected one, put each record if its
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 from collections.abc import Callable, Hashable, Iterator
@@ -35,6 +36,7 @@ JOURNAL_BYTES_FULL = 16 * 1024 * 1024
 
 _READ_ATTEMPTS_MAX = 5
 _HINT_RIGHTS = "see to the rights of the state's folder"
+_HINT_LINK = "put the folder itself there, or set RECONCILER_STATE_DIR to the folder that holds it"
 _HINT_FAILED = "make room on the disk, or see to its rights, then run the command again: it goes on from what was recorded"
 
 
@@ -135,7 +137,8 @@ class FileStore:
             self._disk.make_folder(self.folder / "history")
             lock = locks.take(self._disk, self.folder, holder, timeout_seconds=timeout_seconds, token=self._token)
         except OSError as error:
-            raise RecordFailed(f"the state's folder cannot be written: {error}", hint=_HINT_FAILED) from error
+            hint = _HINT_LINK if error.errno == errno.ELOOP else _HINT_FAILED
+            raise RecordFailed(f"the state's folder cannot be written: {error}", hint=hint) from error
         try:
             identity = _identity(self._disk, self.folder)
             found = self.examine() or Reading(State(lineage=self._token(), serial=0, stack=stack, environment=environment))

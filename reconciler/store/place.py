@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def simulator_folder(stack_file: Path, *, environ: Mapping[str, str]) -> Path:
 def _base(stack_file: Path, environ: Mapping[str, str]) -> Path:
     chosen = environ.get("RECONCILER_STATE_DIR")
     if chosen:
-        return Path(chosen)
+        # No shell expands `~` within quotes, or in the settings of a CI system.
+        return Path(os.path.expanduser(chosen))  # noqa: PTH111  (it leaves a `~user` that nobody has as it is, instead of failing)
     own = stack_file if stack_file.is_dir() else stack_file.parent
     return own / "state"

@@ -121,6 +121,9 @@ def test_an_endpoint_is_an_origin_and_on_loopback_known_without_its_port(text: s
         ("https://api-kr.iwinv.kr:99999", "URL"),
         ("https://exa mple.com", "host"),
         ("https://[::1", "URL"),
+        ("https://api-kr.iwinv\n.kr", "line break"),
+        ("https://\tapi-kr.iwinv.kr", "line break"),
+        ("https://api-kr.iwinv.kr\u202e", "line break"),
     ],
 )
 def test_keys_go_nowhere_but_to_https_or_this_machine(text: str, why: str) -> None:

@@ -23,26 +23,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "core": set(),
     "kinds": {"core"},
     "wire": set(),
+    "paths": set(),
     "ports": {"core", "wire"},
-    "stackfile": {"core"},
+    "stackfile": {"core", "paths"},
     "schema": {"core", "schema_quick", "schema_words"},
     "schema_quick": {"core"},
     "schema_words": {"core"},
     "schema_fields": {"core", "kinds", "schema"},  # what the schema says of each field of a kind, for `explain`
-    "cloud": {"core", "ports", "wire"},
-    "store": {"core", "ports"},
+    "cloud": {"core", "paths", "ports", "wire"},
+    "store": {"core", "paths", "ports"},
     "apply": {"core", "ports"},
     "ui": {"core"},
     "simulator": {"wire"},
     "version": set(),
     # A use case is stopped by a problem; the exception that carries it is a module of its own, for all who may raise it.
     "stop": {"core"},
-    "loading": {"core", "schema", "stackfile", "stop"},
+    "loading": {"core", "paths", "schema", "stackfile", "stop"},
     "__main__": {"cli", "version"},
 }
 """The map of `docs/architecture.md`: a part and the parts of ours it may import (itself always)."""
 
-USE_CASES = {"apply", "cloud", "core", "loading", "ports", "stackfile", "stop"}
+USE_CASES = {"apply", "cloud", "core", "loading", "paths", "ports", "stackfile", "stop"}
 """What a use case may import besides other use cases: every module beside `app.py` that is not on the map is one.
 
 They know the account through its ports; of `cloud` they use only the functions that drive the readings of a port (all lists, or one
