@@ -23,6 +23,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.logins import without_login
 from reconciler.core.model import Account, Stack
 from reconciler.core.output_changes import OutputChange, output_changes
+from reconciler.core.outputs import is_stale
 from reconciler.core.problems import Problem, Severity, error
 from reconciler.core.saved import SavedPlan
 from reconciler.core.state import Entry, Phase, State
@@ -359,7 +360,7 @@ def decide_and_do(
     talk.show(planned, decision)
     if exits.stops((*made.problems, *planned.problems)):
         return Applied(planned, planned.exit_code)
-    if not planned.has_changes and made.records:
+    if not planned.has_changes and (made.records or is_stale(writer.state.outputs)):
         return _do(planned, connection, writer, run, talk)  # what only the state has to learn asks for nothing
     if not planned.has_changes or _is_held_back(planned):
         if not writer.state.is_empty:

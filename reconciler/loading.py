@@ -12,7 +12,8 @@ from reconciler import paths
 from reconciler.core import names
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Stack
-from reconciler.core.problems import Problem, Severity, error, has_errors
+from reconciler.core.names import pasted
+from reconciler.core.problems import Problem, Severity, error, has_errors, warning
 from reconciler.stop import Stop
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def validate(
         meaning += (*found, *(replace(problem, severity=Severity.WARNING) for problem in unread))
         if stack is not None and catalogue is not None:
             meaning += offline.doubts(stack, catalogue)
-        if stack is not None and (unread or (stacks and others is None)):
+        if stack is not None and (has_errors(unread) or (stacks and others is None)):
             checked.append(stack.title)
         elif stack is not None:
             meaning += (demand.problem for demand in demands(stack))
@@ -105,6 +106,7 @@ Others: TypeAlias = "Callable[[Path, str | None], Mapping[str, tuple[Any, str | 
 def _others(document: Document, environment: str | None, read: Others | None) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """The outputs of the other stacks that a document names, and which could not be had."""
     from reconciler.core.document import Scalar, table
+    from reconciler.core.outputs import STALE, is_stale
     from reconciler.core.references import POISON
 
     found: dict[str, Any] = {}
@@ -128,7 +130,12 @@ def _others(document: Document, environment: str | None, read: Others | None) ->
         except Stop as stop:
             problems += [replace(problem, place=problem.place or path.place) for problem in stop.problems]
             continue
-        found[name] = {"outputs": {key: value for key, (value, reason) in outputs.items() if reason is None}}
+        found[name] = {"outputs": {key: value for key, (value, reason) in outputs.items() if reason in (None, STALE)}}
+        if is_stale(outputs):
+            said = f"the outputs of `{name}` are from before its last run, which was interrupted or is still at work"
+            environments = "" if chosen is None else f" --env {pasted(chosen)}"
+            hint = f"finish it first: reconciler apply --stack {pasted(target)}{environments}"
+            problems.append(warning("output", said, place=path.place, hint=hint))
     return found, tuple(problems)
 
 

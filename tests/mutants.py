@@ -48,6 +48,7 @@ TRANSPORT = "tests/contract/test_cloud_transport.py"
 STORE = "tests/contract/test_store.py"
 WRONG = "tests/scenarios/test_when_things_go_wrong.py"
 TWO_CAUSES = "tests/scenarios/test_two_causes.py"
+OUTPUTS = "tests/scenarios/test_outputs_at_the_end.py"
 STORE_FAULTS = "tests/contract/test_store_faults.py"
 NOT_SHOWN = "tests/processes/test_not_shown.py"
 LOST_OUTPUT = "tests/cli/test_lost_output.py"
@@ -127,6 +128,48 @@ MUTANTS = (
         self._sent[token] = task
 """,
         (of_story("one server"),),
+    ),
+    Mutant(
+        "take an answer at once for nothing that was read",
+        "reconciler/apply/writes.py",
+        "            self.deeds.answered(task)\n",
+        "",
+        (OUTPUTS,),
+    ),
+    Mutant(
+        "do not mark outputs as stale while a run is at work",
+        "reconciler/apply/loop.py",
+        "        if self.plan.steps and self.stack.digest and (effects := ",
+        "        if False and (effects := ",
+        (OUTPUTS,),
+    ),
+    Mutant(
+        "keep the mark of stale outputs that are right",
+        "reconciler/app.py",
+        "(made.records or is_stale(writer.state.outputs))",
+        "made.records",
+        (OUTPUTS,),
+    ),
+    Mutant(
+        "compute outputs at the end of a run that was broken off",
+        "reconciler/apply/loop.py",
+        "if not self.stack.digest or self.stop_at is not None:",
+        "if not self.stack.digest:",
+        (OUTPUTS,),
+    ),
+    Mutant(
+        "call an output that cannot be computed a change for ever",
+        "reconciler/core/output_changes.py",
+        "            same = reason == after.reason\n",
+        "            same = False\n",
+        ("tests/core/test_output_changes.py",),
+    ),
+    Mutant(
+        "plan an output with a name that cannot change any more",
+        "reconciler/core/resolve.py",
+        "field.edit is Edit.CREATE_ONLY",
+        "field.edit is Edit.POWER",
+        (OUTPUTS,),
     ),
     Mutant(
         "sign with the second of the send",

@@ -88,6 +88,12 @@ class Deeds:
         entry = self.writer.state.entries.get(str(task.step.address))
         return None if entry is None else entry.nonce
 
+    def answered(self, task: Task) -> None:
+        """The answer to the operation that is under way is its end: what was asked for is so, and is known from now on."""
+        if task.operation not in MEMBERSHIP and not task.operation.endswith(".delete"):
+            kind = self.kinds[self.kind_of(task)]
+            self.known.took(kind, task.target, self.operation(task).answered(self.asked(task)))
+
     def watched(self, task: Task) -> tuple[str, ...]:
         """The lists in which the end of the operation shows."""
         operation, asked = self.operation(task), self.asked(task)

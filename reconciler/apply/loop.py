@@ -185,6 +185,8 @@ class _Loop:
                 self.ledger.note("superseded: its object is in the state", settles=sequence)
         if self.plan.records:
             self.ledger.note("plan", effects=tuple(self.plan.records))
+        if self.plan.steps and self.stack.digest and (effects := records.stale(self.writer.state)):
+            self.ledger.note("outputs are stale until the end of the run", effects=tuple(effects))
         self.ledger.refresh()
 
     def work(self) -> None:
@@ -335,7 +337,8 @@ class _Loop:
         return exposed.servers(self.tasks, self.ledger.known, self.waits)
 
     def _outputs(self) -> None:
-        if not self.stack.digest:  # an act that no file was read for: what the last apply gave still holds
+        # An act that no file was read for leaves what the last apply gave; a run that is broken off leaves it marked as stale.
+        if not self.stack.digest or self.stop_at is not None:
             self.outputs = dict(self.writer.state.outputs)
             return
         self.outputs = {} if self.plan.destroy else compute(self.stack, self.ledger.known.attributes)

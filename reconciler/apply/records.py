@@ -8,6 +8,7 @@ from typing import Any
 
 from reconciler.core.changes import Step
 from reconciler.core.model import EMPTY, Resource
+from reconciler.core.outputs import STALE
 from reconciler.core.planning.bookkeeping import depends_on
 from reconciler.core.state import MADE, Deposed, Effect, Entry, Phase, State
 
@@ -99,6 +100,12 @@ def gone(state: State, step: Step) -> tuple[Effect, ...]:
         return ()
     others = state.entries.values() if entry.kind == "firewalls" else ()
     return (*(Effect(drop=other.address) for other in others if other.parent == entry.id), Effect(drop=entry.address))
+
+
+def stale(state: State) -> list[Effect]:
+    """What marks the outputs of the state as being from before this run: they stay so where it is broken off."""
+    kept = sorted(state.outputs.items())
+    return [Effect(output=(name, value, STALE)) for name, (value, reason) in kept if reason is None]
 
 
 def outputs(state: State, computed: Mapping[str, tuple[Any, str | None]]) -> list[Effect]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from reconciler.core import check, expression, marker, referred
@@ -40,6 +41,13 @@ class Known:
     def live(self, kind: str, id: str | None) -> LiveResource | None:
         """The object as it was seen last."""
         return None if id is None else self.seen.get(kind, {}).get(id)
+
+    def took(self, kind: Kind, id: str | None, answered: Mapping[str, Any]) -> None:
+        """What the cloud took, where its answer is the end, counts as read: the object has these attributes from now on."""
+        if id is not None:
+            before = self.live(kind.name, id) or LiveResource(kind.name, id, {"id": id})
+            told = {name: value for name, value in answered.items() if name in kind.attributes}
+            self.seen.setdefault(kind.name, {})[id] = replace(before, attributes={**before.attributes, **told})
 
     def attributes(self, address: Address) -> Mapping[str, Value] | None:
         """The attributes that an expression may read of one address, those not seen yet `Unknown`."""

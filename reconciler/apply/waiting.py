@@ -224,4 +224,5 @@ class Waiting:
             self.begin(task, accepted=self.exchange.now())
         else:
             self.ledger.outcome(task, "done", found.effects)
+            self.deeds.answered(task)
             self.ends.next(task)

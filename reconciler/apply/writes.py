@@ -154,6 +154,7 @@ class Writes:
         if watched:
             self.waiting.begin(task, accepted=self.exchange.now())
         else:
+            self.deeds.answered(task)
             self.ends.next(task)
 
     def _was_there(self, task: Task) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.core.model import Resource
+from reconciler.core.outputs import STALE
 from reconciler.core.plain import shown
 from reconciler.core.state import Entry, Phase, State
 from reconciler.ui import safe, words
@@ -13,10 +14,9 @@ from reconciler.ui.screen import Line, Tone
 
 
 def text(value: Any, reason: str | None) -> str:
-    """An output for people: JSON without quotes around a plain text; what is not known with its reason."""
-    if value is None and reason is not None:
-        return f"null  ({safe.outside(reason)})"
-    return safe.outside(value) if isinstance(value, str) else safe.json_text(shown(value))
+    """An output for people: JSON without quotes around a plain text; what is not known, or is stale, with its reason."""
+    said = safe.outside(value) if isinstance(value, str) else safe.json_text(shown(value))
+    return said if reason is None else f"{said}  ({safe.outside(reason)})"
 
 
 def raw(value: Any) -> str:
@@ -25,8 +25,11 @@ def raw(value: Any) -> str:
 
 
 def outputs_document(outputs: Mapping[str, tuple[Any, str | None]]) -> dict[str, Any]:
-    """`{name: {value, known}}` (SPEC 4)."""
-    return {name: {"value": shown(value), "known": reason is None} for name, (value, reason) in sorted(outputs.items())}
+    """`{name: {value, known}}` (SPEC 4), with `stale` where a value is from before the last run."""
+    return {
+        name: {"value": shown(value), "known": reason in (None, STALE), **({"stale": True} if reason == STALE else {})}
+        for name, (value, reason) in sorted(outputs.items())
+    }
 
 
 def state_document(state: State | None) -> list[dict[str, Any]]:

@@ -12,10 +12,11 @@ from reconciler.cli import options
 from reconciler.cli.session import Session, on_stack, stop_usage
 from reconciler.core import exits
 from reconciler.core.model import title_of
+from reconciler.core.outputs import STALE
 from reconciler.core.problems import error
 from reconciler.stop import Stop
 from reconciler.ui import inventory_text, safe
-from reconciler.ui.screen import Line
+from reconciler.ui.screen import Line, Tone
 
 
 @click.command(
@@ -60,7 +61,9 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
             raise Stop(error("output", message, hint=_escaped(session)))
     elif name is not None:
         value, reason = found[name]
-        if reason is not None:
+        if reason == STALE:
+            console.tell([Line(f"{safe.outside(name)} is stale: {reason}; the next apply computes it anew.", Tone.CARE)])
+        elif reason is not None:
             raise Stop(error("output", f"{name} has no value: {reason}", hint="apply, and see what it says about this output"))
         text = looking.raw(value)
         if not console.out.is_terminal and not safe.is_inert(text):
@@ -83,6 +86,8 @@ def _env_lines(found: Mapping[str, tuple[Any, str | None]]) -> Iterator[str]:
         elif not _fits_a_line(value):
             yield f"# {name.upper()} is left out: it does not fit into one line of text"
         else:
+            if reason is not None:
+                yield f"# {name.upper()} is stale: {safe.outside(reason)}"
             yield f"{name.upper()}={shlex.quote(looking.raw(value))}"
 
 

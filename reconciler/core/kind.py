@@ -94,6 +94,7 @@ class Operation:
     itself is the end. `settled_by` names the lists that show what the write asked for: with them an unknown outcome is settled, and they
     are the same where the write is waited for. `progress(target, inputs, view)` judges both. Once a create has its receipt, `target` of
     `watches`, `settled_by` and `progress` is the id of what it made.
+    `answered(inputs)` gives the attributes that its object has once the cloud has taken it, for writes whose answer is the end.
     `seconds` is the expected duration (low, usual, high), `first_look` the seconds after which its end is looked for first, where that is
     not the usual one; `deadline_seconds` the wait allowed (SPEC 5, half made). `leaves(inputs)` are the attributes of the object that it
     changes, with the values that they have afterwards.
@@ -105,6 +106,7 @@ class Operation:
     watches: Callable[[str | None, Mapping[str, Any]], tuple[str, ...]]
     progress: Callable[[str | None, Mapping[str, Any], View], Progress]
     settled_by: Callable[[str | None, Mapping[str, Any]], tuple[str, ...]]
+    answered: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
     seconds: tuple[int, int, int] = (0, 0, 0)
     first_look: int | None = None
     deadline_seconds: int = 600

@@ -89,6 +89,13 @@ class Unknown:
 
 
 @dataclass(frozen=True, slots=True)
+class NoValue:
+    """An output that cannot be computed, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Lookup:
     """Something of the catalogue, as people know it.
 

@@ -9,6 +9,14 @@ from reconciler.core import expression
 from reconciler.core.address import Address
 from reconciler.core.model import Stack, Unknown, Value
 
+STALE = "it is from before the last run, which was interrupted or is still at work"
+"""The reason that a value bears from the beginning of a run until it is computed anew at its end."""
+
+
+def is_stale(kept: Mapping[str, tuple[Any, str | None]]) -> bool:
+    """Whether one of the outputs is from before the last run."""
+    return any(reason == STALE for _, reason in kept.values())
+
 
 def compute(stack: Stack, attributes: Callable[[Address], Mapping[str, Value] | None]) -> dict[str, tuple[Any, str | None]]:
     """Each output's name to its value and None, or to None and the reason why it has none."""

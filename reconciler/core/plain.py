@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.changes import Action, Change, Consent, DataLoss, FieldChange, Impact, Plan, Step
-from reconciler.core.model import Deferred, Link, Lookup, Unknown
+from reconciler.core.model import Deferred, Link, Lookup, NoValue, Unknown
 from reconciler.core.problems import Place, Problem
 
 FORMAT_VERSION = "1.0"
@@ -20,7 +20,7 @@ def shown(value: Any) -> Any:
     """A value as a reader of JSON wants it."""
     if isinstance(value, (Link, Lookup)):
         return str(value)
-    if isinstance(value, Unknown):
+    if isinstance(value, (Unknown, NoValue)):
         return None
     if isinstance(value, Deferred):
         return value.text
@@ -86,7 +86,7 @@ def document(plan: Plan) -> dict[str, Any]:
 
 def output(value: Any) -> dict[str, Any]:
     """One output: its value and whether it is known."""
-    if isinstance(value, (Unknown, Deferred)):
+    if isinstance(value, (Unknown, Deferred, NoValue)):
         return {"value": None, "known": False}
     return {"value": shown(value), "known": True}
 

@@ -11,9 +11,10 @@ from reconciler.core import doubts, feasibility, fingerprint, freshness, graph, 
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
 from reconciler.core.exits import HELD_BACK, stops
+from reconciler.core.expression import ExpressionError
 from reconciler.core.forecast import budget, calls_of, forecast
 from reconciler.core.kind import Kind
-from reconciler.core.model import Account, Stack
+from reconciler.core.model import Account, NoValue, Output, Stack, Value
 from reconciler.core.names import pasted
 from reconciler.core.needs import needs
 from reconciler.core.planning import (
@@ -105,7 +106,7 @@ def make(
         variables=stack.variables,
         lookups={**{str(a): i.lookups for a, i in seen.items.items() if i.lookups}, **referred.pins(stack, seen.existing)},
         former_lookups={str(a): i.entry.lookups for a, i in seen.items.items() if i.entry is not None and i.entry.lookups != i.lookups},
-        outputs={} if options.destroy else {o.name: draft.resolver.value(_NOWHERE, o.value) for o in stack.outputs},
+        outputs={} if options.destroy else {o.name: _output(draft, o) for o in stack.outputs},
         calls=budget(account, found),
         eta_seconds=None if found is None else math.ceil(found.seconds),
         critical=() if found is None else found.critical,
@@ -137,7 +138,12 @@ def _what_is_done(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ..
     return steps, held, [*problems, *locked_out], part is not None
 
 
-_NOWHERE = Address("outputs", "outputs")
+def _output(draft: Draft, output: Output) -> Value | NoValue:
+    """What an output will be after the plan."""
+    try:
+        return draft.resolver.attempt(output.value)
+    except ExpressionError as failure:
+        return NoValue(str(failure))
 
 
 def _ordered(draft: Draft) -> tuple[Step, ...] | None:

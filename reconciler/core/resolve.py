@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.core import expression
 from reconciler.core.address import Address
+from reconciler.core.kind import Edit
 from reconciler.core.model import Deferred, Link, Ref, Unknown, Value
 from reconciler.core.problems import Problem, error
 from reconciler.core.survey import Fate, Item, Survey
@@ -33,14 +34,18 @@ class Resolver:
 
     def value(self, address: Address, value: Value) -> Value:
         """A value with its deferred parts resolved, or `Unknown`."""
-        if type(value) in _KNOWN or not isinstance(value, Deferred | tuple | Mapping):
-            return value
         try:
-            found = expression.resolve_value(value, self._survey.stack, self._attributes)
+            return self.attempt(value)
         except expression.ExpressionError as failure:
             place = value.place if isinstance(value, Deferred) else None
             self.problems.append(error(failure.code, str(failure), place=place, address=str(address), hint=failure.hint))
             return None
+
+    def attempt(self, value: Value) -> Value:
+        """The same. Raises `ExpressionError` where it cannot be computed."""
+        if type(value) in _KNOWN or not isinstance(value, Deferred | tuple | Mapping):
+            return value
+        found = expression.resolve_value(value, self._survey.stack, self._attributes)
         return Unknown(found.source, value) if isinstance(found, Unknown) and isinstance(value, Deferred) else found
 
     def attribute(self, address: Address, name: str) -> Value:
@@ -65,7 +70,9 @@ class Resolver:
         item = self._survey.items[address]
         unknown = Unknown((Ref(address, name),))
         stays = item.fate in (Fate.KEEP, Fate.BIND) and item.live is not None
-        if name in item.wanted:
+        field = item.kind.fields.get(name)
+        fixed = stays and field is not None and field.edit is Edit.CREATE_ONLY  # what the file says of it changes nothing any more
+        if name in item.wanted and not (fixed and item.live is not None and name in item.live.attributes):
             wished = self.value(address, item.wanted[name])
             if isinstance(wished, Link):
                 return self._survey.id_of(wished.address) or Unknown((Ref(wished.address, "id"),))

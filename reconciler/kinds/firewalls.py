@@ -152,6 +152,11 @@ def _updated_lists(older: bool) -> common.Watches:
     return lambda target, inputs: (NAME, f"rules:{target}") if older and target is not None else (NAME,)
 
 
+def _made(inputs: Inputs) -> dict[str, Any]:
+    """What a new firewall is: its create says `icmp` also where nobody asked for it."""
+    return {"icmp": False, **inputs}
+
+
 def _receipt(result: Any) -> str | None:
     return rows.made_id(result, "firewall_id")
 
@@ -169,6 +174,7 @@ def _operations(path: str, older: bool) -> tuple[Operation, ...]:
             watches=watched,
             settled_by=written,
             progress=_updated if older else common.made(NAME),
+            answered=_made,
             deadline_seconds=900,
         ),
         Operation(

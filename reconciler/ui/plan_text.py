@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from reconciler.core import exits, plain
 from reconciler.core.changes import Action, Plan
 from reconciler.core.consent import Decision
 from reconciler.core.dataclass import dataclass
-from reconciler.core.model import Unknown
+from reconciler.core.model import NoValue, Unknown
 from reconciler.core.output_changes import OutputChange
 from reconciler.ui import money, notes, problems, rows, safe, sections, totals, words
 from reconciler.ui.screen import Line, Look, Tone
@@ -140,9 +141,15 @@ def output_lines(changes: Sequence[OutputChange], look: Look) -> Iterable[Line]:
     """One row an output that will have another value."""
     name = max(safe.width(safe.outside(change.name)) for change in changes)
     for change in changes:
-        after = _awaited(change.after) if isinstance(change.after, Unknown) else words.value(change.after)
+        after = _after(change.after)
         symbol, said = ("+", after) if change.before is None else ("~", f"{words.value(change.before)} -> {after}")
         yield from flowing(f"  {symbol}  {safe.pad(safe.outside(change.name), name)}  ", [said], look)
+
+
+def _after(value: Any) -> str:
+    if isinstance(value, Unknown):
+        return _awaited(value)
+    return f"null ({safe.outside(value.reason)})" if isinstance(value, NoValue) else words.value(value)
 
 
 def _money(plan: Plan, look: Look) -> Iterable[Line]:
