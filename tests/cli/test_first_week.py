@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import paths
 from reconciler.simulator import keeper
 from tests.cli.sessions import SCALE, begin, call
 
@@ -130,11 +131,11 @@ def test_a_stack_that_may_not_be_read_is_one_mistake_of_the_stack(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Goal: exit 1 like one that is not there, not a mistake in flags.
-    def refuse(self: Path, *_: object, **__: object) -> object:
+    def refuse(path: Path, limit_bytes: int) -> bytes:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     monkeypatch.setattr(os, "access", lambda path, mode: False)
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(paths, "read_ordinary", refuse)
     code, _, err = call(capsys, "plan", "stack.yaml")
     assert code == 1 and "stack.yaml:1:1  error[file-missing]  stack.yaml cannot be read: Permission denied" in err
 
