@@ -13,7 +13,7 @@ from reconciler.core import edits, names
 from reconciler.core import plan as planning
 from reconciler.core.absorption import Absorber, CannotAbsorb, Source
 from reconciler.core.address import Address
-from reconciler.core.changes import Change, Plan
+from reconciler.core.changes import Change, Plan, unstated
 from reconciler.core.dataclass import dataclass
 from reconciler.core.edits import Edit
 from reconciler.core.model import Resource, Stack, Wants
@@ -52,7 +52,7 @@ def absorb(
     """
     _check(stack, addresses)
     planned = app.plan(stack, connection, store, PlanOptions())
-    rows = tuple(change for change in planned.plan.drift if _is_meant(change.address, addresses))
+    rows = tuple(change for change in unstated(planned.plan.drift) if _is_meant(change.address, addresses))
     sources = _Sources()
     absorber = Absorber(stack, planned.account, sources.read)
     wanted: dict[str, list[Edit]] = {}

@@ -15,7 +15,7 @@ from reconciler import opening, ports
 from reconciler.core import consent, evidence, exits, names, saved, undo, unmanaged
 from reconciler.core import cost as costs
 from reconciler.core.address import Address
-from reconciler.core.changes import Action, Plan
+from reconciler.core.changes import Action, Plan, unstated
 from reconciler.core.consent import Decision, Given, Verdict
 from reconciler.core.dataclass import dataclass
 from reconciler.core.events import Event, ProblemFound, Summary
@@ -177,6 +177,7 @@ def drift(stack: Stack, connection: Connection, store: ports.StateReader, beside
     shown = replace(
         found.plan,
         changes=(),
+        drift=unstated(found.plan.drift),
         steps=(),
         records=(),
         outputs={},

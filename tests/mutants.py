@@ -263,6 +263,27 @@ MUTANTS = (
         ("tests/scenarios/test_imports.py",),
     ),
     Mutant(
+        "count drift that the file states already",
+        "reconciler/core/fields.py",
+        "        stated = bool(asked[name] == live)\n",
+        "        stated = False\n",
+        ("tests/scenarios/test_absorbed.py",),
+    ),
+    Mutant(
+        "call a rule that was absorbed an import",
+        "reconciler/core/planning/rows.py",
+        "    return Action.IMPORT if known else Action.NONE\n",
+        "    return Action.IMPORT\n",
+        ("tests/scenarios/test_absorbed.py",),
+    ),
+    Mutant(
+        "report no drift where a rule was removed",
+        "reconciler/core/planning/rows.py",
+        "    if item.entry is not None:\n        before = item.entry.applied\n",
+        "    if item.entry is None and wanted is None:\n        before = item.entry.applied\n",
+        ("tests/scenarios/test_absorbed.py",),
+    ),
+    Mutant(
         "plan an import of an id that the account does not show",
         "reconciler/core/survey.py",
         "            if live is None:\n                self.problems.append(referred.unknown_import(",

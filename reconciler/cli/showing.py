@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.app import Beside, Connection, Planned
 from reconciler.cli.session import Session
 from reconciler.core import consent, exits
-from reconciler.core.changes import Plan
+from reconciler.core.changes import Plan, unstated
 from reconciler.core.consent import Acceptance, Given
 from reconciler.core.problems import Problem, in_order
 from reconciler.ui import plan_json, plan_text, safe
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def exit_code(planned: Planned, *, detailed: bool) -> int:
     """What `plan` and `drift` end with; `detailed` turns only a 0 into 2."""
     code = planned.exit_code
-    changed = bool(planned.plan.drift) or planned.has_changes
+    changed = bool(unstated(planned.plan.drift)) or planned.has_changes
     return exits.CHANGES if detailed and code == exits.DONE and changed else code
 
 

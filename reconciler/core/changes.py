@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
 from enum import Enum
 from typing import Any
 
@@ -62,7 +62,10 @@ class RiskClass(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field of one object. `known_after_apply` says that `after` is an `Unknown`, which names what it waits for."""
+    """One field of one object. `known_after_apply` says that `after` is an `Unknown`, which names what it waits for.
+
+    `stated`, of drift: the file asks for just that already, so that only the state has to learn of it.
+    """
 
     path: str
     before: Any
@@ -70,6 +73,7 @@ class FieldChange:
     cause: Cause
     known_after_apply: bool = False
     place: Place | None = None
+    stated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,12 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
     impact: Impact = Impact()
     place: Place | None = None
+
+
+def unstated(drift: Iterable[Change]) -> tuple[Change, ...]:
+    """Drift without what the file asks for already: what is left of it is a difference between the file and the account."""
+    left = ((change, tuple(field for field in change.fields if not field.stated)) for change in drift)
+    return tuple(replace(change, fields=fields) for change, fields in left if fields or not change.fields)
 
 
 @dataclass(frozen=True, slots=True)

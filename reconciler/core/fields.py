@@ -147,8 +147,9 @@ def _drift(
         live = _normal(live_value(survey, item, name))
         if live is ABSENT or live == left or (name == "power" and live is None):
             continue
-        who = Cause.OUTSIDE if asked[name] == left or asked[name] == live else Cause.BOTH
-        found.append(FieldChange(name, left, live, who, place=_place(item, name)))
+        stated = bool(asked[name] == live)
+        who = Cause.OUTSIDE if asked[name] == left or stated else Cause.BOTH
+        found.append(FieldChange(name, left, live, who, place=_place(item, name), stated=stated))
     return tuple(found)
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any
 
 from reconciler.core import fields
 from reconciler.core.address import Address, parse
-from reconciler.core.changes import Action, Cause, Change, Consent, FieldChange, Impact, RiskClass, Step
+from reconciler.core.changes import Action, Cause, Consent, FieldChange, Impact, RiskClass, Step
 from reconciler.core.dataclass import dataclass
 from reconciler.core.fields import Compared
 from reconciler.core.model import LiveResource, Value
 from reconciler.core.planning.draft import Draft
 from reconciler.core.planning.hanging import foreign_volumes
-from reconciler.core.planning.rows import change, fingerprint, report
+from reconciler.core.planning.rows import change, fingerprint, report, rule_made, taken_over, traffic_of
 from reconciler.core.planning.servers import born_with
 from reconciler.core.planning.whole_rules import is_whole
 from reconciler.core.problems import error
@@ -69,11 +67,7 @@ def _keep(draft: Draft, item: Item) -> None:
 
 
 def _said(row: LiveResource) -> str:
-    return _told(row.attributes)
-
-
-def _told(a: Mapping[str, Any]) -> str:
-    return f"{a.get('direction')} {a.get('protocol')}/{a.get('ports')} {a.get('cidr')} ({a.get('title')})"
+    return traffic_of(row.attributes)
 
 
 def _remove(draft: Draft, owner: Item, key: str, row: LiveResource, *, address: Address | None = None) -> str:
@@ -201,13 +195,7 @@ def _add(draft: Draft, owner: Item, item: Item) -> tuple[str, Mapping[str, Value
     inputs = {**_inputs(owner), **born_with(draft, item), **{name: value for name, value in wanted.items() if value is not None}}
     step = Step(f"rule.create {item.address}", item.address, "rule.create", inputs=inputs, applies=dict(wanted))
     key = draft.add(step, provides=[("rule", item.address)], needs=[("object", owner.address)])
-    rows = report(item, wanted)
-    if item.entry is not None:
-        before = item.entry.applied
-        rows = tuple(replace(row, cause=Cause.OUTSIDE if before.get(row.path) == row.after else Cause.BOTH) for row in rows)
-        left = FieldChange("rule", _told(before), None, Cause.OUTSIDE)
-        draft.drift.append(Change(item.address, Action.NONE, item.reason, (left,), place=item.resource.place if item.resource else None))
-    change(draft, item, Action.CREATE, item.reason, rows)
+    rule_made(draft, item, wanted)
     return key, inputs, None
 
 
@@ -216,7 +204,7 @@ def _edit(draft: Draft, owner: Item, item: Item) -> tuple[str, Mapping[str, Valu
     compared = fields.compare(draft.survey, item, wanted)
     texts = {c.path: wanted[c.path] for c in compared.changes}
     if not texts or item.live is None:
-        change(draft, item, Action.IMPORT if item.fate is Fate.BIND else Action.NONE, item.reason, compared=compared)
+        change(draft, item, taken_over(draft, owner, item), item.reason, compared=compared)
         return None
     step = Step(
         f"rule.update {item.address}",

@@ -11,8 +11,9 @@ from reconciler.core import rhythm
 from reconciler.core.changes import Action, Cause, Change, Consent, FieldChange, Impact, RiskClass
 from reconciler.core.fields import Compared
 from reconciler.core.model import EMPTY, Link, LiveResource, Unknown, Value
+from reconciler.core.owners import entry_with
 from reconciler.core.planning.draft import Draft
-from reconciler.core.survey import ACCEPTED_AS_GONE, Item, link_text
+from reconciler.core.survey import ACCEPTED_AS_GONE, Fate, Item, link_text
 
 FOLLOWS = "follows its server"
 """Why a volume moves or is detached where its server is replaced or goes."""
@@ -58,6 +59,33 @@ def _open_at_birth(draft: Draft, item: Item) -> int | None:
     if not isinstance(item.wanted.get("firewall"), Link):
         return None
     return round(rhythm.POLL_SECONDS) + draft.survey.kinds["firewalls"].operations["attach"].seconds[1]
+
+
+def rule_made(draft: Draft, item: Item, wanted: Mapping[str, Value]) -> None:
+    """The row of a rule that is to be made; one that stood there before was removed by somebody outside, which is drift."""
+    rows = report(item, wanted)
+    if item.entry is not None:
+        before = item.entry.applied
+        rows = tuple(replace(row, cause=Cause.OUTSIDE if before.get(row.path) == row.after else Cause.BOTH) for row in rows)
+        left = FieldChange("rule", traffic_of(before), None, Cause.OUTSIDE)
+        draft.drift.append(Change(item.address, Action.NONE, item.reason, (left,), place=item.resource.place if item.resource else None))
+    change(draft, item, Action.CREATE, item.reason, rows)
+
+
+def traffic_of(a: Mapping[str, Any]) -> str:
+    """What a rule lets through, and its title."""
+    return f"{a.get('direction')} {a.get('protocol')}/{a.get('ports')} {a.get('cidr')} ({a.get('title')})"
+
+
+def taken_over(draft: Draft, owner: Item, item: Item) -> Action:
+    """What becomes of a rule that is as the file asks: bound with its firewall, or under another key than before.
+
+    Of one that somebody added outside, and the file has by now, only the state has to learn.
+    """
+    if item.fate is not Fate.BIND or item.live is None:
+        return Action.NONE
+    known = owner.fate is Fate.BIND or entry_with(draft.survey.state, "rules", item.live.id) is not None
+    return Action.IMPORT if known else Action.NONE
 
 
 def report(item: Item, wanted: Mapping[str, Value]) -> tuple[FieldChange, ...]:

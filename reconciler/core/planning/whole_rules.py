@@ -15,7 +15,7 @@ from reconciler.core.changes import Action, Consent, Impact, RiskClass, Step
 from reconciler.core.kind import Kind
 from reconciler.core.model import Value
 from reconciler.core.planning.draft import Draft
-from reconciler.core.planning.rows import change, fingerprint, report
+from reconciler.core.planning.rows import change, fingerprint, rule_made, taken_over
 from reconciler.core.planning.servers import EXPOSURE_SECONDS, born_with
 from reconciler.core.resolve import unknowns
 from reconciler.core.survey import Fate, Item
@@ -37,7 +37,7 @@ def plan(draft: Draft, owner: Item, rules: Iterable[Item]) -> None:
     whole: list[dict[str, Value]] = []
     differs = False
     for item in items:
-        written, changed = _rule(draft, item)
+        written, changed = _rule(draft, owner, item)
         whole += written
         differs = differs or changed
     strays = draft.survey.strays.get(owner.live.id, ()) if owner.live is not None else ()
@@ -55,17 +55,17 @@ def plan(draft: Draft, owner: Item, rules: Iterable[Item]) -> None:
                 draft.provide(("rule", item.address), key)
 
 
-def _rule(draft: Draft, item: Item) -> tuple[list[dict[str, Value]], bool]:
+def _rule(draft: Draft, owner: Item, item: Item) -> tuple[list[dict[str, Value]], bool]:
     """What a rule is written as (nothing where it goes), and whether it differs from what is there."""
     if item.fate is Fate.DELETE:
         change(draft, item, Action.DELETE, item.reason)
         return [], True
     wanted = draft.resolver.wanted(item)
     if item.fate is Fate.CREATE or item.live is None:
-        change(draft, item, Action.CREATE, item.reason, report(item, wanted))
+        rule_made(draft, item, wanted)
         return [_of({**born_with(draft, item), **wanted}, str(item.address))], True
     compared = fields.compare(draft.survey, item, wanted)
-    action = Action.UPDATE if compared.changes else Action.IMPORT if item.fate is Fate.BIND else Action.NONE
+    action = Action.UPDATE if compared.changes else taken_over(draft, owner, item)
     change(draft, item, action, item.reason, compared.changes, compared=compared)
     return [_of({**item.live.attributes, **wanted}, str(item.address))], bool(compared.changes)
 

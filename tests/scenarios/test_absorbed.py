@@ -1,0 +1,94 @@
+"""What the file states already is no drift: after `absorb`, or an equal edit by hand, neither `plan` nor `drift` has anything to report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler import absorbing, app, loading
+from reconciler.cli import showing
+from reconciler.core.survey import PlanOptions
+from tests.builders import at
+from tests.lab import Lab, shown
+from tests.scenarios.test_absorb import STACK, ids, send
+
+
+def edit_firewall(lab: Lab) -> None:
+    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
+
+
+def edit_rule(lab: Lab) -> None:
+    found = ids(lab)
+    path = f"/v1/security-groups/{found['firewalls.web']}/rules/{found['firewalls.web.rules.ssh']}"
+    send(lab, "PUT", path, {"ip": "198.51.100.0/24"})
+
+
+def add_rule(lab: Lab) -> None:
+    body = {"bound": "IN", "protocol": "TCP", "port": "8080", "ip": "10.0.0.0/8", "title": "x"}
+    send(lab, "POST", f"/v1/security-groups/{ids(lab)['firewalls.web']}/rules", body)
+
+
+def remove_rule(lab: Lab) -> None:
+    found = ids(lab)
+    send(lab, "DELETE", f"/v1/security-groups/{found['firewalls.web']}/rules/{found['firewalls.web.rules.https']}")
+
+
+def edit_server(lab: Lab) -> None:
+    path = f"/v1/instances/{ids(lab)['instances.db']}"
+    send(lab, "POST", f"{path}/resize", {"flavor_id": "std_4.8-g1"})
+    send(lab, "POST", f"{path}/shutdown")
+    send(lab, "PUT", path, {"name": "front"})
+
+
+def move_members(lab: Lab) -> None:
+    found = ids(lab)
+    send(lab, "POST", f"/v1/security-groups/{found['firewalls.db']}/attach", {"instance_id": found["instances.app"]})
+    send(lab, "POST", f"/v1/block-storages/{found['block_storages.data']}/detach")
+
+
+EDITS: list[tuple[Callable[[Lab], None], tuple[str, ...]]] = [
+    (edit_firewall, ("firewalls.web",)),
+    (edit_rule, ("firewalls.web",)),
+    (add_rule, ("firewalls.web",)),
+    (remove_rule, ("firewalls.web",)),
+    (edit_server, ("instances.db",)),
+    (move_members, ("instances.app", "block_storages.data")),
+]
+
+
+def looks(lab: Lab, folder: Path) -> list[Any]:
+    """What `plan` and `drift` find, with the exit code of `--detailed-exitcode`."""
+    stack = loading.load_stack(folder / "stack.yaml", environment=None, environ={}, instead={}).stack
+    both = app.plan(stack, lab.connection(), lab.store, PlanOptions()), app.drift(stack, lab.connection(), lab.store)
+    return [(showing.exit_code(found, detailed=True), shown(found.plan)) for found in both]
+
+
+@pytest.mark.parametrize("api", ["security-groups", "firewall"])
+@pytest.mark.parametrize(("edit", "addresses"), EDITS, ids=[edit.__name__ for edit, _ in EDITS])
+def test_after_absorb_neither_plan_nor_drift_reports_a_change(
+    edit: Callable[[Lab], None], addresses: tuple[str, ...], api: str, tmp_path: Path
+) -> None:
+    # Goal: `plan` said "No changes" and ended with 2, until the next apply.
+    lab, path = Lab(firewall_api=api), tmp_path / "stack.yaml"
+    assert lab.apply(lab.stack(STACK, tmp_path)).exit_code == 0
+    lab.cloud.forget_quota()
+    edit(lab)
+    assert [code for code, _ in looks(lab, tmp_path)] == [2, 2]
+    lab.cloud.forget_quota()
+
+    def load(texts: Any) -> loading.Loaded:
+        return loading.load_stack(path, environment=None, environ={}, instead=texts)
+
+    wanted = tuple(map(at, addresses))
+    absorbing.write(absorbing.absorb(load({}).stack, wanted, lab.connection(), lab.store, load))
+    lab.cloud.forget_quota()
+    assert looks(lab, tmp_path) == [(0, []), (0, [])]
+    lab.cloud.forget_quota()
+    assert not absorbing.absorb(load({}).stack, wanted, lab.connection(), lab.store, load).texts
+    lab.cloud.forget_quota()
+    assert lab.apply(load({}).stack).exit_code == 0
+    lab.cloud.forget_quota()
+    assert looks(lab, tmp_path) == [(0, []), (0, [])]
