@@ -15,12 +15,13 @@ from typing import Any
 
 import yaml
 
-from reconciler import paths
+from reconciler import paths, stackfolder
 from reconciler.core import document, syntax
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
 from reconciler.core.edits import Piece
 from reconciler.core.model import EMPTY
 from reconciler.core.problems import Place, Problem, error
+from reconciler.stackfolder import missing, reason
 
 # The C parser where it was built, else the same in Python: slower, and the same events.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -37,6 +38,10 @@ ALIASED_NODES_MAX = 20_000
 PROBLEMS_MAX = 100
 """How many mistakes of one file are told; reading stops there."""
 
+_PARTS = frozenset({"stack", "instances", "firewalls", "block_storages", "existing", "components", "defaults", "guard", "moved", "removed"})
+"""Keys by which a file is known as a part of a stack: without such a part, objects would be deleted or lose their protection."""
+
+_LINE_OF_PART = re.compile(rb"^(?:" + "|".join(sorted(_PARTS)).encode() + rb")[ \t]*:", re.MULTILINE)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
@@ -51,14 +56,26 @@ def load(path: Path, *, instead: Mapping[str, str] = EMPTY) -> tuple[Document, t
     `instead` gives texts, by file, that are read in place of what is on the disk.
     """
     problems: list[Problem] = []
-    files = _files(path, problems)
+    files, alike = stackfolder.files(path, problems)
     with _without_garbage_collection():
         roots = [_parse(instead[str(file)], str(file), problems) if str(file) in instead else _root(file, problems) for file in files]
         if len(files) > 1:
             problems[:] = [replace(p, hint=syntax.ALL_OF_THE_FOLDER) if p.code == "wrong-type" else p for p in problems]
         merged = document.merge([root for root in roots if root is not None], problems, file=str(path))
+        problems += [stackfolder.unread(file) for file in alike if _is_part(file)]
         parts = _parts(merged, problems, instead)
     return Document(merged, tuple(str(file) for file in files), whole=_is_whole(problems), parts=parts), tuple(problems)
+
+
+def _is_part(file: Path) -> bool:
+    """Whether a file looks like a part of a stack, or cannot be opened, so that it may be one. A component's file is none."""
+    root = _root(file, [])
+    if root is not None:
+        return "component" not in root.entries and not _PARTS.isdisjoint(root.entries)
+    try:
+        return _LINE_OF_PART.search(paths.read_ordinary(file, FILE_BYTES_MAX)) is not None
+    except OSError:
+        return True
 
 
 def _parts(root: Table, problems: list[Problem], instead: Mapping[str, str]) -> dict[str, Table]:
@@ -150,46 +167,12 @@ def _is_whole(problems: list[Problem]) -> bool:
     return all(problem.code in ("yaml-duplicate-key", "yaml-tag") for problem in problems)
 
 
-def _files(path: Path, problems: list[Problem]) -> list[Path]:
-    try:
-        if path.is_dir():
-            found = sorted(file for file in path.iterdir() if file.suffix == ".yaml" and not file.name.startswith(".") and file.is_file())
-            if not found:
-                problems.append(_missing(path, f"{path} holds no *.yaml file", "a stack is one YAML file, or a folder of *.yaml files"))
-            return [file for file in found if _stays(file, problems)]
-        if path.is_file():
-            return [path] if _stays(path, problems) else []
-        if path.exists():
-            problems.append(_missing(path, f"{path} is neither a file nor a folder", None))
-        else:
-            problems.append(_missing(path, f"{path} does not exist", "name the stack's file or folder"))
-    except (OSError, ValueError) as failure:
-        problems.append(_missing(path, f"{path} cannot be read: {_reason(failure)}", None))
-    return []
-
-
-def _stays(file: Path, problems: list[Problem]) -> bool:
-    """Whether a file is what it seems to be, and no link out of the repository, whose target messages would quote."""
-    if not file.is_symlink() or not paths.leaves_repository(file, file.parent):
-        return True
-    problems.append(_missing(file, f"{file} is a link out of the repository, so it is not read", "put the file itself there"))
-    return False
-
-
-def _missing(path: Path, message: str, hint: str | None) -> Problem:
-    return error("file-missing", message, place=Place(str(path), 1, 1), hint=hint)
-
-
-def _reason(failure: Exception) -> str:
-    return failure.strerror if isinstance(failure, OSError) and failure.strerror else str(failure)
-
-
 def _root(path: Path, problems: list[Problem]) -> Table | None:
     file = str(path)
     try:
         data = paths.read_ordinary(path, FILE_BYTES_MAX + 1)
     except OSError as failure:
-        problems.append(_missing(path, f"{file} cannot be read: {_reason(failure)}", None))
+        problems.append(missing(path, f"{file} cannot be read: {reason(failure)}", None))
         return None
     if len(data) > FILE_BYTES_MAX:
         hint = "split the stack into several files of one folder"

@@ -458,6 +458,20 @@ MUTANTS = (
         ("tests/core/test_expression.py",),
     ),
     Mutant(
+        "skip a part of the stack whose name ends in .yml",
+        "reconciler/stackfile.py",
+        "for file in alike if _is_part(file)]",
+        "for file in alike if False]",
+        ("tests/reading/test_stackfile.py",),
+    ),
+    Mutant(
+        "skip a broken link in the stack folder",
+        "reconciler/stackfolder.py",
+        "        elif file.is_symlink() and not file.exists():\n            problems.append(_broken(file))\n",
+        "        elif file.is_symlink() and not file.exists():\n            pass\n",
+        ("tests/reading/test_stackfile.py",),
+    ),
+    Mutant(
         "log one header",
         "reconciler/cloud/transport.py",
         "            raise wire.WireError(_reason(failure), sent=_may_have_left(failure)) from None\n",

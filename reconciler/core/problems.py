@@ -80,7 +80,7 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 CODES: dict[str, str] = {
     # the file
-    "file-missing": "The stack file or folder does not exist or cannot be read.",
+    "file-missing": "The stack file or folder, or a file of the folder that may be part of the stack, does not exist or is not read.",
     "file-too-large": "A stack file is larger than 4 MiB.",
     "file-encoding": "A stack file is not UTF-8 text.",
     "yaml-syntax": "The text is not YAML.",

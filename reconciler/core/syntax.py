@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from reconciler.core.problems import Place, Problem, error
 
-ALL_OF_THE_FOLDER = "every *.yaml file of the folder is part of the stack: put other files elsewhere, or let their names end in .yml"
+ALL_OF_THE_FOLDER = "every *.yaml file of the folder is part of the stack: move other files elsewhere, or let their names end in .yml"
 """The way out where a file of another meaning lies beside a stack."""
 
 

@@ -40,9 +40,10 @@ HEAD = """# The language
 Made from [stack.schema.json](../schemas/stack.schema.json) and [component.schema.json](../schemas/component.schema.json), which editors
 complete and check from. `reconciler explain KIND.FIELD` shows the same on a screen.
 
-A stack is one YAML file, or a folder whose `*.yaml` files are one stack (subfolders are not read). YAML is read strictly: only `true` and
-`false` are booleans, `on`, `no`, `12:30` and `010` are texts; a key that stands twice, an unknown key and a tag are errors. All mistakes
-of a run are told together, each with file, line, column and a way out. A line that is left out is not managed: what it would set stays.
+A stack is one YAML file, or a folder whose `*.yaml` files are one stack. Subfolders are not read; a part of a stack in a `*.yml` file and
+a broken link are errors. YAML is read strictly: only `true` and `false` are booleans, `on`, `no`, `12:30` and `010` are texts; a key that
+stands twice, an unknown key and a tag are errors. All mistakes of a run are told together, each with file, line, column and a way out.
+A line that is left out is not managed: what it would set stays.
 
 ```yaml
 # yaml-language-server: $schema=../schemas/stack.schema.json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from pathlib import Path
 
@@ -210,6 +211,72 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
         document, found = stackfile.load(path)
         assert [problem.code for problem in found] == ["file-missing"]
         assert not document.whole
+
+
+def _beside(folder: Path, name: str, text: str = "firewalls: {web: {}}\n") -> tuple[Problem, ...]:
+    (folder / "stack.yaml").write_text("version: 1\nstack: shop\n", encoding="utf-8")
+    (folder / name).write_text(text, encoding="utf-8")
+    document, found = stackfile.load(folder)
+    assert document.whole is not bool(found)
+    return found
+
+
+@pytest.mark.parametrize("name", ["common.yml", "common.YAML", "common.Yml"])
+def test_a_part_of_a_stack_that_is_not_read_is_told(tmp_path: Path, name: str) -> None:
+    # Goal: what was skipped in silence was planned for deletion.
+    found = _beside(tmp_path, name)
+    assert [(p.code, p.message, p.hint) for p in found] == [
+        (
+            "file-missing",
+            f"{tmp_path / name} contains a part of a stack, but only *.yaml files of the folder are read",
+            f"rename {name} to common.yaml, or move it out of the folder",
+        )
+    ]
+
+
+@pytest.mark.parametrize("text", ["instances: {a: *nowhere}\n", "instances:\n\ta: 1\n", "guard: {{ x }}\n"])
+def test_a_part_of_a_stack_with_mistakes_is_told_too(tmp_path: Path, text: str) -> None:
+    assert [p.code for p in _beside(tmp_path, "common.yml", text)] == ["file-missing"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("docker-compose.yml", "services: {web: {image: nginx}}\nvolumes: {}\n"),
+        ("values.yml", "n: 3\n"),
+        ("part.yml", "version: 1\ncomponent: web\ninstances: {a: {}}\n"),
+        ("odd.yml", "\t- {{ jinja }}"),
+        ("empty.yml", ""),
+        (".common.yml", "firewalls: {}\n"),
+        ("common.yaml~", "firewalls: {}\n"),
+    ],
+)
+def test_other_files_in_the_folder_are_left_alone(tmp_path: Path, name: str, text: str) -> None:
+    assert _beside(tmp_path, name, text) == ()
+
+
+def test_a_broken_link_in_the_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "common.yaml").symlink_to("../gone.yaml")
+    (tmp_path / "stack.yaml").write_text("version: 1\nstack: shop\n")
+    document, found = stackfile.load(tmp_path)
+    assert [(p.message, p.hint) for p in found] == [
+        (f"{tmp_path / 'common.yaml'} is a link to ../gone.yaml, which does not exist", "restore the target, or delete the link")
+    ]
+    assert not document.whole
+    assert [p.message for p in stackfile.load(tmp_path / "common.yaml")[1]] == [found[0].message]
+
+
+def test_what_is_no_file_in_the_folder_is_told(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "common.yaml")
+    (tmp_path / "stack.yaml").write_text("version: 1\nstack: shop\n")
+    assert [p.message for p in stackfile.load(tmp_path)[1]] == [f"{tmp_path / 'common.yaml'} is not a regular file"]
+
+
+def test_a_folder_with_only_a_yml_file_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "stack.yml").write_text("version: 1\nstack: shop\n")
+    _, found = stackfile.load(tmp_path)
+    assert found[0].message == f"{tmp_path} contains no *.yaml file"
+    assert found[0].hint == "rename stack.yml to stack.yaml, or move it out of the folder"
 
 
 @pytest.mark.parametrize(
