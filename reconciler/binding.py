@@ -63,6 +63,8 @@ def bind(
         told = (*named, *opening.account_problems(state, account, connection))
         seen = survey(stack=wished, state=state, account=account, kinds=connection.kinds, options=options)
         about = [problem for problem in seen.problems if problem.address == str(address) and problem.severity is Severity.ERROR]
+        if (doubt := lost.in_doubt(seen.items[address])) is not None:
+            raise Stop(doubt)
         live = account.find(address.kind, id)
         if about or live is None:
             raise Stop(*(about or [referred.unknown_import(account, address.kind, id, str(address))]))

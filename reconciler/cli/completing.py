@@ -36,4 +36,4 @@ def _of_state(path: Path, given: Mapping[str, Any]) -> list[str]:
         state = opening.read_state(wiring.store(wiring.Place(path, name, environment, simulated), os.environ))
     except Stop:
         return []
-    return [] if state is None else list(state.entries)
+    return [] if state is None else [*state.entries, *(intent.address for intent, _ in state.open.values())]

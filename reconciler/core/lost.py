@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from reconciler.core import marker, owners
 from reconciler.core.address import Address, parse
 from reconciler.core.dataclass import dataclass
+from reconciler.core.doubts import NOT_KNOWN
 from reconciler.core.model import LiveResource, title_of
 from reconciler.core.names import pasted
+from reconciler.core.owners import sent_nonces
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Effect, Entry, Phase
 from reconciler.core.survey import Fate, Item, Survey
@@ -36,12 +38,12 @@ def strangers(seen: Survey) -> Iterator[tuple[str, LiveResource]]:
     state = seen.state
     ours = {entry.id for entry in state.entries.values()} | set(state.deposed)
     ours |= {item.live.id for item in seen.items.values() if item.live is not None}
-    sent = {intent.nonce for intent, _ in state.open.values() if intent.nonce is not None}
+    sent = sent_nonces(state)
     used = {live.id for live in seen.existing.values()}
     for kind in KINDS:
         rows = seen.account.objects.get(kind, {})
         for id in sorted(rows):
-            if id not in ours and id not in used and rows[id].nonce not in (sent - {None}):
+            if id not in ours and id not in used and rows[id].nonce not in sent:
                 yield kind, rows[id]
 
 
@@ -157,12 +159,21 @@ def effects(bindings: tuple[Binding, ...]) -> tuple[Effect, ...]:
     return tuple(Effect(put=binding.entry) for binding in bindings)
 
 
+def in_doubt(item: Item) -> Problem | None:
+    """Why nothing can be bound to an address by now: a create for it is in doubt, and may still have made its object."""
+    if item.entry is not None or not item.reason.startswith(NOT_KNOWN):
+        return None
+    return error("open-intent", f"{item.address}: {item.reason}", address=str(item.address), hint="reconciler recover")
+
+
 def adoptable(seen: Survey, text: str, id: str) -> Binding | Problem:
     """The bind of one object to one address by a person's word, or why it cannot be."""
     address = parse(text)
     item = seen.items.get(address) if address is not None else None
     if address is None or item is None or address.rule is not None:
         return error("missing-reference", f"the stack has no {text}", address=text)
+    if (doubt := in_doubt(item)) is not None:
+        return doubt
     live = seen.account.find(item.kind.name, id)
     if live is None:
         return error("missing-object", f"the account shows no {item.kind.singular.replace('_', ' ')} {id}", address=text)

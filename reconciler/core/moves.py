@@ -5,7 +5,7 @@ What the file says (`moved`) is done, and what needs no saying: a single object 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -28,20 +28,47 @@ class Moved:
 
 def move(stack: Stack, state: State) -> Moved:
     """The state as the file's addresses have it."""
-    targets = {text: str(target) for text, target in _targets(stack, state) if str(target) != text}
+    targets = {text: str(target) for text, target in _targets(stack, state, state.entries) if str(target) != text}
     return _renamed(state, targets) if targets else Moved(state)
+
+
+def place(stack: Stack, state: State, text: str) -> str:
+    """The address that the file has now for what stood at another one: also for a create in doubt, which the state has no entry of."""
+    return next((str(target) for _, target in _targets(stack, state, (text,))), text)
 
 
 def rename(state: State, source: Address, target: Address) -> Moved:
     """The state with one object, or all of a resource, under another address: `state mv`."""
     apart = source.rule is not None and source.owner != target.owner
+    if source == target:
+        return Moved(state, problems=(error("move", f"{source} has that address already", address=str(source)),))
     if source.kind != target.kind or apart or (source.rule is None) != (target.rule is None):
         message = f"{source} cannot become {target}: only an object of the same kind can, and a rule stays in its firewall"
         return Moved(state, problems=(error("move", message, address=str(source)),))
-    return _renamed(state, {text: str(found) for text in state.entries if (found := _by(text, source, target)) is not None})
+    known = {*state.entries, *(intent.address for intent, result in state.open.values() if result != "accepted")}
+    targets = {text: str(found) for text in sorted(known) if (found := _by(text, source, target)) is not None}
+    one_by_one = source.resource == target.resource and None not in (source.index, target.index)  # numbers become keys, or keys numbers
+    mixed = () if one_by_one else tuple(_mixed(known - set(targets), targets))
+    return Moved(state, problems=mixed) if mixed else _renamed(state, targets)
 
 
-def _renamed(state: State, targets: Mapping[str, str]) -> Moved:
+def _mixed(staying: Iterable[str], targets: Mapping[str, str]) -> Iterator[Problem]:
+    """An error for each object that would stand beside another form of index: no file asks for `c` and `c[0]`, or `c[0]` and `c["a"]`."""
+    forms: dict[tuple[str, str], dict[type, str]] = {}
+    for text in sorted(staying):
+        if (address := parse(text)) is not None:
+            forms.setdefault((address.kind, address.name), {}).setdefault(type(address.index), str(address.owner))
+    for text, target in targets.items():
+        if (address := parse(target)) is not None and address.rule is None:
+            there = forms.get((address.kind, address.name), {})
+            beside = next((other for form, other in there.items() if form is not type(address.index)), None)
+            if beside is not None:
+                message = f"{text} cannot become {target} beside {beside}: no file asks for both"
+                yield error("move", message, address=text, hint=f"move {beside} first, or choose an address of the same form")
+
+
+def _renamed(state: State, asked: Mapping[str, str]) -> Moved:
+    targets = {text: target for text, target in asked.items() if target != text}
     problems = tuple(_problems(state, targets))
     if problems:
         return Moved(state, problems=problems)
@@ -104,11 +131,11 @@ def _problems(state: State, targets: Mapping[str, str]) -> Iterator[Problem]:
 # Which entry goes where -------------------------------------------------------------------------------------------------------------------
 
 
-def _targets(stack: Stack, state: State) -> Iterator[tuple[str, Address]]:
+def _targets(stack: Stack, state: State, texts: Iterable[str]) -> Iterator[tuple[str, Address]]:
     said = {move.source: move.target for move in stack.moved}
     rules = {source: target for source, target in said.items() if source.rule is not None}
     owners = {source: target for source, target in said.items() if source.rule is None}
-    for text in state.entries:
+    for text in texts:
         address = parse(text)
         if address is None:
             continue

@@ -33,6 +33,11 @@ def entry_with(state: State, kind: str, id: str) -> Entry | None:
     return next((entry for entry in state.entries.values() if (entry.kind, entry.id) == (kind, id)), None)
 
 
+def sent_nonces(state: State) -> frozenset[str]:
+    """The markers of requests whose outcome is not known: an object that bears one is ours, although no entry holds it yet."""
+    return frozenset(intent.nonce for intent, _ in state.open.values() if intent.nonce is not None)
+
+
 def owner_of(state: State, live: LiveResource) -> str | None:
     """The address that an object belongs to: as its own, as an old one that a replacement left behind, or by the marker of a request that
     was sent for it and whose outcome is not known yet."""

@@ -33,7 +33,7 @@ from reconciler.core.planning import (
     whole_rules,
 )
 from reconciler.core.planning.draft import Draft
-from reconciler.core.planning.holding import hold
+from reconciler.core.planning.holding import held_by, hold
 from reconciler.core.planning.rows import change
 from reconciler.core.problems import Problem, Severity, error, in_order, notice
 from reconciler.core.resolve import Resolver
@@ -197,6 +197,8 @@ def _rules(draft: Draft, owner: Item, items: list[Item]) -> None:
     planner(draft, owner, mine)
     for item in mine:
         _check(draft, item)
+        if owner.fate is Fate.DOUBT:
+            held_by(draft, item.address, owner.address)
 
 
 def _common(draft: Draft, item: Item) -> bool:

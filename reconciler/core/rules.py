@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.core.address import parse
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Kind
-from reconciler.core.model import LiveResource, Resource
+from reconciler.core.model import EMPTY, LiveResource, Resource
 from reconciler.core.state import Entry
 from reconciler.core.survey import Fate, Item
 
@@ -38,19 +38,19 @@ def match(
     entries: Sequence[Entry],
     live: Sequence[LiveResource],
     doubtful: Mapping[str, str],
+    sent: Mapping[tuple[Any, ...], str] = EMPTY,  # type: ignore[assignment]
     traffic: Callable[[Resource], tuple[Any, ...] | None] = lambda resource: meaning(resource.attributes),
 ) -> Matched:
     """Pairs desired rules with remembered and live ones. A rule that is gone from the complete list is made anew (contract 22).
 
     Meaning goes before key: a wish takes the live rule that lets its traffic through already, whoever had it. So no traffic is cut to be
     opened again, and traffic may change keys in a circle although the cloud refuses two equal rules. `traffic` gives the meaning of a wish,
-    references filled in as far as they are known.
+    references filled in as far as they are known. `doubtful` says by address why a rule is in doubt. `sent` gives the traffic of creates in
+    doubt at addresses that the file has not, and why a new rule for it has to wait.
     """
-    if owner.fate is Fate.DOUBT:
-        reason = "its firewall is in doubt"
-        return Matched(tuple(_doubt(r, None, kind, doubtful.get(str(r.address), reason)) for r in desired), ())
-    if owner.fate not in (Fate.KEEP, Fate.BIND):
-        return Matched(tuple(Item(r.address, kind, Fate.CREATE, r, wanted=r.attributes, reason="new") for r in desired), ())
+    if owner.fate not in (Fate.KEEP, Fate.BIND, Fate.DOUBT) or (owner.fate is Fate.DOUBT and None in (owner.live, owner.resource)):
+        reasons = doubtful if owner.fate is Fate.DOUBT else {}
+        return Matched(tuple(_new(resource, kind, reasons.get(str(resource.address))) for resource in desired), ())
     table = _Table(kind, {row.id: row for row in live}, {entry.address: entry for entry in entries}, traffic)
     if owner.resource is None:
         return Matched(tuple(table.kept()), ())
@@ -59,10 +59,20 @@ def match(
     for take in (table.unchanged, table.same_traffic, table.edited, table.displaced):
         wishes = [resource for resource in wishes if not take(resource)]
     for resource in wishes:
-        table.make(resource)
+        wished = traffic(resource)
+        if wished is not None and wished in sent:
+            table.items.append(_doubt(resource, None, kind, sent[wished]))
+        else:
+            table.make(resource)
     left = {text: entry for text, entry in table.entries.items() if text not in {str(r.address) for r in desired}}
     items = (*table.items, *_left_out(left, table.free, kind, doubtful))
     return Matched(items, tuple(table.free[id] for id in sorted(table.free, key=lambda id: (len(id), id))))
+
+
+def _new(resource: Resource, kind: Kind, doubt: str | None) -> Item:
+    if doubt is not None:
+        return _doubt(resource, None, kind, doubt)
+    return Item(resource.address, kind, Fate.CREATE, resource, wanted=resource.attributes, reason="new")
 
 
 def _doubt(resource: Resource, entry: Entry | None, kind: Kind, reason: str) -> Item:

@@ -172,13 +172,12 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
     problems += [] if options.destroy else missing
     problems += _not_replaceable(state, options)
     resources = {} if options.destroy else stack.resources
-    surveyor = _Surveyor(stack, state, account, kinds, options, problems, doubts.doubtful(state, options))
+    surveyor = _Surveyor(stack, state, account, kinds, options, problems, doubts.of(stack, state, options))
     items = {address: surveyor.desired(resource) for address, resource in resources.items() if resource.address.kind != "rules"}
     for text in sorted(state.entries):
         address = parse(text)
         if address is not None and address.rule is None and address not in items:
             items[address] = surveyor.remembered(address, state.entries[text])
-    problems += doubts.unplaced(surveyor.doubtful, items)
     going = {item.live.id: str(address) for address, item in items.items() if item.fate is Fate.DELETE and item.live is not None}
     going.update({old.id: old.address for old in state.deposed.values()})
     problems += [] if options.destroy else referred.deleted(stack, existing, going)
@@ -187,6 +186,7 @@ def survey(*, stack: Stack, state: State, account: Account, kinds: Mapping[str, 
     strays: dict[str, tuple[LiveResource, ...]] = {}
     known = Survey(stack, state, account, kinds, options, items, existing, strays, (), _names(items, existing, state.deposed.values()))
     surveyor.rules(items, strays, known)
+    problems += surveyor.doubts.unplaced(items)
     ordered = {address: items[address] for address in sorted(items, key=lambda a: a.sort_key)}
     return Survey(
         stack, state, account, kinds, options, ordered, existing, strays, tuple(problems), _names(ordered, existing, state.deposed.values())
@@ -217,7 +217,7 @@ class _Surveyor:
     kinds: Mapping[str, Kind]
     options: PlanOptions
     problems: list[Problem]
-    doubtful: Mapping[str, str]
+    doubts: doubts.Doubts
 
     def desired(self, resource: Resource) -> Item:
         address, text = resource.address, str(resource.address)
@@ -252,8 +252,8 @@ class _Surveyor:
         kind, live = self.kinds[entry.kind], self.account.find(entry.kind, entry.id)
         gone = "left out of the file" if self.options.undo is None else f"not there at serial {self.options.undo}"
         fate, reason = Fate.DELETE, gone if not self.options.destroy else "destroy"
-        if entry.address in self.doubtful:
-            fate, reason = Fate.DOUBT, self.doubtful[entry.address]
+        if entry.address in self.doubts.reasons:
+            fate, reason = Fate.DOUBT, self.doubts.reasons[entry.address]
         elif live is None:
             fate, reason = self._missing(entry, accepted=Fate.FORGET)
         elif entry.retain and not self._removed(address, keep=False):
@@ -284,10 +284,13 @@ class _Surveyor:
     ) -> tuple[Fate, str]:
         """What becomes of an address that the file has, and why."""
         text = str(resource.address)
-        if text in self.doubtful:
-            return Fate.DOUBT, self.doubtful[text]
+        if text in self.doubts.reasons:
+            return Fate.DOUBT, self.doubts.reasons[text]
+        if entry is None and resource.import_id:
+            return Fate.BIND, "import"
         if entry is None:
-            return (Fate.BIND, "import") if resource.import_id else (Fate.CREATE, "new")
+            twin = self.doubts.twin(resource, wanted, self.state)
+            return (Fate.CREATE, "new") if twin is None else (Fate.DOUBT, twin)
         if live is None:
             fate, reason = self._missing(entry, accepted=Fate.CREATE)
             return (Fate.CREATE if fate is Fate.GONE else fate), reason
@@ -402,7 +405,8 @@ class _Surveyor:
                 desired=wanted.get(owner.address, []),
                 entries=[] if group is None else remembered.get(group, []),
                 live=[] if group is None else live.get(group, []),
-                doubtful=self.doubtful,
+                doubtful=self.doubts.reasons,
+                sent=self.doubts.traffic(group),
                 traffic=traffic,
             )
             items.update({item.address: item for item in matched.items})

@@ -7,6 +7,7 @@ from typing import Any
 
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Account, LiveResource
+from reconciler.core.owners import sent_nonces
 from reconciler.core.state import Effect, State
 
 KINDS = ("instances", "block_storages", "firewalls")
@@ -31,8 +32,10 @@ def unmanaged(account: Account, state: State | None, prices: Mapping[str, int], 
     """
     ours = set() if state is None else {entry.id for entry in state.entries.values()} | set(state.deposed)
     ours |= {effect.put.id for effect in records if effect.put is not None}
+    sent = frozenset() if state is None else sent_nonces(state)
     flavors = {str(row["id"]): row.get("price_month") for row in account.catalogue.flavors or ()}
-    found = [_of(live, flavors, prices) for kind in KINDS for id, live in account.objects.get(kind, EMPTY).items() if id not in ours]
+    rows = (live for kind in KINDS for live in account.objects.get(kind, EMPTY).values())
+    found = [_of(live, flavors, prices) for live in rows if live.id not in ours and live.nonce not in sent]
     return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.name or "", each.id)))
 
 

@@ -47,6 +47,15 @@ def store() -> FileStore:
 # state ---------------------------------------------------------------------------------------------------------------------------------
 
 
+def test_mv_to_where_the_object_is_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert apply(capsys)[0] == 0
+    code, out, err = call(capsys, "state", "mv", "instances.web", "instances.web", "--yes")
+    assert (code, out) == (1, "") and "instances.web has that address already" in err
+    state = store().read()
+    assert state is not None and "instances.web" in state.entries
+    assert call(capsys, "plan", "--detailed-exitcode")[0] == 0
+
+
 def test_the_state_is_listed_for_people_and_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "state", "list")
     assert code == 0 and "the state is empty" in out

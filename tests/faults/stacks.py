@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`before` is applied calmly (None: the account holds nothing of ours), then `after` under a fault. `switches` are the cloud's."""
+    """`before` is applied calmly (None: the account holds nothing of ours), then `after` under a fault. `switches` are the cloud's.
+
+    `edited` is what the file says from the next run on, after an edit between the runs; None: it stays as it is.
+    """
 
     name: str
     before: str | None
     after: str
+    edited: str | None = None
     destroy: bool = False
     switches: Mapping[str, object] = field(default_factory=dict)
 
@@ -79,6 +83,26 @@ db:
     outputs='ips: {value: "${instances.web.map(w, w.public_ip)}"}',
 )
 
+# Texts are given, since a default name and a marker tell the address under which an object was created.
+KEPT = "kept: {flavor: std_4.8-g1}"
+NAMED = _stack(
+    f"app: {{firewall: web, name: app, description: of the shop}}\n{KEPT}",
+    "data: {type: ssd, size: 100, instance: app, name: data, description: its data}",
+    GROUP.replace("icmp", "name: wall\n  description: around it\n  icmp"),
+)
+MOVED = (
+    _stack(
+        f"front: {{firewall: edge, name: app, description: of the shop}}\n{KEPT}",
+        "disk: {type: ssd, size: 100, instance: front, name: data, description: its data}",
+        GROUP.replace("web:", "edge:").replace("icmp", "name: wall\n  description: around it\n  icmp").replace("https:", "tls:"),
+    )
+    + "moved:\n  - {from: instances.app, to: instances.front}\n  - {from: block_storages.data, to: block_storages.disk}\n"
+    "  - {from: firewalls.web, to: firewalls.edge}\n  - {from: firewalls.edge.rules.https, to: firewalls.edge.rules.tls}\n"
+)
+COUNTED = NAMED.replace(
+    "{firewall: web, name: app, description: of the shop}", "{count: 1, firewall: web, name: app, description: of the shop}"
+).replace("instance: app", 'instance: "app[0]"')
+
 STORIES = (
     Story("one server", None, ONE),
     Story("three servers", None, THREE),
@@ -112,6 +136,9 @@ STORIES = (
     Story("destroy", WITH_DISK, WITH_DISK, destroy=True),
     Story("ten at once", TEN_BEFORE, TEN),
     Story("no change", WITH_DISK, WITH_DISK),
+    Story("moved before the next run", _stack(KEPT), NAMED, edited=MOVED),
+    Story("counted before the next run", _stack(KEPT), NAMED, edited=COUNTED),
+    Story("left out before the next run", _stack(KEPT), NAMED, edited=_stack(KEPT)),
 )
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import app, wire
+from reconciler import app, binding, ports, wire
 from reconciler.core.model import Stack
 from reconciler.recovering import Words
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
+from reconciler.stop import Stop
 from reconciler.store.memory import MemoryDisk, MemoryStore
+from tests.builders import at
 from tests.lab import Lab, said, shown
 from tests.scenarios.test_recover import recover
 from tests.scenarios.test_when_things_go_wrong import HEAD
@@ -229,3 +231,113 @@ def test_an_object_that_was_there_before_does_not_become_ours_by_a_receipt(tmp_p
     held = addresses(lab)
     assert held[lab.named] == "instances.first"
     assert sorted(held.values()) == ["instances.first", "instances.second"]
+
+
+LOST = {
+    "server": ("createInstance", "instances:\n  kept: {}\n  app: {}\n"),
+    "volume": ("createBlockStorage", "instances:\n  kept: {}\nblock_storages:\n  app: {type: ssd, size: 50, instance: kept}\n"),
+    "firewall": ("createSecurityGroup", "instances:\n  kept: {}\nfirewalls:\n  app:\n    rules: RULES\n"),
+}
+RULES = "{ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}}"
+KINDS = {"server": "instances", "volume": "block_storages", "firewall": "firewalls"}
+
+
+def lost_create(kind: str, tmp: Path) -> Lab:
+    """A run that ended while nobody knows whether its create of `app` was done: it was, and no list shows it yet."""
+    route, text = LOST[kind]
+    lab = Lab(faults=(Fault("answer_lost", method="POST", route=route, nth=2 if kind == "server" else 1),))
+    lab.apply(lab.stack(HEAD + "instances:\n  kept: {}\n", tmp))
+    lab.cloud.switches = replace(lab.cloud.switches, visibility_delay=30)
+    before = len(made_of(lab, kind))
+    lab.interrupted = lambda: len(made_of(lab, kind)) > before
+    assert lab.apply(lab.stack(HEAD + text.replace("RULES", RULES), tmp), wait=False).exit_code == 130
+    lab.interrupted = lambda: False
+    assert lab.state is not None and [intent.address for intent, _ in lab.state.open.values()] == [f"{KINDS[kind]}.app"]
+    return lab
+
+
+def made_of(lab: Lab, kind: str) -> list[str]:
+    """The names of all objects of a kind."""
+    world = lab.cloud.snapshot()
+    if kind == "server":
+        return sorted(server.name for server in world.instances.values())
+    if kind == "volume":
+        return sorted(volume.name or "" for volume in world.block_storages.values())
+    return sorted(group.title for group in world.firewalls.values())
+
+
+def edited(kind: str, edit: str) -> str:
+    """The file after an edit that gives `app` another address."""
+    text, place = HEAD + LOST[kind][1].replace("RULES", RULES), KINDS[kind]
+    if edit == "counted":
+        return text.replace("app:\n", "app:\n    count: 1\n").replace("app: {}", "app: {count: 1}").replace("app: {t", "app: {count: 1, t")
+    renamed = text.replace("  app:", "  front:")
+    if edit == "moved":
+        return renamed + f"moved: [{{from: {place}.app, to: {place}.front}}]\n"
+    if edit == "of the same name":
+        named = renamed.replace("front:\n", "front:\n    name: shop-app\n").replace("front: {}", "front: {name: shop-app}")
+        return named.replace("front: {t", "front: {name: shop-app, t")
+    return renamed
+
+
+@pytest.mark.parametrize("edit", ["moved", "renamed", "counted", "of the same name"])
+@pytest.mark.parametrize("kind", list(LOST))
+def test_an_object_whose_create_is_in_doubt_is_not_made_again_under_another_address(kind: str, edit: str, tmp_path: Path) -> None:
+    # Goal: one object, whatever the file calls it while nobody knows whether it exists; and the plan comes to an end.
+    lab = lost_create(kind, tmp_path)
+    before = made_of(lab, kind)
+    stack = lab.stack(edited(kind, edit), tmp_path)
+    held = lab.apply(stack, wait=False)
+    assert (held.exit_code, made_of(lab, kind)) == (3, before)
+    assert any(p.code == "open-intent" and p.hint == "reconciler recover" for p in held.problems), said(held.problems)
+    lab.clock.advance(60)
+    bare = kind == "firewall"  # its rules were never made, so it is like any other firewall and goes, with consent
+    settled = lab.apply(stack, accept=("delete",) if bare else ())
+    place = KINDS[kind]
+    if edit in ("renamed", "of the same name") and not bare:
+        assert settled.exit_code == 4 and f"moved: [{{from: {place}.app, to: {place}.front}}]" in said(settled.problems)
+        stack = lab.stack(edited(kind, edit) + f"moved: [{{from: {place}.app, to: {place}.front}}]\n", tmp_path)
+        settled = lab.apply(stack)
+    assert settled.exit_code == 0, said(settled.problems)
+    assert len(made_of(lab, kind)) == len(before) and shown(lab.plan(stack)) == []
+
+
+def test_nothing_is_bound_where_the_create_of_an_object_is_in_doubt(tmp_path: Path) -> None:
+    # Goal: when the request is settled, two objects would be the one of that address, and one of them nobody's.
+    lab = lost_create("server", tmp_path)
+    stack = lab.stack(edited("server", "moved"), tmp_path)
+    state = lab.state
+    with pytest.raises(Stop) as stopped:
+        binding.bind(
+            stack,
+            lab.connection(),
+            lab.store,
+            at("instances.front"),
+            "INSTANCE-other",
+            holder=ports.Holder("tester", "lab", 9, "import", lab.clock.time()),
+            run="import",
+            lock_timeout_seconds=0.0,
+            agree=lambda _: None,
+        )
+    assert [(p.code, p.hint) for p in stopped.value.problems] == [("open-intent", "reconciler recover")]
+    found = recover(lab, stack, Words(adopt={"instances.front": "INSTANCE-other"}), wait=False)
+    assert found.problems[0].code == "open-intent" and "sent by an earlier run for instances.app" in found.problems[0].message
+    assert lab.state is not None and state is not None and lab.state.entries == state.entries
+
+
+def test_a_rule_whose_create_is_in_doubt_is_not_made_again_under_another_key(tmp_path: Path) -> None:
+    group = "firewalls:\n  web:\n    rules: RULES\n"
+    lab = Lab(faults=(Fault("lost_before", method="POST", route="createSecurityGroupRule", nth=1),))
+    lab.apply(lab.stack(HEAD + group.replace("RULES", "{}"), tmp_path))
+    started = lab.clock.time()
+    lab.interrupted = lambda: lab.clock.time() > started + 20
+    lab.apply(lab.stack(HEAD + group.replace("RULES", RULES), tmp_path), wait=False)
+    lab.interrupted = lambda: False
+    assert lab.state is not None and [i.operation for i, _ in lab.state.open.values()] == ["rule.create"]
+    stack = lab.stack(HEAD + group.replace("RULES", RULES.replace("ssh:", "shell:")), tmp_path)
+    sent = len(lab.sends)
+    assert lab.apply(stack, wait=False).exit_code == 3
+    assert all(request.method == "GET" for _, request in lab.sends[sent:])
+    assert lab.apply(stack).exit_code == 0 and shown(lab.plan(stack)) == []
+    (firewall,) = lab.cloud.snapshot().firewalls.values()
+    assert [rule.port for rule in firewall.rules] == ["22"]

@@ -9,6 +9,16 @@ from reconciler.core.changes import Action, Step
 from reconciler.core.planning.draft import Draft, dropped
 
 
+def held_by(draft: Draft, address: Address, by: Address) -> None:
+    """Holds back what would be done to an address, because another one is not certain. An address that stays as it is is left alone."""
+    row = draft.changes.get(address)
+    if row is None or row.action in (Action.NONE, Action.DECIDE):
+        return
+    reason, impact = f"held back by {by}", replace(row.impact, blocked_by=str(by), consents=())
+    draft.changes[address] = replace(row, action=Action.BLOCKED, reason=reason, impact=impact)
+    draft.blocked[address] = reason
+
+
 def hold(draft: Draft, steps: tuple[Step, ...]) -> tuple[tuple[Step, ...], frozenset[Address]]:
     """The steps that remain without the blocked addresses of a draft and all that depends on them, and the addresses held back.
 

@@ -45,6 +45,8 @@ def plan(draft: Draft, owner: Item, rules: Iterable[Item]) -> None:
         whole += [_of(dict(row.attributes), "") for row in strays]
     else:
         differs = differs or bool(strays)
+    if owner.fate is Fate.DOUBT:
+        return
     if owner.fate is Fate.CREATE:
         _create(draft, owner, whole)
     else:
