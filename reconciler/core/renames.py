@@ -5,33 +5,37 @@ The plan stops there with the `moved` lines to paste, because a server that is d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
 
 from reconciler.core.address import Address
-from reconciler.core.model import Link
+from reconciler.core.doubts import ALIKE
+from reconciler.core.model import EMPTY, Link
 from reconciler.core.problems import Problem, error
 from reconciler.core.rules import meaning
+from reconciler.core.state import Phase
 from reconciler.core.survey import Fate, Item, Survey
 
-_ALIKE: Mapping[str, tuple[str, ...]] = {
-    "instances": ("zone", "flavor", "image"),
-    "block_storages": ("type", "size"),
-    "firewalls": (),
-}
-"""What an object must have in common with the one that is to be made; names and texts may differ, they are what a rename changes."""
+Group: TypeAlias = "tuple[str, str, type]"
+"""Kind, name, and the form of the index: number, text or none. Objects of another form are what a change of shape leaves or makes."""
 
 
 def unsaid(seen: Survey) -> Iterator[Problem]:
-    """One error for each pair of resources of which one goes and one comes, alike in number and in kind.
+    """One error for each pair of resources of which one goes and one comes, alike in number and in kind; of one resource that gets
+    another shape the number may differ.
+
+    What is in doubt at an address that the file has not goes as well: it may be deleted as soon as it is no longer in doubt.
 
     `removed: [{from: ADDRESS, keep: false}]` says that it is no rename, and so does `--accept delete=ADDRESS`.
     """
-    going = _groups(seen, Fate.DELETE)
-    coming = _groups(seen, Fate.CREATE) if going else {}
-    taken: set[tuple[str, str]] = set()
+    going = _groups(item for item in seen.items.values() if _goes(seen, item))
+    coming = _groups(item for item in seen.items.values() if item.fate is Fate.CREATE and item.entry is None) if going else {}
+    going = _whole(going, map(_group, seen.stack.resources))
+    coming = _whole(coming, (_group(address) for address, item in seen.items.items() if item.entry is not None))
+    taken: set[Group] = set()
     for old, left in going.items():
-        pairs = [(new, found) for new, made in coming.items() if new not in taken and (found := _pairs(seen, left, made)) is not None]
+        by_likeness = sorted(coming, key=lambda new: new[:2] != old[:2])  # another shape of the same resource first
+        pairs = [(new, found) for new in by_likeness if new not in taken and (found := _pairs(seen, left, coming[new])) is not None]
         if not pairs:
             continue
         new, found = pairs[0]
@@ -39,50 +43,48 @@ def unsaid(seen: Survey) -> Iterator[Problem]:
         yield _told(old, new, found)
 
 
-def _groups(seen: Survey, fate: Fate) -> dict[tuple[str, str], list[Item]]:
-    """The items of that fate by resource, only where nothing of the resource is also coming, or going, or staying by another way."""
-    found: dict[tuple[str, str], list[Item]] = {}
+def _goes(seen: Survey, item: Item) -> bool:
+    """Whether an object is to be deleted, now or when it is no longer in doubt, and nobody has said that this is meant."""
     said = {removal.address for removal in seen.stack.removed}
-    for address, item in seen.items.items():
-        if address.rule is not None or item.fate is not fate or address.kind not in _ALIKE:
-            continue
-        if fate is Fate.DELETE and (
-            item.live is None or {address, address.resource} & said or seen.options.accepts("delete", str(address))
-        ):
-            continue
-        if fate is Fate.CREATE and item.entry is not None:
-            continue
-        found.setdefault((address.kind, address.name), []).append(item)
-    staying = (
-        {(address.kind, address.name) for address in seen.stack.resources}
-        if fate is Fate.DELETE
-        else {(address.kind, address.name) for address, item in seen.items.items() if item.entry is not None}
-    )
-    return {key: items for key, items in found.items() if _is_whole(seen, key, items, fate, staying)}
+    if item.fate not in (Fate.DELETE, Fate.DOUBT) or item.resource is not None or item.entry is None:
+        return False
+    if item.entry.phase is Phase.DELETING:  # an earlier run was told so, and has begun
+        return False
+    return not ({item.address, item.address.resource} & said or seen.options.accepts("delete", str(item.address)))
 
 
-def _is_whole(seen: Survey, key: tuple[str, str], items: list[Item], fate: Fate, staying: set[tuple[str, str]]) -> bool:
-    """Whether all there was of a resource goes, or all there is of it comes; or only keys of a `for_each` differ."""
-    if isinstance(seen.stack.shapes.get(key), tuple):
-        return all(isinstance(item.address.index, str) for item in items) or fate is Fate.CREATE
-    return key not in staying
+def _group(address: Address) -> Group:
+    return address.kind, address.name, type(address.index)
+
+
+def _groups(items: Iterable[Item]) -> dict[Group, list[Item]]:
+    """The items by resource and form of index, rules apart."""
+    found: dict[Group, list[Item]] = {}
+    for item in items:
+        if item.address.rule is None and item.kind.name in ALIKE:
+            found.setdefault(_group(item.address), []).append(item)
+    return found
+
+
+def _whole(groups: Mapping[Group, list[Item]], staying: Iterable[Group]) -> dict[Group, list[Item]]:
+    """Those of which all there was goes, or all there is comes; of keys of a `for_each` some may."""
+    others = set(staying)
+    return {group: items for group, items in groups.items() if group[2] is str or group not in others}
 
 
 def _pairs(seen: Survey, left: list[Item], made: list[Item]) -> list[tuple[Address, Address]] | None:
-    if len(left) != len(made) or left[0].kind.name != made[0].kind.name:
+    reshaped = _group(left[0].address)[:2] == _group(made[0].address)[:2] and type(left[0].address.index) is not type(made[0].address.index)
+    if left[0].kind.name != made[0].kind.name or (len(left) != len(made) and not reshaped):
         return None
-    pairs = list(zip(left, made, strict=True))
+    pairs = list(zip(left, made, strict=False))
     return [(old.address, new.address) for old, new in pairs] if all(_are_alike(seen, old, new) for old, new in pairs) else None
 
 
 def _are_alike(seen: Survey, old: Item, new: Item) -> bool:
-    if old.live is None:
-        return False
     if old.kind.name == "firewalls":
         return _traffic(seen, old) == _traffic(seen, new) != frozenset()
-    return all(old.live.attributes.get(name) == new.wanted.get(name) is not None for name in _ALIKE[old.kind.name]) and _same_place(
-        old, new
-    )
+    was = old.live.attributes if old.live is not None else old.entry.applied if old.entry is not None else EMPTY
+    return all(was.get(name) == new.wanted.get(name) is not None for name in ALIKE[old.kind.name]) and _same_place(old, new)
 
 
 def _same_place(old: Item, new: Item) -> bool:
@@ -95,21 +97,24 @@ def _same_place(old: Item, new: Item) -> bool:
 
 def _traffic(seen: Survey, item: Item) -> frozenset[Any]:
     """What the rules of a firewall let through."""
-    if item.fate is Fate.DELETE and item.live is not None:
+    if item.entry is not None and item.live is not None:
         rows = seen.account.objects.get("rules", {}).values()
         return frozenset(meaning(row.attributes) for row in rows if row.attributes.get("firewall") == item.live.id)
+    if item.entry is not None:
+        return frozenset(meaning(entry.applied) for entry in seen.state.entries.values() if entry.parent == item.entry.id)
     return frozenset(meaning(r.attributes) for a, r in seen.stack.resources.items() if a.rule is not None and a.owner == item.address)
 
 
-def _told(old: tuple[str, str], new: tuple[str, str], pairs: list[tuple[Address, Address]]) -> Problem:
-    before, after = ".".join(old), ".".join(new)
+def _told(old: Group, new: Group, pairs: list[tuple[Address, Address]]) -> Problem:
+    before, after = ".".join(old[:2]), ".".join(new[:2])
     if before == after or any(source.index != target.index for source, target in pairs):
         lines = [f"{{from: {_quoted(source)}, to: {_quoted(target)}}}" for source, target in pairs]
     else:
         lines = [f"{{from: {before}, to: {after}}}"]
     first = pairs[0]
     message = f"{first[0]} would be deleted and {first[1]} made, and they are alike: it looks like a rename"
-    no = f"{{from: {_quoted(first[0]) if before == after else before}, keep: false}}"
+    gone = [_quoted(source) for source, _ in pairs] if before == after else [before]
+    no = ", ".join(f"{{from: {source}, keep: false}}" for source in gone)
     hint = f"moved: [{', '.join(lines)}]\nif it is none, say so: removed: [{no}]"
     return error("rename", message, address=str(first[0]), hint=hint)
 

@@ -199,6 +199,50 @@ RENAMES: list[tuple[str, Case, str | None]] = [
         gone(settled(server("web"), volume("data")), "block_storages.data").add(volume("store")),
         "moved: [{from: block_storages.data, to: block_storages.store}]",
     ),
+    (
+        "a server that an edit left in doubt",
+        gone(settled(server("web")), "instances.web")
+        .add(server("app"))
+        .unsettled(Intent(1, "r", "s", "instances.web", "instance.update", "i-web", {}, None, 1), "unknown"),
+        "moved: [{from: instances.web, to: instances.app}]",
+    ),
+    (
+        "a server that the list does not show",
+        gone(settled(server("web"), server("b"), server("c")), "instances.web").vanish("instances.web").add(server("app")),
+        "moved: [{from: instances.web, to: instances.app}]",
+    ),
+    (
+        "a count that becomes keys",
+        gone(TWO, "instances.web[0]", "instances.web[1]").add(server('web["a"]'), server('web["b"]')),
+        "moved: [{from: 'instances.web[0]', to: 'instances.web[\"a\"]'}, {from: 'instances.web[1]', to: 'instances.web[\"b\"]'}]",
+    ),
+    (
+        "a count that becomes fewer keys",
+        gone(TWO, "instances.web[0]", "instances.web[1]").add(server('web["a"]')),
+        "moved: [{from: 'instances.web[0]', to: 'instances.web[\"a\"]'}]",
+    ),
+    (
+        "keys that become a count",
+        gone(settled(server('web["a"]'), server('web["b"]')), 'instances.web["a"]', 'instances.web["b"]').add(
+            server("web[0]"), server("web[1]"), server("web[2]")
+        ),
+        "moved: [{from: 'instances.web[\"a\"]', to: 'instances.web[0]'}, {from: 'instances.web[\"b\"]', to: 'instances.web[1]'}]",
+    ),
+    (
+        "a single one that becomes keys",
+        gone(settled(server("web")), "instances.web").add(server('web["a"]'), server('web["b"]')),
+        "moved: [{from: instances.web, to: 'instances.web[\"a\"]'}]",
+    ),
+    (
+        "a key that becomes a single one",
+        gone(settled(server('web["a"]')), 'instances.web["a"]').add(server("web")),
+        "moved: [{from: 'instances.web[\"a\"]', to: instances.web}]",
+    ),
+    (
+        "a firewall with rules that gets keys",
+        gone(settled(firewall("web"), rule("web")), "firewalls.web").add(firewall('web["a"]'), rule('web["a"]')),
+        "moved: [{from: firewalls.web, to: 'firewalls.web[\"a\"]'}]",
+    ),
     ("another flavor is another server", gone(settled(server("web")), "instances.web").add(server("app", flavor="big")), None),
     ("a firewall without rules is like any other", gone(settled(firewall("web")), "firewalls.web").add(firewall("front")), None),
     ("fewer of one, more of another", TWO.leave_out("instances.web[1]").add(server("app")), None),
@@ -220,6 +264,14 @@ def test_a_changed_key_of_for_each_looks_like_a_rename_too() -> None:
         "moved: [{from: 'instances.web[\"b\"]', to: 'instances.web[\"c\"]'}]\n"
         "if it is none, say so: removed: [{from: 'instances.web[\"b\"]', keep: false}]"
     ]
+
+
+def test_another_shape_that_is_no_rename_is_said_once_for_all_of_it() -> None:
+    case = gone(TWO, "instances.web[0]", "instances.web[1]").add(server('web["a"]'), server('web["b"]'))
+    (problem,) = case.plan().problems
+    assert "removed: [{from: 'instances.web[0]', keep: false}, {from: 'instances.web[1]', keep: false}]" in str(problem.hint)
+    done = removed(case, ("instances.web[0]", False), ("instances.web[1]", False)).plan()
+    assert done.problems == () and len(done.steps) == 4
 
 
 def test_saying_that_it_is_no_rename_lets_it_go_on() -> None:
@@ -248,3 +300,38 @@ def test_a_part_of_a_plan_moves_all_the_same_and_says_so() -> None:
     plan = case.plan(only=("firewalls.front",))
     assert told(plan).changes == ["move firewalls.front", "update firewalls.front.rules.tls", "move instances.app"]
     assert {effect.put.address for effect in plan.records if effect.put is not None} >= {"instances.app", "firewalls.front"}
+
+
+OPEN = Intent(1, "r", "s", "instances.a[1]", "instance.create", None, {}, "nonce", 1)
+
+NOT_MOVED: list[tuple[str, Case, str, str, str]] = [
+    ("to itself", settled(server("a")), "instances.a", "instances.a", "has that address already"),
+    ("a rule to itself", settled(firewall("w"), rule("w", "r")), "firewalls.w.rules.r", "firewalls.w.rules.r", "has that address already"),
+    ("a resource to itself", settled(server("a[0]"), server("a[1]")), "instances.a", "instances.a", "has that address already"),
+    ("a single one beside a number", settled(server("a"), server("c[0]")), "instances.a", "instances.c", "beside instances.c[0]"),
+    ("a single one beside a key", settled(server("a"), server('c["x"]')), "instances.a", "instances.c", 'beside instances.c["x"]'),
+    ("a number beside a single one", settled(server("a"), server("c")), "instances.a", "instances.c[0]", "beside instances.c:"),
+    ("a number beside a key", settled(server("a"), server('c["x"]')), "instances.a", "instances.c[0]", 'beside instances.c["x"]'),
+    ("one of several", settled(server("a[0]"), server("a[1]")), "instances.a[0]", "instances.a", "beside instances.a[1]"),
+    ("all beside a single one", settled(server("a[0]"), server("c")), "instances.a", "instances.c", "beside instances.c:"),
+    ("beside a request", settled(server("b")).unsettled(OPEN, None), "instances.b", "instances.a", "beside instances.a[1]"),
+    ("all with one in doubt", settled(server("a[0]")).unsettled(OPEN, None), "instances.a", "instances.b", "instance.create"),
+    ("what is in doubt", settled().unsettled(OPEN, None), "instances.a[1]", "instances.b", "instance.create"),
+    ("onto what is in doubt", settled(server("b[1]")).unsettled(OPEN, None), "instances.b[1]", "instances.a[1]", "instance.create"),
+]
+
+
+@pytest.mark.parametrize(("case", "source", "target", "says"), [row[1:] for row in NOT_MOVED], ids=[row[0] for row in NOT_MOVED])
+def test_mv_that_would_lose_an_object_changes_nothing(case: Case, source: str, target: str, says: str) -> None:
+    # Goal: no object leaves the state, and none gets an address that no file can ask for, so that the next plan would delete it.
+    state = case.state()
+    found = moves.rename(state, at(source), at(target))
+    assert says in found.problems[0].message and found.problems[0].code == "move"
+    assert (found.state, found.effects) == (state, ())
+
+
+def test_mv_gives_keys_to_a_count_one_after_the_other() -> None:
+    state = settled(server("a[0]"), server("a[1]")).state()
+    first = moves.rename(state, at("instances.a[0]"), at('instances.a["x"]'))
+    second = moves.rename(first.state, at("instances.a[1]"), at('instances.a["y"]'))
+    assert set(second.state.entries) == {'instances.a["x"]', 'instances.a["y"]'}

@@ -57,7 +57,8 @@ instances:
 
 `instances.web`, `instances.web[0]` under `count`, `instances.web["seoul"]` under `for_each`, `firewalls.web.rules.https` for a rule,
 `existing.firewalls.office` for an object of others. `firewall:` and `instance:` take a key (`web`, `web[0]`), an address, or `none`.
-A single object that gets a `count` becomes its `[0]`, and back, without a word; other renames are said in `moved`.
+A single object that gets a `count` becomes its `[0]`, and back, without a word; other renames, and changes between `count` and
+`for_each`, are said in `moved`.
 
 ## Expressions
 
