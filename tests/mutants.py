@@ -8,38 +8,14 @@ Nothing is changed here: each mutant is a copy of the package, in a folder of it
 
 from __future__ import annotations
 
-import argparse
-import os
-import shutil
-import subprocess
 import sys
-import tempfile
-import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-COPIED = ("reconciler", "schemas", "tests", "docs", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
-SECONDS_MAX = 600
-RED, GREEN = 1, 0
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """One deliberate breakage: in `file`, `before` (which stands there once) becomes `after`; `tests` are the ones that have to notice."""
-
-    name: str
-    file: str
-    before: str
-    after: str
-    tests: tuple[str, ...]
-
+from tests.mutants_of_doubts import MUTANTS_OF_DOUBTS
+from tests.mutation import Mutant, of_story, run
 
 FORMER = "tests/scenarios/test_former_names.py"
 FOUND = "tests/faults/test_found.py"
 EVIDENCE = "tests/core/test_evidence.py"
-BOUNDARIES = "tests/faults/test_boundaries.py"
 NO_WAIT = "tests/faults/test_no_wait.py"
 LYING = "tests/faults/test_lying_lists.py"
 LOOK = "tests/faults/test_second_look.py"
@@ -48,7 +24,7 @@ TRANSPORT = "tests/contract/test_cloud_transport.py"
 STORE = "tests/contract/test_store.py"
 WRONG = "tests/scenarios/test_when_things_go_wrong.py"
 TWO_CAUSES = "tests/scenarios/test_two_causes.py"
-OUTPUTS = "tests/scenarios/test_outputs_at_the_end.py"
+OUTPUTS_AT_THE_END = "tests/scenarios/test_outputs_at_the_end.py"
 STORE_FAULTS = "tests/contract/test_store_faults.py"
 NOT_SHOWN = "tests/processes/test_not_shown.py"
 LOST_OUTPUT = "tests/cli/test_lost_output.py"
@@ -57,13 +33,8 @@ SURROUNDINGS = "tests/processes/test_surroundings.py"
 PROMPT = "tests/cli/test_prompt.py"
 TERMINAL = "tests/processes/test_terminal.py"
 
-
-def of_story(name: str) -> str:
-    """Every break of one story."""
-    return f"{BOUNDARIES}::test_whatever_breaks_the_next_runs_come_to_the_same_end[{name}-0-1]"
-
-
 MUTANTS = (
+    *MUTANTS_OF_DOUBTS,
     Mutant(
         "plan under a new name although the state of the former one stands",
         "reconciler/opening.py",
@@ -134,28 +105,28 @@ MUTANTS = (
         "reconciler/apply/writes.py",
         "            self.deeds.answered(task)\n",
         "",
-        (OUTPUTS,),
+        (OUTPUTS_AT_THE_END,),
     ),
     Mutant(
         "do not mark outputs as stale while a run is at work",
         "reconciler/apply/loop.py",
         "        if self.plan.steps and self.stack.digest and (effects := ",
         "        if False and (effects := ",
-        (OUTPUTS,),
+        (OUTPUTS_AT_THE_END,),
     ),
     Mutant(
         "keep the mark of stale outputs that are right",
         "reconciler/app.py",
         "(made.records or is_stale(writer.state.outputs))",
         "made.records",
-        (OUTPUTS,),
+        (OUTPUTS_AT_THE_END,),
     ),
     Mutant(
         "compute outputs at the end of a run that was broken off",
         "reconciler/apply/loop.py",
         "if not self.stack.digest or self.stop_at is not None:",
         "if not self.stack.digest:",
-        (OUTPUTS,),
+        (OUTPUTS_AT_THE_END,),
     ),
     Mutant(
         "call an output that cannot be computed a change for ever",
@@ -169,7 +140,7 @@ MUTANTS = (
         "reconciler/core/resolve.py",
         "field.edit is Edit.CREATE_ONLY",
         "field.edit is Edit.POWER",
-        (OUTPUTS,),
+        (OUTPUTS_AT_THE_END,),
     ),
     Mutant(
         "sign with the second of the send",
@@ -343,7 +314,7 @@ MUTANTS = (
     Mutant(
         "one list past the fence is enough",
         "reconciler/core/evidence.py",
-        "    if len(usable) >= 2 and usable[-1].at - usable[0].at >= LISTS_APART_SECONDS:\n",
+        "    if usable and first is not None and usable[-1].at - first >= LISTS_APART_SECONDS:\n",
         "    if usable:\n",
         (EVIDENCE,),
     ),
@@ -493,83 +464,6 @@ MUTANTS = (
         (LOOK,),
     ),
     Mutant(
-        "create again what a create in doubt may have made under another address",
-        "reconciler/core/survey.py",
-        "            twin = self.doubts.twin(resource, wanted, self.state)\n",
-        "            twin = None\n",
-        ("tests/core/test_plan_doubts.py",),
-    ),
-    Mutant(
-        "leave a create in doubt at an address that the file has moved",
-        "reconciler/core/doubts.py",
-        "        place = intent.address if options.destroy else moves.place(stack, state, intent.address)\n",
-        "        place = intent.address\n",
-        ("tests/core/test_plan_doubts.py", of_story("moved before the next run")),
-    ),
-    Mutant(
-        "create a rule again under another key",
-        "reconciler/core/rules.py",
-        "        if wished is not None and wished in sent:\n",
-        "        if False:\n",
-        ("tests/core/test_plan_doubts.py",),
-    ),
-    Mutant(
-        "bind an object to an address whose create is in doubt",
-        "reconciler/core/lost.py",
-        "    if item.entry is not None or not item.reason.startswith(NOT_KNOWN):\n",
-        "    if True:\n",
-        (TWO_CAUSES,),
-    ),
-    Mutant(
-        "list what a create in doubt has made as unmanaged",
-        "reconciler/core/unmanaged.py",
-        "if live.id not in ours and live.nonce not in sent]",
-        "if live.id not in ours]",
-        ("tests/core/test_plan_doubts.py",),
-    ),
-    Mutant(
-        "move all of a resource but what is in doubt",
-        "reconciler/core/moves.py",
-        '    known = {*state.entries, *(intent.address for intent, result in state.open.values() if result != "accepted")}\n',
-        "    known = {*state.entries}\n",
-        ("tests/core/test_moves.py",),
-    ),
-    Mutant(
-        "change the rules of a firewall in doubt",
-        "reconciler/core/plan.py",
-        "            held_by(draft, item.address, owner.address)\n",
-        "            pass\n",
-        ("tests/core/test_plan_doubts.py",),
-    ),
-    Mutant(
-        "take a rename of what is in doubt for a new object",
-        "reconciler/core/renames.py",
-        "    if item.fate not in (Fate.DELETE, Fate.DOUBT) or",
-        "    if item.fate is not Fate.DELETE or",
-        ("tests/core/test_moves.py",),
-    ),
-    Mutant(
-        "take another shape of a resource for new objects",
-        "reconciler/core/renames.py",
-        "    return address.kind, address.name, type(address.index)\n",
-        "    return address.kind, address.name, type(None)\n",
-        ("tests/core/test_moves.py",),
-    ),
-    Mutant(
-        "move an object to where it is",
-        "reconciler/core/moves.py",
-        "    if source == target:\n",
-        "    if False:\n",
-        ("tests/core/test_moves.py",),
-    ),
-    Mutant(
-        "put an object beside another form of index",
-        "reconciler/core/moves.py",
-        "            if beside is not None:\n",
-        "            if False:\n",
-        ("tests/core/test_moves.py",),
-    ),
-    Mutant(
         "forget the dependants of a doubtful object",
         "reconciler/core/planning/draft.py",
         "            if not soft and address in self.blocked and",
@@ -712,77 +606,5 @@ MUTANTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of a mutant: `killed` by a test, or not; `said` is the first test that turned red, or why there is no answer."""
-
-    mutant: Mutant
-    killed: bool
-    said: str
-    seconds: float
-
-
-def copy_to(folder: Path) -> None:
-    """The package with its tests, without anything that was built from them."""
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
-        elif source.exists():
-            shutil.copy(source, folder / name)
-
-
-def run_tests(folder: Path, tests: tuple[str, ...]) -> tuple[int, str]:
-    """The exit code of the tests in a copy, and the first one that failed."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
-    environ = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return done.returncode, failed[0] if failed else (done.stdout + done.stderr)[-200:].strip()
-
-
-def try_one(mutant: Mutant) -> Fate:
-    """Breaks a copy and runs the tests that have to notice."""
-    began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        copy_to(folder)
-        target = folder / mutant.file
-        text = target.read_text(encoding="utf-8")
-        if text.count(mutant.before) != 1:
-            return Fate(mutant, False, f"its text stands {text.count(mutant.before)} times in {mutant.file}", time.perf_counter() - began)
-        target.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
-        code, said = run_tests(folder, mutant.tests)
-    return Fate(mutant, code == RED, said if code != GREEN else "SURVIVED: no test turned red", time.perf_counter() - began)
-
-
-def try_none(tests: tuple[str, ...]) -> str | None:
-    """Why the tests say nothing: they are red without a mutant."""
-    with tempfile.TemporaryDirectory() as name:
-        copy_to(Path(name))
-        code, said = run_tests(Path(name), tests)
-    return None if code == GREEN else said
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Tries the mutants, prints what became of each, and returns 1 where one survives."""
-    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("words", nargs="*", help="only mutants with one of these words in their name")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time (default %(default)s)")
-    chosen = parser.parse_args(arguments)
-    mutants = [one for one in MUTANTS if not chosen.words or any(word in one.name for word in chosen.words)]
-    wrong = try_none(tuple(sorted({test for one in mutants for test in one.tests})))
-    if wrong is not None:
-        print(f"the tests are red without a mutant: {wrong}")
-        return 1
-    survived = 0
-    with ThreadPoolExecutor(max_workers=chosen.jobs) as pool:
-        for fate in pool.map(try_one, mutants):
-            survived += not fate.killed
-            print(f"{'killed' if fate.killed else 'SURVIVED':<10}{fate.seconds:>6.1f} s  {fate.mutant.name:<46}{fate.said}", flush=True)
-    print(f"{len(mutants) - survived} of {len(mutants)} mutants were killed")
-    return 1 if survived or not mutants else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(MUTANTS, about=__doc__))
