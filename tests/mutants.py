@@ -164,6 +164,13 @@ MUTANTS = (
         ("tests/scenarios/test_second_look.py",),
     ),
     Mutant(
+        "read the address of a rule as it comes",
+        "reconciler/kinds/rules.py",
+        '_rules.masked(rows.text(row.get("ip")))',
+        'rows.text(row.get("ip"))',
+        ("tests/scenarios/test_bare_addresses.py", "tests/core/test_kinds_decode.py"),
+    ),
+    Mutant(
         "look at what an object is, not at what it says",
         "reconciler/core/fingerprint.py",
         " if live.ready else [name for name in _STEADY",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.core import check
+
 NAME = "rules"
 
 _SPOKEN: tuple[tuple[str, str, bool], ...] = (
@@ -26,6 +28,14 @@ def body(inputs: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None and value != "":
             found[member] = str(value).upper() if capitals else str(value)
     return found
+
+
+def masked(range: str | None) -> str | None:
+    """An address range in its one form: the console takes a bare address, which counts as `/32`, and `0.0.0.0` as `/0` (contract 17)."""
+    if range is None or check.cidr(f"{range}/32") is not None:
+        return range
+    everywhere = f"{range}/0"
+    return everywhere if everywhere == "0.0.0.0/0" else f"{range}/32"
 
 
 def meaning(attributes: Mapping[str, Any]) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def decode(row: Mapping[str, Any]) -> LiveResource:
         "direction": _lower(row.get("bound")),
         "protocol": _lower(row.get("protocol")),
         "ports": rows.optional_id(row.get("port")),
-        "cidr": rows.text(row.get("ip")),
+        "cidr": _rules.masked(rows.text(row.get("ip"))),
         "title": rows.text(row.get("title")),
         "description": rows.text(row.get("content")),
     }

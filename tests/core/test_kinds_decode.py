@@ -230,6 +230,27 @@ def test_a_rule_is_in_the_words_of_a_stack_file() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("ip", "wanted"),
+    [
+        ("203.0.113.5", "203.0.113.5/32"),
+        ("0.0.0.0", "0.0.0.0/0"),
+        ("0.0.0.0/0", "0.0.0.0/0"),
+        ("0.0.0.0/32", "0.0.0.0/32"),
+        ("203.0.113.5/24", "203.0.113.5/24"),
+        ("203.0.113.5/33", "203.0.113.5/33"),
+        ("203.0.113.256", "203.0.113.256"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("office", "office"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_a_bare_address_of_a_rule_gets_its_mask(ip: Any, wanted: str | None) -> None:
+    # Goal: the console takes an address without a mask; everything that reads rules sees one form.
+    assert rule(ip=ip).attributes["cidr"] == wanted
+
+
 @pytest.mark.parametrize(("id", "wanted"), [(2**53 + 1, str(2**53 + 1)), ("910001", "910001")])
 def test_a_rule_id_is_decimal_text_and_loses_no_digit(id: Any, wanted: str) -> None:
     assert rule(rule_id=id).id == wanted

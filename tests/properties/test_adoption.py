@@ -60,7 +60,7 @@ def rules(draw: Any) -> dict[str, Any]:
         "bound": draw(st.sampled_from(["IN", "OUT"])),
         "protocol": draw(st.sampled_from(["TCP", "UDP"])),
         "port": draw(st.sampled_from(["22", "443", "1-65535", "8080-8089", "80-80"])),
-        "ip": draw(st.sampled_from(["0.0.0.0/0", "10.200.0.7/16", "203.0.113.7/32"])),
+        "ip": draw(st.sampled_from(["0.0.0.0/0", "0.0.0.0", "10.200.0.7/16", "203.0.113.7/32", "203.0.113.7"])),
         "title": draw(TEXTS),
         "content": draw(st.one_of(st.none(), TEXTS)),
     }
@@ -77,7 +77,11 @@ def worlds(draw: Any) -> dict[str, Any]:
     for number in range(draw(st.integers(0, 3))):
         members = draw(st.lists(st.sampled_from(free), unique=True, max_size=3)) if free else []
         free = [name for name in free if name not in members]
-        lines = draw(st.lists(rules(), max_size=4, unique_by=lambda rule: (rule["bound"], rule["protocol"], rule["port"], rule["ip"])))
+        lines = draw(
+            st.lists(
+                rules(), max_size=4, unique_by=lambda rule: (rule["bound"], rule["protocol"], rule["port"], rule["ip"].partition("/")[0])
+            )
+        )
         groups.append(
             {
                 "firewall_id": f"FIREWALL-{number}",

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.simulator.records import Rule
 from tests.simulator.harness import OTHER_ZONE, Account, account
 
 RULE = {"bound": "IN", "protocol": "TCP", "port": "443", "ip": "192.0.2.1/24", "title": "https"}
@@ -191,6 +192,17 @@ def test_an_exact_duplicate_is_refused_on_create_and_on_edit() -> None:
     second = one.rule(key, **{**RULE, "ip": "192.0.2.0/24"})
     assert one.put(f"/v1/security-groups/{key}/rules/{second}", data={"ip": RULE["ip"]}).code == "CHECK_PARAM"
     assert one.put(f"/v1/security-groups/{key}/rules/{second}", data={"title": "same"}).status == 200
+
+
+def test_a_rule_typed_without_a_mask_in_the_console_counts_as_one_address() -> None:
+    """Section 17: `203.0.113.5` equals `203.0.113.5/32`, `0.0.0.0` equals `0.0.0.0/0`."""
+    one = account()
+    key = one.group()
+    rules = [Rule(number, "IN", "TCP", "22", bare, "by hand") for number, bare in ((901, "203.0.113.5"), (902, "0.0.0.0"))]
+    one.cloud.change(lambda world: world.put_rules(key, rules))
+    for masked in ("203.0.113.5/32", "0.0.0.0/0"):
+        body = {**RULE, "bound": "IN", "protocol": "TCP", "port": "22", "ip": masked}
+        assert one.post(f"/v1/security-groups/{key}/rules", data=body).code == "CHECK_PARAM"
 
 
 def test_rules_of_absent_groups_and_absent_rules() -> None:

@@ -102,7 +102,7 @@ def _checked(body: Mapping[str, object]) -> dict[str, str]:
 
 def _refuse_duplicate(call: Call, rule: Rule, others: Iterable[Rule]) -> None:
     def key(each: Rule) -> tuple[str | None, ...]:
-        match = (each.bound, each.protocol, each.port, each.ip)
+        match = (each.bound, each.protocol, each.port, _masked(each.ip))
         return (*match, each.title, each.content) if call.switches.duplicate_key == "all" else match
 
     if any(key(each) == key(rule) for each in others):
@@ -153,6 +153,12 @@ def _check_ip(value: object) -> str:
     if not re.fullmatch(r"[0-9]|[12][0-9]|3[0-2]", prefix):
         raise ApiError("CIDR_NOT_VALID", "ip")
     return text
+
+
+def _masked(text: str) -> str:
+    """An address that was typed bare in the console counts as `/32`, and `0.0.0.0` as `0.0.0.0/0` (contract section 17)."""
+    everywhere = f"{text}/0"
+    return text if "/" in text else everywhere if everywhere == "0.0.0.0/0" else f"{text}/32"
 
 
 def _is_ipv6(text: str) -> bool:
