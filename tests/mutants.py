@@ -30,6 +30,7 @@ NOT_SHOWN = "tests/processes/test_not_shown.py"
 LOST_OUTPUT = "tests/cli/test_lost_output.py"
 OUTPUTS = "tests/cli/test_outputs.py"
 SURROUNDINGS = "tests/processes/test_surroundings.py"
+INTERRUPTED = "tests/processes/test_interrupted.py"
 PROMPT = "tests/cli/test_prompt.py"
 TERMINAL = "tests/processes/test_terminal.py"
 
@@ -595,6 +596,34 @@ MUTANTS = (
         "    if not text.isprintable():",
         "    if False:",
         ("tests/contract/test_cloud_signing.py::test_keys_go_nowhere_but_to_https_or_this_machine",),
+    ),
+    Mutant(
+        "die with the terminal",
+        "reconciler/cli/interrupts.py",
+        "signal.SIGTERM, signal.SIGHUP)",
+        "signal.SIGTERM)",
+        (f"{INTERRUPTED}::test_a_terminal_that_goes_ends_the_run_in_order",),
+    ),
+    Mutant(
+        "take a second hangup for a second request to end",
+        "reconciler/cli/interrupts.py",
+        "            if number != signal.SIGHUP:",
+        "            if True:",
+        (f"{INTERRUPTED}::test_a_terminal_that_goes_ends_the_run_in_order",),
+    ),
+    Mutant(
+        "draw the live table past the stream that may lose its terminal",
+        "reconciler/cli/applying.py",
+        "progress.Live(console.err, look,",
+        "progress.Live(console.err._stream, look,",
+        (f"{TERMINAL}::test_a_terminal_that_is_closed_during_a_run_is_no_mistake_of_the_program",),
+    ),
+    Mutant(
+        "say nothing of what Git did to a state",
+        "reconciler/store/damage.py",
+        "    if _CONFLICT.search(data):\n",
+        "    if False:\n",
+        ("tests/contract/test_store_codec.py::test_what_git_did_to_a_state_or_journal_is_named_with_the_way_back",),
     ),
     Mutant(
         "draw the live table over a question",

@@ -276,5 +276,5 @@ class _Talker:
         console = self.session.console
         if console.err.is_terminal:
             look = console.look(console.err)
-            return progress.Live(console.err.raw, look, total=self._total, now=time.monotonic, ledger=self._ledger)
+            return progress.Live(console.err, look, total=self._total, now=time.monotonic, ledger=self._ledger)
         return progress.Lines(console.err.write, console.look(console.err), total=self._total, ledger=self._ledger)

@@ -1,4 +1,4 @@
-"""Ctrl-C while a plan is being done: once asks for an orderly end, twice ends at once; the intent is on disk already (SPEC 5)."""
+"""Ctrl-C, SIGTERM or a lost terminal during a run: once asks for an orderly end, twice ends at once; the intent is on disk (SPEC 5)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
 from reconciler.core.exits import INTERRUPTED
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
@@ -28,7 +29,9 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._take) for number in _SIGNALS}
+            ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # started by `nohup`, which a run then outlives
+            taken = [number for number in _SIGNALS if not (ignored and number is signal.SIGHUP)]
+            self._before = {number: signal.signal(number, self._take) for number in taken}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
@@ -36,8 +39,11 @@ class Interrupts:
             signal.signal(number, handler)
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
         if self._asked:
-            self._leave(INTERRUPTED)
+            if number != signal.SIGHUP:  # shell and kernel both send one when a terminal goes
+                self._leave(INTERRUPTED)
+            return
         self._asked = True
-        self._told()
+        with suppress(OSError):  # the terminal may be gone
+            self._told()

@@ -52,11 +52,6 @@ class Stream:
             self._close(_GONE)
 
     @property
-    def raw(self) -> TextIO:
-        """The stream itself, for a live view."""
-        return self._stream
-
-    @property
     def is_terminal(self) -> bool:
         """Whether somebody looks at it."""
         return self._closed is None and self._stream.isatty()
@@ -73,6 +68,9 @@ class Stream:
                 self._close((failure.strerror if isinstance(failure, OSError) else None) or str(failure))
         if text and self._closed is not None:
             self.lost, self.failed = self._closed, self._closed != _GONE
+
+    def flush(self) -> None:
+        """Does nothing: each write is flushed. A live view asks for it."""
 
     def finish(self) -> None:
         """Makes the interpreter's own flush at the end quiet too."""

@@ -19,6 +19,7 @@ from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY
 from reconciler.core.state import FORMAT, Deposed, Effect, Entry, Intent, Note, Outcome, Phase, Record, State
 from reconciler.ports import StateDamaged, StateNewer
+from reconciler.store.damage import damaged
 
 STATE_BYTES_MAX = 256 * 1024 * 1024
 """A longer state is neither written nor read."""
@@ -72,7 +73,7 @@ def decode_snapshot(data: bytes, *, name: str = "state.json") -> Snapshot:
             _fail("the checksum does not fit: it was changed by something else, or cut")
         return _snapshot(document)
     except (ValueError, RecursionError) as error:
-        raise StateDamaged(f"{name} cannot be read: {error}", hint=HINT_DAMAGED) from None
+        raise damaged(f"{name} cannot be read: {error}", data, name=name, hint=HINT_DAMAGED) from None
 
 
 def encode_record(record: Record) -> bytes:

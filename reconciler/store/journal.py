@@ -17,6 +17,7 @@ from reconciler.core.dataclass import dataclass
 from reconciler.core.state import FORMAT, Intent, Outcome, Record
 from reconciler.ports import StateDamaged
 from reconciler.store import codec
+from reconciler.store.damage import damaged
 from reconciler.store.disk import Disk, File
 
 JOURNAL_BYTES_MAX = 256 * 1024 * 1024
@@ -60,7 +61,7 @@ def decode_journal(data: bytes, *, name: str = "journal") -> Written:
         if payload is not None:
             payloads.append(payload)
         elif number == 1 or number < len(lines) or not _is_cut(line, body):
-            raise StateDamaged(f"{name} is damaged in line {number}", hint=_HINT)
+            raise damaged(f"{name} is damaged in line {number}", data, name=name, hint=_HINT)
     if not payloads:
         raise StateDamaged(f"{name} is empty: not even its first line is there", hint=_HINT)
     header = _header(payloads[0], name=name)

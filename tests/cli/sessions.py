@@ -129,6 +129,12 @@ class Terminal:
         """Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
 
+    def hang_up(self) -> int:
+        """Closes the terminal, which tells the program so, and gives the exit code."""
+        os.close(self._master)
+        self._process.send_signal(signal.SIGHUP)
+        return self._process.wait(timeout=30)
+
     def end(self) -> int:
         """Reads to the end, and gives the exit code."""
         self.until(None)

@@ -276,3 +276,20 @@ def test_the_kept_files_make_one_state() -> None:
     disk.put(store.folder / "state.json", (GOLDEN / "state-1.json").read_bytes())
     disk.put(store.folder / "journal", (GOLDEN / "journal-1").read_bytes() + bytes(500))
     assert store.read() == fold(one_of_each(), golden_records())
+
+
+GIT = {
+    "conflict": (b"<<<<<<< HEAD\n%s\n=======\n%s\n>>>>>>> theirs\n", "conflict markers", "git checkout --ours -- state/shop"),
+    "line ends": (None, "line ends of Windows", "sed -i 's/\\r$//' state/shop/"),
+}
+
+
+@pytest.mark.parametrize(("frame", "why", "hint"), GIT.values(), ids=GIT.keys())
+def test_what_git_did_to_a_state_or_journal_is_named_with_the_way_back(frame: bytes | None, why: str, hint: str) -> None:
+    state = encode_snapshot(Snapshot(one_of_each()))
+    journal = encode_line(b'{"format": 1, "lineage": "x", "serial": 1, "sequence": 0}')
+    for decode, data, name in ((decode_snapshot, state, "state.json"), (decode_journal, journal, "journal")):
+        broken = data.replace(b"\n", b"\r\n") if frame is None else frame % (data, data)
+        with pytest.raises(StateDamaged) as found:
+            decode(broken, name=f"state/shop/{name}")
+        assert why in str(found.value) and hint in (found.value.hint or "")

@@ -50,6 +50,8 @@ def origin(tmp_path: Path) -> Path:
     (first / "infra" / "state").mkdir(parents=True)
     (first / "infra" / "stack.yaml").write_text(STACK, encoding="utf-8")
     (first / "infra" / "state" / ".gitignore").write_text(block("file", ".gitignore"))
+    (first / "infra" / "state" / ".gitattributes").write_text(block("file", ".gitattributes"))
+    (first / "infra" / ".gitignore").write_text(block("file", "stack.gitignore"))
     (first / "apply.sh").write_text(block("script", "git"))
     (first / "kept.sh").write_text(block("script", "kept-folder"))
     for command in (
@@ -101,3 +103,38 @@ def test_a_state_in_git_goes_on_from_its_commit_and_a_lost_push_makes_nothing_tw
         assert rebuilt.code == 0 and "1 object bound" in rebuilt.out, rebuilt.text
         assert run(place, third, "bash", "apply.sh").code == 0
         assert sorted(world_of(place.cloud)["instances"]) == ["shop-api", "shop-web"]
+
+
+def test_git_neither_converts_nor_merges_a_state_nor_keeps_what_is_of_one_machine(tmp_path: Path, origin: Path) -> None:
+    with desk(tmp_path) as place:
+        first = checkout(place, "a", origin)
+        assert run(place, first, "bash", "apply.sh").code == 0
+        assert run(place, first, "reconciler", "plan", "infra", "--out", "infra/prod.plan").code == 0
+        assert run(place, first, "reconciler", "plan", "infra", "--simulate").code == 0
+        assert run(place, first, "git", "status", "--porcelain").out == ""
+
+        windows = ("git", "clone", "--quiet", "-c", "core.autocrlf=true", "--branch", "main", str(origin), "b")
+        assert run(place, tmp_path, *windows).code == 0
+        assert b"\r\n" in (tmp_path / "b" / "infra" / "stack.yaml").read_bytes()
+        assert run(place, tmp_path / "b", "reconciler", "plan", "infra", "--detailed-exitcode").code == 0
+
+        state = first / "infra" / "state" / "shop" / "state.json"
+        for side in ("one", "two"):
+            run(place, first, "git", "checkout", "--quiet", "-b", side, "main")
+            state.write_bytes(state.read_bytes() + side.encode())
+            run(place, first, "git", "commit", "--quiet", "-am", side)
+        assert run(place, first, "git", "merge", "one").code != 0
+        assert b"<<<<<<<" not in state.read_bytes()
+
+
+def test_the_way_back_from_converted_line_ends_works_as_it_is_printed(tmp_path: Path, origin: Path) -> None:
+    with desk(tmp_path) as place:
+        first = checkout(place, "a", origin)
+        assert run(place, first, "bash", "apply.sh").code == 0
+        state = first / "infra" / "state" / "shop" / "state.json"
+        state.write_bytes(state.read_bytes().replace(b"\n", b"\r\n"))
+        found = run(place, first, "reconciler", "plan", "infra")
+        assert found.code == 1 and "line ends of Windows" in found.text, found.text
+        hint = re.search(r"turn them back: (.*)", found.text)
+        assert hint is not None and run(place, first, "bash", "-c", hint[1]).code == 0
+        assert run(place, first, "reconciler", "plan", "infra", "--detailed-exitcode").code == 0

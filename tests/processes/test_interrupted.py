@@ -61,6 +61,30 @@ def test_ctrl_c_once_awaits_the_answer_under_way_and_records_it(tmp_path: Path) 
         assert names(place.cloud.requests).count("POST /v1/instances") == 1
 
 
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_terminal_that_goes_ends_the_run_in_order(times: int, tmp_path: Path) -> None:
+    """Goal: shell and kernel may both send SIGHUP; none of them ends the run before the answer under way is recorded."""
+    with desk(tmp_path) as place:
+        place.cloud.strike = at = At("POST", "/v1/instances", slow_seconds=1.0)
+        process = place.start("apply", "shop.yaml", "--yes")
+        assert at.came.wait(60)
+        for _ in range(times):
+            process.send_signal(signal.SIGHUP)
+        found = ended(process)
+        assert found.code == 130 and "the record is complete" in found.err, found.text
+        assert [entry.kind for entry in place.state.entries.values() if entry.kind == "instances"] == ["instances"]
+
+
+def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    with desk(tmp_path) as place:
+        place.cloud.strike = at = At("POST", "/v1/instances", slow_seconds=0.5)
+        ignore = lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)  # noqa: E731
+        process = place.start("apply", "shop.yaml", "--yes", preexec_fn=ignore)
+        assert at.came.wait(60)
+        process.send_signal(signal.SIGHUP)
+        assert ended(process).code == 0
+
+
 def test_ctrl_c_once_waits_five_seconds_at_most(tmp_path: Path) -> None:
     with desk(tmp_path) as place:
         place.cloud.strike = at = At("POST", "/v1/instances", slow_seconds=30.0)

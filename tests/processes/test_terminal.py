@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.cli.sessions import Terminal
-from tests.processes.bridge import LAUNCHER, RATE, STACK, Killer, desk, ended
+from tests.processes.bridge import LAUNCHER, RATE, STACK, Killer, desk, ended, wait_for
+from tests.processes.test_interrupted import At
 from tests.scenarios.world import world_of
 
 BESIDE = """\
@@ -38,3 +39,14 @@ def test_the_live_table_is_gone_when_a_question_is_asked(tmp_path: Path) -> None
 
         assert terminal.end() == 0, terminal.text
         assert sorted(world_of(place.cloud)["instances"]) == ["shop-api", "shop-web"]
+
+
+def test_a_terminal_that_is_closed_during_a_run_is_no_mistake_of_the_program(tmp_path: Path) -> None:
+    """Goal: the live table writes to a terminal that is gone; the run ends in order all the same, and its answer is recorded."""
+    with desk(tmp_path) as place:
+        place.cloud.strike = at = At("POST", "/v1/instances", slow_seconds=1.0)
+        terminal = Terminal("apply", "shop.yaml", "--yes", program=(str(LAUNCHER),), environ=place.environment, folder=place.folder)
+        terminal.until("Totals")
+        assert at.came.wait(60)
+        assert terminal.hang_up() == 130
+        wait_for(lambda: any(entry.kind == "instances" for entry in place.state.entries.values()), "the server on record")
