@@ -21,6 +21,7 @@ LYING = "tests/faults/test_lying_lists.py"
 LOOK = "tests/faults/test_second_look.py"
 AS_PLANNED = "tests/faults/test_as_planned.py"
 TRANSPORT = "tests/contract/test_cloud_transport.py"
+TLS = "tests/contract/test_cloud_tls.py"
 STORE = "tests/contract/test_store.py"
 WRONG = "tests/scenarios/test_when_things_go_wrong.py"
 TWO_CAUSES = "tests/scenarios/test_two_causes.py"
@@ -84,6 +85,55 @@ MUTANTS = (
         "max_retries=0",
         "max_retries=2",
         (TRANSPORT,),
+    ),
+    Mutant(
+        "trust the certificates of one variable only",
+        "reconciler/cloud/transport.py",
+        'BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")',
+        'BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")',
+        (TLS,),
+    ),
+    Mutant(
+        "call every certificate not accepted",
+        "reconciler/cloud/transport.py",
+        "    if number == _EXPIRED:\n",
+        '    if True:\n        return "the endpoint\'s certificate was not accepted"\n    if number == _EXPIRED:\n',
+        (TLS,),
+    ),
+    Mutant(
+        "name a dead proxy with its password",
+        "reconciler/cloud/transport.py",
+        '        return f"{parts.hostname}:{parts.port}" if parts.port is not None else parts.hostname\n',
+        "        return proxy\n",
+        (TLS,),
+    ),
+    Mutant(
+        "read a list without an end",
+        "reconciler/cloud/lists.py",
+        "                    self._bound(now)\n",
+        "",
+        ("tests/contract/test_cloud_lists.py",),
+    ),
+    Mutant(
+        "send what drips five times",
+        "reconciler/cloud/patience.py",
+        " or now - since >= UNANSWERED_SECONDS_MAX:",
+        ":",
+        ("tests/contract/test_cloud_lists.py",),
+    ),
+    Mutant(
+        "send an unknown key twice",
+        "reconciler/cloud/patience.py",
+        " and not refusals.is_unknown_key(answer):",
+        ":",
+        ("tests/contract/test_cloud_lists.py",),
+    ),
+    Mutant(
+        "do not wait until the date of a 429",
+        "reconciler/cloud/envelope.py",
+        "    return None if until is None or now is None else ",
+        "    return None if until is not None or now is None else ",
+        ("tests/contract/test_cloud_envelope.py",),
     ),
     Mutant(
         "record after the send",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
 
 class SystemClock:
@@ -49,3 +51,13 @@ class VirtualClock:
     def advance_to(self, monotonic: float) -> None:
         """Lets time pass until that moment; a moment that has passed changes nothing."""
         self._passed = max(self._passed, monotonic)
+
+
+def moment(text: str) -> float | None:
+    """The unix second of an HTTP date, None where the text is none."""
+    try:
+        found = parsedate_to_datetime(text)
+        found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)  # `-0000` is UTC too, not this machine's zone
+        return found.timestamp()
+    except (ValueError, OverflowError, TypeError, IndexError):  # by version of the library
+        return None

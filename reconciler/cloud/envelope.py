@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from reconciler import wire
 from reconciler.cloud import errors
+from reconciler.cloud.clock import moment
 from reconciler.core import rows
 from reconciler.core.secret import Secret
 from reconciler.ports import Accepted, Answer, NoAnswer, Refused
@@ -153,8 +154,9 @@ def _message(body: Mapping[str, Any]) -> str:
 
 
 def _retry_after(response: wire.Response) -> float | None:
-    """The seconds that a 429 asks to wait; None where it says nothing usable (a date included)."""
+    """The seconds that a 429 asks to wait, also as a date beside the cloud's own `Date`; None where it says nothing usable."""
     value = (response.header("Retry-After") or "").strip()
-    if not value.isascii() or not value.isdigit() or len(value) > 9:
-        return None
-    return min(float(value), _RETRY_AFTER_SECONDS_MAX)
+    if value.isascii() and value.isdigit() and len(value) <= 9:
+        return min(float(value), _RETRY_AFTER_SECONDS_MAX)
+    until, now = moment(value), moment(response.header("Date") or "")
+    return None if until is None or now is None else min(max(until - now, 0.0), _RETRY_AFTER_SECONDS_MAX)

@@ -10,12 +10,11 @@ from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 from reconciler import wire
 from reconciler.cloud import envelope, signing
+from reconciler.cloud.clock import moment
 from reconciler.core.kind import Call
 from reconciler.core.rhythm import IN_FLIGHT_MAX, LATENCY_SECONDS, OWN_SECONDS, Pace
 from reconciler.ports import Answer, Clock, Network, QuotaLog, Refused
@@ -198,15 +197,9 @@ class HttpExchange:
         self._quota.slow_down(self._clock.time())
 
     def _compare_clocks(self, response: wire.Response) -> None:
-        date = response.header("Date")
-        if date is None:
-            return
-        try:
-            found = parsedate_to_datetime(date)
-            found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)  # `-0000` is UTC too, not this machine's zone
-            self.clock_ahead = self._clock.time() - found.timestamp()
-        except (ValueError, OverflowError, TypeError, IndexError):  # by version of the library; no answer is lost for its date
-            return
+        found = moment(response.header("Date") or "")
+        if found is not None:
+            self.clock_ahead = self._clock.time() - found
 
 
 def without_credentials(text: str, keys: signing.Keys) -> str:

@@ -20,6 +20,12 @@ from reconciler.core.rhythm import PAGE_SIZE
 from reconciler.ports import Accepted, Answer, NoAnswer, Refused, Seen
 
 PAGES_MAX = 2_000
+UNTRACKED_PAGES_MAX = 200
+"""The most pages in a row that show nothing tracked, where the cloud does not say how many rows there are: such a list may never end."""
+
+READING_SECONDS_MAX = 600.0
+"""The longest time for one list, however many pages it has: at 60 calls a minute that is 600 of them."""
+
 RESTARTS_MAX = 4
 
 
@@ -86,6 +92,8 @@ class ListReading:
         self._paged = listing.paging is Paging.PAGES
         self._probing = self._probed = False
         self._page = 1
+        self._untracked = 0
+        self._began: float | None = None
         self._total: int | None = None
         self._ids: set[str] = set()
         self._rows: list[Any] = []
@@ -111,6 +119,7 @@ class ListReading:
         if self.done or self._asked or now < self._due:
             return None
         self._asked = True
+        self._began = now if self._began is None else self._began
         query = self._listing.query
         if self._paged:
             query += (("page_no", str(self._page)), ("page_size", str(self._size)))
@@ -127,6 +136,7 @@ class ListReading:
             case Accepted():
                 try:
                     self._take_page(answer)
+                    self._bound(now)
                 except ValueError as failure:
                     self._wait_or_fail(self._patience.after_garbage(str(failure), now))
             case Refused() if refusals.is_no_list(self.what, answer):
@@ -137,6 +147,18 @@ class ListReading:
                 self._wait_or_fail(self._patience.after_refusal(answer, now))
             case NoAnswer():
                 self._wait_or_fail(self._patience.after_silence(answer, now))
+
+    def _bound(self, now: float) -> None:
+        """Gives up a list that does not come to an end."""
+        if self.done or self._began is None:
+            return
+        endless = f"the list of {_words(self.what)} does not end"
+        hint = "try again later; if it stays so, ask the cloud's support"
+        if self._untracked > UNTRACKED_PAGES_MAX and self._total is None:
+            said = f"{endless}: {UNTRACKED_PAGES_MAX} pages in a row show nothing of this stack"
+            self._failure = error("cloud", said, hint=hint)
+        elif now - self._began > READING_SECONDS_MAX:
+            self._failure = error("cloud", f"{endless} within {READING_SECONDS_MAX:.0f} s ({self.pages} pages)", hint=hint)
 
     def _wait_or_fail(self, verdict: float | Problem) -> None:
         if isinstance(verdict, Problem):
@@ -164,6 +186,7 @@ class ListReading:
         if len(ids) < len(decoded) or not self._ids.isdisjoint(ids) or self._has_moved(answer.meta):
             self._restart("rows came twice or the total moved")
             return
+        self._untracked = 0 if ids & self._tracked else self._untracked + 1
         self._ids |= ids
         self._rows += [row.value for row in decoded if row.value is not None]
         self._inline.update(row.inline for row in decoded if row.inline is not None)
@@ -232,7 +255,7 @@ class ListReading:
             message = f"the list of {_words(self.what)} changes while it is read ({reason})"
             self._failure = error("cloud", message, hint="try again when nothing else works on the account")
             return
-        self._probing, self._page, self._total = False, 1, None
+        self._probing, self._page, self._total, self._untracked = False, 1, None, 0
         self._ids, self._rows, self._inline = set(), [], {}
 
     def _finish(self) -> None:

@@ -1,7 +1,8 @@
 """Patience: when a read is asked again and when it is given up. Reads may be resent, writes never are (contract 6, retry policy).
 
 The one rule: no answer (a cut connection, a 5xx, what cannot be read) is asked again after longer and longer waits; 429 after the wait
-that the exchange keeps; 401 and 403 once more; any other refusal is final. Every count has a limit.
+that the exchange keeps; 401 and 403 once more, but for a key that the cloud does not know; any other refusal is final. Every count has
+a limit, and so has the time.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ UNSENT_ATTEMPTS_MAX = 3
 RATE_ATTEMPTS_MAX = 12
 """A 429 says nothing against the read itself: it is asked again for about five minutes."""
 
+UNANSWERED_SECONDS_MAX = 60.0
+"""After so long without a usable answer a read is not asked again: one that drips through its time limit is not sent five times."""
+
 _BACKOFF_SECONDS = 1.0
 _BACKOFF_SECONDS_MAX = 20.0
 
@@ -30,10 +34,11 @@ class Patience:
         self._attempts = 0
         self._rate_attempts = 0
         self._refusals = 0
+        self._silent_since: float | None = None
 
     def went_well(self) -> None:
         """An answer was usable; failures count anew."""
-        self._attempts = 0
+        self._attempts, self._silent_since = 0, None
 
     def after_refusal(self, answer: Refused, now: float) -> float | Problem:
         """The time at which to ask again, or the problem that ends it."""
@@ -41,7 +46,7 @@ class Patience:
             self._rate_attempts += 1
             if self._rate_attempts <= RATE_ATTEMPTS_MAX:
                 return now  # the exchange keeps the wait that was asked for
-        elif answer.status in (401, 403) and self._refusals < 1:
+        elif answer.status in (401, 403) and self._refusals < 1 and not refusals.is_unknown_key(answer):
             # Signed anew, a clock that stepped is right again; a 403 has causes that pass.
             self._refusals += 1
             return now + (0.0 if answer.status == 401 else refusals.DELAY_SECONDS / self._time_scale)
@@ -57,7 +62,8 @@ class Patience:
 
     def _again(self, now: float, message: str, attempts_max: int) -> float | Problem:
         self._attempts += 1
-        if self._attempts >= attempts_max:
+        since = self._silent_since = now if self._silent_since is None else self._silent_since
+        if self._attempts >= attempts_max or now - since >= UNANSWERED_SECONDS_MAX:
             return error("cloud", message, hint=f"it was asked {self._attempts} times; check the endpoint, or try again later")
         wait: float = min(_BACKOFF_SECONDS * 2.0 ** (self._attempts - 1), _BACKOFF_SECONDS_MAX)
         return now + wait / self._time_scale

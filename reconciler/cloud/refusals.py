@@ -24,6 +24,11 @@ def is_no_list(what: str, answer: Refused) -> bool:
     return name in ("rules", "members") and answer.error_code in ("CHECK_PARAM", "ID_INVALID", "NOT_FOUND")
 
 
+def is_unknown_key(answer: Refused) -> bool:
+    """Whether the cloud does not know the access key: signing anew changes nothing, unless the clock may be the reason."""
+    return answer.error_code == "CHECK_CREDENTIAL" and abs(answer.clock_ahead or 0.0) <= CLOCK_SECONDS_MAX
+
+
 def explain(answer: Refused, doing: str) -> Problem:
     """The problem that a refusal makes, while `doing`."""
     if answer.status == 401:

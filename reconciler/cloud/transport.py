@@ -13,7 +13,7 @@ import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from reconciler import wire
 from reconciler.cloud.endpoint import Endpoint
@@ -29,7 +29,15 @@ READ_SECONDS_MAX = 60.0
 WHOLE_SECONDS_MAX = 80.0
 """The longest time for a whole response, however busily it trickles."""
 
+BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+"""Variables that name trusted certificates; the first one that is set counts."""
+
 _CHUNK_BYTES = 65536
+
+_EXPIRED, _NOT_YET = 10, 9
+_UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
+_OTHER_NAME = frozenset({62, 64})
+"""Numbers of OpenSSL for why a certificate was refused (X509_V_ERR_...)."""
 
 
 class HttpTransport:
@@ -52,7 +60,7 @@ class HttpTransport:
                 headers = tuple((str(name), str(value)) for name, value in response.headers.items())
                 return wire.Response(response.status_code, headers, _read(response))
         except requests.RequestException as failure:
-            raise wire.WireError(_reason(failure), sent=_may_have_left(failure)) from None
+            raise wire.WireError(_reason(failure, self._endpoint), sent=_may_have_left(failure)) from None
         except (HTTPError, OSError, ValueError) as failure:
             # While the body is read the library below speaks for itself: a cut chunk, a missing end, a reset connection.
             raise wire.WireError(f"the answer was cut ({type(failure).__name__})", sent=True) from None
@@ -87,11 +95,19 @@ class HttpTransport:
 
 
 def _bundle(endpoint: Endpoint) -> str | bool:
-    """The certificates that are trusted: those of `REQUESTS_CA_BUNDLE`, else the library's own. Raises `WireError` where there are none."""
-    chosen = os.environ.get("REQUESTS_CA_BUNDLE")
-    if chosen and endpoint.origin.startswith("https://") and not Path(chosen).exists():
-        raise wire.WireError("REQUESTS_CA_BUNDLE names no file that is there", sent=False)
-    return chosen or True
+    """The certificates that are trusted: those of the first of `BUNDLES` that is set, else the library's own.
+
+    Raises `WireError` where that variable names no file or folder of certificates.
+    """
+    name = next((name for name in BUNDLES if os.environ.get(name)), None)
+    if name is None or not endpoint.origin.startswith("https://"):
+        return True
+    chosen = Path(os.environ[name])
+    try:
+        ssl.create_default_context(cafile=None if chosen.is_dir() else chosen, capath=chosen if chosen.is_dir() else None)
+    except OSError:  # ssl.SSLError is one
+        raise wire.WireError(f"{name} names no file of certificates that can be read", sent=False) from None
+    return str(chosen)
 
 
 def _new_session() -> requests.Session:
@@ -139,19 +155,23 @@ def _may_have_left(failure: Exception) -> bool:
     import requests
     from urllib3.exceptions import NewConnectionError
 
-    if isinstance(failure, requests.ConnectTimeout | requests.exceptions.InvalidURL):
+    if isinstance(failure, requests.ConnectTimeout | requests.exceptions.InvalidURL | requests.exceptions.ProxyError):
         return False
     return not any(isinstance(cause, NewConnectionError | ssl.SSLCertVerificationError) for cause in _causes(failure))
 
 
-def _reason(failure: Exception) -> str:
+def _reason(failure: Exception, endpoint: Endpoint) -> str:
     """A short text for people; never the library's own, which holds the whole address."""
     import requests
     from urllib3.exceptions import NameResolutionError, NewConnectionError
 
     causes = tuple(_causes(failure))
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return "the endpoint's certificate was not accepted"
+    refused = next((cause for cause in causes if isinstance(cause, ssl.SSLCertVerificationError)), None)
+    if refused is not None:
+        return _of_certificate(getattr(refused, "verify_code", None), urlsplit(endpoint.origin).hostname)
+    proxy = _proxy_of(endpoint)
+    if isinstance(failure, requests.exceptions.ProxyError) or (proxy is not None and isinstance(failure, requests.ConnectTimeout)):
+        return f"no connection through the proxy {proxy or 'of the environment'} (HTTPS_PROXY, NO_PROXY)"
     if any(isinstance(cause, NameResolutionError) for cause in causes):
         return "the endpoint's name could not be resolved"
     if isinstance(failure, requests.ConnectTimeout):
@@ -160,7 +180,33 @@ def _reason(failure: Exception) -> str:
         return "no connection to the endpoint"
     if isinstance(failure, requests.Timeout):
         return f"no answer within {READ_SECONDS_MAX:.0f} s"
+    if isinstance(failure, requests.exceptions.SSLError):
+        return "no secure connection: the endpoint does not answer with TLS, or with a version of it that is not supported"
     return f"the connection broke ({type(failure).__name__})"
+
+
+def _of_certificate(number: int | None, host: str | None) -> str:
+    if number == _EXPIRED:
+        return "the endpoint's certificate has expired (or this machine's clock is wrong)"
+    if number == _NOT_YET:
+        return "the endpoint's certificate is not valid yet (or this machine's clock is wrong)"
+    if number in _OTHER_NAME:
+        return f"the endpoint's certificate is not for {host}"
+    if number in _UNKNOWN_AUTHORITY:
+        return f"the endpoint's certificate is of an authority that is not trusted; {BUNDLES[0]} may name the file of your own one"
+    return "the endpoint's certificate was not accepted"
+
+
+def _proxy_of(endpoint: Endpoint) -> str | None:
+    """Host and port of the proxy, without user and password."""
+    proxy = _proxies(endpoint).get("https")
+    if proxy is None:
+        return None
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"//{proxy}")
+        return f"{parts.hostname}:{parts.port}" if parts.port is not None else parts.hostname
+    except ValueError:
+        return None
 
 
 def _causes(failure: BaseException | None, depth_max: int = 12) -> list[BaseException]:

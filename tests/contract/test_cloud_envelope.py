@@ -159,6 +159,20 @@ def test_retry_after_is_whole_seconds_or_nothing(value: str, wanted: float | Non
     assert found.retry_after == wanted
 
 
+@pytest.mark.parametrize(
+    ("date", "wanted"),
+    [
+        ("Thu, 01 Jan 2026 00:00:00 GMT", 30.0),
+        ("Thu, 01 Jan 2026 00:01:00 GMT", 0.0),
+        ("Wed, 31 Dec 2025 00:00:00 GMT", 3600.0),
+        ("soon", None),
+    ],
+)
+def test_a_date_to_retry_after_is_compared_with_the_clouds_own(date: str, wanted: float | None) -> None:
+    found = answer(429, "", ("Retry-After", "Thu, 01 Jan 2026 00:00:30 GMT"), ("Date", date))
+    assert isinstance(found, Refused) and found.retry_after == wanted
+
+
 BROKEN: list[tuple[str, bytes, str]] = [
     ("empty", b"", "empty"),
     ("html", b"<html><body>bad gateway</body></html>", "not JSON"),

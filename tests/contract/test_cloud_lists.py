@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.cloud import lists
 from reconciler.cloud.absence import DetailReading, absence_call, shows_absent
 from reconciler.cloud.lists import PAGES_MAX, ListReading, reading
 from reconciler.kinds import all_kinds
@@ -270,7 +272,8 @@ FAILURES: list[tuple[str, Answer, int, str, str]] = [
     ("nobody there", NoAnswer("no connection to the endpoint", sent=False), 3, "cloud", "no connection"),
     ("garbage", Accepted(200, "success", {}), 5, "cloud", "not as documented"),
     ("429s", Refused(429, None, ""), 13, "cloud", "too many"),
-    ("an unknown key", Refused(401, "CHECK_CREDENTIAL", ""), 2, "credentials", "access key"),
+    ("an unknown key", Refused(401, "CHECK_CREDENTIAL", ""), 1, "credentials", "access key"),
+    ("an unknown key, by a wrong clock", Refused(401, "CHECK_CREDENTIAL", "", clock_ahead=-600.0), 2, "clock", "600 s behind"),
     ("a wrong secret", Refused(401, "INVALID_SIGNATURE", "", clock_ahead=2.0), 2, "credentials", "secret"),
     ("a wrong clock", Refused(401, "INVALID_SIGNATURE", "", clock_ahead=-600.0), 2, "clock", "600 s behind"),
     ("a fast clock", Refused(401, None, "", clock_ahead=301.0), 2, "clock", "301 s ahead"),
@@ -414,3 +417,44 @@ def test_whatever_the_cloud_answers_a_reading_ends_and_shows_no_row_twice(what: 
     if one.seen is not None:
         shown = [getattr(row, "id", None) or row["id"] for row in one.seen.rows]
         assert len(shown) == len(set(shown))
+
+
+# Lists without an end -----------------------------------------------------------------------------------------------------------------
+
+
+def endless(query: Query) -> Accepted:
+    """Every page is full, of rows that nobody has seen before."""
+    start = int(query["page_no"]) * 100
+    return Accepted(200, [{"instance_id": f"INSTANCE-{number}"} for number in range(start, start + 100)], {"page_size": 100})
+
+
+def slow(one: ListReading, answer: Callable[[Query], Answer], seconds: float) -> float:
+    """Reads with so many seconds an answer; returns how long it took."""
+    now = 0.0
+    while not one.done:
+        now += one.wake_in(now)
+        call = one.next_call(now)
+        assert call is not None
+        now += seconds
+        one.take(answer(dict(call.query)), now)
+    return now
+
+
+def test_a_list_that_shows_nothing_tracked_page_after_page_is_given_up() -> None:
+    one = reading("instances", KINDS, tracked=frozenset({"INSTANCE-5000"}))
+    slow(one, endless, 0.1)
+    assert one.failure is not None and "does not end" in one.failure.message
+    assert one.pages == 50 + lists.UNTRACKED_PAGES_MAX + 1
+
+
+def test_a_list_that_takes_too_long_is_given_up_although_it_says_how_long_it_is() -> None:
+    one = reading("instances", KINDS)
+    took = slow(one, lambda query: replace(endless(query), meta={"page_size": 100, "total": 10_000_000}), 5.0)
+    assert one.failure is not None and "does not end within" in one.failure.message
+    assert took <= lists.READING_SECONDS_MAX + 5.0
+
+
+def test_a_read_that_drips_through_its_time_limit_is_not_sent_five_times() -> None:
+    one = reading("instances", KINDS)
+    took = slow(one, lambda query: NoAnswer("no whole answer within 90 s"), 90.0)
+    assert one.failure is not None and took < 200.0
