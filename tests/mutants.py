@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 
 from tests.mutants_of_doubts import MUTANTS_OF_DOUBTS
+from tests.mutants_of_files import MUTANTS_OF_FILES
 from tests.mutation import Mutant, of_story, run
 
 FORMER = "tests/scenarios/test_former_names.py"
@@ -37,6 +38,7 @@ TERMINAL = "tests/processes/test_terminal.py"
 
 MUTANTS = (
     *MUTANTS_OF_DOUBTS,
+    *MUTANTS_OF_FILES,
     Mutant(
         "plan under a new name although the state of the former one stands",
         "reconciler/opening.py",
@@ -451,55 +453,6 @@ MUTANTS = (
         ("tests/core/test_saved.py",),
     ),
     Mutant("follow redirects", "reconciler/cloud/transport.py", '"allow_redirects": False', '"allow_redirects": True', (TRANSPORT,)),
-    Mutant(
-        "evaluate both branches of a condition",
-        "reconciler/core/branches.py",
-        "        kept = yes if verdict else no\n",
-        "        return\n        kept = yes if verdict else no\n",
-        ("tests/core/test_branches.py",),
-    ),
-    Mutant(
-        "demand that a branch whose condition is open exists",
-        "reconciler/core/references.py",
-        '                if failure.code in ("", "unknown-attribute") or not protected:\n',
-        "                if True:\n",
-        ("tests/core/test_branches.py",),
-    ),
-    Mutant(
-        "let a misspelt name stand in a branch that is not taken",
-        "reconciler/core/workshop.py",
-        "            if self.shaped and kept is not template:\n",
-        "            if False:\n",
-        ("tests/core/test_branches.py",),
-    ),
-    Mutant(
-        "count a macro only once",
-        "reconciler/core/cel_work.py",
-        "        self._spend(_CROSSING * whole + length",
-        "        self._spend(0 if number > 1 else _CROSSING * whole + length",
-        ("tests/core/test_expression.py",),
-    ),
-    Mutant(
-        "let `||` cover the end of the work",
-        "reconciler/core/cel_program.py",
-        "    if work.over:\n",
-        "    if False:\n",
-        ("tests/core/test_expression.py",),
-    ),
-    Mutant(
-        "skip a part of the stack whose name ends in .yml",
-        "reconciler/stackfile.py",
-        "for file in alike if _is_part(file)]",
-        "for file in alike if False]",
-        ("tests/reading/test_stackfile.py",),
-    ),
-    Mutant(
-        "skip a broken link in the stack folder",
-        "reconciler/stackfolder.py",
-        "        elif file.is_symlink() and not file.exists():\n            problems.append(_broken(file))\n",
-        "        elif file.is_symlink() and not file.exists():\n            pass\n",
-        ("tests/reading/test_stackfile.py",),
-    ),
     Mutant(
         "log one header",
         "reconciler/cloud/transport.py",

@@ -86,8 +86,8 @@ def _stack(shop: Workshop, document: Document, chosen: Table | None, values: Map
     root, made = document.root, _all_resources(shop, document)
     outputs = tuple(_outputs(shop, root))
     guarded = guard.guard(shop, root.get("guard"))
-    moved = refactoring.moved(shop, root.get("moved"), made)
     removed = refactoring.removed(shop, root.get("removed"), made)
+    moved = refactoring.moved(shop, root.get("moved"), made, removed)
     if has_errors(shop.problems):
         return None
     stack = Stack(

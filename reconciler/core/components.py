@@ -107,8 +107,7 @@ def _parameters(shop: Workshop, include: Include, *, late: bool) -> Iterator[tup
         if name not in known:
             place = include.given[name].place
             shop.problems.append(variables.unknown(name, known, place, what="the component has no parameter"))
-    for name, declaration in known.items():
-        place = declared.key_place(name) if isinstance(declared, Table) else include.place
+    for name, place, declaration in declared.keyed() if isinstance(declared, Table) else ():
         value = _given(shop, include.given.get(name), late=late)
         value, problems = variables.parameter(name, declaration, value, place=place, include=include.place)
         shop.problems.extend(problems)

@@ -177,11 +177,15 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """An object that the file calls by another address now: the state follows. Without an index, `source` and `target` are resources."""
+    """An object that the file calls by another address now: the state follows. Without an index, `source` and `target` are resources.
+
+    `retired`: the file defines no `target`. That is a mistake only if the state still has the object.
+    """
 
     source: Address
     target: Address
     place: Place | None = field(default=None, compare=False)
+    retired: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ What the file says (`moved`) is done, and what needs no saying: a single object 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
 from reconciler.core.address import Address, parse
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Stack
+from reconciler.core.names import hint_for
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Deposed, Effect, Entry, State
 
@@ -29,12 +30,33 @@ class Moved:
 def move(stack: Stack, state: State) -> Moved:
     """The state as the file's addresses have it."""
     targets = {text: str(target) for text, target in _targets(stack, state, state.entries) if str(target) != text}
+    problems = tuple(_retired(stack, targets))
+    if problems:
+        return Moved(state, problems=problems)
     return _renamed(state, targets) if targets else Moved(state)
 
 
 def place(stack: Stack, state: State, text: str) -> str:
     """The address that the file has now for what stood at another one: also for a create in doubt, which the state has no entry of."""
     return next((str(target) for _, target in _targets(stack, state, (text,))), text)
+
+
+def _retired(stack: Stack, targets: Mapping[str, str]) -> Iterator[Problem]:
+    """Lines that would move an object to what the file does not define: it would then be deleted, which a typing error must not do."""
+    lines = {line.target: line for line in stack.moved if line.retired}
+    for text, target in sorted(targets.items()) if lines else ():
+        address = parse(target)
+        line = None if address is None else lines.get(address) or (lines.get(address.resource) if address.rule is None else None)
+        if address is None or line is None:
+            continue
+        if address.rule is None:
+            known = {name for kind, name in stack.shapes if kind == address.kind}
+        else:
+            known = {other.rule for other in stack.resources if other.rule is not None and other.owner == address.owner}
+        spelled = hint_for(address.rule or address.name, known)
+        hint = f"correct the line, or say what becomes of the object: removed: [{{from: '{target}', keep: false}}]"
+        message = f"`{text}` moves to `{target}`, which the stack does not define"
+        yield error("missing-reference", message, place=line.place, address=text, hint=f"{spelled}; {hint}" if spelled else hint)
 
 
 def rename(state: State, source: Address, target: Address) -> Moved:
@@ -72,7 +94,8 @@ def _renamed(state: State, asked: Mapping[str, str]) -> Moved:
     problems = tuple(_problems(state, targets))
     if problems:
         return Moved(state, problems=problems)
-    entries = {targets.get(text, text): _entry(entry, targets) for text, entry in state.entries.items()}
+    whole = _resources(targets)
+    entries = {targets.get(text, text): _entry(entry, targets, whole) for text, entry in state.entries.items()}
     deposed = {id: _deposed(old, targets) for id, old in state.deposed.items()}
     effects = [Effect(drop=text) for text in sorted(targets)]
     effects += [Effect(put=entries[text]) for text in sorted(entries) if state.entries.get(text) != entries[text]]
@@ -81,10 +104,10 @@ def _renamed(state: State, asked: Mapping[str, str]) -> Moved:
     return Moved(replace(state, entries=entries, deposed=deposed), places, tuple(effects))
 
 
-def _entry(entry: Entry, targets: Mapping[str, str]) -> Entry:
+def _entry(entry: Entry, targets: Mapping[str, str], whole: Mapping[str, Set[str]]) -> Entry:
     """The entry with every address in it as it is now; one that names nothing of the kind stays the same object."""
     applied = {name: _value(value, targets) for name, value in entry.applied.items()}
-    waits = tuple(sorted(_reference(text, targets) for text in entry.depends_on))
+    waits = tuple(sorted(_reference(text, targets, whole) for text in entry.depends_on))
     address = targets.get(entry.address, entry.address)
     made = replace(entry, address=address, applied=applied, depends_on=waits)
     return entry if made == entry else made
@@ -98,12 +121,20 @@ def _value(value: Any, targets: Mapping[str, str]) -> Any:
     return targets.get(value, value) if isinstance(value, str) else value
 
 
-def _reference(text: str, targets: Mapping[str, str]) -> str:
+def _reference(text: str, targets: Mapping[str, str], whole: Mapping[str, Set[str]]) -> str:
     """A dependency may name a resource without its index: it follows where all of it goes to one resource."""
     if text in targets:
         return targets[text]
-    found = {_resource(target) for source, target in targets.items() if _resource(source) == text}
-    return found.pop() if len(found) == 1 else text
+    found = whole.get(text, frozenset())
+    return next(iter(found)) if len(found) == 1 else text
+
+
+def _resources(targets: Mapping[str, str]) -> dict[str, set[str]]:
+    """For each resource of which something moves, the resources that it goes to."""
+    found: dict[str, set[str]] = {}
+    for source, target in targets.items():
+        found.setdefault(_resource(source), set()).add(_resource(target))
+    return found
 
 
 def _resource(text: str) -> str:
@@ -135,27 +166,30 @@ def _targets(stack: Stack, state: State, texts: Iterable[str]) -> Iterator[tuple
     said = {move.source: move.target for move in stack.moved}
     rules = {source: target for source, target in said.items() if source.rule is not None}
     owners = {source: target for source, target in said.items() if source.rule is None}
+    ends: dict[Address, Address] = {}
     for text in texts:
         address = parse(text)
         if address is None:
             continue
-        owner = _followed(address.owner, owners)
+        owner = _followed(address.owner, owners, ends)
         owner = _counted(stack, state, owner) if owner == address.owner else owner
         if address.rule is None:
             yield text, owner
         else:
-            here = _followed(address, rules)
-            yield text, owner.with_rule(_followed(owner.with_rule(here.rule or ""), rules).rule or "")
+            here = _followed(address, rules, ends)
+            yield text, owner.with_rule(_followed(owner.with_rule(here.rule or ""), rules, ends).rule or "")
 
 
-def _followed(address: Address, said: Mapping[Address, Address]) -> Address:
-    """Where a chain of moves ends. Circles were refused when the file was read; the number of lines bounds the walk."""
-    for _ in range(len(said)):
+def _followed(address: Address, said: Mapping[Address, Address], ends: dict[Address, Address]) -> Address:
+    """Where a chain of moves ends, noted in `ends` for each of its links. Circles were refused when the file was read."""
+    chain: dict[Address, None] = {}
+    while address not in ends and address not in chain:
+        chain[address] = None
         after = next((found for source, target in _near(address, said) if (found := _by(str(address), source, target)) is not None), None)
-        if after is None or after == address:
-            break
-        address = after
-    return address
+        address = address if after is None else after
+    end = ends.get(address, address)
+    ends.update(dict.fromkeys(chain, end))
+    return end
 
 
 def _near(address: Address, said: Mapping[Address, Address]) -> Iterator[tuple[Address, Address]]:

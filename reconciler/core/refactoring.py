@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 
 from reconciler.core import address as addresses
 from reconciler.core.address import Address
 from reconciler.core.document import Node, Scalar, Sequence, Table
 from reconciler.core.document import table as entries_of
 from reconciler.core.model import Move, Removal, Resource
-from reconciler.core.names import hint_for
 from reconciler.core.problems import Place
 from reconciler.core.workshop import Workshop
 
 _KINDS = ("firewalls", "instances", "block_storages")
 
 
-def moved(shop: Workshop, node: Node | None, resources: Mapping[Address, Resource]) -> tuple[Move, ...]:
+def moved(shop: Workshop, node: Node | None, resources: Mapping[Address, Resource], removals: Iterable[Removal]) -> tuple[Move, ...]:
     """The moves that the section asks for, sorted, so that their order in the file says nothing. Tells of what makes no sense."""
     found: dict[Address, Move] = {}
+    whole = {address.resource for address in resources}
     for entry in _entries(node):
         source, target = _address(shop, entry, "from"), _address(shop, entry, "to")
         if source is None or target is None:
             continue
         move = Move(source, target, entry.place)
-        if _is_possible(shop, move) and _is_gone(shop, source, target, resources, entry.place):
+        if _is_possible(shop, move) and _is_gone(shop, source, target, resources, whole, entry.place):
             before = found.setdefault(source, move)
             if before.target != target:
                 message = f"`{source}` moves to `{before.target}` ({before.place}) and to `{target}`"
                 shop.tell("bad-combination", message, entry.place, hint="keep one of the two lines")
     _check_circles(shop, found)
-    _check_targets(shop, found, resources)
-    return tuple(found[source] for source in sorted(found, key=lambda address: address.sort_key))
+    retired = _retired(shop, found, resources, {removal.address for removal in removals})
+    return tuple(replace(found[source], retired=source in retired) for source in sorted(found, key=lambda address: address.sort_key))
 
 
 def removed(shop: Workshop, node: Node | None, resources: Mapping[Address, Resource]) -> tuple[Removal, ...]:
     """The removals that the section tells of, sorted."""
     found: dict[Address, Removal] = {}
+    whole = {address.resource for address in resources}
     for entry in _entries(node):
         source, keep = _address(shop, entry, "from"), entry.get("keep")
         if source is None or not isinstance(keep, Scalar) or not isinstance(keep.value, bool):
@@ -44,7 +46,7 @@ def removed(shop: Workshop, node: Node | None, resources: Mapping[Address, Resou
         if source.rule is not None and keep.value:
             hint = f"forget {source.owner} as a whole, or write `lifecycle: {{ignore: [rules]}}` on it"
             shop.tell("bad-combination", "a rule cannot be kept by itself: a firewall's rules are one set", entry.place, hint=hint)
-        elif _is_gone(shop, source, None, resources, entry.place):
+        elif _is_gone(shop, source, None, resources, whole, entry.place):
             found[source] = Removal(source, keep.value, entry.place)
     return tuple(found[source] for source in sorted(found, key=lambda address: address.sort_key))
 
@@ -82,11 +84,13 @@ def _is_possible(shop: Workshop, move: Move) -> bool:
     return False
 
 
-def _is_gone(shop: Workshop, source: Address, target: Address | None, resources: Mapping[Address, Resource], place: Place | None) -> bool:
-    """Whether the file no longer asks for what the line is about."""
+def _is_gone(
+    shop: Workshop, source: Address, target: Address | None, resources: Collection[Address], whole: Collection[Address], place: Place | None
+) -> bool:
+    """Whether the file no longer asks for what the line is about. `whole` are the resources without their indices."""
     still = source in resources
     if not still and source.index is None and source.rule is None and (target is None or target.index is None):
-        still = any(address.resource == source for address in resources)
+        still = source in whole
     if still:
         word = "moves" if target is not None else "is removed"
         shop.tell("bad-combination", f"`{source}` {word}, but the file still asks for it", place, hint="take one of the two out")
@@ -94,28 +98,36 @@ def _is_gone(shop: Workshop, source: Address, target: Address | None, resources:
 
 
 def _check_circles(shop: Workshop, moves: Mapping[Address, Move]) -> None:
+    seen: set[Address] = set()
     for start in sorted(moves, key=lambda address: address.sort_key):
-        path, at = [start], moves[start].target
-        while at in moves and at not in path:
-            path.append(at)
+        chain: dict[Address, None] = {}
+        at = start
+        while at in moves and at not in seen:
+            seen.add(at)
+            chain[at] = None
             at = moves[at].target
-        if at == start and min(path, key=lambda address: address.sort_key) == start:
+        if at in chain:
+            circle = list(chain)[list(chain).index(at) :]
+            first = circle.index(min(circle, key=lambda address: address.sort_key))
+            path, start = (*circle[first:], *circle[:first]), circle[first]
             words = " -> ".join(map(str, (*path, start)))
             hint = "names cannot be exchanged in one step; use `state mv` with a name between"
             shop.tell("cycle", f"moves go in a circle: {words}", moves[start].place, hint=hint)
 
 
-def _check_targets(shop: Workshop, moves: Mapping[Address, Move], resources: Mapping[Address, Resource]) -> None:
-    """A move to what the file does not define would end in a delete: a typing error must not."""
+def _retired(
+    shop: Workshop, moves: Mapping[Address, Move], resources: Mapping[Address, Resource], removals: Set[Address]
+) -> frozenset[Address]:
+    """The sources of moves to what the file does not define: old lines whose target was retired, or typing errors.
+
+    Which of the two it is, the state tells: a typing error would end in a delete (`moves`).
+    """
+    names = {*shop.shapes, *shop.gone}
+    found: set[Address] = set()
     for move in moves.values():
         target = move.target
-        section = {name for kind, name in (*shop.shapes, *shop.gone) if kind == target.kind}
-        known = target.owner in resources or target.name in section
+        defined = (target.kind, target.name) in names and (target.rule is None or target in resources)
         onward = target in moves or target.resource in moves
-        if not known and not onward:
-            hint = hint_for(target.name, section) or f"the stack defines no `{target.kind}`"
-            shop.tell("missing-reference", f"`{move.source}` moves to `{target}`, which the stack does not define", move.place, hint=hint)
-        elif target.rule is not None and target not in resources and not onward:
-            keys = [address.rule or "" for address in resources if address.rule is not None and address.owner == target.owner]
-            message = f"`{move.source}` moves to `{target}`, which the stack does not define"
-            shop.tell("missing-reference", message, move.place, hint=hint_for(target.rule, keys))
+        if not defined and not onward and removals.isdisjoint((target, target.owner, target.resource)):
+            found.add(move.source)
+    return frozenset(found)

@@ -50,7 +50,8 @@ def resources(
     written = {field: nodes[field] for field in FIELDS[kind] if field in nodes}
     made = _Attributes(shop, kind, written)
     rules = entries_of(table.entries.get("rules")) if kind == "firewalls" else EMPTY
-    firewall_rules = [_Rule(shop, key, node, table.entries["rules"]) for key, node in rules.items()]
+    section = table.entries.get("rules")
+    firewall_rules = [_Rule(shop, key, node, at) for key, at, node in section.keyed()] if rules and isinstance(section, Table) else []
     imports = _imports(shop, table.entries.get("import"), shape) if (kind, name) not in shop.broken else {}
     for address, scope in _objects(shop, kind, name, shape, each):
         yield Resource(
@@ -106,9 +107,9 @@ def _moves(node: Node) -> bool:
 class _Rule:
     """One rule of a firewall, to be made for each object of it. Its title is its key where it has none of its own (SPEC 2)."""
 
-    def __init__(self, shop: Workshop, key: str, node: Node, section: Node) -> None:
+    def __init__(self, shop: Workshop, key: str, node: Node, place: Place) -> None:
         self._key = key
-        self._place = section.key_place(key) if isinstance(section, Table) else node.place
+        self._place = place
         nodes = _merged(EMPTY, entries_of(node))
         self._made = _Attributes(shop, "rules", {field: nodes[field] for field in FIELDS["rules"] if field in nodes})
         for missing in ("direction", "protocol", "ports", "cidr"):

@@ -64,7 +64,8 @@ def match(
             table.items.append(_doubt(resource, None, kind, sent[wished]))
         else:
             table.make(resource)
-    left = {text: entry for text, entry in table.entries.items() if text not in {str(r.address) for r in desired}}
+    asked = {str(resource.address) for resource in desired}
+    left = {text: entry for text, entry in table.entries.items() if text not in asked}
     items = (*table.items, *_left_out(left, table.free, kind, doubtful))
     return Matched(items, tuple(table.free[id] for id in sorted(table.free, key=lambda id: (len(id), id))))
 
@@ -104,6 +105,9 @@ class _Table:
 
     def doubtful(self, desired: Sequence[Resource], reasons: Mapping[str, str]) -> None:
         """Sets aside what is in doubt, with the live rule that it may be about."""
+        held: dict[tuple[Any, ...] | None, list[str]] = {}
+        for id, row in self.free.items() if reasons else ():
+            held.setdefault(meaning(row.attributes), []).append(id)
         for resource in desired:
             text = str(resource.address)
             if text not in reasons:
@@ -111,7 +115,7 @@ class _Table:
             entry = self.entries.get(text)
             self.items.append(_doubt(resource, entry, self.kind, reasons[text]))
             wished = self.traffic(resource)
-            same = [id for id, row in self.free.items() if wished is not None and meaning(row.attributes) == wished]
+            same = held.get(wished, []) if wished is not None else []
             for id in [entry.id] if entry is not None else same:
                 self.free.pop(id, None)
 

@@ -58,9 +58,7 @@ def values(declared: Table | None, environment: Table | None, inputs: VariableIn
     problems: list[Problem] = []
     found: dict[str, Any] = {}
     entries = document.table(declared)
-    for name, node in entries.items():
-        assert declared is not None
-        place = declared.key_place(name)
+    for name, place, node in declared.keyed() if declared is not None else ():
         kind = _kind(name, node, problems)
         found[name] = POISON if kind is None else _value(name, kind, document.table(node), place, environment, inputs, problems)
     problems.extend(_undeclared(set(entries), environment, inputs))

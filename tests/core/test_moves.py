@@ -335,3 +335,26 @@ def test_mv_gives_keys_to_a_count_one_after_the_other() -> None:
     first = moves.rename(state, at("instances.a[0]"), at('instances.a["x"]'))
     second = moves.rename(first.state, at("instances.a[1]"), at('instances.a["y"]'))
     assert set(second.state.entries) == {'instances.a["x"]', 'instances.a["y"]'}
+
+
+def _retired(case: Case, source: str, target: str) -> Case:
+    return Case(**{**_members(case), "extra": {"moved": (Move(at(source), at(target), retired=True),)}})
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "hint"),
+    [("instances.web", "instances.apps", "`app`"), ("firewalls.front.rules.https", "firewalls.front.rules.tlss", "`tls`")],
+)
+def test_a_move_to_what_the_stack_does_not_define_stops_the_plan_if_the_state_has_the_object(source: str, target: str, hint: str) -> None:
+    # Goal: a typing error must not end in a delete.
+    case = WEB.add(server("app"), firewall("front"), rule("front", "tls"))
+    entries = {**case.entries, "firewalls.front.rules.https": Entry("firewalls.front.rules.https", "rules", "1")}
+    found = [
+        p for p in _retired(Case(**{**_members(case), "entries": entries}), source, target).plan().problems if p.severity.value == "error"
+    ]
+    assert [p.code for p in found] == ["missing-reference"]
+    assert hint in str(found[0].hint) and f"removed: [{{from: '{target}', keep: false}}]" in str(found[0].hint)
+
+
+def test_an_old_line_about_an_object_that_the_state_does_not_have_changes_nothing() -> None:
+    assert told(_retired(WEB, "instances.old", "instances.retired").plan()) == told(WEB.plan())

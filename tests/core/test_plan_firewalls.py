@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.core.address import Address
 from reconciler.core.model import Deferred, Lifecycle, Ref
 from reconciler.core.state import Phase
 from tests.builders import OUT, Case, at, firewall, nothing, rule, server, settled, step, told, waits
@@ -401,3 +402,18 @@ def test_a_known_value_is_compared_and_an_unknown_one_waits() -> None:
     assert case.plan().is_empty
     plan = case.edit("instances.web", zone="z2", image="rocky").plan()
     assert waits(plan, "rule.update firewalls.db.rules.own") == {"instance.create instances.web"}
+
+
+def test_the_work_of_a_plan_grows_with_the_number_of_rules_and_not_with_its_square(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Goal: 45,000 rules in one firewall took 40 s, because each was compared with all others.
+    counted = [0]
+    spelled = Address.__str__
+
+    def spell(address: Address) -> str:
+        counted[0] += 1
+        return spelled(address)
+
+    kept = settled(firewall("web"), *[rule("web", f"r{n}", ports=str(n + 1)) for n in range(300)])
+    monkeypatch.setattr(Address, "__str__", spell)
+    assert not kept.plan().steps
+    assert counted[0] < 300 * 60

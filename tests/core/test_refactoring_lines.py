@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler import stackfile
+from reconciler.core import moves
+from reconciler.core.build import build
+from reconciler.core.state import Entry, State
 from tests.stackfiles import HEAD, at, built, problems
 
 SERVERS = """
@@ -42,8 +46,6 @@ WRONG: list[tuple[str, str, str, str]] = [
         "keep one of the two lines",
     ),
     ("in a circle", "moved: [{from: instances.x, to: instances.y}, {from: instances.y, to: instances.x}]", "cycle", "state mv"),
-    ("to nothing", "moved: [{from: instances.x, to: instances.apps}]", "missing-reference", "`app`"),
-    ("to no rule", "moved: [{from: firewalls.web.rules.a, to: firewalls.web.rules.htps}]", "missing-reference", "`https`"),
     ("without to", "moved: [{from: instances.x}]", "missing-key", "None"),
     ("a mapping", "moved: {from: instances.x, to: instances.app}", "wrong-type", "None"),
     ("removed and in the file", "removed: [{from: instances.app, keep: true}]", "bad-combination", "take one of the two out"),
@@ -58,3 +60,42 @@ def test_each_mistake_has_its_place_and_way_out(text: str, code: str, hint: str)
     found = problems(HEAD + SERVERS + text + "\n")
     assert [problem.code for problem in found] == [code], found
     assert found[0].place is not None and hint in str(found[0].hint)
+
+
+RETIRED = [
+    "moved: [{from: instances.x, to: instances.retired}]",
+    "moved: [{from: instances.x, to: instances.y}, {from: instances.y, to: instances.retired}]",
+    "moved: [{from: firewalls.web.rules.a, to: firewalls.web.rules.retired}]",
+]
+
+
+@pytest.mark.parametrize("text", RETIRED)
+def test_an_old_line_whose_target_was_retired_may_stay(text: str) -> None:
+    assert built(HEAD + SERVERS + text + "\n").moved[-1].retired
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "moved: [{from: instances.x, to: instances.app}]",
+        "moved: [{from: instances.x, to: instances.gone}]\nremoved: [{from: instances.gone, keep: false}]",
+    ],
+)
+def test_a_line_whose_target_is_defined_or_removed_is_not_retired(text: str) -> None:
+    assert not any(move.retired for move in built(HEAD + SERVERS + text + "\n").moved)
+
+
+def test_a_circle_behind_a_chain_is_told_once() -> None:
+    lines = ", ".join(f"{{from: instances.{a}, to: instances.{b}}}" for a, b in ("xy", "yz", "zy", "wx"))
+    found = problems(HEAD + SERVERS + f"moved: [{lines}]\n")
+    assert [(p.code, p.message) for p in found] == [("cycle", "moves go in a circle: instances.y -> instances.z -> instances.y")]
+
+
+def test_a_long_chain_is_followed_in_time_that_grows_with_its_length() -> None:
+    # Goal: 1,000 lines took 13 s when each start walked the chain anew, and this many minutes.
+    lines = "".join(f"- {{from: instances.x{n}, to: instances.x{n + 1}}}\n" for n in range(3_000))
+    document, _ = stackfile.read(HEAD + SERVERS + "moved:\n" + lines + "- {from: instances.x3000, to: instances.app}\n", "stack.yaml")
+    stack, found = build(document, environment=None)
+    assert found == () and stack is not None
+    state = State("lineage", 1, "shop", None, entries={"instances.x0": Entry("instances.x0", "instances", "INSTANCE-1")})
+    assert list(moves.move(stack, state).state.entries) == ["instances.app"]

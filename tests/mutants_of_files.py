@@ -1,0 +1,71 @@
+"""Mutants of what is read from stack files: which files, which branches, which moves; `tests.mutants` tries them with all others."""
+
+from __future__ import annotations
+
+from tests.mutation import Mutant
+
+MUTANTS_OF_FILES = (
+    Mutant(
+        "evaluate both branches of a condition",
+        "reconciler/core/branches.py",
+        "        kept = yes if verdict else no\n",
+        "        return\n        kept = yes if verdict else no\n",
+        ("tests/core/test_branches.py",),
+    ),
+    Mutant(
+        "demand that a branch whose condition is open exists",
+        "reconciler/core/references.py",
+        '                if failure.code in ("", "unknown-attribute") or not protected:\n',
+        "                if True:\n",
+        ("tests/core/test_branches.py",),
+    ),
+    Mutant(
+        "let a misspelt name stand in a branch that is not taken",
+        "reconciler/core/workshop.py",
+        "            if self.shaped and kept is not template:\n",
+        "            if False:\n",
+        ("tests/core/test_branches.py",),
+    ),
+    Mutant(
+        "count a macro only once",
+        "reconciler/core/cel_work.py",
+        "        self._spend(_CROSSING * whole + length",
+        "        self._spend(0 if number > 1 else _CROSSING * whole + length",
+        ("tests/core/test_expression.py",),
+    ),
+    Mutant(
+        "let `||` cover the end of the work",
+        "reconciler/core/cel_program.py",
+        "    if work.over:\n",
+        "    if False:\n",
+        ("tests/core/test_expression.py",),
+    ),
+    Mutant(
+        "skip a part of the stack whose name ends in .yml",
+        "reconciler/stackfile.py",
+        "for file in alike if _is_part(file)]",
+        "for file in alike if False]",
+        ("tests/reading/test_stackfile.py",),
+    ),
+    Mutant(
+        "skip a broken link in the stack folder",
+        "reconciler/stackfolder.py",
+        "        elif file.is_symlink() and not file.exists():\n            problems.append(_broken(file))\n",
+        "        elif file.is_symlink() and not file.exists():\n            pass\n",
+        ("tests/reading/test_stackfile.py",),
+    ),
+    Mutant(
+        "let a move to nothing end in a delete",
+        "reconciler/core/moves.py",
+        "    problems = tuple(_retired(stack, targets))\n",
+        "    problems: tuple[Problem, ...] = ()\n",
+        ("tests/core/test_moves.py",),
+    ),
+    Mutant(
+        "refuse an old move whose target was retired",
+        "reconciler/core/refactoring.py",
+        "            found.add(move.source)\n",
+        "            found.add(move.source)\n            shop.tell('missing-reference', 'not defined', move.place)\n",
+        ("tests/core/test_refactoring_lines.py",),
+    ),
+)
