@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 
+from tests.mutants_of_commands import MUTANTS_OF_COMMANDS
 from tests.mutants_of_doubts import MUTANTS_OF_DOUBTS
 from tests.mutants_of_files import MUTANTS_OF_FILES
 from tests.mutation import Mutant, of_story, run
@@ -28,17 +29,12 @@ WRONG = "tests/scenarios/test_when_things_go_wrong.py"
 TWO_CAUSES = "tests/scenarios/test_two_causes.py"
 OUTPUTS_AT_THE_END = "tests/scenarios/test_outputs_at_the_end.py"
 STORE_FAULTS = "tests/contract/test_store_faults.py"
-NOT_SHOWN = "tests/processes/test_not_shown.py"
-LOST_OUTPUT = "tests/cli/test_lost_output.py"
-OUTPUTS = "tests/cli/test_outputs.py"
-SURROUNDINGS = "tests/processes/test_surroundings.py"
 INTERRUPTED = "tests/processes/test_interrupted.py"
-PROMPT = "tests/cli/test_prompt.py"
-TERMINAL = "tests/processes/test_terminal.py"
 
 MUTANTS = (
     *MUTANTS_OF_DOUBTS,
     *MUTANTS_OF_FILES,
+    *MUTANTS_OF_COMMANDS,
     Mutant(
         "plan under a new name although the state of the former one stands",
         "reconciler/opening.py",
@@ -515,125 +511,6 @@ MUTANTS = (
         "            return self.nonce() if resource is None or resource.lifecycle.marker else None\n",
         '            return "a" * 12\n',
         (of_story("three servers"),),
-    ),
-    Mutant(
-        "take typed-ahead text for consent",
-        "reconciler/cli/console.py",
-        "        termios.tcflush(sys.stdin, termios.TCIFLUSH)\n",
-        "        pass\n",
-        (f"{PROMPT}::test_text_typed_before_the_question_is_no_answer",),
-    ),
-    Mutant(
-        "apply a plan that could not be shown",
-        "reconciler/cli/applying.py",
-        "        console.begin()\n",
-        "        console.begun = True\n",
-        (f"{NOT_SHOWN}::test_what_cannot_be_shown_is_not_done",),
-    ),
-    Mutant(
-        "change a state that could not be shown",
-        "reconciler/cli/repair_commands.py",
-        "    console.begin()\n",
-        "",
-        (f"{NOT_SHOWN}::test_what_cannot_be_shown_is_not_done",),
-    ),
-    Mutant(
-        "end with 1 after all was done",
-        "reconciler/cli/session.py",
-        "    return code if console.begun else exits.worst((code, exits.ERROR))\n",
-        "    return exits.worst((code, exits.ERROR))\n",
-        (f"{LOST_OUTPUT}::test_the_exit_code_says_what_was_done_when_the_end_of_the_result_is_lost",),
-    ),
-    Mutant(
-        "write hostile outputs into an environment file",
-        "reconciler/cli/output_command.py",
-        "        elif not _fits_a_line(value):\n",
-        "        elif False:\n",
-        (f"{OUTPUTS}::test_text_that_a_program_would_obey_leaves_only_escaped",),
-    ),
-    Mutant(
-        "write a hostile output raw into a pipe",
-        "reconciler/cli/output_command.py",
-        "        if not console.out.is_terminal and not safe.is_inert(text):\n",
-        "        if False:\n",
-        (f"{OUTPUTS}::test_text_that_a_program_would_obey_leaves_only_escaped",),
-    ),
-    Mutant(
-        "repeat a whole script in a message",
-        "reconciler/core/lookup.py",
-        '    return repr(text if text == line[:_QUOTED_MAX] else f"{line[:_QUOTED_MAX]}...")\n',
-        "    return repr(text)\n",
-        ("tests/core/test_lookup.py::test_a_script_written_inline_is_not_repeated_in_the_message",),
-    ),
-    Mutant(
-        "write a state through a link",
-        "reconciler/store/disk.py",
-        "        if folder.is_symlink():",
-        "        if False:",
-        (f"{SURROUNDINGS}::test_no_state_is_written_through_a_link",),
-    ),
-    Mutant(
-        "wait for a named pipe",
-        "reconciler/paths.py",
-        "        if not stat.S_ISREG(os.fstat(descriptor).st_mode):\n",
-        "        if False:\n",
-        (f"{SURROUNDINGS}::test_a_named_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for",),
-    ),
-    Mutant(
-        "obey a umask of 0",
-        "reconciler/__main__.py",
-        "    os.umask(os.umask(0o077) | 0o002)\n",
-        "",
-        (f"{SURROUNDINGS}::test_a_generous_umask_makes_no_file_that_everybody_may_write",),
-    ),
-    Mutant(
-        "read whatever a stack file names",
-        "reconciler/paths.py",
-        "        return root is not None and not path.resolve().is_relative_to(root)\n",
-        "        return False\n",
-        ("tests/reading/test_paths.py",),
-    ),
-    Mutant(
-        "leave line breaks out of the endpoint",
-        "reconciler/cloud/endpoint.py",
-        "    if not text.isprintable():",
-        "    if False:",
-        ("tests/contract/test_cloud_signing.py::test_keys_go_nowhere_but_to_https_or_this_machine",),
-    ),
-    Mutant(
-        "die with the terminal",
-        "reconciler/cli/interrupts.py",
-        "signal.SIGTERM, signal.SIGHUP)",
-        "signal.SIGTERM)",
-        (f"{INTERRUPTED}::test_a_terminal_that_goes_ends_the_run_in_order",),
-    ),
-    Mutant(
-        "take a second hangup for a second request to end",
-        "reconciler/cli/interrupts.py",
-        "            if number != signal.SIGHUP:",
-        "            if True:",
-        (f"{INTERRUPTED}::test_a_terminal_that_goes_ends_the_run_in_order",),
-    ),
-    Mutant(
-        "draw the live table past the stream that may lose its terminal",
-        "reconciler/cli/applying.py",
-        "progress.Live(console.err, look,",
-        "progress.Live(console.err._stream, look,",
-        (f"{TERMINAL}::test_a_terminal_that_is_closed_during_a_run_is_no_mistake_of_the_program",),
-    ),
-    Mutant(
-        "say nothing of what Git did to a state",
-        "reconciler/store/damage.py",
-        "    if _CONFLICT.search(data):\n",
-        "    if False:\n",
-        ("tests/contract/test_store_codec.py::test_what_git_did_to_a_state_or_journal_is_named_with_the_way_back",),
-    ),
-    Mutant(
-        "draw the live table over a question",
-        "reconciler/cli/applying.py",
-        "        elif self._view is None and isinstance(event, (ProblemFound, Told)):\n",
-        "        elif False:\n",
-        (f"{TERMINAL}::test_the_live_table_is_gone_when_a_question_is_asked",),
     ),
     Mutant(
         "do not end at a record that failed",

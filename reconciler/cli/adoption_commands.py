@@ -109,6 +109,7 @@ def adopt(session: Session, *, objects: Sequence[str], everything: bool, zones: 
     title = _stack_name(name, out)
     if out is not None and Path(out).exists():
         raise stop_usage(f"{out} exists already", "adopt writes only new files: name another one")
+    alone = None if out is None else _alone_in(Path(out).parent)
     console = session.console
     with session.connect() as connection:
         found, account, told = adopting.adopt(connection, Wish(everything, frozenset(objects), frozenset(zones)), stack=title)
@@ -123,6 +124,9 @@ def adopt(session: Session, *, objects: Sequence[str], everything: bool, zones: 
     if out is not None:
         again = shlex.join(["reconciler", "plan", out, *(["--simulate"] if session.simulate else [])])
         console.tell([Line(f" Written: {safe.outside(out)}    Next:  {safe.outside(again)}", Tone.GOOD)])
+        if alone is not None:
+            said = f"{alone.parent} contains two stacks now: name the file in commands for the other one, {alone}"
+            console.tell([Line(f" {safe.outside(said)}", Tone.CARE)])
     return exits.DONE
 
 
@@ -194,11 +198,30 @@ def _stack_name(name: str | None, out: str | None) -> str:
     return stem if re.fullmatch(pattern, stem) else "adopted"
 
 
+def _alone_in(folder: Path) -> Path | None:
+    """The one file of another stack in a folder. Stops where the folder itself is a stack, which one more file would break."""
+    from reconciler import loading
+    from reconciler.stop import Stop
+
+    files = sorted(file for file in folder.glob("*.yaml") if not file.name.startswith("."))
+    if not files:
+        return None
+    try:
+        name, _ = loading.identities(folder)
+    except Stop:  # several stacks side by side, each named by its file
+        return None
+    if len(files) > 1 or files[0].name == "stack.yaml":
+        hint = "name a file in a folder of its own: adopt --out FOLDER/FILE.yaml"
+        raise stop_usage(f"{folder} is the folder of stack `{name}`, and all *.yaml files in it are one stack", hint)
+    return files[0]
+
+
 def _write_new(path: Path, text: str) -> None:
     from reconciler.core.problems import error
     from reconciler.stop import Stop
 
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
     except OSError as failure:

@@ -171,7 +171,28 @@ def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
 _ANY_PATH = click.Path(readable=False)
 """Whatever is wrong with what lies there is told where it is read, as every mistake of a stack is."""
 
-stack_argument = click.argument("stack", default=".", metavar="[STACK]", type=_ANY_PATH)
+
+_STACK = "reconciler.stack"
+
+
+def _by_option(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    context.meta[_STACK] = value
+
+
+def _one_stack(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
+    """The stack of the argument or of `--stack`, which is parsed before it; both at once are a mistake."""
+    by_option = context.meta.get(_STACK)
+    if value is not None and by_option is not None:
+        raise click.UsageError("the stack is given twice: as an argument and with --stack", ctx=context)
+    return value or by_option or "."
+
+
+stack_argument = _joined(
+    click.argument("stack", required=False, metavar="[STACK]", type=_ANY_PATH, callback=_one_stack),
+    click.option("--stack", "stack_option", hidden=True, is_eager=True, expose_value=False, type=_ANY_PATH, callback=_by_option),
+)
+"""A command that takes the stack as an argument takes `--stack PATH` too, as all other commands do."""
+
 stack_option = click.option("--stack", default=".", metavar="PATH", type=_ANY_PATH, help="The stack's file or folder (default: here).")
 environment_option = click.option("--env", "environment", metavar="NAME", help="The environment; needed where the stack has some.")
 variable_options = _joined(

@@ -21,6 +21,13 @@ _LINKS = ("firewall", "instance")
 _LOOKUPS = ("flavor", "image", "zone")
 
 
+def can_be_written(path: str, live: Any) -> bool:
+    """Whether a file could ask for what is live in a field: not for an empty one, nor for an object that the stack does not know."""
+    if path in _LINKS:
+        return live is None or parse(str(live)) is not None
+    return live is not None
+
+
 class CannotAbsorb(Exception):
     """A difference cannot be written into the file; `problem` says why and what to do."""
 

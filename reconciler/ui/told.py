@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from reconciler.core.absorption import can_be_written
 from reconciler.core.changes import Action, Cause, Change, DataLoss, FieldChange, Impact
 from reconciler.core.dataclass import dataclass
 from reconciler.core.plain import sources
@@ -110,7 +111,10 @@ def _reverts(change: Change) -> list[str]:
     """A change that only takes back what somebody else did says so, wherever it stands."""
     causes = {field.cause for field in change.fields}
     grave = change.action in (Action.REPLACE, Action.REBUILD, Action.RESIZE, Action.POWER, Action.DETACH, Action.ATTACH)
-    return ["reverts what was changed outside; `absorb` keeps that"] if grave and causes == {Cause.OUTSIDE} else []
+    if not grave or causes != {Cause.OUTSIDE}:
+        return []
+    keeps = all(can_be_written(field.path, field.before) for field in change.fields)
+    return ["reverts what was changed outside" + ("; `absorb` keeps that" if keeps else "")]
 
 
 def edit(field: FieldChange, left: Mapping[str, Any] | None = None) -> str:

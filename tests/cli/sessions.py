@@ -102,7 +102,13 @@ class Terminal:
         surroundings = {**(os.environ if environ is None else environ), **own}
         self.type(ahead)
         self._process = subprocess.Popen(
-            command, stdin=child, stdout=child, stderr=child, env=surroundings, cwd=folder, start_new_session=True
+            command,
+            stdin=child,
+            stdout=child,
+            stderr=child,
+            env=surroundings,
+            cwd=folder,
+            start_new_session=True,
         )
         os.close(child)
         self.text = ""

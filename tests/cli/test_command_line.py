@@ -249,3 +249,11 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False, cwd=ROOT)
 
     assert done.stderr == "" and done.returncode in (0, 64, 1) and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["graph", "validate"])
+def test_every_command_takes_the_stack_by_option_too(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    by_argument = call(capsys, command, "web.yaml")
+    assert by_argument[0] == 0 and call(capsys, command, "--stack", "web.yaml") == by_argument
+    code, _, err = call(capsys, command, "--stack", "web.yaml", "envs.yaml")
+    assert code == 64 and "the stack is given twice" in err

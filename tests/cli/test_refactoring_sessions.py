@@ -158,3 +158,27 @@ def test_what_cannot_be_adopted_is_said(capsys: pytest.CaptureFixture[str], argu
 def test_an_account_that_shows_nothing_gets_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml")
     assert code == 0 and "the API lists nothing" in err and "zones that the API covers" in err and "stack: adopted" in out
+
+
+@pytest.mark.parametrize("files", [("stack.yaml",), ("a.yaml", "b.yaml")])
+def test_adopt_writes_no_file_into_the_folder_of_another_stack(
+    files: tuple[str, ...], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    # Goal: all *.yaml files of a folder are one stack, which a second `stack:` breaks.
+    folder = tmp_path / "infra"
+    folder.mkdir()
+    for number, name in enumerate(files):
+        (folder / name).write_text("version: 1\nstack: infra\n" if not number else "locals: {a: 1}\n", encoding="utf-8")
+    code, _, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "infra/more.yaml")
+    assert code == 64 and "infra is the folder of stack `infra`" in err and not (folder / "more.yaml").exists()
+    assert call(capsys, "validate", "infra")[0] == 0
+    assert call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "other/more.yaml")[0] == 0
+
+
+def test_adopt_beside_the_file_of_one_other_stack_says_that_the_folder_holds_two(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "web.yaml").write_text("version: 1\nstack: web\n", encoding="utf-8")
+    code, _, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "one/more.yaml")
+    assert code == 0 and "one contains two stacks now" in err and "one/web.yaml" in err

@@ -62,7 +62,7 @@ def test_ctrl_c_once_awaits_the_answer_under_way_and_records_it(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_terminal_that_goes_ends_the_run_in_order(times: int, tmp_path: Path) -> None:
+def test_a_terminal_that_goes_ends_the_run_in_order(times: int, tmp_path: Path, hangups: None) -> None:
     """Goal: shell and kernel may both send SIGHUP; none of them ends the run before the answer under way is recorded."""
     with desk(tmp_path) as place:
         place.cloud.strike = at = At("POST", "/v1/instances", slow_seconds=1.0)

@@ -41,7 +41,7 @@ def test_the_live_table_is_gone_when_a_question_is_asked(tmp_path: Path) -> None
         assert sorted(world_of(place.cloud)["instances"]) == ["shop-api", "shop-web"]
 
 
-def test_a_terminal_that_is_closed_during_a_run_is_no_mistake_of_the_program(tmp_path: Path) -> None:
+def test_a_terminal_that_is_closed_during_a_run_is_no_mistake_of_the_program(tmp_path: Path, hangups: None) -> None:
     """Goal: the live table writes to a terminal that is gone; the run ends in order all the same, and its answer is recorded."""
     with desk(tmp_path) as place:
         place.cloud.strike = at = At("POST", "/v1/instances", slow_seconds=1.0)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core import consent
-from reconciler.core.changes import Action, CallBudget, Change, Plan
+from reconciler.core.changes import Action, CallBudget, Cause, Change, Plan
 from reconciler.core.consent import Given
 from reconciler.ui import plan_text, safe, screen
 from reconciler.ui.plan_text import Header
@@ -94,3 +94,19 @@ def test_the_plan_id_is_the_same_for_the_same_steps_and_another_for_others() -> 
 
     assert plan_text.plan_id(plan) == plan_text.plan_id(replace(plan, eta_seconds=5, unmanaged=(9, None)))
     assert plan_text.plan_id(plan) != plan_text.plan_id(replace(plan, steps=plan.steps[:-1]))
+
+
+@pytest.mark.parametrize(
+    ("path", "live", "keeps"),
+    [
+        ("firewall", "firewalls.db", True),
+        ("firewall", None, True),
+        ("firewall", "FIREWALL-of-somebody-else", False),
+        ("flavor", "std_8.16-g1", True),
+        ("description", None, False),
+    ],
+)
+def test_a_row_names_absorb_only_if_the_file_could_say_what_is_there(path: str, live: str | None, keeps: bool) -> None:
+    change = Change(plans.address("instances.db"), Action.ATTACH, "", (plans.field(path, live, "firewalls.web", Cause.OUTSIDE),))
+    text = shown(plans.plan(change))
+    assert "reverts what was changed outside" in text and ("`absorb` keeps that" in text) is keeps
