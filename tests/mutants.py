@@ -213,6 +213,13 @@ MUTANTS = (
         ("tests/scenarios/test_second_look.py",),
     ),
     Mutant(
+        "do not look at a rule before it is edited",
+        "reconciler/core/rhythm.py",
+        '        "rule.update",\n',
+        "",
+        ("tests/scenarios/test_second_look.py",),
+    ),
+    Mutant(
         "read the address of a rule as it comes",
         "reconciler/kinds/rules.py",
         '_rules.masked(rows.text(row.get("ip")))',

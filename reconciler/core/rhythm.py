@@ -61,9 +61,11 @@ DESTRUCTIVE = frozenset(
         "firewall.detach",
         "firewall.update",
         "rule.delete",
+        "rule.update",
     }
 )
-"""Before these the object is looked at a second time; before a create the one that it replaces."""
+"""Before these the object is looked at a second time; before a create the one that it replaces. An edit of a rule sends only what differs:
+with what somebody else has edited since it would open what no plan has shown."""
 
 
 def second_look(operation: str, fingerprint: Mapping[str, Any], inputs: Mapping[str, Any]) -> tuple[str, ...]:
@@ -81,7 +83,7 @@ def second_look(operation: str, fingerprint: Mapping[str, Any], inputs: Mapping[
         "firewall.update": (f"rules:{id}",),
         "instance.delete": tuple(f"members:{group}" for group in fingerprint.get("firewalls", ())),
     }
-    own = f"rules:{inputs.get('firewall')}" if operation == "rule.delete" else kind
+    own = f"rules:{inputs.get('firewall')}" if kind == "rules" else kind
     return (own, *more.get(operation, ()))
 
 

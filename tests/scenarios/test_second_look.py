@@ -290,3 +290,15 @@ def test_a_look_costs_no_call_where_its_list_is_read_anyway(tmp_path: Path) -> N
     first = next(n for n, (_, request) in enumerate(lab.sends[sends:]) if request.method == "DELETE")
     looks = [request for _, request in lab.sends[sends + lab.plans[-1].plan.calls.read :][: first - lab.plans[-1].plan.calls.read]]
     assert [request.path for request in looks] == ["/v1/instances"]
+
+
+def test_a_rule_that_somebody_has_edited_meanwhile_is_not_edited_on_top_of_it(tmp_path: Path) -> None:
+    # Goal: an edit sends only what differs, so a wider range would go to the port that somebody has put there since.
+    lab = Lab()
+    assert lab.apply(lab.stack(RULED, tmp_path)).exit_code == 0
+    web, sends = id_of(lab, "firewalls.web"), len(lab.sends)
+    wider = RULED.replace("ports: 443, cidr: 10.0.0.0/8", "ports: 443, cidr: 0.0.0.0/0")
+    lab.plans = meanwhile(lab, edit_rules(web, "443", port="3306"))
+    result = lab.apply(lab.stack(wider, tmp_path))
+    assert result.exit_code == 3 and writes(lab, sends) == []
+    assert "ports was 443 in the plan and is 3306 now" in result.failed["rule.update firewalls.web.rules.web"].message

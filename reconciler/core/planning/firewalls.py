@@ -212,6 +212,7 @@ def _edit(draft: Draft, owner: Item, item: Item) -> tuple[str, Mapping[str, Valu
         "rule.update",
         target=item.live.id,
         inputs={**_inputs(owner), **texts},
+        fingerprint=fingerprint(draft, item.live),
         applies=texts,
     )
     key = draft.add(step, provides=[("rule", item.address)])
