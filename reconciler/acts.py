@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 from reconciler import app, opening, ports
 from reconciler.app import Applied, Connection, Conversation, Planned, Run
-from reconciler.core import names
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Consent, Impact, Plan, RiskClass, Step
 from reconciler.core.consent import Given
@@ -46,7 +45,7 @@ def reboot(
         live = _standing(entry, account)
         if "stop" in entry.protect and not unprotect:
             message = f"{address} is protected from stop, and a reboot stops it"
-            raise Stop(error("protected", message, address=str(address), hint=f"--unprotect {names.pasted(address)} frees this run"))
+            raise Stop(error("protected", message, address=str(address), hint="--unprotect frees this run"))
         plan = _plan(stack, state, address, live, account, connection)
         planned = Planned(
             plan=plan, account=account, stack=stack, at=connection.exchange.unix(), problems=beside, tracked=tuple(state.entries)
@@ -110,7 +109,7 @@ def _standing(entry: Entry, account: Account) -> LiveResource:
     live = account.find("instances", entry.id)
     if live is None:
         message = f"{entry.address}: {entry.id} is not in the account's list"
-        raise Stop(error("missing-object", message, address=entry.address, hint="reconciler plan says what can be done"))
+        raise Stop(error("missing-object", message, address=entry.address, hint="`reconciler plan` says what can be done"))
     if live.attributes.get("power") != "on" or not live.ready:
         message = f"{entry.address} does not run: its status is {live.attributes.get('status')}"
         raise Stop(error("bad-combination", message, address=entry.address, hint="only a running server can be rebooted"))

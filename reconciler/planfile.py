@@ -47,4 +47,4 @@ def read(path: Path) -> SavedPlan:
         return saved.read(data.decode("ascii"))
     except (saved.Unreadable, UnicodeDecodeError) as failure:
         why = failure if isinstance(failure, saved.Unreadable) else "it is not a saved plan of reconciler"
-        raise Stop(error("plan-unreadable", f"{path} is refused: {why}", hint="make a new one with `plan --out`")) from failure
+        raise Stop(error("plan-unreadable", f"{path} is refused: {why}", hint="make a new one with `plan --out FILE`")) from failure

@@ -8,6 +8,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from tests import hints
+from tests.house.hint_templates import pattern
+
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("repeatable")
 
@@ -18,3 +21,13 @@ def hangups() -> Iterator[None]:
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
+
+
+@pytest.fixture(autouse=True)
+def its_hints_are_printed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that is named as the situation of a hint prints it."""
+    wanted = hints.situations_of(request.node.nodeid)
+    hints.printed.clear()
+    yield
+    missing = [template for template in wanted if not any(pattern(template).search(hint) for hint in hints.printed)]
+    assert not missing, f"never printed: {missing}"

@@ -171,7 +171,7 @@ class Writes:
         elif answer.status == 429 or (answer.error_code in BUSY and not task.operation.endswith(".create")):
             self._again(task, answer, 0.0 if answer.status == 429 else BUSY_SECONDS / self.time_scale)
         elif answer.status == 401:
-            self.stop = self.stop or error("credentials", f"the cloud refuses the keys: {code}", hint="reconciler doctor tells why")
+            self.stop = self.stop or error("credentials", f"the cloud refuses the keys: {code}", hint="`reconciler doctor` tells why")
             self.ends.fail(task, _failure(answer))
         elif second is not None and not task.second and answer.error_code in second.refusals:
             task.second, task.program, task.status = True, list(second.operations), Status.PENDING

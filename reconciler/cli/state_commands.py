@@ -133,7 +133,7 @@ def _show_plan(console: Console, what: str) -> int:
             raise Unreadable(wrong)
         plan = saved_text.plan_of(saved)
     except Unreadable as failure:
-        raise Stop(error("plan-unreadable", f"{what} is refused: {failure}", hint="make a new one with `plan --out`")) from failure
+        raise Stop(error("plan-unreadable", f"{what} is refused: {failure}", hint="make a new one with `plan --out FILE`")) from failure
     if console.json:
         console.out.write(plan_json.text(dict(saved.document)))
         return exits.DONE

@@ -116,7 +116,7 @@ def adopt(state: State, account: Account, kinds: Mapping[str, Kind], *, address:
         return error("missing-object", said, address=address, hint="take the id from the console or from the list above")
     wrong = _not_it(state, intent, live)
     if wrong is not None:
-        return error("bad-combination", wrong, address=address, hint="reconciler recover shows what was asked and what there is")
+        return error("bad-combination", wrong, address=address, hint="`reconciler recover` shows what was asked and what there is")
     phase = Phase.READY if live.ready else Phase.INCOMPLETE
     effects = tuple(_as_seen(effect, live) for effect in intent.done(id, phase))
     if live.nonce != intent.nonce:

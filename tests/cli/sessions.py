@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 
 from reconciler.cli import program
+from tests import hints
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 SCALE = ("--time-scale", "3000")
@@ -59,7 +60,18 @@ def begin(monkeypatch: pytest.MonkeyPatch, folder: Path, files: Mapping[str, str
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """One command: its exit code, stdout and stderr. None may end with a traceback."""
+    """One command: its exit code, stdout and stderr. None may end with a traceback, and the hints that it prints work when pasted."""
+    code, out, err = _run(capsys, arguments)
+
+    def paste(pasted: Sequence[str]) -> tuple[int, str]:
+        code, out, err = _run(capsys, pasted)
+        return code, out + err
+
+    hints.paste_all(arguments, out + err, paste)
+    return code, out, err
+
+
+def _run(capsys: pytest.CaptureFixture[str], arguments: Sequence[str]) -> tuple[int, str, str]:
     capsys.readouterr()
     code = program.run(arguments)
     shown = capsys.readouterr()

@@ -1,0 +1,212 @@
+"""Every hint that a command prints is pasted and run, in a copy of the folder in which it was printed.
+
+`tests/cli/sessions.call` gives each output here. A hint is pasted as a person would: a command as it stands, an option after the command
+that printed it. It has to be accepted, and what it was printed for is not printed again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+USAGE = 64
+TIMES_MAX = 2
+"""How often one hint is pasted in a process; addresses and ids aside, hints are printed again and again."""
+
+BYTES_MAX = 4 << 20
+"""Larger folders are not copied."""
+
+COMMANDS = (
+    "absorb", "adopt", "apply", "catalog", "destroy", "doctor", "drift", "explain", "graph", "import", "init", "output", "plan", "recover",
+    "server", "show", "simulator", "state", "validate",
+)  # fmt: skip
+HINTS = "tests/cli/test_hints.py"
+REPAIR = "tests/cli/test_repair_commands.py"
+DAMAGE = "tests/scenarios/test_recovery_page.py::test_a_damage_is_told_as_the_page_says_and_its_repair_helps"
+SITUATIONS = {
+    "--unprotect frees this run": "tests/cli/test_acts.py::test_a_server_protected_from_stop_is_rebooted_only_where_that_is_said",
+    "`reconciler plan` says what can be done": f"{HINTS}::test_a_server_to_reboot_that_is_missing",
+    "{}; if both stacks are to own it: --accept {}": f"{HINTS}::test_an_import_of_what_another_stack_owns",
+    "Add --yes to {}.": f"{REPAIR}::test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud",
+    "make a new one with `plan --out FILE`": f"{HINTS}::test_a_saved_plan_that_cannot_be_read",
+    "look in the console; if it is really gone, --accept {}": f"{HINTS}::test_the_only_server_that_is_missing",
+    "choose one with --env: {}": f"{REPAIR}::test_what_is_asked_of_a_stack_with_environments_names_one",
+    "leave --env out, or define `environments:`": f"{HINTS}::test_an_environment_of_a_stack_without_any",
+    "If that is meant, add --allow-empty; to remove the whole stack, use `reconciler destroy`.": (
+        "tests/cli/test_simulated_sessions.py::test_a_file_that_no_longer_asks_for_anything_is_refused_without_allow_empty"
+    ),
+    "Read the plan, then add --yes.": f"{HINTS}::test_a_plan_that_nobody_is_asked_about",
+    "if it is really gone: --accept {}, or state forget {}": f"{HINTS}::test_one_server_of_six_that_is_missing",
+    "whether the cloud shrinks a disk is not known; --replace {} makes a new server instead": f"{HINTS}::test_a_flavor_with_a_smaller_disk",
+    "give it `ssh_keys`, or `apply --first-passwords FILE`": f"{REPAIR}::test_a_lost_state_is_rebuilt_from_the_command_line",
+    "bring back the state of {}, and the environments of the file as they were; --accept {} says that it is not yours": (
+        "tests/scenarios/test_former_names.py::test_marked_objects_of_a_former_environment_stop_a_run_without_any_state"
+    ),
+    "bring the state back; `reconciler recover --rebuild` binds what is proved; --accept {} says it is not yours": (
+        "tests/scenarios/test_recovery_page.py::test_a_lost_state_is_brought_back_as_the_page_says"
+    ),
+    "take the line out of `moved`, or let one of them go: reconciler state forget '{}'": (
+        f"{HINTS}::test_an_object_that_is_to_move_to_where_another_is"
+    ),
+    "lift the protection in the file, or --unprotect {}": f"{HINTS}::test_a_protected_server_that_would_be_destroyed",
+    "--unprotect {} frees this run; `protect: false` and an apply free the following ones": (
+        "tests/cli/test_first_week.py::test_what_is_held_back_is_told_once_more_at_the_end"
+    ),
+    "names cannot be exchanged in one step; use `state mv` with a name between": f"{HINTS}::test_two_names_that_are_to_be_exchanged",
+    "leave out --replace {}": f"{HINTS}::test_a_firewall_that_cannot_be_replaced",
+    "give it with --var {}=VALUE, RECONCILER_VAR_{}, or a default": f"{HINTS}::test_a_variable_without_a_value",
+    "--var-file names a file with one `NAME: VALUE` a line": "tests/cli/test_first_week.py::test_a_file_of_variables_is_told_of_as_one",
+    "Read what would be bound, then add --yes.": f"{HINTS}::test_a_lost_state_that_nobody_is_asked_about",
+    "use the version of reconciler that wrote it, or a newer one": f"{DAMAGE}[a newer version]",
+    "put back state.json and journal of one time; or see `reconciler recover --rebuild`": f"{DAMAGE}[an older copy]",
+    "put back state.json and journal from one copy; without one, move the journal away: what it recorded since the state's serial is then "
+    "looked for in the account by `reconciler recover` (docs/recovery.md)": f"{DAMAGE}[a scratched journal]",
+    "wait (--lock-timeout SECONDS), or, if that run hangs or is on a machine that is gone, `reconciler state unlock`": (
+        "tests/cli/test_simulated_sessions.py::test_another_run_of_the_stack_is_told_and_exits_6"
+    ),
+    "make a key pair in the iwinv console and export both, or try it first on the local cloud with --simulate": (
+        f"{REPAIR}::test_the_doctor_works_with_nothing_and_without_a_stack"
+    ),
+}
+"""Each hint of the source with a command or an option, and the test that prints it: `call` pastes it there."""
+
+OPEN = "a request of an earlier run is open, which a session would have to wait for in real time"
+WORLD = "the local cloud of a session does not answer in this way"
+NOT_PASTED = {
+    "reconciler recover": OPEN,
+    "a request for it is open: `reconciler recover` shows it": OPEN,
+    "run `reconciler apply` again, or confirm it yourself: --accept {}": OPEN,
+    "run `reconciler apply` again": OPEN,
+    "settle it first: reconciler recover": OPEN,
+    "if it is really gone: --accept {}": OPEN,
+    "reconciler state forget '{}', if that is not its object any more": OPEN,
+    "`reconciler recover` shows what was asked and what there is": OPEN,
+    "run it again then, or without --no-wait": OPEN,
+    "--adopt '{}={}'": OPEN,
+    "the next apply settles it where it can; or `reconciler recover`": OPEN,
+    "`reconciler doctor` tells why": WORLD,
+    "the cloud may refuse the pair; `reconciler catalog flavors` shows others": WORLD,
+    "lifecycle.ignore: [{}], or --replace {}": WORLD,
+    "to take it: --replace {}": WORLD,
+    "add --simulate, or leave it out": "only an account elsewhere is told so",
+    "the server is recorded; set a new password in the console, or make it again with --replace": "the disk has to fail within a run",
+}
+"""Hints that no session at the command line prints, and why."""
+
+
+def situations_of(test: str) -> list[str]:
+    """The hints that a test is to print, by its id."""
+    return [template for template, where in SITUATIONS.items() if where == test]
+
+
+printed: list[str] = []
+"""The hints that the test has printed so far."""
+
+KEYS = ("state mv", "import", "output", "init", "server", "state", "catalog", "simulator")
+"""Alone they take arguments, or are keys of a stack file or groups of commands, not commands to paste."""
+
+_COMMAND = re.compile(rf"`(?:reconciler )?((?:{'|'.join(COMMANDS)})(?: [^`]*)?)`|\breconciler ((?:{'|'.join(COMMANDS)})(?: \S+)*)")
+_OPTION = re.compile(r"(?<![\w`-])(--(?:accept|unprotect|replace|allow-empty|yes|adopt|not-created)\b)(?:[ =]('[^']*'|[^\s,;]+))?")
+_PLACEHOLDER = re.compile(r"\b[A-Z]{4,}\b(?!-)|\.\.\.|<|\|")
+_ADDRESS = re.compile(r"^(?:[a-z-]+=)?(?:firewalls|instances|block_storages)\.")
+_FLAGS = ("--allow-empty", "--yes", "--unprotect")
+_NAMES = re.compile(r"(?:firewalls|instances|block_storages)\.[^\s`',:]+|[A-Z]+-[A-Za-z0-9]{22}|\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class Paste:
+    """A hint as it stood, and the arguments that come of pasting it; `is_option`: added to the command that printed it."""
+
+    hint: str
+    arguments: tuple[str, ...]
+    is_option: bool
+
+    @property
+    def template(self) -> str:
+        """The hint without addresses, ids and numbers."""
+        return _NAMES.sub("*", self.hint)
+
+
+def hints_in(text: str) -> Iterator[str]:
+    """The hints of an output, with the lines that go on below them, and the commands that a run ends with."""
+    lines = iter([*text.splitlines(), ""])
+    line = next(lines)
+    for following in lines:
+        before, found, hint = line.partition("hint: ")
+        if found and not before.strip():
+            while following.startswith(before + " " * len("hint: ")):
+                hint, following = f"{hint}\n{following.strip()}", next(lines, "")
+            yield hint.strip()
+        elif line.startswith((" To go on:", " Nothing is open. To do the rest:")):
+            yield line.strip()
+        line = following
+
+
+def pastes(arguments: Sequence[str], text: str) -> Iterator[Paste]:
+    """What a person could paste of an output; words in capitals stand for something that the person has to fill in."""
+    for hint in dict.fromkeys(hints_in(text)):
+        for found in _COMMAND.finditer(hint):
+            command = (found[1] or found[2]).rstrip(".,;:)")
+            if not _PLACEHOLDER.search(command) and command not in KEYS:
+                yield Paste(hint, tuple(shlex.split(command)), is_option=False)
+        for found in _OPTION.finditer(rest := _COMMAND.sub("", hint)):
+            values = shlex.split((found[2] or "").rstrip(".,;:)"))
+            if values and rest[: found.start()].endswith("leave out "):
+                at = list(arguments).index(found[1])
+                yield Paste(hint, (*arguments[:at], *arguments[at + 2 :]), is_option=True)
+            elif values and _ADDRESS.search(values[0]) and not _PLACEHOLDER.search(values[0]):
+                yield Paste(hint, (*arguments, found[1], *values), is_option=True)
+            elif found[1] in _FLAGS:
+                yield Paste(hint, (*arguments, found[1]), is_option=True)
+
+
+_pasted: Counter[str] = Counter()
+
+
+def paste_all(arguments: Sequence[str], text: str, run: Callable[[Sequence[str]], tuple[int, str]]) -> None:
+    """Pastes each hint of an output and runs it. `run` gives the exit code and the whole output of a command."""
+    printed.extend(hints_in(text))
+    for paste in pastes(arguments, text):
+        if _pasted[paste.template] >= TIMES_MAX or not _is_copied():
+            continue
+        _pasted[paste.template] += 1
+        with _copy():
+            code, said = run(paste.arguments)
+        shown = shlex.join(("reconciler", *paste.arguments))
+        assert code != USAGE, f"the hint {paste.hint!r} of `{shlex.join(arguments)}` cannot be pasted: `{shown}` says\n{said}"
+        again = paste.is_option and paste.hint in list(hints_in(said))
+        assert not again, f"the hint {paste.hint!r} of `{shlex.join(arguments)}` does nothing: `{shown}` says\n{said}"
+
+
+def _is_copied() -> bool:
+    """Whether all that a command works on lies in the current folder, and little enough to be copied."""
+    place = os.environ.get("RECONCILER_STATE_DIR")
+    if place is not None and Path(place).is_absolute():
+        return False
+    return sum(path.stat().st_size for path in Path.cwd().rglob("*") if path.is_file() and not path.is_symlink()) < BYTES_MAX
+
+
+class _copy:
+    """Works in a copy of the current folder for the length of a block."""
+
+    def __enter__(self) -> None:
+        self._before = Path.cwd()
+        self._folder = tempfile.TemporaryDirectory()
+        copy = Path(self._folder.name) / self._before.name
+        shutil.copytree(self._before, copy, symlinks=True, ignore=_sockets)
+        os.chdir(copy)
+
+    def __exit__(self, *failure: object) -> None:
+        os.chdir(self._before)
+        self._folder.cleanup()
+
+
+def _sockets(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if not ((path := Path(folder) / name).is_file() or path.is_dir() or path.is_symlink())]
