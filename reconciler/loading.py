@@ -134,7 +134,7 @@ def _others(document: Document, environment: str | None, read: Others | None) ->
         if is_stale(outputs):
             said = f"the outputs of `{name}` are from before its last run, which was interrupted or is still at work"
             environments = "" if chosen is None else f" --env {pasted(chosen)}"
-            hint = f"finish it first: reconciler apply --stack {pasted(target)}{environments}"
+            hint = f"finish it first: `reconciler apply {pasted(target)}{environments}`"
             problems.append(warning("output", said, place=path.place, hint=hint))
     return found, tuple(problems)
 

@@ -95,6 +95,7 @@ NOT_PASTED = {
     "the cloud may refuse the pair; `reconciler catalog flavors` shows others": WORLD,
     "lifecycle.ignore: [{}], or --replace {}": WORLD,
     "to take it: --replace {}": WORLD,
+    "finish it first: `reconciler apply {}{}`": "a run of another stack has to be interrupted",
     "add --simulate, or leave it out": "only an account elsewhere is told so",
     "the server is recorded; set a new password in the console, or make it again with --replace": "the disk has to fail within a run",
 }

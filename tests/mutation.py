@@ -67,17 +67,25 @@ def run_tests(folder: Path, tests: tuple[str, ...]) -> tuple[int, str]:
     return done.returncode, failed[0] if failed else (done.stdout + done.stderr)[-200:].strip()
 
 
+def broken(mutant: Mutant, folder: Path) -> str | None:
+    """Makes a copy in that folder and breaks it. Says why where it cannot."""
+    copy_to(folder)
+    target = folder / mutant.file
+    text = target.read_text(encoding="utf-8")
+    if text.count(mutant.before) != 1:
+        return f"its text stands {text.count(mutant.before)} times in {mutant.file}"
+    target.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
+    return None
+
+
 def try_one(mutant: Mutant) -> Fate:
     """Breaks a copy and runs the tests that have to notice."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        copy_to(folder)
-        target = folder / mutant.file
-        text = target.read_text(encoding="utf-8")
-        if text.count(mutant.before) != 1:
-            return Fate(mutant, False, f"its text stands {text.count(mutant.before)} times in {mutant.file}", time.perf_counter() - began)
-        target.write_text(text.replace(mutant.before, mutant.after), encoding="utf-8")
+        wrong = broken(mutant, folder)
+        if wrong is not None:
+            return Fate(mutant, False, wrong, time.perf_counter() - began)
         code, said = run_tests(folder, mutant.tests)
     return Fate(mutant, code == RED, said if code != GREEN else "SURVIVED: no test turned red", time.perf_counter() - began)
 

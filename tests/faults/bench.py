@@ -109,7 +109,7 @@ class Bench(Lab):
         if saved is not None:
             self._restore(saved)
         self.store.disk.fault = self._at_deed
-        self.check = AtSend(self)
+        self.check: AtSend = AtSend(self)
 
     def _restore(self, saved: Saved) -> None:
         self.clock = VirtualClock(START)
@@ -125,7 +125,7 @@ class Bench(Lab):
 
     def durable(self) -> State | None:
         """The state that a power cut at this instant would leave."""
-        return MemoryStore(self.store.disk.after_crash()).read()
+        return MemoryStore(self.store.disk.after_crash(), folder=self.store.folder).read()
 
     # One process ----------------------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class Bench(Lab):
             if self.line is not None:
                 self.line.die()
             self.store.disk.reboot(names=self.kept[0], data=self.kept[1])
-            self.store = MemoryStore(self.store.disk)
+            self.store = MemoryStore(self.store.disk, folder=self.store.folder)
         except Endless as endless:
             self.violations.append(f"11: {endless}")
         self.armed = None

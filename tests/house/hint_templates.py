@@ -11,7 +11,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "reconciler"
 _PASTED = re.compile(
     r"`?reconciler (?:\w+)|`(?:absorb|adopt|apply|catalog|destroy|doctor|drift|explain|graph|plan|recover|show|state)\b"
-    r"|(?<![\w-])--[a-z][a-z-]+|\bstate (?:mv|forget|unlock)"
+    r"|(?<![\w-])--(?!ours|theirs)[a-z][a-z-]+|\bstate (?:mv|forget|unlock)"
 )
 MOST = 32
 

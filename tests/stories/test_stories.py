@@ -1,0 +1,39 @@
+"""200 stories with printed seeds, the same in every run; any number of them: `python -m tests.stories --stories 5000 --seed 7`."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import mutants
+from tests.stories import acts, hunt, story
+
+STORIES, PARTS = 200, 8
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_whatever_two_causes_do_together_everything_ends_as_the_file_says(part: int) -> None:
+    # Goal: a pair of causes in each story, every invariant at each request and process end; a failure prints the shortest story.
+    for number in range(part, STORIES, PARTS):
+        told = story.live(story.drawn(story.SEED, number))
+        assert not told.violations, f"\n{story.shortest(told)}"
+
+
+def test_a_story_is_the_same_each_time() -> None:
+    # Goal: a seed and a number replay it, word for word.
+    for number in (3, 17, 41):
+        drawn = story.drawn(7, number)
+        assert drawn == story.drawn(7, number)
+        assert story.live(drawn) == story.live(drawn)
+
+
+def test_the_stories_meet_every_pair_of_families_and_every_cause() -> None:
+    # Goal: nothing is left out by the way in which stories are drawn.
+    drawn = [story.drawn(story.SEED, number) for number in range(STORIES)]
+    assert len(story.PAIRS) * 3 < STORIES
+    assert {cause for one in drawn for scene in one.scenes for cause in scene.causes} == set(acts.CAUSES)
+
+
+def test_the_mutants_that_are_hunted_are_there() -> None:
+    # Goal: `--hunt` tries what it names.
+    names = {one.name for one in mutants.MUTANTS}
+    assert not [name for _, hunted in hunt.KINDS.values() for name in hunted if name not in names]
