@@ -96,6 +96,7 @@ NOT_PASTED = {
     "lifecycle.ignore: [{}], or --replace {}": WORLD,
     "to take it: --replace {}": WORLD,
     "finish it first: `reconciler apply {}{}`": "a run of another stack has to be interrupted",
+    "name a file in a folder of its own: adopt --out FOLDER/FILE.yaml": "the person has to name folder and file",
     "add --simulate, or leave it out": "only an account elsewhere is told so",
     "the server is recorded; set a new password in the console, or make it again with --replace": "the disk has to fail within a run",
 }
