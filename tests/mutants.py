@@ -23,6 +23,7 @@ LYING = "tests/faults/test_lying_lists.py"
 LOOK = "tests/faults/test_second_look.py"
 AS_PLANNED = "tests/faults/test_as_planned.py"
 TRANSPORT = "tests/contract/test_cloud_transport.py"
+SIMULATOR = "tests/simulator/test_simulator_server.py"
 TLS = "tests/contract/test_cloud_tls.py"
 STORE = "tests/contract/test_store.py"
 WRONG = "tests/scenarios/test_when_things_go_wrong.py"
@@ -83,6 +84,34 @@ MUTANTS = (
         "max_retries=0",
         "max_retries=2",
         (TRANSPORT,),
+    ),
+    Mutant(
+        "let pages of other origins steer the simulator",
+        "reconciler/simulator/server.py",
+        "        if not self._is_of_our_own():\n",
+        "        if False:\n",
+        (SIMULATOR,),
+    ),
+    Mutant(
+        "advance the simulator's time without an end",
+        "reconciler/simulator/cloud.py",
+        "        if not 0 <= seconds <= ADVANCE_SECONDS_MAX:\n",
+        '        if not 0 <= seconds < float("inf"):\n',
+        (SIMULATOR,),
+    ),
+    Mutant(
+        "fail over deep JSON on the simulator's control path",
+        "reconciler/simulator/control.py",
+        "    except RecursionError:\n",
+        "    except ZeroDivisionError:\n",
+        (SIMULATOR,),
+    ),
+    Mutant(
+        "take any number for a world's time",
+        "reconciler/simulator/worldfile.py",
+        "            if not 0 <= data[name] <= TIME_MAX:\n",
+        "            if False:\n",
+        (SIMULATOR,),
     ),
     Mutant(
         "trust the certificates of one variable only",

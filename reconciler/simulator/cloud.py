@@ -16,7 +16,7 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from reconciler.simulator.call import Call, Reply
-from reconciler.simulator.clock import http_date
+from reconciler.simulator.clock import TIME_MAX, http_date
 from reconciler.simulator.distort import HTML, distort
 from reconciler.simulator.errors import CODES, ApiError, MethodNotAllowed, envelope_error, error_response, plain_response, result_shape
 from reconciler.simulator.faults import INSTANTS, Fault, FaultPlan
@@ -31,6 +31,8 @@ ACCESS_KEY = "local-access-key"
 SECRET_KEY = "local-secret-key"  # noqa: S105 - a fixed key of a cloud that exists on this machine only
 T = TypeVar("T")
 READS = frozenset({"GET", "HEAD"})
+ADVANCE_SECONDS_MAX = 3_155_760_000.0
+"""The furthest that the world's time jumps at once: a hundred years."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,10 +280,12 @@ class Cloud:
 
     def advance(self, seconds: float) -> None:
         """Let the world's time jump ahead; the clock and signatures are not touched."""
-        if not 0 <= seconds < float("inf"):
-            raise ValueError("seconds are from 0")
+        if not 0 <= seconds <= ADVANCE_SECONDS_MAX:
+            raise ValueError(f"seconds are from 0 to {ADVANCE_SECONDS_MAX:.0f}")
         with self._lock:
             self._advance()
+            if self._world.time + seconds > TIME_MAX:
+                raise ValueError(f"the world's time ends at the unix second {TIME_MAX:.0f}")
             self._offset += seconds
             self._advance()
             self._changed()

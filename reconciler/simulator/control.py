@@ -42,6 +42,8 @@ def steer(cloud: Cloud, request: Request) -> Response:
         return plain_response(405, {"message": "there are " + ", ".join(sorted(by_method))}, ("Allow", ", ".join(sorted(by_method))))
     try:
         return act(cloud, request)
+    except RecursionError:
+        return plain_response(400, {"message": "the body is nested too deeply"})
     except MISTAKES as problem:
         return plain_response(400, {"message": str(problem)})
 

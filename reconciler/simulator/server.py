@@ -280,7 +280,18 @@ class _Handler(BaseHTTPRequestHandler):
         host = (self.headers.get("Host") or "").rpartition(":")[0] or self.headers.get("Host") or ""
         if not self.server.steerable or not is_loopback(peer) or not is_loopback(host):
             return plain_response(HTTPStatus.FORBIDDEN, {"message": "the simulator is steered from this machine only"})
-        return control.steer(self.server.cloud, request)
+        if not self._is_of_our_own():
+            return plain_response(HTTPStatus.FORBIDDEN, {"message": "the simulator is not steered by pages of other origins"})
+        try:
+            return control.steer(self.server.cloud, request)
+        except Exception:
+            traceback.print_exc(file=sys.stderr)
+            return plain_response(HTTPStatus.INTERNAL_SERVER_ERROR, {"message": "simulator: internal error, see its output"})
+
+    def _is_of_our_own(self) -> bool:
+        """Whether no browser says that a page of another origin sends this: programs send neither of these headers."""
+        origin, site = self.headers.get("Origin"), self.headers.get("Sec-Fetch-Site")
+        return site in (None, "same-origin", "none") and origin in (None, f"http://{self.headers.get('Host')}")
 
     def _request(self) -> Request:
         path, _, query = self.path.partition("?")

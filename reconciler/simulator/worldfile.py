@@ -19,7 +19,7 @@ from typing import Any, TypeVar, cast
 
 import yaml
 
-from reconciler.simulator.clock import read_time
+from reconciler.simulator.clock import TIME_MAX, read_time
 from reconciler.simulator.records import BlockStorage, Firewall, Instance, Membership, Pending, Row, Rule
 from reconciler.simulator.world import World
 
@@ -107,6 +107,8 @@ def _filled(world: World, data: Mapping[str, Any], base: World | None) -> World:
             kind = type(getattr(world, name))
             if isinstance(data[name], bool) or not isinstance(data[name], int | float):
                 raise WorldFileError(f"{name} is a number")
+            if not 0 <= data[name] <= TIME_MAX:
+                raise WorldFileError(f"{name} is from 0 to {TIME_MAX:.0f}")
             setattr(world, name, kind(data[name]))
     for section, key in CATALOGUE.items():
         if section in data or base is None:

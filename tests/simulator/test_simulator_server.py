@@ -263,6 +263,58 @@ def test_steering_is_for_this_machine_only(server: SimulatorServer, client: Clie
         commands.fetch_world(f"http://127.0.0.1:{port}")
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+@pytest.mark.parametrize(("method", "noun"), [("POST", "advance"), ("PUT", "faults"), ("GET", "world")])
+def test_a_page_of_another_origin_does_not_steer(client: Client, method: str, noun: str, headers: dict[str, str]) -> None:
+    client.connection.request(method, f"/_simulator/{noun}", '{"seconds": 1}', {**headers, "Content-Type": "text/plain"})
+    response = client.connection.getresponse()
+    assert response.status == 403 and b"origin" in response.read()
+
+
+def test_the_simulators_own_origin_steers(server: SimulatorServer, client: Client) -> None:
+    client.connection.request("POST", "/_simulator/advance", '{"seconds": 1}', {"Origin": server.endpoint, "Sec-Fetch-Site": "same-origin"})
+    response = client.connection.getresponse()
+    assert response.status == 200
+    response.read()
+
+
+@pytest.mark.parametrize("noun", ["do", "world", "faults", "switches", "advance"])
+@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, '{"seconds": 1, "a": ' + "[" * 3_000 + "]" * 3_000 + "}"])
+def test_a_body_that_is_nested_too_deeply_is_refused(client: Client, noun: str, deep: str, capfd: pytest.CaptureFixture[str]) -> None:
+    client.connection.request("PUT" if noun in ("world", "switches") else "POST", f"/_simulator/{noun}", deep)
+    response = client.connection.getresponse()
+    assert response.status == 400
+    response.read()
+    assert "Traceback" not in capfd.readouterr().err
+    assert client.call("GET", "/v1/zones")[0] == 200
+
+
+@pytest.mark.parametrize("seconds", [1e308, 1e12, -1, 3.2e9])
+def test_time_is_not_advanced_beyond_what_can_be_printed(client: Client, seconds: float) -> None:
+    assert client.steer("POST", "advance", {"seconds": seconds})[0] == 400
+    assert client.call("GET", "/v1/zones")[0] == 200
+
+
+@pytest.mark.parametrize("member", ["time", "month_end", "serial"])
+@pytest.mark.parametrize("value", [1e308, -1.0, "Infinity", "NaN"])
+def test_a_world_with_an_impossible_number_is_refused(client: Client, member: str, value: object) -> None:
+    text = json.dumps({member: value}).replace('"Infinity"', "Infinity").replace('"NaN"', "NaN")
+    client.connection.request("PUT", "/_simulator/world", text)
+    response = client.connection.getresponse()
+    assert response.status == 400
+    response.read()
+    assert client.call("GET", "/v1/zones")[0] == 200
+
+
 def test_a_server_for_everybody_is_not_steered() -> None:
     """Bound to all addresses, the path is closed even for loopback callers."""
     with serve(host="0.0.0.0") as server, Client(server) as client:
