@@ -6,6 +6,20 @@ from tests.mutation import Mutant
 
 MUTANTS_OF_FILES = (
     Mutant(
+        "compare names letter by letter",
+        "reconciler/core/names.py",
+        '    return text if text.isascii() else unicodedata.normalize("NFC", text)\n',
+        "    return text\n",
+        ("tests/core/test_names_written_two_ways.py",),
+    ),
+    Mutant(
+        "report a mistake of a count for each of its objects",
+        "reconciler/core/problems.py",
+        "        groups.setdefault(replace(problem, address=None) if shared else problem, set())",
+        "        groups.setdefault(problem, set())",
+        ("tests/core/test_names_written_two_ways.py",),
+    ),
+    Mutant(
         "evaluate both branches of a condition",
         "reconciler/core/branches.py",
         "        kept = yes if verdict else no\n",

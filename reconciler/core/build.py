@@ -11,7 +11,7 @@ from reconciler.core.address import Address
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
 from reconciler.core.document import table as entries_of
 from reconciler.core.model import EMPTY, Existing, Output, Resource, Stack
-from reconciler.core.names import listed
+from reconciler.core.names import listed, spelled
 from reconciler.core.problems import Problem, error, has_errors, in_order
 from reconciler.core.variables import NO_INPUTS, VariableInputs
 from reconciler.core.workshop import Bad, Workshop
@@ -280,5 +280,5 @@ def equal_names(stack: Stack) -> tuple[tuple[str, str, tuple[Address, ...]], ...
     for address, resource in stack.resources.items():
         name = resource.attributes.get("name", resource.at_create.get("name"))
         if address.rule is None and isinstance(name, str):
-            found.setdefault((address.kind, name), []).append(address)
+            found.setdefault((address.kind, spelled(name)), []).append(address)
     return tuple((kind, name, tuple(group)) for (kind, name), group in sorted(found.items()) if len(group) > 1)

@@ -14,7 +14,7 @@ from reconciler.core import moves
 from reconciler.core.address import Address, parse
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import EMPTY, Link, Resource, Stack, Value
-from reconciler.core.names import pasted
+from reconciler.core.names import pasted, same
 from reconciler.core.problems import Problem, error
 from reconciler.core.rhythm import ABSENCE_SECONDS
 from reconciler.core.state import Intent, Phase, State
@@ -110,7 +110,7 @@ def _twin(intent: Intent) -> str:
 def _may_be(intent: Intent, resource: Resource, wanted: Mapping[str, Value], state: State) -> bool:
     """Whether a create asked for what a resource asks for. A value that is not known on either side may be the same."""
     asked, name = intent.inputs, wanted.get("name", resource.at_create.get("name"))
-    if name is not None and asked.get("name") == name:
+    if same(asked.get("name"), name):
         return True
     server = wanted.get("instance")
     entry = state.entries.get(str(server.address)) if isinstance(server, Link) else None

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 
+from reconciler.core import names
 from reconciler.core.dataclass import dataclass
 from reconciler.core.kind import Kind, Progress, View, operation_of
 from reconciler.core.model import EMPTY, Account, LiveResource
@@ -329,7 +330,7 @@ def _similar(intent: Intent, account: Account, kind: str, state: State) -> tuple
     """Objects that nobody of ours owns and that have the name asked for: what a person will want to look at."""
     ours = {entry.id for entry in state.entries.values()} | set(state.deposed)
     name = intent.inputs.get("name")
-    return tuple(row for row in _rows(account, kind) if row.id not in ours and name is not None and row.attributes.get("name") == name)
+    return tuple(row for row in _rows(account, kind) if row.id not in ours and names.same(row.attributes.get("name"), name))
 
 
 def _unmarked_create(intent: Intent, observations: Sequence[Observation], kinds: Mapping[str, Kind], now: float) -> Settlement:
@@ -338,7 +339,7 @@ def _unmarked_create(intent: Intent, observations: Sequence[Observation], kinds:
     newest = observations[-1].account
     if kind != "rules":
         name = intent.inputs.get("name")
-        similar = tuple(row for row in _rows(newest, kind) if name is not None and row.attributes.get("name") == name)
+        similar = tuple(row for row in _rows(newest, kind) if names.same(row.attributes.get("name"), name))
         return Settlement(intent, Finding.PERSON, "it was sent without a marker", candidates=similar)
     asked = [name for name in ("direction", "protocol", "ports", "cidr") if name in intent.inputs]
     same = [

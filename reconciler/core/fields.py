@@ -11,7 +11,7 @@ from reconciler.core.dataclass import dataclass
 from reconciler.core.diff import ABSENT, cause, differing
 from reconciler.core.kind import Edit, Field
 from reconciler.core.model import EMPTY, Unknown, Value
-from reconciler.core.names import pasted
+from reconciler.core.names import pasted, spelled
 from reconciler.core.problems import Problem, notice
 from reconciler.core.survey import Fate, Item, Survey, link_text
 
@@ -160,13 +160,13 @@ def _place(item: Item, name: str) -> Any:
 
 
 def _normal(value: Any) -> Any:
-    """Empty text and none are one (contract 8); lists of keys have no order; links are their addresses."""
+    """Empty text and none are one (contract 8); letters are composed; lists of keys have no order; links are their addresses."""
     value = link_text(value)
     if value == "" and isinstance(value, str):
         return None
     if isinstance(value, list | tuple):
         return tuple(sorted(str(part) for part in value))
-    return value
+    return spelled(value) if isinstance(value, str) else value
 
 
 def _comparable(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reconciler.core import names
 from reconciler.core.model import Catalogue, Lookup
 from reconciler.core.problems import Problem, error
 
@@ -59,8 +60,7 @@ def satisfies(lookup: Lookup, catalogue: Catalogue, id: str) -> bool:
         return False
     if lookup.by == "os":
         return bool(row.get("public")) and _is_os(row, lookup.value) and _is_version(row, lookup.version or "")
-    fold = str.casefold if lookup.catalogue == "zones" else str
-    return fold(str(row.get("name") or "")) == fold(lookup.value)
+    return _folded(lookup, row.get("name")) == _folded(lookup, lookup.value)
 
 
 def newer(lookup: Lookup, catalogue: Catalogue, id: str, *, zone: str | None) -> Mapping[str, Any] | None:
@@ -93,8 +93,8 @@ def os_word(row: Mapping[str, Any]) -> str | None:
 def _by_id_or_name(lookup: Lookup, rows: tuple[Mapping[str, Any], ...], address: str) -> str | Problem:
     if any(row["id"] == lookup.value for row in rows):
         return lookup.value
-    fold = str.casefold if lookup.catalogue == "zones" else str
-    named = sorted({str(row["id"]) for row in rows if fold(str(row.get("name") or "")) == fold(lookup.value)})
+    wanted = _folded(lookup, lookup.value)
+    named = sorted({str(row["id"]) for row in rows if _folded(lookup, row.get("name")) == wanted})
     if len(named) == 1:
         return named[0]
     what = _SINGULAR[lookup.catalogue]
@@ -109,6 +109,12 @@ def _by_id_or_name(lookup: Lookup, rows: tuple[Mapping[str, Any], ...], address:
     return error("lookup", f"no {what} {_quoted(lookup)} in this account", place=lookup.place, address=address, hint=_nearest(lookup, rows))
 
 
+def _folded(lookup: Lookup, name: Any) -> str:
+    """A name as it is compared: those of zones without regard to case, all without regard to how their letters are composed."""
+    text = names.spelled(str(name or ""))
+    return text.casefold() if lookup.catalogue == "zones" else text
+
+
 def _quoted(lookup: Lookup) -> str:
     """What is looked up, as a message shows it. A whole script may stand there by mistake, with secrets in it: of that only the begin."""
     text = str(lookup)
@@ -119,8 +125,8 @@ def _quoted(lookup: Lookup) -> str:
 def _nearest(lookup: Lookup, rows: Iterable[Mapping[str, Any]]) -> str:
     if lookup.catalogue == "user_scripts" and "\n" in lookup.value:
         return "save the script in the console, and write its name or id here: `reconciler catalog scripts` lists them"
-    names = sorted({str(row["id"]) for row in rows} | {str(row["name"]) for row in rows if row.get("name")})
-    close = difflib.get_close_matches(lookup.value, names, n=3, cutoff=0.4) or names[:8]
+    known = sorted({str(row["id"]) for row in rows} | {str(row["name"]) for row in rows if row.get("name")})
+    close = difflib.get_close_matches(lookup.value, known, n=3, cutoff=0.4) or known[:8]
     return f"did you mean {', '.join(close)}?" if close else "the account's list is empty"
 
 

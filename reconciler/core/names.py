@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import difflib
 import shlex
+import unicodedata
 from collections.abc import Iterable
 
 _LISTED_MAX = 12
+
+
+def spelled(text: str) -> str:
+    """A name in the one form in which equal names are equal: macOS and Windows write Hangul and accents as different characters."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two names are the same to a person."""
+    return isinstance(one, str) and isinstance(other, str) and spelled(one) == spelled(other)
 
 
 def nearest(word: str, valid: Iterable[str]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from reconciler.core import lost
 from reconciler.core.address import Address
 from reconciler.core.changes import Change
+from reconciler.core.names import spelled
 from reconciler.core.problems import Problem, warning
 from reconciler.core.survey import Fate, Item, Survey
 
@@ -20,9 +21,9 @@ def namesakes(seen: Survey, changes: Mapping[Address, Change]) -> Iterator[Probl
     for kind, live in lost.strangers(seen):
         named = live.attributes.get("name")
         if isinstance(named, str):
-            borne.setdefault((kind, named), live.id)
+            borne.setdefault((kind, spelled(named)), live.id)
     for address, name in wished.items():
-        other, item = borne.get((address.kind, name)), seen.items[address]
+        other, item = borne.get((address.kind, spelled(name))), seen.items[address]
         if other is None or seen.options.accepts("duplicate", str(address)):
             continue
         place = None if item.resource is None else item.resource.places.get("name", item.resource.place)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from enum import Enum
 
 from reconciler.core.dataclass import dataclass
@@ -68,14 +69,27 @@ def has_errors(problems: Iterable[Problem]) -> bool:
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The problems without repetition, sorted by file, line, column, then code and text."""
+    """The problems without repetition, sorted by file, line, column, then code and text.
+
+    An error of one place that says the same of several objects is told once, of their resource if it is one (`count: 60`), else of none.
+    """
 
     def key(problem: Problem) -> tuple[bool, str, int, int, str, str, str]:
         place = problem.place
         where = (False, place.file, place.line, place.column) if place else (True, "", 0, 0)
         return (*where, problem.address or "", problem.code, problem.message)
 
-    return tuple(sorted(set(problems), key=key))
+    return tuple(sorted(_together(problems), key=key))
+
+
+def _together(problems: Iterable[Problem]) -> Iterator[Problem]:
+    groups: dict[Problem, set[str | None]] = {}
+    for problem in problems:
+        shared = problem.severity is Severity.ERROR and problem.place is not None and problem.address is not None
+        groups.setdefault(replace(problem, address=None) if shared else problem, set()).add(problem.address)
+    for problem, addresses in groups.items():
+        resources = {address if address is None or len(addresses) == 1 else address.partition("[")[0] for address in addresses}
+        yield replace(problem, address=resources.pop() if len(resources) == 1 else None)
 
 
 CODES: dict[str, str] = {

@@ -28,7 +28,7 @@ def objects(stack: Stack, account: Account, pins: Pins = EMPTY) -> tuple[dict[Ad
         matching = [
             row
             for row in rows.values()
-            if row.id == (pinned or wish.value) or (not pinned and wish.by == "name" and row.attributes.get("name") == wish.value)
+            if row.id == (pinned or wish.value) or (not pinned and wish.by == "name" and names.same(row.attributes.get("name"), wish.value))
         ]
         if len(matching) == 1:
             found[address] = matching[0]
@@ -77,7 +77,7 @@ def meant(account: Account, kind: str, value: str, *, by: str = "id") -> str | N
     found = next((other for other in LISTED_KINDS if account.find(other, value) is not None), None)
     if found is not None:
         return f"`{value}` is an id, not a name: write `id`" if found == kind else f"`{value}` is an id of `{found}`: write it there"
-    named = sorted(row.id for row in rows if row.attributes.get("name") == value)
+    named = sorted(row.id for row in rows if names.same(row.attributes.get("name"), value))
     if named:
         return f"`{value}` is a name; write the id: {names.listed(named)}"
     return names.hint_for(value, [known for row in rows if isinstance(known := row.id if by == "id" else row.attributes.get("name"), str)])

@@ -24,9 +24,10 @@ class Selection:
 
 def matches(address: Address, pattern: str) -> bool:
     """Whether a pattern means an address: spelled out, the resource of an index, the firewall of a rule, or with `*` and `?`."""
-    if pattern in (str(address), str(address.resource), str(address.owner)):
+    pattern = names.spelled(pattern)
+    if pattern in tuple(map(names.spelled, (str(address), str(address.resource), str(address.owner)))):
         return True
-    return ("*" in pattern or "?" in pattern) and _glob(pattern).fullmatch(str(address)) is not None
+    return ("*" in pattern or "?" in pattern) and _glob(pattern).fullmatch(names.spelled(str(address))) is not None
 
 
 @lru_cache(maxsize=256)
