@@ -15,7 +15,7 @@ from reconciler.core.absorption import Absorber, CannotAbsorb, Source
 from reconciler.core.address import Address
 from reconciler.core.changes import Change, Plan, unstated
 from reconciler.core.dataclass import dataclass
-from reconciler.core.edits import Edit
+from reconciler.core.edits import CannotEdit, Conflict, Wish
 from reconciler.core.model import Resource, Stack, Wants
 from reconciler.core.problems import Problem, error
 from reconciler.core.survey import PlanOptions
@@ -55,7 +55,7 @@ def absorb(
     rows = tuple(change for change in unstated(planned.plan.drift) if _is_meant(change.address, addresses))
     sources = _Sources()
     absorber = Absorber(stack, planned.account, sources.read)
-    wanted: dict[str, list[Edit]] = {}
+    wanted: dict[str, list[Wish]] = {}
     taken: list[Change] = []
     problems: list[Problem] = []
     for change in rows:
@@ -65,13 +65,11 @@ def absorb(
             problems.append(failure.problem)
             continue
         taken.append(change)
-        for file, edit in mine:
-            wanted.setdefault(file, []).append(edit)
-    texts = {file: (sources.read(file).text, edits.applied(sources.read(file).text, found)) for file, found in wanted.items()}
-    if any(edits.overlap(found) for found in wanted.values()):
-        raise Stop(_shared(taken))
+        for file, wish in mine:
+            wanted.setdefault(file, []).append(wish)
+    texts = {file: (sources.read(file).text, _edited(file, sources.read(file), found, taken)) for file, found in wanted.items()}
     if texts:
-        after = load({file: text for file, (_, text) in texts.items()}).stack
+        after = _read_back(load, {file: text for file, (_, text) in texts.items()})
         _prove(stack, after, taken, connection, store, planned)
     return Absorbed(tuple(taken), texts, tuple(problems))
 
@@ -119,6 +117,26 @@ def _check(stack: Stack, addresses: tuple[Address, ...]) -> None:
 
 def _is_meant(address: Address, addresses: tuple[Address, ...]) -> bool:
     return any(one in (address, address.owner, address.resource) for one in addresses)
+
+
+def _edited(file: str, source: Source, wishes: list[Wish], taken: list[Change]) -> str:
+    try:
+        return edits.applied(source.text, edits.resolved(source.text, source.pieces, wishes))
+    except Conflict:
+        raise Stop(_shared(taken)) from None
+    except CannotEdit as failure:
+        message = f"the drift cannot be written into {file}: {failure}; nothing was written"
+        raise Stop(error("absorb", message, hint="write it by hand")) from failure
+
+
+def _read_back(load: Callable[[Mapping[str, str]], Loaded], texts: Mapping[str, str]) -> Stack:
+    """The stack of the new texts. The old ones had no mistake, so one in the new ones is the edit's, not the user's."""
+    try:
+        return load(texts).stack
+    except Stop as stop:
+        said = "; ".join(problem.message for problem in stop.problems[:3])
+        message = f"the edit of {', '.join(sorted(texts))} would not be a valid stack ({said}); nothing was written"
+        raise Stop(error("absorb", message, hint="write it by hand")) from stop
 
 
 def _shared(changes: list[Change]) -> Problem:

@@ -19,6 +19,7 @@ from reconciler import paths, stackfolder
 from reconciler.core import document, syntax
 from reconciler.core.document import Document, Node, Scalar, Sequence, Table
 from reconciler.core.edits import Piece
+from reconciler.core.layout import Layout
 from reconciler.core.model import EMPTY
 from reconciler.core.problems import Place, Problem, error
 from reconciler.stackfolder import missing, reason
@@ -122,45 +123,26 @@ def read(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]:
 
 def layout(text: str) -> tuple[Piece, ...]:
     """Every node of a YAML text that can be read, in the order in which they begin: for edits that leave all else as it is."""
-    loader, found, open_ones = _Loader(text), list[Piece](), list[_Opened]()
+    loader, found = _Loader(text), Layout()
     try:
         while not isinstance(event := loader.get_event(), yaml.StreamEndEvent):
-            _lay(event, found, open_ones)
+            _lay(event, found)
     finally:
         loader.dispose()
-    return tuple(sorted(found, key=lambda piece: (piece.start, -piece.end)))
+    return found.pieces()
 
 
-class _Opened:
-    """A mapping or list whose end has not come. In a mapping keys and values take turns."""
-
-    __slots__ = ("column", "flow", "is_table", "keys", "line", "start", "turn")
-
-    def __init__(self, event: Any) -> None:
-        mark = event.start_mark
-        self.line, self.column, self.start = mark.line + 1, mark.column + 1, mark.index
-        self.flow, self.is_table = bool(event.flow_style), type(event) is yaml.MappingStartEvent
-        self.keys: list[tuple[str, int]] = []
-        self.turn = 0
-
-
-def _lay(event: Any, found: list[Piece], open_ones: list[_Opened]) -> None:
-    kind = type(event)
-    if kind in (yaml.ScalarEvent, yaml.AliasEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent) and open_ones:
-        parent = open_ones[-1]
-        if parent.is_table and parent.turn % 2 == 0:
-            parent.keys.append((getattr(event, "value", ""), event.start_mark.index))
-        parent.turn += 1
+def _lay(event: Any, found: Layout) -> None:
+    kind, mark, end = type(event), event.start_mark, event.end_mark.index
+    place, anchor = (mark.line + 1, mark.column + 1, mark.index), getattr(event, "anchor", None) or ""
     if kind is yaml.ScalarEvent:
-        mark = event.start_mark
-        is_block = event.style in ("|", ">")
-        found.append(Piece(mark.line + 1, mark.column + 1, mark.index, event.end_mark.index, "scalar", block_text=is_block))
+        found.leaf(place, end, "scalar", event.value, anchor, block_text=event.style in ("|", ">"))
+    elif kind is yaml.AliasEvent:
+        found.leaf(place, end, "alias", "", anchor)
     elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
-        open_ones.append(_Opened(event))
+        found.open(place, anchor, flow=bool(event.flow_style), is_table=kind is yaml.MappingStartEvent)
     elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-        ended = open_ones.pop()
-        name = "table" if ended.is_table else "list"
-        found.append(Piece(ended.line, ended.column, ended.start, event.end_mark.index, name, flow=ended.flow, keys=tuple(ended.keys)))
+        found.close(end)
 
 
 def _is_whole(problems: list[Problem]) -> bool:

@@ -12,7 +12,7 @@ from reconciler.core import adopted_rules
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Change, FieldChange
 from reconciler.core.dataclass import dataclass
-from reconciler.core.edits import Edit, Piece, entry_added, entry_removed
+from reconciler.core.edits import Addition, Edit, Piece, Removal, Wish
 from reconciler.core.model import Account, Resource, Stack
 from reconciler.core.problems import Place, Problem, error
 from reconciler.core.yaml_text import Raw, flow, key
@@ -75,14 +75,14 @@ class Absorber:
     account: Account
     source: Callable[[str], Source]
 
-    def edits(self, change: Change) -> Iterator[tuple[str, Edit]]:
-        """The edits that take one row of drift into the file, each with its file. Raises `CannotAbsorb`."""
+    def edits(self, change: Change) -> Iterator[tuple[str, Wish]]:
+        """The wishes that take one row of drift into the file, each with its file. Raises `CannotAbsorb`."""
         resource = self.stack.resources.get(change.address)
         if resource is None or resource.place is None:
             raise CannotAbsorb("the file does not ask for it", change.address, None, "import it, or adopt it into a file of its own")
         added = [field.path.removeprefix("rules.") for field in change.fields if field.path.startswith("rules.")]
         if added:
-            yield from ((resource.place.file, edit) for edit in self._with_rules(resource, added))
+            yield from ((resource.place.file, wish) for wish in self._with_rules(resource, added))
         for field in change.fields:
             if field.path == "rule":
                 yield resource.place.file, self._without_rule(resource)
@@ -91,18 +91,17 @@ class Absorber:
 
     # Values -----------------------------------------------------------------------------------------------------------------------
 
-    def _value(self, resource: Resource, field: FieldChange) -> tuple[str, Edit]:
+    def _value(self, resource: Resource, field: FieldChange) -> tuple[str, Wish]:
         text = self._written(resource, field)
         own, source = self._own(resource)
         place = resource.places.get(field.path)
         assert resource.place is not None
-        if place is None or place.file != resource.place.file:
-            return resource.place.file, self._entry(resource, field.path, text)
-        piece = source.value_at(place)
-        if piece is None or own is None or not own.holds(piece):
-            # It comes from `defaults`, or through an alias: others have it too, so the object gets a line of its own.
-            return resource.place.file, self._entry(resource, field.path, text)
-        if "${" in source.text[piece.start : piece.end]:
+        piece = source.entry(own, field.path) if own.kind == "table" else None
+        if piece is None:
+            # It comes from `defaults`: others have it too, so the object gets a line of its own.
+            return resource.place.file, Addition(own, field.path, text)
+        said = source.value_at(place) if piece.kind == "alias" and place is not None else piece
+        if said is not None and "${" in source.text[said.start : said.end]:
             hint = f"write {text} there by hand, or apply to put it back"
             raise CannotAbsorb(f"`{field.path}` is computed by an expression, which is not written over", resource.address, place, hint)
         return resource.place.file, _put(source.text, piece, text)
@@ -131,25 +130,26 @@ class Absorber:
             raise CannotAbsorb(f"`{path}` is {after} now, which the stack does not know", resource.address, resource.place, hint)
         return flow(Raw(str(address) if address.existing else str(address).partition(".")[2]))
 
-    def _own(self, resource: Resource) -> tuple[Piece | None, Source]:
+    def _own(self, resource: Resource) -> tuple[Piece, Source]:
         """What the file writes of a resource, and the file."""
         assert resource.place is not None
         source = self.source(resource.place.file)
         name = source.scalar_at(resource.place)
-        return (None if name is None else source.value_of(name)), source
-
-    def _entry(self, resource: Resource, name: str, text: str) -> Edit:
-        """One line more in what the file writes of a resource."""
-        own, source = self._own(resource)
+        own = None if name is None else source.value_of(name)
         if own is None:
             raise CannotAbsorb("its place in the file cannot be told", resource.address, resource.place, "write it by hand")
-        if own.kind != "table" or not own.keys:
-            return Edit(own.start, own.end, f"{'' if source.text[own.start - 1 : own.start] == ' ' else ' '}{{{name}: {text}}}")
-        return entry_added(source.text, own, name, text)
+        return self._unshared(resource, own), source
+
+    @staticmethod
+    def _unshared(resource: Resource, table: Piece) -> Piece:
+        if table.kind == "alias":
+            hint = f"write out what `*{table.anchor}` stands for, then absorb again"
+            raise CannotAbsorb("its lines are an alias of what others have too", resource.address, resource.place, hint)
+        return table
 
     # Rules ------------------------------------------------------------------------------------------------------------------------
 
-    def _with_rules(self, resource: Resource, ids: list[str]) -> list[Edit]:
+    def _with_rules(self, resource: Resource, ids: list[str]) -> list[Wish]:
         """Rules that somebody added, as the last of their firewall."""
         keys = {address.rule for address in self.stack.resources if address.rule is not None and address.owner == resource.address}
         found = adopted_rules.rules_of([row for id in ids if (row := self.account.find("rules", id)) is not None], taken=keys)
@@ -158,14 +158,13 @@ class Absorber:
             hint = "remove it in the console, or `lifecycle: {ignore: [rules]}`"
             raise CannotAbsorb(f"{said} cannot be written: {reason}", resource.address, resource.place, hint)
         own, source = self._own(resource)
-        rules = source.entry(own, "rules") if own is not None and own.kind == "table" else None
+        rules = source.entry(own, "rules") if own.kind == "table" else None
         if rules is None:
-            return [self._entry(resource, "rules", flow(found.written))]
-        if rules.kind != "table" or not rules.keys:
-            return [_put(source.text, rules, flow(found.written))]
-        return [entry_added(source.text, rules, key(name), flow(members)) for name, members in found.written.items()]
+            return [Addition(own, "rules", flow(found.written))]
+        table = self._unshared(resource, rules)
+        return [Addition(table, key(name), flow(members)) for name, members in found.written.items()]
 
-    def _without_rule(self, resource: Resource) -> Edit:
+    def _without_rule(self, resource: Resource) -> Wish:
         """A rule that somebody removed."""
         assert resource.place is not None
         source = self.source(resource.place.file)
@@ -173,13 +172,11 @@ class Absorber:
         table = None if name is None else source.around(name)
         if table is None:
             raise CannotAbsorb("its place in the file cannot be told", resource.address, resource.place, "take it out by hand")
-        return entry_removed(source.text, table, resource.address.rule or "") or _put(source.text, table, "{}")
+        return Removal(table, resource.address.rule or "")
 
 
 def _put(text: str, piece: Piece, value: str) -> Edit:
-    """Another value in the place of one; a block keeps the end of its last line."""
-    end = piece.end
-    if piece.block_text or (piece.kind != "scalar" and not piece.flow):
-        end = piece.start + len(text[piece.start : end].rstrip())
+    """Another value in the place of one; a text written as a block keeps the end of its last line."""
+    end = piece.start + len(text[piece.start : piece.end].rstrip())
     space = " " if piece.start == end and text[piece.start - 1 : piece.start] == ":" else ""
     return Edit(piece.start, end, space + value)

@@ -221,3 +221,33 @@ def test_a_mistake_that_was_there_before_is_no_matter_of_the_edit(lab: Lab, tmp_
     assert [str(change.address) for change in seen.plan.drift] == ["firewalls.web"] and seen.exit_code == 0
     text, problems = absorbed(lab, tmp_path, "firewalls.web")
     assert problems == () and "icmp: false    # ping is fine" in text
+
+
+def test_two_fields_go_into_an_empty_resource_and_an_only_rule_is_replaced(tmp_path: Path) -> None:
+    # Goal: the new text was not YAML, and the message blamed the user's file.
+    lab = Lab()
+    stack = STACK.partition("\ninstances:\n")[0].replace("0/8}}}", "0/8},},}")
+    assert lab.apply(lab.stack(stack + "\ninstances:\n  b:\n", tmp_path)).exit_code == 0
+    lab.cloud.forget_quota()
+    found = ids(lab)
+    send(lab, "POST", f"/v1/instances/{found['instances.b']}/resize", {"flavor_id": "std_2.4-g1"})
+    lab.stack(stack + "\ninstances:\n  b: ~  # nothing yet\n", tmp_path)
+    group = f"/v1/security-groups/{found['firewalls.db']}/rules"
+    send(lab, "DELETE", f"{group}/{found['firewalls.db.rules.mysql']}")
+    send(lab, "POST", group, {"bound": "IN", "protocol": "TCP", "port": "5432", "ip": "10.0.0.0/8", "title": "pg"})
+    text, problems = absorbed(lab, tmp_path, "firewalls.db", "instances.b")
+    assert problems == () and "rules: {pg: {direction: in, protocol: tcp, ports: 5432, cidr: 10.0.0.0/8}},}" in text
+
+
+def test_a_text_that_would_not_read_back_is_the_mistake_of_the_edit(lab: Lab, tmp_path: Path) -> None:
+    # Goal: nobody looks for a mistake in a file that has none.
+    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
+
+    def load(texts: Mapping[str, str]) -> loading.Loaded:
+        broken = {file: text + "  : [\n" for file, text in texts.items()}
+        return loading.load_stack(tmp_path / "stack.yaml", environment=None, environ={}, instead=broken)
+
+    with pytest.raises(Stop) as stop:
+        absorbing.absorb(load({}).stack, (at("firewalls.web"),), lab.connection(), lab.store, load)
+    problem = stop.value.problems[0]
+    assert problem.code == "absorb" and "would not be a valid stack" in problem.message and problem.place is None
