@@ -21,6 +21,7 @@ RUNS_MORE = 2
 """How many more runs there may be when faults have stopped (SPEC 5)."""
 
 ONCE = frozenset({"rebuildInstance", "resizeInstance"})
+CREATES = frozenset({"createInstance", "createBlockStorage", "createSecurityGroup"})
 EXECUTED = frozenset({"answer_lost", "executed_then_5xx", "executed_late", "executed_twice", "answer_cut", "answer_garbled"})
 
 RECOVERY_SECONDS_MAX = 1200.0
@@ -84,7 +85,7 @@ def calm(story: Story) -> Calm:
     if story.edited is not None:
         edited = again.run(last)
         assert edited.exit_code == 0 and not again.violations, f"{story.name}: {said(edited.problems)} {again.violations}"
-    once = sum(entry.operation in ONCE for entry in again.cloud.entries())
+    once = sum(entry.operation in _once(story) for entry in again.cloud.entries())
     assert_settled(again, last, story)
     return Calm(story, stack, last, saved, boundaries, end_of(again), ended.ended - ended.began, nonces, once)
 
@@ -133,7 +134,7 @@ def trial(start_at: Calm, first: Break, second: Break | None = None) -> Trial:
     beyond = any(one.fault == breaks.BEYOND for one in done)
     if beyond:
         ended, left_over = _long_after(bench, start_at, person, ended)
-    bench.violations += _after(bench, start_at, ended, left_over)
+    bench.violations += _after(bench, start_at, ended, left_over, late=beyond)
     if not beyond and bench.clock.monotonic() - began > RECOVERY_SECONDS_MAX + 3 * start_at.seconds:
         bench.violations.append(f"3: the recovery took {bench.clock.monotonic() - began:.0f} s")
     return Trial(story.name, done, struck, runs, tuple(person.answers), tuple(bench.violations), recovery)
@@ -141,15 +142,15 @@ def trial(start_at: Calm, first: Break, second: Break | None = None) -> Trial:
 
 def chain(start_at: Calm, first: Break) -> Trial:
     """One break and then runs with `--no-wait` alone: each leaves what it cannot prove to the next one, and all end as the calm run did."""
-    bench, person, stack, story = start(start_at.story, start_at.saved, start_at.nonces), Person(), start_at.stack, start_at.story
-    ended, runs, left_over = bench.run(stack, armed=first, destroy=story.destroy, wait=False), 1, ["the first run"]
+    bench, person, stack, story = start(start_at.story, start_at.saved, start_at.nonces), Person(), start_at.last, start_at.story
+    ended, runs, left_over = bench.run(start_at.stack, armed=first, destroy=story.destroy, wait=False), 1, ["the first run"]
     struck = _struck(bench, first)
     while runs <= CHAINED_RUNS and (not _is_done(ended) or (left_over := _left(bench, stack, story))):
         bench.clock.advance(CHAINED_SECONDS)
         person.answer(bench, stack, ended, destroy=story.destroy)
         ended = bench.run(stack, gone=person.accept, duplicates=person.duplicates, destroy=story.destroy, wait=False)
         runs, left_over = runs + 1, []
-    bench.violations += _after(bench, start_at, ended, left_over)
+    bench.violations += _after(bench, start_at, ended, left_over, late=first.fault == breaks.BEYOND)
     return Trial(story.name, (first,), struck, runs, tuple(person.answers), tuple(bench.violations))
 
 
@@ -183,19 +184,26 @@ def _settled_lines(bench: Bench, stack: Stack, story: Story, ended: Ended) -> li
     return _left(bench, stack, story)
 
 
-def _after(bench: Bench, start_at: Calm, ended: Ended, left_over: list[str]) -> list[str]:
-    """The end against the calm one."""
+def _after(bench: Bench, start_at: Calm, ended: Ended, left_over: list[str], *, late: bool) -> list[str]:
+    """The end against the calm one. `late`: an object came later than any evidence reaches, so that another one was created meanwhile."""
     found = []
     if not _is_done(ended):
         found.append(f"3: the last run ended with {ended.exit_code}: {said(ended.problems)}")
     found += [f"3: the plan is not empty: {line}" for line in left_over]
-    found += _twice(bench, start_at)
+    found += _twice(bench, start_at, ONCE if late else _once(start_at.story))
     return found + [f"3: {line}" for line in differences(start_at.end, end_of(bench))]
 
 
-def _twice(bench: Bench, start_at: Calm) -> list[str]:
-    """What empties a disk or takes a server down is done once, however often a run begins anew; but where the cloud itself doubles it."""
-    done = [entry for entry in bench.cloud.entries() if entry.operation in ONCE]
+def _once(story: Story) -> frozenset[str]:
+    return ONCE if story.edited is None else ONCE | CREATES
+
+
+def _twice(bench: Bench, start_at: Calm, once: frozenset[str]) -> list[str]:
+    """What empties a disk or takes a server down is done once, however often a run begins anew; but where the cloud itself doubles it.
+
+    If the file is edited between the runs, so is each create: a second object at the other address may be gone again at the end.
+    """
+    done = [entry for entry in bench.cloud.entries() if entry.operation in once]
     executed = [e for e in done if (e.status is not None and e.status < 300) or EXECUTED.intersection(e.faults)]
     doubled = sum("executed_twice" in entry.faults for entry in executed)
     allowed = start_at.once + doubled

@@ -22,6 +22,9 @@ STORIES = (
     "a replacement with a volume",
     "a replacement that deletes first",
     "destroy",
+    "moved before the next run",
+    "counted before the next run",
+    "left out before the next run",
 )
 
 FAULTS = (*breaks.KILLS, "never arrives", "answer lost", "never arrives, killed", "executed 100 s late", breaks.INTERRUPT)
