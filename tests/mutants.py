@@ -116,6 +116,20 @@ MUTANTS = (
         (SIMULATOR,),
     ),
     Mutant(
+        "count a request that never left",
+        "reconciler/cloud/exchange.py",
+        "        if isinstance(arrival, wire.WireError) and not arrival.sent:\n",
+        "        if False:\n",
+        ("tests/contract/test_cloud_exchange.py",),
+    ),
+    Mutant(
+        "take half the quota without a shared log",
+        "reconciler/cloud/quota.py",
+        "self._limit // ALONE_PARTS), time_scale",
+        "self._limit // 2), time_scale",
+        ("tests/contract/test_cloud_quota.py",),
+    ),
+    Mutant(
         "trust the certificates of one variable only",
         "reconciler/cloud/transport.py",
         'BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")',

@@ -149,7 +149,10 @@ class HttpExchange:
         token, arrival = arrived
         if (started := self._tokens.pop(token, None)) is not None:
             self._measure(token, self._clock.monotonic() - started)
-        self._quota.answered(self._clock.time())
+        if isinstance(arrival, wire.WireError) and not arrival.sent:
+            self._quota.release(self._clock.time())  # nothing has left, so the cloud counts nothing
+        else:
+            self._quota.answered(self._clock.time())
         if isinstance(arrival, wire.WireError):
             return token, envelope.judge_failure(arrival)
         self._compare_clocks(arrival)

@@ -25,6 +25,9 @@ from reconciler.paths import read_ordinary
 ANSWER_SECONDS_MAX = 100.0
 """No request is in flight longer than this: the network gives it up before (`network.REQUEST_SECONDS_MAX`)."""
 
+ALONE_PARTS = 6
+"""The part of the quota that a process takes which cannot see the others: so many of them stay within it together."""
+
 _LOCK_SECONDS_MAX = 5.0
 _FILE_BYTES_MAX = 64 * 1024
 _CLOCK_SET_SECONDS = 1.0
@@ -165,7 +168,7 @@ class FileQuotaLog:
     """The log that all processes of a user share, one file per key in `folder` (SPEC 6).
 
     `offset` tells by how much the machine's clock is ahead of one that nobody sets, and of which start of the machine that one counts.
-    Where the file cannot be written, this process goes on alone with half the quota and `problem` says so (once, through `on_problem`).
+    Where the file cannot be written, this process takes a part of the quota alone and `problem` says so (once, through `on_problem`).
     """
 
     def __init__(
@@ -254,10 +257,10 @@ class FileQuotaLog:
 
     def _go_alone(self, failure: OSError) -> None:
         reason = failure.strerror or type(failure).__name__
-        self._alone = MemoryQuotaLog(limit=max(1, self._limit // 2), time_scale=self._time_scale)
+        self._alone = MemoryQuotaLog(limit=max(1, self._limit // ALONE_PARTS), time_scale=self._time_scale)
         self.problem = warning(
             "quota",
-            f"the log of sends cannot be used ({reason}); this run takes half the quota, 30 requests a minute",
+            f"request log unavailable ({reason}); limiting this run to {QUOTA_CALLS // ALONE_PARTS} requests per minute",
             hint=f"make {self._path.parent} writable, or set XDG_STATE_HOME to a folder that is",
         )
         if self._on_problem is not None:

@@ -295,3 +295,16 @@ def test_the_machines_clock_is_a_clock() -> None:
     clock = SystemClock()
     assert clock.monotonic() <= clock.monotonic()
     assert clock.time() > 1_700_000_000
+
+
+def test_a_request_that_never_left_gives_its_slot_back() -> None:
+    # Goal: a minute without a network used up the quota of the minute after it.
+    clock = VirtualClock()
+    offline = wire.WireError("no connection to the endpoint", sent=False)
+    exchange = exchange_with([offline] * 200 + [OK], clock)
+    for token in range(200):
+        send(exchange, token)
+        assert exchange.next(10.0) == (token, NoAnswer("no connection to the endpoint", sent=False))
+    send(exchange, 200)
+    assert isinstance((exchange.next(10.0) or (0, None))[1], Accepted)
+    assert len(exchange.pace().taken) == 1

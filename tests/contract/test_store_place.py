@@ -41,7 +41,7 @@ def test_a_name_that_leads_elsewhere_names_no_folder(tmp_path: Path) -> None:
 
 
 def test_a_user_without_a_name_and_a_home_has_a_place_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Goal: a bare container runs on, at half the quota and without a cache, and is told so.
+    # Goal: a bare container runs on, at a part of the quota and without a cache, and is told so.
     def nobody(path: Path) -> Path:
         raise RuntimeError("Could not determine home directory.")
 
