@@ -427,8 +427,8 @@ MUTANTS = (
     Mutant(
         "log one header",
         "reconciler/cloud/transport.py",
-        "            raise wire.WireError(_reason(failure), sent=_may_have_left(failure)) from None\n",
-        "            raise wire.WireError(f'{_reason(failure)} {request.headers}', sent=_may_have_left(failure)) from None\n",
+        "            raise wire.WireError(_reason(failure, self._endpoint), sent=_may_have_left(failure)) from None\n",
+        "            raise wire.WireError(f'{failure} {request.headers}', sent=_may_have_left(failure)) from None\n",
         (TRANSPORT, "tests/hostile/test_canaries.py"),
     ),
     Mutant(

@@ -109,14 +109,7 @@ MUTANTS_OF_COMMANDS = (
         "reconciler/cli/interrupts.py",
         "            if number != signal.SIGHUP:",
         "            if True:",
-        (f"{INTERRUPTED}::test_a_terminal_that_goes_ends_the_run_in_order",),
-    ),
-    Mutant(
-        "draw the live table past the stream that may lose its terminal",
-        "reconciler/cli/applying.py",
-        "progress.Live(console.err, look,",
-        "progress.Live(console.err._stream, look,",
-        (f"{TERMINAL}::test_a_terminal_that_is_closed_during_a_run_is_no_mistake_of_the_program",),
+        ("tests/cli/test_interrupts.py::test_a_terminal_that_goes_is_one_request_to_end_however_often_it_is_told",),
     ),
     Mutant(
         "say nothing of what Git did to a state",
