@@ -173,7 +173,8 @@ def plan(
 def drift(stack: Stack, connection: Connection, store: ports.StateReader, beside: Callable[[], Beside | None] = _nobody) -> Planned:
     """What somebody else changed: the plan's drift alone, never a change that the file asks for."""
     found = plan(stack, connection, store, PlanOptions(), beside)
-    kept = tuple(p for p in found.plan.problems if p.severity is Severity.ERROR and p.code not in exits.OF_WHAT_THE_FILE_ASKS)
+    errors = (p for p in found.plan.problems if p.severity is Severity.ERROR or p.code in exits.SAID_FIRST)
+    kept = tuple(problem for problem in errors if problem.code not in exits.OF_WHAT_THE_FILE_ASKS)
     shown = replace(
         found.plan,
         changes=(),

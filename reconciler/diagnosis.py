@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from reconciler import opening, ports
+from reconciler import app, opening, ports
 from reconciler.app import Beside, Connection
+from reconciler.core import exits
 from reconciler.core.dataclass import dataclass
 from reconciler.core.evidence import SIGNATURE_SECONDS
-from reconciler.core.model import Wants
+from reconciler.core.model import Stack, Wants
 from reconciler.core.problems import Problem, error, warning
 from reconciler.core.state import State
+from reconciler.core.survey import PlanOptions
 from reconciler.stop import Stop
 
 CLOCK_SECONDS_CARE = 30.0
@@ -74,6 +76,33 @@ def kept(store: ports.StateReader, where: str, connection: Connection | None, be
         yield Check("marker", "unproved", warning("open-intent", said, hint=hint))
     else:
         yield Check("marker", "as sent, as far as was seen")
+
+
+_STANDING = exits.SAID_FIRST | {"doubled", "state-missing"}
+"""Codes of what a plan finds about objects that stand as they should not."""
+
+
+def standing(
+    load: Callable[[], Stack],
+    pasteable: Callable[[Problem], Problem],
+    connection: Connection,
+    store: ports.StateReader,
+    beside: Callable[[], Beside | None],
+) -> Iterator[Check]:
+    """Servers without their firewall, and objects of the stack that its state does not know, as a plan finds them."""
+    try:
+        stack = load()
+        planned = app.plan(stack, connection, store, PlanOptions(), beside)
+    except Stop as stop:
+        if all(problem.code != "former-name" for problem in stop.problems):  # told with the state
+            yield Check("objects", f"not compared with the state ({stop.problems[0].code}): `reconciler plan` tells why")
+        return
+    found = [problem for problem in planned.plan.problems if problem.code in _STANDING]
+    for problem in found:
+        said = "has, or may have, no firewall" if problem.code == "exposed" else "an object that the state does not know"
+        yield Check("objects", f"{problem.address}: {said}", pasteable(problem))
+    if not found:
+        yield Check("objects", f"{stack.title}: no server without its firewall, no untracked object")
 
 
 def _holds(state: State | None) -> str:

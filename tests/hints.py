@@ -85,6 +85,9 @@ NOT_PASTED = {
     "run `reconciler apply` again, or confirm it yourself: --accept {}": OPEN,
     "run `reconciler apply` again": OPEN,
     "settle it first: reconciler recover": OPEN,
+    "reconciler apply": "a run has to be killed: tests/processes/test_left_exposed.py pastes it",
+    "to adopt it, add it to the file under a name of its own, with `import: {}`\nor look at {} in the console, and delete it there if "
+    "nothing uses it\nor leave it alone: {} --accept {}": "it takes two machines: tests/processes/test_two_machines.py pastes it",
     "if it is really gone: --accept {}": OPEN,
     "reconciler state forget '{}', if that is not its object any more": OPEN,
     "`reconciler recover` shows what was asked and what there is": OPEN,

@@ -17,6 +17,9 @@ from tests.mutants_of_taking_over import MUTANTS_OF_TAKING_OVER
 from tests.mutation import Mutant, of_story, run
 
 FORMER = "tests/scenarios/test_former_names.py"
+MACHINES = "tests/faults/test_two_machines.py"
+PROCESSES_MACHINES = "tests/processes/test_two_machines.py"
+EXPOSED = "tests/processes/test_left_exposed.py"
 FOUND = "tests/faults/test_found.py"
 EVIDENCE = "tests/core/test_evidence.py"
 NO_WAIT = "tests/faults/test_no_wait.py"
@@ -65,6 +68,48 @@ MUTANTS = (
         "max(found.records, 1), found.torn",
         "found.records, found.torn",
         (FORMER,),
+    ),
+    Mutant(
+        "say nothing of objects that no state tracks",
+        "reconciler/core/plan.py",
+        "*(() if is_lost else untracked.problems(seen))",
+        "",
+        (MACHINES,),
+    ),
+    Mutant(
+        "overlook untracked objects whose description is the user's",
+        "reconciler/core/untracked.py",
+        "            if at is not None:\n                yield Untracked(live, at, sure=False)\n",
+        "",
+        (PROCESSES_MACHINES,),
+    ),
+    Mutant(
+        "report what a person has forgotten on purpose",
+        "reconciler/core/recovery.py",
+        "Effect(drop=text), left(entry.id, text)",
+        "Effect(drop=text)",
+        (PROCESSES_MACHINES,),
+    ),
+    Mutant(
+        "forget the consent to leave an object alone",
+        "reconciler/core/plan.py",
+        "    yield from untracked.records(draft.survey)\n",
+        "",
+        (PROCESSES_MACHINES,),
+    ),
+    Mutant(
+        "say nothing of servers that stand without their firewall",
+        "reconciler/core/plan.py",
+        "return (*exposure.by_account(seen), *",
+        "return (*",
+        (EXPOSED,),
+    ),
+    Mutant(
+        "show a state without the servers that it leaves exposed",
+        "reconciler/core/exposure.py",
+        'and entry.applied.get("firewall") is None',
+        'and entry.applied.get("firewall") is False',
+        (EXPOSED,),
     ),
     Mutant(
         "overlook the markers of a former environment",

@@ -194,8 +194,7 @@ class _Talker:
         """The plan, before it is asked about."""
         assert self.connection is not None and self.store is not None
         console = self.session.console
-        plan = showing.with_problems(planned, self.session.problems)
-        self.session.problems.clear()
+        plan = showing.with_problems(planned, self.session)
         self._title, self._total = plan.title, len(plan.steps)
         rows = [row for section in sections.sections(plan) for row in section.rows if section.name != "left"]
         self._ledger = Ledger(rows, plan.steps)

@@ -17,7 +17,7 @@ from reconciler.cli.console import Console
 from reconciler.cli.session import Session, on_stack
 from reconciler.core import exits
 from reconciler.core.model import title_of
-from reconciler.core.problems import Problem
+from reconciler.core.problems import Problem, Severity
 from reconciler.stop import Stop
 from reconciler.version import VERSION
 
@@ -40,12 +40,13 @@ Examples:
 @options.look_options
 @on_stack
 def doctor(session: Session) -> int:
-    """Look at key, clock, endpoint, quota log, state, lock and open requests. One list is read; nothing is changed.
+    """Look at key, clock, endpoint, quota log, state, lock, open requests, and at objects that stand as they should not.
 
-    No key, password or link is in what it prints.
+    Of each environment that has a state, what a plan reads is read: servers without their firewall, and objects that the state does not
+    know, are found in no other way. Nothing is changed. No key, password or link is in what it prints.
     """
     console = session.console
-    found = list(_checks(session))
+    found = sorted(_checks(session), key=lambda check: check.problem is None or check.problem.code not in exits.SAID_FIRST)
     problems = [check.problem for check in found if check.problem is not None]
     code = exits.of_problems(problems)
     if console.json:
@@ -62,29 +63,29 @@ def _checks(session: Session) -> Iterator[Check]:
     yield diagnosis.Check("program", f"reconciler {VERSION}, {system}")
     quota = wiring.quota_folder(session.path, session.environ, simulated=session.simulate)
     connection: Connection | None = None
+    standing: list[Check] = []
     try:
         with session.connect() as connection:
-            yield from diagnosis.cloud(connection)
+            found = tuple(diagnosis.cloud(connection))
+            yield from found
+            if all(check.problem is None or check.problem.severity is not Severity.ERROR for check in found):
+                standing += _standing(session, connection)
     except Stop as stop:
         names = {"credentials": "key", "endpoint": "endpoint"}
         yield from (diagnosis.Check(names.get(problem.code, "cloud"), "not usable", problem) for problem in stop.problems)
     unusable = next((problem for problem in session.problems if problem.code == "quota"), None)
     yield diagnosis.Check("quota log", _short(quota), unusable)
     yield from _kept(session, connection)
+    yield from standing
 
 
 def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:
     """The state of the stack; of each environment, where none is chosen."""
-    from reconciler import diagnosis, loading
+    from reconciler import diagnosis
     from reconciler.cli import showing
 
     try:
-        name, known = loading.identities(session.path)
-        if session.environment is not None or not known:
-            _, chosen = session.identify()
-            environments: tuple[str | None, ...] = (chosen,)
-        else:
-            environments = tuple(sorted({*known, *session.kept_environments(name)}))
+        name, environments = _identities(session)
     except Stop as stop:
         missing = all(problem.code == "file-missing" for problem in stop.problems)
         yield diagnosis.Check("stack", "none here" if missing else "cannot be read", None if missing else stop.problems[0])
@@ -94,6 +95,33 @@ def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:
         yield diagnosis.Check("stack", title_of(name, environment))
         yield from diagnosis.kept(store, _short(store.folder), connection, showing.running(store))
         yield from _former_names(session, name, environment)
+
+
+def _identities(session: Session) -> tuple[str, tuple[str | None, ...]]:
+    """The name of the stack, and the environment that is chosen, or all: those of the file, and those that left it and have a state."""
+    from reconciler import loading
+
+    name, known = loading.identities(session.path)
+    if session.environment is not None or not known:
+        return name, (session.identify()[1],)
+    return name, tuple(sorted({*known, *session.kept_environments(name)}))
+
+
+def _standing(session: Session, connection: Connection) -> Iterator[Check]:
+    """What stands in the account as it should not, of each environment that has a state."""
+    from reconciler import diagnosis, opening
+    from reconciler.cli import showing
+
+    try:
+        name, environments = _identities(session)
+    except Stop:
+        return  # told with the state
+    for environment in environments:
+        here = replace(session, environment=environment, problems=[])
+        store = here.store(name, environment)
+        with suppress(Stop):  # a state that cannot be read is told already
+            if opening.read_state(store) is not None:
+                yield from diagnosis.standing(here.load_what_stands, here.pasteable, connection, store, showing.running(store))
 
 
 def _former_names(session: Session, name: str, environment: str | None) -> Iterator[Check]:

@@ -49,14 +49,18 @@ def list_entries(session: Session) -> int:
     """List the objects that the state holds, those that a replacement left behind, and requests whose end is not known."""
     from reconciler import opening
     from reconciler.cli import looking
+    from reconciler.ui import plan_text
 
     console = session.console
     store, name = _open(session)
     title = title_of(name, session.environment)
     found = opening.read_state(store)
+    exposed = session.exposed(store, found)
     if console.json:
+        console.problems(exposed)
         console.result_json(looking.state_document(found))
         return exits.DONE
+    console.result(list(plan_text.first_lines(exposed, console.look(console.out))))
     shown = f"{title}    simulated" if session.simulate else title
     console.result(list(looking.state_lines(found, title=shown, where=shown_path(store.folder))))
     if found is not None:

@@ -108,6 +108,14 @@ class Session:
         stack = self.load_if_it_can_be() if state is None or state.is_empty else None
         return () if stack is None else opening.former_names(stack, store, state, PlanOptions())
 
+    def exposed(self, store: FileStore, state: State | None) -> list[Problem]:
+        """The servers that have, or may have, no firewall as the state and the file say; none while a run is at work."""
+        from reconciler.core import exposure
+
+        held = store.holder()
+        stack = self.load_if_it_can_be() if held is None or not held.alive else None
+        return [] if stack is None else [self.pasteable(problem) for problem in exposure.by_state(stack, state)]
+
     def kept_catalogue(self) -> Catalogue:
         """The catalogue as an earlier run kept it."""
         return wiring.kept_catalogue(self.path, self.environ, simulated=self.simulate)
@@ -161,6 +169,13 @@ class Session:
         """Shows what was gathered and forgets it, so that nothing is told twice."""
         found, self.problems = self.problems, []
         self.console.problems(found)
+
+    def pasteable(self, problem: Problem) -> Problem:
+        """A problem that is said first, with the command of its hint as it is typed for this stack."""
+        if problem.code not in exits.SAID_FIRST or problem.hint is None:
+            return problem
+        hint = problem.hint.replace("reconciler apply", self.again("apply")).replace("reconciler destroy", self.again("destroy"))
+        return replace(problem, hint=hint)
 
     def again(self, *command: str, by_option: bool = False) -> str:
         """The command line that would go on with this run, ready to paste. `by_option`: it takes the stack by `--stack`."""

@@ -12,7 +12,7 @@ from reconciler.cli.session import Session
 from reconciler.core import consent, exits
 from reconciler.core.changes import Plan, unstated
 from reconciler.core.consent import Acceptance, Given
-from reconciler.core.problems import Problem, in_order
+from reconciler.core.problems import in_order
 from reconciler.ui import plan_json, plan_text, safe
 from reconciler.ui.screen import Line, Tone
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def exit_code(planned: Planned, *, detailed: bool) -> int:
     """What `plan` and `drift` end with; `detailed` turns only a 0 into 2."""
     code = planned.exit_code
-    changed = bool(unstated(planned.plan.drift)) or planned.has_changes
+    exposed = any(problem.code == "exposed" for problem in planned.plan.problems)
+    changed = bool(unstated(planned.plan.drift)) or planned.has_changes or exposed
     return exits.CHANGES if detailed and code == exits.DONE and changed else code
 
 
@@ -47,8 +48,7 @@ def show_plan(
     session: Session, planned: Planned, connection: Connection, store: FileStore, *, given: Sequence[Acceptance], code: int
 ) -> None:
     """The plan as the command's result, with problems found on the way among its own."""
-    plan = with_problems(planned, session.problems)
-    session.problems.clear()
+    plan = with_problems(planned, session)
     console = session.console
     if console.json:
         document = plan_json.plan_document(plan, given=given, exit_code=code, verbose=console.verbose, unmanaged=planned.unmanaged)
@@ -73,8 +73,7 @@ def show_plan(
 
 def show_drift(session: Session, planned: Planned, connection: Connection, store: FileStore, *, code: int) -> None:
     """The drift as the command's result."""
-    plan = with_problems(planned, session.problems)
-    session.problems.clear()
+    plan = with_problems(planned, session)
     console = session.console
     if console.json:
         console.out.write(plan_json.text(plan_json.plan_document(plan, exit_code=code)))
@@ -87,9 +86,11 @@ def show_drift(session: Session, planned: Planned, connection: Connection, store
     console.result(list(plan_text.drift_lines(plan, session.header(planned, connection, store), console.look(console.out))))
 
 
-def with_problems(planned: Planned, beside: Sequence[Problem]) -> Plan:
-    """The plan with the problems found beside it."""
-    return replace(planned.plan, problems=in_order((*planned.plan.problems, *planned.problems, *beside)))
+def with_problems(planned: Planned, session: Session) -> Plan:
+    """The plan with the problems found beside it, which the session then forgets, and hints that can be pasted as they stand."""
+    beside, session.problems = session.problems, []
+    found = (*planned.plan.problems, *planned.problems, *beside)
+    return replace(planned.plan, problems=in_order(map(session.pasteable, found)))
 
 
 def saved_lines(out: str, session: Session) -> list[Line]:

@@ -60,6 +60,7 @@ def show(session: Session, *, what: str | None, why: bool) -> int:
 def _show_state(session: Session, address: Address | None) -> int:
     from reconciler import app, opening
     from reconciler.cli import looking
+    from reconciler.ui import plan_text
 
     console = session.console
     name, environment = session.identify()
@@ -75,10 +76,12 @@ def _show_state(session: Session, address: Address | None) -> int:
             written = None if stack is None else stack.resources.get(address)
             console.result([*looking.entry_lines(entry, cost), *looking.written_lines(written)])
     elif console.json:
+        console.problems(session.exposed(store, state))
         console.result_json(looking.state_document(state))
     else:
         title = title_of(name, environment)
         title += "    simulated" if session.simulate else ""
+        console.result(list(plan_text.first_lines(session.exposed(store, state), console.look(console.out))))
         console.result(list(looking.state_lines(state, title=title, where=shown_path(store.folder))))
         console.problems(session.former_names(store, state))
     return exits.DONE
@@ -107,7 +110,7 @@ def _show_why(session: Session, address: Address) -> int:
     store = session.store(stack.name, stack.environment)
     with session.connect() as connection:
         planned = app.plan(stack, connection, store, PlanOptions(), showing.running(store))
-    plan = showing.with_problems(planned, session.problems)
+    plan = showing.with_problems(planned, session)
     known = {str(change.address) for change in plan.changes} | set(planned.tracked)
     if str(address) not in known:
         raise Stop(error("missing-reference", f"neither the file nor the state has {address}", hint=names.hint_for(str(address), known)))

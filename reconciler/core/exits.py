@@ -25,6 +25,7 @@ _OF_CODE: Mapping[str, int] = {
     "usage": USAGE,
     "open-intent": DECIDE,
     "doubled": DECIDE,
+    "untracked": DECIDE,
     "incomplete": DECIDE,
     "missing-object": DECIDE,
     "step-failed": DECIDE,
@@ -60,11 +61,16 @@ HELD_BACK: frozenset[str] = frozenset(
         "missing-object",
         "open-intent",
         "doubled",
+        "untracked",
         "incomplete",
         "object-error",
     }
 )
 """Codes of problems that hold back their object and its dependants only; the rest of the plan may be applied (SPEC 2, lifecycle)."""
+
+
+SAID_FIRST: frozenset[str] = frozenset({"exposed", "untracked"})
+"""Codes of what stands in the account and harms as long as it does: every command that sees it says it before anything else."""
 
 
 OF_WHAT_THE_FILE_ASKS: frozenset[str] = frozenset({"protected", "lockout", "foreign-volume", "foreign-member"})

@@ -57,6 +57,8 @@ def remote_name(item: Item) -> str | None:
 
 def missing_state(seen: Survey) -> Iterator[Problem]:
     """An error for each object that says this stack was here before. `--accept duplicate=ADDRESS` says that it is none of ours."""
+    if seen.options.destroy:
+        return  # nothing is created
     wished = {(i.kind.name, remote_name(i)): a for a, i in seen.items.items() if i.fate is Fate.CREATE and a.rule is None}
     created = frozenset(map(str, wished.values()))
     for kind, live in strangers(seen):

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.core import cost as costs
-from reconciler.core import doubts, feasibility, fingerprint, freshness, graph, lost, moves, namesakes, referred, renames, unmanaged
+from reconciler.core import (
+    doubts,
+    exposure,
+    feasibility,
+    fingerprint,
+    freshness,
+    graph,
+    lost,
+    moves,
+    namesakes,
+    referred,
+    renames,
+    unmanaged,
+    untracked,
+)
 from reconciler.core.address import Address, parse
 from reconciler.core.changes import Action, Impact, Plan, Step
 from reconciler.core.exits import HELD_BACK, stops
@@ -39,7 +53,7 @@ from reconciler.core.problems import Problem, Severity, error, in_order, notice
 from reconciler.core.resolve import Resolver
 from reconciler.core.rhythm import Pace
 from reconciler.core.selection import Selection, select
-from reconciler.core.state import Phase, State
+from reconciler.core.state import Effect, Phase, State
 from reconciler.core.survey import Fate, Item, PlanOptions, Survey, survey
 
 __all__ = ["PlanOptions", "make", "needs"]
@@ -67,8 +81,7 @@ def make(
 ) -> Plan:
     """What one apply would do. Never raises for what the file, the state or the account say: all of it comes as problems.
 
-    Errors that concern the whole (a lookup without an answer, mass absence, a circle) leave the plan without steps. `pace` is how calls
-    go just now, for the forecast alone.
+    Errors that concern the whole (mass absence, a circle) leave the plan without steps. `pace` is how calls go, for the forecast alone.
     """
     options = options or PlanOptions()
     known = state or State(lineage="", serial=0, stack=stack.name, environment=stack.environment)
@@ -76,13 +89,14 @@ def make(
     seen = survey(stack=stack, state=moved.state, account=account, kinds=kinds, options=options)
     empty = Plan(stack.name, stack.environment, stack.digest, known.lineage, known.serial, destroy=options.destroy)
     problems = [*moved.problems] or [*seen.problems, *lost.missing_state(seen), *renames.unsaid(seen)]
+    standing = _standing(seen, problems)
     if stops(problems):
-        return replace(empty, problems=in_order(problems))
+        return replace(empty, problems=in_order((*problems, *standing)))
     draft = Draft(seen, Resolver(seen))
     _fill(draft)
     ordered = _ordered(draft)
     if ordered is None:
-        return replace(empty, problems=in_order(draft.problems))
+        return replace(empty, problems=in_order((*draft.problems, *standing)))
     bookkeeping.protection(draft)
     steps, held, problems, partial = _what_is_done(draft, ordered)
     bookkeeping.moves(draft, moved.places)
@@ -92,14 +106,14 @@ def make(
     stopped = stops(problems)
     steps = () if stopped else tuple(_counted(step, known.facts) for step in steps)
     found = forecast(steps, account, kinds, facts=known.facts, pace=pace, id_of=seen.id_of)
-    records = () if stopped else (*moved.effects, *bookkeeping.effects(draft, held), *shared.agreed(draft, held))
+    records = () if stopped else (*moved.effects, *bookkeeping.effects(draft, held), *_agreed(draft, held))
     others = unmanaged.unmanaged(account, seen.state, stack.prices, records)
     return replace(
         empty,
         changes=tuple(sorted(draft.changes.values(), key=lambda c: c.address.sort_key)),
         steps=steps,
         drift=tuple(sorted(draft.drift, key=lambda c: c.address.sort_key)),
-        problems=in_order((*problems, *costs.traps(seen, draft.changes), *offs.left_off(seen, steps))),
+        problems=in_order((*standing, *problems, *costs.traps(seen, draft.changes), *offs.left_off(seen, steps))),
         records=records,
         moves=tuple(moved.places.items()),
         fingerprints=_fingerprints(seen, steps),
@@ -116,6 +130,18 @@ def make(
         unchanged=draft.unchanged,
         partial=partial,
     )
+
+
+def _agreed(draft: Draft, held: frozenset[Address]) -> Iterator[Effect]:
+    """What the state learns of consent to objects that other stacks own as well, or that stand in no entry."""
+    yield from shared.agreed(draft, held)
+    yield from untracked.records(draft.survey)
+
+
+def _standing(seen: Survey, problems: list[Problem]) -> tuple[Problem, ...]:
+    """What stands in the account and should not, whatever the plan does. A lost state tells of the untracked objects by itself."""
+    is_lost = any(problem.code == "state-missing" for problem in problems)
+    return (*exposure.by_account(seen), *(() if is_lost else untracked.problems(seen)))
 
 
 def _counted(step: Step, facts: Mapping[str, str]) -> Step:

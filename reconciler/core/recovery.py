@@ -19,6 +19,7 @@ from reconciler.core.model import Account, LiveResource
 from reconciler.core.owners import owner_of
 from reconciler.core.problems import Problem, error
 from reconciler.core.state import Effect, Intent, Note, Phase, State
+from reconciler.core.untracked import left
 
 _NOT_SHOWN = ("ssh_keys", "user_script", "former")
 """Members of a request that no list shows again (contract 1.10): nothing to compare."""
@@ -199,9 +200,9 @@ def forget(state: State, text: str, run: str) -> tuple[Note, ...] | None:
     entry = state.entries.get(text)
     if entry is not None:
         rules = [Effect(drop=other.address) for other in state.entries.values() if other.parent == entry.id]
-        note("forgotten", (*rules, Effect(drop=text)))
+        note("forgotten", (*rules, Effect(drop=text), left(entry.id, text)))
     if text in state.deposed:
-        note("forgotten", (Effect(bury=text),))
+        note("forgotten", (Effect(bury=text), left(text, state.deposed[text].address)))
     return tuple(notes) or None
 
 

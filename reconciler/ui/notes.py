@@ -6,9 +6,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.core.address import Address, parse
+from reconciler.core.exits import SAID_FIRST
 from reconciler.core.problems import Problem, Severity
 from reconciler.ui.sections import GROUP_MIN
 from reconciler.ui.spans import span
+
+
+def first(problems: Sequence[Problem]) -> list[Problem]:
+    """Those that are said before everything else, servers without a firewall first; a notice is none of them."""
+    found = [problem for problem in problems if problem.code in SAID_FIRST and problem.severity is not Severity.NOTICE]
+    return sorted(found, key=lambda problem: problem.code)
+
+
+def rest(problems: Sequence[Problem]) -> list[Problem]:
+    """The others."""
+    said = first(problems)
+    return [problem for problem in problems if problem not in said]
 
 
 def together(problems: Sequence[Problem], *, errors: bool = False) -> list[Problem]:

@@ -47,12 +47,16 @@ def plan_markdown(
     """The plan as a comment of less than `CHARACTERS_MAX` characters. `drift`: it is what `drift` found, and proposes nothing."""
     found = sections(plan)
     page = _Page()
+    first = _problems(notes.first(plan.problems))
+    if first:
+        _block(page, "#### Attention", first, _DANGER_CHARACTERS_MAX, "of what stands already")
     for section in found:
         if section.name == "attention":
-            _block(page, "#### Attention", _rows(section), _DANGER_CHARACTERS_MAX, f"of {len(section.rows)} dangerous changes")
+            title = "" if first else "#### Attention"
+            _block(page, title, _rows(section), _DANGER_CHARACTERS_MAX, f"of {len(section.rows)} dangerous changes")
     stopped = exits.stops(plan.problems)
     if stopped:
-        _block(page, "#### Errors: nothing can be done", _problems(plan), _DANGER_CHARACTERS_MAX, "of the errors")
+        _block(page, "#### Errors: nothing can be done", _problems(notes.rest(plan.problems)), _DANGER_CHARACTERS_MAX, "of the errors")
     if not drift and not stopped:
         _block(page, "", _totals(plan), _NOTES_CHARACTERS_MAX, "of the totals", language="")
         _consents(page, plan, decision)
@@ -110,8 +114,8 @@ def _rows(section: Section) -> list[str]:
     return [line.text[2:] if line.text.startswith("  ") else line.text for line in rows.table(section.rows, look)]
 
 
-def _problems(plan: Plan) -> list[str]:
-    return _texts(line for item in notes.together(plan.problems) for line in problems.problem_lines(item, Look(width=_WIDTH), indent=" "))
+def _problems(found: Sequence[Problem]) -> list[str]:
+    return _texts(line for item in notes.together(found) for line in problems.problem_lines(item, Look(width=_WIDTH), indent=" "))
 
 
 def _totals(plan: Plan) -> list[str]:
@@ -166,8 +170,8 @@ def _fold(page: _Page, plan: Plan, found: Sequence[Section], outputs: Sequence[O
     blocks = [(section.title, _rows(section), f"of {section.name}") for section in found]
     if outputs:
         blocks.append(("Outputs", _texts(plan_text.output_lines(outputs, Look(width=_WIDTH))), "of the outputs"))
-    if plan.problems and not exits.stops(plan.problems):
-        blocks.append(("Notes", _problems(plan), "of the notes"))
+    if (rest := notes.rest(plan.problems)) and not exits.stops(plan.problems):
+        blocks.append(("Notes", _problems(rest), "of the notes"))
     if plan.cost.parts:
         blocks.append((money.TITLE, [line.text.strip() for line in money.lines(plan.cost.parts, Look(width=_WIDTH))], "of the costs"))
     if plan.steps:

@@ -13,6 +13,7 @@ from reconciler.core.consent import Decision
 from reconciler.core.dataclass import dataclass
 from reconciler.core.model import NoValue, Unknown
 from reconciler.core.output_changes import OutputChange
+from reconciler.core.problems import Problem
 from reconciler.ui import money, notes, problems, rows, safe, sections, totals, words
 from reconciler.ui.screen import Line, Look, Tone
 from reconciler.ui.totals import flowing
@@ -113,12 +114,25 @@ def _as_written(plan: Plan) -> str:
 
 
 def _sections(plan: Plan, look: Look) -> Iterable[Line]:
+    first = list(first_lines(plan.problems, look))
+    yield from first
     for section in sections.sections(plan, verbose=look.verbose):
-        yield Line()
-        yield from flowing(" ", [section.title], look, tone=Tone.TITLE)
+        if not first or section.name != "attention":
+            yield Line()
+            yield from flowing(" ", [section.title], look, tone=Tone.TITLE)
         yield from rows.table(section.rows, look)
     for said in asides(plan):
         yield from flowing("     ", [f"({said})"], look, tone=Tone.FAINT)
+
+
+def first_lines(found: Sequence[Problem], look: Look) -> Iterable[Line]:
+    """What is said before everything else, under its title."""
+    said = notes.together(notes.first(found))
+    if said:
+        yield Line()
+        yield Line(" ATTENTION", Tone.TITLE)
+        for item in said:
+            yield from problems.problem_lines(item, look, indent="  ")
 
 
 def asides(plan: Plan) -> Iterable[str]:
@@ -166,8 +180,9 @@ def _awaited(value: Unknown) -> str:
 
 
 def _notes(plan: Plan, look: Look) -> Iterable[Line]:
-    if plan.problems:
+    rest = notes.rest(plan.problems)
+    if rest:
         yield Line()
         yield Line(" ERRORS" if exits.stops(plan.problems) else " NOTES", Tone.TITLE)
-        for item in notes.together(plan.problems):
+        for item in notes.together(rest):
             yield from problems.problem_lines(item, look, indent="  ")

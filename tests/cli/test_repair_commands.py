@@ -101,7 +101,7 @@ def test_the_doctor_says_what_is_so(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "doctor")
     assert code == 0
     names = [line.split()[1] for line in out.splitlines() if line.startswith(" ok")]
-    assert names == ["program", "endpoint", "key", "clock", "quota", "stack", "state", "lock", "account", "open", "marker"]
+    assert names == ["program", "endpoint", "key", "clock", "quota", "stack", "state", "lock", "account", "open", "marker", "objects"]
     assert "accepted" in out and "3 objects" in out and "simulated" in out
     document = json.loads(call(capsys, "doctor", "--format", "json")[1])
     assert document["exit_code"] == 0 and all(check["problem"] is None for check in document["checks"])

@@ -175,7 +175,8 @@ def test_what_is_removed_with_keep_is_forgotten_only(lines: list[tuple[str, bool
 def test_a_firewall_that_is_kept_is_forgotten_with_its_rules() -> None:
     plan = removed(settled(firewall("web"), rule("web", "https")).leave_out("firewalls.web"), ("firewalls.web", True)).plan()
     assert told(plan).changes == ["forget firewalls.web"]
-    assert {effect.drop for effect in plan.records} == {"firewalls.web", "firewalls.web.rules.https"}
+    assert {effect.drop for effect in plan.records} - {None} == {"firewalls.web", "firewalls.web.rules.https"}
+    assert [effect.fact for effect in plan.records if effect.fact is not None] == [("left:f-web", "firewalls.web")]
 
 
 def gone(case: Case, *texts: str) -> Case:

@@ -18,6 +18,7 @@ from reconciler.core.planning.rows import fingerprint
 from reconciler.core.problems import error
 from reconciler.core.state import Deposed, Effect, Entry, Phase
 from reconciler.core.survey import Fate, Item, link_text
+from reconciler.core.untracked import left
 
 
 def effects(draft: Draft, held: frozenset[Address]) -> tuple[Effect, ...]:
@@ -29,6 +30,8 @@ def effects(draft: Draft, held: frozenset[Address]) -> tuple[Effect, ...]:
             continue
         if item.fate in (Fate.FORGET, Fate.GONE):
             found += [Effect(drop=text) for text in (str(item.address), *_rules_of(draft, item))]
+            if item.fate is Fate.FORGET and item.live is not None:
+                found.append(left(item.live.id, str(item.address)))
         elif item.fate is Fate.CREATE and item.entry is not None:
             found += [Effect(drop=text) for text in _rules_of(draft, item) if parse(text) not in draft.survey.items]
         elif item.fate in (Fate.KEEP, Fate.BIND) and item.resource is not None and item.live is not None:
