@@ -101,7 +101,7 @@ MUTANTS = (
         "say nothing of servers that stand without their firewall",
         "reconciler/core/plan.py",
         "return (*exposure.by_account(seen), *",
-        "return (*",
+        "return (*(), *",
         (EXPOSED,),
     ),
     Mutant(

@@ -131,9 +131,9 @@ def test_an_untracked_object_is_adopted_and_deleted_as_the_hint_says(machines: M
 def test_what_a_stack_let_go_of_on_purpose_is_not_untracked(tmp_path: Path) -> None:
     with desk(tmp_path, TEXT) as place:
         assert place.apply().code == 0
-        place.write(TEXT.replace("instances: {a: {firewall: w}, ", "removed: [{from: instances.a, keep: true}]\ninstances: {"))
+        place.write(TEXT.replace("instances: {a: {firewall: w}, ", "removed: [{from: instances.a, keep: true}]\ninstances: {c: {}, "))
         assert place.apply().code == 0
-        place.write(TEXT.replace("a: {firewall: w}, b: {description: of the user}", ""))
-        assert place.run("state", "forget", "instances.b", "--stack", "shop.yaml", "--yes").code == 0
+        place.write(TEXT.replace("a: {firewall: w}, b", "b"))
+        assert place.run("state", "forget", "instances.c", "--stack", "shop.yaml", "--yes").code == 0
         found = place.run("plan", "shop.yaml", "--detailed-exitcode")
         assert found.code == 0 and "untracked" not in found.text, found.text
