@@ -43,6 +43,10 @@ class Address:
     def __str__(self) -> str:
         return self._text
 
+    def at(self, index: int | str) -> Address:
+        """One object of a resource with `count` or `for_each`."""
+        return Address(self.kind, self.name, index, None, self.existing)
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Address) and self._text == other._text
 

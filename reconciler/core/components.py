@@ -8,7 +8,7 @@ from dataclasses import field
 from typing import Any
 
 from reconciler.core import locals_, renaming, variables
-from reconciler.core.cel_source import KINDS
+from reconciler.core.cel_syntax import KINDS
 from reconciler.core.dataclass import dataclass
 from reconciler.core.document import Document, Node, Table
 from reconciler.core.document import table as entries_of
@@ -80,8 +80,8 @@ def _in_order(shop: Workshop, found: Mapping[str, Include]) -> tuple[str, ...]:
 
 def _reads(node: Node) -> Iterator[str]:
     for read in locals_.reads(node):
-        if read.root == "components" and read.steps and isinstance(read.steps[0], str):
-            yield read.steps[0]
+        if read.root == "components" and read.steps and isinstance(read.names[0], str):
+            yield read.names[0]
 
 
 def enter(shop: Workshop, include: Include, *, late: bool) -> None:
@@ -120,8 +120,7 @@ def _given(shop: Workshop, node: Node | None, *, late: bool) -> Any:
         return None
     if not any(True for _ in locals_.texts(node)):
         return node
-    early = None if late else locals_.early(node, shop.scope)
-    value: Any = early if early is not None else shop.value(node, shop.scope)
+    value: Any = shop.value(node, shop.scope)
     if isinstance(value, Bad):
         return POISON
     return value if isinstance(value, Deferred) or waited_for(value) else variables.Computed(value, node.place)

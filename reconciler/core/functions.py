@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reconciler.core import patterns
@@ -71,7 +71,7 @@ def matches(text: Any, pattern: Any) -> bool:
 
 
 def _length(value: Any) -> int:
-    if isinstance(value, str | list | tuple | Mapping):
+    if isinstance(value, str | Sequence | Mapping):
         return len(value)
     raise CallError(f"length() wants a text, list or map, not {described(value)}")
 
@@ -204,5 +204,76 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
 }
 """What a stack may call, by name."""
 
-NATIVE = ("contains", "startsWith", "endsWith", "matches", "size", "string", "int", "uint", "double", "has", "dyn", "type")
-"""Functions that the library has itself."""
+
+class TypeName(str):
+    """What `type(x)` gives."""
+
+    __slots__ = ()
+
+
+def _int64(value: int) -> int:
+    if not -(2**63) <= value < 2**63:
+        raise CallError("a number is too large")
+    return value
+
+
+def _whole_number(name: str, value: Any) -> int:
+    try:
+        if isinstance(value, str | float | int) and not isinstance(value, bool):
+            return int(_int64(int(value)))
+    except (ValueError, OverflowError):
+        pass
+    given = repr(value) if isinstance(value, str) else described(value)
+    raise CallError(f"{name}() wants a number, or a text that is one, not {given}")
+
+
+def _unsigned(value: Any) -> int:
+    number = _whole_number("uint", value)
+    if number < 0:
+        raise CallError("uint() wants a number that is not negative")
+    return number
+
+
+def _double(value: Any) -> float:
+    try:
+        if isinstance(value, str | float | int) and not isinstance(value, bool):
+            return float(value)
+    except (ValueError, OverflowError):
+        pass
+    raise CallError(f"double() wants a number, or a text that is one, not {described(value)}")
+
+
+def _texts(name: str, test: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
+    def call(text: Any, part: Any) -> bool:
+        for value in (text, part):
+            if not isinstance(value, str):
+                raise CallError(f"{name}() wants a text, not {described(value)}")
+        return test(text, part)
+
+    return call
+
+
+def _type(value: Any) -> TypeName:
+    for kind, name in ((bool, "bool"), (int, "int"), (float, "double"), (TypeName, "type"), (str, "string"), (Mapping, "map")):
+        if isinstance(value, kind):
+            return TypeName(name)
+    return TypeName("null_type" if value is None else "list")
+
+
+NATIVE: Mapping[str, Callable[..., Any]] = {
+    "contains": _texts("contains", lambda text, part: part in text),
+    "startsWith": _texts("startsWith", str.startswith),
+    "endsWith": _texts("endsWith", str.endswith),
+    "matches": matches,
+    "size": _length,
+    "string": text_of,
+    "int": lambda value: _whole_number("int", value),
+    "uint": _unsigned,
+    "double": _double,
+    "dyn": lambda value: value,
+    "type": _type,
+}
+"""CEL's own functions, by name; `has` and the macros are part of the syntax."""
+
+CALLS: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, **NATIVE}
+"""Every function that an expression may call."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
-from reconciler.core import cel_source, expression
-from reconciler.core.address import Address
+from reconciler.core import expression
+from reconciler.core.cel_reads import Read
 from reconciler.core.document import Node, Scalar, Sequence, Table
 from reconciler.core.expression import POISON, ExpressionError
-from reconciler.core.model import Deferred, Ref
 from reconciler.core.workshop import Bad, Workshop
 
 
@@ -29,8 +29,7 @@ def evaluate(shop: Workshop, root: Table, *, late: bool) -> None:
     keep, shop.problems = shop.problems, told
     for name in _in_order(shop, section):
         node = section.entries[name]
-        unread = None if late else early(node, scope)
-        value: Any = unread if unread is not None else shop.value(node, scope)
+        value: Any = shop.value(node, scope)
         values[name] = POISON if isinstance(value, Bad) else value
     for name in section.entries:
         values.setdefault(name, POISON)
@@ -61,32 +60,15 @@ def texts(node: Node) -> Iterator[Scalar]:
         yield from texts(item)
 
 
-def reads(node: Node, scope: Mapping[str, Any] | None = None) -> Iterator[cel_source.Read]:
-    """What the expressions in a value read; with a scope, without the branches that its names rule out."""
+def reads(node: Node) -> Iterator[Read]:
+    """What the expressions in a value read; texts that cannot be read are left out."""
     for text in texts(node):
-        try:
-            template = expression.parse(text.text)
-            template = template if scope is None else expression.taken(template, scope, None)
-        except ExpressionError:
-            continue
-        for found in template.expressions:
-            yield from found.words.reads
+        with suppress(ExpressionError):
+            for found in expression.parse(text.text).expressions:
+                yield from found.reads
 
 
 def _locals_in(node: Node) -> Iterator[str]:
     for read in reads(node):
-        if read.root == "locals" and read.steps and isinstance(read.steps[0], str):
-            yield read.steps[0]
-
-
-def early(node: Node, scope: Mapping[str, Any]) -> Deferred | None:
-    """What stands for a local that reads resources while it is not known which there are."""
-    found: list[Ref] = []
-    values = scope["locals"]
-    for read in reads(node, scope):
-        if read.root in (*cel_source.KINDS, "existing", "components"):
-            name = read.steps[0] if read.steps and isinstance(read.steps[0], str) else "?"
-            found.append(Ref(Address(read.root, name)))
-        elif read.root == "locals" and read.steps and isinstance(values.get(str(read.steps[0])), Deferred):
-            found.extend(values[str(read.steps[0])].references)
-    return Deferred("", tuple(found)) if found else None
+        if read.root == "locals" and read.steps and isinstance(read.names[0], str):
+            yield read.names[0]

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from reconciler.core import cel_source, expression
-from reconciler.core.cel_source import KINDS, ExpressionError
+from reconciler.core import expression
+from reconciler.core.cel_syntax import KINDS, ExpressionError
 from reconciler.core.document import Node, Scalar, Sequence, Table
 
 _REFERENCE = re.compile(r"(?:(?P<existing>existing\.)?(?P<kind>[a-z_]+)\.)?(?P<name>[a-z][a-z0-9_]*)")
@@ -93,13 +93,8 @@ def _in_expressions(text: str, keys: Keys) -> Iterator[int]:
     except ExpressionError:
         return  # told of where the text is read
     for one in template.expressions:
-        tokens = cel_source.tokens(one.source)
-        for index, token in enumerate(tokens):
-            if token.kind != "name" or (index > 0 and tokens[index - 1].text == "."):
-                continue
-            existing = token.text == "existing"
-            names = [t for t in tokens[index : index + (5 if existing else 3)] if t.kind == "name"]
-            if len(names) == (3 if existing else 2):
-                section = f"existing.{names[1].text}" if existing else token.text
-                if names[-1].text in keys.get(section, frozenset()):
-                    yield one.offset + names[-1].at
+        for read in one.reads:
+            steps = read.steps[1:] if read.root == "existing" else read.steps
+            section = f"existing.{read.names[0]}" if read.root == "existing" and read.steps else read.root
+            if steps and steps[0].value in keys.get(section, frozenset()):
+                yield one.offset + steps[0].at

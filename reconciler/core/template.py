@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from reconciler.core import cel_source
-from reconciler.core.cel_source import ExpressionError, Path
-from reconciler.core.functions import FUNCTIONS, NATIVE, described
-from reconciler.core.names import hint_for
+from reconciler.core import cel_reads, cel_syntax
+from reconciler.core.cel_reads import Read
+from reconciler.core.cel_syntax import ExpressionError, Node
 
 TEXT_CHARACTERS_MAX = 4_000
 """The longest text in which `${...}` is read."""
 
 
 class Expression(NamedTuple):
-    """One `${...}`: its source, where that begins in the text, and what its words tell."""
+    """One `${...}`: where its source begins in the text, its tree, and what that reads."""
 
-    source: str
     offset: int
-    words: cel_source.Source
+    tree: Node
+    reads: tuple[Read, ...]
 
 
 class Template(NamedTuple):
@@ -57,24 +55,15 @@ def parse(text: str) -> Template:
         literal += text[index:at]
         if literal:
             parts.append(literal)
-        end = cel_source.end_of(text, at + 2)
-        parts.append(expression(text[at + 2 : end], at + 2))
+        end = cel_syntax.end_of(text, at + 2)
+        with moved(at + 2):
+            tree = cel_syntax.parse(text[at + 2 : end])
+            parts.append(Expression(at + 2, tree, tuple(cel_reads.reads(tree))))
         literal, index = "", end + 1
     literal += text[index:]
     if literal:
         parts.append(literal)
     return Template(tuple(parts))
-
-
-def expression(source: str, offset: int) -> Expression:
-    """One `${...}`, by its source. Raises `ExpressionError`."""
-    with moved(offset):
-        words = cel_source.look(source)
-        for call in words.calls:
-            if call.text not in FUNCTIONS and call.text not in NATIVE and call.text not in cel_source.MACROS:
-                hint = hint_for(call.text, (*FUNCTIONS, *NATIVE, *cel_source.MACROS))
-                raise ExpressionError(f"there is no function `{call.text}`", offset=call.at, hint=hint)
-    return Expression(source, offset, words)
 
 
 class moved:
@@ -89,19 +78,3 @@ class moved:
     def __exit__(self, kind: object, failure: object, trace: object) -> None:
         if isinstance(failure, ExpressionError):
             failure.offset = self.offset + (failure.offset or 0)
-
-
-def walk(value: Any, path: Path) -> Any:
-    """The value at the end of a path, as CEL would find it. Raises `ExpressionError`."""
-    for step in path.steps:
-        if isinstance(value, Mapping):
-            if step not in value:
-                raise ExpressionError(f"there is no `{step}` in it", hint=hint_for(str(step), [str(key) for key in value]))
-            value = value[step]
-        elif isinstance(value, tuple | list) and isinstance(step, int):
-            if step >= len(value):
-                raise ExpressionError(f"there is no [{step}]: the list has {len(value)}")
-            value = value[step]
-        else:
-            raise ExpressionError(f"{described(value)} has no `{step}`")
-    return value

@@ -12,7 +12,7 @@ from reconciler.core.address import Address
 from reconciler.core.dataclass import dataclass
 from reconciler.core.document import Node, Scalar, Sequence
 from reconciler.core.expression import ExpressionError
-from reconciler.core.model import EMPTY, Deferred, Existing, Plain, Ref, Value
+from reconciler.core.model import EMPTY, Deferred, Existing, Plain, Ref, Unknown, Value
 from reconciler.core.problems import Place, Problem, error
 
 Shape: TypeAlias = "int | tuple[str, ...] | None"
@@ -74,15 +74,10 @@ class Workshop:
     def _text(self, node: Scalar, scope: Mapping[str, Any]) -> Value | Bad:
         try:
             template = expression.parse(node.text)
-            kept = expression.taken(template, scope, self.shapes if self.shaped else None)
-            if self.shaped and kept is not template:
-                expression.check_names(template, scope, self.shapes, self.gone)
-            found = expression.references(kept, scope, self.shapes) if self.shaped else expression.resources_of(kept)
-            if not self.shaped and not found:
-                expression.references(kept, scope, self.shapes)
-            if found:
-                return Deferred(node.text, found, scope, node.place)
-            return expression.compute(kept, scope)
+            if self.shaped:
+                expression.check_names(template, scope, self.shapes, self.gone, self.broken)
+            found = expression.read(template, scope, self.shapes if self.shaped else None, self.broken)
+            return Deferred(node.text, found.source, scope, node.place) if isinstance(found, Unknown) else found
         except ExpressionError as failure:
             return self.refuse(failure, node)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core import branches, expression
+from reconciler.core import expression
 from reconciler.core.model import Deferred, Ref, Unknown
 from reconciler.core.variables import VariableInputs
 from tests.stackfiles import HEAD, at, attributes_of, built, the_problem
@@ -158,8 +158,3 @@ def test_a_late_branch_that_is_taken_must_exist() -> None:
     stack = built(_stack("${instances.a.status == 'active' ? instances.b[3].name : 'x'}"))
     with pytest.raises(expression.ExpressionError, match=r"`instances\.b\[3\]` does not exist: there are 0"):
         expression.resolve_value(stack.outputs[0].value, stack, attributes_of(VALUES))
-
-
-@pytest.mark.parametrize("source", ["a ? b", "a ? b : ", "&& a", "(a ? b", "a ? ? b : c", "(" * 80 + "a ? b : c" + ")" * 80, "has()"])
-def test_a_source_that_cannot_be_read_has_no_branches_that_are_cut(source: str) -> None:
-    assert branches.taken(source, lambda _: True, lambda _: True) == source
