@@ -124,10 +124,11 @@ class Terminal:
         )
         os.close(child)
         self.text = ""
+        self._read_to = 0
 
     def until(self, wanted: str | None, *, seconds: float = 30.0) -> None:
-        """Reads until the text has come, or to the end."""
-        while wanted is None or wanted not in self.text:
+        """Reads until the text has come since the last call, or to the end."""
+        while wanted is None or (at := self.text.find(wanted, self._read_to)) < 0:
             if not select.select([self._master], [], [], seconds)[0]:
                 raise AssertionError(f"{wanted!r} did not come; there is:\n{self.text}")
             try:
@@ -138,6 +139,7 @@ class Terminal:
                 assert wanted is None, self.text
                 return
             self.text += data.decode("utf-8", "replace")
+        self._read_to = at + len(wanted)
 
     def type(self, text: str) -> None:
         """Types it."""
