@@ -1,1 +1,3 @@
-"""The bench: how many calls, how long, how much memory, against what arithmetic allows. `python -m bench` runs all of it."""
+"""The bench: how many calls, how long, how much memory, against what arithmetic allows. `python -m
+bench` runs all of it.
+"""

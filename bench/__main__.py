@@ -1,6 +1,7 @@
 """`python -m bench`: runs everything, prints tables, and with `--json FILE` writes the figures too.
 
-Counts and virtual seconds repeat exactly; figures of processes hang on the machine, so compare them within one run.
+Counts and virtual seconds repeat exactly; figures of processes hang on the machine, so compare them
+within one run.
 """
 
 from __future__ import annotations
@@ -44,31 +45,52 @@ def main() -> int:
     found["seconds"] = time.perf_counter() - began
     print(f"\nall of it took {found['seconds']:.0f} s")
     if options.json:
-        Path(options.json).write_text(json.dumps(found, indent=2, default=_plain) + "\n", encoding="utf-8")
+        Path(options.json).write_text(
+            json.dumps(found, indent=2, default=_plain) + "\n", encoding="utf-8"
+        )
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
-    parser.add_argument("--sizes", type=int, nargs="+", default=PROCESS_SIZES, help="objects of the stacks that whole plans are made of")
+    parser.add_argument(
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=PROCESS_SIZES,
+        help="objects of the stacks that whole plans are made of",
+    )
     return parser.parse_args()
 
 
 def _starts(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = dict(processes.starts(folder))
     bare = found["bare interpreter"].cpu
-    rows = [[name, f"{one.cpu * 1000:.0f}", f"{one.cpu / bare:.1f}", f"{one.wall * 1000:.0f}"] for name, one in found.items()]
+    rows = [
+        [name, f"{one.cpu * 1000:.0f}", f"{one.cpu / bare:.1f}", f"{one.wall * 1000:.0f}"]
+        for name, one in found.items()
+    ]
     first = processes.first_request(folder)
     rows.append(["first request of a plan of 20", "", "", f"{first * 1000:.0f}"])
-    _table("Start (goal: 2.5 times a bare interpreter; validate 400 ms; first request 500 ms)", ["", "cpu ms", "ratio", "wall ms"], rows)
+    _table(
+        "Start (goal: 2.5 times a bare interpreter; validate 400 ms; first request 500 ms)",
+        ["", "cpu ms", "ratio", "wall ms"],
+        rows,
+    )
     return {**found, "first_request": first}
 
 
 def _durability(folder: Path) -> list[durability.Durable]:
-    found = [durability.steps(objects, folder / f"journal-{objects}") for objects in (0, 2_000, 10_000)]
+    found = [
+        durability.steps(objects, folder / f"journal-{objects}") for objects in (0, 2_000, 10_000)
+    ]
     rows = [[f"{one.objects:,}", f"{one.wall_ms:.2f}", f"{one.cpu_ms:.2f}"] for one in found]
-    _table("Journal and state, two synced records a step (goal: 5 ms, not growing)", ["objects", "wall ms a step", "cpu ms a step"], rows)
+    _table(
+        "Journal and state, two synced records a step (goal: 5 ms, not growing)",
+        ["objects", "wall ms a step", "cpu ms a step"],
+        rows,
+    )
     return found
 
 
@@ -81,22 +103,56 @@ def _creations() -> list[dict[str, Any]]:
         ]
         for one in found
     ]  # fmt: skip
-    heads = ["servers", "latency s", "writes", "waits", "calls ratio", "seconds", "bound", "time ratio", "ETA ratio", "cpu ms a step"]
-    _table("Creating all of it (goal: calls 1.15 times writes and fewest waits; time 1.10 times the bound; ETA 0.85-1.15)", heads, rows)
-    return [{**dataclasses.asdict(one), "calls_ratio": one.calls_ratio, "time_ratio": one.time_ratio} for one in found]
+    heads = [
+        "servers",
+        "latency s",
+        "writes",
+        "waits",
+        "calls ratio",
+        "seconds",
+        "bound",
+        "time ratio",
+        "ETA ratio",
+        "cpu ms a step",
+    ]
+    _table(
+        "Creating all of it (goal: calls 1.15 times writes and fewest waits; time 1.10 times the bound; ETA 0.85-1.15)",
+        heads,
+        rows,
+    )
+    return [
+        {**dataclasses.asdict(one), "calls_ratio": one.calls_ratio, "time_ratio": one.time_ratio}
+        for one in found
+    ]
 
 
 def _sharing() -> dict[str, Any]:
     found = virtual.sharing()
     row = [f"{found.first}", f"{found.second}", f"{found.ratio:.2f}", f"{found.most_in_a_minute}"]
-    _table("Two runs sharing a key for 10 minutes (goal: a factor of 2; 60 a minute together)", ["first", "second", "ratio", "most"], [row])
+    _table(
+        "Two runs sharing a key for 10 minutes (goal: a factor of 2; 60 a minute together)",
+        ["first", "second", "ratio", "most"],
+        [row],
+    )
     return {**dataclasses.asdict(found), "ratio": found.ratio}
 
 
 def _estimates(folder: Path) -> list[dict[str, Any]]:
     found = list(estimates.estimates(folder))
-    rows = [[f"{one.command} {one.example}", f"{one.planned:.0f}", f"{one.happened:.0f}", f"{one.ratio:.2f}"] for one in found]
-    _table("Planned and happened, seconds at the cloud's own speed (goal: 0.75-1.25)", ["example", "planned", "happened", "ratio"], rows)
+    rows = [
+        [
+            f"{one.command} {one.example}",
+            f"{one.planned:.0f}",
+            f"{one.happened:.0f}",
+            f"{one.ratio:.2f}",
+        ]
+        for one in found
+    ]
+    _table(
+        "Planned and happened, seconds at the cloud's own speed (goal: 0.75-1.25)",
+        ["example", "planned", "happened", "ratio"],
+        rows,
+    )
     return [{**dataclasses.asdict(one), "ratio": one.ratio} for one in found]
 
 
@@ -105,15 +161,35 @@ def _empty_plans(folder: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
     for size in sizes:
         settled = worlds.settle(stacks.servers_for(size), folder / f"world-{size}")
         reads = virtual.read(settled.lab, settled.stack, settled.servers)
-        cost = processes.empty_plan(settled.folder, runs=9 if size <= 100 else 5 if size <= 1000 else 3)
+        cost = processes.empty_plan(
+            settled.folder, runs=9 if size <= 100 else 5 if size <= 1000 else 3
+        )
         found.append({"size": size, "reads": reads, "cost": cost})
-        counts = [f"{number:,}" for number in (reads.objects, reads.calls, reads.least, reads.one_by_one)]
+        counts = [
+            f"{number:,}" for number in (reads.objects, reads.calls, reads.least, reads.one_by_one)
+        ]
         calls.append([*counts, f"{reads.minutes:.1f}", f"{reads.minutes_one_by_one:.0f}"])
         goal = f"{GOAL_SECONDS[size]:.2f}" if size in GOAL_SECONDS else ""
-        rows.append([f"{reads.objects:,}", f"{cost.cpu:.2f}", goal, f"{cost.cpu / reads.objects * 1000:.2f}", f"{cost.megabytes:.0f}"])
+        rows.append(
+            [
+                f"{reads.objects:,}",
+                f"{cost.cpu:.2f}",
+                goal,
+                f"{cost.cpu / reads.objects * 1000:.2f}",
+                f"{cost.megabytes:.0f}",
+            ]
+        )
     heads = ["objects", "calls", "least", "object by object", "minutes", "minutes object by object"]
-    _table("Reads of a plan that finds nothing to do (goal: least + 2; each minute has 60)", heads, calls)
-    _table("The same as a whole process, network taken out", ["objects", "cpu s", "goal", "cpu ms an object", "MB"], rows)
+    _table(
+        "Reads of a plan that finds nothing to do (goal: least + 2; each minute has 60)",
+        heads,
+        calls,
+    )
+    _table(
+        "The same as a whole process, network taken out",
+        ["objects", "cpu s", "goal", "cpu ms an object", "MB"],
+        rows,
+    )
     return found
 
 
@@ -124,10 +200,19 @@ def _peer(folder: Path, sizes: Sequence[int]) -> dict[str, Any] | None:
         return None
     found: dict[int, Cost] = {}
     for size in sizes:
-        found[size] = peers.empty_plan(program, size, folder / f"peer-{size}", runs=3 if size <= 1000 else 1)
-    rows = [[f"{size:,}", f"{one.cpu:.2f}", f"{one.wall:.2f}", f"{one.megabytes:.0f}"] for size, one in found.items()]
+        found[size] = peers.empty_plan(
+            program, size, folder / f"peer-{size}", runs=3 if size <= 1000 else 1
+        )
+    rows = [
+        [f"{size:,}", f"{one.cpu:.2f}", f"{one.wall:.2f}", f"{one.megabytes:.0f}"]
+        for size, one in found.items()
+    ]
     name = peers.version(program)
-    _table(f"{name}: a plan of terraform_data that finds nothing to do", ["objects", "cpu s", "wall s", "MB"], rows)
+    _table(
+        f"{name}: a plan of terraform_data that finds nothing to do",
+        ["objects", "cpu s", "wall s", "MB"],
+        rows,
+    )
     return {"program": name, "sizes": found}
 
 
@@ -137,7 +222,8 @@ def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> N
     for row in (heads, *rows):
         print(
             "  ".join(
-                cell.rjust(width) if number else cell.ljust(width) for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+                cell.rjust(width) if number else cell.ljust(width)
+                for number, (cell, width) in enumerate(zip(row, widths, strict=True))
             )
         )
     sys.stdout.flush()

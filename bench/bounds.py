@@ -1,4 +1,6 @@
-"""What arithmetic allows: the fewest calls and the shortest time for the stacks of the bench (SPEC 6, contract 4)."""
+"""What arithmetic allows: the fewest calls and the shortest time for the stacks of the bench (SPEC
+6, contract 4).
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,17 @@ def pages(rows: int) -> int:
 
 
 def empty_plan_reads(servers: int) -> int:
-    """The fewest reads of a plan that finds nothing to do: instances, volumes, firewalls, and of each firewall rules and members."""
+    """The fewest reads of a plan that finds nothing to do: instances, volumes, firewalls, and of
+    each firewall rules and members.
+    """
     firewalls = stacks.firewalls_of(servers)
     return pages(servers) + 1 + pages(firewalls) + 2 * firewalls
 
 
 def per_resource_reads(servers: int) -> int:
-    """The reads of a tool that refreshes object by object: each server, volume, firewall, rule and membership by itself."""
+    """The reads of a tool that refreshes object by object: each server, volume, firewall, rule and
+    membership by itself.
+    """
     firewalls = stacks.firewalls_of(servers)
     return servers + 2 * servers + firewalls + 2 * firewalls + servers
 
@@ -39,13 +45,17 @@ def writes(servers: int) -> int:
 
 
 def fewest_waits(servers: int) -> int:
-    """Every end is seen once: in the list of servers, in that of volumes (two one after another on a server), in each group's members."""
+    """Every end is seen once: in the list of servers, in that of volumes (two one after another on
+    a server), in each group's members.
+    """
     return pages(servers) + 2 + stacks.firewalls_of(servers)
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """The shortest time for a number of calls: `quota` seconds because of it, `path` because one thing comes after another."""
+    """The shortest time for a number of calls: `quota` seconds because of it, `path` because one
+    thing comes after another.
+    """
 
     calls: int
     quota: float
@@ -60,10 +70,11 @@ class Bound:
 def creating(servers: int, latency: float) -> Bound:
     """The bound for planning and applying all of it in an empty account.
 
-    The path is that of the server made last: the waves of reads, the waves of creates (so many in flight at once), its birth and the list
-    that shows it; then, since one thing is done at a time on a server, its membership with the list of members, and two volumes, each with
-    the list that shows it. Under the quota no call comes before the one 60 places earlier is a minute old, and nothing that needs a
-    server before the first one is born.
+    The path is that of the server made last: the waves of reads, the waves of creates (so many in
+    flight at once), its birth and the list that shows it; then, since one thing is done at a time
+    on a server, its membership with the list of members, and two volumes, each with the list that
+    shows it. Under the quota no call comes before the one 60 places earlier is a minute old, and
+    nothing that needs a server before the first one is born.
     """
     reads, firewalls = 3 + len(CATALOGUE), stacks.firewalls_of(servers)
     early = reads + servers + 3 * firewalls
@@ -76,7 +87,9 @@ def creating(servers: int, latency: float) -> Bound:
 
 
 def last_send(early: int, late: int, released: float) -> float:
-    """When the last of these calls can be sent under the quota, if `late` of them cannot be before a time."""
+    """When the last of these calls can be sent under the quota, if `late` of them cannot be before
+    a time.
+    """
     times: list[float] = []
     for number in range(early + late):
         free = times[number - QUOTA_CALLS] + QUOTA_SECONDS if number >= QUOTA_CALLS else 0.0

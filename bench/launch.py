@@ -1,6 +1,8 @@
-"""Runs a command and says what it took: `python -I -S bench/launch.py RUNS COMMAND...`, a line of JSON a run.
+"""Runs a command and says what it took: `python -I -S bench/launch.py RUNS COMMAND...`, a line of
+JSON a run.
 
-A process of its own, and a small one: what a child needs at its largest counts from the size of the one that started it.
+A process of its own, and a small one: what a child needs at its largest counts from the size of the
+one that started it.
 """
 
 import json
@@ -10,7 +12,9 @@ import time
 
 
 def main() -> None:
-    """Runs the command as often as told; ends with the first exit code that is not 0, the command's errors on stderr."""
+    """Runs the command as often as told; ends with the first exit code that is not 0, the command's
+    errors on stderr.
+    """
     runs, command = int(sys.argv[1]), sys.argv[2:]
     quiet = os.open(os.devnull, os.O_WRONLY)
     for _ in range(runs):
@@ -22,7 +26,15 @@ def main() -> None:
         code = os.waitstatus_to_exitcode(status)
         if code != 0:
             sys.exit(code)
-        print(json.dumps({"cpu": usage.ru_utime + usage.ru_stime, "wall": took, "megabytes": usage.ru_maxrss / 1024}))
+        print(
+            json.dumps(
+                {
+                    "cpu": usage.ru_utime + usage.ru_stime,
+                    "wall": took,
+                    "megabytes": usage.ru_maxrss / 1024,
+                }
+            )
+        )
 
 
 if __name__ == "__main__":

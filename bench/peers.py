@@ -1,4 +1,6 @@
-"""A plan that finds nothing to do in Terraform or OpenTofu, of as many `terraform_data` resources, where such a program is on the PATH."""
+"""A plan that finds nothing to do in Terraform or OpenTofu, of as many `terraform_data` resources,
+where such a program is on the PATH.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +28,22 @@ def version(found: str) -> str:
 
 
 def empty_plan(found: str, objects: int, folder: Path, *, runs: int) -> Cost:
-    """What its plan takes. The state is laid down as an apply would have left it, which takes long to make by itself."""
+    """What its plan takes. The state is laid down as an apply would have left it, which takes long
+    to make by itself.
+    """
     folder.mkdir(parents=True)
-    lines = [f'resource "terraform_data" "r{number}" {{\n  input = "r{number}"\n}}\n' for number in range(objects)]
+    lines = [
+        f'resource "terraform_data" "r{number}" {{\n  input = "r{number}"\n}}\n'
+        for number in range(objects)
+    ]
     (folder / "main.tf").write_text("".join(lines), encoding="utf-8")
     (folder / "terraform.tfstate").write_text(json.dumps(_state(objects)), encoding="utf-8")
-    subprocess.run((found, f"-chdir={folder}", "init", "-no-color"), capture_output=True, check=True, env=_environment())
+    subprocess.run(
+        (found, f"-chdir={folder}", "init", "-no-color"),
+        capture_output=True,
+        check=True,
+        env=_environment(),
+    )
     command = (found, f"-chdir={folder}", "plan", "-no-color", "-detailed-exitcode")
     return processes.cost(command, runs=runs, environment=_environment())
 
@@ -45,7 +57,13 @@ def _state(objects: int) -> dict[str, object]:
         text = {"value": f"r{number}", "type": "string"}
         attributes = {"id": f"id-{number}", "input": text, "output": text, "triggers_replace": None}
         instance = {"schema_version": 0, "attributes": attributes, "sensitive_attributes": []}
-        return {"mode": "managed", "type": "terraform_data", "name": f"r{number}", "provider": _PROVIDER, "instances": [instance]}
+        return {
+            "mode": "managed",
+            "type": "terraform_data",
+            "name": f"r{number}",
+            "provider": _PROVIDER,
+            "instances": [instance],
+        }
 
     return {
         "version": 4,

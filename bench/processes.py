@@ -1,7 +1,9 @@
-"""Whole processes: processor time, wall time, memory, and how soon a plan sends its first request. The best of several runs counts.
+"""Whole processes: processor time, wall time, memory, and how soon a plan sends its first request.
+The best of several runs counts.
 
-Processor time is user and system time of the process. The machine may be shared, so what is compared is compared in the same run.
-Byte code is kept from run to run, as it is where the program is installed: compiling the sources anew takes longer than a small plan.
+Processor time is user and system time of the process. The machine may be shared, so what is
+compared is compared in the same run. Byte code is kept from run to run, as it is where the program
+is installed: compiling the sources anew takes longer than a small plan.
 """
 
 from __future__ import annotations
@@ -32,22 +34,45 @@ class Cost:
     megabytes: float
 
 
-def cost(command: Sequence[str], *, runs: int, environment: Mapping[str, str] | None = None) -> Cost:
+def cost(
+    command: Sequence[str], *, runs: int, environment: Mapping[str, str] | None = None
+) -> Cost:
     """The least of several runs, each figure by itself. Raises where the command fails."""
-    launched = (sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py")), str(runs), *command)
-    done = subprocess.run(launched, capture_output=True, text=True, check=False, env={**_environment(), **(environment or {})})
+    launched = (
+        sys.executable,
+        "-I",
+        "-S",
+        str(Path(__file__).with_name("launch.py")),
+        str(runs),
+        *command,
+    )
+    done = subprocess.run(
+        launched,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**_environment(), **(environment or {})},
+    )
     assert done.returncode == 0, f"{command}: {done.stderr}"
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    return Cost(min(one["cpu"] for one in found), min(one["wall"] for one in found), min(one["megabytes"] for one in found))
+    return Cost(
+        min(one["cpu"] for one in found),
+        min(one["wall"] for one in found),
+        min(one["megabytes"] for one in found),
+    )
 
 
 def _environment() -> dict[str, str]:
-    """The environment as it is, but that Python may write byte code: some machines that run tests forbid it."""
+    """The environment as it is, but that Python may write byte code: some machines that run tests
+    forbid it.
+    """
     return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def starts(folder: Path, *, runs: int = 9) -> dict[str, Cost]:
-    """How long it takes to start: a bare interpreter, the shortest commands, and `validate` of a small stack."""
+    """How long it takes to start: a bare interpreter, the shortest commands, and `validate` of a
+    small stack.
+    """
     small = folder / "small"
     small.mkdir()
     (small / "stack.yaml").write_text(stacks.stack(stacks.servers_for(20)), encoding="utf-8")
@@ -61,7 +86,9 @@ def starts(folder: Path, *, runs: int = 9) -> dict[str, Cost]:
 
 
 def first_request(folder: Path, *, runs: int = 5) -> float:
-    """Seconds from the start of a plan of 20 objects to the connection on which it sends its first request."""
+    """Seconds from the start of a plan of 20 objects to the connection on which it sends its first
+    request.
+    """
     small = folder / "small" / "stack.yaml"
     return min(_until_it_connects(folder, small) for _ in range(runs))
 
@@ -69,10 +96,17 @@ def first_request(folder: Path, *, runs: int = 5) -> float:
 def _until_it_connects(folder: Path, stack: Path) -> float:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        environment = {**_environment(), **replay.variables(folder / "small"), "IWINV_ENDPOINT": f"http://127.0.0.1:{port}"}
+        environment = {
+            **_environment(),
+            **replay.variables(folder / "small"),
+            "IWINV_ENDPOINT": f"http://127.0.0.1:{port}",
+        }
         began = time.perf_counter()
         process = subprocess.Popen(
-            (*RECONCILER, "plan", "--no-cache", str(stack)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment
+            (*RECONCILER, "plan", "--no-cache", str(stack)),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment,
         )
         try:
             server.settimeout(60.0)
@@ -87,4 +121,7 @@ def _until_it_connects(folder: Path, stack: Path) -> float:
 
 def empty_plan(folder: Path, *, runs: int) -> Cost:
     """`reconciler plan` of a settled stack, its answers played from a file (`bench.worlds`)."""
-    return cost((sys.executable, "-m", "bench.replay", str(folder), "plan", str(folder / "stack.yaml")), runs=runs)
+    return cost(
+        (sys.executable, "-m", "bench.replay", str(folder), "plan", str(folder / "stack.yaml")),
+        runs=runs,
+    )

@@ -1,6 +1,8 @@
-"""`reconciler` itself, with answers from a file in place of the network: `python -m bench.replay FOLDER plan ...`.
+"""`reconciler` itself, with answers from a file in place of the network: `python -m bench.replay
+FOLDER plan ...`.
 
-Everything else is as in the product: the process, its imports, the quota's log, the state's files, what is printed.
+Everything else is as in the product: the process, its imports, the quota's log, the state's files,
+what is printed.
 """
 
 from __future__ import annotations
@@ -12,16 +14,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from reconciler import wire
-from reconciler.cloud import transport
+from reconciler.iwinv import transport
+from reconciler.model import http
 
 RECORDING = "answers.pickle"
 
-Recording: TypeAlias = "Mapping[tuple[str, tuple[tuple[str, str], ...]], wire.Response]"
+Recording: TypeAlias = "Mapping[tuple[str, tuple[tuple[str, str], ...]], http.Response]"
 
 
 def variables(folder: Path) -> dict[str, str]:
-    """The environment under which a recording is played: keys that nobody asks for, a quota that passes in no time."""
+    """The environment under which a recording is played: keys that nobody asks for, a quota that
+    passes in no time.
+    """
     return {
         "IWINV_ENDPOINT": "http://127.0.0.1:9",
         "IWINV_ACCESS_KEY": "local-access-key",
@@ -39,7 +43,7 @@ class _Player:
     def __init__(self, recording: Recording) -> None:
         self._recording = recording
 
-    def __call__(self, request: wire.Request) -> wire.Response:
+    def __call__(self, request: http.Request) -> http.Response:
         return self._recording[request.path, request.query]
 
 

@@ -1,4 +1,6 @@
-"""Stacks of any size: N servers, each with two volumes, a firewall of two rules for every ten servers. All of it written out."""
+"""Stacks of any size: N servers, each with two volumes, a firewall of two rules for every ten
+servers. All of it written out.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +37,14 @@ def stack(servers: int) -> str:
             f"      ssh: {{direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.{number % 250}/32}}\n"
         )
     lines.append("instances:\n")
-    lines += [f"  w{number:05}:\n    firewall: f{number // 10:04}\n    description: 웹 서버 {number}\n" for number in range(servers)]
+    lines += [
+        f"  w{number:05}:\n    firewall: f{number // 10:04}\n    description: 웹 서버 {number}\n"
+        for number in range(servers)
+    ]
     lines.append("block_storages:\n")
     for number in range(servers):
-        lines += [f"  v{number:05}{letter}: {{type: ssd, size: 100, instance: w{number:05}}}\n" for letter in "ab"]
+        lines += [
+            f"  v{number:05}{letter}: {{type: ssd, size: 100, instance: w{number:05}}}\n"
+            for letter in "ab"
+        ]
     return "".join(lines)

@@ -1,4 +1,6 @@
-"""Calls and seconds of whole runs in virtual time, against `bench.bounds`. Nothing here depends on the machine but `cpu_seconds`."""
+"""Calls and seconds of whole runs in virtual time, against `bench.bounds`. Nothing here depends on
+the machine but `cpu_seconds`.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +11,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import bounds, stacks
-from reconciler import app
-from reconciler.cloud.quota import Book, MemoryQuotaLog
-from reconciler.core.model import Stack
-from reconciler.core.survey import PlanOptions
+from reconciler.commands import lifecycle
+from reconciler.iwinv.quota import Book, MemoryQuotaLog
+from reconciler.model.resource import Stack
+from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.store.cache import AccountCache
 from tests.lab import Lab
 
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """A plan that finds nothing to do. `one_by_one` are the calls of a tool that reads object by object; minutes are those of the quota."""
+    """A plan that finds nothing to do. `one_by_one` are the calls of a tool that reads object by
+    object; minutes are those of the quota.
+    """
 
     servers: int
     objects: int
@@ -32,7 +36,9 @@ class Reads:
 
 @dataclass(frozen=True, slots=True)
 class Creation:
-    """Planning and applying all of a stack in an empty account. `waits` are the reads while applying; `eta` is what the plan said."""
+    """Planning and applying all of a stack in an empty account. `waits` are the reads while
+    applying; `eta` is what the plan said.
+    """
 
     servers: int
     latency: float
@@ -58,7 +64,9 @@ class Creation:
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """Two runs that share a key and always have something to send: their calls, and the most in any minute by both together."""
+    """Two runs that share a key and always have something to send: their calls, and the most in any
+    minute by both together.
+    """
 
     first: int
     second: int
@@ -120,14 +128,18 @@ def empty_plans(servers: Iterable[int]) -> Iterator[Reads]:
 
 
 def read(lab: Lab, stack: Stack, servers: int) -> Reads:
-    """What the next plan reads when it may send at once, a plan of the same day having kept the catalogue."""
+    """What the next plan reads when it may send at once, a plan of the same day having kept the
+    catalogue.
+    """
     with tempfile.TemporaryDirectory() as folder:
         cache = AccountCache(Path(folder), "bench", origin="bench", clock=lab.clock.time)
         for _ in range(2):
             lab.clock.advance_to(lab.clock.monotonic() + 120.0)
             lab.sends.clear()
             began = lab.clock.monotonic()
-            planned = app.plan(stack, replace(lab.connection(), cache=cache), lab.store, PlanOptions())
+            planned = lifecycle.plan(
+                stack, replace(lab.connection(), cache=cache), lab.store, PlanOptions()
+            )
             assert planned.plan.is_empty
     minutes = (lab.clock.monotonic() - began) / 60
     one_by_one = bounds.per_resource_reads(servers)
@@ -143,7 +155,9 @@ def read(lab: Lab, stack: Stack, servers: int) -> Reads:
 
 
 def sharing(seconds: float = 600.0, latency: float = 0.3, head_start: float = 30.0) -> Sharing:
-    """Two senders over one log, the second `head_start` seconds late; each sends whenever it is let."""
+    """Two senders over one log, the second `head_start` seconds late; each sends whenever it is
+    let.
+    """
     book = Book()
     logs = {name: MemoryQuotaLog(book=book, owner=name) for name in ("first", "second")}
     wake = {"first": 0.0, "second": head_start}
@@ -164,4 +178,6 @@ def sharing(seconds: float = 600.0, latency: float = 0.3, head_start: float = 30
     both = [(at, name) for at, name in sends if at >= head_start]
     most = max(sum(1 for at, _ in sends if begin <= at < begin + 60.0) for begin, _ in sends)
     assert most <= bounds.QUOTA_CALLS
-    return Sharing(sum(name == "first" for _, name in both), sum(name == "second" for _, name in both), most)
+    return Sharing(
+        sum(name == "first" for _, name in both), sum(name == "second" for _, name in both), most
+    )

@@ -1,4 +1,6 @@
-"""Accounts in which a stack stands as it asks for, made by the product itself in virtual time, and what they answer to reads."""
+"""Accounts in which a stack stands as it asks for, made by the product itself in virtual time, and
+what they answer to reads.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import replay, stacks
-from reconciler import ports, wire
-from reconciler.cloud.signing import Keys
-from reconciler.core.model import Stack
+from reconciler.iwinv.signing import Keys
+from reconciler.model import http, ports
+from reconciler.model.resource import Stack
 from tests.lab import Lab
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """An account with a stack that was applied to it. `folder` holds `stack.yaml`, the state and the answers, for `bench.replay`."""
+    """An account with a stack that was applied to it. `folder` holds `stack.yaml`, the state and
+    the answers, for `bench.replay`.
+    """
 
     lab: Lab
     stack: Stack
@@ -30,7 +34,12 @@ def settle(servers: int, folder: Path) -> Settled:
     result = lab.apply(stack)
     assert result.exit_code == 0, result.problems
     keys = Keys(access=lab.cloud.access_key, secret=lab.cloud.secret_key)
-    writer = lab.store.open(ports.Holder("bench", "bench", 1, "bench", 0.0), timeout_seconds=0, stack=stack.name, environment=None)
+    writer = lab.store.open(
+        ports.Holder("bench", "bench", 1, "bench", 0.0),
+        timeout_seconds=0,
+        stack=stack.name,
+        environment=None,
+    )
     writer.commit(account=keys.digest)
     writer.close()
     _lay_down(lab, stack, folder)
@@ -47,8 +56,10 @@ def _lay_down(lab: Lab, stack: Stack, folder: Path) -> None:
     lab.sends.clear()
     plan = lab.plan(stack)
     assert plan.is_empty, plan.changes
-    answers: dict[tuple[str, tuple[tuple[str, str], ...]], wire.Response] = {}
+    answers: dict[tuple[str, tuple[tuple[str, str], ...]], http.Response] = {}
     for _, request in lab.sends:
         lab.cloud.forget_quota()
-        answers[request.path, request.query] = lab.cloud.handle(lab.cloud.signed("GET", request.path, query=dict(request.query)))
+        answers[request.path, request.query] = lab.cloud.handle(
+            lab.cloud.signed("GET", request.path, query=dict(request.query))
+        )
     (folder / replay.RECORDING).write_bytes(pickle.dumps(answers))

@@ -1,8 +1,10 @@
-"""Makes the screens of docs/plan.md from real runs: a stack on the local cloud, in virtual time, shown as the program shows it.
+"""Makes the screens of docs/plan.md from real runs: a stack on the local cloud, in virtual time,
+shown as the program shows it.
 
     .venv/bin/python docs/make_screens.py
 
-The same code gives the same bytes. Texts go between the `<!-- screen NAME -->` marks of the page, pictures into docs/screens.
+The same code gives the same bytes. Texts go between the `<!-- screen NAME -->` marks of the page,
+pictures into docs/screens.
 """
 
 from __future__ import annotations
@@ -17,22 +19,27 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from reconciler import app  # noqa: E402
-from reconciler.core import consent  # noqa: E402
-from reconciler.core.address import parse  # noqa: E402
-from reconciler.core.consent import Given  # noqa: E402
-from reconciler.core.events import Summary  # noqa: E402
-from reconciler.core.problems import in_order  # noqa: E402
-from reconciler.core.survey import PlanOptions  # noqa: E402
-from reconciler.core.why import why  # noqa: E402
-from reconciler.simulator.edits import edit  # noqa: E402
-from reconciler.ui import plan_markdown, plan_text, progress, screen, why_text  # noqa: E402
-from reconciler.ui.ledger import Ledger  # noqa: E402
-from reconciler.ui.plan_text import Header  # noqa: E402
-from reconciler.ui.progress import Tally  # noqa: E402
-from reconciler.ui.screen import Line, Look, Tone  # noqa: E402
-from reconciler.ui.sections import sections  # noqa: E402
-from tests.lab import Lab  # noqa: E402
+from reconciler.commands import (
+    context,
+    lifecycle,
+)
+from reconciler.model.address import parse
+from reconciler.model.diagnostics import in_order
+from reconciler.model.events import Summary
+from reconciler.planner.checks import approval
+from reconciler.planner.checks.approval import Given
+from reconciler.planner.compare.assessment import PlanOptions
+from reconciler.planner.explain_change import why
+from reconciler.render import why_text
+from reconciler.render.plan import plan_markdown, plan_text
+from reconciler.render.plan.plan_sections import sections
+from reconciler.render.plan.plan_text import Header
+from reconciler.render.run import progress, screen
+from reconciler.render.run.progress import Tally
+from reconciler.render.run.run_report import Ledger
+from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.simulator.edits import edit
+from tests.lab import Lab
 
 PAGE = ROOT / "docs" / "plan.md"
 PICTURES = ROOT / "docs" / "screens"
@@ -81,25 +88,27 @@ class Studio:
             assert before in self.text, before
             self.text = self.text.replace(before, after)
 
-    def plan(self, **options: object) -> app.Planned:
+    def plan(self, **options: object) -> context.Planned:
         """What an apply would do now."""
         chosen = PlanOptions(**options)  # type: ignore[arg-type]
-        return app.plan(self.lab.stack(self.text, self.folder), self.lab.connection(), self.lab.store, chosen)
+        return lifecycle.plan(
+            self.lab.stack(self.text, self.folder), self.lab.connection(), self.lab.store, chosen
+        )
 
-    def apply(self) -> app.Planned:
+    def apply(self) -> context.Planned:
         """Does it, and gives the plan that was done."""
         self.lab.events.clear()
         result = self.lab.apply(self.lab.stack(self.text, self.folder))
         assert result.exit_code == 0, result
         return self.lab.plans[-1]
 
-    def lines(self, planned: app.Planned, look: Look = LOOK) -> list[Line]:
+    def lines(self, planned: context.Planned, look: Look = LOOK) -> list[Line]:
         """The screen of a plan."""
         plan = replace(planned.plan, problems=in_order((*planned.plan.problems, *planned.problems)))
-        decision = consent.decide(plan, Given(terminal=True), tracked=planned.tracked)
+        decision = approval.decide(plan, Given(terminal=True), tracked=planned.tracked)
         return list(plan_text.plan_lines(plan, header(planned), look, decision, planned.outputs))
 
-    def run(self, planned: app.Planned) -> list[Line]:
+    def run(self, planned: context.Planned) -> list[Line]:
         """The lines of a run, as a log shows them, and its end."""
         rows = [row for section in sections(planned.plan) for row in section.rows]
         ledger, tally, ended, found = Ledger(rows, planned.plan.steps), Tally(), 0, list[Line]()
@@ -107,14 +116,26 @@ class Studio:
             tally.take(event)
             ledger.take(event)
             if isinstance(event, Summary):
-                found += progress.summary_lines(event, tally, title=planned.plan.title, look=LOOK, done=ledger.done)
+                found += progress.summary_lines(
+                    event, tally, title=planned.plan.title, look=LOOK, done=ledger.done
+                )
                 continue
-            ended += type(event).__name__ in ("StepDone", "StepFailed", "StepSkipped", "StepUnknown")
-            found += progress.event_lines(event, LOOK, counted=progress.counted_as(ended, len(planned.plan.steps)), ledger=ledger)
+            ended += type(event).__name__ in (
+                "StepDone",
+                "StepFailed",
+                "StepSkipped",
+                "StepUnknown",
+            )
+            found += progress.event_lines(
+                event,
+                LOOK,
+                counted=progress.counted_as(ended, len(planned.plan.steps)),
+                ledger=ledger,
+            )
         return found
 
 
-def header(planned: app.Planned) -> Header:
+def header(planned: context.Planned) -> Header:
     """The first line of a screen."""
     return Header(key_suffix="9f41", state="state/.simulator/shop", at=planned.at, simulated=True)
 
@@ -136,7 +157,7 @@ def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
     address = parse("instances.db")
     assert address is not None
     yield "why", list(why_text.why_lines(why(planned.plan, address, studio.lab.kinds), LOOK))
-    decision = consent.decide(planned.plan, Given(terminal=True), tracked=planned.tracked)
+    decision = approval.decide(planned.plan, Given(terminal=True), tracked=planned.tracked)
     yield "markdown", plan_markdown.plan_markdown(planned.plan, header(planned), decision)
     yield "run", studio.run(studio.apply())
     edit(studio.lab.cloud.world, "set", "instance", "shop-web-1", {"description": "hands off"})
@@ -150,7 +171,13 @@ def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
     yield "replace", studio.lines(studio.plan())
 
 
-STYLES: Mapping[Tone, str] = {Tone.TITLE: "bold", Tone.DANGER: "bold red", Tone.CARE: "yellow", Tone.GOOD: "green", Tone.FAINT: "dim"}
+STYLES: Mapping[Tone, str] = {
+    Tone.TITLE: "bold",
+    Tone.DANGER: "bold red",
+    Tone.CARE: "yellow",
+    Tone.GOOD: "green",
+    Tone.FAINT: "dim",
+}
 
 
 def picture(lines: list[Line], name: str, *, dark: bool) -> str:
@@ -161,13 +188,16 @@ def picture(lines: list[Line], name: str, *, dark: bool) -> str:
     from rich.terminal_theme import DEFAULT_TERMINAL_THEME, MONOKAI
     from rich.text import Text
 
-    console = Console(record=True, width=LOOK.width, file=StringIO(), force_terminal=True, color_system="standard")
+    console = Console(
+        record=True, width=LOOK.width, file=StringIO(), force_terminal=True, color_system="standard"
+    )
     for line in lines:
         console.print(Text(line.text, style=STYLES.get(line.tone, "")), soft_wrap=True)
     theme = MONOKAI if dark else DEFAULT_TERMINAL_THEME
     text = console.export_svg(title="reconciler plan", theme=theme, unique_id=f"reconciler-{name}")
     text = re.sub(r"\s*<!-- Generated with .*? -->", "", text)
-    return re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL)  # a picture in a repository loads nothing from elsewhere
+    # a picture in a repository loads nothing from elsewhere
+    return re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL)
 
 
 def made() -> tuple[str, dict[str, str]]:
@@ -179,7 +209,10 @@ def made() -> tuple[str, dict[str, str]]:
             fence, language = ("~~~~", "markdown") if isinstance(found, str) else ("```", "text")
             page = placed(page, name, f"{fence}{language}\n{text.lstrip(chr(10))}{fence}\n")
             if name == "day" and not isinstance(found, str):
-                pictures = {f"day_{tone}.svg": picture(found, f"day-{tone}", dark=tone == "dark") for tone in ("dark", "light")}
+                pictures = {
+                    f"day_{tone}.svg": picture(found, f"day-{tone}", dark=tone == "dark")
+                    for tone in ("dark", "light")
+                }
     return page, pictures
 
 

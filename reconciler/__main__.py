@@ -1,4 +1,6 @@
-"""The console entry point. `--help` and `--version` are answered without importing anything that takes time."""
+"""The console entry point. `--help` and `--version` are answered without importing anything that
+takes time.
+"""
 
 from __future__ import annotations
 
@@ -23,17 +25,22 @@ def main() -> None:
             from reconciler.version import VERSION
 
             _say(f"reconciler {VERSION}\n")
-    # The values of a stack are many, live long and hold no circles: looking for circles among them takes a quarter of a plan's time.
+    # The values of a stack are many, live long and hold no circles: looking for circles among them
+    # takes a quarter of a plan's time.
     gc.set_threshold(_COLLECT_AFTER, 50, 100)
     from reconciler.cli.program import run
 
     code = run(arguments)
-    gc.freeze()  # as it ends, the interpreter would look twice for circles in all that it has loaded: an eighth of a small plan
+    # as it ends, the interpreter would look twice for circles in all that it has loaded: an eighth
+    # of a small plan
+    gc.freeze()
     sys.exit(code)
 
 
 def _open_all() -> None:
-    """Gives stdin, stdout and stderr a place where they were closed, so that no file of ours gets their number and their text."""
+    """Gives stdin, stdout and stderr a place where they were closed, so that no file of ours gets
+    their number and their text.
+    """
     import os
 
     for number in range(3):

@@ -1,4 +1,5 @@
-"""Inputs of a plan, made so that a test says only what matters: a file, a state and an account that agree, and then what differs.
+"""Inputs of a plan, made so that a test says only what matters: a file, a state and an account that
+agree, and then what differs.
 
 case = settled(server("web", firewall="web"), firewall("web"), rule("web", "https"))
 case.edit("instances.web", flavor="big")            # the file says something else
@@ -12,29 +13,79 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reconciler.core.address import Address, parse
-from reconciler.core.changes import Plan, Step
-from reconciler.core.model import EMPTY, Account, Catalogue, Lifecycle, Link, LiveResource, Resource, Stack, Value
-from reconciler.core.plan import PlanOptions, make
-from reconciler.core.planning.bookkeeping import depends_on
-from reconciler.core.problems import Place, Severity
-from reconciler.core.state import Deposed, Entry, Intent, State
-from reconciler.kinds import all_kinds
+from reconciler.model.address import Address, parse
+from reconciler.model.diagnostics import Place, Severity
+from reconciler.model.plan import Plan, Step
+from reconciler.model.resource import (
+    EMPTY,
+    Account,
+    Catalogue,
+    Lifecycle,
+    Link,
+    LiveResource,
+    Resource,
+    Stack,
+    Value,
+)
+from reconciler.model.state import Deposed, Entry, Intent, State
+from reconciler.planner.planner import PlanOptions, make
+from reconciler.planner.steps.state_updates import depends_on
+from reconciler.resources import all_kinds
 
 KINDS = all_kinds()
 OUT: Any = object()
 """Given as a value in `edit`: the line is left out of the file."""
 
 CATALOGUE = Catalogue(
-    zones=({"id": "z1", "name": "Z1", "available": True}, {"id": "z2", "name": "Z2", "available": True}),
+    zones=(
+        {"id": "z1", "name": "Z1", "available": True},
+        {"id": "z2", "name": "Z2", "available": True},
+    ),
     flavors=(
-        {"id": "small", "name": "small", "available": True, "zones": ("z1", "z2"), "disk_gb": 50, "price_month": 10_000},
-        {"id": "big", "name": "big", "available": True, "zones": ("z1", "z2"), "disk_gb": 100, "price_month": 30_000},
-        {"id": "tiny", "name": "tiny", "available": True, "zones": ("z1",), "disk_gb": 20, "price_month": 5_000},
+        {
+            "id": "small",
+            "name": "small",
+            "available": True,
+            "zones": ("z1", "z2"),
+            "disk_gb": 50,
+            "price_month": 10_000,
+        },
+        {
+            "id": "big",
+            "name": "big",
+            "available": True,
+            "zones": ("z1", "z2"),
+            "disk_gb": 100,
+            "price_month": 30_000,
+        },
+        {
+            "id": "tiny",
+            "name": "tiny",
+            "available": True,
+            "zones": ("z1",),
+            "disk_gb": 20,
+            "price_month": 5_000,
+        },
     ),
     images=(
-        {"id": "ubuntu", "name": "Ubuntu 22.04", "os": "UBUNTU", "version": "22.04", "public": True, "available": True, "zones": ()},
-        {"id": "rocky", "name": "Rocky 9.4", "os": "ROCKY", "version": "9.4", "public": True, "available": True, "zones": ()},
+        {
+            "id": "ubuntu",
+            "name": "Ubuntu 22.04",
+            "os": "UBUNTU",
+            "version": "22.04",
+            "public": True,
+            "available": True,
+            "zones": (),
+        },
+        {
+            "id": "rocky",
+            "name": "Rocky 9.4",
+            "os": "ROCKY",
+            "version": "9.4",
+            "public": True,
+            "available": True,
+            "zones": (),
+        },
     ),
     storage_types=(
         {"id": "ssd", "min_gb": 10, "max_gb": 2000, "zones": None},
@@ -57,7 +108,13 @@ def link(kind: str, text: str | None) -> Link | None:
     return Link(parse(text) or at(f"{kind}.{text}"))
 
 
-def resource(text: str, attributes: Mapping[str, Value], *, life: Lifecycle | None = None, after: tuple[str, ...] = ()) -> Resource:
+def resource(
+    text: str,
+    attributes: Mapping[str, Value],
+    *,
+    life: Lifecycle | None = None,
+    after: tuple[str, ...] = (),
+) -> Resource:
     """One object of the file; each attribute has a place, so that rows name it."""
     address = at(text)
     if "firewall" in attributes and not isinstance(attributes["firewall"], Link):
@@ -65,7 +122,9 @@ def resource(text: str, attributes: Mapping[str, Value], *, life: Lifecycle | No
     if "instance" in attributes and not isinstance(attributes["instance"], Link):
         attributes = {**attributes, "instance": link("instances", attributes["instance"])}  # type: ignore[arg-type]  # a text or None
     here = Place("stack.yaml", 1, 1)
-    name = "-".join(["shop", address.name, *([] if address.index is None else [str(address.index)])])
+    name = "-".join(
+        ["shop", address.name, *([] if address.index is None else [str(address.index)])]
+    )
     made: dict[str, Value] = {} if "name" in attributes or address.rule else {"name": name}
     return Resource(
         address,
@@ -78,24 +137,53 @@ def resource(text: str, attributes: Mapping[str, Value], *, life: Lifecycle | No
     )
 
 
-def server(key: str = "web", *, life: Lifecycle | None = None, after: tuple[str, ...] = (), **attributes: Any) -> Resource:
+def server(
+    key: str = "web",
+    *,
+    life: Lifecycle | None = None,
+    after: tuple[str, ...] = (),
+    **attributes: Any,
+) -> Resource:
     """A small server; `firewall` is a key."""
-    return resource(f"instances.{key}", {"zone": "z1", "flavor": "small", "image": "ubuntu", **attributes}, life=life, after=after)
+    return resource(
+        f"instances.{key}",
+        {"zone": "z1", "flavor": "small", "image": "ubuntu", **attributes},
+        life=life,
+        after=after,
+    )
 
 
 def volume(
-    key: str = "data", on: str | None = "web", *, life: Lifecycle | None = None, after: tuple[str, ...] = (), **more: Any
+    key: str = "data",
+    on: str | None = "web",
+    *,
+    life: Lifecycle | None = None,
+    after: tuple[str, ...] = (),
+    **more: Any,
 ) -> Resource:
     """A volume of 100 GB on a server, None for on none."""
-    return resource(f"block_storages.{key}", {"type": "ssd", "size": 100, "instance": on, **more}, life=life, after=after)
+    return resource(
+        f"block_storages.{key}",
+        {"type": "ssd", "size": 100, "instance": on, **more},
+        life=life,
+        after=after,
+    )
 
 
-def firewall(key: str = "web", *, life: Lifecycle | None = None, after: tuple[str, ...] = (), **attributes: Any) -> Resource:
+def firewall(
+    key: str = "web",
+    *,
+    life: Lifecycle | None = None,
+    after: tuple[str, ...] = (),
+    **attributes: Any,
+) -> Resource:
     """A firewall without its rules."""
     return resource(f"firewalls.{key}", {"icmp": True, **attributes}, life=life, after=after)
 
 
-def rule(owner: str = "web", key: str = "https", *, after: tuple[str, ...] = (), **attributes: Any) -> Resource:
+def rule(
+    owner: str = "web", key: str = "https", *, after: tuple[str, ...] = (), **attributes: Any
+) -> Resource:
     """A rule that lets in tcp/443 from everywhere; its title is its key."""
     base = {"direction": "in", "protocol": "tcp", "ports": "443", "cidr": "0.0.0.0/0", "title": key}
     return resource(f"firewalls.{owner}.rules.{key}", {**base, **attributes}, after=after)
@@ -115,7 +203,8 @@ class Case:
     catalogue: Catalogue = CATALOGUE
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    # The file -------------------------------------------------------------------------------------------------------------------
+    # The file
+    # -------------------------------------------------------------------------------------------------------------------
 
     def add(self, *resources: Resource) -> Case:
         """The file asks for more."""
@@ -124,42 +213,92 @@ class Case:
     def leave_out(self, *texts: str) -> Case:
         """The file no longer asks for these, nor for the rules of these."""
         gone = {at(text) for text in texts}
-        return replace(self, file={a: r for a, r in self.file.items() if a not in gone and a.owner not in gone})
+        return replace(
+            self, file={a: r for a, r in self.file.items() if a not in gone and a.owner not in gone}
+        )
 
-    def edit(self, text: str, *, life: Lifecycle | None = None, after: tuple[str, ...] | None = None, **attributes: Any) -> Case:
+    def edit(
+        self,
+        text: str,
+        *,
+        life: Lifecycle | None = None,
+        after: tuple[str, ...] | None = None,
+        **attributes: Any,
+    ) -> Case:
         """The file says something else of one object."""
         old = self.file[at(text)]
         values = {**old.attributes, **attributes}
         wanted = {name: value for name, value in values.items() if value is not OUT}
         return self.add(
-            resource(text, wanted, life=life or old.lifecycle, after=tuple(map(str, old.depends_on)) if after is None else after)
+            resource(
+                text,
+                wanted,
+                life=life or old.lifecycle,
+                after=tuple(map(str, old.depends_on)) if after is None else after,
+            )
         )
 
-    # The account ----------------------------------------------------------------------------------------------------------------
+    # The account
+    # ----------------------------------------------------------------------------------------------------------------
 
-    def outside(self, text: str, *, drop: tuple[str, ...] = (), ready: bool = True, failed: bool = False, **attributes: Any) -> Case:
-        """Somebody, or the cloud, has changed an object; `drop` are attributes that the row no longer says."""
+    def outside(
+        self,
+        text: str,
+        *,
+        drop: tuple[str, ...] = (),
+        ready: bool = True,
+        failed: bool = False,
+        **attributes: Any,
+    ) -> Case:
+        """Somebody, or the cloud, has changed an object; `drop` are attributes that the row no
+        longer says.
+        """
         entry = self.entries[text]
         old = self.live[entry.kind, entry.id]
-        values = {name: value for name, value in {**old.attributes, **attributes}.items() if name not in drop}
-        return replace(self, live={**self.live, (old.kind, old.id): replace(old, attributes=values, ready=ready, failed=failed)})
+        values = {
+            name: value
+            for name, value in {**old.attributes, **attributes}.items()
+            if name not in drop
+        }
+        return replace(
+            self,
+            live={
+                **self.live,
+                (old.kind, old.id): replace(old, attributes=values, ready=ready, failed=failed),
+            },
+        )
 
     def vanish(self, *texts: str) -> Case:
         """Objects are no longer in the account's lists."""
         gone = {(self.entries[text].kind, self.entries[text].id) for text in texts}
         ids = {id for _, id in gone}
-        members = {group: tuple(m for m in row if m not in ids) for group, row in self.members.items() if group not in ids}
-        return replace(self, live={key: row for key, row in self.live.items() if key not in gone}, members=members)
+        members = {
+            group: tuple(m for m in row if m not in ids)
+            for group, row in self.members.items()
+            if group not in ids
+        }
+        return replace(
+            self,
+            live={key: row for key, row in self.live.items() if key not in gone},
+            members=members,
+        )
 
     def stranger(self, kind: str, id: str, **attributes: Any) -> Case:
         """An object of somebody else."""
-        return replace(self, live={**self.live, (kind, id): LiveResource(kind, id, {"id": id, "name": id, **attributes})})
+        return replace(
+            self,
+            live={
+                **self.live,
+                (kind, id): LiveResource(kind, id, {"id": id, "name": id, **attributes}),
+            },
+        )
 
     def join(self, group: str, *ids: str) -> Case:
         """Servers (ids) are now the members of a group (id)."""
         return replace(self, members={**self.members, group: ids})
 
-    # The state ------------------------------------------------------------------------------------------------------------------
+    # The state
+    # ------------------------------------------------------------------------------------------------------------------
 
     def remember(self, text: str, **members: Any) -> Case:
         """The state remembers something else of one object."""
@@ -178,7 +317,8 @@ class Case:
         """An earlier run left an intent open."""
         return replace(self, open={**self.open, intent.sequence: (intent, result)})
 
-    # The plan -------------------------------------------------------------------------------------------------------------------
+    # The plan
+    # -------------------------------------------------------------------------------------------------------------------
 
     def stack(self) -> Stack:
         """The file as a stack; `extra` gives further members."""
@@ -187,13 +327,23 @@ class Case:
         for address in ordered:
             if address.rule is None:
                 count = shapes.get((address.kind, address.name))
-                shapes[address.kind, address.name] = (count or 0) + 1 if isinstance(address.index, int) else None
+                shapes[address.kind, address.name] = (
+                    (count or 0) + 1 if isinstance(address.index, int) else None
+                )
         return Stack("shop", None, ordered, **{"shapes": shapes, "digest": "d", **self.extra})
 
     def state(self) -> State:
         """The state as remembered."""
         return State(
-            "lineage", 3, "shop", None, entries=self.entries, deposed=self.deposed, open=self.open, facts=dict(self.facts), sequence=9
+            "lineage",
+            3,
+            "shop",
+            None,
+            entries=self.entries,
+            deposed=self.deposed,
+            open=self.open,
+            facts=dict(self.facts),
+            sequence=9,
         )
 
     def account(self) -> Account:
@@ -206,7 +356,13 @@ class Case:
 
     def plan(self, **options: Any) -> Plan:
         """What would be done."""
-        return make(stack=self.stack(), state=self.state(), account=self.account(), kinds=KINDS, options=PlanOptions(**options))
+        return make(
+            stack=self.stack(),
+            state=self.state(),
+            account=self.account(),
+            kinds=KINDS,
+            options=PlanOptions(**options),
+        )
 
 
 ID = {"instances": "i", "block_storages": "v", "firewalls": "f", "rules": "r"}
@@ -240,26 +396,49 @@ def settled(*resources: Resource) -> Case:
             volumes.setdefault(str(row.attributes["instance"]), []).append(row.id)
     for key, row in list(live.items()):
         if row.kind == "instances":
-            live[key] = replace(row, attributes={**row.attributes, "volumes": tuple(volumes.get(row.id, ()))})
+            live[key] = replace(
+                row, attributes={**row.attributes, "volumes": tuple(volumes.get(row.id, ()))}
+            )
     return Case(file={r.address: r for r in resources}, entries=entries, live=live, members=members)
 
 
 def _applied(r: Resource) -> tuple[Entry, LiveResource]:
     kind, id = "rules" if r.address.rule else r.address.kind, id_of(r.address)
     parent = id_of(r.address.owner) if r.address.rule else None
-    applied = {name: str(value.address) if isinstance(value, Link) else value for name, value in r.attributes.items()}
-    entry = Entry(str(r.address), kind, id, applied=applied, depends_on=depends_on(r), parent=parent, protect=r.lifecycle.protect or ())
+    applied = {
+        name: str(value.address) if isinstance(value, Link) else value
+        for name, value in r.attributes.items()
+    }
+    entry = Entry(
+        str(r.address),
+        kind,
+        id,
+        applied=applied,
+        depends_on=depends_on(r),
+        parent=parent,
+        protect=r.lifecycle.protect or (),
+    )
     shown: dict[str, Any] = {"id": id, "name": r.at_create.get("name"), "description": None}
     shown |= {
-        name: value for name, value in r.attributes.items() if not isinstance(value, Link) and name not in ("ssh_keys", "user_script")
+        name: value
+        for name, value in r.attributes.items()
+        if not isinstance(value, Link) and name not in ("ssh_keys", "user_script")
     }
     if kind == "instances":
-        shown |= {"status": "active", "power": r.attributes.get("power", "on"), "made": "2026-01-01", "private_ip": "10.0.0.4"}
+        shown |= {
+            "status": "active",
+            "power": r.attributes.get("power", "on"),
+            "made": "2026-01-01",
+            "private_ip": "10.0.0.4",
+        }
         shown |= {"public_ip": "198.51.100.4", "volume_limit": 3}
         shown.pop("firewall", None)
     if kind == "block_storages":
         owner = r.attributes.get("instance")
-        shown |= {"instance": id_of(owner.address) if isinstance(owner, Link) else None, "zone": "z1"}
+        shown |= {
+            "instance": id_of(owner.address) if isinstance(owner, Link) else None,
+            "zone": "z1",
+        }
     if kind == "rules":
         shown |= {"firewall": parent}
         shown.pop("name")
@@ -267,7 +446,7 @@ def _applied(r: Resource) -> tuple[Entry, LiveResource]:
 
 
 @dataclass(frozen=True)
-class Told:
+class Message:
     """A plan in short lines, for asserting."""
 
     changes: list[str]
@@ -277,13 +456,19 @@ class Told:
     fields: list[str]
 
 
-def told(plan: Plan) -> Told:
-    """What a plan says: `action address`, step keys with what they wait for, `class=address`, `severity code address`, field rows."""
-    return Told(
+def told(plan: Plan) -> Message:
+    """What a plan says: `action address`, step keys with what they wait for, `class=address`,
+    `severity code address`, field rows.
+    """
+    return Message(
         [f"{c.action.value} {c.address}" for c in plan.changes if c.action.value != "none"],
         [step.key for step in plan.steps],
         [f"{c.risk.value}={c.address}" for c in plan.consents],
-        [f"{p.severity.value} {p.code} {p.address}" for p in plan.problems if p.severity is not Severity.NOTICE]
+        [
+            f"{p.severity.value} {p.code} {p.address}"
+            for p in plan.problems
+            if p.severity is not Severity.NOTICE
+        ]
         + [f"notice {p.code} {p.address}" for p in plan.problems if p.severity is Severity.NOTICE],
         [
             f"{c.address}.{f.path} {f.before!r} -> {'?' if f.known_after_apply else repr(f.after)} {f.cause.value}"

@@ -1,8 +1,9 @@
-"""Clouds for tests: the client's exchange over the local cloud, in process and in virtual time, or on a socket.
+"""Clouds for tests: the client's exchange over the local cloud, in process and in virtual time, or
+on a socket.
 
-with_virtual = virtual_cloud()                    # nobody sleeps; the clock moves when the exchange waits
-account = with_virtual.read(Wants(instances=True))
-with served_cloud() as served: ...                # real HTTP on loopback, an ephemeral port
+with_virtual = virtual_cloud()                    # nobody sleeps; the clock moves when the exchange
+waits account = with_virtual.read(Wants(instances=True)) with served_cloud() as served: ...
+# real HTTP on loopback, an ephemeral port
 """
 
 from __future__ import annotations
@@ -12,36 +13,40 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler import wire
-from reconciler.cloud.clock import SystemClock, VirtualClock
-from reconciler.cloud.endpoint import parse
-from reconciler.cloud.exchange import HttpExchange
-from reconciler.cloud.network import ThreadNetwork, VirtualNetwork
-from reconciler.cloud.quota import MemoryQuotaLog
-from reconciler.cloud.reader import read_account
-from reconciler.cloud.reads import CloudReads
-from reconciler.cloud.signing import Keys
-from reconciler.cloud.transport import HttpTransport
-from reconciler.core.kind import Call, Kind
-from reconciler.core.model import Account, Wants
-from reconciler.core.rhythm import IN_FLIGHT_MAX
-from reconciler.kinds import all_kinds
-from reconciler.ports import Answer, QuotaLog
+from reconciler.iwinv.client import HttpClient
+from reconciler.iwinv.clock import SystemClock, VirtualClock
+from reconciler.iwinv.endpoint import parse
+from reconciler.iwinv.network import ThreadNetwork, VirtualNetwork
+from reconciler.iwinv.quota import MemoryQuotaLog
+from reconciler.iwinv.readers import CloudReads
+from reconciler.iwinv.refresh import read_account
+from reconciler.iwinv.signing import Keys
+from reconciler.iwinv.transport import HttpTransport
+from reconciler.model import http
+from reconciler.model.ports import Answer, QuotaLog
+from reconciler.model.resource import Account, RefreshScope
+from reconciler.model.resource_type import Call, ResourceType
+from reconciler.model.timing import IN_FLIGHT_MAX
+from reconciler.resources import all_kinds
 from reconciler.simulator import Cloud, Fault, SimulatorServer, World
 
-Middle = Callable[[wire.Request, wire.Send], wire.Response]
-"""What may stand between client and cloud: it gets a request and the way on, and answers or raises `WireError`."""
+Middle = Callable[[http.Request, http.Send], http.Response]
+"""What may stand between client and cloud: it gets a request and the way on, and answers or raises
+`WireError`.
+"""
 
 
 @dataclass
 class ClientSide:
-    """An exchange with the cloud that it talks to. `requests` are those that were executed, in order."""
+    """An exchange with the cloud that it talks to. `requests` are those that were executed, in
+    order.
+    """
 
     cloud: Cloud
-    exchange: HttpExchange
-    kinds: Mapping[str, Kind]
+    exchange: HttpClient
+    kinds: Mapping[str, ResourceType]
     keys: Keys
-    requests: list[wire.Request] = field(default_factory=list)
+    requests: list[http.Request] = field(default_factory=list)
     time_scale: float = 1.0
 
     @property
@@ -49,7 +54,7 @@ class ClientSide:
         """The port through which apply reads."""
         return CloudReads(self.kinds, time_scale=self.time_scale)
 
-    def read(self, wants: Wants) -> Account:
+    def read(self, wants: RefreshScope) -> Account:
         """The account, as a plan reads it."""
         return read_account(self.exchange, wants, self.kinds, time_scale=self.time_scale)
 
@@ -86,7 +91,7 @@ def virtual_cloud(
     world: World | None = None,
     *,
     clock: VirtualClock | None = None,
-    latency_seconds: float | Callable[[wire.Request], float] = 0.1,
+    latency_seconds: float | Callable[[http.Request], float] = 0.1,
     limit: int = IN_FLIGHT_MAX,
     switches: Mapping[str, object] | None = None,
     faults: Iterable[Fault] = (),
@@ -97,19 +102,28 @@ def virtual_cloud(
     middle: Middle | None = None,
     cloud: Cloud | None = None,
 ) -> VirtualCloud:
-    """A client and a cloud in one process, on one virtual clock. A given `cloud` must be on the given `clock`."""
+    """A client and a cloud in one process, on one virtual clock. A given `cloud` must be on the
+    given `clock`.
+    """
     clock = clock or VirtualClock()
-    cloud = cloud or Cloud(world, clock=clock, switches=dict(switches or {}), faults=faults, seed=seed, time_scale=time_scale)
-    requests: list[wire.Request] = []
+    cloud = cloud or Cloud(
+        world,
+        clock=clock,
+        switches=dict(switches or {}),
+        faults=faults,
+        seed=seed,
+        time_scale=time_scale,
+    )
+    requests: list[http.Request] = []
 
-    def send(request: wire.Request) -> wire.Response:
+    def send(request: http.Request) -> http.Response:
         requests.append(request)
         return middle(request, cloud.handle) if middle is not None else cloud.handle(request)
 
     keys = Keys(cloud.access_key, cloud.secret_key)
     network = VirtualNetwork(send, clock, latency_seconds)
     log = quota if quota is not None else MemoryQuotaLog(time_scale=time_scale)
-    exchange = HttpExchange(network, clock, keys, log, limit=limit, time_scale=time_scale)
+    exchange = HttpClient(network, clock, keys, log, limit=limit, time_scale=time_scale)
     return VirtualCloud(cloud, exchange, all_kinds(firewall_api), keys, requests, time_scale, clock)
 
 
@@ -125,16 +139,21 @@ def served_cloud(
     """A client and a cloud over HTTP on loopback; `time_scale` makes the cloud's own times short."""
     cloud = Cloud(world, switches=dict(switches or {}), time_scale=time_scale)
     with SimulatorServer(cloud) as server:
-        requests: list[wire.Request] = []
+        requests: list[http.Request] = []
         transport = HttpTransport(parse(server.endpoint))
 
-        def send(request: wire.Request) -> wire.Response:
+        def send(request: http.Request) -> http.Response:
             requests.append(request)
             return transport(request)
 
         keys = Keys(cloud.access_key, cloud.secret_key)
-        exchange = HttpExchange(
-            ThreadNetwork(send, limit), SystemClock(), keys, MemoryQuotaLog(time_scale=time_scale), limit=limit, time_scale=time_scale
+        exchange = HttpClient(
+            ThreadNetwork(send, limit),
+            SystemClock(),
+            keys,
+            MemoryQuotaLog(time_scale=time_scale),
+            limit=limit,
+            time_scale=time_scale,
         )
         try:
             yield ClientSide(cloud, exchange, all_kinds(firewall_api), keys, requests, time_scale)

@@ -17,7 +17,9 @@ settings.load_profile("repeatable")
 
 @pytest.fixture
 def hangups() -> Iterator[None]:
-    """Processes that a test starts hear of a lost terminal, even if the tests themselves run under `nohup`."""
+    """Processes that a test starts hear of a lost terminal, even if the tests themselves run under
+    `nohup`.
+    """
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     yield
     signal.signal(signal.SIGHUP, before)
@@ -29,5 +31,9 @@ def its_hints_are_printed(request: pytest.FixtureRequest) -> Iterator[None]:
     wanted = hints.situations_of(request.node.nodeid)
     hints.printed.clear()
     yield
-    missing = [template for template in wanted if not any(pattern(template).search(hint) for hint in hints.printed)]
+    missing = [
+        template
+        for template in wanted
+        if not any(pattern(template).search(hint) for hint in hints.printed)
+    ]
     assert not missing, f"never printed: {missing}"

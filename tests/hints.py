@@ -1,7 +1,9 @@
-"""Every hint that a command prints is pasted and run, in a copy of the folder in which it was printed.
+"""Every hint that a command prints is pasted and run, in a copy of the folder in which it was
+printed.
 
-`tests/cli/sessions.call` gives each output here. A hint is pasted as a person would: a command as it stands, an option after the command
-that printed it. It has to be accepted, and what it was printed for is not printed again.
+`tests/cli/sessions.call` gives each output here. A hint is pasted as a person would: a command as
+it stands, an option after the command that printed it. It has to be accepted, and what it was
+printed for is not printed again.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from pathlib import Path
 
 USAGE = 64
 TIMES_MAX = 2
-"""How often one hint is pasted in a process; addresses and ids aside, hints are printed again and again."""
+"""How often one hint is pasted in a process; addresses and ids aside, hints are printed again and
+again.
+"""
 
 BYTES_MAX = 4 << 20
 """Larger folders are not copied."""
@@ -75,7 +79,9 @@ SITUATIONS = {
         f"{REPAIR}::test_the_doctor_works_with_nothing_and_without_a_stack"
     ),
 }
-"""Each hint of the source with a command or an option, and the test that prints it: `call` pastes it there."""
+"""Each hint of the source with a command or an option, and the test that prints it: `call` pastes
+it there.
+"""
 
 OPEN = "a request of an earlier run is open, which a session would have to wait for in real time"
 WORLD = "the local cloud of a session does not answer in this way"
@@ -115,19 +121,29 @@ printed: list[str] = []
 """The hints that the test has printed so far."""
 
 KEYS = ("state mv", "import", "output", "init", "server", "state", "catalog", "simulator")
-"""Alone they take arguments, or are keys of a stack file or groups of commands, not commands to paste."""
+"""Alone they take arguments, or are keys of a stack file or groups of commands, not commands to
+paste.
+"""
 
-_COMMAND = re.compile(rf"`(?:reconciler )?((?:{'|'.join(COMMANDS)})(?: [^`]*)?)`|\breconciler ((?:{'|'.join(COMMANDS)})(?: \S+)*)")
-_OPTION = re.compile(r"(?<![\w`-])(--(?:accept|unprotect|replace|allow-empty|yes|adopt|not-created)\b)(?:[ =]('[^']*'|[^\s,;]+))?")
+_COMMAND = re.compile(
+    rf"`(?:reconciler )?((?:{'|'.join(COMMANDS)})(?: [^`]*)?)`|\breconciler ((?:{'|'.join(COMMANDS)})(?: \S+)*)"
+)
+_OPTION = re.compile(
+    r"(?<![\w`-])(--(?:accept|unprotect|replace|allow-empty|yes|adopt|not-created)\b)(?:[ =]('[^']*'|[^\s,;]+))?"
+)
 _PLACEHOLDER = re.compile(r"\b[A-Z]{4,}\b(?!-)|\.\.\.|<|\|")
 _ADDRESS = re.compile(r"^(?:[a-z-]+=)?(?:firewalls|instances|block_storages)\.")
 _FLAGS = ("--allow-empty", "--yes", "--unprotect")
-_NAMES = re.compile(r"(?:firewalls|instances|block_storages)\.[^\s`',:]+|[A-Z]+-[A-Za-z0-9]{22}|\d+")
+_NAMES = re.compile(
+    r"(?:firewalls|instances|block_storages)\.[^\s`',:]+|[A-Z]+-[A-Za-z0-9]{22}|\d+"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Paste:
-    """A hint as it stood, and the arguments that come of pasting it; `is_option`: added to the command that printed it."""
+    """A hint as it stood, and the arguments that come of pasting it; `is_option`: added to the
+    command that printed it.
+    """
 
     hint: str
     arguments: tuple[str, ...]
@@ -140,7 +156,9 @@ class Paste:
 
 
 def hints_in(text: str) -> Iterator[str]:
-    """The hints of an output, with the lines that go on below them, and the commands that a run ends with."""
+    """The hints of an output, with the lines that go on below them, and the commands that a run
+    ends with.
+    """
     lines = iter([*text.splitlines(), ""])
     line = next(lines)
     for following in lines:
@@ -155,7 +173,9 @@ def hints_in(text: str) -> Iterator[str]:
 
 
 def pastes(arguments: Sequence[str], text: str) -> Iterator[Paste]:
-    """What a person could paste of an output; words in capitals stand for something that the person has to fill in."""
+    """What a person could paste of an output; words in capitals stand for something that the person
+    has to fill in.
+    """
     for hint in dict.fromkeys(hints_in(text)):
         for found in _COMMAND.finditer(hint):
             command = (found[1] or found[2]).rstrip(".,;:)")
@@ -175,8 +195,12 @@ def pastes(arguments: Sequence[str], text: str) -> Iterator[Paste]:
 _pasted: Counter[str] = Counter()
 
 
-def paste_all(arguments: Sequence[str], text: str, run: Callable[[Sequence[str]], tuple[int, str]]) -> None:
-    """Pastes each hint of an output and runs it. `run` gives the exit code and the whole output of a command."""
+def paste_all(
+    arguments: Sequence[str], text: str, run: Callable[[Sequence[str]], tuple[int, str]]
+) -> None:
+    """Pastes each hint of an output and runs it. `run` gives the exit code and the whole output of
+    a command.
+    """
     printed.extend(hints_in(text))
     for paste in pastes(arguments, text):
         if _pasted[paste.template] >= TIMES_MAX or not _is_copied():
@@ -185,17 +209,30 @@ def paste_all(arguments: Sequence[str], text: str, run: Callable[[Sequence[str]]
         with _copy():
             code, said = run(paste.arguments)
         shown = shlex.join(("reconciler", *paste.arguments))
-        assert code != USAGE, f"the hint {paste.hint!r} of `{shlex.join(arguments)}` cannot be pasted: `{shown}` says\n{said}"
+        assert code != USAGE, (
+            f"the hint {paste.hint!r} of `{shlex.join(arguments)}` cannot be pasted: `{shown}` says\n{said}"
+        )
         again = paste.is_option and paste.hint in list(hints_in(said))
-        assert not again, f"the hint {paste.hint!r} of `{shlex.join(arguments)}` does nothing: `{shown}` says\n{said}"
+        assert not again, (
+            f"the hint {paste.hint!r} of `{shlex.join(arguments)}` does nothing: `{shown}` says\n{said}"
+        )
 
 
 def _is_copied() -> bool:
-    """Whether all that a command works on lies in the current folder, and little enough to be copied."""
+    """Whether all that a command works on lies in the current folder, and little enough to be
+    copied.
+    """
     place = os.environ.get("RECONCILER_STATE_DIR")
     if place is not None and Path(place).is_absolute():
         return False
-    return sum(path.stat().st_size for path in Path.cwd().rglob("*") if path.is_file() and not path.is_symlink()) < BYTES_MAX
+    return (
+        sum(
+            path.stat().st_size
+            for path in Path.cwd().rglob("*")
+            if path.is_file() and not path.is_symlink()
+        )
+        < BYTES_MAX
+    )
 
 
 class _copy:
@@ -214,4 +251,8 @@ class _copy:
 
 
 def _sockets(folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if not ((path := Path(folder) / name).is_file() or path.is_dir() or path.is_symlink())]
+    return [
+        name
+        for name in names
+        if not ((path := Path(folder) / name).is_file() or path.is_dir() or path.is_symlink())
+    ]

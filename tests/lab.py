@@ -1,7 +1,9 @@
-"""A laboratory: stack texts, plans and applies against the local cloud, in one process and in virtual time.
+"""A laboratory: stack texts, plans and applies against the local cloud, in one process and in
+virtual time.
 
-Everything is real but the time and the wire's latency: the cloud checks signatures and quota, the store writes its records (to a disk in
-memory), the client pages, waits and polls. What a test asks is the world after it, not the calls before.
+Everything is real but the time and the wire's latency: the cloud checks signatures and quota, the
+store writes its records (to a disk in memory), the client pages, waits and polls. What a test asks
+is the world after it, not the calls before.
 """
 
 from __future__ import annotations
@@ -12,24 +14,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reconciler import app, kinds, ports, schema, stackfile, wire
-from reconciler.apply import Result
-from reconciler.cloud.clock import VirtualClock
-from reconciler.cloud.exchange import HttpExchange
-from reconciler.cloud.network import VirtualNetwork
-from reconciler.cloud.quota import Book, MemoryQuotaLog
-from reconciler.cloud.reads import CloudReads
-from reconciler.cloud.signing import Keys
-from reconciler.core import build
-from reconciler.core.changes import Plan
-from reconciler.core.consent import Decision, Given
-from reconciler.core.consent import parse as parse_acceptance
-from reconciler.core.events import Event
-from reconciler.core.model import Stack
-from reconciler.core.problems import Problem, has_errors
-from reconciler.core.state import State
-from reconciler.core.survey import PlanOptions
-from reconciler.core.variables import VariableInputs
+from reconciler import resources
+from reconciler.commands import context, lifecycle
+from reconciler.config import builder, schema, yaml_reader
+from reconciler.config.variables import VariableInputs
+from reconciler.executor import Result
+from reconciler.iwinv.client import HttpClient
+from reconciler.iwinv.clock import VirtualClock
+from reconciler.iwinv.network import VirtualNetwork
+from reconciler.iwinv.quota import Book, MemoryQuotaLog
+from reconciler.iwinv.readers import CloudReads
+from reconciler.iwinv.signing import Keys
+from reconciler.model import http, ports
+from reconciler.model.diagnostics import Problem, has_errors
+from reconciler.model.events import Event
+from reconciler.model.plan import Plan
+from reconciler.model.resource import Stack
+from reconciler.model.state import State
+from reconciler.planner.checks.approval import Decision, Given
+from reconciler.planner.checks.approval import parse as parse_acceptance
+from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
 from reconciler.store.memory import MemoryStore
@@ -55,30 +59,44 @@ class Lab:
         self.clock = VirtualClock(START)
         self.cloud = Cloud(clock=self.clock.time, switches=switches or {}, faults=faults, seed=7)
         self.store = MemoryStore() if store is None else store
-        self.kinds = kinds.all_kinds(firewall_api)
+        self.kinds = resources.all_kinds(firewall_api)
         self.latency, self.limit = latency_seconds, limit
-        self.sends: list[tuple[float, wire.Request]] = []
+        self.sends: list[tuple[float, http.Request]] = []
         self.events: list[Event] = []
-        self.plans: list[app.Planned] = []
+        self.plans: list[context.Planned] = []
         self.quota = Book()
         self._numbers = itertools.count(1)
         self._runs = itertools.count(1)
         self.interrupted: Callable[[], bool] = lambda: False
 
-    # The product's own use cases, wired for the laboratory ----------------------------------------------------------------------
+    # The product's own use cases, wired for the laboratory
+    # ----------------------------------------------------------------------
 
-    def exchange(self) -> HttpExchange:
-        """A new exchange, as each command makes one; the log of sends is shared, as it is between commands."""
+    def exchange(self) -> HttpClient:
+        """A new exchange, as each command makes one; the log of sends is shared, as it is between
+        commands.
+        """
         network = VirtualNetwork(self._send, self.clock, self.latency)
         keys = Keys(access=self.cloud.access_key, secret=self.cloud.secret_key)
-        return HttpExchange(network, self.clock, keys, MemoryQuotaLog(book=self.quota), limit=self.limit)
+        return HttpClient(
+            network, self.clock, keys, MemoryQuotaLog(book=self.quota), limit=self.limit
+        )
 
-    def _send(self, request: wire.Request) -> wire.Response:
+    def _send(self, request: http.Request) -> http.Response:
         self.sends.append((self.clock.time(), request))
         return self.cloud.handle(request)
 
-    def stack(self, text: str | Mapping[str, str], tmp: Path, *, environment: str | None = None, **variables: Any) -> Stack:
-        """A stack text, through every layer that a file goes through. Fails the test where it has mistakes."""
+    def stack(
+        self,
+        text: str | Mapping[str, str],
+        tmp: Path,
+        *,
+        environment: str | None = None,
+        **variables: Any,
+    ) -> Stack:
+        """A stack text, through every layer that a file goes through. Fails the test where it has
+        mistakes.
+        """
         files = {"stack.yaml": text} if isinstance(text, str) else dict(text)
         tmp.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
@@ -87,17 +105,17 @@ class Lab:
 
     def stack_in(self, folder: Path, *, environment: str | None = None, **variables: Any) -> Stack:
         """The same for a folder that is there already."""
-        document, problems = stackfile.load(folder)
+        document, problems = yaml_reader.load(folder)
         problems = (*problems, *schema.check(document))
         assert not has_errors(problems), said(problems)
         inputs = VariableInputs(arguments={name: str(value) for name, value in variables.items()})
-        stack, more = build.build(document, environment=environment, variables=inputs)
+        stack, more = builder.build(document, environment=environment, variables=inputs)
         assert stack is not None and not has_errors(more), said(more)
         return stack
 
-    def connection(self) -> app.Connection:
+    def connection(self) -> context.Connection:
         """The account as a new command sees it."""
-        return app.Connection(
+        return context.Connection(
             exchange=self.exchange(),
             reads=lambda tracked: CloudReads(self.kinds, tracked=tracked),
             kinds=self.kinds,
@@ -113,18 +131,33 @@ class Lab:
 
     def plan(self, stack: Stack, **options: Any) -> Plan:
         """What would be done."""
-        return app.plan(stack, self.connection(), self.store, PlanOptions(**options)).plan
+        return lifecycle.plan(stack, self.connection(), self.store, PlanOptions(**options)).plan
 
-    def apply(self, stack: Stack, *, wait: bool = True, accept: tuple[str, ...] = EVERYTHING, **options: Any) -> Result:
-        """One whole `apply --yes` in a process of its own: plans under the lock, settles, does it. `accept` is as `--accept` takes it."""
+    def apply(
+        self,
+        stack: Stack,
+        *,
+        wait: bool = True,
+        accept: tuple[str, ...] = EVERYTHING,
+        **options: Any,
+    ) -> Result:
+        """One whole `apply --yes` in a process of its own: plans under the lock, settles, does it.
+        `accept` is as `--accept` takes it.
+        """
         words = [found for text in accept if (found := parse_acceptance(text)) is not None]
-        chosen = PlanOptions(accept=tuple((word.risk.value, word.address) for word in words), **options)
+        chosen = PlanOptions(
+            accept=tuple((word.risk.value, word.address) for word in words), **options
+        )
         if "delete" in accept and self.state is not None:
-            # Named one by one, so that a delete beside a like create is not taken for a rename that somebody forgot to say.
-            chosen = replace(chosen, accept=(*chosen.accept, *(("delete", text) for text in sorted(self.state.entries))))
+            # Named one by one, so that a delete beside a like create is not taken for a rename that
+            # somebody forgot to say.
+            chosen = replace(
+                chosen,
+                accept=(*chosen.accept, *(("delete", text) for text in sorted(self.state.entries))),
+            )
         given = Given(accept=tuple(words), yes=True, allow_empty=True, destroy=chosen.destroy)
         number = next(self._runs)
-        run = app.Run(
+        run = context.Run(
             id=f"run-{number}",
             holder=ports.Holder("tester", "lab", number, "apply", self.clock.time()),
             nonce=self.nonce,
@@ -132,9 +165,23 @@ class Lab:
             again="reconciler apply",
             wait=wait,
         )
-        talk = app.Conversation(show=lambda planned, decision: self.plans.append(planned), ask=_nobody, emit=self.events.append)
-        applied = app.apply(stack, self.connection(), self.store, chosen, given, run, talk)
-        nothing = Result((), {}, {}, (), 0, 0.0, 0, applied.outputs, (*applied.planned.plan.problems, *applied.planned.problems))
+        talk = context.Prompter(
+            show=lambda planned, decision: self.plans.append(planned),
+            ask=_nobody,
+            emit=self.events.append,
+        )
+        applied = lifecycle.apply(stack, self.connection(), self.store, chosen, given, run, talk)
+        nothing = Result(
+            (),
+            {},
+            {},
+            (),
+            0,
+            0.0,
+            0,
+            applied.outputs,
+            (*applied.planned.plan.problems, *applied.planned.problems),
+        )
         return replace(applied.result or nothing, exit_code=applied.exit_code)
 
     def nonce(self) -> str:
@@ -146,7 +193,7 @@ class Lab:
         return text
 
 
-def _nobody(planned: app.Planned, decision: Decision) -> str | None:
+def _nobody(planned: context.Planned, decision: Decision) -> str | None:
     return None
 
 
@@ -168,9 +215,16 @@ class Interrupts:
 
 def said(problems: tuple[Problem, ...]) -> str:
     """Problems as lines, for a failing test."""
-    return "\n".join(f"{p.place or ''} {p.severity.value}[{p.code}] {p.address or ''} {p.message} ({p.hint})" for p in problems)
+    return "\n".join(
+        f"{p.place or ''} {p.severity.value}[{p.code}] {p.address or ''} {p.message} ({p.hint})"
+        for p in problems
+    )
 
 
 def shown(plan: Plan) -> list[str]:
     """A plan's changes as short lines, for asserting."""
-    return [f"{change.action.value} {change.address}" for change in plan.changes if change.action.value != "none"]
+    return [
+        f"{change.action.value} {change.address}"
+        for change in plan.changes
+        if change.action.value != "none"
+    ]

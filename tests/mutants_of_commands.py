@@ -22,7 +22,7 @@ MUTANTS_OF_COMMANDS = (
     ),
     Mutant(
         "apply a plan that could not be shown",
-        "reconciler/cli/applying.py",
+        "reconciler/cli/apply.py",
         "        console.begin()\n",
         "        console.begun = True\n",
         (f"{NOT_SHOWN}::test_what_cannot_be_shown_is_not_done",),
@@ -36,10 +36,12 @@ MUTANTS_OF_COMMANDS = (
     ),
     Mutant(
         "end with 1 after all was done",
-        "reconciler/cli/session.py",
+        "reconciler/cli/run_context.py",
         "    return code if console.begun else exits.worst((code, exits.ERROR))\n",
         "    return exits.worst((code, exits.ERROR))\n",
-        (f"{LOST_OUTPUT}::test_the_exit_code_says_what_was_done_when_the_end_of_the_result_is_lost",),
+        (
+            f"{LOST_OUTPUT}::test_the_exit_code_says_what_was_done_when_the_end_of_the_result_is_lost",
+        ),
     ),
     Mutant(
         "write hostile outputs into an environment file",
@@ -57,7 +59,7 @@ MUTANTS_OF_COMMANDS = (
     ),
     Mutant(
         "repeat a whole script in a message",
-        "reconciler/core/lookup.py",
+        "reconciler/planner/compare/lookup.py",
         '    return repr(text if text == line[:_QUOTED_MAX] else f"{line[:_QUOTED_MAX]}...")\n',
         "    return repr(text)\n",
         ("tests/core/test_lookup.py::test_a_script_written_inline_is_not_repeated_in_the_message",),
@@ -71,10 +73,12 @@ MUTANTS_OF_COMMANDS = (
     ),
     Mutant(
         "wait for a named pipe",
-        "reconciler/paths.py",
+        "reconciler/common/paths.py",
         "        if not stat.S_ISREG(os.fstat(descriptor).st_mode):\n",
         "        if False:\n",
-        (f"{SURROUNDINGS}::test_a_named_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for",),
+        (
+            f"{SURROUNDINGS}::test_a_named_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for",
+        ),
     ),
     Mutant(
         "obey a umask of 0",
@@ -85,17 +89,19 @@ MUTANTS_OF_COMMANDS = (
     ),
     Mutant(
         "read whatever a stack file names",
-        "reconciler/paths.py",
+        "reconciler/common/paths.py",
         "        return root is not None and not path.resolve().is_relative_to(root)\n",
         "        return False\n",
         ("tests/reading/test_paths.py",),
     ),
     Mutant(
         "leave line breaks out of the endpoint",
-        "reconciler/cloud/endpoint.py",
+        "reconciler/iwinv/endpoint.py",
         "    if not text.isprintable():",
         "    if False:",
-        ("tests/contract/test_cloud_signing.py::test_keys_go_nowhere_but_to_https_or_this_machine",),
+        (
+            "tests/contract/test_cloud_signing.py::test_keys_go_nowhere_but_to_https_or_this_machine",
+        ),
     ),
     Mutant(
         "die with the terminal",
@@ -109,32 +115,40 @@ MUTANTS_OF_COMMANDS = (
         "reconciler/cli/interrupts.py",
         "            if number != signal.SIGHUP:",
         "            if True:",
-        ("tests/cli/test_interrupts.py::test_a_terminal_that_goes_is_one_request_to_end_however_often_it_is_told",),
+        (
+            "tests/cli/test_interrupts.py::test_a_terminal_that_goes_is_one_request_to_end_however_often_it_is_told",
+        ),
     ),
     Mutant(
         "say nothing of what Git did to a state",
         "reconciler/store/damage.py",
         "    if _CONFLICT.search(data):\n",
         "    if False:\n",
-        ("tests/contract/test_store_codec.py::test_what_git_did_to_a_state_or_journal_is_named_with_the_way_back",),
+        (
+            "tests/contract/test_store_codec.py::test_what_git_did_to_a_state_or_journal_is_named_with_the_way_back",
+        ),
     ),
     Mutant(
         "adopt into the folder of another stack",
-        "reconciler/cli/adoption_commands.py",
+        "reconciler/cli/adopt_commands.py",
         '    if len(files) > 1 or files[0].name == "stack.yaml":\n',
         "    if False:\n",
-        ("tests/cli/test_refactoring_sessions.py::test_adopt_writes_no_file_into_the_folder_of_another_stack",),
+        (
+            "tests/cli/test_refactoring_sessions.py::test_adopt_writes_no_file_into_the_folder_of_another_stack",
+        ),
     ),
     Mutant(
         "recommend absorb for what no file can say",
-        "reconciler/ui/told.py",
+        "reconciler/render/plan/change_text.py",
         "    keeps = all(can_be_written(field.path, field.before) for field in change.fields)\n",
         "    keeps = True\n",
-        ("tests/ui/test_plan_text.py::test_a_row_names_absorb_only_if_the_file_could_say_what_is_there",),
+        (
+            "tests/ui/test_plan_text.py::test_a_row_names_absorb_only_if_the_file_could_say_what_is_there",
+        ),
     ),
     Mutant(
         "draw the live table over a question",
-        "reconciler/cli/applying.py",
+        "reconciler/cli/apply.py",
         "        elif self._view is None and isinstance(event, (ProblemFound, Told)):\n",
         "        elif False:\n",
         (f"{TERMINAL}::test_the_live_table_is_gone_when_a_question_is_asked",),

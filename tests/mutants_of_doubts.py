@@ -1,4 +1,6 @@
-"""Mutants of what a request in doubt holds back, and of moves and renames beside it; `tests.mutants` tries them with all others."""
+"""Mutants of what a request in doubt holds back, and of moves and renames beside it;
+`tests.mutants` tries them with all others.
+"""
 
 from __future__ import annotations
 
@@ -9,77 +11,77 @@ TWO_CAUSES = "tests/scenarios/test_two_causes.py"
 MUTANTS_OF_DOUBTS = (
     Mutant(
         "create again what a create in doubt may have made under another address",
-        "reconciler/core/survey.py",
+        "reconciler/planner/compare/classify.py",
         "            twin = self.doubts.twin(resource, wanted, self.state)\n",
         "            twin = None\n",
         ("tests/core/test_plan_doubts.py",),
     ),
     Mutant(
         "leave a create in doubt at an address that the file has moved",
-        "reconciler/core/doubts.py",
+        "reconciler/planner/compare/unsettled.py",
         "        place = intent.address if options.destroy else moves.place(stack, state, intent.address)\n",
         "        place = intent.address\n",
         ("tests/core/test_plan_doubts.py", of_story("moved before the next run")),
     ),
     Mutant(
         "create a rule again under another key",
-        "reconciler/core/rules.py",
+        "reconciler/planner/compare/rule_matching.py",
         "        if wished is not None and wished in sent:\n",
         "        if False:\n",
         ("tests/core/test_plan_doubts.py",),
     ),
     Mutant(
         "bind an object to an address whose create is in doubt",
-        "reconciler/core/lost.py",
+        "reconciler/planner/checks/lost_state.py",
         "    if item.entry is not None or not item.reason.startswith(NOT_KNOWN):\n",
         "    if True:\n",
         (TWO_CAUSES,),
     ),
     Mutant(
         "list what a create in doubt has made as unmanaged",
-        "reconciler/core/unmanaged.py",
+        "reconciler/planner/estimate/unmanaged.py",
         "if live.id not in ours and live.nonce not in sent]",
         "if live.id not in ours]",
         ("tests/core/test_plan_doubts.py",),
     ),
     Mutant(
         "move all of a resource but what is in doubt",
-        "reconciler/core/moves.py",
+        "reconciler/planner/compare/moves.py",
         '    known = {*state.entries, *(intent.address for intent, result in state.open.values() if result != "accepted")}\n',
         "    known = {*state.entries}\n",
         ("tests/core/test_moves.py",),
     ),
     Mutant(
         "change the rules of a firewall in doubt",
-        "reconciler/core/plan.py",
+        "reconciler/planner/planner.py",
         "            held_by(draft, item.address, owner.address)\n",
         "            pass\n",
         ("tests/core/test_plan_doubts.py",),
     ),
     Mutant(
         "take a rename of what is in doubt for a new object",
-        "reconciler/core/renames.py",
+        "reconciler/planner/checks/implied_renames.py",
         "    if item.fate not in (Fate.DELETE, Fate.DOUBT) or",
         "    if item.fate is not Fate.DELETE or",
         ("tests/core/test_moves.py",),
     ),
     Mutant(
         "take another shape of a resource for new objects",
-        "reconciler/core/renames.py",
+        "reconciler/planner/checks/implied_renames.py",
         "    return address.kind, address.name, type(address.index)\n",
         "    return address.kind, address.name, type(None)\n",
         ("tests/core/test_moves.py",),
     ),
     Mutant(
         "move an object to where it is",
-        "reconciler/core/moves.py",
+        "reconciler/planner/compare/moves.py",
         "    if source == target:\n",
         "    if False:\n",
         ("tests/core/test_moves.py",),
     ),
     Mutant(
         "put an object beside another form of index",
-        "reconciler/core/moves.py",
+        "reconciler/planner/compare/moves.py",
         "            if beside is not None:\n",
         "            if False:\n",
         ("tests/core/test_moves.py",),

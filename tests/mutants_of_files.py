@@ -1,4 +1,6 @@
-"""Mutants of what is read from stack files: which files, which branches, which moves; `tests.mutants` tries them with all others."""
+"""Mutants of what is read from stack files: which files, which branches, which moves;
+`tests.mutants` tries them with all others.
+"""
 
 from __future__ import annotations
 
@@ -7,77 +9,77 @@ from tests.mutation import Mutant
 MUTANTS_OF_FILES = (
     Mutant(
         "compare names letter by letter",
-        "reconciler/core/names.py",
+        "reconciler/common/suggestions.py",
         '    return text if text.isascii() else unicodedata.normalize("NFC", text)\n',
         "    return text\n",
         ("tests/core/test_names_written_two_ways.py",),
     ),
     Mutant(
         "report a mistake of a count for each of its objects",
-        "reconciler/core/problems.py",
+        "reconciler/model/diagnostics.py",
         "        groups.setdefault(replace(problem, address=None) if shared else problem, set())",
         "        groups.setdefault(problem, set())",
         ("tests/core/test_names_written_two_ways.py",),
     ),
     Mutant(
         "evaluate both branches of a condition",
-        "reconciler/core/cel_eval.py",
+        "reconciler/config/cel_eval.py",
         "        return self.value(yes if verdict else no)\n",
         "        both = (self.value(no), self.value(yes))\n        return both[verdict]\n",
         ("tests/core/test_branches.py",),
     ),
     Mutant(
         "demand that a branch whose condition is open exists",
-        "reconciler/core/cel_eval.py",
+        "reconciler/config/cel_eval.py",
         "            if failure.message == TOO_LONG:\n                raise\n            return ()\n",
         "            raise\n",
         ("tests/core/test_branches.py",),
     ),
     Mutant(
         "let a misspelt name stand in a branch that is not taken",
-        "reconciler/core/workshop.py",
+        "reconciler/config/build_context.py",
         "            if self.shaped:\n                expression.check_names",
         "            if False:\n                expression.check_names",
         ("tests/core/test_branches.py",),
     ),
     Mutant(
         "count the values in a list as one step",
-        "reconciler/core/cel_eval.py",
+        "reconciler/config/cel_eval.py",
         "        self._spent[0] += steps\n",
         "        self._spent[0] += min(steps, 1)\n",
         ("tests/core/test_expression.py",),
     ),
     Mutant(
         "let `||` cover the end of the work",
-        "reconciler/core/cel_eval.py",
+        "reconciler/config/cel_eval.py",
         "                if failure.message == TOO_LONG:\n                    raise\n                failed",
         "                failed",
         ("tests/core/test_expression.py",),
     ),
     Mutant(
         "skip a part of the stack whose name ends in .yml",
-        "reconciler/stackfile.py",
+        "reconciler/config/yaml_reader.py",
         "for file in alike if _is_part(file)]",
         "for file in alike if False]",
         ("tests/reading/test_stackfile.py",),
     ),
     Mutant(
         "skip a broken link in the stack folder",
-        "reconciler/stackfolder.py",
+        "reconciler/config/stack_folder.py",
         "        elif file.is_symlink() and not file.exists():\n            problems.append(_broken(file))\n",
         "        elif file.is_symlink() and not file.exists():\n            pass\n",
         ("tests/reading/test_stackfile.py",),
     ),
     Mutant(
         "let a move to nothing end in a delete",
-        "reconciler/core/moves.py",
+        "reconciler/planner/compare/moves.py",
         "    problems = tuple(_retired(stack, targets))\n",
         "    problems: tuple[Problem, ...] = ()\n",
         ("tests/core/test_moves.py",),
     ),
     Mutant(
         "refuse an old move whose target was retired",
-        "reconciler/core/refactoring.py",
+        "reconciler/config/moved_removed.py",
         "            found.add(move.source)\n",
         "            found.add(move.source)\n            shop.tell('missing-reference', 'not defined', move.place)\n",
         ("tests/core/test_refactoring_lines.py",),

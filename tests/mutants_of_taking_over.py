@@ -1,4 +1,6 @@
-"""Mutants of what is taken over from an account: imports, objects of other stacks, absorbed drift; `tests.mutants` tries them with all."""
+"""Mutants of what is taken over from an account: imports, objects of other stacks, absorbed drift;
+`tests.mutants` tries them with all.
+"""
 
 from __future__ import annotations
 
@@ -7,105 +9,105 @@ from tests.mutation import Mutant
 MUTANTS_OF_TAKING_OVER = (
     Mutant(
         "do not ask whether another stack owns an object",
-        "reconciler/core/plan.py",
+        "reconciler/planner/planner.py",
         "    shared.hold(draft)\n",
         "",
         ("tests/scenarios/test_imports.py", "tests/core/test_plan_protection.py"),
     ),
     Mutant(
         "do not look at what other states hold",
-        "reconciler/core/owners.py",
+        "reconciler/model/owners.py",
         "        if live.id in elsewhere[title]:\n",
         "        if live.id == title:\n",
         ("tests/scenarios/test_imports.py",),
     ),
     Mutant(
         "do not look whom a marker names",
-        "reconciler/core/owners.py",
+        "reconciler/model/owners.py",
         "    return None if title in elsewhere else Sharer(",
         "    return None if title else Sharer(",
         ("tests/scenarios/test_imports.py",),
     ),
     Mutant(
         "import at the command line what another stack owns",
-        "reconciler/binding.py",
+        "reconciler/commands/import_.py",
         "        if sharer is not None and not options.accepts(",
         "        if sharer is None and not options.accepts(",
         ("tests/cli/test_refactoring_sessions.py",),
     ),
     Mutant(
         "forget the consent to an object of two stacks",
-        "reconciler/core/planning/shared.py",
+        "reconciler/planner/checks/shared_objects.py",
         "        if address not in held:\n",
         "        if address in held:\n",
         ("tests/scenarios/test_imports.py",),
     ),
     Mutant(
         "count drift that the file states already",
-        "reconciler/core/fields.py",
+        "reconciler/planner/compare/field_diff.py",
         "        stated = bool(asked[name] == live)\n",
         "        stated = False\n",
         ("tests/scenarios/test_absorbed.py",),
     ),
     Mutant(
         "call a rule that was absorbed an import",
-        "reconciler/core/planning/rows.py",
+        "reconciler/planner/steps/change_builder.py",
         "    return Action.IMPORT if known else Action.NONE\n",
         "    return Action.IMPORT\n",
         ("tests/scenarios/test_absorbed.py",),
     ),
     Mutant(
         "report no drift where a rule was removed",
-        "reconciler/core/planning/rows.py",
+        "reconciler/planner/steps/change_builder.py",
         "    if item.entry is not None:\n        before = item.entry.applied\n",
         "    if item.entry is None and wanted is None:\n        before = item.entry.applied\n",
         ("tests/scenarios/test_absorbed.py",),
     ),
     Mutant(
         "add entries to an empty mapping one by one",
-        "reconciler/core/edits.py",
+        "reconciler/config/text_edits.py",
         '    if table.kind != "table" or not names:\n',
         "    if not names and len(entries) == 1:\n",
         ("tests/properties/test_absorb_styles.py",),
     ),
     Mutant(
         "add an entry behind a trailing comma",
-        "reconciler/core/edits.py",
+        "reconciler/config/text_edits.py",
         "    at = table.ends[kept]\n    tail = table.ends[-1] if",
         "    at = table.end - 1\n    tail = table.ends[-1] if",
         ("tests/properties/test_absorb_styles.py",),
     ),
     Mutant(
         "lose an anchor that others refer to",
-        "reconciler/core/edits.py",
+        "reconciler/config/text_edits.py",
         "    edits += _anchors_kept(text, pieces, edits)\n",
         "",
         ("tests/properties/test_absorb_styles.py",),
     ),
     Mutant(
         "blame the file for an edit that does not read back",
-        "reconciler/absorbing.py",
+        "reconciler/commands/absorb.py",
         '        raise Stop(error("absorb", message, hint="write it by hand")) from stop\n',
         "        raise\n",
         ("tests/scenarios/test_absorb.py",),
     ),
     Mutant(
         "plan an import of an id that the account does not show",
-        "reconciler/core/survey.py",
+        "reconciler/planner/compare/classify.py",
         "            if live is None:\n                self.problems.append(referred.unknown_import(",
         "            if live is None:\n                self.problems.count(referred.unknown_import(",
         ("tests/scenarios/test_imports.py",),
     ),
     Mutant(
         "make a path without an id",
-        "reconciler/kinds/_operations.py",
+        "reconciler/resources/_operations.py",
         "        if not rows.can_stand_in_path(part):\n",
         "        if part == 0:\n",
         ("tests/core/test_kinds_operations.py",),
     ),
     Mutant(
         "make a request without the ids in it",
-        "reconciler/kinds/_operations.py",
+        "reconciler/resources/_operations.py",
         "    if not isinstance(found, str) or not found.strip():\n",
         "    if found == 0:\n",
         ("tests/core/test_kinds_operations.py",),

@@ -1,4 +1,6 @@
-"""What a mutant is, and how one is tried: in a copy of the package, with the tests that have to notice."""
+"""What a mutant is, and how one is tried: in a copy of the package, with the tests that have to
+notice.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("reconciler", "schemas", "tests", "docs", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
+COPIED = (
+    "reconciler",
+    "schemas",
+    "tests",
+    "docs",
+    "examples",
+    "pyproject.toml",
+    "README.md",
+    "CHANGELOG.md",
+)
 SECONDS_MAX = 600
 RED, GREEN = 1, 0
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One deliberate breakage: in `file`, `before` (which stands there once) becomes `after`; `tests` are the ones that have to notice."""
+    """One deliberate breakage: in `file`, `before` (which stands there once) becomes `after`;
+    `tests` are the ones that have to notice.
+    """
 
     name: str
     file: str
@@ -39,8 +52,10 @@ def of_story(name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
-    """What became of a mutant: `killed` by a test, or not; `said` is the first test that turned red, or why there is no answer."""
+class Disposition:
+    """What became of a mutant: `killed` by a test, or not; `said` is the first test that turned
+    red, or why there is no answer.
+    """
 
     mutant: Mutant
     killed: bool
@@ -53,16 +68,36 @@ def copy_to(folder: Path) -> None:
     for name in COPIED:
         source = ROOT / name
         if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
+            shutil.copytree(
+                source, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis")
+            )
         elif source.exists():
             shutil.copy(source, folder / name)
 
 
 def run_tests(folder: Path, tests: tuple[str, ...]) -> tuple[int, str]:
     """The exit code of the tests in a copy, and the first one that failed."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--no-header",
+        *tests,
+    ]
     environ = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=SECONDS_MAX, check=False)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
     failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     return done.returncode, failed[0] if failed else (done.stdout + done.stderr)[-200:].strip()
 
@@ -78,16 +113,21 @@ def broken(mutant: Mutant, folder: Path) -> str | None:
     return None
 
 
-def try_one(mutant: Mutant) -> Fate:
+def try_one(mutant: Mutant) -> Disposition:
     """Breaks a copy and runs the tests that have to notice."""
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         wrong = broken(mutant, folder)
         if wrong is not None:
-            return Fate(mutant, False, wrong, time.perf_counter() - began)
+            return Disposition(mutant, False, wrong, time.perf_counter() - began)
         code, said = run_tests(folder, mutant.tests)
-    return Fate(mutant, code == RED, said if code != GREEN else "SURVIVED: no test turned red", time.perf_counter() - began)
+    return Disposition(
+        mutant,
+        code == RED,
+        said if code != GREEN else "SURVIVED: no test turned red",
+        time.perf_counter() - began,
+    )
 
 
 def try_none(tests: tuple[str, ...]) -> str | None:
@@ -98,13 +138,28 @@ def try_none(tests: tuple[str, ...]) -> str | None:
     return None if code == GREEN else said
 
 
-def run(mutants: tuple[Mutant, ...], *, about: str | None, arguments: list[str] | None = None) -> int:
+def run(
+    mutants: tuple[Mutant, ...], *, about: str | None, arguments: list[str] | None = None
+) -> int:
     """Tries the mutants, prints what became of each, and returns 1 where one survives."""
-    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=about, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("words", nargs="*", help="only mutants with one of these words in their name")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time (default %(default)s)")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutants",
+        description=about,
+        formatter_class=argparse.RawTextHelpFormatter,
+    )
+    parser.add_argument(
+        "words", nargs="*", help="only mutants with one of these words in their name"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=os.cpu_count() or 1,
+        help="mutants at a time (default %(default)s)",
+    )
     chosen = parser.parse_args(arguments)
-    mutants = tuple(one for one in mutants if not chosen.words or any(word in one.name for word in chosen.words))
+    mutants = tuple(
+        one for one in mutants if not chosen.words or any(word in one.name for word in chosen.words)
+    )
     wrong = try_none(tuple(sorted({test for one in mutants for test in one.tests})))
     if wrong is not None:
         print(f"the tests are red without a mutant: {wrong}")
@@ -113,6 +168,9 @@ def run(mutants: tuple[Mutant, ...], *, about: str | None, arguments: list[str] 
     with ThreadPoolExecutor(max_workers=chosen.jobs) as pool:
         for fate in pool.map(try_one, mutants):
             survived += not fate.killed
-            print(f"{'killed' if fate.killed else 'SURVIVED':<10}{fate.seconds:>6.1f} s  {fate.mutant.name:<46}{fate.said}", flush=True)
+            print(
+                f"{'killed' if fate.killed else 'SURVIVED':<10}{fate.seconds:>6.1f} s  {fate.mutant.name:<46}{fate.said}",
+                flush=True,
+            )
     print(f"{len(mutants) - survived} of {len(mutants)} mutants were killed")
     return 1 if survived or not mutants else 0

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from textwrap import dedent
 from typing import Any
 
-from reconciler import schema, stackfile
-from reconciler.core.address import Address, parse
-from reconciler.core.build import build
-from reconciler.core.expression import Attributes
-from reconciler.core.model import Resource, Stack, Value
-from reconciler.core.problems import Problem
-from reconciler.core.variables import NO_INPUTS, VariableInputs
+from reconciler.config import schema, yaml_reader
+from reconciler.config.builder import build
+from reconciler.config.expression import Attributes
+from reconciler.config.variables import NO_INPUTS, VariableInputs
+from reconciler.model.address import Address, parse
+from reconciler.model.diagnostics import Problem
+from reconciler.model.resource import Resource, Stack, Value
 
 HEAD = "version: 1\nstack: shop\n"
 WEB_HEAD = """\
@@ -26,30 +26,40 @@ firewalls:
 """A stack with a firewall of one rule for a server to stand behind; more of `firewalls` may follow."""
 
 
-def problems(text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS) -> tuple[Problem, ...]:
+def problems(
+    text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS
+) -> tuple[Problem, ...]:
     """Everything wrong with a stack: its YAML, its form, its meaning."""
-    document, found = stackfile.read(dedent(text), "stack.yaml")
+    document, found = yaml_reader.read(dedent(text), "stack.yaml")
     form = (*found, *schema.check(document))
     _, meaning = build(document, environment=environment, variables=inputs)
     return schema.joined(form, meaning)
 
 
-def told(text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS) -> list[str]:
+def told(
+    text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS
+) -> list[str]:
     """`line:column code` of everything wrong with a stack."""
     found = problems(text, environment=environment, inputs=inputs)
-    return [f"{p.place.line}:{p.place.column} {p.code}" if p.place else f"- {p.code}" for p in found]
+    return [
+        f"{p.place.line}:{p.place.column} {p.code}" if p.place else f"- {p.code}" for p in found
+    ]
 
 
-def the_problem(text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS) -> Problem:
+def the_problem(
+    text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS
+) -> Problem:
     """The only thing wrong with a stack."""
     found = problems(text, environment=environment, inputs=inputs)
     assert len(found) == 1, found
     return found[0]
 
 
-def built(text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS) -> Stack:
+def built(
+    text: str, *, environment: str | None = None, inputs: VariableInputs = NO_INPUTS
+) -> Stack:
     """The stack that a text describes; nothing may be wrong with it."""
-    document, found = stackfile.read(dedent(text), "stack.yaml")
+    document, found = yaml_reader.read(dedent(text), "stack.yaml")
     assert found == ()
     assert schema.check(document) == ()
     stack, meaning = build(document, environment=environment, variables=inputs)

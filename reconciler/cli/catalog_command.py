@@ -9,12 +9,14 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends, on_stack, stop_usage
-from reconciler.core import exits, names
-from reconciler.core.problems import error
-from reconciler.stop import Stop
-from reconciler.ui import safe
-from reconciler.ui.screen import Line, Tone
+from reconciler.cli.run_context import Session, ends, on_stack, stop_usage
+from reconciler.common import suggestions
+from reconciler.common.text import msg
+from reconciler.model import exit_codes
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import error
+from reconciler.render import escape
+from reconciler.render.run.screen import Line, Tone
 
 _LISTS: Mapping[str, str] = {
     "zones": "zones",
@@ -32,7 +34,13 @@ _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "scripts": ("id", "name"),
     "storage-types": ("id", "min_gb", "max_gb", "zones"),
 }
-_TITLES = {"price_month": "KRW a month", "memory_mb": "memory MB", "disk_gb": "disk GB", "min_gb": "min GB", "max_gb": "max GB"}
+_TITLES = {
+    "price_month": "KRW a month",
+    "memory_mb": "memory MB",
+    "disk_gb": "disk GB",
+    "min_gb": "min GB",
+    "max_gb": "max GB",
+}
 
 
 @click.command(
@@ -43,50 +51,91 @@ Examples:
   reconciler catalog zones --format json"""
 )
 @click.argument("kind", type=click.Choice(list(_LISTS)))
-@click.option("--filter", "words", multiple=True, metavar="TEXT", help="Only rows in which the text stands, in any case; repeatable.")
-@click.option("--zone", metavar="ZONE", help="Only what is offered in this zone, by id or console name.")
-@click.option("--sort", metavar="COLUMN", help="By this column, `-COLUMN` the other way round (default: id).")
+@click.option(
+    "--filter",
+    "words",
+    multiple=True,
+    metavar="TEXT",
+    help="Only rows in which the text stands, in any case; repeatable.",
+)
+@click.option(
+    "--zone", metavar="ZONE", help="Only what is offered in this zone, by id or console name."
+)
+@click.option(
+    "--sort", metavar="COLUMN", help="By this column, `-COLUMN` the other way round (default: id)."
+)
 @options.stack_option
 @options.format_option
 @options.simulate_options
 @options.look_options
 @on_stack
-def catalog(session: Session, *, kind: str, words: Sequence[str], zone: str | None, sort: str | None) -> int:
-    """List what one can write in a stack: zones, flavors with prices, images, keys, scripts, types of volumes.
+def catalog(
+    session: Session, *, kind: str, words: Sequence[str], zone: str | None, sort: str | None
+) -> int:
+    """List what one can write in a stack: zones, flavors with prices, images, keys, scripts, types
+    of volumes.
 
     Prices are KRW a month without VAT. With --simulate, --stack names whose local cloud.
     """
-    from reconciler import opening
-    from reconciler.core.model import Wants
+    from reconciler.commands import session as opening
+    from reconciler.model.resource import RefreshScope
 
     order = _order(kind, sort)
     console = session.console
     wanted = {_LISTS[kind], *(["zones"] if zone is not None else [])}
     with session.connect() as connection:
-        found = opening.read_account(connection, Wants(catalogue=frozenset(wanted))).catalogue
+        found = opening.read_account(
+            connection, RefreshScope(catalogue=frozenset(wanted))
+        ).catalogue
     rows: tuple[Mapping[str, Any], ...] | None = getattr(found, _LISTS[kind])
     session.tell_problems()
     if rows is None:
-        raise Stop(error("lookup", f"the account has no list of {kind}", hint="the API has none to give, as where no script was ever made"))
+        raise Abort(
+            error(
+                "lookup",
+                msg("the account has no list of {kind}", kind=kind),
+                hint=msg("the API has none to give, as where no script was ever made"),
+            )
+        )
     if zone is not None:
         rows = tuple(row for row in rows if _is_offered(row, _zone(zone, found.zones or ())))
-    kept = [row for row in rows if all(word.casefold() in _everything(row).casefold() for word in words)]
+    kept = [
+        row for row in rows if all(word.casefold() in _everything(row).casefold() for word in words)
+    ]
     name, backwards = order
-    kept.sort(key=lambda row: (row.get(name) is None, _sortable(row.get(name)), str(row["id"])), reverse=backwards)
+    kept.sort(
+        key=lambda row: (row.get(name) is None, _sortable(row.get(name)), str(row["id"])),
+        reverse=backwards,
+    )
     if console.json:
-        console.result_json([{key: list(value) if isinstance(value, tuple) else value for key, value in row.items()} for row in kept])
-        return exits.DONE
+        console.result_json(
+            [
+                {
+                    key: list(value) if isinstance(value, tuple) else value
+                    for key, value in row.items()
+                }
+                for row in kept
+            ]
+        )
+        return exit_codes.DONE
     console.result(list(_table(kind, kept)))
     if not kept:
-        said = "nothing there fits" if rows else "the list is empty, although the key works: look for it in the console"
+        said = (
+            "nothing there fits"
+            if rows
+            else "the list is empty, although the key works: look for it in the console"
+        )
         console.tell([Line(f" {said}", Tone.CARE)])
-    return exits.DONE
+    return exit_codes.DONE
 
 
 def _order(kind: str, sort: str | None) -> tuple[str, bool]:
     name = (sort or "id").removeprefix("-")
     if name not in _COLUMNS[kind]:
-        raise stop_usage(f"--sort {name}: there is no such column", names.hint_for(name, _COLUMNS[kind]))
+        raise stop_usage(
+            msg("--sort {name}: there is no such column", name=name),
+            suggestions.hint_for(name, _COLUMNS[kind]),
+        )
     return name, (sort or "").startswith("-")
 
 
@@ -99,7 +148,13 @@ def _zone(text: str, zones: Iterable[Mapping[str, Any]]) -> str:
     for row in rows:
         if text.casefold() in (str(row["id"]).casefold(), str(row.get("name") or "").casefold()):
             return str(row["id"])
-    raise Stop(error("lookup", f"there is no zone {text}", hint=names.hint_for(text, [str(row["id"]) for row in rows])))
+    raise Abort(
+        error(
+            "lookup",
+            msg("there is no zone {text}", text=text),
+            hint=suggestions.hint_for(text, [str(row["id"]) for row in rows]),
+        )
+    )
 
 
 def _is_offered(row: Mapping[str, Any], zone: str) -> bool:
@@ -123,12 +178,24 @@ def _shown(value: Any) -> str:
 
 def _table(kind: str, rows: Sequence[Mapping[str, Any]]) -> Iterable[Line]:
     columns = _COLUMNS[kind]
-    cells = [[_TITLES.get(name, name) for name in columns], *([safe.outside(_shown(row.get(name))) for name in columns] for row in rows)]
-    numbers = [all(isinstance(row.get(name), int | None) and not isinstance(row.get(name), bool) for row in rows) for name in columns]
-    widths = [max(safe.width(line[at]) for line in cells) for at in range(len(columns))]
+    cells = [
+        [_TITLES.get(name, name) for name in columns],
+        *([escape.outside(_shown(row.get(name))) for name in columns] for row in rows),
+    ]
+    numbers = [
+        all(
+            isinstance(row.get(name), int | None) and not isinstance(row.get(name), bool)
+            for row in rows
+        )
+        for name in columns
+    ]
+    widths = [max(escape.width(line[at]) for line in cells) for at in range(len(columns))]
     for number, line in enumerate(cells):
         parts = [
-            " " * (widths[at] - safe.width(text)) + text if numbers[at] else safe.pad(text, widths[at]) for at, text in enumerate(line)
+            " " * (widths[at] - escape.width(text)) + text
+            if numbers[at]
+            else escape.pad(text, widths[at])
+            for at, text in enumerate(line)
         ]
         yield Line(f" {'  '.join(parts)}".rstrip(), Tone.TITLE if number == 0 else Tone.PLAIN)
 
@@ -146,19 +213,37 @@ Examples:
 @options.look_options
 @ends
 def explain(console: Console, *, field: str | None) -> int:
-    """Tell what a kind or a field of the language means, what it takes, and what an edit of it does. Nothing is sent."""
+    """Tell what a kind or a field of the language means, what it takes, and what an edit of it
+    does. Nothing is sent.
+    """
     from dataclasses import asdict
 
-    from reconciler import schema_fields
-    from reconciler.ui import explain_text
+    from reconciler.config import reference
+    from reconciler.render import explain_text
 
     path = tuple(part for part in (field or "").split(".") if part)
-    found = schema_fields.find(path)
+    found = reference.find(path)
     if found is None:
-        known = [one.name for one in schema_fields.below(path[:-1])] if len(path) > 1 else [one.name for one in schema_fields.below(())]
-        raise Stop(error("unknown-key", f"the language has no {field}", hint=names.hint_for(field or "", known)))
+        known = (
+            [one.name for one in reference.below(path[:-1])]
+            if len(path) > 1
+            else [one.name for one in reference.below(())]
+        )
+        raise Abort(
+            error(
+                "unknown-key",
+                msg("the language has no {field}", field=field),
+                hint=suggestions.hint_for(field or "", known),
+            )
+        )
     if console.json:
         console.result_json({**asdict(found), "path": found.name})
     else:
-        console.result(list(explain_text.explain_lines(found, schema_fields.below(found.path), console.look(console.out))))
-    return exits.DONE
+        console.result(
+            list(
+                explain_text.explain_lines(
+                    found, reference.below(found.path), console.look(console.out)
+                )
+            )
+        )
+    return exit_codes.DONE

@@ -14,16 +14,16 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, on_stack
-from reconciler.core import exits
-from reconciler.core.model import title_of
-from reconciler.core.problems import Problem, Severity
-from reconciler.stop import Stop
+from reconciler.cli.run_context import Session, on_stack
+from reconciler.model import exit_codes
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Problem, Severity
+from reconciler.model.resource import title_of
 from reconciler.version import VERSION
 
 if TYPE_CHECKING:
-    from reconciler.app import Connection
-    from reconciler.diagnosis import Check
+    from reconciler.commands.context import Connection
+    from reconciler.commands.doctor import Check
 
 
 @click.command(
@@ -40,15 +40,20 @@ Examples:
 @options.look_options
 @on_stack
 def doctor(session: Session) -> int:
-    """Look at key, clock, endpoint, quota log, state, lock, open requests, and at objects that stand as they should not.
+    """Look at key, clock, endpoint, quota log, state, lock, open requests, and at objects that
+    stand as they should not.
 
-    Of each environment that has a state, what a plan reads is read: servers without their firewall, and objects that the state does not
-    know, are found in no other way. Nothing is changed. No key, password or link is in what it prints.
+    Of each environment that has a state, what a plan reads is read: servers without their firewall,
+    and objects that the state does not know, are found in no other way. Nothing is changed. No key,
+    password or link is in what it prints.
     """
     console = session.console
-    found = sorted(_checks(session), key=lambda check: check.problem is None or check.problem.code not in exits.SAID_FIRST)
+    found = sorted(
+        _checks(session),
+        key=lambda check: check.problem is None or check.problem.code not in exit_codes.SAID_FIRST,
+    )
     problems = [check.problem for check in found if check.problem is not None]
-    code = exits.of_problems(problems)
+    code = exit_codes.of_problems(problems)
     if console.json:
         console.result_json({"checks": [_row(check) for check in found], "exit_code": code})
     else:
@@ -57,22 +62,29 @@ def doctor(session: Session) -> int:
 
 
 def _checks(session: Session) -> Iterator[Check]:
-    from reconciler import diagnosis, wiring
+    from reconciler.cli import composition
+    from reconciler.commands import doctor as diagnosis
 
     system = f"Python {platform.python_version()} on {platform.system()}"
     yield diagnosis.Check("program", f"reconciler {VERSION}, {system}")
-    quota = wiring.quota_folder(session.path, session.environ, simulated=session.simulate)
+    quota = composition.quota_folder(session.path, session.environ, simulated=session.simulate)
     connection: Connection | None = None
     standing: list[Check] = []
     try:
         with session.connect() as connection:
             found = tuple(diagnosis.cloud(connection))
             yield from found
-            if all(check.problem is None or check.problem.severity is not Severity.ERROR for check in found):
+            if all(
+                check.problem is None or check.problem.severity is not Severity.ERROR
+                for check in found
+            ):
                 standing += _standing(session, connection)
-    except Stop as stop:
+    except Abort as stop:
         names = {"credentials": "key", "endpoint": "endpoint"}
-        yield from (diagnosis.Check(names.get(problem.code, "cloud"), "not usable", problem) for problem in stop.problems)
+        yield from (
+            diagnosis.Check(names.get(problem.code, "cloud"), "not usable", problem)
+            for problem in stop.problems
+        )
     unusable = next((problem for problem in session.problems if problem.code == "quota"), None)
     yield diagnosis.Check("quota log", _short(quota), unusable)
     yield from _kept(session, connection)
@@ -81,27 +93,35 @@ def _checks(session: Session) -> Iterator[Check]:
 
 def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:
     """The state of the stack; of each environment, where none is chosen."""
-    from reconciler import diagnosis
-    from reconciler.cli import showing
+    from reconciler.cli import plan_output
+    from reconciler.commands import doctor as diagnosis
 
     try:
         name, environments = _identities(session)
-    except Stop as stop:
+    except Abort as stop:
         missing = all(problem.code == "file-missing" for problem in stop.problems)
-        yield diagnosis.Check("stack", "none here" if missing else "cannot be read", None if missing else stop.problems[0])
+        yield diagnosis.Check(
+            "stack",
+            "none here" if missing else "cannot be read",
+            None if missing else stop.problems[0],
+        )
         return
     for environment in environments:
         store = session.store(name, environment)
         yield diagnosis.Check("stack", title_of(name, environment))
-        yield from diagnosis.kept(store, _short(store.folder), connection, showing.running(store))
+        yield from diagnosis.kept(
+            store, _short(store.folder), connection, plan_output.running(store)
+        )
         yield from _former_names(session, name, environment)
 
 
 def _identities(session: Session) -> tuple[str, tuple[str | None, ...]]:
-    """The name of the stack, and the environment that is chosen, or all: those of the file, and those that left it and have a state."""
-    from reconciler import loading
+    """The name of the stack, and the environment that is chosen, or all: those of the file, and
+    those that left it and have a state.
+    """
+    from reconciler.config import loader
 
-    name, known = loading.identities(session.path)
+    name, known = loader.identities(session.path)
     if session.environment is not None or not known:
         return name, (session.identify()[1],)
     return name, tuple(sorted({*known, *session.kept_environments(name)}))
@@ -109,58 +129,80 @@ def _identities(session: Session) -> tuple[str, tuple[str | None, ...]]:
 
 def _standing(session: Session, connection: Connection) -> Iterator[Check]:
     """What stands in the account as it should not, of each environment that has a state."""
-    from reconciler import diagnosis, opening
-    from reconciler.cli import showing
+    from reconciler.cli import plan_output
+    from reconciler.commands import doctor as diagnosis
+    from reconciler.commands import session as opening
 
     try:
         name, environments = _identities(session)
-    except Stop:
+    except Abort:
         return  # told with the state
     for environment in environments:
         here = replace(session, environment=environment, problems=[])
         store = here.store(name, environment)
-        with suppress(Stop):  # a state that cannot be read is told already
+        with suppress(Abort):  # a state that cannot be read is told already
             if opening.read_state(store) is not None:
-                yield from diagnosis.standing(here.load_what_stands, here.pasteable, connection, store, showing.running(store))
+                yield from diagnosis.standing(
+                    here.load_what_stands,
+                    here.pasteable,
+                    connection,
+                    store,
+                    plan_output.running(store),
+                )
 
 
 def _former_names(session: Session, name: str, environment: str | None) -> Iterator[Check]:
-    from reconciler import diagnosis, opening
+    from reconciler.commands import doctor as diagnosis
+    from reconciler.commands import session as opening
 
     session = replace(session, environment=environment, problems=[])
     store = session.store(name, environment)
-    with suppress(Stop):  # a state that cannot be read is told already
+    with suppress(Abort):  # a state that cannot be read is told already
         for problem in session.former_names(store, opening.read_state(store)):
-            yield diagnosis.Check("former name", "objects stand in the state of another name", problem)
+            yield diagnosis.Check(
+                "former name", "objects stand in the state of another name", problem
+            )
 
 
 def _short(path: Path) -> str:
     """A path without the part that names the user."""
-    from reconciler.cli.session import shown_path
+    from reconciler.cli.run_context import shown_path
 
     text = shown_path(path)
     home = os.path.expanduser("~")  # noqa: PTH111  (a text is wanted, and no failure where there is no home)
-    return "~" + text.removeprefix(home) if home not in ("", "/", "~") and text.startswith(home + "/") else text
+    return (
+        "~" + text.removeprefix(home)
+        if home not in ("", "/", "~") and text.startswith(home + "/")
+        else text
+    )
 
 
 def _row(check: Check) -> dict[str, Any]:
-    from reconciler.core import plain
+    from reconciler.planner.steps import serialize
 
     problem: Problem | None = check.problem
-    return {"name": check.name, "said": check.said, "problem": None if problem is None else plain.problem(problem)}
+    return {
+        "name": check.name,
+        "said": check.said,
+        "problem": None if problem is None else serialize.problem(problem),
+    }
 
 
 def _show(console: Console, found: list[Check], problems: list[Problem]) -> None:
-    from reconciler.ui import problems as view
-    from reconciler.ui import safe
-    from reconciler.ui.screen import Line, Tone
+    from reconciler.render import escape
+    from reconciler.render import problem_text as view
+    from reconciler.render.run.screen import Line, Tone
 
     tones = {"error": Tone.DANGER, "warning": Tone.CARE, "notice": Tone.PLAIN}
     lines = []
     for check in found:
-        mark = "ok" if check.problem is None else {"error": "!!", "warning": "! "}.get(check.problem.severity.value, "ok")
+        mark = (
+            "ok"
+            if check.problem is None
+            else {"error": "!!", "warning": "! "}.get(check.problem.severity.value, "ok")
+        )
         tone = Tone.PLAIN if check.problem is None else tones[check.problem.severity.value]
-        lines.append(Line(f" {mark:<3} {check.name:<14}{safe.outside(check.said)}", tone))
+        lines.append(Line(f" {mark:<3} {check.name:<14}{escape.outside(check.said)}", tone))
     console.result(lines)
     if problems:
         console.result([Line(), *view.problems_lines(problems, console.look(console.out))])

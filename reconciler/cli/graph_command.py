@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 
 from reconciler.cli import options
-from reconciler.cli.session import Session, on_stack
-from reconciler.core import exits
+from reconciler.cli.run_context import Session, on_stack
+from reconciler.model import exit_codes
 
 
 @click.command(
@@ -20,16 +20,25 @@ Examples:
 @options.environment_option
 @options.variable_options
 @click.option(
-    "--format", "format", type=click.Choice(["text", "dot", "mermaid", "json"]), default="text", help="What stdout gets; dot is Graphviz."
+    "--format",
+    "format",
+    type=click.Choice(["text", "dot", "mermaid", "json"]),
+    default="text",
+    help="What stdout gets; dot is Graphviz.",
 )
-@click.option("--simulate", is_flag=True, envvar="RECONCILER_SIMULATE", help="Outputs of other stacks are those on their local cloud.")
+@click.option(
+    "--simulate",
+    is_flag=True,
+    envvar="RECONCILER_SIMULATE",
+    help="Outputs of other stacks are those on their local cloud.",
+)
 @options.look_options
 @on_stack
 def graph(session: Session) -> int:
     """Show what waits for what: objects, memberships, attachments and powers. Nothing is sent."""
-    from reconciler.ui.graph_views import graph_text
+    from reconciler.render.graph_views import graph_text
 
     wanted = session.load()
     session.tell_problems()
     session.console.out.write(graph_text(wanted, session.console.format))
-    return exits.DONE
+    return exit_codes.DONE

@@ -12,13 +12,15 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, ends, stop_usage
-from reconciler.core import check, exits, names
-from reconciler.core.model import Catalogue
-from reconciler.core.problems import error
-from reconciler.stop import Stop
-from reconciler.ui import safe, words
-from reconciler.ui.screen import Line, Tone
+from reconciler.cli.run_context import Session, ends, stop_usage
+from reconciler.common import suggestions
+from reconciler.common.text import msg
+from reconciler.model import exit_codes, validators
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import error
+from reconciler.model.resource import Catalogue
+from reconciler.render import escape, format
+from reconciler.render.run.screen import Line, Tone
 
 _STACK = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _OFFERED_MAX = 8
@@ -34,12 +36,25 @@ Examples:
   reconciler init shop --name shop --flavor std_2.4-g1 --ssh-key deploy --admin 203.0.113.7/32"""
 )
 @click.argument("folder", default=".", metavar="[DIR]", type=click.Path(file_okay=False))
-@click.option("--name", metavar="STACK", help="The name of the stack (default: that of the folder).")
+@click.option(
+    "--name", metavar="STACK", help="The name of the stack (default: that of the folder)."
+)
 @click.option("--zone", metavar="ZONE", help="The zone, by id or console name.")
 @click.option("--flavor", metavar="FLAVOR", help="The size of the server.")
-@click.option("--image", metavar="OS:VERSION", default="ubuntu:22.04", show_default=True, help="The operating system.")
+@click.option(
+    "--image",
+    metavar="OS:VERSION",
+    default="ubuntu:22.04",
+    show_default=True,
+    help="The operating system.",
+)
 @click.option("--ssh-key", metavar="NAME", help="The key of the account that may log in.")
-@click.option("--admin", metavar="CIDR", default="0.0.0.0/0", help="From where one may log in (default: anywhere).")
+@click.option(
+    "--admin",
+    metavar="CIDR",
+    default="0.0.0.0/0",
+    help="From where one may log in (default: anywhere).",
+)
 @options.simulate_options
 @options.look_options
 @ends
@@ -56,21 +71,28 @@ def init(
     simulate: bool,
     time_scale: float | None,
 ) -> int:
-    """Write a first stack into a folder: one server with a firewall. Nothing is sent but reads of the catalogue.
+    """Write a first stack into a folder: one server with a firewall. Nothing is sent but reads of
+    the catalogue.
 
-    At a terminal three things are asked where no option says them: the name, the size, the key. What the account offers is listed.
+    At a terminal three things are asked where no option says them: the name, the size, the key.
+    What the account offers is listed.
     """
-    from reconciler.core import first_stack
+    from reconciler.importing import starter
 
     target = Path(folder) / "stack.yaml"
     if any(Path(folder).glob("*.yaml")):
-        raise stop_usage(f"{folder} holds a stack already", "init writes only into a folder without *.yaml files")
-    wrong = check.cidr(admin)
+        raise stop_usage(
+            msg("{folder} holds a stack already", folder=folder),
+            "init writes only into a folder without *.yaml files",
+        )
+    wrong = validators.cidr(admin)
     os, _, version = image.partition(":")
     if wrong is not None or not os or not version:
-        raise stop_usage(wrong or f"--image {image} is not OS:VERSION, such as ubuntu:22.04")
+        raise stop_usage(
+            wrong or msg("--image {image} is not OS:VERSION, such as ubuntu:22.04", image=image)
+        )
     found = _catalogue(Session(console, Path(folder), None, simulate, time_scale))
-    choice = first_stack.Choice(
+    choice = starter.Choice(
         stack=_name(console, name, Path(folder)),
         zone=zone or _first_zone(found),
         flavor=flavor or _flavor(console, found, zone or _first_zone(found)),
@@ -83,27 +105,53 @@ def init(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with target.open("x", encoding="utf-8") as file:
-            file.write(first_stack.text(choice))
+            file.write(starter.text(choice))
     except OSError as failure:
-        raise Stop(error("state-write", f"{target} could not be written: {failure.strerror or failure}")) from failure
+        raise Abort(
+            error(
+                "state-write",
+                msg(
+                    "{target} could not be written: {value}",
+                    target=target,
+                    value=failure.strerror or failure,
+                ),
+            )
+        ) from failure
     again = shlex.join(["reconciler", "plan", folder, *(["--simulate"] if simulate else [])])
-    console.result([Line(f" Written: {safe.outside(target)}    Next:  {safe.outside(again)}", Tone.GOOD)])
+    console.result(
+        [Line(f" Written: {escape.outside(target)}    Next:  {escape.outside(again)}", Tone.GOOD)]
+    )
     if admin == "0.0.0.0/0":
-        console.tell([Line(" Anybody may try to log in: set the default of `admin_cidr` to your own address.", Tone.CARE)])
-    return exits.DONE
+        console.tell(
+            [
+                Line(
+                    " Anybody may try to log in: set the default of `admin_cidr` to your own address.",
+                    Tone.CARE,
+                )
+            ]
+        )
+    return exit_codes.DONE
 
 
 def _catalogue(session: Session) -> Catalogue:
-    """What the account offers; nothing where there are no keys, which a first stack does not need yet."""
-    from reconciler import opening
-    from reconciler.core.model import Wants
+    """What the account offers; nothing where there are no keys, which a first stack does not need
+    yet.
+    """
+    from reconciler.commands import session as opening
+    from reconciler.model.resource import RefreshScope
 
     keys = session.environ.get("IWINV_ACCESS_KEY") and session.environ.get("IWINV_SECRET_KEY")
     if not session.simulate and not keys:
-        session.console.tell([Line(" No keys are set, so nothing of the account can be offered; --simulate shows what that is like.")])
+        session.console.tell(
+            [
+                Line(
+                    " No keys are set, so nothing of the account can be offered; --simulate shows what that is like."
+                )
+            ]
+        )
         return Catalogue()
     with session.connect() as connection:
-        wants = Wants(catalogue=frozenset({"zones", "flavors", "ssh_keys"}))
+        wants = RefreshScope(catalogue=frozenset({"zones", "flavors", "ssh_keys"}))
         return opening.read_account(connection, wants).catalogue
 
 
@@ -111,11 +159,17 @@ def _name(console: Console, given: str | None, folder: Path) -> str:
     own = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:20].strip("-")
 
     def wrong(name: str) -> str | None:
-        return None if _STACK.fullmatch(name) else f"{name or 'that'} cannot name a stack: a-z, then up to 19 of a-z 0-9 -"
+        return (
+            None
+            if _STACK.fullmatch(name)
+            else f"{name or 'that'} cannot name a stack: a-z, then up to 19 of a-z 0-9 -"
+        )
 
     if given is None and console.can_ask:
         usual = own if wrong(own) is None else "shop"
-        return _asked(console, f"1  What is the stack called? [{safe.outside(usual)}]", usual, wrong)
+        return _asked(
+            console, f"1  What is the stack called? [{escape.outside(usual)}]", usual, wrong
+        )
     name = given or own
     problem = wrong(name)
     if problem is not None:
@@ -124,15 +178,17 @@ def _name(console: Console, given: str | None, folder: Path) -> str:
 
 
 def _asked(console: Console, question: str, usual: str, wrong: Callable[[str], str | None]) -> str:
-    """The answer, or the usual one where there is none; asked again, some times, where it will not do."""
+    """The answer, or the usual one where there is none; asked again, some times, where it will not
+    do.
+    """
     problem: str | None = None
     for _ in range(_ASKED_MAX):
         answer = console.ask(question) or usual
         problem = wrong(answer)
         if problem is None:
             return answer
-        console.tell([Line(f"    {safe.outside(problem)}", Tone.CARE)])
-    raise stop_usage(problem or "no answer")
+        console.tell([Line(f"    {escape.outside(problem)}", Tone.CARE)])
+    raise stop_usage(problem or msg("no answer"))
 
 
 def _first_zone(found: Catalogue) -> str:
@@ -141,24 +197,47 @@ def _first_zone(found: Catalogue) -> str:
 
 
 def _flavor(console: Console, found: Catalogue, zone: str) -> str:
-    offered = [row for row in found.flavors or () if row.get("available", True) and (not row.get("zones") or zone in row["zones"])]
-    offered.sort(key=lambda row: (row.get("price_month") is None, row.get("price_month") or 0, str(row["id"])))
-    small = next((str(row["id"]) for row in offered if (row.get("memory_mb") or 0) >= 2048), _FALLBACK_FLAVOR)
+    offered = [
+        row
+        for row in found.flavors or ()
+        if row.get("available", True) and (not row.get("zones") or zone in row["zones"])
+    ]
+    offered.sort(
+        key=lambda row: (
+            row.get("price_month") is None,
+            row.get("price_month") or 0,
+            str(row["id"]),
+        )
+    )
+    small = next(
+        (str(row["id"]) for row in offered if (row.get("memory_mb") or 0) >= 2048), _FALLBACK_FLAVOR
+    )
     if not console.can_ask:
         return small
-    console.tell([Line(f"    {safe.outside(_offer(row))}") for row in offered[:_OFFERED_MAX]])
-    return _asked(console, f"2  How large is the server? [{safe.outside(small)}]", small, _one_of(str(row["id"]) for row in offered))
+    console.tell([Line(f"    {escape.outside(_offer(row))}") for row in offered[:_OFFERED_MAX]])
+    return _asked(
+        console,
+        f"2  How large is the server? [{escape.outside(small)}]",
+        small,
+        _one_of(str(row["id"]) for row in offered),
+    )
 
 
 def _one_of(offered: Iterable[str]) -> Callable[[str], str | None]:
-    """Says what is wrong with an answer that the account does not offer; nothing where it is not known what it offers."""
+    """Says what is wrong with an answer that the account does not offer; nothing where it is not
+    known what it offers.
+    """
     known = list(offered)
-    return lambda answer: None if not known or answer in known else f"there is no {answer}: {names.hint_for(answer, known)}"
+    return lambda answer: (
+        None
+        if not known or answer in known
+        else f"there is no {answer}: {suggestions.hint_for(answer, known)}"
+    )
 
 
 def _offer(row: Mapping[str, Any]) -> str:
     price = row.get("price_month")
-    said = f", {words.won(price)} a month" if isinstance(price, int) else ""
+    said = f", {format.won(price)} a month" if isinstance(price, int) else ""
     return f"{row['id']}: {row.get('vcpu')} vCPU, {(row.get('memory_mb') or 0) // 1024} GB{said}"
 
 
@@ -167,6 +246,8 @@ def _ssh_key(console: Console, found: Catalogue) -> str | None:
     first = keys[0] if keys else None
     if not console.can_ask:
         return first
-    offered = f" ({', '.join(map(safe.outside, keys))})" if keys else ""
-    question = f"3  Which SSH key may log in?{offered} [{safe.outside(first) if first else 'none'}]"
+    offered = f" ({', '.join(map(escape.outside, keys))})" if keys else ""
+    question = (
+        f"3  Which SSH key may log in?{offered} [{escape.outside(first) if first else 'none'}]"
+    )
     return _asked(console, question, first or "", _one_of(keys)) or None

@@ -1,4 +1,6 @@
-"""Ctrl-C, SIGTERM or a lost terminal during a run: once asks for an orderly end, twice ends at once; the intent is on disk (SPEC 5)."""
+"""Ctrl-C, SIGTERM or a lost terminal during a run: once asks for an orderly end, twice ends at
+once; the intent is on disk (SPEC 5).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,15 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
-from reconciler.core.exits import INTERRUPTED
+from reconciler.model.exit_codes import INTERRUPTED
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupts:
-    """While its block lasts, a first signal is only noted; `told` is called with it. Called, it says whether there was one."""
+    """While its block lasts, a first signal is only noted; `told` is called with it. Called, it
+    says whether there was one.
+    """
 
     def __init__(self, told: Callable[[], None], *, leave: Callable[[int], Any] = os._exit) -> None:
         self._told = told
@@ -29,12 +33,18 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN  # started by `nohup`, which a run then outlives
+            # started by `nohup`, which a run then outlives
+            ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             taken = [number for number in _SIGNALS if not (ignored and number is signal.SIGHUP)]
             self._before = {number: signal.signal(number, self._take) for number in taken}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 

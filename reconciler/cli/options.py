@@ -1,4 +1,6 @@
-"""The options that several commands share, and their values. Every mistake in one is a usage error (exit 64)."""
+"""The options that several commands share, and their values. Every mistake in one is a usage error
+(exit 64).
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from reconciler.core import consent, rhythm
-from reconciler.core.changes import RiskClass
-from reconciler.core.consent import Acceptance
-from reconciler.core.dataclass import dataclass
+from reconciler.common.dataclass import dataclass
+from reconciler.model import timing
+from reconciler.model.plan import RiskClass
+from reconciler.planner.checks import approval
+from reconciler.planner.checks.approval import Acceptance
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -25,7 +28,9 @@ class Pair(click.ParamType[tuple[str, str]]):
 
     name = "NAME=VALUE"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
         """The name and the value."""
         if isinstance(value, tuple):
             return value
@@ -40,17 +45,23 @@ class Accepted(click.ParamType[Acceptance]):
 
     name = "CLASS[=ADDRESS]"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Acceptance:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Acceptance:
         """The acceptance, its address as it is spelled canonically."""
         if isinstance(value, Acceptance):
             return value
-        found = consent.parse(str(value))
+        found = approval.parse(str(value))
         if found is None:
             classes = ", ".join(risk.value for risk in RiskClass)
             self.fail(f"{value!r} is not CLASS or CLASS=ADDRESS; classes are {classes}", param, ctx)
-        if found.address is None and found.risk in consent.BY_ADDRESS_ONLY:
-            self.fail(f"{found.risk.value} is accepted by address alone: {found.risk.value}=ADDRESS", param, ctx)
-        from reconciler.core.address import typed
+        if found.address is None and found.risk in approval.BY_ADDRESS_ONLY:
+            self.fail(
+                f"{found.risk.value} is accepted by address alone: {found.risk.value}=ADDRESS",
+                param,
+                ctx,
+            )
+        from reconciler.model.address import typed
 
         address = None if found.address is None else typed(found.address)
         return found if address is None else Acceptance(found.risk, str(address))
@@ -63,20 +74,28 @@ class AddressText(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The address as it is spelled canonically."""
-        from reconciler.core.address import typed
+        from reconciler.model.address import typed
 
         found = typed(str(value))
         if found is None:
-            self.fail(f"{value!r} is not an address, such as instances.web or instances.web[0]", param, ctx)
+            self.fail(
+                f"{value!r} is not an address, such as instances.web or instances.web[0]",
+                param,
+                ctx,
+            )
         return str(found)
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
         """The addresses of the stack that begin so: those of its file, and those of its state."""
         from click.shell_completion import CompletionItem
 
-        from reconciler.cli.completing import addresses
+        from reconciler.cli.completion import addresses
 
-        return [CompletionItem(text) for text in addresses(ctx.params) if text.startswith(incomplete)]
+        return [
+            CompletionItem(text) for text in addresses(ctx.params) if text.startswith(incomplete)
+        ]
 
 
 class Pattern(click.ParamType[str]):
@@ -86,7 +105,7 @@ class Pattern(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """An address as it is spelled canonically; a pattern as it is."""
-        from reconciler.core.address import typed
+        from reconciler.model.address import typed
 
         return str(typed(str(value)) or value)
 
@@ -98,25 +117,31 @@ class Bind(click.ParamType[tuple[str, str]]):
 
     name = "ADDRESS=ID"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
         """The address as it is spelled canonically, and the id."""
         if isinstance(value, tuple):
             return value
-        from reconciler.core.address import typed
+        from reconciler.model.address import typed
 
         # A key of `for_each` may hold the sign itself: the id is what stands behind the last one.
         text, equals, id = str(value).rpartition("=")
         address = typed(text)
         if not equals or not id or address is None:
-            self.fail(f"{value!r} is not ADDRESS=ID, such as instances.web=INSTANCE-Fq1a", param, ctx)
+            self.fail(
+                f"{value!r} is not ADDRESS=ID, such as instances.web=INSTANCE-Fq1a", param, ctx
+            )
         return str(address), id
 
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What was said of a plan and of going on with it: what is planned, what is consented to, how the run behaves.
+    """What was said of a plan and of going on with it: what is planned, what is consented to, how
+    the run behaves.
 
-    Each field is the option of its name, `without` is `--except`; an option that a command does not have is as if it was not said.
+    Each field is the option of its name, `without` is `--except`; an option that a command does not
+    have is as if it was not said.
     """
 
     replace: tuple[str, ...] = ()
@@ -180,30 +205,68 @@ def _by_option(context: click.Context, parameter: click.Parameter, value: str | 
 
 
 def _one_stack(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
-    """The stack of the argument or of `--stack`, which is parsed before it; both at once are a mistake."""
+    """The stack of the argument or of `--stack`, which is parsed before it; both at once are a
+    mistake.
+    """
     by_option = context.meta.get(_STACK)
     if value is not None and by_option is not None:
-        raise click.UsageError("the stack is given twice: as an argument and with --stack", ctx=context)
+        raise click.UsageError(
+            "the stack is given twice: as an argument and with --stack", ctx=context
+        )
     return value or by_option or "."
 
 
 stack_argument = _joined(
     click.argument("stack", required=False, metavar="[STACK]", type=_ANY_PATH, callback=_one_stack),
-    click.option("--stack", "stack_option", hidden=True, is_eager=True, expose_value=False, type=_ANY_PATH, callback=_by_option),
+    click.option(
+        "--stack",
+        "stack_option",
+        hidden=True,
+        is_eager=True,
+        expose_value=False,
+        type=_ANY_PATH,
+        callback=_by_option,
+    ),
 )
 """A command that takes the stack as an argument takes `--stack PATH` too, as all other commands do."""
 
-stack_option = click.option("--stack", default=".", metavar="PATH", type=_ANY_PATH, help="The stack's file or folder (default: here).")
-environment_option = click.option("--env", "environment", metavar="NAME", help="The environment; needed where the stack has some.")
+stack_option = click.option(
+    "--stack",
+    default=".",
+    metavar="PATH",
+    type=_ANY_PATH,
+    help="The stack's file or folder (default: here).",
+)
+environment_option = click.option(
+    "--env", "environment", metavar="NAME", help="The environment; needed where the stack has some."
+)
 variable_options = _joined(
-    click.option("--var", "variables", multiple=True, type=Pair(), help="The value of a variable; repeatable; wins over all others."),
-    click.option("--var-file", "variable_files", multiple=True, metavar="FILE", type=_ANY_PATH, help="A file of values; repeatable."),
+    click.option(
+        "--var",
+        "variables",
+        multiple=True,
+        type=Pair(),
+        help="The value of a variable; repeatable; wins over all others.",
+    ),
+    click.option(
+        "--var-file",
+        "variable_files",
+        multiple=True,
+        metavar="FILE",
+        type=_ANY_PATH,
+        help="A file of values; repeatable.",
+    ),
 )
 simulate_options = _joined(
-    click.option("--simulate", is_flag=True, envvar="RECONCILER_SIMULATE", help="On a local cloud of its own, with its own state."),
+    click.option(
+        "--simulate",
+        is_flag=True,
+        envvar="RECONCILER_SIMULATE",
+        help="On a local cloud of its own, with its own state.",
+    ),
     click.option(
         "--time-scale",
-        type=click.FloatRange(min=0, min_open=True, max=rhythm.TIME_SCALE_MAX),
+        type=click.FloatRange(min=0, min_open=True, max=timing.TIME_SCALE_MAX),
         metavar="N",
         help="How many times faster the local cloud works (60 with --simulate).",
     ),
@@ -216,7 +279,13 @@ simulate_options = _joined(
         help="Read the catalogue anew, and forget how long operations took.",
     ),
 )
-format_option = click.option("--format", "format", type=click.Choice(["text", "json"]), default="text", help="What stdout gets.")
+format_option = click.option(
+    "--format",
+    "format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="What stdout gets.",
+)
 plan_format_option = click.option(
     "--format",
     "format",
@@ -226,23 +295,49 @@ plan_format_option = click.option(
 )
 look_options = _joined(
     click.option("--no-color", is_flag=True, help="No colour."),
-    click.option("-v", "--verbose", is_flag=True, help="More: untouched objects, waits, causes of errors."),
+    click.option(
+        "-v", "--verbose", is_flag=True, help="More: untouched objects, waits, causes of errors."
+    ),
 )
 consent_options = _joined(
     click.option("--yes", is_flag=True, help="Do not ask, where no class of risk is open."),
-    click.option("--accept", multiple=True, type=Accepted(), help="Consent to a class of risk, for all or for one address; repeatable."),
-    click.option("--allow-empty", is_flag=True, help="Allow a plan that deletes most of the stack."),
+    click.option(
+        "--accept",
+        multiple=True,
+        type=Accepted(),
+        help="Consent to a class of risk, for all or for one address; repeatable.",
+    ),
+    click.option(
+        "--allow-empty", is_flag=True, help="Allow a plan that deletes most of the stack."
+    ),
 )
 part_options = _joined(
-    click.option("--only", multiple=True, type=Pattern(), help="Only this object (or those of a pattern) and what it needs; repeatable."),
-    click.option("--except", "without", multiple=True, type=Pattern(), help="All but this object and what needs it; repeatable."),
+    click.option(
+        "--only",
+        multiple=True,
+        type=Pattern(),
+        help="Only this object (or those of a pattern) and what it needs; repeatable.",
+    ),
+    click.option(
+        "--except",
+        "without",
+        multiple=True,
+        type=Pattern(),
+        help="All but this object and what needs it; repeatable.",
+    ),
 )
 
-unmanaged_option = click.option("--unmanaged", is_flag=True, help="List the account's objects that are not this stack's, with their price.")
+unmanaged_option = click.option(
+    "--unmanaged",
+    is_flag=True,
+    help="List the account's objects that are not this stack's, with their price.",
+)
 
 
 def undo_option(command: Callable[..., int]) -> Callable[..., int]:
-    """`--undo`, for a command that takes a STACK. A value of it that is no serial is the STACK that follows it."""
+    """`--undo`, for a command that takes a STACK. A value of it that is no serial is the STACK that
+    follows it.
+    """
 
     @wraps(command)
     def understand(*, stack: str, undo: str | None, **given: Any) -> int:
@@ -264,12 +359,19 @@ def only_with_plan(beside: Mapping[str, object]) -> None:
     """Stops where an option stands beside `--plan` that the saved plan holds already (SPEC 4)."""
     named = [name for name, value in beside.items() if value]
     if named:
-        raise click.UsageError(f"{', '.join(named)} and --plan do not go together: a saved plan holds all of it already")
+        raise click.UsageError(
+            f"{', '.join(named)} and --plan do not go together: a saved plan holds all of it already"
+        )
 
 
 def part_words(only: Sequence[str], without: Sequence[str]) -> list[str]:
     """The options that narrow a plan, as words of a command line."""
-    return [word for name, texts in (("--only", only), ("--except", without)) for text in texts for word in (name, text)]
+    return [
+        word
+        for name, texts in (("--only", only), ("--except", without))
+        for text in texts
+        for word in (name, text)
+    ]
 
 
 first_passwords_option = click.option(
@@ -279,8 +381,15 @@ first_passwords_option = click.option(
     help="Keep the first passwords of new servers in this new file (0600); they are never shown again.",
 )
 plan_options = _joined(
-    click.option("--replace", multiple=True, type=AddressText(), help="Make the object anew; repeatable."),
-    click.option("--unprotect", multiple=True, type=AddressText(), help="Free the object from its protection for this run; repeatable."),
+    click.option(
+        "--replace", multiple=True, type=AddressText(), help="Make the object anew; repeatable."
+    ),
+    click.option(
+        "--unprotect",
+        multiple=True,
+        type=AddressText(),
+        help="Free the object from its protection for this run; repeatable.",
+    ),
 )
 lock_option = click.option(
     "--lock-timeout",
@@ -288,5 +397,9 @@ lock_option = click.option(
     metavar="S",
     help="Seconds to wait for another run of the stack (60 at a terminal, else 0).",
 )
-wait_option = click.option("--no-wait", is_flag=True, help="Do not wait for what an earlier run left open; exit 3 instead.")
-exit_code_option = click.option("--detailed-exitcode", is_flag=True, help="Exit 2 instead of 0 where there are changes.")
+wait_option = click.option(
+    "--no-wait", is_flag=True, help="Do not wait for what an earlier run left open; exit 3 instead."
+)
+exit_code_option = click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit 2 instead of 0 where there are changes."
+)

@@ -1,4 +1,6 @@
-"""`output`: the outputs of the last apply as text, JSON or an environment file, and the servers as an inventory."""
+"""`output`: the outputs of the last apply as text, JSON or an environment file, and the servers as
+an inventory.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,15 @@ from typing import Any
 import click
 
 from reconciler.cli import options
-from reconciler.cli.session import Session, on_stack, stop_usage
-from reconciler.core import exits
-from reconciler.core.model import title_of
-from reconciler.core.outputs import STALE
-from reconciler.core.problems import error
-from reconciler.stop import Stop
-from reconciler.ui import inventory_text, safe
-from reconciler.ui.screen import Line, Tone
+from reconciler.cli.run_context import Session, on_stack, stop_usage
+from reconciler.common.text import msg
+from reconciler.model import exit_codes
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import error
+from reconciler.model.resource import title_of
+from reconciler.planner.steps.outputs import STALE
+from reconciler.render import escape, inventory_text
+from reconciler.render.run.screen import Line, Tone
 
 
 @click.command(
@@ -31,71 +34,117 @@ Examples:
 @click.argument("name", required=False)
 @options.stack_option
 @options.environment_option
-@click.option("--format", "format", type=click.Choice(["text", "json", "env"]), default="text", help="What stdout gets.")
-@click.option("--inventory", type=click.Choice(inventory_text.FORMS), help="The servers to log in to, with the addresses as they are now.")
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["text", "json", "env"]),
+    default="text",
+    help="What stdout gets.",
+)
+@click.option(
+    "--inventory",
+    type=click.Choice(inventory_text.FORMS),
+    help="The servers to log in to, with the addresses as they are now.",
+)
 @options.simulate_options
 @options.look_options
 @on_stack
 def output(session: Session, *, name: str | None, inventory: str | None) -> int:
     """Print the outputs of the last apply: all, or one by name. Nothing is sent.
 
-    With --inventory the list of servers is read from the account, since addresses are not kept in the state.
+    With --inventory the list of servers is read from the account, since addresses are not kept in
+    the state.
     """
-    from reconciler import app, opening
-    from reconciler.cli import looking
+    from reconciler.cli import state_text
+    from reconciler.commands import lifecycle
+    from reconciler.commands import session as opening
 
     console = session.console
     title, session.environment = session.identify()
     if inventory is not None:
         if name is not None or console.format != "text":
-            raise stop_usage("--inventory goes with neither a NAME nor --format", "an inventory is a file of its own")
+            raise stop_usage(
+                msg("--inventory goes with neither a NAME nor --format"),
+                "an inventory is a file of its own",
+            )
         return _inventory(session, title, inventory)
-    found = app.outputs(opening.read_state(session.store(title, session.environment)), name)
+    found = lifecycle.outputs(opening.read_state(session.store(title, session.environment)), name)
     if console.json:
-        console.result_json(looking.outputs_document(found))
+        console.result_json(state_text.outputs_document(found))
     elif console.format == "env":
         console.out.write("".join(f"{line}\n" for line in _env_lines(found)))
         left_out = [key for key, (value, _) in found.items() if not _fits_a_line(value)]
         if left_out:
-            message = f"{', '.join(left_out)}: an environment file cannot hold line breaks or control characters, so these are left out"
-            raise Stop(error("output", message, hint=_escaped(session)))
+            message = msg(
+                "{left_out}: an environment file cannot hold line breaks or control characters, so these are left out",
+                left_out=", ".join(left_out),
+            )
+            raise Abort(error("output", message, hint=_escaped(session)))
     elif name is not None:
         value, reason = found[name]
         if reason == STALE:
-            console.tell([Line(f"{safe.outside(name)} is stale: {reason}; the next apply computes it anew.", Tone.CARE)])
+            console.tell(
+                [
+                    Line(
+                        f"{escape.outside(name)} is stale: {reason}; the next apply computes it anew.",
+                        Tone.CARE,
+                    )
+                ]
+            )
         elif reason is not None:
-            raise Stop(error("output", f"{name} has no value: {reason}", hint="apply, and see what it says about this output"))
-        text = looking.raw(value)
-        if not console.out.is_terminal and not safe.is_inert(text):
-            raise Stop(error("output", f"{name} holds text that a terminal or a CI log would obey", hint=_escaped(session, name)))
-        console.out.write((safe.outside(text) if console.out.is_terminal else text) + "\n")
+            raise Abort(
+                error(
+                    "output",
+                    msg("{name} has no value: {reason}", name=name, reason=reason),
+                    hint=msg("apply, and see what it says about this output"),
+                )
+            )
+        text = state_text.raw(value)
+        if not console.out.is_terminal and not escape.is_inert(text):
+            raise Abort(
+                error(
+                    "output",
+                    msg("{name} holds text that a terminal or a CI log would obey", name=name),
+                    hint=_escaped(session, name),
+                )
+            )
+        console.out.write((escape.outside(text) if console.out.is_terminal else text) + "\n")
     else:
-        console.result([Line(f"{safe.outside(key)} = {looking.text(*value)}") for key, value in found.items()])
+        console.result(
+            [
+                Line(f"{escape.outside(key)} = {state_text.text(*value)}")
+                for key, value in found.items()
+            ]
+        )
         if not found:
             console.tell([Line("There are no outputs; they are computed at the end of an apply.")])
-    return exits.DONE
+    return exit_codes.DONE
 
 
 def _env_lines(found: Mapping[str, tuple[Any, str | None]]) -> Iterator[str]:
-    """`NAME=value`, quoted as a shell wants it only where it has to be; what has no value is a comment."""
-    from reconciler.cli import looking
+    """`NAME=value`, quoted as a shell wants it only where it has to be; what has no value is a
+    comment.
+    """
+    from reconciler.cli import state_text
 
     for name, (value, reason) in found.items():
         if value is None:
-            yield f"# {name.upper()} has no value" + (f": {safe.outside(reason)}" if reason is not None else "")
+            yield f"# {name.upper()} has no value" + (
+                f": {escape.outside(reason)}" if reason is not None else ""
+            )
         elif not _fits_a_line(value):
             yield f"# {name.upper()} is left out: it does not fit into one line of text"
         else:
             if reason is not None:
-                yield f"# {name.upper()} is stale: {safe.outside(reason)}"
-            yield f"{name.upper()}={shlex.quote(looking.raw(value))}"
+                yield f"# {name.upper()} is stale: {escape.outside(reason)}"
+            yield f"{name.upper()}={shlex.quote(state_text.raw(value))}"
 
 
 def _fits_a_line(value: Any) -> bool:
-    from reconciler.cli import looking
+    from reconciler.cli import state_text
 
-    text = looking.raw(value)
-    return safe.outside(text) == text
+    text = state_text.raw(value)
+    return escape.outside(text) == text
 
 
 def _escaped(session: Session, *name: str) -> str:
@@ -104,19 +153,29 @@ def _escaped(session: Session, *name: str) -> str:
 
 
 def _inventory(session: Session, stack: str, form: str) -> int:
-    from reconciler import opening
-    from reconciler.core import inventory
-    from reconciler.core.model import Wants
+    from reconciler.commands import session as opening
+    from reconciler.model.resource import RefreshScope
+    from reconciler.render import inventory
 
     state = opening.read_state(session.store(stack, session.environment))
     title = title_of(stack, session.environment)
     if state is None or not any(entry.kind == "instances" for entry in state.entries.values()):
-        raise Stop(error("output", f"the state of {title} holds no server", hint=f"make some: {session.again('apply')}"))
+        raise Abort(
+            error(
+                "output",
+                msg("the state of {title} holds no server", title=title),
+                hint=msg("make some: {value}", value=session.again("apply")),
+            )
+        )
     tracked = frozenset(entry.id for entry in state.entries.values() if entry.kind == "instances")
-    wants = Wants(instances=True, tracked={"instances": tracked}, catalogue=frozenset({"images"}))
+    wants = RefreshScope(
+        instances=True, tracked={"instances": tracked}, catalogue=frozenset({"images"})
+    )
     with session.connect() as connection:
         account = opening.read_account(connection, wants)
         session.problems += opening.account_problems(state, account, connection)
     session.tell_problems()
-    session.console.out.write(inventory_text.inventory(form, inventory.hosts(state, account), title=title))
-    return exits.DONE
+    session.console.out.write(
+        inventory_text.inventory(form, inventory.hosts(state, account), title=title)
+    )
+    return exit_codes.DONE

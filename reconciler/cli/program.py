@@ -1,4 +1,6 @@
-"""The program: the commands by name, each loaded when it is called, and one place where whatever happens becomes an exit code."""
+"""The program: the commands by name, each loaded when it is called, and one place where whatever
+happens becomes an exit code.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ import click
 
 from reconciler.cli.help import HELP
 from reconciler.cli.streams import Stream, unwritten
-from reconciler.core import exits
+from reconciler.common.text import msg
+from reconciler.model import exit_codes
 from reconciler.version import VERSION
 
 _COMMANDS: Mapping[str, str] = {
@@ -44,7 +47,9 @@ _NAMES: Mapping[str, str] = {"import": "import_object"}
 
 
 class _Program(click.Group):
-    """Loads a command's module when the command is called; its own help page is the hand-written one."""
+    """Loads a command's module when the command is called; its own help page is the hand-written
+    one.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_COMMANDS, *super().list_commands(ctx)]
@@ -53,16 +58,24 @@ class _Program(click.Group):
         module = _COMMANDS.get(cmd_name)
         if module is None:
             return super().get_command(ctx, cmd_name)
-        found = getattr(importlib.import_module(f"reconciler.cli.{module}"), _NAMES.get(cmd_name, cmd_name))
+        found = getattr(
+            importlib.import_module(f"reconciler.cli.{module}"), _NAMES.get(cmd_name, cmd_name)
+        )
         assert isinstance(found, click.Command)
         return found
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], self.list_commands(ctx), n=1)
-            hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(self.list_commands(ctx))}"
+            hint = (
+                msg("; did you mean {near}?", near=near[0])
+                if near
+                else msg("; there are {ctx}", ctx=", ".join(self.list_commands(ctx)))
+            )
             raise click.UsageError(f"There is no command {args[0]}{hint}", ctx=ctx)
         return super().resolve_command(ctx, args)
 
@@ -71,7 +84,9 @@ class _Program(click.Group):
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--chdir", metavar="DIR", type=click.Path(), help="Work as if started in that folder.")
+@click.option(
+    "--chdir", metavar="DIR", type=click.Path(), help="Work as if started in that folder."
+)
 @click.version_option(VERSION, message="reconciler %(version)s")
 def program(chdir: str | None) -> None:
     """Makes an iwinv cloud account look like a set of YAML files."""
@@ -83,7 +98,9 @@ def program(chdir: str | None) -> None:
     try:
         Path.cwd()
     except OSError:
-        raise click.UsageError("the current folder was deleted: go to another one, or name one with --chdir DIR") from None
+        raise click.UsageError(
+            "the current folder was deleted: go to another one, or name one with --chdir DIR"
+        ) from None
 
 
 @program.command()
@@ -109,17 +126,18 @@ def run(arguments: Sequence[str]) -> int:
     """Runs a command line and gives its exit code. No traceback ever reaches a user (SPEC 3)."""
     try:
         code = program.main(args=list(arguments), prog_name="reconciler", standalone_mode=False)
-        return code if isinstance(code, int) else exits.DONE
+        return code if isinstance(code, int) else exit_codes.DONE
     except click.UsageError as failure:
         return _usage(failure)
     except click.exceptions.Exit as done:
         return done.exit_code
     except (click.Abort, KeyboardInterrupt):
         Stream(sys.stderr).write("\n Interrupted.\n")
-        return exits.INTERRUPTED
+        return exit_codes.INTERRUPTED
     except Exception as failure:  # the one place where a mistake of ours becomes a message
         out = Stream(sys.stdout)
-        out.write("\n" if isinstance(failure, OSError) else "")  # a page of help is written by click, past our streams
+        # a page of help is written by click, past our streams
+        out.write("\n" if isinstance(failure, OSError) else "")
         return unwritten(out) if out.failed else _unforeseen(failure, arguments)
     finally:
         Stream(sys.stdout).finish()
@@ -127,28 +145,32 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _usage(failure: click.UsageError) -> int:
-    from reconciler.ui import safe
+    from reconciler.render import escape
 
     command = failure.ctx.command_path if failure.ctx is not None else "reconciler"
     lines = " ".join(part.strip() for part in failure.format_message().split("\n") if part.strip())
-    Stream(sys.stderr).write(f"error[usage]  {safe.outside(lines)}\n    hint: {command} --help\n")
-    return exits.USAGE
+    Stream(sys.stderr).write(f"error[usage]  {escape.outside(lines)}\n    hint: {command} --help\n")
+    return exit_codes.USAGE
 
 
 def _unforeseen(failure: BaseException, arguments: Sequence[str]) -> int:
     """A mistake of the program itself: one line; where it happened with `-v`."""
-    from reconciler.ui import safe
+    from reconciler.render import escape
 
     err = Stream(sys.stderr)
-    err.write(f"error[internal]  {type(failure).__name__}: {safe.outside(failure)}\n")
+    err.write(f"error[internal]  {type(failure).__name__}: {escape.outside(failure)}\n")
     if {"-v", "--verbose"} & set(arguments):
         import traceback
 
         for frame in traceback.extract_tb(failure.__traceback__):
-            err.write(f"    cause: {safe.outside(frame.name)} in {safe.outside(_short(frame.filename))}:{frame.lineno}\n")
+            err.write(
+                f"    cause: {escape.outside(frame.name)} in {escape.outside(_short(frame.filename))}:{frame.lineno}\n"
+            )
     else:
-        err.write("    hint: this is a mistake of reconciler; -v shows where it happened. The state's record is as it was written last.\n")
-    return exits.ERROR
+        err.write(
+            "    hint: this is a mistake of reconciler; -v shows where it happened. The state's record is as it was written last.\n"
+        )
+    return exit_codes.ERROR
 
 
 def _short(path: str) -> str:

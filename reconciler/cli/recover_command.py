@@ -9,12 +9,13 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, lock_seconds, on_stack, stop_usage
+from reconciler.cli.run_context import Session, lock_seconds, on_stack, stop_usage
+from reconciler.common.text import msg
 
 if TYPE_CHECKING:
-    from reconciler.core.events import Event
-    from reconciler.core.recovery import Proposal, Recovered
-    from reconciler.recovering import Talk
+    from reconciler.commands.recover import RecoveryPrompter
+    from reconciler.model.events import Event
+    from reconciler.recovery.manual import Proposal, Recovered
 
 
 @click.command(
@@ -28,9 +29,23 @@ Examples:
 @options.stack_argument
 @options.environment_option
 @options.variable_options
-@click.option("--adopt", multiple=True, type=options.Bind(), help="Say that this object is what the request made or changed; repeatable.")
-@click.option("--not-created", multiple=True, type=options.AddressText(), help="Say that the open request was not done; repeatable.")
-@click.option("--rebuild", is_flag=True, help="After a lost state: bind every object that proves to be this stack's.")
+@click.option(
+    "--adopt",
+    multiple=True,
+    type=options.Bind(),
+    help="Say that this object is what the request made or changed; repeatable.",
+)
+@click.option(
+    "--not-created",
+    multiple=True,
+    type=options.AddressText(),
+    help="Say that the open request was not done; repeatable.",
+)
+@click.option(
+    "--rebuild",
+    is_flag=True,
+    help="After a lost state: bind every object that proves to be this stack's.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask before binding.")
 @options.format_option
 @options.simulate_options
@@ -50,23 +65,25 @@ def recover(
 ) -> int:
     """Settle what an interrupted run left open. Nothing is sent but reads.
 
-    What the account proves is settled at once; what can be proved later is waited for. For the rest, what was asked is shown beside
-    the objects it may have made: say which it is with --adopt, or that it is none with --not-created.
+    What the account proves is settled at once; what can be proved later is waited for. For the
+    rest, what was asked is shown beside the objects it may have made: say which it is with --adopt,
+    or that it is none with --not-created.
     """
-    from reconciler import recovering, wiring
-    from reconciler.app import Run
+    from reconciler.cli import composition
     from reconciler.cli.interrupts import Interrupts
+    from reconciler.commands import recover as recovering
+    from reconciler.commands.context import Run
 
     _check_words(adopt, not_created)
     console = session.console
     wanted = session.load()
     session.problems.clear()
     store = session.store(wanted.name, wanted.environment)
-    name = wiring.run_id()
+    name = composition.run_id()
     run = Run(
         id=name,
-        holder=wiring.holder("reconciler recover", name),
-        nonce=wiring.nonce,
+        holder=composition.holder("reconciler recover", name),
+        nonce=composition.nonce,
         interrupts=Interrupts(_interrupted, leave=_leave),
         again=session.again("recover"),
         lock_timeout_seconds=lock_seconds(lock_timeout, console),
@@ -75,7 +92,9 @@ def recover(
     console.begin()
     words = recovering.Words(dict(adopt), tuple(not_created), rebuild, yes, console.can_ask)
     with session.connect() as connection:
-        found = recovering.recover(wanted, connection, store, words, run, _talk(console, wanted.title))
+        found = recovering.recover(
+            wanted, connection, store, words, run, _talk(console, wanted.title)
+        )
     _show(session, found, stack=wanted.name, environment=wanted.environment)
     return found.exit_code
 
@@ -84,40 +103,54 @@ def _check_words(adopt: Sequence[tuple[str, str]], not_created: Sequence[str]) -
     said = [address for address, _ in adopt] + list(not_created)
     twice = sorted({address for address in said if said.count(address) > 1})
     if twice:
-        raise stop_usage(f"two things are said of {twice[0]}", "say either which object it is, or that it was not made")
+        raise stop_usage(
+            msg("two things are said of {twice}", twice=twice[0]),
+            "say either which object it is, or that it was not made",
+        )
 
 
-def _talk(console: Console, title: str) -> Talk:
-    from reconciler.core.events import Told
-    from reconciler.recovering import Talk
-    from reconciler.ui import recovery_text, safe
-    from reconciler.ui.screen import Line
+def _talk(console: Console, title: str) -> RecoveryPrompter:
+    from reconciler.commands.recover import RecoveryPrompter
+    from reconciler.model.events import Message
+    from reconciler.render import escape, recovery_text
+    from reconciler.render.run.screen import Line
 
     def emit(event: Event) -> None:
-        if isinstance(event, Told):
-            console.tell([Line(f" {safe.outside(event.message)}")])
+        if isinstance(event, Message):
+            console.tell([Line(f" {escape.outside(event.message)}")])
 
     def show(proposal: Proposal) -> None:
         if not console.json:
-            console.result(list(recovery_text.proposal_lines(proposal, console.look(console.out), title=title)))
+            console.result(
+                list(recovery_text.proposal_lines(proposal, console.look(console.out), title=title))
+            )
         console.begin()
 
     def ask(proposal: Proposal) -> str | None:
-        return console.ask(f"Type {safe.outside(title)} or yes to bind them, anything else to stop:")
+        return console.ask(
+            f"Type {escape.outside(title)} or yes to bind them, anything else to stop:"
+        )
 
-    return Talk(emit, show, ask)
+    return RecoveryPrompter(emit, show, ask)
 
 
 def _show(session: Session, found: Recovered, *, stack: str, environment: str | None) -> None:
-    from reconciler.ui import recovery_json, recovery_text
+    from reconciler.render import recovery_json, recovery_text
 
     console = session.console
     if console.json:
-        document: dict[str, Any] = recovery_json.document(found, stack=stack, environment=environment)
+        document: dict[str, Any] = recovery_json.document(
+            found, stack=stack, environment=environment
+        )
         console.result_json(document)
         return
     session.tell_problems()
-    lines = recovery_text.recovered_lines(found, console.look(console.out), command=session.again("recover"), go_on=session.again("apply"))
+    lines = recovery_text.recovered_lines(
+        found,
+        console.look(console.out),
+        command=session.again("recover"),
+        go_on=session.again("apply"),
+    )
     console.result(list(lines))
 
 

@@ -10,18 +10,19 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, lock_seconds, on_stack, shown_path
-from reconciler.core import exits
-from reconciler.core.model import title_of
-from reconciler.core.problems import error
-from reconciler.stop import Stop
-from reconciler.ui import safe, words
-from reconciler.ui.screen import Line, Tone
+from reconciler.cli.run_context import Session, lock_seconds, on_stack, shown_path
+from reconciler.common.text import msg
+from reconciler.model import exit_codes
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import error
+from reconciler.model.resource import title_of
+from reconciler.render import escape, format
+from reconciler.render.run.screen import Line, Tone
 
 if TYPE_CHECKING:
-    from reconciler.core.state import State
-    from reconciler.ports import StateWriter
-    from reconciler.store.files import FileStore
+    from reconciler.model.ports import StateWriter
+    from reconciler.model.state import State
+    from reconciler.store.folder_store import FileStore
     from reconciler.store.lock import Held
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -46,10 +47,12 @@ Examples:
 @options.look_options
 @on_stack
 def list_entries(session: Session) -> int:
-    """List the objects that the state holds, those that a replacement left behind, and requests whose end is not known."""
-    from reconciler import opening
-    from reconciler.cli import looking
-    from reconciler.ui import plan_text
+    """List the objects that the state holds, those that a replacement left behind, and requests
+    whose end is not known.
+    """
+    from reconciler.cli import state_text
+    from reconciler.commands import session as opening
+    from reconciler.render.plan import plan_text
 
     console = session.console
     store, name = _open(session)
@@ -58,15 +61,15 @@ def list_entries(session: Session) -> int:
     exposed = session.exposed(store, found)
     if console.json:
         console.problems(exposed)
-        console.result_json(looking.state_document(found))
-        return exits.DONE
+        console.result_json(state_text.state_document(found))
+        return exit_codes.DONE
     console.result(list(plan_text.first_lines(exposed, console.look(console.out))))
     shown = f"{title}    simulated" if session.simulate else title
-    console.result(list(looking.state_lines(found, title=shown, where=shown_path(store.folder))))
+    console.result(list(state_text.state_lines(found, title=shown, where=shown_path(store.folder))))
     if found is not None:
         console.result(list(_open_lines(found, session)))
     console.problems(session.former_names(store, found))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 @state.command(
@@ -84,30 +87,43 @@ Examples:
 @options.look_options
 @on_stack
 def forget(session: Session, *, what: str, yes: bool, lock_timeout: float | None) -> int:
-    """Take an object out of the state. It stays in the cloud, and nobody of this stack touches it any more.
+    """Take an object out of the state. It stays in the cloud, and nobody of this stack touches it
+    any more.
 
-    An address is forgotten with its rules and its open requests; an object that a replacement left behind is named by its id.
+    An address is forgotten with its rules and its open requests; an object that a replacement left
+    behind is named by its id.
     """
-    from reconciler import wiring
-    from reconciler.core import names, recovery
-    from reconciler.core.address import typed
+    from reconciler.cli import composition
+    from reconciler.common import suggestions
+    from reconciler.model.address import typed
+    from reconciler.recovery import manual
 
     console = session.console
     address = typed(what)
     text = what if address is None else str(address)
-    run = wiring.run_id()
+    run = composition.run_id()
     with _writing(session, "state forget", run, lock_timeout) as (writer, title):
-        notes = recovery.forget(writer.state, text, run)
+        notes = manual.forget(writer.state, text, run)
         if notes is None:
-            known = [*writer.state.entries, *writer.state.deposed, *(intent.address for intent, _ in writer.state.open.values())]
-            raise Stop(error("missing-reference", f"the state holds no {text}", hint=names.hint_for(text, known)))
+            known = [
+                *writer.state.entries,
+                *writer.state.deposed,
+                *(intent.address for intent, _ in writer.state.open.values()),
+            ]
+            raise Abort(
+                error(
+                    "missing-reference",
+                    msg("the state holds no {text}", text=text),
+                    hint=suggestions.hint_for(text, known),
+                )
+            )
         console.result(list(_forgotten_lines(writer.state, text)))
         ask(console, title, yes, "forget it")
         for note in notes:
             writer.append(note)
         writer.commit()
-    console.result([Line(f" Forgotten: {safe.outside(text)}", Tone.GOOD)])
-    return exits.DONE
+    console.result([Line(f" Forgotten: {escape.outside(text)}", Tone.GOOD)])
+    return exit_codes.DONE
 
 
 @state.command(
@@ -126,30 +142,48 @@ Examples:
 @options.look_options
 @on_stack
 def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: float | None) -> int:
-    """Give an object, or all of a resource, another address in the state. A firewall takes its rules along.
+    """Give an object, or all of a resource, another address in the state. A firewall takes its
+    rules along.
 
-    `moved: [{from: ADDRESS, to: ADDRESS}]` in the file does the same at the next apply, in every environment, in review.
+    `moved: [{from: ADDRESS, to: ADDRESS}]` in the file does the same at the next apply, in every
+    environment, in review.
     """
-    from reconciler import wiring
-    from reconciler.core import moves, names
-    from reconciler.core.address import parse
-    from reconciler.core.state import Note
+    from reconciler.cli import composition
+    from reconciler.common import suggestions
+    from reconciler.model.address import parse
+    from reconciler.model.state import Note
+    from reconciler.planner.compare import moves
 
     console = session.console
-    before, after, run = parse(source), parse(target), wiring.run_id()
+    before, after, run = parse(source), parse(target), composition.run_id()
     assert before is not None and after is not None  # the option's type has read them
     with _writing(session, "state mv", run, lock_timeout) as (writer, title):
         found = moves.rename(writer.state, before, after)
         if found.problems:
-            raise Stop(*found.problems)
+            raise Abort(*found.problems)
         if not found.places:
-            raise Stop(error("missing-reference", f"the state holds no {source}", hint=names.hint_for(source, writer.state.entries)))
-        console.result([Line(f" =  {safe.outside(old)} -> {safe.outside(new)}") for new, old in sorted(found.places.items())])
+            raise Abort(
+                error(
+                    "missing-reference",
+                    msg("the state holds no {source}", source=source),
+                    hint=suggestions.hint_for(source, writer.state.entries),
+                )
+            )
+        console.result(
+            [
+                Line(f" =  {escape.outside(old)} -> {escape.outside(new)}")
+                for new, old in sorted(found.places.items())
+            ]
+        )
         ask(console, title, yes, "move it")
-        writer.append(Note(writer.state.sequence + 1, run, f"moved {source} to {target}"[:200], found.effects))
+        writer.append(
+            Note(writer.state.sequence + 1, run, f"moved {source} to {target}"[:200], found.effects)
+        )
         writer.commit()
-    console.result([Line(f" Moved. The file has to ask for {safe.outside(target)} now.", Tone.GOOD)])
-    return exits.DONE
+    console.result(
+        [Line(f" Moved. The file has to ask for {escape.outside(target)} now.", Tone.GOOD)]
+    )
+    return exit_codes.DONE
 
 
 @state.command(
@@ -164,28 +198,35 @@ Examples:
 @options.look_options
 @on_stack
 def unlock(session: Session, *, yes: bool) -> int:
-    """Take the lock from a run that hangs, or whose machine is gone. A run that ended, however it did, holds no lock.
+    """Take the lock from a run that hangs, or whose machine is gone. A run that ended, however it
+    did, holds no lock.
 
-    The holder stops before its next request, should it still live; the next run goes on from what it recorded.
+    The holder stops before its next request, should it still live; the next run goes on from what
+    it recorded.
     """
-    from reconciler import opening, ports
+    from reconciler.commands import session as opening
+    from reconciler.model import ports
 
     console = session.console
     store, name = _open(session)
     title = title_of(name, session.environment)
     held = store.holder()
     if held is None or (held.holder is None and not held.alive):
-        console.result([Line(f" {safe.outside(title)}: nobody holds the lock.", Tone.GOOD)])
-        return exits.DONE
+        console.result([Line(f" {escape.outside(title)}: nobody holds the lock.", Tone.GOOD)])
+        return exit_codes.DONE
     console.result(list(held_lines(held)))
     ask(console, title, yes or not held.alive, "break the lock")
     try:
         store.unlock()
     except ports.StoreError as failure:
         opening.stop_for_store(failure)
-    said = "The lock is broken: that run stops before its next request." if held.alive else "Cleared away."
+    said = (
+        "The lock is broken: that run stops before its next request."
+        if held.alive
+        else "Cleared away."
+    )
     console.result([Line(f" {said}", Tone.GOOD)])
-    return exits.DONE
+    return exit_codes.DONE
 
 
 def held_lines(held: Held) -> Iterable[Line]:
@@ -198,35 +239,48 @@ def held_lines(held: Held) -> Iterable[Line]:
         yield Line(" The lock is held.", Tone.CARE)
     else:
         yield Line(" The lock is free: the run that held it died.")
-    facts = [("who", f"{who.user} on {who.host}, process {who.pid}"), ("command", who.command), ("since", words.moment(who.since))]
+    facts = [
+        ("who", f"{who.user} on {who.host}, process {who.pid}"),
+        ("command", who.command),
+        ("since", format.moment(who.since)),
+    ]
     facts += [("step", who.step)] if who.step is not None else []
     facts += [("run", who.run)] if who.run is not None else []
     for name, value in facts:
-        yield Line(f"    {name:<9}{safe.outside(value)}")
+        yield Line(f"    {name:<9}{escape.outside(value)}")
 
 
 def _open(session: Session) -> tuple[FileStore, str]:
-    """The store of the stack that is meant, and its name; the session is told which environment that is."""
+    """The store of the stack that is meant, and its name; the session is told which environment
+    that is.
+    """
     name, session.environment = session.identify()
     return session.store(name, session.environment), name
 
 
 @contextmanager
-def _writing(session: Session, command: str, run: str, lock_timeout: float | None) -> Iterator[tuple[StateWriter, str]]:
-    """The state to write to, under the lock, and the title of the stack, as long as the block lasts."""
-    from reconciler import opening, wiring
+def _writing(
+    session: Session, command: str, run: str, lock_timeout: float | None
+) -> Iterator[tuple[StateWriter, str]]:
+    """The state to write to, under the lock, and the title of the stack, as long as the block
+    lasts.
+    """
+    from reconciler.cli import composition
+    from reconciler.commands import session as opening
 
     store, name = _open(session)
     timeout_seconds = lock_seconds(lock_timeout, session.console)
-    holder = wiring.holder(f"reconciler {command}", run)
-    with opening.Writing(store, holder, timeout_seconds=timeout_seconds, stack=name, environment=session.environment) as writer:
+    holder = composition.holder(f"reconciler {command}", run)
+    with opening.Writing(
+        store, holder, timeout_seconds=timeout_seconds, stack=name, environment=session.environment
+    ) as writer:
         yield writer, title_of(name, session.environment)
 
 
 def _open_lines(found: State, session: Session) -> Iterable[Line]:
     """What to do about requests whose end is not known; they stand in the list itself."""
     if any(result != "accepted" for _, result in found.open.values()):
-        again = safe.outside(session.again("recover"))
+        again = escape.outside(session.again("recover"))
         yield Line(f"  What is open is settled by the next apply, or by  {again}", Tone.FAINT)
 
 
@@ -234,24 +288,42 @@ def _forgotten_lines(found: State, text: str) -> Iterable[Line]:
     entry, old = found.entries.get(text), found.deposed.get(text)
     if entry is not None:
         rules = sum(1 for other in found.entries.values() if other.parent == entry.id)
-        more = f", with {words.count(rules, 'rule')}" if rules else ""
-        yield Line(f" x  {safe.outside(text)}  {safe.outside(entry.id)}{more}: it stays in the cloud, and goes on costing what it costs")
-        yield Line("    As long as the file asks for this address, the next plan wants to make it anew.", Tone.FAINT)
+        more = f", with {format.count(rules, 'rule')}" if rules else ""
+        yield Line(
+            f" x  {escape.outside(text)}  {escape.outside(entry.id)}{more}: it stays in the cloud, and goes on costing what it costs"
+        )
+        yield Line(
+            "    As long as the file asks for this address, the next plan wants to make it anew.",
+            Tone.FAINT,
+        )
     if old is not None:
-        yield Line(f" x  {safe.outside(text)}: the old object of {safe.outside(old.address)}, which is then not deleted any more")
+        yield Line(
+            f" x  {escape.outside(text)}: the old object of {escape.outside(old.address)}, which is then not deleted any more"
+        )
     for intent, _ in found.open.values():
         if intent.address == text or intent.address.startswith(f"{text}.rules."):
-            said = f"its open request is forgotten too ({words.deed(intent.operation)}, sent {words.moment(intent.signed)})"
-            yield Line(f" x  {safe.outside(intent.address)}: {said}: what it made, if anything, is not looked for any more", Tone.CARE)
+            said = f"its open request is forgotten too ({format.deed(intent.operation)}, sent {format.moment(intent.signed)})"
+            yield Line(
+                f" x  {escape.outside(intent.address)}: {said}: what it made, if anything, is not looked for any more",
+                Tone.CARE,
+            )
 
 
 def ask(console: Console, title: str, yes: bool, what: str) -> None:
-    """Asks before a change of the state; stops where nobody says yes, or could see what it is about."""
+    """Asks before a change of the state; stops where nobody says yes, or could see what it is
+    about.
+    """
     console.begin()
     if yes:
         return
     if not console.can_ask:
-        raise Stop(error("consent", "there is no terminal to ask at, and --yes is not given", hint=f"Add --yes to {what}."))
-    typed = console.ask(f"Type {safe.outside(title)} or yes to {what}, anything else to stop:")
+        raise Abort(
+            error(
+                "consent",
+                msg("there is no terminal to ask at, and --yes is not given"),
+                hint=msg("Add --yes to {what}.", what=what),
+            )
+        )
+    typed = console.ask(f"Type {escape.outside(title)} or yes to {what}, anything else to stop:")
     if typed not in ("yes", title):
-        raise Stop(error("consent", "nothing was changed, as you asked"))
+        raise Abort(error("consent", msg("nothing was changed, as you asked")))

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 import click
 
 from reconciler.cli import options
-from reconciler.cli.session import Session, on_stack
-from reconciler.core import exits
-from reconciler.core.consent import Acceptance
+from reconciler.cli.run_context import Session, on_stack
+from reconciler.model import exit_codes
+from reconciler.planner.checks.approval import Acceptance
 
 
 @click.group()
 def server() -> None:
-    """Acts on one server of a stack that change nothing that is asked for: reboot it, open its console."""
+    """Acts on one server of a stack that change nothing that is asked for: reboot it, open its
+    console.
+    """
 
 
 @server.command(
@@ -28,18 +30,31 @@ Examples:
 @options.environment_option
 @click.option("--unprotect", is_flag=True, help="Although it is protected from stop.")
 @click.option("--yes", is_flag=True, help="Do not ask, where the downtime is accepted.")
-@click.option("--accept", multiple=True, type=options.Accepted(), help="Consent: downtime, or downtime=ADDRESS.")
+@click.option(
+    "--accept",
+    multiple=True,
+    type=options.Accepted(),
+    help="Consent: downtime, or downtime=ADDRESS.",
+)
 @options.format_option
 @options.simulate_options
 @options.lock_option
 @options.look_options
 @on_stack
-def reboot(session: Session, *, address: str, unprotect: bool, yes: bool, accept: Sequence[Acceptance], lock_timeout: float | None) -> int:
+def reboot(
+    session: Session,
+    *,
+    address: str,
+    unprotect: bool,
+    yes: bool,
+    accept: Sequence[Acceptance],
+    lock_timeout: float | None,
+) -> int:
     """Restart a server. It is down for the while (class downtime), so it asks."""
-    from reconciler.cli import applying
+    from reconciler.cli import apply
 
     choices = options.Choices(yes=yes, accept=tuple(accept), lock_timeout=lock_timeout)
-    return applying.reboot(session, address, choices, unprotect=unprotect)
+    return apply.reboot(session, address, choices, unprotect=unprotect)
 
 
 @server.command(
@@ -56,19 +71,21 @@ Examples:
 @options.look_options
 @on_stack
 def console_(session: Session, *, address: str) -> int:
-    """Print the link to a server's console, and nothing else. Whoever has the link is at the console: do not keep it."""
-    from reconciler import acts
-    from reconciler.core.address import parse
+    """Print the link to a server's console, and nothing else. Whoever has the link is at the
+    console: do not keep it.
+    """
+    from reconciler.commands import actions
+    from reconciler.model.address import parse
 
     console = session.console
     name, environment = session.identify()
     found = parse(address)
     assert found is not None
     with session.connect() as connection:
-        link = acts.console(found, connection, session.store(name, environment))
+        link = actions.console(found, connection, session.store(name, environment))
     console.out.write(f"{link.reveal()}\n")
     session.tell_problems()
-    return exits.DONE
+    return exit_codes.DONE
 
 
 @click.command(
@@ -83,19 +100,21 @@ Examples:
 @options.look_options
 @on_stack
 def bill(session: Session) -> int:
-    """Show what this month costs so far, for the whole account. The stack only names the local cloud under --simulate."""
-    from reconciler import acts
-    from reconciler.ui import safe
-    from reconciler.ui.screen import Line
+    """Show what this month costs so far, for the whole account. The stack only names the local
+    cloud under --simulate.
+    """
+    from reconciler.commands import actions
+    from reconciler.render import escape
+    from reconciler.render.run.screen import Line
 
     console = session.console
     with session.connect() as connection:
-        found = acts.bill(connection)
+        found = actions.bill(connection)
     if console.json:
         console.result_json(found)
     else:
         simulated = "    simulated" if session.simulate else ""
         said = f"{found['price']:,} {found['currency']} so far, without VAT    {found['start']} to {found['end']}{simulated}"
-        console.result([Line(safe.outside(said))])
+        console.result([Line(escape.outside(said))])
     session.tell_problems()
-    return exits.DONE
+    return exit_codes.DONE

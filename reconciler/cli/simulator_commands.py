@@ -11,10 +11,10 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import ends
-from reconciler.core import exits
-from reconciler.ui import safe
-from reconciler.ui.screen import Line
+from reconciler.cli.run_context import ends
+from reconciler.model import exit_codes
+from reconciler.render import escape
+from reconciler.render.run.screen import Line
 
 
 @click.group()
@@ -29,14 +29,38 @@ Examples:
   reconciler simulator serve --port 8080 --world world.yaml --time-scale 60"""
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port; 0, the default, takes a free one.")
-@click.option("--world", metavar="FILE", help="The world to start from: a file, or `default` or `company`.")
-@click.option("--keep", metavar="FILE", type=click.Path(dir_okay=False), help="Keep the world in this file from now on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="The port; 0, the default, takes a free one.",
+)
+@click.option(
+    "--world", metavar="FILE", help="The world to start from: a file, or `default` or `company`."
+)
+@click.option(
+    "--keep",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Keep the world in this file from now on.",
+)
 @click.option("--seed", type=int, default=0, help="Decides every id, address and chance.")
-@click.option("--time-scale", type=click.FloatRange(min=0, min_open=True), default=1.0, metavar="X", help="How many times faster it works.")
-@click.option("--set", "settings", multiple=True, metavar="SWITCH=VALUE", help="Turn a switch; repeatable.")
-@click.option("--switches", metavar="FILE", type=click.Path(dir_okay=False), help="A YAML file of switches.")
-@click.option("--faults", metavar="FILE", type=click.Path(dir_okay=False), help="A YAML script of faults.")
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    metavar="X",
+    help="How many times faster it works.",
+)
+@click.option(
+    "--set", "settings", multiple=True, metavar="SWITCH=VALUE", help="Turn a switch; repeatable."
+)
+@click.option(
+    "--switches", metavar="FILE", type=click.Path(dir_okay=False), help="A YAML file of switches."
+)
+@click.option(
+    "--faults", metavar="FILE", type=click.Path(dir_okay=False), help="A YAML script of faults."
+)
 @options.look_options
 @ends
 def serve(
@@ -52,7 +76,9 @@ def serve(
     switches: str | None,
     faults: str | None,
 ) -> int:
-    """Serve a local iwinv until Ctrl-C. The first three lines are the environment of a client, to paste into another terminal."""
+    """Serve a local iwinv until Ctrl-C. The first three lines are the environment of a client, to
+    paste into another terminal.
+    """
     from reconciler.simulator.commands import make_cloud
     from reconciler.simulator.server import serve as serve_cloud
 
@@ -66,7 +92,7 @@ def serve(
             faults_file=None if faults is None else Path(faults),
         )
         serve_cloud(cloud, host=host, port=port, world_file=None if keep is None else Path(keep))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 @simulator.command(
@@ -75,16 +101,23 @@ Examples:
   reconciler simulator world --stack examples/stacks/web-tier"""
 )
 @options.stack_option
-@click.option("--time-scale", type=click.FloatRange(min=0, min_open=True), metavar="N", help="As with --simulate.")
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="As with --simulate.",
+)
 @options.look_options
 @ends
 def world(console: Console, *, stack: str, time_scale: float | None) -> int:
-    """Print the world as YAML: of the simulator at IWINV_ENDPOINT where that is on this machine, else of `--simulate` of the stack."""
+    """Print the world as YAML: of the simulator at IWINV_ENDPOINT where that is on this machine,
+    else of `--simulate` of the stack.
+    """
     from reconciler.simulator import commands
 
     with _mistakes(), _endpoint(stack, time_scale) as endpoint:
         console.out.write(commands.fetch_world(endpoint))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 @simulator.command(
@@ -99,11 +132,27 @@ Examples:
 @click.argument("object", metavar="NAME_OR_ID")
 @click.argument("values", nargs=-1, metavar="[MEMBER=VALUE]...")
 @options.stack_option
-@click.option("--time-scale", type=click.FloatRange(min=0, min_open=True), metavar="N", help="As with --simulate.")
+@click.option(
+    "--time-scale",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help="As with --simulate.",
+)
 @options.look_options
 @ends
-def do(console: Console, *, action: str, kind: str, object: str, values: Sequence[str], stack: str, time_scale: float | None) -> int:
-    """Change the world from outside, as somebody in the console would: for seeing drift. Members are those of the API."""
+def do(
+    console: Console,
+    *,
+    action: str,
+    kind: str,
+    object: str,
+    values: Sequence[str],
+    stack: str,
+    time_scale: float | None,
+) -> int:
+    """Change the world from outside, as somebody in the console would: for seeing drift. Members
+    are those of the API.
+    """
     from reconciler.simulator import commands
     from reconciler.simulator.edits import parse_values
 
@@ -112,14 +161,16 @@ def do(console: Console, *, action: str, kind: str, object: str, values: Sequenc
         console.begin()
         with _endpoint(stack, time_scale) as endpoint:
             found = commands.do(endpoint, action, kind, object, wanted)
-    console.result([Line(safe.outside(f"{action} {kind} {found}"))])
-    return exits.DONE
+    console.result([Line(escape.outside(f"{action} {kind} {found}"))])
+    return exit_codes.DONE
 
 
 @contextmanager
 def _endpoint(stack: str, time_scale: float | None) -> Iterator[str]:
-    """The running simulator that is meant, or the stack's own one, started for as long as the block lasts."""
-    from reconciler import wiring
+    """The running simulator that is meant, or the stack's own one, started for as long as the block
+    lasts.
+    """
+    from reconciler.cli import composition
     from reconciler.simulator.server import is_loopback
 
     named = os.environ.get("IWINV_ENDPOINT", "")
@@ -128,11 +179,11 @@ def _endpoint(stack: str, time_scale: float | None) -> Iterator[str]:
         return
     path = Path(stack)
     if not path.exists():
-        from reconciler.cli.session import stop_usage
+        from reconciler.cli.run_context import stop_usage
 
         raise stop_usage(f"{stack} does not exist", "name the stack's file or folder with --stack")
-    scale = time_scale or wiring.scale_of(os.environ) or wiring.SIMULATED_TIME_SCALE
-    with wiring.local_cloud(path, os.environ, time_scale=scale) as variables:
+    scale = time_scale or composition.scale_of(os.environ) or composition.SIMULATED_TIME_SCALE
+    with composition.local_cloud(path, os.environ, time_scale=scale) as variables:
         yield variables["IWINV_ENDPOINT"]
 
 
@@ -148,12 +199,12 @@ def _host(url: str) -> str:
 @contextmanager
 def _mistakes() -> Iterator[None]:
     """What goes wrong in the simulator's own commands, as a problem."""
-    from reconciler.core.problems import error
+    from reconciler.model.abort import Abort
+    from reconciler.model.diagnostics import error
     from reconciler.simulator.commands import MISTAKES, SteeringError
-    from reconciler.stop import Stop
 
     known: tuple[type[BaseException], ...] = (*MISTAKES, SteeringError, OSError)
     try:
         yield
     except known as failure:
-        raise Stop(error("simulator", str(failure))) from failure
+        raise Abort(error("simulator", str(failure))) from failure

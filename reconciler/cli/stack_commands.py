@@ -1,4 +1,6 @@
-"""`validate`, `plan`, `apply`, `destroy`, `drift`: the commands that are about what a stack file asks for."""
+"""`validate`, `plan`, `apply`, `destroy`, `drift`: the commands that are about what a stack file
+asks for.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,14 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.options import Choices
-from reconciler.cli.session import Session, on_stack, stop_usage
-from reconciler.core import exits
-from reconciler.core.consent import Acceptance
+from reconciler.cli.run_context import Session, on_stack, stop_usage
+from reconciler.common.text import msg
+from reconciler.model import exit_codes
+from reconciler.planner.checks.approval import Acceptance
 
 if TYPE_CHECKING:
-    from reconciler.app import Connection, Planned
-    from reconciler.core.survey import PlanOptions
+    from reconciler.commands.context import Connection, Planned
+    from reconciler.planner.compare.assessment import PlanOptions
 
 
 @click.command(
@@ -35,17 +38,18 @@ Examples:
 def validate(session: Session) -> int:
     """Check everything that can be checked without the network.
 
-    Without --env every environment of the stack is checked. All mistakes are listed together, each with its file, line and column.
-    Where an earlier run has kept the catalogue, names that it does not have are warnings.
+    Without --env every environment of the stack is checked. All mistakes are listed together, each
+    with its file, line and column. Where an earlier run has kept the catalogue, names that it does
+    not have are warnings.
     """
-    from reconciler import loading
-    from reconciler.core import plain
-    from reconciler.ui import problems as view
-    from reconciler.ui import safe
-    from reconciler.ui.screen import Line, Tone
+    from reconciler.config import loader
+    from reconciler.planner.steps import serialize
+    from reconciler.render import escape
+    from reconciler.render import problem_text as view
+    from reconciler.render.run.screen import Line, Tone
 
     console = session.console
-    found, checked = loading.validate(
+    found, checked = loader.validate(
         session.path,
         environment=session.environment,
         options=session.variables,
@@ -55,12 +59,12 @@ def validate(session: Session) -> int:
         catalogue=session.kept_catalogue(),
     )
     if console.json:
-        console.result_json({"problems": [plain.problem(item) for item in found]})
+        console.result_json({"problems": [serialize.problem(item) for item in found]})
     elif found:
         console.result(list(view.problems_lines(found, console.look(console.out))))
-    code = exits.of_problems(found)
-    if code == exits.DONE and not console.json:
-        console.result([Line(f"{safe.outside(', '.join(checked))}: no mistakes", Tone.GOOD)])
+    code = exit_codes.of_problems(found)
+    if code == exit_codes.DONE and not console.json:
+        console.result([Line(f"{escape.outside(', '.join(checked))}: no mistakes", Tone.GOOD)])
     return code
 
 
@@ -78,8 +82,18 @@ Examples:
 @options.part_options
 @options.undo_option
 @options.unmanaged_option
-@click.option("--out", metavar="FILE.plan", type=click.Path(dir_okay=False), help="Save the plan, for `apply --plan`.")
-@click.option("--accept", multiple=True, type=options.Accepted(), help="Consent that a saved plan carries; repeatable.")
+@click.option(
+    "--out",
+    metavar="FILE.plan",
+    type=click.Path(dir_okay=False),
+    help="Save the plan, for `apply --plan`.",
+)
+@click.option(
+    "--accept",
+    multiple=True,
+    type=options.Accepted(),
+    help="Consent that a saved plan carries; repeatable.",
+)
 @options.plan_format_option
 @options.exit_code_option
 @options.simulate_options
@@ -89,24 +103,25 @@ Examples:
 def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitcode: bool) -> int:
     """Read the account and show what apply would do. Changes nothing.
 
-    What is dangerous stands on top, totals at the end. A plan takes no lock; beside a running apply it is provisional.
+    What is dangerous stands on top, totals at the end. A plan takes no lock; beside a running apply
+    it is provisional.
     """
-    from reconciler import app
-    from reconciler.cli import showing
+    from reconciler.cli import plan_output
+    from reconciler.commands import lifecycle
 
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
     chosen = _plan_options(choices)
     with session.connect() as connection:
         wanted, chosen = session.back(wanted, store, connection, chosen, choices.undo)
-        planned = app.plan(wanted, connection, store, chosen, showing.running(store))
-    code = showing.exit_code(planned, detailed=detailed_exitcode)
-    showing.show_plan(session, planned, connection, store, given=choices.accept, code=code)
+        planned = lifecycle.plan(wanted, connection, store, chosen, plan_output.running(store))
+    code = plan_output.exit_code(planned, detailed=detailed_exitcode)
+    plan_output.show_plan(session, planned, connection, store, given=choices.accept, code=code)
     if out is not None:
-        app.check_recordable(planned)
+        lifecycle.check_recordable(planned)
         session.console.begin()
         _save(out, planned, connection, accept=choices.accept, options=chosen, code=code)
-        session.console.tell(showing.saved_lines(out, session))
+        session.console.tell(plan_output.saved_lines(out, session))
     return code
 
 
@@ -123,7 +138,13 @@ Examples:
 @options.plan_options
 @options.part_options
 @options.undo_option
-@click.option("--plan", "plan_file", metavar="FILE.plan", type=click.Path(dir_okay=False), help="Do exactly this saved plan, or refuse it.")
+@click.option(
+    "--plan",
+    "plan_file",
+    metavar="FILE.plan",
+    type=click.Path(dir_okay=False),
+    help="Do exactly this saved plan, or refuse it.",
+)
 @options.consent_options
 @options.format_option
 @options.simulate_options
@@ -136,10 +157,11 @@ Examples:
 def apply(session: Session, *, choices: Choices, plan_file: str | None) -> int:
     """Show the plan, ask, and do it.
 
-    At a terminal the typed name of the stack says yes to all that is shown. Elsewhere --yes is needed, and --accept for each class of
-    risk: delete, data-loss, downtime, detach, address-change, exposure; lockout, gone, duplicate and shared always by address.
+    At a terminal the typed name of the stack says yes to all that is shown. Elsewhere --yes is
+    needed, and --accept for each class of risk: delete, data-loss, downtime, detach,
+    address-change, exposure; lockout, gone, duplicate and shared always by address.
     """
-    from reconciler.cli import applying
+    from reconciler.cli import apply as applying
 
     if plan_file is not None:
         options.only_with_plan(
@@ -169,7 +191,12 @@ Examples:
 @options.stack_argument
 @options.environment_option
 @options.variable_options
-@click.option("--unprotect", multiple=True, type=options.AddressText(), help="Free the object from its protection; repeatable.")
+@click.option(
+    "--unprotect",
+    multiple=True,
+    type=options.AddressText(),
+    help="Free the object from its protection; repeatable.",
+)
 @options.part_options
 @options.consent_options
 @options.format_option
@@ -182,9 +209,10 @@ Examples:
 def destroy(session: Session, *, choices: Choices) -> int:
     """Remove everything that the stack owns, in the reverse order.
 
-    Protected objects stay, with what they need; they are listed, and the exit code is 4. What the stack merely refers to is not touched.
+    Protected objects stay, with what they need; they are listed, and the exit code is 4. What the
+    stack merely refers to is not touched.
     """
-    from reconciler.cli import applying
+    from reconciler.cli import apply as applying
 
     chosen = _plan_options(choices, destroy=True)
     session.part = choices.part
@@ -206,25 +234,30 @@ Examples:
 @options.look_options
 @on_stack
 def drift(session: Session, *, detailed_exitcode: bool) -> int:
-    """Show what somebody changed outside, per field. Never proposes a change that the file asks for."""
-    from reconciler import app
-    from reconciler.cli import showing
+    """Show what somebody changed outside, per field. Never proposes a change that the file asks
+    for.
+    """
+    from reconciler.cli import plan_output
+    from reconciler.commands import lifecycle
 
     wanted = session.load()
     session.problems.clear()
     store = session.store(wanted.name, wanted.environment)
     with session.connect() as connection:
-        planned = app.drift(wanted, connection, store, showing.running(store))
-    code = showing.exit_code(planned, detailed=detailed_exitcode)
-    showing.show_drift(session, planned, connection, store, code=code)
+        planned = lifecycle.drift(wanted, connection, store, plan_output.running(store))
+    code = plan_output.exit_code(planned, detailed=detailed_exitcode)
+    plan_output.show_drift(session, planned, connection, store, code=code)
     return code
 
 
 def _plan_options(choices: Choices, *, destroy: bool = False) -> PlanOptions:
-    from reconciler.core.survey import PlanOptions
+    from reconciler.planner.compare.assessment import PlanOptions
 
     if choices.only and choices.without:
-        raise stop_usage("--only and --except do not go together", "say either what is done or what is left out")
+        raise stop_usage(
+            msg("--only and --except do not go together"),
+            "say either what is done or what is left out",
+        )
     return PlanOptions(
         destroy=destroy,
         accept=tuple((said.risk.value, said.address) for said in choices.accept),
@@ -237,18 +270,26 @@ def _plan_options(choices: Choices, *, destroy: bool = False) -> PlanOptions:
     )
 
 
-def _save(out: str, planned: Planned, connection: Connection, *, accept: Sequence[Acceptance], options: PlanOptions, code: int) -> None:
-    from reconciler import planfile
-    from reconciler.core import saved
-    from reconciler.ui import plan_json
+def _save(
+    out: str,
+    planned: Planned,
+    connection: Connection,
+    *,
+    accept: Sequence[Acceptance],
+    options: PlanOptions,
+    code: int,
+) -> None:
+    from reconciler.commands import plan_file as planfile
+    from reconciler.planner import saved_plan
+    from reconciler.render.plan import plan_json
 
-    made = saved.of(
+    made = saved_plan.of(
         planned.plan,
         account=connection.account,
         endpoint=connection.endpoint,
         simulated=connection.simulated,
         accept=tuple(map(str, accept)),
-        options=saved.kept_options(options),
+        options=saved_plan.kept_options(options),
         made_at=int(planned.at),
         document=plan_json.plan_document(planned.plan, given=accept, exit_code=code),
     )

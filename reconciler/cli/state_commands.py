@@ -9,14 +9,15 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
-from reconciler.cli.session import Session, on_stack, shown_path, stop_usage
-from reconciler.core import exits
-from reconciler.core.model import title_of
+from reconciler.cli.run_context import Session, on_stack, shown_path, stop_usage
+from reconciler.common.text import msg
+from reconciler.model import exit_codes
+from reconciler.model.resource import title_of
 
 if TYPE_CHECKING:
-    from reconciler.core.address import Address
-    from reconciler.core.model import Stack
-    from reconciler.core.state import Entry
+    from reconciler.model.address import Address
+    from reconciler.model.resource import Stack
+    from reconciler.model.state import Entry
 
 
 @click.command(
@@ -31,115 +32,152 @@ Examples:
 @options.stack_option
 @options.environment_option
 @options.variable_options
-@click.option("--why", is_flag=True, help="Read the account, and tell why it changes: file, field, rule, steps, what waits for what.")
+@click.option(
+    "--why",
+    is_flag=True,
+    help="Read the account, and tell why it changes: file, field, rule, steps, what waits for what.",
+)
 @options.plan_format_option
 @options.simulate_options
 @options.look_options
 @on_stack
 def show(session: Session, *, what: str | None, why: bool) -> int:
-    """Show the state, one object of it, or a saved plan. Nothing is sent, but with --why the account is read."""
-    from reconciler.core.address import typed
+    """Show the state, one object of it, or a saved plan. Nothing is sent, but with --why the
+    account is read.
+    """
+    from reconciler.model.address import typed
 
     console = session.console
     if what is not None and what.endswith(".plan"):
         if why:
-            raise stop_usage("--why is about an address", "reconciler show ADDRESS --why")
+            raise stop_usage(msg("--why is about an address"), "reconciler show ADDRESS --why")
         return _show_plan(console, what)
     address = None if what is None else typed(what)
     if what is not None and address is None:
-        raise stop_usage(f"{what} is neither an address nor a FILE.plan", "an address is like instances.web or instances.web[0]")
+        raise stop_usage(
+            msg("{what} is neither an address nor a FILE.plan", what=what),
+            "an address is like instances.web or instances.web[0]",
+        )
     if console.markdown:
-        raise stop_usage("--format markdown is for plans", "reconciler show FILE.plan --format markdown")
+        raise stop_usage(
+            msg("--format markdown is for plans"), "reconciler show FILE.plan --format markdown"
+        )
     if not why:
         return _show_state(session, address)
     if address is None:
-        raise stop_usage("--why is about an address", "reconciler show ADDRESS --why")
+        raise stop_usage(msg("--why is about an address"), "reconciler show ADDRESS --why")
     return _show_why(session, address)
 
 
 def _show_state(session: Session, address: Address | None) -> int:
-    from reconciler import app, opening
-    from reconciler.cli import looking
-    from reconciler.ui import plan_text
+    from reconciler.cli import state_text
+    from reconciler.commands import lifecycle
+    from reconciler.commands import session as opening
+    from reconciler.render.plan import plan_text
 
     console = session.console
     name, environment = session.identify()
     store = session.store(name, environment)
     state = opening.read_state(store)
     if address is not None:
-        entry = app.entry_of(state, address)
+        entry = lifecycle.entry_of(state, address)
         if console.json:
-            console.result_json(looking.entry_document(entry))
+            console.result_json(state_text.entry_document(entry))
         else:
             stack = session.load_if_it_can_be()
             cost = _monthly(session, entry, stack)
             written = None if stack is None else stack.resources.get(address)
-            console.result([*looking.entry_lines(entry, cost), *looking.written_lines(written)])
+            console.result(
+                [*state_text.entry_lines(entry, cost), *state_text.written_lines(written)]
+            )
     elif console.json:
         console.problems(session.exposed(store, state))
-        console.result_json(looking.state_document(state))
+        console.result_json(state_text.state_document(state))
     else:
         title = title_of(name, environment)
         title += "    simulated" if session.simulate else ""
-        console.result(list(plan_text.first_lines(session.exposed(store, state), console.look(console.out))))
-        console.result(list(looking.state_lines(state, title=title, where=shown_path(store.folder))))
+        console.result(
+            list(plan_text.first_lines(session.exposed(store, state), console.look(console.out)))
+        )
+        console.result(
+            list(state_text.state_lines(state, title=title, where=shown_path(store.folder)))
+        )
         console.problems(session.former_names(store, state))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 def _monthly(session: Session, entry: Entry, stack: Stack | None) -> int | None:
-    """What the object costs a month as it was last applied, where the catalogue was kept or the stack says it."""
-    from reconciler.core.cost import Prices
+    """What the object costs a month as it was last applied, where the catalogue was kept or the
+    stack says it.
+    """
+    from reconciler.planner.estimate.cost import Prices
 
-    return Prices.known(session.kept_catalogue(), {} if stack is None else stack.prices).of(entry.kind, entry.applied)
+    return Prices.known(session.kept_catalogue(), {} if stack is None else stack.prices).of(
+        entry.kind, entry.applied
+    )
 
 
 def _show_why(session: Session, address: Address) -> int:
     """The chain of one address, from a plan made now."""
-    from reconciler import app
-    from reconciler.cli import showing
-    from reconciler.core import names
-    from reconciler.core.problems import error
-    from reconciler.core.survey import PlanOptions
-    from reconciler.core.why import why as why_of
-    from reconciler.stop import Stop
-    from reconciler.ui import why_text
+    from reconciler.cli import plan_output
+    from reconciler.commands import lifecycle
+    from reconciler.common import suggestions
+    from reconciler.model.abort import Abort
+    from reconciler.model.diagnostics import error
+    from reconciler.planner.compare.assessment import PlanOptions
+    from reconciler.planner.explain_change import why as why_of
+    from reconciler.render import why_text
 
     console = session.console
     stack = session.load()
     store = session.store(stack.name, stack.environment)
     with session.connect() as connection:
-        planned = app.plan(stack, connection, store, PlanOptions(), showing.running(store))
-    plan = showing.with_problems(planned, session)
+        planned = lifecycle.plan(
+            stack, connection, store, PlanOptions(), plan_output.running(store)
+        )
+    plan = plan_output.with_problems(planned, session)
     known = {str(change.address) for change in plan.changes} | set(planned.tracked)
     if str(address) not in known:
-        raise Stop(error("missing-reference", f"neither the file nor the state has {address}", hint=names.hint_for(str(address), known)))
+        raise Abort(
+            error(
+                "missing-reference",
+                msg("neither the file nor the state has {address}", address=address),
+                hint=suggestions.hint_for(str(address), known),
+            )
+        )
     found = why_of(plan, address, connection.kinds)
     if console.json:
         console.result_json(why_text.why_document(found))
     else:
         console.result(list(why_text.why_lines(found, console.look(console.out))))
-    return exits.DONE
+    return exit_codes.DONE
 
 
 def _show_plan(console: Console, what: str) -> int:
-    from reconciler import planfile, schema
-    from reconciler.core.problems import error
-    from reconciler.core.saved import Unreadable
-    from reconciler.stop import Stop
-    from reconciler.ui import plan_json, plan_markdown, plan_text, saved_text
+    from reconciler.commands import plan_file
+    from reconciler.config import schema
+    from reconciler.model.abort import Abort
+    from reconciler.model.diagnostics import error
+    from reconciler.planner.saved_plan import Unreadable
+    from reconciler.render.plan import plan_json, plan_markdown, plan_text, saved_text
 
-    saved = planfile.read(Path(what))
+    saved = plan_file.read(Path(what))
     try:
         wrong = schema.plan_mistake(saved.document)
         if wrong is not None:
             raise Unreadable(wrong)
         plan = saved_text.plan_of(saved)
     except Unreadable as failure:
-        raise Stop(error("plan-unreadable", f"{what} is refused: {failure}", hint="make a new one with `plan --out FILE`")) from failure
+        raise Abort(
+            error(
+                "plan-unreadable",
+                msg("{what} is refused: {failure}", what=what, failure=failure),
+                hint=msg("make a new one with `plan --out FILE`"),
+            )
+        ) from failure
     if console.json:
         console.out.write(plan_json.text(dict(saved.document)))
-        return exits.DONE
+        return exit_codes.DONE
     header = plan_text.Header(
         key_suffix="",
         state=f"of lineage {saved.lineage[:8] or 'none'}",
@@ -151,6 +189,6 @@ def _show_plan(console: Console, what: str) -> int:
     decision = saved_text.decision_of(saved, plan)
     if console.markdown:
         console.out.write(plan_markdown.plan_markdown(plan, header, decision))
-        return exits.DONE
+        return exit_codes.DONE
     console.result(list(plan_text.plan_lines(plan, header, console.look(console.out), decision)))
-    return exits.DONE
+    return exit_codes.DONE

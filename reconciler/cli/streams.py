@@ -1,4 +1,6 @@
-"""Writing to stdout and stderr: UTF-8 but for terminals that speak something else, and quiet when the reader has gone."""
+"""Writing to stdout and stderr: UTF-8 but for terminals that speak something else, and quiet when
+the reader has gone.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,8 @@ import io
 import os
 import sys
 
-TYPE_CHECKING = False  # as `typing` has it, which is not loaded for it: that would be a tenth of what `--version` takes
+# as `typing` has it, which is not loaded for it: that would be a tenth of what `--version` takes
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
 
@@ -15,40 +18,48 @@ _GONE = "its reader has gone"
 
 def unwritten(out: Stream) -> int:
     """Says that a result was lost, for what writes it without a `Console`; gives the exit code."""
-    from reconciler.core import exits
+    from reconciler.model import exit_codes
 
     if out.failed:
         Stream(sys.stderr).write(f"error: the result could not be written: {out.lost}\n")
-    return exits.ERROR if out.failed else exits.DONE
+    return exit_codes.ERROR if out.failed else exit_codes.DONE
 
 
 class Stream:
-    """A text stream that loses what nobody reads, and keeps that it did: a closed pipe ends the output, never a run that has begun.
+    """A text stream that loses what nobody reads, and keeps that it did: a closed pipe ends the
+    output, never a run that has begun.
 
-    A terminal is written to in its own encoding, with an escape for each letter that it lacks; everything else gets UTF-8.
+    A terminal is written to in its own encoding, with an escape for each letter that it lacks;
+    everything else gets UTF-8.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
-        self._stream = io.StringIO() if stream is None else stream  # None: the process was started without it (`>&-`)
+        # None: the process was started without it (`>&-`)
+        self._stream = io.StringIO() if stream is None else stream
         self._closed: str | None = "it is closed" if stream is None else None
         self.lost: str | None = None
         """Why something that was written is lost; None as long as nothing is."""
         self.failed = False
         """Whether that is a failure, and not a reader who had seen enough and went away."""
         self.ascii = False
-        """Whether signs beyond ASCII are better left out: a terminal of another encoding than UTF-8."""
+        """Whether signs beyond ASCII are better left out: a terminal of another encoding than
+        UTF-8.
+        """
         if stream is not None:
             self._prepare(stream)
 
     def _prepare(self, stream: TextIO) -> None:
-        self.ascii = stream.isatty() and not (getattr(stream, "encoding", None) or "").lower().replace("-", "").startswith("utf8")
+        self.ascii = stream.isatty() and not (
+            getattr(stream, "encoding", None) or ""
+        ).lower().replace("-", "").startswith("utf8")
         reconfigure = getattr(stream, "reconfigure", None)
         try:
             if reconfigure is not None and self.ascii:
                 reconfigure(errors="backslashreplace")
             elif reconfigure is not None:
                 reconfigure(encoding="utf-8", errors="backslashreplace")
-        except BrokenPipeError:  # it flushes first what is still waiting, and the reader may have gone since
+        # it flushes first what is still waiting, and the reader may have gone since
+        except BrokenPipeError:
             self._close(_GONE)
 
     @property
@@ -64,8 +75,11 @@ class Stream:
                 self._stream.flush()
             except BrokenPipeError:
                 self._close(_GONE)
-            except (OSError, ValueError) as failure:  # ValueError: a stream that was closed from outside
-                self._close((failure.strerror if isinstance(failure, OSError) else None) or str(failure))
+            # ValueError: a stream that was closed from outside
+            except (OSError, ValueError) as failure:
+                self._close(
+                    (failure.strerror if isinstance(failure, OSError) else None) or str(failure)
+                )
         if text and self._closed is not None:
             self.lost, self.failed = self._closed, self._closed != _GONE
 

@@ -36,12 +36,18 @@ def _parser() -> argparse.ArgumentParser:
     add_serve_options(server)
     server.set_defaults(run=_serve)
     world = chosen.add_parser("world", help="print the world of a running one as YAML")
-    world.add_argument("--endpoint", default=os.environ.get("IWINV_ENDPOINT", ""), help="default: IWINV_ENDPOINT")
+    world.add_argument(
+        "--endpoint", default=os.environ.get("IWINV_ENDPOINT", ""), help="default: IWINV_ENDPOINT"
+    )
     world.set_defaults(run=_world)
     doing = chosen.add_parser("do", help="change the world of a running one from outside")
-    doing.add_argument("--endpoint", default=os.environ.get("IWINV_ENDPOINT", ""), help="default: IWINV_ENDPOINT")
+    doing.add_argument(
+        "--endpoint", default=os.environ.get("IWINV_ENDPOINT", ""), help="default: IWINV_ENDPOINT"
+    )
     doing.add_argument("action", choices=("set", "delete", "create"))
-    doing.add_argument("kind", help="instance, block_storage, firewall, rule, zone, flavor, image, ssh_key, ...")
+    doing.add_argument(
+        "kind", help="instance, block_storage, firewall, rule, zone, flavor, image, ssh_key, ..."
+    )
     doing.add_argument("object", help="name or id; a rule is FIREWALL/RULE")
     doing.add_argument("values", nargs="*", metavar="MEMBER=VALUE")
     doing.set_defaults(run=_do)
@@ -50,13 +56,37 @@ def _parser() -> argparse.ArgumentParser:
 
 def add_serve_options(parser: argparse.ArgumentParser) -> None:
     """The options of `serve`."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=0, help="port; 0, the default, takes a free one")
-    parser.add_argument("--world", metavar="FILE", help="world to start from: a file, or `default` or `company`")
-    parser.add_argument("--keep", type=Path, metavar="FILE", help="keep the world in this file: read it if it exists, write every change")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on (default 127.0.0.1)"
+    )
+    parser.add_argument(
+        "--port", type=int, default=0, help="port; 0, the default, takes a free one"
+    )
+    parser.add_argument(
+        "--world", metavar="FILE", help="world to start from: a file, or `default` or `company`"
+    )
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FILE",
+        help="keep the world in this file: read it if it exists, write every change",
+    )
     parser.add_argument("--seed", type=int, default=0, help="decides every id, address and chance")
-    parser.add_argument("--time-scale", type=float, default=1.0, metavar="X", help="how many times faster background work is")
-    parser.add_argument("--set", action="append", default=[], metavar="SWITCH=VALUE", dest="settings", help="turn a switch; repeatable")
+    parser.add_argument(
+        "--time-scale",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="how many times faster background work is",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SWITCH=VALUE",
+        dest="settings",
+        help="turn a switch; repeatable",
+    )
     parser.add_argument("--switches", type=Path, metavar="FILE", help="YAML file of switches")
     parser.add_argument("--faults", type=Path, metavar="FILE", help="YAML script of faults")
 
@@ -80,7 +110,9 @@ def _world(options: argparse.Namespace) -> int:
 
 
 def _do(options: argparse.Namespace) -> int:
-    name = commands.do(options.endpoint, options.action, options.kind, options.object, parse_values(options.values))
+    name = commands.do(
+        options.endpoint, options.action, options.kind, options.object, parse_values(options.values)
+    )
     sys.stdout.write(f"{options.action} {options.kind} {name}\n")
     return 0
 

@@ -1,7 +1,8 @@
-"""A call: one authenticated request with its parameters taken apart, and the reply an operation gives.
+"""A call: one authenticated request with its parameters taken apart, and the reply an operation
+gives.
 
-Query and body are read here once, so that operations speak of members and not of bytes. A body is read by its content type; an
-empty one is an empty form whatever its type says (contract section 2).
+Query and body are read here once, so that operations speak of members and not of bytes. A body is
+read by its content type; an empty one is an empty form whatever its type says (contract section 2).
 """
 
 from __future__ import annotations
@@ -13,17 +14,19 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
+from reconciler.model.http import Request
 from reconciler.simulator.errors import ApiError
 from reconciler.simulator.switches import Switches
 from reconciler.simulator.world import World
-from reconciler.wire import Request
 
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A success: `result` with what the envelope says about it. Lists count their rows; `page` is None on unpaged ones."""
+    """A success: `result` with what the envelope says about it. Lists count their rows; `page` is
+    None on unpaged ones.
+    """
 
     result: object
     counted: bool = True
@@ -34,7 +37,9 @@ class Reply:
 
 @dataclass(slots=True)
 class Call:
-    """What an operation sees: the world at `now`, the switches, ids of the path, and the parameters."""
+    """What an operation sees: the world at `now`, the switches, ids of the path, and the
+    parameters.
+    """
 
     world: World
     switches: Switches
@@ -45,10 +50,13 @@ class Call:
     query: dict[str, str] = field(default_factory=dict)
     seen: list[tuple[str, str]] = field(default_factory=list)
 
-    # Query -------------------------------------------------------------------------------------------------------------------
+    # Query
+    # -------------------------------------------------------------------------------------------------------------------
 
     def text(self, name: str) -> str:
-        """A query value; empty where it is missing or empty, which both mean no filter (contract section 7)."""
+        """A query value; empty where it is missing or empty, which both mean no filter (contract
+        section 7).
+        """
         return self.query.get(name, "")
 
     def words(self, name: str) -> list[str]:
@@ -72,17 +80,23 @@ class Call:
         cap = self.switches.page_size_cap
         return number, size if cap is None else min(size, cap)
 
-    # Time --------------------------------------------------------------------------------------------------------------------
+    # Time
+    # --------------------------------------------------------------------------------------------------------------------
 
     def after(self, seconds: float) -> float:
         """The world time at which a background duration starting now is over."""
         return self.now + seconds / self.scale
 
-    # Body --------------------------------------------------------------------------------------------------------------------
+    # Body
+    # --------------------------------------------------------------------------------------------------------------------
 
     def form(self) -> dict[str, str]:
         """The members of a form body as text (instances and block storages)."""
-        return {name: _as_text(name, value) for name, value in self._body("form").items() if value is not None}
+        return {
+            name: _as_text(name, value)
+            for name, value in self._body("form").items()
+            if value is not None
+        }
 
     def json(self) -> dict[str, object]:
         """The members of a JSON body (security groups and firewall)."""
@@ -123,7 +137,8 @@ def _as_text(name: str, value: object) -> str:
 def _json_object(body: bytes) -> dict[str, object]:
     try:
         parsed = json.loads(body)
-        json.dumps(parsed, ensure_ascii=False).encode()  # half a surrogate pair is text that no answer could carry
+        # half a surrogate pair is text that no answer could carry
+        json.dumps(parsed, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise ApiError("CHECK_PARAM") from None
     if not isinstance(parsed, dict):
@@ -141,7 +156,9 @@ def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
         if part.startswith(b"--"):
             break
         head, blank, value = part.partition(b"\r\n\r\n")
-        name = re.search(rb'\bname="((?:[^"\\]|\\.)*)"', head) or re.search(rb"\bname=([^;\s]+)", head)
+        name = re.search(rb'\bname="((?:[^"\\]|\\.)*)"', head) or re.search(
+            rb"\bname=([^;\s]+)", head
+        )
         if not blank or name is None:
             raise ApiError("CHECK_PARAM")
         fields.append((name.group(1).decode("utf-8", "replace"), value.decode("utf-8", "replace")))
@@ -149,7 +166,9 @@ def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
 
 def decode_text(text: str, switches: Switches) -> str:
-    """A name or description of a server or volume, percent-decoded as the switch says (contract section 8)."""
+    """A name or description of a server or volume, percent-decoded as the switch says (contract
+    section 8).
+    """
     if switches.instance_text_decoding == "none":
         return text
     return unquote_plus(text) if switches.instance_text_decoding == "once_form" else unquote(text)
@@ -175,7 +194,9 @@ def _measured(form: Mapping[str, str], name: str, longest: int, switches: Switch
 
 
 def required(form: Mapping[str, object], *names: str) -> None:
-    """Refuse a body in which one of these is missing or null; an empty form value counts as missing."""
+    """Refuse a body in which one of these is missing or null; an empty form value counts as
+    missing.
+    """
     for name in names:
         if form.get(name) in (None, ""):
             raise ApiError("REQUIRED_POST_PARAM_MISSING", name)

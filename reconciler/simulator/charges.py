@@ -1,4 +1,6 @@
-"""Money: begun days and the bill of a month (contract sections 19, 25). Integers of KRW, VAT excluded unless named."""
+"""Money: begun days and the bill of a month (contract sections 19, 25). Integers of KRW, VAT
+excluded unless named.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,9 @@ KST = timezone(timedelta(hours=9))
 """Korea Standard Time, in which the API prints every date (contract section 8)."""
 
 TIME_MAX = 100_000_000_000.0
-"""The latest unix second of a world, in the year 5138: later ones soon have no date that can be printed."""
+"""The latest unix second of a world, in the year 5138: later ones soon have no date that can be
+printed.
+"""
 
 DAY = 86_400.0
 """Seconds of the day by which objects are charged."""

@@ -1,7 +1,8 @@
 """The cloud in process: a request comes in, time passes, something happens, an answer goes out.
 
-`Cloud.handle` is the whole of it as `reconciler.wire` knows HTTP; `Cloud.exchange` is the same for a server that wants to cut a
-connection or send half an answer itself. One lock guards the world, so any number of threads may call.
+`Cloud.handle` is the whole of it as `reconciler.model.http` knows HTTP; `Cloud.exchange` is the
+same for a server that wants to cut a connection or send half an answer itself. One lock guards the
+world, so any number of threads may call.
 """
 
 from __future__ import annotations
@@ -15,17 +16,25 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import urlencode
 
+from reconciler.model.http import Request, Response, WireError
 from reconciler.simulator.call import Call, Reply
 from reconciler.simulator.clock import TIME_MAX, http_date
 from reconciler.simulator.distort import HTML, distort
-from reconciler.simulator.errors import CODES, ApiError, MethodNotAllowed, envelope_error, error_response, plain_response, result_shape
+from reconciler.simulator.errors import (
+    CODES,
+    ApiError,
+    MethodNotAllowed,
+    envelope_error,
+    error_response,
+    plain_response,
+    result_shape,
+)
 from reconciler.simulator.faults import INSTANTS, Fault, FaultPlan
 from reconciler.simulator.gate import Quota, check_caller, sign
 from reconciler.simulator.routes import Route, find_route
 from reconciler.simulator.switches import Switches
 from reconciler.simulator.world import World
 from reconciler.simulator.worldfile import default_world
-from reconciler.wire import Request, Response, WireError
 
 ACCESS_KEY = "local-access-key"
 SECRET_KEY = "local-secret-key"  # noqa: S105 - a fixed key of a cloud that exists on this machine only
@@ -39,7 +48,8 @@ ADVANCE_SECONDS_MAX = 3_155_760_000.0
 class Answer:
     """What goes back: a response, perhaps late, perhaps only its first bytes, or nothing at all.
 
-    `keep` is the number of body bytes that are sent before the connection is cut; a response of None is cut at once.
+    `keep` is the number of body bytes that are sent before the connection is cut; a response of
+    None is cut at once.
     """
 
     response: Response | None
@@ -75,9 +85,10 @@ class _Late:
 class Cloud:
     """A local iwinv.
 
-    `clock` gives unix seconds and may be virtual; `time_scale` divides background durations and the quota's window, never the
-    signature's. `sleep` is called for a slow answer (outside the lock); without it an answer comes at once under a given clock
-    and after `time.sleep` under the real one. `timeout_seconds` makes a slower answer a WireError, as a client's timeout would.
+    `clock` gives unix seconds and may be virtual; `time_scale` divides background durations and the
+    quota's window, never the signature's. `sleep` is called for a slow answer (outside the lock);
+    without it an answer comes at once under a given clock and after `time.sleep` under the real
+    one. `timeout_seconds` makes a slower answer a WireError, as a client's timeout would.
     """
 
     def __init__(
@@ -99,11 +110,15 @@ class Cloud:
         self.access_key = access_key
         self.secret_key = secret_key
         self.time_scale = time_scale
-        self.switches = switches if isinstance(switches, Switches) else Switches.parse(switches or {})
+        self.switches = (
+            switches if isinstance(switches, Switches) else Switches.parse(switches or {})
+        )
         self.faults = FaultPlan(faults, seed=seed)
         self.log: deque[Entry] = deque(maxlen=10_000)
         self.on_change: Callable[[World], None] | None = None
-        """Called with a copy of the world after each request or act that may have changed it, before its answer goes out."""
+        """Called with a copy of the world after each request or act that may have changed it,
+        before its answer goes out.
+        """
         self._clock = clock or time.time
         self._sleep = sleep or (time.sleep if clock is None else None)
         self._timeout = timeout_seconds
@@ -122,7 +137,8 @@ class Cloud:
         self._offset = max(0.0, world.time - self._clock())
         self._advance()
 
-    # The wire ----------------------------------------------------------------------------------------------------------------
+    # The wire
+    # ----------------------------------------------------------------------------------------------------------------
 
     def handle(self, request: Request, *, peer: str = "127.0.0.1") -> Response:
         """The whole cloud in process: a Response, or WireError where no whole one came."""
@@ -147,14 +163,18 @@ class Cloud:
             self._advance()
             self._number += 1
             route = _route_or_none(request, self.switches)
-            drawn = self.faults.draw(request, route.template if route else "", route.operation if route else "")
+            drawn = self.faults.draw(
+                request, route.template if route else "", route.operation if route else ""
+            )
             answer = self._answer(request, peer, route, drawn)
             self._note(request, route, answer, drawn)
             if request.method not in READS or self._unsaved:
                 self._changed()
             return answer
 
-    def _answer(self, request: Request, peer: str, route: Route | None, drawn: list[Fault]) -> Answer:
+    def _answer(
+        self, request: Request, peer: str, route: Route | None, drawn: list[Fault]
+    ) -> Answer:
         fault = next((each for each in drawn if each.instant in INSTANTS), None)
         instant = fault.instant if fault is not None else ""
         if fault is not None and instant == "refused_before":
@@ -164,7 +184,11 @@ class Cloud:
         if fault is not None and instant == "executed_late":
             self._late.append(_Late(self._clock() + fault.seconds, request, peer))
             self._late.sort(key=lambda late: late.at)
-            return Answer(_failure(fault)) if fault.status is not None else Answer(None, "no answer came in time")
+            return (
+                Answer(_failure(fault))
+                if fault.status is not None
+                else Answer(None, "no answer came in time")
+            )
         response, cut = self._respond(request, peer, route, drawn)
         if instant == "executed_twice":
             self._respond(request, peer, route, drawn)
@@ -172,7 +196,9 @@ class Cloud:
             return Answer(None, cut)
         return _spoilt(response, fault) if fault is not None else Answer(response)
 
-    def _respond(self, request: Request, peer: str, route: Route | None, drawn: list[Fault]) -> tuple[Response, str]:
+    def _respond(
+        self, request: Request, peer: str, route: Route | None, drawn: list[Fault]
+    ) -> tuple[Response, str]:
         """The true answer, distorted where asked, and why the connection is cut instead, if it is."""
         refused = self._quota.admit(request, self._clock(), self.time_scale, self.switches)
         if refused is not None:
@@ -182,11 +208,17 @@ class Cloud:
             unknown = next((each for each in drawn if each.instant == "unknown_code"), None)
             if unknown is not None:
                 return self._dated(_refusal(unknown, self.switches)), ""
-            response = self._execute(request, stale=next((each for each in drawn if each.instant == "stale_read"), None))
+            response = self._execute(
+                request, stale=next((each for each in drawn if each.instant == "stale_read"), None)
+            )
         except ApiError as error:
             return self._dated(error_response(error, self.switches)), ""
         except MethodNotAllowed as error:
-            return self._dated(plain_response(405, {"message": "허용되지 않은 메서드입니다."}, ("Allow", error.allowed))), ""
+            return self._dated(
+                plain_response(
+                    405, {"message": "허용되지 않은 메서드입니다."}, ("Allow", error.allowed)
+                )
+            ), ""
         if route is not None and route.operation == "createInstance":
             if self.switches.create_outcome == "lost":
                 return response, "the connection was cut after the request was executed"
@@ -195,7 +227,14 @@ class Cloud:
         return self._dated(distort(response, drawn, lambda: self._previous_page(request))), ""
 
     def _check(self, request: Request, peer: str, *, now: float) -> None:
-        check_caller(request, now=now, peer=peer, access_key=self.access_key, secret_key=self.secret_key, switches=self.switches)
+        check_caller(
+            request,
+            now=now,
+            peer=peer,
+            access_key=self.access_key,
+            secret_key=self.secret_key,
+            switches=self.switches,
+        )
 
     def _execute(self, request: Request, *, stale: Fault | None = None) -> Response:
         route, ids = find_route(request.method, request.path, self.switches)
@@ -235,15 +274,25 @@ class Cloud:
         if not number.isdecimal() or int(number) < 2:
             return []
         query["page_no"] = str(int(number) - 1)
-        result = json.loads(self._execute(replace(request, query=tuple(query.items()))).body)["result"]
+        result = json.loads(self._execute(replace(request, query=tuple(query.items()))).body)[
+            "result"
+        ]
         return result if isinstance(result, list) else []
 
     def _dated(self, response: Response) -> Response:
-        return Response(response.status, (*response.headers, ("Date", http_date(self._clock()))), response.body)
+        return Response(
+            response.status, (*response.headers, ("Date", http_date(self._clock()))), response.body
+        )
 
-    def _note(self, request: Request, route: Route | None, answer: Answer, drawn: list[Fault]) -> None:
+    def _note(
+        self, request: Request, route: Route | None, answer: Answer, drawn: list[Fault]
+    ) -> None:
         status = answer.response.status if answer.response is not None else None
-        code = _error_code(answer.response.body) if answer.response is not None and answer.response.status >= 400 else ""
+        code = (
+            _error_code(answer.response.body)
+            if answer.response is not None and answer.response.status >= 400
+            else ""
+        )
         self.log.append(
             Entry(
                 number=self._number,
@@ -258,7 +307,8 @@ class Cloud:
             )
         )
 
-    # Time --------------------------------------------------------------------------------------------------------------------
+    # Time
+    # --------------------------------------------------------------------------------------------------------------------
 
     def _advance(self) -> None:
         """Bring the world to now, executing on the way what was under way late."""
@@ -291,18 +341,25 @@ class Cloud:
             self._changed()
 
     def next_change(self) -> float | None:
-        """The second of the clock at which something finishes by itself next, or None: where a virtual clock may jump to."""
+        """The second of the clock at which something finishes by itself next, or None: where a
+        virtual clock may jump to.
+        """
         with self._lock:
             self._advance()
             due = self._world.next_due()
-            moments = [late.at for late in self._late[:1]] + ([] if due is None else [due - self._offset])
+            moments = [late.at for late in self._late[:1]] + (
+                [] if due is None else [due - self._offset]
+            )
             return min(moments, default=None)
 
-    # For tests, steering and saving ------------------------------------------------------------------------------------------
+    # For tests, steering and saving
+    # ------------------------------------------------------------------------------------------
 
     @property
     def world(self) -> World:
-        """The living world, brought to now. Tests read it freely; changing it is for `edits` and the operations."""
+        """The living world, brought to now. Tests read it freely; changing it is for `edits` and
+        the operations.
+        """
         with self._lock:
             self._advance()
             return self._world
@@ -353,8 +410,12 @@ class Cloud:
         with self._lock:
             self._quota.forget()
 
-    def signed(self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None) -> Request:
-        """A request signed with this cloud's own keys: a dictionary body becomes a form, a `json:` one JSON; for tests and stories."""
+    def signed(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None
+    ) -> Request:
+        """A request signed with this cloud's own keys: a dictionary body becomes a form, a `json:`
+        one JSON; for tests and stories.
+        """
         headers = list(sign(self.access_key, self.secret_key, path, self._clock()))
         content = b""
         if isinstance(body, Mapping):
@@ -380,12 +441,19 @@ def _route_or_none(request: Request, switches: Switches) -> Route | None:
 
 def _success(reply: Reply, status: int) -> Response:
     """A success in the envelope (contract section 5)."""
-    body: dict[str, object] = {"code": "0x00", "error_code": "SUCCESS", "message": "", "result": reply.result}
+    body: dict[str, object] = {
+        "code": "0x00",
+        "error_code": "SUCCESS",
+        "message": "",
+        "result": reply.result,
+    }
     if reply.counted and isinstance(reply.result, list):
         body["count"] = len(reply.result)
     if reply.page is not None:
         number, size = reply.page
-        body["page_no"], body["page_size"] = (str(number), str(size)) if reply.page_as_text else (number, size)
+        body["page_no"], body["page_size"] = (
+            (str(number), str(size)) if reply.page_as_text else (number, size)
+        )
     if reply.total is not None:
         body["total"] = reply.total
     return plain_response(status, body)
@@ -393,17 +461,23 @@ def _success(reply: Reply, status: int) -> Response:
 
 def _refusal(fault: Fault, switches: Switches) -> Response:
     """The answer that a fault asks for instead of execution."""
-    if fault.body is not None or (fault.status is not None and fault.status >= 500 and not fault.code):
+    if fault.body is not None or (
+        fault.status is not None and fault.status >= 500 and not fault.code
+    ):
         return _failure(fault)
     if fault.instant == "unknown_code" or fault.code:
         name = fault.code or "SOMETHING_NEW"
         known = CODES.get(name)
         status = fault.status or (known.status if known else 400)
         message = fault.message or (known.message if known else "알 수 없는 오류입니다.")
-        return envelope_error(status, hex(fault.code_number), name, message, result_shape(known, switches))
+        return envelope_error(
+            status, hex(fault.code_number), name, message, result_shape(known, switches)
+        )
     if fault.status == 429:
         headers = (("Retry-After", str(int(fault.seconds) or 5)),) if switches.retry_after else ()
-        return plain_response(429, {"message": fault.message or "요청 한도를 초과하였습니다."}, *headers)
+        return plain_response(
+            429, {"message": fault.message or "요청 한도를 초과하였습니다."}, *headers
+        )
     if fault.status == 422:
         message = fault.message or "입력값을 확인해 주세요."
         return plain_response(422, {"message": message, "errors": {"name": [message]}})
@@ -424,7 +498,11 @@ def _spoilt(response: Response, fault: Fault) -> Answer:
     if fault.instant == "executed_then_5xx":
         return Answer(_failure(fault))
     if fault.instant == "answer_cut":
-        return Answer(response, "the connection was cut in the middle of the answer", keep=len(response.body) // 2)
+        return Answer(
+            response,
+            "the connection was cut in the middle of the answer",
+            keep=len(response.body) // 2,
+        )
     if fault.instant == "answer_garbled":
         body = (HTML if fault.body is None else fault.body).encode()
         return Answer(Response(fault.status or response.status, response.headers, body))

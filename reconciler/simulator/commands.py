@@ -1,4 +1,5 @@
-"""What the command line does with a local cloud: make one from options, show a world, change one from outside.
+"""What the command line does with a local cloud: make one from options, show a world, change one
+from outside.
 
 Nothing here parses arguments or prints; `__main__` and the program's own command line both use it.
 """
@@ -22,7 +23,15 @@ from reconciler.simulator.switches import SwitchError, Switches
 from reconciler.simulator.world import World
 from reconciler.simulator.worldfile import WorldFileError, default_world, load_world, packaged_world
 
-MISTAKES = (ServerError, SwitchError, FaultError, WorldFileError, EditError, WorldInUse, WorldNotKept)
+MISTAKES = (
+    ServerError,
+    SwitchError,
+    FaultError,
+    WorldFileError,
+    EditError,
+    WorldInUse,
+    WorldNotKept,
+)
 """What a command line shows as one line and exit code 64 or 1: the text is for people."""
 
 REQUEST_SECONDS_MAX = 30.0
@@ -41,12 +50,15 @@ def make_cloud(
     switches_file: Path | None = None,
     faults_file: Path | None = None,
 ) -> Cloud:
-    """A cloud from the options of `simulator serve`, with the keys of the environment or the fixed local ones.
+    """A cloud from the options of `simulator serve`, with the keys of the environment or the fixed
+    local ones.
 
-    `world` is a file, or the name of a packaged world (`default`, `company`); `settings` are `SWITCH=VALUE` texts, which win over
-    the file of switches.
+    `world` is a file, or the name of a packaged world (`default`, `company`); `settings` are
+    `SWITCH=VALUE` texts, which win over the file of switches.
     """
-    switches = Switches.parse(_mapping_file(switches_file)) if switches_file is not None else Switches()
+    switches = (
+        Switches.parse(_mapping_file(switches_file)) if switches_file is not None else Switches()
+    )
     access_key, secret_key = keys_from_environment()
     faults, fault_seed = _fault_file(faults_file)
     cloud = Cloud(
@@ -100,7 +112,9 @@ def fetch_world(endpoint: str) -> str:
     return _steer(endpoint, "GET", "world")
 
 
-def do(endpoint: str, action: str, kind: str, name: str, values: Mapping[str, object] | None = None) -> str:
+def do(
+    endpoint: str, action: str, kind: str, name: str, values: Mapping[str, object] | None = None
+) -> str:
     """Change the world of a running simulator from outside; gives the id of the object."""
     body = {"action": action, "kind": kind, "object": name, "values": dict(values or {})}
     return str(json.loads(_steer(endpoint, "POST", "do", body))["object"])
@@ -112,7 +126,9 @@ def advance(endpoint: str, seconds: float) -> None:
 
 
 def set_faults(endpoint: str, script: str) -> None:
-    """Put the faults of a script, YAML or JSON, in force in a running simulator instead of those there."""
+    """Put the faults of a script, YAML or JSON, in force in a running simulator instead of those
+    there.
+    """
     _steer(endpoint, "PUT", "faults", script)
 
 
@@ -120,10 +136,21 @@ def _steer(endpoint: str, method: str, noun: str, body: object = None) -> str:
     parts = urlsplit(endpoint)
     if parts.scheme != "http" or parts.hostname is None or not is_loopback(parts.hostname):
         raise SteeringError(f"{endpoint} is not a simulator on this machine")
-    content = None if body is None else (body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)).encode()
-    connection = http.client.HTTPConnection(parts.hostname, parts.port or 80, timeout=REQUEST_SECONDS_MAX)
+    content = (
+        None
+        if body is None
+        else (body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)).encode()
+    )
+    connection = http.client.HTTPConnection(
+        parts.hostname, parts.port or 80, timeout=REQUEST_SECONDS_MAX
+    )
     try:
-        connection.request(method, f"/_simulator/{noun}", content, {"Content-Type": "application/json"} if content else {})
+        connection.request(
+            method,
+            f"/_simulator/{noun}",
+            content,
+            {"Content-Type": "application/json"} if content else {},
+        )
         response = connection.getresponse()
         text = response.read().decode()
     except (OSError, http.client.HTTPException) as problem:
@@ -131,7 +158,9 @@ def _steer(endpoint: str, method: str, noun: str, body: object = None) -> str:
     finally:
         connection.close()
     if response.status != 200:
-        raise SteeringError(_message(text) or f"the simulator at {endpoint} answered {response.status}")
+        raise SteeringError(
+            _message(text) or f"the simulator at {endpoint} answered {response.status}"
+        )
     return text
 
 

@@ -1,10 +1,12 @@
-"""Steering: what `/_simulator/` answers. Outside quota and signature; the server lets only this machine in.
+"""Steering: what `/_simulator/` answers. Outside quota and signature; the server lets only this
+machine in.
 
-GET  world      the whole world as YAML (JSON when asked for)     PUT  world      go on with this one
-POST do         {action, kind, object, values}                    POST advance    {seconds}
-GET  faults     those in force, and how often each has struck     PUT  faults     these instead; POST adds, DELETE clears
-GET  switches   those that are not at their default               PUT  switches   turn these
-GET  requests   the last requests, newest last                    GET  (nothing)  what there is
+GET  world      the whole world as YAML (JSON when asked for)     PUT  world      go on with this
+one POST do         {action, kind, object, values}                    POST advance    {seconds} GET
+faults     those in force, and how often each has struck     PUT  faults     these instead; POST
+adds, DELETE clears GET  switches   those that are not at their default               PUT  switches
+turn these GET  requests   the last requests, newest last                    GET  (nothing)  what
+there is
 """
 
 from __future__ import annotations
@@ -16,13 +18,18 @@ from typing import Any
 
 import yaml
 
+from reconciler.model.http import Request, Response
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.edits import EditError, edit
 from reconciler.simulator.errors import plain_response
 from reconciler.simulator.faults import FaultError, parse_faults
 from reconciler.simulator.switches import SwitchError
-from reconciler.simulator.worldfile import WorldFileError, world_from_text, world_to_data, world_to_yaml
-from reconciler.wire import Request, Response
+from reconciler.simulator.worldfile import (
+    WorldFileError,
+    world_from_text,
+    world_to_data,
+    world_to_yaml,
+)
 
 MISTAKES = (EditError, FaultError, SwitchError, WorldFileError, ValueError, yaml.YAMLError)
 
@@ -36,10 +43,16 @@ def steer(cloud: Cloud, request: Request) -> Response:
     noun = request.path.removeprefix("/_simulator/").strip("/")
     by_method = _ACTS.get(noun)
     if by_method is None:
-        return plain_response(404, {"message": "there are " + ", ".join(sorted(each for each in _ACTS if each))})
+        return plain_response(
+            404, {"message": "there are " + ", ".join(sorted(each for each in _ACTS if each))}
+        )
     act = by_method.get(request.method)
     if act is None:
-        return plain_response(405, {"message": "there are " + ", ".join(sorted(by_method))}, ("Allow", ", ".join(sorted(by_method))))
+        return plain_response(
+            405,
+            {"message": "there are " + ", ".join(sorted(by_method))},
+            ("Allow", ", ".join(sorted(by_method))),
+        )
     try:
         return act(cloud, request)
     except RecursionError:
@@ -52,7 +65,9 @@ def _get_world(cloud: Cloud, request: Request) -> Response:
     world = cloud.snapshot()
     if "json" in (request.header("Accept") or "") or dict(request.query).get("format") == "json":
         return plain_response(200, world_to_data(world))
-    return Response(200, (("Content-Type", "application/yaml; charset=utf-8"),), world_to_yaml(world).encode())
+    return Response(
+        200, (("Content-Type", "application/yaml; charset=utf-8"),), world_to_yaml(world).encode()
+    )
 
 
 def _put_world(cloud: Cloud, request: Request) -> Response:
@@ -65,7 +80,12 @@ def _do(cloud: Cloud, request: Request) -> Response:
     unknown = sorted(set(body) - {"action", "kind", "object", "values"})
     if unknown:
         raise ControlError(f"unknown: {', '.join(unknown)}; there are action, kind, object, values")
-    action, kind, name, values = (body.get("action"), body.get("kind"), body.get("object", ""), body.get("values") or {})
+    action, kind, name, values = (
+        body.get("action"),
+        body.get("kind"),
+        body.get("object", ""),
+        body.get("values") or {},
+    )
     if not isinstance(action, str) or not isinstance(kind, str) or not isinstance(values, Mapping):
         raise ControlError("action and kind are texts, values is an object")
     ids = cloud.change(lambda world: edit(world, action, kind, str(name), values))
@@ -76,7 +96,13 @@ def _get_faults(cloud: Cloud, request: Request) -> Response:
     del request
     plan = cloud.faults
     return plain_response(
-        200, {"faults": [{**fault.to_data(), "struck": struck} for fault, struck in zip(plan.faults, plan.struck, strict=True)]}
+        200,
+        {
+            "faults": [
+                {**fault.to_data(), "struck": struck}
+                for fault, struck in zip(plan.faults, plan.struck, strict=True)
+            ]
+        },
     )
 
 
@@ -123,14 +149,21 @@ def _get_requests(cloud: Cloud, request: Request) -> Response:
 
 def _help(cloud: Cloud, request: Request) -> Response:
     del cloud, request
-    return plain_response(200, {"paths": {noun: sorted(methods) for noun, methods in _ACTS.items() if noun}})
+    return plain_response(
+        200, {"paths": {noun: sorted(methods) for noun, methods in _ACTS.items() if noun}}
+    )
 
 
 _ACTS: dict[str, dict[str, Callable[[Cloud, Request], Response]]] = {
     "": {"GET": _help},
     "world": {"GET": _get_world, "PUT": _put_world, "POST": _put_world},
     "do": {"POST": _do},
-    "faults": {"GET": _get_faults, "PUT": _put_faults, "POST": _post_faults, "DELETE": _delete_faults},
+    "faults": {
+        "GET": _get_faults,
+        "PUT": _put_faults,
+        "POST": _post_faults,
+        "DELETE": _delete_faults,
+    },
     "advance": {"POST": _advance},
     "switches": {"GET": _get_switches, "PUT": _put_switches, "POST": _put_switches},
     "requests": {"GET": _get_requests},

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from reconciler.model.http import Response
 from reconciler.simulator.faults import Fault
-from reconciler.wire import Response
 
 Body = dict[str, object]
 HTML = "<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 
-def distort(response: Response, faults: list[Fault], previous_page: Callable[[], list[object]]) -> Response:
+def distort(
+    response: Response, faults: list[Fault], previous_page: Callable[[], list[object]]
+) -> Response:
     """The answer with these distortions; only successes in the envelope are touched.
 
     `previous_page` gives the rows of the page before, an empty list on the first page.
@@ -25,7 +27,9 @@ def distort(response: Response, faults: list[Fault], previous_page: Callable[[],
         return response
     for fault, make in makers:
         make(body, fault, previous_page)
-    return Response(response.status, response.headers, json.dumps(body, ensure_ascii=False).encode())
+    return Response(
+        response.status, response.headers, json.dumps(body, ensure_ascii=False).encode()
+    )
 
 
 def _rows(body: Body) -> list[Body]:
@@ -58,7 +62,10 @@ def _unknown_status(body: Body, fault: Fault, _: Callable[[], list[object]]) -> 
 def _extra_members(body: Body, fault: Fault, _: Callable[[], list[object]]) -> None:
     body["request_time"] = 0.012
     for row in _rows(body):
-        row["x_future"] = {"note": fault.message or "예고 없이 추가된 항목", "values": [1, None, "a"]}
+        row["x_future"] = {
+            "note": fault.message or "예고 없이 추가된 항목",
+            "values": [1, None, "a"],
+        }
 
 
 def _null_lists(body: Body, fault: Fault, _: Callable[[], list[object]]) -> None:
@@ -83,7 +90,9 @@ def _as_text(value: object) -> object:
         return str(value)
     if isinstance(value, list):
         return [_as_text(each) for each in value]
-    return {name: _as_text(each) for name, each in value.items()} if isinstance(value, dict) else value
+    return (
+        {name: _as_text(each) for name, each in value.items()} if isinstance(value, dict) else value
+    )
 
 
 def _masked_password(body: Body, fault: Fault, _: Callable[[], list[object]]) -> None:

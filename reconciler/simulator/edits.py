@@ -1,7 +1,7 @@
 """Edits: the world changed from outside, as someone in the console would, for showing drift.
 
-An object is named by its id or, where only one has it, its name. Values are in the contract's own members; what the API would
-refuse is allowed here, because a console may do more than the API.
+An object is named by its id or, where only one has it, its name. Values are in the contract's own
+members; what the API would refuse is allowed here, because a console may do more than the API.
 """
 
 from __future__ import annotations
@@ -13,16 +13,32 @@ from typing import Any, TypeVar, cast
 
 from reconciler.simulator.records import BlockStorage, Firewall, Instance, Membership, Row, Rule
 from reconciler.simulator.world import World
-from reconciler.simulator.worldfile import CATALOGUE, WorldFileError, instance_from_data, volume_from_data
+from reconciler.simulator.worldfile import (
+    CATALOGUE,
+    WorldFileError,
+    instance_from_data,
+    volume_from_data,
+)
 
 RECORD_KINDS = ("instance", "block_storage", "firewall", "rule")
-CATALOGUE_KINDS = {"zone": "zones", "flavor": "flavors", "image": "images", "storage_type": "storage_types"} | {
+CATALOGUE_KINDS = {
+    "zone": "zones",
+    "flavor": "flavors",
+    "image": "images",
+    "storage_type": "storage_types",
+} | {
     "ssh_key": "ssh_keys",
     "user_script": "user_scripts",
     "bill": "bills",
 }
 KINDS = (*RECORD_KINDS, *CATALOGUE_KINDS)
-ALIASES = {"server": "instance", "volume": "block_storage", "security_group": "firewall", "script": "user_script", "key": "ssh_key"}
+ALIASES = {
+    "server": "instance",
+    "volume": "block_storage",
+    "security_group": "firewall",
+    "script": "user_script",
+    "key": "ssh_key",
+}
 ACTIONS = ("set", "delete", "create")
 R = TypeVar("R")
 
@@ -31,10 +47,13 @@ class EditError(ValueError):
     """An edit that cannot be made; the text says what there is instead."""
 
 
-def edit(world: World, action: str, kind: str, name: str, values: Mapping[str, object] | None = None) -> str:
+def edit(
+    world: World, action: str, kind: str, name: str, values: Mapping[str, object] | None = None
+) -> str:
     """Set members of an object, delete it, or create one; gives its id.
 
-    A rule is named `FIREWALL/RULE`, each by id or name. `security_group` of an instance puts it into one, `none` takes it out.
+    A rule is named `FIREWALL/RULE`, each by id or name. `security_group` of an instance puts it
+    into one, `none` takes it out.
     """
     kind = _kind(kind)
     values = dict(values or {})
@@ -45,7 +64,9 @@ def edit(world: World, action: str, kind: str, name: str, values: Mapping[str, o
     if action == "set" and not values:
         raise EditError("set needs MEMBER=VALUE")
     try:
-        return _EDITS[(action, kind if kind in RECORD_KINDS else "catalogue")](world, kind, name, values)
+        return _EDITS[(action, kind if kind in RECORD_KINDS else "catalogue")](
+            world, kind, name, values
+        )
     except (TypeError, WorldFileError) as problem:
         raise EditError(str(problem)) from None
 
@@ -78,16 +99,21 @@ def _find(kind: str, name: str, names: Mapping[str, str | None]) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise EditError(f"{len(found)} of kind {kind} are named {name}: {', '.join(found)}; use an id")
+        raise EditError(
+            f"{len(found)} of kind {kind} are named {name}: {', '.join(found)}; use an id"
+        )
     known = sorted({each or key for key, each in names.items()})
     raise EditError(f"no {kind} {name}; there are {', '.join(known[:20]) or 'none'}")
 
 
-# Instances -------------------------------------------------------------------------------------------------------------------
+# Instances
+# -------------------------------------------------------------------------------------------------------------------
 
 
 def _find_instance(world: World, name: str) -> Instance:
-    return world.instances[_find("instance", name, {key: each.name for key, each in world.instances.items()})]
+    return world.instances[
+        _find("instance", name, {key: each.name for key, each in world.instances.items()})
+    ]
 
 
 def _set_instance(world: World, kind: str, name: str, values: dict[str, object]) -> str:
@@ -95,7 +121,9 @@ def _set_instance(world: World, kind: str, name: str, values: dict[str, object])
     instance = _find_instance(world, name)
     if "security_group" in values:
         _join(world, instance.instance_id, values.pop("security_group"))
-    world.put_instance(_replaced(instance, _renamed(values, "zone", "flavor", "image"), "instance_id"))
+    world.put_instance(
+        _replaced(instance, _renamed(values, "zone", "flavor", "image"), "instance_id")
+    )
     return instance.instance_id
 
 
@@ -116,18 +144,23 @@ def _delete_instance(world: World, kind: str, name: str, values: dict[str, objec
 def _create_instance(world: World, kind: str, name: str, values: dict[str, object]) -> str:
     del kind
     group = values.pop("security_group", None)
-    instance = instance_from_data(world, {"name": name, **_renamed(values, "zone", "flavor", "image")})
+    instance = instance_from_data(
+        world, {"name": name, **_renamed(values, "zone", "flavor", "image")}
+    )
     world.put_instance(instance)
     if group is not None:
         _join(world, instance.instance_id, group)
     return instance.instance_id
 
 
-# Block storages --------------------------------------------------------------------------------------------------------------
+# Block storages
+# --------------------------------------------------------------------------------------------------------------
 
 
 def _find_volume(world: World, name: str) -> BlockStorage:
-    return world.block_storages[_find("block_storage", name, {key: each.name for key, each in world.block_storages.items()})]
+    return world.block_storages[
+        _find("block_storage", name, {key: each.name for key, each in world.block_storages.items()})
+    ]
 
 
 def _set_volume(world: World, kind: str, name: str, values: dict[str, object]) -> str:
@@ -140,7 +173,11 @@ def _set_volume(world: World, kind: str, name: str, values: dict[str, object]) -
 
 def _owned(world: World, values: dict[str, object]) -> dict[str, object]:
     owner = values.get("instance_id")
-    return values if owner is None else {**values, "instance_id": _find_instance(world, str(owner)).instance_id}
+    return (
+        values
+        if owner is None
+        else {**values, "instance_id": _find_instance(world, str(owner)).instance_id}
+    )
 
 
 def _delete_volume(world: World, kind: str, name: str, values: dict[str, object]) -> str:
@@ -152,16 +189,21 @@ def _delete_volume(world: World, kind: str, name: str, values: dict[str, object]
 
 def _create_volume(world: World, kind: str, name: str, values: dict[str, object]) -> str:
     del kind
-    volume = volume_from_data(world, {"name": name, **_owned(world, _renamed(values, "zone", "instance"))})
+    volume = volume_from_data(
+        world, {"name": name, **_owned(world, _renamed(values, "zone", "instance"))}
+    )
     world.put_volume(volume)
     return volume.block_storage_id
 
 
-# Firewalls and rules ---------------------------------------------------------------------------------------------------------
+# Firewalls and rules
+# ---------------------------------------------------------------------------------------------------------
 
 
 def _find_firewall(world: World, name: str) -> Firewall:
-    return world.firewalls[_find("firewall", name, {key: each.title for key, each in world.firewalls.items()})]
+    return world.firewalls[
+        _find("firewall", name, {key: each.title for key, each in world.firewalls.items()})
+    ]
 
 
 def _set_firewall(world: World, kind: str, name: str, values: dict[str, object]) -> str:
@@ -185,7 +227,11 @@ def _create_firewall(world: World, kind: str, name: str, values: dict[str, objec
     del kind
     firewall = Firewall(world.new_id("firewall"), name, None, "N", ())
     world.put_firewall(firewall)
-    return _set_firewall(world, "firewall", firewall.firewall_id, values) if values else firewall.firewall_id
+    return (
+        _set_firewall(world, "firewall", firewall.firewall_id, values)
+        if values
+        else firewall.firewall_id
+    )
 
 
 def _rules(world: World, rules: object) -> tuple[Rule, ...]:
@@ -207,7 +253,9 @@ def _set_rule(world: World, kind: str, name: str, values: dict[str, object]) -> 
     del kind
     firewall, rule = _find_rule(world, name)
     changed = _replaced(rule, values, "rule_id")
-    world.put_rules(firewall.firewall_id, [changed if each is rule else each for each in firewall.rules])
+    world.put_rules(
+        firewall.firewall_id, [changed if each is rule else each for each in firewall.rules]
+    )
     return str(rule.rule_id)
 
 
@@ -222,13 +270,21 @@ def _create_rule(world: World, kind: str, name: str, values: dict[str, object]) 
     del kind
     group, _, title = name.partition("/")
     firewall = _find_firewall(world, group)
-    plain = Rule(world.new_rule_id(), bound="IN", protocol="TCP", port="443", ip="0.0.0.0/0", title=title or "rule")
+    plain = Rule(
+        world.new_rule_id(),
+        bound="IN",
+        protocol="TCP",
+        port="443",
+        ip="0.0.0.0/0",
+        title=title or "rule",
+    )
     rule = _replaced(plain, values, "rule_id")
     world.put_rules(firewall.firewall_id, (*firewall.rules, rule))
     return str(rule.rule_id)
 
 
-# Catalogue -------------------------------------------------------------------------------------------------------------------
+# Catalogue
+# -------------------------------------------------------------------------------------------------------------------
 
 
 def _table(world: World, kind: str) -> tuple[dict[str, Row], str]:
@@ -239,7 +295,14 @@ def _table(world: World, kind: str) -> tuple[dict[str, Row], str]:
 
 def _catalogue_key(world: World, kind: str, name: str) -> str:
     table, _ = _table(world, kind)
-    return _find(kind, name, {key: cast("str | None", row.get("name") or row.get("zone_name")) for key, row in table.items()})
+    return _find(
+        kind,
+        name,
+        {
+            key: cast("str | None", row.get("name") or row.get("zone_name"))
+            for key, row in table.items()
+        },
+    )
 
 
 def _set_row(world: World, kind: str, name: str, values: dict[str, object]) -> str:
@@ -247,7 +310,10 @@ def _set_row(world: World, kind: str, name: str, values: dict[str, object]) -> s
     key = _catalogue_key(world, kind, name)
     if values.get(key_member, key) != key:
         raise EditError(f"{key_member} cannot be changed")
-    table[key] = {**table[key], **{name: _like(value, table[key].get(name)) for name, value in values.items()}}
+    table[key] = {
+        **table[key],
+        **{name: _like(value, table[key].get(name)) for name, value in values.items()},
+    }
     return key
 
 
@@ -293,12 +359,16 @@ _EDITS: dict[tuple[str, str], Callable[[World, str, str, dict[str, object]], str
 
 def _renamed(values: dict[str, object], *with_id: str, **words: str) -> dict[str, object]:
     """Members as records name them: `flavor` for `flavor_id`, and so on."""
-    renamed = {name: f"{name}_id" for name in with_id} | {other: name for name, other in words.items()}
+    renamed = {name: f"{name}_id" for name in with_id} | {
+        other: name for name, other in words.items()
+    }
     return {renamed.get(name, name): value for name, value in values.items()}
 
 
 def _replaced(record: R, values: dict[str, object], key_member: str) -> R:
-    """The record with these members; anything that is not one, or changes its id, is refused. A status set is final."""
+    """The record with these members; anything that is not one, or changes its id, is refused. A
+    status set is final.
+    """
     fields = {each.name: str(each.type) for each in dataclasses.fields(cast("Any", record))}
     allowed = sorted(set(fields) - {key_member, "pending"})
     unknown = [name for name in values if name not in allowed]
@@ -318,10 +388,18 @@ def _coerced(name: str, value: object, annotation: str) -> object:
     elif annotation.startswith("str"):
         return value if isinstance(value, str) else str(value)
     elif annotation.startswith("tuple"):
-        return tuple(value.split(",")) if isinstance(value, str) else tuple(cast("list[object]", value))
+        return (
+            tuple(value.split(","))
+            if isinstance(value, str)
+            else tuple(cast("list[object]", value))
+        )
     else:
         plain = _json(value) if isinstance(value, str) else value
-        kinds: dict[str, type | tuple[type, ...]] = {"bool": bool, "int": int, "float": (int, float)}
+        kinds: dict[str, type | tuple[type, ...]] = {
+            "bool": bool,
+            "int": int,
+            "float": (int, float),
+        }
         kind = annotation.partition(" ")[0]
         if isinstance(plain, kinds[kind]) and isinstance(plain, bool) == (kind == "bool"):
             return plain
@@ -329,7 +407,9 @@ def _coerced(name: str, value: object, annotation: str) -> object:
 
 
 def _like(value: object, before: object) -> object:
-    """A value of a catalogue row: text stays text where text was, else it is read as JSON if it can be."""
+    """A value of a catalogue row: text stays text where text was, else it is read as JSON if it can
+    be.
+    """
     if not isinstance(value, str) or isinstance(before, str):
         return value
     return None if value == "none" else _json(value)

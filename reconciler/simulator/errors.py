@@ -1,7 +1,7 @@
 """Errors: the contract's code table (section 6) and how a failure is written.
 
-An operation raises `ApiError` with the name of a code; what it looks like on the wire (status, shape of `result`, bare forms) is
-decided here, in one place, from the switches.
+An operation raises `ApiError` with the name of a code; what it looks like on the wire (status,
+shape of `result`, bare forms) is decided here, in one place, from the switches.
 """
 
 from __future__ import annotations
@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from reconciler.model.http import Response
 from reconciler.simulator.switches import Switches
-from reconciler.wire import Response
 
 JSON = ("Content-Type", "application/json")
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A published code: number, usual HTTP status, a message as the service would word it, and what provokes it here.
+    """A published code: number, usual HTTP status, a message as the service would word it, and what
+    provokes it here.
 
     `provoked_by` is empty where no documented request gives the code: then only a fault script can.
     """
@@ -38,13 +39,49 @@ _TABLE = (
         "요청하신 경로 또는 자원을 찾을 수 없습니다.",
         "a path that does not exist; scripts of an account without any",
     ),
-    Code("CIDR_NOT_VALID", 0x2, 400, "CIDR 형식이 올바르지 않습니다.", "a rule or an `ip` filter with a malformed range"),
+    Code(
+        "CIDR_NOT_VALID",
+        0x2,
+        400,
+        "CIDR 형식이 올바르지 않습니다.",
+        "a rule or an `ip` filter with a malformed range",
+    ),
     Code("CIDR_NOT_REGISTERED", 0x3, 400, "등록되지 않은 IP 대역입니다.", ""),
-    Code("IPV6_NOT_SUPPORTED", 0x4, 400, "IPv6 주소는 지원하지 않습니다.", "a rule with an IPv6 range"),
-    Code("CHECK_REQUEST_IP", 0x5, 403, "요청 IP를 확인해 주세요.<script>alert('요청 IP');</script>", ""),
-    Code("CHECK_CREDENTIAL", 0x6, 401, "인증 정보(Credential)를 확인해 주세요.", "no access key, or one that is not known"),
-    Code("CHECK_SIGNATURE", 0x7, 401, "서명(Signature)을 확인해 주세요.", "no signature or timestamp, or one that is not usable"),
-    Code("INVALID_SIGNATURE", 0x8, 401, "서명이 일치하지 않습니다.", "a signature that does not match, or a clock too far off"),
+    Code(
+        "IPV6_NOT_SUPPORTED",
+        0x4,
+        400,
+        "IPv6 주소는 지원하지 않습니다.",
+        "a rule with an IPv6 range",
+    ),
+    Code(
+        "CHECK_REQUEST_IP",
+        0x5,
+        403,
+        "요청 IP를 확인해 주세요.<script>alert('요청 IP');</script>",
+        "",
+    ),
+    Code(
+        "CHECK_CREDENTIAL",
+        0x6,
+        401,
+        "인증 정보(Credential)를 확인해 주세요.",
+        "no access key, or one that is not known",
+    ),
+    Code(
+        "CHECK_SIGNATURE",
+        0x7,
+        401,
+        "서명(Signature)을 확인해 주세요.",
+        "no signature or timestamp, or one that is not usable",
+    ),
+    Code(
+        "INVALID_SIGNATURE",
+        0x8,
+        401,
+        "서명이 일치하지 않습니다.",
+        "a signature that does not match, or a clock too far off",
+    ),
     Code(
         "CHECK_IP",
         0x9,
@@ -54,7 +91,13 @@ _TABLE = (
         shape="object",
     ),
     Code("REQUIRED_GET_PARAM_MISSING", 0xA, 400, "필수 조회 항목이 누락되었습니다.", ""),
-    Code("REQUIRED_POST_PARAM_MISSING", 0xB, 400, "필수 입력 항목이 누락되었습니다.", "a write without a required member"),
+    Code(
+        "REQUIRED_POST_PARAM_MISSING",
+        0xB,
+        400,
+        "필수 입력 항목이 누락되었습니다.",
+        "a write without a required member",
+    ),
     Code(
         "DEV_CHECK_RETURN",
         0xC,
@@ -64,7 +107,11 @@ _TABLE = (
         shape="object",
     ),
     Code(
-        "UNAVAILABLE_FLAVOR", 0xD, 400, "사용할 수 없는 사양입니다.", "a flavor that is unknown, sold out, or, in a resize, not in the zone"
+        "UNAVAILABLE_FLAVOR",
+        0xD,
+        400,
+        "사용할 수 없는 사양입니다.",
+        "a flavor that is unknown, sold out, or, in a resize, not in the zone",
     ),
     Code(
         "CHECK_PARAM",
@@ -73,7 +120,13 @@ _TABLE = (
         "요청 항목의 값이 올바르지 않습니다.",
         "a bad value, a duplicate rule, port 0, a bare address, rules of an absent group",
     ),
-    Code("CHECK_PARAM_ENUM", 0xF, 400, "허용되지 않은 값입니다.", "`inbound`, `tcp`, `ICMP`, an unknown volume type in a create"),
+    Code(
+        "CHECK_PARAM_ENUM",
+        0xF,
+        400,
+        "허용되지 않은 값입니다.",
+        "`inbound`, `tcp`, `ICMP`, an unknown volume type in a create",
+    ),
     Code(
         "UNAVAILABLE_COMBINATION",
         0x10,
@@ -81,20 +134,48 @@ _TABLE = (
         "선택한 존, 이미지, 사양을 함께 사용할 수 없습니다.",
         "zone, image, flavor or volume that do not go together",
     ),
-    Code("CHECK_LENGTH", 0x11, 400, "입력한 글자 수를 확인해 주세요.", "a text too long or too short"),
-    Code("UNAVAILABLE_SSH_KEY", 0x12, 400, "사용할 수 없는 SSH 키입니다.", "a server created with an unknown key"),
-    Code("DELETED_OR_WORKING_INSTANCE", 0x13, 400, "삭제되었거나 작업 중인 서버입니다.", "an operation on a busy or deleted object"),
-    Code("EMPTY_SET", 0x14, 400, "조회된 내역이 없습니다.", "the first page of bills when none matches"),
+    Code(
+        "CHECK_LENGTH", 0x11, 400, "입력한 글자 수를 확인해 주세요.", "a text too long or too short"
+    ),
+    Code(
+        "UNAVAILABLE_SSH_KEY",
+        0x12,
+        400,
+        "사용할 수 없는 SSH 키입니다.",
+        "a server created with an unknown key",
+    ),
+    Code(
+        "DELETED_OR_WORKING_INSTANCE",
+        0x13,
+        400,
+        "삭제되었거나 작업 중인 서버입니다.",
+        "an operation on a busy or deleted object",
+    ),
+    Code(
+        "EMPTY_SET",
+        0x14,
+        400,
+        "조회된 내역이 없습니다.",
+        "the first page of bills when none matches",
+    ),
     Code("IN_USE", 0x15, 400, "사용 중인 자원입니다.", "an attached volume or group"),
     Code("ID_INVALID", 0x16, 400, "유효하지 않은 ID입니다.", "a malformed or unknown id"),
-    Code("LIMIT_EXCEEDED", 0x17, 400, "사용 가능한 한도를 초과하였습니다.", "a fourth volume on a server; the `_max` switches"),
+    Code(
+        "LIMIT_EXCEEDED",
+        0x17,
+        400,
+        "사용 가능한 한도를 초과하였습니다.",
+        "a fourth volume on a server; the `_max` switches",
+    ),
     Code("CHECK_CONSOLE", 0x18, 400, "콘솔에서 확인해 주세요.", ""),
 )
 CODES = {code.name: code for code in _TABLE}
 
 
 class ApiError(Exception):
-    """A request that is refused with a code of the table; `field` names the member at fault where there is one."""
+    """A request that is refused with a code of the table; `field` names the member at fault where
+    there is one.
+    """
 
     def __init__(self, name: str, field: str = "", *, message: str = "") -> None:
         super().__init__(name)
@@ -104,34 +185,63 @@ class ApiError(Exception):
 
 
 class MethodNotAllowed(Exception):
-    """A path that exists, asked with another method; answered 405 without an envelope (contract sections 6, 28)."""
+    """A path that exists, asked with another method; answered 405 without an envelope (contract
+    sections 6, 28).
+    """
 
     def __init__(self, allowed: str) -> None:
         super().__init__(allowed)
         self.allowed = allowed
 
 
-PARAMETER_CODES = frozenset({"REQUIRED_POST_PARAM_MISSING", "CHECK_PARAM", "CHECK_PARAM_ENUM", "CHECK_LENGTH"})
+PARAMETER_CODES = frozenset(
+    {"REQUIRED_POST_PARAM_MISSING", "CHECK_PARAM", "CHECK_PARAM_ENUM", "CHECK_LENGTH"}
+)
 
 
 def error_response(error: ApiError, switches: Switches) -> Response:
     """How a refusal looks with these switches."""
-    if switches.validation_body == "bare_422" and error.code.name in PARAMETER_CODES and error.field:
-        return plain_response(422, {"message": error.message, "errors": {error.field: [error.message]}})
+    if (
+        switches.validation_body == "bare_422"
+        and error.code.name in PARAMETER_CODES
+        and error.field
+    ):
+        return plain_response(
+            422, {"message": error.message, "errors": {error.field: [error.message]}}
+        )
     status = 200 if switches.error_http == "always_200" else error.code.status
-    return envelope_error(status, hex(error.code.number), error.code.name, error.message, result_shape(error.code, switches))
+    return envelope_error(
+        status,
+        hex(error.code.number),
+        error.code.name,
+        error.message,
+        result_shape(error.code, switches),
+    )
 
 
 def result_shape(code: Code | None, switches: Switches) -> str:
     """How `result` of a failure is written: as seen with the code, or one shape for all."""
-    wanted = {"seen": code.shape if code is not None else "string", "strings": "string", "messages": "message", "objects": "object"}
+    wanted = {
+        "seen": code.shape if code is not None else "string",
+        "strings": "string",
+        "messages": "message",
+        "objects": "object",
+    }
     return wanted[switches.error_result]
 
 
 def envelope_error(status: int, code: str, name: str, message: str, shape: str) -> Response:
-    """A failure in the common envelope; `shape` is how `result` is written: string, message or object."""
-    results: dict[str, object] = {"string": "error", "message": message, "object": {"code": int(code, 16), "message": message}}
-    return plain_response(status, {"code": code, "error_code": name, "message": message, "result": results[shape]})
+    """A failure in the common envelope; `shape` is how `result` is written: string, message or
+    object.
+    """
+    results: dict[str, object] = {
+        "string": "error",
+        "message": message,
+        "object": {"code": int(code, 16), "message": message},
+    }
+    return plain_response(
+        status, {"code": code, "error_code": name, "message": message, "result": results[shape]}
+    )
 
 
 def plain_response(status: int, body: object, *headers: tuple[str, str]) -> Response:

@@ -1,7 +1,8 @@
 """Faults: what may go wrong with a request, at which instant, and to which request.
 
-A `Fault` is a value that names an instant and a target; a `FaultPlan` counts requests and says which faults strike the one at
-hand. Chance comes from a seed, so a run repeats. What a fault does is in `cloud` (instants) and `distort` (answers).
+A `Fault` is a value that names an instant and a target; a `FaultPlan` counts requests and says
+which faults strike the one at hand. Chance comes from a seed, so a run repeats. What a fault does
+is in `cloud` (instants) and `distort` (answers).
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from reconciler.model.http import Request
 from reconciler.simulator.errors import CODES
-from reconciler.wire import Request
 
 INSTANTS: Mapping[str, str] = {
     "refused_before": "answered with `status` or `code` before anything is executed; 429 bursts are this with `times`",
@@ -39,7 +40,9 @@ DISTORTIONS: Mapping[str, str] = {
     "numbers_as_text": "every number comes as text",
     "masked_password": "the first password in a create receipt is masked",
 }
-"""Answers that are whole but strange (contract section 23, end); any number of them may strike a request."""
+"""Answers that are whole but strange (contract section 23, end); any number of them may strike a
+request.
+"""
 
 KINDS = {**INSTANTS, **DISTORTIONS}
 
@@ -52,9 +55,10 @@ class FaultError(ValueError):
 class Fault:
     """One fault and the requests it strikes.
 
-    `route` is an operation name (`createInstance`), a template (`/v1/instances/{instance_id}`) or a path with `*` for a segment;
-    empty means any. `nth` is the n-th request among those that match, `number` the n-th of all; with neither, every match is
-    struck, or each with `probability`. `times` limits how often it strikes at all (1 where `nth` or `number` is given).
+    `route` is an operation name (`createInstance`), a template (`/v1/instances/{instance_id}`) or a
+    path with `*` for a segment; empty means any. `nth` is the n-th request among those that match,
+    `number` the n-th of all; with neither, every match is struck, or each with `probability`.
+    `times` limits how often it strikes at all (1 where `nth` or `number` is given).
     """
 
     instant: str
@@ -96,7 +100,11 @@ class Fault:
         """Whether method and route match a request, whatever its number."""
         if self.method and self.method.upper() != request.method:
             return False
-        return not self.route or self.route in {operation, template} or bool(_pattern(self.route).fullmatch(request.path))
+        return (
+            not self.route
+            or self.route in {operation, template}
+            or bool(_pattern(self.route).fullmatch(request.path))
+        )
 
     def to_data(self) -> dict[str, object]:
         """What a script would say."""
@@ -123,7 +131,12 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 def _pattern(route: str) -> re.Pattern[str]:
     """A path in which `*` or `{name}` stands for one segment and `**` for any rest."""
     parts = re.split(r"(\*\*|\*|\{[^}]*\})", route)
-    return re.compile("".join(".*" if part == "**" else "[^/]+" if part[:1] in {"*", "{"} else re.escape(part) for part in parts))
+    return re.compile(
+        "".join(
+            ".*" if part == "**" else "[^/]+" if part[:1] in {"*", "{"} else re.escape(part)
+            for part in parts
+        )
+    )
 
 
 def parse_fault(data: object) -> Fault:
@@ -134,7 +147,9 @@ def parse_fault(data: object) -> Fault:
     unknown = sorted(str(name) for name in data if name not in names)
     if unknown or "instant" not in data:
         raise FaultError(
-            f"unknown: {', '.join(unknown)}; a fault has {', '.join(sorted(names))}" if unknown else "a fault needs an instant"
+            f"unknown: {', '.join(unknown)}; a fault has {', '.join(sorted(names))}"
+            if unknown
+            else "a fault needs an instant"
         )
     return Fault(**{str(name): value for name, value in data.items()})
 

@@ -1,7 +1,8 @@
 """The gate: what is checked before a request reaches an operation (contract sections 3, 4).
 
-Rate limit, then missing headers, then credential, clock, signature, source address: in that order, which is the contract's own
-proposal. The signature is over the raw path as received; the clock is the real one, never the scaled one.
+Rate limit, then missing headers, then credential, clock, signature, source address: in that order,
+which is the contract's own proposal. The signature is over the raw path as received; the clock is
+the real one, never the scaled one.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import math
 import re
 from collections import deque
 
+from reconciler.model.http import Request, Response
 from reconciler.simulator.errors import ApiError, envelope_error, plain_response
 from reconciler.simulator.switches import Switches
-from reconciler.wire import Request, Response
 
 SCOPES_MAX = 1_000
 TOO_MANY = "요청 한도를 초과하였습니다. 잠시 후 다시 시도해 주세요."
@@ -23,11 +24,15 @@ TOO_MANY = "요청 한도를 초과하였습니다. 잠시 후 다시 시도해 
 
 def signature(secret_key: str, timestamp: str, path: str) -> str:
     """Lower-case hex HMAC-SHA256 over the digits of the timestamp immediately followed by the path."""
-    return hmac.new(secret_key.encode(), (timestamp + path).encode("utf-8", "surrogateescape"), hashlib.sha256).hexdigest()
+    return hmac.new(
+        secret_key.encode(), (timestamp + path).encode("utf-8", "surrogateescape"), hashlib.sha256
+    ).hexdigest()
 
 
 def sign(access_key: str, secret_key: str, path: str, now: float) -> tuple[tuple[str, str], ...]:
-    """The three headers of a request signed now; for tests and stories that have no client of their own."""
+    """The three headers of a request signed now; for tests and stories that have no client of their
+    own.
+    """
     timestamp = str(int(now))
     return (
         ("X-iwinv-Timestamp", timestamp),
@@ -36,14 +41,21 @@ def sign(access_key: str, secret_key: str, path: str, now: float) -> tuple[tuple
     )
 
 
-def check_caller(request: Request, *, now: float, peer: str, access_key: str, secret_key: str, switches: Switches) -> None:
+def check_caller(
+    request: Request, *, now: float, peer: str, access_key: str, secret_key: str, switches: Switches
+) -> None:
     """Raise the ApiError that this caller deserves, or return."""
     credential = request.header("X-iwinv-Credential")
     timestamp = request.header("X-iwinv-Timestamp")
     sent = request.header("X-iwinv-Signature")
     if not credential:
         raise ApiError("CHECK_CREDENTIAL")
-    if not timestamp or not sent or not re.fullmatch(r"[0-9]{1,15}", timestamp) or not re.fullmatch(r"[0-9a-f]{64}", sent):
+    if (
+        not timestamp
+        or not sent
+        or not re.fullmatch(r"[0-9]{1,15}", timestamp)
+        or not re.fullmatch(r"[0-9a-f]{64}", sent)
+    ):
         raise ApiError("CHECK_SIGNATURE")
     if not hmac.compare_digest(credential.encode("utf-8", "replace"), access_key.encode()):
         raise ApiError("CHECK_CREDENTIAL")
@@ -69,17 +81,26 @@ class Quota:
     def __init__(self) -> None:
         self._calls: dict[str, deque[float]] = {}
 
-    def admit(self, request: Request, now: float, scale: float, switches: Switches) -> Response | None:
+    def admit(
+        self, request: Request, now: float, scale: float, switches: Switches
+    ) -> Response | None:
         """Count this call, or give the 429 that refuses it."""
         limit = switches.rate_limit
         if limit is None:
             return None
         length = switches.rate_seconds / scale
-        scope = "account" if switches.rate_scope == "account" else request.header("X-iwinv-Credential") or ""
-        if len(self._calls) > SCOPES_MAX:  # unknown keys are strangers' inventions; forgetting them all costs nothing
+        scope = (
+            "account"
+            if switches.rate_scope == "account"
+            else request.header("X-iwinv-Credential") or ""
+        )
+        # unknown keys are strangers' inventions; forgetting them all costs nothing
+        if len(self._calls) > SCOPES_MAX:
             self._calls = {name: each for name, each in self._calls.items() if name == scope}
         calls = self._calls.setdefault(scope, deque())
-        start = now - length if switches.rate_window == "sliding" else math.floor(now / length) * length
+        start = (
+            now - length if switches.rate_window == "sliding" else math.floor(now / length) * length
+        )
         while calls and _is_over(calls[0], start, sliding=switches.rate_window == "sliding"):
             calls.popleft()
         refused = len(calls) >= limit
@@ -101,7 +122,9 @@ def _is_over(moment: float, start: float, *, sliding: bool) -> bool:
 
 
 def _too_many(wait: float, switches: Switches) -> Response:
-    """A 429. `Retry-After` is in the cloud's own seconds, which a time scale shortens like every other wait."""
+    """A 429. `Retry-After` is in the cloud's own seconds, which a time scale shortens like every
+    other wait.
+    """
     headers = (("Retry-After", str(max(1, math.ceil(wait)))),) if switches.retry_after else ()
     if switches.rate_body == "envelope":
         response = envelope_error(429, hex(429), "TOO_MANY_REQUESTS", TOO_MANY, "string")

@@ -1,4 +1,6 @@
-"""Keeping a world in a file while it is served: read at the start, written after each change, owned by one process."""
+"""Keeping a world in a file while it is served: read at the start, written after each change, owned
+by one process.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,11 @@ class Keeper:
         self._lock_file = _lock(path, lock_seconds)
 
     def bind(self, cloud: Cloud) -> None:
-        """Give the cloud the world of the file, if there is one, and write it after each change from now on.
+        """Give the cloud the world of the file, if there is one, and write it after each change
+        from now on.
 
-        Raises `WorldNotKept` where that would not work: better now than in the middle of somebody's run.
+        Raises `WorldNotKept` where that would not work: better now than in the middle of somebody's
+        run.
         """
         if not os.access(self.path.parent, os.W_OK):
             raise WorldNotKept(f"{self.path} cannot be written: {os.strerror(errno.EACCES)}")
@@ -48,7 +52,9 @@ class Keeper:
             try:
                 save_world(world, self.path)
             except OSError as failure:
-                raise WorldNotKept(f"{self.path} cannot be written: {failure.strerror or failure}") from failure
+                raise WorldNotKept(
+                    f"{self.path} cannot be written: {failure.strerror or failure}"
+                ) from failure
 
     def close(self) -> None:
         """Let go of the file. Again is harmless."""
@@ -69,7 +75,9 @@ def _lock(path: Path, seconds: float) -> IO[str]:
             file.seek(0)
             owner = file.read().strip() or "unknown"
             file.close()
-            raise WorldInUse(f"{path} is kept by another running simulator (process {owner})") from None
+            raise WorldInUse(
+                f"{path} is kept by another running simulator (process {owner})"
+            ) from None
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()

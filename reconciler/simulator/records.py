@@ -1,7 +1,8 @@
 """The things an account holds: frozen records in the contract's own words, one class a kind.
 
-A record never changes; an operation puts a new one in its place. That makes a copy of a whole world a handful of dictionary
-copies. The catalogue (zones, flavors, images, keys, scripts, volume types, bills) is kept as the plain rows the API prints.
+A record never changes; an operation puts a new one in its place. That makes a copy of a whole world
+a handful of dictionary copies. The catalogue (zones, flavors, images, keys, scripts, volume types,
+bills) is kept as the plain rows the API prints.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Row = dict[str, object]
-"""One catalogue object as the API prints it; shared between worlds and therefore never changed in place."""
+"""One catalogue object as the API prints it; shared between worlds and therefore never changed in
+place.
+"""
 
 BUSY = frozenset({"building", "pending", "work", "deleting"})
 """Statuses in which an object takes no further operation (contract section 10)."""
@@ -19,8 +22,8 @@ BUSY = frozenset({"building", "pending", "work", "deleting"})
 class Pending:
     """An operation under way in the background and what holds when it is done.
 
-    It ends at world time `due`, or, where a switch counts reads instead of seconds, when `reads` further reads were answered.
-    `target` is the flavor, image or instance that holds afterwards.
+    It ends at world time `due`, or, where a switch counts reads instead of seconds, when `reads`
+    further reads were answered. `target` is the flavor, image or instance that holds afterwards.
     """
 
     operation: str
@@ -32,7 +35,9 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A server (contract section 14). `stopped` is the deletion time of a tombstone; times are unix seconds of world time."""
+    """A server (contract section 14). `stopped` is the deletion time of a tombstone; times are unix
+    seconds of world time.
+    """
 
     instance_id: str
     name: str
@@ -106,7 +111,9 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Firewall:
-    """A security group, also seen as an older firewall (contract sections 17, 18). `content` is kept as sent, unescaped."""
+    """A security group, also seen as an older firewall (contract sections 17, 18). `content` is
+    kept as sent, unescaped.
+    """
 
     firewall_id: str
     title: str

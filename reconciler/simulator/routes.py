@@ -1,6 +1,7 @@
 """Routes: which operation answers a method and a path, and with which success status.
 
-`operation` is the operationId of openapi.yaml; a status seen live stands beside the documented one (contract section 10).
+`operation` is the operationId of openapi.yaml; a status seen live stands beside the documented one
+(contract section 10).
 """
 
 from __future__ import annotations
@@ -11,7 +12,16 @@ from urllib.parse import unquote
 
 from reconciler.simulator.call import Call, Reply
 from reconciler.simulator.errors import ApiError, MethodNotAllowed
-from reconciler.simulator.operations import actions, bills, block_storages, catalogue, firewalls, instances, rules, security_groups
+from reconciler.simulator.operations import (
+    actions,
+    bills,
+    block_storages,
+    catalogue,
+    firewalls,
+    instances,
+    rules,
+    security_groups,
+)
 from reconciler.simulator.switches import Switches
 
 
@@ -54,15 +64,52 @@ ROUTES = (
     Route("POST", _INSTANCE + "/resize", "resizeInstance", actions.resize, 202, 202),
     Route("GET", _INSTANCE + "/remote-console", "getRemoteConsole", instances.remote_console),
     Route("GET", "/v1/instance/script", "listUserScripts", catalogue.list_user_scripts),
-    Route("GET", "/v1/block-storages/types", "listBlockStorageTypes", catalogue.list_storage_types, 200, 202),
-    Route("GET", "/v1/block-storages", "listBlockStorages", block_storages.list_block_storages, 200, 202),
-    Route("POST", "/v1/block-storages", "createBlockStorage", block_storages.create_block_storage, 202, 202),
+    Route(
+        "GET",
+        "/v1/block-storages/types",
+        "listBlockStorageTypes",
+        catalogue.list_storage_types,
+        200,
+        202,
+    ),
+    Route(
+        "GET",
+        "/v1/block-storages",
+        "listBlockStorages",
+        block_storages.list_block_storages,
+        200,
+        202,
+    ),
+    Route(
+        "POST",
+        "/v1/block-storages",
+        "createBlockStorage",
+        block_storages.create_block_storage,
+        202,
+        202,
+    ),
     Route("GET", _VOLUME, "getBlockStorage", block_storages.get_block_storage, 202, 202),
     Route("DELETE", _VOLUME, "deleteBlockStorage", block_storages.delete_block_storage, 202, 202),
-    Route("POST", _VOLUME + "/attach/{instance_id}", "attachBlockStorage", block_storages.attach_block_storage, 202, 202),
-    Route("POST", _VOLUME + "/detach", "detachBlockStorage", block_storages.detach_block_storage, 202, 202),
+    Route(
+        "POST",
+        _VOLUME + "/attach/{instance_id}",
+        "attachBlockStorage",
+        block_storages.attach_block_storage,
+        202,
+        202,
+    ),
+    Route(
+        "POST",
+        _VOLUME + "/detach",
+        "detachBlockStorage",
+        block_storages.detach_block_storage,
+        202,
+        202,
+    ),
     Route("GET", "/v1/security-groups", "listSecurityGroups", security_groups.list_groups),
-    Route("POST", "/v1/security-groups", "createSecurityGroup", security_groups.create_group, 200, 202),
+    Route(
+        "POST", "/v1/security-groups", "createSecurityGroup", security_groups.create_group, 200, 202
+    ),
     Route("GET", _GROUP, "getSecurityGroup", security_groups.get_group, 200, 202),
     Route("PUT", _GROUP, "editSecurityGroup", security_groups.edit_group),
     Route("DELETE", _GROUP, "deleteSecurityGroup", security_groups.delete_group),
@@ -71,8 +118,12 @@ ROUTES = (
     Route("PUT", _GROUP + "/rules/{rule_id}", "editSecurityGroupRule", rules.edit_rule, 200, 202),
     Route("DELETE", _GROUP + "/rules/{rule_id}", "deleteSecurityGroupRule", rules.delete_rule),
     Route("GET", _GROUP + "/instances", "listSecurityGroupInstances", security_groups.list_members),
-    Route("POST", _GROUP + "/attach", "attachSecurityGroup", security_groups.attach_group, 202, 202),
-    Route("POST", _GROUP + "/detach", "detachSecurityGroup", security_groups.detach_group, 202, 202),
+    Route(
+        "POST", _GROUP + "/attach", "attachSecurityGroup", security_groups.attach_group, 202, 202
+    ),
+    Route(
+        "POST", _GROUP + "/detach", "detachSecurityGroup", security_groups.detach_group, 202, 202
+    ),
     Route("GET", "/v1/firewall", "listFirewalls", firewalls.list_firewalls),
     Route("POST", "/v1/firewall", "createFirewall", firewalls.create_firewall, 202, 202),
     Route("GET", _FIREWALL, "getFirewall", firewalls.get_firewall),
@@ -80,8 +131,22 @@ ROUTES = (
     Route("DELETE", _FIREWALL, "deleteFirewall", security_groups.delete_group),
     Route("POST", _FIREWALL + "/attach", "attachFirewall", security_groups.attach_group, 202, 202),
     Route("POST", _FIREWALL + "/detach", "detachFirewall", security_groups.detach_group, 202, 202),
-    Route("POST", _FIREWALL + "/attach/{instance_id}", "attachFirewall", security_groups.attach_group, 202, 202),
-    Route("POST", _FIREWALL + "/detach/{instance_id}", "detachFirewall", security_groups.detach_group, 202, 202),
+    Route(
+        "POST",
+        _FIREWALL + "/attach/{instance_id}",
+        "attachFirewall",
+        security_groups.attach_group,
+        202,
+        202,
+    ),
+    Route(
+        "POST",
+        _FIREWALL + "/detach/{instance_id}",
+        "detachFirewall",
+        security_groups.detach_group,
+        202,
+        202,
+    ),
     Route("GET", "/v1/bill/live", "getLiveBill", bills.get_live_bill),
     Route("GET", "/v1/bill", "listBills", bills.list_bills),
     Route("GET", "/v1/bill/{bill_id}", "getBill", bills.get_bill),
@@ -116,7 +181,9 @@ _ROOT = _tree()
 
 
 def find_route(method: str, path: str, switches: Switches) -> tuple[Route, tuple[str, ...]]:
-    """The route of a request and the ids in its path; ApiError NOT_FOUND or MethodNotAllowed otherwise."""
+    """The route of a request and the ids in its path; ApiError NOT_FOUND or MethodNotAllowed
+    otherwise.
+    """
     node: _Node | None = _ROOT
     ids: list[str] = []
     for segment in path.split("/")[1:]:
@@ -128,7 +195,9 @@ def find_route(method: str, path: str, switches: Switches) -> tuple[Route, tuple
         node = following
         if node is None:
             break
-    hidden = not switches.old_firewall_paths and (path == "/v1/firewall" or path.startswith("/v1/firewall/"))
+    hidden = not switches.old_firewall_paths and (
+        path == "/v1/firewall" or path.startswith("/v1/firewall/")
+    )
     if node is None or not node.by_method or hidden or not path.startswith("/"):
         raise ApiError("NOT_FOUND")
     route = node.by_method.get(method)

@@ -1,7 +1,9 @@
-"""HTTP: a `Cloud` served on a socket, keep-alive, one thread a connection, so that nobody waits for anybody's slow answer.
+"""HTTP: a `Cloud` served on a socket, keep-alive, one thread a connection, so that nobody waits for
+anybody's slow answer.
 
-A fault that cuts a connection really cuts it, one that sends half an answer sends half, and a slow one is slow. The path
-`/_simulator/` steers the cloud; only callers on this machine get it, and only where the server itself is on loopback.
+A fault that cuts a connection really cuts it, one that sends half an answer sends half, and a slow
+one is slow. The path `/_simulator/` steers the cloud; only callers on this machine get it, and only
+where the server itself is on loopback.
 """
 
 from __future__ import annotations
@@ -24,11 +26,11 @@ from types import FrameType, TracebackType
 from typing import IO
 from urllib.parse import parse_qsl
 
+from reconciler.model.http import Request, Response
 from reconciler.simulator import control
 from reconciler.simulator.cloud import ACCESS_KEY, SECRET_KEY, Answer, Cloud
 from reconciler.simulator.errors import plain_response
 from reconciler.simulator.keeper import Keeper, WorldNotKept
-from reconciler.wire import Request, Response
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
 IDLE_SECONDS_MAX = 300.0
@@ -42,8 +44,9 @@ class ServerError(RuntimeError):
 class SimulatorServer:
     """A cloud on a socket, served from background threads until `close`; a context manager.
 
-    `port` 0 takes a free one. `world_file` is read now if it exists and written after each change and at the end, whole or not
-    at all; it belongs to this server alone while it runs. Everything else is for `Cloud`.
+    `port` 0 takes a free one. `world_file` is read now if it exists and written after each change
+    and at the end, whole or not at all; it belongs to this server alone while it runs. Everything
+    else is for `Cloud`.
     """
 
     def __init__(
@@ -56,7 +59,9 @@ class SimulatorServer:
         lock_seconds: float = 0.0,
     ) -> None:
         self.cloud = cloud or Cloud()
-        self._keeper = Keeper(world_file, lock_seconds=lock_seconds) if world_file is not None else None
+        self._keeper = (
+            Keeper(world_file, lock_seconds=lock_seconds) if world_file is not None else None
+        )
         try:
             if self._keeper is not None:
                 self._keeper.bind(self.cloud)
@@ -65,7 +70,12 @@ class SimulatorServer:
             if self._keeper is not None:
                 self._keeper.close()
             raise
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="simulator", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.05},
+            name="simulator",
+            daemon=True,
+        )
         self._thread.start()
         self._closed = False
 
@@ -88,10 +98,16 @@ class SimulatorServer:
     @property
     def environment(self) -> dict[str, str]:
         """The variables a client of this server wants."""
-        return {"IWINV_ENDPOINT": self.endpoint, "IWINV_ACCESS_KEY": self.access_key, "IWINV_SECRET_KEY": self.secret_key}
+        return {
+            "IWINV_ENDPOINT": self.endpoint,
+            "IWINV_ACCESS_KEY": self.access_key,
+            "IWINV_SECRET_KEY": self.secret_key,
+        }
 
     def close(self) -> None:
-        """Stop taking requests, cut idle connections, write the world a last time. Again is harmless."""
+        """Stop taking requests, cut idle connections, write the world a last time. Again is
+        harmless.
+        """
         if self._closed:
             return
         self._closed = True
@@ -109,7 +125,12 @@ class SimulatorServer:
     def __enter__(self) -> SimulatorServer:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -122,10 +143,15 @@ def serve(
     out: IO[str] | None = None,
     ready: Callable[[SimulatorServer], None] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM. The first three lines printed are the environment of a client, then it is ready."""
+    """Serve until SIGINT or SIGTERM. The first three lines printed are the environment of a client,
+    then it is ready.
+    """
     stop = threading.Event()
     stream = out or sys.stdout
-    with _stopping_on_signals(stop), SimulatorServer(cloud, host=host, port=port, world_file=world_file) as server:
+    with (
+        _stopping_on_signals(stop),
+        SimulatorServer(cloud, host=host, port=port, world_file=world_file) as server,
+    ):
         stream.writelines(f"export {name}={value}\n" for name, value in server.environment.items())
         stream.write(f"# ready on {server.endpoint}; Ctrl-C stops it\n")
         stream.flush()
@@ -140,7 +166,9 @@ def serve(
 
 @contextlib.contextmanager
 def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """SIGINT and SIGTERM set the event while this lasts; only the main thread of a process can ask for that."""
+    """SIGINT and SIGTERM set the event while this lasts; only the main thread of a process can ask
+    for that.
+    """
 
     def ask_to_stop(number: int, frame: FrameType | None) -> None:
         del number, frame
@@ -149,7 +177,9 @@ def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = {number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {
+        number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield
     finally:
@@ -187,10 +217,16 @@ def _bind(cloud: Cloud, host: str, port: int) -> _Server:
         raise ServerError(f"port {port} is not one; 0 takes a free one, else 1-65535") from None
     except OSError as problem:
         if problem.errno == errno.EADDRINUSE:
-            raise ServerError(f"port {port} on {host} is in use by another program; --port 0 takes a free one") from None
+            raise ServerError(
+                f"port {port} on {host} is in use by another program; --port 0 takes a free one"
+            ) from None
         if problem.errno == errno.EACCES:
-            raise ServerError(f"port {port} on {host} needs rights this user does not have; use one above 1023") from None
-        raise ServerError(f"cannot listen on {host} port {port}: {problem.strerror or problem}") from None
+            raise ServerError(
+                f"port {port} on {host} needs rights this user does not have; use one above 1023"
+            ) from None
+        raise ServerError(
+            f"cannot listen on {host} port {port}: {problem.strerror or problem}"
+        ) from None
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -208,7 +244,9 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         super().__init__(address, _Handler)
         self.steerable = is_loopback(str(self.server_address[0]))
 
-    def process_request(self, request: socket.socket | tuple[bytes, socket.socket], client_address: object) -> None:
+    def process_request(
+        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
+    ) -> None:
         if isinstance(request, socket.socket):
             with self._open_lock:
                 self._open.add(request)
@@ -271,27 +309,50 @@ class _Handler(BaseHTTPRequestHandler):
             return self.server.cloud.exchange(request, peer=peer)
         except WorldNotKept as failure:
             sys.stderr.write(f"simulator: {failure}\n")
-            return Answer(plain_response(HTTPStatus.INTERNAL_SERVER_ERROR, {"message": f"simulator: {failure}"}))
-        except Exception:  # a mistake of ours must look like one of the provider, not like a hung connection
+            return Answer(
+                plain_response(
+                    HTTPStatus.INTERNAL_SERVER_ERROR, {"message": f"simulator: {failure}"}
+                )
+            )
+        # a mistake of ours must look like one of the provider, not like a hung connection
+        except Exception:
             traceback.print_exc(file=sys.stderr)
-            return Answer(plain_response(HTTPStatus.INTERNAL_SERVER_ERROR, {"message": "simulator: internal error, see its output"}))
+            return Answer(
+                plain_response(
+                    HTTPStatus.INTERNAL_SERVER_ERROR,
+                    {"message": "simulator: internal error, see its output"},
+                )
+            )
 
     def _steer(self, request: Request, peer: str) -> Response:
         host = (self.headers.get("Host") or "").rpartition(":")[0] or self.headers.get("Host") or ""
         if not self.server.steerable or not is_loopback(peer) or not is_loopback(host):
-            return plain_response(HTTPStatus.FORBIDDEN, {"message": "the simulator is steered from this machine only"})
+            return plain_response(
+                HTTPStatus.FORBIDDEN, {"message": "the simulator is steered from this machine only"}
+            )
         if not self._is_of_our_own():
-            return plain_response(HTTPStatus.FORBIDDEN, {"message": "the simulator is not steered by pages of other origins"})
+            return plain_response(
+                HTTPStatus.FORBIDDEN,
+                {"message": "the simulator is not steered by pages of other origins"},
+            )
         try:
             return control.steer(self.server.cloud, request)
         except Exception:
             traceback.print_exc(file=sys.stderr)
-            return plain_response(HTTPStatus.INTERNAL_SERVER_ERROR, {"message": "simulator: internal error, see its output"})
+            return plain_response(
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                {"message": "simulator: internal error, see its output"},
+            )
 
     def _is_of_our_own(self) -> bool:
-        """Whether no browser says that a page of another origin sends this: programs send neither of these headers."""
+        """Whether no browser says that a page of another origin sends this: programs send neither
+        of these headers.
+        """
         origin, site = self.headers.get("Origin"), self.headers.get("Sec-Fetch-Site")
-        return site in (None, "same-origin", "none") and origin in (None, f"http://{self.headers.get('Host')}")
+        return site in (None, "same-origin", "none") and origin in (
+            None,
+            f"http://{self.headers.get('Host')}",
+        )
 
     def _request(self) -> Request:
         path, _, query = self.path.partition("?")
@@ -356,6 +417,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.close_connection or self.server.stopping.is_set():
             self.close_connection = True
             headers.append(("Connection", "close"))
-        head = f"HTTP/1.1 {response.status} {phrase}\r\n" + "".join(f"{name}: {value}\r\n" for name, value in headers) + "\r\n"
-        body = b"" if self.command == "HEAD" else response.body if keep is None else response.body[:keep]
+        head = (
+            f"HTTP/1.1 {response.status} {phrase}\r\n"
+            + "".join(f"{name}: {value}\r\n" for name, value in headers)
+            + "\r\n"
+        )
+        body = (
+            b""
+            if self.command == "HEAD"
+            else response.body
+            if keep is None
+            else response.body[:keep]
+        )
         self.wfile.write(head.encode("latin-1", "replace") + body)

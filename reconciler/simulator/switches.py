@@ -1,7 +1,8 @@
 """The switches: every default of the contract's section 23, by name, with what else it may be.
 
-The dataclass is the table: a field is a switch, its metadata says what may be written, what it means and which section asks for
-it. Text from a command line and values from YAML or Python are checked by the same `parse`.
+The dataclass is the table: a field is a switch, its metadata says what may be written, what it
+means and which section asks for it. Text from a command line and values from YAML or Python are
+checked by the same `parse`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ Parser = Callable[[object], object]
 
 
 class SwitchError(ValueError):
-    """A switch that does not exist, or a value that it does not take; the text names what would be right."""
+    """A switch that does not exist, or a value that it does not take; the text names what would be
+    right.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +33,23 @@ class SwitchRow:
     section: str
 
 
-OPERATIONS = ("create", "start", "shutdown", "reboot", "rebuild", "resize", "delete", "volume", "group")
+OPERATIONS = (
+    "create",
+    "start",
+    "shutdown",
+    "reboot",
+    "rebuild",
+    "resize",
+    "delete",
+    "volume",
+    "group",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Ticks:
-    """How long each background operation takes: seconds, or a count of reads as `(0, n)` would not be a time.
+    """How long each background operation takes: seconds, or a count of reads as `(0, n)` would not
+    be a time.
 
     A value of `"3 reads"` is kept as the integer -3: a negative number counts reads.
     """
@@ -76,9 +90,14 @@ def _flag() -> tuple[Parser, str]:
     return parse, "on, off"
 
 
-def _number(minimum: float, *, whole: bool, off: bool = False, unit: str = "") -> tuple[Parser, str]:
+def _number(
+    minimum: float, *, whole: bool, off: bool = False, unit: str = ""
+) -> tuple[Parser, str]:
     wanted = (
-        ("a whole number" if whole else "a number") + (f" of {unit}" if unit else "") + f" from {minimum:g}" + (", or off" if off else "")
+        ("a whole number" if whole else "a number")
+        + (f" of {unit}" if unit else "")
+        + f" from {minimum:g}"
+        + (", or off" if off else "")
     )
 
     def parse(value: object) -> object:
@@ -99,10 +118,16 @@ def _number(minimum: float, *, whole: bool, off: bool = False, unit: str = "") -
 
 def _names() -> tuple[Parser, str]:
     def parse(value: object) -> object:
-        if value is None or value is False or (isinstance(value, str) and value in {"", "none", "off"}):
+        if (
+            value is None
+            or value is False
+            or (isinstance(value, str) and value in {"", "none", "off"})
+        ):
             return ()
         parts = value.split(",") if isinstance(value, str) else value
-        if not isinstance(parts, list | tuple) or not all(isinstance(part, str) and part.strip() for part in parts):
+        if not isinstance(parts, list | tuple) or not all(
+            isinstance(part, str) and part.strip() for part in parts
+        ):
             raise SwitchError("a list, or text with commas")
         return tuple(part.strip() for part in parts)
 
@@ -119,7 +144,9 @@ def _ticks() -> tuple[Parser, str]:
             raise SwitchError("a mapping of " + ", ".join(OPERATIONS))
         return Ticks(**{name: _tick(each) for name, each in value.items()})
 
-    return parse, "seconds, or `N reads`, for each of " + ", ".join(OPERATIONS) + "; one alone as `ticks.create=3`"
+    return parse, "seconds, or `N reads`, for each of " + ", ".join(
+        OPERATIONS
+    ) + "; one alone as `ticks.create=3`"
 
 
 def _tick(value: object) -> float:
@@ -152,20 +179,45 @@ class Switches:
     """All switches with their values; `Switches()` is the contract's default cloud."""
 
     http_status: str = _switch(
-        "live", _one_of("live", "doc"), "Success status of a call: the one seen live, or the documented one", "10, 23"
+        "live",
+        _one_of("live", "doc"),
+        "Success status of a call: the one seen live, or the documented one",
+        "10, 23",
     )
-    clock_skew_limit: float = _switch(300, _number(0, whole=False, unit="seconds"), "Largest accepted clock difference, inclusive", "3, 23")
-    allowlist: tuple[str, ...] = _switch((), _names(), "Addresses or ranges that may call; others get 403 CHECK_IP", "3, 23")
-    rate_limit: int | None = _switch(60, _number(1, whole=True, off=True), "Calls allowed in one window", "4, 23")
-    rate_window: str = _switch("sliding", _one_of("sliding", "fixed"), "How the window moves", "4, 23")
-    rate_seconds: float = _switch(60, _number(0.001, whole=False, unit="seconds"), "Length of the window", "4, 23")
-    rate_scope: str = _switch("key", _one_of("key", "account"), "Whose calls share a window", "4, 23")
+    clock_skew_limit: float = _switch(
+        300,
+        _number(0, whole=False, unit="seconds"),
+        "Largest accepted clock difference, inclusive",
+        "3, 23",
+    )
+    allowlist: tuple[str, ...] = _switch(
+        (), _names(), "Addresses or ranges that may call; others get 403 CHECK_IP", "3, 23"
+    )
+    rate_limit: int | None = _switch(
+        60, _number(1, whole=True, off=True), "Calls allowed in one window", "4, 23"
+    )
+    rate_window: str = _switch(
+        "sliding", _one_of("sliding", "fixed"), "How the window moves", "4, 23"
+    )
+    rate_seconds: float = _switch(
+        60, _number(0.001, whole=False, unit="seconds"), "Length of the window", "4, 23"
+    )
+    rate_scope: str = _switch(
+        "key", _one_of("key", "account"), "Whose calls share a window", "4, 23"
+    )
     rate_body: str = _switch(
-        "bare", _one_of("bare", "envelope"), "Body of a 429: a bare message, or the envelope with an unpublished code", "4, 23"
+        "bare",
+        _one_of("bare", "envelope"),
+        "Body of a 429: a bare message, or the envelope with an unpublished code",
+        "4, 23",
     )
-    rate_counts_refused: bool = _switch(False, _flag(), "Whether calls answered 429 use up the window too", "4")
+    rate_counts_refused: bool = _switch(
+        False, _flag(), "Whether calls answered 429 use up the window too", "4"
+    )
     retry_after: bool = _switch(True, _flag(), "Whether a 429 carries Retry-After", "4, 23")
-    error_http: str = _switch("table", _one_of("table", "always_200"), "HTTP status of a business error", "6, 23")
+    error_http: str = _switch(
+        "table", _one_of("table", "always_200"), "HTTP status of a business error", "6, 23"
+    )
     error_result: str = _switch(
         "seen",
         _one_of("seen", "strings", "messages", "objects"),
@@ -178,12 +230,20 @@ class Switches:
         "Refused parameters: the envelope, or 422 with `message` and `errors` as on hosted services",
         "6",
     )
-    default_fields: int = _switch(543, _number(1, whole=True), "Instance mask used when `fields` is not sent", "9, 23")
+    default_fields: int = _switch(
+        543, _number(1, whole=True), "Instance mask used when `fields` is not sent", "9, 23"
+    )
     flavor_fields: str = _switch(
-        "ignore", _one_of("ignore", "sequence"), "Flavor mask: ignored, or bits in the order of the members", "9, 23"
+        "ignore",
+        _one_of("ignore", "sequence"),
+        "Flavor mask: ignored, or bits in the order of the members",
+        "9, 23",
     )
     page_size_cap: int | None = _switch(
-        None, _number(1, whole=True, off=True), "Largest page served; a bigger wish gets this size, and is told so", "4, 7"
+        None,
+        _number(1, whole=True, off=True),
+        "Largest page served; a bigger wish gets this size, and is told so",
+        "4, 7",
     )
     instance_text_decoding: str = _switch(
         "once_rfc3986",
@@ -191,12 +251,33 @@ class Switches:
         "How names and descriptions of servers and volumes are decoded",
         "8, 23",
     )
-    strict_content_type: bool = _switch(False, _flag(), "Whether a body of another type than documented counts as empty", "2, 23")
-    max_name: int = _switch(64, _number(1, whole=True), "Longest name of a server or volume, in code points", "4, 23")
-    max_description: int = _switch(255, _number(1, whole=True), "Longest description of a server or volume, in code points", "4, 23")
-    api_zone_only: bool = _switch(True, _flag(), "Whether zones outside the API hide their servers (detail: ID_INVALID)", "14, 22, 23")
-    restricted_zones: tuple[str, ...] = _switch((), _names(), "Zones in which a create answers 500 DEV_CHECK_RETURN", "11, 14, 23")
-    visibility_delay: float = _switch(0, _number(0, whole=False, unit="seconds"), "How long a new object is missing from reads", "10, 23")
+    strict_content_type: bool = _switch(
+        False, _flag(), "Whether a body of another type than documented counts as empty", "2, 23"
+    )
+    max_name: int = _switch(
+        64, _number(1, whole=True), "Longest name of a server or volume, in code points", "4, 23"
+    )
+    max_description: int = _switch(
+        255,
+        _number(1, whole=True),
+        "Longest description of a server or volume, in code points",
+        "4, 23",
+    )
+    api_zone_only: bool = _switch(
+        True,
+        _flag(),
+        "Whether zones outside the API hide their servers (detail: ID_INVALID)",
+        "14, 22, 23",
+    )
+    restricted_zones: tuple[str, ...] = _switch(
+        (), _names(), "Zones in which a create answers 500 DEV_CHECK_RETURN", "11, 14, 23"
+    )
+    visibility_delay: float = _switch(
+        0,
+        _number(0, whole=False, unit="seconds"),
+        "How long a new object is missing from reads",
+        "10, 23",
+    )
     ticks: Ticks = _switch(DEFAULT_TICKS, _ticks(), "Duration of background operations", "10, 23")  # noqa: RUF009 - a frozen default
     create_outcome: str = _switch(
         "ok",
@@ -205,23 +286,71 @@ class Switches:
         "23",
     )
     instance_absent: str = _switch(
-        "id_invalid", _one_of("id_invalid", "empty", "not_found", "tombstone"), "Detail of a server that is gone", "22, 23"
+        "id_invalid",
+        _one_of("id_invalid", "empty", "not_found", "tombstone"),
+        "Detail of a server that is gone",
+        "22, 23",
     )
-    block_storage_absent: str = _switch("id_invalid", _one_of("id_invalid", "empty", "not_found"), "Detail of a volume that is gone", "22")
-    delete_read_status: str = _switch("work", _one_of("work", "deleting"), "Status that reads show while a server is deleted", "10, 23")
-    instance_clear: str = _switch("ignore", _one_of("ignore", "clear", "error"), "An empty description in a server edit", "14, 23")
-    strict_power: bool = _switch(False, _flag(), "Whether start on active and shutdown on off are refused with CHECK_PARAM", "10, 23")
-    allow_shrink: bool = _switch(False, _flag(), "Whether a resize to a smaller disk is allowed", "14, 23")
-    scripts_empty: str = _switch("404", _one_of("404", "empty"), "User scripts of an account without any", "15, 23")
-    size_step: int = _switch(1, _number(1, whole=True, unit="GB"), "Sizes of volumes must be a multiple of this", "16, 23")
-    delete_attached: str = _switch("refuse", _one_of("refuse", "allow"), "Deleting an attached volume", "16, 23")
+    block_storage_absent: str = _switch(
+        "id_invalid",
+        _one_of("id_invalid", "empty", "not_found"),
+        "Detail of a volume that is gone",
+        "22",
+    )
+    delete_read_status: str = _switch(
+        "work",
+        _one_of("work", "deleting"),
+        "Status that reads show while a server is deleted",
+        "10, 23",
+    )
+    instance_clear: str = _switch(
+        "ignore",
+        _one_of("ignore", "clear", "error"),
+        "An empty description in a server edit",
+        "14, 23",
+    )
+    strict_power: bool = _switch(
+        False,
+        _flag(),
+        "Whether start on active and shutdown on off are refused with CHECK_PARAM",
+        "10, 23",
+    )
+    allow_shrink: bool = _switch(
+        False, _flag(), "Whether a resize to a smaller disk is allowed", "14, 23"
+    )
+    scripts_empty: str = _switch(
+        "404", _one_of("404", "empty"), "User scripts of an account without any", "15, 23"
+    )
+    size_step: int = _switch(
+        1,
+        _number(1, whole=True, unit="GB"),
+        "Sizes of volumes must be a multiple of this",
+        "16, 23",
+    )
+    delete_attached: str = _switch(
+        "refuse", _one_of("refuse", "allow"), "Deleting an attached volume", "16, 23"
+    )
     instance_delete_volumes: str = _switch(
-        "keep", _one_of("keep", "delete"), "Volumes of a deleted server: kept and detached, or deleted", "14, 23"
+        "keep",
+        _one_of("keep", "delete"),
+        "Volumes of a deleted server: kept and detached, or deleted",
+        "14, 23",
     )
-    group_empty_content: str = _switch("check_ip", _one_of("check_ip", "accept"), "A group created without a description", "17, 23")
-    group_clear: str = _switch("keep", _one_of("keep", "corrupt", "clear"), "An empty description in a group edit", "17, 23")
-    escape_group_content: bool = _switch(True, _flag(), "Whether group descriptions come back HTML-escaped", "8, 17, 23")
-    delete_attached_group: str = _switch("refuse", _one_of("refuse", "allow"), "Deleting a group that has members", "17, 23")
+    group_empty_content: str = _switch(
+        "check_ip", _one_of("check_ip", "accept"), "A group created without a description", "17, 23"
+    )
+    group_clear: str = _switch(
+        "keep",
+        _one_of("keep", "corrupt", "clear"),
+        "An empty description in a group edit",
+        "17, 23",
+    )
+    escape_group_content: bool = _switch(
+        True, _flag(), "Whether group descriptions come back HTML-escaped", "8, 17, 23"
+    )
+    delete_attached_group: str = _switch(
+        "refuse", _one_of("refuse", "allow"), "Deleting a group that has members", "17, 23"
+    )
     attach_mode: str = _switch(
         "single_refuse",
         _one_of("single_refuse", "single_replace", "many"),
@@ -229,24 +358,56 @@ class Switches:
         "17, 23",
     )
     duplicate_key: str = _switch(
-        "match", _one_of("match", "all"), "Equal rules: bound+protocol+port+ip, or title and content too", "17, 23"
+        "match",
+        _one_of("match", "all"),
+        "Equal rules: bound+protocol+port+ip, or title and content too",
+        "17, 23",
     )
-    put_without_rules: str = _switch("remove", _one_of("remove", "keep"), "An older firewall edit without `rules`", "18, 23")
-    old_firewall_paths: bool = _switch(True, _flag(), "Whether /v1/firewall exists (else 404)", "18, 23")
-    bill_page_meta: str = _switch("strings", _one_of("strings", "integers"), "Type of page_no and page_size on the bill list", "19, 23")
-    bill_detail: str = _switch("denied", _one_of("denied", "ok"), "Bill detail: always 403 CHECK_IP, or served", "19, 23")
-    instances_max: int | None = _switch(None, _number(0, whole=True, off=True), "Servers an account may have, then LIMIT_EXCEEDED", "4")
+    put_without_rules: str = _switch(
+        "remove", _one_of("remove", "keep"), "An older firewall edit without `rules`", "18, 23"
+    )
+    old_firewall_paths: bool = _switch(
+        True, _flag(), "Whether /v1/firewall exists (else 404)", "18, 23"
+    )
+    bill_page_meta: str = _switch(
+        "strings",
+        _one_of("strings", "integers"),
+        "Type of page_no and page_size on the bill list",
+        "19, 23",
+    )
+    bill_detail: str = _switch(
+        "denied", _one_of("denied", "ok"), "Bill detail: always 403 CHECK_IP, or served", "19, 23"
+    )
+    instances_max: int | None = _switch(
+        None,
+        _number(0, whole=True, off=True),
+        "Servers an account may have, then LIMIT_EXCEEDED",
+        "4",
+    )
     block_storages_max: int | None = _switch(
-        None, _number(0, whole=True, off=True), "Volumes an account may have, then LIMIT_EXCEEDED", "4"
+        None,
+        _number(0, whole=True, off=True),
+        "Volumes an account may have, then LIMIT_EXCEEDED",
+        "4",
     )
     groups_max: int | None = _switch(
-        None, _number(0, whole=True, off=True), "Security groups an account may have, then LIMIT_EXCEEDED", "4"
+        None,
+        _number(0, whole=True, off=True),
+        "Security groups an account may have, then LIMIT_EXCEEDED",
+        "4",
     )
-    rules_max: int | None = _switch(None, _number(0, whole=True, off=True), "Rules a security group may have, then LIMIT_EXCEEDED", "4")
+    rules_max: int | None = _switch(
+        None,
+        _number(0, whole=True, off=True),
+        "Rules a security group may have, then LIMIT_EXCEEDED",
+        "4",
+    )
 
     @classmethod
     def parse(cls, values: Mapping[str, object], base: Switches | None = None) -> Switches:
-        """The switches with these values over `base`; SwitchError names the first wrong one. `ticks.NAME` sets one duration."""
+        """The switches with these values over `base`; SwitchError names the first wrong one.
+        `ticks.NAME` sets one duration.
+        """
         switches = base or cls()
         for name, value in values.items():
             switches = switches.with_value(name, value)
@@ -278,7 +439,9 @@ class Switches:
 
     def _with_tick(self, operation: str, value: object) -> Switches:
         if operation not in OPERATIONS:
-            raise SwitchError(f"ticks.{operation}: no such operation; there are " + ", ".join(OPERATIONS))
+            raise SwitchError(
+                f"ticks.{operation}: no such operation; there are " + ", ".join(OPERATIONS)
+            )
         try:
             ticks = dataclasses.replace(self.ticks, **{operation: _tick(value)})
         except SwitchError as problem:
@@ -288,10 +451,16 @@ class Switches:
     def changed(self) -> dict[str, object]:
         """Only what differs from the default, in a form that `parse` takes back."""
         plain = Switches()
-        return {name: _plain(getattr(self, name)) for name in _METADATA if getattr(self, name) != getattr(plain, name)}
+        return {
+            name: _plain(getattr(self, name))
+            for name in _METADATA
+            if getattr(self, name) != getattr(plain, name)
+        }
 
 
-_METADATA: dict[str, Mapping[Any, Any]] = {each.name: each.metadata for each in dataclasses.fields(Switches)}
+_METADATA: dict[str, Mapping[Any, Any]] = {
+    each.name: each.metadata for each in dataclasses.fields(Switches)
+}
 
 
 def _plain(value: object) -> object:
@@ -309,6 +478,12 @@ def _plain_tick(value: float) -> object:
 def table() -> list[SwitchRow]:
     """Every switch, in the order of the contract."""
     return [
-        SwitchRow(each.name, _plain(each.default), each.metadata["allowed"], each.metadata["meaning"], each.metadata["section"])
+        SwitchRow(
+            each.name,
+            _plain(each.default),
+            each.metadata["allowed"],
+            each.metadata["meaning"],
+            each.metadata["section"],
+        )
         for each in dataclasses.fields(Switches)
     ]

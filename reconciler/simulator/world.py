@@ -1,7 +1,7 @@
 """The world: everything the cloud knows, and what happens in it as time passes.
 
-It holds records (replaced, never changed), so `copy` is cheap and a copy never moves. Time comes in as a number; the world only
-sees to it that it never runs backwards. Nothing here knows of HTTP.
+It holds records (replaced, never changed), so `copy` is cheap and a copy never moves. Time comes in
+as a number; the world only sees to it that it never runs backwards. Nothing here knows of HTTP.
 """
 
 from __future__ import annotations
@@ -12,10 +12,23 @@ from dataclasses import replace
 
 from reconciler.simulator.charges import daily_price, due_days, monthly_bill
 from reconciler.simulator.clock import DAY, month_start, next_month
-from reconciler.simulator.records import BlockStorage, Firewall, Instance, Membership, Pending, Row, Rule
+from reconciler.simulator.records import (
+    BlockStorage,
+    Firewall,
+    Instance,
+    Membership,
+    Pending,
+    Row,
+    Rule,
+)
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-PREFIXES = {"instance": "INSTANCE-", "block_storage": "BLOCKSTORAGE-", "firewall": "FIREWALL-", "bill": "BILL-"}
+PREFIXES = {
+    "instance": "INSTANCE-",
+    "block_storage": "BLOCKSTORAGE-",
+    "firewall": "FIREWALL-",
+    "bill": "BILL-",
+}
 PUBLIC_NETWORKS = ("203.0.113.", "198.51.100.", "192.0.2.")
 FIRST_RULE_ID = 910_001
 
@@ -41,7 +54,9 @@ class World:
         self.storage_types: dict[str, Row] = {}
         self.bills: dict[str, Row] = {}
         self.storage_prices: dict[str, int] = {}
-        """KRW per GB and month, by type. The contract has none: these are invented and may be edited."""
+        """KRW per GB and month, by type. The contract has none: these are invented and may be
+        edited.
+        """
         self.instances: dict[str, Instance] = {}
         self.block_storages: dict[str, BlockStorage] = {}
         self.firewalls: dict[str, Firewall] = {}
@@ -49,7 +64,9 @@ class World:
         self.gone: dict[str, Instance] = {}
         """Deleted instances, for tombstones."""
         self.charged = 0
-        """KRW of this month that is settled: days of objects that are gone, or charged before a resize."""
+        """KRW of this month that is settled: days of objects that are gone, or charged before a
+        resize.
+        """
         self.month_end = 0.0
         self.working: dict[Key, None] = {}
         """Keys of the objects with something pending, in the order in which it began."""
@@ -61,15 +78,24 @@ class World:
             setattr(other, name, value.copy() if isinstance(value, dict) else value)
         return other
 
-    # Reading -----------------------------------------------------------------------------------------------------------------
+    # Reading
+    # -----------------------------------------------------------------------------------------------------------------
 
     def members(self, firewall_id: str) -> list[str]:
         """Ids of the instances in a firewall, in the order of attachment."""
-        return [each.instance_id for each in self.memberships.values() if each.firewall_id == firewall_id and each.visible]
+        return [
+            each.instance_id
+            for each in self.memberships.values()
+            if each.firewall_id == firewall_id and each.visible
+        ]
 
     def firewalls_of(self, instance_id: str) -> list[str]:
         """Ids of the firewalls an instance is in or is being put into."""
-        return [each.firewall_id for each in self.memberships.values() if each.instance_id == instance_id]
+        return [
+            each.firewall_id
+            for each in self.memberships.values()
+            if each.instance_id == instance_id
+        ]
 
     def volumes_of(self, instance_id: str) -> list[str]:
         """Ids of the volumes attached to an instance."""
@@ -84,7 +110,9 @@ class World:
 
     def slots_used(self, instance_id: str) -> int:
         """Volumes that count against an instance's connection limit."""
-        return sum(1 for each in self.block_storages.values() if each.owner_or_target == instance_id)
+        return sum(
+            1 for each in self.block_storages.values() if each.owner_or_target == instance_id
+        )
 
     def find(self, instance_name: str) -> Instance:
         """The one instance of that name; for tests and stories."""
@@ -93,10 +121,13 @@ class World:
             raise LookupError(f"{len(found)} instances are named {instance_name}")
         return found[0]
 
-    # Making ------------------------------------------------------------------------------------------------------------------
+    # Making
+    # ------------------------------------------------------------------------------------------------------------------
 
     def new_id(self, kind: str) -> str:
-        """The next id of a kind: prefix and 22 base-62 characters, decided by seed and count (contract section 8)."""
+        """The next id of a kind: prefix and 22 base-62 characters, decided by seed and count
+        (contract section 8).
+        """
         self.serial += 1
         return PREFIXES[kind] + self._token(f"{kind}:{self.serial}")
 
@@ -110,7 +141,9 @@ class World:
         return FIRST_RULE_ID + self.rule_serial - 1
 
     def new_addresses(self) -> tuple[str, str]:
-        """A public and a private address nobody has had; documentation ranges first, then the benchmarking range."""
+        """A public and a private address nobody has had; documentation ranges first, then the
+        benchmarking range.
+        """
         number = self.serial - 1
         if number < 245 * len(PUBLIC_NETWORKS):
             public = PUBLIC_NETWORKS[number // 245] + str(10 + number % 245)
@@ -119,7 +152,9 @@ class World:
         return public, f"10.200.{number // 250 % 256}.{2 + number % 250}"
 
     def _token(self, text: str) -> str:
-        number = int.from_bytes(hashlib.blake2b(f"{self.seed}:{text}".encode(), digest_size=17).digest(), "big")
+        number = int.from_bytes(
+            hashlib.blake2b(f"{self.seed}:{text}".encode(), digest_size=17).digest(), "big"
+        )
         letters = []
         for _ in range(22):
             number, digit = divmod(number, 62)
@@ -156,10 +191,13 @@ class World:
         else:
             self.working[(kind, key)] = None
 
-    # Removing ----------------------------------------------------------------------------------------------------------------
+    # Removing
+    # ----------------------------------------------------------------------------------------------------------------
 
     def remove_instance(self, instance_id: str, now: float) -> None:
-        """An instance goes: memberships vanish, volumes stay detached or, where its delete says so, go too (contract section 14)."""
+        """An instance goes: memberships vanish, volumes stay detached or, where its delete says so,
+        go too (contract section 14).
+        """
         instance = self.instances.pop(instance_id)
         volumes_too = instance.pending is not None and instance.pending.target == "delete"
         self.working.pop(("instance", instance_id), None)
@@ -167,7 +205,9 @@ class World:
         self.gone[instance_id] = replace(instance, status="deleting", stopped=now, pending=None)
         for key in [key for key in self.memberships if key[1] == instance_id]:
             self.remove_membership(*key)
-        for volume in [each for each in self.block_storages.values() if each.owner_or_target == instance_id]:
+        for volume in [
+            each for each in self.block_storages.values() if each.owner_or_target == instance_id
+        ]:
             if volumes_too:
                 self.remove_volume(volume.block_storage_id, now)
             elif volume.pending is not None and volume.pending.operation == "delete":
@@ -192,10 +232,13 @@ class World:
         self.memberships.pop((firewall_id, instance_id), None)
         self.working.pop(("membership", (firewall_id, instance_id)), None)
 
-    # Time --------------------------------------------------------------------------------------------------------------------
+    # Time
+    # --------------------------------------------------------------------------------------------------------------------
 
     def advance(self, now: float) -> None:
-        """Let time come to `now`: what is due is done in the order in which it was due, and months are closed."""
+        """Let time come to `now`: what is due is done in the order in which it was due, and months
+        are closed.
+        """
         now = max(now, self.time)
         while (due := self.next_due()) is not None and due <= now:
             self._close_months(due)
@@ -207,7 +250,9 @@ class World:
 
     def next_due(self) -> float | None:
         """The next moment at which something finishes by itself, or None."""
-        moments = [moment for key in self.working if (moment := _due(self._pending(key))) is not None]
+        moments = [
+            moment for key in self.working if (moment := _due(self._pending(key))) is not None
+        ]
         return min(moments, default=None)
 
     def note_read(self, kind: str, key: str | tuple[str, str]) -> None:
@@ -241,7 +286,9 @@ class World:
         elif isinstance(record, BlockStorage):
             self.block_storages[record.block_storage_id] = replace(record, pending=pending)
         elif record is not None:
-            self.memberships[(record.firewall_id, record.instance_id)] = replace(record, pending=pending)
+            self.memberships[(record.firewall_id, record.instance_id)] = replace(
+                record, pending=pending
+            )
 
     def _finish(self, key: Key, now: float) -> None:
         record = self._record(key)
@@ -265,7 +312,9 @@ class World:
         if pending.operation == "resize":
             days = due_days(instance.charged_until, now)
             self.charged += days * self.daily_price(instance)
-            done = replace(done, flavor_id=pending.target, charged_until=instance.charged_until + days * DAY)
+            done = replace(
+                done, flavor_id=pending.target, charged_until=instance.charged_until + days * DAY
+            )
         self.put_instance(done)
 
     def _finish_volume(self, volume: BlockStorage, now: float) -> None:
@@ -274,7 +323,9 @@ class World:
         if pending.operation == "delete":
             self.remove_volume(volume.block_storage_id, now)
             return
-        owner = {"attach": pending.target, "detach": None}.get(pending.operation, volume.instance_id)
+        owner = {"attach": pending.target, "detach": None}.get(
+            pending.operation, volume.instance_id
+        )
         self.put_volume(replace(volume, status=pending.status, instance_id=owner, pending=None))
 
     def _finish_membership(self, membership: Membership) -> None:
@@ -284,18 +335,28 @@ class World:
         else:
             self.put_membership(replace(membership, pending=None))
 
-    # Money -------------------------------------------------------------------------------------------------------------------
+    # Money
+    # -------------------------------------------------------------------------------------------------------------------
 
     def daily_price(self, thing: Instance | BlockStorage) -> int:
-        """KRW a day without VAT: the flavor's own daily price; a powered-off server and a detached volume cost the same."""
+        """KRW a day without VAT: the flavor's own daily price; a powered-off server and a detached
+        volume cost the same.
+        """
         if isinstance(thing, BlockStorage):
             return round(thing.size * self.storage_prices.get(thing.type, 0) / 30)
         return daily_price(self.flavors.get(thing.flavor_id))
 
     def month_to_date(self) -> int:
-        """What this month has cost so far: every begun day of every object (contract sections 19, 25)."""
-        things: list[Instance | BlockStorage] = [*self.instances.values(), *self.block_storages.values()]
-        return self.charged + sum(due_days(each.charged_until, self.time) * self.daily_price(each) for each in things)
+        """What this month has cost so far: every begun day of every object (contract sections 19,
+        25).
+        """
+        things: list[Instance | BlockStorage] = [
+            *self.instances.values(),
+            *self.block_storages.values(),
+        ]
+        return self.charged + sum(
+            due_days(each.charged_until, self.time) * self.daily_price(each) for each in things
+        )
 
     def _close_months(self, now: float) -> None:
         if self.month_end == 0.0:
@@ -308,19 +369,27 @@ class World:
     def _charge_from(self, moment: float) -> None:
         """A world seen for the first time: what was before this month is on bills of the past."""
         for instance in list(self.instances.values()):
-            self.instances[instance.instance_id] = replace(instance, charged_until=max(instance.charged_until, moment))
+            self.instances[instance.instance_id] = replace(
+                instance, charged_until=max(instance.charged_until, moment)
+            )
         for volume in list(self.block_storages.values()):
-            self.block_storages[volume.block_storage_id] = replace(volume, charged_until=max(volume.charged_until, moment))
+            self.block_storages[volume.block_storage_id] = replace(
+                volume, charged_until=max(volume.charged_until, moment)
+            )
 
     def _close_month(self, end: float) -> None:
         for instance in list(self.instances.values()):
             days = due_days(instance.charged_until, end - 1)
             self.charged += days * self.daily_price(instance)
-            self.instances[instance.instance_id] = replace(instance, charged_until=instance.charged_until + days * DAY)
+            self.instances[instance.instance_id] = replace(
+                instance, charged_until=instance.charged_until + days * DAY
+            )
         for volume in list(self.block_storages.values()):
             days = due_days(volume.charged_until, end - 1)
             self.charged += days * self.daily_price(volume)
-            self.block_storages[volume.block_storage_id] = replace(volume, charged_until=volume.charged_until + days * DAY)
+            self.block_storages[volume.block_storage_id] = replace(
+                volume, charged_until=volume.charged_until + days * DAY
+            )
         if self.charged:
             bill = monthly_bill(self.new_id("bill"), end, self.charged)
             self.bills = {str(bill["bill_id"]): bill, **self.bills}

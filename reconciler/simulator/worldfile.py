@@ -1,8 +1,9 @@
 """Worlds as data: the default one, and reading and writing a whole world as YAML or JSON.
 
-A file may be partial: a section of the catalogue that is left out is the default one, and an instance needs only a name. What is
-written is whole and exact, so that loading it gives the same world; times are wall-clock seconds, so that what was under way
-finishes by itself however much later it is loaded.
+A file may be partial: a section of the catalogue that is left out is the default one, and an
+instance needs only a name. What is written is whole and exact, so that loading it gives the same
+world; times are wall-clock seconds, so that what was under way finishes by itself however much
+later it is loaded.
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ from typing import Any, TypeVar, cast
 import yaml
 
 from reconciler.simulator.clock import TIME_MAX, read_time
-from reconciler.simulator.records import BlockStorage, Firewall, Instance, Membership, Pending, Row, Rule
+from reconciler.simulator.records import (
+    BlockStorage,
+    Firewall,
+    Instance,
+    Membership,
+    Pending,
+    Row,
+    Rule,
+)
 from reconciler.simulator.world import World
 
 FORMAT = 1
@@ -36,7 +45,13 @@ CATALOGUE = {
 """Sections of the catalogue and the member that is the key of a row."""
 
 SCALARS = ("seed", "time", "serial", "rule_serial", "charged", "month_end")
-RECORDS = {"instances": Instance, "block_storages": BlockStorage, "firewalls": Firewall, "memberships": Membership, "gone": Instance}
+RECORDS = {
+    "instances": Instance,
+    "block_storages": BlockStorage,
+    "firewalls": Firewall,
+    "memberships": Membership,
+    "gone": Instance,
+}
 R = TypeVar("R")
 
 
@@ -58,8 +73,12 @@ def packaged_world(name: str) -> World:
 
 @functools.cache
 def _packaged(name: str) -> World:
-    text = (resources.files("reconciler.simulator") / "data" / f"{name}.yaml").read_text(encoding="utf-8")
-    return _filled(World(), _mapping(_read_yaml(text)), None if name == "default" else _packaged("default"))
+    text = (resources.files("reconciler.simulator") / "data" / f"{name}.yaml").read_text(
+        encoding="utf-8"
+    )
+    return _filled(
+        World(), _mapping(_read_yaml(text)), None if name == "default" else _packaged("default")
+    )
 
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -87,7 +106,11 @@ def world_from_data(data: object) -> World:
     mapping = _mapping(data)
     if mapping.get("format", FORMAT) != FORMAT:
         raise WorldFileError(f"format {mapping.get('format')!r} is not {FORMAT}")
-    unknown = sorted(str(name) for name in mapping if name not in {"format", "storage_prices", *SCALARS, *CATALOGUE, *RECORDS})
+    unknown = sorted(
+        str(name)
+        for name in mapping
+        if name not in {"format", "storage_prices", *SCALARS, *CATALOGUE, *RECORDS}
+    )
     if unknown:
         raise WorldFileError(f"unknown section: {', '.join(unknown)}")
     return _filled(World(), mapping, _packaged("default"))
@@ -124,7 +147,9 @@ def _filled(world: World, data: Mapping[str, Any], base: World | None) -> World:
 def _rows(section: str, key: str, rows: object) -> dict[str, Row]:
     if rows is None:
         return {}
-    if not isinstance(rows, list) or not all(isinstance(row, dict) and isinstance(row.get(key), str) for row in rows):
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and isinstance(row.get(key), str) for row in rows
+    ):
         raise WorldFileError(f"{section} is a list of objects with {key}")
     return {row[key]: row for row in rows}
 
@@ -134,8 +159,13 @@ def _fill_records(world: World, data: Mapping[str, Any]) -> None:
         world.put_instance(instance_from_data(world, entry, f"instances, entry {position}"))
     for position, entry in enumerate(_list(data, "firewalls"), start=1):
         members = entry.get("members", [])
-        filled = {**_firewall_defaults(world, entry), **{name: value for name, value in entry.items() if name != "members"}}
-        filled["rules"] = tuple(_rule(world, each, f"firewalls, entry {position}") for each in filled["rules"] or [])
+        filled = {
+            **_firewall_defaults(world, entry),
+            **{name: value for name, value in entry.items() if name != "members"},
+        }
+        filled["rules"] = tuple(
+            _rule(world, each, f"firewalls, entry {position}") for each in filled["rules"] or []
+        )
         firewall = _record(Firewall, filled, f"firewalls, entry {position}")
         world.put_firewall(firewall)
         for member in members:
@@ -157,9 +187,13 @@ def _list(data: Mapping[str, Any], section: str) -> list[dict[str, Any]]:
 
 
 def instance_from_data(world: World, entry: Mapping[str, Any], where: str = "instance") -> Instance:
-    """An instance that may leave out everything: it is running since it was made, in the first zone, at the smallest size."""
+    """An instance that may leave out everything: it is running since it was made, in the first
+    zone, at the smallest size.
+    """
     instance_id = entry.get("instance_id") or world.new_id("instance")
-    public, private = ("", "") if {"public_address", "private_address"} <= set(entry) else world.new_addresses()
+    public, private = (
+        ("", "") if {"public_address", "private_address"} <= set(entry) else world.new_addresses()
+    )
     created = _created(world, entry)
     defaults = {
         "instance_id": instance_id,
@@ -184,14 +218,18 @@ def _created(world: World, entry: Mapping[str, Any]) -> float:
     try:
         return read_time(str(entry["start_date"]))
     except ValueError:
-        raise WorldFileError(f"start_date {entry['start_date']!r} is not YYYY-MM-DD HH:MM:SS") from None
+        raise WorldFileError(
+            f"start_date {entry['start_date']!r} is not YYYY-MM-DD HH:MM:SS"
+        ) from None
 
 
 def _without_date(entry: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in entry.items() if name != "start_date"}
 
 
-def volume_from_data(world: World, entry: Mapping[str, Any], where: str = "block_storage") -> BlockStorage:
+def volume_from_data(
+    world: World, entry: Mapping[str, Any], where: str = "block_storage"
+) -> BlockStorage:
     """A volume that may leave out everything; its owner may be given by name, and decides its zone."""
     owner = None if entry.get("instance_id") is None else _instance_id(world, entry["instance_id"])
     created = _created(world, entry)
@@ -202,7 +240,9 @@ def volume_from_data(world: World, entry: Mapping[str, Any], where: str = "block
         "type": "ssd",
         "size": 20,
         "status": "active",
-        "zone_id": world.instances[owner].zone_id if owner is not None else next(iter(world.zones), ""),
+        "zone_id": world.instances[owner].zone_id
+        if owner is not None
+        else next(iter(world.zones), ""),
         "created": created,
         "charged_until": created,
     }
@@ -210,7 +250,12 @@ def volume_from_data(world: World, entry: Mapping[str, Any], where: str = "block
 
 
 def _firewall_defaults(world: World, entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {"firewall_id": entry.get("firewall_id") or world.new_id("firewall"), "content": None, "icmp": "N", "rules": []}
+    return {
+        "firewall_id": entry.get("firewall_id") or world.new_id("firewall"),
+        "content": None,
+        "icmp": "N",
+        "rules": [],
+    }
 
 
 def _instance_id(world: World, name_or_id: object) -> str:
@@ -225,14 +270,20 @@ def _instance_id(world: World, name_or_id: object) -> str:
 def _rule(world: World, data: object, where: str) -> Rule:
     if not isinstance(data, dict):
         raise WorldFileError(f"{where}: a rule is an object")
-    return _record(Rule, {"rule_id": data.get("rule_id") or world.new_rule_id(), "content": None, **data}, where)
+    return _record(
+        Rule,
+        {"rule_id": data.get("rule_id") or world.new_rule_id(), "content": None, **data},
+        where,
+    )
 
 
 def _record(kind: type[R], data: Mapping[str, Any], where: str) -> R:
     names = {each.name for each in dataclasses.fields(cast("Any", kind))}
     unknown = sorted(str(name) for name in data if name not in names)
     if unknown:
-        raise WorldFileError(f"{where}: unknown {', '.join(unknown)}; there are {', '.join(sorted(names))}")
+        raise WorldFileError(
+            f"{where}: unknown {', '.join(unknown)}; there are {', '.join(sorted(names))}"
+        )
     values = dict(data)
     if isinstance(values.get("pending"), Mapping):
         values["pending"] = _record(Pending, values["pending"], where)
@@ -268,7 +319,9 @@ def _plain(record: Any) -> dict[str, Any]:
 
 def world_to_yaml(world: World) -> str:
     """The whole world as YAML, for people."""
-    text: str = yaml.dump(world_to_data(world), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140)
+    text: str = yaml.dump(
+        world_to_data(world), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140
+    )
     return text
 
 
@@ -283,11 +336,16 @@ def load_world(path: Path) -> World:
 
 
 def save_world(world: World, path: Path) -> None:
-    """Write the whole world beside its place and rename it there, so that a reader sees the old one or the new one.
+    """Write the whole world beside its place and rename it there, so that a reader sees the old one
+    or the new one.
 
     A name ending in `.json` gives JSON, which is much faster to write than YAML and is YAML too.
     """
-    text = json.dumps(world_to_data(world), ensure_ascii=False) if path.suffix == ".json" else world_to_yaml(world)
+    text = (
+        json.dumps(world_to_data(world), ensure_ascii=False)
+        if path.suffix == ".json"
+        else world_to_yaml(world)
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -1,1 +1,6 @@
-"""Where states lie: a file store for real use, a memory store for tests, both under one contract."""
+"""Where states are kept: the state file, the journal of intents and outcomes, the lock, the
+history, the cache.
+
+It may import `model` and `common`, and reaches the disk through one port. Begin with
+`folder_store`.
+"""

@@ -1,7 +1,9 @@
-"""What is kept of an account between runs: its catalogue for a day, and how long its operations took (SPEC 6).
+"""What is kept of an account between runs: its catalogue for a day, and how long its operations
+took (SPEC 6).
 
-It lies in the user's cache folder, one folder a key. Nothing of it is needed and all of it may be lost: whatever the files hold that is not
-as written here is passed over, and one that cannot be written is not.
+It lies in the user's cache folder, one folder a key. Nothing of it is needed and all of it may be
+lost: whatever the files hold that is not as written here is passed over, and one that cannot be
+written is not.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.rhythm import Expected, expected
-from reconciler.paths import read_ordinary
+from reconciler.common.paths import read_ordinary
+from reconciler.model.timing import Expected, expected
 from reconciler.store.disk import FILE_MODE, FOLDER_MODE
 
 CATALOGUE_SECONDS = 24 * 3600.0
@@ -29,16 +31,24 @@ _BYTES_MAX = 16 * 1024 * 1024
 
 
 class AccountCache:
-    """The cache of one account. `folder` is the user's; `digest` that of the key; `origin` the endpoint, on which the catalogue hangs."""
+    """The cache of one account. `folder` is the user's; `digest` that of the key; `origin` the
+    endpoint, on which the catalogue hangs.
+    """
 
-    def __init__(self, folder: Path, digest: str, *, origin: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, folder: Path, digest: str, *, origin: str, clock: Callable[[], float]
+    ) -> None:
         self._folder = folder / digest[:32]
         self._origin, self._clock = origin, clock
 
     def catalogue(self, names: Iterable[str]) -> dict[str, tuple[Mapping[str, Any], ...]]:
         """Those of the lists that are kept and young enough."""
         kept, now = self._lists(), self._clock()
-        return {name: kept[name][1] for name in names if name in kept and 0 <= now - kept[name][0] < CATALOGUE_SECONDS}
+        return {
+            name: kept[name][1]
+            for name in names
+            if name in kept and 0 <= now - kept[name][0] < CATALOGUE_SECONDS
+        }
 
     def keep_catalogue(self, lists: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         """Keeps lists that were just read."""
@@ -46,19 +56,32 @@ class AccountCache:
             return
         now = self._clock()
         kept = {**self._lists(), **{name: (now, tuple(rows)) for name, rows in lists.items()}}
-        self._write("catalogue.json", {"origin": self._origin, "lists": {n: {"at": at, "rows": rows} for n, (at, rows) in kept.items()}})
+        self._write(
+            "catalogue.json",
+            {
+                "origin": self._origin,
+                "lists": {n: {"at": at, "rows": rows} for n, (at, rows) in kept.items()},
+            },
+        )
 
     def seconds(self) -> dict[str, Expected]:
         """How long each operation that was seen here usually takes."""
         return {name: expected(found) for name, found in self._samples().items()}
 
     def learn(self, seen: Mapping[str, Sequence[tuple[float, float]]]) -> None:
-        """Keeps how long operations took, in the cloud's own seconds: longer than the first, at most the second."""
+        """Keeps how long operations took, in the cloud's own seconds: longer than the first, at
+        most the second.
+        """
         if not seen:
             return
         before = self._samples()
-        # One a run, the middle one, so that a run of many objects does not push out what others learned.
-        middle = {name: sorted(times, key=lambda bounds: bounds[1])[len(times) // 2] for name, times in seen.items() if times}
+        # One a run, the middle one, so that a run of many objects does not push out what others
+        # learned.
+        middle = {
+            name: sorted(times, key=lambda bounds: bounds[1])[len(times) // 2]
+            for name, times in seen.items()
+            if times
+        }
         found = {name: [*before.get(name, ()), one][-SAMPLES_MAX:] for name, one in middle.items()}
         self._write("durations.json", {"operations": {**before, **found}})
 
@@ -154,6 +177,12 @@ _ROW: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
     },
     "ssh_keys": _NAMED,
     "user_scripts": _NAMED,
-    "storage_types": {"id": _text, **dict.fromkeys(("min_gb", "max_gb"), _or_none(_number)), "zones": _or_none(_texts)},
+    "storage_types": {
+        "id": _text,
+        **dict.fromkeys(("min_gb", "max_gb"), _or_none(_number)),
+        "zones": _or_none(_texts),
+    },
 }
-"""For each list its members (`core.model.Catalogue`), each with what makes its value of what the file holds; all else is a `ValueError`."""
+"""For each list its members (`core.model.Catalogue`), each with what makes its value of what the
+file holds; all else is a `ValueError`.
+"""

@@ -1,8 +1,10 @@
-"""State and records as JSON text: canonical on the way out, checked to the last member on the way in.
+"""State and records as JSON text: canonical on the way out, checked to the last member on the way
+in.
 
-Any bytes give a value, `StateDamaged` or `StateNewer`; nothing else, in time and memory that grow with their number only. What decoding
-gives is frozen all the way down and equal to what was encoded. Members that are not known are passed over: a newer minor version may add
-some; one that changes a meaning raises `FORMAT`.
+Any bytes give a value, `StateDamaged` or `StateNewer`; nothing else, in time and memory that grow
+with their number only. What decoding gives is frozen all the way down and equal to what was
+encoded. Members that are not known are passed over: a newer minor version may add some; one that
+changes a meaning raises `FORMAT`.
 """
 
 from __future__ import annotations
@@ -15,10 +17,21 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
-from reconciler.core.dataclass import dataclass
-from reconciler.core.model import EMPTY
-from reconciler.core.state import FORMAT, Deposed, Effect, Entry, Intent, Note, Outcome, Phase, Record, State
-from reconciler.ports import StateDamaged, StateNewer
+from reconciler.common.dataclass import dataclass
+from reconciler.model.ports import StateDamaged, StateNewer
+from reconciler.model.resource import EMPTY
+from reconciler.model.state import (
+    FORMAT,
+    Deposed,
+    Entry,
+    Intent,
+    Note,
+    Outcome,
+    Phase,
+    Record,
+    State,
+    StateChange,
+)
 from reconciler.store.damage import damaged
 
 STATE_BYTES_MAX = 256 * 1024 * 1024
@@ -36,7 +49,9 @@ _PHASES = {phase.value: phase for phase in Phase}
 
 
 class Moment(Enum):
-    """When in a run a snapshot was written: before its first record, between two records, or at its end."""
+    """When in a run a snapshot was written: before its first record, between two records, or at its
+    end.
+    """
 
     START = "start"
     DURING = "during"
@@ -52,7 +67,9 @@ class Snapshot:
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
-    """The text of `state.json`: one line a member, one line an object, sorted, the checksum of all before it last."""
+    """The text of `state.json`: one line a member, one line an object, sorted, the checksum of all
+    before it last.
+    """
     document = _document(snapshot)
     try:
         body = _lines(document, _UTF8).encode()
@@ -62,18 +79,23 @@ def encode_snapshot(snapshot: Snapshot) -> bytes:
 
 
 def decode_snapshot(data: bytes, *, name: str = "state.json") -> Snapshot:
-    """The snapshot that the bytes spell. `name` is the file for messages. Raises `StateDamaged`, `StateNewer`."""
+    """The snapshot that the bytes spell. `name` is the file for messages. Raises `StateDamaged`,
+    `StateNewer`.
+    """
     try:
         if len(data) > STATE_BYTES_MAX:
             _fail(f"more than {STATE_BYTES_MAX} bytes")
         document = _object(_loads(data), "the document")
-        check_format(document, name=name)  # before the checksum, whose rule a newer format may have changed
+        # before the checksum, whose rule a newer format may have changed
+        check_format(document, name=name)
         body, found, checksum = data.rpartition(_CHECKSUM)
         if not found or checksum != hashlib.sha256(body).hexdigest().encode() + b'"\n}\n':
             _fail("the checksum does not fit: it was changed by something else, or cut")
         return _snapshot(document)
     except (ValueError, RecursionError) as error:
-        raise damaged(f"{name} cannot be read: {error}", data, name=name, hint=HINT_DAMAGED) from None
+        raise damaged(
+            f"{name} cannot be read: {error}", data, name=name, hint=HINT_DAMAGED
+        ) from None
 
 
 def encode_record(record: Record) -> bytes:
@@ -110,7 +132,9 @@ def check_format(document: Mapping[str, Any], *, name: str) -> None:
     """Raises `StateNewer` where a later version wrote it, `ValueError` where no version did."""
     found = _whole(document, "format")
     if found > FORMAT:
-        raise StateNewer(f"{name} is of format {found}; this version reads up to {FORMAT}", hint=HINT_NEWER)
+        raise StateNewer(
+            f"{name} is of format {found}; this version reads up to {FORMAT}", hint=HINT_NEWER
+        )
     if found < 1:
         _fail(f"there is no format {found}")
 
@@ -125,7 +149,13 @@ def _plain(value: Any) -> Any:
 
 
 def _encoder(*, ascii_only: bool) -> json.JSONEncoder:
-    return json.JSONEncoder(ensure_ascii=ascii_only, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain)
+    return json.JSONEncoder(
+        ensure_ascii=ascii_only,
+        allow_nan=False,
+        sort_keys=True,
+        separators=(",", ":"),
+        default=_plain,
+    )
 
 
 _UTF8 = _encoder(ascii_only=False)
@@ -154,11 +184,14 @@ def _document(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _lines(document: Mapping[str, Any], encoder: json.JSONEncoder) -> str:
-    # One line an object: a state kept in Git then shows per object what changed. (json's own indent is pure Python and ten times slower.)
+    # One line an object: a state kept in Git then shows per object what changed. (json's own indent
+    # is pure Python and ten times slower.)
     members = []
     for name, value in document.items():
         if isinstance(value, dict) and value:
-            rows = ",\n".join(f"  {encoder.encode(key)}: {encoder.encode(value[key])}" for key in sorted(value))
+            rows = ",\n".join(
+                f"  {encoder.encode(key)}: {encoder.encode(value[key])}" for key in sorted(value)
+            )
             members.append(f'"{name}": {{\n{rows}\n}}')
         else:
             members.append(f'"{name}": {encoder.encode(value)}')
@@ -204,7 +237,7 @@ def _open_row(intent: Intent, last: str | None) -> dict[str, Any]:
     return {"intent": _record_row(intent), "last": last}
 
 
-def _effect_row(effect: Effect) -> dict[str, Any]:
+def _effect_row(effect: StateChange) -> dict[str, Any]:
     row: dict[str, Any] = {}
     if effect.put is not None:
         row["put"] = {"address": effect.put.address, **_entry_row(effect.put)}
@@ -229,11 +262,26 @@ def _record_row(record: Record) -> dict[str, Any]:
     row: dict[str, Any] = {"sequence": record.sequence, "run": record.run}
     match record:
         case Intent():
-            row |= {"type": "intent", "step": record.step, "address": record.address, "operation": record.operation}
-            row |= {"target": record.target, "inputs": record.inputs, "nonce": record.nonce, "signed": record.signed}
+            row |= {
+                "type": "intent",
+                "step": record.step,
+                "address": record.address,
+                "operation": record.operation,
+            }
+            row |= {
+                "target": record.target,
+                "inputs": record.inputs,
+                "nonce": record.nonce,
+                "signed": record.signed,
+            }
             row["effects"] = [_effect_row(effect) for effect in record.effects]
         case Outcome():
-            row |= {"type": "outcome", "intent": record.intent, "result": record.result, "code": record.code}
+            row |= {
+                "type": "outcome",
+                "intent": record.intent,
+                "result": record.result,
+                "code": record.code,
+            }
             row["effects"] = [_effect_row(effect) for effect in record.effects]
         case Note():
             row |= {"type": "note", "reason": record.reason, "settles": record.settles}
@@ -256,7 +304,11 @@ def _finite(text: str) -> float:
 
 
 def _loads(data: bytes) -> Any:
-    return json.loads(data.decode(), parse_float=_finite, parse_constant=lambda text: _fail(f"{text} is not a number"))
+    return json.loads(
+        data.decode(),
+        parse_float=_finite,
+        parse_constant=lambda text: _fail(f"{text} is not a number"),
+    )
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:
@@ -306,9 +358,15 @@ def _one_of(row: Mapping[str, Any], name: str, allowed: frozenset[str]) -> str:
 _Row = TypeVar("_Row")
 
 
-def _rows(row: Mapping[str, Any], name: str, read: Callable[[str, Any], _Row]) -> Mapping[str, _Row]:
+def _rows(
+    row: Mapping[str, Any], name: str, read: Callable[[str, Any], _Row]
+) -> Mapping[str, _Row]:
     found = _member(row, name)
-    return MappingProxyType({key: read(key, value) for key, value in found.items()}) if found else EMPTY
+    return (
+        MappingProxyType({key: read(key, value) for key, value in found.items()})
+        if found
+        else EMPTY
+    )
 
 
 def _frozen(value: Any, depth: int = 0) -> Any:
@@ -316,7 +374,11 @@ def _frozen(value: Any, depth: int = 0) -> Any:
     if kind is dict:
         if depth >= _DEPTH_MAX:
             _fail("nested too deeply")
-        return MappingProxyType({key: _frozen(below, depth + 1) for key, below in value.items()}) if value else EMPTY
+        return (
+            MappingProxyType({key: _frozen(below, depth + 1) for key, below in value.items()})
+            if value
+            else EMPTY
+        )
     if kind is list:
         if depth >= _DEPTH_MAX:
             _fail("nested too deeply")
@@ -325,7 +387,9 @@ def _frozen(value: Any, depth: int = 0) -> Any:
 
 
 def _snapshot(document: Mapping[str, Any]) -> Snapshot:
-    unsettled = MappingProxyType(dict(_open(key, row) for key, row in _member(document, "open").items()))
+    unsettled = MappingProxyType(
+        dict(_open(key, row) for key, row in _member(document, "open").items())
+    )
     state = State(
         lineage=_text(document, "lineage"),
         serial=_whole(document, "serial"),
@@ -341,7 +405,11 @@ def _snapshot(document: Mapping[str, Any]) -> Snapshot:
         looks=_rows(document, "looks", lambda subject, second: _whole({subject: second}, subject)),
         sequence=_whole(document, "sequence"),
     )
-    if not state.lineage or state.serial < 1 or any(sequence > state.sequence for sequence in state.open):
+    if (
+        not state.lineage
+        or state.serial < 1
+        or any(sequence > state.sequence for sequence in state.open)
+    ):
         _fail("lineage, serial or sequence cannot be right")
     return Snapshot(state, Moment(_text(document, "moment")))
 
@@ -379,11 +447,21 @@ def _phase(row: Mapping[str, Any]) -> Phase:
 
 def _deposed(id: str, value: Any) -> Deposed:
     row = _object(value, id)
-    return Deposed(_text(row, "address"), _text(row, "kind"), id, nonce=_text_or_none(row, "nonce"), phase=_phase(row))
+    return Deposed(
+        _text(row, "address"),
+        _text(row, "kind"),
+        id,
+        nonce=_text_or_none(row, "nonce"),
+        phase=_phase(row),
+    )
 
 
 def _output(name: str, value: Any) -> tuple[str, Any, str | None]:
-    if type(value) is not list or len(value) != 2 or not (value[1] is None or type(value[1]) is str):
+    if (
+        type(value) is not list
+        or len(value) != 2
+        or not (value[1] is None or type(value[1]) is str)
+    ):
         _fail(f"output {name} is not a value and a reason")
     return name, _frozen(value[0]), value[1]
 
@@ -393,7 +471,10 @@ def _open(key: str, value: Any) -> tuple[int, tuple[Intent, str | None]]:
     intent = _record(_member(row, "intent"))
     if not isinstance(intent, Intent) or str(intent.sequence) != key:
         _fail("an open intent is not filed under its sequence")
-    return intent.sequence, (intent, None if row.get("last") is None else _one_of(row, "last", _UNSETTLED))
+    return intent.sequence, (
+        intent,
+        None if row.get("last") is None else _one_of(row, "last", _UNSETTLED),
+    )
 
 
 def _record(row: Mapping[str, Any]) -> Record:
@@ -413,37 +494,41 @@ def _record(row: Mapping[str, Any]) -> Record:
         )
     if type_ == "outcome":
         result = _one_of(row, "result", _RESULTS)
-        return Outcome(sequence, run, _whole(row, "intent"), result, _effects(row), _text_or_none(row, "code"))
+        return Outcome(
+            sequence, run, _whole(row, "intent"), result, _effects(row), _text_or_none(row, "code")
+        )
     if type_ == "note":
         settles = None if row.get("settles") is None else _whole(row, "settles")
         return Note(sequence, run, _text(row, "reason"), _effects(row), settles)
     return _fail("a record is neither intent nor outcome nor note")
 
 
-def _effects(row: Mapping[str, Any]) -> tuple[Effect, ...]:
+def _effects(row: Mapping[str, Any]) -> tuple[StateChange, ...]:
     found = row.get("effects", [])
     if type(found) is not list:
         _fail("effects are not a list")
     return tuple(_effect(_object(effect, "an effect")) for effect in found)
 
 
-def _effect(row: dict[str, Any]) -> Effect:
+def _effect(row: dict[str, Any]) -> StateChange:
     match row:
         case {"put": dict() as entry}:
-            return Effect(put=_entry(_text(entry, "address"), entry))
+            return StateChange(put=_entry(_text(entry, "address"), entry))
         case {"drop": str(address)}:
-            return Effect(drop=address)
+            return StateChange(drop=address)
         case {"depose": dict() as deposed}:
-            return Effect(depose=_deposed(_text(deposed, "id"), deposed))
+            return StateChange(depose=_deposed(_text(deposed, "id"), deposed))
         case {"bury": str(id)}:
-            return Effect(bury=id)
+            return StateChange(bury=id)
         case {"output": [str(name), value, (str() | None) as reason]}:
-            return Effect(output=(name, _frozen(value), reason))
+            return StateChange(output=(name, _frozen(value), reason))
         case {"unset": str(name)}:
-            return Effect(unset=name)
+            return StateChange(unset=name)
         case {"fact": [str(name), str(text)]}:
-            return Effect(fact=(name, text))
+            return StateChange(fact=(name, text))
         case {"look": [str(subject), second]}:
-            return Effect(look=(subject, None if second is None else _whole({subject: second}, subject)))
+            return StateChange(
+                look=(subject, None if second is None else _whole({subject: second}, subject))
+            )
         case _:
             return _fail("an effect does nothing that is known")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shlex
 
-from reconciler.ports import StateDamaged
+from reconciler.common.text import msg
+from reconciler.model.ports import StateDamaged
 
 _CONFLICT = re.compile(rb"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
 
@@ -13,10 +14,20 @@ _CONFLICT = re.compile(rb"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
 def damaged(message: str, data: bytes, *, name: str, hint: str) -> StateDamaged:
     """What to say of a file that cannot be read; what Git did to it, where that is why."""
     if _CONFLICT.search(data):
-        hint = f"take one side whole: git checkout --ours -- {shlex.quote(name.rpartition('/')[0] or '.')}\n"
+        hint = msg(
+            "take one side whole: git checkout --ours -- {value}\n",
+            value=shlex.quote(name.rpartition("/")[0] or "."),
+        )
         hint += "then bind what only the other side made: reconciler recover --rebuild"
-        return StateDamaged(f"{name} contains the conflict markers of a Git merge: two runs wrote it", hint=hint)
+        return StateDamaged(
+            f"{name} contains the conflict markers of a Git merge: two runs wrote it", hint=hint
+        )
     if b"\r\n" in data:
-        hint = f"turn them back: sed -i 's/\\r$//' {shlex.quote(name)}\nthe .gitattributes of docs/ci.md keeps them as they are"
-        return StateDamaged(f"{name} has the line ends of Windows: Git or an editor changed them", hint=hint)
+        hint = msg(
+            "turn them back: sed -i 's/\\r$//' {name}\nthe .gitattributes of docs/ci.md keeps them as they are",
+            name=shlex.quote(name),
+        )
+        return StateDamaged(
+            f"{name} has the line ends of Windows: Git or an editor changed them", hint=hint
+        )
     return StateDamaged(message, hint=hint)

@@ -1,4 +1,6 @@
-"""The disk as a port: the few deeds of which durable files are made, so that a test can fill it, break it or stop it between any two."""
+"""The disk as a port: the few deeds of which durable files are made, so that a test can fill it,
+break it or stop it between any two.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from reconciler.paths import read_ordinary
+from reconciler.common.paths import read_ordinary
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -49,15 +51,21 @@ class Disk(Protocol):
         ...
 
     def identity(self, path: Path) -> Hashable | None:
-        """Something that differs whenever another file, or another content, stands there; None where nothing does."""
+        """Something that differs whenever another file, or another content, stands there; None
+        where nothing does.
+        """
         ...
 
     def make_folder(self, folder: Path) -> None:
-        """Makes a folder that is its owner's alone, and those above it; durable. One that is there is made its owner's alone."""
+        """Makes a folder that is its owner's alone, and those above it; durable. One that is there
+        is made its owner's alone.
+        """
         ...
 
     def create(self, path: Path) -> File:
-        """A new file that is its owner's alone. What stood there is removed, never reused: somebody may still have it open."""
+        """A new file that is its owner's alone. What stood there is removed, never reused: somebody
+        may still have it open.
+        """
         ...
 
     def rename(self, source: Path, target: Path) -> None:
@@ -73,12 +81,16 @@ class Disk(Protocol):
         ...
 
     def lock(self, path: Path, timeout_seconds: float) -> Callable[[], None] | None:
-        """Takes a lock that dies with this process, and gives what lets it go; None where it is taken for longer than that."""
+        """Takes a lock that dies with this process, and gives what lets it go; None where it is
+        taken for longer than that.
+        """
         ...
 
 
 def write_whole(disk: Disk, path: Path, data: bytes) -> None:
-    """Makes a file with that content, on the medium when it returns. Where that fails, nothing of it stays and it raises `OSError`."""
+    """Makes a file with that content, on the medium when it returns. Where that fails, nothing of
+    it stays and it raises `OSError`.
+    """
     try:
         file = disk.create(path)
         try:
@@ -93,7 +105,9 @@ def write_whole(disk: Disk, path: Path, data: bytes) -> None:
 
 
 def replace_whole(disk: Disk, path: Path, data: bytes) -> None:
-    """Puts a new content in the place of an old one at one instant; on the medium when it returns. Raises `OSError`."""
+    """Puts a new content in the place of an old one at one instant; on the medium when it returns.
+    Raises `OSError`.
+    """
     fresh = path.with_name(path.name + ".new")
     write_whole(disk, fresh, data)
     disk.rename(fresh, path)
@@ -123,8 +137,11 @@ class RealDisk:
         return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
     def make_folder(self, folder: Path) -> None:
-        if folder.is_symlink():  # its rights would be set, and old states removed, in a folder that is not ours
-            raise OSError(errno.ELOOP, "it is a symbolic link, through which no state is written", str(folder))
+        # its rights would be set, and old states removed, in a folder that is not ours
+        if folder.is_symlink():
+            raise OSError(
+                errno.ELOOP, "it is a symbolic link, through which no state is written", str(folder)
+            )
         missing = []
         for above in (folder, *folder.parents):
             if above.exists():

@@ -1,8 +1,9 @@
 """The journal: records after a snapshot, one a line, each durable when it is appended.
 
-A line is eight hexadecimal digits (the CRC-32 of what follows the space), a space, JSON, a newline. The first line binds the journal to
-the lineage and serial of its snapshot. After the last line lie zero bytes: room that is already the file's own, so that a disk that fills
-up meanwhile cannot take the record of an answer. Before a request is recorded, there is room for what its answer may need.
+A line is eight hexadecimal digits (the CRC-32 of what follows the space), a space, JSON, a newline.
+The first line binds the journal to the lineage and serial of its snapshot. After the last line lie
+zero bytes: room that is already the file's own, so that a disk that fills up meanwhile cannot take
+the record of an answer. Before a request is recorded, there is room for what its answer may need.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from contextlib import suppress
 from dataclasses import field
 from pathlib import Path
 
-from reconciler.core.dataclass import dataclass
-from reconciler.core.state import FORMAT, Intent, Outcome, Record
-from reconciler.ports import StateDamaged
+from reconciler.common.dataclass import dataclass
+from reconciler.model.ports import StateDamaged
+from reconciler.model.state import FORMAT, Intent, Outcome, Record
 from reconciler.store import codec
 from reconciler.store.damage import damaged
 from reconciler.store.disk import Disk, File
@@ -33,7 +34,9 @@ _HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Which snapshot a journal follows: its lineage, its serial, and the sequence of the last record that it holds."""
+    """Which snapshot a journal follows: its lineage, its serial, and the sequence of the last
+    record that it holds.
+    """
 
     lineage: str
     serial: int
@@ -42,7 +45,9 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a journal holds. `torn` where its last line is not whole: an append that never returned, so nothing was done upon it."""
+    """What a journal holds. `torn` where its last line is not whole: an append that never returned,
+    so nothing was done upon it.
+    """
 
     header: Header
     records: tuple[Record, ...] = ()
@@ -69,13 +74,17 @@ def decode_journal(data: bytes, *, name: str = "journal") -> Written:
     for number, payload in enumerate(payloads[1:], start=1):
         record = codec.decode_record(payload, name=f"{name}, line {number + 1},")
         if record.sequence != header.sequence + number:
-            raise StateDamaged(f"{name} is damaged: line {number + 1} is record {record.sequence}, out of order", hint=_HINT)
+            raise StateDamaged(
+                f"{name} is damaged: line {number + 1} is record {record.sequence}, out of order",
+                hint=_HINT,
+            )
         records.append(record)
     return Written(header, tuple(records), torn=len(payloads) < len(lines))
 
 
 def _is_cut(line: bytes, body: bytes) -> bool:
-    # A write that did not come to its end leaves the zeros of the room behind it, at its end or, by blocks, within it.
+    # A write that did not come to its end leaves the zeros of the room behind it, at its end or, by
+    # blocks, within it.
     return b"\0" in line or not body.endswith(b"\n")
 
 
@@ -89,10 +98,17 @@ def _header(payload: bytes, *, name: str) -> Header:
         row = codec.decode_object(payload)
         codec.check_format(row, name=name)
         lineage, serial, sequence = row.get("lineage"), row.get("serial"), row.get("sequence")
-        if not (isinstance(lineage, str) and type(serial) is int and type(sequence) is int and sequence >= 0):
+        if not (
+            isinstance(lineage, str)
+            and type(serial) is int
+            and type(sequence) is int
+            and sequence >= 0
+        ):
             raise ValueError("it does not name a state")
     except ValueError as error:
-        raise StateDamaged(f"the first line of {name} cannot be read: {error}", hint=_HINT) from None
+        raise StateDamaged(
+            f"the first line of {name} cannot be read: {error}", hint=_HINT
+        ) from None
     return Header(lineage, serial, sequence)
 
 
@@ -105,8 +121,9 @@ def encode_line(payload: bytes) -> bytes:
 class Journal:
     """A journal that is being written; the one thing here that changes.
 
-    `end` is the byte at which the next line begins, `size` those that the file has, room included; an append that failed may have written
-    up to `stained`. `owed` is the room kept for the answers to requests under way, by the sequence of their intents.
+    `end` is the byte at which the next line begins, `size` those that the file has, room included;
+    an append that failed may have written up to `stained`. `owed` is the room kept for the answers
+    to requests under way, by the sequence of their intents.
     """
 
     file: File
@@ -119,9 +136,15 @@ class Journal:
     def create(cls, disk: Disk, path: Path, header: Header, *, owed: Mapping[int, int]) -> Journal:
         """A journal without records at a new path, on the medium when it returns. Raises `OSError`.
 
-        `owed` is the room that the answers to requests under way may need, by the sequence of their intents.
+        `owed` is the room that the answers to requests under way may need, by the sequence of their
+        intents.
         """
-        row = {"format": FORMAT, "lineage": header.lineage, "serial": header.serial, "sequence": header.sequence}
+        row = {
+            "format": FORMAT,
+            "lineage": header.lineage,
+            "serial": header.serial,
+            "sequence": header.sequence,
+        }
         line = encode_line(codec.encode_object(row))
         file = disk.create(path)
         try:
@@ -136,13 +159,16 @@ class Journal:
         return journal
 
     def append(self, record: Record) -> None:
-        """Adds a record, on the medium when it returns. Raises `OSError`: then the next append writes over it.
+        """Adds a record, on the medium when it returns. Raises `OSError`: then the next append
+        writes over it.
 
-        Only what may still be refused takes room: for an intent or a note the file grows first, an answer is written into what is there.
+        Only what may still be refused takes room: for an intent or a note the file grows first, an
+        answer is written into what is there.
         """
         line = encode_line(_readable(record))
         if isinstance(record, Intent):
-            # Its outcomes (accepted, then done) name the object again, with dependencies; a firewall's name each of its rules.
+            # Its outcomes (accepted, then done) name the object again, with dependencies; a
+            # firewall's name each of its rules.
             self.owed[record.sequence] = 8 * (len(line) + 512)
         room = 0 if isinstance(record, Outcome) else self._room
         try:
@@ -170,14 +196,16 @@ class Journal:
         if wanted <= self.size:
             return
         size = -(-wanted // _BLOCK_BYTES) * _BLOCK_BYTES
-        # Zeros are written, not only reserved: a write into reserved blocks may still need room for the file system's own records.
+        # Zeros are written, not only reserved: a write into reserved blocks may still need room for
+        # the file system's own records.
         self.file.write(self.size, bytes(size - self.size))
         self.file.sync()
         self.size = size
 
     def _put(self, line: bytes) -> None:
         end = self.end + len(line)
-        blank = bytes(max(0, self.stained - end))  # what is left of appends that failed would look like damage
+        # what is left of appends that failed would look like damage
+        blank = bytes(max(0, self.stained - end))
         self.stained = max(self.stained, end)
         self.file.write(self.end, line + blank)
         self.file.sync()

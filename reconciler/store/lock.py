@@ -1,7 +1,9 @@
-"""One writer at a time: a lock that dies with its process, the story of who holds it, and an epoch that a holder can lose.
+"""One writer at a time: a lock that dies with its process, the story of who holds it, and an epoch
+that a holder can lose.
 
-Three files: `lock` is locked, and empty; `holder` tells who, where, which command, at which step; `epoch` changes whenever a writer
-comes or the lock is broken. A writer that was stopped for a while, or whose lock a file server forgot, sees a strange epoch and stops.
+Three files: `lock` is locked, and empty; `holder` tells who, where, which command, at which step;
+`epoch` changes whenever a writer comes or the lock is broken. A writer that was stopped for a
+while, or whose lock a file server forgot, sees a strange epoch and stops.
 """
 
 from __future__ import annotations
@@ -12,13 +14,16 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from reconciler.core.dataclass import dataclass
-from reconciler.ports import Holder, Locked, LostLock
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.model.ports import Holder, Locked, LostLock
 from reconciler.store import codec
 from reconciler.store.disk import Disk
 
 GRACE_SECONDS = 0.1
-"""A writer waits at least so long: `holder_of` holds the lock for an instant where it finds it free."""
+"""A writer waits at least so long: `holder_of` holds the lock for an instant where it finds it
+free.
+"""
 
 _FILE_BYTES_MAX = 64 * 1024
 _TEXT_MAX = 1024
@@ -27,7 +32,9 @@ _YEAR_9999 = 253402300800
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Who works on a stack, or did until it died: `alive` is whether the lock is held. `holder` is None where the story cannot be read."""
+    """Who works on a stack, or did until it died: `alive` is whether the lock is held. `holder` is
+    None where the story cannot be read.
+    """
 
     holder: Holder | None
     alive: bool
@@ -35,7 +42,9 @@ class Held:
 
 @dataclass(slots=True)
 class Lock:
-    """The lock, in the hands of the one who has it. `epoch` is what he wrote when he took it; another one there means that he lost it."""
+    """The lock, in the hands of the one who has it. `epoch` is what he wrote when he took it;
+    another one there means that he lost it.
+    """
 
     disk: Disk
     folder: Path
@@ -48,7 +57,10 @@ class Lock:
         try:
             found = self.disk.read(self.folder / "epoch", _FILE_BYTES_MAX)
         except OSError as error:
-            raise LostLock(f"whether the lock is still held cannot be read: {error}", hint="run the command again") from error
+            raise LostLock(
+                f"whether the lock is still held cannot be read: {error}",
+                hint="run the command again",
+            ) from error
         if found != self.epoch:
             raise LostLock(
                 "the lock on this stack was broken by somebody else (`state unlock`)",
@@ -71,8 +83,12 @@ class Lock:
             self.let_go()
 
 
-def take(disk: Disk, folder: Path, holder: Holder, *, timeout_seconds: float, token: Callable[[], str]) -> Lock:
-    """Takes the lock of a folder that exists. Raises `Locked`, `OSError`. `token` gives a text that never came before."""
+def take(
+    disk: Disk, folder: Path, holder: Holder, *, timeout_seconds: float, token: Callable[[], str]
+) -> Lock:
+    """Takes the lock of a folder that exists. Raises `Locked`, `OSError`. `token` gives a text that
+    never came before.
+    """
     let_go = disk.lock(folder / "lock", max(timeout_seconds, GRACE_SECONDS))
     if let_go is None:
         raise _locked(_story(disk, folder))
@@ -86,7 +102,9 @@ def take(disk: Disk, folder: Path, holder: Holder, *, timeout_seconds: float, to
 
 
 def holder_of(disk: Disk, folder: Path) -> Held | None:
-    """Who works on the stack of a folder, without waiting for it; None where nobody does and nobody died. Raises nothing."""
+    """Who works on the stack of a folder, without waiting for it; None where nobody does and nobody
+    died. Raises nothing.
+    """
     with suppress(OSError):
         if disk.read(folder / "holder", _FILE_BYTES_MAX) is None:
             return None
@@ -96,7 +114,8 @@ def holder_of(disk: Disk, folder: Path) -> Held | None:
 def break_lock(disk: Disk, folder: Path, *, token: Callable[[], str]) -> Held | None:
     """Takes the lock from whoever has it, and gives who that was. Raises `OSError`.
 
-    A holder that still runs sees the new epoch before its next request, and stops. The next writer locks a new file.
+    A holder that still runs sees the new epoch before its next request, and stops. The next writer
+    locks a new file.
     """
     held = holder_of(disk, folder)
     _raise_epoch(disk, folder, token())
@@ -148,17 +167,27 @@ def _story(disk: Disk, folder: Path) -> Holder | None:
     pid, since = row.get("pid"), row.get("since")
     if type(pid) is not int or not isinstance(since, int | float) or not 0 <= since < _YEAR_9999:
         return None
-    user, host, command, step, run = (text[:_TEXT_MAX] if isinstance(text, str) else None for text in texts)
+    user, host, command, step, run = (
+        text[:_TEXT_MAX] if isinstance(text, str) else None for text in texts
+    )
     if user is None or host is None or command is None:
         return None
-    return Holder(user=user, host=host, pid=pid, command=command, since=float(since), step=step, run=run)
+    return Holder(
+        user=user, host=host, pid=pid, command=command, since=float(since), step=step, run=run
+    )
 
 
 def _locked(holder: Holder | None) -> Locked:
-    hint = "wait (--lock-timeout SECONDS), or, if that run hangs or is on a machine that is gone, `reconciler state unlock`"
+    hint = msg(
+        "wait (--lock-timeout SECONDS), or, if that run hangs or is on a machine that is gone, `reconciler state unlock`"
+    )
     if holder is None:
         return Locked("another run works on this stack", holder=None, hint=hint)
     began = time.strftime("%Y-%m-%d %H:%M KST", time.gmtime(holder.since + 9 * 3600))
     step = f", at {holder.step}" if holder.step else ""
     who = f"{holder.user} on {holder.host} (process {holder.pid})"
-    return Locked(f"{who} works on this stack: `{holder.command}` since {began}{step}", holder=holder, hint=hint)
+    return Locked(
+        f"{who} works on this stack: `{holder.command}` since {began}{step}",
+        holder=holder,
+        hint=hint,
+    )

@@ -1,5 +1,6 @@
-"""A store in memory, for tests: the file store over a disk that can be full, fail, or stop at any of its deeds, and that forgets what was
-not synced."""
+"""A store in memory, for tests: the file store over a disk that can be full, fail, or stop at any
+of its deeds, and that forgets what was not synced.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +11,15 @@ from dataclasses import field
 from enum import Enum
 from pathlib import Path
 
-from reconciler.core.dataclass import dataclass
+from reconciler.common.dataclass import dataclass
 from reconciler.store.disk import File
-from reconciler.store.files import FileStore
+from reconciler.store.folder_store import FileStore
 
 
 class Fault(Enum):
-    """What goes wrong at a deed. `SHORT` does half of a write, then the disk is full; after a crash every deed crashes until `reboot`."""
+    """What goes wrong at a deed. `SHORT` does half of a write, then the disk is full; after a crash
+    every deed crashes until `reboot`.
+    """
 
     FULL = "full"
     BROKEN = "broken"
@@ -26,7 +29,9 @@ class Fault(Enum):
 
 
 class Kept(Enum):
-    """What a crash leaves of that which was not synced: nothing, all but the second half of the last write, or everything."""
+    """What a crash leaves of that which was not synced: nothing, all but the second half of the
+    last write, or everything.
+    """
 
     NOTHING = "nothing"
     HALF = "half"
@@ -49,13 +54,19 @@ _Names = Callable[[dict[Path, _Inode]], object]
 """A change of which names stand for which files."""
 
 Chooser = Callable[[int, str, Path], Fault | None]
-"""Given the number of a deed (from 1), its name (`create write sync truncate rename remove sync_folder`) and path: what goes wrong."""
+"""Given the number of a deed (from 1), its name (`create write sync truncate rename remove
+sync_folder`) and path: what goes wrong.
+"""
 
 
 class MemoryDisk:
-    """A disk in memory. `deeds` counts what was done to it; `fault` says what goes wrong; `capacity_bytes` is None for no end."""
+    """A disk in memory. `deeds` counts what was done to it; `fault` says what goes wrong;
+    `capacity_bytes` is None for no end.
+    """
 
-    def __init__(self, *, capacity_bytes: int | None = None, fault: Chooser = lambda number, name, path: None) -> None:
+    def __init__(
+        self, *, capacity_bytes: int | None = None, fault: Chooser = lambda number, name, path: None
+    ) -> None:
         self.capacity_bytes = capacity_bytes
         self.fault = fault
         self.deeds = 0
@@ -71,8 +82,11 @@ class MemoryDisk:
         """How much the files take."""
         return sum(len(inode.data) for inode in self._names.values())
 
-    def reboot(self, *, names: bool = False, last_name: bool = False, data: Kept = Kept.NOTHING) -> None:
-        """Starts again after a crash (which it is, if there was none). `names` is whether renames that were not synced are kept.
+    def reboot(
+        self, *, names: bool = False, last_name: bool = False, data: Kept = Kept.NOTHING
+    ) -> None:
+        """Starts again after a crash (which it is, if there was none). `names` is whether renames
+        that were not synced are kept.
 
         `last_name` keeps only the last of them: a file system need not write them in their order.
         """
@@ -94,7 +108,9 @@ class MemoryDisk:
         self._down = True
 
     def after_crash(self, *, names: bool = False, data: Kept = Kept.NOTHING) -> MemoryDisk:
-        """Another disk, as this one would be if the machine stopped now and started again; this one goes on."""
+        """Another disk, as this one would be if the machine stopped now and started again; this one
+        goes on.
+        """
         other = MemoryDisk(capacity_bytes=self.capacity_bytes)
         other._tokens = self._tokens
         for path, inode in (self._names if names else self._durable).items():
@@ -112,7 +128,15 @@ class MemoryDisk:
 
     def names(self, folder: Path) -> tuple[str, ...]:
         self._require_up()
-        return tuple(sorted({path.relative_to(folder).parts[0] for path in self._names if folder in path.parents}))
+        return tuple(
+            sorted(
+                {
+                    path.relative_to(folder).parts[0]
+                    for path in self._names
+                    if folder in path.parents
+                }
+            )
+        )
 
     def identity(self, path: Path) -> Hashable | None:
         self._require_up()
@@ -147,8 +171,12 @@ class MemoryDisk:
     def sync_folder(self, folder: Path) -> None:
         def deed() -> None:
             here = {path: inode for path, inode in self._names.items() if path.parent == folder}
-            self._durable = {path: inode for path, inode in self._durable.items() if path.parent != folder} | here
-            self._unsynced = [(path, change) for path, change in self._unsynced if path.parent != folder]
+            self._durable = {
+                path: inode for path, inode in self._durable.items() if path.parent != folder
+            } | here
+            self._unsynced = [
+                (path, change) for path, change in self._unsynced if path.parent != folder
+            ]
 
         self.do("sync_folder", folder, deed)
 
@@ -172,7 +200,14 @@ class MemoryDisk:
         self._tokens += 1
         return f"{self._tokens:024d}"
 
-    def do(self, name: str, path: Path, deed: Callable[[], object], *, half: Callable[[], object] | None = None) -> None:
+    def do(
+        self,
+        name: str,
+        path: Path,
+        deed: Callable[[], object],
+        *,
+        half: Callable[[], object] | None = None,
+    ) -> None:
         """One deed: counted, and gone wrong where `fault` says so."""
         self._require_up()
         self.deeds += 1
@@ -191,7 +226,9 @@ class MemoryDisk:
 
     def room(self) -> int | None:
         """How many bytes are free; None without end."""
-        return None if self.capacity_bytes is None else max(0, self.capacity_bytes - self.used_bytes)
+        return (
+            None if self.capacity_bytes is None else max(0, self.capacity_bytes - self.used_bytes)
+        )
 
     def _name(self, path: Path, change: _Names) -> None:
         change(self._names)
@@ -208,7 +245,12 @@ class _MemoryFile:
 
     def write(self, offset: int, data: bytes) -> None:
         half = data[: len(data) // 2]
-        self._disk.do("write", self._path, lambda: self._write(offset, data), half=lambda: self._write(offset, half))
+        self._disk.do(
+            "write",
+            self._path,
+            lambda: self._write(offset, data),
+            half=lambda: self._write(offset, half),
+        )
 
     def sync(self) -> None:
         def deed() -> None:
@@ -231,7 +273,9 @@ class _MemoryFile:
     def _write(self, offset: int, data: bytes) -> None:
         room = self._disk.room()
         growth = offset + len(data) - len(self._inode.data)
-        cut = data if room is None or growth <= room else data[: max(0, len(data) - (growth - room))]
+        cut = (
+            data if room is None or growth <= room else data[: max(0, len(data) - (growth - room))]
+        )
         _apply(self._inode.data, offset, cut)
         self._inode.pending.append((offset, cut))
         self._inode.version += 1
@@ -260,6 +304,8 @@ def _after_crash(inode: _Inode, kept: Kept) -> bytearray:
 class MemoryStore(FileStore):
     """The file store over a `MemoryDisk`, with tokens that repeat from run to run."""
 
-    def __init__(self, disk: MemoryDisk | None = None, *, folder: Path = Path("/state/shop")) -> None:
+    def __init__(
+        self, disk: MemoryDisk | None = None, *, folder: Path = Path("/state/shop")
+    ) -> None:
         self.disk = MemoryDisk() if disk is None else disk
         super().__init__(folder, disk=self.disk, token=self.disk.token)

@@ -7,14 +7,30 @@ from collections.abc import Mapping
 from pathlib import Path
 
 
-def state_folder(stack_file: Path, stack: str, environment: str | None, *, simulated: bool, environ: Mapping[str, str]) -> Path:
-    """The folder of one stack's state: `state/<stack>[.<env>]/` beside the stack's file, or in `$RECONCILER_STATE_DIR`.
+def state_folder(
+    stack_file: Path,
+    stack: str,
+    environment: str | None,
+    *,
+    simulated: bool,
+    environ: Mapping[str, str],
+) -> Path:
+    """The folder of one stack's state: `state/<stack>[.<env>]/` beside the stack's file, or in
+    `$RECONCILER_STATE_DIR`.
 
-    `stack_file` is the file or folder that the user named; the place does not depend on where the command is run from.
+    `stack_file` is the file or folder that the user named; the place does not depend on where the
+    command is run from.
     """
-    if not all(part and "/" not in part and not part.startswith(".") for part in (stack, environment or "none")):
-        raise AssertionError(f"{stack!r} and {environment!r} should have been checked before they name a folder")
-    return _place(stack_file, simulated=simulated, environ=environ) / folder_name(stack, environment)
+    if not all(
+        part and "/" not in part and not part.startswith(".")
+        for part in (stack, environment or "none")
+    ):
+        raise AssertionError(
+            f"{stack!r} and {environment!r} should have been checked before they name a folder"
+        )
+    return _place(stack_file, simulated=simulated, environ=environ) / folder_name(
+        stack, environment
+    )
 
 
 def folder_name(stack: str, environment: str | None) -> str:
@@ -22,18 +38,26 @@ def folder_name(stack: str, environment: str | None) -> str:
     return stack if environment is None else f"{stack}.{environment}"
 
 
-def kept_environments(stack_file: Path, stack: str, *, simulated: bool, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The environments of a stack that have a state in its place, sorted, whether or not the file still has them."""
+def kept_environments(
+    stack_file: Path, stack: str, *, simulated: bool, environ: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The environments of a stack that have a state in its place, sorted, whether or not the file
+    still has them.
+    """
     place = _place(stack_file, simulated=simulated, environ=environ)
     try:
-        names = sorted(folder.name for folder in place.iterdir() if (folder / "state.json").is_file())
+        names = sorted(
+            folder.name for folder in place.iterdir() if (folder / "state.json").is_file()
+        )
     except OSError:
         return ()
     return tuple(name.removeprefix(f"{stack}.") for name in names if name.startswith(f"{stack}."))
 
 
 def _place(stack_file: Path, *, simulated: bool, environ: Mapping[str, str]) -> Path:
-    return simulator_folder(stack_file, environ=environ) if simulated else _base(stack_file, environ)
+    return (
+        simulator_folder(stack_file, environ=environ) if simulated else _base(stack_file, environ)
+    )
 
 
 def simulator_folder(stack_file: Path, *, environ: Mapping[str, str]) -> Path:

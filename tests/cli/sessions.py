@@ -1,4 +1,6 @@
-"""What sessions at the command line share: an environment of their own on the local cloud, commands run in this process, a terminal."""
+"""What sessions at the command line share: an environment of their own on the local cloud, commands
+run in this process, a terminal.
+"""
 
 from __future__ import annotations
 
@@ -47,8 +49,12 @@ outputs:
 """One server behind one firewall, for the sessions that need no other stack."""
 
 
-def begin(monkeypatch: pytest.MonkeyPatch, folder: Path, files: Mapping[str, str] | None = None) -> None:
-    """Begins a session: in that folder with those files, on the local cloud, with no key and no setting of whoever runs the tests."""
+def begin(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, files: Mapping[str, str] | None = None
+) -> None:
+    """Begins a session: in that folder with those files, on the local cloud, with no key and no
+    setting of whoever runs the tests.
+    """
     for name in (*CREDENTIALS, "RECONCILER_TIME_SCALE", "RECONCILER_STATE_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RECONCILER_SIMULATE", "1")
@@ -60,7 +66,9 @@ def begin(monkeypatch: pytest.MonkeyPatch, folder: Path, files: Mapping[str, str
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    """One command: its exit code, stdout and stderr. None may end with a traceback, and the hints that it prints work when pasted."""
+    """One command: its exit code, stdout and stderr. None may end with a traceback, and the hints
+    that it prints work when pasted.
+    """
     code, out, err = _run(capsys, arguments)
 
     def paste(pasted: Sequence[str]) -> tuple[int, str]:
@@ -91,8 +99,13 @@ def apply(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str, 
 
 def validator(name: str) -> Draft202012Validator:
     """Checks a JSON document against the schema `plan` or `event`."""
-    documents = {each: json.loads((SCHEMAS / f"{each}.schema.json").read_text(encoding="utf-8")) for each in ("plan", "event")}
-    registry: Registry[Any] = Registry().with_resources([(body["$id"], Resource.from_contents(body)) for body in documents.values()])
+    documents = {
+        each: json.loads((SCHEMAS / f"{each}.schema.json").read_text(encoding="utf-8"))
+        for each in ("plan", "event")
+    }
+    registry: Registry[Any] = Registry().with_resources(
+        [(body["$id"], Resource.from_contents(body)) for body in documents.values()]
+    )
     return Draft202012Validator(documents[name], registry=registry)
 
 
@@ -107,7 +120,9 @@ class Terminal:
         folder: Path | None = None,
         ahead: str = "",
     ) -> None:
-        """Starts it. `program` is what Python runs, `environ` all that it sees, `folder` where; `ahead` was typed before it began."""
+        """Starts it. `program` is what Python runs, `environ` all that it sees, `folder` where;
+        `ahead` was typed before it began.
+        """
         self._master, child = pty.openpty()
         command = [sys.executable, *program, *arguments]
         own = {"TERM": "xterm", "COLUMNS": "100", "PYTHONPATH": str(SCHEMAS.parent)}

@@ -1,4 +1,6 @@
-"""The command line before anything is sent: flags, keys, help, and an end without a traceback whatever happens."""
+"""The command line before anything is sent: flags, keys, help, and an end without a traceback
+whatever happens.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +66,14 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         (["apply", "web.yaml", "--accept", "everything"], "classes are"),
         (["apply", "web.yaml", "--accept", "lockout"], "lockout=ADDRESS"),
         (["apply", "web.yaml", "--replace", "web server"], "is not an address"),
-        (["apply", "web.yaml", "--plan", "x.plan", "--var", "a=b"], "--var and --plan do not go together"),
-        (["apply", "web.yaml", "--plan", "x.plan", "--env", "prod"], "--env and --plan do not go together"),
+        (
+            ["apply", "web.yaml", "--plan", "x.plan", "--var", "a=b"],
+            "--var and --plan do not go together",
+        ),
+        (
+            ["apply", "web.yaml", "--plan", "x.plan", "--env", "prod"],
+            "--env and --plan do not go together",
+        ),
         (["plan", "web.yaml", "--format", "xml"], "xml"),
         (["plan", "web.yaml", "--time-scale", "0"], "time-scale"),
         (["show", "web server", "--stack", "web.yaml"], "neither an address nor"),
@@ -89,14 +97,38 @@ def test_a_mistake_in_flags_or_arguments_exits_64_and_says_which(
     [
         ({}, 5, "IWINV_ACCESS_KEY and IWINV_SECRET_KEY are not set"),
         ({"IWINV_ACCESS_KEY": "key"}, 5, "IWINV_SECRET_KEY is not set"),
-        ({"IWINV_ACCESS_KEY": "key", "IWINV_SECRET_KEY": "secret", "IWINV_ENDPOINT": "http://api.example"}, 5, "must be https"),
+        (
+            {
+                "IWINV_ACCESS_KEY": "key",
+                "IWINV_SECRET_KEY": "secret",
+                "IWINV_ENDPOINT": "http://api.example",
+            },
+            5,
+            "must be https",
+        ),
         ({"IWINV_ACCESS_KEY": "a\nb", "IWINV_SECRET_KEY": "hidden-value"}, 5, "access key"),
-        ({"IWINV_ACCESS_KEY": "key", "IWINV_SECRET_KEY": "secret", "IWINV_FIREWALL_API": "guess"}, 64, "IWINV_FIREWALL_API"),
-        ({"RECONCILER_SIMULATE": "1", "RECONCILER_TIME_SCALE": "fast"}, 64, "RECONCILER_TIME_SCALE"),
+        (
+            {
+                "IWINV_ACCESS_KEY": "key",
+                "IWINV_SECRET_KEY": "secret",
+                "IWINV_FIREWALL_API": "guess",
+            },
+            64,
+            "IWINV_FIREWALL_API",
+        ),
+        (
+            {"RECONCILER_SIMULATE": "1", "RECONCILER_TIME_SCALE": "fast"},
+            64,
+            "RECONCILER_TIME_SCALE",
+        ),
     ],
 )
 def test_keys_and_endpoint_are_checked_before_anything_is_sent(
-    environ: dict[str, str], code: int, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    environ: dict[str, str],
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name, text in environ.items():
         monkeypatch.setenv(name, text)
@@ -106,7 +138,9 @@ def test_keys_and_endpoint_are_checked_before_anything_is_sent(
     assert (found, out) == (code, "") and said in err and "hidden-value" not in err
 
 
-def test_a_time_scale_is_refused_for_the_real_cloud(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_time_scale_is_refused_for_the_real_cloud(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("IWINV_ACCESS_KEY", "key")
     monkeypatch.setenv("IWINV_SECRET_KEY", "secret")
 
@@ -115,16 +149,26 @@ def test_a_time_scale_is_refused_for_the_real_cloud(capsys: pytest.CaptureFixtur
     assert code == 64 and "--time-scale" in err
 
 
-def test_with_json_an_error_before_the_plan_is_a_plan_object_with_problems_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_json_an_error_before_the_plan_is_a_plan_object_with_problems_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, out, err = call(capsys, "plan", "web.yaml", "--format", "json")
     found = json.loads(out)
 
     assert (code, found["exit_code"], err) == (5, 5, "")
-    assert [problem["code"] for problem in found["problems"]] == ["credentials"] and found["changes"] == []
+    assert [problem["code"] for problem in found["problems"]] == ["credentials"] and found[
+        "changes"
+    ] == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "wanted"), [(["web.yaml"], 5), (["missing.yaml"], 1), (["envs.yaml"], 64), (["--plan", "none.plan", "web.yaml"], 1)]
+    ("arguments", "wanted"),
+    [
+        (["web.yaml"], 5),
+        (["missing.yaml"], 1),
+        (["envs.yaml"], 64),
+        (["--plan", "none.plan", "web.yaml"], 1),
+    ],
 )
 def test_with_json_an_apply_that_cannot_begin_is_a_stream_that_ends_in_a_summary(
     arguments: list[str], wanted: int, capsys: pytest.CaptureFixture[str]
@@ -137,7 +181,9 @@ def test_with_json_an_apply_that_cannot_begin_is_a_stream_that_ends_in_a_summary
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", "empty"])
-def test_a_missing_stack_is_a_mistake_with_its_name(name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_missing_stack_is_a_mistake_with_its_name(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "empty").mkdir()
 
     code, _, err = call(capsys, "plan", name, "--simulate")
@@ -145,8 +191,12 @@ def test_a_missing_stack_is_a_mistake_with_its_name(name: str, capsys: pytest.Ca
     assert code == 1 and "file-missing" in err and name in err
 
 
-def test_validate_lists_all_mistakes_with_their_places(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    (tmp_path / "bad.yaml").write_text(STACK.replace("flavor:", "flavour:").replace("zone: kr1-z01", "zone: [1]"), encoding="utf-8")
+def test_validate_lists_all_mistakes_with_their_places(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "bad.yaml").write_text(
+        STACK.replace("flavor:", "flavour:").replace("zone: kr1-z01", "zone: [1]"), encoding="utf-8"
+    )
 
     code, out, _ = call(capsys, "validate", "bad.yaml")
     _, data, _ = call(capsys, "validate", "bad.yaml", "--format", "json")
@@ -156,7 +206,11 @@ def test_validate_lists_all_mistakes_with_their_places(capsys: pytest.CaptureFix
 
 
 def test_validate_checks_every_environment(capsys: pytest.CaptureFixture[str]) -> None:
-    assert call(capsys, "validate", "envs.yaml") == (0, "shop/prod, shop/staging: no mistakes\n", "")
+    assert call(capsys, "validate", "envs.yaml") == (
+        0,
+        "shop/prod, shop/staging: no mistakes\n",
+        "",
+    )
 
 
 def test_show_and_output_of_an_empty_state_need_no_key(capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,10 +221,16 @@ def test_show_and_output_of_an_empty_state_need_no_key(capsys: pytest.CaptureFix
     assert call(capsys, "show", "instances.web", "--stack", "web.yaml")[0] == 1
 
 
-def test_a_file_that_is_no_saved_plan_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_file_that_is_no_saved_plan_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     (tmp_path / "x.plan").write_bytes(b"\xff\x00")
 
-    for arguments in (["show", "x.plan"], ["show", "none.plan"], ["apply", "--plan", "x.plan", "web.yaml", "--yes"]):
+    for arguments in (
+        ["show", "x.plan"],
+        ["show", "none.plan"],
+        ["apply", "--plan", "x.plan", "web.yaml", "--yes"],
+    ):
         code, _, err = call(capsys, *arguments)
         assert code == 1 and "plan-unreadable" in err
 
@@ -181,25 +241,43 @@ def test_a_mistake_of_the_program_itself_ends_without_a_traceback(
     def fail(*arguments: object, **options: object) -> None:
         raise RuntimeError("boom \x1b[2J")
 
-    monkeypatch.setattr("reconciler.loading.load_stack", fail)
+    monkeypatch.setattr("reconciler.config.loader.load_stack", fail)
     code, _, err = call(capsys, "plan", "web.yaml")
     verbose = call(capsys, "plan", "web.yaml", "-v")[2]
 
-    assert code == 1 and err.startswith("error[internal]  RuntimeError: boom \\x1b[2J\n") and "Traceback" not in err + verbose
+    assert (
+        code == 1
+        and err.startswith("error[internal]  RuntimeError: boom \\x1b[2J\n")
+        and "Traceback" not in err + verbose
+    )
     assert "cause:" in verbose and "cause:" not in err
 
 
-def test_ctrl_c_before_anything_is_done_exits_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_before_anything_is_done_exits_130(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupt(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reconciler.loading.load_stack", interrupt)
+    monkeypatch.setattr("reconciler.config.loader.load_stack", interrupt)
 
     assert call(capsys, "plan", "web.yaml")[0] == 130
 
 
-def test_the_first_page_of_help_names_every_command_and_fits_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("validate", "plan", "apply", "destroy", "drift", "show", "output", "simulator", "completion"):
+def test_the_first_page_of_help_names_every_command_and_fits_the_screen(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in (
+        "validate",
+        "plan",
+        "apply",
+        "destroy",
+        "drift",
+        "show",
+        "output",
+        "simulator",
+        "completion",
+    ):
         assert re.search(rf"^  {name} ", HELP, re.MULTILINE)
         code, out, _ = call(capsys, name, "--help")
         assert code == 0 and ("Examples:" in out or name == "simulator")
@@ -223,7 +301,9 @@ def test_help_and_version_load_nothing_that_takes_time() -> None:
         "print(sorted(heavy - {'typing'}), file=sys.stderr)\n"
     )
     for option in ("--help", "--version"):
-        done = subprocess.run([sys.executable, "-I", "-c", code, option], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", code, option], capture_output=True, text=True, check=True
+        )
         assert done.stderr.strip() == "[]" and "reconciler" in done.stdout
 
 
@@ -232,7 +312,9 @@ def test_the_commands_themselves_load_nothing_heavy_until_they_run() -> None:
         "import sys, reconciler.cli.program, reconciler.cli.stack_commands, reconciler.cli.state_commands\n"
         "print(sorted({'requests', 'jsonschema', 'networkx', 'deepdiff', 'yaml', 'lark'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+    )
 
     assert done.stdout.strip() == "[]"
 
@@ -246,13 +328,21 @@ def test_completion_prints_a_script(shell: str, capsys: pytest.CaptureFixture[st
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
     command = f"{sys.executable} -m reconciler plan --help | true"
-    done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False, cwd=ROOT)
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
 
     assert done.stderr == "" and done.returncode in (0, 64, 1) and "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("command", ["graph", "validate"])
-def test_every_command_takes_the_stack_by_option_too(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_command_takes_the_stack_by_option_too(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     by_argument = call(capsys, command, "web.yaml")
     assert by_argument[0] == 0 and call(capsys, command, "--stack", "web.yaml") == by_argument
     code, _, err = call(capsys, command, "--stack", "web.yaml", "envs.yaml")

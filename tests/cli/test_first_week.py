@@ -1,4 +1,6 @@
-"""What somebody types in the first week, and what comes of it: the way out that a screen names works when it is pasted."""
+"""What somebody types in the first week, and what comes of it: the way out that a screen names
+works when it is pasted.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import paths
+from reconciler.common import paths
 from reconciler.simulator import keeper
 from tests.cli.sessions import SCALE, begin, call
 
@@ -33,24 +35,41 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     begin(monkeypatch, tmp_path, {"stack.yaml": STACK})
 
 
-def test_a_key_without_its_quotes_is_understood_as_a_shell_leaves_it(capsys: pytest.CaptureFixture[str]) -> None:
-    # Goal: `--accept downtime=instances.web["seoul"]` from the screen reaches the program without quotes.
+def test_a_key_without_its_quotes_is_understood_as_a_shell_leaves_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Goal: `--accept downtime=instances.web["seoul"]` from the screen reaches the program without
+    # quotes.
     assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
     assert "INSTANCE-" in call(capsys, "show", "instances.web[seoul]")[1]
     assert "replaced: " in call(capsys, "plan", *SCALE, "--replace", "instances.web[seoul]")[1]
     Path("stack.yaml").write_text(STACK.replace("std_1.2", "std_2.4"), encoding="utf-8")
     _, out, _ = call(capsys, "plan", *SCALE, "--only", "instances.web[busan]")
     assert 'web["busan"]' in out and "seoul" not in out
-    code, _, err = call(capsys, "apply", "--yes", *SCALE, "--except", "instances.web[busan]", "--accept", "downtime=instances.web[seoul]")
+    code, _, err = call(
+        capsys,
+        "apply",
+        "--yes",
+        *SCALE,
+        "--except",
+        "instances.web[busan]",
+        "--accept",
+        "downtime=instances.web[seoul]",
+    )
     assert (code, "consent" in err) == (0, False)
     assert call(capsys, "state", "forget", "instances.web[busan]", "--yes")[0] == 0
 
 
-def test_an_address_without_its_key_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_address_without_its_key_names_those_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
     for typed in ("instances.web", "instances.web[7]", "instances.web[tokyo]"):
         code, _, err = call(capsys, "show", typed)
-        assert code == 1 and 'hint: there are `instances.web["busan"]`, `instances.web["seoul"]`' in err
+        assert (
+            code == 1
+            and 'hint: there are `instances.web["busan"]`, `instances.web["seoul"]`' in err
+        )
     code, out, _ = call(capsys, "plan", *SCALE, "--only", "instances.wbe")
     assert code == 1 and "hint: did you mean" in out
 
@@ -64,7 +83,9 @@ def test_a_missing_argument_is_told_in_one_clean_line(capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("command", ["explain instances", "--version", "plan", "nothing"])
 def test_a_closed_stream_is_no_traceback(closed: str, command: str, tmp_path: Path) -> None:
     line = f"{sys.executable} -m reconciler {command} {closed}"
-    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env={**os.environ}, check=False)
+    done = subprocess.run(
+        ["bash", "-c", line], capture_output=True, text=True, env={**os.environ}, check=False
+    )
     assert "Traceback" not in done.stderr and "internal" not in done.stderr
     lost = ">&-" in closed.split() and command != "nothing"
     assert done.returncode == (64 if command == "nothing" else 1 if lost else 0)
@@ -72,10 +93,16 @@ def test_a_closed_stream_is_no_traceback(closed: str, command: str, tmp_path: Pa
         assert "the result could not be written: it is closed" in done.stderr
 
 
-def test_doctor_says_that_nothing_answers_at_the_endpoint(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_says_that_nothing_answers_at_the_endpoint(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Goal: not `ok  endpoint` above a key that is in doubt.
     monkeypatch.delenv("RECONCILER_SIMULATE")
-    for name, value in (("ACCESS_KEY", "a"), ("SECRET_KEY", "b"), ("ENDPOINT", "http://127.0.0.1:9")):
+    for name, value in (
+        ("ACCESS_KEY", "a"),
+        ("SECRET_KEY", "b"),
+        ("ENDPOINT", "http://127.0.0.1:9"),
+    ):
         monkeypatch.setenv(f"IWINV_{name}", value)
     code, out, _ = call(capsys, "doctor")
     assert code == 1 and " !!  endpoint      http://127.0.0.1, no answer" in out
@@ -91,11 +118,16 @@ def test_doctor_and_the_lists_say_what_the_state_holds(capsys: pytest.CaptureFix
         assert call(capsys, *command)[1].startswith(" shop    simulated    state ")
 
 
-def test_a_default_name_that_is_too_long_comes_with_one_that_fits(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_default_name_that_is_too_long_comes_with_one_that_fits(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     # Goal: the hint can be pasted: under count and for_each the names stay different.
     head = "version: 1\nstack: averyverylongstack\ndefaults: {instances: {zone: kr1-z01, flavor: std_1.2-g1, image: {id: X}}}\n"
     for more in ("", "count: 12", "for_each: [a, seoul-capital]"):
-        Path("stack.yaml").write_text(f"{head}instances:\n  with_a_long_name_to_use:\n    {more or 'power: on'}\n", encoding="utf-8")
+        Path("stack.yaml").write_text(
+            f"{head}instances:\n  with_a_long_name_to_use:\n    {more or 'power: on'}\n",
+            encoding="utf-8",
+        )
         code, out, _ = call(capsys, "validate")
         hint = next(line for line in out.splitlines() if "hint: " in line)
         assert code == 1 and "does not fit" in out
@@ -107,20 +139,34 @@ def test_a_default_name_that_is_too_long_comes_with_one_that_fits(capsys: pytest
 
 def test_a_file_of_variables_is_told_of_as_one(capsys: pytest.CaptureFixture[str]) -> None:
     Path("values.yaml").write_text("n = 3\n", encoding="utf-8")
-    for name, says in (("values.yaml", "a file of variables is a mapping"), ("nowhere.yaml", "--var-file names a file")):
+    for name, says in (
+        ("values.yaml", "a file of variables is a mapping"),
+        ("nowhere.yaml", "--var-file names a file"),
+    ):
         code, out, err = call(capsys, "validate", "stack.yaml", "--var-file", name)
         assert code == 1 and says in out + err and "version: 1" not in out + err
 
 
-def test_a_world_that_cannot_be_kept_is_told_before_and_after(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    # Goal: a folder without rights, a full disk: one line and no traceback, for the local cloud too.
+def test_a_world_that_cannot_be_kept_is_told_before_and_after(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Goal: a folder without rights, a full disk: one line and no traceback, for the local cloud
+    # too.
     with monkeypatch.context() as patched:
         patched.setattr(os, "access", lambda path, mode: False)
         code, out, err = call(capsys, "plan", *SCALE)
-    assert (code, out) == (1, "") and "the local cloud does not start: " in err and "cannot be written: Permission denied" in err
+    assert (
+        (code, out) == (1, "")
+        and "the local cloud does not start: " in err
+        and "cannot be written: Permission denied" in err
+    )
     monkeypatch.setattr(keeper, "save_world", full)
     code, _, err = call(capsys, "plan", *SCALE)
-    assert code == 1 and "what was done on the local cloud is lost: " in err and "No space left on device" in err
+    assert (
+        code == 1
+        and "what was done on the local cloud is lost: " in err
+        and "No space left on device" in err
+    )
 
 
 def full(*_: object) -> None:
@@ -137,7 +183,11 @@ def test_a_stack_that_may_not_be_read_is_one_mistake_of_the_stack(
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     monkeypatch.setattr(paths, "read_ordinary", refuse)
     code, _, err = call(capsys, "plan", "stack.yaml")
-    assert code == 1 and "stack.yaml:1:1  error[file-missing]  stack.yaml cannot be read: Permission denied" in err
+    assert (
+        code == 1
+        and "stack.yaml:1:1  error[file-missing]  stack.yaml cannot be read: Permission denied"
+        in err
+    )
 
 
 def test_what_is_held_back_is_told_once_more_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
@@ -154,4 +204,6 @@ def test_what_is_held_back_is_told_once_more_at_the_end(capsys: pytest.CaptureFi
 
 def test_an_undo_of_nothing_says_as_they_were_then(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
-    assert "No changes. 2 objects as they were then." in call(capsys, "plan", "--undo", "2", *SCALE)[1]
+    assert (
+        "No changes. 2 objects as they were then." in call(capsys, "plan", "--undo", "2", *SCALE)[1]
+    )

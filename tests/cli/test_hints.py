@@ -1,4 +1,6 @@
-"""Situations in which a hint with a command or an option is printed: `call` pastes it there and runs it (`tests/hints.py`)."""
+"""Situations in which a hint with a command or an option is printed: `call` pastes it there and
+runs it (`tests/hints.py`).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +12,18 @@ import pytest
 from tests import hints
 from tests.cli.sessions import WEB, begin, call, write
 
-SERVER = 'zone: kr1-z01, flavor: std_1.2-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy]'
+SERVER = (
+    'zone: kr1-z01, flavor: std_1.2-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy]'
+)
 HEAD = "version: 1\nstack: shop\n"
 
 
 def stack(*instances: str, more: str = "") -> str:
     """A stack of servers, each `KEY: MORE FIELDS`."""
-    rows = [f"  {key}: {{{SERVER}{', ' + fields if fields else ''}}}" for key, _, fields in (each.partition(": ") for each in instances)]
+    rows = [
+        f"  {key}: {{{SERVER}{', ' + fields if fields else ''}}}"
+        for key, _, fields in (each.partition(": ") for each in instances)
+    ]
     return "\n".join([f"{HEAD}instances:", *rows, more, ""])
 
 
@@ -40,13 +47,23 @@ def hinted(capsys: pytest.CaptureFixture[str], hint: str, *arguments: str) -> No
 def test_the_only_server_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, stack("web"))
     call(capsys, "simulator", "do", "delete", "instance", "shop-web", "--stack", "web.yaml")
-    hinted(capsys, "look in the console; if it is really gone, --accept gone=instances.web", "plan", "web.yaml")
+    hinted(
+        capsys,
+        "look in the console; if it is really gone, --accept gone=instances.web",
+        "plan",
+        "web.yaml",
+    )
 
 
 def test_one_server_of_six_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, stack("web: count: 6"))
     call(capsys, "simulator", "do", "delete", "instance", "shop-web-3", "--stack", "web.yaml")
-    hinted(capsys, "if it is really gone: --accept 'gone=instances.web[3]', or state forget", "plan", "web.yaml")
+    hinted(
+        capsys,
+        "if it is really gone: --accept 'gone=instances.web[3]', or state forget",
+        "plan",
+        "web.yaml",
+    )
 
 
 def test_an_object_that_is_to_move_to_where_another_is(capsys: pytest.CaptureFixture[str]) -> None:
@@ -57,16 +74,25 @@ def test_an_object_that_is_to_move_to_where_another_is(capsys: pytest.CaptureFix
 
 def test_a_variable_without_a_value(capsys: pytest.CaptureFixture[str]) -> None:
     write(WEB.replace("note: {type: string, default: first}", "note: {type: string}"))
-    hinted(capsys, "give it with --var note=VALUE, RECONCILER_VAR_note, or a default", "plan", "web.yaml")
+    hinted(
+        capsys,
+        "give it with --var note=VALUE, RECONCILER_VAR_note, or a default",
+        "plan",
+        "web.yaml",
+    )
 
 
 def test_an_environment_of_a_stack_without_any(capsys: pytest.CaptureFixture[str]) -> None:
-    hinted(capsys, "leave --env out, or define `environments:`", "plan", "web.yaml", "--env", "prod")
+    hinted(
+        capsys, "leave --env out, or define `environments:`", "plan", "web.yaml", "--env", "prod"
+    )
 
 
 def test_a_protected_server_that_would_be_destroyed(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, stack("web: lifecycle: {protect: true}"))
-    hinted(capsys, "--unprotect instances.web", "destroy", "web.yaml", "--yes", "--accept", "delete")
+    hinted(
+        capsys, "--unprotect instances.web", "destroy", "web.yaml", "--yes", "--accept", "delete"
+    )
 
 
 def test_a_lost_state_that_nobody_is_asked_about(capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +103,15 @@ def test_a_lost_state_that_nobody_is_asked_about(capsys: pytest.CaptureFixture[s
 
 def test_a_saved_plan_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.plan").write_text("{}", encoding="utf-8")
-    hinted(capsys, "make a new one with `plan --out FILE`", "apply", "--plan", "x.plan", "web.yaml", "--yes")
+    hinted(
+        capsys,
+        "make a new one with `plan --out FILE`",
+        "apply",
+        "--plan",
+        "x.plan",
+        "web.yaml",
+        "--yes",
+    )
 
 
 def test_a_flavor_with_a_smaller_disk(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,11 +122,23 @@ def test_a_flavor_with_a_smaller_disk(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_a_firewall_that_cannot_be_replaced(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, WEB)
-    hinted(capsys, "leave out --replace firewalls.web", "plan", "web.yaml", "--replace", "firewalls.web")
+    hinted(
+        capsys,
+        "leave out --replace firewalls.web",
+        "plan",
+        "web.yaml",
+        "--replace",
+        "firewalls.web",
+    )
 
 
 def test_two_names_that_are_to_be_exchanged(capsys: pytest.CaptureFixture[str]) -> None:
-    write(stack("c", more="moved: [{from: instances.a, to: instances.b}, {from: instances.b, to: instances.a}]"))
+    write(
+        stack(
+            "c",
+            more="moved: [{from: instances.a, to: instances.b}, {from: instances.b, to: instances.a}]",
+        )
+    )
     hinted(capsys, "use `state mv` with a name between", "plan", "web.yaml")
 
 
@@ -103,12 +149,25 @@ def test_a_plan_that_nobody_is_asked_about(capsys: pytest.CaptureFixture[str]) -
 def test_a_server_to_reboot_that_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, stack("web"))
     call(capsys, "simulator", "do", "delete", "instance", "shop-web", "--stack", "web.yaml")
-    hinted(capsys, "`reconciler plan` says what can be done", "server", "reboot", "instances.web", "--stack", "web.yaml", "--yes")
+    hinted(
+        capsys,
+        "`reconciler plan` says what can be done",
+        "server",
+        "reboot",
+        "instances.web",
+        "--stack",
+        "web.yaml",
+        "--yes",
+    )
 
 
 def test_an_import_of_what_another_stack_owns(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, stack("web"))
     state = Path("state/.simulator/shop/state.json").read_text(encoding="utf-8")
     id = next(part for part in state.split('"') if part.startswith("INSTANCE-"))
-    Path("other.yaml").write_text(stack(f"web: import: {id}").replace("stack: shop", "stack: other"), encoding="utf-8")
-    hinted(capsys, "if both stacks are to own it: --accept shared=instances.web", "plan", "other.yaml")
+    Path("other.yaml").write_text(
+        stack(f"web: import: {id}").replace("stack: shop", "stack: other"), encoding="utf-8"
+    )
+    hinted(
+        capsys, "if both stacks are to own it: --accept shared=instances.web", "plan", "other.yaml"
+    )

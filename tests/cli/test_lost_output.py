@@ -6,11 +6,11 @@ import io
 
 import pytest
 
-from reconciler.cli import session
+from reconciler.cli import run_context
 from reconciler.cli.console import Console
 from reconciler.cli.streams import Stream
-from reconciler.core import exits
-from reconciler.stop import Stop
+from reconciler.model import exit_codes
+from reconciler.model.abort import Abort
 
 
 class Filling(io.StringIO):
@@ -30,8 +30,17 @@ class Filling(io.StringIO):
 FULL, GONE = OSError(28, "No space left on device"), BrokenPipeError(32, "Broken pipe")
 
 
-def command(monkeypatch: pytest.MonkeyPatch, writes: int, failure: OSError, *, code: int = exits.DONE, rounds: int = 1) -> int:
-    """The exit code of a command that shows, changes and tells the end, on a device that takes so many writes."""
+def command(
+    monkeypatch: pytest.MonkeyPatch,
+    writes: int,
+    failure: OSError,
+    *,
+    code: int = exit_codes.DONE,
+    rounds: int = 1,
+) -> int:
+    """The exit code of a command that shows, changes and tells the end, on a device that takes so
+    many writes.
+    """
 
     def work(console: Console) -> int:
         for _ in range(rounds):
@@ -41,19 +50,19 @@ def command(monkeypatch: pytest.MonkeyPatch, writes: int, failure: OSError, *, c
         return code
 
     made = lambda **given: Console(out=Stream(Filling(writes, failure)))  # noqa: E731
-    monkeypatch.setattr(session, "Console", made)
-    return session.ends(work)()
+    monkeypatch.setattr(run_context, "Console", made)
+    return run_context.ends(work)()
 
 
 @pytest.mark.parametrize("failure", [FULL, GONE], ids=["full", "gone"])
 def test_a_change_that_cannot_be_shown_is_not_made(
     failure: OSError, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command(monkeypatch, 0, failure) == exits.ERROR
+    assert command(monkeypatch, 0, failure) == exit_codes.ERROR
     assert "error[not-shown]" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("code", [exits.DONE, exits.DECIDE, exits.REFUSED])
+@pytest.mark.parametrize("code", [exit_codes.DONE, exit_codes.DECIDE, exit_codes.REFUSED])
 def test_the_exit_code_says_what_was_done_when_the_end_of_the_result_is_lost(
     code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -65,16 +74,20 @@ def test_the_exit_code_says_what_was_done_when_the_end_of_the_result_is_lost(
 def test_a_second_round_that_cannot_be_shown_is_left_to_the_next_run(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert command(monkeypatch, 1, FULL, rounds=2) == exits.DECIDE
+    assert command(monkeypatch, 1, FULL, rounds=2) == exit_codes.DECIDE
     assert "so nothing more was changed" in capsys.readouterr().err
 
 
-def test_a_stop_is_told_on_stderr_when_its_document_is_lost(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from reconciler.core.problems import error
+def test_a_stop_is_told_on_stderr_when_its_document_is_lost(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from reconciler.model.diagnostics import error
 
     def work(console: Console) -> int:
-        raise Stop(error("consent", "nothing was applied"))
+        raise Abort(error("consent", "nothing was applied"))
 
-    monkeypatch.setattr(session, "Console", lambda **given: Console(format="json", out=Stream(Filling(0, FULL))))
-    assert session.ends(work)() == exits.REFUSED
+    monkeypatch.setattr(
+        run_context, "Console", lambda **given: Console(format="json", out=Stream(Filling(0, FULL)))
+    )
+    assert run_context.ends(work)() == exit_codes.REFUSED
     assert "error[consent]" in capsys.readouterr().err

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import program
-from reconciler.core.address import Address
-from reconciler.core.inventory import Host
-from reconciler.ui import inventory_text
+from reconciler.model.address import Address
+from reconciler.render import inventory_text
+from reconciler.render.inventory import Host
 from tests.cli.sessions import SCALE, begin, call
 from tests.hostile.stage import obeyed
 
@@ -36,7 +36,9 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     begin(monkeypatch, tmp_path, {"shop.yaml": STACK})
 
 
-def test_every_form_says_the_same_and_nothing_lingers_after_a_destroy(capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_form_says_the_same_and_nothing_lingers_after_a_destroy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, _, err = call(capsys, "output", "--inventory", "ansible", "--stack", "shop.yaml")
     assert code == 1 and "holds no server" in err
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
@@ -44,9 +46,14 @@ def test_every_form_says_the_same_and_nothing_lingers_after_a_destroy(capsys: py
     outputs = json.loads(call(capsys, "output", "--stack", "shop.yaml", "--format", "json")[1])
     lines = call(capsys, "output", "--stack", "shop.yaml", "--format", "env")[1].splitlines()
     values = dict(shlex.split(line)[0].split("=", 1) for line in lines if not line.startswith("#"))
-    assert json.loads(values["IPS"]) == outputs["ips"]["value"] and values["GREETING"] == '안녕 my "shop"'
+    assert (
+        json.loads(values["IPS"]) == outputs["ips"]["value"]
+        and values["GREETING"] == '안녕 my "shop"'
+    )
     assert "# NOTHING has no value" in lines
-    assert call(capsys, "output", "ips", "--stack", "shop.yaml", "--format", "env")[1].count("\n") == 1
+    assert (
+        call(capsys, "output", "ips", "--stack", "shop.yaml", "--format", "env")[1].count("\n") == 1
+    )
 
     ansible = call(capsys, "output", "--inventory", "ansible", "--stack", "shop.yaml")[1]
     parsed = configparser.ConfigParser(allow_no_value=True, delimiters=("=",), interpolation=None)
@@ -68,16 +75,30 @@ def test_an_output_that_the_file_no_longer_has_goes(capsys: pytest.CaptureFixtur
     Path("shop.yaml").write_text(STACK.partition("  greeting")[0], encoding="utf-8")
     assert call(capsys, "plan", "shop.yaml", "--detailed-exitcode")[0] == 2
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
-    assert list(json.loads(call(capsys, "output", "--stack", "shop.yaml", "--format", "json")[1])) == ["ips"]
+    assert list(
+        json.loads(call(capsys, "output", "--stack", "shop.yaml", "--format", "json")[1])
+    ) == ["ips"]
     assert call(capsys, "plan", "shop.yaml", "--detailed-exitcode")[0] == 0
 
 
 def test_an_inventory_is_a_file_of_its_own() -> None:
-    assert program.run(["output", "--inventory", "ansible", "--format", "json", "--stack", "shop.yaml"]) == 64
+    assert (
+        program.run(
+            ["output", "--inventory", "ansible", "--format", "json", "--stack", "shop.yaml"]
+        )
+        == 64
+    )
 
 
 def test_an_inventory_holds_nothing_that_its_reader_would_obey() -> None:
-    odd = Host(Address("instances", "web"), "shop-web", "x", "i-1\nProxyCommand rm", "203.0.113.1\n  ProxyCommand rm", None)
+    odd = Host(
+        Address("instances", "web"),
+        "shop-web",
+        "x",
+        "i-1\nProxyCommand rm",
+        "203.0.113.1\n  ProxyCommand rm",
+        None,
+    )
     without = Host(Address("instances", "db"), "shop-db", None, "i-2", None, None)
     for form in inventory_text.FORMS:
         text = inventory_text.inventory(form, (odd, without), title="shop/prod\n[x]")
@@ -95,16 +116,26 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_text_that_a_program_would_obey_leaves_only_escaped(text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    outputs = json.dumps({"note": {"value": text}, "list": {"value": [text]}, "ok": {"value": "plain"}})
+def test_text_that_a_program_would_obey_leaves_only_escaped(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = json.dumps(
+        {"note": {"value": text}, "list": {"value": [text]}, "ok": {"value": "plain"}}
+    )
     Path("shop.yaml").write_text(f"version: 1\nstack: shop\noutputs: {outputs}\n", encoding="utf-8")
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
 
     code, out, err = call(capsys, "output", "--stack", "shop.yaml", "--format", "env")
-    assert sorted(line.partition("=")[0] for line in out.splitlines() if not line.startswith("#"))[-1] == "OK"
+    assert (
+        sorted(line.partition("=")[0] for line in out.splitlines() if not line.startswith("#"))[-1]
+        == "OK"
+    )
     assert not obeyed(out) and "ADMIN" not in out.replace("\\nADMIN", "")
     assert code == 1 and "# NOTE is left out" in out
-    assert json.loads(call(capsys, *shlex.split(err.split("hint: ")[1])[1:])[1])["note"]["value"] == text
+    assert (
+        json.loads(call(capsys, *shlex.split(err.split("hint: ")[1])[1:])[1])["note"]["value"]
+        == text
+    )
 
     code, out, err = call(capsys, "output", "note", "--stack", "shop.yaml")
     assert not obeyed(out)
@@ -112,7 +143,10 @@ def test_text_that_a_program_would_obey_leaves_only_escaped(text: str, capsys: p
         assert (code, out) == (0, f"{text}\n")
     else:
         assert (code, out) == (1, "")
-        assert json.loads(call(capsys, *shlex.split(err.split("hint: ")[1])[1:])[1])["note"]["value"] == text
+        assert (
+            json.loads(call(capsys, *shlex.split(err.split("hint: ")[1])[1:])[1])["note"]["value"]
+            == text
+        )
     code, out, _ = call(capsys, "output", "list", "--stack", "shop.yaml")
     assert not obeyed(out)
     assert code == 1 if "::" in text else json.loads(out) == [text]

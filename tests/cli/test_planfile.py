@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import planfile
-from reconciler.core import saved
-from reconciler.core.changes import Plan
-from reconciler.stop import Stop
+from reconciler.commands import plan_file
+from reconciler.model.abort import Abort
+from reconciler.model.plan import Plan
+from reconciler.planner import saved_plan
 
-PLAN = saved.of(
+PLAN = saved_plan.of(
     Plan("shop", None, "d", "l", 1),
     account="a",
     endpoint="https://e.example",
@@ -24,17 +24,19 @@ PLAN = saved.of(
 )
 
 
-def test_a_plan_is_written_for_its_owner_alone_and_replaces_one_that_is_there(tmp_path: Path) -> None:
+def test_a_plan_is_written_for_its_owner_alone_and_replaces_one_that_is_there(
+    tmp_path: Path,
+) -> None:
     path = tmp_path / "x.plan"
     path.write_text("older")
-    planfile.write(path, PLAN)
+    plan_file.write(path, PLAN)
 
-    assert planfile.read(path) == PLAN and stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert plan_file.read(path) == PLAN and stat.S_IMODE(path.stat().st_mode) == 0o600
     assert [each.name for each in tmp_path.iterdir()] == ["x.plan"]
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(Stop) as stop:
-        planfile.write(tmp_path / "nowhere" / "x.plan", PLAN)
+    with pytest.raises(Abort) as stop:
+        plan_file.write(tmp_path / "nowhere" / "x.plan", PLAN)
 
     assert stop.value.problems[0].code == "state-write"

@@ -1,4 +1,6 @@
-"""The question at a pseudo-terminal where something dangerous is open: only the stack's name says yes; and where nobody can be asked."""
+"""The question at a pseudo-terminal where something dangerous is open: only the stack's name says
+yes; and where nobody can be asked.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ def test_where_a_class_is_open_only_the_name_says_yes(
 
 
 @pytest.mark.parametrize("ahead", ["shop\n", "shop", "yes\nshop\n"])
-def test_text_typed_before_the_question_is_no_answer(ahead: str, resize: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_typed_before_the_question_is_no_answer(
+    ahead: str, resize: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     terminal = Terminal("apply", "web.yaml", *SCALE, ahead=ahead)
     terminal.until("Type shop to apply, anything else to stop:")
     terminal.type("\n")
@@ -65,7 +69,10 @@ def test_text_typed_before_the_question_is_no_answer(ahead: str, resize: str, ca
     assert flavor(capsys) == "std_2.4-g1"
 
 
-@pytest.mark.parametrize("command", [("destroy", "web.yaml"), ("state", "forget", "instances.web", "--stack", "web.yaml")])
+@pytest.mark.parametrize(
+    "command",
+    [("destroy", "web.yaml"), ("state", "forget", "instances.web", "--stack", "web.yaml")],
+)
 def test_text_typed_before_any_other_question_is_no_answer(
     command: tuple[str, ...], resize: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -77,7 +84,9 @@ def test_text_typed_before_any_other_question_is_no_answer(
     assert "instances.web" in call(capsys, "state", "list", "--stack", "web.yaml")[1]
 
 
-def test_ctrl_c_at_the_question_sends_nothing(resize: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_at_the_question_sends_nothing(
+    resize: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     terminal = Terminal("apply", "web.yaml", *SCALE)
     terminal.until("anything else to stop:")
     terminal.interrupt()
@@ -89,7 +98,9 @@ def test_what_was_accepted_beforehand_is_not_asked_again(resize: str) -> None:
     terminal = Terminal("apply", "web.yaml", "--accept", "downtime=instances.web", "--yes", *SCALE)
 
     assert (
-        terminal.end() == 0 and "anything else to stop" not in terminal.text and "already given:   downtime=instances.web" in terminal.text
+        terminal.end() == 0
+        and "anything else to stop" not in terminal.text
+        and "already given:   downtime=instances.web" in terminal.text
     )
 
 
@@ -120,14 +131,24 @@ def test_a_screen_without_colour_or_beyond_ascii_gets_neither(
     setting: dict[str, str], resize: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(Path("web.yaml").read_text(encoding="utf-8").replace("zone: kr1-z01", "zone: kr1-z02"))
-    others = {name: value for name, value in os.environ.items() if name not in ("LANG", "LC_ALL", "LC_CTYPE")}
+    others = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("LANG", "LC_ALL", "LC_CTYPE")
+    }
     environ = {**others, **setting}
     command = [sys.executable, "-m", "reconciler", "plan", "web.yaml"]
     monkeypatch.setenv("PYTHONPATH", str(SCHEMAS.parent))
     import pty
 
     master, child = pty.openpty()
-    process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env={**environ, "PYTHONPATH": str(SCHEMAS.parent)})
+    process = subprocess.Popen(
+        command,
+        stdin=child,
+        stdout=child,
+        stderr=child,
+        env={**environ, "PYTHONPATH": str(SCHEMAS.parent)},
+    )
     os.close(child)
     text = ""
     while True:

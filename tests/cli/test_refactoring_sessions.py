@@ -1,4 +1,6 @@
-"""Taking over and renaming at the command line, on the local cloud: import, state mv, moved and removed lines."""
+"""Taking over and renaming at the command line, on the local cloud: import, state mv, moved and
+removed lines.
+"""
 
 from __future__ import annotations
 
@@ -39,14 +41,20 @@ def ids(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     return {row["address"]: row["id"] for row in rows}
 
 
-def test_what_was_made_is_forgotten_imported_again_and_renamed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_was_made_is_forgotten_imported_again_and_renamed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
     before = ids(capsys)
 
     assert call(capsys, "state", "forget", "instances.web", "--stack", "shop.yaml", "--yes")[0] == 0
-    code, _, err = call(capsys, "import", "instances.web", before["instances.web"], "--stack", "shop.yaml")
+    code, _, err = call(
+        capsys, "import", "instances.web", before["instances.web"], "--stack", "shop.yaml"
+    )
     assert code == 4 and "--yes" in err
-    code, out, _ = call(capsys, "import", "instances.web", before["instances.web"], "--stack", "shop.yaml", "--yes")
+    code, out, _ = call(
+        capsys, "import", "instances.web", before["instances.web"], "--stack", "shop.yaml", "--yes"
+    )
     assert code == 0 and before["instances.web"] in out and "reconciler plan shop.yaml" in out
     assert ids(capsys) == before
     assert planned(capsys) == {"exit": 0}
@@ -55,7 +63,9 @@ def test_what_was_made_is_forgotten_imported_again_and_renamed(capsys: pytest.Ca
     assert planned(capsys)["exit"] == 4
     code, out, _ = call(capsys, "plan", "shop.yaml")
     assert "moved: [{from: instances.web, to: instances.app}]" in out
-    code, out, _ = call(capsys, "state", "mv", "instances.web", "instances.app", "--stack", "shop.yaml", "--yes")
+    code, out, _ = call(
+        capsys, "state", "mv", "instances.web", "instances.app", "--stack", "shop.yaml", "--yes"
+    )
     assert code == 0 and "instances.web -> instances.app" in out
     assert planned(capsys) == {"exit": 0}
     assert ids(capsys)["instances.app"] == before["instances.web"]
@@ -65,7 +75,9 @@ def test_moved_and_removed_lines_change_the_state_alone(capsys: pytest.CaptureFi
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
     before = ids(capsys)
     write(
-        STACK.replace("  web: {rules", "  front: {rules").replace("firewall: web}", "firewall: front}")
+        STACK.replace("  web: {rules", "  front: {rules").replace(
+            "firewall: web}", "firewall: front}"
+        )
         + "moved: [{from: firewalls.web, to: firewalls.front}]\n"
     )
     assert planned(capsys) == {"firewalls.front": "move", "exit": 0}
@@ -79,7 +91,9 @@ def test_moved_and_removed_lines_change_the_state_alone(capsys: pytest.CaptureFi
     assert planned(capsys) == {"exit": 0}
     assert ids(capsys)["firewalls.front"] == before["firewalls.web"]
 
-    write("version: 1\nstack: shop\nremoved: [{from: instances.web, keep: true}, {from: firewalls.front, keep: true}]\n")
+    write(
+        "version: 1\nstack: shop\nremoved: [{from: instances.web, keep: true}, {from: firewalls.front, keep: true}]\n"
+    )
     assert planned(capsys) == {"instances.web": "forget", "firewalls.front": "forget", "exit": 0}
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
     assert ids(capsys) == {}
@@ -87,18 +101,50 @@ def test_moved_and_removed_lines_change_the_state_alone(capsys: pytest.CaptureFi
 
 
 WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
-    ("an id that is nowhere", ("import", "instances.web", "INSTANCE-nowhere"), 1, "no instance of this account has the id"),
-    ("an id with a blank", ("import", "instances.web", "INSTANCE-x "), 1, "has blanks around the id: write INSTANCE-x"),
+    (
+        "an id that is nowhere",
+        ("import", "instances.web", "INSTANCE-nowhere"),
+        1,
+        "no instance of this account has the id",
+    ),
+    (
+        "an id with a blank",
+        ("import", "instances.web", "INSTANCE-x "),
+        1,
+        "has blanks around the id: write INSTANCE-x",
+    ),
     ("a path", ("import", "firewalls.web", "../instances"), 1, "is not an id"),
-    ("an address that the file does not have", ("import", "instances.wbe", "INSTANCE-x"), 1, "did you mean `instances.web`?"),
-    ("a rule", ("import", "firewalls.web.rules.https", "1"), 1, "rules are bound with their firewall"),
-    ("nothing to move", ("state", "mv", "instances.web", "instances.app"), 1, "the state holds no instances.web"),
-    ("to another kind", ("state", "mv", "instances.web", "firewalls.web"), 1, "only an object of the same kind"),
+    (
+        "an address that the file does not have",
+        ("import", "instances.wbe", "INSTANCE-x"),
+        1,
+        "did you mean `instances.web`?",
+    ),
+    (
+        "a rule",
+        ("import", "firewalls.web.rules.https", "1"),
+        1,
+        "rules are bound with their firewall",
+    ),
+    (
+        "nothing to move",
+        ("state", "mv", "instances.web", "instances.app"),
+        1,
+        "the state holds no instances.web",
+    ),
+    (
+        "to another kind",
+        ("state", "mv", "instances.web", "firewalls.web"),
+        1,
+        "only an object of the same kind",
+    ),
     ("no address", ("import", "web", "INSTANCE-x"), 64, "is not an address"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "says"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG]
+)
 def test_what_cannot_be_bound_or_moved_is_said(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, says: str
 ) -> None:
@@ -106,33 +152,79 @@ def test_what_cannot_be_bound_or_moved_is_said(
     assert found == code and says in err
 
 
-def test_an_object_of_another_stack_is_imported_with_the_option_that_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_object_of_another_stack_is_imported_with_the_option_that_is_printed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     # Goal: refused with the other stack's name, and the option that is printed works when pasted.
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
-    Path("blog.yaml").write_text(STACK.replace("stack: shop", "stack: blog").replace("  web: {zone", "  b: {zone"), encoding="utf-8")
+    Path("blog.yaml").write_text(
+        STACK.replace("stack: shop", "stack: blog").replace("  web: {zone", "  b: {zone"),
+        encoding="utf-8",
+    )
     bound = ("instances.b", ids(capsys)["instances.web"], "--stack", "blog.yaml", "--yes")
     code, _, err = call(capsys, "import", *bound)
-    assert code == 4 and "error[shared]" in err and "belongs to the stack shop (the state of shop holds it)" in err
+    assert (
+        code == 4
+        and "error[shared]" in err
+        and "belongs to the stack shop (the state of shop holds it)" in err
+    )
     assert "`removed: [{from: instances.web, keep: true}]`" in err
     option = err.partition("to own it: ")[2].split("\n")[0]
     assert option == "--accept shared=instances.b"
     assert call(capsys, "import", *bound, *option.split())[0] == 0
 
 
-def test_an_account_made_by_hand_becomes_a_stack(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_an_account_made_by_hand_becomes_a_stack(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     # Goal: adopt, plan of binds, apply, empty plan, at the command line and on a local cloud.
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
     for address in ("instances.web", "firewalls.web"):
         assert call(capsys, "state", "forget", address, "--stack", "shop.yaml", "--yes")[0] == 0
-    assert call(capsys, "simulator", "do", "set", "instance", "shop-web", "description=손으로", "--stack", "shop.yaml")[0] == 0
-    assert call(capsys, "simulator", "do", "set", "firewall", "shop-web", "content=by hand", "--stack", "shop.yaml")[0] == 0
+    assert (
+        call(
+            capsys,
+            "simulator",
+            "do",
+            "set",
+            "instance",
+            "shop-web",
+            "description=손으로",
+            "--stack",
+            "shop.yaml",
+        )[0]
+        == 0
+    )
+    assert (
+        call(
+            capsys,
+            "simulator",
+            "do",
+            "set",
+            "firewall",
+            "shop-web",
+            "content=by hand",
+            "--stack",
+            "shop.yaml",
+        )[0]
+        == 0
+    )
 
     code, out, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "taken.yaml")
-    assert (code, out) == (0, "") and "KR1-Z01: 1 server" in err and "reconciler plan taken.yaml" in err
+    assert (
+        (code, out) == (0, "")
+        and "KR1-Z01: 1 server" in err
+        and "reconciler plan taken.yaml" in err
+    )
     text = Path("taken.yaml").read_text(encoding="utf-8")
     assert "stack: taken" in text and "description: 손으로" in text
     assert call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "taken.yaml")[0] == 64
-    assert call(capsys, "adopt", "shop-web", "--stack", "shop.yaml", "--name", "two")[1].count("import:") == 2
+    assert (
+        call(capsys, "adopt", "shop-web", "--stack", "shop.yaml", "--name", "two")[1].count(
+            "import:"
+        )
+        == 2
+    )
 
     document = json.loads(call(capsys, "plan", "taken.yaml", "--format", "json")[1])
     assert {row["action"] for row in document["changes"]} == {"import"} and document["steps"] == []
@@ -149,15 +241,26 @@ ADOPT_WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "code", "says"), [row[1:] for row in ADOPT_WRONG], ids=[row[0] for row in ADOPT_WRONG])
-def test_what_cannot_be_adopted_is_said(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, says: str) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [row[1:] for row in ADOPT_WRONG],
+    ids=[row[0] for row in ADOPT_WRONG],
+)
+def test_what_cannot_be_adopted_is_said(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, says: str
+) -> None:
     found, _, err = call(capsys, "adopt", *arguments, "--stack", "shop.yaml")
     assert found == code and says in err
 
 
 def test_an_account_that_shows_nothing_gets_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml")
-    assert code == 0 and "the API lists nothing" in err and "zones that the API covers" in err and "stack: adopted" in out
+    assert (
+        code == 0
+        and "the API lists nothing" in err
+        and "zones that the API covers" in err
+        and "stack: adopted" in out
+    )
 
 
 @pytest.mark.parametrize("files", [("stack.yaml",), ("a.yaml", "b.yaml")])
@@ -168,11 +271,21 @@ def test_adopt_writes_no_file_into_the_folder_of_another_stack(
     folder = tmp_path / "infra"
     folder.mkdir()
     for number, name in enumerate(files):
-        (folder / name).write_text("version: 1\nstack: infra\n" if not number else "locals: {a: 1}\n", encoding="utf-8")
-    code, _, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "infra/more.yaml")
-    assert code == 64 and "infra is the folder of stack `infra`" in err and not (folder / "more.yaml").exists()
+        (folder / name).write_text(
+            "version: 1\nstack: infra\n" if not number else "locals: {a: 1}\n", encoding="utf-8"
+        )
+    code, _, err = call(
+        capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "infra/more.yaml"
+    )
+    assert (
+        code == 64
+        and "infra is the folder of stack `infra`" in err
+        and not (folder / "more.yaml").exists()
+    )
     assert call(capsys, "validate", "infra")[0] == 0
-    assert call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "other/more.yaml")[0] == 0
+    assert (
+        call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "other/more.yaml")[0] == 0
+    )
 
 
 def test_adopt_beside_the_file_of_one_other_stack_says_that_the_folder_holds_two(

@@ -1,4 +1,6 @@
-"""`state`, `doctor`, `recover` and the options that narrow a plan or keep passwords, from the command line on the local cloud."""
+"""`state`, `doctor`, `recover` and the options that narrow a plan or keep passwords, from the
+command line on the local cloud.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.store.files import FileStore
+from reconciler.store.folder_store import FileStore
 from tests.cli.sessions import SCALE, begin, call
 from tests.stackfiles import WEB_HEAD
 
@@ -44,7 +46,8 @@ def store() -> FileStore:
     return FileStore(Path("state/.simulator/shop"))
 
 
-# state ---------------------------------------------------------------------------------------------------------------------------------
+# state
+# ---------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_mv_to_where_the_object_is_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,7 +59,9 @@ def test_mv_to_where_the_object_is_changes_nothing(capsys: pytest.CaptureFixture
     assert call(capsys, "plan", "--detailed-exitcode")[0] == 0
 
 
-def test_the_state_is_listed_for_people_and_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_state_is_listed_for_people_and_for_programs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, out, _ = call(capsys, "state", "list")
     assert code == 0 and "the state is empty" in out
     assert apply(capsys)[0] == 0
@@ -68,10 +73,14 @@ def test_the_state_is_listed_for_people_and_for_programs(capsys: pytest.CaptureF
         "instances.web",
     ]
     rows = json.loads(call(capsys, "state", "list", "--format", "json")[1])
-    assert [sorted(row) for row in rows] == [["address", "deposed", "id", "kind", "phase", "protected"]] * 4
+    assert [sorted(row) for row in rows] == [
+        ["address", "deposed", "id", "kind", "phase", "protected"]
+    ] * 4
 
 
-def test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     apply(capsys)
     code, out, err = call(capsys, "state", "forget", "firewalls.web")
     assert code == 4 and "with 1 rule" in out and "--yes" in err
@@ -85,15 +94,23 @@ def test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud(capsys: pytest.C
     assert call(capsys, "plan")[0] == 4  # what would be made twice is found by its marker
 
 
-def test_what_is_asked_of_a_stack_with_environments_names_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_asked_of_a_stack_with_environments_names_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     write(STACK + "environments:\n  prod: {}\n")
-    for arguments in (("state", "list"), ("state", "forget", "instances.web"), ("state", "unlock"), ("recover",)):
+    for arguments in (
+        ("state", "list"),
+        ("state", "forget", "instances.web"),
+        ("state", "unlock"),
+        ("recover",),
+    ):
         code, _, err = call(capsys, *arguments)
         assert code == 64 and "prod" in err, arguments
     assert call(capsys, "state", "list", "--env", "prod")[0] == 0
 
 
-# doctor --------------------------------------------------------------------------------------------------------------------------------
+# doctor
+# --------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_doctor_says_what_is_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,13 +118,30 @@ def test_the_doctor_says_what_is_so(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "doctor")
     assert code == 0
     names = [line.split()[1] for line in out.splitlines() if line.startswith(" ok")]
-    assert names == ["program", "endpoint", "key", "clock", "quota", "stack", "state", "lock", "account", "open", "marker", "objects"]
+    assert names == [
+        "program",
+        "endpoint",
+        "key",
+        "clock",
+        "quota",
+        "stack",
+        "state",
+        "lock",
+        "account",
+        "open",
+        "marker",
+        "objects",
+    ]
     assert "accepted" in out and "3 objects" in out and "simulated" in out
     document = json.loads(call(capsys, "doctor", "--format", "json")[1])
-    assert document["exit_code"] == 0 and all(check["problem"] is None for check in document["checks"])
+    assert document["exit_code"] == 0 and all(
+        check["problem"] is None for check in document["checks"]
+    )
 
 
-def test_the_doctor_works_with_nothing_and_without_a_stack(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_works_with_nothing_and_without_a_stack(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("stack.yaml").unlink()
     monkeypatch.delenv("RECONCILER_SIMULATE")
     code, out, _ = call(capsys, "doctor")
@@ -117,31 +151,54 @@ def test_the_doctor_works_with_nothing_and_without_a_stack(capsys: pytest.Captur
 @pytest.mark.parametrize(
     ("name", "variables", "wanted", "code"),
     [
-        ("an endpoint that keys may not be sent to", {"IWINV_ENDPOINT": "http://example.org"}, "error[endpoint]", 5),
+        (
+            "an endpoint that keys may not be sent to",
+            {"IWINV_ENDPOINT": "http://example.org"},
+            "error[endpoint]",
+            5,
+        ),
         ("a key with a line break", {"IWINV_ACCESS_KEY": "a\nb"}, "error[credentials]", 5),
         ("nobody at home", {"IWINV_ENDPOINT": "http://127.0.0.1:9"}, "error[cloud]", 1),
-        ("a word for the firewall API that is none", {"IWINV_FIREWALL_API": "walls"}, "error[usage]", 64),
+        (
+            "a word for the firewall API that is none",
+            {"IWINV_FIREWALL_API": "walls"},
+            "error[usage]",
+            64,
+        ),
     ],
 )
 def test_the_doctor_finds_what_is_wrong(
-    name: str, variables: dict[str, str], wanted: str, code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str,
+    variables: dict[str, str],
+    wanted: str,
+    code: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("RECONCILER_SIMULATE")
-    for key, value in {"IWINV_ACCESS_KEY": "k" * 20, "IWINV_SECRET_KEY": "s" * 20, "RECONCILER_TIME_SCALE": "5000", **variables}.items():
+    for key, value in {
+        "IWINV_ACCESS_KEY": "k" * 20,
+        "IWINV_SECRET_KEY": "s" * 20,
+        "RECONCILER_TIME_SCALE": "5000",
+        **variables,
+    }.items():
         monkeypatch.setenv(key, value)
     found = call(capsys, "doctor")
     assert wanted in found[1] and found[0] == code, name
     assert "state/shop" in found[1], "it goes on with what it can look at"
 
 
-def test_the_doctor_tells_of_a_state_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_doctor_tells_of_a_state_that_cannot_be_read(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     apply(capsys)
     (store().folder / "state.json").write_text("{}")
     code, out, _ = call(capsys, "doctor")
     assert code == 1 and "error[state-damaged]" in out and "accepted" in out
 
 
-# recover -------------------------------------------------------------------------------------------------------------------------------
+# recover
+# -------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_lost_state_is_rebuilt_from_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,7 +215,15 @@ def test_a_lost_state_is_rebuilt_from_the_command_line(capsys: pytest.CaptureFix
 def test_nothing_open_is_said_so_in_both_formats(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Nothing is open" in call(capsys, "recover")[1]
     document = json.loads(call(capsys, "recover", "--format", "json")[1])
-    assert document == {"stack": "shop", "environment": None, "settled": [], "open": [], "bound": [], "problems": [], "exit_code": 0}
+    assert document == {
+        "stack": "shop",
+        "environment": None,
+        "settled": [],
+        "open": [],
+        "bound": [],
+        "problems": [],
+        "exit_code": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -172,18 +237,29 @@ def test_nothing_open_is_said_so_in_both_formats(capsys: pytest.CaptureFixture[s
         ("--adopt", "instances.web=A", "--not-created", "instances.web"),
     ],
 )
-def test_words_that_are_none_are_mistakes_of_usage(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_words_that_are_none_are_mistakes_of_usage(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert call(capsys, "recover", *arguments)[0] == 64
 
 
-# narrowed plans ------------------------------------------------------------------------------------------------------------------------
+# narrowed plans
+# ------------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_plan_is_narrowed_and_what_comes_along_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_is_narrowed_and_what_comes_along_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, out, _ = call(capsys, "plan", "--only", "instances.web", "--format", "json")
     plan = json.loads(out)
-    assert code == 0 and plan["partial"] and "firewalls.spare" not in {change["address"] for change in plan["changes"]}
-    assert any(one["code"] == "joined" and one["address"] == "firewalls.web" for one in plan["problems"])
+    assert (
+        code == 0
+        and plan["partial"]
+        and "firewalls.spare" not in {change["address"] for change in plan["changes"]}
+    )
+    assert any(
+        one["code"] == "joined" and one["address"] == "firewalls.web" for one in plan["problems"]
+    )
     code, out, _ = call(capsys, "plan", "--except", "firewalls.web", "--format", "json")
     assert [change["address"] for change in json.loads(out)["changes"]] == ["firewalls.spare"]
     assert call(capsys, "plan", "--only", "firewalls.*", "--except", "firewalls.web")[0] == 64
@@ -201,26 +277,51 @@ def test_a_saved_plan_remembers_what_it_was_narrowed_to(capsys: pytest.CaptureFi
 
 def test_a_part_is_destroyed_with_what_depends_on_it(capsys: pytest.CaptureFixture[str]) -> None:
     apply(capsys)
-    code, _, _ = call(capsys, "destroy", "--only", "firewalls.web", "--yes", "--accept", "delete", "--accept", "exposure", *SCALE)
+    code, _, _ = call(
+        capsys,
+        "destroy",
+        "--only",
+        "firewalls.web",
+        "--yes",
+        "--accept",
+        "delete",
+        "--accept",
+        "exposure",
+        *SCALE,
+    )
     assert code == 0
     found = store().read()
-    assert found is not None and "firewalls.web" not in found.entries and "firewalls.spare" in found.entries
+    assert (
+        found is not None
+        and "firewalls.web" not in found.entries
+        and "firewalls.spare" in found.entries
+    )
 
 
-# first passwords -----------------------------------------------------------------------------------------------------------------------
+# first passwords
+# -----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_server_without_a_key_is_warned_of_and_its_password_kept_where_asked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_server_without_a_key_is_warned_of_and_its_password_kept_where_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert "warning[no-login]" in "".join(call(capsys, "plan")[1:])
     code, out, err = apply(capsys, "--first-passwords", "first.jsonl")
-    assert code == 0 and "no-login" not in out + err and "1 first password kept in first.jsonl" in err
+    assert (
+        code == 0 and "no-login" not in out + err and "1 first password kept in first.jsonl" in err
+    )
     file = Path("first.jsonl")
     (row,) = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
-    assert sorted(row) == ["address", "id", "password", "username"] and row["address"] == "instances.web"
+    assert (
+        sorted(row) == ["address", "id", "password", "username"]
+        and row["address"] == "instances.web"
+    )
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert row["password"] not in out + err
     assert not [
-        path for path in Path().rglob("*") if path.is_file() and path != file and row["password"] in path.read_text("utf-8", "replace")
+        path
+        for path in Path().rglob("*")
+        if path.is_file() and path != file and row["password"] in path.read_text("utf-8", "replace")
     ]
 
 
@@ -229,12 +330,16 @@ def test_a_file_of_passwords_is_only_ever_a_new_one(capsys: pytest.CaptureFixtur
     code, _, err = apply(capsys, "--first-passwords", "first.jsonl")
     assert code == 64 and "is there already" in err and store().read() is None
     Path("link.jsonl").symlink_to("nowhere")
-    assert apply(capsys, "--first-passwords", "link.jsonl")[0] == 64 and not Path("nowhere").exists()
+    assert (
+        apply(capsys, "--first-passwords", "link.jsonl")[0] == 64 and not Path("nowhere").exists()
+    )
     assert apply(capsys, "--first-passwords", "no/folder.jsonl")[0] == 7
     assert Path("first.jsonl").read_text(encoding="utf-8") == "mine"
 
 
-def test_where_no_server_is_made_no_file_of_passwords_stays(capsys: pytest.CaptureFixture[str]) -> None:
+def test_where_no_server_is_made_no_file_of_passwords_stays(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     apply(capsys)
     assert apply(capsys, "--first-passwords", "first.jsonl")[0] == 0
     assert not Path("first.jsonl").exists()

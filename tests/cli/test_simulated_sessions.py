@@ -1,4 +1,6 @@
-"""Whole sessions of the command line on the local cloud, over real HTTP on loopback: what a newcomer does in the first minutes."""
+"""Whole sessions of the command line on the local cloud, over real HTTP on loopback: what a
+newcomer does in the first minutes.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,14 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     begin(monkeypatch, tmp_path, {"web.yaml": WEB})
 
 
-def test_a_stack_comes_up_is_empty_to_plan_shows_drift_and_goes_down(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_stack_comes_up_is_empty_to_plan_shows_drift_and_goes_down(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     code, out, err = apply(capsys)
     assert code == 0 and "simulated" in out.splitlines()[0] and "웹 서버 first" in out
-    assert re.search(r"^ ip = [0-9.]+$", out, re.MULTILINE) and re.search(r"^ shop: \d+ done\.", err, re.MULTILINE)
+    assert re.search(r"^ ip = [0-9.]+$", out, re.MULTILINE) and re.search(
+        r"^ shop: \d+ done\.", err, re.MULTILINE
+    )
 
     assert call(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
     _, out, _ = call(capsys, "plan", "web.yaml")
@@ -28,15 +34,34 @@ def test_a_stack_comes_up_is_empty_to_plan_shows_drift_and_goes_down(capsys: pyt
 
     assert call(capsys, "output", "ip", "--stack", "web.yaml")[1].strip().count(".") == 3
     rows = json.loads(call(capsys, "show", "--stack", "web.yaml", "--format", "json")[1])
-    assert [row["address"] for row in rows] == ["firewalls.web", "firewalls.web.rules.https", "instances.web"]
+    assert [row["address"] for row in rows] == [
+        "firewalls.web",
+        "firewalls.web.rules.https",
+        "instances.web",
+    ]
     assert "flavor" in call(capsys, "show", "instances.web", "--stack", "web.yaml")[1]
 
-    assert call(capsys, "simulator", "do", "set", "firewall", "shop-web", "icmp=N", "--stack", "web.yaml")[0] == 0
+    assert (
+        call(
+            capsys,
+            "simulator",
+            "do",
+            "set",
+            "firewall",
+            "shop-web",
+            "icmp=N",
+            "--stack",
+            "web.yaml",
+        )[0]
+        == 0
+    )
     code, out, _ = call(capsys, "drift", "web.yaml", "--detailed-exitcode")
     assert code == 2 and "icmp true -> false" in out and "outside" in out
     document = json.loads(call(capsys, "drift", "web.yaml", "--format", "json")[1])
     validator("plan").validate(document)
-    assert document["changes"] == [] and [row["address"] for row in document["drift"]] == ["firewalls.web"]
+    assert document["changes"] == [] and [row["address"] for row in document["drift"]] == [
+        "firewalls.web"
+    ]
 
     code, out, err = call(capsys, "destroy", "web.yaml", "--yes", *SCALE)
     assert code == 4 and "--accept delete=firewalls.web" in err
@@ -49,7 +74,10 @@ def test_a_stack_comes_up_is_empty_to_plan_shows_drift_and_goes_down(capsys: pyt
 def test_json_of_plan_and_apply_is_as_the_schemas_say(capsys: pytest.CaptureFixture[str]) -> None:
     document = json.loads(call(capsys, "plan", "web.yaml", "--format", "json")[1])
     validator("plan").validate(document)
-    assert document["summary"]["create"] == 3 and document["outputs"]["ip"] == {"value": None, "known": False}
+    assert document["summary"]["create"] == 3 and document["outputs"]["ip"] == {
+        "value": None,
+        "known": False,
+    }
 
     code, out, err = apply(capsys, "--format", "json")
     lines = [json.loads(line) for line in out.splitlines()]
@@ -57,18 +85,30 @@ def test_json_of_plan_and_apply_is_as_the_schemas_say(capsys: pytest.CaptureFixt
         validator("event").validate(line)
     assert (code, err) == (0, "")
     assert (lines[0]["type"], lines[1]["type"], lines[-1]["type"]) == ("version", "plan", "summary")
-    assert lines[-1]["done"] == len(lines[1]["plan"]["steps"]) and len({line["run"] for line in lines}) == 1
+    assert (
+        lines[-1]["done"] == len(lines[1]["plan"]["steps"])
+        and len({line["run"] for line in lines}) == 1
+    )
 
 
-def test_with_json_nothing_prompts_and_without_consent_nothing_is_sent(capsys: pytest.CaptureFixture[str]) -> None:
+def test_with_json_nothing_prompts_and_without_consent_nothing_is_sent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, out, _ = call(capsys, "apply", "web.yaml", "--format", "json")
     lines = [json.loads(line) for line in out.splitlines()]
 
-    assert code == 4 and [line["type"] for line in lines] == ["version", "plan", "problem", "summary"]
+    assert code == 4 and [line["type"] for line in lines] == [
+        "version",
+        "plan",
+        "problem",
+        "summary",
+    ]
     assert "instances: []" in call(capsys, "simulator", "world", "--stack", "web.yaml")[1]
 
 
-def test_a_saved_plan_is_done_exactly_once_and_refused_when_the_file_changed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_saved_plan_is_done_exactly_once_and_refused_when_the_file_changed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, _, err = call(capsys, "plan", "web.yaml", "--var", "note=saved", "--out", "x.plan")
     assert code == 0 and "apply --plan x.plan web.yaml" in err
     shown = call(capsys, "show", "x.plan")[1]
@@ -76,7 +116,12 @@ def test_a_saved_plan_is_done_exactly_once_and_refused_when_the_file_changed(cap
 
     write(WEB.replace("443", "8443"))
     code, _, err = call(capsys, "apply", "--plan", "x.plan", "web.yaml", "--yes", *SCALE)
-    assert code == 4 and "plan-stale" in err and "the stack files have changed" in err and "(inputs" in err
+    assert (
+        code == 4
+        and "plan-stale" in err
+        and "the stack files have changed" in err
+        and "(inputs" in err
+    )
     assert "instances: []" in call(capsys, "simulator", "world", "--stack", "web.yaml")[1]
 
     write(WEB)
@@ -85,7 +130,9 @@ def test_a_saved_plan_is_done_exactly_once_and_refused_when_the_file_changed(cap
     assert call(capsys, "apply", "--plan", "x.plan", "web.yaml", "--yes", *SCALE)[0] == 4
 
 
-def test_a_file_that_no_longer_asks_for_anything_is_refused_without_allow_empty(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_no_longer_asks_for_anything_is_refused_without_allow_empty(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     apply(capsys)
     write("version: 1\nstack: shop\n")
 
@@ -106,11 +153,15 @@ def test_outputs_alone_are_changes(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
 
 
-def test_another_run_of_the_stack_is_told_and_exits_6(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    from reconciler import wiring
+def test_another_run_of_the_stack_is_told_and_exits_6(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    from reconciler.cli import composition
 
-    place = wiring.Place(Path("web.yaml"), "shop", None, simulated=True)
-    writer = wiring.store(place, os.environ).open(wiring.holder("reconciler apply"), timeout_seconds=0, stack="shop", environment=None)
+    place = composition.Place(Path("web.yaml"), "shop", None, simulated=True)
+    writer = composition.store(place, os.environ).open(
+        composition.holder("reconciler apply"), timeout_seconds=0, stack="shop", environment=None
+    )
     try:
         code, _, err = apply(capsys, "--lock-timeout", "0")
         plan = call(capsys, "plan", "web.yaml", "--out", "x.plan")
@@ -147,13 +198,19 @@ def test_ctrl_c_at_the_question_changes_nothing() -> None:
     assert terminal.end() == 130 and "nothing was changed" in terminal.text
 
 
-def test_ctrl_c_during_the_run_records_what_is_under_way_and_the_next_run_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_during_the_run_records_what_is_under_way_and_the_next_run_goes_on(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     terminal = Terminal("apply", "web.yaml", "--yes", "--time-scale", "1")
     terminal.until("waiting")
     terminal.interrupt()
     code = terminal.end()
 
-    assert code == 130 and "Interrupted: no new step is begun" in terminal.text and "To go on:" in terminal.text
+    assert (
+        code == 130
+        and "Interrupted: no new step is begun" in terminal.text
+        and "To go on:" in terminal.text
+    )
     assert "incomplete" in call(capsys, "show", "--stack", "web.yaml")[1]
     assert apply(capsys, *SCALE)[0] in (0, 3)
 

@@ -1,4 +1,6 @@
-"""Use cases where no cloud is needed: whose account a state is of, what failures of the store end with, addresses that are nowhere."""
+"""Use cases where no cloud is needed: whose account a state is of, what failures of the store end
+with, addresses that are nowhere.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +8,45 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler import app, opening, ports
-from reconciler.app import Connection
-from reconciler.core import exits
-from reconciler.core.address import Address
-from reconciler.core.model import Account, LiveResource, Resource, Stack
-from reconciler.core.problems import Problem
-from reconciler.core.state import Entry, State
-from reconciler.core.survey import PlanOptions
-from reconciler.stop import Stop
+from reconciler.commands import lifecycle, session
+from reconciler.commands.context import Connection
+from reconciler.model import exit_codes, ports
+from reconciler.model.abort import Abort
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Problem
+from reconciler.model.resource import Account, LiveResource, Resource, Stack
+from reconciler.model.state import Entry, State
+from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.store.memory import MemoryStore
 
 CONNECTION = Connection(
-    exchange=cast("Any", None), reads=cast("Any", None), kinds={}, account="new", key_suffix="9f41", endpoint="https://api.example"
+    exchange=cast("Any", None),
+    reads=cast("Any", None),
+    kinds={},
+    account="new",
+    key_suffix="9f41",
+    endpoint="https://api.example",
 )
 ENTRY = Entry("instances.web", "instances", "7")
 OURS = Account(objects={"instances": {"7": LiveResource("instances", "7", {})}})
 OTHERS = Account(objects={"instances": {"8": LiveResource("instances", "8", {})}})
 
 
-def state(*, account: str | None = "new", endpoint: str | None = "https://api.example", entries: tuple[Entry, ...] = (ENTRY,)) -> State:
-    return State("l", 1, "shop", None, account=account, endpoint=endpoint, entries={entry.address: entry for entry in entries})
+def state(
+    *,
+    account: str | None = "new",
+    endpoint: str | None = "https://api.example",
+    entries: tuple[Entry, ...] = (ENTRY,),
+) -> State:
+    return State(
+        "l",
+        1,
+        "shop",
+        None,
+        account=account,
+        endpoint=endpoint,
+        entries={entry.address: entry for entry in entries},
+    )
 
 
 @pytest.mark.parametrize(
@@ -34,20 +54,27 @@ def state(*, account: str | None = "new", endpoint: str | None = "https://api.ex
     [
         ("no state", None, OTHERS, ""),
         ("the same key", state(), OTHERS, ""),
-        ("an empty state goes anywhere", state(account="old", endpoint="https://b.example", entries=()), OTHERS, ""),
+        (
+            "an empty state goes anywhere",
+            state(account="old", endpoint="https://b.example", entries=()),
+            OTHERS,
+            "",
+        ),
         ("another key that shows an object of ours", state(account="old"), OURS, "notice"),
         ("another key that shows none", state(account="old"), OTHERS, "stop"),
         ("another endpoint", state(endpoint="https://b.example"), OURS, "stop"),
     ],
 )
-def test_a_state_is_used_only_with_the_account_it_belongs_to(name: str, kept: State | None, seen: Account, wanted: str) -> None:
+def test_a_state_is_used_only_with_the_account_it_belongs_to(
+    name: str, kept: State | None, seen: Account, wanted: str
+) -> None:
     found: tuple[Problem, ...] = ()
     try:
-        found = tuple(opening.account_problems(kept, seen, CONNECTION))
+        found = tuple(session.account_problems(kept, seen, CONNECTION))
         ended = found[0].severity.value if found else ""
-    except Stop as stop:
+    except Abort as stop:
         ended = "stop"
-        assert (stop.exit_code, stop.problems[0].code) == (exits.ACCOUNT, "account")
+        assert (stop.exit_code, stop.problems[0].code) == (exit_codes.ACCOUNT, "account")
 
     assert ended == wanted, name
 
@@ -55,14 +82,16 @@ def test_a_state_is_used_only_with_the_account_it_belongs_to(name: str, kept: St
 @pytest.mark.parametrize(
     ("failure", "code", "exit_code"),
     [
-        (ports.Locked("busy", holder=None), "locked", exits.LOCKED),
-        (ports.LostLock("lost"), "locked", exits.LOCKED),
-        (ports.StateDamaged("torn"), "state-damaged", exits.ERROR),
-        (ports.StateNewer("newer"), "state-newer", exits.ERROR),
-        (ports.RecordFailed("full"), "state-write", exits.NOT_RECORDED),
+        (ports.Locked("busy", holder=None), "locked", exit_codes.LOCKED),
+        (ports.LostLock("lost"), "locked", exit_codes.LOCKED),
+        (ports.StateDamaged("torn"), "state-damaged", exit_codes.ERROR),
+        (ports.StateNewer("newer"), "state-newer", exit_codes.ERROR),
+        (ports.RecordFailed("full"), "state-write", exit_codes.NOT_RECORDED),
     ],
 )
-def test_a_failure_of_the_store_ends_with_its_own_code(failure: ports.StoreError, code: str, exit_code: int) -> None:
+def test_a_failure_of_the_store_ends_with_its_own_code(
+    failure: ports.StoreError, code: str, exit_code: int
+) -> None:
     class Broken(MemoryStore):
         def read(self) -> State | None:
             raise failure
@@ -70,8 +99,8 @@ def test_a_failure_of_the_store_ends_with_its_own_code(failure: ports.StoreError
         def others(self) -> tuple[State, ...]:
             return ()
 
-    with pytest.raises(Stop) as stop:
-        opening.read_state(Broken())
+    with pytest.raises(Abort) as stop:
+        session.read_state(Broken())
 
     assert (stop.value.problems[0].code, stop.value.exit_code) == (code, exit_code)
 
@@ -86,16 +115,29 @@ def test_an_address_that_is_nowhere_is_refused_with_the_nearest_one(option: str)
     web = Address("instances", "web", 0)
     stack = Stack("shop", None, {web: Resource(web, {})})
 
-    app._check_addresses(stack, state(), options(option, "instances.web[0]", "instances.web"))
-    with pytest.raises(Stop) as stop:
-        app._check_addresses(stack, None, options(option, "instances.web[1]"))
+    lifecycle._check_addresses(stack, state(), options(option, "instances.web[0]", "instances.web"))
+    with pytest.raises(Abort) as stop:
+        lifecycle._check_addresses(stack, None, options(option, "instances.web[1]"))
 
     assert stop.value.problems[0].hint == "did you mean `instances.web[0]`?"
 
 
 @pytest.mark.parametrize(
     ("codes", "wanted"),
-    [([], 0), ([0, 2], 2), ([2, 1], 1), ([1, 4], 4), ([4, 3], 3), ([3, 6], 6), ([6, 5], 5), ([5, 130], 130), ([130, 7], 7), ([7, 64], 64)],
+    [
+        ([], 0),
+        ([0, 2], 2),
+        ([2, 1], 1),
+        ([1, 4], 4),
+        ([4, 3], 3),
+        ([3, 6], 6),
+        ([6, 5], 5),
+        ([5, 130], 130),
+        ([130, 7], 7),
+        ([7, 64], 64),
+    ],
 )
-def test_of_several_exit_codes_the_order_of_the_contract_decides(codes: list[int], wanted: int) -> None:
-    assert exits.worst(codes) == wanted
+def test_of_several_exit_codes_the_order_of_the_contract_decides(
+    codes: list[int], wanted: int
+) -> None:
+    assert exit_codes.worst(codes) == wanted

@@ -7,14 +7,32 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.core.state import Deposed, Effect, Entry, Intent, Note, Outcome, Phase, Record, State
-from reconciler.ports import Holder
-from reconciler.store.files import FileStore, FileWriter
+from reconciler.model.ports import Holder
+from reconciler.model.state import (
+    Deposed,
+    Entry,
+    Intent,
+    Note,
+    Outcome,
+    Phase,
+    Record,
+    State,
+    StateChange,
+)
+from reconciler.store.folder_store import FileStore, FileWriter
 
-HOLDER = Holder(user="kim", host="build-7", pid=4121, command="reconciler apply shop.yaml", since=1_763_870_400.0)
+HOLDER = Holder(
+    user="kim",
+    host="build-7",
+    pid=4121,
+    command="reconciler apply shop.yaml",
+    since=1_763_870_400.0,
+)
 
 
-def open_writer(store: FileStore, *, timeout_seconds: float = 0.0, holder: Holder = HOLDER) -> FileWriter:
+def open_writer(
+    store: FileStore, *, timeout_seconds: float = 0.0, holder: Holder = HOLDER
+) -> FileWriter:
     """A writer of the stack `shop`."""
     return store.open(holder, timeout_seconds=timeout_seconds, stack="shop", environment=None)
 
@@ -37,13 +55,18 @@ def intent(sequence: int, *, index: int = 0, inputs: Mapping[str, Any] | None = 
 
 def created(sequence: int, *, of: int, index: int = 0, size: int = 0) -> Outcome:
     """The outcome that a server was made; `size` makes its entry larger."""
-    entry = Entry(f"instances.web[{index}]", "instances", f"i-{index}", applied={"name": f"웹-{index}", "description": "x" * size})
-    return Outcome(sequence, "run-1", of, "done", (Effect(put=entry),))
+    entry = Entry(
+        f"instances.web[{index}]",
+        "instances",
+        f"i-{index}",
+        applied={"name": f"웹-{index}", "description": "x" * size},
+    )
+    return Outcome(sequence, "run-1", of, "done", (StateChange(put=entry),))
 
 
 def note(sequence: int, *, name: str = "web_ips", value: Any = ("203.0.113.7",)) -> Note:
     """A note that keeps an output."""
-    return Note(sequence, "run-1", "output", (Effect(output=(name, value, None)),))
+    return Note(sequence, "run-1", "output", (StateChange(output=(name, value, None)),))
 
 
 def add_server(writer: FileWriter, index: int, *, size: int = 0) -> None:
@@ -59,7 +82,14 @@ def one_of_each() -> State:
         address='instances.web["서울"]',
         kind="instances",
         id="i-1",
-        applied={"name": "웹 서버", "size": 2, "on": True, "keys": ("a", "b"), "none": None, "ratio": 0.5},
+        applied={
+            "name": "웹 서버",
+            "size": 2,
+            "on": True,
+            "keys": ("a", "b"),
+            "none": None,
+            "ratio": 0.5,
+        },
         lookups={"image": {"os:ubuntu:22.04": "img-1"}},
         depends_on=("firewalls.web",),
         protect=("delete", "replace"),
@@ -69,7 +99,13 @@ def one_of_each() -> State:
         retain=True,
     )
     rule = Entry(address="firewalls.web.rules.https", kind="rules", id="7", parent="3")
-    old = Deposed(address="instances.db", kind="instances", id="i-0", nonce="zzzzzzzzzz23", phase=Phase.DELETING)
+    old = Deposed(
+        address="instances.db",
+        kind="instances",
+        id="i-0",
+        nonce="zzzzzzzzzz23",
+        phase=Phase.DELETING,
+    )
     return State(
         lineage="0123456789abcdef",
         serial=7,
@@ -80,7 +116,10 @@ def one_of_each() -> State:
         entries={web.address: web, rule.address: rule},
         deposed={old.id: old},
         open={11: (intent(11), None), 12: (intent(12, index=1), "unknown")},
-        outputs={"ips": (("203.0.113.7", None), None), "later": (None, "instances.web is not there")},
+        outputs={
+            "ips": (("203.0.113.7", None), None),
+            "later": (None, "instances.web is not there"),
+        },
         facts={"attach": "replace"},
         sequence=12,
     )
@@ -90,8 +129,14 @@ def one_of_each() -> State:
 
 words = st.text(max_size=8)
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words,
-    lambda below: st.lists(below, max_size=3).map(tuple) | st.dictionaries(words, below, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | words,
+    lambda below: (
+        st.lists(below, max_size=3).map(tuple) | st.dictionaries(words, below, max_size=3)
+    ),
     max_leaves=6,
 )
 members = st.dictionaries(words, plain, max_size=3)
@@ -114,15 +159,22 @@ entries = st.builds(
     retain=st.booleans(),
     stopped=st.booleans(),
 )
-deposed = st.builds(Deposed, address=words, kind=words, id=words, nonce=st.none() | words, phase=st.sampled_from(Phase))
+deposed = st.builds(
+    Deposed,
+    address=words,
+    kind=words,
+    id=words,
+    nonce=st.none() | words,
+    phase=st.sampled_from(Phase),
+)
 effects = st.one_of(
-    st.builds(Effect, put=entries),
-    st.builds(Effect, drop=words),
-    st.builds(Effect, depose=deposed),
-    st.builds(Effect, bury=words),
-    st.builds(Effect, output=st.tuples(words, plain, st.none() | words)),
-    st.builds(Effect, fact=st.tuples(words, words)),
-    st.builds(Effect, look=st.tuples(words, st.none() | st.integers(0, 2**40))),
+    st.builds(StateChange, put=entries),
+    st.builds(StateChange, drop=words),
+    st.builds(StateChange, depose=deposed),
+    st.builds(StateChange, bury=words),
+    st.builds(StateChange, output=st.tuples(words, plain, st.none() | words)),
+    st.builds(StateChange, fact=st.tuples(words, words)),
+    st.builds(StateChange, look=st.tuples(words, st.none() | st.integers(0, 2**40))),
 )
 some_effects = st.lists(effects, max_size=3).map(tuple)
 intents = st.builds(
@@ -148,7 +200,14 @@ records: st.SearchStrategy[Record] = st.one_of(
         effects=some_effects,
         code=st.none() | words,
     ),
-    st.builds(Note, sequence=whole, run=words, reason=words, effects=some_effects, settles=st.none() | whole),
+    st.builds(
+        Note,
+        sequence=whole,
+        run=words,
+        reason=words,
+        effects=some_effects,
+        settles=st.none() | whole,
+    ),
 )
 states = st.builds(
     State,
@@ -158,11 +217,13 @@ states = st.builds(
     environment=st.none() | words,
     account=st.none() | words,
     endpoint=st.none() | words,
-    entries=st.lists(entries, max_size=3).map(lambda found: {entry.address: entry for entry in found}),
-    deposed=st.lists(deposed, max_size=2).map(lambda found: {old.id: old for old in found}),
-    open=st.lists(st.tuples(intents, st.sampled_from((None, "accepted", "unknown"))), max_size=2).map(
-        lambda found: {pair[0].sequence: pair for pair in found}
+    entries=st.lists(entries, max_size=3).map(
+        lambda found: {entry.address: entry for entry in found}
     ),
+    deposed=st.lists(deposed, max_size=2).map(lambda found: {old.id: old for old in found}),
+    open=st.lists(
+        st.tuples(intents, st.sampled_from((None, "accepted", "unknown"))), max_size=2
+    ).map(lambda found: {pair[0].sequence: pair for pair in found}),
     outputs=st.dictionaries(words, st.tuples(plain, st.none() | words), max_size=2),
     facts=st.dictionaries(words, words, max_size=2),
     looks=st.dictionaries(words, st.integers(0, 2**40), max_size=2),

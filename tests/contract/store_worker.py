@@ -1,13 +1,15 @@
-"""A process that writes a store, for the tests with several: `race FOLDER NAME TIMES` or `hold FOLDER`."""
+"""A process that writes a store, for the tests with several: `race FOLDER NAME TIMES` or `hold
+FOLDER`.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from reconciler.core.state import Effect, Entry, Intent, Note
-from reconciler.ports import Holder, StoreError
-from reconciler.store.files import FileStore, FileWriter
+from reconciler.model.ports import Holder, StoreError
+from reconciler.model.state import Entry, Intent, Note, StateChange
+from reconciler.store.folder_store import FileStore, FileWriter
 
 
 def _open(folder: str) -> FileWriter:
@@ -16,7 +18,14 @@ def _open(folder: str) -> FileWriter:
 
 
 def _note(writer: FileWriter, name: str) -> None:
-    writer.append(Note(writer.state.sequence + 1, name, "made", (Effect(put=Entry(name, "instances", name)),)))
+    writer.append(
+        Note(
+            writer.state.sequence + 1,
+            name,
+            "made",
+            (StateChange(put=Entry(name, "instances", name)),),
+        )
+    )
 
 
 def race(folder: str, name: str, times: str) -> None:
@@ -31,7 +40,19 @@ def race(folder: str, name: str, times: str) -> None:
 def hold(folder: str) -> None:
     """Holds the lock with an open intent; records once more when told to."""
     writer = _open(folder)
-    writer.append(Intent(1, "run", "instance.create instances.web", "instances.web", "instance.create", None, {}, None, 0))
+    writer.append(
+        Intent(
+            1,
+            "run",
+            "instance.create instances.web",
+            "instances.web",
+            "instance.create",
+            None,
+            {},
+            None,
+            0,
+        )
+    )
     print("ready", flush=True)
     sys.stdin.readline()
     try:

@@ -1,4 +1,6 @@
-"""The envelope: which answers say that a call was done, which that it was not, and which say nothing (contract 5 and 6, SPEC 5)."""
+"""The envelope: which answers say that a call was done, which that it was not, and which say
+nothing (contract 5 and 6, SPEC 5).
+"""
 
 from __future__ import annotations
 
@@ -11,19 +13,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler import wire
-from reconciler.cloud import envelope, errors
-from reconciler.cloud.envelope import judge
-from reconciler.core.secret import Secret
-from reconciler.ports import Accepted, Answer, NoAnswer, Refused
+from reconciler.common.secret import Secret
+from reconciler.iwinv import envelope, errors
+from reconciler.iwinv.envelope import judge
+from reconciler.model import http
+from reconciler.model.ports import Accepted, Answer, NoAnswer, Refused
 
 FIXTURES = Path(__file__).parents[2] / "docs" / "api" / "fixtures"
 OK = {"code": "0x00", "error_code": "SUCCESS", "message": "", "result": []}
 
 
 def answer(status: int, body: Any, *headers: tuple[str, str]) -> Answer:
-    raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else json.dumps(body).encode()
-    return judge(wire.Response(status, headers, raw))
+    raw = (
+        body
+        if isinstance(body, bytes)
+        else body.encode()
+        if isinstance(body, str)
+        else json.dumps(body).encode()
+    )
+    return judge(http.Response(status, headers, raw))
 
 
 def failure(name: str, code: object, **members: Any) -> dict[str, Any]:
@@ -31,7 +39,9 @@ def failure(name: str, code: object, **members: Any) -> dict[str, Any]:
 
 
 def samples() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = json.loads((FIXTURES / "errors.json").read_text(encoding="utf-8"))
+    found: dict[str, dict[str, Any]] = json.loads(
+        (FIXTURES / "errors.json").read_text(encoding="utf-8")
+    )
     return found
 
 
@@ -39,7 +49,9 @@ def samples() -> dict[str, dict[str, Any]]:
 def test_a_success_needs_status_code_name_and_result(status: int) -> None:
     assert answer(status, OK) == Accepted(status, [], {})
     for member in ("code", "error_code", "result"):
-        assert isinstance(answer(status, {name: value for name, value in OK.items() if name != member}), NoAnswer)
+        assert isinstance(
+            answer(status, {name: value for name, value in OK.items() if name != member}), NoAnswer
+        )
     assert isinstance(answer(status, OK | {"code": "0x0"}), NoAnswer)
     assert isinstance(answer(status, OK | {"error_code": "success"}), NoAnswer)
     assert isinstance(answer(400, OK), NoAnswer)
@@ -51,8 +63,13 @@ def test_the_message_may_be_missing_and_unknown_members_are_ignored() -> None:
     assert answer(200, body) == Accepted(200, "success", {})
 
 
-@pytest.mark.parametrize(("value", "wanted"), [(10, 10), ("10", 10), (None, None), ("ten", None), (True, None), (1.5, None)])
-def test_page_metadata_is_numbers_also_where_it_comes_as_text(value: Any, wanted: int | None) -> None:
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [(10, 10), ("10", 10), (None, None), ("ten", None), (True, None), (1.5, None)],
+)
+def test_page_metadata_is_numbers_also_where_it_comes_as_text(
+    value: Any, wanted: int | None
+) -> None:
     found = answer(200, OK | {"page_size": value, "total": value})
     assert isinstance(found, Accepted)
     assert found.meta == ({} if wanted is None else {"page_size": wanted, "total": wanted})
@@ -77,7 +94,9 @@ def test_each_sample_of_a_failure_is_refused_or_unknown_as_the_contract_allows(n
 def test_every_code_of_the_table_is_known_by_name_and_number() -> None:
     found = {name: body["body"] for name, body in samples().items() if name in errors.ERRORS}
     assert found.keys() == errors.ERRORS.keys()
-    assert all(errors.documented(body["error_code"], body["code"]) == name for name, body in found.items())
+    assert all(
+        errors.documented(body["error_code"], body["code"]) == name for name, body in found.items()
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,14 +137,18 @@ def test_every_code_of_the_table_is_known_by_name_and_number() -> None:
         (204, "", False),
     ],
 )
-def test_refused_is_only_what_the_contract_gives_before_execution(status: int, body: Any, refused: bool) -> None:
+def test_refused_is_only_what_the_contract_gives_before_execution(
+    status: int, body: Any, refused: bool
+) -> None:
     found = answer(status, body)
     assert isinstance(found, Refused if refused else NoAnswer)
 
 
 def test_a_5xx_keeps_its_error_name_for_the_message() -> None:
     found = answer(500, failure("DEV_CHECK_RETURN", "0xc"))
-    assert found == NoAnswer("the cloud answered with status 500 (DEV_CHECK_RETURN)", 500, "DEV_CHECK_RETURN")
+    assert found == NoAnswer(
+        "the cloud answered with status 500 (DEV_CHECK_RETURN)", 500, "DEV_CHECK_RETURN"
+    )
 
 
 @pytest.mark.parametrize(
@@ -137,7 +160,9 @@ def test_a_5xx_keeps_its_error_name_for_the_message() -> None:
         ({"message": 5}, None, ""),
     ],
 )
-def test_the_clouds_words_are_the_outer_message_or_the_inner_one(result: Any, message: Any, wanted: str) -> None:
+def test_the_clouds_words_are_the_outer_message_or_the_inner_one(
+    result: Any, message: Any, wanted: str
+) -> None:
     found = answer(400, failure("CHECK_PARAM", "0xe", message=message, result=result))
     assert isinstance(found, Refused)
     assert found.message == wanted
@@ -151,7 +176,17 @@ def test_a_long_message_is_cut() -> None:
 
 @pytest.mark.parametrize(
     ("value", "wanted"),
-    [("17", 17.0), ("0", 0.0), ("999999", 3600.0), ("9" * 400, None), ("-5", None), ("1.5", None), ("soon", None), ("", None), ("٣", None)],
+    [
+        ("17", 17.0),
+        ("0", 0.0),
+        ("999999", 3600.0),
+        ("9" * 400, None),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+        ("٣", None),
+    ],
 )
 def test_retry_after_is_whole_seconds_or_nothing(value: str, wanted: float | None) -> None:
     found = answer(429, "", ("retry-after", value))
@@ -168,7 +203,9 @@ def test_retry_after_is_whole_seconds_or_nothing(value: str, wanted: float | Non
         ("soon", None),
     ],
 )
-def test_a_date_to_retry_after_is_compared_with_the_clouds_own(date: str, wanted: float | None) -> None:
+def test_a_date_to_retry_after_is_compared_with_the_clouds_own(
+    date: str, wanted: float | None
+) -> None:
     found = answer(429, "", ("Retry-After", "Thu, 01 Jan 2026 00:00:30 GMT"), ("Date", date))
     assert isinstance(found, Refused) and found.retry_after == wanted
 
@@ -181,9 +218,21 @@ BROKEN: list[tuple[str, bytes, str]] = [
     ("nested too deeply", b"[" * 200_000, "nested too deeply"),
     ("NaN", b'{"code": "0x00", "error_code": "SUCCESS", "result": NaN}', "NaN"),
     ("infinity", b'{"code": "0x00", "error_code": "SUCCESS", "result": -Infinity}', "Infinity"),
-    ("a member twice", b'{"code": "0x00", "error_code": "SUCCESS", "result": [], "result": [1]}', "twice"),
-    ("a nested member twice", b'{"code": "0x00", "error_code": "SUCCESS", "result": [{"a": 1, "a": 2}]}', "twice"),
-    ("a number of too many digits", b'{"code": "0x00", "error_code": "SUCCESS", "result": ' + b"9" * 5000 + b"}", "not JSON"),
+    (
+        "a member twice",
+        b'{"code": "0x00", "error_code": "SUCCESS", "result": [], "result": [1]}',
+        "twice",
+    ),
+    (
+        "a nested member twice",
+        b'{"code": "0x00", "error_code": "SUCCESS", "result": [{"a": 1, "a": 2}]}',
+        "twice",
+    ),
+    (
+        "a number of too many digits",
+        b'{"code": "0x00", "error_code": "SUCCESS", "result": ' + b"9" * 5000 + b"}",
+        "not JSON",
+    ),
     ("a list", b"[]", "no object"),
     ("a text", b'"0x00"', "no object"),
     ("two values", b"{}{}", "not JSON"),
@@ -191,7 +240,9 @@ BROKEN: list[tuple[str, bytes, str]] = [
 
 
 @pytest.mark.parametrize(("name", "body", "said"), BROKEN, ids=[row[0] for row in BROKEN])
-def test_a_body_that_cannot_be_read_as_one_thing_says_nothing_of_the_call(name: str, body: bytes, said: str) -> None:
+def test_a_body_that_cannot_be_read_as_one_thing_says_nothing_of_the_call(
+    name: str, body: bytes, said: str
+) -> None:
     found = answer(200, body)
     assert isinstance(found, NoAnswer)
     assert said in found.reason
@@ -223,7 +274,11 @@ def test_a_byte_order_mark_does_no_harm() -> None:
 
 
 def test_passwords_and_links_are_wrapped_where_the_answer_is_decoded() -> None:
-    row = {"instance_id": "I", "default_account": {"username": "root", "password": "canary"}, "vnc": {"link": "canary", "type": "novnc"}}
+    row = {
+        "instance_id": "I",
+        "default_account": {"username": "root", "password": "canary"},
+        "vnc": {"link": "canary", "type": "novnc"},
+    }
     found = answer(202, OK | {"result": [row]})
     assert isinstance(found, Accepted)
     assert "canary" not in repr(found)
@@ -233,19 +288,26 @@ def test_passwords_and_links_are_wrapped_where_the_answer_is_decoded() -> None:
 
 
 def test_half_characters_are_replaced_and_whole_ones_kept() -> None:
-    found = answer(200, b'{"code": "0x00", "error_code": "SUCCESS", "result": ["\\ud800", "\\ud55c\\uae00", "\\ud83d\\ude00"]}')
+    found = answer(
+        200,
+        b'{"code": "0x00", "error_code": "SUCCESS", "result": ["\\ud800", "\\ud55c\\uae00", "\\ud83d\\ude00"]}',
+    )
     assert isinstance(found, Accepted)
     assert found.result == ["�", "한글", "😀"]
 
 
 @given(st.integers(100, 599), st.binary(max_size=200))
-def test_any_bytes_are_one_of_the_three_answers_and_never_a_success(status: int, body: bytes) -> None:
+def test_any_bytes_are_one_of_the_three_answers_and_never_a_success(
+    status: int, body: bytes
+) -> None:
     assert isinstance(answer(status, body), Refused | NoAnswer)
 
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 ENVELOPES = st.fixed_dictionaries(
@@ -263,7 +325,9 @@ ENVELOPES = st.fixed_dictionaries(
 
 
 @given(st.sampled_from([200, 202, 302, 400, 401, 403, 404, 422, 429, 500]), ENVELOPES)
-def test_any_envelope_is_one_of_the_three_answers_and_can_be_shown(status: int, body: dict[str, Any]) -> None:
+def test_any_envelope_is_one_of_the_three_answers_and_can_be_shown(
+    status: int, body: dict[str, Any]
+) -> None:
     found = answer(status, body)
     repr(found).encode()
     if isinstance(found, Accepted):

@@ -1,4 +1,6 @@
-"""The exchange and its networks: one send each, answers one at a time, and what a 429 does to the pace."""
+"""The exchange and its networks: one send each, answers one at a time, and what a 429 does to the
+pace.
+"""
 
 from __future__ import annotations
 
@@ -9,45 +11,49 @@ from collections.abc import Iterable
 
 import pytest
 
-from reconciler import wire
-from reconciler.cloud.clock import SystemClock, VirtualClock
-from reconciler.cloud.exchange import HttpExchange
-from reconciler.cloud.network import ThreadNetwork, VirtualNetwork
-from reconciler.cloud.quota import MemoryQuotaLog
-from reconciler.cloud.signing import Keys, UnsafePath
-from reconciler.core.kind import Call
-from reconciler.ports import Accepted, NoAnswer, Refused
+from reconciler.iwinv.client import HttpClient
+from reconciler.iwinv.clock import SystemClock, VirtualClock
+from reconciler.iwinv.network import ThreadNetwork, VirtualNetwork
+from reconciler.iwinv.quota import MemoryQuotaLog
+from reconciler.iwinv.signing import Keys, UnsafePath
+from reconciler.model import http
+from reconciler.model.ports import Accepted, NoAnswer, Refused
+from reconciler.model.resource_type import Call
 
 KEYS = Keys("access", "secret")
 READ = Call("GET", "/v1/zones")
-OK = wire.Response(200, (), b'{"code": "0x00", "error_code": "SUCCESS", "result": []}')
+OK = http.Response(200, (), b'{"code": "0x00", "error_code": "SUCCESS", "result": []}')
 
 
-def request(path: str = "/v1/zones") -> wire.Request:
-    return wire.Request("GET", path)
+def request(path: str = "/v1/zones") -> http.Request:
+    return http.Request("GET", path)
 
 
-def exchange_with(answers: Iterable[wire.Response | wire.WireError], clock: VirtualClock, *, limit: int = 4) -> HttpExchange:
+def exchange_with(
+    answers: Iterable[http.Response | http.WireError], clock: VirtualClock, *, limit: int = 4
+) -> HttpClient:
     """An exchange whose cloud gives these answers in turn."""
     left = iter(answers)
 
-    def send(request: wire.Request) -> wire.Response:
+    def send(request: http.Request) -> http.Response:
         answer = next(left)
-        if isinstance(answer, wire.WireError):
+        if isinstance(answer, http.WireError):
             raise answer
         return answer
 
-    return HttpExchange(VirtualNetwork(send, clock, 1.0), clock, KEYS, MemoryQuotaLog(), limit=limit)
+    return HttpClient(VirtualNetwork(send, clock, 1.0), clock, KEYS, MemoryQuotaLog(), limit=limit)
 
 
-def send(exchange: HttpExchange, token: int = 1) -> None:
+def send(exchange: HttpClient, token: int = 1) -> None:
     assert exchange.ready_in() == 0.0
     exchange.send(token, READ)
 
 
 def test_answers_come_one_at_a_time_in_the_order_in_which_they_arrive() -> None:
     clock = VirtualClock()
-    network = VirtualNetwork(lambda request: OK, clock, lambda request: 3.0 if request.path.endswith("slow") else 1.0)
+    network = VirtualNetwork(
+        lambda request: OK, clock, lambda request: 3.0 if request.path.endswith("slow") else 1.0
+    )
     network.start(1, request("/v1/slow"))
     network.start(2, request())
     assert [network.next(10.0), clock.monotonic()] == [(2, OK), 1.0]
@@ -60,7 +66,7 @@ def test_a_request_is_executed_half_a_latency_after_its_start() -> None:
     clock = VirtualClock()
     at: list[float] = []
 
-    def send(request: wire.Request) -> wire.Response:
+    def send(request: http.Request) -> http.Response:
         at.append(clock.monotonic())
         return OK
 
@@ -76,15 +82,15 @@ def test_a_wait_without_end_and_with_nothing_in_flight_is_a_mistake_of_ours() ->
 
 
 def test_what_is_lost_on_the_wire_comes_back_as_a_value_from_both_networks() -> None:
-    def send(request: wire.Request) -> wire.Response:
-        raise wire.WireError("cut", sent=True)
+    def send(request: http.Request) -> http.Response:
+        raise http.WireError("cut", sent=True)
 
     for network in (VirtualNetwork(send, VirtualClock()), ThreadNetwork(send, 2)):
         network.start(7, request())
         arrived = network.next(5.0)
         assert arrived is not None
         assert arrived[0] == 7
-        assert isinstance(arrived[1], wire.WireError)
+        assert isinstance(arrived[1], http.WireError)
         network.close()
 
 
@@ -92,7 +98,7 @@ def test_threads_keep_as_many_requests_in_flight_as_they_may_and_no_more() -> No
     gate, entered = threading.Event(), threading.Semaphore(0)
     inside: list[int] = []
 
-    def send(request: wire.Request) -> wire.Response:
+    def send(request: http.Request) -> http.Response:
         inside.append(1)
         entered.release()
         assert gate.wait(5.0)
@@ -114,7 +120,7 @@ def test_threads_keep_as_many_requests_in_flight_as_they_may_and_no_more() -> No
 def test_a_request_that_takes_too_long_is_given_up_and_its_late_answer_is_dropped() -> None:
     gate = threading.Event()
 
-    def send(request: wire.Request) -> wire.Response:
+    def send(request: http.Request) -> http.Response:
         if request.path.endswith("stuck"):
             gate.wait(5.0)
         return OK
@@ -123,7 +129,7 @@ def test_a_request_that_takes_too_long_is_given_up_and_its_late_answer_is_droppe
     network.start(1, request("/v1/stuck"))
     arrived = network.next(5.0)
     assert arrived is not None
-    assert isinstance(arrived[1], wire.WireError)
+    assert isinstance(arrived[1], http.WireError)
     assert arrived[1].sent
     network.start(2, request())
     gate.set()
@@ -133,7 +139,7 @@ def test_a_request_that_takes_too_long_is_given_up_and_its_late_answer_is_droppe
 
 
 def test_a_mistake_of_ours_in_a_thread_reaches_the_one_who_waits() -> None:
-    def send(request: wire.Request) -> wire.Response:
+    def send(request: http.Request) -> http.Response:
         raise KeyError("ours")
 
     network = ThreadNetwork(send, 1)
@@ -145,13 +151,13 @@ def test_a_mistake_of_ours_in_a_thread_reaches_the_one_who_waits() -> None:
 
 def test_each_call_is_sent_once_signed_at_that_second_and_counted() -> None:
     clock = VirtualClock(1_767_225_600.0)
-    seen: list[wire.Request] = []
+    seen: list[http.Request] = []
 
-    def send_and_note(request: wire.Request) -> wire.Response:
+    def send_and_note(request: http.Request) -> http.Response:
         seen.append(request)
         return OK
 
-    exchange = HttpExchange(VirtualNetwork(send_and_note, clock, 1.0), clock, KEYS, MemoryQuotaLog())
+    exchange = HttpClient(VirtualNetwork(send_and_note, clock, 1.0), clock, KEYS, MemoryQuotaLog())
     clock.advance(100.0)
     send(exchange)
     assert (exchange.sent, exchange.in_flight) == (1, 1)
@@ -185,7 +191,7 @@ def test_an_unsafe_path_is_refused_and_the_slot_is_still_there() -> None:
 
 @pytest.mark.parametrize("sent", [True, False])
 def test_no_response_is_no_answer_and_says_whether_anything_left(sent: bool) -> None:
-    exchange = exchange_with([wire.WireError("cut", sent=sent)], VirtualClock())
+    exchange = exchange_with([http.WireError("cut", sent=sent)], VirtualClock())
     send(exchange)
     assert exchange.next(5.0) == (1, NoAnswer("cut", sent=sent))
 
@@ -193,7 +199,9 @@ def test_no_response_is_no_answer_and_says_whether_anything_left(sent: bool) -> 
 @pytest.mark.parametrize("asked", [17.0, 300.0])
 def test_a_429_stops_sending_for_as_long_as_it_asks(asked: float) -> None:
     clock = VirtualClock()
-    exchange = exchange_with([wire.Response(429, (("Retry-After", f"{asked:.0f}"),), b""), OK], clock)
+    exchange = exchange_with(
+        [http.Response(429, (("Retry-After", f"{asked:.0f}"),), b""), OK], clock
+    )
     send(exchange)
     answered = exchange.next(5.0)
     assert answered == (1, Refused(429, None, "too many requests", retry_after=asked))
@@ -204,7 +212,9 @@ def test_a_429_stops_sending_for_as_long_as_it_asks(asked: float) -> None:
 
 def test_429s_that_ask_for_nothing_are_waited_out_longer_and_longer() -> None:
     clock = VirtualClock()
-    exchange = exchange_with([wire.Response(429, (), b"")] * 5 + [OK, wire.Response(429, (), b"")], clock)
+    exchange = exchange_with(
+        [http.Response(429, (), b"")] * 5 + [OK, http.Response(429, (), b"")], clock
+    )
     waits = []
     for token in range(7):
         while (wait := exchange.ready_in()) > 0.0:
@@ -217,7 +227,7 @@ def test_429s_that_ask_for_nothing_are_waited_out_longer_and_longer() -> None:
 
 def test_429s_of_requests_that_were_under_way_together_count_as_one() -> None:
     clock = VirtualClock()
-    exchange = exchange_with([wire.Response(429, (), b"")] * 4, clock)
+    exchange = exchange_with([http.Response(429, (), b"")] * 4, clock)
     for token in range(4):
         send(exchange, token)
     for _ in range(4):
@@ -227,8 +237,10 @@ def test_429s_of_requests_that_were_under_way_together_count_as_one() -> None:
 
 def test_a_time_scale_divides_the_pause() -> None:
     clock = VirtualClock()
-    network = VirtualNetwork(lambda request: wire.Response(429, (("Retry-After", "60"),), b""), clock, 0.01)
-    exchange = HttpExchange(network, clock, KEYS, MemoryQuotaLog(time_scale=60.0), time_scale=60.0)
+    network = VirtualNetwork(
+        lambda request: http.Response(429, (("Retry-After", "60"),), b""), clock, 0.01
+    )
+    exchange = HttpClient(network, clock, KEYS, MemoryQuotaLog(time_scale=60.0), time_scale=60.0)
     send(exchange)
     exchange.next(1.0)
     assert exchange.ready_in() == pytest.approx(1.0)
@@ -237,7 +249,7 @@ def test_a_time_scale_divides_the_pause() -> None:
 @pytest.mark.parametrize(("offset", "wanted"), [(0.0, 0.0), (600.0, 600.0), (-400.0, -400.0)])
 def test_a_401_tells_how_far_ahead_this_machines_clock_is(offset: float, wanted: float) -> None:
     clock = VirtualClock(1_767_225_600.0, offset=offset)
-    refused = wire.Response(401, (("Date", "Thu, 01 Jan 2026 00:00:01 GMT"),), b"")
+    refused = http.Response(401, (("Date", "Thu, 01 Jan 2026 00:00:01 GMT"),), b"")
     exchange = exchange_with([refused], clock)
     send(exchange)
     arrived = exchange.next(5.0)
@@ -250,7 +262,10 @@ def test_a_date_without_a_zone_is_one_of_utc(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TZ", "Asia/Seoul")
     time.tzset()
     try:
-        exchange = exchange_with([wire.Response(200, (("Date", "Thu, 01 Jan 2026 00:00:01 -0000"),), OK.body)], VirtualClock())
+        exchange = exchange_with(
+            [http.Response(200, (("Date", "Thu, 01 Jan 2026 00:00:01 -0000"),), OK.body)],
+            VirtualClock(),
+        )
         send(exchange)
         exchange.next(5.0)
         assert exchange.clock_ahead == pytest.approx(0.0, abs=2.0)
@@ -260,14 +275,14 @@ def test_a_date_without_a_zone_is_one_of_utc(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_call_is_signed_with_the_second_that_is_given() -> None:
-    seen: list[wire.Request] = []
+    seen: list[http.Request] = []
     clock = VirtualClock()
 
-    def answer(request: wire.Request) -> wire.Response:
+    def answer(request: http.Request) -> http.Response:
         seen.append(request)
         return OK
 
-    exchange = HttpExchange(VirtualNetwork(answer, clock, 0.01), clock, KEYS, MemoryQuotaLog())
+    exchange = HttpClient(VirtualNetwork(answer, clock, 0.01), clock, KEYS, MemoryQuotaLog())
     assert exchange.ready_in() == 0.0
     exchange.send(1, Call("POST", "/v1/instances"), signed=1_767_000_000)
     exchange.next(1.0)
@@ -275,7 +290,9 @@ def test_a_call_is_signed_with_the_second_that_is_given() -> None:
 
 
 def test_a_date_that_is_none_does_no_harm() -> None:
-    exchange = exchange_with([wire.Response(200, (("Date", "yesterday"),), OK.body)], VirtualClock())
+    exchange = exchange_with(
+        [http.Response(200, (("Date", "yesterday"),), OK.body)], VirtualClock()
+    )
     send(exchange)
     assert exchange.next(5.0) == (1, Accepted(200, [], {}))
     assert exchange.clock_ahead is None
@@ -284,7 +301,7 @@ def test_a_date_that_is_none_does_no_harm() -> None:
 def test_a_slot_that_was_not_used_is_given_back_at_the_end() -> None:
     log = MemoryQuotaLog(limit=1)
     clock = VirtualClock()
-    exchange = HttpExchange(VirtualNetwork(lambda request: OK, clock), clock, KEYS, log)
+    exchange = HttpClient(VirtualNetwork(lambda request: OK, clock), clock, KEYS, log)
     assert exchange.ready_in() == 0.0
     assert log.reserve(clock.time()) > 0.0
     exchange.close()
@@ -300,7 +317,7 @@ def test_the_machines_clock_is_a_clock() -> None:
 def test_a_request_that_never_left_gives_its_slot_back() -> None:
     # Goal: a minute without a network used up the quota of the minute after it.
     clock = VirtualClock()
-    offline = wire.WireError("no connection to the endpoint", sent=False)
+    offline = http.WireError("no connection to the endpoint", sent=False)
     exchange = exchange_with([offline] * 200 + [OK], clock)
     for token in range(200):
         send(exchange, token)

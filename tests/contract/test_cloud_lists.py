@@ -1,4 +1,6 @@
-"""Whole lists: when a walk goes on, when it begins anew, when it is over, and when it is given up (SPEC 6, contract 7)."""
+"""Whole lists: when a walk goes on, when it begins anew, when it is over, and when it is given up
+(SPEC 6, contract 7).
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.cloud import lists
-from reconciler.cloud.absence import DetailReading, absence_call, shows_absent
-from reconciler.cloud.lists import PAGES_MAX, ListReading, reading
-from reconciler.kinds import all_kinds
-from reconciler.ports import Accepted, Answer, NoAnswer, Refused
+from reconciler.iwinv import list_reader
+from reconciler.iwinv.absence_reader import DetailReading, absence_call, shows_absent
+from reconciler.iwinv.list_reader import PAGES_MAX, ListReading, reading
+from reconciler.model.ports import Accepted, Answer, NoAnswer, Refused
+from reconciler.resources import all_kinds
 
 KINDS, OLDER = all_kinds(), all_kinds("firewall")
 BAD_GATEWAY = NoAnswer("the cloud answered with status 502", 502)
@@ -22,10 +24,16 @@ Query = dict[str, str]
 
 
 def instances(*numbers: int, **meta: int) -> Accepted:
-    return Accepted(200, [{"instance_id": f"INSTANCE-{n}"} for n in numbers], {"page_size": 100} | meta)
+    return Accepted(
+        200, [{"instance_id": f"INSTANCE-{n}"} for n in numbers], {"page_size": 100} | meta
+    )
 
 
-def run(one: ListReading | DetailReading, answers: Sequence[Answer] | Callable[[Query], Answer], calls_max: int = 100) -> list[Query]:
+def run(
+    one: ListReading | DetailReading,
+    answers: Sequence[Answer] | Callable[[Query], Answer],
+    calls_max: int = 100,
+) -> list[Query]:
     """Lets a reading go on until it is over, in its own time; returns the queries that it asked."""
     now, asked = 0.0, []
     for number in range(calls_max):
@@ -60,20 +68,55 @@ def test_the_list_of_instances_never_asks_for_secrets() -> None:
 WALKS: list[tuple[str, Sequence[Answer], list[str], list[str]]] = [
     ("a short page is the end", [instances(1, 2)], ["1", "2"], ["1"]),
     ("an empty list", [instances()], [], ["1"]),
-    ("a full page asks for one more", [instances(*range(100)), instances()], [str(n) for n in range(100)], ["1", "2"]),
-    ("it says more than it shows", [instances(1, 2, count=3), instances(3, count=1), instances()], ["1", "2", "3"], ["1", "2"]),
-    ("two pages", [instances(*range(100)), instances(100)], [str(n) for n in range(101)], ["1", "2"]),
+    (
+        "a full page asks for one more",
+        [instances(*range(100)), instances()],
+        [str(n) for n in range(100)],
+        ["1", "2"],
+    ),
+    (
+        "it says more than it shows",
+        [instances(1, 2, count=3), instances(3, count=1), instances()],
+        ["1", "2", "3"],
+        ["1", "2"],
+    ),
+    (
+        "two pages",
+        [instances(*range(100)), instances(100)],
+        [str(n) for n in range(101)],
+        ["1", "2"],
+    ),
     (
         "no size said: the walk goes on to an empty page",
         [Accepted(200, [{"instance_id": "INSTANCE-1"}], {}), instances()],
         ["1"],
         ["1", "2"],
     ),
-    ("a bad gateway is asked again", [BAD_GATEWAY, BAD_GATEWAY, instances(1)], ["1"], ["1", "1", "1"]),
-    ("a page that is no list is asked again", [Accepted(200, None, {}), instances(1)], ["1"], ["1", "1"]),
-    ("a row without an id is asked again", [Accepted(200, [{}], {"page_size": 100}), instances(1)], ["1"], ["1", "1"]),
+    (
+        "a bad gateway is asked again",
+        [BAD_GATEWAY, BAD_GATEWAY, instances(1)],
+        ["1"],
+        ["1", "1", "1"],
+    ),
+    (
+        "a page that is no list is asked again",
+        [Accepted(200, None, {}), instances(1)],
+        ["1"],
+        ["1", "1"],
+    ),
+    (
+        "a row without an id is asked again",
+        [Accepted(200, [{}], {"page_size": 100}), instances(1)],
+        ["1"],
+        ["1", "1"],
+    ),
     ("429 is waited out", [Refused(429, None, "", 1.0)] * 12 + [instances(1)], ["1"], ["1"] * 13),
-    ("401 is signed anew once", [Refused(401, "INVALID_SIGNATURE", ""), instances(1)], ["1"], ["1", "1"]),
+    (
+        "401 is signed anew once",
+        [Refused(401, "INVALID_SIGNATURE", ""), instances(1)],
+        ["1"],
+        ["1", "1"],
+    ),
     ("403 is asked again once", [Refused(403, "CHECK_IP", ""), instances(1)], ["1"], ["1", "1"]),
     (
         "a row on two pages begins the walk anew",
@@ -81,12 +124,21 @@ WALKS: list[tuple[str, Sequence[Answer], list[str], list[str]]] = [
         [str(n) for n in range(101)],
         ["1", "2", "1", "2"],
     ),
-    ("a row twice on one page begins the walk anew", [instances(1, 1), instances(1)], ["1"], ["1", "1"]),
+    (
+        "a row twice on one page begins the walk anew",
+        [instances(1, 1), instances(1)],
+        ["1"],
+        ["1", "1"],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("name", "answers", "wanted", "asked"), WALKS, ids=[row[0] for row in WALKS])
-def test_a_walk_ends_with_the_whole_list(name: str, answers: list[Answer], wanted: list[str], asked: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "answers", "wanted", "asked"), WALKS, ids=[row[0] for row in WALKS]
+)
+def test_a_walk_ends_with_the_whole_list(
+    name: str, answers: list[Answer], wanted: list[str], asked: list[str]
+) -> None:
     one = reading("instances", KINDS)
     assert [page for page, _ in pages(run(one, answers))] == asked
     assert ids(one) == wanted
@@ -108,7 +160,10 @@ def test_pages_of_another_size_than_asked_begin_the_walk_at_that_size() -> None:
 
 def test_where_a_tracked_id_is_missing_the_walk_goes_on_to_an_empty_page() -> None:
     one = reading("instances", KINDS, tracked=frozenset({"INSTANCE-7"}))
-    assert pages(run(one, [instances(1, 2), instances(7), instances()])) == [("1", "100"), ("2", "100")]
+    assert pages(run(one, [instances(1, 2), instances(7), instances()])) == [
+        ("1", "100"),
+        ("2", "100"),
+    ]
     assert ids(one) == ["1", "2", "7"]
     lost = reading("instances", KINDS, tracked=frozenset({"INSTANCE-7"}))
     assert len(run(lost, [instances(1, 2), instances()])) == 2
@@ -117,21 +172,33 @@ def test_where_a_tracked_id_is_missing_the_walk_goes_on_to_an_empty_page() -> No
 
 def test_the_row_of_a_deleted_instance_is_not_shown_but_counts_as_found() -> None:
     one = reading("instances", KINDS, tracked=frozenset({"INSTANCE-2"}))
-    rows = [{"instance_id": "INSTANCE-1"}, {"instance_id": "INSTANCE-2", "stop_date": "2026-01-01 00:00:00"}]
+    rows = [
+        {"instance_id": "INSTANCE-1"},
+        {"instance_id": "INSTANCE-2", "stop_date": "2026-01-01 00:00:00"},
+    ]
     assert len(run(one, [Accepted(200, rows, {"page_size": 100})])) == 1
     assert ids(one) == ["1"]
 
 
 def flavors(*numbers: int, total: int) -> Accepted:
-    return Accepted(200, [{"flavor_id": f"f{n}"} for n in numbers], {"page_size": 100, "total": total})
+    return Accepted(
+        200, [{"flavor_id": f"f{n}"} for n in numbers], {"page_size": 100, "total": total}
+    )
 
 
 def test_flavors_end_at_their_total_and_begin_anew_where_it_moves() -> None:
     one = reading("flavors", KINDS)
     assert len(run(one, [flavors(*range(100), total=100)])) == 1
     moving = reading("flavors", KINDS)
-    answers = [flavors(*range(100), total=150), flavors(*range(100, 149), total=149), flavors(*range(100), total=149)]
-    assert pages(run(moving, [*answers, flavors(*range(100, 149), total=149)])) == [("1", "100"), ("2", "100")] * 2
+    answers = [
+        flavors(*range(100), total=150),
+        flavors(*range(100, 149), total=149),
+        flavors(*range(100), total=149),
+    ]
+    assert (
+        pages(run(moving, [*answers, flavors(*range(100, 149), total=149)]))
+        == [("1", "100"), ("2", "100")] * 2
+    )
     assert moving.seen is not None
     assert len(moving.seen.rows) == 149
 
@@ -144,8 +211,20 @@ def volumes(*numbers: int, **meta: int) -> Accepted:
     ("name", "tracked", "answers", "asked", "found"),
     [
         ("it comes whole", [], [volumes(1, 2)], [("", "")], 2),
-        ("a tracked one is missing, page 2 is page 1", [7], [volumes(1, 2), volumes(1, 2)], [("", ""), ("2", "2")], 2),
-        ("a tracked one is missing, page 2 is empty", [7], [volumes(1, 2), volumes()], [("", ""), ("2", "2")], 2),
+        (
+            "a tracked one is missing, page 2 is page 1",
+            [7],
+            [volumes(1, 2), volumes(1, 2)],
+            [("", ""), ("2", "2")],
+            2,
+        ),
+        (
+            "a tracked one is missing, page 2 is empty",
+            [7],
+            [volumes(1, 2), volumes()],
+            [("", ""), ("2", "2")],
+            2,
+        ),
         (
             "a tracked one is missing, no size can be asked for",
             [7],
@@ -180,7 +259,9 @@ def test_a_list_without_documented_pages_is_looked_at_twice_only_where_it_may_ha
 
 
 def capped(rows: int, most: int, *, ignores: bool = False) -> Callable[[Query], Answer]:
-    """A list of so many rows whose pages have fewer than asked for, which it does not say; or that knows no pages."""
+    """A list of so many rows whose pages have fewer than asked for, which it does not say; or that
+    knows no pages.
+    """
 
     def answer(query: Query) -> Answer:
         size, page = int(query["page_size"]), int(query["page_no"])
@@ -201,7 +282,14 @@ def capped(rows: int, most: int, *, ignores: bool = False) -> Callable[[Query], 
         (capped(0, 100), [("1", "100")], 0),
         (capped(100, 100), [("1", "100"), ("2", "100")], 100),
     ],
-    ids=["all on one page", "a cap", "a cap, full pages", "no pages at all", "empty", "a full page"],
+    ids=[
+        "all on one page",
+        "a cap",
+        "a cap, full pages",
+        "no pages at all",
+        "empty",
+        "a full page",
+    ],
 )
 def test_where_absence_is_concluded_a_short_first_page_is_not_taken_for_all(
     cloud: Callable[[Query], Answer], asked: list[tuple[str, str]], found: int
@@ -230,7 +318,9 @@ def test_rules_know_their_firewall_and_members_are_ids() -> None:
     assert (call.path, call.query) == ("/v1/security-groups/FIREWALL-1/rules", ())
     rules.take(Accepted(200, [{"rule_id": 1, "bound": "IN"}], {"count": 1}), 0.0)
     assert rules.seen is not None
-    assert [(row.id, row.attributes["firewall"]) for row in rules.seen.rows] == [("1", "FIREWALL-1")]
+    assert [(row.id, row.attributes["firewall"]) for row in rules.seen.rows] == [
+        ("1", "FIREWALL-1")
+    ]
     members = reading("members:FIREWALL-1", KINDS)
     run(members, [Accepted(200, ["INSTANCE-1", {"instance_id": "INSTANCE-2", "name": "n"}], {})])
     assert members.seen is not None
@@ -240,9 +330,25 @@ def test_rules_know_their_firewall_and_members_are_ids() -> None:
 def test_in_the_older_form_the_list_of_firewalls_brings_their_rules() -> None:
     one = reading("firewalls", OLDER)
     row = {"firewall_id": "F-1", "title": "t", "rules": [{"rule_id": 7, "bound": "OUT"}]}
-    run(one, [Accepted(200, [row, {"firewall_id": "F-2", "title": "t", "rules": []}, {"firewall_id": "F-3", "title": "t"}], {})])
+    run(
+        one,
+        [
+            Accepted(
+                200,
+                [
+                    row,
+                    {"firewall_id": "F-2", "title": "t", "rules": []},
+                    {"firewall_id": "F-3", "title": "t"},
+                ],
+                {},
+            )
+        ],
+    )
     assert one.seen is not None
-    assert {what: [rule.id for rule in rules] for what, rules in one.seen.inline.items()} == {"rules:F-1": ["7"], "rules:F-2": []}
+    assert {what: [rule.id for rule in rules] for what, rules in one.seen.inline.items()} == {
+        "rules:F-1": ["7"],
+        "rules:F-2": [],
+    }
     alone = reading("rules:F-1", OLDER)
     call = alone.next_call(0.0)
     assert call is not None
@@ -269,13 +375,37 @@ def test_a_list_that_is_not_there_is_incomplete_and_not_empty(what: str, answer:
 
 FAILURES: list[tuple[str, Answer, int, str, str]] = [
     ("bad gateways", BAD_GATEWAY, 5, "cloud", "502"),
-    ("nobody there", NoAnswer("no connection to the endpoint", sent=False), 3, "cloud", "no connection"),
+    (
+        "nobody there",
+        NoAnswer("no connection to the endpoint", sent=False),
+        3,
+        "cloud",
+        "no connection",
+    ),
     ("garbage", Accepted(200, "success", {}), 5, "cloud", "not as documented"),
     ("429s", Refused(429, None, ""), 13, "cloud", "too many"),
     ("an unknown key", Refused(401, "CHECK_CREDENTIAL", ""), 1, "credentials", "access key"),
-    ("an unknown key, by a wrong clock", Refused(401, "CHECK_CREDENTIAL", "", clock_ahead=-600.0), 2, "clock", "600 s behind"),
-    ("a wrong secret", Refused(401, "INVALID_SIGNATURE", "", clock_ahead=2.0), 2, "credentials", "secret"),
-    ("a wrong clock", Refused(401, "INVALID_SIGNATURE", "", clock_ahead=-600.0), 2, "clock", "600 s behind"),
+    (
+        "an unknown key, by a wrong clock",
+        Refused(401, "CHECK_CREDENTIAL", "", clock_ahead=-600.0),
+        2,
+        "clock",
+        "600 s behind",
+    ),
+    (
+        "a wrong secret",
+        Refused(401, "INVALID_SIGNATURE", "", clock_ahead=2.0),
+        2,
+        "credentials",
+        "secret",
+    ),
+    (
+        "a wrong clock",
+        Refused(401, "INVALID_SIGNATURE", "", clock_ahead=-600.0),
+        2,
+        "clock",
+        "600 s behind",
+    ),
     ("a fast clock", Refused(401, None, "", clock_ahead=301.0), 2, "clock", "301 s ahead"),
     ("a refused address", Refused(403, "CHECK_IP", ""), 2, "credentials", "address"),
     ("any other refusal", Refused(400, "CHECK_PARAM", "words"), 1, "cloud", "CHECK_PARAM"),
@@ -283,7 +413,9 @@ FAILURES: list[tuple[str, Answer, int, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "answer", "asked", "code", "said"), FAILURES, ids=[row[0] for row in FAILURES])
+@pytest.mark.parametrize(
+    ("name", "answer", "asked", "code", "said"), FAILURES, ids=[row[0] for row in FAILURES]
+)
 def test_a_list_that_cannot_be_read_is_given_up_after_a_bounded_number_of_calls(
     name: str, answer: Answer, asked: int, code: str, said: str
 ) -> None:
@@ -342,8 +474,16 @@ ABSENCES: list[tuple[str, Answer, set[str]]] = [
     ("an empty answer", EMPTY, {"instances", "block_storages", "firewalls"}),
     ("an empty answer that counts one", Accepted(200, [], {"count": 1}), set()),
     ("the object", INSTANCE, set()),
-    ("its tombstone", Accepted(200, [{"instance_id": "X", "stop_date": "2026-01-01 00:00:00"}], {"count": 1}), {"instances"}),
-    ("another's tombstone", Accepted(200, [{"instance_id": "Y", "stop_date": "2026-01-01 00:00:00"}], {}), set()),
+    (
+        "its tombstone",
+        Accepted(200, [{"instance_id": "X", "stop_date": "2026-01-01 00:00:00"}], {"count": 1}),
+        {"instances"},
+    ),
+    (
+        "another's tombstone",
+        Accepted(200, [{"instance_id": "Y", "stop_date": "2026-01-01 00:00:00"}], {}),
+        set(),
+    ),
     ("no list", Accepted(200, "success", {}), set()),
     ("ID_INVALID", Refused(400, "ID_INVALID", ""), {"instances", "block_storages"}),
     ("ID_INVALID inside a 200", Refused(200, "ID_INVALID", ""), {"instances", "block_storages"}),
@@ -359,8 +499,14 @@ ABSENCES: list[tuple[str, Answer, set[str]]] = [
 
 
 @pytest.mark.parametrize(("name", "answer", "proves"), ABSENCES, ids=[row[0] for row in ABSENCES])
-def test_absence_is_the_documented_not_found_of_the_kind_and_nothing_else(name: str, answer: Answer, proves: set[str]) -> None:
-    found = {kind for kind in ("instances", "block_storages", "firewalls") if shows_absent(KINDS[kind], "X", answer)}
+def test_absence_is_the_documented_not_found_of_the_kind_and_nothing_else(
+    name: str, answer: Answer, proves: set[str]
+) -> None:
+    found = {
+        kind
+        for kind in ("instances", "block_storages", "firewalls")
+        if shows_absent(KINDS[kind], "X", answer)
+    }
     assert found == proves
 
 
@@ -379,14 +525,18 @@ def test_a_rule_has_no_detail_its_firewalls_list_tells() -> None:
         ([Accepted(200, [{"instance_id": "Y"}], {}), INSTANCE], False),
     ],
 )
-def test_a_look_at_one_object_ends_with_the_first_answer_that_says_something(answers: list[Answer], absent: bool) -> None:
+def test_a_look_at_one_object_ends_with_the_first_answer_that_says_something(
+    answers: list[Answer], absent: bool
+) -> None:
     one = DetailReading(KINDS["instances"], "X")
     assert len(run(one, answers)) == len(answers)
     assert one.seen is not None
     assert one.seen.absent is absent
 
 
-@pytest.mark.parametrize(("answer", "code"), [(Refused(401, None, ""), "credentials"), (BAD_GATEWAY, "cloud")])
+@pytest.mark.parametrize(
+    ("answer", "code"), [(Refused(401, None, ""), "credentials"), (BAD_GATEWAY, "cloud")]
+)
 def test_a_look_at_one_object_is_given_up_too(answer: Answer, code: str) -> None:
     one = DetailReading(KINDS["instances"], "X")
     assert len(run(one, lambda query: answer)) <= 5
@@ -396,19 +546,40 @@ def test_a_look_at_one_object_is_given_up_too(answer: Answer, code: str) -> None
 
 ANSWERS: st.SearchStrategy[Answer] = st.one_of(
     st.lists(st.integers(0, 6), max_size=5).flatmap(
-        lambda numbers: st.dictionaries(st.sampled_from(["page_size", "total", "count"]), st.integers(-1, 9)).map(
+        lambda numbers: st.dictionaries(
+            st.sampled_from(["page_size", "total", "count"]), st.integers(-1, 9)
+        ).map(
             lambda meta: Accepted(
-                200, [{"instance_id": f"INSTANCE-{n}", "flavor_id": f"f{n}", "firewall_id": f"F-{n}"} for n in numbers], meta
+                200,
+                [
+                    {"instance_id": f"INSTANCE-{n}", "flavor_id": f"f{n}", "firewall_id": f"F-{n}"}
+                    for n in numbers
+                ],
+                meta,
             )
         )
     ),
-    st.sampled_from([None, "success", [None], [[]], {"instance_id": "x"}]).map(lambda result: Accepted(200, result, {})),
-    st.sampled_from([BAD_GATEWAY, Refused(429, None, ""), Refused(403, None, ""), Refused(400, "CHECK_PARAM", "")]),
+    st.sampled_from([None, "success", [None], [[]], {"instance_id": "x"}]).map(
+        lambda result: Accepted(200, result, {})
+    ),
+    st.sampled_from(
+        [
+            BAD_GATEWAY,
+            Refused(429, None, ""),
+            Refused(403, None, ""),
+            Refused(400, "CHECK_PARAM", ""),
+        ]
+    ),
 )
 
 
-@given(st.sampled_from(["instances", "flavors", "firewalls", "zones", "rules:F-1"]), st.lists(ANSWERS, min_size=1, max_size=30))
-def test_whatever_the_cloud_answers_a_reading_ends_and_shows_no_row_twice(what: str, answers: list[Answer]) -> None:
+@given(
+    st.sampled_from(["instances", "flavors", "firewalls", "zones", "rules:F-1"]),
+    st.lists(ANSWERS, min_size=1, max_size=30),
+)
+def test_whatever_the_cloud_answers_a_reading_ends_and_shows_no_row_twice(
+    what: str, answers: list[Answer]
+) -> None:
     one = reading(what, KINDS, tracked=frozenset({"INSTANCE-5"}))
     left = iter(answers * 200)
     asked = run(one, lambda query: next(left), calls_max=PAGES_MAX + 200)
@@ -419,13 +590,18 @@ def test_whatever_the_cloud_answers_a_reading_ends_and_shows_no_row_twice(what: 
         assert len(shown) == len(set(shown))
 
 
-# Lists without an end -----------------------------------------------------------------------------------------------------------------
+# Lists without an end
+# -----------------------------------------------------------------------------------------------------------------
 
 
 def endless(query: Query) -> Accepted:
     """Every page is full, of rows that nobody has seen before."""
     start = int(query["page_no"]) * 100
-    return Accepted(200, [{"instance_id": f"INSTANCE-{number}"} for number in range(start, start + 100)], {"page_size": 100})
+    return Accepted(
+        200,
+        [{"instance_id": f"INSTANCE-{number}"} for number in range(start, start + 100)],
+        {"page_size": 100},
+    )
 
 
 def slow(one: ListReading, answer: Callable[[Query], Answer], seconds: float) -> float:
@@ -444,14 +620,18 @@ def test_a_list_that_shows_nothing_tracked_page_after_page_is_given_up() -> None
     one = reading("instances", KINDS, tracked=frozenset({"INSTANCE-5000"}))
     slow(one, endless, 0.1)
     assert one.failure is not None and "does not end" in one.failure.message
-    assert one.pages == 50 + lists.UNTRACKED_PAGES_MAX + 1
+    assert one.pages == 50 + list_reader.UNTRACKED_PAGES_MAX + 1
 
 
 def test_a_list_that_takes_too_long_is_given_up_although_it_says_how_long_it_is() -> None:
     one = reading("instances", KINDS)
-    took = slow(one, lambda query: replace(endless(query), meta={"page_size": 100, "total": 10_000_000}), 5.0)
+    took = slow(
+        one,
+        lambda query: replace(endless(query), meta={"page_size": 100, "total": 10_000_000}),
+        5.0,
+    )
     assert one.failure is not None and "does not end within" in one.failure.message
-    assert took <= lists.READING_SECONDS_MAX + 5.0
+    assert took <= list_reader.READING_SECONDS_MAX + 5.0
 
 
 def test_a_read_that_drips_through_its_time_limit_is_not_sent_five_times() -> None:

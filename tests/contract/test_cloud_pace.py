@@ -1,4 +1,6 @@
-"""How calls go just now: what the exchange measured, and what of the quota is taken. Forecasts are made of it."""
+"""How calls go just now: what the exchange measured, and what of the quota is taken. Forecasts are
+made of it.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import wire
-from reconciler.cloud.quota import FileQuotaLog, MemoryQuotaLog
-from reconciler.core.kind import Call
-from reconciler.core.rhythm import IN_FLIGHT_MAX, LATENCY_SECONDS, OWN_SECONDS
+from reconciler.iwinv.quota import FileQuotaLog, MemoryQuotaLog
+from reconciler.model import http
+from reconciler.model.resource_type import Call
+from reconciler.model.timing import IN_FLIGHT_MAX, LATENCY_SECONDS, OVERHEAD_SECONDS
 from tests.clouds import virtual_cloud
 
 ZONES = Call("GET", "/v1/zones")
@@ -47,13 +49,16 @@ def test_at_another_speed_both_are_told_at_the_clouds_own() -> None:
         cloud.call(ZONES)
     pace = cloud.exchange.pace()
     assert pace.latency_seconds == pytest.approx(0.6)
-    assert pace.own_seconds == pytest.approx(60 * OWN_SECONDS)
+    assert pace.own_seconds == pytest.approx(60 * OVERHEAD_SECONDS)
     assert pace.taken[-1] == pytest.approx(60.0)
 
 
 @pytest.mark.parametrize(("scale", "seconds"), [(1.0, 0.08), (60.0, LATENCY_SECONDS), (2.0, 0.16)])
-def test_where_only_first_answers_were_measured_no_scale_multiplies_what_opening_took(scale: float, seconds: float) -> None:
-    # Goal: connections, and the loading of this program, are no time of the cloud; a faster one must not make much of them.
+def test_where_only_first_answers_were_measured_no_scale_multiplies_what_opening_took(
+    scale: float, seconds: float
+) -> None:
+    # Goal: connections, and the loading of this program, are no time of the cloud; a faster one
+    # must not make much of them.
     cloud = virtual_cloud(latency_seconds=0.08, time_scale=scale)
     cloud.call(ZONES)
     assert cloud.exchange.pace().latency_seconds == pytest.approx(seconds)
@@ -64,7 +69,7 @@ def test_first_answers_that_open_connections_decide_nothing() -> None:
     slow = iter([2.0, 2.0, 2.0, 2.0])
     asked: dict[int, float] = {}
 
-    def latency(request: wire.Request) -> float:
+    def latency(request: http.Request) -> float:
         return asked.setdefault(id(request), next(slow, 0.1))
 
     cloud = virtual_cloud(latency_seconds=latency)

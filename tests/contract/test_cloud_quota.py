@@ -1,4 +1,6 @@
-"""The quota: never more than 60 in any 60 seconds, whatever the latency and however many processes share the key (SPEC 6)."""
+"""The quota: never more than 60 in any 60 seconds, whatever the latency and however many processes
+share the key (SPEC 6).
+"""
 
 from __future__ import annotations
 
@@ -8,26 +10,30 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import wire
-from reconciler.cloud.clock import VirtualClock
-from reconciler.cloud.exchange import HttpExchange
-from reconciler.cloud.network import VirtualNetwork
-from reconciler.cloud.quota import ANSWER_SECONDS_MAX, FileQuotaLog, MemoryQuotaLog
-from reconciler.cloud.signing import Keys
-from reconciler.core.kind import Call
-from reconciler.core.problems import Problem
-from reconciler.ports import QuotaLog
+from reconciler.iwinv.client import HttpClient
+from reconciler.iwinv.clock import VirtualClock
+from reconciler.iwinv.network import VirtualNetwork
+from reconciler.iwinv.quota import ANSWER_SECONDS_MAX, FileQuotaLog, MemoryQuotaLog
+from reconciler.iwinv.signing import Keys
+from reconciler.model import http
+from reconciler.model.diagnostics import Problem
+from reconciler.model.ports import QuotaLog
+from reconciler.model.resource_type import Call
 
 KEYS = Keys("access", "secret")
 READ = Call("GET", "/v1/zones")
-OK = wire.Response(200, (), b'{"code": "0x00", "error_code": "SUCCESS", "result": []}')
+OK = http.Response(200, (), b'{"code": "0x00", "error_code": "SUCCESS", "result": []}')
 MakeLog = Callable[..., QuotaLog]
 
 
 @pytest.fixture(params=["memory", "file"])
 def make_log(request: pytest.FixtureRequest, tmp_path: Path) -> MakeLog:
     """The same suite for both implementations."""
-    return MemoryQuotaLog if request.param == "memory" else lambda **options: FileQuotaLog(tmp_path, KEYS.digest, **options)
+    return (
+        MemoryQuotaLog
+        if request.param == "memory"
+        else lambda **options: FileQuotaLog(tmp_path, KEYS.digest, **options)
+    )
 
 
 class Server:
@@ -38,19 +44,25 @@ class Server:
         self.arrivals: list[float] = []
         self.refuse_above = refuse_above
 
-    def __call__(self, request: wire.Request) -> wire.Response:
+    def __call__(self, request: http.Request) -> http.Response:
         now = self.clock()
         self.arrivals.append(now)
-        if self.refuse_above is not None and len([at for at in self.arrivals if at > now - 60]) > self.refuse_above:
-            return wire.Response(429, (), b"")
+        if (
+            self.refuse_above is not None
+            and len([at for at in self.arrivals if at > now - 60]) > self.refuse_above
+        ):
+            return http.Response(429, (), b"")
         return OK
 
     def most_in(self, seconds: float) -> int:
         """The most arrivals in any window of that length, both ends counted."""
-        return max(sum(1 for at in self.arrivals if start <= at <= start + seconds) for start in self.arrivals)
+        return max(
+            sum(1 for at in self.arrivals if start <= at <= start + seconds)
+            for start in self.arrivals
+        )
 
 
-def busy(exchange: HttpExchange, calls: int, seconds_max: float = 10_000.0) -> int:
+def busy(exchange: HttpClient, calls: int, seconds_max: float = 10_000.0) -> int:
     """Sends that many calls as fast as the exchange allows; returns how many were sent."""
     token = 0
     until = exchange.now() + seconds_max
@@ -66,10 +78,14 @@ def busy(exchange: HttpExchange, calls: int, seconds_max: float = 10_000.0) -> i
 
 @pytest.mark.parametrize("latency", [0.01, 0.1, 0.5, 2.0, 17.0, 70.0])
 @pytest.mark.parametrize("limit", [1, 4])
-def test_a_server_never_counts_more_than_60_in_any_60_seconds(make_log: MakeLog, latency: float, limit: int) -> None:
+def test_a_server_never_counts_more_than_60_in_any_60_seconds(
+    make_log: MakeLog, latency: float, limit: int
+) -> None:
     clock = VirtualClock()
     server = Server(clock)
-    exchange = HttpExchange(VirtualNetwork(server, clock, latency), clock, KEYS, make_log(), limit=limit)
+    exchange = HttpClient(
+        VirtualNetwork(server, clock, latency), clock, KEYS, make_log(), limit=limit
+    )
     assert busy(exchange, 200, seconds_max=600.0) >= 9
     assert server.most_in(60.0) <= 60
 
@@ -80,10 +96,10 @@ def test_latencies_that_jump_do_not_let_a_61st_through(make_log: MakeLog) -> Non
     jumps: Iterator[float] = iter([0.05, 30.0, 0.05, 9.0, 0.05, 0.05, 55.0, 0.05] * 100)
     latencies: dict[int, float] = {}
 
-    def latency(request: wire.Request) -> float:
+    def latency(request: http.Request) -> float:
         return latencies.setdefault(id(request), next(jumps))
 
-    exchange = HttpExchange(VirtualNetwork(server, clock, latency), clock, KEYS, make_log(), limit=4)
+    exchange = HttpClient(VirtualNetwork(server, clock, latency), clock, KEYS, make_log(), limit=4)
     busy(exchange, 250)
     assert server.most_in(60.0) <= 60
 
@@ -91,14 +107,16 @@ def test_latencies_that_jump_do_not_let_a_61st_through(make_log: MakeLog) -> Non
 def test_the_whole_quota_is_used(make_log: MakeLog) -> None:
     clock = VirtualClock()
     server = Server(clock)
-    exchange = HttpExchange(VirtualNetwork(server, clock, 0.1), clock, KEYS, make_log(), limit=4)
+    exchange = HttpClient(VirtualNetwork(server, clock, 0.1), clock, KEYS, make_log(), limit=4)
     busy(exchange, 180)
     assert clock.monotonic() < 130.0
 
 
 def test_a_time_scale_divides_the_window(make_log: MakeLog) -> None:
     clock = VirtualClock()
-    exchange = HttpExchange(VirtualNetwork(Server(clock), clock, 0.001), clock, KEYS, make_log(time_scale=60.0), limit=4)
+    exchange = HttpClient(
+        VirtualNetwork(Server(clock), clock, 0.001), clock, KEYS, make_log(time_scale=60.0), limit=4
+    )
     busy(exchange, 180)
     assert clock.monotonic() < 2.5
 
@@ -114,7 +132,9 @@ def test_after_a_429_the_rate_halves_for_a_minute(make_log: MakeLog) -> None:
     assert log.reserve(1061.0) == 0.0
 
 
-def test_a_slot_without_an_answer_is_free_after_the_longest_request_and_a_minute(make_log: MakeLog) -> None:
+def test_a_slot_without_an_answer_is_free_after_the_longest_request_and_a_minute(
+    make_log: MakeLog,
+) -> None:
     log = make_log(limit=1)
     assert log.reserve(1000.0) == 0.0
     wait = log.reserve(1001.0)
@@ -131,7 +151,9 @@ def test_a_slot_given_back_is_free_at_once(make_log: MakeLog) -> None:
     assert log.reserve(1000.0) == 0.0
 
 
-def test_a_clock_that_was_set_back_blocks_nobody_for_longer_than_a_window(make_log: MakeLog) -> None:
+def test_a_clock_that_was_set_back_blocks_nobody_for_longer_than_a_window(
+    make_log: MakeLog,
+) -> None:
     log = make_log(limit=1)
     assert log.reserve(50_000.0) == 0.0
     log.answered(50_000.0)
@@ -140,13 +162,17 @@ def test_a_clock_that_was_set_back_blocks_nobody_for_longer_than_a_window(make_l
 
 
 def two_runs(tmp_path: Path, latency: tuple[float, float], calls: int) -> tuple[list[int], Server]:
-    """Two exchanges with one file, interleaved on one clock; returns how many each had sent when the first was done."""
+    """Two exchanges with one file, interleaved on one clock; returns how many each had sent when
+    the first was done.
+    """
     clock = VirtualClock()
     server = Server(clock)
     sides = []
     for place in (0, 1):
         log = FileQuotaLog(tmp_path, KEYS.digest, owner=f"run-{place}")
-        sides.append(HttpExchange(VirtualNetwork(server, clock, latency[place]), clock, KEYS, log, limit=4))
+        sides.append(
+            HttpClient(VirtualNetwork(server, clock, latency[place]), clock, KEYS, log, limit=4)
+        )
     sent = [0, 0]
     while max(sent) < calls:
         for place, side in enumerate(sides):
@@ -159,14 +185,19 @@ def two_runs(tmp_path: Path, latency: tuple[float, float], calls: int) -> tuple[
 
 
 @pytest.mark.parametrize("latency", [(0.1, 0.1), (0.05, 1.0), (2.0, 0.1)])
-def test_two_runs_that_share_a_key_stay_within_the_quota_and_neither_starves(tmp_path: Path, latency: tuple[float, float]) -> None:
+def test_two_runs_that_share_a_key_stay_within_the_quota_and_neither_starves(
+    tmp_path: Path, latency: tuple[float, float]
+) -> None:
     sent, server = two_runs(tmp_path, latency, 150)
     assert server.most_in(60.0) <= 60
     assert max(sent) <= 2 * min(sent)
 
 
 def test_another_key_has_another_quota(tmp_path: Path) -> None:
-    first, second = FileQuotaLog(tmp_path, "a" * 64, limit=1), FileQuotaLog(tmp_path, "b" * 64, limit=1)
+    first, second = (
+        FileQuotaLog(tmp_path, "a" * 64, limit=1),
+        FileQuotaLog(tmp_path, "b" * 64, limit=1),
+    )
     assert first.reserve(1000.0) == 0.0
     assert second.reserve(1000.0) == 0.0
     assert first.reserve(1000.0) > 0.0
@@ -222,7 +253,9 @@ def test_the_log_stays_small_and_holds_no_key(tmp_path: Path) -> None:
     assert {found.suffix for found in tmp_path.iterdir()} == {".json", ".lock"}
 
 
-def test_where_the_log_cannot_be_written_six_runs_stay_within_the_quota_and_it_is_said_once(tmp_path: Path) -> None:
+def test_where_the_log_cannot_be_written_six_runs_stay_within_the_quota_and_it_is_said_once(
+    tmp_path: Path,
+) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
     said: list[Problem] = []
@@ -238,12 +271,23 @@ def test_where_the_log_cannot_be_written_six_runs_stay_within_the_quota_and_it_i
     assert "10 requests per minute" in said[0].message
 
 
-@pytest.mark.parametrize("boot", ["this start", "another"], ids=["the machine ran on", "it was started anew"])
+@pytest.mark.parametrize(
+    "boot", ["this start", "another"], ids=["the machine ran on", "it was started anew"]
+)
 @pytest.mark.parametrize("jump", [3600.0, -3600.0], ids=["forward", "back"])
-def test_a_clock_that_is_set_frees_no_slot_before_its_time(jump: float, boot: str, tmp_path: Path) -> None:
-    # Goal: whoever corrects the clock in the middle of a run does not make the cloud count a 61st call.
+def test_a_clock_that_is_set_frees_no_slot_before_its_time(
+    jump: float, boot: str, tmp_path: Path
+) -> None:
+    # Goal: whoever corrects the clock in the middle of a run does not make the cloud count a 61st
+    # call.
     log = FileQuotaLog(tmp_path, KEYS.digest, limit=1, offset=lambda: ("this start", 1000.0))
     assert log.reserve(10_000.0) == 0.0
     log.answered(10_000.0)
-    wait = FileQuotaLog(tmp_path, KEYS.digest, limit=1, offset=lambda: (boot, 1000.0 + jump)).reserve(10_010.0 + jump)
-    assert wait == pytest.approx(50.0) if boot == "this start" else wait == (0.0 if jump > 0 else pytest.approx(60.0))
+    wait = FileQuotaLog(
+        tmp_path, KEYS.digest, limit=1, offset=lambda: (boot, 1000.0 + jump)
+    ).reserve(10_010.0 + jump)
+    assert (
+        wait == pytest.approx(50.0)
+        if boot == "this start"
+        else wait == (0.0 if jump > 0 else pytest.approx(60.0))
+    )

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 
 import pytest
 
-from reconciler import wire
-from reconciler.cloud.reader import ReadFailed
-from reconciler.core.model import Wants
-from reconciler.kinds import FIREWALL_APIS
-from reconciler.ports import Accepted
+from reconciler.iwinv.refresh import ReadFailed
+from reconciler.model import http
+from reconciler.model.ports import Accepted
+from reconciler.model.resource import RefreshScope
+from reconciler.resources import FIREWALL_APIS
 from tests.clouds import VirtualCloud, virtual_cloud
 
 CREATE = {"zone": "kr1-z01", "flavor": "std_2.4-g1", "image": "PIMAGE-0Ex1UbuntuJammy22LTS0a"}
-EVERYTHING = Wants(instances=True, block_storages=True, firewalls=True)
+EVERYTHING = RefreshScope(instances=True, block_storages=True, firewalls=True)
 
 
 def made(cloud: VirtualCloud, operation: str, inputs: Mapping[str, object]) -> str:
@@ -35,10 +35,18 @@ def paths(cloud: VirtualCloud) -> Counter[str]:
     return Counter(request.path for request in cloud.requests if request.method == "GET")
 
 
-def with_groups(count: int, *, firewall_api: str = "security-groups") -> tuple[VirtualCloud, list[str], list[str]]:
+def with_groups(
+    count: int, *, firewall_api: str = "security-groups"
+) -> tuple[VirtualCloud, list[str], list[str]]:
     """A cloud with that many groups, and a server in the last of them: groups, servers."""
     cloud = virtual_cloud(firewall_api=firewall_api)
-    rule = {"direction": "in", "protocol": "tcp", "ports": "443", "cidr": "0.0.0.0/0", "title": "https"}
+    rule = {
+        "direction": "in",
+        "protocol": "tcp",
+        "ports": "443",
+        "cidr": "0.0.0.0/0",
+        "title": "https",
+    }
     groups = []
     for n in range(count):
         groups.append(made(cloud, "firewall.create", {"name": f"group-{n}", "rules": (rule,)}))
@@ -46,7 +54,9 @@ def with_groups(count: int, *, firewall_api: str = "security-groups") -> tuple[V
             made(cloud, "rule.create", {"firewall": groups[-1], **rule})
     server = made(cloud, "instance.create", CREATE)
     cloud.wait(60.0)
-    assert isinstance(cloud.do("firewall.attach", {"firewall": groups[-1], "instance": server}), Accepted)
+    assert isinstance(
+        cloud.do("firewall.attach", {"firewall": groups[-1], "instance": server}), Accepted
+    )
     cloud.wait(60.0)
     cloud.requests.clear()
     return cloud, groups, [server]
@@ -56,45 +66,80 @@ def test_an_empty_account_is_three_lists_and_nothing_else() -> None:
     cloud = virtual_cloud()
     account = cloud.read(EVERYTHING)
     assert paths(cloud) == {"/v1/instances": 1, "/v1/block-storages": 1, "/v1/security-groups": 1}
-    assert (account.calls, account.complete) == (3, frozenset({"instances", "block_storages", "firewalls"}))
+    assert (account.calls, account.complete) == (
+        3,
+        frozenset({"instances", "block_storages", "firewalls"}),
+    )
     assert account.find("instances", "INSTANCE-1") is None
 
 
 def test_only_what_is_wanted_is_read() -> None:
     cloud = virtual_cloud()
-    account = cloud.read(Wants(block_storages=True, catalogue=frozenset({"zones"})))
+    account = cloud.read(RefreshScope(block_storages=True, catalogue=frozenset({"zones"})))
     assert paths(cloud) == {"/v1/block-storages": 1, "/v1/zones": 1}
     assert set(account.objects) == {"block_storages"}
     assert account.catalogue.flavors is None
-    assert [row["id"] for row in account.catalogue.zones or ()] == ["kr1-z01", "kr1_z02", "kr2-z01", "kr3-z01"]
+    assert [row["id"] for row in account.catalogue.zones or ()] == [
+        "kr1-z01",
+        "kr1_z02",
+        "kr2-z01",
+        "kr3-z01",
+    ]
     assert [row["available"] for row in account.catalogue.zones or ()] == [True, True, True, False]
 
 
 def test_lists_are_read_side_by_side() -> None:
     cloud = virtual_cloud(latency_seconds=1.0)
-    cloud.read(Wants(instances=True, block_storages=True, firewalls=True, catalogue=frozenset({"zones"})))
+    cloud.read(
+        RefreshScope(
+            instances=True, block_storages=True, firewalls=True, catalogue=frozenset({"zones"})
+        )
+    )
     assert cloud.clock.monotonic() == 1.0
     alone = virtual_cloud(latency_seconds=1.0, limit=1)
-    alone.read(Wants(instances=True, block_storages=True, firewalls=True, catalogue=frozenset({"zones"})))
+    alone.read(
+        RefreshScope(
+            instances=True, block_storages=True, firewalls=True, catalogue=frozenset({"zones"})
+        )
+    )
     assert alone.clock.monotonic() == 4.0
 
 
 def test_the_catalogue_comes_in_the_forms_that_plans_use() -> None:
     names = frozenset({"zones", "flavors", "images", "ssh_keys", "user_scripts", "storage_types"})
-    catalogue = virtual_cloud().read(Wants(catalogue=names)).catalogue
+    catalogue = virtual_cloud().read(RefreshScope(catalogue=names)).catalogue
     assert catalogue.flavors is not None
     flavor = next(row for row in catalogue.flavors if row["id"] == "std_2.4-g1")
-    assert {"vcpu": 2, "memory_mb": 4096, "disk_gb": 50, "available": True}.items() <= flavor.items()
+    assert {
+        "vcpu": 2,
+        "memory_mb": 4096,
+        "disk_gb": 50,
+        "available": True,
+    }.items() <= flavor.items()
     assert "kr1-z01" in flavor["zones"]
     assert isinstance(flavor["price_month"], int)
     assert catalogue.images is not None
     ubuntu = next(row for row in catalogue.images if row["id"] == "PIMAGE-0Ex1UbuntuJammy22LTS0a")
-    assert (ubuntu["os"], ubuntu["version"], ubuntu["name"], ubuntu["public"]) == ("UBUNTU", "22.04", "Ubuntu 22.04.5 LTS", True)
-    assert [(row["id"], row["min_gb"], row["max_gb"], row["zones"]) for row in catalogue.storage_types or ()] == [
+    assert (ubuntu["os"], ubuntu["version"], ubuntu["name"], ubuntu["public"]) == (
+        "UBUNTU",
+        "22.04",
+        "Ubuntu 22.04.5 LTS",
+        True,
+    )
+    assert [
+        (row["id"], row["min_gb"], row["max_gb"], row["zones"])
+        for row in catalogue.storage_types or ()
+    ] == [
         ("sata", 10, 20000, ("kr1-z01",)),
         ("ssd", 10, 2000, None),
     ]
-    for rows in (catalogue.zones, catalogue.flavors, catalogue.images, catalogue.ssh_keys, catalogue.user_scripts):
+    for rows in (
+        catalogue.zones,
+        catalogue.flavors,
+        catalogue.images,
+        catalogue.ssh_keys,
+        catalogue.user_scripts,
+    ):
         assert rows
         assert [row["id"] for row in rows] == sorted(row["id"] for row in rows)
 
@@ -102,56 +147,94 @@ def test_the_catalogue_comes_in_the_forms_that_plans_use() -> None:
 @pytest.mark.parametrize("form", [6600, "6600", {"price": 6600, "vat": 660, "total": 7260}])
 def test_a_price_is_read_in_each_of_its_forms(form: object) -> None:
     row = {"flavor_id": "f", "price": {"full": {"type": "MONTH", "KRW": form}}}
-    body = {"code": "0x00", "error_code": "SUCCESS", "result": [row], "total": 1, "page_size": 100, "page_no": 1}
-    cloud = virtual_cloud(middle=lambda request, on: wire.Response(200, (), json.dumps(body).encode()))
-    flavors = cloud.read(Wants(catalogue=frozenset({"flavors"}))).catalogue.flavors
+    body = {
+        "code": "0x00",
+        "error_code": "SUCCESS",
+        "result": [row],
+        "total": 1,
+        "page_size": 100,
+        "page_no": 1,
+    }
+    cloud = virtual_cloud(
+        middle=lambda request, on: http.Response(200, (), json.dumps(body).encode())
+    )
+    flavors = cloud.read(RefreshScope(catalogue=frozenset({"flavors"}))).catalogue.flavors
     assert flavors is not None
     assert flavors[0]["price_month"] == 6600
 
 
 def test_a_script_list_that_cannot_be_read_is_none_and_not_empty() -> None:
     body = {"code": "0x1", "error_code": "NOT_FOUND", "message": "", "result": "error"}
-    cloud = virtual_cloud(middle=lambda request, on: wire.Response(404, (), json.dumps(body).encode()))
-    assert cloud.read(Wants(catalogue=frozenset({"user_scripts"}))).catalogue.user_scripts is None
+    cloud = virtual_cloud(
+        middle=lambda request, on: http.Response(404, (), json.dumps(body).encode())
+    )
+    assert (
+        cloud.read(RefreshScope(catalogue=frozenset({"user_scripts"}))).catalogue.user_scripts
+        is None
+    )
 
 
 def test_rules_and_members_are_read_of_the_groups_asked_for_alone() -> None:
     cloud, groups, servers = with_groups(3)
-    account = cloud.read(Wants(firewalls=True, rules_of=frozenset(groups[:2]), members_of=frozenset(groups[2:])))
+    account = cloud.read(
+        RefreshScope(
+            firewalls=True, rules_of=frozenset(groups[:2]), members_of=frozenset(groups[2:])
+        )
+    )
     assert paths(cloud) == {
         "/v1/security-groups": 1,
         f"/v1/security-groups/{groups[0]}/rules": 1,
         f"/v1/security-groups/{groups[1]}/rules": 1,
         f"/v1/security-groups/{groups[2]}/instances": 1,
     }
-    assert {rule.attributes["firewall"] for rule in account.objects["rules"].values()} == set(groups[:2])
+    assert {rule.attributes["firewall"] for rule in account.objects["rules"].values()} == set(
+        groups[:2]
+    )
     assert account.members == {groups[2]: tuple(servers)}
     assert "rules" in account.complete
 
 
-def test_where_the_firewall_of_a_server_must_be_known_other_groups_are_read_until_it_is_found() -> None:
+def test_where_the_firewall_of_a_server_must_be_known_other_groups_are_read_until_it_is_found() -> (
+    None
+):
     cloud, groups, servers = with_groups(9)
-    order = [group.id for group in cloud.read(Wants(firewalls=True)).objects["firewalls"].values()]
+    order = [
+        group.id for group in cloud.read(RefreshScope(firewalls=True)).objects["firewalls"].values()
+    ]
     place = order.index(groups[-1])
     cloud.requests.clear()
-    account = cloud.read(Wants(firewalls=True, members_of=frozenset(groups[:1]), members_for=frozenset(servers)))
+    account = cloud.read(
+        RefreshScope(
+            firewalls=True, members_of=frozenset(groups[:1]), members_for=frozenset(servers)
+        )
+    )
     assert account.members[groups[-1]] == tuple(servers)
     assert len(account.members) <= place + 4
-    again = cloud.read(Wants(firewalls=True, members_of=frozenset(groups[-1:]), members_for=frozenset(servers)))
+    again = cloud.read(
+        RefreshScope(
+            firewalls=True, members_of=frozenset(groups[-1:]), members_for=frozenset(servers)
+        )
+    )
     assert set(again.members) == {groups[-1]}
 
 
 def test_where_a_server_is_in_no_group_all_are_read_and_it_is_known() -> None:
     cloud, groups, _ = with_groups(5)
-    account = cloud.read(Wants(firewalls=True, members_for=frozenset({"INSTANCE-nowhere"})))
+    account = cloud.read(RefreshScope(firewalls=True, members_for=frozenset({"INSTANCE-nowhere"})))
     assert set(account.members) == set(groups)
 
 
 def test_rules_come_free_with_the_older_list() -> None:
     cloud, groups, servers = with_groups(3, firewall_api="firewall")
-    account = cloud.read(Wants(firewalls=True, rules_of=frozenset(groups), members_of=frozenset(groups)))
-    assert paths(cloud) == {"/v1/firewall": 1} | {f"/v1/security-groups/{group}/instances": 1 for group in groups}
-    assert Counter(rule.attributes["firewall"] for rule in account.objects["rules"].values()) == dict.fromkeys(groups, 1)
+    account = cloud.read(
+        RefreshScope(firewalls=True, rules_of=frozenset(groups), members_of=frozenset(groups))
+    )
+    assert paths(cloud) == {"/v1/firewall": 1} | {
+        f"/v1/security-groups/{group}/instances": 1 for group in groups
+    }
+    assert Counter(
+        rule.attributes["firewall"] for rule in account.objects["rules"].values()
+    ) == dict.fromkeys(groups, 1)
     assert account.members[groups[-1]] == tuple(servers)
     assert "rules" in account.complete
 
@@ -161,7 +244,9 @@ def test_a_group_that_is_gone_is_no_failure_where_its_list_says_so_too(firewall_
     cloud, groups, _ = with_groups(2, firewall_api=firewall_api)
     gone = groups[0]
     assert isinstance(cloud.do("firewall.delete", {}, gone), Accepted)
-    account = cloud.read(Wants(firewalls=True, rules_of=frozenset({gone}), members_of=frozenset({gone})))
+    account = cloud.read(
+        RefreshScope(firewalls=True, rules_of=frozenset({gone}), members_of=frozenset({gone}))
+    )
     assert set(account.objects["firewalls"]) == {groups[1]}
     assert account.members == {}
     assert "rules" not in account.complete
@@ -169,19 +254,25 @@ def test_a_group_that_is_gone_is_no_failure_where_its_list_says_so_too(firewall_
 
 def test_a_group_that_is_listed_but_refuses_its_rules_stops_the_read() -> None:
     cloud, groups, _ = with_groups(1)
-    refusal = json.dumps({"code": "0xe", "error_code": "CHECK_PARAM", "message": "", "result": "error"}).encode()
+    refusal = json.dumps(
+        {"code": "0xe", "error_code": "CHECK_PARAM", "message": "", "result": "error"}
+    ).encode()
 
-    def middle(request: wire.Request, on: wire.Send) -> wire.Response:
-        return wire.Response(400, (), refusal) if request.path.endswith("/rules") else on(request)
+    def middle(request: http.Request, on: http.Send) -> http.Response:
+        return http.Response(400, (), refusal) if request.path.endswith("/rules") else on(request)
 
     broken = virtual_cloud(cloud=cloud.cloud, clock=cloud.clock, middle=middle)
     with pytest.raises(ReadFailed, match="although the list of firewalls shows it"):
-        broken.read(Wants(firewalls=True, rules_of=frozenset(groups)))
+        broken.read(RefreshScope(firewalls=True, rules_of=frozenset(groups)))
 
 
 def test_a_failed_list_fails_the_whole_read_and_leaves_nothing_in_flight() -> None:
-    def middle(request: wire.Request, on: wire.Send) -> wire.Response:
-        return wire.Response(502, (), b"<html>") if request.path == "/v1/block-storages" else on(request)
+    def middle(request: http.Request, on: http.Send) -> http.Response:
+        return (
+            http.Response(502, (), b"<html>")
+            if request.path == "/v1/block-storages"
+            else on(request)
+        )
 
     cloud = virtual_cloud(middle=middle)
     with pytest.raises(ReadFailed) as caught:
@@ -193,10 +284,10 @@ def test_a_failed_list_fails_the_whole_read_and_leaves_nothing_in_flight() -> No
 
 
 def test_a_wrong_clock_is_named_as_what_it_is() -> None:
-    from reconciler.cloud.clock import VirtualClock
+    from reconciler.iwinv.clock import VirtualClock
 
     cloud = virtual_cloud(clock=VirtualClock(offset=-900.0))
     with pytest.raises(ReadFailed) as caught:
-        cloud.read(Wants(instances=True))
+        cloud.read(RefreshScope(instances=True))
     assert caught.value.problem.code == "clock"
     assert "900 s behind" in caught.value.problem.message

@@ -4,40 +4,69 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.cloud.endpoint import EndpointRefused, parse
-from reconciler.cloud.exchange import encode
-from reconciler.cloud.signing import Keys, UnsafePath, headers, sign
-from reconciler.core.kind import Call
+from reconciler.iwinv.client import encode
+from reconciler.iwinv.endpoint import EndpointRefused, parse
+from reconciler.iwinv.signing import Keys, UnsafePath, headers, sign
+from reconciler.model.resource_type import Call
 
 SECRET = "test-secret-0001"
 VECTORS = [
-    (SECRET, 1767225600, "/v1/zones", "113f40c367596c5fc59835f6989d53c8fe4214828914f38b8530579cf17c94ea"),
-    (SECRET, 1767225600, "/v1/instances", "9f27ade7cf8f130265b58b37ad778e1206ec38d7e480b6ef7edd4e40952f3005"),
-    (SECRET, 1767225601, "/v1/instances", "43eaa2264e7489fe23b61d87840f7ef10415b24840cdf500fdfebf76ee495da1"),
+    (
+        SECRET,
+        1767225600,
+        "/v1/zones",
+        "113f40c367596c5fc59835f6989d53c8fe4214828914f38b8530579cf17c94ea",
+    ),
+    (
+        SECRET,
+        1767225600,
+        "/v1/instances",
+        "9f27ade7cf8f130265b58b37ad778e1206ec38d7e480b6ef7edd4e40952f3005",
+    ),
+    (
+        SECRET,
+        1767225601,
+        "/v1/instances",
+        "43eaa2264e7489fe23b61d87840f7ef10415b24840cdf500fdfebf76ee495da1",
+    ),
     (
         SECRET,
         1767225600,
         "/v1/instances/INSTANCE-0aB1cD2eF3gH4iJ5kL6mN7",
         "f12f3ccaf90258012a0b4dcfc908616ed31dbd9e6bdab0bf4697661b67ddd554",
     ),
-    (SECRET, 1767225600, "/v1/flavors/std_2.4-g1", "6a2b9923a67d57025768f64bab005745803274281c874e19068711985c262a3d"),
+    (
+        SECRET,
+        1767225600,
+        "/v1/flavors/std_2.4-g1",
+        "6a2b9923a67d57025768f64bab005745803274281c874e19068711985c262a3d",
+    ),
     (
         SECRET,
         1767225600,
         "/v1/block-storages/BLOCKSTORAGE-1aB2cD3eF4gH5iJ6kL7mN8/attach/INSTANCE-0aB1cD2eF3gH4iJ5kL6mN7",
         "420d5c44905b1ade7e33077c4b327fecfc8ba90a8e1262cb9863e01e3b72e768",
     ),
-    ("비밀키-test", 1767225600, "/v1/auth/ssh_key", "026190464644541a69311c40a4ce9abfb718b788798187c61a2809c0ca7e6f95"),
+    (
+        "비밀키-test",
+        1767225600,
+        "/v1/auth/ssh_key",
+        "026190464644541a69311c40a4ce9abfb718b788798187c61a2809c0ca7e6f95",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("secret", "timestamp", "path", "wanted"), VECTORS)
-def test_the_signature_is_the_contracts(secret: str, timestamp: int, path: str, wanted: str) -> None:
+def test_the_signature_is_the_contracts(
+    secret: str, timestamp: int, path: str, wanted: str
+) -> None:
     assert sign(secret, timestamp, path) == wanted
 
 
 def test_the_query_is_not_signed_and_the_path_has_no_slash_at_its_end() -> None:
-    request = encode(Call("GET", "/v1/instances", query=(("page_no", "1"),)), Keys("access", SECRET), 1767225600)
+    request = encode(
+        Call("GET", "/v1/instances", query=(("page_no", "1"),)), Keys("access", SECRET), 1767225600
+    )
     assert request.header("X-iwinv-Signature") == VECTORS[1][3]
     assert request.header("X-iwinv-Timestamp") == "1767225600"
     assert request.header("X-iwinv-Credential") == "access"
@@ -76,7 +105,16 @@ def test_keys_are_in_no_repr() -> None:
 
 
 @pytest.mark.parametrize(
-    ("access", "secret"), [("", "s"), ("a b", "s"), ("a\n", "s"), ("열쇠", "s"), ("a", ""), ("a", "s\nt"), ("a", "s" * 2000)]
+    ("access", "secret"),
+    [
+        ("", "s"),
+        ("a b", "s"),
+        ("a\n", "s"),
+        ("열쇠", "s"),
+        ("a", ""),
+        ("a", "s\nt"),
+        ("a", "s" * 2000),
+    ],
 )
 def test_what_cannot_be_a_key_is_refused(access: str, secret: str) -> None:
     with pytest.raises(ValueError, match="key") as caught:
@@ -97,7 +135,9 @@ def test_what_cannot_be_a_key_is_refused(access: str, secret: str) -> None:
         ("https://127.9.8.7:1", "https://127.9.8.7:1", "https://127.9.8.7"),
     ],
 )
-def test_an_endpoint_is_an_origin_and_on_loopback_known_without_its_port(text: str, origin: str, identity: str) -> None:
+def test_an_endpoint_is_an_origin_and_on_loopback_known_without_its_port(
+    text: str, origin: str, identity: str
+) -> None:
     found = parse(text)
     assert (found.origin, found.identity) == (origin, identity)
 
@@ -132,7 +172,11 @@ def test_keys_go_nowhere_but_to_https_or_this_machine(text: str, why: str) -> No
 
 
 def test_a_form_is_multipart_with_texts_percent_encoded_once_and_a_blank_as_20() -> None:
-    call = Call("POST", "/v1/instances", form=(("name", "웹 a+b"), ("ssh_key_id", "K-1,K-2"), ("flavor_id", "std_2.4-g1")))
+    call = Call(
+        "POST",
+        "/v1/instances",
+        form=(("name", "웹 a+b"), ("ssh_key_id", "K-1,K-2"), ("flavor_id", "std_2.4-g1")),
+    )
     request = encode(call, Keys("a", "s"), 1)
     media_type, _, boundary = (request.header("Content-Type") or "").partition("; boundary=")
     assert media_type == "multipart/form-data"
@@ -147,7 +191,11 @@ def test_a_form_is_multipart_with_texts_percent_encoded_once_and_a_blank_as_20()
 
 
 def test_a_body_of_json_is_literal_utf8_and_a_call_without_one_sends_none() -> None:
-    request = encode(Call("POST", "/v1/security-groups", json={"title": "웹", "content": "a & b"}), Keys("a", "s"), 1)
+    request = encode(
+        Call("POST", "/v1/security-groups", json={"title": "웹", "content": "a & b"}),
+        Keys("a", "s"),
+        1,
+    )
     assert request.header("Content-Type") == "application/json"
     assert request.body == '{"title":"웹","content":"a & b"}'.encode()
     plain = encode(Call("POST", "/v1/instances/INSTANCE-1/start"), Keys("a", "s"), 1)

@@ -1,4 +1,6 @@
-"""Single reads: the bill and the console's link, asked with patience and shown to nobody by accident."""
+"""Single reads: the bill and the console's link, asked with patience and shown to nobody by
+accident.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from reconciler import wire
-from reconciler.cloud.reader import ReadFailed
-from reconciler.cloud.single import console_link, live_bill
-from reconciler.ports import Accepted
+from reconciler.iwinv.one_shot import console_link, live_bill
+from reconciler.iwinv.refresh import ReadFailed
+from reconciler.model import http
+from reconciler.model.ports import Accepted
 from tests.clouds import virtual_cloud
 
 CREATE = {"zone": "kr1-z01", "flavor": "std_2.4-g1", "image": "PIMAGE-0Ex1UbuntuJammy22LTS0a"}
@@ -20,9 +22,11 @@ def scripted(*answers: tuple[int, Any]) -> Any:
     """A cloud that gives these answers in turn, the last one for ever."""
     left = list(answers)
 
-    def middle(request: wire.Request, on: wire.Send) -> wire.Response:
+    def middle(request: http.Request, on: http.Send) -> http.Response:
         status, body = left.pop(0) if len(left) > 1 else left[0]
-        return wire.Response(status, (), body if isinstance(body, bytes) else json.dumps(body).encode())
+        return http.Response(
+            status, (), body if isinstance(body, bytes) else json.dumps(body).encode()
+        )
 
     return virtual_cloud(middle=middle)
 
@@ -52,7 +56,9 @@ def test_the_link_of_a_console_is_a_secret_until_it_is_asked_for() -> None:
 
 
 def test_a_read_that_fails_for_a_moment_is_asked_again() -> None:
-    cloud = scripted((502, b"<html>"), (429, b""), (200, ok([{"price": "12000", "currency": "KRW"}])))
+    cloud = scripted(
+        (502, b"<html>"), (429, b""), (200, ok([{"price": "12000", "currency": "KRW"}]))
+    )
     assert live_bill(cloud.exchange).price == 12000
     assert cloud.exchange.sent == 3
 
@@ -63,10 +69,15 @@ def test_a_read_that_fails_for_a_moment_is_asked_again() -> None:
         ((502, b"<html>"), "502"),
         ((200, ok([])), "not as documented"),
         ((200, ok([{"price": "much"}])), "no price"),
-        ((403, {"code": "0x9", "error_code": "CHECK_IP", "message": "", "result": "error"}), "refused this key or address"),
+        (
+            (403, {"code": "0x9", "error_code": "CHECK_IP", "message": "", "result": "error"}),
+            "refused this key or address",
+        ),
     ],
 )
-def test_a_bill_that_cannot_be_read_is_a_problem_with_its_reason(answer: tuple[int, Any], said: str) -> None:
+def test_a_bill_that_cannot_be_read_is_a_problem_with_its_reason(
+    answer: tuple[int, Any], said: str
+) -> None:
     cloud = scripted(answer)
     with pytest.raises(ReadFailed, match=said):
         live_bill(cloud.exchange)
@@ -74,7 +85,16 @@ def test_a_bill_that_cannot_be_read_is_a_problem_with_its_reason(answer: tuple[i
 
 
 @pytest.mark.parametrize(
-    "result", [[], [{}], [{"link": None}], [{"link": 5}], [{"link": "https://a\x1b[2J"}], [{"link": "::x"}], "success"]
+    "result",
+    [
+        [],
+        [{}],
+        [{"link": None}],
+        [{"link": 5}],
+        [{"link": "https://a\x1b[2J"}],
+        [{"link": "::x"}],
+        "success",
+    ],
 )
 def test_a_console_without_a_link_is_a_problem(result: Any) -> None:
     with pytest.raises(ReadFailed, match="console"):

@@ -1,6 +1,8 @@
-"""The whole client against the whole cloud: each operation of each kind, from its call to the end that the lists show.
+"""The whole client against the whole cloud: each operation of each kind, from its call to the end
+that the lists show.
 
-The same suite in process and over a socket, in the newer form of the firewall API and in the older one.
+The same suite in process and over a socket, in the newer form of the firewall API and in the older
+one.
 """
 
 from __future__ import annotations
@@ -10,24 +12,33 @@ from typing import Any
 
 import pytest
 
-from reconciler.cloud.absence import DetailReading
-from reconciler.cloud.lists import ListReading
-from reconciler.cloud.reader import run_readings
-from reconciler.core.kind import Progress, View, operation_of
-from reconciler.core.model import Account, LiveResource, Wants
-from reconciler.kinds import FIREWALL_APIS
-from reconciler.ports import Accepted, Answer, Refused, Seen
+from reconciler.iwinv.absence_reader import DetailReading
+from reconciler.iwinv.list_reader import ListReading
+from reconciler.iwinv.refresh import run_readings
+from reconciler.model.ports import Accepted, Answer, Refused, Seen
+from reconciler.model.resource import Account, LiveResource, RefreshScope
+from reconciler.model.resource_type import Progress, View, operation_of
+from reconciler.resources import FIREWALL_APIS
 from tests.clouds import ClientSide, served_cloud, virtual_cloud
 
 NONCE = "abcdefgh2345"
 CREATE = {"zone": "kr1-z01", "flavor": "std_2.4-g1", "image": "PIMAGE-0Ex1UbuntuJammy22LTS0a"}
 OTHER_IMAGE = "PIMAGE-0Ex1RockyLinux9Blue00c"
-RULE = {"direction": "in", "protocol": "tcp", "ports": "443", "cidr": "192.0.2.1/24", "title": "https", "description": "사무실 <본사>"}
+RULE = {
+    "direction": "in",
+    "protocol": "tcp",
+    "ports": "443",
+    "cidr": "192.0.2.1/24",
+    "title": "https",
+    "description": "사무실 <본사>",
+}
 POLLS_MAX = 200
 
 
 class Side:
-    """A client with the verbs of the suite; `pause` is what it waits between two looks, in the cloud's seconds."""
+    """A client with the verbs of the suite; `pause` is what it waits between two looks, in the
+    cloud's seconds.
+    """
 
     def __init__(self, client: ClientSide, firewall_api: str) -> None:
         self.client = client
@@ -37,12 +48,16 @@ class Side:
         """One write, sent again where the cloud says that it is busy, as apply does."""
         for _ in range(POLLS_MAX):
             answer = self.client.do(operation, inputs, target)
-            if not (isinstance(answer, Refused) and answer.error_code == "DELETED_OR_WORKING_INSTANCE"):
+            if not (
+                isinstance(answer, Refused) and answer.error_code == "DELETED_OR_WORKING_INSTANCE"
+            ):
                 return answer
             self.client.wait(5.0 / self.client.time_scale)
         raise AssertionError(f"{operation} stays refused")
 
-    def finish(self, operation: str, inputs: Mapping[str, Any], target: str | None = None) -> str | None:
+    def finish(
+        self, operation: str, inputs: Mapping[str, Any], target: str | None = None
+    ) -> str | None:
         """Sends a write, waits for its end, returns the id it is about."""
         found = operation_of(self.client.kinds, operation)
         answer = self.send(operation, inputs, target)
@@ -58,7 +73,10 @@ class Side:
         else:
             assert not watched, f"{operation} does not end"
         # What was asked for is also what settles a doubt about it.
-        assert found.progress(subject, inputs, self.view(found.settled_by(subject, inputs))) is Progress.DONE
+        assert (
+            found.progress(subject, inputs, self.view(found.settled_by(subject, inputs)))
+            is Progress.DONE
+        )
         return subject
 
     def make(self, operation: str, inputs: Mapping[str, Any]) -> str:
@@ -81,7 +99,7 @@ class Side:
     group_of_rule = ""
 
     def account(self, **wants: Any) -> Account:
-        return self.client.read(Wants(**wants))
+        return self.client.read(RefreshScope(**wants))
 
     def is_absent(self, kind: str, id: str) -> bool | None:
         one: DetailReading = self.client.reads.absence(kind, id)
@@ -126,11 +144,23 @@ def test_a_server_is_made_named_stopped_started_resized_rebuilt_and_deleted(side
     keys = side.account(catalogue=frozenset({"ssh_keys"})).catalogue.ssh_keys
     assert keys
     server = side.make(
-        "instance.create", {**CREATE, "name": "웹 a+b,c", "description": f"내 서버 rc-{NONCE}", "ssh_keys": (keys[0]["id"],)}
+        "instance.create",
+        {
+            **CREATE,
+            "name": "웹 a+b,c",
+            "description": f"내 서버 rc-{NONCE}",
+            "ssh_keys": (keys[0]["id"],),
+        },
     )
     live = side.live("instances", server)
     assert (live.ready, live.nonce, live.marked) == (True, NONCE, "내 서버")
-    assert {"name": "웹 a+b,c", "description": "내 서버", "power": "on", "volumes": (), **CREATE}.items() <= live.attributes.items()
+    assert {
+        "name": "웹 a+b,c",
+        "description": "내 서버",
+        "power": "on",
+        "volumes": (),
+        **CREATE,
+    }.items() <= live.attributes.items()
     side.finish("instance.update", {"name": "새 이름", "description": f"새 글 rc-{NONCE}"}, server)
     assert side.live("instances", server).attributes["description"] == "새 글"
     side.finish("instance.stop", {}, server)
@@ -138,7 +168,9 @@ def test_a_server_is_made_named_stopped_started_resized_rebuilt_and_deleted(side
     side.finish("instance.reboot", {}, server)
     side.finish("instance.resize", {"flavor": "std_4.8-g1"}, server)
     side.finish("instance.rebuild", {"image": OTHER_IMAGE}, server)
-    assert {"flavor": "std_4.8-g1", "image": OTHER_IMAGE, "power": "on"}.items() <= side.live("instances", server).attributes.items()
+    assert {"flavor": "std_4.8-g1", "image": OTHER_IMAGE, "power": "on"}.items() <= side.live(
+        "instances", server
+    ).attributes.items()
     assert side.is_absent("instances", server) is False
     side.finish("instance.delete", {}, server)
     assert side.is_absent("instances", server) is True
@@ -146,11 +178,23 @@ def test_a_server_is_made_named_stopped_started_resized_rebuilt_and_deleted(side
 
 def test_a_volume_is_made_moved_and_deleted_and_survives_its_server(side: Side) -> None:
     first, second = side.make("instance.create", CREATE), side.make("instance.create", CREATE)
-    wish = {"instance": first, "type": "ssd", "size": 100, "name": "데이터 1", "description": f"shop.-.data rc-{NONCE}"}
+    wish = {
+        "instance": first,
+        "type": "ssd",
+        "size": 100,
+        "name": "데이터 1",
+        "description": f"shop.-.data rc-{NONCE}",
+    }
     volume = side.make("block_storage.create", wish)
     live = side.live("block_storages", volume)
     assert live.nonce == NONCE
-    assert {"name": "데이터 1", "type": "ssd", "size": 100, "instance": first, "zone": "kr1-z01"}.items() <= live.attributes.items()
+    assert {
+        "name": "데이터 1",
+        "type": "ssd",
+        "size": 100,
+        "instance": first,
+        "zone": "kr1-z01",
+    }.items() <= live.attributes.items()
     assert side.live("instances", first).attributes["volumes"] == (volume,)
     side.finish("block_storage.detach", {}, volume)
     side.finish("block_storage.attach", {"instance": second}, volume)
@@ -163,14 +207,23 @@ def test_a_volume_is_made_moved_and_deleted_and_survives_its_server(side: Side) 
 def test_a_firewall_is_made_edited_joined_left_and_deleted(side: Side) -> None:
     server = side.make("instance.create", CREATE)
     rules = {"rules": ()} if side.older else {}
-    group = side.make("firewall.create", {"name": "웹-정책", "description": f"a & <b> &amp; 'c' rc-{NONCE}", "icmp": True, **rules})
+    group = side.make(
+        "firewall.create",
+        {"name": "웹-정책", "description": f"a & <b> &amp; 'c' rc-{NONCE}", "icmp": True, **rules},
+    )
     live = side.live("firewalls", group)
     assert live.nonce == NONCE
-    assert {"name": "웹-정책", "description": "a & <b> &amp; 'c'", "icmp": True}.items() <= live.attributes.items()
+    assert {
+        "name": "웹-정책",
+        "description": "a & <b> &amp; 'c'",
+        "icmp": True,
+    }.items() <= live.attributes.items()
     side.finish("firewall.update", {"name": "새-정책", "icmp": False, **rules}, group)
-    assert {"name": "새-정책", "description": "a & <b> &amp; 'c'", "icmp": False}.items() <= side.live(
-        "firewalls", group
-    ).attributes.items()
+    assert {
+        "name": "새-정책",
+        "description": "a & <b> &amp; 'c'",
+        "icmp": False,
+    }.items() <= side.live("firewalls", group).attributes.items()
     side.finish("firewall.attach", {"firewall": group, "instance": server})
     assert side.account(firewalls=True, members_of=frozenset({group})).members == {group: (server,)}
     side.finish("firewall.detach", {"firewall": group, "instance": server})
@@ -187,22 +240,47 @@ def test_a_firewall_without_a_text_can_be_made(side: Side) -> None:
 def test_a_rule_is_made_edited_and_deleted_alone(side: Side, firewall_api: str) -> None:
     group = side.make("firewall.create", {"name": "group"})
     side.group_of_rule = group
-    rule, other = (side.make("rule.create", {"firewall": group, **RULE, "ports": ports}) for ports in ("443", "10000-10002"))
+    rule, other = (
+        side.make("rule.create", {"firewall": group, **RULE, "ports": ports})
+        for ports in ("443", "10000-10002")
+    )
     assert RULE.items() <= side.live("rules", rule).attributes.items()
-    side.finish("rule.update", {"firewall": group, "cidr": "10.0.0.0/8", "direction": "out", "protocol": "udp", "title": "가"}, rule)
-    changed = {"cidr": "10.0.0.0/8", "direction": "out", "protocol": "udp", "title": "가", "ports": "443", "description": "사무실 <본사>"}
+    side.finish(
+        "rule.update",
+        {
+            "firewall": group,
+            "cidr": "10.0.0.0/8",
+            "direction": "out",
+            "protocol": "udp",
+            "title": "가",
+        },
+        rule,
+    )
+    changed = {
+        "cidr": "10.0.0.0/8",
+        "direction": "out",
+        "protocol": "udp",
+        "title": "가",
+        "ports": "443",
+        "description": "사무실 <본사>",
+    }
     assert changed.items() <= side.live("rules", rule).attributes.items()
     side.finish("rule.delete", {"firewall": group}, rule)
     assert set(side.view((f"rules:{group}",)).objects["rules"]) == {other}
 
 
 @pytest.mark.parametrize("firewall_api", ["firewall"])
-def test_in_the_older_form_an_edit_writes_the_whole_set_of_rules(side: Side, firewall_api: str) -> None:
+def test_in_the_older_form_an_edit_writes_the_whole_set_of_rules(
+    side: Side, firewall_api: str
+) -> None:
     group = side.make("firewall.create", {"name": "group", "rules": (RULE,)})
     ssh = {**RULE, "ports": "22", "title": "ssh", "description": None}
     side.finish("firewall.update", {"name": "group", "rules": (RULE, ssh)}, group)
     account = side.account(firewalls=True, rules_of=frozenset({group}))
-    assert sorted(str(rule.attributes["ports"]) for rule in account.objects["rules"].values()) == ["22", "443"]
+    assert sorted(str(rule.attributes["ports"]) for rule in account.objects["rules"].values()) == [
+        "22",
+        "443",
+    ]
     side.finish("firewall.update", {"name": "group", "rules": ()}, group)
     assert not side.account(firewalls=True, rules_of=frozenset({group})).objects["rules"]
 
@@ -210,7 +288,12 @@ def test_in_the_older_form_an_edit_writes_the_whole_set_of_rules(side: Side, fir
 @pytest.mark.parametrize(
     ("operation", "inputs", "target", "refused"),
     [
-        ("instance.create", {**CREATE, "flavor": "no-such"}, None, {"UNAVAILABLE_FLAVOR", "CHECK_PARAM", "ID_INVALID"}),
+        (
+            "instance.create",
+            {**CREATE, "flavor": "no-such"},
+            None,
+            {"UNAVAILABLE_FLAVOR", "CHECK_PARAM", "ID_INVALID"},
+        ),
         ("instance.create", {**CREATE, "ssh_keys": ("no-such",)}, None, {"UNAVAILABLE_SSH_KEY"}),
         ("instance.start", {}, "INSTANCE-0aB1cD2eF3gH4iJ5kL6mN7", {"DELETED_OR_WORKING_INSTANCE"}),
         ("firewall.create", {"name": "ab"}, None, {"CHECK_LENGTH"}),
@@ -238,13 +321,31 @@ SWITCHES: list[dict[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize("switches", SWITCHES, ids=[next(iter(f"{name}={value}" for name, value in row.items())) for row in SWITCHES])
-def test_whatever_the_contract_leaves_open_a_server_and_a_volume_come_and_go(switches: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "switches",
+    SWITCHES,
+    ids=[next(iter(f"{name}={value}" for name, value in row.items())) for row in SWITCHES],
+)
+def test_whatever_the_contract_leaves_open_a_server_and_a_volume_come_and_go(
+    switches: dict[str, object],
+) -> None:
     side = Side(virtual_cloud(switches=switches), "security-groups")
-    server = side.make("instance.create", {**CREATE, "name": "웹 1", "description": f"내 글 rc-{NONCE}"})
+    server = side.make(
+        "instance.create", {**CREATE, "name": "웹 1", "description": f"내 글 rc-{NONCE}"}
+    )
     live = side.live("instances", server)
-    assert (live.attributes["name"], live.attributes["description"], live.nonce) == ("웹 1", "내 글", NONCE)
-    wish = {"instance": server, "type": "ssd", "size": 20, "name": "볼륨 1", "description": f"내 글 rc-{NONCE}"}
+    assert (live.attributes["name"], live.attributes["description"], live.nonce) == (
+        "웹 1",
+        "내 글",
+        NONCE,
+    )
+    wish = {
+        "instance": server,
+        "type": "ssd",
+        "size": 20,
+        "name": "볼륨 1",
+        "description": f"내 글 rc-{NONCE}",
+    }
     volume = side.make("block_storage.create", wish)
     assert side.live("block_storages", volume).attributes["name"] == "볼륨 1"
     side.finish("block_storage.detach", {}, volume)
@@ -259,4 +360,11 @@ def test_a_cloud_that_gives_smaller_pages_than_asked_is_read_whole(cap: int) -> 
     side = Side(virtual_cloud(switches={"page_size_cap": cap}), "security-groups")
     groups = {side.make("firewall.create", {"name": f"group-{n}"}) for n in range(25)}
     assert set(side.account(firewalls=True).objects["firewalls"]) == groups
-    assert set(side.account(firewalls=True, tracked={"firewalls": frozenset(groups)}).objects["firewalls"]) == groups
+    assert (
+        set(
+            side.account(firewalls=True, tracked={"firewalls": frozenset(groups)}).objects[
+                "firewalls"
+            ]
+        )
+        == groups
+    )

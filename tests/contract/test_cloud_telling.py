@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.cloud.reader import ReadFailed, read_account
-from reconciler.core.model import Wants
+from reconciler.iwinv.refresh import ReadFailed, read_account
+from reconciler.model.resource import RefreshScope
 from reconciler.simulator.faults import Fault
 from tests.lab import Lab
 
-LISTS = Wants(instances=True, block_storages=True)
+LISTS = RefreshScope(instances=True, block_storages=True)
 
 
 def told_by(lab: Lab, reads: int) -> list[str]:
@@ -33,4 +33,8 @@ def test_a_reading_without_an_answer_says_that_it_asks_again(tmp_path: Path) -> 
     # Goal: once, however often it asks.
     lab = Lab(faults=(Fault("lost_before", method="GET"),))
     said = told_by(lab, 1)
-    assert said[0] == "no usable answer yet: it is asked again in 2 s" and "failed" in said[-1] and len(said) == 2
+    assert (
+        said[0] == "no usable answer yet: it is asked again in 2 s"
+        and "failed" in said[-1]
+        and len(said) == 2
+    )

@@ -1,4 +1,6 @@
-"""TLS for real, on loopback, with certificates made here: which ones are trusted, and what is said of those that are not."""
+"""TLS for real, on loopback, with certificates made here: which ones are trusted, and what is said
+of those that are not.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import wire
-from reconciler.cloud.endpoint import parse
-from reconciler.cloud.transport import BUNDLES, HttpTransport
+from reconciler.iwinv.endpoint import parse
+from reconciler.iwinv.transport import BUNDLES, HttpTransport
+from reconciler.model import http
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="the certificates are made with openssl")
+pytestmark = pytest.mark.skipif(
+    shutil.which("openssl") is None, reason="the certificates are made with openssl"
+)
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"
 
@@ -52,13 +56,26 @@ class Authority:
         """A certificate for a host with its key, in one file."""
         self._key(name)
         (self.folder / f"{name}.ext").write_text(f"subjectAltName=DNS:{host}\n")
-        self._openssl("req", "-new", "-key", f"{name}.key", "-subj", f"/CN={host}", "-config", "ca.cnf", "-out", f"{name}.csr")
+        self._openssl(
+            "req",
+            "-new",
+            "-key",
+            f"{name}.key",
+            "-subj",
+            f"/CN={host}",
+            "-config",
+            "ca.cnf",
+            "-out",
+            f"{name}.csr",
+        )
         self._openssl(
             "ca", "-batch", "-config", "ca.cnf", "-in", f"{name}.csr", "-extfile", f"{name}.ext", "-out", f"{name}.crt",
             "-startdate", "20200101000000Z", "-enddate", until, "-create_serial", "-notext",
         )  # fmt: skip
         both = self.folder / f"{name}.pem"
-        both.write_text((self.folder / f"{name}.key").read_text() + (self.folder / f"{name}.crt").read_text())
+        both.write_text(
+            (self.folder / f"{name}.key").read_text() + (self.folder / f"{name}.crt").read_text()
+        )
         return both
 
     def _key(self, name: str) -> None:
@@ -96,7 +113,15 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture(autouse=True)
 def _no_bundle(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (*BUNDLES, "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
+    for name in (
+        *BUNDLES,
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+        "NO_PROXY",
+        "no_proxy",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -126,19 +151,21 @@ def server(certificate: Path) -> Iterator[HttpTransport]:
         listener.close()
 
 
-GET = wire.Request("GET", "/v1/zones")
+GET = http.Request("GET", "/v1/zones")
 
 
 def refused(send: HttpTransport) -> str:
     """Why a request was not sent."""
-    with pytest.raises(wire.WireError) as caught:
+    with pytest.raises(http.WireError) as caught:
         send(GET)
     assert not caught.value.sent
     return caught.value.reason
 
 
 @pytest.mark.parametrize("name", BUNDLES)
-def test_an_own_authority_is_trusted_by_each_of_the_variables(name: str, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_own_authority_is_trusted_by_each_of_the_variables(
+    name: str, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with server(authority.certificate("good", "localhost")) as send:
         said = refused(send)
         assert "authority that is not trusted" in said and "REQUESTS_CA_BUNDLE" in said
@@ -146,7 +173,9 @@ def test_an_own_authority_is_trusted_by_each_of_the_variables(name: str, authori
         assert send(GET).status == 200
 
 
-def test_the_first_variable_that_is_set_counts(authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_first_variable_that_is_set_counts(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     other = Authority(tmp_path).found()
     with server(authority.certificate("good", "localhost")) as send:
         for earlier, later in itertools.pairwise(BUNDLES):
@@ -158,7 +187,9 @@ def test_the_first_variable_that_is_set_counts(authority: Authority, tmp_path: P
 
 @pytest.mark.parametrize("content", [None, "no certificate"])
 @pytest.mark.parametrize("name", BUNDLES)
-def test_a_variable_without_certificates_is_named(name: str, content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_without_certificates_is_named(
+    name: str, content: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "bundle.pem"
     if content is not None:
         file.write_text(content)
@@ -166,13 +197,17 @@ def test_a_variable_without_certificates_is_named(name: str, content: str | None
     assert name in refused(HttpTransport(parse("https://localhost:1")))
 
 
-def test_an_expired_certificate_is_called_expired(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expired_certificate_is_called_expired(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     with server(authority.certificate("old", "localhost", until="20210101000000Z")) as send:
         assert "has expired" in refused(send)
 
 
-def test_a_certificate_for_another_name_is_called_so(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_for_another_name_is_called_so(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     with server(authority.certificate("else", "elsewhere.example")) as send:
         assert "is not for localhost" in refused(send)
@@ -194,9 +229,13 @@ def test_a_proxy_that_refuses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
                 connection, _ = listener.accept()
                 with connection:
                     connection.recv(65536)
-                    connection.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+                    connection.sendall(
+                        b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+                    )
 
         threading.Thread(target=refuse, daemon=True).start()
         port = listener.getsockname()[1]
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-        assert f"proxy 127.0.0.1:{port}" in refused(HttpTransport(parse("https://api.example.invalid")))
+        assert f"proxy 127.0.0.1:{port}" in refused(
+            HttpTransport(parse("https://api.example.invalid"))
+        )

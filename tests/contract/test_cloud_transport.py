@@ -1,4 +1,6 @@
-"""HTTP for real, against raw sockets on loopback: one request is one send, and `sent` is False only where nothing can have left."""
+"""HTTP for real, against raw sockets on loopback: one request is one send, and `sent` is False only
+where nothing can have left.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import wire
-from reconciler.cloud import transport
-from reconciler.cloud.endpoint import parse
-from reconciler.cloud.transport import HttpTransport
+from reconciler.iwinv import transport
+from reconciler.iwinv.endpoint import parse
+from reconciler.iwinv.transport import HttpTransport
+from reconciler.model import http
 
 BODY = b'{"code": "0x00"}'
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\nX-Thing: yes\r\n\r\n" + BODY
@@ -25,7 +27,9 @@ GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\nX-Thing: yes\r\n\r\n" + BODY
 
 @dataclass
 class Raw:
-    """A server that answers each request on its connections with the next piece of bytes, then does what was said."""
+    """A server that answers each request on its connections with the next piece of bytes, then does
+    what was said.
+    """
 
     port: int
     requests: list[bytes] = field(default_factory=list)
@@ -38,7 +42,9 @@ class Raw:
 
 @contextmanager
 def raw_server(*answers: bytes | None, close_after: bool = False) -> Iterator[Raw]:
-    """Answers in turn; None cuts the connection without a byte. `close_after` closes after every answer."""
+    """Answers in turn; None cuts the connection without a byte. `close_after` closes after every
+    answer.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
     raw = Raw(listener.getsockname()[1])
     left = iter(answers)
@@ -78,7 +84,14 @@ def _read_request(connection: socket.socket) -> bytes:
                 return b""
             found += chunk
         head, _, body = found.partition(b"\r\n\r\n")
-        length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+        length = next(
+            (
+                int(line.split(b":")[1])
+                for line in head.split(b"\r\n")
+                if line.lower().startswith(b"content-length:")
+            ),
+            0,
+        )
         while len(body) < length:
             body += connection.recv(65536)
     except OSError:
@@ -86,12 +99,12 @@ def _read_request(connection: socket.socket) -> bytes:
     return head + b"\r\n\r\n" + body
 
 
-def get(path: str = "/v1/zones", *query: tuple[str, str]) -> wire.Request:
-    return wire.Request("GET", path, query, (("X-iwinv-Credential", "access"),))
+def get(path: str = "/v1/zones", *query: tuple[str, str]) -> http.Request:
+    return http.Request("GET", path, query, (("X-iwinv-Credential", "access"),))
 
 
-def post(body: bytes = b"") -> wire.Request:
-    return wire.Request("POST", "/v1/instances", (), (("Content-Type", "application/json"),), body)
+def post(body: bytes = b"") -> http.Request:
+    return http.Request("POST", "/v1/instances", (), (("Content-Type", "application/json"),), body)
 
 
 def test_a_request_goes_out_as_it_stands_and_its_response_comes_back_whole() -> None:
@@ -99,7 +112,9 @@ def test_a_request_goes_out_as_it_stands_and_its_response_comes_back_whole() -> 
         response = raw.send(get("/v1/flavors/std_2.4-g1", ("zone_id", "kr1-z01"), ("name", "웹 &")))
     assert (response.status, response.body, response.header("x-thing")) == (200, BODY, "yes")
     head = raw.requests[0].decode()
-    assert head.startswith("GET /v1/flavors/std_2.4-g1?zone_id=kr1-z01&name=%EC%9B%B9+%26 HTTP/1.1\r\n")
+    assert head.startswith(
+        "GET /v1/flavors/std_2.4-g1?zone_id=kr1-z01&name=%EC%9B%B9+%26 HTTP/1.1\r\n"
+    )
     assert "X-iwinv-Credential: access\r\n" in head
     assert "Accept-Encoding: identity\r\n" in head
     assert "Cookie" not in head
@@ -127,13 +142,17 @@ def test_reads_keep_a_connection_and_each_write_has_one_of_its_own() -> None:
 def test_no_redirect_is_followed() -> None:
     with raw_server(GOOD) as elsewhere:
         there = f"http://127.0.0.1:{elsewhere.port}/v1/zones".encode()
-        with raw_server(b"HTTP/1.1 302 Found\r\nLocation: " + there + b"\r\nContent-Length: 0\r\n\r\n") as raw:
+        with raw_server(
+            b"HTTP/1.1 302 Found\r\nLocation: " + there + b"\r\nContent-Length: 0\r\n\r\n"
+        ) as raw:
             assert raw.send(get()).status == 302
         assert elsewhere.requests == []
 
 
 def test_cookies_are_not_kept() -> None:
-    cookie = b"HTTP/1.1 200 OK\r\nSet-Cookie: session=1; Path=/\r\nContent-Length: 16\r\n\r\n" + BODY
+    cookie = (
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: session=1; Path=/\r\nContent-Length: 16\r\n\r\n" + BODY
+    )
     with raw_server(cookie, GOOD) as raw:
         send = raw.send
         send(get())
@@ -141,7 +160,9 @@ def test_cookies_are_not_kept() -> None:
     assert b"session=1" not in raw.requests[1]
 
 
-def test_netrc_and_proxies_of_the_environment_are_not_for_loopback(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_netrc_and_proxies_of_the_environment_are_not_for_loopback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("NETRC", f"{tmp_path}/netrc")
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login canary password canary\n")
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
@@ -166,9 +187,11 @@ CUTS: list[tuple[str, bytes | None]] = [
 
 @pytest.mark.parametrize(("name", "answer"), CUTS, ids=[row[0] for row in CUTS])
 @pytest.mark.parametrize("request_", [get(), post(b"{}")], ids=["read", "write"])
-def test_a_cut_answer_is_one_send_that_may_have_been_executed(name: str, answer: bytes | None, request_: wire.Request) -> None:
+def test_a_cut_answer_is_one_send_that_may_have_been_executed(
+    name: str, answer: bytes | None, request_: http.Request
+) -> None:
     with raw_server(answer, close_after=True) as raw:
-        with pytest.raises(wire.WireError) as caught:
+        with pytest.raises(http.WireError) as caught:
             raw.send(request_)
         assert caught.value.sent
         assert len(raw.requests) == 1
@@ -185,7 +208,11 @@ def test_a_kept_connection_that_the_server_closed_does_not_cost_a_second_send() 
 
 def test_a_whole_chunked_answer_is_read() -> None:
     with raw_server(
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n" + BODY[:8] + b"\r\n8\r\n" + BODY[8:] + b"\r\n0\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n"
+        + BODY[:8]
+        + b"\r\n8\r\n"
+        + BODY[8:]
+        + b"\r\n0\r\n\r\n"
     ) as raw:
         assert raw.send(get()).body == BODY
 
@@ -196,25 +223,29 @@ def test_an_answer_of_unstated_length_ends_with_its_connection() -> None:
 
 
 def test_a_body_is_not_decompressed() -> None:
-    with raw_server(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 16\r\n\r\n" + BODY) as raw:
+    with raw_server(
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 16\r\n\r\n" + BODY
+    ) as raw:
         assert raw.send(get()).body == BODY
 
 
 def test_an_answer_that_is_too_large_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "BODY_BYTES_MAX", 10)
-    with raw_server(GOOD) as raw, pytest.raises(wire.WireError, match="too large"):
+    with raw_server(GOOD) as raw, pytest.raises(http.WireError, match="too large"):
         raw.send(get())
 
 
 def test_an_answer_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "WHOLE_SECONDS_MAX", -1.0)
-    with raw_server(GOOD) as raw, pytest.raises(wire.WireError, match="took more"):
+    with raw_server(GOOD) as raw, pytest.raises(http.WireError, match="took more"):
         raw.send(get())
 
 
-def test_an_answer_that_never_comes_is_given_up_and_may_have_been_executed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_never_comes_is_given_up_and_may_have_been_executed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(transport, "READ_SECONDS_MAX", 0.05)
-    with raw_server(b"") as raw, pytest.raises(wire.WireError, match="no answer") as caught:
+    with raw_server(b"") as raw, pytest.raises(http.WireError, match="no answer") as caught:
         raw.send(post())
     assert caught.value.sent
 
@@ -222,7 +253,7 @@ def test_an_answer_that_never_comes_is_given_up_and_may_have_been_executed(monke
 def test_where_nobody_listens_nothing_was_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with pytest.raises(wire.WireError, match="no connection") as caught:
+    with pytest.raises(http.WireError, match="no connection") as caught:
         HttpTransport(parse(f"http://127.0.0.1:{port}"))(post())
     assert not caught.value.sent
 
@@ -232,7 +263,7 @@ def test_where_the_name_is_not_known_nothing_was_sent(monkeypatch: pytest.Monkey
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(wire.WireError, match="resolved") as caught:
+    with pytest.raises(http.WireError, match="resolved") as caught:
         HttpTransport(parse("https://api.example.invalid"))(post())
     assert not caught.value.sent
     assert "api.example" not in caught.value.reason
@@ -250,22 +281,27 @@ def test_where_tls_is_not_spoken_the_call_fails_without_a_key_in_the_clear() -> 
 
         thread = threading.Thread(target=answer_in_the_clear, daemon=True)
         thread.start()
-        with pytest.raises(wire.WireError):
+        with pytest.raises(http.WireError):
             HttpTransport(parse(f"https://127.0.0.1:{listener.getsockname()[1]}"))(get())
         thread.join(5.0)
     assert len(heard) == 1
     assert b"access" not in heard[0]
 
 
-def test_certificates_that_are_not_there_are_named_and_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Goal: it was told as an answer that was cut, after five attempts, and as a request that may have been executed.
+def test_certificates_that_are_not_there_are_named_and_nothing_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Goal: it was told as an answer that was cut, after five attempts, and as a request that may
+    # have been executed.
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/none/such.pem")
-    with pytest.raises(wire.WireError, match="REQUESTS_CA_BUNDLE") as caught:
+    with pytest.raises(http.WireError, match="REQUESTS_CA_BUNDLE") as caught:
         HttpTransport(parse("https://api.example.invalid"))(get())
     assert not caught.value.sent
 
 
-def test_where_a_certificate_is_not_accepted_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_a_certificate_is_not_accepted_nothing_was_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import requests
     from urllib3.exceptions import MaxRetryError, SSLError
 
@@ -274,24 +310,26 @@ def test_where_a_certificate_is_not_accepted_nothing_was_sent(monkeypatch: pytes
         raise requests.exceptions.SSLError(MaxRetryError(None, "/v1/zones", broken))  # type: ignore[arg-type]
 
     monkeypatch.setattr(requests.Session, "send", refuse)
-    with pytest.raises(wire.WireError, match="certificate") as caught:
+    with pytest.raises(http.WireError, match="certificate") as caught:
         HttpTransport(parse("https://api.example.invalid"))(post())
     assert not caught.value.sent
 
 
-def test_a_tls_failure_of_another_kind_may_have_come_after_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tls_failure_of_another_kind_may_have_come_after_the_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import requests
 
     def break_off(*arguments: object, **options: object) -> None:
         raise requests.exceptions.SSLError(ssl.SSLError("decryption failed or bad record mac"))
 
     monkeypatch.setattr(requests.Session, "send", break_off)
-    with pytest.raises(wire.WireError) as caught:
+    with pytest.raises(http.WireError) as caught:
         HttpTransport(parse("https://api.example.invalid"))(post())
     assert caught.value.sent
 
 
 def test_the_http_library_is_loaded_with_the_first_request_only() -> None:
-    ours = "reconciler.cloud.exchange, reconciler.cloud.quota, reconciler.cloud.reader, reconciler.cloud.transport"
+    ours = "reconciler.iwinv.client, reconciler.iwinv.quota, reconciler.iwinv.refresh, reconciler.iwinv.transport"
     code = f"import sys, {ours}; sys.exit(any(name in sys.modules for name in ('requests', 'urllib3', 'filelock')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,4 +1,6 @@
-"""The contract of a store, over every implementation: what is recorded stays, whole, in order, by one writer."""
+"""The contract of a store, over every implementation: what is recorded stays, whole, in order, by
+one writer.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +13,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.state import Record, fold
-from reconciler.ports import Locked, LostLock, RecordFailed, StateDamaged, StateNewer
-from reconciler.store import files
+from reconciler.model.ports import Locked, LostLock, RecordFailed, StateDamaged, StateNewer
+from reconciler.model.state import Record, fold
+from reconciler.store import folder_store
 from reconciler.store.codec import Snapshot, encode_snapshot
-from reconciler.store.files import FileStore
+from reconciler.store.folder_store import FileStore
 from reconciler.store.memory import MemoryDisk, MemoryStore
-from tests.contract.store_builders import HOLDER, add_server, created, intent, note, open_writer, records
+from tests.contract.store_builders import (
+    HOLDER,
+    add_server,
+    created,
+    intent,
+    note,
+    open_writer,
+    records,
+)
 
 Make = Callable[[], FileStore]
 """Opens the same place anew, as another process would."""
@@ -77,7 +87,12 @@ def test_a_run_raises_the_serial_at_its_first_record_and_at_its_end(make: Make) 
     assert serials == [0, 1, 2]
     found = make().read()
     assert found is not None
-    assert (found.serial, found.account, found.endpoint, found.sequence) == (2, "9f41", "https://api.example", 2)
+    assert (found.serial, found.account, found.endpoint, found.sequence) == (
+        2,
+        "9f41",
+        "https://api.example",
+        2,
+    )
     assert list(found.entries) == ["instances.web[0]"]
 
 
@@ -101,7 +116,9 @@ def test_an_empty_stack_gets_a_state_by_commit(make: Make) -> None:
 
 
 def test_records_that_were_not_committed_are_there_after_the_run(make: Make) -> None:
-    """Goal: a run that dies is the normal case; the next one goes on with the sequence and folds what it found."""
+    """Goal: a run that dies is the normal case; the next one goes on with the sequence and folds
+    what it found.
+    """
     writer = open_writer(make())
     add_server(writer, 0)
     writer.append(intent(3, index=1))
@@ -112,7 +129,11 @@ def test_records_that_were_not_committed_are_there_after_the_run(make: Make) -> 
     assert again.state.serial == 2
     again.close()
     found = make().read()
-    assert found is not None and sorted(found.entries) == ["instances.web[0]", "instances.web[1]"] and not found.open
+    assert (
+        found is not None
+        and sorted(found.entries) == ["instances.web[0]", "instances.web[1]"]
+        and not found.open
+    )
 
 
 def test_lineage_stays_for_life(make: Make) -> None:
@@ -147,8 +168,10 @@ def test_nothing_is_recorded_by_a_closed_writer(make: Make) -> None:
         writer.append(intent(1))
 
 
-def test_every_thousand_records_are_folded_into_a_snapshot(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "RECORDS_PER_SNAPSHOT", 4)
+def test_every_thousand_records_are_folded_into_a_snapshot(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_store, "RECORDS_PER_SNAPSHOT", 4)
     writer = open_writer(make())
     for index in range(5):
         add_server(writer, index)
@@ -156,8 +179,10 @@ def test_every_thousand_records_are_folded_into_a_snapshot(make: Make, monkeypat
     assert make().read() == writer.state
 
 
-def test_an_answer_is_recorded_before_a_snapshot_is_tried(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "RECORDS_PER_SNAPSHOT", 1)
+def test_an_answer_is_recorded_before_a_snapshot_is_tried(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_store, "RECORDS_PER_SNAPSHOT", 1)
     writer = open_writer(make())
     writer.append(intent(1))
     writer.append(created(2, of=1))
@@ -194,7 +219,14 @@ def test_a_second_writer_is_told_who_holds_the_lock(make: Make) -> None:
     with pytest.raises(Locked) as caught:
         open_writer(make())
     assert caught.value.holder == replace(HOLDER, step="instance.create instances.web[4]")
-    for part in ("kim", "build-7", "4121", "reconciler apply shop.yaml", "instances.web[4]", "2025-11-23 13:00 KST"):
+    for part in (
+        "kim",
+        "build-7",
+        "4121",
+        "reconciler apply shop.yaml",
+        "instances.web[4]",
+        "2025-11-23 13:00 KST",
+    ):
         assert part in str(caught.value)
     assert "state unlock" in (caught.value.hint or "")
 
@@ -203,7 +235,12 @@ def test_a_plan_sees_who_works_and_disturbs_nobody(make: Make) -> None:
     writer = open_writer(make())
     writer.append(intent(1))
     held = make().holder()
-    assert held is not None and held.alive and held.holder is not None and held.holder.step == "instance.create instances.web[0]"
+    assert (
+        held is not None
+        and held.alive
+        and held.holder is not None
+        and held.holder.step == "instance.create instances.web[0]"
+    )
     writer.append(created(2, of=1))
     writer.close()
     assert make().holder() is None
@@ -243,7 +280,14 @@ def test_unlock_where_nobody_works_harms_nothing(make: Make) -> None:
 def test_a_story_that_cannot_be_read_hides_no_lock(make: Make) -> None:
     store = make()
     writer = open_writer(store)
-    for garbage in (b"", b"\xff", b"[]", b'{"user":1}', b'{"user":"a","host":"b","command":"c","pid":1,"since":1e300}', b"[" * 5000):
+    for garbage in (
+        b"",
+        b"\xff",
+        b"[]",
+        b'{"user":1}',
+        b'{"user":"a","host":"b","command":"c","pid":1,"since":1e300}',
+        b"[" * 5000,
+    ):
         lay(store, "holder", garbage)
         held = make().holder()
         assert held is not None and held.holder is None and held.alive
@@ -267,8 +311,10 @@ def test_a_state_that_was_replaced_during_a_run_is_not_written_over(make: Make) 
 # --- history ---
 
 
-def test_history_keeps_the_start_and_the_end_of_runs(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "HISTORY_STATES_MAX", 3)
+def test_history_keeps_the_start_and_the_end_of_runs(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_store, "HISTORY_STATES_MAX", 3)
     for index in range(3):
         writer = open_writer(make())
         add_server(writer, index)
@@ -284,7 +330,9 @@ def test_history_keeps_the_start_and_the_end_of_runs(make: Make, monkeypatch: py
 
 
 def test_a_state_of_the_history_can_be_put_back(make: Make) -> None:
-    """Goal: the repair that the documentation tells: the kept file over state.json, and the journal away."""
+    """Goal: the repair that the documentation tells: the kept file over state.json, and the journal
+    away.
+    """
     store = make()
     writer = open_writer(store)
     add_server(writer, 0)
@@ -391,10 +439,23 @@ def test_the_folder_is_its_owners_alone(tmp_path: Path) -> None:
     add_server(writer, 0)
     writer.commit()
     found = [folder, *folder.rglob("*")]
-    assert {path.name for path in found} >= {"state.json", "journal", "lock", "holder", "epoch", "history", "2.json"}
-    modes = {path.relative_to(folder.parent).as_posix(): path.stat().st_mode & 0o777 for path in found}
+    assert {path.name for path in found} >= {
+        "state.json",
+        "journal",
+        "lock",
+        "holder",
+        "epoch",
+        "history",
+        "2.json",
+    }
+    modes = {
+        path.relative_to(folder.parent).as_posix(): path.stat().st_mode & 0o777 for path in found
+    }
     assert set(modes.values()) == {0o600, 0o700}
-    assert all(mode == (0o700 if (folder.parent / name).is_dir() else 0o600) for name, mode in modes.items())
+    assert all(
+        mode == (0o700 if (folder.parent / name).is_dir() else 0o600)
+        for name, mode in modes.items()
+    )
 
 
 def test_a_folder_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""What is kept of an account between runs: taken while it is young, passed over where it is anything else, never in the way."""
+"""What is kept of an account between runs: taken while it is young, passed over where it is
+anything else, never in the way.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.rhythm import Expected
+from reconciler.model.timing import Expected
 from reconciler.store.cache import CATALOGUE_SECONDS, SAMPLES_MAX, AccountCache
 
 ZONES = ({"id": "kr1-z01", "name": "Korea", "available": True},)
@@ -36,13 +38,18 @@ class _Clock:
         return self.now
 
 
-def cache(folder: Path, clock: _Clock | None = None, *, digest: str = "ab" * 32, origin: str = "https://a") -> AccountCache:
+def cache(
+    folder: Path, clock: _Clock | None = None, *, digest: str = "ab" * 32, origin: str = "https://a"
+) -> AccountCache:
     return AccountCache(folder, digest, origin=origin, clock=clock or _Clock())
 
 
 def test_a_list_comes_back_as_it_was_kept(tmp_path: Path) -> None:
     cache(tmp_path).keep_catalogue({"zones": ZONES, "flavors": FLAVORS, "storage_types": TYPES})
-    assert cache(tmp_path).catalogue(["flavors", "storage_types", "images"]) == {"flavors": FLAVORS, "storage_types": TYPES}
+    assert cache(tmp_path).catalogue(["flavors", "storage_types", "images"]) == {
+        "flavors": FLAVORS,
+        "storage_types": TYPES,
+    }
 
 
 def test_lists_kept_at_different_times_grow_old_by_themselves(tmp_path: Path) -> None:
@@ -63,7 +70,9 @@ def test_a_list_from_the_future_is_not_taken(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("digest", "origin"), [("cd" * 32, "https://a"), ("ab" * 32, "https://b")])
-def test_another_key_or_endpoint_sees_nothing_of_it(tmp_path: Path, digest: str, origin: str) -> None:
+def test_another_key_or_endpoint_sees_nothing_of_it(
+    tmp_path: Path, digest: str, origin: str
+) -> None:
     cache(tmp_path).keep_catalogue({"zones": ZONES})
     assert cache(tmp_path, digest=digest, origin=origin).catalogue(["zones"]) == {}
 
@@ -125,7 +134,10 @@ def test_only_the_last_durations_count(tmp_path: Path) -> None:
     kept.learn({"instance.create": [(0.0, 500.0)], "instance.stop": [(7.0, 9.0)]})
     for _ in range(SAMPLES_MAX):
         kept.learn({"instance.create": [(29.0, 30.0), (0.0, 12.0), (55.0, 60.0)]})
-    assert kept.seconds() == {"instance.create": Expected(30.0, 30.0), "instance.stop": Expected(9.0, 9.0)}
+    assert kept.seconds() == {
+        "instance.create": Expected(30.0, 30.0),
+        "instance.stop": Expected(9.0, 9.0),
+    }
 
 
 def test_times_that_cannot_be_are_passed_over(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
-"""The text of states and records: identity there and back, and nothing but a documented refusal for any other bytes."""
+"""The text of states and records: identity there and back, and nothing but a documented refusal for
+any other bytes.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core.state import Effect, Note, Outcome, Record, State, fold
-from reconciler.ports import StateDamaged, StateNewer
+from reconciler.model.ports import StateDamaged, StateNewer
+from reconciler.model.state import Note, Outcome, Record, State, StateChange, fold
 from reconciler.store.codec import (
     HINT_DAMAGED,
     Moment,
@@ -57,7 +59,11 @@ def test_what_comes_back_is_frozen() -> None:
 
 def test_the_same_state_is_the_same_bytes_in_whatever_order_it_was_made() -> None:
     state = one_of_each()
-    turned = replace(state, entries=dict(reversed([*state.entries.items()])), open=dict(reversed([*state.open.items()])))
+    turned = replace(
+        state,
+        entries=dict(reversed([*state.entries.items()])),
+        open=dict(reversed([*state.open.items()])),
+    )
     assert encode_snapshot(Snapshot(turned)) == encode_snapshot(Snapshot(state))
 
 
@@ -72,7 +78,7 @@ def test_an_object_is_one_line() -> None:
 
 def test_half_a_character_pair_from_outside_costs_no_record() -> None:
     """Goal: an answer may hold text that UTF-8 cannot; its record must not be lost for that."""
-    record = Note(1, "r", "output", (Effect(output=("a", "x\ud800y", None)),))
+    record = Note(1, "r", "output", (StateChange(output=("a", "x\ud800y", None)),))
     data = encode_record(record)
     assert data.decode("ascii") and decode_record(data) == record
     state = fold(one_of_each(), [replace(record, sequence=13)])
@@ -116,7 +122,11 @@ WRONG: list[tuple[str, list[str], Any]] = [
     ("a phase that is a list", ["entries", "firewalls.web.rules.https", "phase"], []),
     ("protection that is a text", ["entries", "firewalls.web.rules.https", "protect"], "delete"),
     ("protection of numbers", ["entries", "firewalls.web.rules.https", "protect"], [1]),
-    ("a lookup that gave a number", ["entries", "firewalls.web.rules.https", "lookups"], {"image": {"a": 1}}),
+    (
+        "a lookup that gave a number",
+        ["entries", "firewalls.web.rules.https", "lookups"],
+        {"image": {"a": 1}},
+    ),
     ("applied values that are a list", ["entries", "firewalls.web.rules.https", "applied"], []),
     ("a birth before time", ["entries", "firewalls.web.rules.https", "made"], -1),
     ("a deposed object that is null", ["deposed", "i-0"], None),
@@ -131,7 +141,9 @@ WRONG: list[tuple[str, list[str], Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("path", "value"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+@pytest.mark.parametrize(
+    ("path", "value"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG]
+)
 def test_a_state_with_a_wrong_meaning_is_damage(path: list[str], value: Any) -> None:
     document = whole()
     place = document
@@ -194,7 +206,9 @@ def test_a_single_changed_byte_never_passes() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.binary(max_size=200), place=st.integers(0, 2000), document=st.booleans())
-def test_any_bytes_give_a_value_or_a_documented_refusal(data: bytes, place: int, document: bool) -> None:
+def test_any_bytes_give_a_value_or_a_documented_refusal(
+    data: bytes, place: int, document: bool
+) -> None:
     base = encode_snapshot(Snapshot(one_of_each())) if document else golden_journal()
     base = base[:place] + data + base[place + len(data) :]
     for decode in (decode_snapshot, decode_record, decode_journal):
@@ -206,8 +220,15 @@ def test_any_bytes_give_a_value_or_a_documented_refusal(data: bytes, place: int,
 
 
 plain_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=4) | st.sampled_from(("intent", "note", "outcome", "done")),
-    lambda below: st.lists(below, max_size=4) | st.dictionaries(st.text(max_size=4) | st.sampled_from(sorted(whole())), below, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=4)
+    | st.sampled_from(("intent", "note", "outcome", "done")),
+    lambda below: (
+        st.lists(below, max_size=4)
+        | st.dictionaries(st.text(max_size=4) | st.sampled_from(sorted(whole())), below, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -234,7 +255,11 @@ def golden_state() -> Snapshot:
 
 def golden_records() -> tuple[Record, ...]:
     """What golden/journal-1 holds."""
-    effects = (Effect(drop="instances.old"), Effect(bury="i-0"), Effect(fact=("marker", "unproved")))
+    effects = (
+        StateChange(drop="instances.old"),
+        StateChange(bury="i-0"),
+        StateChange(fact=("marker", "unproved")),
+    )
     return (
         intent(13, index=2),
         Outcome(14, "run-1", 13, "accepted"),
@@ -248,13 +273,23 @@ def golden_records() -> tuple[Record, ...]:
 def golden_journal() -> bytes:
     """The bytes of golden/journal-1: as a writer leaves them, without the room behind."""
     state = one_of_each()
-    header = {"format": 1, "lineage": state.lineage, "serial": state.serial, "sequence": state.sequence}
-    lines = [json.dumps(header, separators=(",", ":"), sort_keys=True).encode(), *map(encode_record, golden_records())]
+    header = {
+        "format": 1,
+        "lineage": state.lineage,
+        "serial": state.serial,
+        "sequence": state.sequence,
+    }
+    lines = [
+        json.dumps(header, separators=(",", ":"), sort_keys=True).encode(),
+        *map(encode_record, golden_records()),
+    ]
     return b"".join(map(encode_line, lines))
 
 
 def test_the_kept_files_of_format_one_are_read() -> None:
-    """Goal: a file that once was written is read for ever. Never renew these files: add new ones beside them."""
+    """Goal: a file that once was written is read for ever. Never renew these files: add new ones
+    beside them.
+    """
     assert decode_snapshot((GOLDEN / "state-1.json").read_bytes()) == golden_state()
     journal = decode_journal((GOLDEN / "journal-1").read_bytes())
     assert journal.header == Header("0123456789abcdef", 7, 12)
@@ -262,9 +297,11 @@ def test_the_kept_files_of_format_one_are_read() -> None:
 
 
 def test_this_version_writes_format_one_to_the_byte() -> None:
-    """Goal: a change of the format is a decision. Within format 1 a new member may change these bytes: then say so here.
+    """Goal: a change of the format is a decision. Within format 1 a new member may change these
+    bytes: then say so here.
 
-    Since `effects` of intents: `state-1-effects.json` and `journal-1-effects`, beside the files without them.
+    Since `effects` of intents: `state-1-effects.json` and `journal-1-effects`, beside the files
+    without them.
     """
     assert encode_snapshot(golden_state()) == (GOLDEN / "state-1-effects.json").read_bytes()
     assert golden_journal() == (GOLDEN / "journal-1-effects").read_bytes()
@@ -279,16 +316,25 @@ def test_the_kept_files_make_one_state() -> None:
 
 
 GIT = {
-    "conflict": (b"<<<<<<< HEAD\n%s\n=======\n%s\n>>>>>>> theirs\n", "conflict markers", "git checkout --ours -- state/shop"),
+    "conflict": (
+        b"<<<<<<< HEAD\n%s\n=======\n%s\n>>>>>>> theirs\n",
+        "conflict markers",
+        "git checkout --ours -- state/shop",
+    ),
     "line ends": (None, "line ends of Windows", "sed -i 's/\\r$//' state/shop/"),
 }
 
 
 @pytest.mark.parametrize(("frame", "why", "hint"), GIT.values(), ids=GIT.keys())
-def test_what_git_did_to_a_state_or_journal_is_named_with_the_way_back(frame: bytes | None, why: str, hint: str) -> None:
+def test_what_git_did_to_a_state_or_journal_is_named_with_the_way_back(
+    frame: bytes | None, why: str, hint: str
+) -> None:
     state = encode_snapshot(Snapshot(one_of_each()))
     journal = encode_line(b'{"format": 1, "lineage": "x", "serial": 1, "sequence": 0}')
-    for decode, data, name in ((decode_snapshot, state, "state.json"), (decode_journal, journal, "journal")):
+    for decode, data, name in (
+        (decode_snapshot, state, "state.json"),
+        (decode_journal, journal, "journal"),
+    ):
         broken = data.replace(b"\n", b"\r\n") if frame is None else frame % (data, data)
         with pytest.raises(StateDamaged) as found:
             decode(broken, name=f"state/shop/{name}")

@@ -1,4 +1,6 @@
-"""Every deed of the disk gone wrong in turn, in every way: what was acknowledged is there, whole, and the next run goes on."""
+"""Every deed of the disk gone wrong in turn, in every way: what was acknowledged is there, whole,
+and the next run goes on.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.state import Record, State, fold
-from reconciler.ports import RecordFailed, StoreError
-from reconciler.store import files
+from reconciler.model.ports import RecordFailed, StoreError
+from reconciler.model.state import Record, State, fold
+from reconciler.store import folder_store
 from reconciler.store.disk import File
-from reconciler.store.files import FileWriter
+from reconciler.store.folder_store import FileWriter
 from reconciler.store.memory import Crash, Fault, Kept, MemoryDisk, MemoryStore
 from tests.contract.store_builders import created, intent, note, open_writer
 
@@ -55,14 +57,19 @@ def run(disk: MemoryDisk, ledger: Ledger) -> None:
 
 
 def complaint(disk: MemoryDisk, ledger: Ledger) -> str | None:
-    """What is wrong with what lies on the disk after a run, or None; then a further run is tried upon it."""
+    """What is wrong with what lies on the disk after a run, or None; then a further run is tried
+    upon it.
+    """
     try:
         found = MemoryStore(disk).read()
     except StoreError as error:
         return f"unreadable: {error}"
     if found is None:
         return "no state" if ledger.records else _further(disk, 0, 0)
-    wanted = fold(State(found.lineage, found.serial, "shop", None, account=found.account), RECORDS[: found.sequence])
+    wanted = fold(
+        State(found.lineage, found.serial, "shop", None, account=found.account),
+        RECORDS[: found.sequence],
+    )
     if found != wanted:
         return "not the fold of what was recorded"
     if not ledger.records <= found.sequence <= ledger.records + 1:
@@ -112,7 +119,7 @@ def explore(make: Callable[[], MemoryDisk]) -> tuple[int, list[str]]:
 
 @pytest.fixture(autouse=True)
 def _snapshots_within_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "RECORDS_PER_SNAPSHOT", 3)
+    monkeypatch.setattr(folder_store, "RECORDS_PER_SNAPSHOT", 3)
 
 
 def test_a_crash_at_any_deed_loses_nothing_that_was_acknowledged() -> None:
@@ -141,13 +148,17 @@ def test_this_test_sees_a_sync_that_is_left_out(careless: type[MemoryDisk]) -> N
 
 @pytest.mark.parametrize("fault", [Fault.FULL, Fault.BROKEN, Fault.SHORT])
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
-def test_a_disk_that_fails_at_any_deed_gives_no_false_acknowledgement(fault: Fault, lasting: bool) -> None:
+def test_a_disk_that_fails_at_any_deed_gives_no_false_acknowledgement(
+    fault: Fault, lasting: bool
+) -> None:
     calm = MemoryDisk()
     run(calm, Ledger())
     for deed in range(1, calm.deeds + 1):
         for power_lost in (False, True):
             disk, ledger = MemoryDisk(), Ledger()
-            disk.fault = lambda number, name, path, at=deed: fault if number == at or (lasting and number > at) else None  # type: ignore[misc]
+            disk.fault = lambda number, name, path, at=deed: (
+                fault if number == at or (lasting and number > at) else None
+            )  # type: ignore[misc]
             try:
                 run(disk, ledger)
             except RecordFailed:
@@ -175,7 +186,9 @@ def test_one_failure_of_the_journal_costs_no_record() -> None:
 
 
 def test_an_interrupt_within_an_append_ends_the_recording() -> None:
-    """Goal: Ctrl-C between the disk and what is remembered of it; a record after it could only make damage."""
+    """Goal: Ctrl-C between the disk and what is remembered of it; a record after it could only make
+    damage.
+    """
 
     def interrupt(number: int, name: str, path: Path) -> None:
         if name == "sync":
@@ -199,7 +212,9 @@ def test_nothing_is_acknowledged_after_a_snapshot_that_failed_half_way() -> None
     disk = MemoryDisk()
     writer = open_writer(MemoryStore(disk))
     writer.append(intent(1))
-    disk.fault = lambda number, name, path: Fault.BROKEN if name == "sync_folder" and path.name == "shop" else None
+    disk.fault = lambda number, name, path: (
+        Fault.BROKEN if name == "sync_folder" and path.name == "shop" else None
+    )
     with pytest.raises(RecordFailed):
         writer.commit()
     disk.fault = lambda number, name, path: None

@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.state import Intent, Record
-from reconciler.ports import RecordFailed, StateDamaged
+from reconciler.model.ports import RecordFailed, StateDamaged
+from reconciler.model.state import Intent, Record
 from reconciler.store.journal import Header, Journal, decode_journal
 from reconciler.store.memory import Fault, MemoryDisk, MemoryStore
 from tests.contract.store_builders import add_server, created, intent, note, open_writer
 
-RECORDS: tuple[Record, ...] = (intent(1), created(2, of=1), intent(3, index=1), note(4, value="한글"))
+RECORDS: tuple[Record, ...] = (
+    intent(1),
+    created(2, of=1),
+    intent(3, index=1),
+    note(4, value="한글"),
+)
 PATH = Path("/state/shop/journal")
 
 
@@ -35,11 +40,14 @@ def test_a_journal_gives_back_its_records() -> None:
 
 @pytest.mark.parametrize("padding", [b"", bytes(3000)], ids=["cut", "zeros"])
 def test_a_journal_torn_at_any_byte_gives_the_records_before(padding: bytes) -> None:
-    """Goal: whatever part of the last append reached the disk, all that was appended before it is known, and the tear is told."""
+    """Goal: whatever part of the last append reached the disk, all that was appended before it is
+    known, and the tear is told.
+    """
     data, ends = written()
     for place in range(ends[0], ends[-1] + 1):
         found = decode_journal(data[:place] + padding)
-        complete = sum(end - 1 <= place for end in ends[1:])  # a line that lacks only its newline is whole
+        # a line that lacks only its newline is whole
+        complete = sum(end - 1 <= place for end in ends[1:])
         assert found.records == RECORDS[:complete], place
         assert found.torn == (place not in ends and place + 1 not in ends), place
 
@@ -53,7 +61,9 @@ def test_a_last_line_whose_blocks_arrived_in_another_order_is_torn() -> None:
 
 
 def test_a_changed_byte_is_damage_that_names_the_line() -> None:
-    """Goal: a record that was once durable is never taken for one that was being written (but for its very last byte)."""
+    """Goal: a record that was once durable is never taken for one that was being written (but for
+    its very last byte).
+    """
     data, ends = written()
     for place in range(ends[-1] - 1):
         changed = bytearray(data)
@@ -126,10 +136,15 @@ def fill(disk: MemoryDisk) -> None:
 
 
 def test_a_full_disk_takes_no_record_of_an_answer() -> None:
-    """Goal: whatever was sent before the disk filled up, its answers are recorded: four under way, large ones, in two stages."""
+    """Goal: whatever was sent before the disk filled up, its answers are recorded: four under way,
+    large ones, in two stages.
+    """
     disk = MemoryDisk()
     writer = open_writer(MemoryStore(disk))
-    rules = {f"rule-{number}": {"ports": "443", "cidr": "203.0.113.7/32", "protocol": "tcp"} for number in range(200)}
+    rules = {
+        f"rule-{number}": {"ports": "443", "cidr": "203.0.113.7/32", "protocol": "tcp"}
+        for number in range(200)
+    }
     for number in range(4):
         writer.append(intent(number + 1, index=number, inputs={"rules": rules}))
     fill(disk)
@@ -164,7 +179,10 @@ def test_on_a_full_disk_an_intent_is_refused_before_its_request_could_be_sent() 
     disk.capacity_bytes = None
     writer.commit()
     writer.close()
-    assert not any(isinstance(record, Intent) for record in decode_journal(disk.read(PATH, 2**30) or b"").records)
+    assert not any(
+        isinstance(record, Intent)
+        for record in decode_journal(disk.read(PATH, 2**30) or b"").records
+    )
 
 
 def test_a_full_disk_at_the_first_record_sends_nothing() -> None:

@@ -1,4 +1,6 @@
-"""Real processes on one real folder: one writer at a time, killed at will, stopped and gone on, out of room."""
+"""Real processes on one real folder: one writer at a time, killed at will, stopped and gone on, out
+of room.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.ports import Locked, RecordFailed
-from reconciler.store.files import FileStore
+from reconciler.model.ports import Locked, RecordFailed
+from reconciler.store.folder_store import FileStore
 from tests.contract.store_builders import add_server, created, intent, open_writer
 
 WORKER = Path(__file__).parent / "store_worker.py"
@@ -21,7 +23,12 @@ TIMEOUT_SECONDS = 60
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, WORKER, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, WORKER, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 @contextmanager
@@ -38,17 +45,24 @@ def holding(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_racing_processes_lose_no_record_and_leave_no_gap(tmp_path: Path) -> None:
-    """Goal: K processes on one stack; each commit has a serial of its own, each record is there at the end."""
+    """Goal: K processes on one stack; each commit has a serial of its own, each record is there at
+    the end.
+    """
     processes, times = 4, 4
-    workers = [start("race", tmp_path / "shop", f"p{number}", str(times)) for number in range(processes)]
+    workers = [
+        start("race", tmp_path / "shop", f"p{number}", str(times)) for number in range(processes)
+    ]
     outputs = [worker.communicate(timeout=TIMEOUT_SECONDS)[0] for worker in workers]
     assert [worker.returncode for worker in workers] == [0] * processes
     serials = sorted(int(line) for output in outputs for line in output.split())
     total = processes * times
-    assert serials == [2 * number for number in range(1, total + 1)]  # each run: one at its first record, one at its end
+    # each run: one at its first record, one at its end
+    assert serials == [2 * number for number in range(1, total + 1)]
     found = FileStore(tmp_path / "shop").read()
     assert found is not None and (found.serial, found.sequence) == (2 * total, total)
-    assert sorted(found.entries) == sorted(f"p{worker}-{number}" for worker in range(processes) for number in range(times))
+    assert sorted(found.entries) == sorted(
+        f"p{worker}-{number}" for worker in range(processes) for number in range(times)
+    )
 
 
 def test_kill_frees_the_lock_and_leaves_the_intent(tmp_path: Path) -> None:
@@ -61,7 +75,12 @@ def test_kill_frees_the_lock_and_leaves_the_intent(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait(TIMEOUT_SECONDS)
         held = store.holder()
-        assert held is not None and not held.alive and held.holder is not None and held.holder.step == "instance.create instances.web"
+        assert (
+            held is not None
+            and not held.alive
+            and held.holder is not None
+            and held.holder.step == "instance.create instances.web"
+        )
         writer = open_writer(store)
         assert sorted(writer.state.open) == [1] and not writer.torn
         writer.close()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.core import expression
-from reconciler.core.model import Deferred, Ref, Unknown
-from reconciler.core.variables import VariableInputs
+from reconciler.config import expression
+from reconciler.config.variables import VariableInputs
+from reconciler.model.resource import Deferred, Ref, Unknown
 from tests.stackfiles import HEAD, at, attributes_of, built, the_problem
 
 BASE = """
@@ -48,7 +48,10 @@ def _output(text: str, more: str = "", **given: str) -> Any:
         ("${has(existing.firewalls.office) ? existing.firewalls.office.id : 'none'}", "none"),
         ("${vars.on ? instances.d.public_ip : 'none'}", "none"),
         ("${vars.on && instances.d.public_ip != null}", False),
-        ("${vars.n > 0 && instances.b[0].public_ip != '' ? instances.b[0].public_ip : 'none'}", "none"),
+        (
+            "${vars.n > 0 && instances.b[0].public_ip != '' ? instances.b[0].public_ip : 'none'}",
+            "none",
+        ),
         ("${!vars.on || instances.d.public_ip != null}", True),
         ("${has(vars.m.z) ? vars.m.z : 'none'}", "none"),
         ("${has(vars.zz) ? vars.zz : 'none'}", "none"),
@@ -66,16 +69,34 @@ def test_what_is_not_taken_need_not_exist(text: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("text", "given", "reads"),
     [
-        ("${vars.n > 0 ? instances.b[0].public_ip : instances.a.name}", {"n": "1"}, ["instances.b[0].public_ip"]),
+        (
+            "${vars.n > 0 ? instances.b[0].public_ip : instances.a.name}",
+            {"n": "1"},
+            ["instances.b[0].public_ip"],
+        ),
         ("${vars.n > 0 ? instances.b[0].public_ip : instances.a.name}", {}, ["instances.a.name"]),
         ("${vars.on ? instances.d.public_ip : 'none'}", {"on": "true"}, ["instances.d.public_ip"]),
-        ("${'p' in instances.c ? instances.c['p'].public_ip : 'none'}", {}, ['instances.c["p"].public_ip']),
+        (
+            "${'p' in instances.c ? instances.c['p'].public_ip : 'none'}",
+            {},
+            ['instances.c["p"].public_ip'],
+        ),
         ("${instances.a.status == 'off' ? instances.b[0].name : 'x'}", {}, ["instances.a.status"]),
-        ("${instances.a.status == 'off' ? instances.b[0].name : 'x'}", {"n": "1"}, ["instances.a.status", "instances.b[0].name"]),
-        ("${instances.c.map(k, k in instances.c ? instances.c[k].name : '')}", {}, ["instances.c.name"]),
+        (
+            "${instances.a.status == 'off' ? instances.b[0].name : 'x'}",
+            {"n": "1"},
+            ["instances.a.status", "instances.b[0].name"],
+        ),
+        (
+            "${instances.c.map(k, k in instances.c ? instances.c[k].name : '')}",
+            {},
+            ["instances.c.name"],
+        ),
     ],
 )
-def test_only_what_may_be_taken_is_waited_for(text: str, given: Mapping[str, str], reads: list[str]) -> None:
+def test_only_what_may_be_taken_is_waited_for(
+    text: str, given: Mapping[str, str], reads: list[str]
+) -> None:
     value = _output(text, **given)
     assert isinstance(value, Deferred)
     assert [str(ref) for ref in value.references] == reads
@@ -84,13 +105,22 @@ def test_only_what_may_be_taken_is_waited_for(text: str, given: Mapping[str, str
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("${vars.n == 0 ? instances.b[0].public_ip : 'none'}", "`instances.b[0]` does not exist: there are 0"),
+        (
+            "${vars.n == 0 ? instances.b[0].public_ip : 'none'}",
+            "`instances.b[0]` does not exist: there are 0",
+        ),
         ("${vars.n > 0 ? instances.bb[0].public_ip : 'none'}", "`instances.bb` does not exist"),
         ("${vars.n > 0 ? vars.nn : 'none'}", "`vars.nn` does not exist"),
-        ("${vars.on ? instances.a.public_pi : instances.a.public_pi}", "instances have no attribute `public_pi`"),
+        (
+            "${vars.on ? instances.a.public_pi : instances.a.public_pi}",
+            "instances have no attribute `public_pi`",
+        ),
         ("${vars.on ? 'x' : instances.d.public_ip}", "`instances.d` is left out by its `when`"),
         ("${'k' in instances.c ? 'x' : instances.c.k.name}", '`instances.c["k"]` does not exist'),
-        ("${true && instances.b[0].public_ip != ''}", "`instances.b[0]` does not exist: there are 0"),
+        (
+            "${true && instances.b[0].public_ip != ''}",
+            "`instances.b[0]` does not exist: there are 0",
+        ),
         ("${vars.n > 0 ? instances.b[0].public_ip + : 'none'}", "the expression cannot be read: "),
     ],
 )
@@ -117,14 +147,27 @@ def test_a_count_may_use_a_local_that_reads_resources_only_in_a_branch_not_taken
 
 
 def test_a_count_cannot_depend_on_how_many_others_there_are_even_in_a_condition() -> None:
-    for condition in ("has(instances.d)", "'p' in instances.c", "size(instances.b) > 0", "vars.n == 0 && size(instances.later) > 0"):
-        text = HEAD + BASE + f'  early: {{count: "${{{condition} ? 2 : vars.n}}"}}\n  later: {{count: 1}}\n'
+    for condition in (
+        "has(instances.d)",
+        "'p' in instances.c",
+        "size(instances.b) > 0",
+        "vars.n == 0 && size(instances.later) > 0",
+    ):
+        text = (
+            HEAD
+            + BASE
+            + f'  early: {{count: "${{{condition} ? 2 : vars.n}}"}}\n  later: {{count: 1}}\n'
+        )
         found = the_problem(text)
         assert found.code == "not-known" and "it reads instances." in found.message, found
 
 
 VALUES: Mapping[str, Mapping[str, Any]] = {
-    "instances.a": {"status": "active", "name": "shop-a", "public_ip": Unknown((Ref(at("instances.a"), "public_ip"),))},
+    "instances.a": {
+        "status": "active",
+        "name": "shop-a",
+        "public_ip": Unknown((Ref(at("instances.a"), "public_ip"),)),
+    },
 }
 
 
@@ -148,7 +191,9 @@ def test_a_condition_is_decided_as_soon_as_what_it_reads_is_known(text: str, val
 
 
 def test_a_condition_that_is_not_known_waits_for_both_branches() -> None:
-    stack = built(_stack("${instances.a.public_ip == 'x' ? instances.a.name : instances.b[3].name}"))
+    stack = built(
+        _stack("${instances.a.public_ip == 'x' ? instances.a.name : instances.b[3].name}")
+    )
     found = expression.resolve_value(stack.outputs[0].value, stack, attributes_of(VALUES))
     assert isinstance(found, Unknown)
     assert [str(ref) for ref in found.source] == ["instances.a.public_ip"]
@@ -156,5 +201,7 @@ def test_a_condition_that_is_not_known_waits_for_both_branches() -> None:
 
 def test_a_late_branch_that_is_taken_must_exist() -> None:
     stack = built(_stack("${instances.a.status == 'active' ? instances.b[3].name : 'x'}"))
-    with pytest.raises(expression.ExpressionError, match=r"`instances\.b\[3\]` does not exist: there are 0"):
+    with pytest.raises(
+        expression.ExpressionError, match=r"`instances\.b\[3\]` does not exist: there are 0"
+    ):
         expression.resolve_value(stack.outputs[0].value, stack, attributes_of(VALUES))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core import build, check, demands
-from reconciler.core.document import Table
-from reconciler.core.model import PROTECT_ALL, Deferred, Existing, Lifecycle, Link, Lookup
-from reconciler.core.problems import Place
-from reconciler.core.variables import VariableInputs
+from reconciler.config import builder, requirements
+from reconciler.config.document import Table
+from reconciler.config.variables import VariableInputs
+from reconciler.model import validators
+from reconciler.model.diagnostics import Place
+from reconciler.model.resource import PROTECT_ALL, Deferred, Existing, Lifecycle, Link, Lookup
 from tests.stackfiles import HEAD, at, built, problems, resource, the_problem, told
 
 SERVER = "{zone: kr1-z01, flavor: std_1.2-g1, image: {os: ubuntu, version: '22.04'}}"
@@ -89,14 +90,22 @@ firewalls:
 
 
 def test_ping_is_off_at_create_where_the_file_is_silent() -> None:
-    assert resource(built(HEAD + "firewalls: {web: {}}"), "firewalls.web").at_create == {"name": "shop-web", "icmp": False}
+    assert resource(built(HEAD + "firewalls: {web: {}}"), "firewalls.web").at_create == {
+        "name": "shop-web",
+        "icmp": False,
+    }
 
 
 def test_a_volume_is_in_normal_form() -> None:
     stack = built(
-        HEAD + f"instances: {{db: {SERVER}}}\nblock_storages: {{data: {{type: ssd, size: 100, instance: db}}, old: {{instance: none}}}}"
+        HEAD
+        + f"instances: {{db: {SERVER}}}\nblock_storages: {{data: {{type: ssd, size: 100, instance: db}}, old: {{instance: none}}}}"
     )
-    assert resource(stack, "block_storages.data").attributes == {"type": "ssd", "size": 100, "instance": Link(at("instances.db"))}
+    assert resource(stack, "block_storages.data").attributes == {
+        "type": "ssd",
+        "size": 100,
+        "instance": Link(at("instances.db")),
+    }
     assert resource(stack, "block_storages.old").attributes == {"instance": None}
 
 
@@ -154,14 +163,18 @@ instances:
     )
     names = [resource(stack, f"instances.a[{n}]").attributes["name"] for n in range(3)]
     assert names == ["n0", "n1", "n2"]
-    assert resource(stack, 'instances.b["y"]').attributes == {"flavor": Lookup("flavors", "any", "std_2.4-g1"), "name": "y!"}
+    assert resource(stack, 'instances.b["y"]').attributes == {
+        "flavor": Lookup("flavors", "any", "std_2.4-g1"),
+        "name": "y!",
+    }
     zones = {id(resource(stack, f"instances.a[{n}]").attributes["zone"]) for n in range(3)}
     assert len(zones) == 1
 
 
 def test_rules_of_a_counted_firewall_belong_to_each_of_it() -> None:
     stack = built(
-        HEAD + 'firewalls: {a: {count: 2, rules: {x: {direction: in, protocol: tcp, ports: "${8000 + count.index}", cidr: 0.0.0.0/0}}}}'
+        HEAD
+        + 'firewalls: {a: {count: 2, rules: {x: {direction: in, protocol: tcp, ports: "${8000 + count.index}", cidr: 0.0.0.0/0}}}}'
     )
     assert resource(stack, "firewalls.a[1].rules.x").attributes["ports"] == "8001"
 
@@ -178,7 +191,10 @@ instances:
 """
     )
     a, b = resource(stack, "instances.a"), resource(stack, "instances.b")
-    assert a.attributes == {"zone": Lookup("zones", "any", "kr1-z01"), "ssh_keys": (Lookup("ssh_keys", "any", "deploy"),)}
+    assert a.attributes == {
+        "zone": Lookup("zones", "any", "kr1-z01"),
+        "ssh_keys": (Lookup("ssh_keys", "any", "deploy"),),
+    }
     assert b.attributes == {"zone": Lookup("zones", "any", "kr2-z01")}
     assert a.lifecycle == Lifecycle(protect=PROTECT_ALL, retain=True, marker=False)
     assert b.lifecycle == Lifecycle(protect=("stop",), retain=True)
@@ -198,7 +214,12 @@ instances:
     ],
 )
 def test_a_lifecycle_is_read(written: str, wanted: Lifecycle) -> None:
-    assert resource(built(HEAD + f"instances: {{a: {{lifecycle: {{{written}}}}}}}"), "instances.a").lifecycle == wanted
+    assert (
+        resource(
+            built(HEAD + f"instances: {{a: {{lifecycle: {{{written}}}}}}}"), "instances.a"
+        ).lifecycle
+        == wanted
+    )
 
 
 @pytest.mark.parametrize(
@@ -256,13 +277,19 @@ instances:
 
 
 def test_the_nearest_name_is_offered() -> None:
-    found = the_problem(HEAD + "firewalls: {web: {}, office: {}}\ninstances: {a: {firewall: offfice}}")
-    assert (found.message, found.hint) == ("`firewalls.offfice` does not exist", "did you mean `office`?")
+    found = the_problem(
+        HEAD + "firewalls: {web: {}, office: {}}\ninstances: {a: {firewall: offfice}}"
+    )
+    assert (found.message, found.hint) == (
+        "`firewalls.offfice` does not exist",
+        "did you mean `office`?",
+    )
 
 
 def test_a_text_that_reads_resources_stays_deferred() -> None:
     stack = built(
-        HEAD + 'instances: {a: {description: "beside ${instances.b.private_ip}"}, b: {}}\noutputs: {x: {value: [1, "${instances.b.id}"]}}'
+        HEAD
+        + 'instances: {a: {description: "beside ${instances.b.private_ip}"}, b: {}}\noutputs: {x: {value: [1, "${instances.b.id}"]}}'
     )
     value = resource(stack, "instances.a").attributes["description"]
     assert isinstance(value, Deferred)
@@ -290,7 +317,10 @@ def test_a_text_that_reads_resources_stays_deferred() -> None:
 def test_what_must_be_known_before_the_plan_may_not_wait(field: str, value: str) -> None:
     if field == "when":
         value = '"${instances.b.status == null}"'
-    found = the_problem(HEAD + f'locals: {{f: "${{instances.b.flavor}}"}}\ninstances:\n  b: {{}}\n  a:\n    {field}: {value}\n')
+    found = the_problem(
+        HEAD
+        + f'locals: {{f: "${{instances.b.flavor}}"}}\ninstances:\n  b: {{}}\n  a:\n    {field}: {value}\n'
+    )
     assert found.code == "not-known"
     assert "instances.b" in found.message
 
@@ -319,20 +349,29 @@ instances: {a: {count: "${vars.n}"}}
 
 
 def test_what_is_read_of_a_stack_beside_its_resources() -> None:
-    stack = built(HEAD + "prices: {ssd: 120}\nexisting: {instances: {old: {id: INSTANCE-1}}}\noutputs: {x: {value: 1, description: one}}")
+    stack = built(
+        HEAD
+        + "prices: {ssd: 120}\nexisting: {instances: {old: {id: INSTANCE-1}}}\noutputs: {x: {value: 1, description: one}}"
+    )
     assert stack.prices == {"ssd": 120}
     assert stack.existing == {
         at("existing.instances.old"): Existing(
-            at("existing.instances.old"), "id", "INSTANCE-1", stack.existing[at("existing.instances.old")].place
+            at("existing.instances.old"),
+            "id",
+            "INSTANCE-1",
+            stack.existing[at("existing.instances.old")].place,
         )
     }
-    assert [(output.name, output.value, output.description) for output in stack.outputs] == [("x", 1, "one")]
+    assert [(output.name, output.value, output.description) for output in stack.outputs] == [
+        ("x", 1, "one")
+    ]
     assert stack.title == "shop"
 
 
 def test_imports_bind_ids() -> None:
     stack = built(
-        HEAD + "instances: {a: {import: INSTANCE-1}, b: {count: 2, import: {1: INSTANCE-2}}, c: {for_each: [x], import: {x: I-3}}}"
+        HEAD
+        + "instances: {a: {import: INSTANCE-1}, b: {count: 2, import: {1: INSTANCE-2}}, c: {for_each: [x], import: {x: I-3}}}"
     )
     assert {str(a): r.import_id for a, r in stack.resources.items()} == {
         "instances.a": "INSTANCE-1",
@@ -359,20 +398,44 @@ MISTAKES = [
         "firewalls: {w: {rules: {a: {direction: in, protocol: tcp, ports: 65536, cidr: 0.0.0.0/0}}}}",
         "3:66 out-of-bounds",
     ),
-    ("a range without mask", "firewalls: {w: {rules: {a: {direction: in, protocol: tcp, ports: 80, cidr: 10.0.0.1}}}}", "3:76 bad-format"),
-    ("IPv6", "firewalls: {w: {rules: {a: {direction: in, protocol: tcp, ports: 80, cidr: '::/0'}}}}", "3:76 bad-format"),
-    ("a rule without range", "firewalls: {w: {rules: {a: {direction: in, protocol: tcp, ports: 80}}}}", "3:28 missing-key"),
+    (
+        "a range without mask",
+        "firewalls: {w: {rules: {a: {direction: in, protocol: tcp, ports: 80, cidr: 10.0.0.1}}}}",
+        "3:76 bad-format",
+    ),
+    (
+        "IPv6",
+        "firewalls: {w: {rules: {a: {direction: in, protocol: tcp, ports: 80, cidr: '::/0'}}}}",
+        "3:76 bad-format",
+    ),
+    (
+        "a rule without range",
+        "firewalls: {w: {rules: {a: {direction: in, protocol: tcp, ports: 80}}}}",
+        "3:28 missing-key",
+    ),
     ("count and for_each", "instances: {a: {count: 1, for_each: [x]}}", "3:27 bad-combination"),
     ("count below zero", "instances: {a: {count: -1}}", "3:24 out-of-bounds"),
-    ("count of a text", 'variables: {t: {type: string, default: x}}\ninstances: {a: {count: "${vars.t}"}}', "4:24 wrong-type"),
-    ("for_each of numbers", 'variables: {n: {type: integer, default: 3}}\ninstances: {a: {for_each: "${vars.n}"}}', "4:27 wrong-type"),
+    (
+        "count of a text",
+        'variables: {t: {type: string, default: x}}\ninstances: {a: {count: "${vars.t}"}}',
+        "4:24 wrong-type",
+    ),
+    (
+        "for_each of numbers",
+        'variables: {n: {type: integer, default: 3}}\ninstances: {a: {for_each: "${vars.n}"}}',
+        "4:27 wrong-type",
+    ),
     ("a long for_each key", "instances: {a: {for_each: [abcdefghijklmnopq]}}", "3:27 bad-format"),
     ("an empty for_each key", "instances: {a: {for_each: ['']}}", "3:27 bad-format"),
     ("a key twice in for_each", "instances: {a: {for_each: [x, x]}}", "3:31 yaml-duplicate-key"),
     ("a resource named none", "firewalls: {none: {}}", "3:13 not-allowed"),
     ("for_each of mappings", "instances: {a: {for_each: [{x: 1}]}}", "3:28 wrong-type"),
     ("ignore of no field", "instances: {a: {lifecycle: {ignore: [nme]}}}", "3:38 not-allowed"),
-    ("depends_on of nothing", "instances: {a: {depends_on: [instances.b]}}", "3:30 missing-reference"),
+    (
+        "depends_on of nothing",
+        "instances: {a: {depends_on: [instances.b]}}",
+        "3:30 missing-reference",
+    ),
     ("depends_on of a key", "instances: {a: {depends_on: [b]}, b: {}}", "3:30 bad-reference"),
     (
         "depends_on of a rule that is not there",
@@ -380,17 +443,27 @@ MISTAKES = [
         "4:13 missing-reference",
     ),
     ("import under count", "instances: {a: {count: 1, import: I-1}}", "3:35 wrong-type"),
-    ("import of no index", "instances: {a: {count: 1, import: {1: I-1}}}", "3:36 missing-reference"),
+    (
+        "import of no index",
+        "instances: {a: {count: 1, import: {1: I-1}}}",
+        "3:36 missing-reference",
+    ),
     ("an id with a slash", "instances: {a: {image: {id: a/b}}}", "3:24 bad-format"),
     ("an expression within a text", "locals:\n  a: x ${vars.q}\n", "4:10 missing-reference"),
     ("an expression broken", 'outputs:\n  x: {value: "é ${1 + }"}', "4:23 expression"),
     ("locals in a circle", 'locals: {a: "${locals.b}", b: "${locals.a}"}', "3:10 cycle"),
-    ("an output of nothing", 'outputs: {x: {value: "${instances.a.id}"}}', "3:25 missing-reference"),
+    (
+        "an output of nothing",
+        'outputs: {x: {value: "${instances.a.id}"}}',
+        "3:25 missing-reference",
+    ),
     ("icmp by a text", 'locals: {t: x}\nfirewalls: {w: {icmp: "${locals.t}"}}', "4:23 wrong-type"),
 ]
 
 
-@pytest.mark.parametrize(("text", "wanted"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES])
+@pytest.mark.parametrize(
+    ("text", "wanted"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
+)
 def test_a_mistake_is_told_once_at_its_place(text: str, wanted: str) -> None:
     assert told(HEAD + text) == [wanted]
 
@@ -436,59 +509,123 @@ def test_equal_names_are_grouped_by_kind() -> None:
         HEAD
         + "instances: {a: {name: x}, b: {name: x}, c: {name: shop-d}, d: {}, e: {name: '${instances.a.id}'}}\nfirewalls: {x: {name: x}}"
     )
-    assert [(kind, name, [str(a) for a in group]) for kind, name, group in build.equal_names(stack)] == [
+    assert [
+        (kind, name, [str(a) for a in group]) for kind, name, group in builder.equal_names(stack)
+    ] == [
         ("instances", "shop-d", ["instances.c", "instances.d"]),
         ("instances", "x", ["instances.a", "instances.b"]),
     ]
 
 
 DEMANDS = [
-    ("a name too long", f"instances: {{a: {{name: {'x' * 33}, zone: z, flavor: f, image: i}}}}", [("name", "send")]),
-    ("a name that fits", f"instances: {{a: {{name: {'가' * 32}, zone: z, flavor: f, image: i}}}}", []),
-    ("a default name too long", "instances: {abcdefghijklmnopqrstuvwx: {count: 1001, zone: z, flavor: f, image: i}}", [("name", "create")]),
+    (
+        "a name too long",
+        f"instances: {{a: {{name: {'x' * 33}, zone: z, flavor: f, image: i}}}}",
+        [("name", "send")],
+    ),
+    (
+        "a name that fits",
+        f"instances: {{a: {{name: {'가' * 32}, zone: z, flavor: f, image: i}}}}",
+        [],
+    ),
+    (
+        "a default name too long",
+        "instances: {abcdefghijklmnopqrstuvwx: {count: 1001, zone: z, flavor: f, image: i}}",
+        [("name", "create")],
+    ),
     ("a firewall's name too short", "firewalls: {a: {name: web}}", [("name", "send")]),
-    ("a description too long", f"firewalls: {{a: {{description: {'x' * 35}}}}}", [("description", "send")]),
+    (
+        "a description too long",
+        f"firewalls: {{a: {{description: {'x' * 35}}}}}",
+        [("description", "send")],
+    ),
     ("a description that fits", f"firewalls: {{a: {{description: {'x' * 34}}}}}", []),
-    ("a long one without marker", f"firewalls: {{a: {{description: {'x' * 50}, marker: false}}}}", []),
-    ("a too long one without marker", f"firewalls: {{a: {{description: {'x' * 51}, marker: false}}}}", [("description", "send")]),
+    (
+        "a long one without marker",
+        f"firewalls: {{a: {{description: {'x' * 50}, marker: false}}}}",
+        [],
+    ),
+    (
+        "a too long one without marker",
+        f"firewalls: {{a: {{description: {'x' * 51}, marker: false}}}}",
+        [("description", "send")],
+    ),
     ("a server without image", "instances: {a: {zone: z, flavor: f}}", [("image", "create")]),
     ("an imported server", "instances: {a: {import: I-1}}", []),
-    ("a volume on no server", "block_storages: {a: {type: ssd, size: 10, instance: none}}", [("instance", "create")]),
-    ("a volume without server", "block_storages: {a: {type: ssd, size: 10}}", [("instance", "create")]),
+    (
+        "a volume on no server",
+        "block_storages: {a: {type: ssd, size: 10, instance: none}}",
+        [("instance", "create")],
+    ),
+    (
+        "a volume without server",
+        "block_storages: {a: {type: ssd, size: 10}}",
+        [("instance", "create")],
+    ),
     (
         "a rule's title too long",
         f"firewalls: {{w: {{rules: {{a: {{direction: in, protocol: tcp, ports: 1, cidr: 0.0.0.0/0, title: {'x' * 26}}}}}}}}}",
         [("title", "send")],
     ),
-    ("a control character", 'instances: {a: {name: "a\\nb", zone: z, flavor: f, image: i}}', [("name", "send")]),
+    (
+        "a control character",
+        'instances: {a: {name: "a\\nb", zone: z, flavor: f, image: i}}',
+        [("name", "send")],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("text", "wanted"), [row[1:] for row in DEMANDS], ids=[row[0] for row in DEMANDS])
-def test_limits_that_bind_only_what_is_sent_are_kept_apart(text: str, wanted: list[tuple[str, str]]) -> None:
-    found = demands.demands(built(HEAD + text))
+@pytest.mark.parametrize(
+    ("text", "wanted"), [row[1:] for row in DEMANDS], ids=[row[0] for row in DEMANDS]
+)
+def test_limits_that_bind_only_what_is_sent_are_kept_apart(
+    text: str, wanted: list[tuple[str, str]]
+) -> None:
+    found = requirements.demands(built(HEAD + text))
     assert list(dict.fromkeys((demand.field, demand.when) for demand in found)) == wanted
 
 
 def test_a_name_too_long_is_told_with_how_much() -> None:
-    (demand,) = demands.demands(built(HEAD + f"instances: {{a: {{name: {'x' * 40}, zone: z, flavor: f, image: i}}}}"))
+    (demand,) = requirements.demands(
+        built(HEAD + f"instances: {{a: {{name: {'x' * 40}, zone: z, flavor: f, image: i}}}}")
+    )
     assert demand.problem.message == "the name is 40 characters long; the most is 32: 8 too many"
     assert str(demand.problem.place) == "stack.yaml:3:23"
 
 
 DIGESTS = [
-    ("order of keys", "instances: {a: {zone: z, flavor: f}, b: {}}", "instances: {b: {}, a: {flavor: f, zone: z}}", True),
-    ("comments and spelling", "instances: {a: {zone: z}}", "instances: # here\n  a:\n    zone: 'z'\n", True),
+    (
+        "order of keys",
+        "instances: {a: {zone: z, flavor: f}, b: {}}",
+        "instances: {b: {}, a: {flavor: f, zone: z}}",
+        True,
+    ),
+    (
+        "comments and spelling",
+        "instances: {a: {zone: z}}",
+        "instances: # here\n  a:\n    zone: 'z'\n",
+        True,
+    ),
     (
         "an alias",
         "instances: {a: {image: &i {os: u, version: '1'}}, b: {image: *i}}",
         "instances: {a: {image: {os: u, version: '1'}}, b: {image: {os: u, version: '1'}}}",
         True,
     ),
-    ("defaults or written out", "defaults: {instances: {zone: z}}\ninstances: {a: {}}", "instances: {a: {zone: z}}", True),
+    (
+        "defaults or written out",
+        "defaults: {instances: {zone: z}}\ninstances: {a: {}}",
+        "instances: {a: {zone: z}}",
+        True,
+    ),
     ("another value", "instances: {a: {zone: z}}", "instances: {a: {zone: y}}", False),
     ("a number or its text as count", "instances: {a: {count: 1}}", "instances: {a: {}}", False),
-    ("another lifecycle", "instances: {a: {}}", "instances: {a: {lifecycle: {retain: true}}}", False),
+    (
+        "another lifecycle",
+        "instances: {a: {}}",
+        "instances: {a: {lifecycle: {retain: true}}}",
+        False,
+    ),
     (
         "a link or a text",
         "firewalls: {web: {}}\ninstances: {a: {firewall: web}}",
@@ -502,11 +639,18 @@ DIGESTS = [
         False,
     ),
     ("another output", "outputs: {x: {value: 1}}", "outputs: {x: {value: '1'}}", False),
-    ("a variable's default", "variables: {n: {type: integer, default: 1}}", "variables: {n: {type: integer, default: 2}}", False),
+    (
+        "a variable's default",
+        "variables: {n: {type: integer, default: 1}}",
+        "variables: {n: {type: integer, default: 2}}",
+        False,
+    ),
 ]
 
 
-@pytest.mark.parametrize(("first", "second", "equal"), [row[1:] for row in DIGESTS], ids=[row[0] for row in DIGESTS])
+@pytest.mark.parametrize(
+    ("first", "second", "equal"), [row[1:] for row in DIGESTS], ids=[row[0] for row in DIGESTS]
+)
 def test_the_digest_is_over_the_meaning(first: str, second: str, equal: bool) -> None:
     assert (built(HEAD + first).digest == built(HEAD + second).digest) is equal
 
@@ -557,8 +701,10 @@ def test_values_given_from_outside_are_part_of_the_meaning() -> None:
         ("instances", "name", None, True),
     ],
 )
-def test_a_value_filled_in_late_is_checked_like_one_in_the_file(kind: str, field: str, value: object, fits: bool) -> None:
-    assert (check.problem_with(kind, field, value) is None) is fits  # type: ignore[arg-type]
+def test_a_value_filled_in_late_is_checked_like_one_in_the_file(
+    kind: str, field: str, value: object, fits: bool
+) -> None:
+    assert (validators.problem_with(kind, field, value) is None) is fits  # type: ignore[arg-type]
 
 
 def test_a_count_that_is_not_known_tells_only_of_the_mistake_it_comes_from() -> None:
@@ -582,14 +728,24 @@ outputs: {ips: {value: "${instances.web.map(w, w.public_ip)}"}}
 
 def test_a_text_that_reads_what_a_when_leaves_out_is_told_the_other_way() -> None:
     # Goal: not that there is no such thing in the file, which it is plain to see there is.
-    text = HEAD + f"instances: {{a: {SERVER[:-1]}, when: false}}, b: {SERVER}}}\noutputs: {{ip: {{value: '${{instances.a.public_ip}}'}}}}\n"
+    text = (
+        HEAD
+        + f"instances: {{a: {SERVER[:-1]}, when: false}}, b: {SERVER}}}\noutputs: {{ip: {{value: '${{instances.a.public_ip}}'}}}}\n"
+    )
     found = the_problem(text)
-    assert found.message == "`instances.a` is left out by its `when`" and "count: ${CONDITION ? 1 : 0}" in (found.hint or "")
-    counted = text.replace("when: false", "count: '${false ? 1 : 0}'").replace("instances.a.public_ip", "instances.a.map(s, s.public_ip)")
+    assert (
+        found.message == "`instances.a` is left out by its `when`"
+        and "count: ${CONDITION ? 1 : 0}" in (found.hint or "")
+    )
+    counted = text.replace("when: false", "count: '${false ? 1 : 0}'").replace(
+        "instances.a.public_ip", "instances.a.map(s, s.public_ip)"
+    )
     assert problems(counted) == ()
 
 
-def test_no_mapping_is_searched_for_the_place_of_each_of_its_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_mapping_is_searched_for_the_place_of_each_of_its_keys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Goal: the time to build grows with the number of rules and variables, not with its square.
     asked: list[str] = []
 
@@ -598,6 +754,13 @@ def test_no_mapping_is_searched_for_the_place_of_each_of_its_keys(monkeypatch: p
         return table.place
 
     monkeypatch.setattr(Table, "key_place", key_place)
-    rules = ", ".join(f"r{n}: {{direction: in, protocol: tcp, ports: {n}, cidr: 10.0.0.0/8}}" for n in range(1, 9))
-    built(HEAD + "variables: {a: {type: integer, default: 1}, b: {type: integer, default: 2}}\nfirewalls: {w: {rules: {" + rules + "}}}\n")
+    rules = ", ".join(
+        f"r{n}: {{direction: in, protocol: tcp, ports: {n}, cidr: 10.0.0.0/8}}" for n in range(1, 9)
+    )
+    built(
+        HEAD
+        + "variables: {a: {type: integer, default: 1}, b: {type: integer, default: 2}}\nfirewalls: {w: {rules: {"
+        + rules
+        + "}}}\n"
+    )
     assert len(asked) <= 1

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core import consent
-from reconciler.core.address import Address, parse
-from reconciler.core.changes import Action, Change, Consent, Impact, Plan, RiskClass, Step
-from reconciler.core.consent import Acceptance, Given, Verdict
+from reconciler.model.address import Address, parse
+from reconciler.model.plan import Action, Change, Consent, Impact, Plan, RiskClass, Step
+from reconciler.planner.checks import approval
+from reconciler.planner.checks.approval import Acceptance, Given, Verdict
 
 
 def address(text: str) -> Address:
@@ -17,11 +17,24 @@ def address(text: str) -> Address:
 
 
 def change(text: str, action: Action, *risks: RiskClass) -> Change:
-    return Change(address(text), action, reason="", impact=Impact(consents=tuple(Consent(risk, text) for risk in risks)))
+    return Change(
+        address(text),
+        action,
+        reason="",
+        impact=Impact(consents=tuple(Consent(risk, text) for risk in risks)),
+    )
 
 
 def plan(*changes: Change, steps: tuple[Step, ...] = ()) -> Plan:
-    return Plan(stack="shop", environment="prod", digest="d", lineage="l", serial=1, changes=changes, steps=steps)
+    return Plan(
+        stack="shop",
+        environment="prod",
+        digest="d",
+        lineage="l",
+        serial=1,
+        changes=changes,
+        steps=steps,
+    )
 
 
 CREATE = change("instances.web", Action.CREATE)
@@ -40,12 +53,36 @@ delete, downtime = Acceptance(RiskClass.DELETE), Acceptance(RiskClass.DOWNTIME)
     [
         ("nothing open asks at a terminal", [CREATE], Given(terminal=True), Verdict.ASK, []),
         ("nothing open goes with --yes", [CREATE], Given(yes=True), Verdict.GO, []),
-        ("--yes at a terminal goes where nothing is open", [CREATE], Given(yes=True, terminal=True), Verdict.GO, []),
+        (
+            "--yes at a terminal goes where nothing is open",
+            [CREATE],
+            Given(yes=True, terminal=True),
+            Verdict.GO,
+            [],
+        ),
         ("nobody to ask and no --yes", [CREATE], Given(), Verdict.REFUSED, []),
-        ("an open class is asked for at a terminal", [DELETE], Given(terminal=True), Verdict.ASK, ["delete"]),
+        (
+            "an open class is asked for at a terminal",
+            [DELETE],
+            Given(terminal=True),
+            Verdict.ASK,
+            ["delete"],
+        ),
         ("--yes does not cover a class", [DELETE], Given(yes=True), Verdict.REFUSED, ["delete"]),
-        ("--yes at a terminal still asks for a class", [DELETE], Given(yes=True, terminal=True), Verdict.ASK, ["delete"]),
-        ("--accept CLASS covers every address", [DELETE], Given(accept=(delete,), yes=True), Verdict.GO, []),
+        (
+            "--yes at a terminal still asks for a class",
+            [DELETE],
+            Given(yes=True, terminal=True),
+            Verdict.ASK,
+            ["delete"],
+        ),
+        (
+            "--accept CLASS covers every address",
+            [DELETE],
+            Given(accept=(delete,), yes=True),
+            Verdict.GO,
+            [],
+        ),
         (
             "--accept CLASS=ADDRESS covers that one",
             [DELETE],
@@ -53,13 +90,55 @@ delete, downtime = Acceptance(RiskClass.DELETE), Acceptance(RiskClass.DOWNTIME)
             Verdict.GO,
             [],
         ),
-        ("and no other", [DELETE], Given(accept=(Acceptance(RiskClass.DELETE, "instances.web"),), yes=True), Verdict.REFUSED, ["delete"]),
-        ("--accept alone answers no prompt outside a terminal", [DELETE], Given(accept=(delete,)), Verdict.REFUSED, []),
-        ("--accept alone is still asked at a terminal", [DELETE], Given(accept=(delete,), terminal=True), Verdict.ASK, []),
-        ("the environment accepts likewise", [DELETE], Given(standing=(delete,), yes=True), Verdict.GO, []),
-        ("one of two classes is open", [DELETE, RESIZE], Given(accept=(delete,), yes=True), Verdict.REFUSED, ["downtime"]),
-        ("both covered", [DELETE, RESIZE], Given(accept=(delete, downtime), yes=True), Verdict.GO, []),
-        ("lockout is refused even at a terminal", [LOCKOUT], Given(terminal=True), Verdict.REFUSED, ["lockout"]),
+        (
+            "and no other",
+            [DELETE],
+            Given(accept=(Acceptance(RiskClass.DELETE, "instances.web"),), yes=True),
+            Verdict.REFUSED,
+            ["delete"],
+        ),
+        (
+            "--accept alone answers no prompt outside a terminal",
+            [DELETE],
+            Given(accept=(delete,)),
+            Verdict.REFUSED,
+            [],
+        ),
+        (
+            "--accept alone is still asked at a terminal",
+            [DELETE],
+            Given(accept=(delete,), terminal=True),
+            Verdict.ASK,
+            [],
+        ),
+        (
+            "the environment accepts likewise",
+            [DELETE],
+            Given(standing=(delete,), yes=True),
+            Verdict.GO,
+            [],
+        ),
+        (
+            "one of two classes is open",
+            [DELETE, RESIZE],
+            Given(accept=(delete,), yes=True),
+            Verdict.REFUSED,
+            ["downtime"],
+        ),
+        (
+            "both covered",
+            [DELETE, RESIZE],
+            Given(accept=(delete, downtime), yes=True),
+            Verdict.GO,
+            [],
+        ),
+        (
+            "lockout is refused even at a terminal",
+            [LOCKOUT],
+            Given(terminal=True),
+            Verdict.REFUSED,
+            ["lockout"],
+        ),
         (
             "lockout is not covered by its class",
             [LOCKOUT],
@@ -81,7 +160,13 @@ delete, downtime = Acceptance(RiskClass.DELETE), Acceptance(RiskClass.DOWNTIME)
             Verdict.REFUSED,
             ["lockout"],
         ),
-        ("a missing object is held back and the rest goes", [GONE, CREATE], Given(yes=True), Verdict.GO, []),
+        (
+            "a missing object is held back and the rest goes",
+            [GONE, CREATE],
+            Given(yes=True),
+            Verdict.GO,
+            [],
+        ),
         (
             "its successor needs the address",
             [GONE_ACCEPTED],
@@ -89,15 +174,24 @@ delete, downtime = Acceptance(RiskClass.DELETE), Acceptance(RiskClass.DOWNTIME)
             Verdict.REFUSED,
             ["gone"],
         ),
-        ("a protected object is held back and asks for nothing", [PROTECTED, CREATE], Given(yes=True), Verdict.GO, []),
+        (
+            "a protected object is held back and asks for nothing",
+            [PROTECTED, CREATE],
+            Given(yes=True),
+            Verdict.GO,
+            [],
+        ),
     ],
 )
 def test_what_was_said_decides_whether_to_go_ask_or_refuse(
     name: str, changes: list[Change], given: Given, verdict: Verdict, still_open: list[str]
 ) -> None:
-    decision = consent.decide(plan(*changes), given, tracked=MANY)
+    decision = approval.decide(plan(*changes), given, tracked=MANY)
 
-    assert (decision.verdict, [item.risk.value for item in decision.open]) == (verdict, still_open), name
+    assert (decision.verdict, [item.risk.value for item in decision.open]) == (
+        verdict,
+        still_open,
+    ), name
     assert (decision.problem is not None) == (verdict is Verdict.REFUSED)
 
 
@@ -115,10 +209,12 @@ def test_what_was_said_decides_whether_to_go_ask_or_refuse(
         ([DELETE], "shop/prod", Verdict.GO),
     ],
 )
-def test_the_typed_stack_name_covers_classes_and_yes_only_plans_without(changes: list[Change], typed: str | None, verdict: Verdict) -> None:
-    asked = consent.decide(plan(*changes), Given(terminal=True), tracked=MANY)
+def test_the_typed_stack_name_covers_classes_and_yes_only_plans_without(
+    changes: list[Change], typed: str | None, verdict: Verdict
+) -> None:
+    asked = approval.decide(plan(*changes), Given(terminal=True), tracked=MANY)
 
-    assert consent.answer(asked, "shop/prod", typed).verdict is verdict
+    assert approval.answer(asked, "shop/prod", typed).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -133,13 +229,15 @@ def test_the_typed_stack_name_covers_classes_and_yes_only_plans_without(changes:
         ("none", 4, 0, True, False),
     ],
 )
-def test_a_plan_that_empties_the_stack_is_refused(name: str, tracked: int, deleted: int, empty_file: bool, refused: bool) -> None:
+def test_a_plan_that_empties_the_stack_is_refused(
+    name: str, tracked: int, deleted: int, empty_file: bool, refused: bool
+) -> None:
     addresses = [f"instances.a{number}" for number in range(tracked)]
     doomed = plan(*(change(text, Action.DELETE, RiskClass.DELETE) for text in addresses[:deleted]))
     given = Given(accept=(delete,), yes=True)
 
     def verdict(given: Given) -> Verdict:
-        return consent.decide(doomed, given, tracked=addresses, empty_file=empty_file).verdict
+        return approval.decide(doomed, given, tracked=addresses, empty_file=empty_file).verdict
 
     assert verdict(given) is (Verdict.REFUSED if refused else Verdict.GO), name
     assert verdict(Given(accept=(delete,), yes=True, allow_empty=True)) is Verdict.GO
@@ -147,17 +245,27 @@ def test_a_plan_that_empties_the_stack_is_refused(name: str, tracked: int, delet
 
 
 def test_rules_are_not_objects_of_their_own_when_a_stack_is_emptied() -> None:
-    tracked = ["firewalls.web", *(f"firewalls.web.rules.r{number}" for number in range(9)), "instances.web"]
+    tracked = [
+        "firewalls.web",
+        *(f"firewalls.web.rules.r{number}" for number in range(9)),
+        "instances.web",
+    ]
     doomed = plan(*(change(text, Action.DELETE) for text in tracked[1:-1]))
 
-    assert consent.is_emptying(doomed, tracked=tracked) is None
+    assert approval.is_emptying(doomed, tracked=tracked) is None
 
 
 def test_an_old_object_left_by_a_replacement_is_not_an_object_of_the_stack() -> None:
-    step = Step("instance.delete instances.web", address("instances.web"), "instance.delete", target="7", deposed=True)
+    step = Step(
+        "instance.delete instances.web",
+        address("instances.web"),
+        "instance.delete",
+        target="7",
+        deposed=True,
+    )
     doomed = plan(change("instances.web", Action.DELETE), steps=(step,))
 
-    assert consent.is_emptying(doomed, tracked=["instances.web"]) is None
+    assert approval.is_emptying(doomed, tracked=["instances.web"]) is None
 
 
 @pytest.mark.parametrize(
@@ -171,13 +279,18 @@ def test_an_old_object_left_by_a_replacement_is_not_an_object_of_the_stack() -> 
         ("Delete", None),
     ],
 )
-def test_an_acceptance_is_spelled_as_class_or_class_and_address(text: str, wanted: Acceptance | None) -> None:
-    assert consent.parse(text) == wanted
+def test_an_acceptance_is_spelled_as_class_or_class_and_address(
+    text: str, wanted: Acceptance | None
+) -> None:
+    assert approval.parse(text) == wanted
 
 
 def test_a_refusal_names_the_options_to_paste() -> None:
     doomed = plan(change('instances.web["a b"]', Action.DELETE, RiskClass.DELETE))
 
-    problem = consent.decide(doomed, Given(), tracked=MANY).problem
+    problem = approval.decide(doomed, Given(), tracked=MANY).problem
 
-    assert problem is not None and problem.hint == "If it is meant, add --accept 'delete=instances.web[\"a b\"]' --yes"
+    assert (
+        problem is not None
+        and problem.hint == "If it is meant, add --accept 'delete=instances.web[\"a b\"]' --yes"
+    )

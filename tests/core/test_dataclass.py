@@ -1,4 +1,6 @@
-"""The light dataclasses beside those of Python, made from the same bodies: nobody but the clock can tell them apart."""
+"""The light dataclasses beside those of Python, made from the same bodies: nobody but the clock can
+tell them apart.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.core.dataclass import dataclass
+from reconciler.common.dataclass import dataclass
 
 OPTIONS: tuple[Mapping[str, bool], ...] = (
     {"frozen": True},
@@ -62,8 +64,12 @@ def outcome(do: Callable[[], Any]) -> Any:
 
 USES: Mapping[str, Callable[[Any], Any]] = {
     "shown": lambda cls: repr(cls("a", parts=["b"], secret="c")),
-    "fields": lambda cls: [(one.name, one.init, one.repr, one.compare) for one in dataclasses.fields(cls)],
-    "parameters": lambda cls: [(one.name, one.kind) for one in inspect.signature(cls).parameters.values()],
+    "fields": lambda cls: [
+        (one.name, one.init, one.repr, one.compare) for one in dataclasses.fields(cls)
+    ],
+    "parameters": lambda cls: [
+        (one.name, one.kind) for one in inspect.signature(cls).parameters.values()
+    ],
     "pattern": lambda cls: cls.__match_args__,
     "slots": lambda cls: (cls.__slots__, hasattr(cls("a"), "__dict__")),
     "defaults are fresh": lambda cls: cls("a").parts is cls("a").parts,
@@ -76,7 +82,9 @@ USES: Mapping[str, Callable[[Any], Any]] = {
     "not equal": lambda cls: cls("a", 1) != cls("a", 2),
     "of another class": lambda cls: cls("a", 1) == ("a", 1),
     "hashed": lambda cls: (cls.__hash__ is None, cls.__hash__ is object.__hash__),
-    "equal hashes": lambda cls: cls.__eq__ is object.__eq__ or hash(cls("a", 1, ["x"])) == hash(cls("a", 1, ["y"])),
+    "equal hashes": lambda cls: (
+        cls.__eq__ is object.__eq__ or hash(cls("a", 1, ["x"])) == hash(cls("a", 1, ["y"]))
+    ),
     "less": lambda cls: cls("a", 1) < cls("a", 2),
     "less or equal": lambda cls: cls("b", 1) <= cls("a", 2),
     "sorted": lambda cls: [one.size for one in sorted([cls("a", 2), cls("a", 1)])],
@@ -93,7 +101,9 @@ USES: Mapping[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_it_is_used_as_a_dataclass_of_python_is(use: Callable[[Any], Any], options: Mapping[str, bool]) -> None:
+def test_it_is_used_as_a_dataclass_of_python_is(
+    use: Callable[[Any], Any], options: Mapping[str, bool]
+) -> None:
     # Goal: the same value, or the same failure with the same words.
     assert outcome(lambda: use(ours(options))) == outcome(lambda: use(theirs(options)))
 
@@ -150,9 +160,14 @@ def test_a_class_may_be_made_from_another() -> None:
 
 def test_a_class_without_fields_has_one_value() -> None:
     # Goal: the smallest class there is.
-    assert (Nothing() == Nothing(), hash(Nothing()) == hash(Nothing()), repr(Nothing())) == (True, True, "Nothing()")
+    assert (Nothing() == Nothing(), hash(Nothing()) == hash(Nothing()), repr(Nothing())) == (
+        True,
+        True,
+        "Nothing()",
+    )
 
 
 def test_it_goes_through_pickle() -> None:
-    # Goal: a frozen value with slots has no dictionary that pickle could fill, so it says itself what it holds.
+    # Goal: a frozen value with slots has no dictionary that pickle could fill, so it says itself
+    # what it holds.
     assert pickle.loads(pickle.dumps(Longer("a", 2))).more == 2

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.changes import Cost
-from reconciler.core.model import Lifecycle
+from reconciler.model.plan import Cost
+from reconciler.model.resource import Lifecycle
 from tests.builders import CATALOGUE, Case, firewall, nothing, server, settled, volume
 
 PRICED = {"prices": {"ssd": 120}}
@@ -32,7 +32,9 @@ ROWS: list[tuple[str, Case, Cost]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("case", "wanted"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+@pytest.mark.parametrize(
+    ("case", "wanted"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
+)
 def test_a_plan_says_what_a_month_costs(case: Case, wanted: Cost) -> None:
     # Goal: before and after, the unknown named.
     assert case.plan().cost == wanted
@@ -45,7 +47,8 @@ def test_nothing_to_do_takes_no_time_and_no_calls() -> None:
 
 
 def test_ten_servers_take_about_as_long_as_one() -> None:
-    # Goal: the critical path, not the sum; those that are not ready at the first look are there at the next, a second later.
+    # Goal: the critical path, not the sum; those that are not ready at the first look are there at
+    # the next, a second later.
     one = nothing(server("web")).plan()
     ten = nothing(*(server(f"s[{n}]") for n in range(10))).plan()
     assert (one.eta_seconds, ten.eta_seconds) == (41, 42)
@@ -59,9 +62,12 @@ def test_more_calls_than_a_minute_allows_take_another_minute() -> None:
 
 
 def test_the_first_way_of_a_step_is_what_is_reckoned_with() -> None:
-    # Goal: a resize as it stands; but of a switch of firewalls the longer way, until it is known which one the account takes (SPEC 4).
+    # Goal: a resize as it stands; but of a switch of firewalls the longer way, until it is known
+    # which one the account takes (SPEC 4).
     assert settled(server("web")).edit("instances.web", flavor="big").plan().calls.write == 1
-    switch = settled(server("web", firewall="a"), firewall("a"), firewall("b")).edit("instances.web", firewall="b")
+    switch = settled(server("web", firewall="a"), firewall("a"), firewall("b")).edit(
+        "instances.web", firewall="b"
+    )
     assert switch.plan().calls.write == 3
     assert switch.with_facts(attach="replace").plan().calls.write == 1
     assert sum(step.calls for step in switch.plan().steps) == 3
@@ -69,21 +75,31 @@ def test_the_first_way_of_a_step_is_what_is_reckoned_with() -> None:
 
 def test_the_steps_that_decide_the_time_are_named() -> None:
     # Goal: the longest chain of steps that wait for each other, from its first step to the last.
-    plan = nothing(server("web"), volume("data"), server("db", firewall="db"), firewall("db")).plan()
-    assert plan.critical == ("instance.create instances.web", "block_storage.create block_storages.data")
+    plan = nothing(
+        server("web"), volume("data"), server("db", firewall="db"), firewall("db")
+    ).plan()
+    assert plan.critical == (
+        "instance.create instances.web",
+        "block_storage.create block_storages.data",
+    )
 
 
 def test_what_is_not_ours_is_counted_with_its_price() -> None:
     # Goal: servers, volumes and firewalls of the account that stand in no entry.
     case = (
-        settled(server("web")).stranger("instances", "i-x", flavor="small").stranger("firewalls", "f-x").stranger("block_storages", "v-x")
+        settled(server("web"))
+        .stranger("instances", "i-x", flavor="small")
+        .stranger("firewalls", "f-x")
+        .stranger("block_storages", "v-x")
     )
     assert case.plan().unmanaged[0] == 3
 
 
 def test_what_a_plan_binds_is_not_counted_among_what_is_not_ours() -> None:
     # Goal: an object of the stack is told once, with its `=`; a destroy binds nothing.
-    case = settled(server("web")).stranger("instances", "i-x", name="x", flavor="small", zone="z1", image="ubuntu", power="on")
+    case = settled(server("web")).stranger(
+        "instances", "i-x", name="x", flavor="small", zone="z1", image="ubuntu", power="on"
+    )
     bound = case.add(replace(server("x"), import_id="i-x"))
     assert (case.plan().unmanaged, bound.plan().unmanaged) == ((1, 10_000), (0, 0))
     assert bound.plan(destroy=True).unmanaged == (1, 10_000)

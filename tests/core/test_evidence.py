@@ -1,4 +1,6 @@
-"""What the account shows of writes whose outcome is not known, row by row (SPEC 5, settling): done, not done, later, or for a person."""
+"""What the account shows of writes whose outcome is not known, row by row (SPEC 5, settling): done,
+not done, later, or for a person.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,28 @@ from typing import Any
 
 import pytest
 
-from reconciler.core import brakes, evidence
-from reconciler.core.evidence import FENCE_SECONDS, LISTS_APART_SECONDS, Finding, Observation, Settlement
-from reconciler.core.model import Account, LiveResource
-from reconciler.core.state import MADE, Deposed, Effect, Entry, Intent, Note, Phase, State, fold
-from reconciler.kinds import all_kinds
+from reconciler.model.resource import Account, LiveResource
+from reconciler.model.state import (
+    MADE,
+    Deposed,
+    Entry,
+    Intent,
+    Note,
+    Phase,
+    State,
+    StateChange,
+    fold,
+)
+from reconciler.planner.compare import safety_stops
+from reconciler.recovery import evidence
+from reconciler.recovery.evidence import (
+    FENCE_SECONDS,
+    LISTS_APART_SECONDS,
+    Finding,
+    Observation,
+    Settlement,
+)
+from reconciler.resources import all_kinds
 
 KINDS = all_kinds()
 T = 1_767_225_600
@@ -23,11 +42,26 @@ OURS, OTHER, NEW = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"
 LISTS = frozenset({"instances", "block_storages", "firewalls", "rules"})
 
 
-def row(kind: str, id: str, *, nonce: str | None = None, ready: bool = True, failed: bool = False, **attributes: Any) -> LiveResource:
+def row(
+    kind: str,
+    id: str,
+    *,
+    nonce: str | None = None,
+    ready: bool = True,
+    failed: bool = False,
+    **attributes: Any,
+) -> LiveResource:
     """One live object; a server unless it says otherwise."""
     base: dict[str, Any] = {"id": id, "name": id}
     if kind == "instances":
-        base |= {"zone": "z1", "flavor": "small", "image": "ubuntu", "power": "on", "status": "active", "description": None}
+        base |= {
+            "zone": "z1",
+            "flavor": "small",
+            "image": "ubuntu",
+            "power": "on",
+            "status": "active",
+            "description": None,
+        }
     if kind == "block_storages":
         base |= {"zone": "z1", "type": "ssd", "size": 100, "instance": "i-1"}
     return LiveResource(kind, id, {**base, **attributes}, ready=ready, failed=failed, nonce=nonce)
@@ -38,36 +72,79 @@ def server(id: str, **more: Any) -> LiveResource:
 
 
 def rule(id: str, **more: Any) -> LiveResource:
-    attributes = {"firewall": "f-1", "direction": "in", "protocol": "tcp", "ports": "443", "cidr": "0.0.0.0/0", "title": "https"}
+    attributes = {
+        "firewall": "f-1",
+        "direction": "in",
+        "protocol": "tcp",
+        "ports": "443",
+        "cidr": "0.0.0.0/0",
+        "title": "https",
+    }
     return row("rules", id, **{**attributes, **more})
 
 
-def create(operation: str = "instance.create", address: str = "instances.new", *, nonce: str | None = NEW, **inputs: Any) -> Intent:
+def create(
+    operation: str = "instance.create",
+    address: str = "instances.new",
+    *,
+    nonce: str | None = NEW,
+    **inputs: Any,
+) -> Intent:
     """A create that was sent at T; what it makes goes into the state at its address."""
-    kind = next(name for name, found in KINDS.items() if found.singular == operation.partition(".")[0])
+    kind = next(
+        name for name, found in KINDS.items() if found.singular == operation.partition(".")[0]
+    )
     asked = inputs or {"zone": "z1", "flavor": "small", "image": "ubuntu", "name": "new"}
     entry = Entry(address, kind, MADE, applied={"flavor": "small"}, nonce=nonce, made=T)
-    return Intent(7, "run-1", f"{operation} {address}", address, operation, None, asked, nonce, T, (Effect(put=entry),))
+    return Intent(
+        7,
+        "run-1",
+        f"{operation} {address}",
+        address,
+        operation,
+        None,
+        asked,
+        nonce,
+        T,
+        (StateChange(put=entry),),
+    )
 
 
-def edit(operation: str, target: str | None, *, address: str = "instances.web", effects: tuple[Effect, ...] = (), **inputs: Any) -> Intent:
+def edit(
+    operation: str,
+    target: str | None,
+    *,
+    address: str = "instances.web",
+    effects: tuple[StateChange, ...] = (),
+    **inputs: Any,
+) -> Intent:
     """An edit or delete of what is there, sent at T."""
-    return Intent(7, "run-1", f"{operation} {address}", address, operation, target, inputs, None, T, effects)
+    return Intent(
+        7, "run-1", f"{operation} {address}", address, operation, target, inputs, None, T, effects
+    )
 
 
-WEB = Entry("instances.web", "instances", "i-1", applied={"flavor": "small"}, nonce=OURS, made=T - 9_999)
+WEB = Entry(
+    "instances.web", "instances", "i-1", applied={"flavor": "small"}, nonce=OURS, made=T - 9_999
+)
 GROUP = Entry("firewalls.web", "firewalls", "f-1", nonce="dddddddddddd")
 VOLUME = Entry("block_storages.data", "block_storages", "v-1", nonce="eeeeeeeeeeee")
 
 
-def state(*entries: Entry, facts: Mapping[str, str] | None = None, deposed: tuple[Deposed, ...] = ()) -> State:
+def state(
+    *entries: Entry, facts: Mapping[str, str] | None = None, deposed: tuple[Deposed, ...] = ()
+) -> State:
     return State(
         "l", 3, "shop", None, entries={e.address: e for e in entries},
         deposed={old.id: old for old in deposed}, facts=facts or {}, sequence=7,
     )  # fmt: skip
 
 
-def account(*rows: LiveResource, members: Mapping[str, tuple[str, ...]] | None = None, complete: frozenset[str] = LISTS) -> Account:
+def account(
+    *rows: LiveResource,
+    members: Mapping[str, tuple[str, ...]] | None = None,
+    complete: frozenset[str] = LISTS,
+) -> Account:
     objects: dict[str, dict[str, LiveResource]] = {kind: {} for kind in KINDS}
     for one in rows:
         objects[one.kind][one.id] = one
@@ -94,10 +171,17 @@ class Row:
 
 CONTROL = server("i-1", nonce=OURS)
 MINE = server("i-2", nonce=NEW)
-DELETED = (Effect(drop="instances.web"),)
+DELETED = (StateChange(drop="instances.web"),)
 
 CREATES = [
-    Row("shown with its nonce: done at once", create(), ((T + 1, account(CONTROL, MINE)),), Finding.DONE, "bears its marker", id="i-2"),
+    Row(
+        "shown with its nonce: done at once",
+        create(),
+        ((T + 1, account(CONTROL, MINE)),),
+        Finding.DONE,
+        "bears its marker",
+        id="i-2",
+    ),
     Row(
         "shown, still being built: done, and incomplete",
         create(),
@@ -125,12 +209,29 @@ CREATES = [
     Row(
         "only its name is there: never taken for it",
         create(),
-        ((PAST + 1, account(CONTROL, server("i-9", name="new"))), (PAST + 61, account(CONTROL, server("i-9", name="new")))),
+        (
+            (PAST + 1, account(CONTROL, server("i-9", name="new"))),
+            (PAST + 61, account(CONTROL, server("i-9", name="new"))),
+        ),
         Finding.NOT_DONE,
         "two complete lists",
     ),
-    Row("not shown before the fence", create(), ((T + 100, account(CONTROL)),), Finding.LATER, "could still be taken", until=PAST),
-    Row("not shown at the last second before it", create(), ((PAST - 1, account(CONTROL)),), Finding.LATER, "could still", until=PAST),
+    Row(
+        "not shown before the fence",
+        create(),
+        ((T + 100, account(CONTROL)),),
+        Finding.LATER,
+        "could still be taken",
+        until=PAST,
+    ),
+    Row(
+        "not shown at the last second before it",
+        create(),
+        ((PAST - 1, account(CONTROL)),),
+        Finding.LATER,
+        "could still",
+        until=PAST,
+    ),
     Row(
         "one list past the fence is not enough",
         create(),
@@ -180,21 +281,30 @@ CREATES = [
     Row(
         "a control in another zone does not count",
         create(),
-        ((PAST, account(server("i-1", nonce=OURS, zone="z2"))), (PAST + 60, account(server("i-1", nonce=OURS, zone="z2")))),
+        (
+            (PAST, account(server("i-1", nonce=OURS, zone="z2"))),
+            (PAST + 60, account(server("i-1", nonce=OURS, zone="z2"))),
+        ),
         Finding.PERSON,
         "no other marked object",
     ),
     Row(
         "a control of another kind does not count",
         create(),
-        ((PAST, account(row("firewalls", "f-1", nonce=GROUP.nonce))), (PAST + 60, account(row("firewalls", "f-1", nonce=GROUP.nonce)))),
+        (
+            (PAST, account(row("firewalls", "f-1", nonce=GROUP.nonce))),
+            (PAST + 60, account(row("firewalls", "f-1", nonce=GROUP.nonce))),
+        ),
         Finding.PERSON,
         "no other marked object",
     ),
     Row(
         "a marker that is not ours is no control",
         create(),
-        ((PAST, account(server("i-9", nonce=OTHER))), (PAST + 60, account(server("i-9", nonce=OTHER)))),
+        (
+            (PAST, account(server("i-9", nonce=OTHER))),
+            (PAST + 60, account(server("i-9", nonce=OTHER))),
+        ),
         Finding.PERSON,
         "no other marked object",
     ),
@@ -208,7 +318,10 @@ CREATES = [
     Row(
         "an old object of a replacement is a control too",
         create(),
-        ((PAST, account(server("i-0", nonce=OTHER))), (PAST + 60, account(server("i-0", nonce=OTHER)))),
+        (
+            (PAST, account(server("i-0", nonce=OTHER))),
+            (PAST + 60, account(server("i-0", nonce=OTHER))),
+        ),
         Finding.NOT_DONE,
         "two complete lists",
         state=state(deposed=(Deposed("instances.web", "instances", "i-0", nonce=OTHER),)),
@@ -255,35 +368,88 @@ CREATES = [
     Row(
         "a volume of another zone is no control",
         create("block_storage.create", "block_storages.new", instance="i-1", type="ssd", size=10),
-        tuple((at, account(CONTROL, row("block_storages", "v-1", nonce=VOLUME.nonce, zone="z2"))) for at in (PAST, PAST + 60)),
+        tuple(
+            (at, account(CONTROL, row("block_storages", "v-1", nonce=VOLUME.nonce, zone="z2")))
+            for at in (PAST, PAST + 60)
+        ),
         Finding.PERSON,
         "no other marked object",
     ),
     Row(
         "a firewall knows no zones",
         create("firewall.create", "firewalls.new", name="new", icmp=True),
-        tuple((at, account(row("firewalls", "f-1", nonce=GROUP.nonce))) for at in (PAST, PAST + 60)),
+        tuple(
+            (at, account(row("firewalls", "f-1", nonce=GROUP.nonce))) for at in (PAST, PAST + 60)
+        ),
         Finding.NOT_DONE,
         "two complete lists",
     ),
 ]
 
 RULE = create(
-    "rule.create", "firewalls.web.rules.https", nonce=None, firewall="f-1", direction="in", protocol="tcp", ports="443", cidr="0.0.0.0/0"
+    "rule.create",
+    "firewalls.web.rules.https",
+    nonce=None,
+    firewall="f-1",
+    direction="in",
+    protocol="tcp",
+    ports="443",
+    cidr="0.0.0.0/0",
 )
 WALL = row("firewalls", "f-1")
 RULES = [
-    Row("a rule that lets that traffic through", RULE, ((T + 1, account(WALL, rule("9"))),), Finding.DONE, "lets that traffic", id="9"),
     Row(
-        "the same traffic in another group", RULE, ((T + 1, account(WALL, rule("9", firewall="f-2"))),), Finding.LATER, "could", until=PAST
+        "a rule that lets that traffic through",
+        RULE,
+        ((T + 1, account(WALL, rule("9"))),),
+        Finding.DONE,
+        "lets that traffic",
+        id="9",
     ),
-    Row("another range", RULE, ((T + 1, account(WALL, rule("9", cidr="10.0.0.0/8"))),), Finding.LATER, "could still", until=PAST),
-    Row("the complete list without it, before the fence", RULE, ((T + 1, account(WALL)),), Finding.LATER, "could still", until=PAST),
-    Row("the complete list without it, past the fence", RULE, ((PAST, account(WALL)),), Finding.NOT_DONE, "not as asked"),
+    Row(
+        "the same traffic in another group",
+        RULE,
+        ((T + 1, account(WALL, rule("9", firewall="f-2"))),),
+        Finding.LATER,
+        "could",
+        until=PAST,
+    ),
+    Row(
+        "another range",
+        RULE,
+        ((T + 1, account(WALL, rule("9", cidr="10.0.0.0/8"))),),
+        Finding.LATER,
+        "could still",
+        until=PAST,
+    ),
+    Row(
+        "the complete list without it, before the fence",
+        RULE,
+        ((T + 1, account(WALL)),),
+        Finding.LATER,
+        "could still",
+        until=PAST,
+    ),
+    Row(
+        "the complete list without it, past the fence",
+        RULE,
+        ((PAST, account(WALL)),),
+        Finding.NOT_DONE,
+        "not as asked",
+    ),
     Row(
         "the rules of the group were not read",
         RULE,
-        ((PAST, replace(account(WALL), objects={"firewalls": {"f-1": WALL}}, complete=frozenset({"firewalls"}))),),
+        (
+            (
+                PAST,
+                replace(
+                    account(WALL),
+                    objects={"firewalls": {"f-1": WALL}},
+                    complete=frozenset({"firewalls"}),
+                ),
+            ),
+        ),
         Finding.LATER,
         "could not be read",
         until=PAST + 60,
@@ -291,14 +457,39 @@ RULES = [
     Row("its group is no more", RULE, ((PAST, account()),), Finding.NOT_DONE, "not as asked"),
 ]
 
-RESIZE = edit("instance.resize", "i-1", flavor="big", effects=(Effect(put=replace(WEB, applied={"flavor": "big"})),))
+RESIZE = edit(
+    "instance.resize",
+    "i-1",
+    flavor="big",
+    effects=(StateChange(put=replace(WEB, applied={"flavor": "big"})),),
+)
 BIG = server("i-1", flavor="big")
 ATTACH = edit("firewall.attach", None, firewall="f-1", instance="i-1")
 EDITS = [
     Row("it is as asked", RESIZE, ((T + 1, account(BIG)),), Finding.DONE, "as asked", id="i-1"),
-    Row("as asked, but at work", RESIZE, ((T + 9, account(replace(BIG, ready=False))),), Finding.LATER, "at work", until=T + 69),
-    Row("not as asked, before the fence", RESIZE, ((T + 9, account(server("i-1"))),), Finding.LATER, "could still", until=PAST),
-    Row("not as asked, at rest, past the fence", RESIZE, ((PAST, account(server("i-1"))),), Finding.NOT_DONE, "at rest"),
+    Row(
+        "as asked, but at work",
+        RESIZE,
+        ((T + 9, account(replace(BIG, ready=False))),),
+        Finding.LATER,
+        "at work",
+        until=T + 69,
+    ),
+    Row(
+        "not as asked, before the fence",
+        RESIZE,
+        ((T + 9, account(server("i-1"))),),
+        Finding.LATER,
+        "could still",
+        until=PAST,
+    ),
+    Row(
+        "not as asked, at rest, past the fence",
+        RESIZE,
+        ((PAST, account(server("i-1"))),),
+        Finding.NOT_DONE,
+        "at rest",
+    ),
     Row(
         "past the fence, and at work",
         RESIZE,
@@ -308,7 +499,14 @@ EDITS = [
         until=PAST + 60,
     ),
     Row("its object is not shown", RESIZE, ((PAST, account()),), Finding.PERSON, "is not shown"),
-    Row("its list was not whole", RESIZE, ((PAST, account(complete=frozenset())),), Finding.LATER, "not be read", until=PAST + 60),
+    Row(
+        "its list was not whole",
+        RESIZE,
+        ((PAST, account(complete=frozenset())),),
+        Finding.LATER,
+        "not be read",
+        until=PAST + 60,
+    ),
     Row(
         "a rebuild to the image it had",
         edit("instance.rebuild", "i-1", image="ubuntu", effects=()),
@@ -318,13 +516,24 @@ EDITS = [
     ),
     Row(
         "a rebuild to another image that shows",
-        edit("instance.rebuild", "i-1", image="rocky", effects=(Effect(put=replace(WEB, applied={"image": "rocky"})),)),
+        edit(
+            "instance.rebuild",
+            "i-1",
+            image="rocky",
+            effects=(StateChange(put=replace(WEB, applied={"image": "rocky"})),),
+        ),
         ((T + 1, account(server("i-1", image="rocky"))),),
         Finding.DONE,
         "as asked",
         id="i-1",
     ),
-    Row("a stop that shows", edit("instance.stop", "i-1"), ((T + 1, account(server("i-1", power="off"))),), Finding.DONE, "as asked"),
+    Row(
+        "a stop that shows",
+        edit("instance.stop", "i-1"),
+        ((T + 1, account(server("i-1", power="off"))),),
+        Finding.DONE,
+        "as asked",
+    ),
     Row(
         "a membership that shows",
         ATTACH,
@@ -332,8 +541,21 @@ EDITS = [
         Finding.DONE,
         "as asked",
     ),
-    Row("a membership that does not", ATTACH, ((PAST, account(WALL, members={"f-1": ()})),), Finding.NOT_DONE, "not as asked"),
-    Row("members that were not read", ATTACH, ((PAST, account(WALL)),), Finding.LATER, "could not be read", until=PAST + 60),
+    Row(
+        "a membership that does not",
+        ATTACH,
+        ((PAST, account(WALL, members={"f-1": ()})),),
+        Finding.NOT_DONE,
+        "not as asked",
+    ),
+    Row(
+        "members that were not read",
+        ATTACH,
+        ((PAST, account(WALL)),),
+        Finding.LATER,
+        "could not be read",
+        until=PAST + 60,
+    ),
     Row(
         "a volume that moved",
         edit("block_storage.attach", "v-1", address="block_storages.data", instance="i-2"),
@@ -345,11 +567,37 @@ EDITS = [
 
 DELETE = edit("instance.delete", "i-1", effects=DELETED)
 DELETES = [
-    Row("proved gone", DELETE, ((T + 11, account()),), Finding.DONE, "it is gone", gone=frozenset({"i-1"})),
-    Row("missing from one complete list", DELETE, ((T + 1, account()),), Finding.LATER, "looked at twice", until=T + 11),
-    Row("missing from an empty list", DELETE, ((PAST + 1, account()),), Finding.LATER, "looked at twice", until=PAST + 11),
     Row(
-        "gone from a list that is not whole", DELETE, ((T + 1, account(complete=frozenset())),), Finding.LATER, "not be read", until=T + 61
+        "proved gone",
+        DELETE,
+        ((T + 11, account()),),
+        Finding.DONE,
+        "it is gone",
+        gone=frozenset({"i-1"}),
+    ),
+    Row(
+        "missing from one complete list",
+        DELETE,
+        ((T + 1, account()),),
+        Finding.LATER,
+        "looked at twice",
+        until=T + 11,
+    ),
+    Row(
+        "missing from an empty list",
+        DELETE,
+        ((PAST + 1, account()),),
+        Finding.LATER,
+        "looked at twice",
+        until=PAST + 11,
+    ),
+    Row(
+        "gone from a list that is not whole",
+        DELETE,
+        ((T + 1, account(complete=frozenset())),),
+        Finding.LATER,
+        "not be read",
+        until=T + 61,
     ),
     Row(
         "gone, but a successor follows",
@@ -362,7 +610,7 @@ DELETES = [
     ),
     Row(
         "an old object of a replacement is proved gone: its successor stands already",
-        replace(DELETE, target="i-0", effects=(Effect(bury="i-0"),)),
+        replace(DELETE, target="i-0", effects=(StateChange(bury="i-0"),)),
         ((T + 1, account(server("i-1"))),),
         Finding.DONE,
         "it is gone",
@@ -370,12 +618,38 @@ DELETES = [
         gone=frozenset({"i-0"}),
         state=state(WEB, deposed=(Deposed("instances.web", "instances", "i-0"),)),
     ),
-    Row("at work: it goes", DELETE, ((T + 9, account(server("i-1", ready=False))),), Finding.LATER, "at work", until=T + 69),
-    Row("still there before the fence", DELETE, ((T + 9, account(CONTROL)),), Finding.LATER, "could still", until=PAST),
-    Row("still there past the fence", DELETE, ((PAST, account(CONTROL)),), Finding.NOT_DONE, "not as asked"),
+    Row(
+        "at work: it goes",
+        DELETE,
+        ((T + 9, account(server("i-1", ready=False))),),
+        Finding.LATER,
+        "at work",
+        until=T + 69,
+    ),
+    Row(
+        "still there before the fence",
+        DELETE,
+        ((T + 9, account(CONTROL)),),
+        Finding.LATER,
+        "could still",
+        until=PAST,
+    ),
+    Row(
+        "still there past the fence",
+        DELETE,
+        ((PAST, account(CONTROL)),),
+        Finding.NOT_DONE,
+        "not as asked",
+    ),
     Row(
         "a rule that is gone",
-        edit("rule.delete", "9", address="firewalls.web.rules.https", firewall="f-1", effects=(Effect(drop="firewalls.web.rules.https"),)),
+        edit(
+            "rule.delete",
+            "9",
+            address="firewalls.web.rules.https",
+            firewall="f-1",
+            effects=(StateChange(drop="firewalls.web.rules.https"),),
+        ),
         ((T + 1, account(WALL)),),
         Finding.DONE,
         "it is gone",
@@ -383,9 +657,31 @@ DELETES = [
 ]
 
 ACCEPTED = [
-    Row("a create: its object is in the state", create(), ((T + 1, account()),), Finding.DONE, "in the state", result="accepted"),
-    Row("a delete: likewise", DELETE, ((T + 1, account(CONTROL)),), Finding.DONE, "in the state", result="accepted"),
-    Row("an edit that shows", RESIZE, ((T + 99, account(BIG)),), Finding.DONE, "as asked", result="accepted", id="i-1"),
+    Row(
+        "a create: its object is in the state",
+        create(),
+        ((T + 1, account()),),
+        Finding.DONE,
+        "in the state",
+        result="accepted",
+    ),
+    Row(
+        "a delete: likewise",
+        DELETE,
+        ((T + 1, account(CONTROL)),),
+        Finding.DONE,
+        "in the state",
+        result="accepted",
+    ),
+    Row(
+        "an edit that shows",
+        RESIZE,
+        ((T + 99, account(BIG)),),
+        Finding.DONE,
+        "as asked",
+        result="accepted",
+        id="i-1",
+    ),
     Row(
         "an edit at work is waited for by the plan, not by the clock",
         RESIZE,
@@ -418,11 +714,15 @@ def settled(case: Row) -> Settlement:
     """What the evidence says of one case."""
     known = replace(case.state, open={7: (case.intent, case.result)})
     observations = [Observation(one, at, case.gone) for at, one in case.seen]
-    (found,) = evidence.settle(known, observations, KINDS, now=observations[-1].at, followed=case.followed)
+    (found,) = evidence.settle(
+        known, observations, KINDS, now=observations[-1].at, followed=case.followed
+    )
     return found
 
 
-@pytest.mark.parametrize("case", [*CREATES, *RULES, *EDITS, *DELETES, *ACCEPTED], ids=lambda case: case.name)
+@pytest.mark.parametrize(
+    "case", [*CREATES, *RULES, *EDITS, *DELETES, *ACCEPTED], ids=lambda case: case.name
+)
 def test_what_is_seen_settles_or_does_not(case: Row) -> None:
     found = settled(case)
     assert found.finding is case.finding, found
@@ -437,12 +737,24 @@ def test_what_is_seen_settles_or_does_not(case: Row) -> None:
 def test_an_object_that_is_still_built_is_taken_as_incomplete() -> None:
     case = CREATES[1]
     (effect,) = settled(case).effects
-    assert effect.put is not None and effect.put.phase is Phase.INCOMPLETE and effect.put.nonce == NEW
+    assert (
+        effect.put is not None and effect.put.phase is Phase.INCOMPLETE and effect.put.nonce == NEW
+    )
 
 
 def test_what_is_settled_is_closed_and_what_is_not_stays_open() -> None:
-    done, lost = CREATES[0], next(case for case in CREATES if case.name.startswith("two lists 60 s apart"))
-    known = replace(done.state, open={7: (done.intent, "unknown"), 8: (replace(lost.intent, sequence=8, nonce=OTHER), None)}, sequence=8)
+    done, lost = (
+        CREATES[0],
+        next(case for case in CREATES if case.name.startswith("two lists 60 s apart")),
+    )
+    known = replace(
+        done.state,
+        open={
+            7: (done.intent, "unknown"),
+            8: (replace(lost.intent, sequence=8, nonce=OTHER), None),
+        },
+        sequence=8,
+    )
     observations = [Observation(account(CONTROL, MINE), at) for at in (PAST, PAST + 60)]
     found = evidence.settle(known, observations, KINDS, now=PAST + 60)
     records = evidence.notes(found, known, "run-2")
@@ -454,10 +766,14 @@ def test_what_is_settled_is_closed_and_what_is_not_stays_open() -> None:
 
 def test_what_was_recorded_since_an_intent_stays() -> None:
     # The effects of an intent were written down with it; the file has been protected meanwhile.
-    known = state(replace(WEB, protect=("delete",), retain=True, applied={"flavor": "small", "name": "later"}))
+    known = state(
+        replace(WEB, protect=("delete",), retain=True, applied={"flavor": "small", "name": "later"})
+    )
     case = replace(EDITS[0], state=known)
     (effect,) = settled(case).effects
-    assert effect.put == replace(known.entries["instances.web"], applied={"flavor": "big", "name": "later"})
+    assert effect.put == replace(
+        known.entries["instances.web"], applied={"flavor": "big", "name": "later"}
+    )
 
 
 def test_a_lost_create_leaves_its_nonce_so_that_what_comes_all_the_same_is_known() -> None:
@@ -465,20 +781,42 @@ def test_a_lost_create_leaves_its_nonce_so_that_what_comes_all_the_same_is_known
     known = replace(case.state, open={7: (case.intent, "unknown")})
     after = fold(known, evidence.notes((settled(case),), known, "run-2"))
     late = account(CONTROL, MINE)
-    (problem,) = brakes.doubled(after, late)
-    assert (problem.code, problem.address) == ("doubled", "instances.new") and problem.message.startswith("i-2")
+    (problem,) = safety_stops.doubled(after, late)
+    assert (problem.code, problem.address) == (
+        "doubled",
+        "instances.new",
+    ) and problem.message.startswith("i-2")
     assert "look at i-2 under the servers in the console" in (problem.hint or "")
-    assert "DELETE" not in (problem.hint or ""), "a row of a list is no proof that the object is ours"
-    assert not list(brakes.doubled(after, account(CONTROL)))
-    taken = fold(after, (Note(9, "run-3", "adopted", (Effect(put=Entry("instances.new", "instances", "i-2", nonce=NEW)),)),))
-    assert not list(brakes.doubled(taken, late)), "what a person adopted after all is ours"
+    assert "DELETE" not in (problem.hint or ""), (
+        "a row of a list is no proof that the object is ours"
+    )
+    assert not list(safety_stops.doubled(after, account(CONTROL)))
+    taken = fold(
+        after,
+        (
+            Note(
+                9,
+                "run-3",
+                "adopted",
+                (StateChange(put=Entry("instances.new", "instances", "i-2", nonce=NEW)),),
+            ),
+        ),
+    )
+    assert not list(safety_stops.doubled(taken, late)), "what a person adopted after all is ours"
 
 
 def test_what_is_under_a_delete_of_ours_and_not_shown_is_still_to_be_proved_gone() -> None:
     deleting = replace(VOLUME, phase=Phase.DELETING)
     old = Deposed("instances.db", "instances", "i-0", phase=Phase.DELETING)
-    known = replace(state(WEB, GROUP, deleting, deposed=(old,)), open={7: (DELETE, None), 8: (RESIZE, "unknown")})
-    assert evidence.fading(known, account()) == {"v-1": "block_storages", "i-0": "instances", "i-1": "instances"}
+    known = replace(
+        state(WEB, GROUP, deleting, deposed=(old,)),
+        open={7: (DELETE, None), 8: (RESIZE, "unknown")},
+    )
+    assert evidence.fading(known, account()) == {
+        "v-1": "block_storages",
+        "i-0": "instances",
+        "i-1": "instances",
+    }
     assert evidence.fading(known, account(CONTROL)) == {"v-1": "block_storages", "i-0": "instances"}
     assert evidence.fading(known, account(complete=frozenset())) == {}
 
@@ -493,7 +831,9 @@ def test_what_is_under_a_delete_of_ours_and_not_shown_is_still_to_be_proved_gone
         (Phase.READY, T, False, {}),
     ],
 )
-def test_what_was_just_made_may_be_missing_for_a_while(phase: Phase, made: int | None, shown: bool, wanted: dict[str, float]) -> None:
+def test_what_was_just_made_may_be_missing_for_a_while(
+    phase: Phase, made: int | None, shown: bool, wanted: dict[str, float]
+) -> None:
     known = state(replace(WEB, phase=phase, made=made))
     assert evidence.unseen(known, account(CONTROL) if shown else account(), T + 10.0) == wanted
 
@@ -513,19 +853,32 @@ def test_what_was_just_made_may_be_missing_for_a_while(phase: Phase, made: int |
         ("two just made", 2, 3, {"phase": Phase.INCOMPLETE}, []),
     ],
 )
-def test_many_missing_at_once_stop_the_run(name: str, missing: int, listed: int, extra: dict[str, Any], stopped: list[str]) -> None:
+def test_many_missing_at_once_stop_the_run(
+    name: str, missing: int, listed: int, extra: dict[str, Any], stopped: list[str]
+) -> None:
     entries = [
-        Entry(f"instances.web[{n}]", "instances", f"i-{n}", phase=extra.get("phase", Phase.READY) if n < missing else Phase.READY)
+        Entry(
+            f"instances.web[{n}]",
+            "instances",
+            f"i-{n}",
+            phase=extra.get("phase", Phase.READY) if n < missing else Phase.READY,
+        )
         for n in range(missing + listed)
     ]
-    rows = [server(entry.id) for entry in entries[missing:]] + ([server("theirs")] if extra.get("stranger") else [])
+    rows = [server(entry.id) for entry in entries[missing:]] + (
+        [server("theirs")] if extra.get("stranger") else []
+    )
     accept = tuple(("gone", f"instances.web[{n}]") for n in extra.get("accept", ()))
-    found = list(brakes.mass_absence(state(*entries), account(*rows), accept))
+    found = list(safety_stops.mass_absence(state(*entries), account(*rows), accept))
     assert [problem.address for problem in found] == [f"instances.web[{n}]" for n in stopped]
-    assert all(problem.code == "mass-absence" and f"gone={problem.address}" in (problem.hint or "") for problem in found)
+    assert all(
+        problem.code == "mass-absence" and f"gone={problem.address}" in (problem.hint or "")
+        for problem in found
+    )
 
 
-# What one run saw and the next one goes on with ---------------------------------------------------------------------------------------
+# What one run saw and the next one goes on with
+# ---------------------------------------------------------------------------------------
 
 
 def looked(known: State, at: float, *, absences: Mapping[str, float] | None = None) -> State:
@@ -549,13 +902,30 @@ def test_two_runs_that_look_once_prove_that_a_create_was_not_done() -> None:
 
 def test_a_list_that_could_not_be_read_does_not_undo_an_earlier_look() -> None:
     known = replace(state(WEB), open={7: (create(), "unknown")}, looks={NEW: PAST})
-    found = evidence.settle(known, (Observation(account(CONTROL, complete=frozenset()), PAST + 90),), KINDS, now=PAST + 90.0)
+    found = evidence.settle(
+        known,
+        (Observation(account(CONTROL, complete=frozenset()), PAST + 90),),
+        KINDS,
+        now=PAST + 90.0,
+    )
     assert evidence.first_looks(known, {}, found) == ()
 
 
 def test_a_look_counts_until_a_new_request_is_sent_or_its_object_is_dropped() -> None:
     old = Deposed("instances.web", "instances", "i-0", phase=Phase.DELETING)
     known = replace(state(WEB, deposed=(old,)), looks={"i-1": T, "i-0": T})
-    assert looked(known, T + 20.0, absences={"i-1": T}).looks == {"i-1": T}, "the other one was found again"
+    assert looked(known, T + 20.0, absences={"i-1": T}).looks == {"i-1": T}, (
+        "the other one was found again"
+    )
     assert fold(known, (replace(edit("instance.delete", "i-1"), sequence=8),)).looks == {"i-0": T}
-    assert fold(known, (Note(8, "run-2", "gone", (Effect(drop="instances.web"), Effect(bury="i-0"))),)).looks == {}
+    assert (
+        fold(
+            known,
+            (
+                Note(
+                    8, "run-2", "gone", (StateChange(drop="instances.web"), StateChange(bury="i-0"))
+                ),
+            ),
+        ).looks
+        == {}
+    )

@@ -11,13 +11,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core import cel_syntax, expression
-from reconciler.core.expression import ExpressionError
-from reconciler.core.model import Deferred, Existing, Ref, Stack, Unknown
+from reconciler.config import cel_syntax, expression
+from reconciler.config.expression import ExpressionError
+from reconciler.model.resource import Deferred, Existing, Ref, Stack, Unknown
 from tests.stackfiles import HEAD, at, attributes_of, built
 
 SCOPE: Mapping[str, Any] = {
-    "vars": {"n": 3, "x": "a", "f": 1.5, "b": True, "none": None, "list": ("p", "q"), "map": {"k": {"z": 1}}, "한글": "가나다"},
+    "vars": {
+        "n": 3,
+        "x": "a",
+        "f": 1.5,
+        "b": True,
+        "none": None,
+        "list": ("p", "q"),
+        "map": {"k": {"z": 1}},
+        "한글": "가나다",
+    },
     "locals": {"t": "shop front"},
     "env": {"name": "prod"},
     "stack": {"name": "shop"},
@@ -128,7 +137,10 @@ def test_a_text_comes_to_its_value(text: str, value: Any) -> None:
         ("${instances.region[each.key].name}", ['instances.region["seoul"].name']),
         ("${instances.web}", ["instances.web"]),
         ("${instances.web.map(w, w.public_ip)}", ["instances.web.public_ip"]),
-        ("${instances.web.map(w, w.status == 'active', w.name)}", ["instances.web.name", "instances.web.status"]),
+        (
+            "${instances.web.map(w, w.status == 'active', w.name)}",
+            ["instances.web.name", "instances.web.status"],
+        ),
         ("${instances.web.map(w, w)}", ["instances.web"]),
         ("${instances.web.map(w, [w])}", ["instances.web"]),
         ("${instances.web.filter(w, w.status == 'off')}", ["instances.web"]),
@@ -138,7 +150,10 @@ def test_a_text_comes_to_its_value(text: str, value: Any) -> None:
         ("${instances.web.size()}", []),
         ('${"instances.nowhere.name" + instances.db.name}', ["instances.db.name"]),
         ("${existing.firewalls.office.id}", ["existing.firewalls.office.id"]),
-        ("${firewalls.web.icmp} ${block_storages.data.size}", ["block_storages.data.size", "firewalls.web.icmp"]),
+        (
+            "${firewalls.web.icmp} ${block_storages.data.size}",
+            ["block_storages.data.size", "firewalls.web.icmp"],
+        ),
         ("${instances.db.name} ${instances.db.name}", ["instances.db.name"]),
     ],
 )
@@ -193,7 +208,9 @@ def test_what_a_text_reads_is_found_without_evaluating(text: str, reads: list[st
         ("${" + "vars.n + " * 600 + "1}", "expression", 0, "at most"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_place_in_the_text(text: str, code: str, offset: int, part: str) -> None:
+def test_what_is_wrong_is_told_at_its_place_in_the_text(
+    text: str, code: str, offset: int, part: str
+) -> None:
     with pytest.raises(ExpressionError) as failure:
         parsed = expression.parse(text)
         expression.check_names(parsed, SCOPE, SHAPES, ())
@@ -272,7 +289,13 @@ def test_a_mistake_is_reported_at_the_part_that_fails(source: str, offset: int, 
 
 
 LITERAL = "[" + ",".join(map(str, range(300))) + "]"
-MANY: Mapping[str, Any] = {"vars": {"l": tuple(range(300)), "b": tuple(range(20_000)), "o": tuple({"x": n, "y": "w"} for n in range(100))}}
+MANY: Mapping[str, Any] = {
+    "vars": {
+        "l": tuple(range(300)),
+        "b": tuple(range(20_000)),
+        "o": tuple({"x": n, "y": "w"} for n in range(100)),
+    }
+}
 
 
 @pytest.mark.parametrize(
@@ -309,7 +332,15 @@ def test_ordinary_macros_are_far_from_the_limit(source: str) -> None:
     assert expression.compute(expression.parse("${" + source + "}"), MANY) is True
 
 
-@pytest.mark.parametrize("source", ["'a'.matches('(')", "'a'.matches('(?=a)')", "'a'.matches('" + "a" * 201 + "')", "'a'.matches(1)"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "'a'.matches('(')",
+        "'a'.matches('(?=a)')",
+        "'a'.matches('" + "a" * 201 + "')",
+        "'a'.matches(1)",
+    ],
+)
 def test_a_pattern_that_cannot_be_read_is_told(source: str) -> None:
     with pytest.raises(ExpressionError, match=r"pattern|wants a text"):
         _compute("${" + source + "}")
@@ -337,12 +368,21 @@ STACK = Stack(
     "shop",
     None,
     {},
-    shapes={("instances", "web"): 2, ("instances", "db"): None, ("instances", "region"): ("busan", "seoul")},
+    shapes={
+        ("instances", "web"): 2,
+        ("instances", "db"): None,
+        ("instances", "region"): ("busan", "seoul"),
+    },
     existing={OFFICE: Existing(OFFICE, "name", "office")},
 )
 WAITS = Unknown((Ref(at("instances.db"), "private_ip"),))
 VALUES: Mapping[str, Mapping[str, Any]] = {
-    "instances.db": {"name": "shop-db", "private_ip": WAITS, "public_ip": "198.51.100.9", "status": "active"},
+    "instances.db": {
+        "name": "shop-db",
+        "private_ip": WAITS,
+        "public_ip": "198.51.100.9",
+        "status": "active",
+    },
     "instances.web[0]": {"name": "w0", "public_ip": "198.51.100.1", "status": "active"},
     "instances.web[1]": {"name": "w1", "public_ip": None, "status": "off"},
     'instances.region["busan"]': {"name": "b"},
@@ -375,7 +415,14 @@ def test_a_deferred_text_is_resolved_from_attributes(text: str, value: Any) -> N
     assert expression.resolve(_deferred(text), STACK, attributes_of(VALUES)) == value
 
 
-@pytest.mark.parametrize("text", ["${instances.db.private_ip}/32", "${instances.db.private_ip == null ? 1 : 2}", "${instances.db}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${instances.db.private_ip}/32",
+        "${instances.db.private_ip == null ? 1 : 2}",
+        "${instances.db}",
+    ],
+)
 def test_an_unknown_attribute_makes_the_whole_text_unknown(text: str) -> None:
     found = expression.resolve(_deferred(text), STACK, attributes_of(VALUES))
     assert isinstance(found, Unknown)
@@ -385,7 +432,10 @@ def test_an_unknown_attribute_makes_the_whole_text_unknown(text: str) -> None:
 
 
 def test_an_unknown_attribute_that_is_not_read_does_not_matter() -> None:
-    assert expression.resolve(_deferred("${instances.db.status}"), STACK, attributes_of(VALUES)) == "active"
+    assert (
+        expression.resolve(_deferred("${instances.db.status}"), STACK, attributes_of(VALUES))
+        == "active"
+    )
 
 
 def test_locals_that_read_resources_are_resolved_with_them() -> None:
@@ -404,7 +454,10 @@ def test_what_is_not_there_any_more_is_told() -> None:
 
 NAMES = st.sampled_from(["a", "b", "size", "map", "if", "var", "x1"])
 STEPS = st.lists(
-    NAMES.map(lambda name: f" . {name}") | st.integers(0, 3).map(lambda n: f"[{n}]") | NAMES.map(lambda name: f'[ "{name}"]'), max_size=4
+    NAMES.map(lambda name: f" . {name}")
+    | st.integers(0, 3).map(lambda n: f"[{n}]")
+    | NAMES.map(lambda name: f'[ "{name}"]'),
+    max_size=4,
 )
 
 
@@ -435,4 +488,9 @@ outputs: {twice: {value: "${locals.now * 2}"}, both: {value: "${locals.now + siz
     twice = next(output.value for output in stack.outputs if output.name == "twice")
     assert twice == 4
     both = next(output.value for output in stack.outputs if output.name == "both")
-    assert expression.resolve_value(both, stack, attributes_of({"instances.web": {"public_ip": "1.2.3.4"}})) == 9
+    assert (
+        expression.resolve_value(
+            both, stack, attributes_of({"instances.web": {"public_ip": "1.2.3.4"}})
+        )
+        == 9
+    )

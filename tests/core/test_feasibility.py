@@ -1,4 +1,6 @@
-"""Feasibility: what the cloud would refuse for certain is an error before the first call; what is not sure is a warning."""
+"""Feasibility: what the cloud would refuse for certain is an error before the first call; what is
+not sure is a warning.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,19 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.model import Deferred, Lifecycle, Ref
-from tests.builders import CATALOGUE, Case, at, firewall, nothing, rule, server, settled, told, volume
+from reconciler.model.resource import Deferred, Lifecycle, Ref
+from tests.builders import (
+    CATALOGUE,
+    Case,
+    at,
+    firewall,
+    nothing,
+    rule,
+    server,
+    settled,
+    told,
+    volume,
+)
 
 LONG = "n" * 33
 NO_MARKER = Lifecycle(marker=False)
@@ -16,7 +29,9 @@ NO_MARKER = Lifecycle(marker=False)
 
 def catalogue(case: Case, what: str, id: str, **members: Any) -> Case:
     """The same with one row of the catalogue changed."""
-    rows = tuple({**row, **members} if row["id"] == id else row for row in getattr(case.catalogue, what))
+    rows = tuple(
+        {**row, **members} if row["id"] == id else row for row in getattr(case.catalogue, what)
+    )
     return replace(case, catalogue=replace(case.catalogue, **{what: rows}))
 
 
@@ -76,8 +91,12 @@ ROWS: list[tuple[str, Case, list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("case", "problems"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
-def test_what_would_be_refused_is_told_before_the_first_call(case: Case, problems: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("case", "problems"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
+)
+def test_what_would_be_refused_is_told_before_the_first_call(
+    case: Case, problems: list[str]
+) -> None:
     # Goal: exactly these, and no step where one of them is an error.
     plan = case.plan()
     assert told(plan).problems == problems
@@ -87,7 +106,9 @@ def test_what_would_be_refused_is_told_before_the_first_call(case: Case, problem
 
 def test_a_length_counts_after_references_are_filled_in() -> None:
     # Goal: the value that would be sent, not the text in the file.
-    value = Deferred("${instances.web.private_ip}" + "n" * 25, (Ref(at("instances.web"), "private_ip"),))
+    value = Deferred(
+        "${instances.web.private_ip}" + "n" * 25, (Ref(at("instances.web"), "private_ip"),)
+    )
     plan = settled(server("web")).add(server("app", name=value)).plan()
     assert told(plan).problems == ["error bad-length instances.app"]
     assert "1 too many" in plan.problems[0].message
@@ -110,19 +131,46 @@ def test_a_default_name_that_does_not_fit_is_an_error_with_the_way_out() -> None
 
 
 NAMES: list[tuple[str, Case, list[str]]] = [
-    ("two new ones", nothing(server("a", name="x"), server("b", name="x")), ["error duplicate-name instances.b"]),
-    ("one new, one there", settled(server("a", name="x")).add(server("b", name="x")), ["error duplicate-name instances.b"]),
-    ("twins that are there", settled(server("a", name="x"), server("b", name="x")), ["warning duplicate-name instances.b"]),
-    ("one of them goes", settled(server("a", name="x")).leave_out("instances.a").add(server("b", name="x")), ["error rename instances.a"]),
-    ("a default name and a written one", nothing(server("a"), server("b", name="shop-a")), ["error duplicate-name instances.b"]),
+    (
+        "two new ones",
+        nothing(server("a", name="x"), server("b", name="x")),
+        ["error duplicate-name instances.b"],
+    ),
+    (
+        "one new, one there",
+        settled(server("a", name="x")).add(server("b", name="x")),
+        ["error duplicate-name instances.b"],
+    ),
+    (
+        "twins that are there",
+        settled(server("a", name="x"), server("b", name="x")),
+        ["warning duplicate-name instances.b"],
+    ),
+    (
+        "one of them goes",
+        settled(server("a", name="x")).leave_out("instances.a").add(server("b", name="x")),
+        ["error rename instances.a"],
+    ),
+    (
+        "a default name and a written one",
+        nothing(server("a"), server("b", name="shop-a")),
+        ["error duplicate-name instances.b"],
+    ),
     ("of two kinds", nothing(server("a", name="xxxx"), firewall("b", name="xxxx")), []),
-    ("a replacement has its own", settled(server("a", name="x")).edit("instances.a", zone="z2"), []),
+    (
+        "a replacement has its own",
+        settled(server("a", name="x")).edit("instances.a", zone="z2"),
+        [],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("case", "problems"), [row[1:] for row in NAMES], ids=[row[0] for row in NAMES])
+@pytest.mark.parametrize(
+    ("case", "problems"), [row[1:] for row in NAMES], ids=[row[0] for row in NAMES]
+)
 def test_equal_names_of_a_kind_are_told(case: Case, problems: list[str]) -> None:
-    # Goal: an error where one is to be made, a warning where both are there (SPEC 2); both are named.
+    # Goal: an error where one is to be made, a warning where both are there (SPEC 2); both are
+    # named.
     plan = case.plan()
     assert told(plan).problems == problems
     assert all("instances.a" in p.message and "instances.b" in p.message for p in plan.problems)

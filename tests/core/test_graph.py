@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core import graph
+from reconciler.planner.steps import graph
 
 NONE: frozenset[str] = frozenset()
 
@@ -43,7 +43,9 @@ def test_a_soft_edge_holds_where_it_closes_no_circle() -> None:
         (edges(a="", b="a", c="b"), edges(a="c", b="", c=""), {"a": (), "b": ("a",), "c": ("b",)}),
     ],
 )
-def test_a_soft_edge_gives_way_to_a_circle(hard: dict[str, frozenset[str]], soft: dict[str, frozenset[str]], wanted: object) -> None:
+def test_a_soft_edge_gives_way_to_a_circle(
+    hard: dict[str, frozenset[str]], soft: dict[str, frozenset[str]], wanted: object
+) -> None:
     # Goal: hard edges all hold; of soft ones alone the first by name goes.
     _, after = graph.order(hard, soft)
     assert {key: after[key] for key in sorted(after)} == wanted
@@ -60,7 +62,12 @@ def test_a_circle_of_hard_edges_is_told_as_a_path() -> None:
 def test_the_longest_way_behind_a_step_is_its_weight() -> None:
     # Goal: the critical path is the greatest; what has most behind it is sent first.
     after = {"a": (), "b": ("a",), "c": ("a",), "d": ("b", "c")}
-    assert graph.tails(after, {"a": 1, "b": 10, "c": 2, "d": 3}) == {"a": 14, "b": 13, "c": 5, "d": 3}
+    assert graph.tails(after, {"a": 1, "b": 10, "c": 2, "d": 3}) == {
+        "a": 14,
+        "b": 13,
+        "c": 5,
+        "d": 3,
+    }
 
 
 def test_what_hangs_on_a_step_names_its_root() -> None:

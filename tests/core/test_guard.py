@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core import check
+from reconciler.model import validators
 from tests.stackfiles import HEAD, at, built, the_problem, told
 
 SERVERS = """
@@ -17,11 +17,19 @@ instances:
 
 def test_a_guard_is_ranges_ports_and_servers() -> None:
     # Goal: ranges and ports as rules spell them, a counted resource stands for all of its servers.
-    stack = built(HEAD + SERVERS + 'guard: {admin: ["${vars.office}", 10.0.0.0/8], ports: [22, 8000-8010], servers: [web, instances.db]}')
+    stack = built(
+        HEAD
+        + SERVERS
+        + 'guard: {admin: ["${vars.office}", 10.0.0.0/8], ports: [22, 8000-8010], servers: [web, instances.db]}'
+    )
     assert stack.guard is not None
     assert stack.guard.admin == ("203.0.113.7/32", "10.0.0.0/8")
     assert stack.guard.ports == ("22", "8000-8010")
-    assert stack.guard.servers == (at("instances.db"), at("instances.web[0]"), at("instances.web[1]"))
+    assert stack.guard.servers == (
+        at("instances.db"),
+        at("instances.web[0]"),
+        at("instances.web[1]"),
+    )
 
 
 def test_left_out_servers_mean_all_of_them() -> None:
@@ -42,17 +50,38 @@ WRONG = [
     ("a range without mask", "guard: {admin: [10.0.0.1], ports: [22]}", "bad-format"),
     ("a port that is none", "guard: {admin: [10.0.0.0/8], ports: [70000-70001]}", "out-of-bounds"),
     ("no ports", "guard: {admin: [10.0.0.0/8]}", "missing-key"),
-    ("a server that is not there", "guard: {admin: [10.0.0.0/8], ports: [22], servers: [wbe]}", "missing-reference"),
-    ("an index too many", 'guard: {admin: [10.0.0.0/8], ports: [22], servers: ["web[2]"]}', "missing-reference"),
-    ("a firewall as server", "guard: {admin: [10.0.0.0/8], ports: [22], servers: [firewalls.web]}", "bad-reference"),
-    ("a value known after apply", 'guard: {admin: ["${instances.db.private_ip}/32"], ports: [22]}', "not-known"),
-    ("a word that is not known", "guard: {admin: [10.0.0.0/8], ports: [22], server: [web]}", "unknown-key"),
+    (
+        "a server that is not there",
+        "guard: {admin: [10.0.0.0/8], ports: [22], servers: [wbe]}",
+        "missing-reference",
+    ),
+    (
+        "an index too many",
+        'guard: {admin: [10.0.0.0/8], ports: [22], servers: ["web[2]"]}',
+        "missing-reference",
+    ),
+    (
+        "a firewall as server",
+        "guard: {admin: [10.0.0.0/8], ports: [22], servers: [firewalls.web]}",
+        "bad-reference",
+    ),
+    (
+        "a value known after apply",
+        'guard: {admin: ["${instances.db.private_ip}/32"], ports: [22]}',
+        "not-known",
+    ),
+    (
+        "a word that is not known",
+        "guard: {admin: [10.0.0.0/8], ports: [22], server: [web]}",
+        "unknown-key",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("what", "text", "code"), WRONG, ids=[row[0] for row in WRONG])
 def test_a_wrong_guard_is_told(what: str, text: str, code: str) -> None:
-    # Goal: a guard that does not mean what it seems to is a mistake, never a guard that is silently smaller.
+    # Goal: a guard that does not mean what it seems to is a mistake, never a guard that is silently
+    # smaller.
     assert the_problem(HEAD + SERVERS + text).code == code
 
 
@@ -61,7 +90,7 @@ def test_a_list_may_come_from_a_variable() -> None:
     text = "variables: {office: {type: list, default: [10.0.0.0/8]}}\ninstances: {db: {zone: z, flavor: f, image: i}}\n"
     stack = built(HEAD + text + 'guard: {admin: "${vars.office}", ports: [22]}')
     assert stack.guard is not None and stack.guard.admin == ("10.0.0.0/8",)
-    assert check.cidr(stack.guard.admin[0]) is None
+    assert validators.cidr(stack.guard.admin[0]) is None
 
 
 def test_a_guard_that_is_no_mapping_is_told_once() -> None:

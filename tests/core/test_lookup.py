@@ -7,14 +7,25 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.lookup import find, satisfies
-from reconciler.core.model import Catalogue, Lookup
-from reconciler.core.problems import Problem
+from reconciler.model.diagnostics import Problem
+from reconciler.model.resource import Catalogue, Lookup
+from reconciler.planner.compare.lookup import find, satisfies
 from tests.builders import at, server, settled, told
 
 
-def image(id: str, name: str | None, os: str = "UBUNTU", version: str | None = "22.04", **more: Any) -> dict[str, Any]:
-    return {"id": id, "name": name, "os": os, "version": version, "public": True, "available": True, "zones": ("z1",), **more}
+def image(
+    id: str, name: str | None, os: str = "UBUNTU", version: str | None = "22.04", **more: Any
+) -> dict[str, Any]:
+    return {
+        "id": id,
+        "name": name,
+        "os": os,
+        "version": version,
+        "public": True,
+        "available": True,
+        "zones": ("z1",),
+        **more,
+    }
 
 
 IMAGES = Catalogue(
@@ -60,11 +71,18 @@ OS_ROWS: list[tuple[str, Lookup, str | None, str]] = [
     ("the id as it is", Lookup("images", "id", "whatever"), "z1", "whatever"),
     ("an id as any", Lookup("images", "any", "u-mine"), "z1", "u-mine"),
     ("a name as any", Lookup("images", "any", "Ubuntu 22.10"), "z1", "u-2210"),
-    ("a name of two", Lookup("images", "any", "Debian 12"), "z1", "!2 images are named 'Debian 12': d-12a, d-12b"),
+    (
+        "a name of two",
+        Lookup("images", "any", "Debian 12"),
+        "z1",
+        "!2 images are named 'Debian 12': d-12a, d-12b",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("wish", "zone", "wanted"), [row[1:] for row in OS_ROWS], ids=[row[0] for row in OS_ROWS])
+@pytest.mark.parametrize(
+    ("wish", "zone", "wanted"), [row[1:] for row in OS_ROWS], ids=[row[0] for row in OS_ROWS]
+)
 def test_an_image_is_looked_up(wish: Lookup, zone: str | None, wanted: str) -> None:
     # Goal: one id, or an error that says why there is none and what there is.
     found = find(wish, IMAGES, zone=zone, address="instances.web")
@@ -78,8 +96,16 @@ def test_an_image_is_looked_up(wish: Lookup, zone: str | None, wanted: str) -> N
 
 OTHERS = Catalogue(
     zones=({"id": "kr1-z01", "name": "KR1-Z01"}, {"id": "kr1-z02", "name": "KR1-Lite"}),
-    flavors=({"id": "std_2.4-g1", "name": "std_2.4-g1"}, {"id": "std_4.8-g1", "name": "std_4.8-g1"}),
-    ssh_keys=({"id": "k1", "name": "deploy"}, {"id": "k2", "name": "twin"}, {"id": "k3", "name": "twin"}, {"id": "k4", "name": None}),
+    flavors=(
+        {"id": "std_2.4-g1", "name": "std_2.4-g1"},
+        {"id": "std_4.8-g1", "name": "std_4.8-g1"},
+    ),
+    ssh_keys=(
+        {"id": "k1", "name": "deploy"},
+        {"id": "k2", "name": "twin"},
+        {"id": "k3", "name": "twin"},
+        {"id": "k4", "name": None},
+    ),
     user_scripts=(),
 )
 SCRIPT = "#!/bin/sh\nexport TOKEN=s3cret\n"
@@ -89,18 +115,40 @@ ROWS: list[tuple[str, Lookup, str]] = [
     ("in any case", Lookup("zones", "any", "kr1-LITE"), "kr1-z02"),
     ("a zone that is not there", Lookup("zones", "any", "kr9"), "!no zone 'kr9' in this account"),
     ("a flavor", Lookup("flavors", "any", "std_4.8-g1"), "std_4.8-g1"),
-    ("a flavor in another case is another flavor", Lookup("flavors", "any", "STD_4.8-g1"), "!no flavor 'STD_4.8-g1'"),
+    (
+        "a flavor in another case is another flavor",
+        Lookup("flavors", "any", "STD_4.8-g1"),
+        "!no flavor 'STD_4.8-g1'",
+    ),
     ("a key by name", Lookup("ssh_keys", "any", "deploy"), "k1"),
     ("a key by id", Lookup("ssh_keys", "any", "k4"), "k4"),
-    ("two keys of one name", Lookup("ssh_keys", "any", "twin"), "!2 SSH keys are named 'twin': k2, k3"),
-    ("no scripts at all", Lookup("user_scripts", "any", "init"), "!no user script 'init' in this account"),
-    ("a whole script", Lookup("user_scripts", "any", SCRIPT), "!no user script '#!/bin/sh...' in this account"),
-    ("a list that was not read", Lookup("images", "any", "x"), "!the account's list could not be read"),
+    (
+        "two keys of one name",
+        Lookup("ssh_keys", "any", "twin"),
+        "!2 SSH keys are named 'twin': k2, k3",
+    ),
+    (
+        "no scripts at all",
+        Lookup("user_scripts", "any", "init"),
+        "!no user script 'init' in this account",
+    ),
+    (
+        "a whole script",
+        Lookup("user_scripts", "any", SCRIPT),
+        "!no user script '#!/bin/sh...' in this account",
+    ),
+    (
+        "a list that was not read",
+        Lookup("images", "any", "x"),
+        "!the account's list could not be read",
+    ),
     ("an id where the list was not read", Lookup("images", "id", "x"), "x"),
 ]
 
 
-@pytest.mark.parametrize(("wish", "wanted"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+@pytest.mark.parametrize(
+    ("wish", "wanted"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
+)
 def test_other_things_are_looked_up(wish: Lookup, wanted: str) -> None:
     # Goal: ids first, then names exactly; zones in any case.
     found = find(wish, OTHERS, zone=None, address="instances.web")
@@ -125,7 +173,8 @@ def test_a_near_miss_is_offered() -> None:
     assert found.hint is not None and found.hint.startswith("did you mean std_4.8-g1")
 
 
-# Pinned ------------------------------------------------------------------------------------------------------------------------------
+# Pinned
+# ------------------------------------------------------------------------------------------------------------------------------
 
 WISH = Lookup("images", "os", "rocky", "9")
 
@@ -136,7 +185,9 @@ def test_what_a_lookup_gave_is_kept_and_a_newer_image_changes_nothing() -> None:
     pinned = case.remember("instances.web", lookups={"image": {WISH.key: "r-9a"}})
     assert pinned.plan().is_empty
     anew = pinned.plan(replace=frozenset({"instances.web"}))
-    assert next(s for s in anew.steps if s.operation == "instance.create").inputs["image"] == "rocky"
+    assert (
+        next(s for s in anew.steps if s.operation == "instance.create").inputs["image"] == "rocky"
+    )
 
 
 def test_another_text_is_asked_anew() -> None:
@@ -160,7 +211,11 @@ def test_each_key_of_a_list_is_looked_up() -> None:
     # Goal: the create says ids; every text is pinned.
     keys = (Lookup("ssh_keys", "any", "deploy"), Lookup("ssh_keys", "id", "k9"))
     case = settled(server("web")).add(server("app", image="rocky", ssh_keys=keys))
-    catalogue = Catalogue(ssh_keys=({"id": "k1", "name": "deploy"},), flavors=case.catalogue.flavors, zones=case.catalogue.zones)
+    catalogue = Catalogue(
+        ssh_keys=({"id": "k1", "name": "deploy"},),
+        flavors=case.catalogue.flavors,
+        zones=case.catalogue.zones,
+    )
     plan = type(case)(**{**case.__dict__, "catalogue": catalogue}).plan()
     create = next(step for step in plan.steps if step.address == at("instances.app"))
     assert create.inputs["ssh_keys"] == ("k1", "k9")
@@ -180,8 +235,12 @@ PINS: list[tuple[str, Lookup, str, bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("wish", "id", "wanted"), [row[1:] for row in PINS], ids=[row[0] for row in PINS])
-def test_a_bind_pins_what_the_object_has_where_that_satisfies_the_text(wish: Lookup, id: str, wanted: bool) -> None:
+@pytest.mark.parametrize(
+    ("wish", "id", "wanted"), [row[1:] for row in PINS], ids=[row[0] for row in PINS]
+)
+def test_a_bind_pins_what_the_object_has_where_that_satisfies_the_text(
+    wish: Lookup, id: str, wanted: bool
+) -> None:
     assert satisfies(wish, IMAGES, id) is wanted
 
 
@@ -190,17 +249,24 @@ def test_a_newer_image_is_said_and_not_planned() -> None:
     wish = by_os("ubuntu", "22.04")
     case = settled(server("web", image=wish), server("app", image=wish))
     for text in ("instances.web", "instances.app"):
-        case = case.outside(text, image="u-22044").remember(text, applied={"image": "u-22044"}, lookups={"image": {wish.key: "u-22044"}})
+        case = case.outside(text, image="u-22044").remember(
+            text, applied={"image": "u-22044"}, lookups={"image": {wish.key: "u-22044"}}
+        )
     plan = replace(case, catalogue=replace(case.catalogue, images=IMAGES.images)).plan()
     assert plan.steps == () and told(plan).problems == ["notice newer-image instances.app"]
-    assert "u-22045" in plan.problems[0].message and "instances.app, instances.web stay" in plan.problems[0].message
+    assert (
+        "u-22045" in plan.problems[0].message
+        and "instances.app, instances.web stay" in plan.problems[0].message
+    )
 
 
 def test_an_imported_server_keeps_its_image_though_a_newer_one_is_there() -> None:
     wish = by_os("ubuntu", "22.04")
     case = settled(server("web", image=wish)).outside("instances.web", image="u-22044")
     bound = replace(case.file[at("instances.web")], import_id="i-web")
-    case = replace(case, entries={}, catalogue=replace(case.catalogue, images=IMAGES.images)).add(bound)
+    case = replace(case, entries={}, catalogue=replace(case.catalogue, images=IMAGES.images)).add(
+        bound
+    )
     plan = case.plan()
     assert told(plan).changes == ["import instances.web"] and plan.steps == ()
     assert plan.lookups == {"instances.web": {"image": {wish.key: "u-22044"}}}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core import marker
+from reconciler.model import marker
 
 NONCE = "abcdefgh2345"
 
@@ -21,13 +21,17 @@ NONCE = "abcdefgh2345"
         (None, "s" * 20 + "." + "e" * 12 + ".web", "s" * 20 + "." + "e" * 12 + ". rc-abcdefgh2345"),
     ],
 )
-def test_a_description_is_the_users_text_or_the_owners_and_the_whole_nonce(user_text: str | None, owner: str, wanted: str) -> None:
+def test_a_description_is_the_users_text_or_the_owners_and_the_whole_nonce(
+    user_text: str | None, owner: str, wanted: str
+) -> None:
     found = marker.attach(user_text, owner, NONCE)
     assert found == wanted
     assert len(found) <= marker.TEXT_LIMIT
 
 
-def test_a_text_that_leaves_no_room_for_the_marker_is_an_error_that_says_how_much_there_is() -> None:
+def test_a_text_that_leaves_no_room_for_the_marker_is_an_error_that_says_how_much_there_is() -> (
+    None
+):
     with pytest.raises(ValueError, match="room for 34"):
         marker.attach("x" * 35, "shop.-.web", NONCE)
 
@@ -54,7 +58,9 @@ def test_what_is_no_nonce_is_never_attached(nonce: str) -> None:
         ("a rc-aaaaaaaaaaaa rc-abcdefgh2345", "a rc-aaaaaaaaaaaa", NONCE),
     ],
 )
-def test_a_marker_is_exactly_what_ends_a_description(text: str | None, before: str | None, nonce: str | None) -> None:
+def test_a_marker_is_exactly_what_ends_a_description(
+    text: str | None, before: str | None, nonce: str | None
+) -> None:
     assert marker.split(text) == (before, nonce)
 
 
@@ -86,12 +92,16 @@ stacks = st.from_regex(r"[a-z][a-z0-9-]{0,19}", fullmatch=True)
 environments = st.none() | st.from_regex(r"[a-z][a-z0-9-]{0,11}", fullmatch=True)
 keys = st.from_regex(r"[a-z][a-z0-9_]{0,23}", fullmatch=True)
 indices = (
-    st.just("") | st.integers(0, 99_999).map(lambda n: f"[{n}]") | st.text("abc 가힣-", min_size=1, max_size=16).map(lambda k: f'["{k}"]')
+    st.just("")
+    | st.integers(0, 99_999).map(lambda n: f"[{n}]")
+    | st.text("abc 가힣-", min_size=1, max_size=16).map(lambda k: f'["{k}"]')
 )
 
 
 @given(stacks, environments, keys, indices)
-def test_every_owner_text_is_known_again_however_it_was_cut(stack: str, environment: str | None, key: str, index: str) -> None:
+def test_every_owner_text_is_known_again_however_it_was_cut(
+    stack: str, environment: str | None, key: str, index: str
+) -> None:
     sent = marker.attach(None, marker.owner_text(stack, environment, key + index), NONCE)
     before, nonce = marker.split(sent)
     assert nonce == NONCE

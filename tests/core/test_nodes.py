@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core import nodes
+from reconciler.config import dependencies
 from tests.stackfiles import HEAD, built, problems
 
 RULE = "direction: in, protocol: tcp, ports: 22"
@@ -12,8 +12,10 @@ RULE = "direction: in, protocol: tcp, ports: 22"
 
 def _edges(text: str) -> dict[str, list[str]]:
     return {
-        f"{node.facet} {node.address}": sorted(f"{before.facet} {before.address}" for before in waits)
-        for node, waits in nodes.edges(built(HEAD + text)).items()
+        f"{node.facet} {node.address}": sorted(
+            f"{before.facet} {before.address}" for before in waits
+        )
+        for node, waits in dependencies.edges(built(HEAD + text)).items()
     }
 
 
@@ -25,7 +27,11 @@ def test_a_firewall_may_name_the_address_of_a_server_that_it_protects() -> None:
         "firewall firewalls.w": [],
         "rule firewalls.w.rules.a": ["firewall firewalls.w", "instance instances.s"],
         "instance instances.s": [],
-        "membership instances.s": ["firewall firewalls.w", "instance instances.s", "rule firewalls.w.rules.a"],
+        "membership instances.s": [
+            "firewall firewalls.w",
+            "instance instances.s",
+            "rule firewalls.w.rules.a",
+        ],
         "power instances.s": ["instance instances.s"],
     }
 
@@ -36,11 +42,15 @@ def test_a_membership_does_not_wait_for_a_rule_that_waits_for_it() -> None:
         "instances: {s: {firewall: w}}"
     )
     assert found["rule firewalls.w.rules.a"] == ["firewall firewalls.w", "membership instances.s"]
-    assert found["membership instances.s"] == ["firewall firewalls.w", "instance instances.s", "rule firewalls.w.rules.b"]
+    assert found["membership instances.s"] == [
+        "firewall firewalls.w",
+        "instance instances.s",
+        "rule firewalls.w.rules.b",
+    ]
 
 
 def test_soft_edges_never_close_a_circle_together() -> None:
-    found = nodes.edges(
+    found = dependencies.edges(
         built(
             HEAD
             + f"""
@@ -51,7 +61,7 @@ instances: {{a: {{firewall: a}}, b: {{firewall: b}}}}
 """
         )
     )
-    order: set[nodes.Node] = set()
+    order: set[dependencies.Node] = set()
     while len(order) < len(found):
         ready = [node for node, waits in found.items() if node not in order and waits <= order]
         assert ready
@@ -69,7 +79,10 @@ block_storages: {d: {instance: b}}
 """
     )
     assert found["volume block_storages.d"] == ["instance instances.b"]
-    assert found["attachment block_storages.d"] == ["instance instances.b", "volume block_storages.d"]
+    assert found["attachment block_storages.d"] == [
+        "instance instances.b",
+        "volume block_storages.d",
+    ]
     assert found["instance instances.a"] == ["attachment block_storages.d"]
     assert found["instance instances.c"] == ["power instances.b", "volume block_storages.d"]
 
@@ -132,7 +145,9 @@ CYCLES = [
 ]
 
 
-@pytest.mark.parametrize(("text", "path"), [row[1:] for row in CYCLES], ids=[row[0] for row in CYCLES])
+@pytest.mark.parametrize(
+    ("text", "path"), [row[1:] for row in CYCLES], ids=[row[0] for row in CYCLES]
+)
 def test_a_circle_is_shown_as_a_path(text: str, path: str) -> None:
     (found,) = problems(HEAD + text)
     assert found.code == "cycle"
@@ -140,10 +155,14 @@ def test_a_circle_is_shown_as_a_path(text: str, path: str) -> None:
 
 
 def test_two_circles_are_told_as_two() -> None:
-    text = "instances:\n" + "".join(f'  {a}: {{name: "${{instances.{b}.id}}"}}\n' for a, b in ("ab", "ba", "cd", "dc", "ea"))
+    text = "instances:\n" + "".join(
+        f'  {a}: {{name: "${{instances.{b}.id}}"}}\n' for a, b in ("ab", "ba", "cd", "dc", "ea")
+    )
     assert [problem.code for problem in problems(HEAD + text)] == ["cycle", "cycle"]
 
 
 def test_a_long_chain_is_no_trouble() -> None:
-    text = "instances:\n  a0: {}\n" + "".join(f'  a{n}: {{name: "${{instances.a{n - 1}.id}}"}}\n' for n in range(1, 3000))
-    assert len(nodes.edges(built(HEAD + text))) == 9000
+    text = "instances:\n  a0: {}\n" + "".join(
+        f'  a{n}: {{name: "${{instances.a{n - 1}.id}}"}}\n' for n in range(1, 3000)
+    )
+    assert len(dependencies.edges(built(HEAD + text))) == 9000

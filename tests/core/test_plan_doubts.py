@@ -1,4 +1,6 @@
-"""What a request of unknown outcome holds back: its own address and what depends on it, nothing else (SPEC 5, state)."""
+"""What a request of unknown outcome holds back: its own address and what depends on it, nothing
+else (SPEC 5, state).
+"""
 
 from __future__ import annotations
 
@@ -7,30 +9,42 @@ from typing import Any
 
 import pytest
 
-from reconciler.core import unmanaged
-from reconciler.core.model import Move, Removal
-from reconciler.core.state import Deposed, Intent, Phase
+from reconciler.model.resource import Move, Removal
+from reconciler.model.state import Deposed, Intent, Phase
+from reconciler.planner.estimate import unmanaged
 from tests.builders import Case, at, firewall, nothing, rule, server, settled, told, volume
 
 
 def sent(operation: str, address: str, *, target: str | None = None, **inputs: Any) -> Intent:
     """A request of an earlier run."""
-    return Intent(5, "run-0", f"{operation} {address}", address, operation, target, inputs, None, 1_767_225_600)
+    return Intent(
+        5,
+        "run-0",
+        f"{operation} {address}",
+        address,
+        operation,
+        target,
+        inputs,
+        None,
+        1_767_225_600,
+    )
 
 
 ROWS: list[tuple[str, Case, str | None, list[str], list[str]]] = [
     (
         "a server, and the volume that is to be on it",
-        nothing(server("web"), volume("data", on="web"), server("db")).unsettled(sent("instance.create", "instances.web"), "unknown"),
+        nothing(server("web"), volume("data", on="web"), server("db")).unsettled(
+            sent("instance.create", "instances.web"), "unknown"
+        ),
         "unknown",
         ["instance.create instances.db"],
         ["decide instances.web", "blocked block_storages.data"],
     ),
     (
         "a firewall, and the server that is to stand behind it",
-        nothing(server("web", firewall="web"), firewall("web"), rule("web"), server("db")).unsettled(
-            sent("firewall.create", "firewalls.web"), None
-        ),
+        nothing(
+            server("web", firewall="web"), firewall("web"), rule("web"), server("db")
+        ).unsettled(sent("firewall.create", "firewalls.web"), None),
         None,
         ["instance.create instances.db"],
         ["decide firewalls.web", "blocked firewalls.web.rules.https", "blocked instances.web"],
@@ -46,11 +60,18 @@ ROWS: list[tuple[str, Case, str | None, list[str], list[str]]] = [
     ),
     (
         "an edit of a firewall: the rules that differ wait, and only they",
-        settled(firewall("web"), rule("web", "https"), rule("web", "ssh", ports="22"), rule("web", "old", ports="81"))
+        settled(
+            firewall("web"),
+            rule("web", "https"),
+            rule("web", "ssh", ports="22"),
+            rule("web", "old", ports="81"),
+        )
         .leave_out("firewalls.web.rules.old")
         .edit("firewalls.web.rules.ssh", ports="2222")
         .add(rule("web", "http", ports="80"), server("db"))
-        .unsettled(sent("firewall.update", "firewalls.web", target="f-web", name="front"), "unknown"),
+        .unsettled(
+            sent("firewall.update", "firewalls.web", target="f-web", name="front"), "unknown"
+        ),
         "unknown",
         ["instance.create instances.db"],
         [
@@ -65,7 +86,9 @@ ROWS: list[tuple[str, Case, str | None, list[str], list[str]]] = [
         settled(server("web", firewall="web"), firewall("web"), rule("web"))
         .edit("instances.web", name="front", flavor="big")
         .add(rule("web", "http", ports="80"))
-        .unsettled(sent("instance.resize", "instances.web", target="i-web", flavor="big"), "unknown"),
+        .unsettled(
+            sent("instance.resize", "instances.web", target="i-web", flavor="big"), "unknown"
+        ),
         "unknown",
         ["rule.create firewalls.web.rules.http"],
         ["decide instances.web"],
@@ -75,7 +98,10 @@ ROWS: list[tuple[str, Case, str | None, list[str], list[str]]] = [
         settled(server("web"), server("db"), volume("data", on="web"))
         .leave_out("instances.web")
         .edit("block_storages.data", instance="db")
-        .unsettled(sent("block_storage.detach", "block_storages.data", target="v-data", instance="i-web"), "unknown"),
+        .unsettled(
+            sent("block_storage.detach", "block_storages.data", target="v-data", instance="i-web"),
+            "unknown",
+        ),
         "unknown",
         [],
         ["decide block_storages.data", "blocked instances.web"],
@@ -94,14 +120,29 @@ ROWS: list[tuple[str, Case, str | None, list[str], list[str]]] = [
 
 ASKED: dict[str, Any] = {"zone": "z1", "flavor": "small", "image": "ubuntu", "name": "shop-app"}
 DISK: dict[str, Any] = {"type": "ssd", "size": 100, "instance": "i-web", "name": "shop-data"}
-TRAFFIC = {"firewall": "f-web", "direction": "in", "protocol": "tcp", "ports": "443", "cidr": "0.0.0.0/0", "title": "https"}
+TRAFFIC = {
+    "firewall": "f-web",
+    "direction": "in",
+    "protocol": "tcp",
+    "ports": "443",
+    "cidr": "0.0.0.0/0",
+    "title": "https",
+}
 SERVER = sent("instance.create", "instances.app", **ASKED)
 WALL = settled(firewall("web"))
 
 ELSEWHERE: list[tuple[str, Case, list[str]]] = [
     ("a server", nothing(server("front")).unsettled(SERVER, "unknown"), ["decide instances.front"]),
-    ("a server with a key", nothing(server('app["a"]')).unsettled(SERVER, None), ['decide instances.app["a"]']),
-    ("a server that got a count", nothing(server("app[0]")).unsettled(SERVER, None), ["decide instances.app[0]"]),
+    (
+        "a server with a key",
+        nothing(server('app["a"]')).unsettled(SERVER, None),
+        ['decide instances.app["a"]'],
+    ),
+    (
+        "a server that got a count",
+        nothing(server("app[0]")).unsettled(SERVER, None),
+        ["decide instances.app[0]"],
+    ),
     (
         "a server of another flavor and the same name",
         nothing(server("front", flavor="big", name="shop-app")).unsettled(SERVER, None),
@@ -109,44 +150,64 @@ ELSEWHERE: list[tuple[str, Case, list[str]]] = [
     ),
     (
         "a volume on the same server",
-        settled(server("web")).add(volume("disk")).unsettled(sent("block_storage.create", "block_storages.data", **DISK), None),
+        settled(server("web"))
+        .add(volume("disk"))
+        .unsettled(sent("block_storage.create", "block_storages.data", **DISK), None),
         ["decide block_storages.disk"],
     ),
     (
         "a firewall, with its rules",
-        nothing(firewall("edge"), rule("edge")).unsettled(sent("firewall.create", "firewalls.web", name="shop-web"), None),
+        nothing(firewall("edge"), rule("edge")).unsettled(
+            sent("firewall.create", "firewalls.web", name="shop-web"), None
+        ),
         ["decide firewalls.edge", "blocked firewalls.edge.rules.https"],
     ),
     (
         "a rule that lets the same traffic through",
-        WALL.add(rule("web", "tls")).unsettled(sent("rule.create", "firewalls.web.rules.https", **TRAFFIC), None),
+        WALL.add(rule("web", "tls")).unsettled(
+            sent("rule.create", "firewalls.web.rules.https", **TRAFFIC), None
+        ),
         ["decide firewalls.web.rules.tls"],
     ),
 ]
 
 
-@pytest.mark.parametrize(("case", "held"), [row[1:] for row in ELSEWHERE], ids=[row[0] for row in ELSEWHERE])
-def test_a_create_in_doubt_holds_back_what_may_be_the_same_object_elsewhere(case: Case, held: list[str]) -> None:
-    # Goal: the file gives the object another address while nobody knows whether it exists: a second one must not be created.
+@pytest.mark.parametrize(
+    ("case", "held"), [row[1:] for row in ELSEWHERE], ids=[row[0] for row in ELSEWHERE]
+)
+def test_a_create_in_doubt_holds_back_what_may_be_the_same_object_elsewhere(
+    case: Case, held: list[str]
+) -> None:
+    # Goal: the file gives the object another address while nobody knows whether it exists: a second
+    # one must not be created.
     plan = case.plan()
     assert (sorted(told(plan).changes), plan.steps) == (sorted(held), ())
-    doubt = next(problem for problem in plan.problems if problem.address == held[0].split(" ", 1)[1])
+    doubt = next(
+        problem for problem in plan.problems if problem.address == held[0].split(" ", 1)[1]
+    )
     assert (doubt.code, doubt.hint) == ("open-intent", "reconciler recover")
     assert next(iter(case.open.values()))[0].address in doubt.message
 
 
 @pytest.mark.parametrize("said", [True, False])
 def test_a_create_in_doubt_follows_the_move_that_the_file_says(said: bool) -> None:
-    # A move is certain: also an object of another flavor waits. Its old address is not reported beside the new one.
+    # A move is certain: also an object of another flavor waits. Its old address is not reported
+    # beside the new one.
     case = nothing(server("front", flavor="big")).unsettled(SERVER, "unknown")
     lines = (Move(at("instances.app"), at("instances.front")),) if said else ()
     found = told(replace(case, extra={"moved": lines}).plan())
     assert found.steps == ([] if said else ["instance.create instances.front"])
-    assert found.problems == (["error open-intent instances.front"] if said else ["error open-intent instances.app"])
+    assert found.problems == (
+        ["error open-intent instances.front"] if said else ["error open-intent instances.app"]
+    )
 
 
 DIFFERENT: list[tuple[str, Case, str]] = [
-    ("a server of another flavor", nothing(server("front", flavor="big")).unsettled(SERVER, None), "instance.create instances.front"),
+    (
+        "a server of another flavor",
+        nothing(server("front", flavor="big")).unsettled(SERVER, None),
+        "instance.create instances.front",
+    ),
     (
         "a volume on another server",
         settled(server("web"), server("db"))
@@ -156,48 +217,74 @@ DIFFERENT: list[tuple[str, Case, str]] = [
     ),
     (
         "a rule for other traffic",
-        WALL.add(rule("web", "ssh", ports="22")).unsettled(sent("rule.create", "firewalls.web.rules.https", **TRAFFIC), None),
+        WALL.add(rule("web", "ssh", ports="22")).unsettled(
+            sent("rule.create", "firewalls.web.rules.https", **TRAFFIC), None
+        ),
         "rule.create firewalls.web.rules.ssh",
     ),
     (
         "one more of a count, beside the one in doubt",
-        nothing(server("app[0]"), server("app[1]")).unsettled(sent("instance.create", "instances.app[0]", **ASKED), None),
+        nothing(server("app[0]"), server("app[1]")).unsettled(
+            sent("instance.create", "instances.app[0]", **ASKED), None
+        ),
         "instance.create instances.app[1]",
     ),
     (
         "what the file says is no rename",
-        replace(nothing(server("front")).unsettled(SERVER, None), extra={"removed": (Removal(at("instances.app"), keep=False),)}),
+        replace(
+            nothing(server("front")).unsettled(SERVER, None),
+            extra={"removed": (Removal(at("instances.app"), keep=False),)},
+        ),
         "instance.create instances.front",
     ),
 ]
 
 
-@pytest.mark.parametrize(("case", "step"), [row[1:] for row in DIFFERENT], ids=[row[0] for row in DIFFERENT])
+@pytest.mark.parametrize(
+    ("case", "step"), [row[1:] for row in DIFFERENT], ids=[row[0] for row in DIFFERENT]
+)
 def test_a_create_in_doubt_holds_back_nothing_that_is_another_object(case: Case, step: str) -> None:
     found = told(case.plan())
     assert found.steps == [step]
-    assert f"error open-intent {next(iter(case.open.values()))[0].address}" in found.problems, "the doubt itself is reported"
+    assert f"error open-intent {next(iter(case.open.values()))[0].address}" in found.problems, (
+        "the doubt itself is reported"
+    )
 
 
-@pytest.mark.parametrize(("name", "case", "result", "steps", "held"), ROWS, ids=[row[0] for row in ROWS])
+@pytest.mark.parametrize(
+    ("name", "case", "result", "steps", "held"), ROWS, ids=[row[0] for row in ROWS]
+)
 def test_doubt_holds_back_its_address_and_what_depends_on_it(
     name: str, case: Case, result: str | None, steps: list[str], held: list[str]
 ) -> None:
     found = told(case.plan())
     assert found.steps == steps
-    assert sorted(line for line in found.changes if line.startswith(("decide", "blocked"))) == sorted(held)
+    assert sorted(
+        line for line in found.changes if line.startswith(("decide", "blocked"))
+    ) == sorted(held)
 
 
 def test_what_the_cloud_has_taken_is_no_doubt() -> None:
     case = settled(server("web")).edit("instances.web", name="front")
-    case = case.unsettled(sent("instance.resize", "instances.web", target="i-web", flavor="small"), "accepted")
+    case = case.unsettled(
+        sent("instance.resize", "instances.web", target="i-web", flavor="small"), "accepted"
+    )
     assert told(case.plan()).steps == ["instance.update instances.web"]
 
 
 def test_what_the_cloud_still_works_on_is_waited_for_before_anything_else() -> None:
-    case = settled(server("web")).edit("instances.web", flavor="big").outside("instances.web", ready=False, power=None)
-    case = case.unsettled(sent("instance.resize", "instances.web", target="i-web", flavor="big"), "accepted")
-    assert told(case.plan()).steps == ["instance.wait instances.web", "instance.resize instances.web"]
+    case = (
+        settled(server("web"))
+        .edit("instances.web", flavor="big")
+        .outside("instances.web", ready=False, power=None)
+    )
+    case = case.unsettled(
+        sent("instance.resize", "instances.web", target="i-web", flavor="big"), "accepted"
+    )
+    assert told(case.plan()).steps == [
+        "instance.wait instances.web",
+        "instance.resize instances.web",
+    ]
 
 
 def test_what_is_under_way_is_waited_for_where_nothing_else_is_to_be_done() -> None:
@@ -210,7 +297,11 @@ def test_what_is_under_way_is_waited_for_where_nothing_else_is_to_be_done() -> N
 def test_the_rules_of_a_firewall_in_doubt_are_no_decisions_of_their_own() -> None:
     # Goal: one decision for the firewall, not forty errors with a way out that does nothing.
     rules = [rule("web", f"r{number}", ports=str(1000 + number)) for number in range(40)]
-    plan = nothing(firewall("web"), *rules).unsettled(sent("firewall.create", "firewalls.web"), "unknown").plan()
+    plan = (
+        nothing(firewall("web"), *rules)
+        .unsettled(sent("firewall.create", "firewalls.web"), "unknown")
+        .plan()
+    )
     assert told(plan).problems == ["error open-intent firewalls.web"]
     held = [change for change in plan.changes if change.address.rule is not None]
     assert len(held) == 40 and {(change.reason, change.impact.blocked_by) for change in held} == {
@@ -229,7 +320,9 @@ def test_what_bears_the_marker_of_a_request_in_doubt_is_not_listed_as_unmanaged(
     row = replace(case.live["instances", "i-made"], nonce="abcdefghijkl")
     case = replace(case, live={**case.live, ("instances", "i-made"): row})
     case = case.unsettled(replace(SERVER, nonce="abcdefghijkl"), "unknown")
-    assert [found.id for found in unmanaged.unmanaged(case.account(), case.state(), {})] == ["i-other"]
+    assert [found.id for found in unmanaged.unmanaged(case.account(), case.state(), {})] == [
+        "i-other"
+    ]
 
 
 @pytest.mark.parametrize("destroy", [True, False])
@@ -241,7 +334,9 @@ def test_a_request_at_an_address_that_nothing_has_is_told(destroy: bool) -> None
     assert found.steps == (["instance.delete instances.web"] if destroy else [])
 
 
-def test_a_server_that_we_stopped_is_started_again_though_the_file_does_not_manage_its_power() -> None:
+def test_a_server_that_we_stopped_is_started_again_though_the_file_does_not_manage_its_power() -> (
+    None
+):
     off = settled(server("web")).outside("instances.web", power="off", status="off")
     assert told(off.plan()).steps == [], "somebody else turned it off"
     stopped = off.remember("instances.web", stopped=True)
@@ -249,9 +344,15 @@ def test_a_server_that_we_stopped_is_started_again_though_the_file_does_not_mana
     resized = stopped.edit("instances.web", flavor="big")
     plan = resized.plan()
     assert told(plan).steps == ["instance.resize instances.web", "instance.start instances.web"]
-    assert plan.steps[1].even_if == ("instance.resize instances.web",), "also where the resize fails"
-    assert told(stopped.edit("instances.web", power="off").plan()).steps == [], "as the file wants it now"
-    assert not told(settled(server("web")).remember("instances.web", stopped=True).plan()).steps, "it runs"
+    assert plan.steps[1].even_if == ("instance.resize instances.web",), (
+        "also where the resize fails"
+    )
+    assert told(stopped.edit("instances.web", power="off").plan()).steps == [], (
+        "as the file wants it now"
+    )
+    assert not told(settled(server("web")).remember("instances.web", stopped=True).plan()).steps, (
+        "it runs"
+    )
 
 
 OLD = Deposed("instances.web", "instances", "i-old", phase=Phase.DELETING)
@@ -261,7 +362,13 @@ OLD = Deposed("instances.web", "instances", "i-old", phase=Phase.DELETING)
     ("name", "old", "options", "buried", "problems"),
     [
         ("deleted by us, and gone", OLD, {}, ["i-old"], []),
-        ("deleted by us, gone is not proved yet", OLD, {"unproved": frozenset({"i-old"})}, [], ["error incomplete instances.web"]),
+        (
+            "deleted by us, gone is not proved yet",
+            OLD,
+            {"unproved": frozenset({"i-old"})},
+            [],
+            ["error incomplete instances.web"],
+        ),
         (
             "deleted by us, and said to be gone",
             OLD,
@@ -269,8 +376,20 @@ OLD = Deposed("instances.web", "instances", "i-old", phase=Phase.DELETING)
             ["i-old"],
             [],
         ),
-        ("missing, and not by us", replace(OLD, phase=Phase.READY), {}, [], ["error missing-object instances.web"]),
-        ("missing, and said to be gone", replace(OLD, phase=Phase.READY), {"accept": (("gone", "instances.web"),)}, ["i-old"], []),
+        (
+            "missing, and not by us",
+            replace(OLD, phase=Phase.READY),
+            {},
+            [],
+            ["error missing-object instances.web"],
+        ),
+        (
+            "missing, and said to be gone",
+            replace(OLD, phase=Phase.READY),
+            {"accept": (("gone", "instances.web"),)},
+            ["i-old"],
+            [],
+        ),
     ],
 )
 def test_an_old_object_leaves_the_state_when_it_is_gone(
@@ -283,7 +402,9 @@ def test_an_old_object_leaves_the_state_when_it_is_gone(
 
 @pytest.mark.parametrize("kind", ["instances.web", "block_storages.data"])
 def test_what_an_earlier_run_still_deletes_is_waited_for_and_made_anew(kind: str) -> None:
-    case = settled(server("web"), volume("data", on=None) if kind.startswith("block") else server("db"))
+    case = settled(
+        server("web"), volume("data", on=None) if kind.startswith("block") else server("db")
+    )
     case = case.remember(kind, phase=Phase.DELETING)
     if kind.startswith("block"):
         case = case.edit(kind, instance="web")

@@ -1,4 +1,6 @@
-"""Fields: three inputs and who made the difference; edits that are not done, and the notices that say so."""
+"""Fields: three inputs and who made the difference; edits that are not done, and the notices that
+say so.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.model import Deferred, Existing, Lifecycle, Ref
-from reconciler.core.problems import Severity
+from reconciler.model.diagnostics import Severity
+from reconciler.model.resource import Deferred, Existing, Lifecycle, Ref
 from tests.builders import OUT, Case, at, firewall, link, nothing, server, settled, told, volume
 
 NAME = "instances.web.name"
@@ -49,12 +51,20 @@ CAUSES: list[tuple[str, Case, list[str], list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("case", "rows", "drift"), [row[1:] for row in CAUSES], ids=[row[0] for row in CAUSES])
-def test_a_field_says_who_made_the_difference(case: Case, rows: list[str], drift: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("case", "rows", "drift"), [row[1:] for row in CAUSES], ids=[row[0] for row in CAUSES]
+)
+def test_a_field_says_who_made_the_difference(
+    case: Case, rows: list[str], drift: list[str]
+) -> None:
     # Goal: file, last applied and live, field by field; drift is told whatever the file says now.
     plan = case.plan()
     assert told(plan).fields == rows
-    assert [f"{c.address}.{f.path} {f.before!r} -> {f.after!r} {f.cause.value}" for c in plan.drift for f in c.fields] == drift
+    assert [
+        f"{c.address}.{f.path} {f.before!r} -> {f.after!r} {f.cause.value}"
+        for c in plan.drift
+        for f in c.fields
+    ] == drift
 
 
 def test_a_change_made_and_wanted_is_taken_into_the_state_without_a_step() -> None:
@@ -87,7 +97,9 @@ NOTICES: list[tuple[str, Case, list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("case", "problems"), [row[1:] for row in NOTICES], ids=[row[0] for row in NOTICES])
+@pytest.mark.parametrize(
+    ("case", "problems"), [row[1:] for row in NOTICES], ids=[row[0] for row in NOTICES]
+)
 def test_an_edit_that_is_not_done_is_said(case: Case, problems: list[str]) -> None:
     # Goal: a notice, no change, no step, and the plan counts as empty.
     plan = case.plan()
@@ -111,7 +123,8 @@ def test_a_line_left_out_is_said_once() -> None:
     assert case.remember("instances.web", applied=after.applied).plan().problems == ()
 
 
-# Values from elsewhere ---------------------------------------------------------------------------------------------------------------
+# Values from elsewhere
+# ---------------------------------------------------------------------------------------------------------------
 
 
 def deferred(text: str, *refs: str) -> Deferred:
@@ -134,24 +147,36 @@ VALUES: list[tuple[str, Case, str]] = [
     ),
     (
         "the name that it will have",
-        web(name="a").edit("instances.web", name="b").add(reader("${instances.web.name}", "instances.web.name")),
+        web(name="a")
+        .edit("instances.web", name="b")
+        .add(reader("${instances.web.name}", "instances.web.name")),
         "b",
     ),
     (
         "its default name",
-        nothing(server("web", image="rocky"), reader("x${instances.web.name}", "instances.web.name")),
+        nothing(
+            server("web", image="rocky"), reader("x${instances.web.name}", "instances.web.name")
+        ),
         "xshop-web",
     ),
     (
         "its flavor after a resize",
-        web().edit("instances.web", flavor="big").add(reader("${instances.web.flavor}", "instances.web.flavor")),
+        web()
+        .edit("instances.web", flavor="big")
+        .add(reader("${instances.web.flavor}", "instances.web.flavor")),
         "big",
     ),
-    ("a firewall's id", settled(firewall("web")).add(reader("${firewalls.web.id}", "firewalls.web.id")), "f-web"),
+    (
+        "a firewall's id",
+        settled(firewall("web")).add(reader("${firewalls.web.id}", "firewalls.web.id")),
+        "f-web",
+    ),
 ]
 
 
-@pytest.mark.parametrize(("case", "wanted"), [row[1:] for row in VALUES], ids=[row[0] for row in VALUES])
+@pytest.mark.parametrize(
+    ("case", "wanted"), [row[1:] for row in VALUES], ids=[row[0] for row in VALUES]
+)
 def test_a_value_that_is_known_now_is_filled_in_now(case: Case, wanted: str) -> None:
     # Goal: the row shows it, and nothing waits for it.
     row = next(c for c in case.plan().changes if str(c.address) == "instances.app")
@@ -164,7 +189,11 @@ def test_a_value_that_is_known_now_is_filled_in_now(case: Case, wanted: str) -> 
     [
         ("what is made", nothing(server("web", image="rocky")), "instances.web"),
         ("what is replaced", web().edit("instances.web", zone="z2"), "instances.web"),
-        ("what is in doubt", settled(server("web"), server("x"), server("y")).vanish("instances.web"), "instances.web"),
+        (
+            "what is in doubt",
+            settled(server("web"), server("x"), server("y")).vanish("instances.web"),
+            "instances.web",
+        ),
     ],
 )
 def test_a_value_that_is_not_known_names_its_source(name: str, case: Case, source: str) -> None:
@@ -179,7 +208,9 @@ def test_a_value_that_is_not_known_names_its_source(name: str, case: Case, sourc
 def test_a_status_that_the_plan_changes_is_not_known() -> None:
     # Goal: a reader of the status waits for the power, not for the server.
     case = web(power="on").edit("instances.web", power="off")
-    plan = case.add(firewall("db", name=deferred("is-${instances.web.status}", "instances.web.status"))).plan()
+    plan = case.add(
+        firewall("db", name=deferred("is-${instances.web.status}", "instances.web.status"))
+    ).plan()
     made = next(step for step in plan.steps if step.key == "firewall.create firewalls.db")
     assert made.after == ("instance.stop instances.web",)
 
@@ -188,8 +219,12 @@ def test_an_attribute_of_somebody_elses_object_is_known() -> None:
     # Goal: `existing` objects are read like our own.
     office = at("existing.firewalls.office")
     case = settled(server("web")).stranger("firewalls", "f-9", name="office", icmp=True)
-    case = Case(**{**case.__dict__, "extra": {"existing": {office: Existing(office, "name", "office")}}})
-    plan = case.edit("instances.web", firewall=link("firewalls", "existing.firewalls.office")).plan()
+    case = Case(
+        **{**case.__dict__, "extra": {"existing": {office: Existing(office, "name", "office")}}}
+    )
+    plan = case.edit(
+        "instances.web", firewall=link("firewalls", "existing.firewalls.office")
+    ).plan()
     assert told(plan).steps == ["firewall.attach instances.web"]
     assert told(plan).fields == ["instances.web.firewall None -> 'existing.firewalls.office' you"]
 
@@ -197,17 +232,36 @@ def test_an_attribute_of_somebody_elses_object_is_known() -> None:
 @pytest.mark.parametrize(
     ("rows", "name", "message", "hint"),
     [
-        ((), "office", "no firewall of this account has the name 'office'", "the account shows none"),
-        (("f-1",), "offise", "no firewall of this account has the name 'office'", "did you mean `offise`?"),
-        (("f-1", "f-2"), "office", "2 firewalls are named 'office'", "refer to one of them by id: f-1, f-2"),
+        (
+            (),
+            "office",
+            "no firewall of this account has the name 'office'",
+            "the account shows none",
+        ),
+        (
+            ("f-1",),
+            "offise",
+            "no firewall of this account has the name 'office'",
+            "did you mean `offise`?",
+        ),
+        (
+            ("f-1", "f-2"),
+            "office",
+            "2 firewalls are named 'office'",
+            "refer to one of them by id: f-1, f-2",
+        ),
     ],
 )
-def test_an_existing_object_is_exactly_one(rows: tuple[str, ...], name: str, message: str, hint: str) -> None:
+def test_an_existing_object_is_exactly_one(
+    rows: tuple[str, ...], name: str, message: str, hint: str
+) -> None:
     # Goal: none and two are errors, the second with the ids to choose from.
     office = at("existing.firewalls.office")
     case = settled(server("web"))
     for id in rows:
         case = case.stranger("firewalls", id, name=name)
-    case = Case(**{**case.__dict__, "extra": {"existing": {office: Existing(office, "name", "office")}}})
+    case = Case(
+        **{**case.__dict__, "extra": {"existing": {office: Existing(office, "name", "office")}}}
+    )
     problem = case.plan().problems[0]
     assert (problem.message, problem.hint) == (message, hint)

@@ -1,4 +1,6 @@
-"""Plans of firewalls and of their rules as tables: what differs | wanted changes | steps | consents | problems."""
+"""Plans of firewalls and of their rules as tables: what differs | wanted changes | steps | consents
+| problems.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,22 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.address import Address
-from reconciler.core.model import Deferred, Lifecycle, Ref
-from reconciler.core.state import Phase
-from tests.builders import OUT, Case, at, firewall, nothing, rule, server, settled, step, told, waits
+from reconciler.model.address import Address
+from reconciler.model.resource import Deferred, Lifecycle, Ref
+from reconciler.model.state import Phase
+from tests.builders import (
+    OUT,
+    Case,
+    at,
+    firewall,
+    nothing,
+    rule,
+    server,
+    settled,
+    step,
+    told,
+    waits,
+)
 
 IGNORE_RULES = Lifecycle(ignore=("rules",))
 
@@ -18,12 +32,22 @@ IGNORE_RULES = Lifecycle(ignore=("rules",))
 def base(**web: Any) -> Case:
     """One server in a firewall with two rules."""
     return settled(
-        server("web", firewall="web"), firewall("web", **web), rule("web", "https"), rule("web", "ssh", ports="22", cidr="10.0.0.0/8")
+        server("web", firewall="web"),
+        firewall("web", **web),
+        rule("web", "https"),
+        rule("web", "ssh", ports="22", cidr="10.0.0.0/8"),
     )
 
 
 def stray(case: Case, **attributes: Any) -> Case:
-    row = {"firewall": "f-web", "direction": "in", "protocol": "tcp", "ports": "8080", "cidr": "0.0.0.0/0", "title": "theirs"}
+    row = {
+        "firewall": "f-web",
+        "direction": "in",
+        "protocol": "tcp",
+        "ports": "8080",
+        "cidr": "0.0.0.0/0",
+        "title": "theirs",
+    }
     return case.stranger("rules", "r-99", **{**row, **attributes})
 
 
@@ -31,7 +55,9 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
     ("nothing differs", base(), [], [], []),
     (
         "a firewall with its rules is made before a server is put into it",
-        nothing(server("web", image="rocky", firewall="web"), firewall("web"), rule("web", "https")),
+        nothing(
+            server("web", image="rocky", firewall="web"), firewall("web"), rule("web", "https")
+        ),
         ["create firewalls.web", "create firewalls.web.rules.https", "create instances.web"],
         [
             "firewall.create firewalls.web",
@@ -94,8 +120,14 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
     ),
     (
         "a rule takes over the traffic of another that moves on: no gap",
-        base().edit("firewalls.web.rules.ssh", ports="443", cidr="0.0.0.0/0").edit("firewalls.web.rules.https", ports="8443"),
-        ["create firewalls.web.rules.https", "delete firewalls.web.rules.ssh", "update firewalls.web.rules.ssh"],
+        base()
+        .edit("firewalls.web.rules.ssh", ports="443", cidr="0.0.0.0/0")
+        .edit("firewalls.web.rules.https", ports="8443"),
+        [
+            "create firewalls.web.rules.https",
+            "delete firewalls.web.rules.ssh",
+            "update firewalls.web.rules.ssh",
+        ],
         [],
         [],
     ),
@@ -106,7 +138,13 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         ["rule.delete firewalls.web r-99"],
         [],
     ),
-    ("added by somebody, rules ignored", stray(base().edit("firewalls.web", life=IGNORE_RULES)), [], [], []),
+    (
+        "added by somebody, rules ignored",
+        stray(base().edit("firewalls.web", life=IGNORE_RULES)),
+        [],
+        [],
+        [],
+    ),
     (
         "removed by somebody: made again",
         base().vanish("firewalls.web.rules.https"),
@@ -160,12 +198,18 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         "left out, its server goes to another",
         base().leave_out("firewalls.web").add(firewall("db")).edit("instances.web", firewall="db"),
         ["create firewalls.db", "delete firewalls.web", "attach instances.web"],
-        ["firewall.create firewalls.db", "firewall.attach instances.web", "firewall.delete firewalls.web"],
+        [
+            "firewall.create firewalls.db",
+            "firewall.attach instances.web",
+            "firewall.delete firewalls.web",
+        ],
         ["delete=firewalls.web", "exposure=instances.web"],
     ),
     (
         "left out and retained: forgotten with its rules",
-        base(life=Lifecycle(retain=True)).leave_out("firewalls.web").edit("instances.web", firewall=OUT),
+        base(life=Lifecycle(retain=True))
+        .leave_out("firewalls.web")
+        .edit("instances.web", firewall=OUT),
         ["forget firewalls.web"],
         [],
         [],
@@ -183,7 +227,9 @@ FREE = {
     [row[1:] for row in ROWS if row[0] not in FREE],
     ids=[row[0] for row in ROWS if row[0] not in FREE],
 )
-def test_a_firewall_is_planned(case: Case, changes: list[str], steps: list[str], consents: list[str]) -> None:
+def test_a_firewall_is_planned(
+    case: Case, changes: list[str], steps: list[str], consents: list[str]
+) -> None:
     # Goal: only what differs is touched, in an order that neither opens nor locks; no errors.
     said = told(case.plan())
     assert (said.changes, said.steps, said.consents) == (changes, steps, consents)
@@ -191,8 +237,13 @@ def test_a_firewall_is_planned(case: Case, changes: list[str], steps: list[str],
 
 
 def test_a_rule_that_takes_over_traffic_takes_the_rule_that_lets_it_through() -> None:
-    # Goal: matched by meaning before key, so that the traffic is never cut; the rest is made and taken away around it.
-    case = base().edit("firewalls.web.rules.ssh", ports="443", cidr="0.0.0.0/0").edit("firewalls.web.rules.https", ports="8443")
+    # Goal: matched by meaning before key, so that the traffic is never cut; the rest is made and
+    # taken away around it.
+    case = (
+        base()
+        .edit("firewalls.web.rules.ssh", ports="443", cidr="0.0.0.0/0")
+        .edit("firewalls.web.rules.https", ports="8443")
+    )
     plan = case.plan()
     assert told(plan).problems == []
     assert step(plan, "rule.update firewalls.web.rules.ssh").target == "r-web-https"
@@ -212,7 +263,10 @@ def test_a_swap_of_traffic_edits_titles_only() -> None:
 
 def test_traffic_goes_round_three_rules_without_a_circle() -> None:
     # Goal: any permutation of traffic among the keys is planned.
-    case = settled(firewall("web"), *(rule("web", key, ports=port) for key, port in (("a", "1"), ("b", "2"), ("c", "3"))))
+    case = settled(
+        firewall("web"),
+        *(rule("web", key, ports=port) for key, port in (("a", "1"), ("b", "2"), ("c", "3"))),
+    )
     plan = (
         case.edit("firewalls.web.rules.a", ports="2")
         .edit("firewalls.web.rules.b", ports="3")
@@ -226,8 +280,15 @@ def test_traffic_goes_round_three_rules_without_a_circle() -> None:
 def test_traffic_that_names_an_address_changes_keys_without_a_circle() -> None:
     # Goal: references are filled in before rules are matched.
     value = Deferred("${instances.web.private_ip}/32", (Ref(at("instances.web"), "private_ip"),))
-    case = settled(server("web"), firewall("db"), rule("db", "a", ports="1", cidr="10.0.0.4/32"), rule("db", "b", ports="2"))
-    case = case.edit("firewalls.db.rules.a", ports="2", cidr="0.0.0.0/0").edit("firewalls.db.rules.b", ports="1", cidr=value)
+    case = settled(
+        server("web"),
+        firewall("db"),
+        rule("db", "a", ports="1", cidr="10.0.0.4/32"),
+        rule("db", "b", ports="2"),
+    )
+    case = case.edit("firewalls.db.rules.a", ports="2", cidr="0.0.0.0/0").edit(
+        "firewalls.db.rules.b", ports="1", cidr=value
+    )
     plan = case.plan()
     assert told(plan).problems == []
     assert step(plan, "rule.update firewalls.db.rules.b").inputs.keys() == {"firewall", "title"}
@@ -242,12 +303,22 @@ def test_what_is_added_or_edited_goes_before_what_is_removed() -> None:
 
 
 def test_an_edit_waits_for_the_rule_that_still_holds_its_traffic() -> None:
-    # Goal: the cloud refuses an exact duplicate (contract 17): a rule whose next value is not known yet lets go first.
+    # Goal: the cloud refuses an exact duplicate (contract 17): a rule whose next value is not known
+    # yet lets go first.
     value = Deferred("${instances.app.private_ip}/32", (Ref(at("instances.app"), "private_ip"),))
-    case = settled(server("app"), firewall("web"), rule("web", "app", ports="22", cidr="10.0.0.4/32"), rule("web", "ops", ports="2222"))
-    case = case.edit("instances.app", zone="z2", image="rocky").edit("firewalls.web.rules.app", cidr=value)
+    case = settled(
+        server("app"),
+        firewall("web"),
+        rule("web", "app", ports="22", cidr="10.0.0.4/32"),
+        rule("web", "ops", ports="2222"),
+    )
+    case = case.edit("instances.app", zone="z2", image="rocky").edit(
+        "firewalls.web.rules.app", cidr=value
+    )
     plan = case.edit("firewalls.web.rules.ops", ports="22", cidr="10.0.0.4/32").plan()
-    assert "rule.update firewalls.web.rules.app" in waits(plan, "rule.update firewalls.web.rules.ops")
+    assert "rule.update firewalls.web.rules.app" in waits(
+        plan, "rule.update firewalls.web.rules.ops"
+    )
 
 
 def test_two_rules_that_come_to_the_same_traffic_are_an_error() -> None:
@@ -269,7 +340,9 @@ def test_a_rule_removed_by_somebody_is_drift() -> None:
 def test_a_rule_added_by_somebody_is_named_as_drift() -> None:
     # Goal: the row of the firewall names the rule and its cause; so does the drift.
     plan = stray(base()).plan()
-    assert told(plan).fields == ["firewalls.web.rules.r-99 'in tcp/8080 0.0.0.0/0 (theirs)' -> None outside"]
+    assert told(plan).fields == [
+        "firewalls.web.rules.r-99 'in tcp/8080 0.0.0.0/0 (theirs)' -> None outside"
+    ]
     assert [str(row.address) for row in plan.drift] == ["firewalls.web"]
 
 
@@ -284,7 +357,12 @@ def test_a_firewall_with_a_member_that_stays_is_not_deleted() -> None:
 
 def test_a_firewall_with_a_foreign_member_is_not_deleted() -> None:
     # Goal: neither in an apply nor in a destroy; everything else goes.
-    plan = base().stranger("instances", "i-theirs", power="on", zone="z1").join("f-web", "i-web", "i-theirs").plan(destroy=True)
+    plan = (
+        base()
+        .stranger("instances", "i-theirs", power="on", zone="z1")
+        .join("f-web", "i-web", "i-theirs")
+        .plan(destroy=True)
+    )
     assert told(plan).changes == ["blocked firewalls.web", "delete instances.web"]
     assert told(plan).problems == ["error foreign-member firewalls.web"]
     assert told(plan).steps == ["instance.delete instances.web"]
@@ -292,14 +370,24 @@ def test_a_firewall_with_a_foreign_member_is_not_deleted() -> None:
 
 def test_a_foreign_member_that_comes_is_left_alone() -> None:
     # Goal: members that nobody manages are no drift.
-    plan = base().stranger("instances", "i-theirs", power="on", zone="z1").join("f-web", "i-web", "i-theirs").plan()
+    plan = (
+        base()
+        .stranger("instances", "i-theirs", power="on", zone="z1")
+        .join("f-web", "i-web", "i-theirs")
+        .plan()
+    )
     assert plan.is_empty
 
 
 @pytest.mark.parametrize(
     ("name", "case"),
     [
-        ("retained and left out", base(life=Lifecycle(retain=True)).leave_out("firewalls.web").edit("instances.web", firewall=OUT)),
+        (
+            "retained and left out",
+            base(life=Lifecycle(retain=True))
+            .leave_out("firewalls.web")
+            .edit("instances.web", firewall=OUT),
+        ),
         (
             "deleted by an earlier run",
             base()
@@ -310,10 +398,14 @@ def test_a_foreign_member_that_comes_is_left_alone() -> None:
         ),
     ],
 )
-def test_a_firewall_that_is_forgotten_takes_its_rules_out_of_the_state(name: str, case: Case) -> None:
+def test_a_firewall_that_is_forgotten_takes_its_rules_out_of_the_state(
+    name: str, case: Case
+) -> None:
     # Goal: no entry of a rule stays without its firewall.
     dropped = {effect.drop for effect in case.plan().records}
-    assert {"firewalls.web", "firewalls.web.rules.https", "firewalls.web.rules.ssh"} <= dropped, name
+    assert {"firewalls.web", "firewalls.web.rules.https", "firewalls.web.rules.ssh"} <= dropped, (
+        name
+    )
 
 
 def test_a_firewall_made_anew_forgets_the_rules_that_the_file_no_longer_has() -> None:
@@ -330,64 +422,92 @@ def test_a_firewall_made_anew_forgets_the_rules_that_the_file_no_longer_has() ->
 
 def test_a_firewall_in_doubt_keeps_what_is_known_of_its_rules() -> None:
     # Goal: missing is not gone: nothing is dropped, nothing is sent.
-    case = settled(firewall("web"), firewall("db"), rule("web", "https"), rule("web", "ssh", ports="22"))
-    plan = case.leave_out("firewalls.web.rules.ssh").vanish("firewalls.web", "firewalls.web.rules.https", "firewalls.web.rules.ssh").plan()
+    case = settled(
+        firewall("web"), firewall("db"), rule("web", "https"), rule("web", "ssh", ports="22")
+    )
+    plan = (
+        case.leave_out("firewalls.web.rules.ssh")
+        .vanish("firewalls.web", "firewalls.web.rules.https", "firewalls.web.rules.ssh")
+        .plan()
+    )
     assert (plan.steps, plan.records) == ((), ())
     assert told(plan).changes[0] == "decide firewalls.web"
 
 
-# Exposure ----------------------------------------------------------------------------------------------------------------------------
+# Exposure
+# ----------------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("name", "case", "consents"),
     [
-        ("ssh from everywhere", base().edit("firewalls.web.rules.ssh", cidr="0.0.0.0/0"), ["exposure=instances.web"]),
-        ("a new rule for a database", base().add(rule("web", "pg", ports="5400-5500")), ["exposure=instances.web"]),
-        ("any range with no prefix", base().add(rule("web", "pg", ports="5432", cidr="10.1.2.3/0")), ["exposure=instances.web"]),
+        (
+            "ssh from everywhere",
+            base().edit("firewalls.web.rules.ssh", cidr="0.0.0.0/0"),
+            ["exposure=instances.web"],
+        ),
+        (
+            "a new rule for a database",
+            base().add(rule("web", "pg", ports="5400-5500")),
+            ["exposure=instances.web"],
+        ),
+        (
+            "any range with no prefix",
+            base().add(rule("web", "pg", ports="5432", cidr="10.1.2.3/0")),
+            ["exposure=instances.web"],
+        ),
         ("a port nobody fears", base().add(rule("web", "http", ports="80")), []),
         ("not from everywhere", base().add(rule("web", "pg", ports="5432", cidr="10.0.0.0/8")), []),
         ("outwards", base().add(rule("web", "pg", ports="5432", direction="out")), []),
         ("no server in it yet", settled(firewall("web")).add(rule("web", "pg", ports="5432")), []),
         (
             "its title only",
-            settled(server("web", firewall="web"), firewall("web"), rule("web", "ssh", ports="22")).edit(
-                "firewalls.web.rules.ssh", title="login"
-            ),
+            settled(
+                server("web", firewall="web"), firewall("web"), rule("web", "ssh", ports="22")
+            ).edit("firewalls.web.rules.ssh", title="login"),
             [],
         ),
         (
             "open before, by the same rule",
-            settled(server("web", firewall="web"), firewall("web"), rule("web", "ssh", ports="22")).edit(
-                "firewalls.web.rules.ssh", ports="22-23"
-            ),
+            settled(
+                server("web", firewall="web"), firewall("web"), rule("web", "ssh", ports="22")
+            ).edit("firewalls.web.rules.ssh", ports="22-23"),
             [],
         ),
         (
             "open before, by another rule",
-            settled(server("web", firewall="web"), firewall("web"), rule("web", "all", ports="1-65535")).add(
-                rule("web", "ssh", ports="22")
-            ),
+            settled(
+                server("web", firewall="web"), firewall("web"), rule("web", "all", ports="1-65535")
+            ).add(rule("web", "ssh", ports="22")),
             [],
         ),
     ],
 )
-def test_a_management_port_that_opens_to_the_internet_asks_for_exposure(name: str, case: Case, consents: list[str]) -> None:
+def test_a_management_port_that_opens_to_the_internet_asks_for_exposure(
+    name: str, case: Case, consents: list[str]
+) -> None:
     # Goal: newly, to everybody, inwards, on a server that exists (SPEC 3).
     assert told(case.plan()).consents == consents, name
 
 
-# Values that wait for others ---------------------------------------------------------------------------------------------------------
+# Values that wait for others
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_rule_may_name_the_address_of_a_server_it_protects() -> None:
     # Goal: group, server, membership, then that rule; no circle.
     value = Deferred("${instances.web.private_ip}/32", (Ref(at("instances.web"), "private_ip"),))
     plan = nothing(
-        server("web", image="rocky", firewall="web"), firewall("web"), rule("web", "own", cidr=value), rule("web", "https")
+        server("web", image="rocky", firewall="web"),
+        firewall("web"),
+        rule("web", "own", cidr=value),
+        rule("web", "https"),
     ).plan()
     assert told(plan).problems == []
-    assert waits(plan, "rule.create firewalls.web.rules.own") >= {"instance.create instances.web", "firewall.create firewalls.web"}
+    assert waits(plan, "rule.create firewalls.web.rules.own") >= {
+        "instance.create instances.web",
+        "firewall.create firewalls.web",
+    }
     assert "rule.create firewalls.web.rules.https" in waits(plan, "firewall.attach instances.web")
     row = next(c for c in plan.changes if str(c.address) == "firewalls.web.rules.own")
     cidr = next(f for f in row.fields if f.path == "cidr")
@@ -398,13 +518,17 @@ def test_a_known_value_is_compared_and_an_unknown_one_waits() -> None:
     # Goal: the address of a server that stays is known now; of one that is replaced, after apply.
     value = Deferred("${instances.web.private_ip}/32", (Ref(at("instances.web"), "private_ip"),))
     case = settled(server("web"), firewall("db"), rule("db", "own", cidr="10.0.0.4/32"))
-    case = replace(case, file={**case.file, at("firewalls.db.rules.own"): rule("db", "own", cidr=value)})
+    case = replace(
+        case, file={**case.file, at("firewalls.db.rules.own"): rule("db", "own", cidr=value)}
+    )
     assert case.plan().is_empty
     plan = case.edit("instances.web", zone="z2", image="rocky").plan()
     assert waits(plan, "rule.update firewalls.db.rules.own") == {"instance.create instances.web"}
 
 
-def test_the_work_of_a_plan_grows_with_the_number_of_rules_and_not_with_its_square(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_work_of_a_plan_grows_with_the_number_of_rules_and_not_with_its_square(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     # Goal: 45,000 rules in one firewall took 40 s, because each was compared with all others.
     counted = [0]
     spelled = Address.__str__

@@ -1,4 +1,6 @@
-"""The first server in a zone of ours goes alone: which creates wait for which, until the cloud has accepted one."""
+"""The first server in a zone of ours goes alone: which creates wait for which, until the cloud has
+accepted one.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,16 @@ from tests.builders import Case, nothing, server, settled, step, volume, waits
 
 
 def alone(case: Case) -> dict[str, tuple[str, ...]]:
-    """For each create of a server the creates that must be accepted before, both without `instance.create instances.`."""
+    """For each create of a server the creates that must be accepted before, both without
+    `instance.create instances.`.
+    """
     made = [found for found in case.plan().steps if found.operation == "instance.create"]
-    return {str(found.address).partition(".")[2]: tuple(key.rpartition(".")[2] for key in found.once_accepted) for found in made}
+    return {
+        str(found.address).partition(".")[2]: tuple(
+            key.rpartition(".")[2] for key in found.once_accepted
+        )
+        for found in made
+    }
 
 
 def test_the_others_of_a_new_zone_wait_for_the_first_to_be_accepted() -> None:
@@ -25,7 +34,8 @@ def test_each_new_zone_has_a_first_of_its_own() -> None:
 
 
 def test_where_a_server_of_ours_stands_nobody_waits() -> None:
-    # Goal: a zone that has taken one takes others; also one that this plan removes or replaces has shown it.
+    # Goal: a zone that has taken one takes others; also one that this plan removes or replaces has
+    # shown it.
     case = settled(server("old", flavor="big", image="rocky")).add(server("a"), server("b"))
     assert alone(case) == {"a": (), "b": ()}
     assert alone(case.leave_out("instances.old")) == {"a": (), "b": ()}
@@ -38,7 +48,8 @@ def test_a_strangers_server_shows_nothing() -> None:
 
 
 def test_the_first_is_one_that_waits_for_none_of_the_others() -> None:
-    # Goal: no circle with what the file asks for; for one that depends on the first it is not enough that the cloud accepted that.
+    # Goal: no circle with what the file asks for; for one that depends on the first it is not
+    # enough that the cloud accepted that.
     case = nothing(server("a", after=("instances.b",)), server("b"), server("c"))
     assert alone(case) == {"b": (), "a": (), "c": ("b",)}
     assert "instance.create instances.b" in waits(case.plan(), "instance.create instances.a")
@@ -47,5 +58,8 @@ def test_the_first_is_one_that_waits_for_none_of_the_others() -> None:
 def test_a_part_of_a_plan_has_its_own_first() -> None:
     # Goal: what was not asked for does not come along for this.
     plan = nothing(server("a"), server("b"), server("c")).plan(only=("instances.b", "instances.c"))
-    assert [found.key for found in plan.steps] == ["instance.create instances.b", "instance.create instances.c"]
+    assert [found.key for found in plan.steps] == [
+        "instance.create instances.b",
+        "instance.create instances.c",
+    ]
     assert plan.steps[1].once_accepted == ("instance.create instances.b",)

@@ -8,10 +8,22 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.changes import Plan
-from reconciler.core.model import Lifecycle, LiveResource
-from reconciler.core.state import Deposed, Phase
-from tests.builders import OUT, Case, firewall, nothing, rule, server, settled, step, told, volume, waits
+from reconciler.model.plan import Plan
+from reconciler.model.resource import Lifecycle, LiveResource
+from reconciler.model.state import Deposed, Phase
+from tests.builders import (
+    OUT,
+    Case,
+    firewall,
+    nothing,
+    rule,
+    server,
+    settled,
+    step,
+    told,
+    volume,
+    waits,
+)
 
 STOP_FIRST = Lifecycle(resize="stop_first")
 NEW_SERVER = Lifecycle(on_image_change="replace")
@@ -35,7 +47,11 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         "a new server that is to be off is made, protected, then stopped",
         base().add(server("app", firewall="web", power="off")),
         ["create instances.app"],
-        ["instance.create instances.app", "firewall.attach instances.app", "instance.stop instances.app"],
+        [
+            "instance.create instances.app",
+            "firewall.attach instances.app",
+            "instance.stop instances.app",
+        ],
         [],
     ),
     (
@@ -56,7 +72,11 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         "another flavor, stopped first",
         base().edit("instances.web", flavor="big", life=STOP_FIRST),
         ["resize instances.web"],
-        ["instance.stop instances.web", "instance.resize instances.web", "instance.start instances.web"],
+        [
+            "instance.stop instances.web",
+            "instance.resize instances.web",
+            "instance.start instances.web",
+        ],
         ["downtime=instances.web"],
     ),
     (
@@ -94,7 +114,13 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         ["instance.stop instances.web"],
         ["downtime=instances.web"],
     ),
-    ("on", base(power="off").edit("instances.web", power="on"), ["power instances.web"], ["instance.start instances.web"], []),
+    (
+        "on",
+        base(power="off").edit("instances.web", power="on"),
+        ["power instances.web"],
+        ["instance.start instances.web"],
+        [],
+    ),
     (
         "another image is a rebuild: the disk is lost",
         base().edit("instances.web", image="rocky"),
@@ -113,21 +139,33 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         "another image as a replacement: the new one is whole before the old one goes",
         base().edit("instances.web", image="rocky", life=NEW_SERVER),
         ["replace instances.web"],
-        ["instance.create instances.web", "firewall.attach instances.web", "instance.delete instances.web i-web"],
+        [
+            "instance.create instances.web",
+            "firewall.attach instances.web",
+            "instance.delete instances.web i-web",
+        ],
         ["address-change=instances.web", "data-loss=instances.web"],
     ),
     (
         "another image as a replacement, the old one first",
         base().edit("instances.web", image="rocky", life=DELETE_FIRST),
         ["replace instances.web"],
-        ["instance.delete instances.web", "instance.create instances.web", "firewall.attach instances.web"],
+        [
+            "instance.delete instances.web",
+            "instance.create instances.web",
+            "firewall.attach instances.web",
+        ],
         ["address-change=instances.web", "data-loss=instances.web", "downtime=instances.web"],
     ),
     (
         "another zone",
         base().edit("instances.web", zone="z2"),
         ["replace instances.web"],
-        ["instance.create instances.web", "firewall.attach instances.web", "instance.delete instances.web i-web"],
+        [
+            "instance.create instances.web",
+            "firewall.attach instances.web",
+            "instance.delete instances.web i-web",
+        ],
         ["address-change=instances.web", "data-loss=instances.web"],
     ),
     (
@@ -148,27 +186,44 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         "reported as failed: replaced",
         base().outside("instances.web", failed=True, ready=False, status="error", power=None),
         ["replace instances.web"],
-        ["instance.create instances.web", "firewall.attach instances.web", "instance.delete instances.web i-web"],
+        [
+            "instance.create instances.web",
+            "firewall.attach instances.web",
+            "instance.delete instances.web i-web",
+        ],
         ["address-change=instances.web", "data-loss=instances.web"],
     ),
     (
         "half made: waited for, then gone on with",
-        base(name="a").edit("instances.web", name="c").outside("instances.web", ready=False, status="pending", power=None),
+        base(name="a")
+        .edit("instances.web", name="c")
+        .outside("instances.web", ready=False, status="pending", power=None),
         ["update instances.web"],
         ["instance.wait instances.web", "instance.update instances.web"],
         [],
     ),
     (
         "half made and as asked: waited for",
-        base().remember("instances.web", phase=Phase.INCOMPLETE).outside("instances.web", ready=False, status="pending", power=None),
+        base()
+        .remember("instances.web", phase=Phase.INCOMPLETE)
+        .outside("instances.web", ready=False, status="pending", power=None),
         ["create instances.web"],
         ["instance.wait instances.web"],
         [],
     ),
-    ("at work and as asked: left alone", base(power="on").outside("instances.web", ready=False, status="work", power=None), [], [], []),
+    (
+        "at work and as asked: left alone",
+        base(power="on").outside("instances.web", ready=False, status="work", power=None),
+        [],
+        [],
+        [],
+    ),
     (
         "our delete was acknowledged, and the list no longer shows it: nothing to do but to forget",
-        base().leave_out("instances.web").remember("instances.web", phase=Phase.DELETING).vanish("instances.web"),
+        base()
+        .leave_out("instances.web")
+        .remember("instances.web", phase=Phase.DELETING)
+        .vanish("instances.web"),
         [],
         [],
         [],
@@ -204,17 +259,27 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("case", "changes", "steps", "consents"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
-def test_a_server_is_planned(case: Case, changes: list[str], steps: list[str], consents: list[str]) -> None:
-    # Goal: each edit and each surprise gives exactly these changes, steps in this order, and consents; no problems.
+@pytest.mark.parametrize(
+    ("case", "changes", "steps", "consents"),
+    [row[1:] for row in ROWS],
+    ids=[row[0] for row in ROWS],
+)
+def test_a_server_is_planned(
+    case: Case, changes: list[str], steps: list[str], consents: list[str]
+) -> None:
+    # Goal: each edit and each surprise gives exactly these changes, steps in this order, and
+    # consents; no problems.
     said = told(case.plan())
     problems = [line for line in said.problems if not line.startswith("notice billed")]
     assert (said.changes, said.steps, said.consents, problems) == (changes, steps, consents, [])
 
 
 def test_a_resize_as_it_stands_names_the_second_way() -> None:
-    # Goal: stop, resize, start is only in the step's second way, for two refusals, and brings the server back.
-    way = step(base().edit("instances.web", flavor="big").plan(), "instance.resize instances.web").second_way
+    # Goal: stop, resize, start is only in the step's second way, for two refusals, and brings the
+    # server back.
+    way = step(
+        base().edit("instances.web", flavor="big").plan(), "instance.resize instances.web"
+    ).second_way
     assert way is not None
     assert (way.refusals, way.restore) == (("CHECK_PARAM", "IN_USE"), "instance.start")
     assert way.operations == ("instance.stop", "instance.resize", "instance.start")
@@ -225,10 +290,15 @@ def test_a_resize_as_it_stands_names_the_second_way() -> None:
     [
         ("off already", base(power="off").edit("instances.web", flavor="big")),
         ("to be off", base(power="on").edit("instances.web", flavor="big", power="off")),
-        ("protected from stop", base(life=Lifecycle(protect=("stop",))).edit("instances.web", flavor="big")),
+        (
+            "protected from stop",
+            base(life=Lifecycle(protect=("stop",))).edit("instances.web", flavor="big"),
+        ),
     ],
 )
-def test_a_server_that_must_not_be_started_or_stopped_has_no_second_way(power: str, case: Case) -> None:
+def test_a_server_that_must_not_be_started_or_stopped_has_no_second_way(
+    power: str, case: Case
+) -> None:
     # Goal: the second way would end with a start, or begin with a stop, that nobody asked for.
     assert step(case.plan(), "instance.resize instances.web").second_way is None, power
 
@@ -238,19 +308,26 @@ def test_after_a_stop_for_a_resize_the_server_is_started_even_if_the_resize_fail
     plan = base().edit("instances.web", flavor="big", life=STOP_FIRST).plan()
     start = step(plan, "instance.start instances.web")
     assert start.even_if == ("instance.resize instances.web",)
-    assert "instance.stop instances.web" in start.after and "instance.stop instances.web" not in start.even_if
+    assert (
+        "instance.stop instances.web" in start.after
+        and "instance.stop instances.web" not in start.even_if
+    )
 
 
-# Switching firewalls -----------------------------------------------------------------------------------------------------------------
+# Switching firewalls
+# -----------------------------------------------------------------------------------------------------------------
 
 
 def switching(**facts: str) -> Plan:
-    case = settled(server("web", firewall="web"), firewall("web"), firewall("db")).with_facts(**facts)
+    case = settled(server("web", firewall="web"), firewall("web"), firewall("db")).with_facts(
+        **facts
+    )
     return case.edit("instances.web", firewall="db").plan()
 
 
 def test_a_switch_of_unknown_way_shows_the_longer_one_and_asks_for_exposure() -> None:
-    # Goal: attach first; the second way (detach, attach) stands in the step; the exposure of it is asked for (SPEC 4).
+    # Goal: attach first; the second way (detach, attach) stands in the step; the exposure of it is
+    # asked for (SPEC 4).
     plan = switching()
     assert told(plan).steps == ["firewall.attach instances.web"]
     assert told(plan).consents == ["exposure=instances.web"]
@@ -262,7 +339,8 @@ def test_a_switch_of_unknown_way_shows_the_longer_one_and_asks_for_exposure() ->
 
 @pytest.mark.parametrize("way", ["replace", "many"])
 def test_a_switch_that_leaves_no_gap_asks_for_nothing(way: str) -> None:
-    # Goal: where the account is known to take the second firewall beside or over the first, nothing stands open.
+    # Goal: where the account is known to take the second firewall beside or over the first, nothing
+    # stands open.
     plan = switching(attach=way)
     assert (told(plan).steps, told(plan).consents) == (["firewall.attach instances.web"], [])
 
@@ -276,28 +354,54 @@ def test_a_switch_that_is_known_to_be_refused_detaches_first() -> None:
 
 
 def test_a_detach_before_a_switch_waits_for_the_new_firewall_and_its_rules() -> None:
-    # Goal: the server stands open as short as can be: the new firewall is whole before the old one is taken off.
+    # Goal: the server stands open as short as can be: the new firewall is whole before the old one
+    # is taken off.
     case = settled(server("web", firewall="web"), firewall("web")).with_facts(attach="refuse")
-    plan = case.add(firewall("db"), rule("db", "mysql", ports="3306")).edit("instances.web", firewall="db").plan()
-    assert waits(plan, "firewall.detach instances.web") == {"firewall.create firewalls.db", "rule.create firewalls.db.rules.mysql"}
+    plan = (
+        case.add(firewall("db"), rule("db", "mysql", ports="3306"))
+        .edit("instances.web", firewall="db")
+        .plan()
+    )
+    assert waits(plan, "firewall.detach instances.web") == {
+        "firewall.create firewalls.db",
+        "rule.create firewalls.db.rules.mysql",
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "case", "steps", "consents"),
     [
-        ("to none", base().edit("instances.web", firewall=None), ["firewall.detach instances.web"], ["exposure=instances.web"]),
-        ("to none, off", base(power="off").edit("instances.web", firewall=None), ["firewall.detach instances.web"], []),
-        ("to one", settled(server("web"), firewall("web")).edit("instances.web", firewall="web"), ["firewall.attach instances.web"], []),
+        (
+            "to none",
+            base().edit("instances.web", firewall=None),
+            ["firewall.detach instances.web"],
+            ["exposure=instances.web"],
+        ),
+        (
+            "to none, off",
+            base(power="off").edit("instances.web", firewall=None),
+            ["firewall.detach instances.web"],
+            [],
+        ),
+        (
+            "to one",
+            settled(server("web"), firewall("web")).edit("instances.web", firewall="web"),
+            ["firewall.attach instances.web"],
+            [],
+        ),
         ("taken off by somebody", base().join("f-web"), ["firewall.attach instances.web"], []),
         ("the line is left out", base().edit("instances.web", firewall=OUT), [], []),
     ],
 )
-def test_membership_is_changed(name: str, case: Case, steps: list[str], consents: list[str]) -> None:
+def test_membership_is_changed(
+    name: str, case: Case, steps: list[str], consents: list[str]
+) -> None:
     # Goal: attach, detach, or nothing; `left out` means no longer managed.
     assert (told(case.plan()).steps, told(case.plan()).consents) == (steps, consents), name
 
 
-# Volumes of a server that goes -------------------------------------------------------------------------------------------------------
+# Volumes of a server that goes
+# -------------------------------------------------------------------------------------------------------
 
 
 def with_volume(**data: Any) -> Case:
@@ -338,23 +442,43 @@ def test_a_server_cannot_change_zone_while_a_volume_stays_on_it() -> None:
 @pytest.mark.parametrize(
     ("name", "case"),
     [
-        ("detached", with_volume().edit("instances.web", zone="z2").edit("block_storages.data", instance=None)),
-        ("removed", with_volume().edit("instances.web", zone="z2").leave_out("block_storages.data")),
-        ("moved", with_volume().edit("instances.web", zone="z2").add(server("app")).edit("block_storages.data", instance="app")),
+        (
+            "detached",
+            with_volume()
+            .edit("instances.web", zone="z2")
+            .edit("block_storages.data", instance=None),
+        ),
+        (
+            "removed",
+            with_volume().edit("instances.web", zone="z2").leave_out("block_storages.data"),
+        ),
+        (
+            "moved",
+            with_volume()
+            .edit("instances.web", zone="z2")
+            .add(server("app"))
+            .edit("block_storages.data", instance="app"),
+        ),
     ],
 )
 def test_a_server_changes_zone_where_its_volume_does_not_follow(name: str, case: Case) -> None:
     # Goal: the volume is off the old server before that goes.
     plan = case.plan()
     assert told(plan).problems == (["notice billed None"] if name == "detached" else []), name
-    assert "block_storage.detach block_storages.data" in waits(plan, "instance.delete instances.web i-web"), name
+    assert "block_storage.detach block_storages.data" in waits(
+        plan, "instance.delete instances.web i-web"
+    ), name
 
 
 def test_a_volume_left_on_a_server_that_goes_is_detached_first() -> None:
-    # Goal: also where the file no longer manages its place; nothing more is asked than the server's own consent.
+    # Goal: also where the file no longer manages its place; nothing more is asked than the server's
+    # own consent.
     case = with_volume().edit("block_storages.data", instance=OUT).leave_out("instances.web")
     plan = case.plan()
-    assert told(plan).steps == ["block_storage.detach block_storages.data", "instance.delete instances.web"]
+    assert told(plan).steps == [
+        "block_storage.detach block_storages.data",
+        "instance.delete instances.web",
+    ]
     assert told(plan).consents == ["delete=instances.web"]
 
 
@@ -362,11 +486,17 @@ def test_a_volume_left_on_a_server_that_goes_is_detached_first() -> None:
     ("name", "edit", "blocked"),
     [
         ("delete", lambda case: case.leave_out("instances.web"), "instances.web"),
-        ("replace", lambda case: case.edit("instances.web", image="rocky", life=NEW_SERVER), "instances.web"),
+        (
+            "replace",
+            lambda case: case.edit("instances.web", image="rocky", life=NEW_SERVER),
+            "instances.web",
+        ),
     ],
 )
 @pytest.mark.parametrize("seen", ["in the list of volumes", "in the row of the server"])
-def test_a_foreign_volume_blocks_the_end_of_its_server(name: str, edit: Callable[[Case], Case], blocked: str, seen: str) -> None:
+def test_a_foreign_volume_blocks_the_end_of_its_server(
+    name: str, edit: Callable[[Case], Case], blocked: str, seen: str
+) -> None:
     # Goal: nobody else's data goes with our server; the volume is named.
     case = edit(settled(server("web")))
     if seen == "in the list of volumes":
@@ -380,10 +510,15 @@ def test_a_foreign_volume_blocks_the_end_of_its_server(name: str, edit: Callable
     assert plan.steps == ()
 
 
-# What an earlier replacement left behind --------------------------------------------------------------------------------------------
+# What an earlier replacement left behind
+# --------------------------------------------------------------------------------------------
 
 OLD = Deposed("instances.web", "instances", "i-old")
-OLD_ROW = LiveResource("instances", "i-old", {"id": "i-old", "name": "shop-web", "power": "on", "zone": "z1", "volumes": ()})
+OLD_ROW = LiveResource(
+    "instances",
+    "i-old",
+    {"id": "i-old", "name": "shop-web", "power": "on", "zone": "z1", "volumes": ()},
+)
 
 
 def test_a_deposed_server_is_deleted_by_the_next_apply() -> None:
@@ -395,8 +530,13 @@ def test_a_deposed_server_is_deleted_by_the_next_apply() -> None:
 
 
 def test_a_volume_still_on_a_deposed_server_goes_on_to_its_successor() -> None:
-    # Goal: detach, attach, then the delete; it is part of the replacement, so nothing more is asked.
-    case = settled(server("web"), volume("data", on="web")).left_behind(OLD, OLD_ROW).outside("block_storages.data", instance="i-old")
+    # Goal: detach, attach, then the delete; it is part of the replacement, so nothing more is
+    # asked.
+    case = (
+        settled(server("web"), volume("data", on="web"))
+        .left_behind(OLD, OLD_ROW)
+        .outside("block_storages.data", instance="i-old")
+    )
     plan = case.plan()
     assert told(plan).steps == [
         "block_storage.detach block_storages.data",
@@ -404,12 +544,18 @@ def test_a_volume_still_on_a_deposed_server_goes_on_to_its_successor() -> None:
         "instance.delete instances.web i-old",
     ]
     assert told(plan).consents == []
-    assert "block_storage.detach block_storages.data" in waits(plan, "instance.delete instances.web i-old")
+    assert "block_storage.detach block_storages.data" in waits(
+        plan, "instance.delete instances.web i-old"
+    )
 
 
 def test_a_foreign_volume_on_a_deposed_server_keeps_it() -> None:
     # Goal: blocks, listed, as with any other server.
-    case = base().left_behind(OLD, OLD_ROW).stranger("block_storages", "v-theirs", instance="i-old", type="ssd", size=10)
+    case = (
+        base()
+        .left_behind(OLD, OLD_ROW)
+        .stranger("block_storages", "v-theirs", instance="i-old", type="ssd", size=10)
+    )
     plan = case.plan()
     assert plan.steps == ()
     assert told(plan).problems == ["error foreign-volume instances.web"]
@@ -420,11 +566,14 @@ def test_a_deposed_server_does_not_hold_its_firewall() -> None:
     case = base().left_behind(OLD, OLD_ROW).join("f-web", "i-web", "i-old")
     plan = case.plan(destroy=True)
     assert told(plan).problems == []
-    assert {"instance.delete instances.web", "instance.delete instances.web i-old"} <= waits(plan, "firewall.delete firewalls.web")
+    assert {"instance.delete instances.web", "instance.delete instances.web i-old"} <= waits(
+        plan, "firewall.delete firewalls.web"
+    )
 
 
 def test_asking_for_a_replacement_replaces_and_says_nothing_of_create_only_fields() -> None:
-    # Goal: --replace is the way out of a create-only field, so the notice is gone and the field is in the row.
+    # Goal: --replace is the way out of a create-only field, so the notice is gone and the field is
+    # in the row.
     case = settled(server("web", ssh_keys=("old",))).edit("instances.web", ssh_keys=("new",))
     plan = case.plan(replace=frozenset({"instances.web"}))
     assert told(plan).changes == ["replace instances.web"]
@@ -435,7 +584,8 @@ def test_asking_for_a_replacement_replaces_and_says_nothing_of_create_only_field
 
 @pytest.mark.parametrize("text", ["firewalls.web", "firewalls.web.rules.https"])
 def test_a_firewall_cannot_be_asked_to_be_replaced(text: str) -> None:
-    # Goal: all of it changes in place, so --replace on it is a mistake in the arguments, not a second set of rules.
+    # Goal: all of it changes in place, so --replace on it is a mistake in the arguments, not a
+    # second set of rules.
     plan = base().plan(replace=frozenset({text}))
     assert told(plan).problems == [f"error usage {text}"]
     assert plan.steps == ()
@@ -444,22 +594,34 @@ def test_a_firewall_cannot_be_asked_to_be_replaced(text: str) -> None:
 def test_each_create_first_delete_leaves_the_new_one_alone() -> None:
     # Goal: the delete aims at the old id and says that it is the deposed one's.
     plan = base().edit("instances.web", zone="z2").plan()
-    create, delete = step(plan, "instance.create instances.web"), step(plan, "instance.delete instances.web i-web")
+    create, delete = (
+        step(plan, "instance.create instances.web"),
+        step(plan, "instance.delete instances.web i-web"),
+    )
     assert (create.deposes, create.target) == (True, None)
     assert (delete.deposed, delete.target) == (True, "i-web")
 
 
 def test_a_server_without_what_a_create_must_say_is_an_error() -> None:
     # Goal: nothing is sent on a guess.
-    plan = replace(nothing(server("web", flavor=None)), file=nothing(server("web")).edit("instances.web", flavor=OUT).file).plan()
+    plan = replace(
+        nothing(server("web", flavor=None)),
+        file=nothing(server("web")).edit("instances.web", flavor=OUT).file,
+    ).plan()
     assert told(plan).problems == ["error missing-key instances.web"]
     assert plan.steps == ()
 
 
 @pytest.mark.parametrize("part", [{"only": ("instances.other",)}, {"without": ("instances.gone",)}])
-def test_a_part_of_a_plan_does_not_tell_of_an_old_object_that_it_leaves_alone(part: dict[str, tuple[str, ...]]) -> None:
+def test_a_part_of_a_plan_does_not_tell_of_an_old_object_that_it_leaves_alone(
+    part: dict[str, tuple[str, ...]],
+) -> None:
     # Goal: its address may be in neither file nor state any more.
-    row = LiveResource("instances", "i-old", {"id": "i-old", "name": "old", "zone": "z1", "power": "on"})
-    case = settled(server("other")).left_behind(Deposed("instances.gone", "instances", "i-old"), row)
+    row = LiveResource(
+        "instances", "i-old", {"id": "i-old", "name": "old", "zone": "z1", "power": "on"}
+    )
+    case = settled(server("other")).left_behind(
+        Deposed("instances.gone", "instances", "i-old"), row
+    )
     assert told(case.plan()).changes == ["delete instances.gone"]
     assert told(case.plan(**part)).changes == []

@@ -1,4 +1,6 @@
-"""What the steps of a plan cost those who use its servers: downtime, lost disks, what cannot be undone."""
+"""What the steps of a plan cost those who use its servers: downtime, lost disks, what cannot be
+undone.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core.changes import Action, DataLoss, Impact
-from reconciler.core.model import Lifecycle, LiveResource
-from reconciler.core.state import Deposed
+from reconciler.model.plan import Action, DataLoss, Impact
+from reconciler.model.resource import Lifecycle, LiveResource
+from reconciler.model.state import Deposed
 from tests.builders import Case, at, firewall, server, settled, volume
 
 STOP_FIRST = Lifecycle(resize="stop_first")
@@ -44,9 +46,15 @@ DOWN: list[tuple[str, Case, tuple[int, int | None] | None, tuple[DataLoss, ...],
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("what", "case", "down", "lost", "reversible"), DOWN, ids=[row[0] for row in DOWN])
+@pytest.mark.parametrize(
+    ("what", "case", "down", "lost", "reversible"), DOWN, ids=[row[0] for row in DOWN]
+)
 def test_a_server_says_how_long_it_is_down_and_what_it_loses(
-    what: str, case: Case, down: tuple[int, int | None] | None, lost: tuple[DataLoss, ...], reversible: bool
+    what: str,
+    case: Case,
+    down: tuple[int, int | None] | None,
+    lost: tuple[DataLoss, ...],
+    reversible: bool,
 ) -> None:
     # Goal: from the steps that will be sent, the second way of a step included (SPEC 4).
     found = impact(case)
@@ -54,9 +62,12 @@ def test_a_server_says_how_long_it_is_down_and_what_it_loses(
 
 
 def test_the_size_of_a_disk_is_that_of_the_row_else_that_of_the_flavor() -> None:
-    # Goal: a disk that grew with an earlier resize is named as it is; nothing is guessed where nobody says it.
+    # Goal: a disk that grew with an earlier resize is named as it is; nothing is guessed where
+    # nobody says it.
     case = settled(server(), server("db")).leave_out("instances.web")
-    assert impact(case.outside("instances.web", disk_gb=80)).data_loss == (DataLoss("instances.web", "root", 80),)
+    assert impact(case.outside("instances.web", disk_gb=80)).data_loss == (
+        DataLoss("instances.web", "root", 80),
+    )
     unread = replace(case, catalogue=replace(case.catalogue, flavors=None))
     assert impact(unread).data_loss == (DataLoss("instances.web", "root", None),)
 
@@ -74,10 +85,18 @@ def test_a_volume_names_its_size_where_it_goes_and_nothing_where_it_moves() -> N
 
 def test_what_an_earlier_replacement_left_behind_loses_its_disk() -> None:
     # Goal: a deposed object is an object; its disk goes with it.
-    old = LiveResource("instances", "i-old", {"id": "i-old", "name": "old", "flavor": "big", "power": "on", "zone": "z1"})
+    old = LiveResource(
+        "instances",
+        "i-old",
+        {"id": "i-old", "name": "old", "flavor": "big", "power": "on", "zone": "z1"},
+    )
     case = settled(server()).left_behind(Deposed("instances.web", "instances", "i-old"), old)
     found = impact(case)
-    assert (found.data_loss, found.downtime_seconds, found.reversible) == ((DataLoss("instances.web (i-old)", "root", 100),), None, False)
+    assert (found.data_loss, found.downtime_seconds, found.reversible) == (
+        (DataLoss("instances.web (i-old)", "root", 100),),
+        None,
+        False,
+    )
 
 
 def test_what_is_held_back_costs_nothing() -> None:

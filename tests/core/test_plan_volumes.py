@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.model import Lifecycle, LiveResource
-from reconciler.core.state import Deposed, Phase
+from reconciler.model.resource import Lifecycle, LiveResource
+from reconciler.model.state import Deposed, Phase
 from tests.builders import OUT, Case, nothing, server, settled, step, told, volume, waits
 
 DELETE_FIRST = Lifecycle(replace="delete_first")
@@ -19,7 +19,9 @@ def base(**data: Any) -> Case:
 
 def full(*, moves: str | None = None) -> Case:
     """Three volumes on one server."""
-    return settled(server("web"), server("app"), *(volume(key, on="web") for key in ("a", "b", "c")))
+    return settled(
+        server("web"), server("app"), *(volume(key, on="web") for key in ("a", "b", "c"))
+    )
 
 
 ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
@@ -66,7 +68,13 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         ["block_storage.detach block_storages.data"],
         ["detach=block_storages.data"],
     ),
-    ("its place is no longer managed", base().edit("block_storages.data", instance=OUT), [], [], []),
+    (
+        "its place is no longer managed",
+        base().edit("block_storages.data", instance=OUT),
+        [],
+        [],
+        [],
+    ),
     (
         "left out of the file",
         base().leave_out("block_storages.data"),
@@ -134,7 +142,9 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
     ),
     (
         "half made: waited for",
-        base().remember("block_storages.data", phase=Phase.INCOMPLETE).outside("block_storages.data", ready=False, status="pending"),
+        base()
+        .remember("block_storages.data", phase=Phase.INCOMPLETE)
+        .outside("block_storages.data", ready=False, status="pending"),
         ["create block_storages.data"],
         ["block_storage.wait block_storages.data"],
         [],
@@ -156,9 +166,16 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
 ]
 
 
-@pytest.mark.parametrize(("case", "changes", "steps", "consents"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
-def test_a_volume_is_planned(case: Case, changes: list[str], steps: list[str], consents: list[str]) -> None:
-    # Goal: each edit and each surprise gives exactly these changes, steps in this order, and consents; no errors.
+@pytest.mark.parametrize(
+    ("case", "changes", "steps", "consents"),
+    [row[1:] for row in ROWS],
+    ids=[row[0] for row in ROWS],
+)
+def test_a_volume_is_planned(
+    case: Case, changes: list[str], steps: list[str], consents: list[str]
+) -> None:
+    # Goal: each edit and each surprise gives exactly these changes, steps in this order, and
+    # consents; no errors.
     said = told(case.plan())
     assert (said.changes, said.steps, said.consents) == (changes, steps, consents)
     assert [p for p in said.problems if not p.startswith("notice")] == []
@@ -167,7 +184,10 @@ def test_a_volume_is_planned(case: Case, changes: list[str], steps: list[str], c
 def test_a_move_proves_the_detach_before_it_attaches() -> None:
     # Goal: the attach waits for the detach (hard), on the servers that each of them is busy with.
     plan = base().edit("block_storages.data", instance="app").plan()
-    detach, attach = step(plan, "block_storage.detach block_storages.data"), step(plan, "block_storage.attach block_storages.data")
+    detach, attach = (
+        step(plan, "block_storage.detach block_storages.data"),
+        step(plan, "block_storage.attach block_storages.data"),
+    )
     assert attach.after == (detach.key,)
     assert (detach.servers, attach.servers) == (("i-web",), ("i-app",))
 
@@ -175,7 +195,11 @@ def test_a_move_proves_the_detach_before_it_attaches() -> None:
 def test_two_full_servers_swap_their_volumes() -> None:
     # Goal: both leave before either comes, for a server holds only so many.
     case = settled(server("web"), server("app"), volume("a", on="web"), volume("b", on="app"))
-    plan = case.edit("block_storages.a", instance="app").edit("block_storages.b", instance="web").plan()
+    plan = (
+        case.edit("block_storages.a", instance="app")
+        .edit("block_storages.b", instance="web")
+        .plan()
+    )
     both = {"block_storage.detach block_storages.a", "block_storage.detach block_storages.b"}
     assert waits(plan, "block_storage.attach block_storages.a") == both
     assert waits(plan, "block_storage.attach block_storages.b") == both
@@ -185,7 +209,9 @@ def test_two_full_servers_swap_their_volumes() -> None:
 def test_what_leaves_a_server_goes_before_what_is_made_on_it() -> None:
     # Goal: a full server gives one away and gets a new one.
     plan = full().edit("block_storages.a", instance="app").add(volume("d", on="web")).plan()
-    assert "block_storage.detach block_storages.a" in waits(plan, "block_storage.create block_storages.d")
+    assert "block_storage.detach block_storages.a" in waits(
+        plan, "block_storage.create block_storages.d"
+    )
     assert told(plan).problems == []
 
 
@@ -230,8 +256,11 @@ def test_what_leaves_a_server_goes_before_what_is_made_on_it() -> None:
         ),
     ],
 )
-def test_a_replacement_goes_create_first_only_while_slots_last(name: str, case: Case, first: str) -> None:
-    # Goal: at no time does the plan ask a server to hold more than it can (contract 4, LIMIT_EXCEEDED).
+def test_a_replacement_goes_create_first_only_while_slots_last(
+    name: str, case: Case, first: str
+) -> None:
+    # Goal: at no time does the plan ask a server to hold more than it can (contract 4,
+    # LIMIT_EXCEEDED).
     text = "block_storages.data" if "foreign" in name else "block_storages.a"
     keys = told(case.plan()).steps
     old = "v-data" if "foreign" in name else "v-a"
@@ -243,13 +272,20 @@ def test_a_replacement_goes_create_first_only_while_slots_last(name: str, case: 
 def test_a_volume_is_replaced_together_with_its_server() -> None:
     # Goal: whichever goes first of the server, the old volume leaves it in time, and goes last.
     case = settled(server("web"), volume("data", on="web")).edit("block_storages.data", size=200)
-    for life in (Lifecycle(on_image_change="replace"), Lifecycle(on_image_change="replace", replace="delete_first")):
+    for life in (
+        Lifecycle(on_image_change="replace"),
+        Lifecycle(on_image_change="replace", replace="delete_first"),
+    ):
         plan = case.edit("instances.web", image="rocky", life=life).plan()
         assert told(plan).problems == []
         gone = next(s.key for s in plan.steps if s.operation == "instance.delete")
         assert "block_storage.detach block_storages.data v-data" in waits(plan, gone)
-        assert "instance.create instances.web" in waits(plan, "block_storage.create block_storages.data")
-        assert "block_storage.create block_storages.data" in waits(plan, "block_storage.delete block_storages.data v-data")
+        assert "instance.create instances.web" in waits(
+            plan, "block_storage.create block_storages.data"
+        )
+        assert "block_storage.create block_storages.data" in waits(
+            plan, "block_storage.delete block_storages.data v-data"
+        )
 
 
 def test_more_volumes_than_a_server_holds_are_an_error_before_the_first_call() -> None:
@@ -263,7 +299,10 @@ def test_more_volumes_than_a_server_holds_are_an_error_before_the_first_call() -
     ("name", "case"),
     [
         ("made on none", settled(server("web")).add(volume("data", on=None))),
-        ("replaced while on none", settled(server("web"), volume("data", on=None)).edit("block_storages.data", size=200)),
+        (
+            "replaced while on none",
+            settled(server("web"), volume("data", on=None)).edit("block_storages.data", size=200),
+        ),
     ],
 )
 def test_a_volume_is_only_born_on_a_server(name: str, case: Case) -> None:
@@ -283,13 +322,24 @@ def test_a_volume_does_not_move_to_a_server_of_another_zone() -> None:
 @pytest.mark.parametrize("size", [5, 2001])
 def test_a_size_out_of_bounds_is_an_error_also_for_a_replacement(size: int) -> None:
     # Goal: the bounds of the type bind whoever makes a volume.
-    assert "error out-of-bounds block_storages.data" in told(base().edit("block_storages.data", size=size).plan()).problems
-    assert "error out-of-bounds block_storages.new" in told(base().add(volume("new", on="web", size=size)).plan()).problems
+    assert (
+        "error out-of-bounds block_storages.data"
+        in told(base().edit("block_storages.data", size=size).plan()).problems
+    )
+    assert (
+        "error out-of-bounds block_storages.new"
+        in told(base().add(volume("new", on="web", size=size)).plan()).problems
+    )
 
 
 def test_a_deposed_volume_is_detached_and_deleted() -> None:
     # Goal: what a replaced volume left behind goes, whatever it hangs on.
-    row = LiveResource("block_storages", "v-old", {"id": "v-old", "instance": "i-web", "type": "ssd", "size": 50})
+    row = LiveResource(
+        "block_storages", "v-old", {"id": "v-old", "instance": "i-web", "type": "ssd", "size": 50}
+    )
     plan = base().left_behind(Deposed("block_storages.data", "block_storages", "v-old"), row).plan()
-    assert told(plan).steps == ["block_storage.detach block_storages.data v-old", "block_storage.delete block_storages.data v-old"]
+    assert told(plan).steps == [
+        "block_storage.detach block_storages.data v-old",
+        "block_storage.delete block_storages.data v-old",
+    ]
     assert told(plan).consents == []

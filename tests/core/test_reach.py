@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core import reach
-from reconciler.core.address import Address
-from reconciler.core.model import Ref, Unknown
+from reconciler.model.address import Address
+from reconciler.model.resource import Ref, Unknown
+from reconciler.planner.firewall import reachability
 
 
 def rule(text: str) -> dict[str, object]:
@@ -16,33 +16,80 @@ def rule(text: str) -> dict[str, object]:
     return {"direction": direction, "protocol": protocol, "ports": ports, "cidr": cidr}
 
 
-def rules(*texts: str, icmp: bool | None = False) -> reach.Reach:
-    return reach.of_rules([rule(text) for text in texts], icmp)
+def rules(*texts: str, icmp: bool | None = False) -> reachability.Reach:
+    return reachability.of_rules([rule(text) for text in texts], icmp)
 
 
 SAME = [
-    ("order", ["in tcp/80 0.0.0.0/0", "in tcp/22 10.0.0.1/32"], ["in tcp/22 10.0.0.1/32", "in tcp/80 0.0.0.0/0"]),
+    (
+        "order",
+        ["in tcp/80 0.0.0.0/0", "in tcp/22 10.0.0.1/32"],
+        ["in tcp/22 10.0.0.1/32", "in tcp/80 0.0.0.0/0"],
+    ),
     ("host bits", ["in tcp/22 192.0.2.77/24"], ["in tcp/22 192.0.2.0/24"]),
-    ("two halves are the whole", ["in tcp/22 10.0.0.0/9", "in tcp/22 10.128.0.0/9"], ["in tcp/22 10.0.0.0/8"]),
-    ("neighbouring ports are a range", ["in tcp/80 0.0.0.0/0", "in tcp/81 0.0.0.0/0"], ["in tcp/80-81 0.0.0.0/0"]),
-    ("a rule within another adds nothing", ["in tcp/1-100 10.0.0.0/8", "in tcp/22 10.1.2.3/32"], ["in tcp/1-100 10.0.0.0/8"]),
-    ("an overlap counts once", ["in tcp/1-60 10.0.0.0/8", "in tcp/40-100 10.0.0.0/8"], ["in tcp/1-100 10.0.0.0/8"]),
+    (
+        "two halves are the whole",
+        ["in tcp/22 10.0.0.0/9", "in tcp/22 10.128.0.0/9"],
+        ["in tcp/22 10.0.0.0/8"],
+    ),
+    (
+        "neighbouring ports are a range",
+        ["in tcp/80 0.0.0.0/0", "in tcp/81 0.0.0.0/0"],
+        ["in tcp/80-81 0.0.0.0/0"],
+    ),
+    (
+        "a rule within another adds nothing",
+        ["in tcp/1-100 10.0.0.0/8", "in tcp/22 10.1.2.3/32"],
+        ["in tcp/1-100 10.0.0.0/8"],
+    ),
+    (
+        "an overlap counts once",
+        ["in tcp/1-60 10.0.0.0/8", "in tcp/40-100 10.0.0.0/8"],
+        ["in tcp/1-100 10.0.0.0/8"],
+    ),
 ]
 
 
 @pytest.mark.parametrize(("what", "one", "other"), SAME, ids=[row[0] for row in SAME])
-def test_rule_sets_that_let_the_same_through_are_equal(what: str, one: list[str], other: list[str]) -> None:
+def test_rule_sets_that_let_the_same_through_are_equal(
+    what: str, one: list[str], other: list[str]
+) -> None:
     # Goal: meaning, not spelling; and then nothing is opened or closed.
     assert rules(*one) == rules(*other)
-    assert reach.lines(reach.without(rules(*one), rules(*other))) == ()
+    assert reachability.lines(reachability.without(rules(*one), rules(*other))) == ()
 
 
 OPENED = [
-    ("a port more", ["in tcp/443 0.0.0.0/0"], ["in tcp/443 0.0.0.0/0", "in tcp/8080 10.0.0.0/8"], ["tcp/8080 from 10.0.0.0/8"]),
-    ("what is open already is not opened", ["in tcp/1-100 0.0.0.0/0"], ["in tcp/1-100 0.0.0.0/0", "in tcp/80 10.0.0.0/8"], []),
-    ("only the part that was not open", ["in tcp/22 10.0.0.0/9"], ["in tcp/22 10.0.0.0/8"], ["tcp/22 from 10.128.0.0/9"]),
-    ("single addresses keep their mask", [], ["in tcp/22 203.0.113.7/32"], ["tcp/22 from 203.0.113.7/32"]),
-    ("equal sources share a line", [], ["in tcp/80 0.0.0.0/0", "in udp/443 0.0.0.0/0"], ["tcp/80, udp/443 from 0.0.0.0/0"]),
+    (
+        "a port more",
+        ["in tcp/443 0.0.0.0/0"],
+        ["in tcp/443 0.0.0.0/0", "in tcp/8080 10.0.0.0/8"],
+        ["tcp/8080 from 10.0.0.0/8"],
+    ),
+    (
+        "what is open already is not opened",
+        ["in tcp/1-100 0.0.0.0/0"],
+        ["in tcp/1-100 0.0.0.0/0", "in tcp/80 10.0.0.0/8"],
+        [],
+    ),
+    (
+        "only the part that was not open",
+        ["in tcp/22 10.0.0.0/9"],
+        ["in tcp/22 10.0.0.0/8"],
+        ["tcp/22 from 10.128.0.0/9"],
+    ),
+    (
+        "single addresses keep their mask",
+        [],
+        ["in tcp/22 203.0.113.7/32"],
+        ["tcp/22 from 203.0.113.7/32"],
+    ),
+    (
+        "equal sources share a line",
+        [],
+        ["in tcp/80 0.0.0.0/0", "in udp/443 0.0.0.0/0"],
+        ["tcp/80, udp/443 from 0.0.0.0/0"],
+    ),
     (
         "equal ports share a line",
         [],
@@ -61,39 +108,69 @@ OPENED = [
         ["in tcp/80 0.0.0.0/0"],
         ["tcp/80 from 0.0.0.0/0 except 10.0.0.0/8"],
     ),
-    ("what is no range in the usual form", ["in tcp/80 10.0.0.0/32"], ["in tcp/80 10.0.0.0/30"], ["tcp/80 from 10.0.0.1-10.0.0.3"]),
-    ("outwards", ["out tcp/25 10.0.0.0/8"], ["out tcp/25 0.0.0.0/0"], ["tcp/25 to 0.0.0.0/0 except 10.0.0.0/8"]),
+    (
+        "what is no range in the usual form",
+        ["in tcp/80 10.0.0.0/32"],
+        ["in tcp/80 10.0.0.0/30"],
+        ["tcp/80 from 10.0.0.1-10.0.0.3"],
+    ),
+    (
+        "outwards",
+        ["out tcp/25 10.0.0.0/8"],
+        ["out tcp/25 0.0.0.0/0"],
+        ["tcp/25 to 0.0.0.0/0 except 10.0.0.0/8"],
+    ),
     ("every port of a protocol", [], ["in tcp/1-65535 10.0.0.0/8"], ["tcp/any from 10.0.0.0/8"]),
-    ("every port", [], ["in tcp/1-65535 0.0.0.0/0", "in udp/1-65535 0.0.0.0/0"], ["every port from 0.0.0.0/0"]),
+    (
+        "every port",
+        [],
+        ["in tcp/1-65535 0.0.0.0/0", "in udp/1-65535 0.0.0.0/0"],
+        ["every port from 0.0.0.0/0"],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("what", "before", "after", "wanted"), OPENED, ids=[row[0] for row in OPENED])
-def test_what_is_opened_is_said_in_few_lines(what: str, before: list[str], after: list[str], wanted: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("what", "before", "after", "wanted"), OPENED, ids=[row[0] for row in OPENED]
+)
+def test_what_is_opened_is_said_in_few_lines(
+    what: str, before: list[str], after: list[str], wanted: list[str]
+) -> None:
     # Goal: the difference and nothing else, and the same words for what is closed the other way.
-    assert list(reach.lines(reach.without(rules(*after), rules(*before)))) == wanted
+    assert list(reachability.lines(reachability.without(rules(*after), rules(*before)))) == wanted
 
 
 def test_ping_is_said_where_it_changes() -> None:
     # Goal: the one ICMP control of a firewall; where it is not known nothing is claimed.
-    assert reach.lines(reach.without(rules(icmp=True), rules(icmp=False))) == ("ping",)
-    assert reach.lines(reach.without(rules(icmp=True), rules(icmp=None))) == ()
-    assert reach.lines(reach.without(rules(icmp=False), rules(icmp=True))) == ()
+    assert reachability.lines(reachability.without(rules(icmp=True), rules(icmp=False))) == (
+        "ping",
+    )
+    assert reachability.lines(reachability.without(rules(icmp=True), rules(icmp=None))) == ()
+    assert reachability.lines(reachability.without(rules(icmp=False), rules(icmp=True))) == ()
 
 
 def test_without_a_firewall_all_comes_in_and_nothing_is_claimed_of_what_goes_out() -> None:
     # Goal: the assumptions of SPEC 4; and no line about the direction of which nothing is known.
     guarded = rules("in tcp/443 0.0.0.0/0", "out tcp/25 0.0.0.0/0")
-    assert reach.lines(reach.without(reach.UNGUARDED, guarded)) == ("tcp/1-442, tcp/444-65535, udp/any from 0.0.0.0/0", "ping")
-    assert reach.lines(reach.without(guarded, reach.UNGUARDED)) == ()
-    assert reach.lines(reach.without(reach.UNGUARDED, reach.NOTHING)) == ("every port from 0.0.0.0/0", "ping")
+    assert reachability.lines(reachability.without(reachability.UNGUARDED, guarded)) == (
+        "tcp/1-442, tcp/444-65535, udp/any from 0.0.0.0/0",
+        "ping",
+    )
+    assert reachability.lines(reachability.without(guarded, reachability.UNGUARDED)) == ()
+    assert reachability.lines(
+        reachability.without(reachability.UNGUARDED, reachability.NOTHING)
+    ) == ("every port from 0.0.0.0/0", "ping")
 
 
 def test_a_range_that_is_not_known_yet_is_told_as_such() -> None:
     # Goal: it opens something, and nobody says to whom before it is known.
     waiting = Unknown((Ref(Address("instances", "web", 0), "private_ip"),))
-    after = reach.of_rules([{"direction": "in", "protocol": "tcp", "ports": "3306", "cidr": waiting}], False)
-    assert reach.lines(reach.without(after, rules())) == ("tcp/3306 from an address known after apply of instances.web[0]",)
+    after = reachability.of_rules(
+        [{"direction": "in", "protocol": "tcp", "ports": "3306", "cidr": waiting}], False
+    )
+    assert reachability.lines(reachability.without(after, rules())) == (
+        "tcp/3306 from an address known after apply of instances.web[0]",
+    )
     assert after.inward == {}
 
 
@@ -101,7 +178,11 @@ PUBLIC = [
     ("ssh to all", ["in tcp/22 0.0.0.0/0"], {22}),
     ("in two halves", ["in tcp/3306 0.0.0.0/1", "in tcp/3306 128.0.0.0/1"], {3306}),
     ("within a range of ports", ["in tcp/5000-7000 0.0.0.0/0"], {5432, 6379}),
-    ("all but what is private anyway", ["in tcp/22 0.0.0.0/1", "in tcp/22 128.0.0.0/2", "in tcp/22 192.0.0.0/3"], {22}),
+    (
+        "all but what is private anyway",
+        ["in tcp/22 0.0.0.0/1", "in tcp/22 128.0.0.0/2", "in tcp/22 192.0.0.0/3"],
+        {22},
+    ),
     ("to half of it", ["in tcp/22 0.0.0.0/1"], set()),
     ("outwards", ["out tcp/22 0.0.0.0/0"], set()),
     ("the web", ["in tcp/443 0.0.0.0/0"], set()),
@@ -109,6 +190,8 @@ PUBLIC = [
 
 
 @pytest.mark.parametrize(("what", "texts", "wanted"), PUBLIC, ids=[row[0] for row in PUBLIC])
-def test_ports_open_to_the_whole_internet_are_found_by_meaning(what: str, texts: list[str], wanted: set[int]) -> None:
+def test_ports_open_to_the_whole_internet_are_found_by_meaning(
+    what: str, texts: list[str], wanted: set[int]
+) -> None:
     # Goal: no spelling of the whole internet slips through.
-    assert reach.public_ports(rules(*texts)) == wanted
+    assert reachability.public_ports(rules(*texts)) == wanted

@@ -1,13 +1,15 @@
-"""`moved` and `removed` as the file writes them: what they may say, and each mistake with its place and way out."""
+"""`moved` and `removed` as the file writes them: what they may say, and each mistake with its place
+and way out.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from reconciler import stackfile
-from reconciler.core import moves
-from reconciler.core.build import build
-from reconciler.core.state import Entry, State
+from reconciler.config import yaml_reader
+from reconciler.config.builder import build
+from reconciler.model.state import Entry, State
+from reconciler.planner.compare import moves
 from tests.stackfiles import HEAD, at, built, problems
 
 SERVERS = """
@@ -19,43 +21,106 @@ instances:
 
 
 def test_lines_are_kept_sorted_so_that_their_order_says_nothing() -> None:
-    one = built(HEAD + SERVERS + "moved: [{from: instances.b, to: instances.app}, {from: instances.a, to: instances.b}]\n")
-    two = built(HEAD + SERVERS + "moved: [{from: instances.a, to: instances.b}, {from: instances.b, to: instances.app}]\n")
+    one = built(
+        HEAD
+        + SERVERS
+        + "moved: [{from: instances.b, to: instances.app}, {from: instances.a, to: instances.b}]\n"
+    )
+    two = built(
+        HEAD
+        + SERVERS
+        + "moved: [{from: instances.a, to: instances.b}, {from: instances.b, to: instances.app}]\n"
+    )
     assert [str(move.source) for move in one.moved] == ["instances.a", "instances.b"]
     assert one.digest == two.digest != built(HEAD + SERVERS).digest
 
 
 def test_a_removal_says_whether_the_object_stays() -> None:
-    stack = built(HEAD + SERVERS + 'removed: [{from: instances.old, keep: true}, {from: "instances.web[7]", keep: false}]' + "\n")
-    assert [(removal.address, removal.keep) for removal in stack.removed] == [(at("instances.old"), True), (at("instances.web[7]"), False)]
+    stack = built(
+        HEAD
+        + SERVERS
+        + 'removed: [{from: instances.old, keep: true}, {from: "instances.web[7]", keep: false}]'
+        + "\n"
+    )
+    assert [(removal.address, removal.keep) for removal in stack.removed] == [
+        (at("instances.old"), True),
+        (at("instances.web[7]"), False),
+    ]
 
 
 WRONG: list[tuple[str, str, str, str]] = [
     ("no address", "moved: [{from: web, to: instances.app}]", "bad-reference", "write an address"),
-    ("others' object", "moved: [{from: existing.firewalls.a, to: firewalls.web}]", "bad-reference", "write an address"),
-    ("to itself", "moved: [{from: instances.x, to: instances.x}]", "bad-combination", "take the line out"),
+    (
+        "others' object",
+        "moved: [{from: existing.firewalls.a, to: firewalls.web}]",
+        "bad-reference",
+        "write an address",
+    ),
+    (
+        "to itself",
+        "moved: [{from: instances.x, to: instances.x}]",
+        "bad-combination",
+        "take the line out",
+    ),
     ("another kind", "moved: [{from: instances.x, to: firewalls.web}]", "bad-combination", "None"),
-    ("a rule to a firewall", "moved: [{from: firewalls.web.rules.http, to: firewalls.web}]", "bad-combination", "None"),
-    ("a rule to another firewall", "moved: [{from: firewalls.x.rules.a, to: firewalls.web.rules.a}]", "bad-combination", "made anew"),
-    ("still in the file", "moved: [{from: instances.app, to: 'instances.web[0]'}]", "bad-combination", "take one of the two out"),
-    ("all of it still in the file", "moved: [{from: instances.web, to: instances.app}]", "bad-combination", "take one of the two out"),
+    (
+        "a rule to a firewall",
+        "moved: [{from: firewalls.web.rules.http, to: firewalls.web}]",
+        "bad-combination",
+        "None",
+    ),
+    (
+        "a rule to another firewall",
+        "moved: [{from: firewalls.x.rules.a, to: firewalls.web.rules.a}]",
+        "bad-combination",
+        "made anew",
+    ),
+    (
+        "still in the file",
+        "moved: [{from: instances.app, to: 'instances.web[0]'}]",
+        "bad-combination",
+        "take one of the two out",
+    ),
+    (
+        "all of it still in the file",
+        "moved: [{from: instances.web, to: instances.app}]",
+        "bad-combination",
+        "take one of the two out",
+    ),
     (
         "twice",
         "moved: [{from: instances.x, to: instances.app}, {from: instances.x, to: 'instances.web[0]'}]",
         "bad-combination",
         "keep one of the two lines",
     ),
-    ("in a circle", "moved: [{from: instances.x, to: instances.y}, {from: instances.y, to: instances.x}]", "cycle", "state mv"),
+    (
+        "in a circle",
+        "moved: [{from: instances.x, to: instances.y}, {from: instances.y, to: instances.x}]",
+        "cycle",
+        "state mv",
+    ),
     ("without to", "moved: [{from: instances.x}]", "missing-key", "None"),
     ("a mapping", "moved: {from: instances.x, to: instances.app}", "wrong-type", "None"),
-    ("removed and in the file", "removed: [{from: instances.app, keep: true}]", "bad-combination", "take one of the two out"),
-    ("a rule that stays", "removed: [{from: firewalls.web.rules.a, keep: true}]", "bad-combination", "ignore: [rules]"),
+    (
+        "removed and in the file",
+        "removed: [{from: instances.app, keep: true}]",
+        "bad-combination",
+        "take one of the two out",
+    ),
+    (
+        "a rule that stays",
+        "removed: [{from: firewalls.web.rules.a, keep: true}]",
+        "bad-combination",
+        "ignore: [rules]",
+    ),
     ("without keep", "removed: [{from: instances.x}]", "missing-key", "None"),
     ("keep in words", "removed: [{from: instances.x, keep: yes}]", "wrong-type", "write true"),
 ]
 
 
-@pytest.mark.parametrize(("text", "code", "hint"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+@pytest.mark.parametrize(
+    ("text", "code", "hint"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG]
+)
 def test_each_mistake_has_its_place_and_way_out(text: str, code: str, hint: str) -> None:
     found = problems(HEAD + SERVERS + text + "\n")
     assert [problem.code for problem in found] == [code], found
@@ -86,16 +151,29 @@ def test_a_line_whose_target_is_defined_or_removed_is_not_retired(text: str) -> 
 
 
 def test_a_circle_behind_a_chain_is_told_once() -> None:
-    lines = ", ".join(f"{{from: instances.{a}, to: instances.{b}}}" for a, b in ("xy", "yz", "zy", "wx"))
+    lines = ", ".join(
+        f"{{from: instances.{a}, to: instances.{b}}}" for a, b in ("xy", "yz", "zy", "wx")
+    )
     found = problems(HEAD + SERVERS + f"moved: [{lines}]\n")
-    assert [(p.code, p.message) for p in found] == [("cycle", "moves go in a circle: instances.y -> instances.z -> instances.y")]
+    assert [(p.code, p.message) for p in found] == [
+        ("cycle", "moves go in a circle: instances.y -> instances.z -> instances.y")
+    ]
 
 
 def test_a_long_chain_is_followed_in_time_that_grows_with_its_length() -> None:
     # Goal: 1,000 lines took 13 s when each start walked the chain anew, and this many minutes.
     lines = "".join(f"- {{from: instances.x{n}, to: instances.x{n + 1}}}\n" for n in range(3_000))
-    document, _ = stackfile.read(HEAD + SERVERS + "moved:\n" + lines + "- {from: instances.x3000, to: instances.app}\n", "stack.yaml")
+    document, _ = yaml_reader.read(
+        HEAD + SERVERS + "moved:\n" + lines + "- {from: instances.x3000, to: instances.app}\n",
+        "stack.yaml",
+    )
     stack, found = build(document, environment=None)
     assert found == () and stack is not None
-    state = State("lineage", 1, "shop", None, entries={"instances.x0": Entry("instances.x0", "instances", "INSTANCE-1")})
+    state = State(
+        "lineage",
+        1,
+        "shop",
+        None,
+        entries={"instances.x0": Entry("instances.x0", "instances", "INSTANCE-1")},
+    )
     assert list(moves.move(stack, state).state.entries) == ["instances.app"]

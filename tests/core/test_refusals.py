@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.cloud.errors import ERRORS
-from reconciler.core import refusals
+from reconciler.iwinv.errors import ERRORS
+from reconciler.planner.checks import refusal_hints
 
 
 @pytest.mark.parametrize(
@@ -17,15 +17,17 @@ from reconciler.core import refusals
         ("instance.create", "LIMIT_EXCEEDED", "--unmanaged"),
     ],
 )
-def test_a_refusal_is_told_with_the_way_out_where_one_is_known(operation: str, code: str, says: str) -> None:
-    assert says in (refusals.way_out(operation, code, "instances.web[1]") or "")
+def test_a_refusal_is_told_with_the_way_out_where_one_is_known(
+    operation: str, code: str, says: str
+) -> None:
+    assert says in (refusal_hints.way_out(operation, code, "instances.web[1]") or "")
 
 
 @pytest.mark.parametrize("code", [None, "CHECK_PARAM", "NOT_AN_ERROR"])
 def test_nothing_is_made_up_where_none_is_known(code: str | None) -> None:
-    assert refusals.way_out("instance.create", code, "instances.web") is None
+    assert refusal_hints.way_out("instance.create", code, "instances.web") is None
 
 
 def test_only_names_of_the_contract_are_spoken_of() -> None:
-    named = {*refusals.WAYS_OUT, *(code for _, code in refusals.OF_OPERATIONS)}
+    named = {*refusal_hints.WAYS_OUT, *(code for _, code in refusal_hints.OF_OPERATIONS)}
     assert named <= set(ERRORS)

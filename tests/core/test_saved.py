@@ -1,4 +1,6 @@
-"""A saved plan as a value: canonical, whole, without secrets, and refused where anything would now be done otherwise."""
+"""A saved plan as a value: canonical, whole, without secrets, and refused where anything would now
+be done otherwise.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core import saved
-from reconciler.core.address import Address
-from reconciler.core.changes import Action, Cause, Change, Cost, FieldChange, Plan, Step
-from reconciler.core.model import Link, Ref, Unknown
+from reconciler.model.address import Address
+from reconciler.model.plan import Action, Cause, Change, Cost, FieldChange, Plan, Step
+from reconciler.model.resource import Link, Ref, Unknown
+from reconciler.planner import saved_plan
 
 WEB = Address("instances", "web")
 FIELD = FieldChange("flavor", "std_2.4-g1", "std_4.8-g1", Cause.YOU)
-STEP = Step("instance.resize instances.web", WEB, "instance.resize", target="7", inputs={"flavor": "std_4.8-g1"})
+STEP = Step(
+    "instance.resize instances.web",
+    WEB,
+    "instance.resize",
+    target="7",
+    inputs={"flavor": "std_4.8-g1"},
+)
 PLAN = Plan(
     stack="shop",
     environment=None,
@@ -32,17 +40,24 @@ PLAN = Plan(
 )
 
 
-def save(plan: Plan, **members: Any) -> saved.SavedPlan:
-    given = {"account": "a", "endpoint": "http://127.0.0.1", "simulated": True, "accept": ("downtime",), "options": {}, "made_at": 5}
-    return saved.of(plan, **{**given, "document": {"format_version": "1.0"}, **members})
+def save(plan: Plan, **members: Any) -> saved_plan.SavedPlan:
+    given = {
+        "account": "a",
+        "endpoint": "http://127.0.0.1",
+        "simulated": True,
+        "accept": ("downtime",),
+        "options": {},
+        "made_at": 5,
+    }
+    return saved_plan.of(plan, **{**given, "document": {"format_version": "1.0"}, **members})
 
 
 def test_what_is_written_reads_back_the_same_and_writes_the_same_bytes() -> None:
-    text = saved.write(save(PLAN))
+    text = saved_plan.write(save(PLAN))
 
-    assert saved.read(text) == save(PLAN)
-    assert saved.write(saved.read(text)) == text
-    assert [str(said) for said in saved.read(text).acceptances] == ["downtime"]
+    assert saved_plan.read(text) == save(PLAN)
+    assert saved_plan.write(saved_plan.read(text)) == text
+    assert [str(said) for said in saved_plan.read(text).acceptances] == ["downtime"]
 
 
 @pytest.mark.parametrize(
@@ -52,26 +67,36 @@ def test_what_is_written_reads_back_the_same_and_writes_the_same_bytes() -> None
         ("a list", "[]", "not a saved plan"),
         ("something else", '{"kind": "state"}', "not a saved plan"),
         ("deep", "[" * 100_000, "not JSON"),
-        ("a newer one", saved.write(save(PLAN)).replace('"format":1', '"format":2'), "format 2"),
-        ("changed", saved.write(save(PLAN)).replace('"serial":3', '"serial":4'), "checksum"),
-        ("cut", saved.write(save(PLAN))[:-20], "not JSON"),
+        (
+            "a newer one",
+            saved_plan.write(save(PLAN)).replace('"format":1', '"format":2'),
+            "format 2",
+        ),
+        ("changed", saved_plan.write(save(PLAN)).replace('"serial":3', '"serial":4'), "checksum"),
+        ("cut", saved_plan.write(save(PLAN))[:-20], "not JSON"),
     ],
 )
 def test_anything_else_is_refused_with_a_reason(name: str, text: str, why: str) -> None:
-    with pytest.raises(saved.Unreadable, match=why):
-        saved.read(text)
+    with pytest.raises(saved_plan.Unreadable, match=why):
+        saved_plan.read(text)
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=8,
+    )
+)
 def test_a_forged_member_is_refused_too(value: Any) -> None:
-    body = json.loads(saved.write(save(PLAN)))
+    body = json.loads(saved_plan.write(save(PLAN)))
     for member in ("accept", "changes", "steps", "lookups", "serial", "document"):
         forged = {**body, member: value}
         del forged["checksum"]
-        forged["checksum"] = saved._checksum(forged)
+        forged["checksum"] = saved_plan._checksum(forged)
         try:
-            saved.read(json.dumps(forged))
-        except saved.Unreadable:
+            saved_plan.read(json.dumps(forged))
+        except saved_plan.Unreadable:
             continue
         assert type(value) is type(body[member])
 
@@ -80,8 +105,16 @@ def test_a_forged_member_is_refused_too(value: Any) -> None:
     ("name", "now", "said"),
     [
         ("the same", PLAN, ""),
-        ("price and time do not count", replace(PLAN, cost=Cost(1, 2), eta_seconds=99, unmanaged=(4, 5)), ""),
-        ("a place does not count", replace(PLAN, changes=(replace(PLAN.changes[0], reason="other words"),)), ""),
+        (
+            "price and time do not count",
+            replace(PLAN, cost=Cost(1, 2), eta_seconds=99, unmanaged=(4, 5)),
+            "",
+        ),
+        (
+            "a place does not count",
+            replace(PLAN, changes=(replace(PLAN.changes[0], reason="other words"),)),
+            "",
+        ),
         ("the file", replace(PLAN, digest="e"), "the stack files have changed"),
         ("the serial", replace(PLAN, serial=4), "the state has moved on: serial 4, planned with 3"),
         ("the lineage", replace(PLAN, lineage="m"), "lineage"),
@@ -98,18 +131,26 @@ def test_a_forged_member_is_refused_too(value: Any) -> None:
         ),
         ("a target", replace(PLAN, steps=(replace(STEP, target="8"),)), "not as planned (target)"),
         ("a step less", replace(PLAN, steps=()), "planned, and not needed now"),
-        ("a step more", replace(PLAN, steps=(STEP, replace(STEP, key="instance.start instances.web"))), "needed now, and not planned"),
+        (
+            "a step more",
+            replace(PLAN, steps=(STEP, replace(STEP, key="instance.start instances.web"))),
+            "needed now, and not planned",
+        ),
         (
             "a change",
             replace(PLAN, changes=(replace(PLAN.changes[0], action=Action.REPLACE),)),
             "change instances.web: not as planned (action)",
         ),
         ("an object", replace(PLAN, fingerprints={"7": "g"}), "object 7: it was changed"),
-        ("an object more", replace(PLAN, fingerprints={"7": "f", "8": "h"}), "object 8: it was changed"),
+        (
+            "an object more",
+            replace(PLAN, fingerprints={"7": "f", "8": "h"}),
+            "object 8: it was changed",
+        ),
     ],
 )
 def test_a_difference_in_what_is_done_refuses_it(name: str, now: Plan, said: str) -> None:
-    found = saved.differences(save(PLAN), now)
+    found = saved_plan.differences(save(PLAN), now)
 
     assert (found == ()) if not said else any(said in line for line in found), (name, found)
 
@@ -117,24 +158,35 @@ def test_a_difference_in_what_is_done_refuses_it(name: str, now: Plan, said: str
 def test_steps_in_another_order_are_a_difference() -> None:
     other = replace(STEP, key="instance.start instances.web", operation="instance.start")
 
-    assert saved.differences(save(replace(PLAN, steps=(STEP, other))), replace(PLAN, steps=(other, STEP))) == (
-        "the steps come in another order",
-    )
+    assert saved_plan.differences(
+        save(replace(PLAN, steps=(STEP, other))), replace(PLAN, steps=(other, STEP))
+    ) == ("the steps come in another order",)
 
 
 def test_a_plan_made_without_a_state_fits_the_new_state_of_its_apply() -> None:
-    assert saved.differences(save(replace(PLAN, lineage="", serial=0)), replace(PLAN, lineage="fresh", serial=0)) == ()
+    assert (
+        saved_plan.differences(
+            save(replace(PLAN, lineage="", serial=0)), replace(PLAN, lineage="fresh", serial=0)
+        )
+        == ()
+    )
 
 
 def test_a_link_and_its_text_and_an_unknown_are_told_apart() -> None:
     firewall = Address("firewalls", "web")
     variants = ("firewalls.web", Link(firewall), Unknown((Ref(firewall),)), None)
-    plans = [replace(PLAN, steps=(replace(STEP, inputs={"firewall": value}),)) for value in variants]
+    plans = [
+        replace(PLAN, steps=(replace(STEP, inputs={"firewall": value}),)) for value in variants
+    ]
 
-    assert all(bool(saved.differences(save(one), other)) == (one is not other) for one in plans for other in plans)
+    assert all(
+        bool(saved_plan.differences(save(one), other)) == (one is not other)
+        for one in plans
+        for other in plans
+    )
 
 
 def test_many_differences_are_counted_not_all_listed() -> None:
     steps = tuple(replace(STEP, key=f"instance.resize instances.w{number}") for number in range(50))
 
-    assert len(saved.differences(save(replace(PLAN, steps=steps)), PLAN)) == 21
+    assert len(saved_plan.differences(save(replace(PLAN, steps=steps)), PLAN)) == 21

@@ -7,13 +7,21 @@ import pickle
 
 import pytest
 
-from reconciler.core.secret import Secret
+from reconciler.common.secret import Secret
 
 
 def test_a_secret_is_in_no_text_that_is_made_of_it() -> None:
     secret = Secret("hunter2")
     assert all(
-        "hunter2" not in text for text in (str(secret), repr(secret), f"{secret}", f"{secret!r}", repr([secret]), repr({"a": secret}))
+        "hunter2" not in text
+        for text in (
+            str(secret),
+            repr(secret),
+            f"{secret}",
+            f"{secret!r}",
+            repr([secret]),
+            repr({"a": secret}),
+        )
     )
     assert secret.reveal() == "hunter2"
 

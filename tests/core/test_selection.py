@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core import selection
+from reconciler.planner.steps import targeting
 from tests.stackfiles import at
 
 
@@ -26,9 +26,9 @@ from tests.stackfiles import at
     ],
 )
 def test_a_star_stands_for_any_text(pattern: str, fits: bool) -> None:
-    assert selection.matches(at("instances.web[0]"), pattern) is fits
+    assert targeting.matches(at("instances.web[0]"), pattern) is fits
 
 
 def test_many_stars_take_no_longer_than_one() -> None:
     # Goal: a pattern of many stars that does not fit ends: with backtracking it would not.
-    assert not selection.matches(at("instances." + "a" * 200), "*a" * 30 + "*!")
+    assert not targeting.matches(at("instances." + "a" * 200), "*a" * 30 + "*!")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler import stackfile
-from reconciler.core.document import Document
-from reconciler.core.variables import VariableInputs
+from reconciler.config import yaml_reader
+from reconciler.config.document import Document
+from reconciler.config.variables import VariableInputs
 from tests.stackfiles import HEAD, built, the_problem, told
 
 
 def _file(text: str) -> Document:
-    return stackfile.read(text, "values.yaml")[0]
+    return yaml_reader.read(text, "values.yaml")[0]
 
 
 def test_a_stronger_source_wins() -> None:
-    text = HEAD + "variables: {n: {type: integer, default: 1}}\nenvironments: {prod: {variables: {n: 2}}, bare: }"
+    text = (
+        HEAD
+        + "variables: {n: {type: integer, default: 1}}\nenvironments: {prod: {variables: {n: 2}}, bare: }"
+    )
     files = (_file("n: 3"), _file("n: 4"))
     rows = [
         ("bare", VariableInputs(), 1),
@@ -48,7 +51,9 @@ def test_a_stronger_source_wins() -> None:
     ],
 )
 def test_a_text_is_read_by_the_type(kind: str, text: str, value: object) -> None:
-    stack = built(HEAD + f"variables: {{v: {{type: {kind}}}}}", inputs=VariableInputs(arguments={"v": text}))
+    stack = built(
+        HEAD + f"variables: {{v: {{type: {kind}}}}}", inputs=VariableInputs(arguments={"v": text})
+    )
     assert stack.variables == {"v": value}
 
 
@@ -75,7 +80,9 @@ def test_a_text_is_read_by_the_type(kind: str, text: str, value: object) -> None
     ],
 )
 def test_a_text_that_does_not_fit_is_told(kind: str, text: str) -> None:
-    found = the_problem(HEAD + f"variables: {{v: {{type: {kind}}}}}", inputs=VariableInputs(arguments={"v": text}))
+    found = the_problem(
+        HEAD + f"variables: {{v: {{type: {kind}}}}}", inputs=VariableInputs(arguments={"v": text})
+    )
     assert found.code == "variable-value"
     assert "variable `v`" in found.message
 
@@ -92,8 +99,14 @@ def test_a_text_that_does_not_fit_is_told(kind: str, text: str) -> None:
         ("{type: string, default: abc, pattern: '^[0-9]+$'}", "variable-value"),
         ("{type: string, default: abc, pattern: '('}", "variable-value"),
         ("{type: string, default: abc, pattern: '(?=a)'}", "variable-value"),
-        ("{type: string, default: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!, pattern: '^(a+)+$'}", "variable-value"),
-        ("{type: string, default: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!, pattern: '^(a|a?)+$'}", "variable-value"),
+        (
+            "{type: string, default: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!, pattern: '^(a+)+$'}",
+            "variable-value",
+        ),
+        (
+            "{type: string, default: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!, pattern: '^(a|a?)+$'}",
+            "variable-value",
+        ),
         ("{type: list, default: a}", "variable-value"),
         ("{type: string, default: '${vars.x}'}", "variable-value"),
         ("{type: string}", "variable-missing"),
@@ -119,10 +132,22 @@ def test_a_default_is_a_value(declaration: str, value: object) -> None:
 
 
 def test_values_for_nothing_are_told_with_the_nearest_name() -> None:
-    text = HEAD + "variables: {web_count: {type: integer, default: 1}}\nenvironments: {prod: {variables: {web_cuont: 2}}}"
-    inputs = VariableInputs(files=(_file("x: 1"),), arguments={"web_cnt": "3"}, process={"of_another_stack": "1"})
-    assert told(text, environment="prod", inputs=inputs) == ["4:35 variable-unknown", "1:1 variable-unknown", "- variable-unknown"]
-    found = the_problem(HEAD + "variables: {web_count: {type: integer, default: 1}}", inputs=VariableInputs(arguments={"web_cnt": "3"}))
+    text = (
+        HEAD
+        + "variables: {web_count: {type: integer, default: 1}}\nenvironments: {prod: {variables: {web_cuont: 2}}}"
+    )
+    inputs = VariableInputs(
+        files=(_file("x: 1"),), arguments={"web_cnt": "3"}, process={"of_another_stack": "1"}
+    )
+    assert told(text, environment="prod", inputs=inputs) == [
+        "4:35 variable-unknown",
+        "1:1 variable-unknown",
+        "- variable-unknown",
+    ]
+    found = the_problem(
+        HEAD + "variables: {web_count: {type: integer, default: 1}}",
+        inputs=VariableInputs(arguments={"web_cnt": "3"}),
+    )
     assert found.hint == "did you mean `web_count`?"
 
 

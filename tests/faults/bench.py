@@ -1,4 +1,6 @@
-"""One account under test: the program's own `apply` as one process after another, on what the one before left behind."""
+"""One account under test: the program's own `apply` as one process after another, on what the one
+before left behind.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +12,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from reconciler import app, ports, recovering, wire
-from reconciler.cloud.clock import VirtualClock
-from reconciler.cloud.exchange import HttpExchange
-from reconciler.cloud.network import Arrival
-from reconciler.cloud.quota import Book, MemoryQuotaLog
-from reconciler.cloud.signing import Keys
-from reconciler.core.changes import RiskClass
-from reconciler.core.consent import Acceptance, Given
-from reconciler.core.events import ProblemFound
-from reconciler.core.model import Stack
-from reconciler.core.problems import Problem
-from reconciler.core.state import State
-from reconciler.core.survey import PlanOptions
-from reconciler.recovering import Words
+from reconciler.commands import context, lifecycle
+from reconciler.commands import recover as recovering
+from reconciler.commands.recover import Words
+from reconciler.iwinv.client import HttpClient
+from reconciler.iwinv.clock import VirtualClock
+from reconciler.iwinv.network import Arrival
+from reconciler.iwinv.quota import Book, MemoryQuotaLog
+from reconciler.iwinv.signing import Keys
+from reconciler.model import http, ports
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Problem
+from reconciler.model.events import ProblemFound
+from reconciler.model.plan import RiskClass
+from reconciler.model.resource import Stack
+from reconciler.model.state import State
+from reconciler.planner.checks.approval import Acceptance, Given
+from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.world import World
-from reconciler.stop import Stop
 from reconciler.store import memory
 from reconciler.store.memory import Crash, Kept, MemoryDisk, MemoryStore
 from tests.faults import breaks, strangers
@@ -36,7 +40,9 @@ from tests.faults.line import Line
 from tests.lab import EVERYTHING, START, Interrupts, Lab, said
 
 SENDS_MAX = 600
-"""More sends than any run of these stories may make: a loop without end is a violation, not a hanging test."""
+"""More sends than any run of these stories may make: a loop without end is a violation, not a
+hanging test.
+"""
 
 
 class Endless(BaseException):
@@ -100,7 +106,7 @@ class Bench(Lab):
         self.full_at: int | None = None
         self.nonces: dict[str, str] = {}
         self.meanwhile: Callable[[], None] | None = None
-        self.lies: Callable[[wire.Request, wire.Response], wire.Response] | None = None
+        self.lies: Callable[[http.Request, http.Response], http.Response] | None = None
         self.line: Line | None = None
         self.quota = Book()
         self.interrupted = self._is_interrupted
@@ -114,26 +120,36 @@ class Bench(Lab):
     def _restore(self, saved: Saved) -> None:
         self.clock = VirtualClock(START)
         self.clock.advance(saved.passed)
-        self.cloud = Cloud(saved.world.copy(), clock=self.clock.time, switches=self.cloud.switches, seed=7)
+        self.cloud = Cloud(
+            saved.world.copy(), clock=self.clock.time, switches=self.cloud.switches, seed=7
+        )
         self.store = MemoryStore(saved.disk.after_crash(names=True, data=Kept.ALL))
         self._numbers = itertools.count(saved.numbers)
 
     def save(self) -> Saved:
         """The account and the state as they are now."""
         numbers = next(self._numbers)
-        return Saved(self.cloud.snapshot(), self.store.disk.after_crash(names=True, data=Kept.ALL), self.clock.monotonic(), numbers)
+        return Saved(
+            self.cloud.snapshot(),
+            self.store.disk.after_crash(names=True, data=Kept.ALL),
+            self.clock.monotonic(),
+            numbers,
+        )
 
     def durable(self) -> State | None:
         """The state that a power cut at this instant would leave."""
         return MemoryStore(self.store.disk.after_crash(), folder=self.store.folder).read()
 
-    # One process ----------------------------------------------------------------------------------------------------------------
+    # One process
+    # ----------------------------------------------------------------------------------------------------------------
 
-    def exchange(self) -> HttpExchange:
+    def exchange(self) -> HttpClient:
         """A new exchange over a wire of its own."""
         self.line = Line(self._carry, self.clock, self, itertools.count(1))
         keys = Keys(access=self.cloud.access_key, secret=self.cloud.secret_key)
-        return HttpExchange(self.line, self.clock, keys, MemoryQuotaLog(book=self.quota), limit=self.limit)
+        return HttpClient(
+            self.line, self.clock, keys, MemoryQuotaLog(book=self.quota), limit=self.limit
+        )
 
     def run(
         self,
@@ -145,9 +161,17 @@ class Bench(Lab):
         destroy: bool = False,
         wait: bool = True,
     ) -> Ended:
-        """One process from start to end, with one fault or none; killed, it is ended and the machine started again."""
+        """One process from start to end, with one fault or none; killed, it is ended and the
+        machine started again.
+        """
         self.armed = None if armed is None else Armed(armed)
-        self.counted, self.signal_at, self.full_at, self._sends, self._deeds = Counted(), None, None, 0, 0
+        self.counted, self.signal_at, self.full_at, self._sends, self._deeds = (
+            Counted(),
+            None,
+            None,
+            0,
+            0,
+        )
         wait = wait and (armed is None or not armed.fault.endswith(breaks.NOT_WAITED))
         began = self.clock.monotonic()
         self.events.clear()
@@ -155,9 +179,12 @@ class Bench(Lab):
         code: int | None = None
         problems: tuple[Problem, ...] = ()
         try:
-            accepted = (*(("gone", text) for text in gone), *(("duplicate", text) for text in duplicates))
+            accepted = (
+                *(("gone", text) for text in gone),
+                *(("duplicate", text) for text in duplicates),
+            )
             code, problems = self._apply(stack, accepted, wait=wait, destroy=destroy)
-        except Stop as stop:
+        except Abort as stop:
             code, problems = stop.exit_code, (*stop.problems, *self._said())
         except Crash:
             if self.line is not None:
@@ -175,17 +202,25 @@ class Bench(Lab):
         """A `recover` with a person's words."""
         number = next(self._runs)
         holder = ports.Holder("tester", "lab", number, "recover", self.clock.time())
-        run = app.Run(f"run-{number}", holder, self.nonce, Interrupts(self), "reconciler recover")
-        talk = recovering.Talk(emit=self.events.append, show=lambda _: None, ask=lambda _: None)
+        run = context.Run(
+            f"run-{number}", holder, self.nonce, Interrupts(self), "reconciler recover"
+        )
+        talk = recovering.RecoveryPrompter(
+            emit=self.events.append, show=lambda _: None, ask=lambda _: None
+        )
         found = recovering.recover(stack, self.connection(), self.store, words, run, talk)
         if found.exit_code != 0:
-            self.violations.append(f"3: recover ended with {found.exit_code}: {said(found.problems)}")
+            self.violations.append(
+                f"3: recover ended with {found.exit_code}: {said(found.problems)}"
+            )
 
-    def _apply(self, stack: Stack, accepted: tuple[tuple[str, str], ...], *, wait: bool, destroy: bool) -> tuple[int, tuple[Problem, ...]]:
+    def _apply(
+        self, stack: Stack, accepted: tuple[tuple[str, str], ...], *, wait: bool, destroy: bool
+    ) -> tuple[int, tuple[Problem, ...]]:
         classes = tuple(Acceptance(RiskClass(name)) for name in EVERYTHING)
         by_address = tuple(Acceptance(RiskClass(name), address) for name, address in accepted)
         number = next(self._runs)
-        run = app.Run(
+        run = context.Run(
             id=f"run-{number}",
             holder=ports.Holder("tester", "lab", number, "apply", self.clock.time()),
             nonce=self.nonce,
@@ -193,10 +228,14 @@ class Bench(Lab):
             again="reconciler apply",
             wait=wait,
         )
-        talk = app.Conversation(show=lambda planned, decision: self.plans.append(planned), ask=lambda *_: None, emit=self.events.append)
+        talk = context.Prompter(
+            show=lambda planned, decision: self.plans.append(planned),
+            ask=lambda *_: None,
+            emit=self.events.append,
+        )
         options = PlanOptions(destroy=destroy, accept=accepted)
         given = Given(accept=classes + by_address, yes=True, allow_empty=True, destroy=destroy)
-        applied = app.apply(stack, self.connection(), self.store, options, given, run, talk)
+        applied = lifecycle.apply(stack, self.connection(), self.store, options, given, run, talk)
         found = () if applied.result is None else applied.result.problems
         return applied.exit_code, (*found, *self._said())
 
@@ -211,15 +250,20 @@ class Bench(Lab):
         self.nonces[made] = ""
         return made
 
-    # The wire -------------------------------------------------------------------------------------------------------------------
+    # The wire
+    # -------------------------------------------------------------------------------------------------------------------
 
     def _fault_of(self, number: int) -> str | None:
         armed = self.armed
-        if armed is None or armed.one.boundary.place != "send" or armed.one.boundary.number != number:
+        if (
+            armed is None
+            or armed.one.boundary.place != "send"
+            or armed.one.boundary.number != number
+        ):
             return None
         return armed.one.fault
 
-    def leaving(self, number: int, request: wire.Request) -> None:
+    def leaving(self, number: int, request: http.Request) -> None:
         """Before a request leaves the process."""
         self._sends = number
         if number > SENDS_MAX:
@@ -228,14 +272,14 @@ class Bench(Lab):
         self.check.leaving(request)
         self._kill("leaving", number)
 
-    def left(self, number: int, request: wire.Request) -> None:
+    def left(self, number: int, request: http.Request) -> None:
         """When it has left."""
         self._kill("left", number)
         if self._fault_of(number) == breaks.INTERRUPT:
             self._strike()
             self.signal_at = self.clock.monotonic()
 
-    def arrived(self, number: int, request: wire.Request, arrival: Arrival) -> None:
+    def arrived(self, number: int, request: http.Request, arrival: Arrival) -> None:
         """When its answer is there."""
         self._kill("arrived", number)
         self.check.arrived(request, arrival)
@@ -256,7 +300,7 @@ class Bench(Lab):
     def _is_interrupted(self) -> bool:
         return self.signal_at is not None
 
-    def _carry(self, number: int, request: wire.Request) -> wire.Response:
+    def _carry(self, number: int, request: http.Request) -> http.Response:
         self.sends.append((self.clock.time(), request))
         if self.meanwhile is not None:
             self.meanwhile()
@@ -271,7 +315,7 @@ class Bench(Lab):
             strangers.twin(self.cloud, request)
         return self._spoil(fault, request)
 
-    def _spoil(self, fault: str, request: wire.Request) -> wire.Response:
+    def _spoil(self, fault: str, request: http.Request) -> http.Response:
         found = breaks.on_the_way(fault)
         if found is not None:
             self.cloud.set_faults([replace(found, nth=1)])
@@ -284,14 +328,19 @@ class Bench(Lab):
             if fault in breaks.SEEN_LATE:
                 self.cloud.set_switches({"visibility_delay": 0})
         if fault == breaks.TWICE_LOST:
-            raise wire.WireError("the connection was cut after the request was executed", sent=True)
+            raise http.WireError("the connection was cut after the request was executed", sent=True)
         return response
 
-    # The disk -------------------------------------------------------------------------------------------------------------------
+    # The disk
+    # -------------------------------------------------------------------------------------------------------------------
 
     def _at_deed(self, number: int, name: str, path: Path) -> memory.Fault | None:
         self._deeds += 1
-        here = Boundary("deed", self._deeds, f"{name} {path.name if path.parent.name != 'history' else 'history/' + path.name}")
+        here = Boundary(
+            "deed",
+            self._deeds,
+            f"{name} {path.name if path.parent.name != 'history' else 'history/' + path.name}",
+        )
         self.counted.deeds.append(here)
         armed = self.armed
         if armed is None or armed.one.boundary.place != "deed":
@@ -300,14 +349,19 @@ class Bench(Lab):
         if not on and not (armed.struck and armed.one.fault.endswith("from here on")):
             return None
         self._strike()
-        if self.full_at is None and path.name in ("journal", "journal.new", "state.json", "state.json.new"):
+        if self.full_at is None and path.name in (
+            "journal",
+            "journal.new",
+            "state.json",
+            "state.json.new",
+        ):
             self.full_at = self._sends
         fault, names, data = breaks.DEED_FAULTS[armed.one.fault]
         self.kept = (names, data)
         return fault
 
 
-def lie(response: wire.Response, how: str) -> wire.Response:
+def lie(response: http.Response, how: str) -> http.Response:
     """A list that says less than is there (`emptied`, `shortened`), in itself consistent."""
     body = json.loads(response.body)
     rows = body.get("result")
@@ -317,4 +371,4 @@ def lie(response: wire.Response, how: str) -> wire.Response:
     for member in ("count", "total"):
         if member in body:
             body[member] = len(body["result"])
-    return wire.Response(response.status, response.headers, json.dumps(body).encode())
+    return http.Response(response.status, response.headers, json.dumps(body).encode())

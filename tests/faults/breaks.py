@@ -1,11 +1,13 @@
-"""What may go wrong, and where: boundaries of a run (its sends and the deeds of its disk), and the faults of each."""
+"""What may go wrong, and where: boundaries of a run (its sends and the deeds of its disk), and the
+faults of each.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from reconciler import wire
+from reconciler.model import http
 from reconciler.simulator.faults import Fault
 from reconciler.store import memory
 from reconciler.store.memory import Kept
@@ -13,7 +15,9 @@ from reconciler.store.memory import Kept
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """A send (its request) or a deed of the disk, by its number in the run, from 1. `what` is for people."""
+    """A send (its request) or a deed of the disk, by its number in the run, from 1. `what` is for
+    people.
+    """
 
     place: str
     number: int
@@ -27,7 +31,11 @@ class Boundary:
     @property
     def is_create(self) -> bool:
         """Whether it is a send that makes an object which bears a marker."""
-        return self.what in ("POST /v1/instances", "POST /v1/block-storages", "POST /v1/security-groups")
+        return self.what in (
+            "POST /v1/instances",
+            "POST /v1/block-storages",
+            "POST /v1/security-groups",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +78,9 @@ SEEN_LATE = {
     "seen 90 s late, killed at the next send": (90.0, None),
     "answer lost, seen 900 s late": (900.0, "answer_lost"),
 }
-"""Faults of creates: for how long lists and details do not show what was made, and what happens to the answer."""
+"""Faults of creates: for how long lists and details do not show what was made, and what happens to
+the answer.
+"""
 
 TWICE_LOST = "executed twice, answer lost"
 INTERRUPT = "interrupted"
@@ -137,8 +147,15 @@ def on_the_way(fault: str) -> Fault | None:
         instant = SEEN_LATE[fault][1]
         return Fault(instant) if instant not in (None, "killed") else None
     if fault in REFUSED_READS:
-        return Fault("refused_before", status=REFUSED_READS[fault], code="CHECK_IP" if fault == "403" else "NOT_FOUND")
-    return _ON_THE_WAY.get(fault.removesuffix(NOT_WAITED), _ON_THE_WAY["executed twice"] if fault == TWICE_LOST else None)
+        return Fault(
+            "refused_before",
+            status=REFUSED_READS[fault],
+            code="CHECK_IP" if fault == "403" else "NOT_FOUND",
+        )
+    return _ON_THE_WAY.get(
+        fault.removesuffix(NOT_WAITED),
+        _ON_THE_WAY["executed twice"] if fault == TWICE_LOST else None,
+    )
 
 
 BEYOND = "answer lost, seen 900 s late"
@@ -148,13 +165,15 @@ KILLED_NEXT = "seen 90 s late, killed at the next send"
 
 
 def kills(fault: str) -> str | None:
-    """At which instant of the send the process ends: `leaving`, `left`, `arrived`; None where it does not."""
+    """At which instant of the send the process ends: `leaving`, `left`, `arrived`; None where it
+    does not.
+    """
     if fault in KILLS:
         return ("leaving", "left", "arrived")[KILLS.index(fault)]
     return "left" if fault.endswith(", killed") or fault == "killed, seen 45 s late" else None
 
 
-def what_of(request: wire.Request) -> str:
+def what_of(request: http.Request) -> str:
     """Method and path, ids left out."""
     parts = [part if part.islower() else "*" for part in request.path.strip("/").split("/")]
     return f"{request.method} /{'/'.join(parts)}"

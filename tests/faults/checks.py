@@ -1,4 +1,5 @@
-"""The invariants of SPEC 5 that hold at every instant: looked at before each send and at the end of each process.
+"""The invariants of SPEC 5 that hold at every instant: looked at before each send and at the end of
+each process.
 
 The numbers are those of the list in `docs/faults.md`.
 """
@@ -8,11 +9,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from reconciler import wire
-from reconciler.cloud.network import Arrival
-from reconciler.core import exits, marker
-from reconciler.core.kind import operation_of
-from reconciler.core.state import Intent, State
+from reconciler.iwinv.network import Arrival
+from reconciler.model import exit_codes, http, marker
+from reconciler.model.resource_type import operation_of
+from reconciler.model.state import Intent, State
 from tests.faults import strangers
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ QUOTA, WINDOW_SECONDS = 60, 60.0
 INTERRUPT_SECONDS = 5.0
 RUN_SECONDS_MAX = 3600.0
 CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 64, 130})
-MAKES = {"/v1/instances": "instance_id", "/v1/block-storages": "block_storage_id", "/v1/security-groups": "firewall_id"}
+MAKES = {
+    "/v1/instances": "instance_id",
+    "/v1/block-storages": "block_storage_id",
+    "/v1/security-groups": "firewall_id",
+}
 
 
 class AtSend:
@@ -39,13 +43,16 @@ class AtSend:
     def begin(self) -> None:
         """A process starts."""
         self._planned_before = len(self._bench.plans)
-        state = self._bench.store.read()  # what was not synced is still there, unless the power was lost
+        # what was not synced is still there, unless the power was lost
+        state = self._bench.store.read()
         self._intents = set(() if state is None else state.open)
         for id, row in strangers.theirs(self._bench.cloud.world, self._bench.nonces).items():
             self._foreign.setdefault(id, row)
 
-    def leaving(self, request: wire.Request) -> None:
-        """Before a request leaves: what a power cut now would leave tells of it, and of everything that was made before."""
+    def leaving(self, request: http.Request) -> None:
+        """Before a request leaves: what a power cut now would leave tells of it, and of everything
+        that was made before.
+        """
         self._pace()
         if request.method == "GET":
             return
@@ -53,30 +60,57 @@ class AtSend:
         if state is None:
             self._violated(2, f"{request.method} {request.path} leaves, and nothing is on record")
             return
-        fresh = [intent for n, (intent, result) in state.open.items() if n not in self._intents and result is None]
+        fresh = [
+            intent
+            for n, (intent, result) in state.open.items()
+            if n not in self._intents and result is None
+        ]
         if len(fresh) != 1:
-            self._violated(2, f"{request.method} {request.path} leaves with {len(fresh)} new intents on record")
+            self._violated(
+                2, f"{request.method} {request.path} leaves with {len(fresh)} new intents on record"
+            )
             return
         self._intents.add(fresh[0].sequence)
         self._one_intent(state, fresh[0], request)
         self._is_recorded(state)
 
-    def _one_intent(self, state: State, intent: Intent, request: wire.Request) -> None:
+    def _one_intent(self, state: State, intent: Intent, request: http.Request) -> None:
         bench = self._bench
-        call = operation_of(bench.kinds, intent.operation).encode(intent.target, dict(intent.inputs))
+        call = operation_of(bench.kinds, intent.operation).encode(
+            intent.target, dict(intent.inputs)
+        )
         if (call.method, call.path) != (request.method, request.path):
-            self._violated(2, f"{request.method} {request.path} leaves, and {intent.operation} is on record")
+            self._violated(
+                2, f"{request.method} {request.path} leaves, and {intent.operation} is on record"
+            )
         if intent.nonce is not None:
             bench.nonces[intent.nonce] = intent.address
         for other, result in state.open.values():
-            if other.sequence == intent.sequence or other.address != intent.address or result == "accepted":
+            if (
+                other.sequence == intent.sequence
+                or other.address != intent.address
+                or result == "accepted"
+            ):
                 continue
-            # Rules that somebody added are taken away side by side, under the address of their firewall.
-            doubtful = result == "unknown" or other.run != intent.run or intent.operation.endswith(".create")
-            restores = intent.operation == "instance.start"  # a server that we stopped is started again, whatever came of the rest
+            # Rules that somebody added are taken away side by side, under the address of their
+            # firewall.
+            doubtful = (
+                result == "unknown"
+                or other.run != intent.run
+                or intent.operation.endswith(".create")
+            )
+            # a server that we stopped is started again, whatever came of the rest
+            restores = intent.operation == "instance.start"
             if doubtful and not restores:
-                self._violated(1, f"{intent.operation} {intent.address} is sent while {other.operation} is unsettled")
-        shown = {step.key for planned in bench.plans[self._planned_before :] for step in planned.plan.steps}
+                self._violated(
+                    1,
+                    f"{intent.operation} {intent.address} is sent while {other.operation} is unsettled",
+                )
+        shown = {
+            step.key
+            for planned in bench.plans[self._planned_before :]
+            for step in planned.plan.steps
+        }
         if intent.step not in shown:
             self._violated(8, f"{intent.step} is done, and no plan has shown it")
 
@@ -84,8 +118,12 @@ class AtSend:
         ids = {entry.id for entry in state.entries.values()} | set(state.deposed)
         world = self._bench.cloud.world
         for id, address in self._delivered.items():
-            if id not in ids and (id in world.instances or id in world.block_storages or id in world.firewalls):
-                self._violated(2, f"{id} of {address} was made and is not on record before the next write")
+            if id not in ids and (
+                id in world.instances or id in world.block_storages or id in world.firewalls
+            ):
+                self._violated(
+                    2, f"{id} of {address} was made and is not on record before the next write"
+                )
 
     def _pace(self) -> None:
         times, now = self._bench.send_times, self._bench.clock.time()
@@ -93,10 +131,15 @@ class AtSend:
             self._violated(11, f"{QUOTA + 1} sends within {now - times[0]:.1f} s")
         times.append(now)
 
-    def arrived(self, request: wire.Request, arrival: Arrival) -> None:
+    def arrived(self, request: http.Request, arrival: Arrival) -> None:
         """An answer that the program gets: what it says was made must be on record from then on."""
         member = MAKES.get(request.path)
-        if request.method != "POST" or member is None or not isinstance(arrival, wire.Response) or arrival.status >= 300:
+        if (
+            request.method != "POST"
+            or member is None
+            or not isinstance(arrival, http.Response)
+            or arrival.status >= 300
+        ):
             return
         try:
             found = json.loads(arrival.body)["result"]
@@ -115,8 +158,10 @@ class AtSend:
         if ended.signal_at is not None:
             self._interrupted(ended, state)
         full = bench.full_at
-        if ended.exit_code == exits.NOT_RECORDED and full is not None and ended.sends > full:
-            self._violated(2, f"{ended.sends - full} requests were sent after the record could not be written")
+        if ended.exit_code == exit_codes.NOT_RECORDED and full is not None and ended.sends > full:
+            self._violated(
+                2, f"{ended.sends - full} requests were sent after the record could not be written"
+            )
         self._nothing_lost(state, ended)
         self._strangers(state)
         self._no_secrets()
@@ -124,28 +169,52 @@ class AtSend:
     def _interrupted(self, ended: Ended, state: State | None) -> None:
         assert ended.signal_at is not None
         after = ended.ended - ended.signal_at
-        if ended.exit_code == exits.INTERRUPTED and after > INTERRUPT_SECONDS + 1.0:
+        if ended.exit_code == exit_codes.INTERRUPTED and after > INTERRUPT_SECONDS + 1.0:
             self._violated(14, f"it took {after:.1f} s to end after a signal")
-        off = [e.address for e in (state.entries.values() if state is not None else ()) if getattr(e, "stopped", False)]
+        off = [
+            e.address
+            for e in (state.entries.values() if state is not None else ())
+            if getattr(e, "stopped", False)
+        ]
         said = " ".join(p.message for p in ended.problems if p.code == "interrupted")
-        if ended.exit_code == exits.INTERRUPTED and not all(f"{address} is powered off" in said for address in off):
+        if ended.exit_code == exit_codes.INTERRUPTED and not all(
+            f"{address} is powered off" in said for address in off
+        ):
             self._violated(14, f"{', '.join(off)} is off, and the message does not say so: {said}")
 
     def _nothing_lost(self, state: State | None, ended: Ended) -> None:
         """Everything that we made is on record, or is told."""
-        ids = {entry.id for entry in state.entries.values()} | set(state.deposed) if state is not None else set()
+        ids = (
+            {entry.id for entry in state.entries.values()} | set(state.deposed)
+            if state is not None
+            else set()
+        )
         sent = {intent.nonce for intent, _ in state.open.values()} if state is not None else set()
         told = " ".join(problem.message for problem in ended.problems)
         for id, nonce in ours(self._bench).items():
-            if id not in ids and nonce not in sent and id not in told and not self._will_be_told(state, nonce):
-                self._violated(2, f"{id} of {self._bench.nonces.get(nonce)} is in the account, and neither on record nor told")
+            if (
+                id not in ids
+                and nonce not in sent
+                and id not in told
+                and not self._will_be_told(state, nonce)
+            ):
+                self._violated(
+                    2,
+                    f"{id} of {self._bench.nonces.get(nonce)} is in the account, and neither on record nor told",
+                )
 
     def _will_be_told(self, state: State | None, nonce: str) -> bool:
-        """A double, or one that came later than any evidence: the state still knows its nonce, so the next run tells of it."""
+        """A double, or one that came later than any evidence: the state still knows its nonce, so
+        the next run tells of it.
+        """
         if state is None:
             return False
-        known = {entry.nonce for entry in state.entries.values()} | {old.nonce for old in state.deposed.values()}
-        return nonce in known or any(nonce in f"{name} {value}" for name, value in state.facts.items())
+        known = {entry.nonce for entry in state.entries.values()} | {
+            old.nonce for old in state.deposed.values()
+        }
+        return nonce in known or any(
+            nonce in f"{name} {value}" for name, value in state.facts.items()
+        )
 
     def _strangers(self, state: State | None) -> None:
         now = strangers.theirs(self._bench.cloud.world, self._bench.nonces)

@@ -1,12 +1,14 @@
-"""The end of a story: what the account holds of ours and what the state says of it, up to ids, addresses, nonces and times."""
+"""The end of a story: what the account holds of ours and what the state says of it, up to ids,
+addresses, nonces and times.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.core import marker
-from reconciler.core.state import Entry, State
+from reconciler.model import marker
+from reconciler.model.state import Entry, State
 from reconciler.simulator.world import World
 from tests.faults.bench import Bench
 from tests.faults.checks import ours
@@ -19,7 +21,16 @@ def end_of(bench: Bench) -> dict[str, Any]:
     names = _names(world)
     return {
         "servers": sorted(
-            (s.name, _text(s.description), s.status, s.zone_id, s.flavor_id, s.image_id, s.ssh_key_ids, s.user_script_id)
+            (
+                s.name,
+                _text(s.description),
+                s.status,
+                s.zone_id,
+                s.flavor_id,
+                s.image_id,
+                s.ssh_key_ids,
+                s.user_script_id,
+            )
             for id, s in world.instances.items()
             if id in mine
         ),
@@ -33,7 +44,10 @@ def end_of(bench: Bench) -> dict[str, Any]:
                 g.title,
                 _text(g.content),
                 g.icmp,
-                sorted((r.title, r.bound, r.protocol, r.port, _named(r.ip, names), r.content) for r in g.rules),
+                sorted(
+                    (r.title, r.bound, r.protocol, r.port, _named(r.ip, names), r.content)
+                    for r in g.rules
+                ),
                 sorted(names.get(member, member) for member in world.members(id)),
             )
             for id, g in world.firewalls.items()
@@ -47,7 +61,11 @@ def _names(world: World) -> dict[str, str]:
     """Ids and addresses to what they stand for."""
     found: dict[str, str] = {}
     for id, server in world.instances.items():
-        found |= {id: server.name, server.public_address: f"public {server.name}", server.private_address: f"private {server.name}"}
+        found |= {
+            id: server.name,
+            server.public_address: f"public {server.name}",
+            server.private_address: f"private {server.name}",
+        }
     found |= {id: f"volume {volume.name}" for id, volume in world.block_storages.items()}
     for id, group in world.firewalls.items():
         found[id] = f"firewall {group.title}"
@@ -73,9 +91,14 @@ def _named(value: Any, names: Mapping[str, str]) -> Any:
 
 def _state(state: State, names: Mapping[str, str]) -> dict[str, Any]:
     return {
-        "entries": {address: _entry(entry, names) for address, entry in sorted(state.entries.items())},
+        "entries": {
+            address: _entry(entry, names) for address, entry in sorted(state.entries.items())
+        },
         "deposed": sorted(old.address for old in state.deposed.values()),
-        "open": sorted(f"{intent.operation} {intent.address} {result}" for intent, result in state.open.values()),
+        "open": sorted(
+            f"{intent.operation} {intent.address} {result}"
+            for intent, result in state.open.values()
+        ),
         "outputs": _named({name: list(pair) for name, pair in state.outputs.items()}, names),
     }
 
@@ -101,6 +124,10 @@ def differences(wanted: Any, found: Any, path: str = "") -> list[str]:
     if isinstance(wanted, dict) and isinstance(found, dict):
         lines = []
         for key in sorted(set(wanted) | set(found)):
-            lines += differences(wanted.get(key, "(not there)"), found.get(key, "(not there)"), f"{path}.{key}" if path else str(key))
+            lines += differences(
+                wanted.get(key, "(not there)"),
+                found.get(key, "(not there)"),
+                f"{path}.{key}" if path else str(key),
+            )
         return lines
     return [] if wanted == found else [f"{path}: {found!r}, not {wanted!r}"]

@@ -1,4 +1,6 @@
-"""The harness: a calm run counts the boundaries; then one is broken, the fault is lifted, and the program is run again."""
+"""The harness: a calm run counts the boundaries; then one is broken, the fault is lifted, and the
+program is run again.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.core.model import Stack
+from reconciler.model.resource import Stack
 from tests.faults import breaks, strangers
 from tests.faults.bench import Bench, Ended, Saved
 from tests.faults.breaks import Boundary, Break
@@ -22,7 +24,16 @@ RUNS_MORE = 2
 
 ONCE = frozenset({"rebuildInstance", "resizeInstance"})
 CREATES = frozenset({"createInstance", "createBlockStorage", "createSecurityGroup"})
-EXECUTED = frozenset({"answer_lost", "executed_then_5xx", "executed_late", "executed_twice", "answer_cut", "answer_garbled"})
+EXECUTED = frozenset(
+    {
+        "answer_lost",
+        "executed_then_5xx",
+        "executed_late",
+        "executed_twice",
+        "answer_cut",
+        "answer_garbled",
+    }
+)
 
 RECOVERY_SECONDS_MAX = 1200.0
 """One wait for the fence (450 s) and the two lists past it, besides what the steps themselves take."""
@@ -34,7 +45,9 @@ CHAINED_RUNS, CHAINED_SECONDS = 6, 240.0
 
 @dataclass(frozen=True, slots=True)
 class Calm:
-    """A story without faults: where it begins, its boundaries, and its end. `last` is the stack of all runs after the first."""
+    """A story without faults: where it begins, its boundaries, and its end. `last` is the stack of
+    all runs after the first.
+    """
 
     story: Story
     stack: Stack
@@ -49,8 +62,9 @@ class Calm:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One or two breaks, and what came of them. `runs` counts all of them, the broken ones included; `recovery` the boundaries of the
-    run after the first break."""
+    """One or two breaks, and what came of them. `runs` counts all of them, the broken ones
+    included; `recovery` the boundaries of the run after the first break.
+    """
 
     story: str
     breaks: tuple[Break, ...]
@@ -65,13 +79,17 @@ class Trial:
 
 
 def calm(story: Story) -> Calm:
-    """Applies `before`, saves, applies `after`, and looks at the end. Fails the test where that is not calm."""
+    """Applies `before`, saves, applies `after`, and looks at the end. Fails the test where that is
+    not calm.
+    """
     bench = Bench(switches=story.switches)
     strangers.settle_in(bench.cloud)
     with tempfile.TemporaryDirectory() as folder:
         stack = bench.stack(story.after, Path(folder) / "after")
         last = stack if story.edited is None else bench.stack(story.edited, Path(folder) / "edited")
-        before = None if story.before is None else bench.stack(story.before, Path(folder) / "before")
+        before = (
+            None if story.before is None else bench.stack(story.before, Path(folder) / "before")
+        )
     if before is not None:
         ended = bench.run(before)
         assert ended.exit_code == 0, f"{story.name}: {said(ended.problems)}"
@@ -80,14 +98,28 @@ def calm(story: Story) -> Calm:
     saved = bench.save()
     again = start(story, saved, nonces)
     ended = again.run(stack, destroy=story.destroy)
-    assert ended.exit_code == 0 and not again.violations, f"{story.name}: {said(ended.problems)} {again.violations}"
+    assert ended.exit_code == 0 and not again.violations, (
+        f"{story.name}: {said(ended.problems)} {again.violations}"
+    )
     boundaries = again.counted.boundaries
     if story.edited is not None:
         edited = again.run(last)
-        assert edited.exit_code == 0 and not again.violations, f"{story.name}: {said(edited.problems)} {again.violations}"
+        assert edited.exit_code == 0 and not again.violations, (
+            f"{story.name}: {said(edited.problems)} {again.violations}"
+        )
     once = sum(entry.operation in _once(story) for entry in again.cloud.entries())
     assert_settled(again, last, story)
-    return Calm(story, stack, last, saved, boundaries, end_of(again), ended.ended - ended.began, nonces, once)
+    return Calm(
+        story,
+        stack,
+        last,
+        saved,
+        boundaries,
+        end_of(again),
+        ended.ended - ended.began,
+        nonces,
+        once,
+    )
 
 
 def start(story: Story, saved: Saved, nonces: Sequence[str]) -> Bench:
@@ -107,12 +139,16 @@ def assert_settled(bench: Bench, stack: Stack, story: Story) -> None:
 def _left(bench: Bench, stack: Stack, story: Story) -> list[str]:
     """What a further plan would do."""
     plan = bench.plan(stack, destroy=story.destroy)
-    lines = shown(plan) + [step.key for step in plan.steps] + [str(record) for record in plan.records]
+    lines = (
+        shown(plan) + [step.key for step in plan.steps] + [str(record) for record in plan.records]
+    )
     return lines + [f"{p.code} {p.message}" for p in plan.problems if p.severity.value == "error"]
 
 
 def trial(start_at: Calm, first: Break, second: Break | None = None) -> Trial:
-    """Breaks one boundary, and perhaps one of the recovery; then runs at most two more times, with answers where a person is needed."""
+    """Breaks one boundary, and perhaps one of the recovery; then runs at most two more times, with
+    answers where a person is needed.
+    """
     story, stack = start_at.story, start_at.last
     bench, person = start(story, start_at.saved, start_at.nonces), Person()
     ended = bench.run(start_at.stack, armed=first, destroy=story.destroy)
@@ -137,25 +173,50 @@ def trial(start_at: Calm, first: Break, second: Break | None = None) -> Trial:
     bench.violations += _after(bench, start_at, ended, left_over, late=beyond)
     if not beyond and bench.clock.monotonic() - began > RECOVERY_SECONDS_MAX + 3 * start_at.seconds:
         bench.violations.append(f"3: the recovery took {bench.clock.monotonic() - began:.0f} s")
-    return Trial(story.name, done, struck, runs, tuple(person.answers), tuple(bench.violations), recovery)
+    return Trial(
+        story.name, done, struck, runs, tuple(person.answers), tuple(bench.violations), recovery
+    )
 
 
 def chain(start_at: Calm, first: Break) -> Trial:
-    """One break and then runs with `--no-wait` alone: each leaves what it cannot prove to the next one, and all end as the calm run did."""
-    bench, person, stack, story = start(start_at.story, start_at.saved, start_at.nonces), Person(), start_at.last, start_at.story
-    ended, runs, left_over = bench.run(start_at.stack, armed=first, destroy=story.destroy, wait=False), 1, ["the first run"]
+    """One break and then runs with `--no-wait` alone: each leaves what it cannot prove to the next
+    one, and all end as the calm run did.
+    """
+    bench, person, stack, story = (
+        start(start_at.story, start_at.saved, start_at.nonces),
+        Person(),
+        start_at.last,
+        start_at.story,
+    )
+    ended, runs, left_over = (
+        bench.run(start_at.stack, armed=first, destroy=story.destroy, wait=False),
+        1,
+        ["the first run"],
+    )
     struck = _struck(bench, first)
-    while runs <= CHAINED_RUNS and (not _is_done(ended) or (left_over := _left(bench, stack, story))):
+    while runs <= CHAINED_RUNS and (
+        not _is_done(ended) or (left_over := _left(bench, stack, story))
+    ):
         bench.clock.advance(CHAINED_SECONDS)
         person.answer(bench, stack, ended, destroy=story.destroy)
-        ended = bench.run(stack, gone=person.accept, duplicates=person.duplicates, destroy=story.destroy, wait=False)
+        ended = bench.run(
+            stack,
+            gone=person.accept,
+            duplicates=person.duplicates,
+            destroy=story.destroy,
+            wait=False,
+        )
         runs, left_over = runs + 1, []
     bench.violations += _after(bench, start_at, ended, left_over, late=first.fault == breaks.BEYOND)
     return Trial(story.name, (first,), struck, runs, tuple(person.answers), tuple(bench.violations))
 
 
-def _long_after(bench: Bench, start_at: Calm, person: Person, ended: Ended) -> tuple[Ended, list[str]]:
-    """What came later than any evidence reaches is told by the next run, with exit 3; a person deletes it."""
+def _long_after(
+    bench: Bench, start_at: Calm, person: Person, ended: Ended
+) -> tuple[Ended, list[str]]:
+    """What came later than any evidence reaches is told by the next run, with exit 3; a person
+    deletes it.
+    """
     before = len(person.answers)
     bench.clock.advance(1000.0)
     for _ in range(2):
@@ -167,7 +228,9 @@ def _long_after(bench: Bench, start_at: Calm, person: Person, ended: Ended) -> t
 
 
 def _again(bench: Bench, stack: Stack, story: Story, person: Person, armed: Break | None) -> Ended:
-    return bench.run(stack, armed=armed, gone=person.accept, duplicates=person.duplicates, destroy=story.destroy)
+    return bench.run(
+        stack, armed=armed, gone=person.accept, duplicates=person.duplicates, destroy=story.destroy
+    )
 
 
 def _struck(bench: Bench, one: Break) -> bool:
@@ -184,8 +247,12 @@ def _settled_lines(bench: Bench, stack: Stack, story: Story, ended: Ended) -> li
     return _left(bench, stack, story)
 
 
-def _after(bench: Bench, start_at: Calm, ended: Ended, left_over: list[str], *, late: bool) -> list[str]:
-    """The end against the calm one. `late`: an object came later than any evidence reaches, so that another one was created meanwhile."""
+def _after(
+    bench: Bench, start_at: Calm, ended: Ended, left_over: list[str], *, late: bool
+) -> list[str]:
+    """The end against the calm one. `late`: an object came later than any evidence reaches, so that
+    another one was created meanwhile.
+    """
     found = []
     if not _is_done(ended):
         found.append(f"3: the last run ended with {ended.exit_code}: {said(ended.problems)}")
@@ -199,18 +266,32 @@ def _once(story: Story) -> frozenset[str]:
 
 
 def _twice(bench: Bench, start_at: Calm, once: frozenset[str]) -> list[str]:
-    """What empties a disk or takes a server down is done once, however often a run begins anew; but where the cloud itself doubles it.
+    """What empties a disk or takes a server down is done once, however often a run begins anew; but
+    where the cloud itself doubles it.
 
-    If the file is edited between the runs, so is each create: a second object at the other address may be gone again at the end.
+    If the file is edited between the runs, so is each create: a second object at the other address
+    may be gone again at the end.
     """
     done = [entry for entry in bench.cloud.entries() if entry.operation in once]
-    executed = [e for e in done if (e.status is not None and e.status < 300) or EXECUTED.intersection(e.faults)]
+    executed = [
+        e
+        for e in done
+        if (e.status is not None and e.status < 300) or EXECUTED.intersection(e.faults)
+    ]
     doubled = sum("executed_twice" in entry.faults for entry in executed)
     allowed = start_at.once + doubled
-    return [f"1: {', '.join(e.operation for e in executed)}: more than once"] if len(executed) > allowed else []
+    return (
+        [f"1: {', '.join(e.operation for e in executed)}: more than once"]
+        if len(executed) > allowed
+        else []
+    )
 
 
 def all_of(start_at: Calm) -> tuple[Break, ...]:
-    """The whole space of a story; where the file is edited afterwards, that of its writes: the others leave nothing in doubt."""
+    """The whole space of a story; where the file is edited afterwards, that of its writes: the
+    others leave nothing in doubt.
+    """
     writes = tuple(one for one in start_at.boundaries if one.is_write)
-    return tuple(breaks.all_breaks(start_at.boundaries if start_at.story.edited is None else writes))
+    return tuple(
+        breaks.all_breaks(start_at.boundaries if start_at.story.edited is None else writes)
+    )

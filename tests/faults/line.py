@@ -1,6 +1,8 @@
-"""The wire in virtual time, where a process may die before a request leaves, while it is under way, or when its answer is there.
+"""The wire in virtual time, where a process may die before a request leaves, while it is under way,
+or when its answer is there.
 
-What is under way when the process dies arrives all the same: the cloud does not know that nobody waits.
+What is under way when the process dies arrives all the same: the cloud does not know that nobody
+waits.
 """
 
 from __future__ import annotations
@@ -12,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from reconciler import wire
-from reconciler.cloud.clock import VirtualClock
-from reconciler.cloud.network import Arrival
+from reconciler.iwinv.clock import VirtualClock
+from reconciler.iwinv.network import Arrival
+from reconciler.model import http
 
 LATENCY_SECONDS = 0.2
 
@@ -22,15 +24,15 @@ LATENCY_SECONDS = 0.2
 class Watch(Protocol):
     """Looks on: each of its methods may raise `Crash`."""
 
-    def leaving(self, number: int, request: wire.Request) -> None:
+    def leaving(self, number: int, request: http.Request) -> None:
         """Before a request leaves the process."""
         ...
 
-    def left(self, number: int, request: wire.Request) -> None:
+    def left(self, number: int, request: http.Request) -> None:
         """When it has left."""
         ...
 
-    def arrived(self, number: int, request: wire.Request, arrival: Arrival) -> None:
+    def arrived(self, number: int, request: http.Request, arrival: Arrival) -> None:
         """When its answer is there, before the program has it."""
         ...
 
@@ -41,27 +43,39 @@ class _Event:
     place: int
     token: int = field(compare=False)
     number: int = field(compare=False)
-    request: wire.Request = field(compare=False)
+    request: http.Request = field(compare=False)
     arrival: Arrival | None = field(compare=False, default=None)
 
 
-Carry = Callable[[int, wire.Request], wire.Response]
-"""The other end: the number of a request and the request, and the answer that comes of it (or `WireError`)."""
+Carry = Callable[[int, http.Request], http.Response]
+"""The other end: the number of a request and the request, and the answer that comes of it (or
+`WireError`).
+"""
 
 
 class Line:
     """The network of one process; `numbers` counts the sends of a whole trial."""
 
-    def __init__(self, carry: Carry, clock: VirtualClock, watch: Watch, numbers: itertools.count[int]) -> None:
+    def __init__(
+        self, carry: Carry, clock: VirtualClock, watch: Watch, numbers: itertools.count[int]
+    ) -> None:
         self._carry, self._clock, self._watch, self._numbers = carry, clock, watch, numbers
         self._events: list[_Event] = []
         self._places = itertools.count()
 
-    def start(self, token: int, request: wire.Request) -> None:
+    def start(self, token: int, request: http.Request) -> None:
         """Puts a request on the wire."""
         number = next(self._numbers)
         self._watch.leaving(number, request)
-        self._push(_Event(self._clock.monotonic() + LATENCY_SECONDS / 2, next(self._places), token, number, request))
+        self._push(
+            _Event(
+                self._clock.monotonic() + LATENCY_SECONDS / 2,
+                next(self._places),
+                token,
+                number,
+                request,
+            )
+        )
         self._watch.left(number, request)
 
     def next(self, timeout_seconds: float) -> tuple[int, Arrival] | None:
@@ -95,10 +109,12 @@ class Line:
     def _execute(self, event: _Event) -> None:
         try:
             arrival: Arrival = self._carry(event.number, event.request)
-        except wire.WireError as failure:
+        except http.WireError as failure:
             arrival = failure
         at = self._clock.monotonic() + LATENCY_SECONDS / 2
-        self._push(_Event(at, next(self._places), event.token, event.number, event.request, arrival))
+        self._push(
+            _Event(at, next(self._places), event.token, event.number, event.request, arrival)
+        )
 
     def _push(self, event: _Event) -> None:
         heapq.heappush(self._events, event)

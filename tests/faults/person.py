@@ -1,18 +1,20 @@
-"""The person who is asked where no evidence tells: answers from the world's own truth, and is counted."""
+"""The person who is asked where no evidence tells: answers from the world's own truth, and is
+counted.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reconciler.cloud import reader
-from reconciler.core import evidence
-from reconciler.core import plan as planning
-from reconciler.core.evidence import Finding, Observation, Settlement
-from reconciler.core.model import Stack
-from reconciler.core.problems import Problem
-from reconciler.core.state import State
-from reconciler.recovering import Words
+from reconciler.commands.recover import Words
+from reconciler.iwinv import refresh
+from reconciler.model.diagnostics import Problem
+from reconciler.model.resource import Stack
+from reconciler.model.state import State
+from reconciler.planner import planner as planning
+from reconciler.recovery import evidence
+from reconciler.recovery.evidence import Finding, Observation, Settlement
 from reconciler.simulator.world import World
 from tests.faults.bench import Bench, Ended
 from tests.faults.checks import ours
@@ -42,7 +44,11 @@ class Person:
         state = bench.state
         if state is None or not state.open:
             return
-        found = [one for one in _settlements(bench, stack, state, destroy=destroy) if one.finding is Finding.PERSON]
+        found = [
+            one
+            for one in _settlements(bench, stack, state, destroy=destroy)
+            if one.finding is Finding.PERSON
+        ]
         adopt, not_created = {}, []
         for one in found:
             bench.clock.advance(max(0.0, evidence.fence(one.intent) - bench.clock.time()))
@@ -58,10 +64,17 @@ class Person:
     def _made(self, bench: Bench, found: Settlement) -> str | None:
         """The object of an open create in the account, and what was said of it."""
         intent, world = found.intent, bench.cloud.snapshot()
-        made = sorted(id for id, nonce in ours(bench).items() if nonce == intent.nonce and _is_visible(world, id))
-        self.answers.append(f"{'adopt' if made else 'not created'} {intent.address} ({found.reason})")
+        made = sorted(
+            id
+            for id, nonce in ours(bench).items()
+            if nonce == intent.nonce and _is_visible(world, id)
+        )
+        self.answers.append(
+            f"{'adopt' if made else 'not created'} {intent.address} ({found.reason})"
+        )
         if not made and any(live.id not in ours(bench) for live in found.candidates):
-            self.duplicates = (*self.duplicates, intent.address)  # seen meanwhile, and known to be somebody else's
+            # seen meanwhile, and known to be somebody else's
+            self.duplicates = (*self.duplicates, intent.address)
         return made[0] if made else None
 
     def _followed(self, bench: Bench, found: Settlement) -> None:
@@ -72,7 +85,11 @@ class Person:
     def _delete_double(self, bench: Bench, problem: Problem) -> None:
         id = problem.message.split()[0]
         state = bench.state
-        kept = {entry.id for entry in state.entries.values()} | set(state.deposed) if state is not None else set()
+        kept = (
+            {entry.id for entry in state.entries.values()} | set(state.deposed)
+            if state is not None
+            else set()
+        )
         if id in kept or id not in ours(bench):
             bench.violations.append(f"1: {id} is called a double and is none")
             return
@@ -101,7 +118,9 @@ class Person:
 
 def _is_there(world: World, id: str) -> bool:
     rules = {str(rule.rule_id) for group in world.firewalls.values() for rule in group.rules}
-    return id in world.instances or id in world.block_storages or id in world.firewalls or id in rules
+    return (
+        id in world.instances or id in world.block_storages or id in world.firewalls or id in rules
+    )
 
 
 def _is_visible(world: World, id: str) -> bool:
@@ -110,12 +129,20 @@ def _is_visible(world: World, id: str) -> bool:
     return record is not None and record.visible_from <= world.time
 
 
-def _settlements(bench: Bench, stack: Stack, state: State, *, destroy: bool) -> Sequence[Settlement]:
+def _settlements(
+    bench: Bench, stack: Stack, state: State, *, destroy: bool
+) -> Sequence[Settlement]:
     """What `recover` sees: the account read once more."""
     connection = bench.connection()
     at = connection.exchange.unix()
-    account = reader.read_account(connection.exchange, planning.needs(stack, state, planning.PlanOptions()), bench.kinds)
+    account = refresh.read_account(
+        connection.exchange, planning.needs(stack, state, planning.PlanOptions()), bench.kinds
+    )
     wanted = set() if destroy else {str(address) for address in stack.resources}
     return evidence.settle(
-        state, (Observation(account, at, frozenset(evidence.fading(state, account))),), bench.kinds, now=bench.clock.time(), followed=wanted
+        state,
+        (Observation(account, at, frozenset(evidence.fading(state, account))),),
+        bench.kinds,
+        now=bench.clock.time(),
+        followed=wanted,
     )

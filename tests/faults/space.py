@@ -1,4 +1,6 @@
-"""The space of breaks: all of it, or a sample that has every fault at every kind of boundary; in one process or in several."""
+"""The space of breaks: all of it, or a sample that has every fault at every kind of boundary; in
+one process or in several.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from tests.faults.stacks import STORIES, story
 
 SEED = 20_260_101
 DEEDS_SAMPLED = 40
-"""Breaks of the disk that a sample takes of each story: together the stories have all kinds of them several times over."""
+"""Breaks of the disk that a sample takes of each story: together the stories have all kinds of them
+several times over.
+"""
 
 CHUNK = 60
 """Breaks that one process takes at a time."""
@@ -54,11 +58,15 @@ class Tally:
 
 
 def sample(calm: Calm, *, seed: int = SEED) -> tuple[Break, ...]:
-    """One boundary for every fault of every kind of request, and some of the disk's: the same ones in every run of that seed."""
+    """One boundary for every fault of every kind of request, and some of the disk's: the same ones
+    in every run of that seed.
+    """
     chance = random.Random(f"{seed} {calm.story.name}")
     kinds: dict[tuple[str, str, str], list[Break]] = {}
     for one in harness.all_of(calm):
-        what = one.boundary.what if one.boundary.is_write or one.boundary.place == "deed" else "a read"
+        what = (
+            one.boundary.what if one.boundary.is_write or one.boundary.place == "deed" else "a read"
+        )
         kinds.setdefault((one.boundary.place, what, one.fault), []).append(one)
     chosen = [chance.choice(kinds[key]) for key in sorted(kinds)]
     deeds = [one for one in chosen if one.boundary.place == "deed"]
@@ -75,7 +83,9 @@ def pairs(calm: Calm, number: int, *, seed: int = SEED) -> Iterator[Trial]:
         recovery = harness.trial(calm, first).recovery
         if recovery:
             boundary = chance.choice(recovery)
-            yield harness.trial(calm, first, Break(boundary, chance.choice(faults.faults_of(boundary))))
+            yield harness.trial(
+                calm, first, Break(boundary, chance.choice(faults.faults_of(boundary)))
+            )
 
 
 def count(calm: Calm, breaks: Sequence[Break]) -> Tally:
@@ -89,7 +99,10 @@ def count(calm: Calm, breaks: Sequence[Break]) -> Tally:
 
 def count_pairs(calm: Calm, number: int, *, seed: int = SEED) -> Tally:
     """Tries so many pairs."""
-    tally, began = Tally(f"{calm.story.name}, pairs", boundaries=len(calm.boundaries)), time.perf_counter()
+    tally, began = (
+        Tally(f"{calm.story.name}, pairs", boundaries=len(calm.boundaries)),
+        time.perf_counter(),
+    )
     for trial in pairs(calm, number, seed=seed):
         tally.add(trial)
     tally.seconds = time.perf_counter() - began
@@ -115,15 +128,25 @@ def _work(job: tuple[str, str, int, int, int]) -> Tally:
     return count(calm, breaks[start:stop])
 
 
-def run(mode: str, names: Sequence[str], *, jobs: int, number: int = 0, seed: int = SEED) -> Iterator[Tally]:
-    """Tries the space of these stories (`all`, `sample` or so many `pairs` each) in so many processes; one tally a story."""
+def run(
+    mode: str, names: Sequence[str], *, jobs: int, number: int = 0, seed: int = SEED
+) -> Iterator[Tally]:
+    """Tries the space of these stories (`all`, `sample` or so many `pairs` each) in so many
+    processes; one tally a story.
+    """
     tallies = {name: Tally(name) for name in names}
     work: list[tuple[str, str, int, int, int]] = []
     for name in names:
         calm = calm_of(name)
         tallies[name].boundaries = len(calm.boundaries)
-        size = number if mode == "pairs" else len(harness.all_of(calm) if mode == "all" else sample(calm, seed=seed))
-        work += [(name, mode, start, min(start + CHUNK, size), seed) for start in range(0, size, CHUNK)]
+        size = (
+            number
+            if mode == "pairs"
+            else len(harness.all_of(calm) if mode == "all" else sample(calm, seed=seed))
+        )
+        work += [
+            (name, mode, start, min(start + CHUNK, size), seed) for start in range(0, size, CHUNK)
+        ]
     left = {name: sum(job[0] == name for job in work) for name in names}
     with ProcessPoolExecutor(max_workers=jobs) as pool:
         for job, tally in zip(work, pool.map(_work, work), strict=True):

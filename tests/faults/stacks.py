@@ -1,4 +1,6 @@
-"""The stories whose every boundary is broken: a stack that is there, calmly applied, and the one that is applied under a fault."""
+"""The stories whose every boundary is broken: a stack that is there, calmly applied, and the one
+that is applied under a fault.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """`before` is applied calmly (None: the account holds nothing of ours), then `after` under a fault. `switches` are the cloud's.
+    """`before` is applied calmly (None: the account holds nothing of ours), then `after` under a
+    fault. `switches` are the cloud's.
 
-    `edited` is what the file says from the next run on, after an edit between the runs; None: it stays as it is.
+    `edited` is what the file says from the next run on, after an edit between the runs; None: it
+    stays as it is.
     """
 
     name: str
@@ -31,9 +35,16 @@ defaults:
 
 def _stack(instances: str = "", volumes: str = "", firewalls: str = "", outputs: str = "") -> str:
     parts = [HEAD]
-    for name, rows in (("firewalls", firewalls), ("instances", instances), ("block_storages", volumes), ("outputs", outputs)):
+    for name, rows in (
+        ("firewalls", firewalls),
+        ("instances", instances),
+        ("block_storages", volumes),
+        ("outputs", outputs),
+    ):
         if rows:
-            parts.append(f"{name}:\n" + "".join(f"  {line}\n" for line in rows.strip().splitlines()))
+            parts.append(
+                f"{name}:\n" + "".join(f"  {line}\n" for line in rows.strip().splitlines())
+            )
     return "".join(parts)
 
 
@@ -56,15 +67,25 @@ api:
 WALL = _stack("web: {firewall: web}", firewalls=GROUP)
 EDITED = _stack(
     "web: {firewall: web, name: front, description: 앞 서버}",
-    firewalls=GROUP.replace("icmp: true", "icmp: false").replace("443, cidr: 0.0.0.0/0", "443, cidr: 10.0.0.0/8").replace("ssh:", "shell:"),
+    firewalls=GROUP.replace("icmp: true", "icmp: false")
+    .replace("443, cidr: 0.0.0.0/0", "443, cidr: 10.0.0.0/8")
+    .replace("ssh:", "shell:"),
 )
-WITH_DISK = _stack("db: {firewall: web, flavor: std_4.8-g1}", "data: {type: ssd, size: 100, instance: db}", GROUP)
-REPLACED = WITH_DISK.replace("std_4.8-g1}", 'std_4.8-g1, image: {os: ubuntu, version: "24.04"}, lifecycle: {on_image_change: replace}}')
+WITH_DISK = _stack(
+    "db: {firewall: web, flavor: std_4.8-g1}", "data: {type: ssd, size: 100, instance: db}", GROUP
+)
+REPLACED = WITH_DISK.replace(
+    "std_4.8-g1}",
+    'std_4.8-g1, image: {os: ubuntu, version: "24.04"}, lifecycle: {on_image_change: replace}}',
+)
 DELETE_FIRST = WITH_DISK.replace(
-    "std_4.8-g1}", 'std_4.8-g1, image: {os: ubuntu, version: "24.04"}, lifecycle: {on_image_change: replace, replace: delete_first}}'
+    "std_4.8-g1}",
+    'std_4.8-g1, image: {os: ubuntu, version: "24.04"}, lifecycle: {on_image_change: replace, replace: delete_first}}',
 )
 TWO = _stack("a: {}\nb: {}", "data: {type: ssd, size: 100, instance: a}")
-MANY = _stack("web: {count: 3, firewall: web}\ndb: {}", "data: {type: ssd, size: 50, instance: db}", GROUP)
+MANY = _stack(
+    "web: {count: 3, firewall: web}\ndb: {}", "data: {type: ssd, size: 50, instance: db}", GROUP
+)
 
 TEN_BEFORE = _stack(
     "web: {count: 2, firewall: web}\ndb: {flavor: std_4.8-g1, firewall: web, power: on}\nold: {}",
@@ -83,7 +104,8 @@ db:
     outputs='ips: {value: "${instances.web.map(w, w.public_ip)}"}',
 )
 
-# Texts are given, since a default name and a marker tell the address under which an object was created.
+# Texts are given, since a default name and a marker tell the address under which an object was
+# created.
 KEPT = "kept: {flavor: std_4.8-g1}"
 NAMED = _stack(
     f"app: {{firewall: web, name: app, description: of the shop}}\n{KEPT}",
@@ -94,13 +116,16 @@ MOVED = (
     _stack(
         f"front: {{firewall: edge, name: app, description: of the shop}}\n{KEPT}",
         "disk: {type: ssd, size: 100, instance: front, name: data, description: its data}",
-        GROUP.replace("web:", "edge:").replace("icmp", "name: wall\n  description: around it\n  icmp").replace("https:", "tls:"),
+        GROUP.replace("web:", "edge:")
+        .replace("icmp", "name: wall\n  description: around it\n  icmp")
+        .replace("https:", "tls:"),
     )
     + "moved:\n  - {from: instances.app, to: instances.front}\n  - {from: block_storages.data, to: block_storages.disk}\n"
     "  - {from: firewalls.web, to: firewalls.edge}\n  - {from: firewalls.edge.rules.https, to: firewalls.edge.rules.tls}\n"
 )
 COUNTED = NAMED.replace(
-    "{firewall: web, name: app, description: of the shop}", "{count: 1, firewall: web, name: app, description: of the shop}"
+    "{firewall: web, name: app, description: of the shop}",
+    "{count: 1, firewall: web, name: app, description: of the shop}",
 ).replace("instance: app", 'instance: "app[0]"')
 
 STORIES = (
@@ -115,7 +140,11 @@ STORIES = (
         WITH_DISK,
         WITH_DISK.replace("std_4.8-g1}", "mio_4.16-g1, lifecycle: {resize: stop_first}}"),
     ),
-    Story("a rebuild", WITH_DISK, WITH_DISK.replace("std_4.8-g1}", 'std_4.8-g1, image: {os: ubuntu, version: "24.04"}}')),
+    Story(
+        "a rebuild",
+        WITH_DISK,
+        WITH_DISK.replace("std_4.8-g1}", 'std_4.8-g1, image: {os: ubuntu, version: "24.04"}}'),
+    ),
     Story("a replacement with a volume", WITH_DISK, REPLACED),
     Story("a replacement that deletes first", WITH_DISK, DELETE_FIRST),
     Story("a bigger volume", WITH_DISK, WITH_DISK.replace("size: 100", "size: 200")),

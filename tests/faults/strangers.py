@@ -1,4 +1,6 @@
-"""Somebody else's objects in the same account: they may bear the same name, size and minute of birth, and are never touched."""
+"""Somebody else's objects in the same account: they may bear the same name, size and minute of
+birth, and are never touched.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
-from reconciler import wire
-from reconciler.core import marker
+from reconciler.model import http, marker
 from reconciler.simulator.call import Call
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.records import BlockStorage, Firewall, Instance
@@ -17,22 +18,42 @@ from reconciler.simulator.world import World
 
 
 def settle_in(cloud: Cloud) -> None:
-    """A server, a volume on it and a firewall of somebody else, and one of each that looks like ours."""
+    """A server, a volume on it and a firewall of somebody else, and one of each that looks like
+    ours.
+    """
     for name in ("theirs", "shop-web-9"):
         instance = _instance(
-            cloud.world, {"zone_id": "kr1-z01", "image_id": "PIMAGE-0Ex1UbuntuJammy22LTS0a", "flavor_id": "std_1.1-g1"}, name
+            cloud.world,
+            {
+                "zone_id": "kr1-z01",
+                "image_id": "PIMAGE-0Ex1UbuntuJammy22LTS0a",
+                "flavor_id": "std_1.1-g1",
+            },
+            name,
         )
         cloud.change(partial(World.put_instance, instance=instance))
-        volume = _volume(cloud.world, {"type": "ssd", "size": "20"}, f"{name}-disk", instance.instance_id)
+        volume = _volume(
+            cloud.world, {"type": "ssd", "size": "20"}, f"{name}-disk", instance.instance_id
+        )
         cloud.change(partial(World.put_volume, volume=volume))
     group = Firewall(_id(cloud.world, "firewall"), "their-firewall", "shop.-.web", "N")
     cloud.change(lambda world: world.put_firewall(group))
 
 
-def twin(cloud: Cloud, request: wire.Request) -> None:
-    """At the instant of a create, somebody else makes the same: same name, size and zone, without our marker."""
+def twin(cloud: Cloud, request: http.Request) -> None:
+    """At the instant of a create, somebody else makes the same: same name, size and zone, without
+    our marker.
+    """
     world = cloud.world
-    call = Call(world=world, switches=cloud.switches, now=world.time, scale=1.0, request=request, ids=(), query={})
+    call = Call(
+        world=world,
+        switches=cloud.switches,
+        now=world.time,
+        scale=1.0,
+        request=request,
+        ids=(),
+        query={},
+    )
     if request.path == "/v1/instances":
         form = _decoded(call)
         made = _instance(world, form, form.get("name", ""))
@@ -43,7 +64,12 @@ def twin(cloud: Cloud, request: wire.Request) -> None:
         cloud.change(lambda world: world.put_volume(volume))
     elif request.path == "/v1/security-groups":
         body = call.json()
-        group = Firewall(_id(world, "firewall"), str(body["title"]), _text(body.get("content")), str(body.get("icmp")))
+        group = Firewall(
+            _id(world, "firewall"),
+            str(body["title"]),
+            _text(body.get("content")),
+            str(body.get("icmp")),
+        )
         cloud.change(lambda world: world.put_firewall(group))
 
 

@@ -1,4 +1,6 @@
-"""Somebody edits one field of an object between the plan and a write that was shown with what it was: the write is not sent (SPEC 4)."""
+"""Somebody edits one field of an object between the plan and a write that was shown with what it
+was: the write is not sent (SPEC 4).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.events import StepFailed
+from reconciler.model.events import StepFailed
 from reconciler.simulator.records import Membership
 from reconciler.simulator.world import World
 from tests.faults.bench import Bench
@@ -20,22 +22,31 @@ Act = Callable[[World, str], None]
 
 def server(**members: Any) -> Act:
     """Edits members of a server; a text goes before its marker."""
-    return lambda world, id: world.put_instance(replace(world.instances[id], **_marked(members, world.instances[id].description)))
+    return lambda world, id: world.put_instance(
+        replace(world.instances[id], **_marked(members, world.instances[id].description))
+    )
 
 
 def volume(**members: Any) -> Act:
     """The same for a volume."""
-    return lambda world, id: world.put_volume(replace(world.block_storages[id], **_marked(members, world.block_storages[id].description)))
+    return lambda world, id: world.put_volume(
+        replace(world.block_storages[id], **_marked(members, world.block_storages[id].description))
+    )
 
 
 def firewall(**members: Any) -> Act:
     """The same for a firewall."""
-    return lambda world, id: world.put_firewall(replace(world.firewalls[id], **_marked(members, world.firewalls[id].content)))
+    return lambda world, id: world.put_firewall(
+        replace(world.firewalls[id], **_marked(members, world.firewalls[id].content))
+    )
 
 
 def _marked(members: dict[str, Any], text: str | None) -> dict[str, Any]:
     marker = (text or "").rpartition(" ")[2]
-    return {name: f"{value} {marker}" if name in ("description", "content") else value for name, value in members.items()}
+    return {
+        name: f"{value} {marker}" if name in ("description", "content") else value
+        for name, value in members.items()
+    }
 
 
 def theirs_attached(world: World, id: str) -> None:
@@ -141,11 +152,16 @@ def failures(bench: Bench) -> list[str]:
 
 
 @pytest.mark.parametrize("at_the_prompt", [True, False], ids=["before the yes", "after it"])
-@pytest.mark.parametrize(("story", "address", "name", "act"), list(cases()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("story", "address", "name", "act"),
+    list(cases()),
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_an_object_whose_field_somebody_edits_after_the_plan_is_left_alone(
     story: str, address: str, name: str, act: Act, at_the_prompt: bool
 ) -> None:
-    # Goal: the consent was given to what was shown; the run says which field, what it was and what it is, and ends with 3.
+    # Goal: the consent was given to what was shown; the run says which field, what it was and what
+    # it is, and ends with 3.
     calm, bench, id = begun(story, address)
     edited: list[Any] = []
 
@@ -160,12 +176,19 @@ def test_an_object_whose_field_somebody_edits_after_the_plan_is_left_alone(
     ended = bench.run(calm.stack, destroy=calm.story.destroy)
     assert ended.exit_code == 3 and len(edited) == 1
     said = [text for text in failures(bench) if text.startswith("it is not as planned: ")]
-    assert said and all(f"{name} was " in text and " in the plan and is " in text for text in said), failures(bench)
+    assert said and all(
+        f"{name} was " in text and " in the plan and is " in text for text in said
+    ), failures(bench)
     assert record(bench.cloud.snapshot(), id) == edited[0]
 
 
-@pytest.mark.parametrize("story", ["a resize that stops first", "a replacement with a volume", "ten at once", "destroy"])
+@pytest.mark.parametrize(
+    "story", ["a resize that stops first", "a replacement with a volume", "ten at once", "destroy"]
+)
 def test_what_our_own_steps_have_changed_is_no_difference(story: str) -> None:
-    # Goal: a server that we stopped, a volume that we moved, a text that we wrote: the later writes of the same run are sent.
+    # Goal: a server that we stopped, a volume that we moved, a text that we wrote: the later writes
+    # of the same run are sent.
     calm, bench, _ = begun(story, "instances.db")
-    assert bench.run(calm.stack, destroy=calm.story.destroy).exit_code == 0 and failures(bench) == []
+    assert (
+        bench.run(calm.stack, destroy=calm.story.destroy).exit_code == 0 and failures(bench) == []
+    )

@@ -9,22 +9,118 @@ from tests.faults.breaks import Break
 from tests.faults.harness import Calm
 
 FOUND = [
-    ("a volume", "POST /v1/block-storages", 0, "killed when it has left", "the wait for a volume asked for a server that nobody had named"),
-    ("a resize that stops first", "POST /v1/instances/*/shutdown", 0, "killed when it has left", "nothing remembered that it was to run"),
-    ("a resize that stops first", "POST /v1/instances/*/resize", 0, "never arrives, killed", "the server stayed off"),
-    ("a resize that stops first", "POST /v1/instances/*/start", 0, "never arrives", "the server stayed off"),
-    ("a resize that stops first", "POST /v1/instances/*/shutdown", 0, "interrupted", "the message did not say which server was off"),
-    ("a rebuild", "POST /v1/instances/*/rebuild", 0, "killed when it has left", "a rebuild under way was asked for again"),
-    ("power off", "POST /v1/instances/*/shutdown", 0, "interrupted", "a server at work counted as done"),
-    ("a replacement with a volume", "GET /v1/instances", -1, "killed before it leaves", "the old server stayed in the state for ever"),
-    ("a replacement that deletes first", "DELETE /v1/instances/*", 0, "interrupted", "a delete under way was a matter for a person"),
-    ("a replacement that deletes first", "DELETE /v1/instances/*", 0, "killed when it has left", "what settling asks for was not read"),
-    ("destroy", "DELETE /v1/security-groups/*", 0, "interrupted", "the rules of a deleted firewall stayed in the state"),
-    ("ten at once", "POST /v1/instances/*/resize", 0, "500, not executed", "more was sent to a server in doubt"),
-    ("one server", "POST /v1/instances", 0, "answer lost, seen 900 s late", "what came later than any evidence was not told"),
-    ("three servers", "POST /v1/instances", 0, "answer lost, seen 900 s late", "the same, beside others that serve as control"),
-    ("one server", "POST /v1/instances", 0, "seen 90 s late, killed at the next send", "a young object that is not shown yet was missed"),
-    ("a firewall", "POST /v1/security-groups", 0, "killed when it has left", "the rules of a group found again were not read"),
+    (
+        "a volume",
+        "POST /v1/block-storages",
+        0,
+        "killed when it has left",
+        "the wait for a volume asked for a server that nobody had named",
+    ),
+    (
+        "a resize that stops first",
+        "POST /v1/instances/*/shutdown",
+        0,
+        "killed when it has left",
+        "nothing remembered that it was to run",
+    ),
+    (
+        "a resize that stops first",
+        "POST /v1/instances/*/resize",
+        0,
+        "never arrives, killed",
+        "the server stayed off",
+    ),
+    (
+        "a resize that stops first",
+        "POST /v1/instances/*/start",
+        0,
+        "never arrives",
+        "the server stayed off",
+    ),
+    (
+        "a resize that stops first",
+        "POST /v1/instances/*/shutdown",
+        0,
+        "interrupted",
+        "the message did not say which server was off",
+    ),
+    (
+        "a rebuild",
+        "POST /v1/instances/*/rebuild",
+        0,
+        "killed when it has left",
+        "a rebuild under way was asked for again",
+    ),
+    (
+        "power off",
+        "POST /v1/instances/*/shutdown",
+        0,
+        "interrupted",
+        "a server at work counted as done",
+    ),
+    (
+        "a replacement with a volume",
+        "GET /v1/instances",
+        -1,
+        "killed before it leaves",
+        "the old server stayed in the state for ever",
+    ),
+    (
+        "a replacement that deletes first",
+        "DELETE /v1/instances/*",
+        0,
+        "interrupted",
+        "a delete under way was a matter for a person",
+    ),
+    (
+        "a replacement that deletes first",
+        "DELETE /v1/instances/*",
+        0,
+        "killed when it has left",
+        "what settling asks for was not read",
+    ),
+    (
+        "destroy",
+        "DELETE /v1/security-groups/*",
+        0,
+        "interrupted",
+        "the rules of a deleted firewall stayed in the state",
+    ),
+    (
+        "ten at once",
+        "POST /v1/instances/*/resize",
+        0,
+        "500, not executed",
+        "more was sent to a server in doubt",
+    ),
+    (
+        "one server",
+        "POST /v1/instances",
+        0,
+        "answer lost, seen 900 s late",
+        "what came later than any evidence was not told",
+    ),
+    (
+        "three servers",
+        "POST /v1/instances",
+        0,
+        "answer lost, seen 900 s late",
+        "the same, beside others that serve as control",
+    ),
+    (
+        "one server",
+        "POST /v1/instances",
+        0,
+        "seen 90 s late, killed at the next send",
+        "a young object that is not shown yet was missed",
+    ),
+    (
+        "a firewall",
+        "POST /v1/security-groups",
+        0,
+        "killed when it has left",
+        "the rules of a group found again were not read",
+    ),
 ]
 
 
@@ -41,7 +137,12 @@ PAIRS: list[tuple[str, tuple[str, str], tuple[str, str], str]] = [
         ("sync journal.new", "disk fails from here on"),
         "it went on reading",
     ),
-    ("three servers", ("POST /v1/instances", "never arrives"), ("write journal.new", "disk full from here on"), "it went on reading"),
+    (
+        "three servers",
+        ("POST /v1/instances", "never arrives"),
+        ("write journal.new", "disk full from here on"),
+        "it went on reading",
+    ),
 ]
 
 
@@ -51,7 +152,9 @@ def test_what_once_went_wrong_in_a_recovery_comes_to_the_calm_end(
 ) -> None:
     calm = space.calm_of(name)
     begin = at(calm, first[0], 0, first[1])
-    places = [boundary for boundary in harness.trial(calm, begin).recovery if boundary.what == second[0]]
+    places = [
+        boundary for boundary in harness.trial(calm, begin).recovery if boundary.what == second[0]
+    ]
     for boundary in places:
         found = harness.trial(calm, begin, Break(boundary, second[1]))
         assert not found.violations, f"{found}: {found.violations} (it was: {wrong})"
@@ -63,8 +166,12 @@ def at(calm: Calm, what: str, place: int, fault: str) -> Break:
     return Break(boundaries[place], fault)
 
 
-@pytest.mark.parametrize(("name", "what", "place", "fault", "wrong"), FOUND, ids=[f"{row[0]}: {row[4]}" for row in FOUND])
-def test_what_once_went_wrong_comes_to_the_calm_end(name: str, what: str, place: int, fault: str, wrong: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "what", "place", "fault", "wrong"), FOUND, ids=[f"{row[0]}: {row[4]}" for row in FOUND]
+)
+def test_what_once_went_wrong_comes_to_the_calm_end(
+    name: str, what: str, place: int, fault: str, wrong: str
+) -> None:
     calm = space.calm_of(name)
     found = harness.trial(calm, at(calm, what, place, fault))
     assert found.struck and not found.violations, f"{found}: {found.violations} (it was: {wrong})"

@@ -1,4 +1,6 @@
-"""Lists that lie for a whole run: nothing is made, nothing is dropped, nothing is sent (SPEC 5, gone)."""
+"""Lists that lie for a whole run: nothing is made, nothing is dropped, nothing is sent (SPEC 5,
+gone).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reconciler import wire
+from reconciler.model import http
 from tests.faults import space, stacks
 from tests.faults.bench import Bench, lie
 from tests.faults.harness import Calm, assert_settled, start
@@ -15,16 +17,18 @@ from tests.faults.harness import Calm, assert_settled, start
 LISTS = ("/v1/instances", "/v1/block-storages", "/v1/security-groups")
 
 
-def answered(status: int, body: object) -> Callable[[wire.Response], wire.Response]:
+def answered(status: int, body: object) -> Callable[[http.Response], http.Response]:
     """The same answer to everything."""
-    return lambda _: wire.Response(status, (("Content-Type", "application/json"),), json.dumps(body).encode())
+    return lambda _: http.Response(
+        status, (("Content-Type", "application/json"),), json.dumps(body).encode()
+    )
 
 
-def _documented(status: int, code: str, name: str) -> Callable[[wire.Response], wire.Response]:
+def _documented(status: int, code: str, name: str) -> Callable[[http.Response], http.Response]:
     return answered(status, {"code": code, "error_code": name, "message": "", "result": "error"})
 
 
-LIES: dict[str, Callable[[wire.Response], wire.Response]] = {
+LIES: dict[str, Callable[[http.Response], http.Response]] = {
     "an empty list": lambda response: lie(response, "emptied"),
     "a list without its last row": lambda response: lie(response, "shortened"),
     "401": answered(401, {"message": "unauthorized"}),
@@ -32,8 +36,10 @@ LIES: dict[str, Callable[[wire.Response], wire.Response]] = {
     "404": answered(404, {"message": "Not Found"}),
     "a documented not-found": _documented(404, "0x0D", "NOT_FOUND"),
     "500": answered(500, {"message": "Server Error"}),
-    "a success that is none": answered(200, {"code": "0x00", "error_code": "SUCCESS", "message": ""}),
-    "a page of HTML": lambda _: wire.Response(200, (), b"<html><body>maintenance</body></html>"),
+    "a success that is none": answered(
+        200, {"code": "0x00", "error_code": "SUCCESS", "message": ""}
+    ),
+    "a page of HTML": lambda _: http.Response(200, (), b"<html><body>maintenance</body></html>"),
     "null": answered(200, {"code": "0x00", "error_code": "SUCCESS", "message": "", "result": None}),
 }
 
@@ -47,10 +53,13 @@ def begun(name: str) -> tuple[Calm, Bench]:
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("name", LIES)
 def test_a_list_that_lies_changes_nothing(name: str, path: str) -> None:
-    # Goal: nothing is sent but reads, no record is dropped; when the list is true again, the next run finds nothing to do.
+    # Goal: nothing is sent but reads, no record is dropped; when the list is true again, the next
+    # run finds nothing to do.
     calm, bench = begun("no change")
     before = bench.state
-    bench.lies = lambda request, response: LIES[name](response) if request.path == path else response
+    bench.lies = lambda request, response: (
+        LIES[name](response) if request.path == path else response
+    )
     ended = bench.run(calm.stack)
     assert ended.exit_code not in (0, None), f"{name} of {path} was believed"
     assert [boundary.what for boundary in bench.counted.sends if boundary.is_write] == []
@@ -64,10 +73,13 @@ def test_a_list_that_lies_changes_nothing(name: str, path: str) -> None:
 
 @pytest.mark.parametrize("name", ["an empty list", "a list without its last row", "404", "500"])
 def test_what_is_missing_is_not_made_again_while_something_else_is_changed(name: str) -> None:
-    # Goal: the change that the file asks for may be done, but no object that the state holds is made a second time or forgotten.
+    # Goal: the change that the file asks for may be done, but no object that the state holds is
+    # made a second time or forgotten.
     calm, bench = begun("one server less")
     before = bench.state
-    bench.lies = lambda request, response: LIES[name](response) if request.path == "/v1/instances" else response
+    bench.lies = lambda request, response: (
+        LIES[name](response) if request.path == "/v1/instances" else response
+    )
     bench.run(calm.stack)
     made = [boundary.what for boundary in bench.counted.sends if boundary.is_create]
     after = bench.state

@@ -1,4 +1,6 @@
-"""A long life at random: edits, applies, kills, strangers, lag and jumps of the clock in any order; at the end all is as the file says."""
+"""A long life at random: edits, applies, kills, strangers, lag and jumps of the clock in any order;
+at the end all is as the file says.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from reconciler.core.model import Stack
-from reconciler.core.state import Phase
+from reconciler.model.resource import Stack
+from reconciler.model.state import Phase
 from reconciler.simulator.records import Rule
 from tests.faults import breaks, strangers
 from tests.faults.bench import Bench, Ended
@@ -23,12 +25,20 @@ from tests.faults.person import Person
 from tests.faults.stacks import GROUP, HEAD, OTHER_GROUP
 from tests.lab import said, shown
 
-SEND_FAULTS = (*breaks.KILLS, "never arrives", "answer lost", "500, not executed", "429", "garbage", "executed 290 s late, killed")
+SEND_FAULTS = (
+    *breaks.KILLS,
+    "never arrives",
+    "answer lost",
+    "500, not executed",
+    "429",
+    "garbage",
+    "executed 290 s late, killed",
+)
 RUNS_MAX = 6
 
 
 @dataclass(frozen=True)
-class Wish:
+class AdoptRequest:
     """What the file says."""
 
     servers: int = 1
@@ -41,9 +51,16 @@ class Wish:
         """The stack's text."""
         name = 'name: "shop-web-${count.index}"'
         server = f"{{count: {self.servers}, {name}, firewall: {self.wall}, description: {self.text}, power: {self.power}}}"
-        parts = [HEAD, "firewalls:", *(f"  {line}" for line in (GROUP + OTHER_GROUP).splitlines() if line), f"instances:\n  web: {server}"]
+        parts = [
+            HEAD,
+            "firewalls:",
+            *(f"  {line}" for line in (GROUP + OTHER_GROUP).splitlines() if line),
+            f"instances:\n  web: {server}",
+        ]
         if self.volume != "absent":
-            parts.append(f'block_storages:\n  data: {{type: ssd, size: 10, instance: "{self.volume}"}}')
+            parts.append(
+                f'block_storages:\n  data: {{type: ssd, size: 10, instance: "{self.volume}"}}'
+            )
         return "\n".join(parts) + "\n"
 
 
@@ -52,7 +69,7 @@ class Life:
     """The bench with what the file says now, and what somebody took away."""
 
     bench: Bench
-    wish: Wish = Wish()
+    wish: AdoptRequest = AdoptRequest()
     missing: dict[str, str] = field(default_factory=dict)
     person: Person = field(default_factory=Person)
     stacks: dict[str, Stack] = field(default_factory=dict)
@@ -66,16 +83,22 @@ class Life:
         return self.stacks[text]
 
     def run(self, armed: Break | None = None) -> Ended:
-        """One apply with what a person has said since the last one; then the person is asked what is left open."""
+        """One apply with what a person has said since the last one; then the person is asked what
+        is left open.
+        """
         accepted = self.person.accept
-        ended = self.bench.run(self.stack(), armed=armed, gone=accepted, duplicates=self.person.duplicates)
+        ended = self.bench.run(
+            self.stack(), armed=armed, gone=accepted, duplicates=self.person.duplicates
+        )
         state = self.bench.state
         for address, id in list(self.missing.items()):
             entry = None if state is None else state.entries.get(address)
             if address in accepted:
                 del self.missing[address]  # a run that is killed may have acted upon it
             elif entry is None or entry.id != id:
-                self.bench.violations.append(f"5: {id} of {address} was taken as gone, and nobody had said so")
+                self.bench.violations.append(
+                    f"5: {id} of {address} was taken as gone, and nobody had said so"
+                )
         self.person = Person()
         if ended.exit_code not in (0, None):
             self.person.answer(self.bench, self.stack(), ended)
@@ -94,7 +117,8 @@ class Story(RuleBasedStateMachine):
         self.life = Life(bench)
         assert self.life.run().exit_code == 0
 
-    # The file and the program -----------------------------------------------------------------------------------------------------
+    # The file and the program
+    # -----------------------------------------------------------------------------------------------------
 
     @rule(
         servers=st.integers(1, 3),
@@ -106,11 +130,15 @@ class Story(RuleBasedStateMachine):
     def edit(self, servers: int, wall: str, text: str, power: str, volume: str) -> None:
         if volume == "kept" or (volume == "none" and not self._has_volume()):
             volume = self.life.wish.volume
-        self.life.wish = Wish(servers, wall, text, power, volume)
+        self.life.wish = AdoptRequest(servers, wall, text, power, volume)
 
     def _has_volume(self) -> bool:
         state = self.life.bench.state
-        return state is not None and "block_storages.data" in state.entries and "block_storages.data" not in self.life.missing
+        return (
+            state is not None
+            and "block_storages.data" in state.entries
+            and "block_storages.data" not in self.life.missing
+        )
 
     @rule()
     def apply(self) -> None:
@@ -128,11 +156,14 @@ class Story(RuleBasedStateMachine):
     def apply_interrupted(self, number: int) -> None:
         self.life.run(Break(Boundary("send", number, "one of them"), breaks.INTERRUPT))
 
-    # Somebody else, and time ------------------------------------------------------------------------------------------------------
+    # Somebody else, and time
+    # ------------------------------------------------------------------------------------------------------
 
     @rule()
     def somebody_renames_a_server(self) -> None:
-        self._change_a_server(lambda world, id: world.put_instance(replace(world.instances[id], name="renamed")))
+        self._change_a_server(
+            lambda world, id: world.put_instance(replace(world.instances[id], name="renamed"))
+        )
 
     @rule()
     def somebody_adds_a_rule(self) -> None:
@@ -140,20 +171,33 @@ class Story(RuleBasedStateMachine):
         for id in ours(bench):
             group = bench.cloud.world.firewalls.get(id)
             if group is not None:
-                more = Rule(bench.cloud.world.new_rule_id(), "IN", "TCP", "9999", "192.0.2.0/24", "theirs")
-                bench.cloud.change(lambda world, id=id, rules=(*group.rules, more): world.put_rules(id, rules))  # type: ignore[misc]
+                more = Rule(
+                    bench.cloud.world.new_rule_id(), "IN", "TCP", "9999", "192.0.2.0/24", "theirs"
+                )
+                bench.cloud.change(
+                    lambda world, id=id, rules=(*group.rules, more): world.put_rules(id, rules)
+                )  # type: ignore[misc]
                 return
 
     @precondition(lambda self: not self.life.missing)
     @rule()
     def somebody_deletes_a_server(self) -> None:
         state = self.life.bench.state
-        deleting = {intent.target for intent, _ in state.open.values()} if state is not None else set()
+        deleting = (
+            {intent.target for intent, _ in state.open.values()} if state is not None else set()
+        )
         for entry in () if state is None else state.entries.values():
             server = self.life.bench.cloud.world.instances.get(entry.id)
-            if server is not None and not server.busy and entry.phase is not Phase.DELETING and entry.id not in deleting:
+            if (
+                server is not None
+                and not server.busy
+                and entry.phase is not Phase.DELETING
+                and entry.id not in deleting
+            ):
                 self.life.missing[entry.address] = entry.id
-                self.life.bench.cloud.change(lambda world, id=entry.id: world.remove_instance(id, world.time))  # type: ignore[misc]
+                self.life.bench.cloud.change(
+                    lambda world, id=entry.id: world.remove_instance(id, world.time)
+                )  # type: ignore[misc]
                 return
 
     def _change_a_server(self, act: Callable[[Any, str], None]) -> None:
@@ -171,7 +215,8 @@ class Story(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.life.bench.clock.advance(seconds)
 
-    # What holds -------------------------------------------------------------------------------------------------------------------
+    # What holds
+    # -------------------------------------------------------------------------------------------------------------------
 
     @invariant()
     def nothing_is_broken(self) -> None:
@@ -200,22 +245,39 @@ def seen(bench: Bench) -> dict[str, Any]:
     world = bench.cloud.snapshot()
     mine, names = ours(bench), {id: server.name for id, server in world.instances.items()}
     return {
-        "servers": sorted((s.name, s.status, (s.description or "").split(" rc-")[0]) for id, s in world.instances.items() if id in mine),
-        "volumes": sorted((v.name, v.size, names.get(v.instance_id or "")) for id, v in world.block_storages.items() if id in mine),
+        "servers": sorted(
+            (s.name, s.status, (s.description or "").split(" rc-")[0])
+            for id, s in world.instances.items()
+            if id in mine
+        ),
+        "volumes": sorted(
+            (v.name, v.size, names.get(v.instance_id or ""))
+            for id, v in world.block_storages.items()
+            if id in mine
+        ),
         "groups": {
-            group.title: (sorted(rule.title for rule in group.rules), sorted(names[member] for member in world.members(id)))
+            group.title: (
+                sorted(rule.title for rule in group.rules),
+                sorted(names[member] for member in world.members(id)),
+            )
             for id, group in world.firewalls.items()
             if id in mine
         },
     }
 
 
-def wanted(wish: Wish) -> dict[str, Any]:
+def wanted(wish: AdoptRequest) -> dict[str, Any]:
     """What it is to hold by the file."""
     names = [f"shop-web-{number}" for number in range(wish.servers)]
-    volume = {"absent": [], "none": [("shop-data", 10, None)], "web[0]": [("shop-data", 10, "shop-web-0")]}
+    volume = {
+        "absent": [],
+        "none": [("shop-data", 10, None)],
+        "web[0]": [("shop-data", 10, "shop-web-0")],
+    }
     return {
-        "servers": [(name, {"on": "active", "off": "off"}[wish.power], wish.text) for name in names],
+        "servers": [
+            (name, {"on": "active", "off": "off"}[wish.power], wish.text) for name in names
+        ],
         "volumes": volume[wish.volume],
         "groups": {
             "shop-web": (["https", "ssh"], names if wish.wall == "web" else []),
@@ -225,6 +287,10 @@ def wanted(wish: Wish) -> dict[str, Any]:
 
 
 Story.TestCase.settings = settings(
-    max_examples=12, stateful_step_count=12, deadline=None, print_blob=True, suppress_health_check=list(HealthCheck)
+    max_examples=12,
+    stateful_step_count=12,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
 )
 TestStory = Story.TestCase

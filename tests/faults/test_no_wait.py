@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.core.exits import DECIDE, DONE
-from reconciler.core.model import Stack
-from reconciler.core.problems import Severity
-from reconciler.core.rhythm import ABSENCE_SECONDS
+from reconciler.model.diagnostics import Severity
+from reconciler.model.exit_codes import DECIDE, DONE
+from reconciler.model.resource import Stack
+from reconciler.model.timing import ABSENCE_SECONDS
 from tests.faults import breaks, checks, harness, space
 from tests.faults.bench import Bench
 from tests.faults.breaks import Break
@@ -27,21 +27,32 @@ STORIES = (
     "left out before the next run",
 )
 
-FAULTS = (*breaks.KILLS, "never arrives", "answer lost", "never arrives, killed", "executed 100 s late", breaks.INTERRUPT)
+FAULTS = (
+    *breaks.KILLS,
+    "never arrives",
+    "answer lost",
+    "never arrives, killed",
+    "executed 100 s late",
+    breaks.INTERRUPT,
+)
 
 
 @pytest.mark.parametrize("name", STORIES)
 def test_runs_that_do_not_wait_come_to_the_calm_end(name: str) -> None:
     calm = space.calm_of(name)
     writes = [boundary for boundary in calm.boundaries if boundary.is_write]
-    trials = [harness.chain(calm, Break(boundary, fault)) for boundary in writes for fault in FAULTS]
+    trials = [
+        harness.chain(calm, Break(boundary, fault)) for boundary in writes for fault in FAULTS
+    ]
     failed = [f"{trial}: {violation}" for trial in trials for violation in trial.violations]
     assert not failed, f"{len(failed)} of {len(trials)}:\n" + "\n".join(failed[:8])
     assert all(trial.struck for trial in trials)
 
 
 def deleted(name: str, *, seconds: float) -> tuple[Bench, Stack]:
-    """A story whose run was killed when the answer to its first delete of a server came, and that many seconds later."""
+    """A story whose run was killed when the answer to its first delete of a server came, and that
+    many seconds later.
+    """
     calm = space.calm_of(name)
     boundary = next(one for one in calm.boundaries if one.what == "DELETE /v1/instances/*")
     bench = harness.start(calm.story, calm.saved, calm.nonces)

@@ -1,4 +1,6 @@
-"""What somebody changes between the plan and a destructive write stops that write and what depends on it, and nothing else (SPEC 4)."""
+"""What somebody changes between the plan and a destructive write stops that write and what depends
+on it, and nothing else (SPEC 4).
+"""
 
 from __future__ import annotations
 
@@ -56,8 +58,12 @@ def test_an_object_that_is_not_as_planned_is_left_alone_and_the_rest_is_done(act
     sent = [request.path for _, request in bench.sends if request.method == "DELETE"]
     assert f"/v1/instances/{id}" not in sent
     state = bench.state
-    assert state is not None and state.entries["instances.old"].id == id, "what was not deleted by us is not forgotten"
-    assert "instances.web[2]" in state.entries and "firewalls.db" in state.entries, "the rest is done"
+    assert state is not None and state.entries["instances.old"].id == id, (
+        "what was not deleted by us is not forgotten"
+    )
+    assert "instances.web[2]" in state.entries and "firewalls.db" in state.entries, (
+        "the rest is done"
+    )
 
 
 def test_a_server_that_is_not_as_planned_is_not_emptied() -> None:

@@ -1,4 +1,6 @@
-"""Two machines with copies of one state: wherever the apply of the other one falls, no object of the stack stands untracked and unsaid."""
+"""Two machines with copies of one state: wherever the apply of the other one falls, no object of
+the stack stands untracked and unsaid.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import wire
-from reconciler.core.model import Stack
-from reconciler.stop import Stop
+from reconciler.model import http
+from reconciler.model.abort import Abort
+from reconciler.model.resource import Stack
 from reconciler.store.memory import MemoryStore
 from tests.faults.stacks import ONE, WALL
 from tests.lab import Lab
 
 
 class Second(Lab):
-    """A machine; another one, whose state is a copy of the empty state of this one, applies the same file before its n-th request."""
+    """A machine; another one, whose state is a copy of the empty state of this one, applies the
+    same file before its n-th request.
+    """
 
     def __init__(self, place: int | None = None) -> None:
         super().__init__()
@@ -24,24 +28,34 @@ class Second(Lab):
         self.other: MemoryStore | None = None
         self.wanted: Stack | None = None
 
-    def _send(self, request: wire.Request) -> wire.Response:
+    def _send(self, request: http.Request) -> http.Response:
         self.requests += 1
         if self.requests == self.place and self.wanted is not None:
             mine, self.store = self.store, MemoryStore()
-            with suppress(Stop):  # it has seen what this machine made
+            with suppress(Abort):  # it has seen what this machine made
                 self.apply(self.wanted)
             self.other, self.store = self.store, mine
         return super()._send(request)
 
 
 def told(lab: Lab, stack: Stack) -> set[str]:
-    """The ids that the plan of a machine names as objects of the stack that its state does not hold."""
+    """The ids that the plan of a machine names as objects of the stack that its state does not
+    hold.
+    """
     found = lab.plan(stack).problems
-    return {word for problem in found if problem.code in ("untracked", "state-missing") for word in problem.message.split() if "-" in word}
+    return {
+        word
+        for problem in found
+        if problem.code in ("untracked", "state-missing")
+        for word in problem.message.split()
+        if "-" in word
+    }
 
 
 @pytest.mark.parametrize("text", [ONE, WALL], ids=["one server", "a server behind a firewall"])
-def test_whenever_the_other_machine_applies_each_plan_names_what_its_state_does_not_hold(text: str, tmp_path: Path) -> None:
+def test_whenever_the_other_machine_applies_each_plan_names_what_its_state_does_not_hold(
+    text: str, tmp_path: Path
+) -> None:
     calm = Second()
     stack = calm.stack(text, tmp_path)
     calm.apply(stack)
@@ -49,7 +63,7 @@ def test_whenever_the_other_machine_applies_each_plan_names_what_its_state_does_
     for place in range(1, calm.requests + 1):
         lab = Second(place)
         lab.wanted = stack
-        with suppress(Stop):
+        with suppress(Abort):
             lab.apply(stack)
         world = lab.cloud.snapshot()
         made = set(world.instances) | set(world.firewalls)

@@ -1,4 +1,6 @@
-"""`python -m tests.fuzz --seconds N [--seed S] [--target NAME]`: looks longer for inputs that a decoder does not end well on."""
+"""`python -m tests.fuzz --seconds N [--seed S] [--target NAME]`: looks longer for inputs that a
+decoder does not end well on.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,18 @@ from tests.fuzz.seeds import all_targets
 
 
 def main() -> int:
-    """Fuzzes each decoder for its part of the time; 1 where something was found. Finds are written to the current folder."""
+    """Fuzzes each decoder for its part of the time; 1 where something was found. Finds are written
+    to the current folder.
+    """
     targets = all_targets()
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0, help="for all decoders together")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="the same seed gives the same inputs")
-    parser.add_argument("--target", choices=[target.name for target in targets], help="one decoder alone")
+    parser.add_argument(
+        "--seed", type=int, default=int(time.time()), help="the same seed gives the same inputs"
+    )
+    parser.add_argument(
+        "--target", choices=[target.name for target in targets], help="one decoder alone"
+    )
     chosen = parser.parse_args()
     mine = [target for target in targets if chosen.target in (None, target.name)]
     found = 0

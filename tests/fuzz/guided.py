@@ -1,6 +1,8 @@
-"""A small fuzzer: it changes inputs that reached new lines of ours, and keeps those that do so again.
+"""A small fuzzer: it changes inputs that reached new lines of ours, and keeps those that do so
+again.
 
-No package is needed for it: which lines are reached is seen by tracing. The same seed gives the same inputs.
+No package is needed for it: which lines are reached is seen by tracing. The same seed gives the
+same inputs.
 """
 
 from __future__ import annotations
@@ -23,12 +25,30 @@ INPUT_BYTES_MAX = 20_000
 SLOW_SECONDS = 10.0
 """Longer than any input of that size may take."""
 
-_PLACES = (b"0", b"-", b'"', b"{", b"}", b"[", b"]", b":", b"\n", b" ", b"\xff", b"\xed\xa0\x80", b"\0", b"\\u202e", b"'")
+_PLACES = (
+    b"0",
+    b"-",
+    b'"',
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b":",
+    b"\n",
+    b" ",
+    b"\xff",
+    b"\xed\xa0\x80",
+    b"\0",
+    b"\\u202e",
+    b"'",
+)
 
 
 @dataclass(slots=True)
 class Report:
-    """What came of a run: inputs tried, lines reached, the slowest input in seconds, and what was found: (input, failure)."""
+    """What came of a run: inputs tried, lines reached, the slowest input in seconds, and what was
+    found: (input, failure).
+    """
 
     tried: int = 0
     lines: set[tuple[str, int]] = field(default_factory=set)
@@ -129,7 +149,9 @@ _LEAVES: tuple[Any, ...] = (
 
 
 def _replanted(chance: random.Random, data: bytes) -> bytes | None:
-    """The input with a branch of its JSON exchanged, doubled or cut off; None where it holds none. What stands before the JSON stays."""
+    """The input with a branch of its JSON exchanged, doubled or cut off; None where it holds none.
+    What stands before the JSON stays.
+    """
     start = max(data.find(b"{"), 0)
     try:
         tree = json.loads(data[start:])
@@ -141,7 +163,11 @@ def _replanted(chance: random.Random, data: bytes) -> bytes | None:
         if not spots:
             break
         holder, place = chance.choice(spots)
-        value = chance.choice(_LEAVES) if chance.random() < 0.8 else copy.deepcopy(chance.choice(spots)[0])
+        value = (
+            chance.choice(_LEAVES)
+            if chance.random() < 0.8
+            else copy.deepcopy(chance.choice(spots)[0])
+        )
         if isinstance(holder, dict) and chance.random() < 0.15:
             holder.pop(place, None)
         elif isinstance(holder, dict) or place < len(holder):
@@ -150,7 +176,13 @@ def _replanted(chance: random.Random, data: bytes) -> bytes | None:
 
 
 def _spots(value: Any, found: list[tuple[Any, Any]]) -> None:
-    pairs = list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
+    pairs = (
+        list(value.items())
+        if isinstance(value, dict)
+        else list(enumerate(value))
+        if isinstance(value, list)
+        else []
+    )
     for place, part in pairs:
         found.append((value, place))
         _spots(part, found)

@@ -1,7 +1,8 @@
-"""The six decoders as functions of bytes: each ends well, or with what it documents; anything else is a find.
+"""The six decoders as functions of bytes: each ends well, or with what it documents; anything else
+is a find.
 
-State, journal and plan carry checksums that random bytes never fit. So each of them gets the bytes as they are, and once more dressed with
-the checksum that they should have.
+State, journal and plan carry checksums that random bytes never fit. So each of them gets the bytes
+as they are, and once more dressed with the checksum that they should have.
 """
 
 from __future__ import annotations
@@ -17,31 +18,46 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
-from reconciler import loading, schema, stackfile, wire
 from reconciler.cli import program
-from reconciler.cloud import envelope
-from reconciler.cloud.lists import reading
-from reconciler.core import plain, saved
-from reconciler.core.build import build
-from reconciler.core.saved import Unreadable
-from reconciler.kinds import all_kinds
-from reconciler.ports import Accepted, StoreError
-from reconciler.stop import Stop
+from reconciler.config import loader, schema, yaml_reader
+from reconciler.config.builder import build
+from reconciler.iwinv import envelope
+from reconciler.iwinv.list_reader import reading
+from reconciler.model import http
+from reconciler.model.abort import Abort
+from reconciler.model.ports import Accepted, StoreError
+from reconciler.planner import saved_plan
+from reconciler.planner.saved_plan import Unreadable
+from reconciler.planner.steps import serialize
+from reconciler.render.plan import plan_json, plan_markdown, plan_text, saved_text
+from reconciler.render.plan.plan_text import Header
+from reconciler.render.run import screen
+from reconciler.render.run.screen import Look
+from reconciler.resources import all_kinds
 from reconciler.store import codec, journal
-from reconciler.ui import plan_json, plan_markdown, plan_text, saved_text, screen
-from reconciler.ui.plan_text import Header
-from reconciler.ui.screen import Look
 from tests.ui.plans import mixed
 
 EXIT_CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 64, 130})
 LOOK = Look(width=80, color=True, verbose=True)
 KINDS = (all_kinds(), all_kinds("firewall"))
-LISTS = ("instances", "block_storages", "firewalls", "rules:FIREWALL-1", "members:FIREWALL-1", "zones", "flavors", "images", "ssh_keys")
+LISTS = (
+    "instances",
+    "block_storages",
+    "firewalls",
+    "rules:FIREWALL-1",
+    "members:FIREWALL-1",
+    "zones",
+    "flavors",
+    "images",
+    "ssh_keys",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One decoder: its name, the function, inputs to begin with, and words that its inputs are made of."""
+    """One decoder: its name, the function, inputs to begin with, and words that its inputs are made
+    of.
+    """
 
     name: str
     run: Callable[[bytes], None]
@@ -54,12 +70,12 @@ def stack(data: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stack.yaml"
         path.write_bytes(data)
-        with contextlib.suppress(Stop):
-            loading.load_stack(path, environment=None, environ={})
-        document, problems = stackfile.load(path)
+        with contextlib.suppress(Abort):
+            loader.load_stack(path, environment=None, environ={})
+        document, problems = yaml_reader.load(path)
         _, more = build(document, environment=None)
         for problem in (*problems, *schema.check(document), *more):
-            plain.problem(problem)
+            serialize.problem(problem)
 
 
 def state(data: bytes) -> None:
@@ -87,13 +103,19 @@ def plan(data: bytes) -> None:
     text = data.decode("latin-1")
     for candidate in (text, _dressed(text)):
         with contextlib.suppress(Unreadable):
-            found = saved.read(candidate)
-            assert saved.read(saved.write(found)) == found
-            _ = found.acceptances, saved.differences(found, mixed())
+            found = saved_plan.read(candidate)
+            assert saved_plan.read(saved_plan.write(found)) == found
+            _ = found.acceptances, saved_plan.differences(found, mixed())
             if schema.plan_mistake(found.document) is not None:
                 continue
             shown = saved_text.plan_of(found)
-            header = Header(key_suffix="", state="", at=found.made_at, saved="x.plan", id=saved_text.id_of(found, shown))
+            header = Header(
+                key_suffix="",
+                state="",
+                at=found.made_at,
+                saved="x.plan",
+                id=saved_text.id_of(found, shown),
+            )
             decision = saved_text.decision_of(found, shown)
             screen.text(plan_text.plan_lines(shown, header, LOOK, decision), LOOK)
             plan_markdown.plan_markdown(shown, header, decision)
@@ -119,7 +141,7 @@ def answer(data: bytes) -> None:
     """An answer of the cloud: the first bytes choose status and list, the rest is the body."""
     status = (200, 202, 400, 401, 404, 422, 429, 500)[data[0] % 8] if data else 200
     what = LISTS[data[1] % len(LISTS)] if len(data) > 1 else LISTS[0]
-    response = wire.Response(status, (("Retry-After", data[2:6].decode("latin-1")),), data[6:])
+    response = http.Response(status, (("Retry-After", data[2:6].decode("latin-1")),), data[6:])
     judged = envelope.judge(response)
     repr(judged)
     for kinds in KINDS:
@@ -138,8 +160,12 @@ def answer(data: bytes) -> None:
 
 
 def arguments(data: bytes) -> None:
-    """A command line, in an empty folder and without keys, so that nothing can be sent and nobody is waited for."""
-    words = [word for word in data.decode("utf-8", "replace").split("\0") if not _leaves_the_folder(word)]
+    """A command line, in an empty folder and without keys, so that nothing can be sent and nobody
+    is waited for.
+    """
+    words = [
+        word for word in data.decode("utf-8", "replace").split("\0") if not _leaves_the_folder(word)
+    ]
     if "serve" in words or any(word.startswith("--sim") for word in words):
         return  # a server is meant to run until it is stopped
     before = Path.cwd()
@@ -149,7 +175,9 @@ def arguments(data: bytes) -> None:
         Path("stack.yaml").write_text("version: 1\nstack: shop\n", encoding="utf-8")
         try:
             with (
-                mock.patch.dict(os.environ, {"HOME": folder, "PATH": os.environ.get("PATH", "")}, clear=True),
+                mock.patch.dict(
+                    os.environ, {"HOME": folder, "PATH": os.environ.get("PATH", "")}, clear=True
+                ),
                 mock.patch("sys.stdin", io.StringIO()),
                 contextlib.redirect_stdout(said),
                 contextlib.redirect_stderr(said),
@@ -158,7 +186,9 @@ def arguments(data: bytes) -> None:
         finally:
             os.chdir(before)
     assert code in EXIT_CODES, code
-    assert "error[internal]" not in said.getvalue() and "Traceback" not in said.getvalue(), said.getvalue()
+    assert "error[internal]" not in said.getvalue() and "Traceback" not in said.getvalue(), (
+        said.getvalue()
+    )
 
 
 def _leaves_the_folder(word: str) -> bool:

@@ -1,4 +1,6 @@
-"""Invariant 12 in short: a fixed number of inputs for each of the six decoders; `python -m tests.fuzz` looks longer."""
+"""Invariant 12 in short: a fixed number of inputs for each of the six decoders; `python -m
+tests.fuzz` looks longer.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The stage: the local cloud on a socket whose every answer and request is heard, and the program run in this process."""
+"""The stage: the local cloud on a socket whose every answer and request is heard, and the program
+run in this process.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,11 @@ from urllib.parse import quote
 import pytest
 
 from reconciler.cli import program
+from reconciler.model.http import Request, Response
 from reconciler.simulator import Cloud, SimulatorServer
 from reconciler.simulator.cloud import Answer
 from reconciler.simulator.records import BlockStorage, Firewall, Instance, Rule
 from reconciler.simulator.world import World
-from reconciler.wire import Request, Response
 from tests.stackfiles import WEB_HEAD
 
 ACCESS = "CANARY+ACCESS/0123456789"
@@ -49,7 +51,10 @@ class HeardCloud(Cloud):
         self.secrets: set[str] = {ACCESS, SECRET}
         self.twist: Callable[[Request, Response], Response | None] = lambda request, response: None
         super().__init__(
-            access_key=ACCESS, secret_key=SECRET, time_scale=3000.0, switches={"rate_limit": "off", "ticks.create": 1, "ticks.delete": 1}
+            access_key=ACCESS,
+            secret_key=SECRET,
+            time_scale=3000.0,
+            switches={"rate_limit": "off", "ticks.create": 1, "ticks.delete": 1},
         )
 
     def exchange(self, request: Request, *, peer: str = "127.0.0.1") -> Answer:
@@ -72,7 +77,11 @@ def _secrets(body: bytes) -> Iterator[str]:
     while todo:
         value = todo.pop()
         if isinstance(value, dict):
-            yield from (text for name in ("password", "link") if isinstance(text := value.get(name), str) and text.strip("*"))
+            yield from (
+                text
+                for name in ("password", "link")
+                if isinstance(text := value.get(name), str) and text.strip("*")
+            )
             todo += value.values()
         elif isinstance(value, list):
             todo += value
@@ -93,7 +102,10 @@ class Stage:
         code = program.run(arguments)
         shown = self.capsys.readouterr()
         self.said.append((" ".join(arguments), shown.out, shown.err))
-        assert "Traceback" not in shown.err and "error[internal]" not in shown.out + shown.err, (arguments, shown.err)
+        assert "Traceback" not in shown.err and "error[internal]" not in shown.out + shown.err, (
+            arguments,
+            shown.err,
+        )
         return code, shown.out, shown.err
 
     def write(self, text: str, name: str = "stack.yaml") -> None:
@@ -102,7 +114,9 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def stage(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stage]:
     """A stage in a folder of its own, with a home of its own."""
     with SimulatorServer(HeardCloud()) as server:
         assert isinstance(server.cloud, HeardCloud)
@@ -125,7 +139,8 @@ def stage(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.
 def encodings(secret: str) -> Mapping[str, str]:
     """The secret in the spellings in which it might slip through."""
     raw = secret.encode()
-    inner = b64encode(b"x" + raw).decode()[2:].rstrip("=")[:-2]  # as a part of something longer, whatever stands before it
+    # as a part of something longer, whatever stands before it
+    inner = b64encode(b"x" + raw).decode()[2:].rstrip("=")[:-2]
     return {
         "as it is": secret,
         "base64": b64encode(raw).decode().rstrip("="),
@@ -141,7 +156,11 @@ def encodings(secret: str) -> Mapping[str, str]:
 
 def obeyed(text: str) -> list[str]:
     """What a terminal or a CI system would obey in a text, instead of showing it."""
-    found = [repr(letter) for letter in sorted(set(text)) if letter != "\n" and unicodedata.category(letter) in HIDDEN]
+    found = [
+        repr(letter)
+        for letter in sorted(set(text))
+        if letter != "\n" and unicodedata.category(letter) in HIDDEN
+    ]
     return found + [match[0] for match in _CI_COMMAND.finditer(text)]
 
 
@@ -149,10 +168,41 @@ def strangers(world: World, text: str) -> None:
     """Objects of somebody else, with that text wherever a text may stand."""
     image = next(iter(world.images))
     world.put_instance(
-        Instance("INSTANCE-else", text, text, "active", "kr1-z01", "std_1.2-g1", image, world.time, "203.0.113.9", "10.0.0.9")
+        Instance(
+            "INSTANCE-else",
+            text,
+            text,
+            "active",
+            "kr1-z01",
+            "std_1.2-g1",
+            image,
+            world.time,
+            "203.0.113.9",
+            "10.0.0.9",
+        )
     )
-    world.put_volume(BlockStorage("BLOCKSTORAGE-else", text, text, "ssd", 100, "active", "kr1-z01", "INSTANCE-else", world.time))
-    world.put_firewall(Firewall("FIREWALL-else", text, text, "N", (Rule(77, "IN", "TCP", "22", "0.0.0.0/0", text, text),)))
+    world.put_volume(
+        BlockStorage(
+            "BLOCKSTORAGE-else",
+            text,
+            text,
+            "ssd",
+            100,
+            "active",
+            "kr1-z01",
+            "INSTANCE-else",
+            world.time,
+        )
+    )
+    world.put_firewall(
+        Firewall(
+            "FIREWALL-else",
+            text,
+            text,
+            "N",
+            (Rule(77, "IN", "TCP", "22", "0.0.0.0/0", text, text),),
+        )
+    )
 
 
 def spoil(world: World, text: str) -> None:
@@ -160,4 +210,10 @@ def spoil(world: World, text: str) -> None:
     (web,) = (server for server in world.instances.values() if server.name == "shop-web")
     world.put_instance(replace(web, name=text, description=text))
     (group,) = (group for group in world.firewalls.values() if group.title == "shop-web")
-    world.put_firewall(replace(group, title=text, rules=(*group.rules, Rule(78, "IN", "TCP", "23", "0.0.0.0/0", text, text))))
+    world.put_firewall(
+        replace(
+            group,
+            title=text,
+            rules=(*group.rules, Rule(78, "IN", "TCP", "23", "0.0.0.0/0", text, text)),
+        )
+    )

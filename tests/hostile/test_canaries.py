@@ -1,4 +1,6 @@
-"""Invariants 9 and 10: keys, signatures, first passwords and console links are nowhere, in no spelling, whatever goes wrong."""
+"""Invariants 9 and 10: keys, signatures, first passwords and console links are nowhere, in no
+spelling, whatever goes wrong.
+"""
 
 from __future__ import annotations
 
@@ -11,18 +13,24 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model.http import Request, Response
 from reconciler.simulator import Fault
-from reconciler.wire import Request, Response
 from tests.hostile.stage import Stage, encodings, stage
 from tests.processes.bridge import desk, wait_for
 
 FAULTS: dict[str, list[Fault]] = {
     "none": [],
-    "refused keys": [Fault("refused_before", status=401, code="INVALID_SIGNATURE", message="no", number=4)],
+    "refused keys": [
+        Fault("refused_before", status=401, code="INVALID_SIGNATURE", message="no", number=4)
+    ],
     "lost answer of a create": [Fault("answer_lost", method="POST", route="createInstance", nth=1)],
     "cut answer of a create": [Fault("answer_cut", method="POST", route="createInstance", nth=1)],
-    "garbled answer of a create": [Fault("answer_garbled", method="POST", route="createInstance", nth=1)],
-    "an error after it was made": [Fault("executed_then_5xx", method="POST", route="createInstance", nth=1)],
+    "garbled answer of a create": [
+        Fault("answer_garbled", method="POST", route="createInstance", nth=1)
+    ],
+    "an error after it was made": [
+        Fault("executed_then_5xx", method="POST", route="createInstance", nth=1)
+    ],
     "made twice": [Fault("executed_twice", method="POST", route="createInstance", nth=1)],
     "strange members": [Fault("extra_members"), Fault("numbers_as_text")],
 }
@@ -53,7 +61,10 @@ def texts(play: Stage) -> Iterable[tuple[str, str]]:
         yield f"stderr of {command}", err
     for path in sorted(play.folder.rglob("*")):
         if path.is_file():
-            yield f"file {path.relative_to(play.folder)}", path.read_bytes().decode("utf-8", "replace")
+            yield (
+                f"file {path.relative_to(play.folder)}",
+                path.read_bytes().decode("utf-8", "replace"),
+            )
 
 
 def check(play: Stage, *, but: str = "") -> None:
@@ -67,7 +78,10 @@ def check(play: Stage, *, but: str = "") -> None:
 
 @pytest.mark.parametrize("faults", FAULTS.values(), ids=FAULTS.keys())
 def test_no_command_at_any_verbosity_shows_or_keeps_a_secret(
-    faults: list[Fault], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    faults: list[Fault],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with stage(tmp_path, capsys, monkeypatch) as play:
         play.cloud.set_faults(faults)
@@ -75,23 +89,39 @@ def test_no_command_at_any_verbosity_shows_or_keeps_a_secret(
             play(*command, *(["-v"] if command[0] != "completion" else []))
         assert len(play.cloud.secrets) > 6, "secrets were on the wire"
         check(play)
-        assert (tmp_path / "x").is_dir() and (tmp_path / "state" / "shop" / "history").is_dir(), "files were looked at"
+        assert (tmp_path / "x").is_dir() and (tmp_path / "state" / "shop" / "history").is_dir(), (
+            "files were looked at"
+        )
 
 
 def test_a_cloud_that_names_what_it_was_sent_is_not_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Goal: error messages that hold the key, the signature, or somebody's password are shown without them."""
+    """Goal: error messages that hold the key, the signature, or somebody's password are shown
+    without them.
+    """
 
     def echo(request: Request, response: Response) -> Response | None:
         sent = f"{request.header('X-iwinv-Credential')} {request.header('X-iwinv-Signature')}"
-        body = {"code": "0x8", "error_code": "INVALID_SIGNATURE", "message": f"bad {sent}", "result": {"password": "canary-pass-word"}}
-        return Response(401, (("Content-Type", "application/json"), ("X-Echo", sent)), json.dumps(body).encode())
+        body = {
+            "code": "0x8",
+            "error_code": "INVALID_SIGNATURE",
+            "message": f"bad {sent}",
+            "result": {"password": "canary-pass-word"},
+        }
+        return Response(
+            401, (("Content-Type", "application/json"), ("X-Echo", sent)), json.dumps(body).encode()
+        )
 
     with stage(tmp_path, capsys, monkeypatch) as play:
         play.cloud.twist = echo
         play.cloud.secrets.add("canary-pass-word")
-        for command in (("plan", "-v"), ("plan", "--format", "json", "-v"), ("apply", "--yes", "-v"), ("doctor", "-v")):
+        for command in (
+            ("plan", "-v"),
+            ("plan", "--format", "json", "-v"),
+            ("apply", "--yes", "-v"),
+            ("doctor", "-v"),
+        ):
             assert play(*command)[0] == 5
         check(play)
 
@@ -120,7 +150,9 @@ def test_a_redirect_is_not_followed_and_takes_no_key_along(
         def log_message(self, format: str, *args: object) -> None: ...
 
     other = http.server.HTTPServer(("127.0.0.1", 0), Elsewhere)
-    threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    threading.Thread(
+        target=other.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
+    ).start()
     target = f"http://127.0.0.1:{other.server_port}/v1/zones"
     try:
         with stage(tmp_path, capsys, monkeypatch) as play:
@@ -135,10 +167,15 @@ def test_a_redirect_is_not_followed_and_takes_no_key_along(
 
 
 def test_the_process_list_shows_no_key(tmp_path: Path) -> None:
-    """Goal: keys are in the environment of the process, which only its owner may read, and never among its arguments."""
+    """Goal: keys are in the environment of the process, which only its owner may read, and never
+    among its arguments.
+    """
     with desk(tmp_path) as place:
         process = place.start("apply", "shop.yaml", "--yes", "-v")
-        wait_for(lambda: len(place.cloud.requests) > 2 or process.poll() is not None, "its first requests")
+        wait_for(
+            lambda: len(place.cloud.requests) > 2 or process.poll() is not None,
+            "its first requests",
+        )
         line = Path(f"/proc/{process.pid}/cmdline")
         said = line.read_bytes().decode() if line.exists() else ""
         out, err = process.communicate(timeout=60)

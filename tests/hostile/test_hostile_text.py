@@ -1,4 +1,6 @@
-"""Invariant 13: no control, bidi or CI-command text from outside reaches a terminal, a log or Markdown raw, whatever command shows it."""
+"""Invariant 13: no control, bidi or CI-command text from outside reaches a terminal, a log or
+Markdown raw, whatever command shows it.
+"""
 
 from __future__ import annotations
 
@@ -47,14 +49,28 @@ def test_every_command_shows_it_and_none_lets_it_be_obeyed(
         assert play("plan", "--out", "x.plan")[0] == 0
         for command in READING:
             play(*command)
-            if command[0] in ("plan", "drift", "show", "state", "recover", "doctor", "output", "graph"):
+            if command[0] in (
+                "plan",
+                "drift",
+                "show",
+                "state",
+                "recover",
+                "doctor",
+                "output",
+                "graph",
+            ):
                 code, out, err = play(*command, "--format", "json")
                 assert json.loads(out or "null") is not None, (command, code, err)
         _, out, _ = play("plan", "--format", "markdown")
         assert "<script" not in out.replace("`", "") or "```" in out
-        play.cloud.add_faults(Fault("refused_before", method="DELETE", code="CHECK_PARAM", message=text, times=1))
+        play.cloud.add_faults(
+            Fault("refused_before", method="DELETE", code="CHECK_PARAM", message=text, times=1)
+        )
         assert play("apply", "--yes", "--accept", "exposure", "--allow-empty")[0] == 3
-        assert play("apply", "--yes", "--accept", "exposure", "--allow-empty", "--format", "json")[0] == 0
+        assert (
+            play("apply", "--yes", "--accept", "exposure", "--allow-empty", "--format", "json")[0]
+            == 0
+        )
         check(play)
 
 
@@ -68,7 +84,9 @@ def check(play: Stage) -> None:
             assert longest < 30_000, (command, longest)
 
 
-@pytest.mark.parametrize("text", [CORPUS["control"], CORPUS["bidi"], CORPUS["ci"]], ids=["control", "bidi", "ci"])
+@pytest.mark.parametrize(
+    "text", [CORPUS["control"], CORPUS["bidi"], CORPUS["ci"]], ids=["control", "bidi", "ci"]
+)
 def test_texts_of_files_variables_and_arguments_are_shown_and_not_obeyed(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,9 +117,13 @@ def test_strange_statuses_and_answers_of_the_cloud_are_shown_and_not_obeyed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with stage(tmp_path, capsys, monkeypatch) as play:
-        play.cloud.set_faults([Fault("unknown_status", method="GET", message=CORPUS["control"], times=3)])
+        play.cloud.set_faults(
+            [Fault("unknown_status", method="GET", message=CORPUS["control"], times=3)]
+        )
         play("apply", "--yes", "-v")
-        play.cloud.set_faults([Fault("answer_garbled", method="GET", body=CORPUS["ci"] + CORPUS["control"])])
+        play.cloud.set_faults(
+            [Fault("answer_garbled", method="GET", body=CORPUS["ci"] + CORPUS["control"])]
+        )
         assert play("plan", "-v")[0] == 1
         play.cloud.set_faults([Fault("unknown_code", method="GET", message=CORPUS["ci"])])
         play("plan", "-v")

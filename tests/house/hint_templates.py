@@ -1,4 +1,6 @@
-"""The hints in the source: what stands as `hint=` in a call, or is put together under that name, with `{}` for what comes in later."""
+"""The hints in the source: what stands as `hint=` in a call, or is put together under that name,
+with `{}` for what comes in later.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,9 @@ def _texts(node: ast.expr) -> Iterator[str]:
     if isinstance(node, ast.Constant):
         yield from [node.value] if isinstance(node.value, str) else []
     elif isinstance(node, ast.JoinedStr):
-        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+        yield "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
+        )
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         sides = (list(_texts(node.left)) or ["{}"], list(_texts(node.right)) or ["{}"])
         yield from ("".join(pair) for pair in itertools.islice(itertools.product(*sides), MOST))

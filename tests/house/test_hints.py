@@ -1,4 +1,6 @@
-"""Every hint with a command or an option has a situation in which it is printed, pasted and run; a new one has to be given its own."""
+"""Every hint with a command or an option has a situation in which it is printed, pasted and run; a
+new one has to be given its own.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_every_hint_has_a_situation_in_which_it_is_pasted() -> None:
-    # Goal: a hint that is printed works as it stands. New: print it by `call` in a test, and name that test in `tests/hints.py`.
+    # Goal: a hint that is printed works as it stands. New: print it by `call` in a test, and name
+    # that test in `tests/hints.py`.
     known = {**hints.SITUATIONS, **hints.NOT_PASTED}
     missing = {template: file for template, file in templates().items() if template not in known}
     gone = sorted(known.keys() - templates().keys())
@@ -23,6 +26,7 @@ def test_every_hint_has_a_situation_in_which_it_is_pasted() -> None:
 
 @pytest.mark.parametrize("where", sorted(set(hints.SITUATIONS.values())))
 def test_the_situation_of_a_hint_is_a_test(where: str) -> None:
-    # Goal: the fixture in `tests/conftest.py` proves that the test prints the hint; here, that there is such a test.
+    # Goal: the fixture in `tests/conftest.py` proves that the test prints the hint; here, that
+    # there is such a test.
     path, _, name = where.partition("::")
     assert f"def {name.partition('[')[0]}(" in (ROOT / path).read_text(encoding="utf-8"), where

@@ -1,4 +1,6 @@
-"""House rules as assertions: who imports whom, who touches the outside, how long a file may be, what is documented."""
+"""House rules as assertions: who imports whom, who touches the outside, how long a file may be,
+what is documented.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.problems import CODES
+from reconciler.model.diagnostics import CODES
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "reconciler"
@@ -30,14 +32,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "schema": {"core", "schema_quick", "schema_words"},
     "schema_quick": {"core"},
     "schema_words": {"core"},
-    "schema_fields": {"core", "kinds", "schema"},  # what the schema says of each field of a kind, for `explain`
+    # what the schema says of each field of a kind, for `explain`
+    "schema_fields": {"core", "kinds", "schema"},
     "cloud": {"core", "paths", "ports", "wire"},
     "store": {"core", "paths", "ports"},
     "apply": {"core", "ports"},
     "ui": {"core"},
     "simulator": {"wire"},
     "version": set(),
-    # A use case is stopped by a problem; the exception that carries it is a module of its own, for all who may raise it.
+    # A use case is stopped by a problem; the exception that carries it is a module of its own, for
+    # all who may raise it.
     "stop": {"core"},
     "loading": {"core", "paths", "schema", "stackfile", "stop"},
     "__main__": {"cli", "version"},
@@ -45,16 +49,20 @@ MAY_IMPORT: dict[str, set[str]] = {
 """The map of `docs/architecture.md`: a part and the parts of ours it may import (itself always)."""
 
 USE_CASES = {"apply", "cloud", "core", "loading", "paths", "ports", "stackfile", "stop"}
-"""What a use case may import besides other use cases: every module beside `app.py` that is not on the map is one.
+"""What a use case may import besides other use cases: every module beside `app.py` that is not on
+the map is one.
 
-They know the account through its ports; of `cloud` they use only the functions that drive the readings of a port (all lists, or one
-object), of `stackfile` and `loading` what takes drift into the file itself.
+They know the account through its ports; of `cloud` they use only the functions that drive the
+readings of a port (all lists, or one object), of `stackfile` and `loading` what takes drift into
+the file itself.
 """
 
-READERS = ("reconciler.cloud.reader", "reconciler.cloud.single")
+READERS = ("reconciler.iwinv.refresh", "reconciler.iwinv.one_shot")
 
 EDGES = {"cli", "wiring"}
-"""May import everything: concrete things are made here, the local cloud included. Nobody imports `cli`; only `cli` imports `wiring`."""
+"""May import everything: concrete things are made here, the local cloud included. Nobody imports
+`cli`; only `cli` imports `wiring`.
+"""
 
 
 def allowed(own: str, other: str) -> bool:
@@ -69,17 +77,19 @@ def allowed(own: str, other: str) -> bool:
 
 
 LIBRARIES: dict[str, tuple[str, ...]] = {
-    "yaml": ("reconciler/stackfile.py", "reconciler/simulator/"),  # the local cloud shares no code with the program
-    "jsonschema": ("reconciler/schema.py",),
-    "requests": ("reconciler/cloud/transport.py",),
-    "urllib3": ("reconciler/cloud/transport.py",),  # what requests raises under a broken answer
-    "deepdiff": ("reconciler/core/diff.py",),
-    "networkx": ("reconciler/core/graph.py",),
-    "lark": ("reconciler/core/cel_syntax.py",),
-    "re2": ("reconciler/core/patterns.py",),
-    "filelock": ("reconciler/store/disk.py", "reconciler/cloud/quota.py"),  # two locks; neither part may import the other
+    # the local cloud shares no code with the program
+    "yaml": ("reconciler/config/yaml_reader.py", "reconciler/simulator/"),
+    "jsonschema": ("reconciler/config/schema.py",),
+    "requests": ("reconciler/iwinv/transport.py",),
+    "urllib3": ("reconciler/iwinv/transport.py",),  # what requests raises under a broken answer
+    "deepdiff": ("reconciler/planner/compare/diff.py",),
+    "networkx": ("reconciler/planner/steps/graph.py",),
+    "lark": ("reconciler/config/cel_syntax.py",),
+    "re2": ("reconciler/common/patterns.py",),
+    # two locks; neither part may import the other
+    "filelock": ("reconciler/store/disk.py", "reconciler/iwinv/quota.py"),
     "click": ("reconciler/cli/",),
-    "rich": ("reconciler/ui/",),
+    "rich": ("reconciler/render/",),
 }
 """Each library that is not Python's own, and where it may be imported."""
 
@@ -87,10 +97,15 @@ OUTSIDE = {
     "asyncio", "datetime", "fcntl", "getpass", "glob", "http", "io", "logging", "multiprocessing", "os", "pathlib", "random", "secrets",
     "select", "shutil", "signal", "socket", "ssl", "subprocess", "tempfile", "threading", "time", "urllib", "uuid",
 }  # fmt: skip
-"""Modules by which a clock, disk, network, process or chance could be reached: none of them in the core."""
+"""Modules by which a clock, disk, network, process or chance could be reached: none of them in the
+core.
+"""
 
 SILENCED = {
-    ("reconciler/core/dataclass.py", "exec()"): "writes `__init__` from the names of fields, as `dataclasses` does",
+    (
+        "reconciler/common/dataclass.py",
+        "exec()",
+    ): "writes `__init__` from the names of fields, as `dataclasses` does",
 }
 """Exceptions to that, each with its reason."""
 
@@ -99,7 +114,9 @@ SLEEPERS = {
     "reconciler/simulator/keeper.py": "the world's keeper waits for its file",
     "tests/processes/": "real processes, interrupted and killed in real time",
 }
-"""Where `time.sleep` stands; the program itself waits only in the Network port, whose sleep is an event with a time limit."""
+"""Where `time.sleep` stands; the program itself waits only in the Network port, whose sleep is an
+event with a time limit.
+"""
 
 LINES_MAX, TEST_LINES_MAX = 450, 700
 
@@ -142,8 +159,13 @@ def test_every_folder_is_on_the_map() -> None:
 def test_the_page_of_the_architecture_names_every_part() -> None:
     # Goal: a newcomer finds each folder and each module beside `app.py` on the map.
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    parts = {f"{part(path)}/" if len(path.relative_to(PACKAGE).parts) > 1 else path.name for path in SOURCES} - {"__init__.py"}
-    assert not (missing := sorted(name for name in parts if f"`{name}`" not in page)), listed(missing)
+    parts = {
+        f"{part(path)}/" if len(path.relative_to(PACKAGE).parts) > 1 else path.name
+        for path in SOURCES
+    } - {"__init__.py"}
+    assert not (missing := sorted(name for name in parts if f"`{name}`" not in page)), listed(
+        missing
+    )
 
 
 def test_imports_point_inward() -> None:
@@ -153,7 +175,11 @@ def test_imports_point_inward() -> None:
         own = part(path)
         for module, line in imports(path):
             other = module.split(".")[1] if module.startswith("reconciler.") else own
-            deeper = other == "cloud" and own not in {*MAY_IMPORT, *EDGES} and not module.startswith(READERS)
+            deeper = (
+                other == "cloud"
+                and own not in {*MAY_IMPORT, *EDGES}
+                and not module.startswith(READERS)
+            )
             if not allowed(own, other) or deeper:
                 wrong.append(f"{name(path)}:{line} imports {module}")
     assert not wrong, listed(wrong)
@@ -168,7 +194,10 @@ def test_a_library_is_imported_in_its_own_place_only() -> None:
             if top == "reconciler" or top in sys.stdlib_module_names:
                 continue
             places = LIBRARIES.get(top, ())
-            if not any(name(path) == place or (place.endswith("/") and name(path).startswith(place)) for place in places):
+            if not any(
+                name(path) == place or (place.endswith("/") and name(path).startswith(place))
+                for place in places
+            ):
                 wrong.append(f"{name(path)}:{line} imports {module}")
     assert not wrong, listed(wrong)
 
@@ -179,16 +208,26 @@ def test_the_command_line_starts_without_the_heavy_libraries() -> None:
         "import sys, reconciler.cli.program\n"
         "print(*sorted({'requests', 'jsonschema', 'networkx', 'deepdiff', 'rich', 'lark', 're2', 'yaml'} & set(sys.modules)))"
     )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    ).stdout.split()
     assert found == []
 
 
 @pytest.mark.parametrize("path", [p for p in SOURCES if part(p) == "core"], ids=name)
 def test_the_core_reaches_for_nothing_outside(path: Path) -> None:
     # Goal: no clock, disk, network, process or chance: their results come as arguments.
-    wrong = [f"line {line}: {module}" for module, line in imports(path) if module.split(".")[0] in OUTSIDE]
+    wrong = [
+        f"line {line}: {module}"
+        for module, line in imports(path)
+        if module.split(".")[0] in OUTSIDE
+    ]
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"open", "input", "print", "exec", "eval"}:
+        if (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id in {"open", "input", "print", "exec", "eval"}
+        ):
             wrong.append(f"line {node.lineno}: {node.func.id}()")
         if isinstance(node, ast.Attribute) and node.attr == "environ":
             wrong.append(f"line {node.lineno}: environ")
@@ -197,8 +236,9 @@ def test_the_core_reaches_for_nothing_outside(path: Path) -> None:
 
 
 def test_our_dataclasses_are_the_light_ones() -> None:
-    # Goal: those of `dataclasses` cost seven times as much at every start; `wire` imports nothing of ours, and the simulator little.
-    others = ("reconciler/core/dataclass.py", "reconciler/wire.py", "reconciler/simulator/")
+    # Goal: those of `dataclasses` cost seven times as much at every start; `wire` imports nothing
+    # of ours, and the simulator little.
+    others = ("reconciler/common/dataclass.py", "reconciler/model/http.py", "reconciler/simulator/")
     wrong = [
         f"{name(path)}:{line}"
         for path in SOURCES
@@ -214,20 +254,28 @@ def test_nobody_sleeps_but_where_it_is_said() -> None:
     found = set()
     for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]:
         for node in ast.walk(tree(path)):
-            if isinstance(node, ast.Attribute) and node.attr == "sleep" and isinstance(node.value, ast.Name) and node.value.id == "time":
+            if (
+                isinstance(node, ast.Attribute)
+                and node.attr == "sleep"
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "time"
+            ):
                 found.add(name(path))
     wrong = sorted(text for text in found if not text.startswith(tuple(SLEEPERS)))
     assert not wrong, listed(wrong)
 
 
 def test_the_environment_is_read_at_the_edge_only() -> None:
-    # Goal: settings come in through the command line's parts; nothing deeper depends on where it runs.
+    # Goal: settings come in through the command line's parts; nothing deeper depends on where it
+    # runs.
     edges = (
         "reconciler/cli/",
-        "reconciler/__main__.py",  # the completion of the shell asks for names before the command line is loaded
-        "reconciler/wiring.py",
+        # the completion of the shell asks for names before the command line is loaded
+        "reconciler/__main__.py",
+        "reconciler/cli/composition.py",
         "reconciler/simulator/",
-        "reconciler/cloud/transport.py",  # the certificates of the machine, as every HTTP client on it takes them
+        # the certificates of the machine, as every HTTP client on it takes them
+        "reconciler/iwinv/transport.py",
     )
     wrong = [
         f"{name(path)}:{node.lineno}"
@@ -241,8 +289,12 @@ def test_the_environment_is_read_at_the_edge_only() -> None:
 
 def test_every_problem_code_is_made_somewhere() -> None:
     # Goal: the list is closed (SPEC 4), and holds nothing that cannot happen.
-    everything = "\n".join(path.read_text(encoding="utf-8") for path in SOURCES if path.name != "problems.py")
-    unused = [code for code in CODES if f'"{code}"' not in everything and f"[{code}]" not in everything]
+    everything = "\n".join(
+        path.read_text(encoding="utf-8") for path in SOURCES if path.name != "problems.py"
+    )
+    unused = [
+        code for code in CODES if f'"{code}"' not in everything and f"[{code}]" not in everything
+    ]
     assert not unused, listed(unused)
 
 
@@ -270,7 +322,9 @@ def _public(path: Path) -> Iterator[tuple[str, ast.AST]]:
     body = tree(path)
     yield "the module", body
     for node in body.body:
-        if not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
+        if not isinstance(
+            node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef
+        ) or node.name.startswith("_"):
             continue
         yield node.name, node
         if isinstance(node, ast.ClassDef):
@@ -280,21 +334,28 @@ def _public(path: Path) -> Iterator[tuple[str, ast.AST]]:
 
 
 def test_what_others_may_use_says_what_it_means() -> None:
-    # Goal: every module, public class and public function has a docstring; an obvious property or override may do without.
+    # Goal: every module, public class and public function has a docstring; an obvious property or
+    # override may do without.
     wrong = []
     for path in SOURCES:
         if path.name in {"__init__.py", "__main__.py"} and not tree(path).body:
             continue
         for what, node in _public(path):
-            assert isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-            if ast.get_docstring(node) is None and not ("." in what and isinstance(node, ast.FunctionDef)):
+            assert isinstance(
+                node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+            )
+            if ast.get_docstring(node) is None and not (
+                "." in what and isinstance(node, ast.FunctionDef)
+            ):
                 wrong.append(f"{name(path)}: {what}")
     assert not wrong, listed(wrong)
 
 
 def test_files_are_short_enough_to_be_read() -> None:
     # Goal: 450 lines, 700 for tests.
-    limits = dict.fromkeys(SOURCES, LINES_MAX) | dict.fromkeys(sorted((ROOT / "tests").rglob("*.py")), TEST_LINES_MAX)
+    limits = dict.fromkeys(SOURCES, LINES_MAX) | dict.fromkeys(
+        sorted((ROOT / "tests").rglob("*.py")), TEST_LINES_MAX
+    )
     lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in limits}
     wrong = [f"{name(path)}: {lines[path]}" for path, most in limits.items() if lines[path] > most]
     assert not wrong, listed(wrong)
@@ -309,7 +370,9 @@ def test_every_time_constant_stands_in_one_module() -> None:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 name = node.targets[0].id
-                if name.endswith(("_SECONDS", "_SECONDS_MAX", "_SCALE_MAX")) and not name.startswith("_"):
+                if name.endswith(
+                    ("_SECONDS", "_SECONDS_MAX", "_SCALE_MAX")
+                ) and not name.startswith("_"):
                     places.setdefault(name, []).append(path.name)
     assert places["POLL_SECONDS"] == ["rhythm.py"]
     assert {name: where for name, where in places.items() if len(where) > 1} == {}
@@ -333,7 +396,12 @@ MACHINE_PATHS = re.compile(r"(?<![\w.])/(?:work|tmp|home|root|Users|opt|srv|mnt)
 def _kept_files() -> list[Path]:
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False)
     if listing.returncode != 0:
-        return [p for folder in ("reconciler", "tests", "docs", "schemas", "examples") for p in (ROOT / folder).rglob("*") if p.is_file()]
+        return [
+            p
+            for folder in ("reconciler", "tests", "docs", "schemas", "examples")
+            for p in (ROOT / folder).rglob("*")
+            if p.is_file()
+        ]
     return [ROOT / text for text in listing.stdout.decode().split("\0") if text]
 
 

@@ -1,4 +1,6 @@
-"""The language reference is made of the schemas, and kept in step with them; renewed by RENEW_GOLDEN=1."""
+"""The language reference is made of the schemas, and kept in step with them; renewed by
+RENEW_GOLDEN=1.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,11 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from reconciler import schema_fields
-from reconciler.core.functions import FUNCTIONS
-from reconciler.core.language import Field
-from reconciler.core.references import ATTRIBUTES
-from reconciler.ui.explain_text import written
+from reconciler.config import reference
+from reconciler.config.field_doc import Field
+from reconciler.config.functions import FUNCTIONS
+from reconciler.config.references import ATTRIBUTES
+from reconciler.render.explain_text import written
 
 PAGE = Path(__file__).parents[2] / "docs" / "language.md"
 
@@ -19,7 +21,10 @@ FUNCTIONS_SAID = {
     "join": ('join(list, ", ")', "one text of a list"),
     "split": ('split(text, ",")', "a list of a text"),
     "replace": ("replace(text, old, new)", "every `old` becomes `new`"),
-    "format": ('format("web-%02d", [n])', "`%s` anything, `%d` a whole number, `%03d` with leading zeros, `%%` a percent sign"),
+    "format": (
+        'format("web-%02d", [n])',
+        "`%s` anything, `%d` a whole number, `%03d` with leading zeros, `%%` a percent sign",
+    ),
     "lower": ("lower(text)", "in small letters"),
     "upper": ("upper(text)", "in capitals"),
     "trim": ("trim(text)", "without the spaces around it"),
@@ -29,8 +34,14 @@ FUNCTIONS_SAID = {
     "distinct": ("distinct(list)", "each value once"),
     "keys": ("keys(map)", "the keys, in order"),
     "values": ("values(map)", "the values, in the order of the keys"),
-    "cidr_host": ("cidr_host(cidr, n)", "the n-th address of a range; from the end where n is below 0"),
-    "cidr_subnet": ("cidr_subnet(cidr, bits, n)", "the n-th part of a range whose mask is longer by `bits`"),
+    "cidr_host": (
+        "cidr_host(cidr, n)",
+        "the n-th address of a range; from the end where n is below 0",
+    ),
+    "cidr_subnet": (
+        "cidr_subnet(cidr, bits, n)",
+        "the n-th part of a range whose mask is longer by `bits`",
+    ),
     "cidr_contains": ("cidr_contains(cidr, inner)", "whether a range holds another"),
     "cidr_address": ("cidr_address(cidr)", "the address before the mask"),
 }
@@ -108,18 +119,18 @@ def _lines() -> Iterator[str]:
     yield from TAIL.splitlines()
     yield "## A stack file"
     yield ""
-    yield from _table(schema_fields.below(()))
-    for field in schema_fields.below(()):
+    yield from _table(reference.below(()))
+    for field in reference.below(()):
         yield from _section(field, "stack", depth=2)
     yield "## A component file"
     yield ""
     yield "Included by `components`. Its resources are those of a stack; it has no environments and sees nothing but its parameters."
     yield ""
-    yield from _table(schema_fields.below((), schema="component"))
+    yield from _table(reference.below((), schema="component"))
 
 
 def _section(field: Field, schema: str, *, depth: int) -> Iterator[str]:
-    members = list(schema_fields.below(field.path, schema=schema))
+    members = list(reference.below(field.path, schema=schema))
     if not members or field.name == "defaults":
         return
     yield ""

@@ -1,4 +1,5 @@
-"""Counts that may not grow: calls, and seconds in virtual time, against what arithmetic allows (`bench.bounds`). Nothing here is timed.
+"""Counts that may not grow: calls, and seconds in virtual time, against what arithmetic allows
+(`bench.bounds`). Nothing here is timed.
 
 The goals are those of docs/performance.md.
 """
@@ -27,7 +28,9 @@ def test_a_plan_that_finds_nothing_to_do_reads_the_fewest_lists(servers: int) ->
 
 @pytest.mark.parametrize("latency", [0.1, 0.5, 2.0])
 @pytest.mark.parametrize("servers", SIZES)
-def test_an_apply_sends_hardly_more_than_its_writes_and_ends_close_to_the_bound(servers: int, latency: float) -> None:
+def test_an_apply_sends_hardly_more_than_its_writes_and_ends_close_to_the_bound(
+    servers: int, latency: float
+) -> None:
     _, _, found = virtual.create(servers, latency)
     assert found.writes == bounds.writes(servers)
     assert found.calls_ratio <= 1.15

@@ -1,4 +1,6 @@
-"""The two sides of a process test: the local cloud on a socket, which can strike at a request, and the real program beside it."""
+"""The two sides of a process test: the local cloud on a socket, which can strike at a request, and
+the real program beside it.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-from reconciler import app, loading, wiring
-from reconciler.app import Planned
-from reconciler.core.state import State
-from reconciler.core.survey import PlanOptions
+from reconciler.cli import composition
+from reconciler.commands import lifecycle
+from reconciler.commands.context import Planned
+from reconciler.config import loader
+from reconciler.model.http import Request
+from reconciler.model.state import State
+from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator import Cloud, SimulatorServer
 from reconciler.simulator.cloud import Answer
-from reconciler.store.files import FileStore
-from reconciler.wire import Request
+from reconciler.store.folder_store import FileStore
 from tests.processes.launcher import moved
 from tests.stackfiles import WEB_HEAD
 
@@ -30,7 +34,9 @@ PYTHON = sys.executable
 LAUNCHER = Path(__file__).parent / "launcher.py"
 TIME_SCALE = 2000.0
 RATE = 60.0
-"""Times as fast, where a fence has to be waited for; a request that the machine delays by 5 s is then too old to be taken."""
+"""Times as fast, where a fence has to be waited for; a request that the machine delays by 5 s is
+then too old to be taken.
+"""
 
 TIMEOUT_SECONDS = 90.0
 PAST_THE_FENCE_SECONDS = 600.0
@@ -54,7 +60,9 @@ Strike = Callable[["StruckCloud", Request, int], "Answer | None"]
 
 
 class StruckCloud(Cloud):
-    """A cloud that tells of every request before it is executed. `requests` are those that came, `strike` may end them."""
+    """A cloud that tells of every request before it is executed. `requests` are those that came,
+    `strike` may end them.
+    """
 
     def __init__(self, **options: object) -> None:
         self.requests: list[Request] = []
@@ -72,7 +80,11 @@ class StruckCloud(Cloud):
 
     def twice(self) -> list[str]:
         """The creates that were sent again with the same marker: there must be none."""
-        bodies = [request.body for request in self.requests if request.method == "POST" and b" rc-" in request.body.replace(b"%20", b" ")]
+        bodies = [
+            request.body
+            for request in self.requests
+            if request.method == "POST" and b" rc-" in request.body.replace(b"%20", b" ")
+        ]
         return sorted({body.decode(errors="replace") for body in bodies if bodies.count(body) > 1})
 
     def execute(self, request: Request) -> Answer:
@@ -84,7 +96,9 @@ CUT = Answer(None, "the connection is cut")
 
 
 class Killer:
-    """Kills the process that sent a request: the n-th read or write since it was armed, before or after the cloud has executed it."""
+    """Kills the process that sent a request: the n-th read or write since it was armed, before or
+    after the cloud has executed it.
+    """
 
     def __init__(self, what: str, number: int, *, done: bool) -> None:
         self._reads, self._left, self._done = what == "read", number, done
@@ -160,19 +174,32 @@ class Desk:
         self.offset[0] += seconds
 
     def planned(self) -> Planned:
-        """What an apply would do, planned in this process: a check of the end needs no process of its own."""
+        """What an apply would do, planned in this process: a check of the end needs no process of
+        its own.
+        """
         path = self.folder / "shop.yaml"
-        ours = types.SimpleNamespace(time=lambda: moved(self.epoch, self.rate, self.offset[0]), monotonic=time.monotonic)
+        ours = types.SimpleNamespace(
+            time=lambda: moved(self.epoch, self.rate, self.offset[0]), monotonic=time.monotonic
+        )
         with (
-            mock.patch("reconciler.cloud.clock.time", ours),
-            wiring.connect(path, self.environment, simulated=False, time_scale=None, problems=[]) as connection,
+            mock.patch("reconciler.iwinv.clock.time", ours),
+            composition.connect(
+                path, self.environment, simulated=False, time_scale=None, problems=[]
+            ) as connection,
         ):
-            stack = loading.load_stack(path, environment=None, environ=self.environment).stack
-            return app.plan(stack, connection, self.store, PlanOptions())
+            stack = loader.load_stack(path, environment=None, environ=self.environment).stack
+            return lifecycle.plan(stack, connection, self.store, PlanOptions())
 
-    def start(self, *arguments: str, more: Mapping[str, str] | None = None, **options: object) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, more: Mapping[str, str] | None = None, **options: object
+    ) -> subprocess.Popen[str]:
         """Starts the program; its output is gathered."""
-        streams: dict[str, object] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
+        streams: dict[str, object] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            **options,
+        }
         return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
             [PYTHON, LAUNCHER, *arguments],
             cwd=self.folder,
@@ -219,11 +246,19 @@ def ended(process: subprocess.Popen[str]) -> Ended:
 
 
 @contextmanager
-def desk(folder: Path, text: str = STACK, *, rate: float = 1.0, switches: Mapping[str, object] | None = None) -> Iterator[Desk]:
+def desk(
+    folder: Path,
+    text: str = STACK,
+    *,
+    rate: float = 1.0,
+    switches: Mapping[str, object] | None = None,
+) -> Iterator[Desk]:
     """A stack, a cloud with an object of somebody else in it, and a clock."""
     epoch, offset = time.time(), [0.0]
     cloud = StruckCloud(
-        time_scale=TIME_SCALE, clock=lambda: moved(epoch, rate, offset[0]), switches={"rate_limit": "off", **(switches or {})}
+        time_scale=TIME_SCALE,
+        clock=lambda: moved(epoch, rate, offset[0]),
+        switches={"rate_limit": "off", **(switches or {})},
     )
     with SimulatorServer(cloud) as server:
         made = Desk(folder, cloud, server, epoch, offset, rate)

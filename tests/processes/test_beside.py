@@ -1,4 +1,6 @@
-"""Several processes on one stack: one writer, whose lock dies with it, can be taken from it, and is told about to the others."""
+"""Several processes on one stack: one writer, whose lock dies with it, can be taken from it, and is
+told about to the others.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,14 @@ import threading
 import time
 from pathlib import Path
 
+from reconciler.model.http import Request
 from reconciler.simulator.cloud import Answer
-from reconciler.wire import Request
 from tests.processes.bridge import STACK, StruckCloud, desk, ended, names, wait_for
 from tests.scenarios.world import world_of
 
-ORDERED = STACK.replace("    firewall: web\n", "    firewall: web\n    depends_on: [firewalls.web]\n")
+ORDERED = STACK.replace(
+    "    firewall: web\n", "    firewall: web\n    depends_on: [firewalls.web]\n"
+)
 """The server is made when all before it has its answer: then its create alone is under way."""
 
 
@@ -24,7 +28,11 @@ class Hold:
 
     def __call__(self, cloud: StruckCloud, request: Request, number: int) -> Answer | None:
         """Waits, then lets it through."""
-        if request.method == "POST" and request.path == "/v1/instances" and not self.let_go.is_set():
+        if (
+            request.method == "POST"
+            and request.path == "/v1/instances"
+            and not self.let_go.is_set()
+        ):
             self.held.set()
             assert self.let_go.wait(60)
         return None
@@ -36,8 +44,13 @@ def test_of_two_applies_at_once_one_is_locked_out_and_serials_have_no_gap(tmp_pa
         first = place.start("apply", "shop.yaml", "--yes")
         assert hold.held.wait(60)
         second = place.apply()
-        assert second.code == 6 and "works on this stack: `reconciler apply`" in second.err, second.text
-        assert f"process {first.pid}" in second.err and ", at instance.create instances.web" in second.err
+        assert second.code == 6 and "works on this stack: `reconciler apply`" in second.err, (
+            second.text
+        )
+        assert (
+            f"process {first.pid}" in second.err
+            and ", at instance.create instances.web" in second.err
+        )
         waiting = place.start("apply", "shop.yaml", "--yes", "--lock-timeout", "60")
         time.sleep(0.2)
         hold.let_go.set()
@@ -45,7 +58,9 @@ def test_of_two_applies_at_once_one_is_locked_out_and_serials_have_no_gap(tmp_pa
         assert ended(waiting).code == 0
         assert names(place.cloud.requests).count("POST /v1/instances") == 1
         history = place.store.history()
-        assert list(history) == list(range(max(history), 0, -1)) and place.state.serial == max(history)
+        assert list(history) == list(range(max(history), 0, -1)) and place.state.serial == max(
+            history
+        )
 
 
 def test_a_plan_beside_a_running_apply_is_provisional_and_is_not_saved(tmp_path: Path) -> None:
@@ -71,11 +86,22 @@ def test_a_paused_holder_whose_lock_was_broken_sends_nothing_more(tmp_path: Path
         assert hold.held.wait(60)
         first.send_signal(signal.SIGSTOP)
         asked = place.run("state", "unlock", "--stack", "shop.yaml")
-        assert asked.code == 4 and "--yes" in asked.err and f"process {first.pid}" in asked.out, asked.text
+        assert asked.code == 4 and "--yes" in asked.err and f"process {first.pid}" in asked.out, (
+            asked.text
+        )
         broken = place.run("state", "unlock", "--stack", "shop.yaml", "--yes")
-        assert broken.code == 0 and "The lock is broken" in broken.out and "instance.create instances.web" in broken.out, broken.text
+        assert (
+            broken.code == 0
+            and "The lock is broken" in broken.out
+            and "instance.create instances.web" in broken.out
+        ), broken.text
         hold.let_go.set()
-        wait_for(lambda: any(server.name == "shop-web" for server in place.cloud.snapshot().instances.values()), "the server")
+        wait_for(
+            lambda: any(
+                server.name == "shop-web" for server in place.cloud.snapshot().instances.values()
+            ),
+            "the server",
+        )
         before = len(place.cloud.requests)
         first.send_signal(signal.SIGCONT)
         stale = ended(first)
@@ -94,7 +120,13 @@ def test_the_lock_of_a_run_that_died_is_free_and_its_story_is_cleared_away(tmp_p
         first.communicate()
         hold.let_go.set()
         found = place.run("doctor", "--stack", "shop.yaml")
-        assert "lock          free" in found.out and found.code == 3 and "instance.create instances.web" in found.out, found.text
+        assert (
+            "lock          free" in found.out
+            and found.code == 3
+            and "instance.create instances.web" in found.out
+        ), found.text
         story = place.run("state", "unlock", "--stack", "shop.yaml")
-        assert story.code == 0 and "died" in story.out and f"process {first.pid}" in story.out, story.text
+        assert story.code == 0 and "died" in story.out and f"process {first.pid}" in story.out, (
+            story.text
+        )
         assert "nobody holds the lock" in place.run("state", "unlock", "--stack", "shop.yaml").out

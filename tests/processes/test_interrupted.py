@@ -1,4 +1,6 @@
-"""Ctrl-C once and twice, full disks, readers that go away: a durable end, an exit code that says so, and the next run goes on."""
+"""Ctrl-C once and twice, full disks, readers that go away: a durable end, an exit code that says
+so, and the next run goes on.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model.http import Request
 from reconciler.simulator.cloud import Answer
-from reconciler.store.files import FileStore
-from reconciler.wire import Request
+from reconciler.store.folder_store import FileStore
 from tests.processes.bridge import LAUNCHER, PYTHON, STACK, StruckCloud, desk, ended, names
 from tests.scenarios.world import world_of
 
@@ -31,7 +33,9 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 class At:
-    """Does something once, when a request of that method and end of path comes, and answers it `slow_seconds` later."""
+    """Does something once, when a request of that method and end of path comes, and answers it
+    `slow_seconds` later.
+    """
 
     def __init__(self, method: str, end: str, *, slow_seconds: float = 0.0) -> None:
         self._method, self._end, self._slow = method, end, slow_seconds
@@ -39,7 +43,11 @@ class At:
 
     def __call__(self, cloud: StruckCloud, request: Request, number: int) -> Answer | None:
         """Strikes, or lets the request through."""
-        if request.method != self._method or not request.path.endswith(self._end) or not self._once.acquire(blocking=False):
+        if (
+            request.method != self._method
+            or not request.path.endswith(self._end)
+            or not self._once.acquire(blocking=False)
+        ):
             return None
         answer = cloud.execute(request)
         self.came.set()
@@ -56,14 +64,20 @@ def test_ctrl_c_once_awaits_the_answer_under_way_and_records_it(tmp_path: Path) 
         found = ended(process)
         assert found.code == 130 and time.monotonic() - began < 5 + 3, found.text
         assert "Interrupted" in found.err and "the record is complete" in found.err
-        assert [entry.kind for entry in place.state.entries.values() if entry.kind == "instances"] == ["instances"]
+        assert [
+            entry.kind for entry in place.state.entries.values() if entry.kind == "instances"
+        ] == ["instances"]
         assert place.apply().code == 0
         assert names(place.cloud.requests).count("POST /v1/instances") == 1
 
 
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_terminal_that_goes_ends_the_run_in_order(times: int, tmp_path: Path, hangups: None) -> None:
-    """Goal: shell and kernel may both send SIGHUP; none of them ends the run before the answer under way is recorded."""
+def test_a_terminal_that_goes_ends_the_run_in_order(
+    times: int, tmp_path: Path, hangups: None
+) -> None:
+    """Goal: shell and kernel may both send SIGHUP; none of them ends the run before the answer
+    under way is recorded.
+    """
     with desk(tmp_path) as place:
         place.cloud.strike = at = At("POST", "/v1/instances", slow_seconds=1.0)
         process = place.start("apply", "shop.yaml", "--yes")
@@ -72,7 +86,9 @@ def test_a_terminal_that_goes_ends_the_run_in_order(times: int, tmp_path: Path, 
             process.send_signal(signal.SIGHUP)
         found = ended(process)
         assert found.code == 130 and "the record is complete" in found.err, found.text
-        assert [entry.kind for entry in place.state.entries.values() if entry.kind == "instances"] == ["instances"]
+        assert [
+            entry.kind for entry in place.state.entries.values() if entry.kind == "instances"
+        ] == ["instances"]
 
 
 def test_a_run_under_nohup_outlives_its_terminal(tmp_path: Path) -> None:
@@ -94,7 +110,8 @@ def test_ctrl_c_once_waits_five_seconds_at_most(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         found = ended(process)
         assert found.code == 130 and time.monotonic() - began < 5 + 4, found.text
-        assert place.apply().code == 0  # the marker proves the server that the lost answer was about
+        # the marker proves the server that the lost answer was about
+        assert place.apply().code == 0
         assert list(world_of(place.cloud)["instances"]) == ["shop-web"]
 
 
@@ -113,19 +130,27 @@ def test_ctrl_c_twice_ends_now_and_the_intent_is_on_disk(tmp_path: Path) -> None
         assert list(world_of(place.cloud)["instances"]) == ["shop-web"]
 
 
-def test_between_stop_and_start_the_message_about_the_server_that_is_off_comes_first(tmp_path: Path) -> None:
+def test_between_stop_and_start_the_message_about_the_server_that_is_off_comes_first(
+    tmp_path: Path,
+) -> None:
     """Goal: invariant 14: a resize that has to stop the server is interrupted in its middle."""
     with desk(tmp_path) as place:
         assert place.apply().code == 0
         larger = STACK.replace("std_2.4-g1", "std_4.8-g1")
-        place.write(larger.replace("    firewall: web\n", "    firewall: web\n    lifecycle: {resize: stop_first}\n"))
+        place.write(
+            larger.replace(
+                "    firewall: web\n", "    firewall: web\n    lifecycle: {resize: stop_first}\n"
+            )
+        )
         place.cloud.strike = at = At("POST", "/resize", slow_seconds=1.0)
         process = place.start("apply", "shop.yaml", "--yes", "--accept", "downtime")
         assert at.came.wait(60)
         process.send_signal(signal.SIGINT)
         found = ended(process)
         told = found.err[found.err.index("error[interrupted]") :]
-        assert found.code == 130 and told.startswith("error[interrupted]  instances.web is powered off"), found.text
+        assert found.code == 130 and told.startswith(
+            "error[interrupted]  instances.web is powered off"
+        ), found.text
         assert place.apply("--accept", "downtime").code == 0
         assert world_of(place.cloud)["instances"] == {"shop-web": "std_4.8-g1 active '웹 서버'"}
 
@@ -157,10 +182,14 @@ def fill(folder: Path) -> None:
 
 
 def test_a_disk_that_fills_up_during_a_run_loses_no_answer(tmp_path: Path) -> None:
-    """Goal: invariant 2, on a real full disk: all that was made is on record, exit 7; with room again, the next run goes on."""
+    """Goal: invariant 2, on a real full disk: all that was made is on record, exit 7; with room
+    again, the next run goes on.
+    """
     with desk(tmp_path) as place, small_disk(tmp_path / "disk", "1m") as mounted:
         if not mounted:
-            pytest.skip("needs root to mount a small disk; the next test fills up by a limit instead")
+            pytest.skip(
+                "needs root to mount a small disk; the next test fills up by a limit instead"
+            )
         more = {"RECONCILER_STATE_DIR": str(tmp_path / "disk")}
 
         def strike(cloud: StruckCloud, request: Request, number: int) -> Answer | None:
@@ -172,12 +201,17 @@ def test_a_disk_that_fills_up_during_a_run_loses_no_answer(tmp_path: Path) -> No
         found = place.run("apply", "shop.yaml", "--yes", more=more)
         assert found.code == 7 and "error[state-write]" in found.err, found.text
         world, kept = place.cloud.snapshot(), FileStore(tmp_path / "disk" / "shop").read()
-        assert kept is not None and {*world.instances, *world.firewalls} <= {entry.id for entry in kept.entries.values()}
+        assert kept is not None and {*world.instances, *world.firewalls} <= {
+            entry.id for entry in kept.entries.values()
+        }
         place.cloud.strike = None
         (tmp_path / "disk" / "filler").unlink()
         done = place.run("apply", "shop.yaml", "--yes", more=more)
         assert done.code == 0, done.text
-        assert list(world_of(place.cloud)["instances"]) == ["shop-web"] and len(world_of(place.cloud)["firewalls"]) == 1
+        assert (
+            list(world_of(place.cloud)["instances"]) == ["shop-web"]
+            and len(world_of(place.cloud)["firewalls"]) == 1
+        )
 
 
 def test_files_that_cannot_grow_stop_the_run_before_anything_is_sent(tmp_path: Path) -> None:
@@ -192,8 +226,12 @@ def test_files_that_cannot_grow_stop_the_run_before_anything_is_sent(tmp_path: P
         assert place.apply().code == 0
 
 
-@pytest.mark.parametrize("arguments", [("plan", "shop.yaml"), ("plan", "shop.yaml", "--format", "json")])
-def test_a_reader_that_goes_away_ends_the_output_and_nothing_else(arguments: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments", [("plan", "shop.yaml"), ("plan", "shop.yaml", "--format", "json")]
+)
+def test_a_reader_that_goes_away_ends_the_output_and_nothing_else(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
     with desk(tmp_path) as place:
         read, write = os.pipe()
         os.close(read)

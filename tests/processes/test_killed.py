@@ -1,4 +1,6 @@
-"""`apply` killed with SIGKILL at each of its requests in turn, and at random: the next runs come to the calm end, with nothing twice."""
+"""`apply` killed with SIGKILL at each of its requests in turn, and at random: the next runs come to
+the calm end, with nothing twice.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +17,26 @@ from tests.scenarios.world import world_of
 
 POINTS = [("read", False, number) for number in range(1, 8)]
 POINTS += [("write", done, number) for number in range(1, 5) for done in (False, True)]
-"""Which of its reads and writes an apply is killed at; a write before or after the cloud has executed it."""
+"""Which of its reads and writes an apply is killed at; a write before or after the cloud has
+executed it.
+"""
 
 CALM = {
-    "instances": {"shop-web": "std_2.4-g1 active '웹 서버'", "somebody-else": "std_1.2-g1 active 'not yours'"},
+    "instances": {
+        "shop-web": "std_2.4-g1 active '웹 서버'",
+        "somebody-else": "std_1.2-g1 active 'not yours'",
+    },
     "volumes": {},
-    "firewalls": {"shop-web": {"rules": ["https: IN TCP/443 0.0.0.0/0"], "members": ["shop-web"], "icmp": "N"}},
+    "firewalls": {
+        "shop-web": {"rules": ["https: IN TCP/443 0.0.0.0/0"], "members": ["shop-web"], "icmp": "N"}
+    },
 }
 
 
 def bring_to_the_end(place: Desk, said: str) -> list[str]:
-    """The runs after a kill, with the answers of `recover` where no evidence proves it. At most two more runs; gives the answers."""
+    """The runs after a kill, with the answers of `recover` where no evidence proves it. At most two
+    more runs; gives the answers.
+    """
     answers: list[str] = []
     place.advance(PAST_THE_FENCE_SECONDS)
     for _ in range(2):
@@ -34,10 +45,15 @@ def bring_to_the_end(place: Desk, said: str) -> list[str]:
             return answers
         assert done.code == 3, f"{said}: {done.text}"
         asked = [intent for intent, result in place.state.open.values() if result != "accepted"]
-        # The truth of the world: whatever bears the marker was made, and is proved without a person; what does not was not made.
+        # The truth of the world: whatever bears the marker was made, and is proved without a
+        # person; what does not was not made.
         assert not any(_bears(place, intent.nonce) for intent in asked), f"{said}: {done.text}"
         answers += [intent.address for intent in asked]
-        found = place.run("recover", "shop.yaml", *(word for intent in asked for word in ("--not-created", intent.address)))
+        found = place.run(
+            "recover",
+            "shop.yaml",
+            *(word for intent in asked for word in ("--not-created", intent.address)),
+        )
         assert found.code == 0, f"{said}: {found.text}"
     done = place.apply()
     assert done.code == 0, f"{said}: {done.text}"
@@ -46,7 +62,9 @@ def bring_to_the_end(place: Desk, said: str) -> list[str]:
 
 def _bears(place: Desk, nonce: str | None) -> bool:
     world = place.cloud.snapshot()
-    texts = [server.description for server in world.instances.values()] + [group.content for group in world.firewalls.values()]
+    texts = [server.description for server in world.instances.values()] + [
+        group.content for group in world.firewalls.values()
+    ]
     return nonce is not None and any((text or "").endswith(f"rc-{nonce}") for text in texts)
 
 
@@ -54,7 +72,11 @@ def check_the_end(place: Desk, said: str) -> None:
     """One of each, in place, as the state says; the plan is empty; what is not ours is as it was."""
     assert world_of(place.cloud) == CALM, said
     world, state = place.cloud.snapshot(), place.state
-    ids = {*world.instances, *world.firewalls, *(str(rule.rule_id) for group in world.firewalls.values() for rule in group.rules)}
+    ids = {
+        *world.instances,
+        *world.firewalls,
+        *(str(rule.rule_id) for group in world.firewalls.values() for rule in group.rules),
+    }
     assert {entry.id for entry in state.entries.values()} == ids - {"INSTANCE-foreign"}, said
     assert not state.open, said
     assert place.cloud.twice() == [], said
@@ -81,8 +103,12 @@ def somebody_else(world: World) -> None:
     )
 
 
-@pytest.mark.parametrize(("what", "done", "number"), POINTS, ids=[f"{w}-{n}{'-done' if d else ''}" for w, d, n in POINTS])
-def test_a_run_killed_at_a_request_is_followed_by_the_calm_end(what: str, done: bool, number: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("what", "done", "number"), POINTS, ids=[f"{w}-{n}{'-done' if d else ''}" for w, d, n in POINTS]
+)
+def test_a_run_killed_at_a_request_is_followed_by_the_calm_end(
+    what: str, done: bool, number: int, tmp_path: Path
+) -> None:
     """Goal: invariants 1 to 4, with the real program, over real sockets, dead for real."""
     with desk(tmp_path, rate=RATE) as place:
         place.cloud.change(somebody_else)
@@ -93,7 +119,8 @@ def test_a_run_killed_at_a_request_is_followed_by_the_calm_end(what: str, done: 
         assert first == -9 or (what == "read" and first == 0), said
         answers = bring_to_the_end(place, said)
         check_the_end(place, said)
-        assert len(answers) <= 2, f"{said}: a person was asked about {answers}"  # two creates may be under way together
+        # two creates may be under way together
+        assert len(answers) <= 2, f"{said}: a person was asked about {answers}"
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -106,7 +133,11 @@ def test_runs_killed_at_random_come_to_the_calm_end(seed: int, tmp_path: Path) -
             process = place.start("apply", "shop.yaml", "--yes")
             base = len(place.cloud.requests)
             end = time.monotonic() + 20
-            while len(place.cloud.requests) == base and process.poll() is None and time.monotonic() < end:
+            while (
+                len(place.cloud.requests) == base
+                and process.poll() is None
+                and time.monotonic() < end
+            ):
                 time.sleep(0.002)  # from its first request on
             time.sleep(chance.uniform(0.0, 0.5))
             kill(process)

@@ -1,4 +1,6 @@
-"""A run is killed between a server and its firewall: every command says first that the server stands open, and what ends that."""
+"""A run is killed between a server and its firewall: every command says first that the server
+stands open, and what ends that.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model.http import Request
 from reconciler.simulator.cloud import Answer
-from reconciler.wire import Request
 from tests.processes.bridge import CUT, PAST_THE_FENCE_SECONDS, Desk, StruckCloud, desk, kill
 
 TEXT = """\
@@ -58,12 +60,16 @@ def test_every_command_says_first_which_servers_stand_open(killed: Desk) -> None
         first = "\n".join(found.out.splitlines()[:12])
         assert all(f"instances.{key}" in first for key in "abc"), found.text
         assert "exposed" in first or words[0] == "doctor", found.text
-        assert "warning[exposed]" in found.out and "hint: reconciler apply shop.yaml\n" in found.out, found.text
+        assert (
+            "warning[exposed]" in found.out and "hint: reconciler apply shop.yaml\n" in found.out
+        ), found.text
     found = killed.run("plan", "shop.yaml", "--format", "markdown")
     assert "warning[exposed]" in found.out.partition("#### Attention")[2].partition("####")[0]
     assert killed.run("plan", "shop.yaml", "--format", "json").out.count('"exposed"') == 3
     assert "exposed" in killed.run("show", "--stack", "shop.yaml", "--format", "json").err
-    command = re.findall(r"hint: (reconciler apply shop.yaml)\n", killed.run("drift", "shop.yaml").out)[0]
+    command = re.findall(
+        r"hint: (reconciler apply shop.yaml)\n", killed.run("drift", "shop.yaml").out
+    )[0]
     killed.advance(PAST_THE_FENCE_SECONDS)
     assert killed.run(*shlex.split(command)[1:], "--yes").code == 0
     for words in COMMANDS:
@@ -71,11 +77,17 @@ def test_every_command_says_first_which_servers_stand_open(killed: Desk) -> None
         assert found.code == 0 and "exposed" not in found.text, found.text
 
 
-def test_a_server_that_somebody_takes_off_its_firewall_is_said_to_stand_open(tmp_path: Path) -> None:
+def test_a_server_that_somebody_takes_off_its_firewall_is_said_to_stand_open(
+    tmp_path: Path,
+) -> None:
     with desk(tmp_path, TEXT) as place:
         assert place.apply().code == 0
         server = place.state.entries["instances.b"].id
-        place.cloud.change(lambda world: [world.memberships.pop(pair) for pair in list(world.memberships) if server in pair])
+        place.cloud.change(
+            lambda world: [
+                world.memberships.pop(pair) for pair in list(world.memberships) if server in pair
+            ]
+        )
         for words in (COMMANDS[0], COMMANDS[1], COMMANDS[4]):
             found = place.run(*words)
             assert found.out.count("warning[exposed]") == 1 and server in found.out, found.text

@@ -21,7 +21,9 @@ NEARLY_THE_FENCE_SECONDS = 430.0
 
 
 def test_the_live_table_is_gone_when_a_question_is_asked(tmp_path: Path) -> None:
-    """Goal: what an earlier run left open is waited for, and the question about the rest stays on the screen as it was written."""
+    """Goal: what an earlier run left open is waited for, and the question about the rest stays on
+    the screen as it was written.
+    """
     with desk(tmp_path, rate=RATE) as place:
         assert place.apply().code == 0  # the server that shows that the lists are whole
         place.write(STACK + BESIDE)
@@ -30,7 +32,13 @@ def test_the_live_table_is_gone_when_a_question_is_asked(tmp_path: Path) -> None
         place.cloud.strike = None
         place.advance(NEARLY_THE_FENCE_SECONDS)
 
-        terminal = Terminal("apply", "shop.yaml", program=(str(LAUNCHER),), environ=place.environment, folder=place.folder)
+        terminal = Terminal(
+            "apply",
+            "shop.yaml",
+            program=(str(LAUNCHER),),
+            environ=place.environment,
+            folder=place.folder,
+        )
         terminal.until("anything else to stop:", seconds=60.0)
         assert "looking again in" in terminal.text, terminal.text
         # The table hides the cursor as long as it is there.
@@ -41,12 +49,26 @@ def test_the_live_table_is_gone_when_a_question_is_asked(tmp_path: Path) -> None
         assert sorted(world_of(place.cloud)["instances"]) == ["shop-api", "shop-web"]
 
 
-def test_a_terminal_that_is_closed_during_a_run_is_no_mistake_of_the_program(tmp_path: Path, hangups: None) -> None:
-    """Goal: the live table writes to a terminal that is gone; the run ends in order all the same, and its answer is recorded."""
+def test_a_terminal_that_is_closed_during_a_run_is_no_mistake_of_the_program(
+    tmp_path: Path, hangups: None
+) -> None:
+    """Goal: the live table writes to a terminal that is gone; the run ends in order all the same,
+    and its answer is recorded.
+    """
     with desk(tmp_path) as place:
         place.cloud.strike = at = At("POST", "/v1/instances", slow_seconds=1.0)
-        terminal = Terminal("apply", "shop.yaml", "--yes", program=(str(LAUNCHER),), environ=place.environment, folder=place.folder)
+        terminal = Terminal(
+            "apply",
+            "shop.yaml",
+            "--yes",
+            program=(str(LAUNCHER),),
+            environ=place.environment,
+            folder=place.folder,
+        )
         terminal.until("Totals")
         assert at.came.wait(60)
         assert terminal.hang_up() == 130
-        wait_for(lambda: any(entry.kind == "instances" for entry in place.state.entries.values()), "the server on record")
+        wait_for(
+            lambda: any(entry.kind == "instances" for entry in place.state.entries.values()),
+            "the server on record",
+        )

@@ -18,7 +18,7 @@ RANGES = ("0.0.0.0/0", "10.0.0.0/8", "192.0.2.1/24")
 
 
 @dataclass(frozen=True)
-class Wish:
+class AdoptRequest:
     """One stack: each section as the file would hold it, in the order of its keys."""
 
     instances: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -35,7 +35,9 @@ class Wish:
             "firewalls": self.firewalls,
             "block_storages": self.block_storages,
         }
-        return json.dumps({key: value for key, value in body.items() if value}, ensure_ascii=False, indent=1)
+        return json.dumps(
+            {key: value for key, value in body.items() if value}, ensure_ascii=False, indent=1
+        )
 
     @property
     def servers(self) -> tuple[str, ...]:
@@ -52,20 +54,27 @@ def _keys(instances: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
 @st.composite
 def rules(draw: st.DrawFn, servers: tuple[str, ...]) -> dict[str, Any]:
     """Rules of one firewall, no two with the same traffic; some name the address of a server."""
-    traffic = st.tuples(st.sampled_from(("in", "out")), st.sampled_from(("tcp", "udp")), st.sampled_from(PORTS))
+    traffic = st.tuples(
+        st.sampled_from(("in", "out")), st.sampled_from(("tcp", "udp")), st.sampled_from(PORTS)
+    )
     found = draw(st.lists(traffic, max_size=4, unique=True))
     keys = draw(st.permutations(("a", "b", "c", "d")))
     ranges = [*RANGES, *(f"${{instances.{server}.private_ip}}/32" for server in servers[:2])]
     made = {}
     for key, (direction, protocol, ports) in zip(keys, found, strict=False):
-        made[key] = {"direction": direction, "protocol": protocol, "ports": ports, "cidr": draw(st.sampled_from(ranges))}
+        made[key] = {
+            "direction": direction,
+            "protocol": protocol,
+            "ports": ports,
+            "cidr": draw(st.sampled_from(ranges)),
+        }
         if draw(st.booleans()):
             made[key]["description"] = draw(st.sampled_from(("웹", "plain text", "a <b> & c")))
     return made
 
 
 @st.composite
-def wishes(draw: st.DrawFn) -> Wish:
+def wishes(draw: st.DrawFn) -> AdoptRequest:
     """A whole stack."""
     firewalls = draw(st.lists(st.sampled_from(FIREWALLS), unique=True))
     instances: dict[str, dict[str, Any]] = {}
@@ -77,11 +86,17 @@ def wishes(draw: st.DrawFn) -> Wish:
         if draw(st.booleans()):
             body["power"] = draw(st.sampled_from(("on", "off")))
         if draw(st.booleans()):
-            body["name"] = draw(st.sampled_from((f"{key}-one", f"{key}-two"))) + ("-${count.index}" if key == "web" else "")
-        # Always written: a line left out keeps a server in its firewall, which then cannot be deleted.
+            body["name"] = draw(st.sampled_from((f"{key}-one", f"{key}-two"))) + (
+                "-${count.index}" if key == "web" else ""
+            )
+        # Always written: a line left out keeps a server in its firewall, which then cannot be
+        # deleted.
         body["firewall"] = draw(st.sampled_from([*firewalls, "none"]))
         if draw(st.booleans()):
-            body["lifecycle"] = {"on_image_change": "replace", "replace": draw(st.sampled_from(("create_first", "delete_first")))}
+            body["lifecycle"] = {
+                "on_image_change": "replace",
+                "replace": draw(st.sampled_from(("create_first", "delete_first"))),
+            }
         if key == "web":
             body["count"] = draw(st.integers(1, 3))
         # On what was drawn before, so that nothing goes in a circle.
@@ -90,7 +105,11 @@ def wishes(draw: st.DrawFn) -> Wish:
         instances[key] = body
     servers = tuple(_keys(instances))
     volumes = {
-        key: {"type": "ssd", "size": draw(st.sampled_from((20, 50))), "instance": draw(st.sampled_from(servers))}
+        key: {
+            "type": "ssd",
+            "size": draw(st.sampled_from((20, 50))),
+            "instance": draw(st.sampled_from(servers)),
+        }
         for key in draw(st.lists(st.sampled_from(VOLUMES), unique=True))
     }
     walls: dict[str, dict[str, Any]] = {}
@@ -98,11 +117,11 @@ def wishes(draw: st.DrawFn) -> Wish:
         walls[key] = {"icmp": draw(st.booleans()), "rules": draw(rules(servers))}
         if draw(st.booleans()):
             walls[key]["description"] = draw(st.sampled_from(("<안쪽> & more", "outer")))
-    return Wish(instances, walls, volumes)
+    return AdoptRequest(instances, walls, volumes)
 
 
 @st.composite
-def edits(draw: st.DrawFn) -> tuple[Wish, Wish]:
+def edits(draw: st.DrawFn) -> tuple[AdoptRequest, AdoptRequest]:
     """A stack and another one; in the second, volumes that are there already may be on no server."""
     first, second = draw(wishes()), draw(wishes())
     volumes = dict(second.block_storages)

@@ -1,4 +1,6 @@
-"""Accounts as people make them, taken over: the plan of what adopt writes is nothing but binds, and empty after the next apply."""
+"""Accounts as people make them, taken over: the plan of what adopt writes is nothing but binds, and
+empty after the next apply.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +12,74 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler import adopting
-from reconciler.core import adopted_text, yaml_text
-from reconciler.core.adoption import Adoption, Wish
-from reconciler.core.changes import Action
-from reconciler.core.model import Stack
-from reconciler.core.problems import Severity
+from reconciler.commands import adopt
+from reconciler.importing import adopt_writer, yaml_writer
+from reconciler.importing.adopt import Adoption, AdoptRequest
+from reconciler.model.diagnostics import Severity
+from reconciler.model.plan import Action
+from reconciler.model.resource import Stack
 from reconciler.simulator.worldfile import packaged_world, world_from_data
 from tests.lab import Lab, said, shown
 from tests.scenarios.world import world_of
 
-# What a person may have typed in the console, the nasty included; the API gives these texts back as they are.
+# What a person may have typed in the console, the nasty included; the API gives these texts back as
+# they are.
 TEXTS = st.one_of(
     st.sampled_from(
-        ["web-01", "web-02", "web-1", "web", "none", "on", "1.5", "0x1f", "null", "~", "a: b", "# x", "- a", "${vars.x}", "$${", "{a}"]
+        [
+            "web-01",
+            "web-02",
+            "web-1",
+            "web",
+            "none",
+            "on",
+            "1.5",
+            "0x1f",
+            "null",
+            "~",
+            "a: b",
+            "# x",
+            "- a",
+            "${vars.x}",
+            "$${",
+            "{a}",
+        ]
     ),
     st.sampled_from(
-        ["웹-01", "웹-02", "디비", "'", '"', "\\", "*a", "&a", "!t", "a b  c", " lead", "@", "`", "%", "?", "|", ">", "..", "a, b", "[0]"]
+        [
+            "웹-01",
+            "웹-02",
+            "디비",
+            "'",
+            '"',
+            "\\",
+            "*a",
+            "&a",
+            "!t",
+            "a b  c",
+            " lead",
+            "@",
+            "`",
+            "%",
+            "?",
+            "|",
+            ">",
+            "..",
+            "a, b",
+            "[0]",
+        ]
     ),
-    st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]), min_size=1, max_size=12),
+    st.text(
+        st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Zl", "Zp"]),
+        min_size=1,
+        max_size=12,
+    ),
 )
 LONG = st.one_of(st.none(), TEXTS, st.text("가나다라 abc:#&<>", min_size=1, max_size=50))
-ZONES = {"kr1-z01": ["std_1.1-g1", "std_2.4-g1", "mio_4.16-g1"], "kr1_z02": ["std_1.1-g1", "hpa_4.8-g2"]}
+ZONES = {
+    "kr1-z01": ["std_1.1-g1", "std_2.4-g1", "mio_4.16-g1"],
+    "kr1_z02": ["std_1.1-g1", "hpa_4.8-g2"],
+}
 IMAGES = [
     "PIMAGE-0Ex1UbuntuJammy22LTS0a",
     "PIMAGE-0Ex1RockyLinux9Blue00c",
@@ -60,7 +108,11 @@ def rules(draw: Any) -> dict[str, Any]:
         "bound": draw(st.sampled_from(["IN", "OUT"])),
         "protocol": draw(st.sampled_from(["TCP", "UDP"])),
         "port": draw(st.sampled_from(["22", "443", "1-65535", "8080-8089", "80-80"])),
-        "ip": draw(st.sampled_from(["0.0.0.0/0", "0.0.0.0", "10.200.0.7/16", "203.0.113.7/32", "203.0.113.7"])),
+        "ip": draw(
+            st.sampled_from(
+                ["0.0.0.0/0", "0.0.0.0", "10.200.0.7/16", "203.0.113.7/32", "203.0.113.7"]
+            )
+        ),
         "title": draw(TEXTS),
         "content": draw(st.one_of(st.none(), TEXTS)),
     }
@@ -79,7 +131,14 @@ def worlds(draw: Any) -> dict[str, Any]:
         free = [name for name in free if name not in members]
         lines = draw(
             st.lists(
-                rules(), max_size=4, unique_by=lambda rule: (rule["bound"], rule["protocol"], rule["port"], rule["ip"].partition("/")[0])
+                rules(),
+                max_size=4,
+                unique_by=lambda rule: (
+                    rule["bound"],
+                    rule["protocol"],
+                    rule["port"],
+                    rule["ip"].partition("/")[0],
+                ),
             )
         )
         groups.append(
@@ -93,18 +152,32 @@ def worlds(draw: Any) -> dict[str, Any]:
             }
         )
     volumes = [
-        {"name": draw(TEXTS), "description": draw(LONG), "type": "ssd", "size": draw(st.sampled_from([10, 55, 2000])), "instance_id": owner}
+        {
+            "name": draw(TEXTS),
+            "description": draw(LONG),
+            "type": "ssd",
+            "size": draw(st.sampled_from([10, 55, 2000])),
+            "instance_id": owner,
+        }
         for owner in draw(st.lists(st.sampled_from([*names, None]), max_size=3, unique=True))
     ]
-    return {"format": 1, "seed": 3, "instances": machines, "firewalls": groups, "block_storages": volumes}
+    return {
+        "format": 1,
+        "seed": 3,
+        "instances": machines,
+        "firewalls": groups,
+        "block_storages": volumes,
+    }
 
 
-ALL = Wish(everything=True)
+ALL = AdoptRequest(everything=True)
 
 
-def taken_over(lab: Lab, wish: Wish = ALL, *, name: str = "taken") -> tuple[Adoption, str, Stack]:
-    found, account, _ = adopting.adopt(lab.connection(), wish, stack=name)
-    text = adopted_text.text(found, account)
+def taken_over(
+    lab: Lab, wish: AdoptRequest = ALL, *, name: str = "taken"
+) -> tuple[Adoption, str, Stack]:
+    found, account, _ = adopt.adopt(lab.connection(), wish, stack=name)
+    text = adopt_writer.text(found, account)
     with tempfile.TemporaryDirectory() as folder:
         return found, text, lab.stack(text, Path(folder))
 
@@ -112,12 +185,18 @@ def taken_over(lab: Lab, wish: Wish = ALL, *, name: str = "taken") -> tuple[Adop
 def must_only_bind(lab: Lab, text: str, stack: Stack) -> None:
     before = world_of(lab.cloud)
     plan = lab.plan(stack)
-    assert {change.action for change in plan.changes} <= {Action.IMPORT}, f"{text}\n{shown(plan)} {said(plan.problems)}"
+    assert {change.action for change in plan.changes} <= {Action.IMPORT}, (
+        f"{text}\n{shown(plan)} {said(plan.problems)}"
+    )
     assert plan.steps == () and plan.drift == ()
-    assert not [p for p in plan.problems if p.severity is Severity.ERROR], f"{text}\n{said(plan.problems)}"
+    assert not [p for p in plan.problems if p.severity is Severity.ERROR], (
+        f"{text}\n{said(plan.problems)}"
+    )
     assert lab.apply(stack).exit_code == 0
     again = lab.plan(stack)
-    assert again.is_empty and not again.records and not again.drift, f"{text}\n{shown(again)} {again.records}"
+    assert again.is_empty and not again.records and not again.drift, (
+        f"{text}\n{shown(again)} {again.records}"
+    )
     assert world_of(lab.cloud) == before
 
 
@@ -128,8 +207,12 @@ def test_any_account_is_taken_over_without_a_change(data: dict[str, Any]) -> Non
     lab.cloud.replace_world(world_from_data(data))
     found, text, stack = taken_over(lab)
     must_only_bind(lab, text, stack)
-    assert found.count("instances") == sum(machine["status"] != "error" for machine in data["instances"])
-    assert found.count("firewalls") == len(data["firewalls"]) and found.count("block_storages") == len(data["block_storages"])
+    assert found.count("instances") == sum(
+        machine["status"] != "error" for machine in data["instances"]
+    )
+    assert found.count("firewalls") == len(data["firewalls"]) and found.count(
+        "block_storages"
+    ) == len(data["block_storages"])
 
 
 def test_a_companys_account_is_taken_over_folded_and_named() -> None:
@@ -137,7 +220,9 @@ def test_a_companys_account_is_taken_over_folded_and_named() -> None:
     lab.cloud.replace_world(packaged_world("company"))
     found, text, stack = taken_over(lab)
     must_only_bind(lab, text, stack)
-    assert stack.shapes["instances", "web"] == ("01", "02", "03") and stack.shapes["instances", "api"] == ("01", "02")
+    assert stack.shapes["instances", "web"] == ("01", "02", "03") and stack.shapes[
+        "instances", "api"
+    ] == ("01", "02")
     assert "  db:\n    name: 디비-정책\n" in text
     assert [(live.attributes["name"], reason) for _, live, reason in found.left] == [
         ("archive-01", "the cloud reports it as failed: a plan would replace it")
@@ -167,13 +252,19 @@ block_storages: {data: {type: ssd, size: 10, instance: web, description: mine}}
 @pytest.mark.parametrize(
     ("wish", "wanted"),
     [
-        (Wish(named=frozenset({"web-01"})), ["instances.web_01"]),
-        (Wish(named=frozenset({"db-main-data", "디비-정책"})), ["block_storages.db_main_data", "firewalls.db"]),
-        (Wish(everything=True, zones=frozenset({"KR1-z02"})), ["firewalls.win_erp", "instances.batch_01", "instances.win_erp"]),
+        (AdoptRequest(named=frozenset({"web-01"})), ["instances.web_01"]),
+        (
+            AdoptRequest(named=frozenset({"db-main-data", "디비-정책"})),
+            ["block_storages.db_main_data", "firewalls.db"],
+        ),
+        (
+            AdoptRequest(everything=True, zones=frozenset({"KR1-z02"})),
+            ["firewalls.win_erp", "instances.batch_01", "instances.win_erp"],
+        ),
     ],
     ids=["a server", "a volume and a firewall", "a zone by its console name in any case"],
 )
-def test_a_part_of_an_account_refers_to_the_rest(wish: Wish, wanted: list[str]) -> None:
+def test_a_part_of_an_account_refers_to_the_rest(wish: AdoptRequest, wanted: list[str]) -> None:
     # Goal: what is not taken over stays as it is, and what is refers to it as an existing object.
     lab = Lab()
     lab.cloud.replace_world(packaged_world("company"))
@@ -182,18 +273,31 @@ def test_a_part_of_an_account_refers_to_the_rest(wish: Wish, wanted: list[str]) 
     assert set(wanted) <= {str(address) for address in stack.resources if address.rule is None}
 
 
-@given(st.one_of(TEXTS, st.text(max_size=20), st.integers(-(10**9), 10**9), st.booleans(), st.none()))
+@given(
+    st.one_of(TEXTS, st.text(max_size=20), st.integers(-(10**9), 10**9), st.booleans(), st.none())
+)
 def test_every_value_is_read_back_as_it_was_written(value: Any) -> None:
-    from reconciler import stackfile
-    from reconciler.core import document, expression
+    from reconciler.config import document, expression, yaml_reader
 
     if isinstance(value, str) and any(0xD800 <= ord(letter) <= 0xDFFF for letter in value):
         return
-    for line in (f"a: {yaml_text.scalar(value)}", f"a: {yaml_text.flow({'b': value})}", f"a: {yaml_text.flow([value])}"):
-        read, problems = stackfile.read(line + "\n", "x.yaml")
+    for line in (
+        f"a: {yaml_writer.scalar(value)}",
+        f"a: {yaml_writer.flow({'b': value})}",
+        f"a: {yaml_writer.flow([value])}",
+    ):
+        read, problems = yaml_reader.read(line + "\n", "x.yaml")
         assert problems == (), (line, problems)
         found: Any = document.plain(read.root.entries["a"])
-        found = found["b"] if isinstance(found, dict) else found[0] if isinstance(found, tuple) else found
+        found = (
+            found["b"]
+            if isinstance(found, dict)
+            else found[0]
+            if isinstance(found, tuple)
+            else found
+        )
         node: Any = read.root.entries["a"]
-        text = found if not isinstance(found, str) else expression.compute(expression.parse(found), {})
+        text = (
+            found if not isinstance(found, str) else expression.compute(expression.parse(found), {})
+        )
         assert text == value and type(text) is type(value), (line, node)

@@ -1,4 +1,6 @@
-"""The examples, damaged at random: whatever a stack becomes, it is built or told what is wrong, at a place and never by a traceback."""
+"""The examples, damaged at random: whatever a stack becomes, it is built or told what is wrong, at
+a place and never by a traceback.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler import schema, stackfile
-from reconciler.core import build, demands
-from reconciler.core.problems import Severity
+from reconciler.config import builder, requirements, schema, yaml_reader
+from reconciler.model.diagnostics import Severity
 
 ROOT = Path(__file__).parents[2] / "examples" / "stacks"
-TEXTS = {path.parent.name: path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("*/stack.yaml"))}
+TEXTS = {
+    path.parent.name: path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("*/stack.yaml"))
+}
 PIECES = [
     "",
     " ",
@@ -86,17 +89,21 @@ def damaged(text: str, chance: random.Random) -> str:
 @given(name=st.sampled_from(sorted(TEXTS)), seed=st.integers(0, 2**32))
 def test_a_damaged_stack_is_built_or_told_what_is_wrong(name: str, seed: int) -> None:
     text = damaged(TEXTS[name], random.Random(seed))
-    document, found = stackfile.read(text, str(ROOT / name / "stack.yaml"))
+    document, found = yaml_reader.read(text, str(ROOT / name / "stack.yaml"))
     problems = [*found, *schema.check(document)]
-    for environment in build.environments(document) or (None,):
-        stack, meaning = build.build(document, environment=environment)
+    for environment in builder.environments(document) or (None,):
+        stack, meaning = builder.build(document, environment=environment)
         problems += meaning
         if stack is None and document.whole:
             assert any(problem.severity is Severity.ERROR for problem in problems), text
         elif stack is not None:
-            problems += [demand.problem for demand in demands.demands(stack)]
+            problems += [demand.problem for demand in requirements.demands(stack)]
     for problem in problems:
-        assert problem.place is not None or problem.code in ("environment", "variable-value", "bad-format"), problem
+        assert problem.place is not None or problem.code in (
+            "environment",
+            "variable-value",
+            "bad-format",
+        ), problem
         assert problem.message and "Traceback" not in problem.message
 
 
@@ -105,15 +112,25 @@ def test_a_damaged_stack_is_built_or_told_what_is_wrong(name: str, seed: int) ->
 @given(chance=st.randoms(use_true_random=False))
 def test_the_order_of_sections_and_files_says_nothing(name: str, chance: random.Random) -> None:
     # Goal: the same stack, cut into files and put in any order, is the same stack.
-    document, _ = stackfile.load(ROOT / name)
-    environment = next(iter(build.environments(document)), None)
+    document, _ = yaml_reader.load(ROOT / name)
+    environment = next(iter(builder.environments(document)), None)
     stacks = {"network": {"outputs": {"jump_address": "1.2.3.4", "jump_private": "10.0.0.1"}}}
-    wanted, problems = build.build(document, environment=environment, stacks=stacks)
+    wanted, problems = builder.build(document, environment=environment, stacks=stacks)
     assert wanted is not None, problems
     keys = list(document.root.entries)
     order = chance.sample(keys, len(keys))
     root = document.root
     marks = dict(zip(root.entries, root.marks, strict=True))
-    turned = root._replace(entries={key: root.entries[key] for key in order}, marks=tuple(marks[key] for key in order))
-    again, _ = build.build(document.__class__(turned, document.files, parts=document.parts), environment=environment, stacks=stacks)
-    assert again is not None and again.digest == wanted.digest and list(again.resources) == list(wanted.resources)
+    turned = root._replace(
+        entries={key: root.entries[key] for key in order}, marks=tuple(marks[key] for key in order)
+    )
+    again, _ = builder.build(
+        document.__class__(turned, document.files, parts=document.parts),
+        environment=environment,
+        stacks=stacks,
+    )
+    assert (
+        again is not None
+        and again.digest == wanted.digest
+        and list(again.resources) == list(wanted.resources)
+    )

@@ -1,4 +1,6 @@
-"""The guard against the local cloud itself: after every single request, whoever of the guarded range got in before still gets in."""
+"""The guard against the local cloud itself: after every single request, whoever of the guarded
+range got in before still gets in.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler import wire
+from reconciler.model import http
+from reconciler.model.abort import Abort
 from reconciler.simulator.cloud import Cloud
-from reconciler.stop import Stop
 from tests.lab import Lab
 
 OFFICE = range(4)
@@ -30,22 +32,41 @@ RANGES = {
 PORTS = {"22": (22, 22), "20-30": (20, 30), "80": (80, 80), "1-65535": (1, 65535)}
 
 one_rule = st.tuples(st.sampled_from(sorted(PORTS)), st.sampled_from(sorted(RANGES)))
-rule_sets = st.lists(st.tuples(st.sampled_from("abcd"), one_rule), max_size=4, unique_by=(lambda pair: pair[0], lambda pair: pair[1]))
+rule_sets = st.lists(
+    st.tuples(st.sampled_from("abcd"), one_rule),
+    max_size=4,
+    unique_by=(lambda pair: pair[0], lambda pair: pair[1]),
+)
 worlds = st.fixed_dictionaries(
-    {"one": rule_sets, "two": rule_sets, "web": st.sampled_from(("one", "two", "none")), "db": st.sampled_from(("one", "two"))}
+    {
+        "one": rule_sets,
+        "two": rule_sets,
+        "web": st.sampled_from(("one", "two", "none")),
+        "db": st.sampled_from(("one", "two")),
+    }
 )
 
 
 def text(world: dict[str, Any]) -> str:
     """The stack file of a world. JSON is YAML."""
-    server = {"zone": "kr1-z01", "flavor": "std_1.1-g1", "image": {"os": "ubuntu", "version": "22.04"}, "ssh_keys": ["deploy"]}
+    server = {
+        "zone": "kr1-z01",
+        "flavor": "std_1.1-g1",
+        "image": {"os": "ubuntu", "version": "22.04"},
+        "ssh_keys": ["deploy"],
+    }
     return json.dumps(
         {
             "version": 1,
             "stack": "shop",
             "guard": {"admin": ["203.0.113.0/30"], "ports": [22]},
             "firewalls": {
-                name: {"rules": {key: {"direction": "in", "protocol": "tcp", "ports": p, "cidr": c} for key, (p, c) in world[name]}}
+                name: {
+                    "rules": {
+                        key: {"direction": "in", "protocol": "tcp", "ports": p, "cidr": c}
+                        for key, (p, c) in world[name]
+                    }
+                }
                 for name in ("one", "two")
             },
             "instances": {name: {**server, "firewall": world[name]} for name in ("web", "db")},
@@ -68,7 +89,9 @@ def reaching(cloud: Cloud) -> dict[str, set[int]]:
     world = cloud.snapshot()
     found = {}
     for id, server in world.instances.items():
-        groups = [group for group_id, group in world.firewalls.items() if id in world.members(group_id)]
+        groups = [
+            group for group_id, group in world.firewalls.items() if id in world.members(group_id)
+        ]
         rules = [(rule.port, rule.ip) for group in groups for rule in group.rules]
         found[server.name] = admitted(rules) if groups else set(OFFICE)
     return found
@@ -79,7 +102,8 @@ def reaching(cloud: Cloud) -> dict[str, set[int]]:
 def test_whoever_of_the_guarded_range_gets_in_before_still_does_after_every_request(
     before: dict[str, Any], after: dict[str, Any], broken: int
 ) -> None:
-    # Goal: no order of answers and no failed request lets a guarded address out for a moment; and only what would lock out is blocked.
+    # Goal: no order of answers and no failed request lets a guarded address out for a moment; and
+    # only what would lock out is blocked.
     lab = Lab()
     with tempfile.TemporaryDirectory() as folder:
         assert lab.apply(lab.stack(text(before), Path(folder) / "before")).exit_code == 0
@@ -87,9 +111,10 @@ def test_whoever_of_the_guarded_range_gets_in_before_still_does_after_every_requ
     first = reaching(lab.cloud)
     send, writes = lab._send, iter(range(10**6))
 
-    def watched(request: wire.Request) -> wire.Response:
+    def watched(request: http.Request) -> http.Response:
         if request.method != "GET" and next(writes) == broken:
-            return wire.Response(500, (), b"")  # refused without a word: what waits for it must not be done
+            # refused without a word: what waits for it must not be done
+            return http.Response(500, (), b"")
         answer = send(request)
         for name, who in reaching(lab.cloud).items():
             assert who >= first[name], (name, request.method, request.path)
@@ -97,18 +122,24 @@ def test_whoever_of_the_guarded_range_gets_in_before_still_does_after_every_requ
 
     lab._send = watched  # type: ignore[method-assign]  # the laboratory's own wire
     blocked = [problem for problem in lab.plan(stack).problems if problem.code == "lockout"]
-    with suppress(Stop):  # an unaccepted lockout: nothing at all is sent
+    with suppress(Abort):  # an unaccepted lockout: nothing at all is sent
         lab.apply(stack, wait=False)
     wanted = {
-        f"shop-{name}": set(OFFICE) if after[name] == "none" else admitted([one for _, one in after[after[name]]]) for name in ("web", "db")
+        f"shop-{name}": set(OFFICE)
+        if after[name] == "none"
+        else admitted([one for _, one in after[after[name]]])
+        for name in ("web", "db")
     }
     assert blocked or all(wanted[name] >= first[name] for name in first)
 
 
 @given(worlds, worlds)
 @settings(max_examples=40)
-def test_only_what_locks_out_is_blocked_and_the_rule_that_is_proposed_lifts_it(before: dict[str, Any], after: dict[str, Any]) -> None:
-    # Goal: no false alarm: where the end keeps the access, only rules that change places may be in the way, and one rule more helps.
+def test_only_what_locks_out_is_blocked_and_the_rule_that_is_proposed_lifts_it(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    # Goal: no false alarm: where the end keeps the access, only rules that change places may be in
+    # the way, and one rule more helps.
     lab = Lab()
     with tempfile.TemporaryDirectory() as folder:
         assert lab.apply(lab.stack(text(before), Path(folder) / "before")).exit_code == 0

@@ -1,4 +1,6 @@
-"""Random stacks against the local cloud in virtual time: what is applied is there, the next plan is empty, what is destroyed is gone."""
+"""Random stacks against the local cloud in virtual time: what is applied is there, the next plan is
+empty, what is destroyed is gone.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +15,23 @@ import hypothesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.core import marker
-from reconciler.core.address import Address
-from reconciler.core.changes import Plan
-from reconciler.core.model import Deferred, Lookup, Resource, Stack
-from reconciler.core.state import Phase, State
+from reconciler.model import marker
+from reconciler.model.address import Address
+from reconciler.model.plan import Plan
+from reconciler.model.resource import Deferred, Lookup, Resource, Stack
+from reconciler.model.state import Phase, State
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.world import World
 from tests.lab import Lab, said, shown
-from tests.properties.strategies import Wish, edits, wishes
+from tests.properties.strategies import AdoptRequest, edits, wishes
 from tests.scenarios.test_life_of_a_stack import THEIRS, stranger, theirs
 from tests.scenarios.world import world_of
 
-FEW = settings(max_examples=12, phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate], suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(
+    max_examples=12,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
 """Whole lives in virtual time: few, and not made smaller when one fails, which would take minutes."""
 
 ACCOUNTS = [
@@ -34,7 +40,9 @@ ACCOUNTS = [
     ({"attach_mode": "many"}, "security-groups"),
     ({"attach_mode": "single_refuse"}, "firewall"),
 ]
-"""What an account may be like: how it takes a second firewall on a server, and in which form it speaks of firewalls."""
+"""What an account may be like: how it takes a second firewall on a server, and in which form it
+speaks of firewalls.
+"""
 WINDOW_SECONDS, SENDS_MAX = 60.0, 60
 
 
@@ -45,22 +53,26 @@ def lab(account: tuple[Mapping[str, object], str] = ACCOUNTS[0], **options: Any)
     return made
 
 
-def read(made: Lab, wish: Wish) -> Stack:
+def read(made: Lab, wish: AdoptRequest) -> Stack:
     with tempfile.TemporaryDirectory() as folder:
         return made.stack(wish.text(), Path(folder))
 
 
-def applied(made: Lab, wish: Wish) -> Stack:
+def applied(made: Lab, wish: AdoptRequest) -> Stack:
     """The stack, applied to its end."""
     stack = read(made, wish)
     result = made.apply(stack)
-    assert result.exit_code == 0, f"{wish.text()}\n{result.failed} {result.skipped} {said(result.problems)}"
+    assert result.exit_code == 0, (
+        f"{wish.text()}\n{result.failed} {result.skipped} {said(result.problems)}"
+    )
     return stack
 
 
-def must_be_empty(made: Lab, stack: Stack, wish: Wish) -> None:
+def must_be_empty(made: Lab, stack: Stack, wish: AdoptRequest) -> None:
     plan = made.plan(stack)
-    assert plan.is_empty, f"{wish.text()}\n{shown(plan)} {[s.key for s in plan.steps]} {said(plan.problems)}"
+    assert plan.is_empty, (
+        f"{wish.text()}\n{shown(plan)} {[s.key for s in plan.steps]} {said(plan.problems)}"
+    )
     assert (plan.drift, plan.records) == ((), ()), wish.text()
 
 
@@ -70,12 +82,20 @@ def must_be_as_written(cloud: Cloud, stack: Stack, state: State | None) -> None:
     world = cloud.snapshot()
     ids = {text: entry.id for text, entry in state.entries.items()}
     for address, resource in stack.resources.items():
-        says = {name: value for name, value in resource.attributes.items() if isinstance(value, str | int | bool)}
+        says = {
+            name: value
+            for name, value in resource.attributes.items()
+            if isinstance(value, str | int | bool)
+        }
         id = ids[str(address)]
         if address.rule is not None:
             group = world.firewalls[ids[str(address.owner)]]
             row = next(rule for rule in group.rules if str(rule.rule_id) == id)
-            assert (row.bound.lower(), row.protocol.lower(), row.port) == (says["direction"], says["protocol"], says["ports"])
+            assert (row.bound.lower(), row.protocol.lower(), row.port) == (
+                says["direction"],
+                says["protocol"],
+                says["ports"],
+            )
             assert row.ip == _cidr(stack, address, world, ids)
             assert row.title == says["title"]
         elif address.kind == "firewalls":
@@ -89,10 +109,15 @@ def must_be_as_written(cloud: Cloud, stack: Stack, state: State | None) -> None:
         else:
             volume = world.block_storages[id]
             owner = resource.attributes["instance"]
-            assert (volume.size, volume.instance_id) == (says["size"], None if owner is None else ids[str(owner)])
+            assert (volume.size, volume.instance_id) == (
+                says["size"],
+                None if owner is None else ids[str(owner)],
+            )
 
 
-def _server_as_written(world: World, ids: Mapping[str, str], id: str, resource: Resource, says: Mapping[str, Any]) -> None:
+def _server_as_written(
+    world: World, ids: Mapping[str, str], id: str, resource: Resource, says: Mapping[str, Any]
+) -> None:
     server = world.instances[id]
     flavor, image = resource.attributes["flavor"], resource.attributes["image"]
     assert isinstance(flavor, Lookup) and isinstance(image, Lookup)
@@ -118,7 +143,10 @@ def _cidr(stack: Stack, address: Address, world: World, ids: Mapping[str, str]) 
 
 def must_keep_to_the_quota(made: Lab) -> None:
     times = [when for when, _ in made.sends]
-    worst = max((sum(1 for other in times if when <= other < when + WINDOW_SECONDS) for when in times), default=0)
+    worst = max(
+        (sum(1 for other in times if when <= other < when + WINDOW_SECONDS) for when in times),
+        default=0,
+    )
     assert worst <= SENDS_MAX, f"{worst} sends in 60 s"
 
 
@@ -131,15 +159,20 @@ def must_be_ordered(plan: Plan) -> None:
 
 @FEW
 @given(wishes())
-def test_a_stack_comes_up_is_at_rest_and_goes(wish: Wish) -> None:
-    # Goal: apply, empty plan, world as written, destroy: only strangers are left, and the state is empty.
+def test_a_stack_comes_up_is_at_rest_and_goes(wish: AdoptRequest) -> None:
+    # Goal: apply, empty plan, world as written, destroy: only strangers are left, and the state is
+    # empty.
     made = lab()
     stack = applied(made, wish)
     must_be_empty(made, stack, wish)
     must_be_as_written(made.cloud, stack, made.state)
-    assert made.state is not None and all(entry.phase is Phase.READY for entry in made.state.entries.values())
+    assert made.state is not None and all(
+        entry.phase is Phase.READY for entry in made.state.entries.values()
+    )
     result = made.apply(stack, destroy=True)
-    assert result.exit_code == 0, f"{wish.text()}\n{result.failed} {result.skipped} {said(result.problems)}"
+    assert result.exit_code == 0, (
+        f"{wish.text()}\n{result.failed} {result.skipped} {said(result.problems)}"
+    )
     assert world_of(made.cloud) == THEIRS
     assert made.state is not None and made.state.is_empty
     must_keep_to_the_quota(made)
@@ -147,8 +180,11 @@ def test_a_stack_comes_up_is_at_rest_and_goes(wish: Wish) -> None:
 
 @FEW
 @given(edits(), st.sampled_from(ACCOUNTS))
-def test_any_stack_becomes_any_other(edit: tuple[Wish, Wish], account: tuple[Mapping[str, object], str]) -> None:
-    # Goal: whatever the edit and the account: planned in an order that holds, applied, at rest, the world as the second file says.
+def test_any_stack_becomes_any_other(
+    edit: tuple[AdoptRequest, AdoptRequest], account: tuple[Mapping[str, object], str]
+) -> None:
+    # Goal: whatever the edit and the account: planned in an order that holds, applied, at rest, the
+    # world as the second file says.
     (first, second), made = edit, lab(account)
     applied(made, first)
     must_be_ordered(made.plan(read(made, second)))
@@ -161,7 +197,9 @@ def test_any_stack_becomes_any_other(edit: tuple[Wish, Wish], account: tuple[Map
 
 @FEW
 @given(edits())
-def test_one_at_a_time_and_four_at_a_time_end_in_the_same_world(edit: tuple[Wish, Wish]) -> None:
+def test_one_at_a_time_and_four_at_a_time_end_in_the_same_world(
+    edit: tuple[AdoptRequest, AdoptRequest],
+) -> None:
     # Goal: how many requests are in flight is a matter of time only.
     first, second = edit
     worlds = []
@@ -175,7 +213,9 @@ def test_one_at_a_time_and_four_at_a_time_end_in_the_same_world(edit: tuple[Wish
 
 
 def whoever(cloud: Cloud) -> str:
-    """The world with servers for their private addresses: which address a server gets is a matter of which was made first."""
+    """The world with servers for their private addresses: which address a server gets is a matter
+    of which was made first.
+    """
     text = json.dumps(world_of(cloud), sort_keys=True)
     for server in cloud.snapshot().instances.values():
         text = text.replace(f" {server.private_address}/", f" {server.name}/")
@@ -184,8 +224,11 @@ def whoever(cloud: Cloud) -> str:
 
 @settings(FEW, max_examples=25)
 @given(wishes(), st.randoms(use_true_random=False))
-def test_keys_and_files_in_any_order_are_the_same_plan(wish: Wish, chance: random.Random) -> None:
-    # Goal: the file's sections in one file or many, their keys in any order: the same digest and the same plan, byte for byte.
+def test_keys_and_files_in_any_order_are_the_same_plan(
+    wish: AdoptRequest, chance: random.Random
+) -> None:
+    # Goal: the file's sections in one file or many, their keys in any order: the same digest and
+    # the same plan, byte for byte.
     made = lab()
     first = made.plan(read(made, wish))
     with tempfile.TemporaryDirectory() as folder:
@@ -194,7 +237,7 @@ def test_keys_and_files_in_any_order_are_the_same_plan(wish: Wish, chance: rando
     must_be_ordered(first)
 
 
-def split(wish: Wish, chance: random.Random) -> dict[str, str]:
+def split(wish: AdoptRequest, chance: random.Random) -> dict[str, str]:
     """The same stack over several files, every mapping in another order."""
 
     def mixed(value: Any) -> Any:
@@ -216,10 +259,19 @@ def canonical(plan: Plan) -> str:
     """All of a plan but where in the file it was asked for."""
     import json
 
-    from reconciler.core import plain
+    from reconciler.planner.steps import serialize
 
-    body = unplaced(plain.document(plan))
-    return json.dumps([body, plain.steps_exactly(plan), plain.changes_exactly(plan), plan.digest, repr(plan.records)], ensure_ascii=False)
+    body = unplaced(serialize.document(plan))
+    return json.dumps(
+        [
+            body,
+            serialize.steps_exactly(plan),
+            serialize.changes_exactly(plan),
+            plan.digest,
+            repr(plan.records),
+        ],
+        ensure_ascii=False,
+    )
 
 
 def unplaced(value: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Reachability against a checker that tries every packet: small universes of ports and addresses, random rule sets."""
+"""Reachability against a checker that tries every packet: small universes of ports and addresses,
+random rule sets.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +9,12 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.core import reach
-from reconciler.core.ranges import Ranges
+from reconciler.common.ranges import Ranges
+from reconciler.planner.firewall import reachability
 
 PORTS = range(1, 7)
 ADDRESSES = range(16)
-ALL = set(product(("in", "out"), reach.PROTOCOLS, PORTS, ADDRESSES))
+ALL = set(product(("in", "out"), reachability.PROTOCOLS, PORTS, ADDRESSES))
 
 
 @st.composite
@@ -23,7 +25,7 @@ def one_rule(draw: st.DrawFn) -> dict[str, object]:
     cidr = f"0.0.0.{draw(st.sampled_from(ADDRESSES))}/{draw(st.integers(28, 32))}"
     return {
         "direction": draw(st.sampled_from(("in", "out"))),
-        "protocol": draw(st.sampled_from(reach.PROTOCOLS)),
+        "protocol": draw(st.sampled_from(reachability.PROTOCOLS)),
         "ports": str(low) if low == high else f"{low}-{high}",
         "cidr": cidr,
     }
@@ -50,7 +52,7 @@ def passes(rules: list[dict[str, object]]) -> set[tuple[str, str, int, int]]:
     return found
 
 
-def packets(found: reach.Reach) -> set[tuple[str, str, int, int]]:
+def packets(found: reachability.Reach) -> set[tuple[str, str, int, int]]:
     """Every packet of a reach."""
     sides = (("in", found.inward), ("out", found.outward or {}))
     return {
@@ -68,9 +70,11 @@ def numbers(ranges: Ranges) -> set[int]:
 
 
 @given(rule_sets)
-def test_rules_let_through_what_each_packet_tried_alone_passes(rules: list[dict[str, object]]) -> None:
+def test_rules_let_through_what_each_packet_tried_alone_passes(
+    rules: list[dict[str, object]],
+) -> None:
     # Goal: the set algebra against the plainest reading of rules.
-    assert packets(reach.of_rules(rules, False)) == passes(rules)
+    assert packets(reachability.of_rules(rules, False)) == passes(rules)
 
 
 @given(rule_sets, rule_sets)
@@ -78,17 +82,20 @@ def test_the_difference_and_what_is_shared_are_those_of_the_packets(
     before: list[dict[str, object]], after: list[dict[str, object]]
 ) -> None:
     # Goal: what is opened, closed and kept, packet by packet.
-    old, new = reach.of_rules(before, False), reach.of_rules(after, False)
-    assert packets(reach.without(new, old)) == passes(after) - passes(before)
-    assert packets(reach.shared(new, old)) == passes(after) & passes(before)
+    old, new = reachability.of_rules(before, False), reachability.of_rules(after, False)
+    assert packets(reachability.without(new, old)) == passes(after) - passes(before)
+    assert packets(reachability.shared(new, old)) == passes(after) & passes(before)
     assert (old == new) == (passes(before) == passes(after))
 
 
 @given(rule_sets)
-def test_the_pieces_that_are_told_are_the_whole_and_nothing_more(rules: list[dict[str, object]]) -> None:
-    # Goal: both ways of telling cover exactly the set; the lines never claim a packet that does not pass.
-    found = reach.of_rules(rules, False)
-    for way in reach.pieces(found.inward):
+def test_the_pieces_that_are_told_are_the_whole_and_nothing_more(
+    rules: list[dict[str, object]],
+) -> None:
+    # Goal: both ways of telling cover exactly the set; the lines never claim a packet that does not
+    # pass.
+    found = reachability.of_rules(rules, False)
+    for way in reachability.pieces(found.inward):
         told = {
             ("in", protocol, port, address)
             for ports, addresses in way
@@ -101,9 +108,13 @@ def test_the_pieces_that_are_told_are_the_whole_and_nothing_more(rules: list[dic
 
 @given(rule_sets, st.randoms(use_true_random=False))
 @settings(max_examples=50)
-def test_the_order_of_rules_makes_no_difference(rules: list[dict[str, object]], chance: object) -> None:
+def test_the_order_of_rules_makes_no_difference(
+    rules: list[dict[str, object]], chance: object
+) -> None:
     # Goal: a shuffled file is the same firewall, and is told in the same lines.
     shuffled = list(rules)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]  # a random.Random of hypothesis
-    assert reach.of_rules(shuffled, True) == reach.of_rules(rules, True)
-    assert reach.lines(reach.of_rules(shuffled, True)) == reach.lines(reach.of_rules(rules, True))
+    assert reachability.of_rules(shuffled, True) == reachability.of_rules(rules, True)
+    assert reachability.lines(reachability.of_rules(shuffled, True)) == reachability.lines(
+        reachability.of_rules(rules, True)
+    )

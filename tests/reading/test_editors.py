@@ -1,4 +1,6 @@
-"""What an editor says: files checked as a YAML language server does, by the schema that their first line names and nothing of ours."""
+"""What an editor says: files checked as a YAML language server does, by the schema that their first
+line names and nothing of ours.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ SERVER = re.compile(r"# yaml-language-server: \$schema=(\S+)")
 
 
 class Core(yaml.SafeLoader):
-    """YAML 1.2 as editors read it: only true and false are booleans, only decimal, octal and hexadecimal numbers are numbers."""
+    """YAML 1.2 as editors read it: only true and false are booleans, only decimal, octal and
+    hexadecimal numbers are numbers.
+    """
 
 
 Core.yaml_implicit_resolvers = {}
@@ -37,10 +41,14 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def validator(file: Path) -> Draft202012Validator:
-    """For the schema that is named by a path from the file, as the first line has it; references go by where the schemas lie."""
+    """For the schema that is named by a path from the file, as the first line has it; references go
+    by where the schemas lie.
+    """
     registry: Registry[Any] = Registry()
     for each in SCHEMAS.glob("*.schema.json"):
-        registry = registry.with_resource(each.resolve().as_uri(), Resource.from_contents(without_id(schema(each.name))))
+        registry = registry.with_resource(
+            each.resolve().as_uri(), Resource.from_contents(without_id(schema(each.name)))
+        )
     return Draft202012Validator({"$ref": file.resolve().as_uri()}, registry=registry)
 
 
@@ -49,7 +57,10 @@ def without_id(body: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if key != "$id"}
 
 
-STACK, COMPONENT = validator(SCHEMAS / "stack.schema.json"), validator(SCHEMAS / "component.schema.json")
+STACK, COMPONENT = (
+    validator(SCHEMAS / "stack.schema.json"),
+    validator(SCHEMAS / "component.schema.json"),
+)
 
 
 def errors(text: str, by: Draft202012Validator = STACK) -> list[str]:
@@ -70,7 +81,10 @@ def test_every_example_is_right_by_the_schema_that_its_first_line_names(file: Pa
     assert path.parent == SCHEMAS and errors(text, validator(path)) == []
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/language.md", "docs/terraform.md", "docs/adopting.md", "docs/ko/README.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "docs/language.md", "docs/terraform.md", "docs/adopting.md", "docs/ko/README.md"],
+)
 def test_every_stack_shown_in_the_documentation_is_right(page: str) -> None:
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
     whole = [block for block in blocks if "\nstack:" in block or block.startswith("version:")]
@@ -111,10 +125,22 @@ WRONG: list[tuple[str, str]] = [
     (SERVER_LINE % ", lifecycle: {replace: later}", "instances.web.lifecycle.replace"),
     ("instances: {Web: {}}", "instances"),
     ("instances: {none: {}}", "instances"),
-    ("firewalls: {web: {rules: {a: {direction: in, protocol: icmp, ports: 1, cidr: c}}}}", "firewalls.web.rules.a.protocol"),
-    ("firewalls: {web: {rules: {a: {direction: in, protocol: tcp, ports: 0, cidr: c}}}}", "firewalls.web.rules.a.ports"),
-    ("firewalls: {web: {rules: {a: {direction: in, protocol: tcp, ports: 80}}}}", "firewalls.web.rules.a"),
-    ("firewalls: {web: {rules: {A: {direction: in, protocol: tcp, ports: 80, cidr: c}}}}", "firewalls.web.rules"),
+    (
+        "firewalls: {web: {rules: {a: {direction: in, protocol: icmp, ports: 1, cidr: c}}}}",
+        "firewalls.web.rules.a.protocol",
+    ),
+    (
+        "firewalls: {web: {rules: {a: {direction: in, protocol: tcp, ports: 0, cidr: c}}}}",
+        "firewalls.web.rules.a.ports",
+    ),
+    (
+        "firewalls: {web: {rules: {a: {direction: in, protocol: tcp, ports: 80}}}}",
+        "firewalls.web.rules.a",
+    ),
+    (
+        "firewalls: {web: {rules: {A: {direction: in, protocol: tcp, ports: 80, cidr: c}}}}",
+        "firewalls.web.rules",
+    ),
     ("block_storages: {d: {size: 30000}}", "block_storages.d.size"),
     ("variables: {a: {type: text}}", "variables.a.type"),
     ("variables: {a: {default: 1}}", "variables.a"),
@@ -135,13 +161,23 @@ WRONG: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("text", "where"), WRONG)
 def test_a_mistake_is_underlined_where_it_is(text: str, where: str) -> None:
-    head = [line for line in ("version: 1", "stack: shop") if line.partition(":")[0] != text.partition(":")[0]]
+    head = [
+        line
+        for line in ("version: 1", "stack: shop")
+        if line.partition(":")[0] != text.partition(":")[0]
+    ]
     assert errors("\n".join([*head, text])) == [where]
 
 
 def test_a_component_is_checked_by_its_own_schema() -> None:
     head = "version: 1\ncomponent: tier\n"
-    assert errors(head + "parameters: {n: {type: integer}}\ninstances: {web: {count: '${vars.n}'}}", COMPONENT) == []
+    assert (
+        errors(
+            head + "parameters: {n: {type: integer}}\ninstances: {web: {count: '${vars.n}'}}",
+            COMPONENT,
+        )
+        == []
+    )
     assert errors(head + "environments: {}", COMPONENT) == [""]
     assert errors(head + "instances: {web: {count: x}}", COMPONENT) == ["instances.web.count"]
 
@@ -151,9 +187,17 @@ def test_every_field_offers_what_it_means_when_one_points_at_it() -> None:
         if not isinstance(node, dict):
             return []
         without = [
-            f"{path}.{name}" for name, part in node.get("properties", {}).items() if "description" not in part and "$ref" not in part
+            f"{path}.{name}"
+            for name, part in node.get("properties", {}).items()
+            if "description" not in part and "$ref" not in part
         ]
-        inner = [walk(part, f"{path}.{name}") for name, part in {**node.get("properties", {}), **node.get("$defs", {})}.items()]
+        inner = [
+            walk(part, f"{path}.{name}")
+            for name, part in {**node.get("properties", {}), **node.get("$defs", {})}.items()
+        ]
         return [*without, *(one for found in inner for one in found)]
 
-    assert walk(schema("stack.schema.json"), "") == [] and walk(schema("component.schema.json"), "") == []
+    assert (
+        walk(schema("stack.schema.json"), "") == []
+        and walk(schema("component.schema.json"), "") == []
+    )

@@ -1,4 +1,6 @@
-"""What a stack file may name on the disk: messages quote what they read, so only YAML files of its own repository are read."""
+"""What a stack file may name on the disk: messages quote what they read, so only YAML files of its
+own repository are read.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import loading, stackfile
-from reconciler.core.problems import Problem
-from reconciler.stop import Stop
+from reconciler.config import loader, yaml_reader
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Problem
 
 SECRET = "root:s3cret: [\n"
 
@@ -32,10 +34,15 @@ def said(problems: tuple[Problem, ...]) -> str:
 def load(stack: Path, text: str) -> str:
     """Loads a stack with that text, and gives what is said of it."""
     (stack / "stack.yaml").write_text(f"version: 1\nstack: shop\n{text}")
-    _, problems = stackfile.load(stack)
+    _, problems = yaml_reader.load(stack)
     try:
-        loading.load_stack(stack, environment=None, environ={}, others=lambda path, environment: loading.identify(path, environment) and {})
-    except Stop as stop:
+        loader.load_stack(
+            stack,
+            environment=None,
+            environ={},
+            others=lambda path, environment: loader.identify(path, environment) and {},
+        )
+    except Abort as stop:
         problems = (*problems, *stop.problems)
     return said(problems)
 
@@ -53,7 +60,9 @@ NAMED = [
 
 
 @pytest.mark.parametrize(("text", "why"), NAMED)
-def test_what_a_stack_file_names_outside_its_repository_is_not_read(text: str, why: str, repository: Path, tmp_path: Path) -> None:
+def test_what_a_stack_file_names_outside_its_repository_is_not_read(
+    text: str, why: str, repository: Path, tmp_path: Path
+) -> None:
     (repository / "linked").symlink_to(tmp_path / "outside")
     if "link.yaml" in text:
         (repository / "parts").mkdir()
@@ -63,7 +72,9 @@ def test_what_a_stack_file_names_outside_its_repository_is_not_read(text: str, w
     assert why in found and "s3cret" not in found, found
 
 
-def test_a_link_in_the_stacks_folder_that_leads_out_of_the_repository_is_not_read(repository: Path, tmp_path: Path) -> None:
+def test_a_link_in_the_stacks_folder_that_leads_out_of_the_repository_is_not_read(
+    repository: Path, tmp_path: Path
+) -> None:
     (repository / "more.yaml").symlink_to(tmp_path / "outside" / "shadow")
     found = load(repository, "")
     assert "is a link out of the repository" in found and "s3cret" not in found, found
@@ -79,7 +90,9 @@ def test_files_of_the_repository_and_links_within_it_are_read(repository: Path) 
     assert load(repository, text) == ""
 
 
-def test_without_a_repository_every_yaml_file_may_be_named(repository: Path, tmp_path: Path) -> None:
+def test_without_a_repository_every_yaml_file_may_be_named(
+    repository: Path, tmp_path: Path
+) -> None:
     (repository.parent / ".git").rmdir()
     (tmp_path / "outside" / "stack.yaml").write_text("version: 1\nstack: network\n")
     assert load(repository, "stacks: {network: {path: ../../outside}}\n") == ""

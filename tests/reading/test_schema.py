@@ -1,4 +1,6 @@
-"""The schema: what the program says of a wrong form, what editors make of the examples, and that both are the same file."""
+"""The schema: what the program says of a wrong form, what editors make of the examples, and that
+both are the same file.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from reconciler import schema, stackfile
-from reconciler.core import build, demands, variables
-from reconciler.core.attributes import FIELDS
-from reconciler.core.expression import ATTRIBUTES
-from reconciler.core.lifecycle import PROTECTED
-from reconciler.kinds import block_storages, firewalls, instances, rules
+from reconciler.config import builder, requirements, schema, variables, yaml_reader
+from reconciler.config.attributes import FIELDS
+from reconciler.config.expression import ATTRIBUTES
+from reconciler.config.lifecycle_options import PROTECTED
+from reconciler.resources import block_storage, firewall, instance
+from reconciler.resources import rule as rules
 from tests.stackfiles import HEAD, problems
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,12 +32,48 @@ def rule(words: str) -> str:
 
 
 WRONG = [
-    ("a key misspelled", "instances: {a: {flavr: x}}", "3:17 unknown-key", "`flavr` is not a key in instances.a", "did you mean `flavor`?"),
-    ("a section misspelled", "instance: {}", "3:1 unknown-key", "`instance` is not a key", "did you mean `instances`?"),
-    ("another tool's word", "servers: {}", "3:1 unknown-key", "`servers` is not a key", "write `instances`"),
-    ("a merge key", "instances: {a: {<<: 1}}", "3:17 unknown-key", "`<<` is not a key in instances.a", None),
-    ("no for false", "firewalls: {w: {icmp: no}}", "3:23 wrong-type", "`icmp` is true or false or `${...}`, not `no`", "write false"),
-    ("True for true", "firewalls: {w: {icmp: True}}", "3:23 wrong-type", "`icmp` is true or false or `${...}`, not `True`", "write true"),
+    (
+        "a key misspelled",
+        "instances: {a: {flavr: x}}",
+        "3:17 unknown-key",
+        "`flavr` is not a key in instances.a",
+        "did you mean `flavor`?",
+    ),
+    (
+        "a section misspelled",
+        "instance: {}",
+        "3:1 unknown-key",
+        "`instance` is not a key",
+        "did you mean `instances`?",
+    ),
+    (
+        "another tool's word",
+        "servers: {}",
+        "3:1 unknown-key",
+        "`servers` is not a key",
+        "write `instances`",
+    ),
+    (
+        "a merge key",
+        "instances: {a: {<<: 1}}",
+        "3:17 unknown-key",
+        "`<<` is not a key in instances.a",
+        None,
+    ),
+    (
+        "no for false",
+        "firewalls: {w: {icmp: no}}",
+        "3:23 wrong-type",
+        "`icmp` is true or false or `${...}`, not `no`",
+        "write false",
+    ),
+    (
+        "True for true",
+        "firewalls: {w: {icmp: True}}",
+        "3:23 wrong-type",
+        "`icmp` is true or false or `${...}`, not `True`",
+        "write true",
+    ),
     (
         "a boolean in quotes",
         'firewalls: {w: {icmp: "true"}}',
@@ -43,7 +81,13 @@ WRONG = [
         "`icmp` is true or false or `${...}`, not `true`",
         "write true, without quotes",
     ),
-    ("a boolean for a text", "instances: {a: {name: true}}", "3:23 wrong-type", "`name` is a text, not `true`", 'put it in quotes: "true"'),
+    (
+        "a boolean for a text",
+        "instances: {a: {name: true}}",
+        "3:23 wrong-type",
+        "`name` is a text, not `true`",
+        'put it in quotes: "true"',
+    ),
     (
         "a text for a number",
         'instances: {a: {count: "2"}}',
@@ -51,7 +95,13 @@ WRONG = [
         "`count` is a whole number or `${...}`, not `2`",
         "write 2, without quotes",
     ),
-    ("a fraction", "block_storages: {a: {size: 1.5}}", "3:28 wrong-type", "`size` is a whole number or `${...}`, not `1.5`", None),
+    (
+        "a fraction",
+        "block_storages: {a: {size: 1.5}}",
+        "3:28 wrong-type",
+        "`size` is a whole number or `${...}`, not `1.5`",
+        None,
+    ),
     (
         "a text for a list",
         "instances: {a: {ssh_keys: deploy}}",
@@ -59,7 +109,13 @@ WRONG = [
         "`ssh_keys` is a list or `${...}`, not `deploy`",
         "write [deploy]",
     ),
-    ("a list for a text", "instances: {a: {firewall: [w]}}", "3:27 wrong-type", "`firewall` is a text, not a list", None),
+    (
+        "a list for a text",
+        "instances: {a: {firewall: [w]}}",
+        "3:27 wrong-type",
+        "`firewall` is a text, not a list",
+        None,
+    ),
     (
         "a word not allowed",
         "instances: {a: {power: onn}}",
@@ -67,9 +123,21 @@ WRONG = [
         "`power` is one of on, off, not `onn`",
         "did you mean `on`?",
     ),
-    ("a number too small", "instances: {a: {count: -1}}", "3:24 out-of-bounds", "`count` is 0 to 10,000, not `-1`", None),
+    (
+        "a number too small",
+        "instances: {a: {count: -1}}",
+        "3:24 out-of-bounds",
+        "`count` is 0 to 10,000, not `-1`",
+        None,
+    ),
     ("an empty text", 'instances: {a: {zone: ""}}', "3:23 bad-format", "`zone` is empty", None),
-    ("a bad key", "instances: {Web: {}}", "3:13 bad-format", "`Web`: a key is a-z, then up to 23 of a-z 0-9 _", None),
+    (
+        "a bad key",
+        "instances: {Web: {}}",
+        "3:13 bad-format",
+        "`Web`: a key is a-z, then up to 23 of a-z 0-9 _",
+        None,
+    ),
     (
         "a bad rule key",
         "firewalls: {w: {rules: {-a: {direction: in, protocol: tcp, ports: 1, cidr: 0.0.0.0/0}}}}",
@@ -77,13 +145,49 @@ WRONG = [
         "`-a`: the key of a rule is a-z or 0-9, then up to 24 of a-z 0-9 . _ -",
         None,
     ),
-    ("a bad lookup", "instances: {a: {image: {os: u, versoin: 1}}}", "3:24 missing-key", "`image` has no `version`", None),
-    ("a key in a lookup", "instances: {a: {zone: {id: z, nme: 1}}}", "3:31 unknown-key", "`nme` is not a key in instances.a.zone", None),
+    (
+        "a bad lookup",
+        "instances: {a: {image: {os: u, versoin: 1}}}",
+        "3:24 missing-key",
+        "`image` has no `version`",
+        None,
+    ),
+    (
+        "a key in a lookup",
+        "instances: {a: {zone: {id: z, nme: 1}}}",
+        "3:31 unknown-key",
+        "`nme` is not a key in instances.a.zone",
+        None,
+    ),
     ("the wrong version", "", "1:10 not-allowed", "`version` is 1, not `2`", "write 1"),
-    ("a list twice", "instances: {a: {ssh_keys: [a, a]}}", "3:27 not-allowed", "`ssh_keys` holds a value twice", None),
-    ("an existing object by two", "existing: {firewalls: {o: {id: A, name: b}}}", "3:27 bad-format", "`o` has one of `id`, `name`", None),
-    ("consent for lockout everywhere", "environments: {prod: {accept: [lockout]}}", "3:32 bad-format", "`lockout` is no `accept`", None),
-    ("a variable without type", "variables: {a: {default: 1}}", "3:16 missing-key", "`a` has no `type`", None),
+    (
+        "a list twice",
+        "instances: {a: {ssh_keys: [a, a]}}",
+        "3:27 not-allowed",
+        "`ssh_keys` holds a value twice",
+        None,
+    ),
+    (
+        "an existing object by two",
+        "existing: {firewalls: {o: {id: A, name: b}}}",
+        "3:27 bad-format",
+        "`o` has one of `id`, `name`",
+        None,
+    ),
+    (
+        "consent for lockout everywhere",
+        "environments: {prod: {accept: [lockout]}}",
+        "3:32 bad-format",
+        "`lockout` is no `accept`",
+        None,
+    ),
+    (
+        "a variable without type",
+        "variables: {a: {default: 1}}",
+        "3:16 missing-key",
+        "`a` has no `type`",
+        None,
+    ),
     (
         "a list of other words",
         "instances: {a: {lifecycle: {protect: all}}}",
@@ -91,9 +195,27 @@ WRONG = [
         "`protect` is true or false or a list",
         "write true or false, or a list of delete, detach, rebuild, replace, resize, stop",
     ),
-    ("a size with its unit", "block_storages: {a: {size: 100GB}}", "3:28 wrong-type", "`size` is a whole number", "write 100"),
-    ("a key with a dash", "instances: {web-1: {}}", "3:13 bad-format", "`web-1`: a key is a-z", "write `web_1`"),
-    ("a stack with a line", "environments: {big_prod: {}}", "3:16 bad-format", "`big_prod`: the name of an env", "write `big-prod`"),
+    (
+        "a size with its unit",
+        "block_storages: {a: {size: 100GB}}",
+        "3:28 wrong-type",
+        "`size` is a whole number",
+        "write 100",
+    ),
+    (
+        "a key with a dash",
+        "instances: {web-1: {}}",
+        "3:13 bad-format",
+        "`web-1`: a key is a-z",
+        "write `web_1`",
+    ),
+    (
+        "a stack with a line",
+        "environments: {big_prod: {}}",
+        "3:16 bad-format",
+        "`big_prod`: the name of an env",
+        "write `big-prod`",
+    ),
     (
         "a title for a key",
         "firewalls: {w: {rules: {웹: {direction: in, protocol: tcp, ports: 80, cidr: 0.0.0.0/0}}}}",
@@ -101,8 +223,20 @@ WRONG = [
         "`웹`: the key of a rule is",
         'write the key in such letters, and beside it `title: "웹"`',
     ),
-    ("another tool's direction", rule("ingress, protocol: tcp"), "3:40 not-allowed", "`direction` is one of", "did you mean `in`?"),
-    ("capitals", rule("in, protocol: TCP"), "3:54 not-allowed", "`protocol` is one of tcp, udp, not `TCP`", "did you mean `tcp`?"),
+    (
+        "another tool's direction",
+        rule("ingress, protocol: tcp"),
+        "3:40 not-allowed",
+        "`direction` is one of",
+        "did you mean `in`?",
+    ),
+    (
+        "capitals",
+        rule("in, protocol: TCP"),
+        "3:54 not-allowed",
+        "`protocol` is one of tcp, udp, not `TCP`",
+        "did you mean `tcp`?",
+    ),
     (
         "ping as a protocol",
         rule("in, protocol: icmp"),
@@ -110,30 +244,48 @@ WRONG = [
         "`protocol` is one of tcp, udp, not `icmp`",
         "ping is answered by `icmp: true` of the firewall",
     ),
-    ("another tool's power", "instances: {a: {power: stopped}}", "3:24 not-allowed", "`power` is one of on, off", "did you mean `off`?"),
+    (
+        "another tool's power",
+        "instances: {a: {power: stopped}}",
+        "3:24 not-allowed",
+        "`power` is one of on, off",
+        "did you mean `off`?",
+    ),
     ("a word of another tool", "modules: {}", "3:1 unknown-key", "`modules` is not a key", None),
 ]
 
 
-@pytest.mark.parametrize(("text", "where", "message", "hint"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
-def test_a_wrong_form_is_told_in_our_words(text: str, where: str, message: str, hint: str | None) -> None:
+@pytest.mark.parametrize(
+    ("text", "where", "message", "hint"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG]
+)
+def test_a_wrong_form_is_told_in_our_words(
+    text: str, where: str, message: str, hint: str | None
+) -> None:
     head = HEAD.replace("1", "2") if not text else HEAD
-    document, found = stackfile.read(head + text, "stack.yaml")
+    document, found = yaml_reader.read(head + text, "stack.yaml")
     assert found == ()
     first = schema.check(document)[0]
     assert first.place is not None
-    assert (f"{first.place.line}:{first.place.column} {first.code}", first.message[: len(message)]) == (where, message)
+    assert (
+        f"{first.place.line}:{first.place.column} {first.code}",
+        first.message[: len(message)],
+    ) == (where, message)
     if hint is not None:
         assert first.hint == hint
 
 
 def test_what_is_missing_at_the_top_is_told() -> None:
-    document, _ = stackfile.read("instances: {}", "stack.yaml")
-    assert [problem.message for problem in schema.check(document)] == ["the stack has no `stack`", "the stack has no `version`"]
+    document, _ = yaml_reader.read("instances: {}", "stack.yaml")
+    assert [problem.message for problem in schema.check(document)] == [
+        "the stack has no `stack`",
+        "the stack has no `version`",
+    ]
 
 
 def test_a_number_stands_for_a_text_with_its_spelling() -> None:
-    assert problems(HEAD + "instances: {a: {name: 22.10, image: {os: ubuntu, version: 22.10}}}") == ()
+    assert (
+        problems(HEAD + "instances: {a: {name: 22.10, image: {os: ubuntu, version: 22.10}}}") == ()
+    )
 
 
 # Editors
@@ -155,7 +307,9 @@ def _as_an_editor_reads(text: str) -> Any:
     }
     import re
 
-    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+    Loader.add_implicit_resolver(
+        "tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf")
+    )
     return yaml.load(text, Loader=Loader)
 
 
@@ -165,14 +319,19 @@ def test_the_schema_is_a_valid_schema() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
 def test_an_example_is_right_for_the_program_and_for_an_editor(path: Path) -> None:
-    document, found = stackfile.load(path.parent)
+    document, found = yaml_reader.load(path.parent)
     assert found == ()
     assert schema.check(document) == ()
     text = path.read_text(encoding="utf-8")
-    assert list(Draft202012Validator(schema.load("stack")).iter_errors(_as_an_editor_reads(text))) == []
+    assert (
+        list(Draft202012Validator(schema.load("stack")).iter_errors(_as_an_editor_reads(text)))
+        == []
+    )
     first = text.splitlines()[0]
     assert first.startswith("# yaml-language-server: $schema=")
-    assert (path.parent / first.partition("=")[2]).resolve() == ROOT / "schemas" / "stack.schema.json"
+    assert (
+        path.parent / first.partition("=")[2]
+    ).resolve() == ROOT / "schemas" / "stack.schema.json"
 
 
 OTHERS = {"network": {"outputs": {"jump_address": "203.0.113.1", "jump_private": "10.0.0.1"}}}
@@ -181,18 +340,22 @@ OTHERS = {"network": {"outputs": {"jump_address": "203.0.113.1", "jump_private":
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
 def test_an_example_builds_in_each_environment_and_lacks_nothing(path: Path) -> None:
-    document, _ = stackfile.load(path.parent)
-    for environment in build.environments(document) or (None,):
-        stack, found = build.build(document, environment=environment, stacks=OTHERS)
+    document, _ = yaml_reader.load(path.parent)
+    for environment in builder.environments(document) or (None,):
+        stack, found = builder.build(document, environment=environment, stacks=OTHERS)
         assert stack is not None, found
         assert found == ()
-        assert demands.demands(stack) == ()
-        assert build.equal_names(stack) == ()
+        assert requirements.demands(stack) == ()
+        assert builder.equal_names(stack) == ()
 
 
-@pytest.mark.parametrize("text", [row[1] for row in WRONG if row[1]], ids=[row[0] for row in WRONG if row[1]])
+@pytest.mark.parametrize(
+    "text", [row[1] for row in WRONG if row[1]], ids=[row[0] for row in WRONG if row[1]]
+)
 def test_what_the_program_refuses_an_editor_refuses_too(text: str) -> None:
-    assert list(Draft202012Validator(schema.load("stack")).iter_errors(_as_an_editor_reads(HEAD + text)))
+    assert list(
+        Draft202012Validator(schema.load("stack")).iter_errors(_as_an_editor_reads(HEAD + text))
+    )
 
 
 def _parts(part: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -209,24 +372,38 @@ def _parts(part: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def test_every_key_is_described_for_those_who_hover_over_it() -> None:
-    bare = [path for path, member in _parts(schema.load("stack")) if "description" not in member and "$ref" not in member]
+    bare = [
+        path
+        for path, member in _parts(schema.load("stack"))
+        if "description" not in member and "$ref" not in member
+    ]
     assert bare == []
 
 
 def test_the_schema_and_the_program_know_the_same_words() -> None:
     defs = schema.load("stack")["$defs"]
     more = {"count", "for_each", "when", "depends_on", "lifecycle", "marker", "import"}
-    for kind, name in (("instances", "instance"), ("block_storages", "block_storage"), ("firewalls", "firewall"), ("rules", "rule")):
+    for kind, name in (
+        ("instances", "instance"),
+        ("block_storages", "block_storage"),
+        ("firewalls", "firewall"),
+        ("rules", "rule"),
+    ):
         extra = set() if kind == "rules" else more | ({"rules"} if kind == "firewalls" else set())
         assert set(defs[name]["properties"]) == set(FIELDS[kind]) | extra
         defaults = schema.load("stack")["properties"]["defaults"]["properties"].get(kind)
-        assert defaults is None or set(defaults["properties"]) == set(FIELDS[kind]) | {"lifecycle", "marker"}
+        assert defaults is None or set(defaults["properties"]) == set(FIELDS[kind]) | {
+            "lifecycle",
+            "marker",
+        }
     assert tuple(defs["variable"]["properties"]["type"]["enum"]) == variables.TYPES
-    assert tuple(defs["lifecycle"]["properties"]["protect"]["anyOf"][1]["items"]["enum"]) == PROTECTED
+    assert (
+        tuple(defs["lifecycle"]["properties"]["protect"]["anyOf"][1]["items"]["enum"]) == PROTECTED
+    )
 
 
 def test_the_language_and_the_kinds_know_the_same_fields() -> None:
-    for module in (instances, block_storages, firewalls, rules):
+    for module in (instance, block_storage, firewall, rules):
         kind = module.kind("security-groups")
         assert set(kind.fields) == set(FIELDS[kind.name]), kind.name
         if kind.name in ATTRIBUTES:
@@ -276,7 +453,13 @@ PIECES = [
 
 
 @settings(max_examples=250)
-@given(st.lists(st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 12), st.sampled_from(PIECES)), min_size=1, max_size=4))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(WHOLE)), st.integers(0, 12), st.sampled_from(PIECES)),
+        min_size=1,
+        max_size=4,
+    )
+)
 def test_a_mutated_stack_is_built_or_told(edits: list[tuple[int, int, str]]) -> None:
     text = WHOLE
     for position, cut, piece in edits:
@@ -335,7 +518,18 @@ KEYS = st.sampled_from(
     ]
 )
 SECTIONS = st.sampled_from(
-    ["instances", "firewalls", "block_storages", "variables", "locals", "outputs", "existing", "environments", "defaults", "prices"]
+    [
+        "instances",
+        "firewalls",
+        "block_storages",
+        "variables",
+        "locals",
+        "outputs",
+        "existing",
+        "environments",
+        "defaults",
+        "prices",
+    ]
 )
 
 
@@ -343,7 +537,11 @@ SECTIONS = st.sampled_from(
 @given(
     st.dictionaries(
         SECTIONS,
-        st.dictionaries(st.sampled_from(["a", "b", "instances", "firewalls", "A"]), st.dictionaries(KEYS, SCALARS, max_size=4), max_size=3),
+        st.dictionaries(
+            st.sampled_from(["a", "b", "instances", "firewalls", "A"]),
+            st.dictionaries(KEYS, SCALARS, max_size=4),
+            max_size=3,
+        ),
         max_size=5,
     )
 )
@@ -355,11 +553,13 @@ def test_any_shape_is_built_or_told(sections: dict[str, dict[str, dict[str, str]
             lines.append(f"  {name}:")
             lines += [f"    {key}: {value}" for key, value in entries.items()]
     text = "\n".join(lines)
-    document, found = stackfile.read(text, "stack.yaml")
+    document, found = yaml_reader.read(text, "stack.yaml")
     assert found == ()
     form = schema.check(document)
-    stack, meaning = build.build(document, environment="a" if "a" in build.environments(document) else None)
+    stack, meaning = builder.build(
+        document, environment="a" if "a" in builder.environments(document) else None
+    )
     assert (stack is None) == any(problem.severity.value == "error" for problem in meaning) or form
     if stack is not None:
-        demands.demands(stack)
-        build.equal_names(stack)
+        requirements.demands(stack)
+        builder.equal_names(stack)

@@ -1,4 +1,6 @@
-"""The quick look at a document's form: it never says yes where the validator says no, and says yes to every good example."""
+"""The quick look at a document's form: it never says yes where the validator says no, and says yes
+to every good example.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler import schema, stackfile
-from reconciler.core.document import Document, Node, Scalar, Sequence, Table
-from reconciler.schema_quick import compiled
+from reconciler.config import schema, yaml_reader
+from reconciler.config.document import Document, Node, Scalar, Sequence, Table
+from reconciler.config.schema_precheck import compiled
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples" / "stacks").glob("*"))
 TEXTS = ("", "a", "b", "ab", "none", "22", "22.10", "true", "${a}", "1 d", "10.0.0.0/8", "kr1-z01")
@@ -22,7 +24,13 @@ ROOT = {"$defs": {"short": {"type": "string", "pattern": "^.{0,2}$"}}}
 
 
 def scalar(value: Any) -> Scalar:
-    return Scalar(value, "" if value is None else str(value).lower() if isinstance(value, bool) else str(value), "f", 1, 1)
+    return Scalar(
+        value,
+        "" if value is None else str(value).lower() if isinstance(value, bool) else str(value),
+        "f",
+        1,
+        1,
+    )
 
 
 def sequence(items: Iterable[Node]) -> Sequence:
@@ -35,14 +43,20 @@ def table(entries: Mapping[str, Node]) -> Table:
 
 SCALARS = st.sampled_from(
     [
-        *map(scalar, [*TEXTS, 0, 1, 2, 22, -1, 1.0, 2.5, float("inf"), float("nan"), True, False, None]),
+        *map(
+            scalar,
+            [*TEXTS, 0, 1, 2, 22, -1, 1.0, 2.5, float("inf"), float("nan"), True, False, None],
+        ),
         Scalar(22.1, "22.10", "f", 1, 1),
         Scalar(1, "0x1", "f", 1, 1),
     ]
 )
 NODES: st.SearchStrategy[Node] = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=3).map(sequence) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3).map(table),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(sequence)
+        | st.dictionaries(st.sampled_from(KEYS), inner, max_size=3).map(table)
+    ),
     max_leaves=6,
 )
 TYPES = st.sampled_from(["string", "integer", "number", "boolean", "null", "array", "object"])
@@ -51,7 +65,8 @@ PLAIN: Mapping[str, st.SearchStrategy[Any]] = {
     "type": TYPES | st.lists(TYPES, min_size=1, max_size=3, unique=True),
     "enum": st.lists(CONSTANTS, min_size=1, max_size=4),
     "const": CONSTANTS,
-    "not": st.builds(lambda value: {"const": value}, CONSTANTS) | st.builds(lambda name: {"type": name}, TYPES),
+    "not": st.builds(lambda value: {"const": value}, CONSTANTS)
+    | st.builds(lambda name: {"type": name}, TYPES),
     "pattern": st.sampled_from(["^a", r"\$\{", "[0-9]$", "^$", "^[a-z]{0,2}$"]),
     "minLength": st.integers(0, 3),
     "minimum": st.sampled_from([-1, 0, 1, 1.5, 22]),
@@ -96,7 +111,10 @@ def test_what_fits_is_right_for_the_validator(data: st.DataObject) -> None:
 
 
 SINGLE: tuple[dict[str, Any], ...] = (
-    *({"type": name} for name in ("string", "integer", "number", "boolean", "null", "array", "object")),
+    *(
+        {"type": name}
+        for name in ("string", "integer", "number", "boolean", "null", "array", "object")
+    ),
     *({"const": value} for value in ("a", 1, True, None)),
     {"enum": ["a", "22", None]},
     {"enum": ["22", 1, True]},
@@ -121,13 +139,30 @@ SINGLE: tuple[dict[str, Any], ...] = (
 
 
 def test_each_keyword_fits_as_the_validator_has_it() -> None:
-    # Goal: the same over all single keywords and small values, one by one; and that it does say yes: never less than half as often.
+    # Goal: the same over all single keywords and small values, one by one; and that it does say
+    # yes: never less than half as often.
     texts, numbers = [*map(scalar, TEXTS)], [*map(scalar, [0, 1, 22, 1.0, 2.5])]
     nodes: list[Node] = [*texts, *numbers, *map(scalar, [True, False, None])]
     nodes += [
-        sequence(items) for items in ([], texts[:1], texts[:2], [texts[1], texts[1]], [scalar(1), scalar("1")], [scalar(1), scalar(True)])
+        sequence(items)
+        for items in (
+            [],
+            texts[:1],
+            texts[:2],
+            [texts[1], texts[1]],
+            [scalar(1), scalar("1")],
+            [scalar(1), scalar(True)],
+        )
     ]
-    nodes += [table(entries) for entries in ({}, {"a": scalar(1)}, {"a": scalar("x"), "b": scalar(1)}, {"none": scalar(None)})]
+    nodes += [
+        table(entries)
+        for entries in (
+            {},
+            {"a": scalar(1)},
+            {"a": scalar("x"), "b": scalar(1)},
+            {"none": scalar(None)},
+        )
+    ]
     for part in SINGLE:
         fits, validator = compiled(part, ROOT), schema.validator(part, ROOT)
         quick = [fits(node) for node in nodes]
@@ -137,7 +172,7 @@ def test_each_keyword_fits_as_the_validator_has_it() -> None:
 
 
 def _documents() -> list[Document]:
-    return [document for document, found in map(stackfile.load, EXAMPLES) if not found]
+    return [document for document, found in map(yaml_reader.load, EXAMPLES) if not found]
 
 
 def _damaged(node: Node, at: random.Random, pieces: list[Node]) -> Node:
@@ -148,7 +183,13 @@ def _damaged(node: Node, at: random.Random, pieces: list[Node]) -> Node:
         if not node.items:
             return sequence([at.choice(pieces)])
         number = at.randrange(len(node.items))
-        return node._replace(items=(*node.items[:number], _damaged(node.items[number], at, pieces), *node.items[number + 1 :]))
+        return node._replace(
+            items=(
+                *node.items[:number],
+                _damaged(node.items[number], at, pieces),
+                *node.items[number + 1 :],
+            )
+        )
     entries = dict(node.entries)
     key = at.choice(list(entries) or ["a"])
     way = at.random()
@@ -162,14 +203,21 @@ def _damaged(node: Node, at: random.Random, pieces: list[Node]) -> Node:
 
 
 def _all_of(node: Node) -> list[Node]:
-    inside = node.items if isinstance(node, Sequence) else tuple(node.entries.values()) if isinstance(node, Table) else ()
+    inside = (
+        node.items
+        if isinstance(node, Sequence)
+        else tuple(node.entries.values())
+        if isinstance(node, Table)
+        else ()
+    )
     return [node, *(found for one in inside for found in _all_of(one))]
 
 
 @given(st.integers(0, 1 << 32))
 @settings(max_examples=400)
 def test_a_damaged_example_that_passes_has_no_mistake(seed: int) -> None:
-    # Goal: with the schemas themselves, which the program's own check and the quick look read each in its way.
+    # Goal: with the schemas themselves, which the program's own check and the quick look read each
+    # in its way.
     at = random.Random(seed)
     documents = _documents()
     document = at.choice(documents)
@@ -183,9 +231,12 @@ def test_a_damaged_example_that_passes_has_no_mistake(seed: int) -> None:
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_a_good_example_never_comes_to_the_validator(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Goal: a stack without mistakes, which is nearly every one, is found so without loading jsonschema.
-    document, found = stackfile.load(path)
+def test_a_good_example_never_comes_to_the_validator(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Goal: a stack without mistakes, which is nearly every one, is found so without loading
+    # jsonschema.
+    document, found = yaml_reader.load(path)
 
     def asked(document: Document) -> Any:
         raise AssertionError("it was asked")

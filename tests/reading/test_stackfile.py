@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler import schema, stackfile
-from reconciler.core import syntax
-from reconciler.core.document import Scalar, Table, plain
-from reconciler.core.problems import Problem
+from reconciler.config import schema, yaml_errors, yaml_reader
+from reconciler.config.document import Scalar, Table, plain
+from reconciler.model.diagnostics import Problem
 
 
 def _value(text: str) -> object:
-    document, found = stackfile.read(f"a: {text}\n", "x.yaml")
+    document, found = yaml_reader.read(f"a: {text}\n", "x.yaml")
     assert found == ()
     return plain(document.root.entries["a"])
 
@@ -60,13 +59,15 @@ def _value(text: str) -> object:
         ("{x: 1, y: {z: no}}", {"x": 1, "y": {"z": "no"}}),
     ],
 )
-def test_a_value_means_what_the_language_says_and_not_what_yaml_1_1_says(text: str, value: object) -> None:
+def test_a_value_means_what_the_language_says_and_not_what_yaml_1_1_says(
+    text: str, value: object
+) -> None:
     assert _value(text) == value
     assert type(_value(text)) is type(value)
 
 
 def test_a_number_keeps_its_spelling() -> None:
-    document, _ = stackfile.read("a: 22.10\n", "x.yaml")
+    document, _ = yaml_reader.read("a: 22.10\n", "x.yaml")
     node = document.root.entries["a"]
     assert isinstance(node, Scalar)
     assert (node.value, node.text) == (22.1, "22.10")
@@ -107,24 +108,26 @@ SYNTAX = [
 ]
 
 
-@pytest.mark.parametrize(("text", "wanted"), [row[1:] for row in SYNTAX], ids=[row[0] for row in SYNTAX])
+@pytest.mark.parametrize(
+    ("text", "wanted"), [row[1:] for row in SYNTAX], ids=[row[0] for row in SYNTAX]
+)
 def test_broken_yaml_is_told_with_its_place(text: str, wanted: str) -> None:
-    _, found = stackfile.read(text, "x.yaml")
+    _, found = yaml_reader.read(text, "x.yaml")
     assert [f"{p.place.line}:{p.place.column} {p.code}" for p in found if p.place] == [wanted]
 
 
 def test_several_mistakes_of_one_file_are_told_together() -> None:
-    _, found = stackfile.read("a: 1\na: 2\nb: !x y\nc: *d\n", "x.yaml")
+    _, found = yaml_reader.read("a: 1\na: 2\nb: !x y\nc: *d\n", "x.yaml")
     assert [problem.code for problem in found] == ["yaml-duplicate-key", "yaml-tag", "yaml-alias"]
 
 
 def test_a_quoted_expression_hint_is_given_where_a_colon_breaks_it() -> None:
-    _, found = stackfile.read("count: ${vars.big ? 1 : 2}\n", "x.yaml")
+    _, found = yaml_reader.read("count: ${vars.big ? 1 : 2}\n", "x.yaml")
     assert found[0].hint == 'put a text with `${...}` that holds `: ` in quotes: "${...}"'
 
 
 def test_places_count_characters_not_bytes() -> None:
-    document, _ = stackfile.read("# 주석\n가: {나: 다, d: e}\n", "x.yaml")
+    document, _ = yaml_reader.read("# 주석\n가: {나: 다, d: e}\n", "x.yaml")
     inner = document.root.entries["가"]
     assert isinstance(inner, Table)
     assert (inner.entries["d"].line, inner.entries["d"].column) == (2, 14)
@@ -132,7 +135,7 @@ def test_places_count_characters_not_bytes() -> None:
 
 
 def test_places_of_expressions_are_found_in_quotes_and_blocks() -> None:
-    document, _ = stackfile.read('a: "x ${b} ${c}"\nd: |\n  e\n  ${f}\n', "x.yaml")
+    document, _ = yaml_reader.read('a: "x ${b} ${c}"\nd: |\n  e\n  ${f}\n', "x.yaml")
     first, second = document.root.entries["a"], document.root.entries["d"]
     assert isinstance(first, Scalar)
     assert isinstance(second, Scalar)
@@ -141,7 +144,7 @@ def test_places_of_expressions_are_found_in_quotes_and_blocks() -> None:
 
 
 def test_aliases_stand_for_what_they_name() -> None:
-    document, found = stackfile.read("a: &x {b: 1}\nc: *x\n", "x.yaml")
+    document, found = yaml_reader.read("a: &x {b: 1}\nc: *x\n", "x.yaml")
     assert found == ()
     assert plain(document.root) == {"a": {"b": 1}, "c": {"b": 1}}
 
@@ -150,20 +153,20 @@ def test_aliases_that_unfold_to_too_much_are_refused_quickly() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
     begun = time.monotonic()
-    _, found = stackfile.read("\n".join(lines), "x.yaml")
+    _, found = yaml_reader.read("\n".join(lines), "x.yaml")
     assert [problem.code for problem in found] == ["yaml-alias"]
     assert time.monotonic() - begun < 2
 
 
 def test_an_empty_file_is_an_empty_document() -> None:
-    document, found = stackfile.read("# nothing\n", "x.yaml")
+    document, found = yaml_reader.read("# nothing\n", "x.yaml")
     assert found == ()
     assert document.root.entries == {}
 
 
 def test_so_many_mistakes_end_the_reading() -> None:
-    _, found = stackfile.read("\n".join(f"a: {n}" for n in range(5000)), "x.yaml")
-    assert len(found) == stackfile.PROBLEMS_MAX
+    _, found = yaml_reader.read("\n".join(f"a: {n}" for n in range(5000)), "x.yaml")
+    assert len(found) == yaml_reader.PROBLEMS_MAX
 
 
 # Files and folders
@@ -176,7 +179,7 @@ def test_a_folder_is_one_stack(tmp_path: Path) -> None:
     (tmp_path / ".hidden.yaml").write_text("not: [read")
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "c.yaml").write_text("not: [read")
-    document, found = stackfile.load(tmp_path)
+    document, found = yaml_reader.load(tmp_path)
     assert found == ()
     assert plain(document.root) == {
         "version": 1,
@@ -189,7 +192,7 @@ def test_a_folder_is_one_stack(tmp_path: Path) -> None:
 def test_a_key_defined_in_two_files_is_told_with_both_places(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("version: 1\nstack: shop\ninstances:\n  web: {}\n")
     (tmp_path / "b.yaml").write_text("version: 1\ninstances:\n\n  web: {}\n")
-    _, found = stackfile.load(tmp_path)
+    _, found = yaml_reader.load(tmp_path)
     assert [(problem.code, str(problem.place)) for problem in found] == [
         ("yaml-duplicate-key", f"{tmp_path}/b.yaml:1:1"),
         ("yaml-duplicate-key", f"{tmp_path}/b.yaml:4:3"),
@@ -201,14 +204,17 @@ def test_existing_objects_of_one_kind_may_stand_in_several_files(tmp_path: Path)
     (tmp_path / "a.yaml").write_text("existing: {firewalls: {a: {id: A}}}\n")
     (tmp_path / "b.yaml").write_text("existing: {firewalls: {b: {id: B}}}\nlocals:\n")
     (tmp_path / "c.yaml").write_text("locals: {x: 1}\n")
-    document, found = stackfile.load(tmp_path)
+    document, found = yaml_reader.load(tmp_path)
     assert found == ()
-    assert plain(document.root) == {"existing": {"firewalls": {"a": {"id": "A"}, "b": {"id": "B"}}}, "locals": {"x": 1}}
+    assert plain(document.root) == {
+        "existing": {"firewalls": {"a": {"id": "A"}, "b": {"id": "B"}}},
+        "locals": {"x": 1},
+    }
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.yaml", tmp_path):
-        document, found = stackfile.load(path)
+        document, found = yaml_reader.load(path)
         assert [problem.code for problem in found] == ["file-missing"]
         assert not document.whole
 
@@ -216,7 +222,7 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
 def _beside(folder: Path, name: str, text: str = "firewalls: {web: {}}\n") -> tuple[Problem, ...]:
     (folder / "stack.yaml").write_text("version: 1\nstack: shop\n", encoding="utf-8")
     (folder / name).write_text(text, encoding="utf-8")
-    document, found = stackfile.load(folder)
+    document, found = yaml_reader.load(folder)
     assert document.whole is not bool(found)
     return found
 
@@ -234,7 +240,9 @@ def test_a_part_of_a_stack_that_is_not_read_is_told(tmp_path: Path, name: str) -
     ]
 
 
-@pytest.mark.parametrize("text", ["instances: {a: *nowhere}\n", "instances:\n\ta: 1\n", "guard: {{ x }}\n"])
+@pytest.mark.parametrize(
+    "text", ["instances: {a: *nowhere}\n", "instances:\n\ta: 1\n", "guard: {{ x }}\n"]
+)
 def test_a_part_of_a_stack_with_mistakes_is_told_too(tmp_path: Path, text: str) -> None:
     assert [p.code for p in _beside(tmp_path, "common.yml", text)] == ["file-missing"]
 
@@ -258,23 +266,28 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path: Path, name: str, tex
 def test_a_broken_link_in_the_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "common.yaml").symlink_to("../gone.yaml")
     (tmp_path / "stack.yaml").write_text("version: 1\nstack: shop\n")
-    document, found = stackfile.load(tmp_path)
+    document, found = yaml_reader.load(tmp_path)
     assert [(p.message, p.hint) for p in found] == [
-        (f"{tmp_path / 'common.yaml'} is a link to ../gone.yaml, which does not exist", "restore the target, or delete the link")
+        (
+            f"{tmp_path / 'common.yaml'} is a link to ../gone.yaml, which does not exist",
+            "restore the target, or delete the link",
+        )
     ]
     assert not document.whole
-    assert [p.message for p in stackfile.load(tmp_path / "common.yaml")[1]] == [found[0].message]
+    assert [p.message for p in yaml_reader.load(tmp_path / "common.yaml")[1]] == [found[0].message]
 
 
 def test_what_is_no_file_in_the_folder_is_told(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "common.yaml")
     (tmp_path / "stack.yaml").write_text("version: 1\nstack: shop\n")
-    assert [p.message for p in stackfile.load(tmp_path)[1]] == [f"{tmp_path / 'common.yaml'} is not a regular file"]
+    assert [p.message for p in yaml_reader.load(tmp_path)[1]] == [
+        f"{tmp_path / 'common.yaml'} is not a regular file"
+    ]
 
 
 def test_a_folder_with_only_a_yml_file_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "stack.yml").write_text("version: 1\nstack: shop\n")
-    _, found = stackfile.load(tmp_path)
+    _, found = yaml_reader.load(tmp_path)
     assert found[0].message == f"{tmp_path} contains no *.yaml file"
     assert found[0].hint == "rename stack.yml to stack.yaml, or move it out of the folder"
 
@@ -291,14 +304,14 @@ def test_a_folder_with_only_a_yml_file_is_told_so(tmp_path: Path) -> None:
 def test_a_file_that_is_no_text_is_told(tmp_path: Path, data: bytes, code: str, place: str) -> None:
     path = tmp_path / "stack.yaml"
     path.write_bytes(data)
-    _, found = stackfile.load(path)
+    _, found = yaml_reader.load(path)
     assert [(problem.code, str(problem.place)) for problem in found] == [(code, f"{path}:{place}")]
 
 
 def test_a_byte_order_mark_at_the_beginning_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "stack.yaml"
     path.write_bytes(b"\xef\xbb\xbfversion: 1\n")
-    document, found = stackfile.load(path)
+    document, found = yaml_reader.load(path)
     assert found == ()
     assert plain(document.root) == {"version": 1}
 
@@ -306,23 +319,23 @@ def test_a_byte_order_mark_at_the_beginning_is_passed_over(tmp_path: Path) -> No
 def test_a_folder_named_like_a_file_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").mkdir()
     (tmp_path / "y.yaml").write_text("version: 1\n")
-    document, found = stackfile.load(tmp_path)
+    document, found = yaml_reader.load(tmp_path)
     assert found == ()
     assert document.files == (f"{tmp_path}/y.yaml",)
 
 
 def test_garbage_collection_is_as_it_was_before() -> None:
     assert gc.isenabled()
-    stackfile.read("a: [", "x.yaml")
+    yaml_reader.read("a: [", "x.yaml")
     assert gc.isenabled()
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_told_and_never_raise(data: bytes) -> None:
     problems: list[Problem] = []
-    text = stackfile._decode(data, "x.yaml", problems)
+    text = yaml_reader._decode(data, "x.yaml", problems)
     if text is not None:
-        stackfile.read(text, "x.yaml")
+        yaml_reader.read(text, "x.yaml")
 
 
 YAML_LIKE = st.lists(
@@ -366,7 +379,7 @@ YAML_LIKE = st.lists(
 @settings(max_examples=300)
 @given(YAML_LIKE)
 def test_any_text_made_of_yaml_is_read_or_told(parts: list[str]) -> None:
-    document, found = stackfile.read("".join(parts), "x.yaml")
+    document, found = yaml_reader.read("".join(parts), "x.yaml")
     assert isinstance(document.root, Table)
     for problem in found:
         assert problem.place is not None
@@ -376,22 +389,46 @@ def test_any_text_made_of_yaml_is_read_or_told(parts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["[" * 100_000, "{a: " * 50_000, "- " * 100_000, "a: &b\n" * 50_000, "? " * 50_000, "a:\n" + " " * 200_000, '"' + "\\x41" * 100_000],
+    [
+        "[" * 100_000,
+        "{a: " * 50_000,
+        "- " * 100_000,
+        "a: &b\n" * 50_000,
+        "? " * 50_000,
+        "a:\n" + " " * 200_000,
+        '"' + "\\x41" * 100_000,
+    ],
 )
 def test_hostile_texts_are_refused_in_bounded_time(text: str) -> None:
     begun = time.monotonic()
-    stackfile.read(text, "x.yaml")
+    yaml_reader.read(text, "x.yaml")
     assert time.monotonic() - begun < 5
 
 
-@pytest.mark.parametrize(("text", "code"), [("n: 3\nm: 4\n", "unknown-key"), ("- a\n", "wrong-type"), ("hello\n", "wrong-type")])
-def test_a_file_of_another_meaning_beside_a_stack_is_told_once_with_the_way_out(tmp_path: Path, text: str, code: str) -> None:
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("n: 3\nm: 4\n", "unknown-key"), ("- a\n", "wrong-type"), ("hello\n", "wrong-type")],
+)
+def test_a_file_of_another_meaning_beside_a_stack_is_told_once_with_the_way_out(
+    tmp_path: Path, text: str, code: str
+) -> None:
     # Goal: values for `--var-file`, a file of a CI: somebody will lay one there.
-    (tmp_path / "stack.yaml").write_text("version: 1\nstack: shop\ninstanses: {}\n", encoding="utf-8")
+    (tmp_path / "stack.yaml").write_text(
+        "version: 1\nstack: shop\ninstanses: {}\n", encoding="utf-8"
+    )
     (tmp_path / "values.yaml").write_text(text, encoding="utf-8")
-    document, found = stackfile.load(tmp_path)
-    told = [p for p in (*found, *schema.check(document)) if p.place is not None and p.place.file.endswith("values.yaml")]
-    assert [(p.code, p.place.line, p.hint) for p in told if p.place is not None] == [(code, 1, syntax.ALL_OF_THE_FOLDER)]
+    document, found = yaml_reader.load(tmp_path)
+    told = [
+        p
+        for p in (*found, *schema.check(document))
+        if p.place is not None and p.place.file.endswith("values.yaml")
+    ]
+    assert [(p.code, p.place.line, p.hint) for p in told if p.place is not None] == [
+        (code, 1, yaml_errors.ALL_OF_THE_FOLDER)
+    ]
     (tmp_path / "values.yaml").write_text("firewals: {}\n", encoding="utf-8")
-    document, _ = stackfile.load(tmp_path)
-    assert [p.hint for p in schema.check(document)] == ["did you mean `instances`?", "did you mean `firewalls`?"]
+    document, _ = yaml_reader.load(tmp_path)
+    assert [p.hint for p in schema.check(document)] == [
+        "did you mean `instances`?",
+        "did you mean `firewalls`?",
+    ]

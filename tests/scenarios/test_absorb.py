@@ -1,4 +1,6 @@
-"""Drift taken into the file in place: comments, order and spelling of everything else stay; then the plan has nothing to change."""
+"""Drift taken into the file in place: comments, order and spelling of everything else stay; then
+the plan has nothing to change.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from reconciler import absorbing, app, loading
-from reconciler.core.problems import Problem
-from reconciler.stop import Stop
+from reconciler.commands import absorb, lifecycle
+from reconciler.config import loader
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Problem
 from tests.builders import at
 from tests.lab import Lab
 
@@ -77,20 +80,30 @@ def absorbed(lab: Lab, folder: Path, *addresses: str) -> tuple[str, tuple[Proble
     """The file after the drift of these addresses was taken into it, and what could not be."""
     stack = folder / "stack.yaml"
 
-    def load(texts: Mapping[str, str]) -> loading.Loaded:
-        return loading.load_stack(stack, environment=None, environ={}, instead=texts)
+    def load(texts: Mapping[str, str]) -> loader.Loaded:
+        return loader.load_stack(stack, environment=None, environ={}, instead=texts)
 
     wanted = load({}).stack
-    found = absorbing.absorb(wanted, tuple(map(at, addresses)), lab.connection(), lab.store, load)
-    absorbing.write(found)
+    found = absorb.absorb(wanted, tuple(map(at, addresses)), lab.connection(), lab.store, load)
+    absorb.write(found)
     plan = lab.plan(load({}).stack)
     if not found.problems:
-        assert not any(field for change in plan.changes for field in change.fields if str(change.address) in addresses), found
+        assert not any(
+            field
+            for change in plan.changes
+            for field in change.fields
+            if str(change.address) in addresses
+        ), found
     return stack.read_text(encoding="utf-8"), found.problems
 
 
 def test_a_value_is_changed_where_it_stands(lab: Lab, tmp_path: Path) -> None:
-    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
+    send(
+        lab,
+        "PUT",
+        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        {"title": "shop-web", "icmp": "N"},
+    )
     text, problems = absorbed(lab, tmp_path, "firewalls.web")
     assert problems == ()
     assert text == STACK.replace("icmp: true    # ping is fine", "icmp: false    # ping is fine")
@@ -99,12 +112,26 @@ def test_a_value_is_changed_where_it_stands(lab: Lab, tmp_path: Path) -> None:
 def test_rules_come_and_go_and_change_where_they_stand(lab: Lab, tmp_path: Path) -> None:
     found = ids(lab)
     group = f"/v1/security-groups/{found['firewalls.web']}/rules"
-    send(lab, "POST", group, {"bound": "IN", "protocol": "TCP", "port": "8080", "ip": "10.0.0.0/8", "title": "관리 화면"})
+    send(
+        lab,
+        "POST",
+        group,
+        {
+            "bound": "IN",
+            "protocol": "TCP",
+            "port": "8080",
+            "ip": "10.0.0.0/8",
+            "title": "관리 화면",
+        },
+    )
     send(lab, "PUT", f"{group}/{found['firewalls.web.rules.ssh']}", {"ip": "198.51.100.0/24"})
     send(lab, "DELETE", f"{group}/{found['firewalls.web.rules.https']}")
     text, problems = absorbed(lab, tmp_path, "firewalls.web")
     assert problems == ()
-    expected = STACK.replace("      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}   # everybody\n", "")
+    expected = STACK.replace(
+        "      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}   # everybody\n",
+        "",
+    )
     expected = expected.replace(
         "        cidr: 203.0.113.7/32   # the office\n",
         "        cidr: 198.51.100.0/24   # the office\n"
@@ -115,9 +142,15 @@ def test_rules_come_and_go_and_change_where_they_stand(lab: Lab, tmp_path: Path)
 
 def test_the_last_rule_leaves_an_empty_set(lab: Lab, tmp_path: Path) -> None:
     found = ids(lab)
-    send(lab, "DELETE", f"/v1/security-groups/{found['firewalls.db']}/rules/{found['firewalls.db.rules.mysql']}")
+    send(
+        lab,
+        "DELETE",
+        f"/v1/security-groups/{found['firewalls.db']}/rules/{found['firewalls.db.rules.mysql']}",
+    )
     text, _ = absorbed(lab, tmp_path, "firewalls.db")
-    assert text == STACK.replace("rules: {mysql: {direction: in, protocol: tcp, ports: 3306, cidr: 10.0.0.0/8}}", "rules: {}")
+    assert text == STACK.replace(
+        "rules: {mysql: {direction: in, protocol: tcp, ports: 3306, cidr: 10.0.0.0/8}}", "rules: {}"
+    )
 
 
 def test_several_fields_of_one_line_and_a_value_of_the_defaults(lab: Lab, tmp_path: Path) -> None:
@@ -128,37 +161,56 @@ def test_several_fields_of_one_line_and_a_value_of_the_defaults(lab: Lab, tmp_pa
     send(lab, "POST", f"/v1/instances/{found['instances.app']}/resize", {"flavor_id": "std_2.4-g1"})
     text, problems = absorbed(lab, tmp_path, "instances.db", "instances.app")
     assert problems == ()
-    expected = STACK.replace('flavor: "std_2.4-g1", desc', "flavor: std_4.8-g1, desc").replace("power: on,", 'power: "off",')
+    expected = STACK.replace('flavor: "std_2.4-g1", desc', "flavor: std_4.8-g1, desc").replace(
+        "power: on,", 'power: "off",'
+    )
     expected = expected.replace('name: "shop-db"}', 'name: "디비: 주"}')
-    expected = expected.replace("    firewall: none\n", "    firewall: none\n    flavor: std_2.4-g1\n")
+    expected = expected.replace(
+        "    firewall: none\n", "    firewall: none\n    flavor: std_2.4-g1\n"
+    )
     assert text.replace("power: off,", 'power: "off",') == expected
 
 
 def test_a_membership_and_an_owner_are_written_by_key(lab: Lab, tmp_path: Path) -> None:
     found = ids(lab)
-    send(lab, "POST", f"/v1/security-groups/{found['firewalls.db']}/attach", {"instance_id": found["instances.app"]})
+    send(
+        lab,
+        "POST",
+        f"/v1/security-groups/{found['firewalls.db']}/attach",
+        {"instance_id": found["instances.app"]},
+    )
     send(lab, "POST", f"/v1/block-storages/{found['block_storages.data']}/detach")
-    send(lab, "POST", f"/v1/block-storages/{found['block_storages.data']}/attach/{found['instances.web[1]']}")
+    send(
+        lab,
+        "POST",
+        f"/v1/block-storages/{found['block_storages.data']}/attach/{found['instances.web[1]']}",
+    )
     text, problems = absorbed(lab, tmp_path, "instances.app", "block_storages.data")
     assert problems == ()
-    assert text == STACK.replace("    firewall: none\n", "    firewall: db\n").replace("instance: db}", 'instance: "web[1]"}')
+    assert text == STACK.replace("    firewall: none\n", "    firewall: db\n").replace(
+        "instance: db}", 'instance: "web[1]"}'
+    )
 
 
 def test_what_an_expression_computes_is_not_written_over(lab: Lab, tmp_path: Path) -> None:
     send(lab, "PUT", f"/v1/instances/{ids(lab)['instances.db']}", {"description": "changed"})
     text, problems = absorbed(lab, tmp_path, "instances.db")
     assert text == STACK
-    assert [p.code for p in problems] == ["absorb"] and "computed by an expression" in problems[0].message and problems[0].place is not None
+    assert (
+        [p.code for p in problems] == ["absorb"]
+        and "computed by an expression" in problems[0].message
+        and problems[0].place is not None
+    )
 
 
 def test_a_line_that_several_objects_share_is_not_written(lab: Lab, tmp_path: Path) -> None:
     found = ids(lab)
     send(lab, "PUT", f"/v1/instances/{found['instances.web[0]']}", {"description": "첫째"})
-    with pytest.raises(Stop) as stop:
+    with pytest.raises(Abort) as stop:
         absorbed(lab, tmp_path, "instances.web[0]")
     assert "instances.web[1] too" in stop.value.problems[0].message
     send(lab, "PUT", f"/v1/instances/{found['instances.web[1]']}", {"description": "둘째"})
-    with pytest.raises(Stop) as stop:
+    with pytest.raises(Abort) as stop:
         absorbed(lab, tmp_path, "instances.web")
     assert "different values" in stop.value.problems[0].message
     send(lab, "PUT", f"/v1/instances/{found['instances.web[1]']}", {"description": "첫째"})
@@ -166,11 +218,13 @@ def test_a_line_that_several_objects_share_is_not_written(lab: Lab, tmp_path: Pa
     assert problems == () and text == STACK.replace("description: 웹", "description: 첫째")
 
 
-def test_nothing_changed_writes_nothing_and_an_unknown_address_is_said(lab: Lab, tmp_path: Path) -> None:
+def test_nothing_changed_writes_nothing_and_an_unknown_address_is_said(
+    lab: Lab, tmp_path: Path
+) -> None:
     before = (tmp_path / "stack.yaml").stat().st_mtime_ns
     assert absorbed(lab, tmp_path, "instances.db") == (STACK, ())
     assert (tmp_path / "stack.yaml").stat().st_mtime_ns == before
-    with pytest.raises(Stop) as stop:
+    with pytest.raises(Abort) as stop:
         absorbed(lab, tmp_path, "instances.dbb")
     assert stop.value.problems[0].hint == "did you mean `instances.db`?"
 
@@ -183,7 +237,12 @@ def test_line_ends_of_another_system_stay(tmp_path: Path) -> None:
     file.write_bytes(STACK.replace("\n", "\r\n").encode())
     lab.cloud.forget_quota()
     group = f"/v1/security-groups/{ids(lab)['firewalls.web']}/rules"
-    send(lab, "POST", group, {"bound": "IN", "protocol": "TCP", "port": "80", "ip": "10.0.0.0/8", "title": "http"})
+    send(
+        lab,
+        "POST",
+        group,
+        {"bound": "IN", "protocol": "TCP", "port": "80", "ip": "10.0.0.0/8", "title": "http"},
+    )
     absorbed(lab, tmp_path, "firewalls.web")
     after = file.read_bytes()
     assert after.count(b"\r\n") == after.count(b"\n") == STACK.count("\n") + 1
@@ -192,33 +251,68 @@ def test_line_ends_of_another_system_stay(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_a_byte_order_mark_stays(ends: str, lab: Lab, tmp_path: Path) -> None:
-    # Goal: a file of an editor that writes one is read, so it can be absorbed into; nothing but the value changes.
+    # Goal: a file of an editor that writes one is read, so it can be absorbed into; nothing but the
+    # value changes.
     file, text = tmp_path / "stack.yaml", "\ufeff" + STACK.replace("\n", ends)
     file.write_bytes(text.encode())
-    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
+    send(
+        lab,
+        "PUT",
+        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        {"title": "shop-web", "icmp": "N"},
+    )
     _, problems = absorbed(lab, tmp_path, "firewalls.web")
-    assert problems == () and file.read_bytes() == text.replace("icmp: true    # ping", "icmp: false    # ping").encode()
+    assert (
+        problems == ()
+        and file.read_bytes()
+        == text.replace("icmp: true    # ping", "icmp: false    # ping").encode()
+    )
 
 
 def test_a_file_behind_a_link_is_changed_where_it_lies(lab: Lab, tmp_path: Path) -> None:
-    # Goal: the link was replaced by a copy, and the file that others read did not say what was absorbed.
+    # Goal: the link was replaced by a copy, and the file that others read did not say what was
+    # absorbed.
     link, file = tmp_path / "stack.yaml", tmp_path / "shared" / "shop.yaml"
     file.parent.mkdir()
     link.rename(file)
     link.symlink_to(file)
-    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
+    send(
+        lab,
+        "PUT",
+        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        {"title": "shop-web", "icmp": "N"},
+    )
     absorbed(lab, tmp_path, "firewalls.web")
-    assert link.is_symlink() and file.read_text(encoding="utf-8") == STACK.replace("icmp: true    # ping", "icmp: false    # ping")
+    assert link.is_symlink() and file.read_text(encoding="utf-8") == STACK.replace(
+        "icmp: true    # ping", "icmp: false    # ping"
+    )
 
 
 def test_a_mistake_that_was_there_before_is_no_matter_of_the_edit(lab: Lab, tmp_path: Path) -> None:
-    # Goal: one server that may not be deleted keeps nobody from taking in the drift of another, nor from looking at it.
+    # Goal: one server that may not be deleted keeps nobody from taking in the drift of another, nor
+    # from looking at it.
     app_of = "  app:\n    # nothing but defaults\n    firewall: none\n"
-    assert lab.apply(lab.stack(STACK.replace(app_of, app_of + "    lifecycle: {protect: true}\n"), tmp_path)).exit_code == 0
+    assert (
+        lab.apply(
+            lab.stack(STACK.replace(app_of, app_of + "    lifecycle: {protect: true}\n"), tmp_path)
+        ).exit_code
+        == 0
+    )
     lab.stack(STACK.replace(app_of, ""), tmp_path)
-    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
-    seen = app.drift(loading.load_stack(tmp_path / "stack.yaml", environment=None, environ={}).stack, lab.connection(), lab.store)
-    assert [str(change.address) for change in seen.plan.drift] == ["firewalls.web"] and seen.exit_code == 0
+    send(
+        lab,
+        "PUT",
+        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        {"title": "shop-web", "icmp": "N"},
+    )
+    seen = lifecycle.drift(
+        loader.load_stack(tmp_path / "stack.yaml", environment=None, environ={}).stack,
+        lab.connection(),
+        lab.store,
+    )
+    assert [str(change.address) for change in seen.plan.drift] == [
+        "firewalls.web"
+    ] and seen.exit_code == 0
     text, problems = absorbed(lab, tmp_path, "firewalls.web")
     assert problems == () and "icmp: false    # ping is fine" in text
 
@@ -234,20 +328,41 @@ def test_two_fields_go_into_an_empty_resource_and_an_only_rule_is_replaced(tmp_p
     lab.stack(stack + "\ninstances:\n  b: ~  # nothing yet\n", tmp_path)
     group = f"/v1/security-groups/{found['firewalls.db']}/rules"
     send(lab, "DELETE", f"{group}/{found['firewalls.db.rules.mysql']}")
-    send(lab, "POST", group, {"bound": "IN", "protocol": "TCP", "port": "5432", "ip": "10.0.0.0/8", "title": "pg"})
+    send(
+        lab,
+        "POST",
+        group,
+        {"bound": "IN", "protocol": "TCP", "port": "5432", "ip": "10.0.0.0/8", "title": "pg"},
+    )
     text, problems = absorbed(lab, tmp_path, "firewalls.db", "instances.b")
-    assert problems == () and "rules: {pg: {direction: in, protocol: tcp, ports: 5432, cidr: 10.0.0.0/8}},}" in text
+    assert (
+        problems == ()
+        and "rules: {pg: {direction: in, protocol: tcp, ports: 5432, cidr: 10.0.0.0/8}},}" in text
+    )
 
 
-def test_a_text_that_would_not_read_back_is_the_mistake_of_the_edit(lab: Lab, tmp_path: Path) -> None:
+def test_a_text_that_would_not_read_back_is_the_mistake_of_the_edit(
+    lab: Lab, tmp_path: Path
+) -> None:
     # Goal: nobody looks for a mistake in a file that has none.
-    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
+    send(
+        lab,
+        "PUT",
+        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        {"title": "shop-web", "icmp": "N"},
+    )
 
-    def load(texts: Mapping[str, str]) -> loading.Loaded:
+    def load(texts: Mapping[str, str]) -> loader.Loaded:
         broken = {file: text + "  : [\n" for file, text in texts.items()}
-        return loading.load_stack(tmp_path / "stack.yaml", environment=None, environ={}, instead=broken)
+        return loader.load_stack(
+            tmp_path / "stack.yaml", environment=None, environ={}, instead=broken
+        )
 
-    with pytest.raises(Stop) as stop:
-        absorbing.absorb(load({}).stack, (at("firewalls.web"),), lab.connection(), lab.store, load)
+    with pytest.raises(Abort) as stop:
+        absorb.absorb(load({}).stack, (at("firewalls.web"),), lab.connection(), lab.store, load)
     problem = stop.value.problems[0]
-    assert problem.code == "absorb" and "would not be a valid stack" in problem.message and problem.place is None
+    assert (
+        problem.code == "absorb"
+        and "would not be a valid stack" in problem.message
+        and problem.place is None
+    )

@@ -1,4 +1,6 @@
-"""What the file states already is no drift: after `absorb`, or an equal edit by hand, neither `plan` nor `drift` has anything to report."""
+"""What the file states already is no drift: after `absorb`, or an equal edit by hand, neither
+`plan` nor `drift` has anything to report.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +10,22 @@ from typing import Any
 
 import pytest
 
-from reconciler import absorbing, app, loading
-from reconciler.cli import showing
-from reconciler.core.survey import PlanOptions
+from reconciler.cli import plan_output
+from reconciler.commands import absorb, lifecycle
+from reconciler.config import loader
+from reconciler.planner.compare.assessment import PlanOptions
 from tests.builders import at
 from tests.lab import Lab, shown
 from tests.scenarios.test_absorb import STACK, ids, send
 
 
 def edit_firewall(lab: Lab) -> None:
-    send(lab, "PUT", f"/v1/security-groups/{ids(lab)['firewalls.web']}", {"title": "shop-web", "icmp": "N"})
+    send(
+        lab,
+        "PUT",
+        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        {"title": "shop-web", "icmp": "N"},
+    )
 
 
 def edit_rule(lab: Lab) -> None:
@@ -33,7 +41,11 @@ def add_rule(lab: Lab) -> None:
 
 def remove_rule(lab: Lab) -> None:
     found = ids(lab)
-    send(lab, "DELETE", f"/v1/security-groups/{found['firewalls.web']}/rules/{found['firewalls.web.rules.https']}")
+    send(
+        lab,
+        "DELETE",
+        f"/v1/security-groups/{found['firewalls.web']}/rules/{found['firewalls.web.rules.https']}",
+    )
 
 
 def edit_server(lab: Lab) -> None:
@@ -45,7 +57,12 @@ def edit_server(lab: Lab) -> None:
 
 def move_members(lab: Lab) -> None:
     found = ids(lab)
-    send(lab, "POST", f"/v1/security-groups/{found['firewalls.db']}/attach", {"instance_id": found["instances.app"]})
+    send(
+        lab,
+        "POST",
+        f"/v1/security-groups/{found['firewalls.db']}/attach",
+        {"instance_id": found["instances.app"]},
+    )
     send(lab, "POST", f"/v1/block-storages/{found['block_storages.data']}/detach")
 
 
@@ -61,9 +78,12 @@ EDITS: list[tuple[Callable[[Lab], None], tuple[str, ...]]] = [
 
 def looks(lab: Lab, folder: Path) -> list[Any]:
     """What `plan` and `drift` find, with the exit code of `--detailed-exitcode`."""
-    stack = loading.load_stack(folder / "stack.yaml", environment=None, environ={}, instead={}).stack
-    both = app.plan(stack, lab.connection(), lab.store, PlanOptions()), app.drift(stack, lab.connection(), lab.store)
-    return [(showing.exit_code(found, detailed=True), shown(found.plan)) for found in both]
+    stack = loader.load_stack(folder / "stack.yaml", environment=None, environ={}, instead={}).stack
+    both = (
+        lifecycle.plan(stack, lab.connection(), lab.store, PlanOptions()),
+        lifecycle.drift(stack, lab.connection(), lab.store),
+    )
+    return [(plan_output.exit_code(found, detailed=True), shown(found.plan)) for found in both]
 
 
 @pytest.mark.parametrize("api", ["security-groups", "firewall"])
@@ -79,15 +99,15 @@ def test_after_absorb_neither_plan_nor_drift_reports_a_change(
     assert [code for code, _ in looks(lab, tmp_path)] == [2, 2]
     lab.cloud.forget_quota()
 
-    def load(texts: Any) -> loading.Loaded:
-        return loading.load_stack(path, environment=None, environ={}, instead=texts)
+    def load(texts: Any) -> loader.Loaded:
+        return loader.load_stack(path, environment=None, environ={}, instead=texts)
 
     wanted = tuple(map(at, addresses))
-    absorbing.write(absorbing.absorb(load({}).stack, wanted, lab.connection(), lab.store, load))
+    absorb.write(absorb.absorb(load({}).stack, wanted, lab.connection(), lab.store, load))
     lab.cloud.forget_quota()
     assert looks(lab, tmp_path) == [(0, []), (0, [])]
     lab.cloud.forget_quota()
-    assert not absorbing.absorb(load({}).stack, wanted, lab.connection(), lab.store, load).texts
+    assert not absorb.absorb(load({}).stack, wanted, lab.connection(), lab.store, load).texts
     lab.cloud.forget_quota()
     assert lab.apply(load({}).stack).exit_code == 0
     lab.cloud.forget_quota()

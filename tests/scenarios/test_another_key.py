@@ -1,4 +1,6 @@
-"""Another key than the state was written with: it goes on where it shows an object of ours, and is noted (SPEC 5, account)."""
+"""Another key than the state was written with: it goes on where it shows an object of ours, and is
+noted (SPEC 5, account).
+"""
 
 from __future__ import annotations
 
@@ -7,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import app
-from reconciler.core.events import Event, StepDone
-from reconciler.core.survey import PlanOptions
+from reconciler.commands import context, lifecycle
+from reconciler.model.abort import Abort
+from reconciler.model.events import Event, StepDone
+from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
 from reconciler.simulator.records import Firewall
-from reconciler.stop import Stop
 from tests.lab import Lab
 
 STACK = """\
@@ -31,7 +33,7 @@ class OtherKey(Lab):
 
     digest = "lab"
 
-    def connection(self) -> app.Connection:
+    def connection(self) -> context.Connection:
         """With the digest of the key that is used."""
         return replace(super().connection(), account=self.digest)
 
@@ -44,11 +46,14 @@ def test_the_next_apply_notes_a_new_key_even_where_nothing_else_is_to_do(tmp_pat
     serial = lab.state.serial
 
     lab.digest = "new"
-    assert [problem.code for problem in app.plan(stack, lab.connection(), lab.store, PlanOptions()).problems] == ["account"]
+    assert [
+        problem.code
+        for problem in lifecycle.plan(stack, lab.connection(), lab.store, PlanOptions()).problems
+    ] == ["account"]
     assert lab.state.account == "lab", "a plan writes nothing"
     assert lab.apply(stack).exit_code == 0
     assert (lab.state.account, lab.state.serial) == ("new", serial + 1)
-    assert not app.plan(stack, lab.connection(), lab.store, PlanOptions()).problems
+    assert not lifecycle.plan(stack, lab.connection(), lab.store, PlanOptions()).problems
     assert lab.apply(stack).exit_code == 0 and lab.state.serial == serial + 1, "noted once"
 
 
@@ -58,7 +63,7 @@ def test_a_key_that_shows_nothing_of_ours_stops_everything(tmp_path: Path) -> No
     assert lab.apply(stack).exit_code == 0
     before, sent = lab.state, len(lab.sends)
     lab.digest, lab.cloud = "stranger", Cloud(clock=lab.clock.time)
-    with pytest.raises(Stop) as stop:
+    with pytest.raises(Abort) as stop:
         lab.apply(stack)
     assert stop.value.exit_code == 5 and lab.state == before
     assert {request.method for _, request in lab.sends[sent:]} == {"GET"}
@@ -75,7 +80,8 @@ class _DiesAtTheFirstStep(list[Event]):
 
 
 def test_a_first_run_that_was_killed_has_noted_whose_its_objects_are(tmp_path: Path) -> None:
-    # Goal: with a state that did not say so yet, the next run went on with the keys of another account, and made the rest there.
+    # Goal: with a state that did not say so yet, the next run went on with the keys of another
+    # account, and made the rest there.
     lab = OtherKey()
     stack = lab.stack(STACK, tmp_path)
     lab.events = _DiesAtTheFirstStep()
@@ -85,15 +91,22 @@ def test_a_first_run_that_was_killed_has_noted_whose_its_objects_are(tmp_path: P
     lab.store.disk.reboot()
     assert lab.state is not None and lab.state.entries
     lab.digest, lab.cloud = "stranger", Cloud(clock=lab.clock.time)
-    lab.cloud.change(lambda world: world.put_firewall(Firewall("FIREWALL-theirs", "office", None, "N")))
-    with pytest.raises(Stop) as stop:
+    lab.cloud.change(
+        lambda world: world.put_firewall(Firewall("FIREWALL-theirs", "office", None, "N"))
+    )
+    with pytest.raises(Abort) as stop:
         lab.apply(stack)
     assert stop.value.exit_code == 5 and lab.state.account == "lab"
 
 
-def test_an_object_that_an_open_request_has_made_shows_that_a_new_key_is_of_the_same_account(tmp_path: Path) -> None:
-    # Goal: after a first run whose only answer was lost the state holds no object yet, and a new key must not be refused for that.
-    lab = OtherKey(faults=(Fault("answer_lost", method="POST", route="createSecurityGroup", nth=1),))
+def test_an_object_that_an_open_request_has_made_shows_that_a_new_key_is_of_the_same_account(
+    tmp_path: Path,
+) -> None:
+    # Goal: after a first run whose only answer was lost the state holds no object yet, and a new
+    # key must not be refused for that.
+    lab = OtherKey(
+        faults=(Fault("answer_lost", method="POST", route="createSecurityGroup", nth=1),)
+    )
     stack = lab.stack(STACK, tmp_path)
     lab.interrupted = lambda: bool(lab.cloud.snapshot().firewalls)
     assert lab.apply(stack, wait=False).exit_code == 130

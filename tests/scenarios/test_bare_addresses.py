@@ -1,4 +1,6 @@
-"""Rules made in the console may come without a mask: `203.0.113.5` is `/32`, `0.0.0.0` is `0.0.0.0/0` (contract 17)."""
+"""Rules made in the console may come without a mask: `203.0.113.5` is `/32`, `0.0.0.0` is
+`0.0.0.0/0` (contract 17).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.changes import Action
+from reconciler.model.plan import Action
 from reconciler.simulator.records import Firewall, Rule
 from reconciler.simulator.world import World
 from tests.lab import Lab
@@ -22,7 +24,9 @@ APIS = ("security-groups", "firewall")
 
 def unmask(world: World, id: str) -> None:
     """The rules of a group come back as the console shows them."""
-    world.put_rules(id, [replace(rule, ip=rule.ip.partition("/")[0]) for rule in world.firewalls[id].rules])
+    world.put_rules(
+        id, [replace(rule, ip=rule.ip.partition("/")[0]) for rule in world.firewalls[id].rules]
+    )
 
 
 @pytest.mark.parametrize("api", APIS)
@@ -37,11 +41,20 @@ def test_a_rule_without_a_mask_is_neither_a_change_nor_drift(api: str, tmp_path:
 
 
 @pytest.mark.parametrize("api", APIS)
-def test_a_firewall_made_in_the_console_is_imported_without_a_write(api: str, tmp_path: Path) -> None:
+def test_a_firewall_made_in_the_console_is_imported_without_a_write(
+    api: str, tmp_path: Path
+) -> None:
     # Goal: an import of `203.0.113.5` deletes no rule and creates none.
     lab = Lab(firewall_api=api)
-    rules = (Rule(1, "IN", "TCP", "443", "0.0.0.0", "all"), Rule(2, "IN", "TCP", "22", "203.0.113.5", "office"))
-    lab.cloud.change(lambda world: world.put_firewall(Firewall("FIREWALL-theirs", "by-hand", "by hand", "N", rules)))
+    rules = (
+        Rule(1, "IN", "TCP", "443", "0.0.0.0", "all"),
+        Rule(2, "IN", "TCP", "22", "203.0.113.5", "office"),
+    )
+    lab.cloud.change(
+        lambda world: world.put_firewall(
+            Firewall("FIREWALL-theirs", "by-hand", "by hand", "N", rules)
+        )
+    )
     stack = lab.stack(TEXT.replace("  web:\n", "  web:\n    import: FIREWALL-theirs\n"), tmp_path)
     plan = lab.plan(stack)
     assert plan.steps == () and {change.action for change in plan.changes} == {Action.IMPORT}
@@ -50,11 +63,16 @@ def test_a_firewall_made_in_the_console_is_imported_without_a_write(api: str, tm
 
 
 @pytest.mark.parametrize("api", APIS)
-def test_a_mask_that_goes_or_comes_is_no_difference_at_the_second_look(api: str, tmp_path: Path) -> None:
-    # Goal: the rule is the one of the plan, and is deleted; the others are written with their masks.
+def test_a_mask_that_goes_or_comes_is_no_difference_at_the_second_look(
+    api: str, tmp_path: Path
+) -> None:
+    # Goal: the rule is the one of the plan, and is deleted; the others are written with their
+    # masks.
     lab = Lab(firewall_api=api)
     assert lab.apply(lab.stack(TEXT, tmp_path)).exit_code == 0
     web, sends = id_of(lab, "firewalls.web"), len(lab.sends)
     lab.plans = meanwhile(lab, lambda world: unmask(world, web))
     assert lab.apply(lab.stack(HEAD + GROUP, tmp_path)).exit_code == 0
-    assert len(writes(lab, sends)) == 1 and [rule.port for rule in lab.cloud.snapshot().firewalls[web].rules] == ["443"]
+    assert len(writes(lab, sends)) == 1 and [
+        rule.port for rule in lab.cloud.snapshot().firewalls[web].rules
+    ] == ["443"]

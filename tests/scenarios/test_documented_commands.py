@@ -1,6 +1,8 @@
-"""Every command that stands in a fence of the README or of a page of `docs/` is run: in order, in the situation that its page is about.
+"""Every command that stands in a fence of the README or of a page of `docs/` is run: in order, in
+the situation that its page is about.
 
-What a page says comes of each command is checked by that page's own tests; here each is accepted and does not break.
+What a page says comes of each command is checked by that page's own tests; here each is accepted
+and does not break.
 """
 
 from __future__ import annotations
@@ -19,15 +21,24 @@ from reconciler.simulator.worldfile import packaged_world
 from tests.cli.sessions import SCALE, begin, call
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").rglob("*.md") if not {"api", "decisions"} & set(page.parts))]
-_FENCE = re.compile(r"^(?P<fence>`{3,}|~{3,})(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)", re.MULTILINE | re.DOTALL)
+PAGES = [
+    ROOT / "README.md",
+    *sorted(
+        page for page in (ROOT / "docs").rglob("*.md") if not {"api", "decisions"} & set(page.parts)
+    ),
+]
+_FENCE = re.compile(
+    r"^(?P<fence>`{3,}|~{3,})(?P<language>\w*)\n(?P<text>.*?)^(?P=fence)", re.MULTILINE | re.DOTALL
+)
 _INDENTED = re.compile(r"^    (python -m .+)$", re.MULTILINE)
 SHELL = ("bash", "sh")
 SINGLE = (ROOT / "examples" / "stacks" / "single" / "stack.yaml").read_text(encoding="utf-8")
 
 
 def documented(page: Path) -> Iterator[str]:
-    """The commands of a page in order: lines after `$ `, lines of shell blocks, indented `python -m` lines."""
+    """The commands of a page in order: lines after `$ `, lines of shell blocks, indented `python
+    -m` lines.
+    """
     text = page.read_text(encoding="utf-8")
     for found in _FENCE.finditer(text):
         for line in found["text"].splitlines():
@@ -39,7 +50,9 @@ def documented(page: Path) -> Iterator[str]:
 
 
 def ours(command: str) -> list[str] | None:
-    """The arguments of a command of the program, without comment, pipe and redirection; None where it is another program."""
+    """The arguments of a command of the program, without comment, pipe and redirection; None where
+    it is another program.
+    """
     bare = re.split(r" [|>] | \|\| |\s+#", command)[0]
     found = re.match(r"(?:\.venv/bin/)?reconciler (.*)", bare)
     return None if found is None else shlex.split(found[1])
@@ -51,9 +64,13 @@ def test_only_what_is_said_here_is_run_elsewhere() -> None:
         f"{page.name}: {command}"
         for page in PAGES
         for command in documented(page)
-        if ours(command) is None and not command.startswith("python -m ") and not any(command.startswith(each) for each in ELSEWHERE)
+        if ours(command) is None
+        and not command.startswith("python -m ")
+        and not any(command.startswith(each) for each in ELSEWHERE)
     ]
-    pages = {page.name for page in PAGES for command in documented(page) if ours(command) is not None}
+    pages = {
+        page.name for page in PAGES for command in documented(page) if ours(command) is not None
+    }
     assert not strange, strange
     assert pages == set(SITUATIONS), pages ^ set(SITUATIONS)
     for where in ELSEWHERE.values():
@@ -109,7 +126,9 @@ SITUATIONS: dict[str, Callable[[pytest.CaptureFixture[str]], None]] = {
 """What is there when the commands of a page begin."""
 
 SERVES = "simulator serve"
-"""It runs until it is interrupted, and is started by `tests/simulator/test_simulator_server.py`; here its options are read."""
+"""It runs until it is interrupted, and is started by `tests/simulator/test_simulator_server.py`;
+here its options are read.
+"""
 
 
 @pytest.mark.parametrize("name", sorted(SITUATIONS))
@@ -120,7 +139,9 @@ def test_each_command_of_a_page_is_accepted_where_the_page_is_about(
     monkeypatch.setenv("RECONCILER_TIME_SCALE", "3000")
     monkeypatch.setenv("HOME", str(tmp_path))
     page = next(page for page in PAGES if page.name == name)
-    with SimulatorServer(Cloud(packaged_world("company"), switches={"rate_limit": "off"})) as server:
+    with SimulatorServer(
+        Cloud(packaged_world("company"), switches={"rate_limit": "off"})
+    ) as server:
         if SITUATIONS[name] is _nothing:
             monkeypatch.delenv("RECONCILER_SIMULATE")
             monkeypatch.delenv("RECONCILER_TIME_SCALE")
@@ -137,7 +158,9 @@ def test_each_command_of_a_page_is_accepted_where_the_page_is_about(
                 more = "environments: {prod: {}}\n" if "--env" in arguments else ""
                 Path("infra/stack.yaml").write_text(SINGLE + more, encoding="utf-8")
             code, out, err = call(capsys, *arguments)
-            assert code in (0, 1, 2, 3, 4) and "error[usage]" not in err, f"{name}: {command} ends with {code}: {out}{err}"
+            assert code in (0, 1, 2, 3, 4) and "error[usage]" not in err, (
+                f"{name}: {command} ends with {code}: {out}{err}"
+            )
 
 
 def test_the_options_of_each_documented_module_are_those_that_it_has() -> None:
@@ -147,7 +170,11 @@ def test_the_options_of_each_documented_module_are_those_that_it_has() -> None:
             if command.startswith("python -m "):
                 words = shlex.split(command, comments=True)
                 shown = subprocess.run(
-                    [sys.executable, "-m", words[2], "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+                    [sys.executable, "-m", words[2], "--help"],
+                    cwd=ROOT,
+                    capture_output=True,
+                    text=True,
+                    check=True,
                 ).stdout
                 assert all(word in shown for word in words[3:] if word.startswith("--")), command
 

@@ -1,4 +1,6 @@
-"""Every example stack as a newcomer runs it: it validates, comes up on the local cloud, is then empty to plan, and goes down again."""
+"""Every example stack as a newcomer runs it: it validates, comes up on the local cloud, is then
+empty to plan, and goes down again.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ def test_there_are_at_least_six_and_each_tells_what_it_shows() -> None:
 
 
 @pytest.mark.parametrize(("name", "env"), cases(), ids=str)
-def test_an_example_comes_up_is_empty_to_plan_and_goes_down(capsys: pytest.CaptureFixture[str], name: str, env: str | None) -> None:
+def test_an_example_comes_up_is_empty_to_plan_and_goes_down(
+    capsys: pytest.CaptureFixture[str], name: str, env: str | None
+) -> None:
     for before in BEFORE.get(name, ()):
         assert call(capsys, "apply", f"examples/stacks/{before}", "--yes", *SCALE)[0] == 0
     options = (f"examples/stacks/{name}", *(("--env", env) if env is not None else ()))

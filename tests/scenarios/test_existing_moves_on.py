@@ -1,18 +1,23 @@
-"""Objects that are not ours and are meant by name: what was shown is what is used, whoever bears that name later."""
+"""Objects that are not ours and are meant by name: what was shown is what is used, whoever bears
+that name later.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.core import saved
-from reconciler.core.survey import PlanOptions
+from reconciler.planner import saved_plan
+from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.world import World
 from tests.lab import Lab
 from tests.scenarios.test_second_look import id_of, meanwhile
 from tests.scenarios.test_when_things_go_wrong import HEAD
 
-OFFICE = HEAD + "existing: {firewalls: {office: {name: office}}}\ninstances:\n  web: {firewall: existing.firewalls.office}\n"
+OFFICE = (
+    HEAD
+    + "existing: {firewalls: {office: {name: office}}}\ninstances:\n  web: {firewall: existing.firewalls.office}\n"
+)
 GROUP = "firewalls:\n  %s: {name: %s, rules: {ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}}}\n"
 
 
@@ -22,13 +27,22 @@ def with_office(tmp: Path) -> Lab:
     groups = GROUP % ("a", "office") + (GROUP % ("b", "elsewhere")).partition("\n")[2]
     theirs.apply(theirs.stack("version: 1\nstack: theirs\n" + groups, tmp))
     ours = Lab()
-    ours.cloud, ours.clock, ours.quota, ours._numbers = theirs.cloud, theirs.clock, theirs.quota, theirs._numbers
+    ours.cloud, ours.clock, ours.quota, ours._numbers = (
+        theirs.cloud,
+        theirs.clock,
+        theirs.quota,
+        theirs._numbers,
+    )
     return ours
 
 
 def office(lab: Lab) -> str:
     """The id of the group that has that name now."""
-    return next(group.firewall_id for group in lab.cloud.snapshot().firewalls.values() if group.title == "office")
+    return next(
+        group.firewall_id
+        for group in lab.cloud.snapshot().firewalls.values()
+        if group.title == "office"
+    )
 
 
 def rename(world: World) -> None:
@@ -39,9 +53,11 @@ def rename(world: World) -> None:
 
 
 def test_a_server_joins_the_group_that_was_shown(tmp_path: Path) -> None:
-    # Goal: lists are read anew while the server is made; a name that passed to another group meanwhile opens nothing else.
+    # Goal: lists are read anew while the server is made; a name that passed to another group
+    # meanwhile opens nothing else.
     lab = with_office(tmp_path / "theirs")
-    lab.apply(lab.stack(HEAD + GROUP % ("old", "old1"), tmp_path))  # its delete is proved by the list of all groups
+    # its delete is proved by the list of all groups
+    lab.apply(lab.stack(HEAD + GROUP % ("old", "old1"), tmp_path))
     shown = office(lab)
     lab.plans = meanwhile(lab, rename)
     assert lab.apply(lab.stack(OFFICE, tmp_path)).exit_code == 0
@@ -53,23 +69,44 @@ def test_a_saved_plan_means_the_group_that_it_was_made_with(tmp_path: Path) -> N
     lab = with_office(tmp_path / "theirs")
     stack = lab.stack(OFFICE, tmp_path)
     plan = lab.plan(stack)
-    options = saved.kept_options(PlanOptions())
-    kept = saved.of(plan, account="a", endpoint="e", simulated=False, accept=(), options=options, made_at=0, document={})
+    options = saved_plan.kept_options(PlanOptions())
+    kept = saved_plan.of(
+        plan,
+        account="a",
+        endpoint="e",
+        simulated=False,
+        accept=(),
+        options=options,
+        made_at=0,
+        document={},
+    )
     shown = office(lab)
     lab.cloud.change(rename)
-    pinned = saved.options_of(kept).pinned
-    assert saved.differences(kept, lab.plan(stack, pinned=pinned)) == ()
+    pinned = saved_plan.options_of(kept).pinned
+    assert saved_plan.differences(kept, lab.plan(stack, pinned=pinned)) == ()
     lab.apply(stack, pinned=pinned)
     assert (shown, id_of(lab, "instances.web")) in lab.cloud.snapshot().memberships
 
 
 def test_an_object_that_the_plan_deletes_is_not_referred_to(tmp_path: Path) -> None:
-    # Goal: a server that is to be behind a group of others keeps it: the group was this stack's until now, and would go.
+    # Goal: a server that is to be behind a group of others keeps it: the group was this stack's
+    # until now, and would go.
     lab = Lab(switches={"delete_attached_group": "allow"})
-    assert lab.apply(lab.stack(OFFICE.partition("existing")[0] + "instances:\n  web: {firewall: a}\n" + GROUP % ("a", "office"), tmp_path))
+    assert lab.apply(
+        lab.stack(
+            OFFICE.partition("existing")[0]
+            + "instances:\n  web: {firewall: a}\n"
+            + GROUP % ("a", "office"),
+            tmp_path,
+        )
+    )
     stack = lab.stack(OFFICE, tmp_path)
     result = lab.apply(stack)
-    assert result.exit_code == 1 and result.problems[0].code == "bad-combination" and "would delete" in result.problems[0].message
+    assert (
+        result.exit_code == 1
+        and result.problems[0].code == "bad-combination"
+        and "would delete" in result.problems[0].message
+    )
     assert len(lab.cloud.snapshot().memberships) == 1
     handed_over = lab.stack(OFFICE + "removed: [{from: firewalls.a, keep: true}]\n", tmp_path)
     assert lab.apply(handed_over).exit_code == 0 and len(lab.cloud.snapshot().memberships) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core import rhythm
+from reconciler.model import timing
 from tests.lab import Lab
 
 STACK = """
@@ -20,21 +20,37 @@ instances: {a: {firewall: web}}
 
 
 def _stated_and_kept(tmp_path: Path) -> tuple[int, float]:
-    """The seconds without a firewall that the plan states, and the seconds between two reads of a server list while one is created."""
+    """The seconds without a firewall that the plan states, and the seconds between two reads of a
+    server list while one is created.
+    """
     lab = Lab(switches={"ticks.create": 3600}, latency_seconds=0.0)
     stack = lab.stack(STACK, tmp_path)
-    stated = next(each.impact.exposure_seconds for each in lab.plan(stack).changes if str(each.address) == "instances.a")
+    stated = next(
+        each.impact.exposure_seconds
+        for each in lab.plan(stack).changes
+        if str(each.address) == "instances.a"
+    )
     assert stated is not None
     started = len(lab.sends)
     lab.apply(stack)
-    reads = [at for at, request in lab.sends[started:] if request.method == "GET" and request.path.startswith("/v1/instances")]
-    waits = [round(later - earlier, 1) for earlier, later in itertools.pairwise(reads) if later - earlier > 1.0]
+    reads = [
+        at
+        for at, request in lab.sends[started:]
+        if request.method == "GET" and request.path.startswith("/v1/instances")
+    ]
+    waits = [
+        round(later - earlier, 1)
+        for earlier, later in itertools.pairwise(reads)
+        if later - earlier > 1.0
+    ]
     return stated, waits[1]  # the first is the usual time of a create
 
 
-def test_plan_states_the_polling_interval_that_the_run_keeps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = rhythm.POLL_SECONDS
+def test_plan_states_the_polling_interval_that_the_run_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = timing.POLL_SECONDS
     stated, kept = _stated_and_kept(tmp_path / "before")
     assert kept == before
-    monkeypatch.setattr(rhythm, "POLL_SECONDS", before + 4)
+    monkeypatch.setattr(timing, "POLL_SECONDS", before + 4)
     assert _stated_and_kept(tmp_path / "after") == (stated + 4, kept + 4)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.apply import Result
-from reconciler.core.changes import Plan
-from reconciler.core.model import Stack
+from reconciler.executor import Result
+from reconciler.model.plan import Plan
+from reconciler.model.resource import Stack
 from tests.lab import Lab
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "stacks"
@@ -41,21 +41,30 @@ def holds(lab: Lab, stack: Stack, *, destroy: bool = False) -> None:
     """Applies a stack, and compares what was said with what happened."""
     plan, result, writes, waits = applied(lab, stack, destroy=destroy)
     assert plan.eta_seconds is not None
-    assert abs(plan.eta_seconds - result.seconds) <= 1 + result.seconds * TIME_PERCENT / 100, (plan.eta_seconds, result.seconds)
+    assert abs(plan.eta_seconds - result.seconds) <= 1 + result.seconds * TIME_PERCENT / 100, (
+        plan.eta_seconds,
+        result.seconds,
+    )
     assert plan.calls.write == writes
     assert abs(plan.calls.wait - waits) <= WAITS_OFF, (plan.calls.wait, waits)
 
 
 ALONE = [
     *((name, None) for name in ("single", "web-tier", "network", "components")),
-    *((name, environment) for name in ("environments", "fleet") for environment in ("staging", "prod")),
+    *(
+        (name, environment)
+        for name in ("environments", "fleet")
+        for environment in ("staging", "prod")
+    ),
 ]
 """The examples that read no other stack."""
 
 
 @pytest.mark.parametrize("latency", LATENCIES)
 @pytest.mark.parametrize(("name", "environment"), ALONE)
-def test_the_examples_take_as_long_as_their_plans_say(name: str, environment: str | None, latency: float) -> None:
+def test_the_examples_take_as_long_as_their_plans_say(
+    name: str, environment: str | None, latency: float
+) -> None:
     # Goal: made and removed, in time and calls, with answers fast and slow.
     lab = Lab(latency_seconds=latency)
     stack = lab.stack_in(EXAMPLES / name, environment=environment)
@@ -66,20 +75,26 @@ def test_the_examples_take_as_long_as_their_plans_say(name: str, environment: st
 
 @pytest.mark.parametrize("latency", LATENCIES)
 def test_a_mixed_change_takes_as_long_as_its_plan_says(tmp_path: Path, latency: float) -> None:
-    # Goal: a resize, two more servers, a rule, a volume replaced; then two servers less and another firewall, the quota still half used.
+    # Goal: a resize, two more servers, a rule, a volume replaced; then two servers less and another
+    # firewall, the quota still half used.
     lab = Lab(latency_seconds=latency)
     text = example("web-tier")
     assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
     for before, after in (
         ("flavor: std_4.8-g1", "flavor: mio_4.16-g1"),
         ("default: 2\n", "default: 4\n"),
-        ("      https: {", "      alt: {direction: in, protocol: tcp, ports: 8080, cidr: 10.0.0.0/8}\n      https: {"),
+        (
+            "      https: {",
+            "      alt: {direction: in, protocol: tcp, ports: 8080, cidr: 10.0.0.0/8}\n      https: {",
+        ),
         ("size: 100", "size: 200"),
     ):
         assert before in text
         text = text.replace(before, after)
     holds(lab, lab.stack(text, tmp_path))
-    text = text.replace("default: 4\n", "default: 2\n").replace("    firewall: db\n", "    firewall: web\n")
+    text = text.replace("default: 4\n", "default: 2\n").replace(
+        "    firewall: db\n", "    firewall: web\n"
+    )
     holds(lab, lab.stack(text, tmp_path))
 
 

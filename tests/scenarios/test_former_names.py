@@ -1,4 +1,6 @@
-"""A stack, or an environment, gets another name in the file: nothing is created twice, and the ways out work as printed."""
+"""A stack, or an environment, gets another name in the file: nothing is created twice, and the ways
+out work as printed.
+"""
 
 from __future__ import annotations
 
@@ -48,19 +50,34 @@ EDITS = [
     ("another stack name", HEAD + BODY, HEAD.replace("shop", "store") + BODY, (), ()),
     ("environments added", HEAD + BODY, HEAD + DEV + BODY, (), ("--env", "dev")),
     ("environments removed", HEAD + DEV + BODY, HEAD + BODY, ("--env", "dev"), ()),
-    ("environment renamed", HEAD + DEV + BODY, HEAD + PROD + BODY, ("--env", "dev"), ("--env", "prod")),
+    (
+        "environment renamed",
+        HEAD + DEV + BODY,
+        HEAD + PROD + BODY,
+        ("--env", "dev"),
+        ("--env", "prod"),
+    ),
 ]
-parameters = pytest.mark.parametrize(("before", "after", "was", "now"), [row[1:] for row in EDITS], ids=[row[0] for row in EDITS])
+parameters = pytest.mark.parametrize(
+    ("before", "after", "was", "now"), [row[1:] for row in EDITS], ids=[row[0] for row in EDITS]
+)
 
 
 @parameters
 def test_another_name_stops_everything_until_the_state_is_moved(
-    capsys: pytest.CaptureFixture[str], before: str, after: str, was: tuple[str, ...], now: tuple[str, ...]
+    capsys: pytest.CaptureFixture[str],
+    before: str,
+    after: str,
+    was: tuple[str, ...],
+    now: tuple[str, ...],
 ) -> None:
     write(before)
     assert run(capsys, "apply", "web.yaml", "--yes", *was, *SCALE)[0] == 0
     write(after)
-    applies: tuple[tuple[str, ...], ...] = (("apply", "--yes", *SCALE), ("destroy", "--yes", "--accept", "delete", *SCALE))
+    applies: tuple[tuple[str, ...], ...] = (
+        ("apply", "--yes", *SCALE),
+        ("destroy", "--yes", "--accept", "delete", *SCALE),
+    )
     for command in (("plan",), ("drift",), ("recover",), *applies):
         code, said = run(capsys, command[0], "web.yaml", *command[1:], *now)
         assert code == 4 and "error[former-name]" in said and "instances.a" in said, command
@@ -83,7 +100,11 @@ def test_another_name_stops_everything_until_the_state_is_moved(
 
 @parameters
 def test_a_folder_that_is_there_already_is_put_aside(
-    capsys: pytest.CaptureFixture[str], before: str, after: str, was: tuple[str, ...], now: tuple[str, ...]
+    capsys: pytest.CaptureFixture[str],
+    before: str,
+    after: str,
+    was: tuple[str, ...],
+    now: tuple[str, ...],
 ) -> None:
     write(after)
     assert run(capsys, "apply", "web.yaml", "--yes", *now, *SCALE)[0] == 0
@@ -97,7 +118,9 @@ def test_a_folder_that_is_there_already_is_put_aside(
     assert run(capsys, "plan", "web.yaml", *now, "--detailed-exitcode")[0] == 0
 
 
-def test_another_stack_with_the_same_addresses_is_said_to_be_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_stack_with_the_same_addresses_is_said_to_be_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     write(HEAD + BODY)
     assert run(capsys, "apply", "web.yaml", "--yes", *SCALE)[0] == 0
     write(HEAD.replace("shop", "store") + BODY)
@@ -109,7 +132,9 @@ def test_another_stack_with_the_same_addresses_is_said_to_be_one(capsys: pytest.
     assert run(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
 
 
-def test_stacks_and_environments_that_files_name_live_side_by_side(capsys: pytest.CaptureFixture[str]) -> None:
+def test_stacks_and_environments_that_files_name_live_side_by_side(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     two = "environments: {dev: {}, prod: {}}\n"
     write(HEAD + two + BODY)
     write(HEAD.replace("shop", "store") + BODY, "other.yaml")
@@ -118,7 +143,9 @@ def test_stacks_and_environments_that_files_name_live_side_by_side(capsys: pytes
     assert servers() == 6
 
 
-def test_an_environment_that_left_the_file_is_listed_shown_and_destroyed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_environment_that_left_the_file_is_listed_shown_and_destroyed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     write(HEAD + "environments: {dev: {}, prod: {}}\n" + BODY)
     assert run(capsys, "apply", "web.yaml", "--env", "dev", "--yes", *SCALE)[0] == 0
     write(HEAD + PROD + BODY)
@@ -128,12 +155,17 @@ def test_an_environment_that_left_the_file_is_listed_shown_and_destroyed(capsys:
         assert code == 0 and "instances.a" in said
     assert "shop/dev" in run(capsys, "doctor", "--stack", "web.yaml")[1]
     assert run(capsys, "plan", "web.yaml", "--env", "dev")[0] == 64
-    assert run(capsys, "destroy", "web.yaml", "--env", "dev", "--yes", "--accept", "delete", *SCALE)[0] == 0
+    assert (
+        run(capsys, "destroy", "web.yaml", "--env", "dev", "--yes", "--accept", "delete", *SCALE)[0]
+        == 0
+    )
     assert servers() == 0
     assert run(capsys, "show", "--stack", "web.yaml", "--env", "nowhere")[0] == 64
 
 
-def test_marked_objects_of_a_former_environment_stop_a_run_without_any_state(capsys: pytest.CaptureFixture[str]) -> None:
+def test_marked_objects_of_a_former_environment_stop_a_run_without_any_state(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     write(HEAD + BODY)
     assert run(capsys, "apply", "web.yaml", "--yes", *SCALE)[0] == 0
     for file in next(Path().rglob("state.json")).parent.iterdir():

@@ -1,4 +1,6 @@
-"""Imports: objects of the account that a file binds to its addresses, and what is refused before anything is sent."""
+"""Imports: objects of the account that a file binds to its addresses, and what is refused before
+anything is sent.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import opening
-from reconciler.core import lost
-from reconciler.core.changes import Action
-from reconciler.core.exits import ERROR, REFUSED
-from reconciler.core.needs import needs
-from reconciler.core.problems import Problem
-from reconciler.core.state import State
-from reconciler.core.survey import PlanOptions, survey
+from reconciler.commands import session
+from reconciler.model.diagnostics import Problem
+from reconciler.model.exit_codes import ERROR, REFUSED
+from reconciler.model.plan import Action
+from reconciler.model.state import State
+from reconciler.planner.checks import lost_state
+from reconciler.planner.compare.assessment import PlanOptions
+from reconciler.planner.compare.classify import survey
+from reconciler.planner.compare.refresh_scope import needs
 from reconciler.store.memory import MemoryStore
 from tests.lab import EVERYTHING, Lab, said
 from tests.scenarios.world import SHOP, world_of
@@ -47,39 +50,71 @@ def id_of(lab: Lab, address: str) -> str:
     ],
     ids=["typo", "counted", "off", "another kind", "a name"],
 )
-def test_an_import_that_the_account_does_not_show_leaves_no_plan(line: str, hint: str, tmp_path: Path) -> None:
+def test_an_import_that_the_account_does_not_show_leaves_no_plan(
+    line: str, hint: str, tmp_path: Path
+) -> None:
     # Goal: an attach with an empty id left the machine, and two open requests blocked later runs.
     lab = applied(tmp_path)
-    line = line.replace("FIREWALL", id_of(lab, "firewalls.web")).replace("typo", id_of(lab, "instances.a").removeprefix("INSTANCE-")[:-1])
-    before, writes = world_of(lab.cloud), len([1 for _, request in lab.sends if request.method != "GET"])
+    line = line.replace("FIREWALL", id_of(lab, "firewalls.web")).replace(
+        "typo", id_of(lab, "instances.a").removeprefix("INSTANCE-")[:-1]
+    )
+    before, writes = (
+        world_of(lab.cloud),
+        len([1 for _, request in lab.sends if request.method != "GET"]),
+    )
     result = lab.apply(lab.stack(ONE + f"  {line}\n", tmp_path))
     problem = next(problem for problem in result.problems if problem.code == "lookup")
     assert result.exit_code == ERROR and not lab.plans[-1].plan.steps
-    assert problem.address in ("instances.b", "instances.b[0]") and "of this account has the id" in problem.message
+    assert (
+        problem.address in ("instances.b", "instances.b[0]")
+        and "of this account has the id" in problem.message
+    )
     assert hint in (problem.hint or "")
-    assert (world_of(lab.cloud), len([1 for _, request in lab.sends if request.method != "GET"])) == (before, writes)
+    assert (
+        world_of(lab.cloud),
+        len([1 for _, request in lab.sends if request.method != "GET"]),
+    ) == (before, writes)
     assert lab.state is not None and not lab.state.open
 
 
-def test_an_import_line_that_was_kept_says_how_to_go_on_when_its_object_is_gone(tmp_path: Path) -> None:
+def test_an_import_line_that_was_kept_says_how_to_go_on_when_its_object_is_gone(
+    tmp_path: Path,
+) -> None:
     lab = Lab()
-    plan = lab.plan(lab.stack(SHOP + "instances:\n  a: {import: INSTANCE-gone, firewall: web}\n", tmp_path))
+    plan = lab.plan(
+        lab.stack(SHOP + "instances:\n  a: {import: INSTANCE-gone, firewall: web}\n", tmp_path)
+    )
     assert not plan.steps and "remove the `import` line" in said(plan.problems)
 
 
-def test_a_firewall_that_the_account_does_not_show_is_not_imported_with_its_rules(tmp_path: Path) -> None:
+def test_a_firewall_that_the_account_does_not_show_is_not_imported_with_its_rules(
+    tmp_path: Path,
+) -> None:
     lab = Lab()
-    plan = lab.plan(lab.stack(SHOP.replace("  web:\n", "  web:\n    import: FIREWALL-gone\n"), tmp_path))
-    assert not plan.steps and not plan.records and "firewalls.web cannot be imported" in said(plan.problems)
+    plan = lab.plan(
+        lab.stack(SHOP.replace("  web:\n", "  web:\n    import: FIREWALL-gone\n"), tmp_path)
+    )
+    assert (
+        not plan.steps
+        and not plan.records
+        and "firewalls.web cannot be imported" in said(plan.problems)
+    )
 
 
-@pytest.mark.parametrize("text", ["instances:\n  a: {import: ' INSTANCE-1 '}\n", "existing:\n  firewalls: {o: {id: 'INSTANCE-1 '}}\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "instances:\n  a: {import: ' INSTANCE-1 '}\n",
+        "existing:\n  firewalls: {o: {id: 'INSTANCE-1 '}}\n",
+    ],
+)
 def test_blanks_around_an_id_are_told(text: str) -> None:
     # Goal: an id becomes part of a path, which cannot hold blanks.
     assert "has blanks around the id: write INSTANCE-1" in said(problems(SHOP + text))
 
 
-# An object of another stack ---------------------------------------------------------------------------------------------------------
+# An object of another stack
+# ---------------------------------------------------------------------------------------------------------
 
 
 def beside(lab: Lab, name: str) -> Lab:
@@ -98,7 +133,10 @@ def elsewhere(lab: Lab, name: str) -> Lab:
 
 def importing(lab: Lab, id: str, line: str = "") -> str:
     """The text of the stack `blog`, which imports a server."""
-    return SHOP.replace("stack: shop", "stack: blog").partition("firewalls:")[0] + f"instances:\n  b: {{import: {id}{line}}}\n"
+    return (
+        SHOP.replace("stack: shop", "stack: blog").partition("firewalls:")[0]
+        + f"instances:\n  b: {{import: {id}{line}}}\n"
+    )
 
 
 DESCRIBED = ONE.replace("{firewall: web}", "{firewall: web, description: mine}")
@@ -119,53 +157,87 @@ def test_an_object_of_another_stack_is_imported_with_consent_alone(
     # Goal: two stacks owned one server, and either `destroy` deleted it.
     shop = applied(tmp_path, text)
     blog = place(shop, "blog")
-    stack = blog.stack(importing(shop, id_of(shop, "instances.a"), ", description: ours"), tmp_path / "blog")
+    stack = blog.stack(
+        importing(shop, id_of(shop, "instances.a"), ", description: ours"), tmp_path / "blog"
+    )
     before = world_of(shop.cloud)
     refused = blog.apply(stack)
-    assert refused.exit_code == REFUSED and proof in said(refused.problems) and "--accept shared=instances.b" in said(refused.problems)
+    assert (
+        refused.exit_code == REFUSED
+        and proof in said(refused.problems)
+        and "--accept shared=instances.b" in said(refused.problems)
+    )
     assert world_of(shop.cloud) == before and (blog.state is None or not blog.state.entries)
     assert [c.action for c in blog.plan(stack).changes] == [Action.BLOCKED]
 
     assert blog.apply(stack, accept=(*EVERYTHING, "shared=instances.b")).exit_code == 0
     assert id_of(blog, "instances.b") == id_of(shop, "instances.a")
     assert blog.apply(stack).exit_code == 0  # the state keeps the consent
-    assert not blog.plan(stack).changes or {c.action for c in blog.plan(stack).changes} == {Action.NONE}
+    assert not blog.plan(stack).changes or {c.action for c in blog.plan(stack).changes} == {
+        Action.NONE
+    }
 
 
 def test_what_another_stack_let_go_is_imported_without_a_question(tmp_path: Path) -> None:
-    # Goal: handing an object over stays as it was: `removed` with `keep` in one stack, `import` in the other.
+    # Goal: handing an object over stays as it was: `removed` with `keep` in one stack, `import` in
+    # the other.
     shop = applied(tmp_path)
     id = id_of(shop, "instances.a")
-    shop.apply(shop.stack(SHOP + "removed: [{from: instances.a, keep: true}]\n", tmp_path / "first"))
+    shop.apply(
+        shop.stack(SHOP + "removed: [{from: instances.a, keep: true}]\n", tmp_path / "first")
+    )
     blog = beside(shop, "blog")
     assert blog.apply(blog.stack(importing(shop, id), tmp_path / "blog")).exit_code == 0
     assert id_of(blog, "instances.b") == id
 
 
-def test_an_old_copy_of_a_state_neither_changes_nor_deletes_what_another_stack_owns_now(tmp_path: Path) -> None:
+def test_an_old_copy_of_a_state_neither_changes_nor_deletes_what_another_stack_owns_now(
+    tmp_path: Path,
+) -> None:
     shop = applied(tmp_path)
-    id, files = id_of(shop, "instances.a"), [Path("/state/shop") / name for name in ("state.json", "journal")]
-    old = {path: body for path in files if (body := shop.store.disk.read(path, 1 << 20)) is not None}
-    shop.apply(shop.stack(SHOP + "removed: [{from: instances.a, keep: true}]\n", tmp_path / "first"))
+    id, files = (
+        id_of(shop, "instances.a"),
+        [Path("/state/shop") / name for name in ("state.json", "journal")],
+    )
+    old = {
+        path: body for path in files if (body := shop.store.disk.read(path, 1 << 20)) is not None
+    }
+    shop.apply(
+        shop.stack(SHOP + "removed: [{from: instances.a, keep: true}]\n", tmp_path / "first")
+    )
     blog = beside(shop, "blog")
     blog.apply(blog.stack(importing(shop, id), tmp_path / "blog"))
     for path in files:
         shop.store.disk.put(path, old[path]) if path in old else shop.store.disk.remove(path)
-    stack = shop.stack(ONE.replace("{firewall: web}", "{firewall: web, flavor: std_4.8-g1}"), tmp_path / "first")
+    stack = shop.stack(
+        ONE.replace("{firewall: web}", "{firewall: web, flavor: std_4.8-g1}"), tmp_path / "first"
+    )
     for destroy in (False, True):
         result = shop.apply(stack, destroy=destroy)
         assert result.exit_code == REFUSED and "the state of blog holds it" in said(result.problems)
-        assert id in shop.cloud.snapshot().instances and "std_2.4-g1" in world_of(shop.cloud)["instances"]["shop-a"]
-    assert shop.apply(stack, destroy=True, accept=(*EVERYTHING, "shared=instances.a")).exit_code == 0
+        assert (
+            id in shop.cloud.snapshot().instances
+            and "std_2.4-g1" in world_of(shop.cloud)["instances"]["shop-a"]
+        )
+    assert (
+        shop.apply(stack, destroy=True, accept=(*EVERYTHING, "shared=instances.a")).exit_code == 0
+    )
     assert id not in shop.cloud.snapshot().instances
 
 
 def test_a_shared_firewall_is_held_back_with_its_rules_and_the_rest_is_done(tmp_path: Path) -> None:
     shop = applied(tmp_path)
     blog = beside(shop, "blog")
-    text = SHOP.replace("stack: shop", "stack: blog").replace("  web:\n", f"  gate:\n    import: {id_of(shop, 'firewalls.web')}\n")
+    text = SHOP.replace("stack: shop", "stack: blog").replace(
+        "  web:\n", f"  gate:\n    import: {id_of(shop, 'firewalls.web')}\n"
+    )
     before = world_of(shop.cloud)["firewalls"]
-    result = blog.apply(blog.stack(text.replace("443", "8443") + "instances:\n  free: {}\n  behind: {firewall: gate}\n", tmp_path / "blog"))
+    result = blog.apply(
+        blog.stack(
+            text.replace("443", "8443") + "instances:\n  free: {}\n  behind: {firewall: gate}\n",
+            tmp_path / "blog",
+        )
+    )
     assert result.exit_code == REFUSED and world_of(shop.cloud)["firewalls"] == before
     assert {"blog-free"} <= set(world_of(shop.cloud)["instances"]) and blog.state is not None
     assert not [text for text in blog.state.entries if text.startswith("firewalls.")]
@@ -175,12 +247,14 @@ def test_a_rebuilt_state_does_not_take_what_another_state_holds(tmp_path: Path) 
     # Goal: `recover --rebuild` and `--adopt` bind objects as `import` does.
     shop = applied(tmp_path, DESCRIBED)
     id, blog = id_of(shop, "instances.a"), beside(shop, "blog")
-    stack = blog.stack(importing(shop, "X").replace("{import: X}", "{name: shop-a}"), tmp_path / "blog")
-    options = PlanOptions(elsewhere=opening.elsewhere(blog.store))
+    stack = blog.stack(
+        importing(shop, "X").replace("{import: X}", "{name: shop-a}"), tmp_path / "blog"
+    )
+    options = PlanOptions(elsewhere=session.elsewhere(blog.store))
     state = State("lineage", 0, "blog", None)
-    account = opening.read_account(blog.connection(), needs(stack, state, options))
+    account = session.read_account(blog.connection(), needs(stack, state, options))
     seen = survey(stack=stack, state=state, account=account, kinds=blog.kinds, options=options)
-    assert not lost.propose(seen)
-    wrong = lost.adoptable(seen, "instances.b", id)
+    assert not lost_state.propose(seen)
+    wrong = lost_state.adoptable(seen, "instances.b", id)
     assert isinstance(wrong, Problem) and wrong.code == "shared"
-    assert lost.propose(replace(seen, options=PlanOptions()))
+    assert lost_state.propose(replace(seen, options=PlanOptions()))

@@ -12,14 +12,22 @@ from tests.scenarios.test_second_look import id_of
 from tests.scenarios.test_when_things_go_wrong import HEAD
 
 
-def test_a_destroy_forgets_what_the_file_keeps_although_no_apply_has_done_so_yet(tmp_path: Path) -> None:
+def test_a_destroy_forgets_what_the_file_keeps_although_no_apply_has_done_so_yet(
+    tmp_path: Path,
+) -> None:
     # Goal: "forget, do not destroy" is said of the server, not of one command (SPEC 2, removed).
     lab = Lab()
     assert lab.apply(lab.stack(HEAD + "instances:\n  a: {}\n  b: {}\n", tmp_path)).exit_code == 0
     a = id_of(lab, "instances.a")
-    stack = lab.stack(HEAD + "instances:\n  b: {}\nremoved: [{from: instances.a, keep: true}]\n", tmp_path)
+    stack = lab.stack(
+        HEAD + "instances:\n  b: {}\nremoved: [{from: instances.a, keep: true}]\n", tmp_path
+    )
     assert lab.apply(stack, destroy=True).exit_code == 0
-    assert lab.state is not None and lab.state.entries == {} and list(lab.cloud.snapshot().instances) == [a]
+    assert (
+        lab.state is not None
+        and lab.state.entries == {}
+        and list(lab.cloud.snapshot().instances) == [a]
+    )
 
 
 KEEP = "removed: [{from: instances.w, keep: true}]\n"
@@ -30,21 +38,31 @@ KEEP = "removed: [{from: instances.w, keep: true}]\n"
     [
         (KEEP, {}),
         ("  w: {flavor: std_4.8-g1, lifecycle: {resize: stop_first, protect: [resize]}}\n", {}),
-        ("  w: {flavor: std_4.8-g1, lifecycle: {resize: stop_first}}\n", {"only": ("instances.k",)}),
+        (
+            "  w: {flavor: std_4.8-g1, lifecycle: {resize: stop_first}}\n",
+            {"only": ("instances.k",)},
+        ),
     ],
     ids=["forgotten", "protected by now", "left out of the plan"],
 )
-def test_a_server_that_was_stopped_and_is_not_started_is_named(lines: str, options: dict[str, Any], tmp_path: Path) -> None:
-    # Goal: an interrupt between stop and start said that the next apply starts it; one that does not says so.
+def test_a_server_that_was_stopped_and_is_not_started_is_named(
+    lines: str, options: dict[str, Any], tmp_path: Path
+) -> None:
+    # Goal: an interrupt between stop and start said that the next apply starts it; one that does
+    # not says so.
     lab, text = Lab(), HEAD + "instances:\n  k: {}\n  w: {lifecycle: {resize: stop_first}}\n"
     assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
     since = len(lab.sends)
-    lab.interrupted = lambda: any(request.path.endswith("/shutdown") for _, request in lab.sends[since:])
+    lab.interrupted = lambda: any(
+        request.path.endswith("/shutdown") for _, request in lab.sends[since:]
+    )
     resized = lab.stack(text.replace("w: {", "w: {flavor: std_4.8-g1, "), tmp_path)
     result = lab.apply(resized)
     assert result.exit_code == 130 and "instances.w is powered off" in result.problems[0].message
     lab.interrupted = lambda: False
     lab.clock.advance(60)
     plan = lab.plan(lab.stack(HEAD + "instances:\n  k: {}\n" + lines, tmp_path), **options)
-    assert [problem.address for problem in plan.problems if problem.code == "stays-off"] == ["instances.w"]
+    assert [problem.address for problem in plan.problems if problem.code == "stays-off"] == [
+        "instances.w"
+    ]
     assert "stays-off" not in [problem.code for problem in lab.plan(resized).problems]

@@ -1,12 +1,14 @@
-"""The catalogue is read once a day: a plan after it costs no call for it, and what is new in the cloud is found all the same."""
+"""The catalogue is read once a day: a plan after it costs no call for it, and what is new in the
+cloud is found all the same.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler import app
-from reconciler.core.survey import PlanOptions
+from reconciler.commands import context, lifecycle
+from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.store.cache import AccountCache
 from tests.lab import Lab
 
@@ -18,11 +20,13 @@ instances:
 """
 
 
-def planned(lab: Lab, tmp: Path, *, key: str = "deploy", cached: bool = True) -> app.Planned:
+def planned(lab: Lab, tmp: Path, *, key: str = "deploy", cached: bool = True) -> context.Planned:
     """What a new command would plan."""
     cache = AccountCache(tmp / "cache", "lab", origin="lab", clock=lab.clock.time)
     connection = replace(lab.connection(), cache=cache if cached else None)
-    return app.plan(lab.stack(STACK.replace("KEY", key), tmp / "files"), connection, lab.store, PlanOptions())
+    return lifecycle.plan(
+        lab.stack(STACK.replace("KEY", key), tmp / "files"), connection, lab.store, PlanOptions()
+    )
 
 
 def lists_read(lab: Lab) -> list[str]:

@@ -1,4 +1,6 @@
-"""A cloud that is faster or slower than the contract says: runs learn it, look when it is time, and say so beforehand."""
+"""A cloud that is faster or slower than the contract says: runs learn it, look when it is time, and
+say so beforehand.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import app
-from reconciler.core.kind import with_seconds
+from reconciler.commands import context
+from reconciler.model.resource_type import with_seconds
 from reconciler.store.cache import AccountCache
 from tests.lab import Lab
 
@@ -27,9 +29,11 @@ class _LearningLab(Lab):
         super().__init__(switches={"ticks.create": seconds})
         self._cache = AccountCache(folder, "lab", origin="lab", clock=self.clock.time)
 
-    def connection(self) -> app.Connection:
+    def connection(self) -> context.Connection:
         made = super().connection()
-        return replace(made, cache=self._cache, kinds=with_seconds(made.kinds, self._cache.seconds()))
+        return replace(
+            made, cache=self._cache, kinds=with_seconds(made.kinds, self._cache.seconds())
+        )
 
     def create_and_remove(self, tmp: Path) -> tuple[float, float]:
         """How long creating took, and how long the plan had said it would."""
@@ -42,7 +46,9 @@ class _LearningLab(Lab):
 
 
 @pytest.mark.parametrize(("seconds", "at_most"), [(20, 21), (25, 27), (40, 41), (70, 75)])
-def test_after_some_runs_a_server_is_looked_for_when_it_is_ready(tmp_path: Path, seconds: int, at_most: float) -> None:
+def test_after_some_runs_a_server_is_looked_for_when_it_is_ready(
+    tmp_path: Path, seconds: int, at_most: float
+) -> None:
     lab = _LearningLab(tmp_path / "cache", seconds)
     took, said = [lab.create_and_remove(tmp_path / "files") for _ in range(5)][-1]
     assert took <= at_most

@@ -1,4 +1,6 @@
-"""One stack through its life: after each edit the cloud holds what the file says, the next plan is empty, and strangers are untouched."""
+"""One stack through its life: after each edit the cloud holds what the file says, the next plan is
+empty, and strangers are untouched.
+"""
 
 from __future__ import annotations
 
@@ -29,15 +31,31 @@ outputs:
 
 
 def stranger(cloud: Cloud) -> None:
-    """Somebody else's server, volume and firewall in the same account, the server under a name that the stack uses too."""
+    """Somebody else's server, volume and firewall in the same account, the server under a name that
+    the stack uses too.
+    """
     for path, body in (
-        ("/v1/instances", {"zone_id": "kr1-z01", "image_id": "PIMAGE-0Ex1UbuntuJammy22LTS0a", "flavor_id": "std_1.1-g1", "name": "theirs"}),
+        (
+            "/v1/instances",
+            {
+                "zone_id": "kr1-z01",
+                "image_id": "PIMAGE-0Ex1UbuntuJammy22LTS0a",
+                "flavor_id": "std_1.1-g1",
+                "name": "theirs",
+            },
+        ),
         ("/v1/security-groups", {"title": "their-firewall", "content": "not ours", "icmp": "N"}),
     ):
         cloud.handle(cloud.signed("POST", path, body=body))
     cloud.advance(60)
     server = cloud.world.find("theirs").instance_id
-    cloud.handle(cloud.signed("POST", "/v1/block-storages", body={"instance_id": server, "type": "ssd", "size": 20, "name": "their-disk"}))
+    cloud.handle(
+        cloud.signed(
+            "POST",
+            "/v1/block-storages",
+            body={"instance_id": server, "type": "ssd", "size": 20, "name": "their-disk"},
+        )
+    )
     cloud.advance(60)
     cloud.forget_quota()
 
@@ -61,7 +79,12 @@ EDITS: list[tuple[str, str, str, list[str]]] = [
         "      http: {direction: in, protocol: tcp, ports: 80, cidr: 0.0.0.0/0}\n",
         ["create firewalls.web.rules.http", "delete firewalls.web.rules.ssh"],
     ),
-    ("a rule's range", "ports: 443, cidr: 0.0.0.0/0", "ports: 443, cidr: 10.0.0.0/8", ["update firewalls.web.rules.https"]),
+    (
+        "a rule's range",
+        "ports: 443, cidr: 0.0.0.0/0",
+        "ports: 443, cidr: 10.0.0.0/8",
+        ["update firewalls.web.rules.https"],
+    ),
     (
         "a rule's key",
         "      http: {direction: in, protocol: tcp, ports: 80,",
@@ -69,12 +92,37 @@ EDITS: list[tuple[str, str, str, list[str]]] = [
         ["update firewalls.web.rules.plain"],
     ),
     ("ping", "icmp: true", "icmp: false", ["update firewalls.web"]),
-    ("another firewall on a server", "firewall: db, power", "firewall: web, power", ["attach instances.db"]),
-    ("no firewall on a server", "firewall: web, power", "firewall: none, power", ["attach instances.db"]),
+    (
+        "another firewall on a server",
+        "firewall: db, power",
+        "firewall: web, power",
+        ["attach instances.db"],
+    ),
+    (
+        "no firewall on a server",
+        "firewall: web, power",
+        "firewall: none, power",
+        ["attach instances.db"],
+    ),
     ("a firewall again", "firewall: none, power", "firewall: db, power", ["attach instances.db"]),
-    ("volume to another server", "instance: db}", 'instance: "web[0]"}', ["detach block_storages.data"]),
-    ("volume on no server", 'instance: "web[0]"}', "instance: none}", ["detach block_storages.data"]),
-    ("volume on a server again", "instance: none}", "instance: db}", ["attach block_storages.data"]),
+    (
+        "volume to another server",
+        "instance: db}",
+        'instance: "web[0]"}',
+        ["detach block_storages.data"],
+    ),
+    (
+        "volume on no server",
+        'instance: "web[0]"}',
+        "instance: none}",
+        ["detach block_storages.data"],
+    ),
+    (
+        "volume on a server again",
+        "instance: none}",
+        "instance: db}",
+        ["attach block_storages.data"],
+    ),
     (
         "another image",
         "power: on,",
@@ -88,7 +136,12 @@ EDITS: list[tuple[str, str, str, list[str]]] = [
         ["attach block_storages.data", "replace instances.db"],
     ),
     ("bigger volume", "size: 100", "size: 200", ["replace block_storages.data"]),
-    ("one server less", "count: 3", "count: 1", ["delete instances.web[1]", "delete instances.web[2]"]),
+    (
+        "one server less",
+        "count: 3",
+        "count: 1",
+        ["delete instances.web[1]", "delete instances.web[2]"],
+    ),
     (
         "volume gone",
         "block_storages:\n  data: {type: ssd, size: 200, instance: db}\n",
@@ -100,7 +153,9 @@ EDITS: list[tuple[str, str, str, list[str]]] = [
 
 @pytest.fixture(params=["security-groups", "firewall"])
 def lab(request: pytest.FixtureRequest) -> Lab:
-    """The same account through both forms of the firewall API; in the older one every rule edit is a write of the whole firewall."""
+    """The same account through both forms of the firewall API; in the older one every rule edit is
+    a write of the whole firewall.
+    """
     made = Lab(firewall_api=request.param)
     stranger(made.cloud)
     return made
@@ -108,16 +163,25 @@ def lab(request: pytest.FixtureRequest) -> Lab:
 
 def theirs(world: dict[str, Any]) -> dict[str, Any]:
     """The part of the world that is not ours."""
-    return {kind: {name: what for name, what in rows.items() if name in THEIRS[kind]} for kind, rows in world.items()}
+    return {
+        kind: {name: what for name, what in rows.items() if name in THEIRS[kind]}
+        for kind, rows in world.items()
+    }
 
 
 def ours(world: dict[str, Any]) -> dict[str, Any]:
     """The part of the world that the stack made."""
-    return {kind: {name: what for name, what in rows.items() if name not in THEIRS[kind]} for kind, rows in world.items()}
+    return {
+        kind: {name: what for name, what in rows.items() if name not in THEIRS[kind]}
+        for kind, rows in world.items()
+    }
 
 
-def test_every_kind_of_change_in_turn_leaves_the_world_as_the_file_says(lab: Lab, tmp_path: Path) -> None:
-    # Goal: apply, empty plan, each edit planned as exactly that edit and applied, destroy; foreign objects untouched throughout.
+def test_every_kind_of_change_in_turn_leaves_the_world_as_the_file_says(
+    lab: Lab, tmp_path: Path
+) -> None:
+    # Goal: apply, empty plan, each edit planned as exactly that edit and applied, destroy; foreign
+    # objects untouched throughout.
     text = BASE
     assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
     seen = ours(world_of(lab.cloud))
@@ -134,7 +198,11 @@ def test_every_kind_of_change_in_turn_leaves_the_world_as_the_file_says(lab: Lab
         stack = lab.stack(text, tmp_path)
         plan = lab.plan(stack)
         older = not lab.kinds["rules"].operations
-        planned = [row for row in shown(plan) if row in wanted or not (older and row == "update firewalls.web")]
+        planned = [
+            row
+            for row in shown(plan)
+            if row in wanted or not (older and row == "update firewalls.web")
+        ]
         assert planned == wanted, f"{what}: {shown(plan)} {said(plan.problems)}"
         result = lab.apply(stack)
         assert result.exit_code == 0, f"{what}: {result.failed} {result.skipped} {result.problems}"
@@ -143,7 +211,10 @@ def test_every_kind_of_change_in_turn_leaves_the_world_as_the_file_says(lab: Lab
         assert not again.records, f"{what}: {again.records}"
         assert theirs(world_of(lab.cloud)) == THEIRS, what
     seen = ours(world_of(lab.cloud))
-    assert seen["instances"] == {"database": "mio_4.16-g1 active '주 DB 서버'", "shop-web-0": "std_2.4-g1 active"}
+    assert seen["instances"] == {
+        "database": "mio_4.16-g1 active '주 DB 서버'",
+        "shop-web-0": "std_2.4-g1 active",
+    }
     assert seen["volumes"] == {}
     assert seen["firewalls"]["shop-web"] == {
         "rules": ["https: IN TCP/443 10.0.0.0/8", "plain: IN TCP/80 0.0.0.0/0"],

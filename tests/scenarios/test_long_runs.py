@@ -1,4 +1,6 @@
-"""Runs that are longer than what they wait for: writes go before waits, and nothing is late only because nobody looked."""
+"""Runs that are longer than what they wait for: writes go before waits, and nothing is late only
+because nobody looked.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,22 @@ instances:
 
 
 def lab_with_deadline(seconds: int) -> Lab:
-    """A laboratory in which a server that is not ready after so long has failed (40 s is what it takes)."""
+    """A laboratory in which a server that is not ready after so long has failed (40 s is what it
+    takes).
+    """
     lab = Lab()
     servers = lab.kinds["instances"]
     create = replace(servers.operations["create"], deadline_seconds=seconds)
-    lab.kinds = {**lab.kinds, "instances": replace(servers, operations={**servers.operations, "create": create})}
+    lab.kinds = {
+        **lab.kinds,
+        "instances": replace(servers, operations={**servers.operations, "create": create}),
+    }
     return lab
 
 
 def test_servers_that_nobody_looked_at_in_time_are_not_late(tmp_path: Path) -> None:
-    # The quota is used up by creates until 60 s, so that the first look comes after the deadline of the first servers.
+    # The quota is used up by creates until 60 s, so that the first look comes after the deadline of
+    # the first servers.
     lab = lab_with_deadline(45)
     result = lab.apply(lab.stack(SERVERS.replace("COUNT", "70"), tmp_path))
     assert (result.exit_code, len(result.done), len(result.failed)) == (0, 70, 0)
@@ -36,26 +44,34 @@ def test_a_server_that_was_seen_at_work_past_its_deadline_is_late(tmp_path: Path
     lab = lab_with_deadline(30)
     result = lab.apply(lab.stack(SERVERS.replace("COUNT", "2"), tmp_path))
     assert result.exit_code == 3
-    assert {failure.message for failure in result.failed.values()} == {"not ready in the time allowed; the next run goes on with it"}
+    assert {failure.message for failure in result.failed.values()} == {
+        "not ready in the time allowed; the next run goes on with it"
+    }
 
 
 def test_a_run_ends_even_where_no_list_can_be_read_any_more(tmp_path: Path) -> None:
     lab = lab_with_deadline(45)
 
     def break_the_list() -> bool:
-        if not lab.cloud.faults.faults and any(request.method == "POST" for _, request in lab.sends):
+        if not lab.cloud.faults.faults and any(
+            request.method == "POST" for _, request in lab.sends
+        ):
             lab.cloud.faults.add(Fault("lost_before", method="GET", route="/v1/instances"))
         return False
 
     lab.interrupted = break_the_list
     result = lab.apply(lab.stack(SERVERS.replace("COUNT", "2"), tmp_path))
     assert result.exit_code == 3
-    assert len(result.failed) == 2 and any("instances" in problem.message for problem in result.problems)
+    assert len(result.failed) == 2 and any(
+        "instances" in problem.message for problem in result.problems
+    )
     assert {failure.message for failure in result.failed.values()} == {
         "no list could be read that would tell; the next run goes on with it"
     }
     # What cannot be read is not asked for without a pause: three tries, then ten seconds.
-    broken = [at for at, request in lab.sends if request.method == "GET" and at > lab.sends[-1][0] - 60]
+    broken = [
+        at for at, request in lab.sends if request.method == "GET" and at > lab.sends[-1][0] - 60
+    ]
     assert len(broken) <= 20
 
 
@@ -66,6 +82,9 @@ def test_absences_that_take_long_to_prove_are_not_late(tmp_path: Path) -> None:
     assert lab.apply(stack).exit_code == 0
     servers = lab.kinds["instances"]
     delete = replace(servers.operations["delete"], deadline_seconds=60)
-    lab.kinds = {**lab.kinds, "instances": replace(servers, operations={**servers.operations, "delete": delete})}
+    lab.kinds = {
+        **lab.kinds,
+        "instances": replace(servers, operations={**servers.operations, "delete": delete}),
+    }
     result = lab.apply(stack, destroy=True)
     assert (result.exit_code, len(result.done), len(lab.cloud.world.instances)) == (0, 60, 0)

@@ -1,4 +1,6 @@
-"""A range that is known only after apply, and turns out to be everything: nobody said yes to that, so it is not sent (SPEC 2, 3)."""
+"""A range that is known only after apply, and turns out to be everything: nobody said yes to that,
+so it is not sent (SPEC 2, 3).
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.apply import Result, openings
-from reconciler.apply.values import Known
-from reconciler.core.changes import Step
-from reconciler.core.model import Account, LiveResource, Stack
+from reconciler.executor import Result, late_exposure
+from reconciler.executor.late_values import Known
+from reconciler.model.plan import Step
+from reconciler.model.resource import Account, LiveResource, Stack
 from tests.builders import at
 from tests.lab import Lab
 from tests.scenarios.world import world_of
@@ -43,11 +45,17 @@ firewalls:
 SSH = 'ssh: {direction: in, protocol: tcp, ports: "20-25", cidr: "${instances.jump.private_ip}/%s"}'
 
 
-def applied(tmp_path: Path, rules: str, *accept: str, environment: str = "calm") -> tuple[Result, list[str]]:
-    """An apply that makes the jump host and the rules, after one that made the rest; and the rules that the cloud then holds."""
+def applied(
+    tmp_path: Path, rules: str, *accept: str, environment: str = "calm"
+) -> tuple[Result, list[str]]:
+    """An apply that makes the jump host and the rules, after one that made the rest; and the rules
+    that the cloud then holds.
+    """
     lab = Lab()
     assert lab.apply(lab.stack(HEAD + BEFORE, tmp_path, environment=environment)).exit_code == 0
-    result = lab.apply(lab.stack(HEAD + AFTER % rules, tmp_path, environment=environment), accept=accept)
+    result = lab.apply(
+        lab.stack(HEAD + AFTER % rules, tmp_path, environment=environment), accept=accept
+    )
     (group,) = world_of(lab.cloud)["firewalls"].values()
     return result, group["rules"]
 
@@ -58,7 +66,10 @@ def test_a_rule_that_becomes_everything_is_not_sent(tmp_path: Path) -> None:
 
     assert result.exit_code == 3 and len(rules) == 1, rules
     (failure,) = result.failed.values()
-    assert "tcp/22 to the whole internet on instances.api" in failure.message and "--accept exposure=instances.api" in failure.message
+    assert (
+        "tcp/22 to the whole internet on instances.api" in failure.message
+        and "--accept exposure=instances.api" in failure.message
+    )
     assert "instance.create instances.jump" in result.done
 
 
@@ -81,9 +92,18 @@ def test_two_halves_are_everything(tmp_path: Path) -> None:
         (SSH % 0, ("exposure",), "calm"),
         (SSH % 0, (), "bold"),
     ],
-    ids=["one address", "another port", "outward", "accepted by name", "accepted as a class", "accepted in the file"],
+    ids=[
+        "one address",
+        "another port",
+        "outward",
+        "accepted by name",
+        "accepted as a class",
+        "accepted in the file",
+    ],
 )
-def test_what_opens_nothing_or_was_said_yes_to_is_sent(tmp_path: Path, rules: str, accept: tuple[str, ...], environment: str) -> None:
+def test_what_opens_nothing_or_was_said_yes_to_is_sent(
+    tmp_path: Path, rules: str, accept: tuple[str, ...], environment: str
+) -> None:
     # Goal: only what nobody said yes to is held back.
     result, made = applied(tmp_path, rules, *accept, environment=environment)
 
@@ -91,9 +111,15 @@ def test_what_opens_nothing_or_was_said_yes_to_is_sent(tmp_path: Path, rules: st
 
 
 def test_nor_is_a_server_that_is_there_brought_behind_it(tmp_path: Path) -> None:
-    # Goal: the firewall is new and has no member yet when its rule is made, but the plan brings a server that exists there.
+    # Goal: the firewall is new and has no member yet when its rule is made, but the plan brings a
+    # server that exists there.
     lab = Lab()
-    assert lab.apply(lab.stack(HEAD + "instances:\n  api: {firewall: none}\n", tmp_path, environment="calm")).exit_code == 0
+    assert (
+        lab.apply(
+            lab.stack(HEAD + "instances:\n  api: {firewall: none}\n", tmp_path, environment="calm")
+        ).exit_code
+        == 0
+    )
     result = lab.apply(lab.stack(HEAD + AFTER % (SSH % 0), tmp_path, environment="calm"), accept=())
 
     (group,) = world_of(lab.cloud)["firewalls"].values()
@@ -109,17 +135,31 @@ def test_a_server_that_is_new_as_well_asks_for_nothing(tmp_path: Path) -> None:
 
 
 def test_a_firewall_that_is_written_whole_is_judged_whole() -> None:
-    # Goal: the older form of the API, in which rules travel with their group; what was open before is not newly opened.
-    step = Step("firewall.update firewalls.wall", at("firewalls.wall"), "firewall.update", not_to_all=("instances.api",))
-    ssh = {"direction": "in", "protocol": "tcp", "ports": "22", "cidr": "10.0.0.5/0", "title": "ssh"}
+    # Goal: the older form of the API, in which rules travel with their group; what was open before
+    # is not newly opened.
+    step = Step(
+        "firewall.update firewalls.wall",
+        at("firewalls.wall"),
+        "firewall.update",
+        not_to_all=("instances.api",),
+    )
+    ssh = {
+        "direction": "in",
+        "protocol": "tcp",
+        "ports": "22",
+        "cidr": "10.0.0.5/0",
+        "title": "ssh",
+    }
 
     def said(there: Mapping[str, LiveResource], rules: tuple[Mapping[str, str], ...]) -> str | None:
         known = Known(Stack("shop", None, {}), Account({"rules": there}), {}, {})
-        return openings.exposure(step, "f-1", {"rules": rules}, known)
+        return late_exposure.exposure(step, "f-1", {"rules": rules}, known)
 
     open_already = {"r-1": LiveResource("rules", "r-1", {**ssh, "firewall": "f-1"})}
     elsewhere = {"r-1": LiveResource("rules", "r-1", {**ssh, "firewall": "f-2"})}
-    assert said(open_already, (ssh,)) is None and said({}, ({**ssh, "cidr": "10.0.0.5/32"},)) is None
+    assert (
+        said(open_already, (ssh,)) is None and said({}, ({**ssh, "cidr": "10.0.0.5/32"},)) is None
+    )
     for there in ({}, elsewhere):
         assert "tcp/22 to the whole internet on instances.api" in (said(there, (ssh,)) or "")
 
@@ -127,11 +167,22 @@ def test_a_firewall_that_is_written_whole_is_judged_whole() -> None:
 @pytest.mark.parametrize("api", ["security-groups", "firewall"])
 @pytest.mark.parametrize("late", ["null", "'banana'"])
 def test_a_range_that_turns_out_to_be_none_is_not_sent(late: str, api: str, tmp_path: Path) -> None:
-    # Goal: a request without a range may mean every range; in the older form the rules are checked as well.
+    # Goal: a request without a range may mean every range; in the older form the rules are checked
+    # as well.
     lab = Lab(firewall_api=api)
     cidr = f"${{instances.api.public_ip.size() > 50 ? '10.0.0.0/8' : {late}}}"
     rule = f'{{direction: in, protocol: tcp, ports: 22, cidr: "{cidr}"}}'
-    stack = lab.stack(HEAD + f"instances: {{api: {{}}}}\nfirewalls: {{wall: {{rules: {{ssh: {rule}}}}}}}\n", tmp_path, environment="calm")
+    stack = lab.stack(
+        HEAD + f"instances: {{api: {{}}}}\nfirewalls: {{wall: {{rules: {{ssh: {rule}}}}}}}\n",
+        tmp_path,
+        environment="calm",
+    )
     result = lab.apply(stack)
-    assert result.exit_code == 3 and [failure.message.partition(":")[0] for failure in result.failed.values()] == ["cidr became " + late]
-    assert not any(b"22" in (request.body or b"") for _, request in lab.sends if request.path.startswith(("/v1/sec", "/v1/fire")))
+    assert result.exit_code == 3 and [
+        failure.message.partition(":")[0] for failure in result.failed.values()
+    ] == ["cidr became " + late]
+    assert not any(
+        b"22" in (request.body or b"")
+        for _, request in lab.sends
+        if request.path.startswith(("/v1/sec", "/v1/fire"))
+    )

@@ -1,13 +1,15 @@
-"""Outputs are of the end of the run: what the cloud took at once counts, and a run that is broken off leaves the earlier ones, marked."""
+"""Outputs are of the end of the run: what the cloud took at once counts, and a run that is broken
+off leaves the earlier ones, marked.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-from reconciler import app
-from reconciler.core.outputs import STALE
-from reconciler.core.survey import PlanOptions
+from reconciler.commands import lifecycle
+from reconciler.planner.compare.assessment import PlanOptions
+from reconciler.planner.steps.outputs import STALE
 from tests.faults.bench import Bench
 from tests.faults.breaks import Boundary, Break
 from tests.lab import Lab, said
@@ -42,7 +44,7 @@ AGAIN = RENAMED.replace("gate", "port").replace("front", "rear")
 def assert_settled(lab: Lab, text: str, folder: Path) -> None:
     """A further plan has nothing to change, the outputs included."""
     stack = lab.stack(text, folder)
-    planned = app.plan(stack, lab.connection(), lab.store, PlanOptions())
+    planned = lifecycle.plan(stack, lab.connection(), lab.store, PlanOptions())
     assert not planned.has_changes, (planned.outputs, said(planned.plan.problems))
 
 
@@ -88,7 +90,9 @@ def test_a_run_that_is_broken_off_keeps_the_earlier_outputs_marked_as_stale(tmp_
         assert_settled(bench, AGAIN, tmp_path)
 
 
-def test_stale_outputs_that_are_right_all_the_same_are_no_change_and_lose_their_mark(tmp_path: Path) -> None:
+def test_stale_outputs_that_are_right_all_the_same_are_no_change_and_lose_their_mark(
+    tmp_path: Path,
+) -> None:
     bench = interrupted(tmp_path, "killed before it leaves")
     bench.clock.advance(600)
     assert bench.run(bench.stack(RENAMED, tmp_path)).exit_code == 0

@@ -1,4 +1,6 @@
-"""`recover`: what proof settles by itself, what a person says, what is refused of it, and what is bound after a lost state."""
+"""`recover`: what proof settles by itself, what a person says, what is refused of it, and what is
+bound after a lost state.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import app, opening, ports, recovering
-from reconciler.core import recovery
-from reconciler.core.events import StepUnknown, Told
-from reconciler.core.model import Stack
-from reconciler.core.recovery import Case, Proposal, Recovered
-from reconciler.core.state import Intent
-from reconciler.core.survey import PlanOptions
-from reconciler.recovering import Words
+from reconciler.commands import context, lifecycle, session
+from reconciler.commands import recover as recovering
+from reconciler.commands.recover import Words
+from reconciler.model import ports
+from reconciler.model.abort import Abort
+from reconciler.model.events import Message, StepUnknown
+from reconciler.model.resource import Stack
+from reconciler.model.state import Intent
+from reconciler.planner.compare.assessment import PlanOptions
+from reconciler.recovery import manual
+from reconciler.recovery.manual import Case, Proposal, Recovered
+from reconciler.render import recovery_json, recovery_text
+from reconciler.render.run import screen
+from reconciler.render.run.screen import Look
 from reconciler.simulator.faults import Fault, FaultPlan
 from reconciler.simulator.records import Instance
 from reconciler.simulator.world import World
-from reconciler.stop import Stop
 from reconciler.store.memory import MemoryStore
-from reconciler.ui import recovery_json, recovery_text, screen
-from reconciler.ui.screen import Look
 from tests.builders import at
 from tests.lab import Interrupts, Lab, shown
 from tests.scenarios.world import world_of
@@ -36,16 +41,26 @@ instances:
     ssh_keys: [deploy]
 """
 FENCED = (
-    STACK + "    firewall: web\nfirewalls:\n  web:\n    rules:\n      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}\n"
+    STACK
+    + "    firewall: web\nfirewalls:\n  web:\n    rules:\n      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}\n"
 )
 LOST = Fault("lost_before", method="POST", route="createInstance", nth=1)
 UNSEEN = Fault("answer_lost", method="POST", route="createInstance", nth=1)
 
 
-def recover(lab: Lab, stack: Stack, words: Words | None = None, *, wait: bool = True, typed: str | None = None) -> Recovered:
-    """One `recover` in a process of its own. What was proposed is kept in `PROPOSED`, what was told in the laboratory's events."""
+def recover(
+    lab: Lab,
+    stack: Stack,
+    words: Words | None = None,
+    *,
+    wait: bool = True,
+    typed: str | None = None,
+) -> Recovered:
+    """One `recover` in a process of its own. What was proposed is kept in `PROPOSED`, what was told
+    in the laboratory's events.
+    """
     PROPOSED.clear()
-    run = app.Run(
+    run = context.Run(
         id="recovery",
         holder=ports.Holder("tester", "lab", 9, "recover", lab.clock.time()),
         nonce=lab.nonce,
@@ -53,7 +68,9 @@ def recover(lab: Lab, stack: Stack, words: Words | None = None, *, wait: bool = 
         again="reconciler recover",
         wait=wait,
     )
-    talk = recovering.Talk(emit=lab.events.append, show=PROPOSED.append, ask=lambda proposal: typed)
+    talk = recovering.RecoveryPrompter(
+        emit=lab.events.append, show=PROPOSED.append, ask=lambda proposal: typed
+    )
     return recovering.recover(stack, lab.connection(), lab.store, words or Words(), run, talk)
 
 
@@ -61,7 +78,9 @@ PROPOSED: list[Proposal] = []
 
 
 def left_open(tmp: Path, fault: Fault, text: str = STACK) -> tuple[Lab, Stack]:
-    """A laboratory whose first apply lost the answer to its first create of a server, and did not wait."""
+    """A laboratory whose first apply lost the answer to its first create of a server, and did not
+    wait.
+    """
     lab = Lab(faults=(fault,))
     stack = lab.stack(text, tmp)
     lab.apply(stack, wait=False)
@@ -71,23 +90,37 @@ def left_open(tmp: Path, fault: Fault, text: str = STACK) -> tuple[Lab, Stack]:
 def said(found: Recovered) -> str:
     """The screen."""
     look = Look(width=None, color=False)
-    return screen.text(recovery_text.recovered_lines(found, look, command="reconciler recover", go_on="reconciler apply"), look)
+    return screen.text(
+        recovery_text.recovered_lines(
+            found, look, command="reconciler recover", go_on="reconciler apply"
+        ),
+        look,
+    )
 
 
 def test_a_lost_answer_is_settled_by_the_marker_alone(tmp_path: Path) -> None:
-    lab, stack = left_open(tmp_path, Fault("executed_late", method="POST", route="createInstance", nth=1, seconds=100))
+    lab, stack = left_open(
+        tmp_path, Fault("executed_late", method="POST", route="createInstance", nth=1, seconds=100)
+    )
     assert lab.state is not None and len(lab.state.open) == 1
     lab.clock.advance(120)
     found = recover(lab, stack)
-    assert (found.exit_code, [(one.address, one.done, one.by_word) for one in found.settled]) == (0, [("instances.web", True, False)])
+    assert (found.exit_code, [(one.address, one.done, one.by_word) for one in found.settled]) == (
+        0,
+        [("instances.web", True, False)],
+    )
     assert not lab.state.open and "instances.web" in lab.state.entries
     assert "create instance: done (INSTANCE-" in said(found) and "reconciler apply" in said(found)
-    assert lab.apply(stack).exit_code == 0 and list(world_of(lab.cloud)["instances"]) == ["shop-web"]
+    assert lab.apply(stack).exit_code == 0 and list(world_of(lab.cloud)["instances"]) == [
+        "shop-web"
+    ]
     assert "Nothing is open" in said(recover(lab, stack))
 
 
 def test_without_proof_it_is_shown_what_was_asked_and_what_there_is(tmp_path: Path) -> None:
-    """Goal: a server of that name, made by hand in the same minute, is a candidate and never taken by itself (invariant 4)."""
+    """Goal: a server of that name, made by hand in the same minute, is a candidate and never taken
+    by itself (invariant 4).
+    """
     lab, stack = left_open(tmp_path, LOST)
     lab.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
     lab.clock.advance(600)
@@ -95,22 +128,43 @@ def test_without_proof_it_is_shown_what_was_asked_and_what_there_is(tmp_path: Pa
     (case,) = found.cases
     assert found.exit_code == 3 and case.candidates == ("INSTANCE-hand",)
     rows = {row.name: (row.asked, row.shown) for row in case.rows}
-    assert rows["name"] == ("shop-web", ("shop-web",)) and rows["flavor"] == ("std_2.4-g1", ("std_1.2-g1",))
+    assert rows["name"] == ("shop-web", ("shop-web",)) and rows["flavor"] == (
+        "std_2.4-g1",
+        ("std_1.2-g1",),
+    )
     assert rows["marker"][1] == (None,) and str(rows["marker"][0]).startswith("rc-")
     text = said(found)
     assert "asked" in text and "std_1.2-g1" in text
     assert "reconciler recover --adopt instances.web=INSTANCE-hand" in text
     assert "reconciler recover --not-created instances.web" in text
     document = recovery_json.document(found, stack="shop", environment=None)
-    assert document["open"][0]["candidates"][0]["id"] == "INSTANCE-hand" and document["exit_code"] == 3
-    assert "INSTANCE-hand" not in {entry.id for entry in lab.state.entries.values()} if lab.state else False
+    assert (
+        document["open"][0]["candidates"][0]["id"] == "INSTANCE-hand" and document["exit_code"] == 3
+    )
+    assert (
+        "INSTANCE-hand" not in {entry.id for entry in lab.state.entries.values()}
+        if lab.state
+        else False
+    )
 
 
 def test_a_delete_that_only_a_person_can_tell_of_names_its_consent() -> None:
-    intent = Intent(1, "run", "key", 'instances.web["a b"]', "instance.delete", "INSTANCE-1", {}, None, 1_767_225_600)
+    intent = Intent(
+        1,
+        "run",
+        "key",
+        'instances.web["a b"]',
+        "instance.delete",
+        "INSTANCE-1",
+        {},
+        None,
+        1_767_225_600,
+    )
     case = Case(intent, "is not shown", None, (), ())
     look = Look(width=None, color=False)
-    text = screen.text(recovery_text.case_lines(case, command="reconciler recover", go_on="reconciler apply"), look)
+    text = screen.text(
+        recovery_text.case_lines(case, command="reconciler recover", go_on="reconciler apply"), look
+    )
     assert """it was done:  reconciler apply --accept 'gone=instances.web["a b"]'""" in text
     assert """it was not:   reconciler recover --not-created 'instances.web["a b"]'""" in text
 
@@ -127,11 +181,17 @@ def test_a_word_that_it_was_not_made_lets_the_next_apply_make_it(tmp_path: Path)
 def test_before_the_fence_nobody_can_say_that_it_was_not_made(tmp_path: Path) -> None:
     lab, stack = left_open(tmp_path, LOST)
     found = recover(lab, stack, Words(not_created=("instances.web",)), wait=False)
-    assert found.exit_code == 3 and "can still be taken" in found.problems[0].message and len(found.cases) == 1
+    assert (
+        found.exit_code == 3
+        and "can still be taken" in found.problems[0].message
+        and len(found.cases) == 1
+    )
     begun = lab.clock.time()
     found = recover(lab, stack, Words(not_created=("instances.web",)))
     assert found.exit_code == 0 and lab.clock.time() - begun > 300
-    assert any(isinstance(event, Told) and "looking again in" in event.message for event in lab.events)
+    assert any(
+        isinstance(event, Message) and "looking again in" in event.message for event in lab.events
+    )
 
 
 def test_a_word_about_an_object_binds_it_with_what_was_asked(tmp_path: Path) -> None:
@@ -144,36 +204,67 @@ def test_a_word_about_an_object_binds_it_with_what_was_asked(tmp_path: Path) -> 
     assert shown(lab.plan(stack)) == ["resize instances.web"]
 
 
-def test_what_comes_late_all_the_same_is_told_where_a_person_named_another_object(tmp_path: Path) -> None:
-    # Goal: the request can still be taken when the word is given; what it makes then is the stack's, and found by its nonce.
-    lab, stack = left_open(tmp_path, Fault("executed_late", method="POST", route="createInstance", nth=1, seconds=100.0))
+def test_what_comes_late_all_the_same_is_told_where_a_person_named_another_object(
+    tmp_path: Path,
+) -> None:
+    # Goal: the request can still be taken when the word is given; what it makes then is the
+    # stack's, and found by its nonce.
+    lab, stack = left_open(
+        tmp_path,
+        Fault("executed_late", method="POST", route="createInstance", nth=1, seconds=100.0),
+    )
     lab.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
-    assert recover(lab, stack, Words(adopt={"instances.web": "INSTANCE-hand"}), wait=False).exit_code == 0
+    assert (
+        recover(lab, stack, Words(adopt={"instances.web": "INSTANCE-hand"}), wait=False).exit_code
+        == 0
+    )
     lab.clock.advance(200)
     assert len(lab.cloud.snapshot().instances) == 2
     assert [problem.code for problem in lab.plan(stack).problems] == ["doubled"]
 
 
-def test_an_object_that_bears_the_marker_of_another_request_is_not_what_this_one_made(tmp_path: Path) -> None:
-    # Goal: each send has a nonce of its own, so the word cannot be true; the object is another stack's, which would lose it.
+def test_an_object_that_bears_the_marker_of_another_request_is_not_what_this_one_made(
+    tmp_path: Path,
+) -> None:
+    # Goal: each send has a nonce of its own, so the word cannot be true; the object is another
+    # stack's, which would lose it.
     theirs = Lab()
-    assert theirs.apply(theirs.stack(STACK.replace("stack: shop", "stack: theirs"), tmp_path / "theirs")).exit_code == 0
+    assert (
+        theirs.apply(
+            theirs.stack(STACK.replace("stack: shop", "stack: theirs"), tmp_path / "theirs")
+        ).exit_code
+        == 0
+    )
     (id,) = theirs.cloud.snapshot().instances
     lab = Lab()
-    lab.cloud, lab.clock, lab.quota, lab._numbers = theirs.cloud, theirs.clock, theirs.quota, theirs._numbers
+    lab.cloud, lab.clock, lab.quota, lab._numbers = (
+        theirs.cloud,
+        theirs.clock,
+        theirs.quota,
+        theirs._numbers,
+    )
     lab.cloud.faults = FaultPlan((LOST,), seed=7)
     stack = lab.stack(STACK, tmp_path)
     lab.apply(stack, wait=False)
     found = recover(lab, stack, Words(adopt={"instances.web": id}), wait=False)
-    assert found.exit_code == 3 and "bears the marker of another request" in found.problems[0].message
+    assert (
+        found.exit_code == 3 and "bears the marker of another request" in found.problems[0].message
+    )
     assert lab.state is not None and lab.state.entries == {}
 
 
-def test_what_comes_late_all_the_same_is_told_after_its_request_was_forgotten(tmp_path: Path) -> None:
-    lab, stack = left_open(tmp_path, Fault("executed_late", method="POST", route="createInstance", nth=1, seconds=100.0))
+def test_what_comes_late_all_the_same_is_told_after_its_request_was_forgotten(
+    tmp_path: Path,
+) -> None:
+    lab, stack = left_open(
+        tmp_path,
+        Fault("executed_late", method="POST", route="createInstance", nth=1, seconds=100.0),
+    )
     holder = ports.Holder("tester", "lab", 9, "state forget", lab.clock.time())
-    with opening.Writing(lab.store, holder, timeout_seconds=0.0, stack="shop", environment=None) as writer:
-        for note in recovery.forget(writer.state, "instances.web", "forget") or ():
+    with session.Writing(
+        lab.store, holder, timeout_seconds=0.0, stack="shop", environment=None
+    ) as writer:
+        for note in manual.forget(writer.state, "instances.web", "forget") or ():
             writer.append(note)
     lab.clock.advance(200)
     assert "doubled" in [problem.code for problem in lab.plan(stack).problems]
@@ -182,14 +273,46 @@ def test_what_comes_late_all_the_same_is_told_after_its_request_was_forgotten(tm
 @pytest.mark.parametrize(
     ("name", "address", "id", "code", "wanted"),
     [
-        ("not there", "instances.web", "INSTANCE-none", "missing-object", "the account shows no instance INSTANCE-none"),
-        ("another kind", "instances.web", "FIREWALL", "missing-object", "the account shows no instance FIREWALL"),
-        ("the object of another address", "instances.web", "OTHER", "bad-combination", "already belongs to instances.other"),
-        ("no such address", "instances.nobody", "INSTANCE-hand", "missing-reference", "the stack has no instances.nobody"),
-        ("an address that has one", "instances.other", "INSTANCE-hand", "bad-combination", "instances.other is INSTANCE-"),
+        (
+            "not there",
+            "instances.web",
+            "INSTANCE-none",
+            "missing-object",
+            "the account shows no instance INSTANCE-none",
+        ),
+        (
+            "another kind",
+            "instances.web",
+            "FIREWALL",
+            "missing-object",
+            "the account shows no instance FIREWALL",
+        ),
+        (
+            "the object of another address",
+            "instances.web",
+            "OTHER",
+            "bad-combination",
+            "already belongs to instances.other",
+        ),
+        (
+            "no such address",
+            "instances.nobody",
+            "INSTANCE-hand",
+            "missing-reference",
+            "the stack has no instances.nobody",
+        ),
+        (
+            "an address that has one",
+            "instances.other",
+            "INSTANCE-hand",
+            "bad-combination",
+            "instances.other is INSTANCE-",
+        ),
     ],
 )
-def test_a_word_that_cannot_be_true_is_refused(name: str, address: str, id: str, code: str, wanted: str, tmp_path: Path) -> None:
+def test_a_word_that_cannot_be_true_is_refused(
+    name: str, address: str, id: str, code: str, wanted: str, tmp_path: Path
+) -> None:
     both = STACK + STACK.split("instances:\n")[1].replace("  web:", "  other:")
     lab = Lab(faults=(Fault("lost_before", method="POST", route="createInstance", nth=2),))
     stack = lab.stack(both, tmp_path)
@@ -199,20 +322,32 @@ def test_a_word_that_cannot_be_true_is_refused(name: str, address: str, id: str,
     if open_one != "instances.web":
         pytest.fail("the second create is that of instances.web")
     lab.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
-    found = recover(lab, stack, Words(adopt={address: id.replace("OTHER", lab.state.entries["instances.other"].id)}), wait=False)
+    found = recover(
+        lab,
+        stack,
+        Words(adopt={address: id.replace("OTHER", lab.state.entries["instances.other"].id)}),
+        wait=False,
+    )
     assert (found.problems[0].code, wanted in found.problems[0].message) == (code, True), name
     assert "INSTANCE-hand" not in {entry.id for entry in lab.state.entries.values()}
 
 
 def test_what_bears_the_marker_is_not_said_to_be_not_made(tmp_path: Path) -> None:
-    """Goal: an object with our marker that is not as asked: only a person can tell, and not against the marker."""
+    """Goal: an object with our marker that is not as asked: only a person can tell, and not against
+    the marker.
+    """
     lab, stack = left_open(tmp_path, LOST)
     assert lab.state is not None
     (nonce,) = [intent.nonce for intent, _ in lab.state.open.values()]
-    lab.cloud.change(lambda world: by_hand(world, "INSTANCE-odd", "shop-web", description=f"odd rc-{nonce}"))
+    lab.cloud.change(
+        lambda world: by_hand(world, "INSTANCE-odd", "shop-web", description=f"odd rc-{nonce}")
+    )
     lab.clock.advance(600)
     found = recover(lab, stack, Words(not_created=("instances.web",)))
-    assert found.exit_code == 3 and "bears the marker of that very request" in found.problems[0].message
+    assert (
+        found.exit_code == 3
+        and "bears the marker of that very request" in found.problems[0].message
+    )
     assert recover(lab, stack, Words(adopt={"instances.web": "INSTANCE-odd"})).exit_code == 0
 
 
@@ -227,15 +362,18 @@ def test_after_a_lost_state_everything_that_proves_to_be_ours_is_bound(tmp_path:
     lost = lab.apply(stack)
     assert lost.exit_code == 4 and {problem.code for problem in lost.problems} == {"state-missing"}
 
-    with pytest.raises(Stop) as stop:
+    with pytest.raises(Abort) as stop:
         recover(lab, stack, Words(rebuild=True))
     assert stop.value.exit_code == 4 and "--yes" in str(stop.value.problems[0])
-    with pytest.raises(Stop) as stop:
+    with pytest.raises(Abort) as stop:
         recover(lab, stack, Words(rebuild=True, terminal=True), typed="no")
     assert stop.value.exit_code == 4 and not lab.store.read()
 
     found = recover(lab, stack, Words(rebuild=True, terminal=True), typed="shop")
-    assert found.exit_code == 0 and [str(one.address) for one in found.bound] == ["firewalls.web", "instances.web"]
+    assert found.exit_code == 0 and [str(one.address) for one in found.bound] == [
+        "firewalls.web",
+        "instances.web",
+    ]
     assert [str(one.address) for one in PROPOSED[0].bindings] == ["firewalls.web", "instances.web"]
     text = screen.text(recovery_text.proposal_lines(PROPOSED[0], Look(), title="shop"), Look())
     assert text.count(" =  ") == 2
@@ -250,17 +388,34 @@ def test_what_is_not_proved_after_a_lost_state_is_left_to_a_person(tmp_path: Pat
     stack = lab.stack(STACK, tmp_path)
     assert lab.apply(stack).exit_code == 0
     (real,) = lab.cloud.snapshot().instances.values()
-    lab.cloud.change(lambda world: by_hand(world, "INSTANCE-twin", "shop-web", description=real.description, flavor=real.flavor_id))
+    lab.cloud.change(
+        lambda world: by_hand(
+            world, "INSTANCE-twin", "shop-web", description=real.description, flavor=real.flavor_id
+        )
+    )
     lab.store = MemoryStore()
     found = recover(lab, stack, Words(rebuild=True, yes=True))
-    assert found.exit_code == 4 and not found.bound and {one.code for one in found.problems} == {"state-missing"}
+    assert (
+        found.exit_code == 4
+        and not found.bound
+        and {one.code for one in found.problems} == {"state-missing"}
+    )
     found = recover(lab, stack, Words(adopt={"instances.web": real.instance_id}))
-    assert found.exit_code == 0 and lab.state is not None and lab.state.entries["instances.web"].id == real.instance_id
+    assert (
+        found.exit_code == 0
+        and lab.state is not None
+        and lab.state.entries["instances.web"].id == real.instance_id
+    )
 
 
 def test_an_object_of_another_stack_is_not_proposed(tmp_path: Path) -> None:
     lab = Lab()
-    other = lab.stack(STACK.replace("stack: shop", "stack: other").replace("    zone", "    name: shop-web\n    zone"), tmp_path / "other")
+    other = lab.stack(
+        STACK.replace("stack: shop", "stack: other").replace(
+            "    zone", "    name: shop-web\n    zone"
+        ),
+        tmp_path / "other",
+    )
     assert lab.apply(other).exit_code == 0
     lab.store = MemoryStore()
     stack = lab.stack(STACK, tmp_path / "shop")
@@ -274,22 +429,47 @@ def test_what_a_running_apply_has_under_way_is_no_doubt_of_a_plan(tmp_path: Path
     assert lab.state is not None
     (run,) = {intent.run for intent, _ in lab.state.open.values()}
 
-    def planned(beside: app.Beside | None) -> app.Planned:
-        return app.plan(stack, lab.connection(), lab.store, PlanOptions(), lambda: beside)
+    def planned(beside: context.Beside | None) -> context.Planned:
+        return lifecycle.plan(stack, lab.connection(), lab.store, PlanOptions(), lambda: beside)
 
     assert shown(planned(None).plan) == ["decide instances.web"]
-    found = planned(app.Beside("somebody works on this stack", run))
-    assert shown(found.plan) == ["create instances.web"] and found.provisional == "somebody works on this stack"
-    assert shown(planned(app.Beside("somebody else", "another run")).plan) == ["decide instances.web"]
-    with pytest.raises(Stop) as stop:
-        app.check_recordable(found)
+    found = planned(context.Beside("somebody works on this stack", run))
+    assert (
+        shown(found.plan) == ["create instances.web"]
+        and found.provisional == "somebody works on this stack"
+    )
+    assert shown(planned(context.Beside("somebody else", "another run")).plan) == [
+        "decide instances.web"
+    ]
+    with pytest.raises(Abort) as stop:
+        lifecycle.check_recordable(found)
     assert stop.value.exit_code == 6
 
 
-def by_hand(world: World, id: str, name: str, *, description: str | None = "made in the console", flavor: str = "std_1.2-g1") -> None:
+def by_hand(
+    world: World,
+    id: str,
+    name: str,
+    *,
+    description: str | None = "made in the console",
+    flavor: str = "std_1.2-g1",
+) -> None:
     """A server that somebody made in the console just now."""
     image = next(iter(world.images))
-    world.put_instance(Instance(id, name, description, "active", "kr1-z01", flavor, image, world.time, "203.0.113.99", "10.0.0.99"))
+    world.put_instance(
+        Instance(
+            id,
+            name,
+            description,
+            "active",
+            "kr1-z01",
+            flavor,
+            image,
+            world.time,
+            "203.0.113.99",
+            "10.0.0.99",
+        )
+    )
 
 
 def test_a_create_that_nothing_proves_is_left_with_the_reason(tmp_path: Path) -> None:
@@ -297,7 +477,9 @@ def test_a_create_that_nothing_proves_is_left_with_the_reason(tmp_path: Path) ->
     lab = Lab(faults=(LOST,))
     result = lab.apply(lab.stack(STACK, tmp_path), wait=False)
     unknown = [event.message for event in lab.events if isinstance(event, StepUnknown)]
-    assert result.exit_code == 3 and unknown == ["its request could still be taken; it is looked for again past the fence"]
-    with pytest.raises(Stop) as stop:
-        app.entry_of(lab.state, at("instances.web"))
+    assert result.exit_code == 3 and unknown == [
+        "its request could still be taken; it is looked for again past the fence"
+    ]
+    with pytest.raises(Abort) as stop:
+        lifecycle.entry_of(lab.state, at("instances.web"))
     assert stop.value.problems[0].hint == "a request for it is open: `reconciler recover` shows it"

@@ -1,4 +1,6 @@
-"""The damages of `docs/recovery.md`, done to a real state: each is told as the page says, and its repair leads to an empty plan."""
+"""The damages of `docs/recovery.md`, done to a real state: each is told as the page says, and its
+repair leads to an empty plan.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.core.problems import CODES
+from reconciler.model.diagnostics import CODES
 from tests.cli.sessions import begin, call
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recovery.md").read_text(encoding="utf-8")
@@ -19,7 +21,9 @@ FOLDER = Path("state/.simulator/hello")
 
 
 @pytest.fixture
-def applied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def applied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
     """The example, applied on the local cloud; gives the way to run commands."""
     begin(monkeypatch, tmp_path)
     monkeypatch.setenv("RECONCILER_TIME_SCALE", "3000")
@@ -85,17 +89,40 @@ DAMAGES: list[tuple[str, Callable[[], None], int, str, Callable[[], None]]] = [
         "has serial 1, its journal follows serial 4: an older copy was put back",
         put_back_newest,
     ),
-    ("a scratched journal", scratch_journal, 1, "error[state-damaged]  state/.simulator/hello/journal is damaged in line 1", move_journal),
-    ("a newer version", raise_format, 1, "state.json is of format 2; this version reads up to 1", put_back_newest),
+    (
+        "a scratched journal",
+        scratch_journal,
+        1,
+        "error[state-damaged]  state/.simulator/hello/journal is damaged in line 1",
+        move_journal,
+    ),
+    (
+        "a newer version",
+        raise_format,
+        1,
+        "state.json is of format 2; this version reads up to 1",
+        put_back_newest,
+    ),
 ]
 
 
-@pytest.mark.parametrize(("name", "damage", "code", "told", "repair"), DAMAGES, ids=[row[0] for row in DAMAGES])
+@pytest.mark.parametrize(
+    ("name", "damage", "code", "told", "repair"), DAMAGES, ids=[row[0] for row in DAMAGES]
+)
 def test_a_damage_is_told_as_the_page_says_and_its_repair_helps(
-    name: str, damage: Callable[[], None], code: int, told: str, repair: Callable[[], None], applied: Run
+    name: str,
+    damage: Callable[[], None],
+    code: int,
+    told: str,
+    repair: Callable[[], None],
+    applied: Run,
 ) -> None:
     damage()
-    before = {path: path.read_bytes() for path in FOLDER.iterdir() if path.is_file() and path.name not in ("lock", "epoch", "holder")}
+    before = {
+        path: path.read_bytes()
+        for path in FOLDER.iterdir()
+        if path.is_file() and path.name not in ("lock", "epoch", "holder")
+    }
     for command in (("plan",), ("apply", "--yes")):
         found = applied(*command)
         assert found[0] == code and told in found[1], name
@@ -128,7 +155,11 @@ def test_a_lost_state_is_brought_back_as_the_page_says(applied: Run) -> None:
 
 def test_the_page_sends_every_message_to_a_section_that_it_has() -> None:
     table = PAGE.partition("| it says | go to |")[2].partition("\n\n")[0]
-    headings = {re.sub(r"[^a-z0-9 -]", "", line[3:].lower()).replace(" ", "-") for line in PAGE.splitlines() if line.startswith("## ")}
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", line[3:].lower()).replace(" ", "-")
+        for line in PAGE.splitlines()
+        if line.startswith("## ")
+    }
     targets = re.findall(r"\(#([a-z0-9-]+)\)", table)
     assert targets and set(targets) <= headings
     codes = {

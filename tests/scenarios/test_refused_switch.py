@@ -1,4 +1,6 @@
-"""From one firewall to another where the cloud takes one at a time: a server that was taken off the old one does not stay without any."""
+"""From one firewall to another where the cloud takes one at a time: a server that was taken off the
+old one does not stay without any.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import wire
-from reconciler.core.events import Told
+from reconciler.model import http
+from reconciler.model.events import Message
 from reconciler.simulator.records import Membership
 from reconciler.simulator.world import World
 from tests.lab import Lab, shown
@@ -16,7 +18,8 @@ from tests.scenarios.test_second_look import id_of, meanwhile
 from tests.scenarios.test_when_things_go_wrong import HEAD
 
 GROUPS = "firewalls:\n" + "".join(
-    f"  {key}: {{rules: {{ssh: {{direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}}}}}}\n" for key in ("one", "two")
+    f"  {key}: {{rules: {{ssh: {{direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}}}}}}\n"
+    for key in ("one", "two")
 )
 FULL = {"code": "0x17", "error_code": "LIMIT_EXCEEDED", "message": "full", "result": "error"}
 
@@ -26,11 +29,17 @@ class FullLab(Lab):
 
     full: str | None = None
 
-    def _send(self, request: wire.Request) -> wire.Response:
-        server = json.loads(request.body)["instance_id"] if request.path == f"/v1/security-groups/{self.full}/attach" else None
-        if server is not None and not any(member == server for _, member in self.cloud.snapshot().memberships):
+    def _send(self, request: http.Request) -> http.Response:
+        server = (
+            json.loads(request.body)["instance_id"]
+            if request.path == f"/v1/security-groups/{self.full}/attach"
+            else None
+        )
+        if server is not None and not any(
+            member == server for _, member in self.cloud.snapshot().memberships
+        ):
             self.sends.append((self.clock.time(), request))
-            return wire.Response(400, (), json.dumps(FULL).encode())
+            return http.Response(400, (), json.dumps(FULL).encode())
         return super()._send(request)
 
 
@@ -39,8 +48,11 @@ def behind(a: str, b: str) -> str:
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["the way is not known", "it is known"])
-def test_a_server_whose_new_firewall_is_refused_goes_back_behind_the_old_one(known: bool, tmp_path: Path) -> None:
-    # Goal: a yes was given to some seconds without a firewall, not to a server that stands open until somebody looks.
+def test_a_server_whose_new_firewall_is_refused_goes_back_behind_the_old_one(
+    known: bool, tmp_path: Path
+) -> None:
+    # Goal: a yes was given to some seconds without a firewall, not to a server that stands open
+    # until somebody looks.
     lab = FullLab()
     lab.apply(lab.stack(behind("one", "one"), tmp_path))
     now = "one"
@@ -52,16 +64,25 @@ def test_a_server_whose_new_firewall_is_refused_goes_back_behind_the_old_one(kno
     one, lab.full = lab.state.entries["firewalls.one"].id, lab.state.entries["firewalls.two"].id
     stack = lab.stack(behind("two", now), tmp_path)
     result = lab.apply(stack)
-    assert result.exit_code == 3 and result.failed["firewall.attach instances.a"].error_code == "LIMIT_EXCEEDED"
-    assert lab.state is not None and not lab.state.open and lab.state.facts.get("attach", "refuse") == "refuse"
+    assert (
+        result.exit_code == 3
+        and result.failed["firewall.attach instances.a"].error_code == "LIMIT_EXCEEDED"
+    )
+    assert (
+        lab.state is not None
+        and not lab.state.open
+        and lab.state.facts.get("attach", "refuse") == "refuse"
+    )
     assert (one, lab.state.entries["instances.a"].id) in lab.cloud.snapshot().memberships
-    assert any(isinstance(event, Told) and "goes back" in event.message for event in lab.events)
+    assert any(isinstance(event, Message) and "goes back" in event.message for event in lab.events)
     lab.full = None
     assert lab.apply(stack).exit_code == 0 and shown(lab.plan(stack)) == []
 
 
 def one_way(tmp: Path, lab: Lab, *, known: bool) -> Lab:
-    """Two servers behind `one`; where it is `known`, `b` has been switched to `two`, so that plans detach first."""
+    """Two servers behind `one`; where it is `known`, `b` has been switched to `two`, so that plans
+    detach first.
+    """
     assert lab.apply(lab.stack(behind("one", "one"), tmp)).exit_code == 0
     if known:
         assert lab.apply(lab.stack(behind("one", "two"), tmp)).exit_code == 0
@@ -77,13 +98,20 @@ def memberships(lab: Lab) -> set[tuple[str, str]]:
 
 def posts(lab: Lab, since: int) -> list[str]:
     """The last words of the writes sent since then."""
-    return [request.path.rsplit("/", 1)[-1] for _, request in lab.sends[since:] if request.method != "GET"]
+    return [
+        request.path.rsplit("/", 1)[-1]
+        for _, request in lab.sends[since:]
+        if request.method != "GET"
+    ]
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["the way is not known", "it is known"])
 @pytest.mark.parametrize("reads", [0, 1], ids=["at the answer", "when the list shows it"])
-def test_an_interrupt_within_a_switch_names_the_server_that_the_next_run_closes_first(known: bool, reads: int, tmp_path: Path) -> None:
-    # Goal: Ctrl-C leaves no server open in silence; what else is to be done comes after it (SPEC 5).
+def test_an_interrupt_within_a_switch_names_the_server_that_the_next_run_closes_first(
+    known: bool, reads: int, tmp_path: Path
+) -> None:
+    # Goal: Ctrl-C leaves no server open in silence; what else is to be done comes after it (SPEC
+    # 5).
     lab = one_way(tmp_path, Lab(), known=known)
     since = len(lab.sends)
 
@@ -109,21 +137,28 @@ class DeafLab(FullLab):
     deaf: str | None = None
     silent = False
 
-    def _send(self, request: wire.Request) -> wire.Response:
+    def _send(self, request: http.Request) -> http.Response:
         if request.path == f"/v1/security-groups/{self.deaf}/attach":
             server = json.loads(request.body)["instance_id"]
             if not any(member == server for _, member in self.cloud.snapshot().memberships):
                 self.sends.append((self.clock.time(), request))
                 if self.silent:
-                    raise wire.WireError("cut", sent=True)
-                return wire.Response(200, (), b'{"code": "0x00", "error_code": "SUCCESS", "message": "", "result": []}')
+                    raise http.WireError("cut", sent=True)
+                return http.Response(
+                    200,
+                    (),
+                    b'{"code": "0x00", "error_code": "SUCCESS", "message": "", "result": []}',
+                )
         return super()._send(request)
 
 
 @pytest.mark.parametrize("known", [False, True], ids=["the way is not known", "it is known"])
 @pytest.mark.parametrize("silent", [False, True], ids=["it never shows", "no answer"])
-def test_a_server_whose_new_firewall_does_not_show_is_named_and_closed_by_the_next_run(silent: bool, known: bool, tmp_path: Path) -> None:
-    # Goal: a failed step among others does not say that a server stands open; the run says so in its own words.
+def test_a_server_whose_new_firewall_does_not_show_is_named_and_closed_by_the_next_run(
+    silent: bool, known: bool, tmp_path: Path
+) -> None:
+    # Goal: a failed step among others does not say that a server stands open; the run says so in
+    # its own words.
     lab = DeafLab()
     one_way(tmp_path, lab, known=known)
     assert lab.state is not None
@@ -138,13 +173,28 @@ def test_a_server_whose_new_firewall_does_not_show_is_named_and_closed_by_the_ne
     assert ("firewalls.two", "instances.a") in memberships(lab) and shown(lab.plan(stack)) == []
 
 
-def test_a_server_that_somebody_has_put_behind_another_firewall_is_not_said_to_have_none(tmp_path: Path) -> None:
+def test_a_server_that_somebody_has_put_behind_another_firewall_is_not_said_to_have_none(
+    tmp_path: Path,
+) -> None:
     # Goal: the cloud refuses a second one with the reason; nothing stands open.
     lab = Lab()
-    assert lab.apply(lab.stack(behind("one", "one").replace("a: {firewall: one}", "a: {}"), tmp_path)).exit_code == 0
-    lab.plans = meanwhile(lab, lambda world: world.put_membership(Membership(id_of(lab, "firewalls.two"), id_of(lab, "instances.a"))))
+    assert (
+        lab.apply(
+            lab.stack(behind("one", "one").replace("a: {firewall: one}", "a: {}"), tmp_path)
+        ).exit_code
+        == 0
+    )
+    lab.plans = meanwhile(
+        lab,
+        lambda world: world.put_membership(
+            Membership(id_of(lab, "firewalls.two"), id_of(lab, "instances.a"))
+        ),
+    )
     result = lab.apply(lab.stack(behind("one", "one"), tmp_path))
-    assert result.failed["firewall.attach instances.a"].error_code == "IN_USE" and result.problems == ()
+    assert (
+        result.failed["firewall.attach instances.a"].error_code == "IN_USE"
+        and result.problems == ()
+    )
 
 
 THREE = "  three:\n    rules:\n      db: {direction: in, protocol: tcp, ports: 3306, cidr: 10.0.0.0/8}\n"
@@ -152,13 +202,20 @@ THREE = "  three:\n    rules:\n      db: {direction: in, protocol: tcp, ports: 3
 
 @pytest.mark.parametrize("known", [False, True], ids=["the way is not known", "it is known"])
 @pytest.mark.parametrize("mode", ["single_refuse", "single_replace", "many"])
-def test_a_server_that_somebody_has_moved_to_a_third_firewall_meanwhile_stays_there(mode: str, known: bool, tmp_path: Path) -> None:
-    # Goal: the attach would overwrite that move, or leave the server behind two, and what was learned of it would be wrong.
+def test_a_server_that_somebody_has_moved_to_a_third_firewall_meanwhile_stays_there(
+    mode: str, known: bool, tmp_path: Path
+) -> None:
+    # Goal: the attach would overwrite that move, or leave the server behind two, and what was
+    # learned of it would be wrong.
     lab = Lab(switches={"attach_mode": mode})
     assert lab.apply(lab.stack(behind("one", "one") + THREE, tmp_path)).exit_code == 0
     now = "two" if known else "one"
     assert lab.apply(lab.stack(behind("one", now) + THREE, tmp_path)).exit_code == 0
-    a, one, three = id_of(lab, "instances.a"), id_of(lab, "firewalls.one"), id_of(lab, "firewalls.three")
+    a, one, three = (
+        id_of(lab, "instances.a"),
+        id_of(lab, "firewalls.one"),
+        id_of(lab, "firewalls.three"),
+    )
 
     def move(world: World) -> None:
         world.remove_membership(one, a)
@@ -168,7 +225,9 @@ def test_a_server_that_somebody_has_moved_to_a_third_firewall_meanwhile_stays_th
     learned = dict(lab.state.facts)
     lab.plans, stack = meanwhile(lab, move), lab.stack(behind("two", now) + THREE, tmp_path)
     assert lab.apply(stack).exit_code == 3
-    assert {group for group, server in memberships(lab) if server == "instances.a"} == {"firewalls.three"}
+    assert {group for group, server in memberships(lab) if server == "instances.a"} == {
+        "firewalls.three"
+    }
     assert lab.state.facts == learned
     lab.plans = []
     assert shown(lab.plan(stack)) == ["attach instances.a"]
@@ -176,22 +235,34 @@ def test_a_server_that_somebody_has_moved_to_a_third_firewall_meanwhile_stays_th
 
 
 @pytest.mark.parametrize("second", ["two", "three"])
-def test_a_server_that_somebody_has_put_behind_a_second_firewall_is_taken_off_it(second: str, tmp_path: Path) -> None:
-    # Goal: a file names one firewall a server; a second one is shown as drift, whatever the order of the lists, and an apply ends it.
+def test_a_server_that_somebody_has_put_behind_a_second_firewall_is_taken_off_it(
+    second: str, tmp_path: Path
+) -> None:
+    # Goal: a file names one firewall a server; a second one is shown as drift, whatever the order
+    # of the lists, and an apply ends it.
     lab = Lab(switches={"attach_mode": "many"})
     stack = lab.stack(behind("two" if second == "three" else "one", "one") + THREE, tmp_path)
     assert lab.apply(stack).exit_code == 0
-    a, other, before = id_of(lab, "instances.a"), id_of(lab, f"firewalls.{second}"), memberships(lab)
+    a, other, before = (
+        id_of(lab, "instances.a"),
+        id_of(lab, f"firewalls.{second}"),
+        memberships(lab),
+    )
     lab.cloud.change(lambda world: world.put_membership(Membership(other, a)))
     plan = lab.plan(stack)
-    assert [(row.address, row.fields[0].after) for row in plan.drift] == [(plan.steps[0].address, f"firewalls.{second}")]
+    assert [(row.address, row.fields[0].after) for row in plan.drift] == [
+        (plan.steps[0].address, f"firewalls.{second}")
+    ]
     since = len(lab.sends)
     assert lab.apply(stack, accept=()).exit_code == 0 and posts(lab, since) == ["detach"]
     assert memberships(lab) == before and shown(lab.plan(stack)) == []
 
 
-def test_a_switch_that_was_interrupted_while_the_server_was_behind_both_is_ended_by_the_next_run(tmp_path: Path) -> None:
-    # Goal: the state says that the new one is there; the old one was left for good, and the next plan had nothing to say of it.
+def test_a_switch_that_was_interrupted_while_the_server_was_behind_both_is_ended_by_the_next_run(
+    tmp_path: Path,
+) -> None:
+    # Goal: the state says that the new one is there; the old one was left for good, and the next
+    # plan had nothing to say of it.
     lab = Lab(switches={"attach_mode": "many"})
     one_way(tmp_path, lab, known=True)
     since = len(lab.sends)
@@ -201,4 +272,7 @@ def test_a_switch_that_was_interrupted_while_the_server_was_behind_both_is_ended
     lab.interrupted = lambda: False
     lab.clock.advance(60)
     assert lab.apply(stack).exit_code == 0
-    assert memberships(lab) == {("firewalls.two", "instances.a"), ("firewalls.two", "instances.b")} and shown(lab.plan(stack)) == []
+    assert (
+        memberships(lab) == {("firewalls.two", "instances.a"), ("firewalls.two", "instances.b")}
+        and shown(lab.plan(stack)) == []
+    )

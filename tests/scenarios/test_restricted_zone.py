@@ -1,4 +1,6 @@
-"""A zone in which the account may not make servers: it costs one request, and nothing is made twice (SPEC 4, contract 11)."""
+"""A zone in which the account may not make servers: it costs one request, and nothing is made twice
+(SPEC 4, contract 11).
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,16 @@ instances:
 
 def creates(lab: Lab, since: int = 0) -> int:
     """How many servers were asked for."""
-    return sum(1 for _, request in lab.sends[since:] if (request.method, request.path) == ("POST", "/v1/instances"))
+    return sum(
+        1
+        for _, request in lab.sends[since:]
+        if (request.method, request.path) == ("POST", "/v1/instances")
+    )
 
 
 def test_a_restricted_zone_costs_one_request(tmp_path: Path) -> None:
-    # Goal: the 500 of the first is an unknown outcome like any other; the other creates of that zone are skipped, other zones go on.
+    # Goal: the 500 of the first is an unknown outcome like any other; the other creates of that
+    # zone are skipped, other zones go on.
     lab = Lab(switches={"restricted_zones": ["kr1_z02"]})
     stack = lab.stack(TEXT, tmp_path)
     result = lab.apply(stack, wait=False)
@@ -46,7 +53,11 @@ def test_where_the_zone_takes_servers_the_others_follow_at_once(tmp_path: Path) 
     lab = Lab(latency_seconds=0.2)
     result = lab.apply(lab.stack(TEXT, tmp_path))
     assert result.exit_code == 0
-    times = [when for when, request in lab.sends if (request.method, request.path) == ("POST", "/v1/instances")]
+    times = [
+        when
+        for when, request in lab.sends
+        if (request.method, request.path) == ("POST", "/v1/instances")
+    ]
     assert max(times) - min(times) < 3.0
 
 
@@ -58,12 +69,22 @@ def test_a_first_that_is_made_but_fails_later_does_not_hold_back_the_others(tmp_
     assert not any(key.startswith("instance.create") for key in result.skipped)
 
 
-@pytest.mark.parametrize("line", ['description: "beside ${instances.a.public_ip}"', "depends_on: [instances.a]"])
+@pytest.mark.parametrize(
+    "line", ['description: "beside ${instances.a.public_ip}"', "depends_on: [instances.a]"]
+)
 def test_a_server_that_needs_the_first_waits_until_it_is_there(line: str, tmp_path: Path) -> None:
-    # Goal: "accepted is enough" is about the zone; what reads an address of the first found none, and what depends on it did not wait.
+    # Goal: "accepted is enough" is about the zone; what reads an address of the first found none,
+    # and what depends on it did not wait.
     lab = Lab()
     stack = lab.stack(HEAD + f"instances:\n  a: {{}}\n  b: {{{line}}}\n", tmp_path)
     result = lab.apply(stack)
     assert result.exit_code == 0, result.failed
-    first, second = (when for when, request in lab.sends if (request.method, request.path) == ("POST", "/v1/instances"))
-    assert second - first > 10 and abs((lab.plans[-1].plan.eta_seconds or 0) - result.seconds) <= 1 + result.seconds * 0.15
+    first, second = (
+        when
+        for when, request in lab.sends
+        if (request.method, request.path) == ("POST", "/v1/instances")
+    )
+    assert (
+        second - first > 10
+        and abs((lab.plans[-1].plan.eta_seconds or 0) - result.seconds) <= 1 + result.seconds * 0.15
+    )

@@ -1,4 +1,6 @@
-"""The second look: before a destructive write its object must still be the one that the plan was about (SPEC 4)."""
+"""The second look: before a destructive write its object must still be the one that the plan was
+about (SPEC 4).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import app, wire
+from reconciler.commands import context
+from reconciler.model import http
 from reconciler.simulator.records import Membership
 from reconciler.simulator.world import World
 from tests.lab import Lab
@@ -17,18 +20,18 @@ from tests.scenarios.test_when_things_go_wrong import HEAD
 ONE = HEAD + "instances:\n  kept: {}\n  old: {}\n"
 
 
-class _Meanwhile(list[app.Planned]):
+class _Meanwhile(list[context.Planned]):
     """Does something between the plan that is shown and its first write."""
 
     def __init__(self, act: Callable[[], object]) -> None:
         self._act = act
 
-    def append(self, planned: app.Planned) -> None:
+    def append(self, planned: context.Planned) -> None:
         super().append(planned)
         self._act()
 
 
-def meanwhile(lab: Lab, act: Callable[[World], object]) -> list[app.Planned]:
+def meanwhile(lab: Lab, act: Callable[[World], object]) -> list[context.Planned]:
     """Lets somebody change the world then."""
     return _Meanwhile(lambda: lab.cloud.change(act))
 
@@ -41,7 +44,11 @@ def id_of(lab: Lab, address: str) -> str:
 
 def writes(lab: Lab, since: int) -> list[str]:
     """Method and last word of each write that was sent."""
-    return [f"{request.method} {request.path.rsplit('/', 1)[-1]}" for _, request in lab.sends[since:] if request.method != "GET"]
+    return [
+        f"{request.method} {request.path.rsplit('/', 1)[-1]}"
+        for _, request in lab.sends[since:]
+        if request.method != "GET"
+    ]
 
 
 def test_a_server_that_is_not_as_planned_any_more_is_not_deleted(tmp_path: Path) -> None:
@@ -62,7 +69,9 @@ VOLUME = "block_storages:\n  data: {type: ssd, size: 100, instance: %s}\n"
 
 
 def with_volume(tmp: Path, on: str) -> Lab:
-    """Three servers and a volume, on one of them or on none. The cloud deletes what is attached, which the contract leaves open (16)."""
+    """Three servers and a volume, on one of them or on none. The cloud deletes what is attached,
+    which the contract leaves open (16).
+    """
     lab = Lab(switches={"delete_attached": "allow", "delete_attached_group": "allow"})
     lab.apply(lab.stack(SERVERS + VOLUME % "a", tmp))
     assert lab.apply(lab.stack(SERVERS + VOLUME % on, tmp)).exit_code == 0
@@ -70,19 +79,36 @@ def with_volume(tmp: Path, on: str) -> Lab:
 
 
 @pytest.mark.parametrize(
-    ("on", "text"), [("a", SERVERS + VOLUME % "b"), ("none", SERVERS)], ids=["detached from a to b", "deleted while on no server"]
+    ("on", "text"),
+    [("a", SERVERS + VOLUME % "b"), ("none", SERVERS)],
+    ids=["detached from a to b", "deleted while on no server"],
 )
-def test_a_volume_that_somebody_has_moved_meanwhile_is_neither_detached_nor_deleted(on: str, text: str, tmp_path: Path) -> None:
-    # Goal: a detach names no server, so it would take the volume off the one that was not shown; a delete would take it with its data.
+def test_a_volume_that_somebody_has_moved_meanwhile_is_neither_detached_nor_deleted(
+    on: str, text: str, tmp_path: Path
+) -> None:
+    # Goal: a detach names no server, so it would take the volume off the one that was not shown; a
+    # delete would take it with its data.
     lab = with_volume(tmp_path, on)
-    volume, theirs, sends = id_of(lab, "block_storages.data"), id_of(lab, "instances.theirs"), len(lab.sends)
-    lab.plans = meanwhile(lab, lambda world: world.put_volume(replace(world.block_storages[volume], instance_id=theirs)))
+    volume, theirs, sends = (
+        id_of(lab, "block_storages.data"),
+        id_of(lab, "instances.theirs"),
+        len(lab.sends),
+    )
+    lab.plans = meanwhile(
+        lab,
+        lambda world: world.put_volume(replace(world.block_storages[volume], instance_id=theirs)),
+    )
     result = lab.apply(lab.stack(text, tmp_path))
-    assert result.exit_code == 3 and f"and is {theirs} now" in next(iter(result.failed.values())).message
+    assert (
+        result.exit_code == 3
+        and f"and is {theirs} now" in next(iter(result.failed.values())).message
+    )
     assert writes(lab, sends) == []
 
 
-def test_a_firewall_that_somebody_has_put_a_server_behind_meanwhile_is_not_deleted(tmp_path: Path) -> None:
+def test_a_firewall_that_somebody_has_put_a_server_behind_meanwhile_is_not_deleted(
+    tmp_path: Path,
+) -> None:
     # Goal: whether the cloud refuses that is open (contract 17), and the server would stand open.
     group = "firewalls:\n  web:\n    rules:\n      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}\n"
     lab = Lab(switches={"delete_attached_group": "allow"})
@@ -90,25 +116,42 @@ def test_a_firewall_that_somebody_has_put_a_server_behind_meanwhile_is_not_delet
     web, theirs, sends = id_of(lab, "firewalls.web"), id_of(lab, "instances.theirs"), len(lab.sends)
     lab.plans = meanwhile(lab, lambda world: world.put_membership(Membership(web, theirs)))
     result = lab.apply(lab.stack(SERVERS, tmp_path))
-    assert result.exit_code == 3 and f"members was none in the plan and is {theirs} now" in next(iter(result.failed.values())).message
+    assert (
+        result.exit_code == 3
+        and f"members was none in the plan and is {theirs} now"
+        in next(iter(result.failed.values())).message
+    )
     assert writes(lab, sends) == []
 
 
-def test_a_server_on_which_somebody_has_hung_a_volume_meanwhile_is_not_deleted(tmp_path: Path) -> None:
-    # Goal: what becomes of such a volume is the cloud's choice (contract 23, instance_delete_volumes).
+def test_a_server_on_which_somebody_has_hung_a_volume_meanwhile_is_not_deleted(
+    tmp_path: Path,
+) -> None:
+    # Goal: what becomes of such a volume is the cloud's choice (contract 23,
+    # instance_delete_volumes).
     lab = with_volume(tmp_path, "none")
-    theirs, volume, sends = id_of(lab, "instances.theirs"), id_of(lab, "block_storages.data"), len(lab.sends)
-    lab.plans = meanwhile(lab, lambda world: world.put_volume(replace(world.block_storages[volume], instance_id=theirs)))
+    theirs, volume, sends = (
+        id_of(lab, "instances.theirs"),
+        id_of(lab, "block_storages.data"),
+        len(lab.sends),
+    )
+    lab.plans = meanwhile(
+        lab,
+        lambda world: world.put_volume(replace(world.block_storages[volume], instance_id=theirs)),
+    )
     result = lab.apply(lab.stack(SERVERS.replace("  theirs: {}\n", "") + VOLUME % "none", tmp_path))
     assert (
         result.exit_code == 3
-        and f"volumes was none in the plan and is {volume} now" in result.failed["instance.delete instances.theirs"].message
+        and f"volumes was none in the plan and is {volume} now"
+        in result.failed["instance.delete instances.theirs"].message
     )
     assert writes(lab, sends) == []
 
 
 class _Unreadable(Lab):
-    """A laboratory in which no list can be read any more, from the first plan on that is shown after `fail`."""
+    """A laboratory in which no list can be read any more, from the first plan on that is shown
+    after `fail`.
+    """
 
     broken = False
 
@@ -116,9 +159,9 @@ class _Unreadable(Lab):
         """From the next plan on."""
         self.plans = _Meanwhile(lambda: setattr(self, "broken", True))
 
-    def _send(self, request: wire.Request) -> wire.Response:
+    def _send(self, request: http.Request) -> http.Response:
         if self.broken and request.method == "GET":
-            return wire.Response(500, (), b"")
+            return http.Response(500, (), b"")
         return super()._send(request)
 
 
@@ -129,17 +172,27 @@ def test_a_run_that_cannot_look_a_second_time_comes_to_an_end(tmp_path: Path) ->
     lab.fail()
     started = lab.clock.monotonic()
     result = lab.apply(lab.stack(ONE.replace("  old: {}\n", ""), tmp_path))
-    assert result.exit_code == 3 and "nothing was sent" in result.failed["instance.delete instances.old"].message
+    assert (
+        result.exit_code == 3
+        and "nothing was sent" in result.failed["instance.delete instances.old"].message
+    )
     assert lab.clock.monotonic() - started < 900
 
 
-@pytest.mark.parametrize("after", ['  old: {image: {os: ubuntu, version: "24.04"}}\n', ""], ids=["rebuilt", "deleted"])
-def test_a_server_that_somebody_has_rebuilt_meanwhile_keeps_its_new_disk(after: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "after", ['  old: {image: {os: ubuntu, version: "24.04"}}\n', ""], ids=["rebuilt", "deleted"]
+)
+def test_a_server_that_somebody_has_rebuilt_meanwhile_keeps_its_new_disk(
+    after: str, tmp_path: Path
+) -> None:
     # Goal: the yes was given to the loss of the disk that was shown.
     lab = Lab()
     assert lab.apply(lab.stack(ONE, tmp_path)).exit_code == 0
     old, sends = id_of(lab, "instances.old"), len(lab.sends)
-    lab.plans = meanwhile(lab, lambda world: world.put_instance(replace(world.instances[old], image_id="PIMAGE-theirs")))
+    lab.plans = meanwhile(
+        lab,
+        lambda world: world.put_instance(replace(world.instances[old], image_id="PIMAGE-theirs")),
+    )
     result = lab.apply(lab.stack(ONE.replace("  old: {}\n", after), tmp_path))
     assert result.exit_code == 3 and "image was" in next(iter(result.failed.values())).message
     assert writes(lab, sends) == []
@@ -150,7 +203,9 @@ RULED = SERVERS.replace("a: {}", "a: {firewall: web}") + (
     "      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}\n"
     "      web: {direction: in, protocol: tcp, ports: 443, cidr: 10.0.0.0/8}\n"
 )
-FEWER = RULED.replace("      web: {direction: in, protocol: tcp, ports: 443, cidr: 10.0.0.0/8}\n", "")
+FEWER = RULED.replace(
+    "      web: {direction: in, protocol: tcp, ports: 443, cidr: 10.0.0.0/8}\n", ""
+)
 
 
 def edit_rules(web: str, about: str, /, **members: str) -> Callable[[World], object]:
@@ -158,7 +213,9 @@ def edit_rules(web: str, about: str, /, **members: str) -> Callable[[World], obj
 
     def act(world: World) -> None:
         rules = world.firewalls[web].rules
-        world.put_rules(web, [replace(rule, **members) if rule.port == about else rule for rule in rules])  # type: ignore[arg-type]
+        world.put_rules(
+            web, [replace(rule, **members) if rule.port == about else rule for rule in rules]
+        )  # type: ignore[arg-type]
 
     return act
 
@@ -176,8 +233,11 @@ def edit_rules(web: str, about: str, /, **members: str) -> Callable[[World], obj
     ],
     ids=["direction", "protocol", "ports", "cidr", "title", "description"],
 )
-def test_a_rule_that_somebody_has_edited_meanwhile_is_not_deleted_with_the_edit(api: str, members: dict[str, str], tmp_path: Path) -> None:
-    # Goal: the yes was said to the deletion of what was shown; in the older form the write of the whole set would drop the edit.
+def test_a_rule_that_somebody_has_edited_meanwhile_is_not_deleted_with_the_edit(
+    api: str, members: dict[str, str], tmp_path: Path
+) -> None:
+    # Goal: the yes was said to the deletion of what was shown; in the older form the write of the
+    # whole set would drop the edit.
     lab = Lab(firewall_api=api)
     assert lab.apply(lab.stack(RULED, tmp_path)).exit_code == 0
     web, sends = id_of(lab, "firewalls.web"), len(lab.sends)
@@ -186,13 +246,21 @@ def test_a_rule_that_somebody_has_edited_meanwhile_is_not_deleted_with_the_edit(
     assert result.exit_code == 3 and "not as planned" in next(iter(result.failed.values())).message
     assert writes(lab, sends) == [] and len(lab.cloud.snapshot().firewalls[web].rules) == 2
     lab.plans = []
-    assert lab.apply(lab.stack(FEWER, tmp_path)).exit_code == 0 and lab.plan(lab.stack(FEWER, tmp_path)).steps == ()
+    assert (
+        lab.apply(lab.stack(FEWER, tmp_path)).exit_code == 0
+        and lab.plan(lab.stack(FEWER, tmp_path)).steps == ()
+    )
 
 
-def test_in_the_older_form_a_rule_that_somebody_has_added_meanwhile_is_not_dropped(tmp_path: Path) -> None:
-    # Goal: also where the file leaves the rules of others alone, a write of the whole set would lose it.
+def test_in_the_older_form_a_rule_that_somebody_has_added_meanwhile_is_not_dropped(
+    tmp_path: Path,
+) -> None:
+    # Goal: also where the file leaves the rules of others alone, a write of the whole set would
+    # lose it.
     lab = Lab(firewall_api="firewall")
-    text = RULED.replace("  web:\n    rules:", "  web:\n    lifecycle: {ignore: [rules]}\n    rules:")
+    text = RULED.replace(
+        "  web:\n    rules:", "  web:\n    lifecycle: {ignore: [rules]}\n    rules:"
+    )
     assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
     web = id_of(lab, "firewalls.web")
 
@@ -208,66 +276,106 @@ def test_in_the_older_form_a_rule_that_somebody_has_added_meanwhile_is_not_dropp
     assert "8080" in [rule.port for rule in lab.cloud.snapshot().firewalls[web].rules]
 
 
-def test_a_server_that_somebody_has_put_behind_another_firewall_meanwhile_is_not_taken_off_the_first(tmp_path: Path) -> None:
+def test_a_server_that_somebody_has_put_behind_another_firewall_meanwhile_is_not_taken_off_the_first(
+    tmp_path: Path,
+) -> None:
     # Goal: a detach of what is no longer there is not sent, and what somebody chose since stays.
     lab = Lab()
     two = RULED.partition("firewalls:\n")[2].replace("  web:\n    rules", "  other:\n    rules")
     assert lab.apply(lab.stack(RULED + two, tmp_path)).exit_code == 0
-    a, web, other, sends = id_of(lab, "instances.a"), id_of(lab, "firewalls.web"), id_of(lab, "firewalls.other"), len(lab.sends)
+    a, web, other, sends = (
+        id_of(lab, "instances.a"),
+        id_of(lab, "firewalls.web"),
+        id_of(lab, "firewalls.other"),
+        len(lab.sends),
+    )
 
     def move(world: World) -> None:
         world.remove_membership(web, a)
         world.put_membership(Membership(other, a))
 
     lab.plans = meanwhile(lab, move)
-    lab.apply(lab.stack((RULED + two).replace("a: {firewall: web}", "a: {firewall: none}"), tmp_path))
+    lab.apply(
+        lab.stack((RULED + two).replace("a: {firewall: web}", "a: {firewall: none}"), tmp_path)
+    )
     assert writes(lab, sends) == [] and (other, a) in lab.cloud.snapshot().memberships
 
 
 class _Acting(Lab):
-    """A laboratory in which somebody acts on the world just after a request with that end has been answered."""
+    """A laboratory in which somebody acts on the world just after a request with that end has been
+    answered.
+    """
 
     after: tuple[str, Callable[[World], object]] | None = None
 
-    def _send(self, request: wire.Request) -> wire.Response:
+    def _send(self, request: http.Request) -> http.Response:
         answer = super()._send(request)
-        if self.after is not None and request.method != "GET" and request.path.endswith(self.after[0]):
+        if (
+            self.after is not None
+            and request.method != "GET"
+            and request.path.endswith(self.after[0])
+        ):
             self.cloud.change(self.after[1])
             self.after = None
         return answer
 
 
-def test_a_server_that_somebody_edits_while_its_volume_leaves_it_is_not_deleted(tmp_path: Path) -> None:
-    # Goal: what our own step changed (the volume) is no difference; the name, the text and the flavor that somebody gave it are.
+def test_a_server_that_somebody_edits_while_its_volume_leaves_it_is_not_deleted(
+    tmp_path: Path,
+) -> None:
+    # Goal: what our own step changed (the volume) is no difference; the name, the text and the
+    # flavor that somebody gave it are.
     lab = _Acting()
     assert lab.apply(lab.stack(SERVERS + VOLUME % "a", tmp_path)).exit_code == 0
-    a, b, volume = id_of(lab, "instances.a"), id_of(lab, "instances.b"), id_of(lab, "block_storages.data")
+    a, b, volume = (
+        id_of(lab, "instances.a"),
+        id_of(lab, "instances.b"),
+        id_of(lab, "block_storages.data"),
+    )
 
     def edit(world: World) -> None:
         server = world.instances[a]
         text = f"do not delete {(server.description or '').rpartition(' ')[2]}"
-        world.put_instance(replace(server, name="kept-by-them", description=text, flavor_id="std_8.16-g1"))
+        world.put_instance(
+            replace(server, name="kept-by-them", description=text, flavor_id="std_8.16-g1")
+        )
 
     lab.after = ("/detach", edit)
     result = lab.apply(lab.stack((SERVERS + VOLUME % "b").replace("  a: {}\n", ""), tmp_path))
     assert result.exit_code == 3 and list(result.failed) == ["instance.delete instances.a"]
     said = result.failed["instance.delete instances.a"].message
     assert "description was " in said and "is do not delete now" in said
-    assert "flavor was std_2.4-g1 in the plan and is std_8.16-g1 now" in said and "is kept-by-them now" in said and "volumes" not in said
+    assert (
+        "flavor was std_2.4-g1 in the plan and is std_8.16-g1 now" in said
+        and "is kept-by-them now" in said
+        and "volumes" not in said
+    )
     world = lab.cloud.snapshot()
     assert a in world.instances and world.block_storages[volume].instance_id == b
 
 
-@pytest.mark.parametrize("lifecycle", ["", ", lifecycle: {resize: stop_first}"], ids=["running", "stopped first"])
-def test_a_server_that_somebody_has_resized_meanwhile_is_not_resized_again(lifecycle: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "lifecycle", ["", ", lifecycle: {resize: stop_first}"], ids=["running", "stopped first"]
+)
+def test_a_server_that_somebody_has_resized_meanwhile_is_not_resized_again(
+    lifecycle: str, tmp_path: Path
+) -> None:
     # Goal: the plan said that it grows from 2.4 to 4.8; from 8.16 it would shrink.
     lab = Lab()
     assert lab.apply(lab.stack(ONE, tmp_path)).exit_code == 0
     old, sends = id_of(lab, "instances.old"), len(lab.sends)
-    lab.plans = meanwhile(lab, lambda world: world.put_instance(replace(world.instances[old], flavor_id="std_8.16-g1")))
-    result = lab.apply(lab.stack(ONE.replace("old: {}", f"old: {{flavor: std_4.8-g1{lifecycle}}}"), tmp_path))
+    lab.plans = meanwhile(
+        lab,
+        lambda world: world.put_instance(replace(world.instances[old], flavor_id="std_8.16-g1")),
+    )
+    result = lab.apply(
+        lab.stack(ONE.replace("old: {}", f"old: {{flavor: std_4.8-g1{lifecycle}}}"), tmp_path)
+    )
     assert result.exit_code == 3 and writes(lab, sends) == []
-    assert "flavor was std_2.4-g1 in the plan and is std_8.16-g1 now" in next(iter(result.failed.values())).message
+    assert (
+        "flavor was std_2.4-g1 in the plan and is std_8.16-g1 now"
+        in next(iter(result.failed.values())).message
+    )
 
 
 def test_a_server_that_is_not_as_planned_gets_no_successor(tmp_path: Path) -> None:
@@ -275,9 +383,15 @@ def test_a_server_that_is_not_as_planned_gets_no_successor(tmp_path: Path) -> No
     lab = Lab()
     assert lab.apply(lab.stack(ONE, tmp_path)).exit_code == 0
     old, sends = id_of(lab, "instances.old"), len(lab.sends)
-    lab.plans = meanwhile(lab, lambda world: world.put_instance(replace(world.instances[old], name="kept-by-them")))
+    lab.plans = meanwhile(
+        lab, lambda world: world.put_instance(replace(world.instances[old], name="kept-by-them"))
+    )
     result = lab.apply(lab.stack(ONE, tmp_path), replace=frozenset({"instances.old"}))
-    assert result.exit_code == 3 and list(result.failed) == ["instance.create instances.old"] and writes(lab, sends) == []
+    assert (
+        result.exit_code == 3
+        and list(result.failed) == ["instance.create instances.old"]
+        and writes(lab, sends) == []
+    )
 
 
 def test_a_look_costs_no_call_where_its_list_is_read_anyway(tmp_path: Path) -> None:
@@ -287,13 +401,23 @@ def test_a_look_costs_no_call_where_its_list_is_read_anyway(tmp_path: Path) -> N
     assert lab.apply(lab.stack(many % 10, tmp_path)).exit_code == 0
     sends = len(lab.sends)
     assert lab.apply(lab.stack(many % 0, tmp_path)).exit_code == 0
-    first = next(n for n, (_, request) in enumerate(lab.sends[sends:]) if request.method == "DELETE")
-    looks = [request for _, request in lab.sends[sends + lab.plans[-1].plan.calls.read :][: first - lab.plans[-1].plan.calls.read]]
+    first = next(
+        n for n, (_, request) in enumerate(lab.sends[sends:]) if request.method == "DELETE"
+    )
+    looks = [
+        request
+        for _, request in lab.sends[sends + lab.plans[-1].plan.calls.read :][
+            : first - lab.plans[-1].plan.calls.read
+        ]
+    ]
     assert [request.path for request in looks] == ["/v1/instances"]
 
 
-def test_a_rule_that_somebody_has_edited_meanwhile_is_not_edited_on_top_of_it(tmp_path: Path) -> None:
-    # Goal: an edit sends only what differs, so a wider range would go to the port that somebody has put there since.
+def test_a_rule_that_somebody_has_edited_meanwhile_is_not_edited_on_top_of_it(
+    tmp_path: Path,
+) -> None:
+    # Goal: an edit sends only what differs, so a wider range would go to the port that somebody has
+    # put there since.
     lab = Lab()
     assert lab.apply(lab.stack(RULED, tmp_path)).exit_code == 0
     web, sends = id_of(lab, "firewalls.web"), len(lab.sends)
@@ -301,4 +425,7 @@ def test_a_rule_that_somebody_has_edited_meanwhile_is_not_edited_on_top_of_it(tm
     lab.plans = meanwhile(lab, edit_rules(web, "443", port="3306"))
     result = lab.apply(lab.stack(wider, tmp_path))
     assert result.exit_code == 3 and writes(lab, sends) == []
-    assert "ports was 443 in the plan and is 3306 now" in result.failed["rule.update firewalls.web.rules.web"].message
+    assert (
+        "ports was 443 in the plan and is 3306 now"
+        in result.failed["rule.update firewalls.web.rules.web"].message
+    )

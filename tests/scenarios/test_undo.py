@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from reconciler import app, undoing
-from reconciler.core.changes import Plan
-from reconciler.core.model import Stack
-from reconciler.core.problems import Problem
-from reconciler.core.survey import PlanOptions
+from reconciler.commands import lifecycle
+from reconciler.commands import undo as undoing
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Problem
+from reconciler.model.plan import Plan
+from reconciler.model.resource import Stack
+from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.edits import edit
-from reconciler.stop import Stop
 from reconciler.store.memory import MemoryStore
 from tests.lab import Lab, said, shown
 from tests.scenarios.world import SHOP, world_of
@@ -33,7 +34,9 @@ outputs:
 )
 
 
-def back(lab: Lab, stack: Stack, serial: str = undoing.LAST) -> tuple[Stack, PlanOptions, tuple[Problem, ...]]:
+def back(
+    lab: Lab, stack: Stack, serial: str = undoing.LAST
+) -> tuple[Stack, PlanOptions, tuple[Problem, ...]]:
     return undoing.back(stack, lab.store, lab.kinds, PlanOptions(), serial)
 
 
@@ -49,22 +52,39 @@ def undo(lab: Lab, stack: Stack, serial: str = undoing.LAST) -> Plan:
 
 EDITS: list[tuple[str, list[tuple[str, str]], list[str]]] = [
     ("texts", [("웹 서버", "새 웹 서버")], ["update instances.web[0]", "update instances.web[1]"]),
-    ("a bigger server", [("flavor: std_4.8-g1, f", "flavor: mio_4.16-g1, f")], ["resize instances.db"]),
+    (
+        "a bigger server",
+        [("flavor: std_4.8-g1, f", "flavor: mio_4.16-g1, f")],
+        ["resize instances.db"],
+    ),
     ("power", [("power: on", "power: off")], ["power instances.db"]),
     (
         "rules",
-        [("ports: 443", "ports: 8443"), ("      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}\n", "")],
+        [
+            ("ports: 443", "ports: 8443"),
+            ("      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}\n", ""),
+        ],
         ["update firewalls.web.rules.https", "create firewalls.web.rules.ssh"],
     ),
     ("one server more", [("count: 2", "count: 3")], ["delete instances.web[2]"]),
-    ("a firewall taken off", [("flavor: std_4.8-g1, firewall: web", "flavor: std_4.8-g1, firewall: none")], ["attach instances.db"]),
+    (
+        "a firewall taken off",
+        [("flavor: std_4.8-g1, firewall: web", "flavor: std_4.8-g1, firewall: none")],
+        ["attach instances.db"],
+    ),
     ("a volume moved", [("instance: db}", 'instance: "web[1]"}')], ["detach block_storages.data"]),
-    ("another image", [("power: on", 'power: on, image: {os: ubuntu, version: "24.04"}')], ["rebuild instances.db"]),
+    (
+        "another image",
+        [("power: on", 'power: on, image: {os: ubuntu, version: "24.04"}')],
+        ["rebuild instances.db"],
+    ),
 ]
 
 
 @pytest.mark.parametrize(("what", "edits", "wanted"), EDITS, ids=[what for what, _, _ in EDITS])
-def test_what_an_apply_did_is_undone(what: str, edits: list[tuple[str, str]], wanted: list[str], tmp_path: Path) -> None:
+def test_what_an_apply_did_is_undone(
+    what: str, edits: list[tuple[str, str]], wanted: list[str], tmp_path: Path
+) -> None:
     # Goal: apply, edit, apply, undo: the world is the one before the edit.
     lab, text = Lab(), BASE
     assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
@@ -86,21 +106,34 @@ def test_what_an_apply_did_is_undone(what: str, edits: list[tuple[str, str]], wa
 def test_what_cannot_come_back_is_named_for_each_object(tmp_path: Path) -> None:
     lab = Lab()
     assert lab.apply(lab.stack(BASE, tmp_path)).exit_code == 0
-    before, ids = world_of(lab.cloud), {e.address: e.id for e in lab.state.entries.values()} if lab.state else {}
-    less = BASE.replace("count: 2", "count: 1").replace("block_storages:\n  data: {type: ssd, size: 100, instance: db}\n", "")
+    before, ids = (
+        world_of(lab.cloud),
+        {e.address: e.id for e in lab.state.entries.values()} if lab.state else {},
+    )
+    less = BASE.replace("count: 2", "count: 1").replace(
+        "block_storages:\n  data: {type: ssd, size: 100, instance: db}\n", ""
+    )
     stack = lab.stack(less, tmp_path)
     assert lab.apply(stack).exit_code == 0
 
     former, options, _ = back(lab, stack)
-    planned = app.plan(former, lab.connection(), lab.store, options)
-    told = {problem.address: problem.message for problem in planned.problems if problem.code == "undo"}
+    planned = lifecycle.plan(former, lab.connection(), lab.store, options)
+    told = {
+        problem.address: problem.message for problem in planned.problems if problem.code == "undo"
+    }
     undo(lab, stack)
 
-    assert told["instances.web[1]"] == "comes back as a new object: other id, other addresses, and an empty disk"
+    assert (
+        told["instances.web[1]"]
+        == "comes back as a new object: other id, other addresses, and an empty disk"
+    )
     assert told["block_storages.data"] == "comes back as a new object: other id, and empty"
     assert world_of(lab.cloud) == before
     now = {e.address: e.id for e in lab.state.entries.values()} if lab.state else {}
-    assert {address for address in ids if ids[address] != now[address]} == {"instances.web[1]", "block_storages.data"}
+    assert {address for address in ids if ids[address] != now[address]} == {
+        "instances.web[1]",
+        "block_storages.data",
+    }
 
 
 def test_an_undo_is_undone_by_another(tmp_path: Path) -> None:
@@ -139,49 +172,84 @@ def test_what_was_not_managed_then_is_kept_and_said(tmp_path: Path) -> None:
     former, options, notices = back(lab, stack)
 
     assert [(n.address, n.message) for n in notices] == [
-        ("instances.db", "description was not managed then, so what it was is not known: it stays as it is")
+        (
+            "instances.db",
+            "description was not managed then, so what it was is not known: it stays as it is",
+        )
     ]
     assert lab.plan(former, undo=options.undo, pinned=options.pinned).steps == ()
 
 
 @pytest.mark.parametrize(
     ("serial", "said_"),
-    [("last", "nothing to undo"), *((serial, f"no state of serial {serial}") for serial in ("7", "x", "²", "9" * 5000))],
+    [
+        ("last", "nothing to undo"),
+        *((serial, f"no state of serial {serial}") for serial in ("7", "x", "²", "9" * 5000)),
+    ],
 )
-def test_what_was_never_kept_is_a_mistake_in_the_arguments(serial: str, said_: str, tmp_path: Path) -> None:
+def test_what_was_never_kept_is_a_mistake_in_the_arguments(
+    serial: str, said_: str, tmp_path: Path
+) -> None:
     lab = Lab()
 
-    with pytest.raises(Stop) as stopped:
+    with pytest.raises(Abort) as stopped:
         back(lab, lab.stack(BASE, tmp_path), serial)
 
     assert stopped.value.exit_code == 64 and said_ in stopped.value.problems[0].message
 
 
 def test_what_is_not_referred_to_any_more_is_left_as_it_is(tmp_path: Path) -> None:
-    # Goal: told in the plan, not found out in the middle of an apply, when the server is off its firewall.
+    # Goal: told in the plan, not found out in the middle of an apply, when the server is off its
+    # firewall.
     lab = Lab()
-    lab.apply(lab.stack("version: 1\nstack: theirs\nfirewalls:\n  office: {name: office}\n", tmp_path / "theirs"))
+    lab.apply(
+        lab.stack(
+            "version: 1\nstack: theirs\nfirewalls:\n  office: {name: office}\n", tmp_path / "theirs"
+        )
+    )
     lab.store = MemoryStore()
-    referred = BASE.replace("firewalls:\n", "existing: {firewalls: {office: {name: office}}}\nfirewalls:\n", 1)
-    referred = referred.replace("db: {flavor: std_4.8-g1, firewall: web", "db: {flavor: std_4.8-g1, firewall: existing.firewalls.office")
+    referred = BASE.replace(
+        "firewalls:\n", "existing: {firewalls: {office: {name: office}}}\nfirewalls:\n", 1
+    )
+    referred = referred.replace(
+        "db: {flavor: std_4.8-g1, firewall: web",
+        "db: {flavor: std_4.8-g1, firewall: existing.firewalls.office",
+    )
     assert lab.apply(lab.stack(referred, tmp_path)).exit_code == 0
     stack = lab.stack(BASE, tmp_path)
     assert lab.apply(stack).exit_code == 0
     _, _, told = back(lab, stack)
-    assert [str(one.address) for one in told if "existing.firewalls.office then" in one.message] == ["instances.db"]
+    assert [
+        str(one.address) for one in told if "existing.firewalls.office then" in one.message
+    ] == ["instances.db"]
     assert undo(lab, stack).steps == ()
 
 
 def test_an_object_whose_address_another_one_has_now_is_named(tmp_path: Path) -> None:
-    # Goal: it does not come back, nor does what was attached to it go to the one that has its address.
+    # Goal: it does not come back, nor does what was attached to it go to the one that has its
+    # address.
     lab = Lab()
     head = BASE.partition("firewalls:")[0]
     disk = "block_storages:\n  data: {type: ssd, size: 100, instance: %s}\n"
-    assert lab.apply(lab.stack(head + "instances:\n  a: {}\n  b: {}\n" + disk % "a", tmp_path)).exit_code == 0
+    assert (
+        lab.apply(
+            lab.stack(head + "instances:\n  a: {}\n  b: {}\n" + disk % "a", tmp_path)
+        ).exit_code
+        == 0
+    )
     assert lab.state is not None
     serial = str(lab.state.serial)
-    assert lab.apply(lab.stack(head + "instances:\n  b: {}\n" + disk % "none", tmp_path)).exit_code == 0
-    stack = lab.stack(head + "instances:\n  a: {}\n" + disk % "none" + "moved: [{from: instances.b, to: instances.a}]\n", tmp_path)
+    assert (
+        lab.apply(lab.stack(head + "instances:\n  b: {}\n" + disk % "none", tmp_path)).exit_code
+        == 0
+    )
+    stack = lab.stack(
+        head
+        + "instances:\n  a: {}\n"
+        + disk % "none"
+        + "moved: [{from: instances.b, to: instances.a}]\n",
+        tmp_path,
+    )
     assert lab.apply(stack).exit_code == 0
     _, _, told = back(lab, stack, serial)
     assert {str(one.address) for one in told} == {"instances.a", "block_storages.data"}
@@ -198,11 +266,15 @@ def test_what_was_taken_over_since_is_let_go_of_and_not_deleted(tmp_path: Path) 
     mine = "version: 1\nstack: mine\nfirewalls:\n  own: {icmp: true}\n"
     assert lab.apply(lab.stack(mine, tmp_path)).exit_code == 0
     before = world_of(lab.cloud)
-    adopted = SHOP.replace("stack: shop", "stack: mine").replace("    icmp: true\n", f"    import: {ids['firewalls.web']}\n")
+    adopted = SHOP.replace("stack: shop", "stack: mine").replace(
+        "    icmp: true\n", f"    import: {ids['firewalls.web']}\n"
+    )
     adopted += f"  own: {{icmp: true}}\ninstances:\n  db: {{flavor: std_4.8-g1, firewall: web, import: {ids['instances.db']}}}\n"
     adopted += f"block_storages:\n  data: {{import: {ids['block_storages.data']}}}\n"
     stack = lab.stack(adopted, tmp_path)
-    agreed = tuple(f"shared={text}" for text in ("firewalls.web", "instances.db", "block_storages.data"))
+    agreed = tuple(
+        f"shared={text}" for text in ("firewalls.web", "instances.db", "block_storages.data")
+    )
     assert lab.apply(stack, accept=agreed).exit_code == 0
     assert world_of(lab.cloud) == before
 
@@ -214,9 +286,12 @@ def test_what_was_taken_over_since_is_let_go_of_and_not_deleted(tmp_path: Path) 
 
 
 def test_a_rule_that_was_taken_over_since_stays(tmp_path: Path) -> None:
-    # Goal: nobody is locked out by an undo of the apply that only wrote a rule of theirs into the state.
+    # Goal: nobody is locked out by an undo of the apply that only wrote a rule of theirs into the
+    # state.
     lab = Lab()
-    alone = BASE.replace("      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}\n", "")
+    alone = BASE.replace(
+        "      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}\n", ""
+    )
     assert lab.apply(lab.stack(alone, tmp_path)).exit_code == 0
     values = {"bound": "IN", "protocol": "TCP", "port": "22", "ip": "203.0.113.7/32"}
     lab.cloud.change(lambda world: edit(world, "create", "rule", "shop-web/ssh", values))

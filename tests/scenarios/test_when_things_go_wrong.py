@@ -1,4 +1,6 @@
-"""What an apply does when the cloud refuses, stays silent or is slow, and when somebody else has changed things."""
+"""What an apply does when the cloud refuses, stays silent or is slow, and when somebody else has
+changed things.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.changes import Cause
-from reconciler.core.events import StepDone
-from reconciler.core.state import Phase
+from reconciler.model.events import StepDone
+from reconciler.model.plan import Cause
+from reconciler.model.state import Phase
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
 from reconciler.simulator.world import World
@@ -69,11 +71,13 @@ def refused(route: str, code: str, *, method: str = "POST", **more: Any) -> Faul
     return Fault("refused_before", method=method, route=route, status=400, code=code, **more)
 
 
-# Refusals ----------------------------------------------------------------------------------------------------------------------------
+# Refusals
+# ----------------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_refused_create_stops_only_what_depends_on_it(tmp_path: Path) -> None:
-    # Goal: the other server with all of its parts comes up; the skipped steps name what really failed; the next run goes on.
+    # Goal: the other server with all of its parts comes up; the skipped steps name what really
+    # failed; the next run goes on.
     lab = Lab(faults=(refused("/v1/instances", "LIMIT_EXCEEDED", nth=2),))
     stack = lab.stack(SHOP, tmp_path)
     first = lab.apply(stack)
@@ -84,19 +88,28 @@ def test_a_refused_create_stops_only_what_depends_on_it(tmp_path: Path) -> None:
     assert set(first.skipped.values()) == {failed}
     assert f"firewall.attach instances.{name}" in first.skipped
     other = {"db": "web", "web": "db"}[name]
-    assert {f"instance.create instances.{other}", f"firewall.attach instances.{other}", "firewall.create firewalls.wall"} <= set(first.done)
+    assert {
+        f"instance.create instances.{other}",
+        f"firewall.attach instances.{other}",
+        "firewall.create firewalls.wall",
+    } <= set(first.done)
     second = lab.apply(stack)
     assert second.exit_code == 0, said(second.problems)
     assert not set(second.done) & set(first.done)
     must_be_whole(lab, SHOP, tmp_path)
 
 
-def test_a_new_server_stands_behind_its_firewall_even_where_a_rule_of_it_failed(tmp_path: Path) -> None:
+def test_a_new_server_stands_behind_its_firewall_even_where_a_rule_of_it_failed(
+    tmp_path: Path,
+) -> None:
     # Goal: an order is not a need; the failed rule is made by the next run.
     lab = Lab(faults=(refused("/v1/security-groups/{firewall_id}/rules", "LIMIT_EXCEEDED", nth=1),))
     stack = lab.stack(SHOP, tmp_path)
     first = lab.apply(stack)
-    assert first.exit_code == 3 and len(first.failed) == 1 and not first.skipped, (first.failed, first.skipped)
+    assert first.exit_code == 3 and len(first.failed) == 1 and not first.skipped, (
+        first.failed,
+        first.skipped,
+    )
     assert whole(lab)
     assert lab.apply(stack).exit_code == 0
     must_be_whole(lab, SHOP, tmp_path)
@@ -123,18 +136,25 @@ def test_a_rate_that_is_refused_to_the_end_fails_the_step_and_not_the_run(tmp_pa
     assert "front" in world_of(lab.cloud)["instances"]
 
 
-# Resize: the second way --------------------------------------------------------------------------------------------------------------
+# Resize: the second way
+# --------------------------------------------------------------------------------------------------------------
 
 BIGGER = SHOP.replace("db: {firewall", "db: {flavor: std_4.8-g1, firewall")
 
 
 def posts(lab: Lab, since: int = 0) -> list[str]:
     """The actions sent to servers, in order."""
-    return [r.path.rsplit("/", 1)[1] for _, r in lab.sends[since:] if r.method == "POST" and r.path.startswith("/v1/instances/")]
+    return [
+        r.path.rsplit("/", 1)[1]
+        for _, r in lab.sends[since:]
+        if r.method == "POST" and r.path.startswith("/v1/instances/")
+    ]
 
 
 @pytest.mark.parametrize("code", ["CHECK_PARAM", "IN_USE"])
-def test_a_resize_that_is_refused_while_running_goes_the_second_way(tmp_path: Path, code: str) -> None:
+def test_a_resize_that_is_refused_while_running_goes_the_second_way(
+    tmp_path: Path, code: str
+) -> None:
     # Goal: stop, resize, start; the server runs again, bigger.
     lab = up(tmp_path)
     lab.cloud.add_faults(refused("/v1/instances/*/resize", code, nth=1))
@@ -146,14 +166,18 @@ def test_a_resize_that_is_refused_while_running_goes_the_second_way(tmp_path: Pa
     assert lab.plan(lab.stack(BIGGER, tmp_path)).is_empty
 
 
-def test_a_server_that_was_stopped_for_a_resize_is_started_also_when_that_fails(tmp_path: Path) -> None:
+def test_a_server_that_was_stopped_for_a_resize_is_started_also_when_that_fails(
+    tmp_path: Path,
+) -> None:
     # Goal: the failure is the resize's; the server runs as before; the next run resizes it.
     lab = up(tmp_path)
     lab.cloud.add_faults(refused("/v1/instances/*/resize", "CHECK_PARAM", times=2))
     before = len(lab.sends)
     result = lab.apply(lab.stack(BIGGER, tmp_path))
     assert result.exit_code == 3
-    assert {key: f.error_code for key, f in result.failed.items()} == {"instance.resize instances.db": "CHECK_PARAM"}
+    assert {key: f.error_code for key, f in result.failed.items()} == {
+        "instance.resize instances.db": "CHECK_PARAM"
+    }
     assert posts(lab, before) == ["resize", "shutdown", "resize", "start"]
     assert world_of(lab.cloud)["instances"]["shop-db"] == "std_2.4-g1 active"
     assert lab.apply(lab.stack(BIGGER, tmp_path)).exit_code == 0
@@ -191,12 +215,14 @@ def test_a_stop_that_is_refused_is_followed_by_no_start(tmp_path: Path) -> None:
     assert posts(lab, before) == ["shutdown"]
 
 
-# Firewalls: every way an account may take a switch ------------------------------------------------------------------------------------
+# Firewalls: every way an account may take a switch
+# ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("mode", ["single_refuse", "single_replace", "many"])
 def test_a_switch_ends_with_exactly_the_new_firewall(tmp_path: Path, mode: str) -> None:
-    # Goal: the first switch learns the way, the second one knows it; both end in one firewall and an empty plan.
+    # Goal: the first switch learns the way, the second one knows it; both end in one firewall and
+    # an empty plan.
     text = SHOP + "  other: {rules: {}}\n"
     lab = up(tmp_path, text, switches={"attach_mode": mode})
     for key in ("web", "db"):
@@ -207,25 +233,40 @@ def test_a_switch_ends_with_exactly_the_new_firewall(tmp_path: Path, mode: str) 
         assert result.exit_code == 0, f"{result.failed} {said(result.problems)}"
         assert lab.plan(stack).is_empty
         server = f"shop-{key}"
-        groups = [group for group, row in world_of(lab.cloud)["firewalls"].items() if server in row["members"]]
+        groups = [
+            group
+            for group, row in world_of(lab.cloud)["firewalls"].items()
+            if server in row["members"]
+        ]
         assert groups == [f"shop-{name}"]
     assert lab.state is not None
-    assert lab.state.facts["attach"] == {"single_refuse": "refuse", "single_replace": "replace", "many": "many"}[mode]
+    assert (
+        lab.state.facts["attach"]
+        == {"single_refuse": "refuse", "single_replace": "replace", "many": "many"}[mode]
+    )
 
 
-# Silence -----------------------------------------------------------------------------------------------------------------------------
+# Silence
+# -----------------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_500_after_a_create_makes_nothing_twice(tmp_path: Path) -> None:
     # Goal: the marker in the list proves that it was made: the run goes on with it.
-    lab = Lab(faults=(Fault("executed_then_5xx", method="POST", route="/v1/instances", nth=1, status=500),))
+    lab = Lab(
+        faults=(
+            Fault("executed_then_5xx", method="POST", route="/v1/instances", nth=1, status=500),
+        )
+    )
     result = lab.apply(lab.stack(SHOP, tmp_path))
     assert result.exit_code == 0, f"{result.failed} {result.unknown} {said(result.problems)}"
     must_be_whole(lab, SHOP, tmp_path)
 
 
-def test_a_create_without_an_answer_blocks_only_its_address_and_what_needs_it(tmp_path: Path) -> None:
-    # Goal: nothing proves whether it was made, so it is not sent again; the other server comes up; a later run proves and goes on.
+def test_a_create_without_an_answer_blocks_only_its_address_and_what_needs_it(
+    tmp_path: Path,
+) -> None:
+    # Goal: nothing proves whether it was made, so it is not sent again; the other server comes up;
+    # a later run proves and goes on.
     lab = Lab(faults=(Fault("lost_before", method="POST", route="/v1/instances", nth=2),))
     stack = lab.stack(SHOP, tmp_path)
     first = lab.apply(stack, wait=False)
@@ -243,7 +284,8 @@ def test_a_create_without_an_answer_blocks_only_its_address_and_what_needs_it(tm
     must_be_whole(lab, SHOP, tmp_path)
 
 
-# Time --------------------------------------------------------------------------------------------------------------------------------
+# Time
+# --------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_slow_answers_are_waited_for(tmp_path: Path) -> None:
@@ -273,7 +315,9 @@ def test_ten_servers_come_up_in_about_the_time_of_one(tmp_path: Path) -> None:
 def test_no_more_than_sixty_requests_are_sent_in_any_sixty_seconds(tmp_path: Path) -> None:
     # Goal: forty servers with their firewall: many writes at once, and the cloud never says 429.
     lab = Lab(latency_seconds=0.05)
-    text = HEAD + "instances:\n  web: {count: 40, firewall: wall}\nfirewalls:\n  wall: {rules: {}}\n"
+    text = (
+        HEAD + "instances:\n  web: {count: 40, firewall: wall}\nfirewalls:\n  wall: {rules: {}}\n"
+    )
     result = lab.apply(lab.stack(text, tmp_path))
     assert result.exit_code == 0, said(result.problems)
     times = [when for when, _ in lab.sends]
@@ -281,14 +325,17 @@ def test_no_more_than_sixty_requests_are_sent_in_any_sixty_seconds(tmp_path: Pat
     assert not [entry for entry in lab.cloud.entries() if entry.status == 429]
 
 
-# Drift -------------------------------------------------------------------------------------------------------------------------------
+# Drift
+# -------------------------------------------------------------------------------------------------------------------------------
 
 
 def _id(world: World, name: str) -> str:
     return world.find(name).instance_id
 
 
-def by_hand(lab: Lab, method: str, path: Callable[[World], str], body: dict[str, Any] | None = None) -> None:
+def by_hand(
+    lab: Lab, method: str, path: Callable[[World], str], body: dict[str, Any] | None = None
+) -> None:
     """Somebody in the console."""
     cloud: Cloud = lab.cloud
     reply = cloud.handle(cloud.signed(method, path(cloud.snapshot()), body=body))
@@ -302,7 +349,9 @@ def group(world: World) -> str:
 
 
 def rule_id(world: World, title: str) -> str:
-    return next(str(rule.rule_id) for rule in world.firewalls[group(world)].rules if rule.title == title)
+    return next(
+        str(rule.rule_id) for rule in world.firewalls[group(world)].rules if rule.title == title
+    )
 
 
 def volume_id(world: World) -> str:
@@ -310,8 +359,14 @@ def volume_id(world: World) -> str:
 
 
 NEW_RULE = {"bound": "IN", "protocol": "TCP", "port": "8080", "ip": "0.0.0.0/0", "title": "mine"}
-DRIFTS: list[tuple[str, list[tuple[str, Callable[[World], str], dict[str, Any] | None]], list[str]]] = [
-    ("a server is stopped", [("POST", lambda w: f"/v1/instances/{_id(w, 'shop-db')}/shutdown", None)], ["power instances.db"]),
+DRIFTS: list[
+    tuple[str, list[tuple[str, Callable[[World], str], dict[str, Any] | None]], list[str]]
+] = [
+    (
+        "a server is stopped",
+        [("POST", lambda w: f"/v1/instances/{_id(w, 'shop-db')}/shutdown", None)],
+        ["power instances.db"],
+    ),
     (
         "a rule is added",
         [("POST", lambda w: f"/v1/security-groups/{group(w)}/rules", NEW_RULE)],
@@ -324,7 +379,13 @@ DRIFTS: list[tuple[str, list[tuple[str, Callable[[World], str], dict[str, Any] |
     ),
     (
         "a rule is edited",
-        [("PUT", lambda w: f"/v1/security-groups/{group(w)}/rules/{rule_id(w, 'https')}", {"ip": "10.0.0.0/8"})],
+        [
+            (
+                "PUT",
+                lambda w: f"/v1/security-groups/{group(w)}/rules/{rule_id(w, 'https')}",
+                {"ip": "10.0.0.0/8"},
+            )
+        ],
         ["update firewalls.wall.rules.https"],
     ),
     (
@@ -336,16 +397,24 @@ DRIFTS: list[tuple[str, list[tuple[str, Callable[[World], str], dict[str, Any] |
         "a volume is moved",
         [
             ("POST", lambda w: f"/v1/block-storages/{volume_id(w)}/detach", None),
-            ("POST", lambda w: f"/v1/block-storages/{volume_id(w)}/attach/{_id(w, 'shop-web')}", None),
+            (
+                "POST",
+                lambda w: f"/v1/block-storages/{volume_id(w)}/attach/{_id(w, 'shop-web')}",
+                None,
+            ),
         ],
         ["detach block_storages.data"],
     ),
 ]
 
 
-@pytest.mark.parametrize(("deeds", "wanted"), [row[1:] for row in DRIFTS], ids=[row[0] for row in DRIFTS])
+@pytest.mark.parametrize(
+    ("deeds", "wanted"), [row[1:] for row in DRIFTS], ids=[row[0] for row in DRIFTS]
+)
 def test_what_somebody_else_did_is_planned_as_its_revert(
-    tmp_path: Path, deeds: list[tuple[str, Callable[[World], str], dict[str, Any] | None]], wanted: list[str]
+    tmp_path: Path,
+    deeds: list[tuple[str, Callable[[World], str], dict[str, Any] | None]],
+    wanted: list[str],
 ) -> None:
     # Goal: exactly that object, its cause outside, told as drift; apply brings it back.
     lab = up(tmp_path)
@@ -362,10 +431,18 @@ def test_what_somebody_else_did_is_planned_as_its_revert(
     must_be_whole(lab, SHOP, tmp_path)
 
 
-def test_a_flavor_made_bigger_by_somebody_is_planned_back_and_may_be_refused(tmp_path: Path) -> None:
-    # Goal: drift like any other; where the cloud shrinks no disk, its word is told and nothing is stopped for it.
+def test_a_flavor_made_bigger_by_somebody_is_planned_back_and_may_be_refused(
+    tmp_path: Path,
+) -> None:
+    # Goal: drift like any other; where the cloud shrinks no disk, its word is told and nothing is
+    # stopped for it.
     lab = up(tmp_path)
-    by_hand(lab, "POST", lambda w: f"/v1/instances/{_id(w, 'shop-web')}/resize", {"flavor_id": "std_4.8-g1"})
+    by_hand(
+        lab,
+        "POST",
+        lambda w: f"/v1/instances/{_id(w, 'shop-web')}/resize",
+        {"flavor_id": "std_4.8-g1"},
+    )
     stack = lab.stack(SHOP, tmp_path)
     assert shown(lab.plan(stack)) == ["resize instances.web"]
     before = len(lab.sends)
@@ -386,11 +463,13 @@ def test_a_name_changed_by_somebody_comes_back(tmp_path: Path) -> None:
     assert sorted(world_of(lab.cloud)["instances"]) == ["also-mine", "front"]
 
 
-# Deletes -----------------------------------------------------------------------------------------------------------------------------
+# Deletes
+# -----------------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_delete_is_proved_before_it_is_believed(tmp_path: Path) -> None:
-    # Goal: the list without it and the documented not-found, twice, 10 s apart; till then the state keeps it.
+    # Goal: the list without it and the documented not-found, twice, 10 s apart; till then the state
+    # keeps it.
     lab = up(tmp_path, HEAD + "instances:\n  web: {}\n", switches={"ticks": {"delete": 40}})
     assert lab.state is not None
     id = lab.state.entries["instances.web"].id
@@ -416,7 +495,8 @@ def test_absence_is_known_in_every_form_it_takes(tmp_path: Path, absent: str) ->
 
 
 def test_a_delete_that_the_cloud_does_not_carry_out_stays_on_record(tmp_path: Path) -> None:
-    # Goal: past the deadline the step fails, the object is remembered as being deleted, and the next run waits for it again.
+    # Goal: past the deadline the step fails, the object is remembered as being deleted, and the
+    # next run waits for it again.
     lab = up(tmp_path, HEAD + "instances:\n  web: {}\n", switches={"ticks": {"delete": 700}})
     stack = lab.stack(HEAD + "instances:\n  web: {}\n", tmp_path)
     first = lab.apply(stack, destroy=True)
@@ -445,25 +525,34 @@ def test_a_text_on_a_firewall_of_the_older_form_is_seen_as_it_was_sent(tmp_path:
     # Goal: there a create is waited for, and its text comes back with the marker and escaped.
     lab = Lab(firewall_api="firewall")
     for words in ("<안쪽> & more", "바깥"):
-        stack = lab.stack("version: 1\nstack: shop\nfirewalls:\n  wall: {description: '" + words + "', rules: {}}\n", tmp_path)
+        stack = lab.stack(
+            "version: 1\nstack: shop\nfirewalls:\n  wall: {description: '"
+            + words
+            + "', rules: {}}\n",
+            tmp_path,
+        )
         result = lab.apply(stack)
         assert result.exit_code == 0, result.failed
         assert lab.plan(stack).is_empty
 
 
 def test_a_text_that_nobody_manages_goes_along_in_the_older_form(tmp_path: Path) -> None:
-    # Goal: rules are written whole there; what the file no longer writes is kept in the cloud and not in the state.
+    # Goal: rules are written whole there; what the file no longer writes is kept in the cloud and
+    # not in the state.
     rule = "{direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8, description: old}"
     text = "version: 1\nstack: shop\nfirewalls:\n  wall: {rules: {ssh: " + rule + "}}\n"
     lab = Lab(firewall_api="firewall")
     assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
-    stack = lab.stack(text.replace(", description: old", "").replace("10.0.0.0/8", "10.1.0.0/16"), tmp_path)
+    stack = lab.stack(
+        text.replace(", description: old", "").replace("10.0.0.0/8", "10.1.0.0/16"), tmp_path
+    )
     assert lab.apply(stack).exit_code == 0
     plan = lab.plan(stack)
     assert plan.is_empty and plan.records == () and plan.problems == ()
 
 
-# Half made ---------------------------------------------------------------------------------------------------------------------------
+# Half made
+# ---------------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -471,8 +560,11 @@ def test_a_text_that_nobody_manages_goes_along_in_the_older_form(tmp_path: Path)
     [({"create": 1000}, "instances.db"), ({"volume": 1000}, "block_storages.data")],
     ids=["a server", "a volume"],
 )
-def test_what_was_not_ready_in_time_is_gone_on_with(tmp_path: Path, tick: dict[str, float], address: str) -> None:
-    # Goal: past its deadline the step fails and the object stays incomplete; the next run waits for it and makes nothing twice.
+def test_what_was_not_ready_in_time_is_gone_on_with(
+    tmp_path: Path, tick: dict[str, float], address: str
+) -> None:
+    # Goal: past its deadline the step fails and the object stays incomplete; the next run waits for
+    # it and makes nothing twice.
     lab = Lab(switches={"ticks": tick})
     stack = lab.stack(SHOP, tmp_path)
     first = lab.apply(stack)
@@ -497,10 +589,16 @@ def test_a_server_in_error_is_replaced_by_the_next_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("instant", ["lost_before", "executed_then_5xx", "answer_lost"])
-def test_a_server_stopped_for_a_resize_that_stays_silent_runs_in_the_end(tmp_path: Path, instant: str) -> None:
-    # Goal: whatever became of the resize, the server that the tool stopped is started again, by this run or the next.
+def test_a_server_stopped_for_a_resize_that_stays_silent_runs_in_the_end(
+    tmp_path: Path, instant: str
+) -> None:
+    # Goal: whatever became of the resize, the server that the tool stopped is started again, by
+    # this run or the next.
     lab = up(tmp_path)
-    lab.cloud.add_faults(refused("/v1/instances/*/resize", "CHECK_PARAM", nth=1), Fault(instant, route="/v1/instances/*/resize", nth=2))
+    lab.cloud.add_faults(
+        refused("/v1/instances/*/resize", "CHECK_PARAM", nth=1),
+        Fault(instant, route="/v1/instances/*/resize", nth=2),
+    )
     stack = lab.stack(BIGGER, tmp_path)
     for _ in range(3):
         last = lab.apply(stack)
@@ -522,12 +620,22 @@ def test_a_switch_that_fails_half_way_is_finished_by_the_next_run(tmp_path: Path
     assert lab.plan(stack).is_empty
 
 
-@pytest.mark.parametrize("route", ["deleteInstance", "attachBlockStorage", "detachBlockStorage", "attachSecurityGroup"])
-def test_a_replacement_that_stops_half_way_is_finished_by_the_next_run(tmp_path: Path, route: str) -> None:
-    # Goal: one server, its volume on it, in its firewall, the old one gone, whichever step was refused.
+@pytest.mark.parametrize(
+    "route", ["deleteInstance", "attachBlockStorage", "detachBlockStorage", "attachSecurityGroup"]
+)
+def test_a_replacement_that_stops_half_way_is_finished_by_the_next_run(
+    tmp_path: Path, route: str
+) -> None:
+    # Goal: one server, its volume on it, in its firewall, the old one gone, whichever step was
+    # refused.
     lab = up(tmp_path)
-    text = SHOP.replace("db: {", 'db: {image: {os: ubuntu, version: "24.04"}, lifecycle: {on_image_change: replace}, ')
-    lab.cloud.add_faults(Fault("refused_before", route=route, status=400, code="CHECK_PARAM", times=1))
+    text = SHOP.replace(
+        "db: {",
+        'db: {image: {os: ubuntu, version: "24.04"}, lifecycle: {on_image_change: replace}, ',
+    )
+    lab.cloud.add_faults(
+        Fault("refused_before", route=route, status=400, code="CHECK_PARAM", times=1)
+    )
     stack = lab.stack(text, tmp_path)
     assert lab.apply(stack).exit_code == 3, route
     last = lab.apply(stack)

@@ -1,11 +1,13 @@
-"""What scenarios share: the beginning of their stack, and the cloud's world in few words, for asserting what it holds after an apply."""
+"""What scenarios share: the beginning of their stack, and the cloud's world in few words, for
+asserting what it holds after an apply.
+"""
 
 from __future__ import annotations
 
 import html
 from typing import Any
 
-from reconciler.core import marker
+from reconciler.model import marker
 from reconciler.simulator.cloud import Cloud
 
 SHOP = """\
@@ -24,12 +26,15 @@ firewalls:
 
 
 def world_of(cloud: Cloud) -> dict[str, Any]:
-    """Everything in the account by name: servers, volumes (with their server), firewalls (with rules and members)."""
+    """Everything in the account by name: servers, volumes (with their server), firewalls (with
+    rules and members).
+    """
     world = cloud.snapshot()
     named = {id: server.name for id, server in world.instances.items()}
     return {
         "instances": {
-            server.name: f"{server.flavor_id} {server.status}" + (f" '{_text(server.description)}'" if _text(server.description) else "")
+            server.name: f"{server.flavor_id} {server.status}"
+            + (f" '{_text(server.description)}'" if _text(server.description) else "")
             for server in sorted(world.instances.values(), key=lambda s: s.name)
         },
         "volumes": {
@@ -38,7 +43,9 @@ def world_of(cloud: Cloud) -> dict[str, Any]:
         },
         "firewalls": {
             group.title: {
-                "rules": sorted(f"{r.title}: {r.bound} {r.protocol}/{r.port} {r.ip}" for r in group.rules),
+                "rules": sorted(
+                    f"{r.title}: {r.bound} {r.protocol}/{r.port} {r.ip}" for r in group.rules
+                ),
                 "members": sorted(named[id] for id in world.members(id)),
                 "icmp": group.icmp,
             }

@@ -1,4 +1,6 @@
-"""An account on the local cloud for tests: calls in process, every answer held to openapi.yaml, no real time."""
+"""An account on the local cloud for tests: calls in process, every answer held to openapi.yaml, no
+real time.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,8 @@ from urllib.parse import quote
 import yaml
 from openapi_schema_validator import OAS31Validator
 
+from reconciler.model.http import Request, Response, WireError
 from reconciler.simulator import Cloud, Fault, VirtualClock, World
-from reconciler.wire import Request, Response, WireError
 
 API = Path(__file__).parents[2] / "docs" / "api"
 ZONE, FLAVOR, IMAGE = "kr1-z01", "std_2.4-g1", "PIMAGE-0Ex1UbuntuJammy22LTS0a"
@@ -30,7 +32,8 @@ START = 1_767_225_600.0
 def openapi() -> dict[str, Any]:
     """Our copy of the machine-readable contract."""
     loaded: dict[str, Any] = yaml.load(
-        (API / "openapi.yaml").read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        (API / "openapi.yaml").read_text(encoding="utf-8"),
+        Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader),
     )
     return loaded
 
@@ -99,11 +102,15 @@ def check_request(request: Request, body: Mapping[str, Any] | None, media_type: 
     """Hold a request to openapi.yaml: its query values and its body."""
     operation = operation_of(request.method, request.path)
     assert operation is not None, f"{request.method} {request.path} is no operation of the contract"
-    parameters = {each["name"]: each for each in operation.data.get("parameters", []) if each["in"] == "query"}
+    parameters = {
+        each["name"]: each for each in operation.data.get("parameters", []) if each["in"] == "query"
+    }
     for name, text in request.query:
         assert name in parameters, f"{operation.name} has no query {name}"
         kind = parameters[name]["schema"]
-        value: object = int(text) if kind.get("type") == "integer" and re.fullmatch(r"-?\d+", text) else text
+        value: object = (
+            int(text) if kind.get("type") == "integer" and re.fullmatch(r"-?\d+", text) else text
+        )
         _compiled(kind).validate(value)
     if body:
         _body_validator(operation.name, media_type).validate(dict(body))
@@ -185,7 +192,11 @@ class Account:
         """Send a request; `wrong` says that it breaks openapi.yaml on purpose."""
         request = self.request(method, path, query=query, form=form, data=data)
         if self.strict and not wrong:
-            check_request(request, form if form is not None else data, "multipart/form-data" if form is not None else "application/json")
+            check_request(
+                request,
+                form if form is not None else data,
+                "multipart/form-data" if form is not None else "application/json",
+            )
         response = self.cloud.handle(request)
         check_response(request, response)
         return reply(response)
@@ -193,10 +204,24 @@ class Account:
     def get(self, path: str, **query: object) -> Reply:
         return self.call("GET", path, query=query)
 
-    def post(self, path: str, *, form: Mapping[str, object] | None = None, data: Any = None, wrong: bool = False) -> Reply:
+    def post(
+        self,
+        path: str,
+        *,
+        form: Mapping[str, object] | None = None,
+        data: Any = None,
+        wrong: bool = False,
+    ) -> Reply:
         return self.call("POST", path, form=form, data=data, wrong=wrong)
 
-    def put(self, path: str, *, form: Mapping[str, object] | None = None, data: Any = None, wrong: bool = False) -> Reply:
+    def put(
+        self,
+        path: str,
+        *,
+        form: Mapping[str, object] | None = None,
+        data: Any = None,
+        wrong: bool = False,
+    ) -> Reply:
         return self.call("PUT", path, form=form, data=data, wrong=wrong)
 
     def delete(self, path: str) -> Reply:
@@ -230,24 +255,45 @@ class Account:
 
     def volume(self, instance_id: str, *, ready: bool = True, **members: object) -> str:
         """A volume on a server."""
-        created = self.post("/v1/block-storages", form={"instance_id": instance_id, "type": "ssd", "size": 20, **members})
+        created = self.post(
+            "/v1/block-storages",
+            form={"instance_id": instance_id, "type": "ssd", "size": 20, **members},
+        )
         assert created.status == 202, created.body
         if ready:
             self.settle()
         return str(created.row["block_storage_id"])
 
-    def group(self, title: str = "web-policy", *, content: str = "managed", **members: object) -> str:
+    def group(
+        self, title: str = "web-policy", *, content: str = "managed", **members: object
+    ) -> str:
         """A security group."""
-        return str(self.post("/v1/security-groups", data={"title": title, "content": content, **members}).row["firewall_id"])
+        return str(
+            self.post(
+                "/v1/security-groups", data={"title": title, "content": content, **members}
+            ).row["firewall_id"]
+        )
 
     def rule(self, group_id: str, **members: object) -> int:
         """A rule in a group."""
-        data = {"bound": "IN", "protocol": "TCP", "port": "443", "ip": "0.0.0.0/0", "title": "https", **members}
+        data = {
+            "bound": "IN",
+            "protocol": "TCP",
+            "port": "443",
+            "ip": "0.0.0.0/0",
+            "title": "https",
+            **members,
+        }
         return int(self.post(f"/v1/security-groups/{group_id}/rules", data=data).row["rule_id"])
 
     def join(self, group_id: str, instance_id: str) -> None:
         """Put a server into a group."""
-        assert self.post(f"/v1/security-groups/{group_id}/attach", data={"instance_id": instance_id}).status == 202
+        assert (
+            self.post(
+                f"/v1/security-groups/{group_id}/attach", data={"instance_id": instance_id}
+            ).status
+            == 202
+        )
 
     def settle(self) -> None:
         """Let everything under way come to its end."""
@@ -256,11 +302,22 @@ class Account:
 
 
 def account(
-    switches: Mapping[str, object] | None = None, *, world: World | None = None, faults: list[Fault] | None = None, **options: Any
+    switches: Mapping[str, object] | None = None,
+    *,
+    world: World | None = None,
+    faults: list[Fault] | None = None,
+    **options: Any,
 ) -> Account:
     """A fresh account without a quota, unless `rate_limit` is given."""
     clock = VirtualClock(START)
-    cloud = Cloud(world, clock=clock, switches={"rate_limit": "off", **(switches or {})}, faults=faults or [], sleep=clock.sleep, **options)
+    cloud = Cloud(
+        world,
+        clock=clock,
+        switches={"rate_limit": "off", **(switches or {})},
+        faults=faults or [],
+        sleep=clock.sleep,
+        **options,
+    )
     return Account(cloud, clock)
 
 
@@ -270,7 +327,9 @@ def reply(response: Response) -> Reply:
 
 def signature(secret_key: str, timestamp: str, path: str) -> str:
     """The contract's section 3, written a second time so that the gate is not checked by itself."""
-    return hmac.new(secret_key.encode("utf-8"), f"{timestamp}{path}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(
+        secret_key.encode("utf-8"), f"{timestamp}{path}".encode(), hashlib.sha256
+    ).hexdigest()
 
 
 def multipart(form: Mapping[str, object]) -> bytes:
@@ -278,5 +337,7 @@ def multipart(form: Mapping[str, object]) -> bytes:
     parts = []
     for name, value in form.items():
         text = quote(str(value), safe="") if name in {"name", "description"} else str(value)
-        parts.append(f'--b0undary\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n')
+        parts.append(
+            f'--b0undary\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
+        )
     return ("".join(parts) + "--b0undary--\r\n").encode()

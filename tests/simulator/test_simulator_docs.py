@@ -1,4 +1,6 @@
-"""The documentation page: its tables are those of the code, its signing function signs, its files load."""
+"""The documentation page: its tables are those of the code, its signing function signs, its files
+load.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,13 @@ def cell(value: object) -> str:
 
 
 def switches() -> str:
-    rows = [f"| `{row.name}` | {cell(row.default)} | {row.allowed} | {row.meaning} | {row.section} |" for row in table()]
-    return "\n".join(["| switch | default | may be | means | contract |", "|---|---|---|---|---|", *rows])
+    rows = [
+        f"| `{row.name}` | {cell(row.default)} | {row.allowed} | {row.meaning} | {row.section} |"
+        for row in table()
+    ]
+    return "\n".join(
+        ["| switch | default | may be | means | contract |", "|---|---|---|---|---|", *rows]
+    )
 
 
 def errors() -> str:
@@ -46,7 +53,15 @@ def faults() -> str:
     rows = [f"| `{name}` | {text} |" for name, text in INSTANTS.items()]
     strange = [f"| `{name}` | {text} |" for name, text in DISTORTIONS.items()]
     return "\n".join(
-        ["| instant | the request is |", "|---|---|", *rows, "", "| strange answer | what is strange |", "|---|---|", *strange]
+        [
+            "| instant | the request is |",
+            "|---|---|",
+            *rows,
+            "",
+            "| strange answer | what is strange |",
+            "|---|---|",
+            *strange,
+        ]
     )
 
 
@@ -74,23 +89,40 @@ def test_the_files_shown_on_the_page_load() -> None:
     assert len(parse_faults(yaml.safe_load(script))) == 4
 
 
-@pytest.mark.skipif(not all(map(shutil.which, ("bash", "curl", "openssl"))), reason="curl, openssl or bash is missing")
+@pytest.mark.skipif(
+    not all(map(shutil.which, ("bash", "curl", "openssl"))),
+    reason="curl, openssl or bash is missing",
+)
 def test_the_signing_function_of_the_page_signs() -> None:
     """With a query, a form and the Hangul of a real answer."""
     with SimulatorServer(Cloud()) as server:
         script = (
-            blocks("sh")[0] + 'call GET "/v1/ssh"; call GET "/v1/auth/ssh_key?name=deploy"; call POST /v1/instances -F zone_id=kr1-z01\n'
+            blocks("sh")[0]
+            + 'call GET "/v1/ssh"; call GET "/v1/auth/ssh_key?name=deploy"; call POST /v1/instances -F zone_id=kr1-z01\n'
         )
         done = subprocess.run(
-            ["bash", "-c", script], env={**os.environ, **server.environment}, capture_output=True, text=True, timeout=30, check=True
+            ["bash", "-c", script],
+            env={**os.environ, **server.environment},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
         )
-    assert re.findall(r'"error_code": "(\w+)"', done.stdout) == ["NOT_FOUND", "SUCCESS", "REQUIRED_POST_PARAM_MISSING"]
+    assert re.findall(r'"error_code": "(\w+)"', done.stdout) == [
+        "NOT_FOUND",
+        "SUCCESS",
+        "REQUIRED_POST_PARAM_MISSING",
+    ]
 
 
 def test_every_request_shown_on_the_page_was_answered_as_today() -> None:
     """The session is pasted from a real run; its answers have today's members and codes."""
     session = blocks("console")[1]
-    assert set(re.findall(r'"error_code": "(\w+)"', session)) == {"SUCCESS", "UNAVAILABLE_COMBINATION", "DELETED_OR_WORKING_INSTANCE"}
+    assert set(re.findall(r'"error_code": "(\w+)"', session)) == {
+        "SUCCESS",
+        "UNAVAILABLE_COMBINATION",
+        "DELETED_OR_WORKING_INSTANCE",
+    }
     for name in re.findall(r'"error_code": "(\w+)", "message": "([^"]+)"', session):
         assert name[1].startswith(CODES[name[0]].message)
     assert "Retry-After" in session and "429 Too Many Requests" in session

@@ -1,4 +1,6 @@
-"""Every fault at every instant, how it is aimed, and that chance repeats (contract section 23, end)."""
+"""Every fault at every instant, how it is aimed, and that chance repeats (contract section 23,
+end).
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler.model.http import Request, WireError
 from reconciler.simulator import Cloud, Fault, VirtualClock
 from reconciler.simulator.faults import DISTORTIONS, INSTANTS, KINDS, FaultError, parse_faults
-from reconciler.wire import Request, WireError
 from tests.simulator.harness import FLAVOR, IMAGE, ZONE, Account, account, reply
 
 TRIO = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE, "name": "web"}
@@ -50,8 +52,16 @@ def refused_before() -> None:
     for fault, status, members in [
         (Fault("refused_before", status=429, times=2), 429, ["message"]),
         (Fault("refused_before", status=422), 422, ["errors", "message"]),
-        (Fault("refused_before", code="LIMIT_EXCEEDED"), 400, ["code", "error_code", "message", "result"]),
-        (Fault("refused_before", code="CHECK_CONSOLE", status=409), 409, ["code", "error_code", "message", "result"]),
+        (
+            Fault("refused_before", code="LIMIT_EXCEEDED"),
+            400,
+            ["code", "error_code", "message", "result"],
+        ),
+        (
+            Fault("refused_before", code="CHECK_CONSOLE", status=409),
+            409,
+            ["code", "error_code", "message", "result"],
+        ),
         (Fault("refused_before", status=405), 405, ["message"]),
     ]:
         one = struck(fault)
@@ -97,7 +107,9 @@ def executed_then_5xx() -> None:
 
 @check
 def executed_late() -> None:
-    """Executed after so many seconds of the clock, whatever the time scale; the signature counts when it arrives."""
+    """Executed after so many seconds of the clock, whatever the time scale; the signature counts
+    when it arrives.
+    """
     one = struck(Fault("executed_late", seconds=100, method="POST"))
     assert one.sent(create(one)) is None
     one.wait(99)
@@ -155,7 +167,12 @@ def answer_slow() -> None:
     assert one.cloud.handle(create(one)).status == 202
     assert one.clock() == before + 30
     clock = VirtualClock()
-    cloud = Cloud(clock=clock, sleep=clock.sleep, timeout_seconds=10, faults=[Fault("answer_slow", seconds=30)])
+    cloud = Cloud(
+        clock=clock,
+        sleep=clock.sleep,
+        timeout_seconds=10,
+        faults=[Fault("answer_slow", seconds=30)],
+    )
     with pytest.raises(WireError) as problem:
         cloud.handle(cloud.signed("POST", "/v1/instances", body=TRIO))
     assert problem.value.sent and clock() == before + 10
@@ -210,7 +227,11 @@ def unknown_code() -> None:
     """A code outside the table, nothing executed, after the gate."""
     one = struck(Fault("unknown_code", method="POST"))
     answer = one.sent(create(one))
-    assert answer is not None and (answer.status, answer.body["code"], answer.code) == (400, "0x99", "SOMETHING_NEW")
+    assert answer is not None and (answer.status, answer.body["code"], answer.code) == (
+        400,
+        "0x99",
+        "SOMETHING_NEW",
+    )
     assert made(one) == 0
 
 
@@ -239,7 +260,12 @@ def numbers_as_text() -> None:
     one = struck(Fault("numbers_as_text", method="GET"))
     answer = one.sent(one.request("GET", "/v1/flavors", query={"page_size": 1}))
     assert answer is not None
-    assert (answer.body["count"], answer.body["total"], answer.row["spec"]["vcpu"], answer.row["spec"]["gpu"]) == ("1", "15", "1", None)
+    assert (
+        answer.body["count"],
+        answer.body["total"],
+        answer.row["spec"]["vcpu"],
+        answer.row["spec"]["gpu"],
+    ) == ("1", "15", "1", None)
 
 
 @check
@@ -250,7 +276,8 @@ def masked_password() -> None:
     assert answer is not None and answer.row["default_account"]["password"] == "********"
 
 
-# Aiming ----------------------------------------------------------------------------------------------------------------------
+# Aiming
+# ----------------------------------------------------------------------------------------------------------------------
 
 
 def strikes(fault: Fault, requests: list[tuple[str, str]]) -> list[bool]:
@@ -260,7 +287,10 @@ def strikes(fault: Fault, requests: list[tuple[str, str]]) -> list[bool]:
 
 
 ZONES, SERVERS, NEW = ("GET", "/v1/zones"), ("GET", "/v1/instances"), ("POST", "/v1/instances")
-START, STOP = ("POST", "/v1/instances/INSTANCE-a/start"), ("POST", "/v1/instances/INSTANCE-a/shutdown")
+START, STOP = (
+    ("POST", "/v1/instances/INSTANCE-a/start"),
+    ("POST", "/v1/instances/INSTANCE-a/shutdown"),
+)
 
 
 @pytest.mark.parametrize(
@@ -284,9 +314,16 @@ START, STOP = ("POST", "/v1/instances/INSTANCE-a/start"), ("POST", "/v1/instance
         ({"probability": 1, "nth": 3}, [False, False, True, False, False, False]),
     ],
 )
-def test_a_fault_is_aimed_by_method_route_number_and_chance(aim: dict[str, Any], expected: list[bool]) -> None:
+def test_a_fault_is_aimed_by_method_route_number_and_chance(
+    aim: dict[str, Any], expected: list[bool]
+) -> None:
     """Six requests in a row; the fault answers 418 in place of those it strikes."""
-    assert strikes(Fault("refused_before", status=418, **aim), [ZONES, SERVERS, NEW, START, STOP, ZONES]) == expected
+    assert (
+        strikes(
+            Fault("refused_before", status=418, **aim), [ZONES, SERVERS, NEW, START, STOP, ZONES]
+        )
+        == expected
+    )
 
 
 def test_chance_repeats_for_a_seed_and_differs_between_seeds() -> None:
@@ -303,7 +340,12 @@ def test_chance_repeats_for_a_seed_and_differs_between_seeds() -> None:
 
 def test_one_instant_and_any_number_of_distortions_strike_together() -> None:
     """The first of two instants wins; strange answers add up."""
-    faults = [Fault("answer_slow", seconds=5), Fault("answer_lost"), Fault("extra_members"), Fault("numbers_as_text")]
+    faults = [
+        Fault("answer_slow", seconds=5),
+        Fault("answer_lost"),
+        Fault("extra_members"),
+        Fault("numbers_as_text"),
+    ]
     one = account(faults=faults)
     answer = one.sent(one.request("GET", "/v1/zones"))
     assert answer is not None and answer.body["count"] == "4" and "request_time" in answer.body
@@ -320,7 +362,8 @@ def test_faults_do_not_strike_what_was_never_sent_again() -> None:
     assert one.cloud.faults.faults == []
 
 
-# Scripts ---------------------------------------------------------------------------------------------------------------------
+# Scripts
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_script_says_the_same_as_python() -> None:
@@ -333,7 +376,10 @@ def test_a_script_says_the_same_as_python() -> None:
         times: 3
     """
     faults = parse_faults(yaml.safe_load(text))
-    assert faults == [Fault("answer_lost", method="POST", route="/v1/instances", nth=1), Fault("refused_before", status=429, times=3)]
+    assert faults == [
+        Fault("answer_lost", method="POST", route="/v1/instances", nth=1),
+        Fault("refused_before", status=429, times=3),
+    ]
     assert parse_faults([fault.to_data() for fault in faults]) == faults
     assert parse_faults(None) == parse_faults({}) == []
 
@@ -350,7 +396,10 @@ def test_a_script_says_the_same_as_python() -> None:
         ([{"instant": "answer_lost", "nth": "1"}], "nth may not be"),
         ([{"instant": "answer_lost", "probability": 2}], "between 0 and 1"),
         ([{"instant": "answer_slow", "seconds": -1}], "from 0"),
-        ([{"instant": "answer_lost"}, {"instant": "refused_before", "status": 99}], "fault 2: .*HTTP status"),
+        (
+            [{"instant": "answer_lost"}, {"instant": "refused_before", "status": 99}],
+            "fault 2: .*HTTP status",
+        ),
     ],
 )
 def test_a_script_that_cannot_be_followed_says_where_and_why(script: object, hint: str) -> None:

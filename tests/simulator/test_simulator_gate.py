@@ -7,60 +7,108 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.model.http import Request
 from reconciler.simulator import Cloud, VirtualClock
 from reconciler.simulator.gate import signature
-from reconciler.wire import Request
 from tests.simulator.harness import START, Account, account, reply
 
 VECTORS = [
-    ("test-secret-0001", "1767225600", "/v1/zones", "113f40c367596c5fc59835f6989d53c8fe4214828914f38b8530579cf17c94ea"),
-    ("test-secret-0001", "1767225600", "/v1/instances", "9f27ade7cf8f130265b58b37ad778e1206ec38d7e480b6ef7edd4e40952f3005"),
-    ("test-secret-0001", "1767225601", "/v1/instances", "43eaa2264e7489fe23b61d87840f7ef10415b24840cdf500fdfebf76ee495da1"),
+    (
+        "test-secret-0001",
+        "1767225600",
+        "/v1/zones",
+        "113f40c367596c5fc59835f6989d53c8fe4214828914f38b8530579cf17c94ea",
+    ),
+    (
+        "test-secret-0001",
+        "1767225600",
+        "/v1/instances",
+        "9f27ade7cf8f130265b58b37ad778e1206ec38d7e480b6ef7edd4e40952f3005",
+    ),
+    (
+        "test-secret-0001",
+        "1767225601",
+        "/v1/instances",
+        "43eaa2264e7489fe23b61d87840f7ef10415b24840cdf500fdfebf76ee495da1",
+    ),
     (
         "test-secret-0001",
         "1767225600",
         "/v1/instances/INSTANCE-0aB1cD2eF3gH4iJ5kL6mN7",
         "f12f3ccaf90258012a0b4dcfc908616ed31dbd9e6bdab0bf4697661b67ddd554",
     ),
-    ("test-secret-0001", "1767225600", "/v1/flavors/std_2.4-g1", "6a2b9923a67d57025768f64bab005745803274281c874e19068711985c262a3d"),
+    (
+        "test-secret-0001",
+        "1767225600",
+        "/v1/flavors/std_2.4-g1",
+        "6a2b9923a67d57025768f64bab005745803274281c874e19068711985c262a3d",
+    ),
     (
         "test-secret-0001",
         "1767225600",
         "/v1/block-storages/BLOCKSTORAGE-1aB2cD3eF4gH5iJ6kL7mN8/attach/INSTANCE-0aB1cD2eF3gH4iJ5kL6mN7",
         "420d5c44905b1ade7e33077c4b327fecfc8ba90a8e1262cb9863e01e3b72e768",
     ),
-    ("비밀키-test", "1767225600", "/v1/auth/ssh_key", "026190464644541a69311c40a4ce9abfb718b788798187c61a2809c0ca7e6f95"),
+    (
+        "비밀키-test",
+        "1767225600",
+        "/v1/auth/ssh_key",
+        "026190464644541a69311c40a4ce9abfb718b788798187c61a2809c0ca7e6f95",
+    ),
 ]
 WRONG = [
     ("/v1/zones", (), "dd178fcd1d2ac822d39e6b68fbd31c28ea5fe2d572180576c0c67dc3ade9eb68"),
-    ("/v1/instances", (("page_no", "1"),), "112e6582a18e8ebdcb46a567ad59747cd3c282a8e43a930c5da9cf034cbcf0c8"),
+    (
+        "/v1/instances",
+        (("page_no", "1"),),
+        "112e6582a18e8ebdcb46a567ad59747cd3c282a8e43a930c5da9cf034cbcf0c8",
+    ),
 ]
 
 
-def signed(path: str, timestamp: str, sent: str, query: tuple[tuple[str, str], ...] = ()) -> Request:
+def signed(
+    path: str, timestamp: str, sent: str, query: tuple[tuple[str, str], ...] = ()
+) -> Request:
     return Request(
-        "GET", path, query, (("x-IWINV-timestamp", timestamp), ("X-iwinv-Credential", "local-access-key"), ("X-iwinv-Signature", sent))
+        "GET",
+        path,
+        query,
+        (
+            ("x-IWINV-timestamp", timestamp),
+            ("X-iwinv-Credential", "local-access-key"),
+            ("X-iwinv-Signature", sent),
+        ),
     )
 
 
 @pytest.mark.parametrize(("secret", "timestamp", "path", "expected"), VECTORS)
-def test_every_signature_vector_of_the_contract_passes(secret: str, timestamp: str, path: str, expected: str) -> None:
+def test_every_signature_vector_of_the_contract_passes(
+    secret: str, timestamp: str, path: str, expected: str
+) -> None:
     """The vectors of section 3, as a function and through a cloud; a query is never signed."""
     assert signature(secret, timestamp, path) == expected
     cloud = Cloud(clock=VirtualClock(START), secret_key=secret)
-    status = reply(cloud.handle(Request("GET", path, (("page_no", "1"),), signed(path, timestamp, expected).headers))).status
+    status = reply(
+        cloud.handle(
+            Request("GET", path, (("page_no", "1"),), signed(path, timestamp, expected).headers)
+        )
+    ).status
     assert status not in {401, 403}
 
 
 @pytest.mark.parametrize(("path", "query", "sent"), WRONG)
-def test_a_signature_over_a_slash_or_a_query_is_rejected(path: str, query: tuple[tuple[str, str], ...], sent: str) -> None:
+def test_a_signature_over_a_slash_or_a_query_is_rejected(
+    path: str, query: tuple[tuple[str, str], ...], sent: str
+) -> None:
     """The two wrong vectors of section 3."""
     cloud = Cloud(clock=VirtualClock(START), secret_key="test-secret-0001")
     answer = reply(cloud.handle(signed(path, "1767225600", sent, query)))
     assert (answer.status, answer.code) == (401, "INVALID_SIGNATURE")
 
 
-@pytest.mark.parametrize(("offset", "status"), [(0, 200), (300, 200), (-300, 200), (301, 401), (-301, 401), (-600, 401)])
+@pytest.mark.parametrize(
+    ("offset", "status"), [(0, 200), (300, 200), (-300, 200), (301, 401), (-301, 401), (-600, 401)]
+)
 def test_the_clock_may_differ_by_300_seconds_inclusive(offset: int, status: int) -> None:
     """Section 3: five minutes either way, the border included."""
     one = account()
@@ -102,7 +150,9 @@ def test_a_bad_header_is_401_with_its_own_code(header: str, value: str | None, c
     """Section 6: credential, signature missing or unusable, signature that does not match."""
     one = account()
     request = one.request("GET", "/v1/zones")
-    answer = one.sent(without(request, header) if value is None else with_header(request, header, value))
+    answer = one.sent(
+        without(request, header) if value is None else with_header(request, header, value)
+    )
     assert answer is not None
     assert (answer.status, answer.code) == (401, code)
 
@@ -128,7 +178,9 @@ def test_a_path_is_signed_as_it_was_received() -> None:
 
 
 def statuses(one: Account, count: int) -> list[int]:
-    return [answer.status for _ in range(count) if (answer := one.sent(one.request("GET", "/v1/zones")))]
+    return [
+        answer.status for _ in range(count) if (answer := one.sent(one.request("GET", "/v1/zones")))
+    ]
 
 
 def test_the_61st_call_in_a_minute_is_429_without_an_envelope() -> None:
@@ -158,13 +210,17 @@ def test_a_429_executes_nothing() -> None:
     """Section 6: a refused create made nothing."""
     one = account({"rate_limit": 1})
     assert one.get("/v1/zones").status == 200
-    answer = one.sent(one.request("POST", "/v1/security-groups", data={"title": "web-policy", "content": "x"}))
+    answer = one.sent(
+        one.request("POST", "/v1/security-groups", data={"title": "web-policy", "content": "x"})
+    )
     assert answer is not None and answer.status == 429
     assert one.world.firewalls == {}
 
 
 def test_the_window_is_scaled_and_retry_after_counts_the_clouds_seconds() -> None:
-    """A scale of 60 makes the window one second; the wait asked for is scaled by the client like every other."""
+    """A scale of 60 makes the window one second; the wait asked for is scaled by the client like
+    every other.
+    """
     one = account({"rate_limit": 1}, time_scale=60)
     assert statuses(one, 2) == [200, 429]
     answer = one.sent(one.request("GET", "/v1/zones"))

@@ -1,4 +1,6 @@
-"""Security groups, rules and members (contract section 17), the older firewall form (18), and the bill (19)."""
+"""Security groups, rules and members (contract section 17), the older firewall form (18), and the
+bill (19).
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,24 @@ def test_a_group_is_made_edited_and_deleted_at_once() -> None:
     """Changes are immediate, ids stable, the result of a delete is a string."""
     one = account()
     row = one.post("/v1/security-groups", data={"title": "web-policy", "content": "text"}).row
-    assert row == {"firewall_id": row["firewall_id"], "title": "web-policy", "content": "text", "icmp": "N"}
+    assert row == {
+        "firewall_id": row["firewall_id"],
+        "title": "web-policy",
+        "content": "text",
+        "icmp": "N",
+    }
     path = f"/v1/security-groups/{row['firewall_id']}"
-    assert one.put(path, data={"title": "next", "icmp": "Y"}).row == {**row, "title": "next", "icmp": "Y"}
-    assert one.put(path, data={"title": "next", "content": "other"}).row == {**row, "title": "next", "icmp": "Y", "content": "other"}
+    assert one.put(path, data={"title": "next", "icmp": "Y"}).row == {
+        **row,
+        "title": "next",
+        "icmp": "Y",
+    }
+    assert one.put(path, data={"title": "next", "content": "other"}).row == {
+        **row,
+        "title": "next",
+        "icmp": "Y",
+        "content": "other",
+    }
     one.rule(row["firewall_id"])
     answer = one.delete(path)
     assert (answer.status, answer.body["result"]) == (200, "success")
@@ -34,13 +50,18 @@ def test_a_group_is_made_edited_and_deleted_at_once() -> None:
 
 
 def test_texts_of_a_group_come_back_as_they_do_there() -> None:
-    """Section 8: the description HTML-escaped with numeric quotes, the title and all rule texts verbatim, nothing normalised."""
+    """Section 8: the description HTML-escaped with numeric quotes, the title and all rule texts
+    verbatim, nothing normalised.
+    """
     one = account()
     title, content = "<a> & 'b' \"c\"", "a < b > c & 'd' \"e\" &amp; %EA 각 각"
     row = one.post("/v1/security-groups", data={"title": title, "content": content}).row
     assert row["title"] == title
     assert row["content"] == "a &lt; b &gt; c &amp; &#039;d&#039; &quot;e&quot; &amp;amp; %EA 각 각"
-    one.post(f"/v1/security-groups/{row['firewall_id']}/rules", data={**RULE, "title": "<b> &amp; 'x'", "content": "<&amp;>"})
+    one.post(
+        f"/v1/security-groups/{row['firewall_id']}/rules",
+        data={**RULE, "title": "<b> &amp; 'x'", "content": "<&amp;>"},
+    )
     rule = rules_of(one, row["firewall_id"])[0]
     assert (rule["title"], rule["content"]) == ("<b> &amp; 'x'", "<&amp;>")
 
@@ -49,7 +70,9 @@ def test_texts_of_a_group_come_back_as_they_do_there() -> None:
 def test_a_group_without_a_description_is_check_ip(content: str | None) -> None:
     """Seen live: 403, nested wording of a temporary failure, and nothing was made."""
     one = account()
-    data = {"title": "web-policy"} if content is None else {"title": "web-policy", "content": content}
+    data = (
+        {"title": "web-policy"} if content is None else {"title": "web-policy", "content": content}
+    )
     answer = one.post("/v1/security-groups", data=data, wrong=True)
     assert (answer.status, answer.code, answer.body["result"]["code"]) == (403, "CHECK_IP", 9)
     assert "일시적인" in answer.body["result"]["message"]
@@ -61,7 +84,12 @@ def test_a_description_cannot_be_cleared(content: str | None) -> None:
     """Section 1: 200, and the old text stays."""
     one = account()
     key = one.group(content="stays")
-    assert one.put(f"/v1/security-groups/{key}", data={"title": "next", "content": content}, wrong=True).row["content"] == "stays"
+    assert (
+        one.put(
+            f"/v1/security-groups/{key}", data={"title": "next", "content": content}, wrong=True
+        ).row["content"]
+        == "stays"
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,9 +119,15 @@ def test_wrong_groups(path: str, data: Any, code: str) -> None:
 def test_half_a_surrogate_pair_is_refused_and_not_a_crash() -> None:
     """JSON can say what UTF-8 cannot."""
     one = account()
-    request = one.cloud.signed("POST", "/v1/security-groups", body='{"title": "web\\ud800policy", "content": "x"}')
+    request = one.cloud.signed(
+        "POST", "/v1/security-groups", body='{"title": "web\\ud800policy", "content": "x"}'
+    )
     assert one.cloud.handle(request).status == 400
-    whole = one.cloud.signed("POST", "/v1/security-groups", body='{"title": "\\ud83d\\ude00\\ud83d\\ude00 ok", "content": "x"}')
+    whole = one.cloud.signed(
+        "POST",
+        "/v1/security-groups",
+        body='{"title": "\\ud83d\\ude00\\ud83d\\ude00 ok", "content": "x"}',
+    )
     assert one.cloud.handle(whole).status == 200
 
 
@@ -167,7 +201,9 @@ WRONG_RULES = [
 ]
 
 
-@pytest.mark.parametrize(("members", "code"), WRONG_RULES, ids=[str(members) for members, _ in WRONG_RULES])
+@pytest.mark.parametrize(
+    ("members", "code"), WRONG_RULES, ids=[str(members) for members, _ in WRONG_RULES]
+)
 def test_wrong_rules(members: dict[str, Any], code: str) -> None:
     """Section 17, each refused with the code seen live, on create and on edit, in both forms."""
     one = account()
@@ -175,12 +211,17 @@ def test_wrong_rules(members: dict[str, Any], code: str) -> None:
     data = {name: value for name, value in {**RULE, **members}.items() if value is not None}
     answer = one.post(f"/v1/security-groups/{key}/rules", data=data, wrong=True)
     assert (answer.status, answer.code) == (400, code)
-    older = one.post("/v1/firewall", data={"title": "older", "content": "x", "rules": [data]}, wrong=True)
+    older = one.post(
+        "/v1/firewall", data={"title": "older", "content": "x", "rules": [data]}, wrong=True
+    )
     assert older.code == code
     assert len(one.world.firewalls) == 1 and rules_of(one, key) == []
     if None not in members.values():
         rule_id = one.rule(key, port="1")
-        assert one.put(f"/v1/security-groups/{key}/rules/{rule_id}", data=members, wrong=True).code == code
+        assert (
+            one.put(f"/v1/security-groups/{key}/rules/{rule_id}", data=members, wrong=True).code
+            == code
+        )
 
 
 def test_an_exact_duplicate_is_refused_on_create_and_on_edit() -> None:
@@ -188,17 +229,28 @@ def test_an_exact_duplicate_is_refused_on_create_and_on_edit() -> None:
     one = account()
     key = one.group()
     one.rule(key, **RULE)
-    assert one.post(f"/v1/security-groups/{key}/rules", data={**RULE, "title": "other"}).code == "CHECK_PARAM"
+    assert (
+        one.post(f"/v1/security-groups/{key}/rules", data={**RULE, "title": "other"}).code
+        == "CHECK_PARAM"
+    )
     second = one.rule(key, **{**RULE, "ip": "192.0.2.0/24"})
-    assert one.put(f"/v1/security-groups/{key}/rules/{second}", data={"ip": RULE["ip"]}).code == "CHECK_PARAM"
-    assert one.put(f"/v1/security-groups/{key}/rules/{second}", data={"title": "same"}).status == 200
+    assert (
+        one.put(f"/v1/security-groups/{key}/rules/{second}", data={"ip": RULE["ip"]}).code
+        == "CHECK_PARAM"
+    )
+    assert (
+        one.put(f"/v1/security-groups/{key}/rules/{second}", data={"title": "same"}).status == 200
+    )
 
 
 def test_a_rule_typed_without_a_mask_in_the_console_counts_as_one_address() -> None:
     """Section 17: `203.0.113.5` equals `203.0.113.5/32`, `0.0.0.0` equals `0.0.0.0/0`."""
     one = account()
     key = one.group()
-    rules = [Rule(number, "IN", "TCP", "22", bare, "by hand") for number, bare in ((901, "203.0.113.5"), (902, "0.0.0.0"))]
+    rules = [
+        Rule(number, "IN", "TCP", "22", bare, "by hand")
+        for number, bare in ((901, "203.0.113.5"), (902, "0.0.0.0"))
+    ]
     one.cloud.change(lambda world: world.put_rules(key, rules))
     for masked in ("203.0.113.5/32", "0.0.0.0/0"):
         body = {**RULE, "bound": "IN", "protocol": "TCP", "port": "22", "ip": masked}
@@ -210,7 +262,10 @@ def test_rules_of_absent_groups_and_absent_rules() -> None:
     one = account()
     key = one.group()
     assert one.post("/v1/security-groups/FIREWALL-none/rules", data=RULE).code == "CHECK_PARAM"
-    assert one.put("/v1/security-groups/FIREWALL-none/rules/1", data={"port": "1"}).code == "CHECK_PARAM"
+    assert (
+        one.put("/v1/security-groups/FIREWALL-none/rules/1", data={"port": "1"}).code
+        == "CHECK_PARAM"
+    )
     assert one.delete("/v1/security-groups/FIREWALL-none/rules/1").code == "CHECK_PARAM"
     assert one.put(f"/v1/security-groups/{key}/rules/1", data={"port": "1"}).code == "ID_INVALID"
     assert one.delete(f"/v1/security-groups/{key}/rules/nothing").code == "ID_INVALID"
@@ -220,16 +275,26 @@ def test_rules_of_absent_groups_and_absent_rules() -> None:
 
 
 def test_a_server_is_in_one_group_and_the_group_knows() -> None:
-    """Section 17: membership is seen from the group only; a second group is IN_USE; a group with members is not deleted."""
+    """Section 17: membership is seen from the group only; a second group is IN_USE; a group with
+    members is not deleted.
+    """
     one = account()
     key, first, second = one.instance(), one.group("first"), one.group("second")
     answer = one.post(f"/v1/security-groups/{first}/attach", data={"instance_id": key})
     assert (answer.status, answer.row) == (202, {"firewall_id": first, "instance_id": key})
     members = one.get(f"/v1/security-groups/{first}/instances")
     assert members.rows == [{"instance_id": key, "name": "web", "status": "active"}]
-    assert one.post(f"/v1/security-groups/{first}/attach", data={"instance_id": key}).code == "CHECK_PARAM"
-    assert one.post(f"/v1/security-groups/{second}/attach", data={"instance_id": key}).code == "IN_USE"
-    assert one.post(f"/v1/security-groups/{second}/detach", data={"instance_id": key}).code == "CHECK_PARAM"
+    assert (
+        one.post(f"/v1/security-groups/{first}/attach", data={"instance_id": key}).code
+        == "CHECK_PARAM"
+    )
+    assert (
+        one.post(f"/v1/security-groups/{second}/attach", data={"instance_id": key}).code == "IN_USE"
+    )
+    assert (
+        one.post(f"/v1/security-groups/{second}/detach", data={"instance_id": key}).code
+        == "CHECK_PARAM"
+    )
     assert one.delete(f"/v1/security-groups/{first}").code == "IN_USE"
     assert one.delete(f"/v1/firewall/{first}").code == "IN_USE"
     assert one.post(f"/v1/security-groups/{first}/detach", data={"instance_id": key}).status == 202
@@ -248,17 +313,27 @@ def test_wrong_members(action: str) -> None:
     assert one.post(path, data={"instance_id": 5}, wrong=True).code == "CHECK_PARAM"
     assert one.post(path, data={"instance_id": "4711"}).code == "ID_INVALID"
     assert one.post(path, data={"instance_id": key}).code == "DELETED_OR_WORKING_INSTANCE"
-    assert one.post(f"/v1/security-groups/FIREWALL-none/{action}", data={"instance_id": key}).code == "ID_INVALID"
+    assert (
+        one.post(f"/v1/security-groups/FIREWALL-none/{action}", data={"instance_id": key}).code
+        == "ID_INVALID"
+    )
 
 
-# The older form --------------------------------------------------------------------------------------------------------------
+# The older form
+# --------------------------------------------------------------------------------------------------------------
 
 
 def test_both_forms_are_over_one_store() -> None:
     """Section 18: what one makes the other shows, rules included."""
     one = account()
     row = one.post(
-        "/v1/firewall", data={"title": "web-policy", "content": "a & b", "icmp": "Y", "rules": [RULE, {**RULE, "port": "22"}]}
+        "/v1/firewall",
+        data={
+            "title": "web-policy",
+            "content": "a & b",
+            "icmp": "Y",
+            "rules": [RULE, {**RULE, "port": "22"}],
+        },
     ).row
     assert row["content"] == "a &amp; b"
     assert [rule["port"] for rule in row["rules"]] == ["443", "22"]
@@ -284,7 +359,10 @@ def test_an_edit_in_the_older_form_rewrites_every_rule() -> None:
     assert again["rules"][0]["rule_id"] != row["rules"][0]["rule_id"]
     assert one.put(path, data={"title": "next"}).row["rules"] == []
     assert one.put(path, data={"title": "next", "rules": "all"}, wrong=True).code == "CHECK_PARAM"
-    assert one.put("/v1/firewall/FIREWALL-none", data={"title": "next", "rules": []}).code == "ID_INVALID"
+    assert (
+        one.put("/v1/firewall/FIREWALL-none", data={"title": "next", "rules": []}).code
+        == "ID_INVALID"
+    )
 
 
 def test_the_older_form_takes_the_server_in_the_path_too() -> None:
@@ -297,7 +375,8 @@ def test_the_older_form_takes_the_server_in_the_path_too() -> None:
     assert one.world.members(group) == []
 
 
-# The bill --------------------------------------------------------------------------------------------------------------------
+# The bill
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def live_price(one: Account) -> int:
@@ -341,10 +420,19 @@ def test_a_month_that_ends_becomes_a_bill() -> None:
     one = account()
     one.instance()
     live = one.get("/v1/bill/live").row
-    assert (live["bill_id"], live["start_date"], live["end_date"], live["currency"]) == ("BILL-live", "2026-01-01", "2026-01-01", "KRW")
+    assert (live["bill_id"], live["start_date"], live["end_date"], live["currency"]) == (
+        "BILL-live",
+        "2026-01-01",
+        "2026-01-01",
+        "KRW",
+    )
     one.cloud.advance(31 * 86_400)
     bill = one.get("/v1/bill").row
-    assert (bill["usage_start"], bill["usage_end"], bill["bill_date"]) == ("2026-01-01", "2026-01-31", "2026-02-01")
+    assert (bill["usage_start"], bill["usage_end"], bill["bill_date"]) == (
+        "2026-01-01",
+        "2026-01-31",
+        "2026-02-01",
+    )
     assert (bill["price"], bill["vat"], bill["payment_price"]) == (31 * 880, 2728, 31 * 880 + 2728)
     assert one.get("/v1/bill/live").row["start_date"] == "2026-02-01"
     assert live_price(one) == 880
@@ -370,7 +458,9 @@ def billed() -> Account:
     return account(world=world_from_data({"bills": fixture("bills.json")["result"]}))
 
 
-@pytest.mark.parametrize(("query", "count"), BILL_FILTERS, ids=[str(query) for query, _ in BILL_FILTERS])
+@pytest.mark.parametrize(
+    ("query", "count"), BILL_FILTERS, ids=[str(query) for query, _ in BILL_FILTERS]
+)
 def test_bill_filters(billed: Account, query: dict[str, Any], count: int) -> None:
     """Section 19: dates against `bill_date`, prices against the price without VAT, both inclusive."""
     answer = billed.get("/v1/bill", **query)
@@ -379,13 +469,17 @@ def test_bill_filters(billed: Account, query: dict[str, Any], count: int) -> Non
 
 
 def test_bills_that_do_not_exist(billed: Account) -> None:
-    """Section 19: EMPTY_SET on page 1, an empty list past the end, bad dates refused, the detail always denied."""
+    """Section 19: EMPTY_SET on page 1, an empty list past the end, bad dates refused, the detail
+    always denied.
+    """
     empty = billed.get("/v1/bill", min_price=10**9)
     assert (empty.status, empty.code) == (400, "EMPTY_SET")
     assert billed.get("/v1/bill", page_no=2).rows == []
     assert billed.get("/v1/bill", start_date="2026-13-01").code == "CHECK_PARAM"
     assert billed.get("/v1/bill", end_date="yesterday").code == "CHECK_PARAM"
-    assert billed.call("GET", "/v1/bill", query={"min_price": "1e3"}, wrong=True).code == "CHECK_PARAM"
+    assert (
+        billed.call("GET", "/v1/bill", query={"min_price": "1e3"}, wrong=True).code == "CHECK_PARAM"
+    )
     denied = billed.get("/v1/bill/BILL-live")
     assert (denied.status, denied.code, denied.body["result"]["code"]) == (403, "CHECK_IP", 9)
     assert account().get("/v1/bill").code == "EMPTY_SET"

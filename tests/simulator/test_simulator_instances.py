@@ -40,8 +40,12 @@ def test_a_server_is_building_then_pending_then_active() -> None:
         ("resize", 45, "off", "off"),
     ],
 )
-def test_an_action_works_for_its_time_and_ends_where_it_should(action: str, seconds: float, before: str, after: str) -> None:
-    """Section 10: receipt `work`, reads `work`, then the end; meanwhile everything else is refused as busy."""
+def test_an_action_works_for_its_time_and_ends_where_it_should(
+    action: str, seconds: float, before: str, after: str
+) -> None:
+    """Section 10: receipt `work`, reads `work`, then the end; meanwhile everything else is refused
+    as busy.
+    """
     one = account()
     key = one.instance()
     if before == "off":
@@ -129,8 +133,17 @@ def test_everything_optional_is_kept_or_echoed() -> None:
     keys = list(one.world.ssh_keys)[:2]
     script = next(iter(one.world.user_scripts))
     group = one.group()
-    members: dict[str, Any] = {"name": "웹+1 호", "description": "50% & <더>", "ssh_key_id": ",".join(keys), "user_script_id": script}
-    answer = one.post("/v1/instances", form={**TRIO, **members, "security_group": group, "attach_public_ip": "false"}, wrong=True)
+    members: dict[str, Any] = {
+        "name": "웹+1 호",
+        "description": "50% & <더>",
+        "ssh_key_id": ",".join(keys),
+        "user_script_id": script,
+    }
+    answer = one.post(
+        "/v1/instances",
+        form={**TRIO, **members, "security_group": group, "attach_public_ip": "false"},
+        wrong=True,
+    )
     receipt = answer.row
     assert (receipt["name"], receipt["description"]) == ("웹+1 호", "50% & <더>")
     assert (receipt["ssh_key"], receipt["user_script_id"]) == (keys, script)
@@ -145,8 +158,17 @@ def test_everything_optional_is_kept_or_echoed() -> None:
 def test_inline_volumes_are_made_with_the_server(first: int) -> None:
     """Section 14: literal names with dots, the first N 0 or 1."""
     one = account()
-    inline = {f"block_storage.{first}.size": 20, f"block_storage.{first}.name": "data", f"block_storage.{first + 1}.size": 50}
-    answer = one.call("POST", "/v1/instances", form={**TRIO, **inline, f"block_storage.{first + 1}.type": "sata"}, wrong=True)
+    inline = {
+        f"block_storage.{first}.size": 20,
+        f"block_storage.{first}.name": "data",
+        f"block_storage.{first + 1}.size": 50,
+    }
+    answer = one.call(
+        "POST",
+        "/v1/instances",
+        form={**TRIO, **inline, f"block_storage.{first + 1}.type": "sata"},
+        wrong=True,
+    )
     volumes = answer.row["block_storage"]
     one.settle()
     rows = {row["block_storage_id"]: row for row in one.get("/v1/block-storages").rows}
@@ -154,7 +176,10 @@ def test_inline_volumes_are_made_with_the_server(first: int) -> None:
         (20, "ssd", "active"),
         (50, "sata", "active"),
     ]
-    assert one.get(f"/v1/instances/{answer.row['instance_id']}", fields=8192).row["block_storage"] == volumes
+    assert (
+        one.get(f"/v1/instances/{answer.row['instance_id']}", fields=8192).row["block_storage"]
+        == volumes
+    )
 
 
 WRONG_CREATES = [
@@ -168,7 +193,10 @@ WRONG_CREATES = [
     ({"flavor_id": "sto_2.8_s"}, "UNAVAILABLE_COMBINATION"),
     ({"zone_id": "kr3-z01"}, "UNAVAILABLE_COMBINATION"),
     ({"image_id": "PIMAGE-0Ex1CentOS7EndOfLife0g"}, "UNAVAILABLE_COMBINATION"),
-    ({"zone_id": "kr2-z01", "image_id": "PIMAGE-0Ex1Debian12Bookworm0f"}, "UNAVAILABLE_COMBINATION"),
+    (
+        {"zone_id": "kr2-z01", "image_id": "PIMAGE-0Ex1Debian12Bookworm0f"},
+        "UNAVAILABLE_COMBINATION",
+    ),
     ({"ssh_key_id": "SSHKEY-none"}, "UNAVAILABLE_SSH_KEY"),
     ({"user_script_id": "SCRIPT-none"}, "ID_INVALID"),
     ({"security_group": "FIREWALL-none"}, "ID_INVALID"),
@@ -186,7 +214,9 @@ WRONG_CREATES = [
 ]
 
 
-@pytest.mark.parametrize(("members", "code"), WRONG_CREATES, ids=[str(members) for members, _ in WRONG_CREATES])
+@pytest.mark.parametrize(
+    ("members", "code"), WRONG_CREATES, ids=[str(members) for members, _ in WRONG_CREATES]
+)
 def test_a_wrong_create_makes_nothing(members: dict[str, object], code: str) -> None:
     """Section 14, failures."""
     one = account()
@@ -208,7 +238,10 @@ def test_an_edit_changes_what_was_sent_and_gives_the_row() -> None:
     one = account()
     key = one.instance("before", description="text")
     answer = one.call("PUT", f"/v1/instances/{key}", form={"name": "after"}, query={"fields": 7})
-    assert (answer.status, answer.row) == (200, {"instance_id": key, "name": "after", "description": "text"})
+    assert (answer.status, answer.row) == (
+        200,
+        {"instance_id": key, "name": "after", "description": "text"},
+    )
     assert one.put(f"/v1/instances/{key}", form={"description": "other"}).row["name"] == "after"
     assert one.put(f"/v1/instances/{key}", form={"name": ""}).code == "CHECK_LENGTH"
     assert one.put(f"/v1/instances/{key}").code == "REQUIRED_POST_PARAM_MISSING"
@@ -250,7 +283,9 @@ def test_wrong_resizes(form: dict[str, str], code: str) -> None:
 def test_wrong_rebuilds(image: str, code: str) -> None:
     """Section 14."""
     one = account()
-    assert one.post(f"/v1/instances/{one.instance()}/rebuild", form={"image_id": image}).code == code
+    assert (
+        one.post(f"/v1/instances/{one.instance()}/rebuild", form={"image_id": image}).code == code
+    )
 
 
 def test_a_server_in_error_can_be_rebuilt_or_deleted_only() -> None:
@@ -260,14 +295,20 @@ def test_a_server_in_error_can_be_rebuilt_or_deleted_only() -> None:
     assert status_of(one, key) == "error"
     for action in ("start", "shutdown", "reboot"):
         assert one.post(f"/v1/instances/{key}/{action}").code == "CHECK_PARAM"
-    assert one.post(f"/v1/instances/{key}/resize", form={"flavor_id": "std_4.8-g1"}).code == "CHECK_PARAM"
+    assert (
+        one.post(f"/v1/instances/{key}/resize", form={"flavor_id": "std_4.8-g1"}).code
+        == "CHECK_PARAM"
+    )
     assert one.post(f"/v1/instances/{key}/rebuild").status == 202
     one.settle()
     assert status_of(one, key) == "active"
     assert one.delete(f"/v1/instances/{key}").status == 202
 
 
-@pytest.mark.parametrize("key", ["4711", "0b8f2a52-5d0c-4a3e-9f43-000000000000", "INSTANCE-short", "INSTANCE-" + "가" * 22])
+@pytest.mark.parametrize(
+    "key",
+    ["4711", "0b8f2a52-5d0c-4a3e-9f43-000000000000", "INSTANCE-short", "INSTANCE-" + "가" * 22],
+)
 def test_a_foreign_form_of_id_is_invalid_everywhere(key: str) -> None:
     """Section 14: the console's number, a UUID."""
     from urllib.parse import quote
@@ -281,17 +322,38 @@ def test_a_foreign_form_of_id_is_invalid_everywhere(key: str) -> None:
 
 
 def test_json_and_urlencoded_bodies_are_understood_too() -> None:
-    """Section 2: one client sends JSON to instance writes; an empty body with a JSON type is an empty form."""
+    """Section 2: one client sends JSON to instance writes; an empty body with a JSON type is an
+    empty form.
+    """
     one = account()
-    answer = one.call("POST", "/v1/instances", data={**TRIO, "name": "web", "count": 2, "attach_public_ip": True}, wrong=True)
+    answer = one.call(
+        "POST",
+        "/v1/instances",
+        data={**TRIO, "name": "web", "count": 2, "attach_public_ip": True},
+        wrong=True,
+    )
     assert answer.body["count"] == 2
     one.settle()
-    response = one.cloud.handle(one.cloud.signed("PUT", f"/v1/instances/{answer.rows[0]['instance_id']}", body={"name": "other"}))
+    response = one.cloud.handle(
+        one.cloud.signed(
+            "PUT", f"/v1/instances/{answer.rows[0]['instance_id']}", body={"name": "other"}
+        )
+    )
     assert response.status == 200
-    assert one.cloud.handle(one.cloud.signed("POST", f"/v1/instances/{answer.rows[0]['instance_id']}/reboot", body=" ")).status == 202
+    assert (
+        one.cloud.handle(
+            one.cloud.signed(
+                "POST", f"/v1/instances/{answer.rows[0]['instance_id']}/reboot", body=" "
+            )
+        ).status
+        == 202
+    )
 
 
-@pytest.mark.parametrize("body", ["[]", "{", '"x"', "[" * 100_000, '{"zone_id": {"a": 1}, "image_id": "x", "flavor_id": "y"}'])
+@pytest.mark.parametrize(
+    "body",
+    ["[]", "{", '"x"', "[" * 100_000, '{"zone_id": {"a": 1}, "image_id": "x", "flavor_id": "y"}'],
+)
 def test_bodies_that_are_no_form_are_check_param(body: str) -> None:
     """Section 2: never a 500."""
     one = account()
@@ -300,7 +362,9 @@ def test_bodies_that_are_no_form_are_check_param(body: str) -> None:
 
 
 def test_ids_times_and_passwords_repeat_for_a_seed() -> None:
-    """Section 7 of the specification: the same seed and sequence give the same world, another seed another."""
+    """Section 7 of the specification: the same seed and sequence give the same world, another seed
+    another.
+    """
 
     def run(seed: int) -> object:
         one = account(seed=seed)

@@ -18,13 +18,30 @@ def large_world() -> World:
     """6,000 servers, 3,500 volumes, 500 groups with 20 rules each."""
     world = default_world()
     for number in range(6_000):
-        world.put_instance(replace(instance_from_data(world, {"name": f"web-{number}"}), description="x" * 20))
+        world.put_instance(
+            replace(instance_from_data(world, {"name": f"web-{number}"}), description="x" * 20)
+        )
     keys = list(world.instances)
     for number in range(3_500):
         key = world.new_id("block_storage")
-        world.put_volume(BlockStorage(key, f"data-{number}", None, "ssd", 20, "active", "kr1-z01", keys[number % 3_000], 0.0))
+        world.put_volume(
+            BlockStorage(
+                key,
+                f"data-{number}",
+                None,
+                "ssd",
+                20,
+                "active",
+                "kr1-z01",
+                keys[number % 3_000],
+                0.0,
+            )
+        )
     for number in range(500):
-        rules = tuple(Rule(world.new_rule_id(), "IN", "TCP", str(1_000 + each), "0.0.0.0/0", f"rule-{each}") for each in range(20))
+        rules = tuple(
+            Rule(world.new_rule_id(), "IN", "TCP", str(1_000 + each), "0.0.0.0/0", f"rule-{each}")
+            for each in range(20)
+        )
         firewall = Firewall(world.new_id("firewall"), f"group-{number}", "text", "N", rules)
         world.put_firewall(firewall)
         for member in range(4):
@@ -46,8 +63,12 @@ def large() -> Account:
         ("/v1/flavors", {"page_size": 100}),
     ],
 )
-def test_the_work_for_a_page_hardly_grows_with_the_world(large: Account, path: str, query: dict[str, object]) -> None:
-    """Goal: a page of a world of 10,000 objects is quick. Counted in calls of Python functions, which repeat; `bench` tells the time."""
+def test_the_work_for_a_page_hardly_grows_with_the_world(
+    large: Account, path: str, query: dict[str, object]
+) -> None:
+    """Goal: a page of a world of 10,000 objects is quick. Counted in calls of Python functions,
+    which repeat; `bench` tells the time.
+    """
     small = account()
     few = calls_of(lambda: small.cloud.handle(small.request("GET", path, query=query)))
     many = calls_of(lambda: large.cloud.handle(large.request("GET", path, query=query)))
@@ -56,7 +77,9 @@ def test_the_work_for_a_page_hardly_grows_with_the_world(large: Account, path: s
 
 
 def test_a_large_world_is_copied_without_a_look_at_its_objects(large: Account) -> None:
-    """Goal: snapshots are taken before every answer that is saved, so they may not go over the objects one by one."""
+    """Goal: snapshots are taken before every answer that is saved, so they may not go over the
+    objects one by one.
+    """
     assert calls_of(large.cloud.snapshot) < 200
     assert len(large.cloud.snapshot().instances) == 6_000
 

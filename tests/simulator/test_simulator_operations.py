@@ -1,4 +1,6 @@
-"""Every operation of the contract, each by a valid request, held to openapi.yaml; and the contract's samples, member by member."""
+"""Every operation of the contract, each by a valid request, held to openapi.yaml; and the
+contract's samples, member by member.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,35 @@ import pytest
 
 from reconciler.simulator.routes import ROUTES
 from reconciler.simulator.worldfile import world_from_data
-from tests.simulator.harness import FLAVOR, IMAGE, ZONE, Account, Reply, account, fixture, operations
+from tests.simulator.harness import (
+    FLAVOR,
+    IMAGE,
+    ZONE,
+    Account,
+    Reply,
+    account,
+    fixture,
+    operations,
+)
 
 RULE = {"bound": "IN", "protocol": "TCP", "port": "22", "ip": "203.0.113.0/24", "title": "ssh"}
 NEW_GROUP = {"title": "웹-정책", "content": "a & b", "icmp": "Y"}
 EDITED_GROUP = {"title": "other", "icmp": "Y"}
 LARGER = "std_4.8-g1"
-CREATE = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE, "name": "웹 1호기", "description": "앞단"}
-BILL = {"bill_id": "BILL-ex1", "usage_start": "2025-12-01", "usage_end": "2025-12-31", "bill_date": "2026-01-01", "type": "regular"} | {
+CREATE = {
+    "zone_id": ZONE,
+    "flavor_id": FLAVOR,
+    "image_id": IMAGE,
+    "name": "웹 1호기",
+    "description": "앞단",
+}
+BILL = {
+    "bill_id": "BILL-ex1",
+    "usage_start": "2025-12-01",
+    "usage_end": "2025-12-31",
+    "bill_date": "2026-01-01",
+    "type": "regular",
+} | {
     "payment_status": "paid",
     "name": "정기",
     "price": 100,
@@ -135,8 +158,12 @@ CASES: dict[str, tuple[int, int, Callable[[Account], Reply]]] = {
 
 @pytest.mark.parametrize("operation", sorted(operations()))
 @pytest.mark.parametrize("column", ["live", "doc"])
-def test_every_operation_of_the_contract_answers_a_valid_request(operation: str, column: str) -> None:
-    """An operation in openapi.yaml without a case here fails; both columns of statuses, requests and answers held to the schema."""
+def test_every_operation_of_the_contract_answers_a_valid_request(
+    operation: str, column: str
+) -> None:
+    """An operation in openapi.yaml without a case here fails; both columns of statuses, requests
+    and answers held to the schema.
+    """
     live, doc, act = CASES[operation]
     answer = act(account({"http_status": column}))
     assert answer.status == (live if column == "live" else doc), answer.body
@@ -144,9 +171,19 @@ def test_every_operation_of_the_contract_answers_a_valid_request(operation: str,
 
 
 def test_the_routes_are_exactly_the_operations_of_the_contract() -> None:
-    """No operation is missing, and none is invented but the second place of the instance id in the older form."""
-    ours = {(route.operation, route.method, route.template) for route in ROUTES if not route.template.endswith("tach/{instance_id}")}
-    theirs = {(each.name, each.method, each.template) for each in operations().values() if not each.template.endswith("tach/{instance_id}")}
+    """No operation is missing, and none is invented but the second place of the instance id in the
+    older form.
+    """
+    ours = {
+        (route.operation, route.method, route.template)
+        for route in ROUTES
+        if not route.template.endswith("tach/{instance_id}")
+    }
+    theirs = {
+        (each.name, each.method, each.template)
+        for each in operations().values()
+        if not each.template.endswith("tach/{instance_id}")
+    }
     assert ours == theirs
     assert {route.operation for route in ROUTES} == set(operations())
     assert len(operations()) == len(CASES)
@@ -156,11 +193,20 @@ def fixture_world() -> Any:
     """The world that the contract's samples are taken from."""
     instances = [instance_entry(row) for row in fixture("instances.json")["result"]]
     volumes = [
-        {"block_storage_id": row["block_storage_id"], "zone_id": row["zone"]["zone_id"], "created": epoch(row["start_date"])}
-        | {name: row[name] for name in ("name", "description", "type", "size", "status", "instance_id")}
+        {
+            "block_storage_id": row["block_storage_id"],
+            "zone_id": row["zone"]["zone_id"],
+            "created": epoch(row["start_date"]),
+        }
+        | {
+            name: row[name]
+            for name in ("name", "description", "type", "size", "status", "instance_id")
+        }
         for row in fixture("block_storages.json")["result"]
     ]
-    firewalls = [{**row, "content": unescape(row["content"])} for row in fixture("firewalls.json")["result"]]
+    firewalls = [
+        {**row, "content": unescape(row["content"])} for row in fixture("firewalls.json")["result"]
+    ]
     keys = fixture("ssh_keys.json")["result"]
     return {
         "instances": instances,
@@ -207,7 +253,11 @@ SAMPLES = [
     ("image_detail.json", "/v1/images/PIMAGE-0Ex1RockyLinux9Blue00c", {}),
     ("instances.json", "/v1/instances", {"fields": 131071}),
     ("instance_detail.json", "/v1/instances/INSTANCE-1bC2dE3fG4hI5jK6lM7nO8", {"fields": 262143}),
-    ("instance_detail_fields_3599.json", "/v1/instances/INSTANCE-0aB1cD2eF3gH4iJ5kL6mN7", {"fields": 3599}),
+    (
+        "instance_detail_fields_3599.json",
+        "/v1/instances/INSTANCE-0aB1cD2eF3gH4iJ5kL6mN7",
+        {"fields": 3599},
+    ),
     ("instances_empty.json", "/v1/instances", {"status": "pending"}),
     ("user_scripts.json", "/v1/instance/script", {}),
     ("remote_console.json", "/v1/instances/INSTANCE-1bC2dE3fG4hI5jK6lM7nO8/remote-console", {}),
@@ -227,7 +277,9 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize(("name", "path", "query"), SAMPLES, ids=[name for name, _, _ in SAMPLES])
-def test_the_contracts_samples_come_back_to_the_letter(name: str, path: str, query: dict[str, int]) -> None:
+def test_the_contracts_samples_come_back_to_the_letter(
+    name: str, path: str, query: dict[str, int]
+) -> None:
     """The world of the fixtures answers with the fixtures."""
     one = account(world=world_from_data(fixture_world()))
     assert one.get(path, **query).body == fixture(name)
@@ -239,22 +291,35 @@ def test_receipts_have_the_members_of_the_contracts_samples() -> None:
     created = one.post("/v1/instances", form=CREATE)
     one.settle()
     instance_id = created.row["instance_id"]
-    volume = one.post("/v1/block-storages", form={"instance_id": instance_id, "type": "ssd", "size": 20, "name": "data-01"})
+    volume = one.post(
+        "/v1/block-storages",
+        form={"instance_id": instance_id, "type": "ssd", "size": 20, "name": "data-01"},
+    )
     one.settle()
     group = one.post("/v1/security-groups", data={"title": "web-policy", "content": "a & b"})
     group_id = group.row["firewall_id"]
     answers = {
         "create_instance_202": created,
-        "edit_instance_200": one.call("PUT", f"/v1/instances/{instance_id}", form={"name": "other"}, query={"fields": 3599}),
+        "edit_instance_200": one.call(
+            "PUT", f"/v1/instances/{instance_id}", form={"name": "other"}, query={"fields": 3599}
+        ),
         "instance_action_202": one.post(f"/v1/instances/{instance_id}/reboot"),
         "create_block_storage_202": volume,
         "create_security_group_200": group,
-        "create_security_group_rule_200": one.post(f"/v1/security-groups/{group_id}/rules", data=RULE),
-        "create_firewall_202": one.post("/v1/firewall", data={"title": "second", "content": "x", "rules": [RULE]}),
+        "create_security_group_rule_200": one.post(
+            f"/v1/security-groups/{group_id}/rules", data=RULE
+        ),
+        "create_firewall_202": one.post(
+            "/v1/firewall", data={"title": "second", "content": "x", "rules": [RULE]}
+        ),
     }
     one.settle()
-    answers["attach_security_group"] = one.post(f"/v1/security-groups/{group_id}/attach", data={"instance_id": instance_id})
-    answers["block_storage_action_202"] = one.post(f"/v1/block-storages/{volume.row['block_storage_id']}/detach")
+    answers["attach_security_group"] = one.post(
+        f"/v1/security-groups/{group_id}/attach", data={"instance_id": instance_id}
+    )
+    answers["block_storage_action_202"] = one.post(
+        f"/v1/block-storages/{volume.row['block_storage_id']}/detach"
+    )
     answers["delete_instance_202"] = one.delete(f"/v1/instances/{instance_id}")
     one.settle()
     answers["delete_security_group_200"] = one.delete(f"/v1/security-groups/{group_id}")

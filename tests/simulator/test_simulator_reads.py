@@ -15,18 +15,31 @@ def full() -> Account:
         one.instance(f"web-{number:02}", ready=False)
     one.instance("학습", zone_id=OTHER_ZONE, flavor_id="gpu_8.32_a", ready=False)
     one.instance("블로그", image_id="PIMAGE-0Ex1WordPressSolutn00i", ready=False)
-    one.instance("win", zone_id=OTHER_ZONE, flavor_id="hpa_4.8-g2", image_id="PIMAGE-0Ex1Windows2022Std000h")
+    one.instance(
+        "win", zone_id=OTHER_ZONE, flavor_id="hpa_4.8-g2", image_id="PIMAGE-0Ex1Windows2022Std000h"
+    )
     for key in list(one.world.instances)[:2]:
         one.post(f"/v1/instances/{key}/shutdown")
     one.settle()
     return one
 
 
-PAGED = ["/v1/flavors", "/v1/images", "/v1/instances", "/v1/security-groups", "/v1/auth/ssh_key", "/v1/instance/script", "/v1/bill"]
+PAGED = [
+    "/v1/flavors",
+    "/v1/images",
+    "/v1/instances",
+    "/v1/security-groups",
+    "/v1/auth/ssh_key",
+    "/v1/instance/script",
+    "/v1/bill",
+]
 
 
 @pytest.mark.parametrize("path", PAGED)
-@pytest.mark.parametrize("query", [{"page_no": 0}, {"page_no": -1}, {"page_no": "x"}, {"page_size": 0}, {"page_size": "1.5"}])
+@pytest.mark.parametrize(
+    "query",
+    [{"page_no": 0}, {"page_no": -1}, {"page_no": "x"}, {"page_size": 0}, {"page_size": "1.5"}],
+)
 def test_a_page_that_is_none_is_check_param(path: str, query: dict[str, object]) -> None:
     """Section 7: 0, negative and text."""
     one = account()
@@ -60,14 +73,24 @@ def test_security_groups_come_fifty_a_page_and_rules_always_whole() -> None:
     assert one.get("/v1/security-groups").body["count"] == 50
     assert one.get("/v1/security-groups").body["page_size"] == 50
     assert one.get("/v1/security-groups", page_no=2).body["count"] == 3
-    rules = one.call("GET", f"/v1/security-groups/{group_id}/rules", query={"page_no": 2, "page_size": 10}, wrong=True)
+    rules = one.call(
+        "GET",
+        f"/v1/security-groups/{group_id}/rules",
+        query={"page_no": 2, "page_size": 10},
+        wrong=True,
+    )
     assert rules.body["count"] == 53
     assert "page_no" not in rules.body
 
 
 def test_unknown_query_names_and_empty_values_filter_nothing(full: Account) -> None:
     """Section 7: `status=` stands in the official sample call, `page` did no harm."""
-    answer = full.call("GET", "/v1/instances", query={"status": "", "ip": "", "page": 7, "page_size": 100}, wrong=True)
+    answer = full.call(
+        "GET",
+        "/v1/instances",
+        query={"status": "", "ip": "", "page": 7, "page_size": 100},
+        wrong=True,
+    )
     assert answer.body["count"] == 12
 
 
@@ -95,7 +118,9 @@ FILTERS = [
 @pytest.mark.parametrize(("query", "names"), FILTERS, ids=[str(query) for query, _ in FILTERS])
 def test_instance_filters(full: Account, query: dict[str, object], names: set[str]) -> None:
     """Section 14: every filter of the seed page."""
-    assert {row["name"] for row in full.get("/v1/instances", page_size=100, fields=3, **query).rows} == names
+    assert {
+        row["name"] for row in full.get("/v1/instances", page_size=100, fields=3, **query).rows
+    } == names
 
 
 @pytest.mark.parametrize(
@@ -113,7 +138,9 @@ def test_instance_filters(full: Account, query: dict[str, object], names: set[st
         ({"fields": "9" * 30}, "CHECK_PARAM"),
     ],
 )
-def test_a_bad_filter_is_an_error_and_not_an_empty_list(full: Account, query: dict[str, object], code: str) -> None:
+def test_a_bad_filter_is_an_error_and_not_an_empty_list(
+    full: Account, query: dict[str, object], code: str
+) -> None:
     """Section 7."""
     answer = full.call("GET", "/v1/instances", query=query, wrong=True)
     assert (answer.status, answer.code) == (400, code)
@@ -130,12 +157,26 @@ def test_a_bad_filter_is_an_error_and_not_an_empty_list(full: Account, query: di
         (3599, {"instance_id", "name", "description", "status", "zone", "flavor", "image"}),
         (
             44927,
-            {"instance_id", "name", "description", "status", "provide", "start_date", "stop_date", "ip", "zone", "flavor", "image"}
+            {
+                "instance_id",
+                "name",
+                "description",
+                "status",
+                "provide",
+                "start_date",
+                "stop_date",
+                "ip",
+                "zone",
+                "flavor",
+                "image",
+            }
             | {"block_storage", "connection_limit"},
         ),
     ],
 )
-def test_the_mask_leaves_out_what_is_not_asked_for(full: Account, mask: int | None, members: set[str]) -> None:
+def test_the_mask_leaves_out_what_is_not_asked_for(
+    full: Account, mask: int | None, members: set[str]
+) -> None:
     """Section 9: bits in the order of the members, unknown ones ignored, 543 by default."""
     query = {} if mask is None else {"fields": mask}
     listed = full.get("/v1/instances", **query).rows[0]
@@ -160,14 +201,19 @@ FLAVOR_FILTERS = [
     ({"zone_id": "kr2-z01"}, {"std_1.2-g1", "std_2.4-g1", "std_4.8-g1", "sto_2.8_s", "sto_4.16_s"}),
     ({"type": "MAXIO,STORAGE", "max_vcpu": 2}, {"sto_2.8_s"}),
     ({"min_gpu": 2}, {"gpu_16.64_b"}),
-    ({"image_type": "os_windows", "min_memory": 16384, "max_gpu": 0}, {"hpa_8.16-g2", "hpa_16.32-g2", "mio_4.16-g1", "mio_8.32-g1"}),
+    (
+        {"image_type": "os_windows", "min_memory": 16384, "max_gpu": 0},
+        {"hpa_8.16-g2", "hpa_16.32-g2", "mio_4.16-g1", "mio_8.32-g1"},
+    ),
     ({"image_id": "PIMAGE-0Ex1WordPressSolutn00i", "min_vcpu": 5}, {"mio_8.32-g1"}),
     ({"image_id": "nothing"}, set()),
     ({"max_disk": 25}, {"std_1.1-g1", "std_1.2-g1"}),
 ]
 
 
-@pytest.mark.parametrize(("query", "names"), FLAVOR_FILTERS, ids=[str(query) for query, _ in FLAVOR_FILTERS])
+@pytest.mark.parametrize(
+    ("query", "names"), FLAVOR_FILTERS, ids=[str(query) for query, _ in FLAVOR_FILTERS]
+)
 def test_flavor_filters(query: dict[str, object], names: set[str]) -> None:
     """Section 12."""
     answer = account().get("/v1/flavors", page_size=100, **query)
@@ -187,7 +233,9 @@ IMAGE_FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("query", "count"), IMAGE_FILTERS, ids=[str(query) for query, _ in IMAGE_FILTERS])
+@pytest.mark.parametrize(
+    ("query", "count"), IMAGE_FILTERS, ids=[str(query) for query, _ in IMAGE_FILTERS]
+)
 def test_image_filters(query: dict[str, object], count: int) -> None:
     """Section 13."""
     assert account().get("/v1/images", **query).body["count"] == count
@@ -205,7 +253,9 @@ def test_image_filters(query: dict[str, object], count: int) -> None:
         ("/v1/block-storages", {"type": "nvme"}),
     ],
 )
-def test_an_unknown_word_in_a_closed_filter_is_check_param(path: str, query: dict[str, str]) -> None:
+def test_an_unknown_word_in_a_closed_filter_is_check_param(
+    path: str, query: dict[str, str]
+) -> None:
     """Section 7: seen live on the volume types."""
     answer = account().call("GET", path, query=query, wrong=True)
     assert (answer.status, answer.code) == (400, "CHECK_PARAM")
@@ -218,7 +268,9 @@ def test_absence_looks_different_per_resource() -> None:
     assert one.get("/v1/images/none").code == "ID_INVALID"
     assert one.get("/v1/security-groups/FIREWALL-none").body["result"] == []
     assert one.get("/v1/security-groups/FIREWALL-none/rules").code == "CHECK_PARAM"
-    assert (gone := one.get("/v1/security-groups/FIREWALL-none/instances")).status == 404 and gone.code == "NOT_FOUND"
+    assert (
+        gone := one.get("/v1/security-groups/FIREWALL-none/instances")
+    ).status == 404 and gone.code == "NOT_FOUND"
     assert one.get("/v1/firewall/FIREWALL-none").body["result"] == []
     assert one.get("/v1/instances/12345").code == "ID_INVALID"
     assert one.get("/v1/block-storages/none").code == "ID_INVALID"
@@ -247,7 +299,9 @@ def test_ssh_keys_are_listed_and_filtered_by_name() -> None:
         ("GET", "/v1/security-groups/x/rules/1", 405, "None"),
     ],
 )
-def test_paths_and_methods_that_do_not_exist(method: str, path: str, status: int, code: str) -> None:
+def test_paths_and_methods_that_do_not_exist(
+    method: str, path: str, status: int, code: str
+) -> None:
     """Section 6: 404 in the envelope, 405 without one."""
     answer = account().call(method, path, wrong=True)
     assert (answer.status, answer.code) == (status, code)

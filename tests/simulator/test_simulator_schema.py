@@ -1,4 +1,6 @@
-"""A property-based API test over the served API: whatever openapi.yaml allows or forbids, the answers keep to it."""
+"""A property-based API test over the served API: whatever openapi.yaml allows or forbids, the
+answers keep to it.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,10 @@ def wrong_data_is_rejected(context: Any, response: Any, case: Any) -> bool | Non
 
     An id that is merely absent, and an empty filter, which means none (contract sections 7, 22).
     """
-    if case.operation.definition.raw["operationId"] in ABSENT and response.json().get("result") == []:
+    if (
+        case.operation.definition.raw["operationId"] in ABSENT
+        and response.json().get("result") == []
+    ):
         return None
     if "" in dict(parse_qsl(urlsplit(response.request.url).query, keep_blank_values=True)).values():
         return None
@@ -65,14 +70,18 @@ class Signer(AuthBase):
         path = urlsplit(request.url or "").path
         request.headers["X-iwinv-Timestamp"] = timestamp
         request.headers["X-iwinv-Credential"] = self.server.access_key
-        request.headers["X-iwinv-Signature"] = signature(self.server.secret_key, timestamp, str(path))
+        request.headers["X-iwinv-Signature"] = signature(
+            self.server.secret_key, timestamp, str(path)
+        )
         return request
 
 
 def unauthenticated() -> dict[str, Any]:
     """The contract without its security: requests are signed by us, always."""
     plain = {name: value for name, value in openapi().items() if name != "security"}
-    components = {name: value for name, value in plain["components"].items() if name != "securitySchemes"}
+    components = {
+        name: value for name, value in plain["components"].items() if name != "securitySchemes"
+    }
     return {**plain, "components": components}
 
 
@@ -106,23 +115,44 @@ schema = schemathesis.openapi.from_dict(unauthenticated())
 @pytest.fixture(scope="module")
 def server() -> Iterator[SimulatorServer]:
     """A populated world, without a quota, in which things are done at once."""
-    ticks = dict.fromkeys(("create", "start", "shutdown", "reboot", "rebuild", "resize", "delete", "volume"), 0)
-    with SimulatorServer(Cloud(packaged_world("company"), switches={"rate_limit": "off", "ticks": ticks})) as running:
+    ticks = dict.fromkeys(
+        ("create", "start", "shutdown", "reboot", "rebuild", "resize", "delete", "volume"), 0
+    )
+    with SimulatorServer(
+        Cloud(packaged_world("company"), switches={"rate_limit": "off", "ticks": ticks})
+    ) as running:
         yield running
 
 
 @schema.parametrize()
-@settings(max_examples=EXAMPLES, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 def test_the_served_api_keeps_to_its_schema(case: Any, server: SimulatorServer) -> None:
-    """Valid and invalid requests for every operation, about objects that exist wherever the ids are valid ones."""
+    """Valid and invalid requests for every operation, about objects that exist wherever the ids are
+    valid ones.
+    """
     ids = case.meta.components.get(ParameterLocation.PATH)
     if ids is not None and ids.mode.is_positive:
         for name, value in case.path_parameters.items():
-            case.path_parameters[name] = existing(server.cloud.world, name, str(value), case.path_parameters)
+            case.path_parameters[name] = existing(
+                server.cloud.world, name, str(value), case.path_parameters
+            )
     body = case.meta.components.get(ParameterLocation.BODY)
     if body is not None and body.mode.is_positive and isinstance(case.body, dict):
-        known = {name: FITTING.get(name, value) for name, value in case.body.items() if name not in REFERENCES}
-        case.body = {name: existing(server.cloud.world, name, str(value), {}) if name in IDS else value for name, value in known.items()}
+        known = {
+            name: FITTING.get(name, value)
+            for name, value in case.body.items()
+            if name not in REFERENCES
+        }
+        case.body = {
+            name: existing(server.cloud.world, name, str(value), {}) if name in IDS else value
+            for name, value in known.items()
+        }
     case.call_and_validate(base_url=server.endpoint, auth=Signer(server), checks=CHECKS, timeout=10)
 
 

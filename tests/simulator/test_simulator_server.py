@@ -28,7 +28,9 @@ TRIO = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE, "name": "웹 1"
 
 def serve(*faults: Fault, **options: Any) -> SimulatorServer:
     """A server without a quota, its background work a hundred times faster."""
-    return SimulatorServer(Cloud(switches={"rate_limit": "off"}, time_scale=100, faults=faults), **options)
+    return SimulatorServer(
+        Cloud(switches={"rate_limit": "off"}, time_scale=100, faults=faults), **options
+    )
 
 
 @pytest.fixture
@@ -54,7 +56,11 @@ class Client:
     def headers(self, path: str) -> dict[str, str]:
         timestamp = str(int(time.time()))
         sent = signature(self.server.secret_key, timestamp, path)
-        return {"X-iwinv-Timestamp": timestamp, "X-iwinv-Credential": self.server.access_key, "X-iwinv-Signature": sent}
+        return {
+            "X-iwinv-Timestamp": timestamp,
+            "X-iwinv-Credential": self.server.access_key,
+            "X-iwinv-Signature": sent,
+        }
 
     def raw(
         self,
@@ -69,9 +75,13 @@ class Client:
         self.connection.request(method, target, body, {**self.headers(path), **(headers or {})})
         return self.connection.getresponse()
 
-    def call(self, method: str, path: str, *, form: Mapping[str, object] | None = None, **query: object) -> tuple[int, Any]:
+    def call(
+        self, method: str, path: str, *, form: Mapping[str, object] | None = None, **query: object
+    ) -> tuple[int, Any]:
         kind = {"Content-Type": "multipart/form-data; boundary=b0undary"} if form else {}
-        response = self.raw(method, path, query=query, body=multipart(form) if form else None, headers=kind)
+        response = self.raw(
+            method, path, query=query, body=multipart(form) if form else None, headers=kind
+        )
         return response.status, json.loads(response.read())
 
     def steer(self, method: str, noun: str, body: object = None) -> tuple[int, Any]:
@@ -113,7 +123,12 @@ def test_chunked_bodies_and_odd_lengths(client: Client) -> None:
     """curl sends uploads in chunks; a length that is none is 400."""
     body = json.dumps({"title": "web-policy", "content": "x"}).encode()
     path = "/v1/security-groups"
-    client.connection.request("POST", path, iter([body[:5], body[5:]]), {**client.headers(path), "Content-Type": "application/json"})
+    client.connection.request(
+        "POST",
+        path,
+        iter([body[:5], body[5:]]),
+        {**client.headers(path), "Content-Type": "application/json"},
+    )
     response = client.connection.getresponse()
     assert response.status == 200 and json.loads(response.read())["count"] == 1
     response = client.raw("POST", path, body=b"", headers={"Content-Length": "lots"})
@@ -171,7 +186,9 @@ def test_garbled_answers_keep_the_connection() -> None:
         assert client.call("GET", "/v1/zones")[0] == 200
 
 
-def test_a_mistake_of_ours_is_a_500_and_no_hung_connection(server: SimulatorServer, client: Client, capsys: Any) -> None:
+def test_a_mistake_of_ours_is_a_500_and_no_hung_connection(
+    server: SimulatorServer, client: Client, capsys: Any
+) -> None:
     """And it is told on the server's own output."""
 
     def broken(*_: object, **__: object) -> None:
@@ -182,7 +199,8 @@ def test_a_mistake_of_ours_is_a_500_and_no_hung_connection(server: SimulatorServ
     assert "for the test" in capsys.readouterr().err
 
 
-# Steering --------------------------------------------------------------------------------------------------------------------
+# Steering
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def test_the_world_is_shown_and_replaced(client: Client) -> None:
@@ -198,25 +216,43 @@ def test_the_world_is_shown_and_replaced(client: Client) -> None:
 def test_objects_are_done_with(server: SimulatorServer, client: Client) -> None:
     """`do` takes action, kind, object and values; the command line's helpers do the same."""
     client.call("POST", "/v1/instances", form={**TRIO, "name": "web"})
-    done = client.steer("POST", "do", {"action": "set", "kind": "instance", "object": "web", "values": {"name": "next"}})
+    done = client.steer(
+        "POST",
+        "do",
+        {"action": "set", "kind": "instance", "object": "web", "values": {"name": "next"}},
+    )
     assert done[0] == 200 and done[1]["object"].startswith("INSTANCE-")
-    assert commands.do(server.endpoint, "set", "instance", "next", {"description": "손으로"}) == done[1]["object"]
+    assert (
+        commands.do(server.endpoint, "set", "instance", "next", {"description": "손으로"})
+        == done[1]["object"]
+    )
     assert "손으로" in commands.fetch_world(server.endpoint)
     commands.do(server.endpoint, "delete", "instance", "next")
     assert server.cloud.world.instances == {}
     with pytest.raises(commands.SteeringError, match="no instance next"):
         commands.do(server.endpoint, "delete", "instance", "next")
-    wrong: list[object] = [{"action": "set"}, {"verb": "set"}, [], {"action": "set", "kind": "instance", "values": [1]}]
+    wrong: list[object] = [
+        {"action": "set"},
+        {"verb": "set"},
+        [],
+        {"action": "set", "kind": "instance", "values": [1]},
+    ]
     for body in wrong:
         assert client.steer("POST", "do", body)[0] == 400
 
 
-def test_faults_switches_time_and_the_log_are_steered(server: SimulatorServer, client: Client) -> None:
+def test_faults_switches_time_and_the_log_are_steered(
+    server: SimulatorServer, client: Client
+) -> None:
     """PUT replaces, POST adds, DELETE clears; advance jumps; requests are listed."""
     fault = {"instant": "refused_before", "status": 418, "route": "listZones", "times": 1}
     assert client.steer("PUT", "faults", {"faults": [fault], "seed": 3})[0] == 200
     assert client.steer("POST", "faults", [{**fault, "route": "listImages"}])[0] == 200
-    assert [client.call("GET", path)[0] for path in ("/v1/zones", "/v1/images", "/v1/zones")] == [418, 418, 200]
+    assert [client.call("GET", path)[0] for path in ("/v1/zones", "/v1/images", "/v1/zones")] == [
+        418,
+        418,
+        200,
+    ]
     assert [each["struck"] for each in client.steer("GET", "faults")[1]["faults"]] == [1, 1]
     assert client.steer("DELETE", "faults")[0] == 200
     assert client.steer("GET", "faults")[1] == {"faults": []}
@@ -230,7 +266,11 @@ def test_faults_switches_time_and_the_log_are_steered(server: SimulatorServer, c
     assert client.call("GET", "/v1/instances", fields=8)[1]["result"] == [{"status": "active"}]
     assert client.steer("POST", "advance", {"seconds": "x"})[0] == 400
     log = client.steer("GET", "requests")[1]["requests"]
-    assert (log[0]["operation"], log[0]["status"], log[0]["faults"]) == ("listZones", 418, ["refused_before"])
+    assert (log[0]["operation"], log[0]["status"], log[0]["faults"]) == (
+        "listZones",
+        418,
+        ["refused_before"],
+    )
     assert client.steer("GET", "nothing")[0] == 404
     assert client.steer("DELETE", "world")[0] == 405
     assert "world" in client.steer("GET", "")[1]["paths"]
@@ -252,8 +292,13 @@ def test_steering_is_for_this_machine_only(server: SimulatorServer, client: Clie
     response = client.connection.getresponse()
     assert response.status == 403
     response.read()
-    assert [is_loopback(host) for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost", "[::1]", "::ffff:127.0.0.1")] == [True] * 6
-    assert [is_loopback(host) for host in ("0.0.0.0", "192.0.2.1", "::", "example.org", "")] == [False] * 5
+    assert [
+        is_loopback(host)
+        for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost", "[::1]", "::ffff:127.0.0.1")
+    ] == [True] * 6
+    assert [is_loopback(host) for host in ("0.0.0.0", "192.0.2.1", "::", "example.org", "")] == [
+        False
+    ] * 5
     with pytest.raises(commands.SteeringError, match="not a simulator on this machine"):
         commands.fetch_world("http://192.0.2.1:80")
     with pytest.raises(commands.SteeringError, match="no simulator answers"):
@@ -273,24 +318,42 @@ def test_steering_is_for_this_machine_only(server: SimulatorServer, client: Clie
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-@pytest.mark.parametrize(("method", "noun"), [("POST", "advance"), ("PUT", "faults"), ("GET", "world")])
-def test_a_page_of_another_origin_does_not_steer(client: Client, method: str, noun: str, headers: dict[str, str]) -> None:
-    client.connection.request(method, f"/_simulator/{noun}", '{"seconds": 1}', {**headers, "Content-Type": "text/plain"})
+@pytest.mark.parametrize(
+    ("method", "noun"), [("POST", "advance"), ("PUT", "faults"), ("GET", "world")]
+)
+def test_a_page_of_another_origin_does_not_steer(
+    client: Client, method: str, noun: str, headers: dict[str, str]
+) -> None:
+    client.connection.request(
+        method, f"/_simulator/{noun}", '{"seconds": 1}', {**headers, "Content-Type": "text/plain"}
+    )
     response = client.connection.getresponse()
     assert response.status == 403 and b"origin" in response.read()
 
 
 def test_the_simulators_own_origin_steers(server: SimulatorServer, client: Client) -> None:
-    client.connection.request("POST", "/_simulator/advance", '{"seconds": 1}', {"Origin": server.endpoint, "Sec-Fetch-Site": "same-origin"})
+    client.connection.request(
+        "POST",
+        "/_simulator/advance",
+        '{"seconds": 1}',
+        {"Origin": server.endpoint, "Sec-Fetch-Site": "same-origin"},
+    )
     response = client.connection.getresponse()
     assert response.status == 200
     response.read()
 
 
 @pytest.mark.parametrize("noun", ["do", "world", "faults", "switches", "advance"])
-@pytest.mark.parametrize("deep", ["[" * 100_000, '{"a":' * 100_000, '{"seconds": 1, "a": ' + "[" * 3_000 + "]" * 3_000 + "}"])
-def test_a_body_that_is_nested_too_deeply_is_refused(client: Client, noun: str, deep: str, capfd: pytest.CaptureFixture[str]) -> None:
-    client.connection.request("PUT" if noun in ("world", "switches") else "POST", f"/_simulator/{noun}", deep)
+@pytest.mark.parametrize(
+    "deep",
+    ["[" * 100_000, '{"a":' * 100_000, '{"seconds": 1, "a": ' + "[" * 3_000 + "]" * 3_000 + "}"],
+)
+def test_a_body_that_is_nested_too_deeply_is_refused(
+    client: Client, noun: str, deep: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    client.connection.request(
+        "PUT" if noun in ("world", "switches") else "POST", f"/_simulator/{noun}", deep
+    )
     response = client.connection.getresponse()
     assert response.status == 400
     response.read()
@@ -306,7 +369,9 @@ def test_time_is_not_advanced_beyond_what_can_be_printed(client: Client, seconds
 
 @pytest.mark.parametrize("member", ["time", "month_end", "serial"])
 @pytest.mark.parametrize("value", [1e308, -1.0, "Infinity", "NaN"])
-def test_a_world_with_an_impossible_number_is_refused(client: Client, member: str, value: object) -> None:
+def test_a_world_with_an_impossible_number_is_refused(
+    client: Client, member: str, value: object
+) -> None:
     text = json.dumps({member: value}).replace('"Infinity"', "Infinity").replace('"NaN"', "NaN")
     client.connection.request("PUT", "/_simulator/world", text)
     response = client.connection.getresponse()
@@ -323,7 +388,8 @@ def test_a_server_for_everybody_is_not_steered() -> None:
         assert client.call("GET", "/v1/zones")[0] == 200
 
 
-# Life of a server ------------------------------------------------------------------------------------------------------------
+# Life of a server
+# ------------------------------------------------------------------------------------------------------------
 
 
 def test_a_port_in_use_is_named(server: SimulatorServer) -> None:
@@ -364,8 +430,17 @@ def test_ipv6_loopback() -> None:
 
 
 def test_fifty_clients_at_once_break_neither_the_world_nor_each_other() -> None:
-    """Each makes, uses and deletes its own; nobody sees an error that is not its own, and the world holds together."""
-    with SimulatorServer(Cloud(switches={"rate_limit": "off", "ticks": dict.fromkeys(("create", "volume", "delete"), 0)})) as server:
+    """Each makes, uses and deletes its own; nobody sees an error that is not its own, and the world
+    holds together.
+    """
+    with SimulatorServer(
+        Cloud(
+            switches={
+                "rate_limit": "off",
+                "ticks": dict.fromkeys(("create", "volume", "delete"), 0),
+            }
+        )
+    ) as server:
         problems: list[object] = []
         start = threading.Barrier(50)
 
@@ -385,42 +460,76 @@ def test_fifty_clients_at_once_break_neither_the_world_nor_each_other() -> None:
         assert problems == []
         world = server.cloud.world
         assert (len(world.instances), len(world.block_storages), len(world.gone)) == (50, 50, 50)
-        assert sorted(each.name for each in world.instances.values()) == sorted(f"kept-{number}" for number in range(50))
-        assert len({each.public_address for each in [*world.instances.values(), *world.gone.values()]}) == 100
+        assert sorted(each.name for each in world.instances.values()) == sorted(
+            f"kept-{number}" for number in range(50)
+        )
+        assert (
+            len({each.public_address for each in [*world.instances.values(), *world.gone.values()]})
+            == 100
+        )
         assert len({each.instance_id for each in world.block_storages.values()}) == 50
         assert not world.working
 
 
 def live(client: Client, number: int) -> None:
     kept, gone = (
-        client.call("POST", "/v1/instances", form={**TRIO, "name": f"{word}-{number}"})[1]["result"][0]["instance_id"]
+        client.call("POST", "/v1/instances", form={**TRIO, "name": f"{word}-{number}"})[1][
+            "result"
+        ][0]["instance_id"]
         for word in ("kept", "gone")
     )
-    status, _ = client.call("POST", "/v1/block-storages", form={"instance_id": kept, "type": "ssd", "size": 10})
+    status, _ = client.call(
+        "POST", "/v1/block-storages", form={"instance_id": kept, "type": "ssd", "size": 10}
+    )
     assert status == 202
-    assert client.call("GET", f"/v1/instances/{kept}", fields=2)[1]["result"] == [{"name": f"kept-{number}"}]
+    assert client.call("GET", f"/v1/instances/{kept}", fields=2)[1]["result"] == [
+        {"name": f"kept-{number}"}
+    ]
     assert client.call("DELETE", f"/v1/instances/{gone}")[0] == 202
     assert client.call("GET", f"/v1/instances/{gone}")[1]["error_code"] == "ID_INVALID"
 
 
-# The command -----------------------------------------------------------------------------------------------------------------
+# The command
+# -----------------------------------------------------------------------------------------------------------------
 
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     keys = {name: value for name, value in os.environ.items() if not name.startswith("IWINV_")}
     command = [sys.executable, "-m", "reconciler.simulator", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**keys, **environment})
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**keys, **environment},
+    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_command_prints_three_lines_to_paste_and_stops_cleanly(number: signal.Signals, tmp_path: Path) -> None:
-    """SPEC 7: the environment first, the keys of the environment when set; then ready, until a signal."""
+def test_the_command_prints_three_lines_to_paste_and_stops_cleanly(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    """SPEC 7: the environment first, the keys of the environment when set; then ready, until a
+    signal.
+    """
     kept = tmp_path / "world.yaml"
-    with start("serve", "--keep", str(kept), "--set", "rate_limit=off", IWINV_ACCESS_KEY="mine", IWINV_SECRET_KEY="geheim") as process:
+    with start(
+        "serve",
+        "--keep",
+        str(kept),
+        "--set",
+        "rate_limit=off",
+        IWINV_ACCESS_KEY="mine",
+        IWINV_SECRET_KEY="geheim",
+    ) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline().strip() for _ in range(4)]
         names = [line.partition("=")[0] for line in lines[:3]]
-        assert names == ["export IWINV_ENDPOINT", "export IWINV_ACCESS_KEY", "export IWINV_SECRET_KEY"]
+        assert names == [
+            "export IWINV_ENDPOINT",
+            "export IWINV_ACCESS_KEY",
+            "export IWINV_SECRET_KEY",
+        ]
         assert lines[1:3] == ["export IWINV_ACCESS_KEY=mine", "export IWINV_SECRET_KEY=geheim"]
         endpoint = lines[0].partition("=")[2]
         commands.do(endpoint, "create", "instance", "by-hand")
@@ -439,12 +548,18 @@ def test_the_command_prints_three_lines_to_paste_and_stops_cleanly(number: signa
         (["serve", "--faults", "no/such/file.yaml"], 1, "error: no/such/file.yaml"),
         (["serve", "--time-scale", "0"], 1, "error: time_scale"),
         (["serve", "--port", "x"], 64, "invalid int value"),
-        (["do", "set", "instance", "web", "name", "--endpoint", "http://127.0.0.1:9"], 1, "write MEMBER=VALUE"),
+        (
+            ["do", "set", "instance", "web", "name", "--endpoint", "http://127.0.0.1:9"],
+            1,
+            "write MEMBER=VALUE",
+        ),
         (["world", "--endpoint", "https://api-kr.iwinv.kr"], 1, "not a simulator on this machine"),
         ([], 64, "usage"),
     ],
 )
-def test_the_command_says_in_one_line_what_is_wrong(arguments: list[str], code: int, hint: str, capsys: Any) -> None:
+def test_the_command_says_in_one_line_what_is_wrong(
+    arguments: list[str], code: int, hint: str, capsys: Any
+) -> None:
     """No traceback."""
     from reconciler.simulator.__main__ import main
 
@@ -456,7 +571,9 @@ def test_the_command_says_in_one_line_what_is_wrong(arguments: list[str], code: 
     assert hint in capsys.readouterr().err
 
 
-def test_the_command_shows_and_changes_a_world(server: SimulatorServer, capsys: Any, tmp_path: Path) -> None:
+def test_the_command_shows_and_changes_a_world(
+    server: SimulatorServer, capsys: Any, tmp_path: Path
+) -> None:
     """`world` and `do`, by endpoint."""
     from reconciler.simulator.__main__ import main
 
@@ -473,8 +590,18 @@ def test_a_cloud_is_made_from_files(tmp_path: Path) -> None:
     switches, faults = tmp_path / "switches.yaml", tmp_path / "faults.yaml"
     switches.write_text("rate_limit: off\nstrict_power: on\n", encoding="utf-8")
     faults.write_text("seed: 5\nfaults: [{instant: answer_lost, nth: 3}]\n", encoding="utf-8")
-    cloud = commands.make_cloud(world="company", settings=["strict_power=off"], switches_file=switches, faults_file=faults, time_scale=2)
-    assert (cloud.switches.rate_limit, cloud.switches.strict_power, cloud.time_scale) == (None, False, 2)
+    cloud = commands.make_cloud(
+        world="company",
+        settings=["strict_power=off"],
+        switches_file=switches,
+        faults_file=faults,
+        time_scale=2,
+    )
+    assert (cloud.switches.rate_limit, cloud.switches.strict_power, cloud.time_scale) == (
+        None,
+        False,
+        2,
+    )
     assert cloud.faults.faults == [Fault("answer_lost", nth=3)]
     assert len(cloud.world.instances) == 16
     switches.write_text("[x]", encoding="utf-8")

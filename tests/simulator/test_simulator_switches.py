@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.http import Request
 from reconciler.simulator import Cloud, Switches
 from reconciler.simulator.switches import SwitchError, table
 from reconciler.simulator.worldfile import world_from_data
-from reconciler.wire import Request
 from tests.simulator.harness import FLAVOR, IMAGE, OTHER_ZONE, ZONE, Account, account, signature
 
 TRIO = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE}
@@ -39,7 +39,9 @@ def outcome(switches: Mapping[str, object], act: Callable[[Account], Any]) -> An
     return act(account(switches))
 
 
-def compare(name: str, act: Callable[[Account], Any], wanted: Mapping[Any, Any], **others: object) -> None:
+def compare(
+    name: str, act: Callable[[Account], Any], wanted: Mapping[Any, Any], **others: object
+) -> None:
     """What an act gives under each value; None is the default."""
     for value, expected in wanted.items():
         switches = others if value is None else {**others, name: value}
@@ -48,7 +50,11 @@ def compare(name: str, act: Callable[[Account], Any], wanted: Mapping[Any, Any],
 
 @checks("http_status")
 def http_status() -> None:
-    compare("http_status", lambda one: one.get("/v1/block-storages").status, {None: 200, "live": 200, "doc": 202})
+    compare(
+        "http_status",
+        lambda one: one.get("/v1/block-storages").status,
+        {None: 200, "live": 200, "doc": 202},
+    )
 
 
 @checks("clock_skew_limit")
@@ -70,7 +76,12 @@ def allowlist() -> None:
     compare(
         "allowlist",
         from_there,
-        {None: (200, "SUCCESS"), "192.0.2.0/24": (200, "SUCCESS"), "192.0.2.8,::1": denied, "off": (200, "SUCCESS")},
+        {
+            None: (200, "SUCCESS"),
+            "192.0.2.0/24": (200, "SUCCESS"),
+            "192.0.2.8,::1": denied,
+            "off": (200, "SUCCESS"),
+        },
     )
 
 
@@ -79,14 +90,20 @@ def statuses(one: Account, count: int, key: str | None = None) -> list[int]:
     for _ in range(count):
         request = one.request("GET", "/v1/zones")
         if key is not None:
-            request = Request("GET", request.path, (), (("X-iwinv-Credential", key), *request.headers), b"")
+            request = Request(
+                "GET", request.path, (), (("X-iwinv-Credential", key), *request.headers), b""
+            )
         found.append(one.cloud.handle(request).status)
     return found
 
 
 @checks("rate_limit", "rate_seconds", "rate_window", "rate_counts_refused")
 def rate() -> None:
-    compare("rate_limit", lambda one: statuses(one, 4), {"off": [200] * 4, 3: [200] * 3 + [429], 60: [200] * 4})
+    compare(
+        "rate_limit",
+        lambda one: statuses(one, 4),
+        {"off": [200] * 4, 3: [200] * 3 + [429], 60: [200] * 4},
+    )
     assert Switches().rate_limit == 60
 
     def later(one: Account) -> list[int]:
@@ -105,7 +122,12 @@ def rate() -> None:
             found += statuses(one, 1)
         return found
 
-    compare("rate_counts_refused", patient, {None: [200, 429, 429, 200, 429], "on": [200, 429, 429, 429, 429]}, rate_limit=1)
+    compare(
+        "rate_counts_refused",
+        patient,
+        {None: [200, 429, 429, 200, 429], "on": [200, 429, 429, 429, 429]},
+        rate_limit=1,
+    )
 
 
 @checks("rate_scope")
@@ -125,9 +147,20 @@ def rate_body() -> None:
         return sorted(answer.body), "Retry-After" in answer.headers
 
     compare(
-        "rate_body", refused, {None: (["message"], True), "envelope": (["code", "error_code", "message", "result"], True)}, rate_limit=1
+        "rate_body",
+        refused,
+        {
+            None: (["message"], True),
+            "envelope": (["code", "error_code", "message", "result"], True),
+        },
+        rate_limit=1,
     )
-    compare("retry_after", refused, {None: (["message"], True), "off": (["message"], False)}, rate_limit=1)
+    compare(
+        "retry_after",
+        refused,
+        {None: (["message"], True), "off": (["message"], False)},
+        rate_limit=1,
+    )
 
 
 @checks("error_http")
@@ -159,7 +192,12 @@ def error_result() -> None:
     compare(
         "error_result",
         results,
-        {None: ["error", "object"], "strings": ["error"] * 2, "messages": ["message"] * 2, "objects": ["object"] * 2},
+        {
+            None: ["error", "object"],
+            "strings": ["error"] * 2,
+            "messages": ["message"] * 2,
+            "objects": ["object"] * 2,
+        },
     )
 
 
@@ -169,7 +207,14 @@ def validation_body() -> None:
         answer = one.post("/v1/security-groups", data={"title": "x", "content": "x"}, wrong=True)
         return answer.status, sorted(answer.body)
 
-    compare("validation_body", wrong, {None: (400, ["code", "error_code", "message", "result"]), "bare_422": (422, ["errors", "message"])})
+    compare(
+        "validation_body",
+        wrong,
+        {
+            None: (400, ["code", "error_code", "message", "result"]),
+            "bare_422": (422, ["errors", "message"]),
+        },
+    )
 
 
 @checks("default_fields")
@@ -183,8 +228,14 @@ def default_fields() -> None:
 
 @checks("flavor_fields")
 def flavor_fields() -> None:
-    compare("flavor_fields", lambda one: len(one.get("/v1/flavors", fields=3).rows[0]), {None: 8, "sequence": 2})
-    compare("flavor_fields", lambda one: len(one.get("/v1/flavors").rows[0]), {None: 8, "sequence": 8})
+    compare(
+        "flavor_fields",
+        lambda one: len(one.get("/v1/flavors", fields=3).rows[0]),
+        {None: 8, "sequence": 2},
+    )
+    compare(
+        "flavor_fields", lambda one: len(one.get("/v1/flavors").rows[0]), {None: 8, "sequence": 8}
+    )
 
 
 @checks("page_size_cap")
@@ -202,25 +253,39 @@ def instance_text_decoding() -> None:
         row = one.post("/v1/instances", form={**TRIO, "name": "a+b c"}).row
         return str(row["name"])
 
-    compare("instance_text_decoding", sent, {None: "a+b c", "once_form": "a+b c", "none": "a%2Bb%20c"})
+    compare(
+        "instance_text_decoding", sent, {None: "a+b c", "once_form": "a+b c", "none": "a%2Bb%20c"}
+    )
 
     def raw(one: Account) -> str:
-        response = one.cloud.handle(one.cloud.signed("POST", "/v1/instances", body=json.dumps({**TRIO, "name": "a+b%2541"})))
+        response = one.cloud.handle(
+            one.cloud.signed("POST", "/v1/instances", body=json.dumps({**TRIO, "name": "a+b%2541"}))
+        )
         return str(json.loads(response.body)["result"][0]["name"])
 
-    compare("instance_text_decoding", raw, {None: "a+b%41", "once_form": "a b%41", "none": "a+b%2541"})
+    compare(
+        "instance_text_decoding", raw, {None: "a+b%41", "once_form": "a b%41", "none": "a+b%2541"}
+    )
 
 
 @checks("strict_content_type")
 def strict_content_type() -> None:
     def as_json(one: Account) -> str:
-        return one.post("/v1/instances", data=TRIO, wrong=True).code if not one.cloud.switches.strict_content_type else refused(one)
+        return (
+            one.post("/v1/instances", data=TRIO, wrong=True).code
+            if not one.cloud.switches.strict_content_type
+            else refused(one)
+        )
 
     def refused(one: Account) -> str:
         request = one.request("POST", "/v1/instances", data=TRIO)
         answer = one.sent(request)
-        form = one.sent(one.request("POST", "/v1/security-groups", form={"title": "web-policy", "content": "x"}))
-        assert answer is not None and form is not None and form.code == "REQUIRED_POST_PARAM_MISSING"
+        form = one.sent(
+            one.request("POST", "/v1/security-groups", form={"title": "web-policy", "content": "x"})
+        )
+        assert (
+            answer is not None and form is not None and form.code == "REQUIRED_POST_PARAM_MISSING"
+        )
         assert one.post("/v1/instances", form=TRIO).status == 202
         return answer.code
 
@@ -229,7 +294,11 @@ def strict_content_type() -> None:
 
 @checks("max_name", "max_description")
 def lengths() -> None:
-    compare("max_name", lambda one: one.post("/v1/instances", form={**TRIO, "name": "x" * 33}).code, {None: "SUCCESS", 32: "CHECK_LENGTH"})
+    compare(
+        "max_name",
+        lambda one: one.post("/v1/instances", form={**TRIO, "name": "x" * 33}).code,
+        {None: "SUCCESS", 32: "CHECK_LENGTH"},
+    )
     compare(
         "max_description",
         lambda one: one.post("/v1/instances", form={**TRIO, "description": "x" * 51}).code,
@@ -244,17 +313,27 @@ def api_zone_only() -> None:
         {"zone_id": "console", "zone_name": "KR1", "api": False},
     ]
     zones[1]["status"] = "available"
-    data = {"zones": zones, "instances": [{"name": "hidden", "zone_id": "console"}, {"name": "shown"}]}
+    data = {
+        "zones": zones,
+        "instances": [{"name": "hidden", "zone_id": "console"}, {"name": "shown"}],
+    }
 
     for value, expected in {
         None: (["shown"], "ID_INVALID", "ID_INVALID", 1),
         "off": (["hidden", "shown"], "SUCCESS", "SUCCESS", 2),
     }.items():
-        one = account({} if value is None else {"api_zone_only": value}, world=world_from_data(data))
+        one = account(
+            {} if value is None else {"api_zone_only": value}, world=world_from_data(data)
+        )
         hidden = one.world.find("hidden").instance_id
         names = [row["name"] for row in one.get("/v1/instances").rows]
         listed = one.get("/v1/zones").body["count"]
-        assert (names, one.get(f"/v1/instances/{hidden}").code, one.post(f"/v1/instances/{hidden}/reboot").code, listed) == expected
+        assert (
+            names,
+            one.get(f"/v1/instances/{hidden}").code,
+            one.post(f"/v1/instances/{hidden}/reboot").code,
+            listed,
+        ) == expected
         made = one.post("/v1/instances", form={**TRIO, "zone_id": "console"})
         assert made.code == ("ID_INVALID" if value is None else "UNAVAILABLE_COMBINATION")
 
@@ -267,7 +346,14 @@ def restricted_zones() -> None:
         return answer.status, answer.body["result"]["code"] if answer.status == 500 else None
 
     compare(
-        "restricted_zones", create, {None: (202, None), f"{OTHER_ZONE},{ZONE}": (500, 12), "none": (202, None), OTHER_ZONE: (202, None)}
+        "restricted_zones",
+        create,
+        {
+            None: (202, None),
+            f"{OTHER_ZONE},{ZONE}": (500, 12),
+            "none": (202, None),
+            OTHER_ZONE: (202, None),
+        },
     )
 
 
@@ -276,14 +362,28 @@ def visibility_delay() -> None:
     def seen(one: Account) -> list[int]:
         key = one.instance()
         group = one.group()
-        volume = one.post("/v1/block-storages", form={"instance_id": key, "type": "ssd", "size": 20}).row["block_storage_id"]
-        paths = ("/v1/security-groups", "/v1/block-storages", f"/v1/security-groups/{group}", f"/v1/security-groups/{group}/rules")
-        first = [len(one.get(path).body["result"]) if one.get(path).code == "SUCCESS" else -1 for path in paths]
-        assert one.get(f"/v1/block-storages/{volume}").code == ("ID_INVALID" if first[0] == 0 else "SUCCESS")
+        volume = one.post(
+            "/v1/block-storages", form={"instance_id": key, "type": "ssd", "size": 20}
+        ).row["block_storage_id"]
+        paths = (
+            "/v1/security-groups",
+            "/v1/block-storages",
+            f"/v1/security-groups/{group}",
+            f"/v1/security-groups/{group}/rules",
+        )
+        first = [
+            len(one.get(path).body["result"]) if one.get(path).code == "SUCCESS" else -1
+            for path in paths
+        ]
+        assert one.get(f"/v1/block-storages/{volume}").code == (
+            "ID_INVALID" if first[0] == 0 else "SUCCESS"
+        )
         one.wait(50)
         return first + [len(one.get(path).rows) for path in paths]
 
-    compare("visibility_delay", seen, {None: [1, 1, 1, 0, 1, 1, 1, 0], 45: [0, 0, 0, -1, 1, 1, 1, 0]})
+    compare(
+        "visibility_delay", seen, {None: [1, 1, 1, 0, 1, 1, 1, 0], 45: [0, 0, 0, -1, 1, 1, 1, 0]}
+    )
 
     def server(one: Account) -> list[object]:
         key = one.instance(ready=False)
@@ -291,7 +391,9 @@ def visibility_delay() -> None:
         one.wait(60)
         return [before, one.get(f"/v1/instances/{key}").code]
 
-    compare("visibility_delay", server, {None: ["SUCCESS", "SUCCESS"], 45: ["ID_INVALID", "SUCCESS"]})
+    compare(
+        "visibility_delay", server, {None: ["SUCCESS", "SUCCESS"], 45: ["ID_INVALID", "SUCCESS"]}
+    )
 
 
 @checks("ticks")
@@ -305,7 +407,15 @@ def ticks() -> None:
         return found
 
     pending, active = "pending", "active"
-    compare("ticks", words, {None: [pending] * 4, "create:2": [pending] * 2 + [active] * 2, "create:3 reads": [pending] * 3 + [active]})
+    compare(
+        "ticks",
+        words,
+        {
+            None: [pending] * 4,
+            "create:2": [pending] * 2 + [active] * 2,
+            "create:3 reads": [pending] * 3 + [active],
+        },
+    )
     compare("ticks.create", words, {0: [active] * 4, "1 read": [pending] + [active] * 3})
 
     def joins(one: Account) -> list[int]:
@@ -317,7 +427,12 @@ def ticks() -> None:
         one.post(f"/v1/security-groups/{group}/detach", data={"instance_id": key})
         leaving = len(one.get(f"/v1/security-groups/{group}/instances").rows)
         one.settle()
-        return [before, between, leaving, len(one.get(f"/v1/security-groups/{group}/instances").rows)]
+        return [
+            before,
+            between,
+            leaving,
+            len(one.get(f"/v1/security-groups/{group}/instances").rows),
+        ]
 
     compare("ticks.group", joins, {None: [1, 1, 0, 0], 5: [0, 1, 1, 0]})
 
@@ -333,7 +448,12 @@ def create_outcome() -> None:
     compare(
         "create_outcome",
         create,
-        {None: (202, 1, "active"), "error": (202, 1, "error"), "lost": (None, 1, "active"), "http_500": (500, 1, "active")},
+        {
+            None: (202, 1, "active"),
+            "error": (202, 1, "error"),
+            "lost": (None, 1, "active"),
+            "http_500": (500, 1, "active"),
+        },
     )
 
 
@@ -345,10 +465,19 @@ def instance_absent() -> None:
         one.settle()
         answer = one.get(f"/v1/instances/{key}", fields=65)
         assert one.get("/v1/instances").rows == []
-        return answer.status, answer.code, answer.body["result"], one.delete(f"/v1/instances/{key}").code
+        return (
+            answer.status,
+            answer.code,
+            answer.body["result"],
+            one.delete(f"/v1/instances/{key}").code,
+        )
 
     busy = "DELETED_OR_WORKING_INSTANCE"
-    compare("instance_absent", gone, {None: (400, "ID_INVALID", "error", busy), "empty": (200, "SUCCESS", [], busy)})
+    compare(
+        "instance_absent",
+        gone,
+        {None: (400, "ID_INVALID", "error", busy), "empty": (200, "SUCCESS", [], busy)},
+    )
     compare("instance_absent", gone, {"not_found": (404, "NOT_FOUND", "error", "NOT_FOUND")})
     status, _, rows, _ = outcome({"instance_absent": "tombstone"}, gone)
     assert status == 200 and rows[0]["stop_date"] == "2026-01-01 09:00:55"
@@ -360,7 +489,11 @@ def block_storage_absent() -> None:
         answer = one.get("/v1/block-storages/BLOCKSTORAGE-none")
         return answer.status, answer.code
 
-    compare("block_storage_absent", gone, {None: (400, "ID_INVALID"), "empty": (202, "SUCCESS"), "not_found": (404, "NOT_FOUND")})
+    compare(
+        "block_storage_absent",
+        gone,
+        {None: (400, "ID_INVALID"), "empty": (202, "SUCCESS"), "not_found": (404, "NOT_FOUND")},
+    )
 
 
 @checks("delete_read_status")
@@ -390,15 +523,25 @@ def strict_power() -> None:
         first = one.post(f"/v1/instances/{key}/start").code
         one.post(f"/v1/instances/{key}/shutdown")
         one.settle()
-        return [first, one.post(f"/v1/instances/{key}/shutdown").code, one.post(f"/v1/instances/{key}/start").code]
+        return [
+            first,
+            one.post(f"/v1/instances/{key}/shutdown").code,
+            one.post(f"/v1/instances/{key}/start").code,
+        ]
 
-    compare("strict_power", again, {None: ["SUCCESS"] * 3, "on": ["CHECK_PARAM", "CHECK_PARAM", "SUCCESS"]})
+    compare(
+        "strict_power",
+        again,
+        {None: ["SUCCESS"] * 3, "on": ["CHECK_PARAM", "CHECK_PARAM", "SUCCESS"]},
+    )
 
 
 @checks("allow_shrink")
 def allow_shrink() -> None:
     def shrink(one: Account) -> str:
-        return one.post(f"/v1/instances/{one.instance()}/resize", form={"flavor_id": "std_1.2-g1"}).code
+        return one.post(
+            f"/v1/instances/{one.instance()}/resize", form={"flavor_id": "std_1.2-g1"}
+        ).code
 
     compare("allow_shrink", shrink, {None: "UNAVAILABLE_COMBINATION", "on": "SUCCESS"})
 
@@ -410,13 +553,17 @@ def scripts_empty() -> None:
         answer = one.get("/v1/instance/script")
         return answer.status, answer.body["result"]
 
-    compare("scripts_empty", scripts, {None: (404, "error"), "404": (404, "error"), "empty": (200, [])})
+    compare(
+        "scripts_empty", scripts, {None: (404, "error"), "404": (404, "error"), "empty": (200, [])}
+    )
 
 
 @checks("size_step")
 def size_step() -> None:
     def odd(one: Account) -> str:
-        return one.post("/v1/block-storages", form={"instance_id": one.instance(), "type": "ssd", "size": 25}).code
+        return one.post(
+            "/v1/block-storages", form={"instance_id": one.instance(), "type": "ssd", "size": 25}
+        ).code
 
     compare("size_step", odd, {None: "SUCCESS", 10: "CHECK_PARAM"})
 
@@ -455,7 +602,9 @@ def group_empty_content() -> None:
 def group_clear() -> None:
     def clear(one: Account) -> object:
         key = one.group(content="a & b")
-        one.put(f"/v1/security-groups/{key}", data={"title": "web-policy", "content": ""}, wrong=True)
+        one.put(
+            f"/v1/security-groups/{key}", data={"title": "web-policy", "content": ""}, wrong=True
+        )
         return one.get(f"/v1/security-groups/{key}").row["content"]
 
     compare("group_clear", clear, {None: "a &amp; b", "corrupt": "a &amp;amp; b", "clear": None})
@@ -489,7 +638,11 @@ def attach_mode() -> None:
         answer = one.post(f"/v1/security-groups/{other}/attach", data={"instance_id": key})
         return answer.code, len(one.world.members(first)), len(one.world.members(other))
 
-    compare("attach_mode", second, {None: ("IN_USE", 1, 0), "single_replace": ("SUCCESS", 0, 1), "many": ("SUCCESS", 1, 1)})
+    compare(
+        "attach_mode",
+        second,
+        {None: ("IN_USE", 1, 0), "single_replace": ("SUCCESS", 0, 1), "many": ("SUCCESS", 1, 1)},
+    )
 
 
 @checks("duplicate_key")
@@ -499,7 +652,14 @@ def duplicate_key() -> None:
         path = f"/v1/security-groups/{key}/rules"
         return [one.post(path, data=data).code for data in (RULE, {**RULE, "title": "other"}, RULE)]
 
-    compare("duplicate_key", twice, {None: ["SUCCESS", "CHECK_PARAM", "CHECK_PARAM"], "all": ["SUCCESS", "SUCCESS", "CHECK_PARAM"]})
+    compare(
+        "duplicate_key",
+        twice,
+        {
+            None: ["SUCCESS", "CHECK_PARAM", "CHECK_PARAM"],
+            "all": ["SUCCESS", "SUCCESS", "CHECK_PARAM"],
+        },
+    )
 
 
 @checks("put_without_rules")
@@ -515,7 +675,11 @@ def put_without_rules() -> None:
 @checks("old_firewall_paths")
 def old_firewall_paths() -> None:
     def older(one: Account) -> list[int]:
-        return [one.get("/v1/firewall").status, one.get("/v1/firewall/FIREWALL-x").status, one.get("/v1/security-groups").status]
+        return [
+            one.get("/v1/firewall").status,
+            one.get("/v1/firewall/FIREWALL-x").status,
+            one.get("/v1/security-groups").status,
+        ]
 
     compare("old_firewall_paths", older, {None: [200, 200, 200], "off": [404, 404, 200]})
 
@@ -534,27 +698,53 @@ def bill_detail() -> None:
         one.instance()
         one.cloud.advance(40 * 86_400)
         known = next(iter(one.world.bills))
-        return [one.get(f"/v1/bill/{known}").code, one.get("/v1/bill/BILL-none").code, one.get("/v1/bill/BILL-live").code]
+        return [
+            one.get(f"/v1/bill/{known}").code,
+            one.get("/v1/bill/BILL-none").code,
+            one.get("/v1/bill/BILL-live").code,
+        ]
 
-    compare("bill_detail", detail, {None: ["CHECK_IP"] * 3, "ok": ["SUCCESS", "ID_INVALID", "SUCCESS"]})
+    compare(
+        "bill_detail", detail, {None: ["CHECK_IP"] * 3, "ok": ["SUCCESS", "ID_INVALID", "SUCCESS"]}
+    )
 
 
 @checks("instances_max", "block_storages_max", "groups_max", "rules_max")
 def maxima() -> None:
     full = {None: "SUCCESS", 0: "LIMIT_EXCEEDED", 1: "SUCCESS", "off": "SUCCESS"}
     compare("instances_max", lambda one: one.post("/v1/instances", form=TRIO).code, full)
-    compare("groups_max", lambda one: one.post("/v1/security-groups", data={"title": "web-policy", "content": "x"}).code, full)
-    compare("rules_max", lambda one: one.post(f"/v1/security-groups/{one.group()}/rules", data=RULE).code, full)
+    compare(
+        "groups_max",
+        lambda one: (
+            one.post("/v1/security-groups", data={"title": "web-policy", "content": "x"}).code
+        ),
+        full,
+    )
+    compare(
+        "rules_max",
+        lambda one: one.post(f"/v1/security-groups/{one.group()}/rules", data=RULE).code,
+        full,
+    )
     compare(
         "block_storages_max",
-        lambda one: one.post("/v1/block-storages", form={"instance_id": one.instance(), "type": "ssd", "size": 20}).code,
+        lambda one: (
+            one.post(
+                "/v1/block-storages",
+                form={"instance_id": one.instance(), "type": "ssd", "size": 20},
+            ).code
+        ),
         full,
     )
     inline = {**TRIO, "block_storage.0.size": 20, "count": 2}
-    compare("block_storages_max", lambda one: one.post("/v1/instances", form=inline, wrong=True).code, {2: "SUCCESS", 1: "LIMIT_EXCEEDED"})
+    compare(
+        "block_storages_max",
+        lambda one: one.post("/v1/instances", form=inline, wrong=True).code,
+        {2: "SUCCESS", 1: "LIMIT_EXCEEDED"},
+    )
 
 
-# The table itself ------------------------------------------------------------------------------------------------------------
+# The table itself
+# ------------------------------------------------------------------------------------------------------------
 
 CONTRACT = [
     "http_status",
@@ -604,8 +794,19 @@ def test_every_switch_of_section_23_is_there() -> None:
     """By its name; ours beyond those come from other sections."""
     from tests.simulator.harness import API
 
-    rows = (API / "iwinv-api.md").read_text(encoding="utf-8").split("## 23.")[1].split("## 24.")[0].splitlines()
-    named = [name.strip(" `") for row in rows if row.startswith("| `") for name in row.split("|")[1].split("(")[0].split(",")]
+    rows = (
+        (API / "iwinv-api.md")
+        .read_text(encoding="utf-8")
+        .split("## 23.")[1]
+        .split("## 24.")[0]
+        .splitlines()
+    )
+    named = [
+        name.strip(" `")
+        for row in rows
+        if row.startswith("| `")
+        for name in row.split("|")[1].split("(")[0].split(",")
+    ]
     assert named == CONTRACT
     assert set(CONTRACT) <= {row.name for row in table()}
     assert all(row.meaning and row.section and row.allowed for row in table())
@@ -632,7 +833,9 @@ def test_every_switch_of_section_23_is_there() -> None:
         ("restricted_zones", 5, "list"),
     ],
 )
-def test_a_wrong_switch_is_an_error_that_says_what_would_be_right(name: str, value: object, hint: str) -> None:
+def test_a_wrong_switch_is_an_error_that_says_what_would_be_right(
+    name: str, value: object, hint: str
+) -> None:
     """From Python, YAML and the command line alike."""
     with pytest.raises(SwitchError, match=hint):
         Switches.parse({name: value})
@@ -640,7 +843,9 @@ def test_a_wrong_switch_is_an_error_that_says_what_would_be_right(name: str, val
 
 def test_texts_and_yaml_booleans_mean_the_same() -> None:
     """`on` and `off` are booleans in YAML and words on a command line."""
-    assert Switches.parse({"strict_power": True, "rate_limit": False}) == Switches.parse_texts(["strict_power=on", "rate_limit=off"])
+    assert Switches.parse({"strict_power": True, "rate_limit": False}) == Switches.parse_texts(
+        ["strict_power=on", "rate_limit=off"]
+    )
     assert Switches.parse({"scripts_empty": 404}) == Switches()
     with pytest.raises(SwitchError, match="NAME=VALUE"):
         Switches.parse_texts(["strict_power"])
@@ -648,7 +853,14 @@ def test_texts_and_yaml_booleans_mean_the_same() -> None:
 
 def test_what_is_changed_can_be_parsed_again() -> None:
     """For showing, and for handing on."""
-    switches = Switches.parse({"ticks": {"create": "3 reads"}, "allowlist": "192.0.2.1", "rate_limit": "off", "max_name": 5})
+    switches = Switches.parse(
+        {
+            "ticks": {"create": "3 reads"},
+            "allowlist": "192.0.2.1",
+            "rate_limit": "off",
+            "max_name": 5,
+        }
+    )
     assert Switches.parse(switches.changed()) == switches
     assert Switches().changed() == {}
 
@@ -657,4 +869,6 @@ def test_the_signature_helper_of_the_cloud_agrees_with_ours() -> None:
     """`Cloud.signed` is for stories; it signs as the contract says."""
     cloud = Cloud(clock=lambda: 1_767_225_600.0)
     request = cloud.signed("GET", "/v1/zones")
-    assert request.header("X-iwinv-Signature") == signature(cloud.secret_key, "1767225600", "/v1/zones")
+    assert request.header("X-iwinv-Signature") == signature(
+        cloud.secret_key, "1767225600", "/v1/zones"
+    )

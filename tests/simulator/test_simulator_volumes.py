@@ -16,13 +16,28 @@ def test_a_volume_is_born_attached_and_pending() -> None:
     """It counts on the instance at once and is active after 8 seconds."""
     one = account()
     key = one.instance()
-    answer = one.post("/v1/block-storages", form={"instance_id": key, "type": "ssd", "size": 100, "name": "데이터 1", "description": "50%"})
+    answer = one.post(
+        "/v1/block-storages",
+        form={
+            "instance_id": key,
+            "type": "ssd",
+            "size": 100,
+            "name": "데이터 1",
+            "description": "50%",
+        },
+    )
     assert answer.row["status"] == "pending"
     volume = answer.row["block_storage_id"]
     assert row_of(one, volume)["status"] == "pending"
     one.wait(8)
     row = row_of(one, volume)
-    assert (row["status"], row["instance_id"], row["name"], row["description"], row["size"]) == ("active", key, "데이터 1", "50%", 100)
+    assert (row["status"], row["instance_id"], row["name"], row["description"], row["size"]) == (
+        "active",
+        key,
+        "데이터 1",
+        "50%",
+        100,
+    )
     assert one.get(f"/v1/instances/{key}", fields=8192).row["block_storage"] == [volume]
 
 
@@ -44,7 +59,9 @@ def test_moving_a_volume_takes_a_detach_and_an_attach() -> None:
 
 
 def test_what_may_not_be_done_with_a_volume() -> None:
-    """IN_USE while attached, CHECK_PARAM when not, another zone, a busy or absent server, an unknown volume."""
+    """IN_USE while attached, CHECK_PARAM when not, another zone, a busy or absent server, an
+    unknown volume.
+    """
     one = account()
     key, other = one.instance(), one.instance("other", zone_id=OTHER_ZONE)
     volume = one.volume(key)
@@ -56,7 +73,9 @@ def test_what_may_not_be_done_with_a_volume() -> None:
     assert one.post(f"/v1/block-storages/{volume}/attach/{other}").code == "UNAVAILABLE_COMBINATION"
     assert one.post(f"/v1/block-storages/{volume}/attach/nothing").code == "ID_INVALID"
     one.post(f"/v1/instances/{key}/reboot")
-    assert one.post(f"/v1/block-storages/{volume}/attach/{key}").code == "DELETED_OR_WORKING_INSTANCE"
+    assert (
+        one.post(f"/v1/block-storages/{volume}/attach/{key}").code == "DELETED_OR_WORKING_INSTANCE"
+    )
     one.settle()
     assert one.post("/v1/block-storages/nothing/detach").code == "ID_INVALID"
     assert one.delete("/v1/block-storages/nothing").code == "ID_INVALID"
@@ -78,7 +97,10 @@ def test_a_deleted_volume_works_then_is_gone() -> None:
     volume = one.volume(one.instance())
     one.post(f"/v1/block-storages/{volume}/detach")
     one.settle()
-    assert one.delete(f"/v1/block-storages/{volume}").row == {"block_storage_id": volume, "status": "work"}
+    assert one.delete(f"/v1/block-storages/{volume}").row == {
+        "block_storage_id": volume,
+        "status": "work",
+    }
     assert row_of(one, volume)["status"] == "work"
     assert one.delete(f"/v1/block-storages/{volume}").code == "DELETED_OR_WORKING_INSTANCE"
     one.settle()
@@ -125,12 +147,18 @@ def test_wrong_creates(members: dict[str, object], code: str) -> None:
     """Section 16, failures."""
     one = account()
     form = {"instance_id": one.instance(), "type": "ssd", "size": 100, **members}
-    answer = one.post("/v1/block-storages", form={name: value for name, value in form.items() if value is not None}, wrong=True)
+    answer = one.post(
+        "/v1/block-storages",
+        form={name: value for name, value in form.items() if value is not None},
+        wrong=True,
+    )
     assert (answer.status, answer.code) == (400, code)
     assert one.world.block_storages == {}
 
 
-@pytest.mark.parametrize(("kind", "size"), [("ssd", 10), ("ssd", 11), ("ssd", 2000), ("sata", 10), ("sata", 20000)])
+@pytest.mark.parametrize(
+    ("kind", "size"), [("ssd", 10), ("ssd", 11), ("ssd", 2000), ("sata", 10), ("sata", 20000)]
+)
 def test_sizes_within_bounds(kind: str, size: int) -> None:
     """Any whole gigabyte within the bounds of the type."""
     one = account()
@@ -141,8 +169,14 @@ def test_a_type_that_the_zone_does_not_have() -> None:
     """sata is in one zone only; null zones mean everywhere."""
     one = account()
     key = one.instance(zone_id=OTHER_ZONE)
-    assert one.post("/v1/block-storages", form={"instance_id": key, "type": "sata", "size": 20}).code == "UNAVAILABLE_COMBINATION"
-    assert one.post("/v1/block-storages", form={"instance_id": key, "type": "ssd", "size": 20}).status == 202
+    assert (
+        one.post("/v1/block-storages", form={"instance_id": key, "type": "sata", "size": 20}).code
+        == "UNAVAILABLE_COMBINATION"
+    )
+    assert (
+        one.post("/v1/block-storages", form={"instance_id": key, "type": "ssd", "size": 20}).status
+        == 202
+    )
 
 
 def test_the_list_is_whole_and_filtered() -> None:
@@ -160,7 +194,9 @@ def test_the_list_is_whole_and_filtered() -> None:
 
 
 def test_a_server_deleted_while_a_volume_is_under_way() -> None:
-    """Whatever was attaching or detaching ends detached and at rest; what was being deleted still goes."""
+    """Whatever was attaching or detaching ends detached and at rest; what was being deleted still
+    goes.
+    """
     one = account({"ticks.volume": 60})
     key, spare = one.instance(), one.instance("spare")
     attaching, detaching, loose = one.volume(spare), one.volume(key), one.volume(spare)

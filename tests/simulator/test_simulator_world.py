@@ -47,12 +47,19 @@ def busy_world() -> Account:
 def test_the_default_world_is_the_contracts_catalogue_and_nothing_else() -> None:
     """SPEC 7: an SSH key named deploy, and no servers, volumes or firewalls."""
     world = default_world()
-    assert (len(world.zones), len(world.flavors), len(world.images), len(world.storage_types)) == (4, 15, 10, 2)
+    assert (len(world.zones), len(world.flavors), len(world.images), len(world.storage_types)) == (
+        4,
+        15,
+        10,
+        2,
+    )
     assert [row["name"] for row in world.ssh_keys.values()].count("deploy") == 1
     assert not world.instances and not world.block_storages and not world.firewalls
 
 
-@pytest.mark.parametrize("write", [world_to_yaml, lambda world: json.dumps(world_to_data(world))], ids=["yaml", "json"])
+@pytest.mark.parametrize(
+    "write", [world_to_yaml, lambda world: json.dumps(world_to_data(world))], ids=["yaml", "json"]
+)
 def test_a_world_comes_back_from_a_file_as_it_was(write: Any, tmp_path: Path) -> None:
     """Everything, what is under way included, in either form."""
     world = busy_world().cloud.snapshot()
@@ -88,7 +95,9 @@ def test_what_was_under_way_finishes_after_loading_later() -> None:
 
 
 def test_the_time_of_a_world_never_runs_backwards() -> None:
-    """Neither where a clock is set back, nor where a world from the future is loaded: that one goes on from where it was."""
+    """Neither where a clock is set back, nor where a world from the future is loaded: that one goes
+    on from where it was.
+    """
     one = account()
     key = one.instance(ready=False)
     before = one.world.time
@@ -129,12 +138,16 @@ def test_the_company_world_is_consistent_and_served() -> None:
     one = account({"rate_limit": 60}, world=packaged_world("company"))
     assert one.get("/v1/instances", page_size=100).body["count"] == 15
     assert len(one.world.instances) == 16
-    assert [row["name"] for row in one.get("/v1/block-storages").rows if row["instance_id"] is None] == ["보관-분리됨"]
+    assert [
+        row["name"] for row in one.get("/v1/block-storages").rows if row["instance_id"] is None
+    ] == ["보관-분리됨"]
     assert one.get("/v1/security-groups").body["count"] == 6
     assert len(one.world.memberships) == 9
     assert one.get("/v1/bill").body["count"] == 4
     world = one.world
-    day = sum(map(world.daily_price, world.instances.values())) + sum(map(world.daily_price, world.block_storages.values()))
+    day = sum(map(world.daily_price, world.instances.values())) + sum(
+        map(world.daily_price, world.block_storages.values())
+    )
     assert one.get("/v1/bill/live").row["price"] <= day
     check_invariants(one.world)
 
@@ -143,7 +156,10 @@ def check_invariants(world: World) -> None:
     """What holds in every world, whatever was done to it."""
     for volume in world.block_storages.values():
         assert volume.owner_or_target is None or volume.owner_or_target in world.instances
-        assert volume.owner_or_target is None or world.instances[volume.owner_or_target].zone_id == volume.zone_id
+        assert (
+            volume.owner_or_target is None
+            or world.instances[volume.owner_or_target].zone_id == volume.zone_id
+        )
     for instance_id, instance in world.instances.items():
         assert world.slots_used(instance_id) <= instance.block_storage_limit
         assert len(world.firewalls_of(instance_id)) <= 1
@@ -157,13 +173,28 @@ def check_invariants(world: World) -> None:
 
 
 ACTS = st.sampled_from(
-    ["create", "volume", "attach", "detach", "delete_volume", "delete", "start", "shutdown", "resize", "join", "leave", "wait"]
+    [
+        "create",
+        "volume",
+        "attach",
+        "detach",
+        "delete_volume",
+        "delete",
+        "start",
+        "shutdown",
+        "resize",
+        "join",
+        "leave",
+        "wait",
+    ]
 )
 
 
 @given(st.lists(st.tuples(ACTS, st.integers(0, 3), st.integers(0, 3)), max_size=30))
 def test_no_sequence_of_requests_breaks_the_world(acts: list[tuple[str, int, int]]) -> None:
-    """Any requests in any order at any time; answers held to openapi.yaml, then everything settles and still holds."""
+    """Any requests in any order at any time; answers held to openapi.yaml, then everything settles
+    and still holds.
+    """
     one = account()
     groups = [one.group(f"group-{number}") for number in range(2)]
     for act, first, second in acts:
@@ -191,11 +222,16 @@ def perform(one: Account, act: str, first: int, second: int, groups: list[str]) 
         form = {"zone_id": zone, "flavor_id": flavor, "image_id": "PIMAGE-0Ex1UbuntuJammy22LTS0a"}
         one.post("/v1/instances", form={**form, "count": 1 + second % 2})
     elif act == "volume":
-        one.post("/v1/block-storages", form={"instance_id": instance, "type": "ssd", "size": 10 + second})
+        one.post(
+            "/v1/block-storages", form={"instance_id": instance, "type": "ssd", "size": 10 + second}
+        )
     elif act == "resize":
         one.post(f"/v1/instances/{instance}/resize", form={"flavor_id": "std_4.8-g1"})
     elif act in {"join", "leave"}:
-        one.post(f"/v1/security-groups/{group}/{'attach' if act == 'join' else 'detach'}", data={"instance_id": instance})
+        one.post(
+            f"/v1/security-groups/{group}/{'attach' if act == 'join' else 'detach'}",
+            data={"instance_id": instance},
+        )
     elif act == "delete":
         one.delete(f"/v1/instances/{instance}")
     elif act == "delete_volume":
@@ -206,7 +242,8 @@ def perform(one: Account, act: str, first: int, second: int, groups: list[str]) 
         one.post(paths[act])
 
 
-# Files written by hand -------------------------------------------------------------------------------------------------------
+# Files written by hand
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_a_world_written_by_hand_may_be_short() -> None:
@@ -261,7 +298,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_world(tmp_path / "none.yaml")
 
 
-# Changes from outside --------------------------------------------------------------------------------------------------------
+# Changes from outside
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_members_are_set_by_name_or_id_in_the_contracts_words() -> None:
@@ -274,11 +312,28 @@ def test_members_are_set_by_name_or_id_in_the_contracts_words() -> None:
     other = one.instance("other")
 
     def do(action: str, kind: str, name: str, *texts: str) -> str:
-        return str(one.cloud.change(lambda world: edit(world, action, kind, name, parse_values(texts))))
+        return str(
+            one.cloud.change(lambda world: edit(world, action, kind, name, parse_values(texts)))
+        )
 
-    assert do("set", "instance", "web", "description=new text", "flavor=std_4.8-g1", "public_attached=false", "name=www") == key
+    assert (
+        do(
+            "set",
+            "instance",
+            "web",
+            "description=new text",
+            "flavor=std_4.8-g1",
+            "public_attached=false",
+            "name=www",
+        )
+        == key
+    )
     row = one.get(f"/v1/instances/{key}", fields=131071).row
-    assert (row["name"], row["description"], row["flavor"]["flavor_id"]) == ("www", "new text", "std_4.8-g1")
+    assert (row["name"], row["description"], row["flavor"]["flavor_id"]) == (
+        "www",
+        "new text",
+        "std_4.8-g1",
+    )
     assert row["ip"][0]["public"]["attached"] is False
     do("set", "servers", key, "description=none", "security_group=web-policy")
     assert one.get(f"/v1/instances/{key}").row["description"] is None
@@ -286,7 +341,10 @@ def test_members_are_set_by_name_or_id_in_the_contracts_words() -> None:
     do("set", "instance", key, "security_group=none")
     assert one.world.members(group) == []
     do("set", "block-storage", "data", "size=50", "instance=other")
-    assert (one.world.block_storages[volume].size, one.world.block_storages[volume].instance_id) == (50, other)
+    assert (
+        one.world.block_storages[volume].size,
+        one.world.block_storages[volume].instance_id,
+    ) == (50, other)
     do("set", "security_group", "web-policy", "icmp=Y", "content=<x>")
     assert one.get(f"/v1/security-groups/{group}").row["content"] == "&lt;x&gt;"
     do("set", "rule", f"web-policy/{rule}", "port=8443", "ip=10.0.0.0/8")
@@ -295,7 +353,12 @@ def test_members_are_set_by_name_or_id_in_the_contracts_words() -> None:
     assert one.world.firewalls[group].rules == ()
     do("set", "flavor", "std_2.4-g1", "status=soldout", 'price={"partial": {"KRW": 1}}')
     assert one.get("/v1/flavors/std_2.4-g1").row["price"] == {"partial": {"KRW": 1}}
-    do("set", "firewall", "web-policy", 'rules=[{"bound": "IN", "protocol": "UDP", "port": "53", "ip": "0.0.0.0/0", "title": "dns"}]')
+    do(
+        "set",
+        "firewall",
+        "web-policy",
+        'rules=[{"bound": "IN", "protocol": "UDP", "port": "53", "ip": "0.0.0.0/0", "title": "dns"}]',
+    )
     assert one.world.firewalls[group].rules[0].title == "dns"
     assert default_world().flavors["std_2.4-g1"]["status"] == "available"
 
@@ -308,7 +371,14 @@ def test_objects_are_created_and_deleted_from_outside() -> None:
         return str(one.cloud.change(lambda world: edit(world, action, kind, name, values)))
 
     group = do("create", "firewall", "office", content="by hand")
-    key = do("create", "instance", "foreign", zone="kr1_z02", security_group="office", description="손으로")
+    key = do(
+        "create",
+        "instance",
+        "foreign",
+        zone="kr1_z02",
+        security_group="office",
+        description="손으로",
+    )
     do("create", "rule", "office/ssh", port=22, ip="203.0.113.0/24")
     volume = do("create", "volume", "loose", size=30)
     do("create", "block_storage", "bound", instance="foreign")
@@ -349,7 +419,9 @@ def test_objects_are_created_and_deleted_from_outside() -> None:
         ("create", "instance", "x", {"colour": "red"}, "unknown colour"),
     ],
 )
-def test_an_edit_that_cannot_be_made_says_what_there_is(action: str, kind: str, name: str, values: dict[str, object], hint: str) -> None:
+def test_an_edit_that_cannot_be_made_says_what_there_is(
+    action: str, kind: str, name: str, values: dict[str, object], hint: str
+) -> None:
     """And changes nothing."""
     one = account()
     for each in ("web", "twin", "twin"):
@@ -359,7 +431,9 @@ def test_an_edit_that_cannot_be_made_says_what_there_is(action: str, kind: str, 
     with pytest.raises(EditError, match=hint):
         one.cloud.change(lambda world: edit(world, action, kind, name, values))
     del before["serial"], before["rule_serial"]
-    assert {name: value for name, value in world_to_data(one.world).items() if name in before} == before
+    assert {
+        name: value for name, value in world_to_data(one.world).items() if name in before
+    } == before
 
 
 def test_a_value_needs_an_equals_sign() -> None:
@@ -368,7 +442,8 @@ def test_a_value_needs_an_equals_sign() -> None:
         parse_values(["size"])
 
 
-# Keeping ---------------------------------------------------------------------------------------------------------------------
+# Keeping
+# ---------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_kept_world_is_written_after_each_change_and_read_again(tmp_path: Path) -> None:
@@ -393,7 +468,9 @@ def test_what_was_executed_late_is_kept_before_a_read_shows_it(tmp_path: Path) -
     keeper = Keeper(path)
     one = account(faults=[Fault("executed_late", method="POST", seconds=10)])
     keeper.bind(one.cloud)
-    one.sent(one.request("POST", "/v1/security-groups", data={"title": "web-policy", "content": "x"}))
+    one.sent(
+        one.request("POST", "/v1/security-groups", data={"title": "web-policy", "content": "x"})
+    )
     assert not load_world(path).firewalls
     one.wait(10)
     assert one.get("/v1/security-groups").body["count"] == 1

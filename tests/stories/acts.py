@@ -1,7 +1,8 @@
-"""The causes of a story: each is a function that does one thing to a life, with chances of its own, and says in a line what it did.
+"""The causes of a story: each is a function that does one thing to a life, with chances of its own,
+and says in a line what it did.
 
-A cause that finds nothing to do gives None. `EDITS` change the file, `OTHERS` the account, `PLACES` machines and time, and `RUNS` say how
-the next process is run.
+A cause that finds nothing to do gives None. `EDITS` change the file, `OTHERS` the account, `PLACES`
+machines and time, and `RUNS` say how the next process is run.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from reconciler.core.state import Entry, Phase
+from reconciler.model.state import Entry, Phase
 from reconciler.simulator.records import Instance, Membership, Rule
 from reconciler.simulator.world import World
 from tests.faults import breaks
 from tests.stories.life import How, Life
-from tests.stories.wish import FLAVORS, KEYS, Server, Volume, Wall, Wish
+from tests.stories.wish import FLAVORS, KEYS, AdoptRequest, Server, Volume, Wall
 
 Act = Callable[[Life, Random], str | None]
 Way = Callable[[Life, Random], How | None]
@@ -27,22 +28,35 @@ FEW = (1, 1, 1, 2, 2, 3, 4, 5)
 TEXTS = ("hello", "하나", "둘")
 
 
-def first_file(chance: Random) -> Wish:
+def first_file(chance: Random) -> AdoptRequest:
     """A small stack."""
     keys = list(KEYS[:6])
     shapes: tuple[Any, ...] = (None, None, None, 1, 2, ("a", "b"))
-    walls = tuple(Wall(keys.pop(0), (("https", 443), ("ssh", 22))[: chance.randint(1, 2)]) for _ in range(chance.choice((0, 1, 1))))
-    servers = tuple(Server(keys.pop(0), chance.choice(shapes)) for _ in range(chance.choice((1, 1, 2))))
+    walls = tuple(
+        Wall(keys.pop(0), (("https", 443), ("ssh", 22))[: chance.randint(1, 2)])
+        for _ in range(chance.choice((0, 1, 1)))
+    )
+    servers = tuple(
+        Server(keys.pop(0), chance.choice(shapes)) for _ in range(chance.choice((1, 1, 2)))
+    )
     if walls:
         servers = tuple(server.with_field("firewall", walls[0].key) for server in servers)
-    volumes = tuple(Volume(keys.pop(0), 10, servers[0].addresses[0]) for _ in range(chance.choice((0, 0, 1))))
-    return Wish(servers=servers, volumes=volumes, walls=walls, outputs=chance.random() < 0.3)
+    volumes = tuple(
+        Volume(keys.pop(0), 10, servers[0].addresses[0]) for _ in range(chance.choice((0, 0, 1)))
+    )
+    return AdoptRequest(
+        servers=servers, volumes=volumes, walls=walls, outputs=chance.random() < 0.3
+    )
 
 
 def _key(life: Life) -> str | None:
     """A key that this story has not used."""
     wish = life.wish
-    now = {each.key for each in wish.servers} | {each.key for each in wish.volumes} | {each.key for each in wish.walls}
+    now = (
+        {each.key for each in wish.servers}
+        | {each.key for each in wish.volumes}
+        | {each.key for each in wish.walls}
+    )
     life.used |= now
     free = [key for key in KEYS if key not in life.used]
     if not free:
@@ -55,7 +69,8 @@ def _server(life: Life, chance: Random) -> Server | None:
     return chance.choice(life.wish.servers) if life.wish.servers else None
 
 
-# Edits of the file ----------------------------------------------------------------------------------------------------------------
+# Edits of the file
+# ----------------------------------------------------------------------------------------------------------------
 
 
 def adds_a_server(life: Life, chance: Random) -> str | None:
@@ -74,10 +89,15 @@ def removes_a_server(life: Life, chance: Random) -> str | None:
     if server is None or len(life.wish.servers) < 2:
         return None
     others = tuple(each for each in life.wish.servers if each is not server)
-    moved = tuple((old, new) for old, new in life.wish.moved if new.split("[")[0] != f"instances.{server.key}")
+    moved = tuple(
+        (old, new) for old, new in life.wish.moved if new.split("[")[0] != f"instances.{server.key}"
+    )
     stay = tuple(each for each in life.wish.volumes if each.on not in server.addresses)
     if chance.random() < 0.6:  # the volumes go to another server
-        stay = tuple(replace(each, on=others[0].addresses[0]) if each.on in server.addresses else each for each in life.wish.volumes)
+        stay = tuple(
+            replace(each, on=others[0].addresses[0]) if each.on in server.addresses else each
+            for each in life.wish.volumes
+        )
     life.edit(replace(life.wish, servers=others, moved=moved, volumes=stay))
     return f"takes instances.{server.key} out of the file"
 
@@ -96,7 +116,9 @@ def _rename(life: Life, chance: Random, *, said: bool) -> str | None:
         return None
     other = replace(server, key=key)
     if chance.random() < 0.3 and server.indexes is None:
-        other = other.with_field("name", dict(server.fields).get("name", f"{life.wish.stack}-{server.key}"))
+        other = other.with_field(
+            "name", dict(server.fields).get("name", f"{life.wish.stack}-{server.key}")
+        )
     wish = life.wish.with_server(other, instead_of=server.key)
     old, new = f"instances.{server.key}", f"instances.{key}"
     if said:
@@ -112,11 +134,14 @@ def renames_a_firewall(life: Life, chance: Random) -> str | None:
     wall, said = chance.choice(life.wish.walls), chance.random() < 0.5
     walls = tuple(replace(each, key=key) if each is wall else each for each in life.wish.walls)
     servers = tuple(
-        each.with_field("firewall", key) if dict(each.fields).get("firewall") == wall.key else each for each in life.wish.servers
+        each.with_field("firewall", key) if dict(each.fields).get("firewall") == wall.key else each
+        for each in life.wish.servers
     )
     old, new = f"firewalls.{wall.key}", f"firewalls.{key}"
     moved = (*life.wish.moved, (old, new)) if said else life.wish.moved
-    life.edit(replace(life.wish, walls=walls, servers=servers, moved=moved), same={new: old}, said=said)
+    life.edit(
+        replace(life.wish, walls=walls, servers=servers, moved=moved), same={new: old}, said=said
+    )
     return f"renames {old} to {new} in the file{', with `moved`' if said else ''}"
 
 
@@ -125,7 +150,9 @@ def renames_a_volume(life: Life, chance: Random) -> str | None:
     if key is None or not life.wish.volumes:
         return None
     volume, said = chance.choice(life.wish.volumes), chance.random() < 0.5
-    volumes = tuple(replace(each, key=key) if each is volume else each for each in life.wish.volumes)
+    volumes = tuple(
+        replace(each, key=key) if each is volume else each for each in life.wish.volumes
+    )
     old, new = f"block_storages.{volume.key}", f"block_storages.{key}"
     moved = (*life.wish.moved, (old, new)) if said else life.wish.moved
     life.edit(replace(life.wish, volumes=volumes, moved=moved), same={new: old}, said=said)
@@ -137,11 +164,19 @@ def changes_a_shape(life: Life, chance: Random) -> str | None:
     if server is None or "name" in dict(server.fields):
         return None
     number = len(server.addresses)
-    shapes = [shape for shape in (None, 1, 2, ("a", "b"), ("p", "q"), ("a",)) if shape != server.indexes and _length(shape) == number]
+    shapes = [
+        shape
+        for shape in (None, 1, 2, ("a", "b"), ("p", "q"), ("a",))
+        if shape != server.indexes and _length(shape) == number
+    ]
     shapes += [number + 1] if isinstance(server.indexes, int) and number < 3 else []
     other = replace(server, indexes=chance.choice(shapes))
     same = dict(zip(other.addresses, server.addresses, strict=False))
-    life.edit(life.wish.with_server(other), same={new: old for new, old in same.items() if new != old}, said=False)
+    life.edit(
+        life.wish.with_server(other),
+        same={new: old for new, old in same.items() if new != old},
+        said=False,
+    )
     return f"changes instances.{server.key} from {_said(server)} to {_said(other)}"
 
 
@@ -152,7 +187,11 @@ def _length(shape: int | tuple[str, ...] | None) -> int:
 def _said(server: Server) -> str:
     if server.indexes is None:
         return "a single one"
-    return f"count: {server.indexes}" if isinstance(server.indexes, int) else f"for_each: {list(server.indexes)}"
+    return (
+        f"count: {server.indexes}"
+        if isinstance(server.indexes, int)
+        else f"for_each: {list(server.indexes)}"
+    )
 
 
 def changes_a_flavor(life: Life, chance: Random) -> str | None:
@@ -168,7 +207,12 @@ def changes_power(life: Life, chance: Random) -> str | None:
 
 
 def changes_an_image(life: Life, chance: Random) -> str | None:
-    return _field(life, chance, "image", ({"os": "ubuntu", "version": "24.04"}, {"os": "ubuntu", "version": "22.04"}))
+    return _field(
+        life,
+        chance,
+        "image",
+        ({"os": "ubuntu", "version": "24.04"}, {"os": "ubuntu", "version": "22.04"}),
+    )
 
 
 def _field(life: Life, chance: Random, name: str, values: tuple[Any, ...]) -> str | None:
@@ -220,31 +264,63 @@ def changes_a_volume(life: Life, chance: Random) -> str | None:
         volume = Volume(key, 10, chance.choice(places))
         life.edit(replace(life.wish, volumes=(*volumes, volume)))
         return f"adds block_storages.{key} on {volume.on}"
-    volume, elsewhere = chance.choice(volumes), [place for place in places if place != volumes[0].on]
-    other = replace(volume, on=chance.choice(elsewhere)) if elsewhere else replace(volume, size=volume.size + 10)
-    life.edit(replace(life.wish, volumes=tuple(other if each is volume else each for each in volumes)))
+    volume, elsewhere = (
+        chance.choice(volumes),
+        [place for place in places if place != volumes[0].on],
+    )
+    other = (
+        replace(volume, on=chance.choice(elsewhere))
+        if elsewhere
+        else replace(volume, size=volume.size + 10)
+    )
+    life.edit(
+        replace(life.wish, volumes=tuple(other if each is volume else each for each in volumes))
+    )
     return f"sets block_storages.{volume.key} to {other.size} GB on {other.on}"
 
 
 def imports_an_id(life: Life, chance: Random) -> str | None:
-    """A key for a server that is there: one that does not exist, one of another kind, a stranger's, one that another stack owns."""
+    """A key for a server that is there: one that does not exist, one of another kind, a stranger's,
+    one that another stack owns.
+    """
     key = _key(life)
     if key is None or life.wish.imports:
         return None
     world = life.cloud.world
-    unmarked = sorted(id for id, server in world.instances.items() if " rc-" not in (server.description or "") and id not in life.ids)
-    owned = sorted(id for id, server in world.instances.items() if (server.description or "").startswith("blog."))
-    what = chance.choice(("no such id", "no such id", "a firewall's id", "a stranger's server", "another stack's server"))
+    unmarked = sorted(
+        id
+        for id, server in world.instances.items()
+        if " rc-" not in (server.description or "") and id not in life.ids
+    )
+    owned = sorted(
+        id
+        for id, server in world.instances.items()
+        if (server.description or "").startswith("blog.")
+    )
+    what = chance.choice(
+        (
+            "no such id",
+            "no such id",
+            "a firewall's id",
+            "a stranger's server",
+            "another stack's server",
+        )
+    )
     walls = sorted(world.firewalls)
-    ids = {"no such id": ["INSTANCE-typo"], "a firewall's id": walls, "a stranger's server": unmarked, "another stack's server": owned}[
-        what
-    ]
+    ids = {
+        "no such id": ["INSTANCE-typo"],
+        "a firewall's id": walls,
+        "a stranger's server": unmarked,
+        "another stack's server": owned,
+    }[what]
     if not ids:
         return None
     if what == "a stranger's server":
         life.given.add(ids[0])
     before = life.wish
-    server = Server(key, 2 if chance.random() < 0.2 and what == "no such id" else None).with_field("description", "taken over")
+    server = Server(key, 2 if chance.random() < 0.2 and what == "no such id" else None).with_field(
+        "description", "taken over"
+    )
     if life.wish.walls:
         server = server.with_field("firewall", life.wish.walls[0].key)
     life.edit(replace(before, servers=(*before.servers, server), imports=((key, ids[0]),)))
@@ -284,7 +360,8 @@ def moves_in_the_state(life: Life, chance: Random) -> str | None:
     return line
 
 
-# Somebody else --------------------------------------------------------------------------------------------------------------------
+# Somebody else
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def _tracked(life: Life, kind: str) -> list[Entry]:
@@ -292,7 +369,11 @@ def _tracked(life: Life, kind: str) -> list[Entry]:
     state, world = life.state, life.cloud.world
     if state is None:
         return []
-    records: Any = {"instances": world.instances, "block_storages": world.block_storages, "firewalls": world.firewalls}[kind]
+    records: Any = {
+        "instances": world.instances,
+        "block_storages": world.block_storages,
+        "firewalls": world.firewalls,
+    }[kind]
     asked = {intent.target for intent, _ in state.open.values()}
     return [
         entry
@@ -314,7 +395,9 @@ def somebody_renames(life: Life, chance: Random) -> str | None:
     entry = _one(life, chance)
     if entry is None:
         return None
-    life.cloud.change(lambda world: world.put_instance(replace(world.instances[entry.id], name="do-not-touch")))
+    life.cloud.change(
+        lambda world: world.put_instance(replace(world.instances[entry.id], name="do-not-touch"))
+    )
     return f"renamed {entry.id} ({entry.address})"
 
 
@@ -324,7 +407,11 @@ def somebody_describes(life: Life, chance: Random) -> str | None:
         return None
     text = life.cloud.world.instances[entry.id].description or ""
     mark = text[-16:] if " rc-" in text else ""
-    life.cloud.change(lambda world: world.put_instance(replace(world.instances[entry.id], description=f"do not delete{mark}")))
+    life.cloud.change(
+        lambda world: world.put_instance(
+            replace(world.instances[entry.id], description=f"do not delete{mark}")
+        )
+    )
     return f"described {entry.id} ({entry.address}) as `do not delete`"
 
 
@@ -332,14 +419,20 @@ def somebody_resizes(life: Life, chance: Random) -> str | None:
     entry = _one(life, chance)
     if entry is None:
         return None
-    life.cloud.change(lambda world: world.put_instance(replace(world.instances[entry.id], flavor_id="std_8.16-g1")))
+    life.cloud.change(
+        lambda world: world.put_instance(
+            replace(world.instances[entry.id], flavor_id="std_8.16-g1")
+        )
+    )
     return f"resized {entry.id} ({entry.address}) to std_8.16-g1"
 
 
 def somebody_deletes(life: Life, chance: Random) -> str | None:
     if life.missing:
         return None
-    entry = _one(life, chance, chance.choice(("instances", "instances", "firewalls", "block_storages")))
+    entry = _one(
+        life, chance, chance.choice(("instances", "instances", "firewalls", "block_storages"))
+    )
     if entry is None:
         return None
     life.missing[entry.address] = entry.id
@@ -349,10 +442,19 @@ def somebody_deletes(life: Life, chance: Random) -> str | None:
 
 def somebody_attaches_a_volume(life: Life, chance: Random) -> str | None:
     entry = _one(life, chance)
-    free = [volume for id, volume in sorted(life.cloud.world.block_storages.items()) if id not in life.ids]
+    free = [
+        volume
+        for id, volume in sorted(life.cloud.world.block_storages.items())
+        if id not in life.ids
+    ]
     if entry is None or not free or life.cloud.world.slots_used(entry.id) >= 3:
         return None
-    volume = replace(free[0], block_storage_id=life.cloud.world.new_id("block_storage"), instance_id=entry.id, name="their-data")
+    volume = replace(
+        free[0],
+        block_storage_id=life.cloud.world.new_id("block_storage"),
+        instance_id=entry.id,
+        name="their-data",
+    )
     life.cloud.change(lambda world: world.put_volume(volume))
     return f"attached a volume of their own to {entry.id} ({entry.address})"
 
@@ -368,7 +470,9 @@ def somebody_takes_out_of_a_firewall(life: Life, chance: Random) -> str | None:
 
 def somebody_puts_behind_another_firewall(life: Life, chance: Random) -> str | None:
     entry = _one(life, chance)
-    theirs = sorted(id for id, wall in life.cloud.world.firewalls.items() if wall.title == "their-firewall")
+    theirs = sorted(
+        id for id, wall in life.cloud.world.firewalls.items() if wall.title == "their-firewall"
+    )
     if entry is None or not theirs:
         return None
 
@@ -387,7 +491,9 @@ def somebody_adds_a_rule(life: Life, chance: Random) -> str | None:
     if entry is None:
         return None
     more = Rule(life.cloud.world.new_rule_id(), "IN", "TCP", "9999", "192.0.2.0/24", "theirs")
-    life.cloud.change(lambda world: world.put_rules(entry.id, (*world.firewalls[entry.id].rules, more)))
+    life.cloud.change(
+        lambda world: world.put_rules(entry.id, (*world.firewalls[entry.id].rules, more))
+    )
     return f"added a rule to {entry.id} ({entry.address})"
 
 
@@ -424,7 +530,8 @@ def somebody_makes_a_twin(life: Life, chance: Random) -> str | None:
     return f"made a server {twin.name} by hand ({id})"
 
 
-# Machines and time ----------------------------------------------------------------------------------------------------------------
+# Machines and time
+# ----------------------------------------------------------------------------------------------------------------
 
 
 def another_machine(life: Life, chance: Random) -> str | None:
@@ -456,11 +563,15 @@ def objects_show_late(life: Life, chance: Random) -> str | None:
     return f"new objects are not listed for {seconds:.0f} s"
 
 
-# How the next process is run ------------------------------------------------------------------------------------------------------
+# How the next process is run
+# ------------------------------------------------------------------------------------------------------
 
 
 def killed(life: Life, chance: Random) -> How:
-    return How(fault=chance.choice((*breaks.KILLS[1:], *breaks.KILLS, "killed, seen 45 s late")), number=chance.choice(FEW))
+    return How(
+        fault=chance.choice((*breaks.KILLS[1:], *breaks.KILLS, "killed, seen 45 s late")),
+        number=chance.choice(FEW),
+    )
 
 
 def killed_at_a_read(life: Life, chance: Random) -> How:
@@ -483,12 +594,16 @@ def an_answer_is_lost(life: Life, chance: Random) -> How:
 
 
 def power_fails(life: Life, chance: Random) -> How:
-    return How(fault=chance.choice(sorted(breaks.DEED_FAULTS)), place="deed", number=chance.randint(1, 60))
+    return How(
+        fault=chance.choice(sorted(breaks.DEED_FAULTS)), place="deed", number=chance.randint(1, 60)
+    )
 
 
 def a_list_lies(life: Life, chance: Random) -> How:
     return How(
-        fault=chance.choice(("an empty list", "a list without its last row", "429", "403")), place="read", number=chance.randint(1, 16)
+        fault=chance.choice(("an empty list", "a list without its last row", "429", "403")),
+        place="read",
+        number=chance.randint(1, 16),
     )
 
 
@@ -515,7 +630,9 @@ def asked_and_agreed(life: Life, chance: Random) -> How:
 
 def somebody_is_quicker(life: Life, chance: Random) -> How:
     act, seed = chance.choice(list(OTHERS.values())), chance.random()
-    return How(meddle=lambda: act(life, Random(seed)), meddle_at=chance.choice((0, 0, 0, 1, 2, 3, 5, 8)))
+    return How(
+        meddle=lambda: act(life, Random(seed)), meddle_at=chance.choice((0, 0, 0, 1, 2, 3, 5, 8))
+    )
 
 
 def _named(*acts: Callable[..., Any]) -> dict[str, Any]:
@@ -557,7 +674,9 @@ OTHERS: dict[str, Act] = _named(
 )
 MACHINES: dict[str, Act] = _named(another_machine, both_machines_at_once, an_old_state_is_put_back)
 TIME: dict[str, Act] = _named(time_passes, objects_show_late)
-DEATHS: dict[str, Way] = _named(killed, killed_at_a_read, an_answer_is_lost, power_fails, interrupted)
+DEATHS: dict[str, Way] = _named(
+    killed, killed_at_a_read, an_answer_is_lost, power_fails, interrupted
+)
 LISTS: dict[str, Way] = _named(a_list_lies)
 WAYS: dict[str, Way] = _named(does_not_wait, narrowed, asked_and_refused, asked_and_agreed)
 QUICKER: dict[str, Way] = _named(somebody_is_quicker)
@@ -573,7 +692,9 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "ways": tuple(WAYS),
     "quicker": tuple(QUICKER),
 }
-"""Causes of one sort. A story is drawn for a pair of families, so 200 stories meet each pair several times."""
+"""Causes of one sort. A story is drawn for a pair of families, so 200 stories meet each pair
+several times.
+"""
 
 ACTS: dict[str, Act] = {**NAMES, **EDITS, **OTHERS, **MACHINES, **TIME}
 RUNS: dict[str, Way] = {**DEATHS, **LISTS, **WAYS, **QUICKER}
@@ -581,9 +702,15 @@ CAUSES = (*ACTS, *RUNS)
 
 
 def merged(first: How, second: How) -> How:
-    """Two ways to run at once: what the second says where it says something; a fault comes with its place."""
+    """Two ways to run at once: what the second says where it says something; a fault comes with its
+    place.
+    """
     plain = How()
-    said = {name: getattr(second, name) for name in How.__slots__ if getattr(second, name) != getattr(plain, name)}
+    said = {
+        name: getattr(second, name)
+        for name in How.__slots__
+        if getattr(second, name) != getattr(plain, name)
+    }
     if second.fault is not None:
         said |= {"place": second.place, "number": second.number}
     return replace(first, **said)

@@ -1,7 +1,9 @@
-"""One story as it is lived: the bench with a file that is edited, machines with states of their own, and what must hold after every act.
+"""One story as it is lived: the bench with a file that is edited, machines with states of their
+own, and what must hold after every act.
 
-The invariants at each request and at each process end are those of `tests/faults/checks.py`; here are those that need to know what the
-file said before, what somebody changed between the plan and a write, and which machine knows what.
+The invariants at each request and at each process end are those of `tests/faults/checks.py`; here
+are those that need to know what the file said before, what somebody changed between the plan and a
+write, and which machine knows what.
 """
 
 from __future__ import annotations
@@ -13,19 +15,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from reconciler import app, opening, ports, recovering, wire
-from reconciler.core import marker, moves
-from reconciler.core.address import parse
-from reconciler.core.changes import Action, RiskClass
-from reconciler.core.consent import Acceptance, Given
-from reconciler.core.events import ProblemFound
-from reconciler.core.model import Stack
-from reconciler.core.problems import Problem
-from reconciler.core.state import Note, Phase, State
-from reconciler.core.survey import PlanOptions
-from reconciler.recovering import Words
+from reconciler.commands import context, lifecycle, recover, session
+from reconciler.commands.recover import Words
+from reconciler.model import http, marker, ports
+from reconciler.model.abort import Abort
+from reconciler.model.address import parse
+from reconciler.model.diagnostics import Problem
+from reconciler.model.events import ProblemFound
+from reconciler.model.plan import Action, RiskClass
+from reconciler.model.resource import Stack
+from reconciler.model.state import Note, Phase, State
+from reconciler.planner.checks.approval import Acceptance, Given
+from reconciler.planner.compare import moves
+from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.world import World
-from reconciler.stop import Stop
 from reconciler.store.memory import MemoryDisk, MemoryStore
 from tests.faults import strangers
 from tests.faults.bench import Bench, Ended
@@ -33,12 +36,14 @@ from tests.faults.breaks import Boundary, Break
 from tests.faults.checks import AtSend
 from tests.faults.person import Person
 from tests.lab import EVERYTHING, Interrupts, said
-from tests.stories.wish import Wish
+from tests.stories.wish import AdoptRequest
 
 RUNS_MAX = 8
 """Runs that a story may take to come to its end when nothing is broken any more."""
 
-FIXED = re.compile(r"/v1/(?:instances|block-storages|security-groups)/([^/]+)(?:/(rebuild|resize|shutdown|detach))?$")
+FIXED = re.compile(
+    r"/v1/(?:instances|block-storages|security-groups)/([^/]+)(?:/(rebuild|resize|shutdown|detach))?$"
+)
 """Requests on one object that destroy, empty or stop something: DELETE, and these verbs."""
 
 MOVED = re.compile(r"\{from: '?([^,'}]+)'?, to: '?([^,'}]+)'?\}")
@@ -49,8 +54,9 @@ GONE = re.compile(r"--accept '?gone=([^'\s]+)'?")
 class How:
     """How the next process is run.
 
-    `fault` breaks the write of that number, or the read, or the deed of the disk (`place`). `typed` is what somebody types at the question;
-    None is `--yes`. `meddle` is what somebody does to the account when the plan is shown, or at the request `meddle_at` after it.
+    `fault` breaks the write of that number, or the read, or the deed of the disk (`place`). `typed`
+    is what somebody types at the question; None is `--yes`. `meddle` is what somebody does to the
+    account when the plan is shown, or at the request `meddle_at` after it.
     """
 
     fault: str | None = None
@@ -66,7 +72,9 @@ class How:
 
 @dataclass(slots=True)
 class Machine:
-    """A computer with a disk of its own. `made` maps the nonces that it gave out to the state they belong to; `kept` are former disks."""
+    """A computer with a disk of its own. `made` maps the nonces that it gave out to the state they
+    belong to; `kept` are former disks.
+    """
 
     name: str
     disk: MemoryDisk = field(default_factory=MemoryDisk)
@@ -79,7 +87,7 @@ class StorySends(AtSend):
 
     life: Life
 
-    def leaving(self, request: wire.Request) -> None:
+    def leaving(self, request: http.Request) -> None:
         """Before a request leaves."""
         super().leaving(request)
         if "//" in request.path or request.path.endswith("/"):
@@ -95,7 +103,9 @@ class StorySends(AtSend):
     def _nothing_lost(self, state: State | None, ended: Ended) -> None:
         everything = self._bench.nonces
         made, title = self.life.machine.made, self.life.title
-        self._bench.nonces = {nonce: address for nonce, address in everything.items() if made.get(nonce) == title}
+        self._bench.nonces = {
+            nonce: address for nonce, address in everything.items() if made.get(nonce) == title
+        }
         try:
             super()._nothing_lost(state, ended)
         finally:
@@ -105,18 +115,24 @@ class StorySends(AtSend):
         for id in self.life.given:
             self._foreign.pop(id, None)
         world, given = self._bench.cloud.world, self.life.given
-        now = {id: row for id, row in strangers.theirs(world, self._bench.nonces).items() if id not in given}
+        now = {
+            id: row
+            for id, row in strangers.theirs(world, self._bench.nonces).items()
+            if id not in given
+        }
         for id, row in self._foreign.items():
             if now.get(id) != row:
                 self._violated(4, f"{id} of somebody else was {row} and is {now.get(id)}")
-        for id in sorted({entry.id for entry in state.entries.values()} & now.keys() if state is not None else ()):
+        for id in sorted(
+            {entry.id for entry in state.entries.values()} & now.keys() if state is not None else ()
+        ):
             self._violated(4, f"{id} of somebody else stands in the state")
 
 
 class Life(Bench):
     """The bench of a story."""
 
-    def __init__(self, wish: Wish, *, switches: Mapping[str, object] | None = None) -> None:
+    def __init__(self, wish: AdoptRequest, *, switches: Mapping[str, object] | None = None) -> None:
         super().__init__(switches=switches)
         self.given: set[str] = set()
         self._sends_check = StorySends(self)
@@ -140,7 +156,12 @@ class Life(Bench):
         self.lines: list[str] = []
         strangers.settle_in(self.cloud)
         model = self.cloud.world.find("theirs")
-        blog = replace(model, instance_id=self.cloud.world.new_id("instance"), name="blog-web", description=f"blog.-.web rc-{'a' * 12}")
+        blog = replace(
+            model,
+            instance_id=self.cloud.world.new_id("instance"),
+            name="blog-web",
+            description=f"blog.-.web rc-{'a' * 12}",
+        )
         self.cloud.change(lambda world: world.put_instance(blog))
         self._take(self.machine)
 
@@ -148,14 +169,23 @@ class Life(Bench):
     def ids(self) -> set[str]:
         """Every id that the state holds."""
         state = self.state
-        return set() if state is None else {entry.id for entry in state.entries.values()} | set(state.deposed)
+        return (
+            set()
+            if state is None
+            else {entry.id for entry in state.entries.values()} | set(state.deposed)
+        )
 
     @property
     def title(self) -> str:
         """The name of the state that the commands work on."""
-        return self.wish.stack if self.wish.environment is None else f"{self.wish.stack}.{self.wish.environment}"
+        return (
+            self.wish.stack
+            if self.wish.environment is None
+            else f"{self.wish.stack}.{self.wish.environment}"
+        )
 
-    # The file ---------------------------------------------------------------------------------------------------------------------
+    # The file
+    # ---------------------------------------------------------------------------------------------------------------------
 
     @property
     def stack_now(self) -> Stack:
@@ -163,11 +193,16 @@ class Life(Bench):
         text = self.wish.file()
         if text not in self._stacks:
             with tempfile.TemporaryDirectory() as folder:
-                self._stacks[text] = self.stack(text, Path(folder), environment=self.wish.environment)
+                self._stacks[text] = self.stack(
+                    text, Path(folder), environment=self.wish.environment
+                )
         return self._stacks[text]
 
-    def edit(self, wish: Wish, *, same: Mapping[str, str] | None = None, said: bool = True) -> None:
-        """Another file; `same` maps new addresses to those that they had before, `said` whether the file says so.
+    def edit(
+        self, wish: AdoptRequest, *, same: Mapping[str, str] | None = None, said: bool = True
+    ) -> None:
+        """Another file; `same` maps new addresses to those that they had before, `said` whether the
+        file says so.
 
         Each state has a folder by stack and environment.
         """
@@ -175,7 +210,11 @@ class Life(Bench):
             self.stands_for[new] = self.stands_for.get(old, old)
             self.unsaid = self.unsaid | {new} if not said else self.unsaid - {new}
         self.unsaid &= wish.addresses
-        known = {address.split("[")[0] for address in wish.addresses} | wish.addresses | {old for old, _ in wish.moved}
+        known = (
+            {address.split("[")[0] for address in wish.addresses}
+            | wish.addresses
+            | {old for old, _ in wish.moved}
+        )
         self.wish = replace(wish, moved=tuple(pair for pair in wish.moved if pair[1] in known))
         self._take(self.machine)
 
@@ -183,7 +222,8 @@ class Life(Bench):
         """What an address stands for, whatever it was called before."""
         return self.stands_for.get(address, address)
 
-    # Machines ---------------------------------------------------------------------------------------------------------------------
+    # Machines
+    # ---------------------------------------------------------------------------------------------------------------------
 
     def _take(self, machine: Machine) -> None:
         self.machine = machine
@@ -196,14 +236,20 @@ class Life(Bench):
     def another_machine(self) -> str:
         """A copy of this machine's disk, or the other machine where there are two already."""
         if len(self.machines) == 1:
-            copy = Machine("the second machine", self.store.disk.after_crash(names=True), dict(self.machine.made))
+            copy = Machine(
+                "the second machine",
+                self.store.disk.after_crash(names=True),
+                dict(self.machine.made),
+            )
             self.machines.append(copy)
         other = next(machine for machine in self.machines if machine is not self.machine)
         self._take(other)
         return f"works on {other.name}, with the state as it is there"
 
     def both_at_once(self) -> str:
-        """Two machines with the same state apply at the same time: neither sees what the other makes before it has planned."""
+        """Two machines with the same state apply at the same time: neither sees what the other
+        makes before it has planned.
+        """
         self.cloud.set_switches({"visibility_delay": 45})
         line = self.another_machine() if len(self.machines) == 1 else ""
         other = next(machine for machine in self.machines if machine is not self.machine)
@@ -213,7 +259,9 @@ class Life(Bench):
         self.cloud.set_switches({"visibility_delay": 0})
         self.clock.advance(100.0)
         self.look(killed=False)
-        return "lets both machines apply at the same time" + (", the second with a copy of the state" if line else "")
+        return "lets both machines apply at the same time" + (
+            ", the second with a copy of the state" if line else ""
+        )
 
     def put_back(self, disk: MemoryDisk) -> None:
         """The disk as it was once; what was made since is on no record of this machine."""
@@ -227,20 +275,33 @@ class Life(Bench):
         self.machine.made[made] = self.title
         return made
 
-    # One process ------------------------------------------------------------------------------------------------------------------
+    # One process
+    # ------------------------------------------------------------------------------------------------------------------
 
     def process(self, how: How | None = None) -> Ended | None:
-        """One apply, with what a person has said since the last one; then the person is asked what is left open."""
+        """One apply, with what a person has said since the last one; then the person is asked what
+        is left open.
+        """
         self.how = how or How()
         self._writes = self._reads = self._since_plan = 0
         self._is_planned = False
         self.meddled.clear()
         self.meanwhile = self._meddles if self.how.meddle is not None else None
-        armed = None if self.how.fault is None else Break(Boundary(self._place(), -1, "as the story says"), self.how.fault)
+        armed = (
+            None
+            if self.how.fault is None
+            else Break(Boundary(self._place(), -1, "as the story says"), self.how.fault)
+        )
         person, self.person = self.person, Person()
         self.machine.kept.append(self.store.disk.after_crash(names=True))
         try:
-            ended = self.run(self.stack_now, armed=armed, gone=person.accept, duplicates=person.duplicates, destroy=self.how.destroy)
+            ended = self.run(
+                self.stack_now,
+                armed=armed,
+                gone=person.accept,
+                duplicates=person.duplicates,
+                destroy=self.how.destroy,
+            )
         except Exception as failure:  # nothing may end with a traceback
             self.violations.append(f"12: {type(failure).__name__}: {failure}")
             return None
@@ -249,28 +310,49 @@ class Life(Bench):
         if ended.exit_code is None:
             self._take(self.machine)
         if self.how.typed is not None and self.how.typed != self.title and self._writes:
-            self.violations.append(f"8: {self._writes} requests left although {self.how.typed!r} was typed")
+            self.violations.append(
+                f"8: {self._writes} requests left although {self.how.typed!r} was typed"
+            )
         self._after(ended, person)
         return ended
 
     def _place(self) -> str:
         return "deed" if self.how.place == "deed" else "send"
 
-    def _apply(self, stack: Stack, accepted: tuple[tuple[str, str], ...], *, wait: bool, destroy: bool) -> tuple[int, tuple[Problem, ...]]:
+    def _apply(
+        self, stack: Stack, accepted: tuple[tuple[str, str], ...], *, wait: bool, destroy: bool
+    ) -> tuple[int, tuple[Problem, ...]]:
         how = self.how
         number = next(self._runs)
         holder = ports.Holder("tester", "lab", number, "apply", self.clock.time())
-        run = app.Run(f"run-{number}", holder, self.nonce, Interrupts(self), "reconciler apply", wait=wait and how.wait)
-        talk = app.Conversation(show=lambda planned, _: self._show(planned), ask=lambda *_: how.typed, emit=self.events.append)
+        run = context.Run(
+            f"run-{number}",
+            holder,
+            self.nonce,
+            Interrupts(self),
+            "reconciler apply",
+            wait=wait and how.wait,
+        )
+        talk = context.Prompter(
+            show=lambda planned, _: self._show(planned),
+            ask=lambda *_: how.typed,
+            emit=self.events.append,
+        )
         words = tuple(Acceptance(RiskClass(name)) for name in EVERYTHING if how.typed is None)
         words += tuple(Acceptance(RiskClass(name), address) for name, address in accepted)
-        given = Given(accept=words, yes=how.typed is None, terminal=how.typed is not None, allow_empty=True, destroy=destroy)
+        given = Given(
+            accept=words,
+            yes=how.typed is None,
+            terminal=how.typed is not None,
+            allow_empty=True,
+            destroy=destroy,
+        )
         options = PlanOptions(destroy=destroy, accept=accepted, only=how.only)
-        applied = app.apply(stack, self.connection(), self.store, options, given, run, talk)
+        applied = lifecycle.apply(stack, self.connection(), self.store, options, given, run, talk)
         found = () if applied.result is None else applied.result.problems
         return applied.exit_code, (*found, *self._said())
 
-    def _show(self, planned: app.Planned) -> None:
+    def _show(self, planned: context.Planned) -> None:
         self.plans.append(planned)
         self.meddled.clear()
         self._is_planned, self._since_plan, self._planned_at = True, 0, planned.at
@@ -293,52 +375,78 @@ class Life(Bench):
         for id in before.keys() & after.keys():
             if before[id] != after[id]:
                 self.meddled[id] = (line or "changed", seen)
-        self.lines.append(f"    meanwhile somebody {line}" if line else "    meanwhile nobody finds anything to change")
+        self.lines.append(
+            f"    meanwhile somebody {line}"
+            if line
+            else "    meanwhile nobody finds anything to change"
+        )
 
-    def leaving(self, number: int, request: wire.Request) -> None:
+    def leaving(self, number: int, request: http.Request) -> None:
         """Aims the fault at a write or a read by its number among those, then looks on."""
         self._writes += request.method != "GET"
         self._reads += request.method == "GET"
         counted = self._writes if self.how.place == "write" else self._reads
         is_kind = (request.method != "GET") == (self.how.place == "write")
-        if self.armed is not None and self.how.place != "deed" and is_kind and counted == self.how.number:
-            self.armed.one = Break(Boundary("send", number, f"{request.method} {request.path}"), self.armed.one.fault)
+        if (
+            self.armed is not None
+            and self.how.place != "deed"
+            and is_kind
+            and counted == self.how.number
+        ):
+            self.armed.one = Break(
+                Boundary("send", number, f"{request.method} {request.path}"), self.armed.one.fault
+            )
         super().leaving(number, request)
 
     def _at_deed(self, number: int, name: str, path: Path) -> Any:
         if self.armed is not None and self.how.place == "deed":
-            self.armed.one = Break(Boundary("deed", self.how.number, "as the story says"), self.armed.one.fault)
+            self.armed.one = Break(
+                Boundary("deed", self.how.number, "as the story says"), self.armed.one.fault
+            )
         return super()._at_deed(number, name, path)
 
-    def arrived(self, number: int, request: wire.Request, arrival: Any) -> None:
+    def arrived(self, number: int, request: http.Request, arrival: Any) -> None:
         """A list that was answered after somebody acted shows what was done."""
         if request.method == "GET":
             self.meddled = {id: (line, True) for id, (line, _) in self.meddled.items()}
         super().arrived(number, request, arrival)
 
-    # What holds -------------------------------------------------------------------------------------------------------------------
+    # What holds
+    # -------------------------------------------------------------------------------------------------------------------
 
-    def before_write(self, request: wire.Request) -> None:
-        """No second object is made of what is there; nothing is destroyed that is not as it was shown."""
+    def before_write(self, request: http.Request) -> None:
+        """No second object is made of what is there; nothing is destroyed that is not as it was
+        shown.
+        """
         found = FIXED.fullmatch(request.path)
         if found is not None and (request.method == "DELETE" or found[2]):
             line, seen = self.meddled.get(found[1], ("", False))
             if seen:
-                self.violations.append(f"8: {request.method} {request.path} leaves although somebody {line} since the plan")
+                self.violations.append(
+                    f"8: {request.method} {request.path} leaves although somebody {line} since the plan"
+                )
         if request.method == "POST" and found is None:
             self._no_second(request)
 
-    def _no_second(self, request: wire.Request) -> None:
+    def _no_second(self, request: http.Request) -> None:
         state = self.durable()
         if state is None or not state.open:
             return
         intent = state.open[max(state.open)][0]
-        deposed = set(state.deposed) | {effect.depose.id for effect in intent.effects if effect.depose is not None}
+        deposed = set(state.deposed) | {
+            effect.depose.id for effect in intent.effects if effect.depose is not None
+        }
         entries = {entry.id for entry in state.entries.values() if entry.phase is Phase.DELETING}
-        if self.to_take_back is not None and intent.address.startswith(f"instances.{self.to_take_back}"):
-            self.violations.append(f"3: {request.method} {request.path} leaves for instances.{self.to_take_back}, which cannot be imported")
+        if self.to_take_back is not None and intent.address.startswith(
+            f"instances.{self.to_take_back}"
+        ):
+            self.violations.append(
+                f"3: {request.method} {request.path} leaves for instances.{self.to_take_back}, which cannot be imported"
+            )
         live = self.ours_by_object(before=self._planned_at - 1.0)
-        others = [id for id in live.get(self.object_of(intent.address), ()) if id not in deposed | entries]
+        others = [
+            id for id in live.get(self.object_of(intent.address), ()) if id not in deposed | entries
+        ]
         if intent.address in self.unsaid:
             others = [id for id in others if self._is_alike(id, intent.address, intent.inputs)]
         others += [
@@ -348,31 +456,58 @@ class Life(Bench):
             and other.operation == intent.operation
             and (result == "unknown" or other.run != intent.run)
             and self.object_of(other.address) == self.object_of(intent.address)
-            and all(other.inputs.get(name) == intent.inputs.get(name) for name in ("flavor", "image", "size"))
+            and all(
+                other.inputs.get(name) == intent.inputs.get(name)
+                for name in ("flavor", "image", "size")
+            )
         ]
-        if others and intent.operation.endswith(".create") and not (intent.address in self.unsaid and self.missing):
-            self.violations.append(f"1: {intent.operation} {intent.address} leaves, and there is {', '.join(others)} already")
+        if (
+            others
+            and intent.operation.endswith(".create")
+            and not (intent.address in self.unsaid and self.missing)
+        ):
+            self.violations.append(
+                f"1: {intent.operation} {intent.address} leaves, and there is {', '.join(others)} already"
+            )
 
     def _is_alike(self, id: str, address: str, inputs: Mapping[str, Any]) -> bool:
-        """Whether a delete and a create would look like a rename that nobody said; otherwise the consents cover both."""
+        """Whether a delete and a create would look like a rename that nobody said; otherwise the
+        consents cover both.
+        """
         world = self.cloud.world
         if id in world.instances:
             key = self.object_of(address).split("[")[0]
-            likes = [each for name, ids in self.ours_by_object(before=world.time).items() if name.split("[")[0] == key for each in ids]
+            likes = [
+                each
+                for name, ids in self.ours_by_object(before=world.time).items()
+                if name.split("[")[0] == key
+                for each in ids
+            ]
             wanted = (inputs.get("flavor"), inputs.get("image"))
-            return all((world.instances[each].flavor_id, world.instances[each].image_id) == wanted for each in likes)
+            return all(
+                (world.instances[each].flavor_id, world.instances[each].image_id) == wanted
+                for each in likes
+            )
         if id in world.block_storages:
             return world.block_storages[id].size == inputs.get("size")
-        ports = {f"firewalls.{wall.key}": {str(port) for _, port in wall.rules} for wall in self.wish.walls}
+        ports = {
+            f"firewalls.{wall.key}": {str(port) for _, port in wall.rules}
+            for wall in self.wish.walls
+        }
         return {rule.port for rule in world.firewalls[id].rules} == ports.get(address)
 
     def ours_by_object(self, *, before: float) -> dict[str, list[str]]:
-        """The live objects that a marker of ours stands on, by what they are; those of another machine if they could be seen by then."""
+        """The live objects that a marker of ours stands on, by what they are; those of another
+        machine if they could be seen by then.
+        """
         found: dict[str, list[str]] = {}
         for id, record, text in _records(self.cloud.world):
             nonce = marker.split(text)[1]
             address = self.nonces.get(nonce or "")
-            if address and (nonce in self.machine.made or max(record.visible_from, getattr(record, "created", 0.0)) <= before):
+            if address and (
+                nonce in self.machine.made
+                or max(record.visible_from, getattr(record, "created", 0.0)) <= before
+            ):
                 found.setdefault(self.object_of(address), []).append(id)
         return found
 
@@ -383,7 +518,9 @@ class Life(Bench):
             if self.object_of(address) in {self.object_of(accepted) for accepted in person.accept}:
                 del self.missing[address]
             elif entry is not None and entry.id != id:
-                self.violations.append(f"5: {id} of {address} was taken as gone, and nobody had said so")
+                self.violations.append(
+                    f"5: {id} of {address} was taken as gone, and nobody had said so"
+                )
         if ended.exit_code is None:
             return
         self._ways_out(ended, person)
@@ -398,17 +535,29 @@ class Life(Bench):
         for problem in ended.problems:
             for address in GONE.findall(problem.hint or ""):
                 if address in person.accept:
-                    self.violations.append(f"3: --accept gone={address} was said, and {problem.code} asks for it again: {problem.message}")
+                    self.violations.append(
+                        f"3: --accept gone={address} was said, and {problem.code} asks for it again: {problem.message}"
+                    )
 
     def _decisions(self, state: State | None) -> None:
-        """A rule of a firewall whose create is in doubt is held back by it, and is no decision of its own."""
+        """A rule of a firewall whose create is in doubt is held back by it, and is no decision of
+        its own.
+        """
         doubts = (
-            {intent.address for intent, _ in state.open.values() if intent.operation == "firewall.create"} if state is not None else set()
+            {
+                intent.address
+                for intent, _ in state.open.values()
+                if intent.operation == "firewall.create"
+            }
+            if state is not None
+            else set()
         )
         for change in self.plans[-1].plan.changes if self.plans and doubts else ():
             firewall, _, rule = str(change.address).partition(".rules.")
             if rule and firewall in doubts and change.action is Action.DECIDE:
-                self.violations.append(f"3: {change.address} asks for a decision, and {firewall} is in doubt")
+                self.violations.append(
+                    f"3: {change.address} asks for a decision, and {firewall} is in doubt"
+                )
 
     def move_state(self, source: str, target: str) -> str:
         """`state mv`: nothing that the state holds may be lost by it."""
@@ -419,34 +568,72 @@ class Life(Bench):
         assert old is not None and new is not None
         if self.state is None:
             return "does not find a state to move in"
-        with opening.Writing(self.store, holder, timeout_seconds=0, stack=self.wish.stack, environment=self.wish.environment) as writer:
+        with session.Writing(
+            self.store,
+            holder,
+            timeout_seconds=0,
+            stack=self.wish.stack,
+            environment=self.wish.environment,
+        ) as writer:
             found = moves.rename(writer.state, old, new)
             if not found.problems and found.places:
-                writer.append(Note(writer.state.sequence + 1, f"run-{number}", f"moved {source} to {target}", found.effects))
+                writer.append(
+                    Note(
+                        writer.state.sequence + 1,
+                        f"run-{number}",
+                        f"moved {source} to {target}",
+                        found.effects,
+                    )
+                )
                 writer.commit()
         lost = sorted(before - self.ids)
         if lost:
-            self.violations.append(f"2: `state mv {source} {target}` takes {', '.join(lost)} out of the state")
+            self.violations.append(
+                f"2: `state mv {source} {target}` takes {', '.join(lost)} out of the state"
+            )
         return f"runs `state mv {source} {target}`{': ' + said(found.problems) if found.problems else ''}"
 
     def _paste(self, ended: Ended) -> None:
-        """The lines that a message says to put into the file: `moved` where it is a rename, else `removed`."""
+        """The lines that a message says to put into the file: `moved` where it is a rename, else
+        `removed`.
+        """
         for problem in dict.fromkeys(ended.problems):
             for old, _ in MOVED.findall(problem.hint or "") if problem.code == "rename" else ():
-                new = [address for address in sorted(self.unsaid) if self.object_of(address).startswith(self.object_of(old))]
-                moves = [(old, address) for address in new if self.object_of(address) == self.object_of(old)]
+                new = [
+                    address
+                    for address in sorted(self.unsaid)
+                    if self.object_of(address).startswith(self.object_of(old))
+                ]
+                moves = [
+                    (old, address)
+                    for address in new
+                    if self.object_of(address) == self.object_of(old)
+                ]
                 moves = moves or [(old, address.split("[")[0]) for address in new[:1]]
                 if moves:
-                    self.edit(replace(self.wish, moved=(*self.wish.moved, *moves)), same={moves[0][1]: old})
+                    self.edit(
+                        replace(self.wish, moved=(*self.wish.moved, *moves)),
+                        same={moves[0][1]: old},
+                    )
                 else:
                     self.edit(replace(self.wish, removed=(*self.wish.removed, old)))
-                self.lines.append(f"    writes {f'{old} -> {moves[0][1]} into `moved`' if moves else f'{old} into `removed`'}")
+                self.lines.append(
+                    f"    writes {f'{old} -> {moves[0][1]} into `moved`' if moves else f'{old} into `removed`'}"
+                )
 
     def _take_back(self, ended: Ended) -> None:
-        """What the file asked for and cannot have: an import of no object, another name for a stack that has objects."""
+        """What the file asked for and cannot have: an import of no object, another name for a stack
+        that has objects.
+        """
         key, self.to_take_back = self.to_take_back, None
         if key is not None:
-            self.edit(replace(self.wish, servers=tuple(each for each in self.wish.servers if each.key != key), imports=()))
+            self.edit(
+                replace(
+                    self.wish,
+                    servers=tuple(each for each in self.wish.servers if each.key != key),
+                    imports=(),
+                )
+            )
             self.lines.append(f"    takes instances.{key} out of the file again")
         if self.former and any(problem.code == "former-name" for problem in ended.problems):
             stack, environment = self.former[0]
@@ -455,26 +642,42 @@ class Life(Bench):
             self.lines.append(f"    calls the stack {self.title} again")
 
     def look(self, *, killed: bool) -> None:
-        """What a plan says after a process: everything of ours that no entry holds, and servers that run without their firewall."""
+        """What a plan says after a process: everything of ours that no entry holds, and servers
+        that run without their firewall.
+        """
         try:
-            planned = app.plan(self.stack_now, self.connection(), self.store, PlanOptions())
+            planned = lifecycle.plan(self.stack_now, self.connection(), self.store, PlanOptions())
             problems = (*planned.plan.problems, *planned.problems)
             text = "\n".join([said(problems), *(str(change) for change in planned.plan.changes)])
-        except Stop:
+        except Abort:
             return
         except Exception as failure:  # nothing may end with a traceback
             self.violations.append(f"12: plan: {type(failure).__name__}: {failure}")
             return
         state = self.state
-        held = {entry.id for entry in state.entries.values()} | set(state.deposed) if state is not None else set()
+        held = (
+            {entry.id for entry in state.entries.values()} | set(state.deposed)
+            if state is not None
+            else set()
+        )
         sent = {intent.nonce for intent, _ in state.open.values()} if state is not None else set()
         for id, record, mark in _records(self.cloud.world):
             nonce, seen = marker.split(mark)[1], record.visible_from <= self.cloud.world.time
-            if seen and self.nonces.get(nonce or "") and id not in held and id not in text and nonce not in sent:
-                self.violations.append(f"8: {id} bears a marker of the stack, and the plan says nothing of it")
+            if (
+                seen
+                and self.nonces.get(nonce or "")
+                and id not in held
+                and id not in text
+                and nonce not in sent
+            ):
+                self.violations.append(
+                    f"8: {id} bears a marker of the stack, and the plan says nothing of it"
+                )
 
     def come_to_the_end(self, *, wait: bool) -> None:
-        """Nothing is broken any more: a few runs and a person's answers bring everything to what the file says."""
+        """Nothing is broken any more: a few runs and a person's answers bring everything to what
+        the file says.
+        """
         self.cloud.set_switches({"visibility_delay": 0})
         self.cloud.set_faults([])
         self.lies = None
@@ -488,12 +691,16 @@ class Life(Bench):
         if ended is None or self.violations:
             return
         if ended.exit_code != 0:
-            self.violations.append(f"3: the last run ended with {ended.exit_code}: {said(ended.problems)}")
+            self.violations.append(
+                f"3: the last run ended with {ended.exit_code}: {said(ended.problems)}"
+            )
             return
         self._is_as_the_file_says()
 
     def _clear_away(self, ended: Ended) -> None:
-        """What a person does about objects that the messages name and the state does not know: `recover --rebuild`, then the console."""
+        """What a person does about objects that the messages name and the state does not know:
+        `recover --rebuild`, then the console.
+        """
         told = " ".join(problem.message for problem in ended.problems)
         if any(problem.code == "state-missing" for problem in ended.problems):
             self._rebuild()
@@ -506,11 +713,22 @@ class Life(Bench):
     def _rebuild(self) -> None:
         number = next(self._runs)
         holder = ports.Holder("tester", "lab", number, "recover", self.clock.time())
-        run = app.Run(f"run-{number}", holder, self.nonce, Interrupts(self), "reconciler recover")
-        talk = recovering.Talk(emit=self.events.append, show=lambda _: None, ask=lambda _: None)
+        run = context.Run(
+            f"run-{number}", holder, self.nonce, Interrupts(self), "reconciler recover"
+        )
+        talk = recover.RecoveryPrompter(
+            emit=self.events.append, show=lambda _: None, ask=lambda _: None
+        )
         try:
-            found = recovering.recover(self.stack_now, self.connection(), self.store, Words(rebuild=True, yes=True), run, talk)
-        except Stop as stop:
+            found = recover.recover(
+                self.stack_now,
+                self.connection(),
+                self.store,
+                Words(rebuild=True, yes=True),
+                run,
+                talk,
+            )
+        except Abort as stop:
             self.lines.append(f"    recover --rebuild stops: {said(stop.problems)}")
         else:
             self.lines.append(f"    recover --rebuild: exit {found.exit_code}")
@@ -531,14 +749,22 @@ class Life(Bench):
         self.cloud.change(act)
 
     def _is_as_the_file_says(self) -> None:
-        planned = app.plan(self.stack_now, self.connection(), self.store, PlanOptions())
+        planned = lifecycle.plan(self.stack_now, self.connection(), self.store, PlanOptions())
         if planned.has_changes or planned.plan.records:
-            rows = [f"{change.action.value} {change.address}" for change in planned.plan.changes if change.action.value != "none"]
-            self.violations.append(f"3: the plan is not empty: {rows} {planned.outputs} {planned.plan.records}")
+            rows = [
+                f"{change.action.value} {change.address}"
+                for change in planned.plan.changes
+                if change.action.value != "none"
+            ]
+            self.violations.append(
+                f"3: the plan is not empty: {rows} {planned.outputs} {planned.plan.records}"
+            )
         state, world = self.state, self.cloud.world
         entries = {} if state is None else dict(state.entries)
         if entries.keys() != self.wish.addresses:
-            self.violations.append(f"3: the state holds {sorted(entries.keys() ^ self.wish.addresses)} more or less than the file asks for")
+            self.violations.append(
+                f"3: the state holds {sorted(entries.keys() ^ self.wish.addresses)} more or less than the file asks for"
+            )
         rules = {str(rule.rule_id) for wall in world.firewalls.values() for rule in wall.rules}
         there = {id for id, _, _ in _records(world)} | rules
         dead = sorted(entry.address for entry in entries.values() if entry.id not in there)
@@ -550,7 +776,11 @@ class Life(Bench):
             )
         self.look(killed=False)
         held = {entry.id for entry in entries.values()}
-        extra = [id for id, _, text in _records(world) if marker.split(text)[1] in self.machine.made and id not in held]
+        extra = [
+            id
+            for id, _, text in _records(world)
+            if marker.split(text)[1] in self.machine.made and id not in held
+        ]
         if extra and len(self.machines) == 1:
             self.violations.append(f"1: {', '.join(extra)} is left over")
 
@@ -561,7 +791,9 @@ class Life(Bench):
 
 def _records(world: World) -> list[tuple[str, Any, str | None]]:
     """Each object of the account: its id, its record, and the text that may bear a marker."""
-    rows: list[tuple[str, Any, str | None]] = [(id, server, server.description) for id, server in world.instances.items()]
+    rows: list[tuple[str, Any, str | None]] = [
+        (id, server, server.description) for id, server in world.instances.items()
+    ]
     rows += [(id, volume, volume.description) for id, volume in world.block_storages.items()]
     return rows + [(id, wall, wall.content) for id, wall in world.firewalls.items()]
 
@@ -571,7 +803,14 @@ def _fingerprints(world: World) -> dict[str, tuple[object, ...]]:
     found: dict[str, tuple[object, ...]] = {}
     for id, server in world.instances.items():
         volumes, walls = sorted(world.volumes_of(id)), sorted(world.firewalls_of(id))
-        found[id] = (server.name, server.description, server.flavor_id, server.image_id, tuple(volumes), tuple(walls))
+        found[id] = (
+            server.name,
+            server.description,
+            server.flavor_id,
+            server.image_id,
+            tuple(volumes),
+            tuple(walls),
+        )
     for id, volume in world.block_storages.items():
         found[id] = (volume.name, volume.description, volume.size, volume.owner_or_target)
     for id, wall in world.firewalls.items():

@@ -1,4 +1,6 @@
-"""A story: a pair of causes, the acts that are drawn for it, how it is lived, and the shortest one that fails in the same way."""
+"""A story: a pair of causes, the acts that are drawn for it, how it is lived, and the shortest one
+that fails in the same way.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ DOUBTFUL = {"deaths", "ways"}
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One act: the names of the causes that meet in it (several only where they say how a process is run), with a seed of its own."""
+    """One act: the names of the causes that meet in it (several only where they say how a process
+    is run), with a seed of its own.
+    """
 
     causes: tuple[str, ...]
     seed: int
@@ -33,7 +37,9 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The scenes of one story; `waits` is whether the runs that end it wait, `seed` draws its first file."""
+    """The scenes of one story; `waits` is whether the runs that end it wait, `seed` draws its first
+    file.
+    """
 
     seed: int
     number: int
@@ -48,7 +54,7 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Message:
     """What came of a story: its lines, and what must not be."""
 
     story: Story
@@ -56,11 +62,19 @@ class Told:
     violations: tuple[str, ...]
 
     def __str__(self) -> str:
-        return "\n".join([f"python -m tests.stories {self.story.name}", *self.lines, *(f"  !! {line}" for line in self.violations)])
+        return "\n".join(
+            [
+                f"python -m tests.stories {self.story.name}",
+                *self.lines,
+                *(f"  !! {line}" for line in self.violations),
+            ]
+        )
 
 
 def drawn(seed: int, number: int) -> Story:
-    """The story of that number: its pair comes from a shuffled list of all pairs, everything else by chance."""
+    """The story of that number: its pair comes from a shuffled list of all pairs, everything else
+    by chance.
+    """
     pairs = list(PAIRS)
     Random(f"{seed} pairs").shuffle(pairs)
     chance = Random(f"{seed} {number}")
@@ -75,7 +89,11 @@ def drawn(seed: int, number: int) -> Story:
     else:
         scenes = [(first,), (second,)]
         if second in acts.ACTS or chance.random() < 0.3:
-            scenes += [(chance.choice((first, "does not wait", "does not wait")),) if chance.random() < 0.5 or doubt else ()]
+            scenes += [
+                (chance.choice((first, "does not wait", "does not wait")),)
+                if chance.random() < 0.5 or doubt
+                else ()
+            ]
     for _ in range(chance.choice((0, 0, 1, 2))):
         more = (chance.choice(acts.CAUSES),) if chance.random() < 0.7 else ()
         scenes.insert(chance.randint(0, len(scenes)), more)
@@ -88,22 +106,29 @@ def drawn(seed: int, number: int) -> Story:
     )
 
 
-def live(story: Story) -> Told:
+def live(story: Story) -> Message:
     """Lives it to its end."""
     life = Life(acts.first_file(Random(f"{story.seed} {story.number} file")))
     if story.begun:
         ended = life.process(How())
-        assert ended is not None and ended.exit_code == 0 and not life.violations, (life.violations, ended)
+        assert ended is not None and ended.exit_code == 0 and not life.violations, (
+            life.violations,
+            ended,
+        )
         life.clock.advance(600.0)
-    life.lines.append(f"  the stack: {', '.join(sorted(life.wish.addresses))}{'' if story.begun else ' (not applied yet)'}")
+    life.lines.append(
+        f"  the stack: {', '.join(sorted(life.wish.addresses))}{'' if story.begun else ' (not applied yet)'}"
+    )
     for scene in story.scenes:
         if life.violations:
             break
         _act(life, scene)
     if not life.violations:
-        life.lines.append(f"  nothing is broken any more: apply{'' if story.waits else ' --no-wait'}, until it is done")
+        life.lines.append(
+            f"  nothing is broken any more: apply{'' if story.waits else ' --no-wait'}, until it is done"
+        )
         life.come_to_the_end(wait=story.waits)
-    return Told(story, tuple(life.lines), tuple(dict.fromkeys(life.violations)))
+    return Message(story, tuple(life.lines), tuple(dict.fromkeys(life.violations)))
 
 
 def _act(life: Life, scene: Scene) -> None:
@@ -120,7 +145,9 @@ def _act(life: Life, scene: Scene) -> None:
         how = acts.merged(how, more) if how is not None and more is not None else how
     life.lines.append(f"  apply{_how(how or How())}")
     ended = life.process(how)
-    life.lines.append(f"    exit {'(killed)' if ended is None or ended.exit_code is None else ended.exit_code}")
+    life.lines.append(
+        f"    exit {'(killed)' if ended is None or ended.exit_code is None else ended.exit_code}"
+    )
     if not life.violations and ended is not None and ended.exit_code is None:
         life.look(killed=True)
 
@@ -131,21 +158,27 @@ def _how(how: How) -> str:
     parts += [f"typing {how.typed!r}"] if how.typed is not None else []
     parts += [f"; {how.place} {how.number}: {how.fault}"] if how.fault is not None else []
     parts += (
-        [f"; somebody acts {f'at request {how.meddle_at} after the plan' if how.meddle_at else 'while the plan is shown'}"]
+        [
+            f"; somebody acts {f'at request {how.meddle_at} after the plan' if how.meddle_at else 'while the plan is shown'}"
+        ]
         if how.meddle
         else []
     )
     return " " + " ".join(parts) if parts else ""
 
 
-def shortest(told: Told) -> Told:
-    """The same failure with as few scenes as possible: each is left out where the story still fails by the same invariant."""
+def shortest(told: Message) -> Message:
+    """The same failure with as few scenes as possible: each is left out where the story still fails
+    by the same invariant.
+    """
     again = True
     while again:
         again = False
         for place in range(len(told.story.scenes)):
             fewer = told.story.scenes[:place] + told.story.scenes[place + 1 :]
-            shorter = live(Story(told.story.seed, told.story.number, told.story.begun, told.story.waits, fewer))
+            shorter = live(
+                Story(told.story.seed, told.story.number, told.story.begun, told.story.waits, fewer)
+            )
             if kinds(shorter.violations) & kinds(told.violations):
                 told, again = shorter, True
                 break

@@ -1,4 +1,6 @@
-"""200 stories with printed seeds, the same in every run; any number of them: `python -m tests.stories --stories 5000 --seed 7`."""
+"""200 stories with printed seeds, the same in every run; any number of them: `python -m
+tests.stories --stories 5000 --seed 7`.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ STORIES, PARTS = 200, 8
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_two_causes_do_together_everything_ends_as_the_file_says(part: int) -> None:
-    # Goal: a pair of causes in each story, every invariant at each request and process end; a failure prints the shortest story.
+    # Goal: a pair of causes in each story, every invariant at each request and process end; a
+    # failure prints the shortest story.
     for number in range(part, STORIES, PARTS):
         told = story.live(story.drawn(story.SEED, number))
         assert not told.violations, f"\n{story.shortest(told)}"
@@ -30,7 +33,9 @@ def test_the_stories_meet_every_pair_of_families_and_every_cause() -> None:
     # Goal: nothing is left out by the way in which stories are drawn.
     drawn = [story.drawn(story.SEED, number) for number in range(STORIES)]
     assert len(story.PAIRS) * 3 < STORIES
-    assert {cause for one in drawn for scene in one.scenes for cause in scene.causes} == set(acts.CAUSES)
+    assert {cause for one in drawn for scene in one.scenes for cause in scene.causes} == set(
+        acts.CAUSES
+    )
 
 
 def test_the_mutants_that_are_hunted_are_there() -> None:

@@ -1,4 +1,6 @@
-"""What the stack file says in a story: a value that edits replace by another one, and the text of the file."""
+"""What the stack file says in a story: a value that edits replace by another one, and the text of
+the file.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +8,36 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-KEYS = ("app", "front", "api", "db", "edge", "mail", "auth", "cron", "blog", "shopd", "queue", "search", "proxy", "stats", "build", "cache")
-"""Keys of servers, volumes and firewalls. A story uses each only once, so a key always stands for the same object."""
+KEYS = (
+    "app",
+    "front",
+    "api",
+    "db",
+    "edge",
+    "mail",
+    "auth",
+    "cron",
+    "blog",
+    "shopd",
+    "queue",
+    "search",
+    "proxy",
+    "stats",
+    "build",
+    "cache",
+)
+"""Keys of servers, volumes and firewalls. A story uses each only once, so a key always stands for
+the same object.
+"""
 
 FLAVORS = ("std_1.2-g1", "std_2.4-g1", "std_4.8-g1")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One entry of `instances`. `indexes` is None for a single one, a number for `count`, a tuple of names for `for_each`."""
+    """One entry of `instances`. `indexes` is None for a single one, a number for `count`, a tuple
+    of names for `for_each`.
+    """
 
     key: str
     indexes: int | tuple[str, ...] | None = None
@@ -32,7 +55,10 @@ class Server:
     def with_field(self, name: str, value: Any) -> Server:
         """The same with one field set, or taken out where the value is None."""
         kept = {**dict(self.fields), name: value}
-        return replace(self, fields=tuple(sorted((key, each) for key, each in kept.items() if each is not None)))
+        return replace(
+            self,
+            fields=tuple(sorted((key, each) for key, each in kept.items() if each is not None)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +79,10 @@ class Wall:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """The whole file. `environment` is the one that the commands name, None where the file has none."""
+class AdoptRequest:
+    """The whole file. `environment` is the one that the commands name, None where the file has
+    none.
+    """
 
     stack: str = "shop"
     environment: str | None = None
@@ -72,19 +100,29 @@ class Wish:
         found = {address for server in self.servers for address in server.addresses}
         found |= {f"block_storages.{volume.key}" for volume in self.volumes}
         for wall in self.walls:
-            found |= {f"firewalls.{wall.key}", *(f"firewalls.{wall.key}.rules.{title}" for title, _ in wall.rules)}
+            found |= {
+                f"firewalls.{wall.key}",
+                *(f"firewalls.{wall.key}.rules.{title}" for title, _ in wall.rules),
+            }
         return frozenset(found)
 
     def server(self, key: str) -> Server:
         """The server of that key."""
         return next(server for server in self.servers if server.key == key)
 
-    def with_server(self, server: Server, *, instead_of: str | None = None) -> Wish:
-        """The same with a server in the place of the one of its key, or of another key; the volumes follow."""
+    def with_server(self, server: Server, *, instead_of: str | None = None) -> AdoptRequest:
+        """The same with a server in the place of the one of its key, or of another key; the volumes
+        follow.
+        """
         old = self.server(instead_of or server.key)
         places = dict(zip(old.addresses, server.addresses, strict=False))
         volumes = tuple(
-            replace(volume, on=places.get(volume.on, server.addresses[0] if volume.on in old.addresses else volume.on))
+            replace(
+                volume,
+                on=places.get(
+                    volume.on, server.addresses[0] if volume.on in old.addresses else volume.on
+                ),
+            )
             for volume in self.volumes
         )
         servers = tuple(server if each is old else each for each in self.servers)
@@ -96,12 +134,27 @@ class Wish:
         if self.environment is not None:
             body["environments"] = {self.environment: {}}
         image = {"os": "ubuntu", "version": "22.04"}
-        body["defaults"] = {"instances": {"zone": "kr1-z01", "image": image, "ssh_keys": ["deploy"], "flavor": FLAVORS[0]}}
-        body["firewalls"] = {wall.key: {"rules": {title: _rule(port) for title, port in wall.rules}} for wall in self.walls}
+        body["defaults"] = {
+            "instances": {
+                "zone": "kr1-z01",
+                "image": image,
+                "ssh_keys": ["deploy"],
+                "flavor": FLAVORS[0],
+            }
+        }
+        body["firewalls"] = {
+            wall.key: {"rules": {title: _rule(port) for title, port in wall.rules}}
+            for wall in self.walls
+        }
         imports = dict(self.imports)
         body["instances"] = {server.key: self._server(server, imports) for server in self.servers}
         body["block_storages"] = {
-            volume.key: {"type": "ssd", "size": volume.size, "instance": volume.on.removeprefix("instances.")} for volume in self.volumes
+            volume.key: {
+                "type": "ssd",
+                "size": volume.size,
+                "instance": volume.on.removeprefix("instances."),
+            }
+            for volume in self.volumes
         }
         if self.moved:
             body["moved"] = [{"from": old, "to": new} for old, new in self.moved]
@@ -109,7 +162,14 @@ class Wish:
             body["removed"] = [{"from": address, "keep": False} for address in self.removed]
         if self.outputs:
             body["outputs"] = self._outputs()
-        return json.dumps({name: value for name, value in body.items() if value not in ({}, [])}, ensure_ascii=False, indent=1) + "\n"
+        return (
+            json.dumps(
+                {name: value for name, value in body.items() if value not in ({}, [])},
+                ensure_ascii=False,
+                indent=1,
+            )
+            + "\n"
+        )
 
     def _server(self, server: Server, imports: dict[str, str]) -> dict[str, Any]:
         row: dict[str, Any] = dict(server.fields)
@@ -118,13 +178,19 @@ class Wish:
         elif server.indexes is not None:
             row["for_each"] = list(server.indexes)
         if server.key in imports:
-            row["import"] = {"0": imports[server.key]} if isinstance(server.indexes, int) else imports[server.key]
+            row["import"] = (
+                {"0": imports[server.key]}
+                if isinstance(server.indexes, int)
+                else imports[server.key]
+            )
         return row
 
     def _outputs(self) -> dict[str, Any]:
         single = [server.key for server in self.servers if server.indexes is None]
         found = {f"{key}_name": {"value": f"${{instances.{key}.name}}"} for key in single}
-        found |= {f"{wall.key}_name": {"value": f"${{firewalls.{wall.key}.name}}"} for wall in self.walls}
+        found |= {
+            f"{wall.key}_name": {"value": f"${{firewalls.{wall.key}.name}}"} for wall in self.walls
+        }
         return found
 
 

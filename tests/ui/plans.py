@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.core import problems
-from reconciler.core.address import Address, parse
-from reconciler.core.changes import (
+from reconciler.model import diagnostics
+from reconciler.model.address import Address, parse
+from reconciler.model.diagnostics import Place
+from reconciler.model.plan import (
     Action,
     CallBudget,
     Cause,
@@ -20,8 +21,7 @@ from reconciler.core.changes import (
     RiskClass,
     Step,
 )
-from reconciler.core.model import Link, Ref, Unknown
-from reconciler.core.problems import Place
+from reconciler.model.resource import Link, Ref, Unknown
 
 
 def address(text: str) -> Address:
@@ -48,27 +48,47 @@ def needs(*pairs: tuple[RiskClass, str]) -> tuple[Consent, ...]:
 
 def plan(*changes: Change, **members: Any) -> Plan:
     """A plan of shop/prod."""
-    given: dict[str, Any] = {"stack": "shop", "environment": "prod", "digest": "d1", "lineage": "l1", "serial": 12, **members}
+    given: dict[str, Any] = {
+        "stack": "shop",
+        "environment": "prod",
+        "digest": "d1",
+        "lineage": "l1",
+        "serial": 12,
+        **members,
+    }
     return Plan(changes=tuple(sorted(changes, key=lambda change: change.address.sort_key)), **given)
 
 
 def mixed() -> Plan:
     """The sketch of SPEC 4: something of everything."""
     db, old, web = address("instances.db"), address("instances.old"), address("instances.web[2]")
-    resize = Impact(consents=needs((RiskClass.DOWNTIME, "instances.db")), downtime_seconds=(60, 360))
+    resize = Impact(
+        consents=needs((RiskClass.DOWNTIME, "instances.db")), downtime_seconds=(60, 360)
+    )
     delete = Impact(
-        consents=needs((RiskClass.DELETE, "instances.old")), data_loss=(DataLoss("instances.old", "root", 50),), reversible=False
+        consents=needs((RiskClass.DELETE, "instances.old")),
+        data_loss=(DataLoss("instances.old", "root", 50),),
+        reversible=False,
     )
     opens = Impact(opens=("tcp/8080 from 10.0.0.0/8 on web[0], web[1], web[2]",))
     steps = (
-        Step("rule.create firewalls.web.rules.api", address("firewalls.web.rules.api"), "rule.create"),
+        Step(
+            "rule.create firewalls.web.rules.api", address("firewalls.web.rules.api"), "rule.create"
+        ),
         Step("instance.create instances.web[2]", web, "instance.create"),
-        Step("firewall.attach instances.web[2]", web, "firewall.attach", after=("instance.create instances.web[2]",)),
+        Step(
+            "firewall.attach instances.web[2]",
+            web,
+            "firewall.attach",
+            after=("instance.create instances.web[2]",),
+        ),
         Step("instance.resize instances.db", db, "instance.resize", target="101"),
         Step("instance.delete instances.old", old, "instance.delete", target="102"),
     )
     return plan(
-        Change(db, Action.RESIZE, "", (field("flavor", "std_4.8-g1", "std_8.16-g1"),), resize, at(31)),
+        Change(
+            db, Action.RESIZE, "", (field("flavor", "std_4.8-g1", "std_8.16-g1"),), resize, at(31)
+        ),
         Change(old, Action.DELETE, "left out of the file", (), delete),
         Change(
             web,
@@ -98,7 +118,14 @@ def mixed() -> Plan:
             at(15),
         ),
         steps=steps,
-        drift=(Change(address("instances.web[1]"), Action.UPDATE, "", (field("name", "tmp", "shop-prod-web-1", Cause.OUTSIDE),)),),
+        drift=(
+            Change(
+                address("instances.web[1]"),
+                Action.UPDATE,
+                "",
+                (field("name", "tmp", "shop-prod-web-1", Cause.OUTSIDE),),
+            ),
+        ),
         calls=CallBudget(read=7, write=5, wait=12),
         eta_seconds=110,
         cost=Cost(before=50000, after=61800),
@@ -108,13 +135,31 @@ def mixed() -> Plan:
 
 
 def first() -> Plan:
-    """A new stack: a firewall with its rules, a server, a volume whose owner is known only after apply."""
+    """A new stack: a firewall with its rules, a server, a volume whose owner is known only after
+    apply.
+    """
     server, cidr = address("instances.db"), "203.0.113.7/32"
     unknown = Unknown((Ref(address("instances.web"), "private_ip"),))
-    rule = (field("direction", None, "in"), field("ports", None, "22"), field("protocol", None, "tcp"))
+    rule = (
+        field("direction", None, "in"),
+        field("ports", None, "22"),
+        field("protocol", None, "tcp"),
+    )
     return plan(
-        Change(address("firewalls.db"), Action.CREATE, "new", (field("icmp", None, True), field("name", None, "shop-db")), place=at(9)),
-        Change(address("firewalls.db.rules.ssh"), Action.CREATE, "new", (field("cidr", None, cidr), *rule), place=at(11)),
+        Change(
+            address("firewalls.db"),
+            Action.CREATE,
+            "new",
+            (field("icmp", None, True), field("name", None, "shop-db")),
+            place=at(9),
+        ),
+        Change(
+            address("firewalls.db.rules.ssh"),
+            Action.CREATE,
+            "new",
+            (field("cidr", None, cidr), *rule),
+            place=at(11),
+        ),
         Change(
             address("firewalls.db.rules.web"),
             Action.CREATE,
@@ -126,18 +171,26 @@ def first() -> Plan:
             server,
             Action.CREATE,
             "new",
-            (field("flavor", None, "std_4.8-g1"), field("name", None, "데이터베이스 서버"), field("zone", None, "kr1-z01")),
+            (
+                field("flavor", None, "std_4.8-g1"),
+                field("name", None, "데이터베이스 서버"),
+                field("zone", None, "kr1-z01"),
+            ),
             place=at(16),
         ),
         Change(
             address("block_storages.data"),
             Action.CREATE,
             "new",
-            (field("instance", None, Link(server)), field("size", None, 100), field("type", None, "ssd")),
+            (
+                field("instance", None, Link(server)),
+                field("size", None, 100),
+                field("type", None, "ssd"),
+            ),
             place=at(22),
         ),
         problems=(
-            problems.warning(
+            diagnostics.warning(
                 "no-login",
                 "the server gets no SSH key",
                 place=at(16),
@@ -162,14 +215,35 @@ def replaced() -> Plan:
         reversible=False,
     )
     return plan(
-        Change(web, Action.REPLACE, "zone cannot be changed in place", (field("zone", "kr1-z01", "kr1-z02"),), impact, at(24)),
-        Change(address("instances.db"), Action.BLOCKED, "", (), Impact(blocked_by="protected from delete"), at(31)),
-        Change(address("instances.lost"), Action.DECIDE, "77 is not in the account's list, and we did not delete it"),
+        Change(
+            web,
+            Action.REPLACE,
+            "zone cannot be changed in place",
+            (field("zone", "kr1-z01", "kr1-z02"),),
+            impact,
+            at(24),
+        ),
+        Change(
+            address("instances.db"),
+            Action.BLOCKED,
+            "",
+            (),
+            Impact(blocked_by="protected from delete"),
+            at(31),
+        ),
+        Change(
+            address("instances.lost"),
+            Action.DECIDE,
+            "77 is not in the account's list, and we did not delete it",
+        ),
         Change(
             address("firewalls.web"),
             Action.UPDATE,
             "",
-            (field("name", "evil\x1b[2J\u202e::error::", "웹 서버", Cause.BOTH), field("icmp", False, True)),
+            (
+                field("name", "evil\x1b[2J\u202e::error::", "웹 서버", Cause.BOTH),
+                field("icmp", False, True),
+            ),
             Impact(exposure_seconds=20),
             at(5),
         ),

@@ -1,4 +1,6 @@
-"""Situations in which somebody reads a plan: real plans of stacks made by hand, each with the screen it is read on."""
+"""Situations in which somebody reads a plan: real plans of stacks made by hand, each with the
+screen it is read on.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.core.changes import Plan, RiskClass
-from reconciler.core.consent import Acceptance
-from reconciler.core.model import Deferred, Guard, Lifecycle, LiveResource, Ref, Resource
-from reconciler.core.problems import Place
-from reconciler.core.state import Deposed
-from reconciler.ui.screen import Look
+from reconciler.model.diagnostics import Place
+from reconciler.model.plan import Plan, RiskClass
+from reconciler.model.resource import Deferred, Guard, Lifecycle, LiveResource, Ref, Resource
+from reconciler.model.state import Deposed
+from reconciler.planner.checks.approval import Acceptance
+from reconciler.render.run.screen import Look
 from tests.builders import Case, at, firewall, nothing, rule, server, settled, volume
 
 WIDE = Look(width=120)
@@ -28,7 +30,9 @@ class Situation:
 
 
 def placed(*resources: Resource) -> tuple[Resource, ...]:
-    """The resources as they stand one below the other in a file: the object on a line, each attribute on one of its own."""
+    """The resources as they stand one below the other in a file: the object on a line, each
+    attribute on one of its own.
+    """
     found, line = [], 3
     for resource in resources:
         line += 1
@@ -61,25 +65,38 @@ def shop(**more: Any) -> Case:
 def many(count: int, **attributes: Any) -> tuple[Resource, ...]:
     """Servers of one resource, all asked for on the same line."""
     here = Place("stack.yaml", 12, 3)
-    return tuple(replace(server(f"web[{number}]", **attributes), place=here, places={}) for number in range(count))
+    return tuple(
+        replace(server(f"web[{number}]", **attributes), place=here, places={})
+        for number in range(count)
+    )
 
 
 def disks(count: int) -> tuple[Resource, ...]:
     here = Place("stack.yaml", 30, 3)
-    return tuple(replace(volume(f"data[{number}]", f"web[{number}]"), place=here, places={}) for number in range(count))
+    return tuple(
+        replace(volume(f"data[{number}]", f"web[{number}]"), place=here, places={})
+        for number in range(count)
+    )
 
 
 def thirty() -> Plan:
     """A day's work: a server more for each, some resized, a rule opened, one deleted."""
     case = settled(
-        *placed(firewall("web"), rule("web", "https")), *many(14, firewall="web"), *disks(14), *placed(server("old", firewall="web"))
+        *placed(firewall("web"), rule("web", "https")),
+        *many(14, firewall="web"),
+        *disks(14),
+        *placed(server("old", firewall="web")),
     )
     case = case.add(*many(20, firewall="web")[14:], *disks(20)[14:])
     for number in (2, 5):
         case = case.edit(f"instances.web[{number}]", flavor="big")
     for number in range(6, 12):
         case = case.edit(f"instances.web[{number}]", description="주 웹 서버")
-    return case.leave_out("instances.old").add(*placed(rule("web", "api", ports="8080", cidr="10.0.0.0/8"))).plan()
+    return (
+        case.leave_out("instances.old")
+        .add(*placed(rule("web", "api", ports="8080", cidr="10.0.0.0/8")))
+        .plan()
+    )
 
 
 def five_hundred() -> Plan:
@@ -98,33 +115,66 @@ def everything() -> Plan:
             rule("web", "ssh", ports="22", cidr="203.0.113.7/32"),
             rule("web", "office", ports="22", cidr="198.51.100.0/24"),
             firewall("db"),
-            *(server(name, firewall="web") for name in ("gone", "image", "lost", "moved", "off", "open", "size", "switch")),
+            *(
+                server(name, firewall="web")
+                for name in ("gone", "image", "lost", "moved", "off", "open", "size", "switch")
+            ),
             server("kept", life=keep),
             volume("bigger", "size", size=200),
             volume("free", "size"),
             volume("old", None, size=50),
         )
     )
-    case = replace(case, extra={"guard": Guard(("203.0.113.7/32",), ("22",)), "prices": {"ssd": 120}})
-    case = case.edit("instances.image", image="rocky").edit("instances.size", flavor="big").edit("instances.off", power="off")
-    case = case.edit("instances.moved", zone="z2").edit("instances.open", firewall=None).edit("instances.switch", firewall="db")
+    case = replace(
+        case, extra={"guard": Guard(("203.0.113.7/32",), ("22",)), "prices": {"ssd": 120}}
+    )
+    case = (
+        case.edit("instances.image", image="rocky")
+        .edit("instances.size", flavor="big")
+        .edit("instances.off", power="off")
+    )
+    case = (
+        case.edit("instances.moved", zone="z2")
+        .edit("instances.open", firewall=None)
+        .edit("instances.switch", firewall="db")
+    )
     case = case.edit("block_storages.bigger", size=500).edit("block_storages.free", instance=None)
-    case = case.edit("firewalls.web.rules.office", cidr="0.0.0.0/0").outside("instances.size", name="주문 서버 (손대지 마세요)")
-    case = case.left_behind(Deposed("instances.image", "instances", "i-9"), _row("instances", "i-9", flavor="big", power="on"))
+    case = case.edit("firewalls.web.rules.office", cidr="0.0.0.0/0").outside(
+        "instances.size", name="주문 서버 (손대지 마세요)"
+    )
+    case = case.left_behind(
+        Deposed("instances.image", "instances", "i-9"),
+        _row("instances", "i-9", flavor="big", power="on"),
+    )
     return (
-        case.vanish("instances.lost").leave_out("instances.gone", "instances.kept", "block_storages.old", "firewalls.web.rules.ssh").plan()
+        case.vanish("instances.lost")
+        .leave_out(
+            "instances.gone", "instances.kept", "block_storages.old", "firewalls.web.rules.ssh"
+        )
+        .plan()
     )
 
 
 def unknown_rule() -> Resource:
-    waits = Deferred("${instances.web[0].private_ip}/32", (Ref(at("instances.web[0]"), "private_ip"),))
+    waits = Deferred(
+        "${instances.web[0].private_ip}/32", (Ref(at("instances.web[0]"), "private_ip"),)
+    )
     return rule("db", "mysql", ports="3306", cidr=waits)
 
 
 def drifted() -> Case:
-    case = shop(description="orders").outside("instances.web[0]", name="tmp").outside("instances.db", description="hands off")
-    case = case.remember("instances.web[0]", applied={**case.entries["instances.web[0]"].applied, "name": "shop-web-0"})
-    return case.edit("instances.web[0]", name="shop-web-0").edit("instances.db", description="orders and customers")
+    case = (
+        shop(description="orders")
+        .outside("instances.web[0]", name="tmp")
+        .outside("instances.db", description="hands off")
+    )
+    case = case.remember(
+        "instances.web[0]",
+        applied={**case.entries["instances.web[0]"].applied, "name": "shop-web-0"},
+    )
+    return case.edit("instances.web[0]", name="shop-web-0").edit(
+        "instances.db", description="orders and customers"
+    )
 
 
 def guarded(case: Case) -> Case:
@@ -137,44 +187,83 @@ def _row(kind: str, id: str, **attributes: Any) -> LiveResource:
 
 SITUATIONS: Mapping[str, Situation] = {
     "no_changes": Situation(lambda: shop().plan()),
-    "one_server": Situation(lambda: nothing(*placed(server("web", ssh_keys=("deploy",)))).plan(), Look(width=80)),
-    "first_stack": Situation(
-        lambda: nothing(*placed(firewall("db"), unknown_rule(), server("web[0]"), server("db", firewall="db"), volume("data", "db"))).plan()
+    "one_server": Situation(
+        lambda: nothing(*placed(server("web", ssh_keys=("deploy",)))).plan(), Look(width=80)
     ),
-    "resize": Situation(lambda: shop().edit("instances.db", flavor="small", life=Lifecycle(resize="stop_first")).plan()),
-    "resize_80": Situation(lambda: shop().edit("instances.web[0]", flavor="big").plan(), Look(width=80)),
+    "first_stack": Situation(
+        lambda: nothing(
+            *placed(
+                firewall("db"),
+                unknown_rule(),
+                server("web[0]"),
+                server("db", firewall="db"),
+                volume("data", "db"),
+            )
+        ).plan()
+    ),
+    "resize": Situation(
+        lambda: (
+            shop().edit("instances.db", flavor="small", life=Lifecycle(resize="stop_first")).plan()
+        )
+    ),
+    "resize_80": Situation(
+        lambda: shop().edit("instances.web[0]", flavor="big").plan(), Look(width=80)
+    ),
     "rebuild": Situation(lambda: shop().edit("instances.db", image="rocky").plan()),
     "power_off": Situation(lambda: shop(power="on").edit("instances.db", power="off").plan()),
     "replace_server": Situation(lambda: shop().edit("instances.web[1]", zone="z2").plan()),
     "replace_delete_first_ascii": Situation(
-        lambda: shop().edit("instances.web[1]", zone="z2", life=Lifecycle(replace="delete_first")).plan(), Look(width=100, ascii=True)
+        lambda: (
+            shop()
+            .edit("instances.web[1]", zone="z2", life=Lifecycle(replace="delete_first"))
+            .plan()
+        ),
+        Look(width=100, ascii=True),
     ),
     "replace_volume": Situation(lambda: shop().edit("block_storages.data", size=500).plan()),
     "move_volume": Situation(lambda: shop().edit("block_storages.data", instance="web[0]").plan()),
-    "delete": Situation(lambda: shop().leave_out("instances.db", "block_storages.data", "firewalls.db").plan(), Look(width=200)),
-    "open_to_all": Situation(lambda: shop().edit("firewalls.web.rules.ssh", cidr="0.0.0.0/0").plan()),
+    "delete": Situation(
+        lambda: shop().leave_out("instances.db", "block_storages.data", "firewalls.db").plan(),
+        Look(width=200),
+    ),
+    "open_to_all": Situation(
+        lambda: shop().edit("firewalls.web.rules.ssh", cidr="0.0.0.0/0").plan()
+    ),
     "close": Situation(lambda: shop().leave_out("firewalls.web.rules.https").plan()),
     "switch_firewall": Situation(lambda: shop().edit("instances.db", firewall="web").plan()),
     "no_firewall": Situation(lambda: shop().edit("instances.db", firewall=None).plan()),
     "lockout": Situation(lambda: guarded(shop()).leave_out("firewalls.web.rules.ssh").plan()),
     "drift": Situation(lambda: drifted().plan()),
-    "drift_left": Situation(lambda: drifted().edit("instances.web[0]", name="tmp").edit("instances.db", description="hands off").plan()),
+    "drift_left": Situation(
+        lambda: (
+            drifted()
+            .edit("instances.web[0]", name="tmp")
+            .edit("instances.db", description="hands off")
+            .plan()
+        )
+    ),
     "rule_gone_outside": Situation(lambda: shop().vanish("firewalls.web.rules.ssh").plan()),
-    "missing": Situation(lambda: shop().vanish("instances.web[1]").edit("instances.db", flavor="small").plan()),
+    "missing": Situation(
+        lambda: shop().vanish("instances.web[1]").edit("instances.db", flavor="small").plan()
+    ),
     "gone_accepted": Situation(
         lambda: shop().vanish("instances.web[1]").plan(accept=(("gone", "instances.web[1]"),)),
         accept=(Acceptance(RiskClass.GONE, "instances.web[1]"),),
     ),
     "protected": Situation(
         lambda: (
-            shop().edit("instances.db", image="rocky", life=Lifecycle(protect=("rebuild",))).edit("instances.web[0]", name="front").plan()
+            shop()
+            .edit("instances.db", image="rocky", life=Lifecycle(protect=("rebuild",)))
+            .edit("instances.web[0]", name="front")
+            .plan()
         )
     ),
     "deposed": Situation(
         lambda: (
             shop()
             .left_behind(
-                Deposed("instances.web[0]", "instances", "i-9"), _row("instances", "i-9", flavor="small", status="active", power="on")
+                Deposed("instances.web[0]", "instances", "i-9"),
+                _row("instances", "i-9", flavor="small", status="active", power="on"),
             )
             .plan()
         )
@@ -182,28 +271,54 @@ SITUATIONS: Mapping[str, Situation] = {
     "import": Situation(
         lambda: (
             shop()
-            .stranger("instances", "i-7", name="legacy", zone="z1", flavor="small", image="ubuntu", status="active", power="on")
+            .stranger(
+                "instances",
+                "i-7",
+                name="legacy",
+                zone="z1",
+                flavor="small",
+                image="ubuntu",
+                status="active",
+                power="on",
+            )
             .add(replace(placed(server("legacy", name="shop-legacy"))[0], import_id="i-7"))
             .plan()
         )
     ),
     "destroy": Situation(lambda: shop().plan(destroy=True), accept=(Acceptance(RiskClass.DELETE),)),
     "no_longer_managed": Situation(lambda: settled(*many(6, description="x")).add(*many(6)).plan()),
-    "errors": Situation(lambda: shop().edit("instances.db", flavor="huge").add(*placed(volume("more", None))).plan()),
+    "errors": Situation(
+        lambda: shop().edit("instances.db", flavor="huge").add(*placed(volume("more", None))).plan()
+    ),
     "hangul_80": Situation(
-        lambda: shop().edit("instances.web[0]", name="대한민국 서울 웹 서버", description="주문을 받는 서버입니다").plan(), Look(width=80)
+        lambda: (
+            shop()
+            .edit(
+                "instances.web[0]",
+                name="대한민국 서울 웹 서버",
+                description="주문을 받는 서버입니다",
+            )
+            .plan()
+        ),
+        Look(width=80),
     ),
     "thirty": Situation(thirty),
     "thirty_80": Situation(thirty, Look(width=80)),
     "everything_80": Situation(everything, Look(width=80)),
     "everything_200": Situation(everything, Look(width=200)),
     "two_zones": Situation(
-        lambda: nothing(*many(6), *placed(server("db", zone="z2"), server("log", zone="z2")), volume("data", "db")).plan(),
+        lambda: nothing(
+            *many(6),
+            *placed(server("db", zone="z2"), server("log", zone="z2")),
+            volume("data", "db"),
+        ).plan(),
         Look(width=80, verbose=True),
     ),
     "verbose_cost": Situation(
         lambda: replace(
-            settled(*many(5), *disks(5), *placed(server("old"))).add(*many(7)[5:], *disks(7)[5:]).leave_out("instances.old"),
+            settled(*many(5), *disks(5), *placed(server("old")))
+            .add(*many(7)[5:], *disks(7)[5:])
+            .leave_out("instances.old"),
             extra={"prices": {"ssd": 120}},
         ).plan(),
         Look(width=120, verbose=True),

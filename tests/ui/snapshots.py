@@ -1,4 +1,6 @@
-"""Golden text: compared byte by byte, renewed by `RENEW_GOLDEN=1 pytest tests/ui`, read in review like code."""
+"""Golden text: compared byte by byte, renewed by `RENEW_GOLDEN=1 pytest tests/ui`, read in review
+like code.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The page that explains plans shows what the program shows: made by docs/make_screens.py from real runs, and compared here."""
+"""The page that explains plans shows what the program shows: made by docs/make_screens.py from real
+runs, and compared here.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,8 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-from reconciler.core.changes import RiskClass
-from reconciler.ui.words import SYMBOLS
+from reconciler.model.plan import RiskClass
+from reconciler.render.format import SYMBOLS
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -25,7 +27,9 @@ def test_the_screens_are_those_of_the_program() -> None:
     page, pictures = script().made()
 
     assert page == (DOCS / "plan.md").read_text(encoding="utf-8")
-    assert pictures == {path.name: path.read_text(encoding="utf-8") for path in sorted((DOCS / "screens").iterdir())}
+    assert pictures == {
+        path.name: path.read_text(encoding="utf-8") for path in sorted((DOCS / "screens").iterdir())
+    }
     assert all("http" not in text.replace("http://www.w3.org", "") for text in pictures.values())
 
 

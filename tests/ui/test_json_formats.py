@@ -11,19 +11,25 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from referencing import Registry, Resource
 
-from reconciler.core import events, problems
-from reconciler.core.changes import Action, Change, Plan, RiskClass
-from reconciler.core.consent import Acceptance
-from reconciler.core.events import Event
-from reconciler.ui import events_json, plan_json
+from reconciler.model import diagnostics, events
+from reconciler.model.events import Event
+from reconciler.model.plan import Action, Change, Plan, RiskClass
+from reconciler.planner.checks.approval import Acceptance
+from reconciler.render.plan import plan_json
+from reconciler.render.run import events_json
 from tests.ui import plans
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
 
 def validator(name: str) -> Draft202012Validator:
-    documents = [json.loads((SCHEMAS / f"{each}.schema.json").read_text(encoding="utf-8")) for each in ("plan", "event")]
-    registry: Registry[Any] = Registry().with_resources([(body["$id"], Resource.from_contents(body)) for body in documents])
+    documents = [
+        json.loads((SCHEMAS / f"{each}.schema.json").read_text(encoding="utf-8"))
+        for each in ("plan", "event")
+    ]
+    registry: Registry[Any] = Registry().with_resources(
+        [(body["$id"], Resource.from_contents(body)) for body in documents]
+    )
     (schema,) = [body for body in documents if body["$id"].endswith(f"/{name}.schema.json")]
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema, registry=registry)
@@ -34,14 +40,18 @@ PLANS = [plans.mixed(), plans.first(), plans.replaced(), plans.plan()]
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_every_plan_fits_the_plan_schema(plan: Plan) -> None:
-    document = plan_json.plan_document(plan, given=[Acceptance(RiskClass.DELETE), Acceptance(RiskClass.GONE, "instances.a")], exit_code=2)
+    document = plan_json.plan_document(
+        plan,
+        given=[Acceptance(RiskClass.DELETE), Acceptance(RiskClass.GONE, "instances.a")],
+        exit_code=2,
+    )
 
     validator("plan").validate(json.loads(plan_json.text(document)))
     assert document["consent"]["given"][0] == {"class": "delete", "address": None}
 
 
 def test_an_error_before_the_plan_is_the_same_object_with_problems_alone() -> None:
-    found = [problems.error("credentials", "no key", hint="set IWINV_ACCESS_KEY")]
+    found = [diagnostics.error("credentials", "no key", hint="set IWINV_ACCESS_KEY")]
 
     document = plan_json.problems_document(found, exit_code=5)
 
@@ -54,17 +64,29 @@ def test_untouched_rows_come_only_with_verbose() -> None:
     quiet = plans.plan(Change(plans.address("instances.web"), Action.NONE, ""))
 
     assert plan_json.plan_document(quiet)["changes"] == []
-    assert [row["action"] for row in plan_json.plan_document(quiet, verbose=True)["changes"]] == ["none"]
+    assert [row["action"] for row in plan_json.plan_document(quiet, verbose=True)["changes"]] == [
+        "none"
+    ]
 
 
 def test_a_value_known_after_apply_names_its_source_and_is_null() -> None:
     rows = {row["address"]: row for row in plan_json.plan_document(plans.first())["changes"]}
 
-    (cidr,) = [field for field in rows["firewalls.db.rules.web"]["fields"] if field["path"] == "cidr"]
-    assert (cidr["after"], cidr["known_after_apply"], cidr["waits_for"]) == (None, True, ["instances.web"])
+    (cidr,) = [
+        field for field in rows["firewalls.db.rules.web"]["fields"] if field["path"] == "cidr"
+    ]
+    assert (cidr["after"], cidr["known_after_apply"], cidr["waits_for"]) == (
+        None,
+        True,
+        ["instances.web"],
+    )
 
 
-STEP: dict[str, Any] = {"key": "instance.create instances.web", "address": "instances.web", "operation": "instance.create"}
+STEP: dict[str, Any] = {
+    "key": "instance.create instances.web",
+    "address": "instances.web",
+    "operation": "instance.create",
+}
 EVENTS: list[Event] = [
     events.StepStarted(**STEP),
     events.StepWaiting(**STEP, status="build"),
@@ -72,8 +94,8 @@ EVENTS: list[Event] = [
     events.StepFailed(**STEP, message="웹: no", error_code="IN_USE", http_status=409),
     events.StepSkipped(**STEP, because="instances.db"),
     events.StepUnknown(**STEP, message="no answer"),
-    events.ProblemFound(problems.warning("drift", "changed", place=plans.at(3))),
-    events.Told("waiting for the quota"),
+    events.ProblemFound(diagnostics.warning("drift", "changed", place=plans.at(3))),
+    events.Message("waiting for the quota"),
     events.Summary(1, 0, 0, 0, 9, 12.0, 0, next=None, outputs={"ip": "1.2.3.4"}),
 ]
 

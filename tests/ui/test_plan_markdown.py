@@ -1,4 +1,6 @@
-"""Plans as Markdown: what a reviewer must see is in the open, nothing from outside is obeyed, and a cut is told."""
+"""Plans as Markdown: what a reviewer must see is in the open, nothing from outside is obeyed, and a
+cut is told.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +8,13 @@ import re
 
 import pytest
 
-from reconciler.core import consent, problems
-from reconciler.core.address import parse
-from reconciler.core.changes import Action, Cause, Change, FieldChange, Plan, RiskClass
-from reconciler.core.consent import Acceptance, Given
-from reconciler.ui.plan_markdown import CHARACTERS_MAX, plan_markdown, problems_markdown
-from reconciler.ui.plan_text import Header
+from reconciler.model import diagnostics
+from reconciler.model.address import parse
+from reconciler.model.plan import Action, Cause, Change, FieldChange, Plan, RiskClass
+from reconciler.planner.checks import approval
+from reconciler.planner.checks.approval import Acceptance, Given
+from reconciler.render.plan.plan_markdown import CHARACTERS_MAX, plan_markdown, problems_markdown
+from reconciler.render.plan.plan_text import Header
 from tests.ui import plans, snapshots
 from tests.ui.situations import SITUATIONS
 
@@ -20,7 +23,11 @@ FENCE = re.compile(r"^```[a-z]*$", re.MULTILINE)
 
 
 def comment(plan: Plan, *accept: Acceptance) -> str:
-    decision = consent.decide(plan, Given(accept=accept, terminal=True), tracked=tuple(f"instances.t{n}" for n in range(2000)))
+    decision = approval.decide(
+        plan,
+        Given(accept=accept, terminal=True),
+        tracked=tuple(f"instances.t{n}" for n in range(2000)),
+    )
     return plan_markdown(plan, HEADER, decision)
 
 
@@ -45,7 +52,9 @@ def test_danger_totals_and_consent_are_outside_the_fold_and_all_else_is_in_it(na
 
     for needed in plan.consents:
         assert needed.address in open_part
-    dangerous = [c for c in plan.changes if c.impact.consents or c.action in (Action.DECIDE, Action.BLOCKED)]
+    dangerous = [
+        c for c in plan.changes if c.impact.consents or c.action in (Action.DECIDE, Action.BLOCKED)
+    ]
     assert all(str(change.address) in open_part for change in dangerous)
     assert "#### Changes" not in open_part and len(FENCE.findall(text)) % 2 == 0
     assert text.count("<details>") == text.count("</details>") <= 1
@@ -59,17 +68,20 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_nothing_that_a_name_says_is_read_as_markup(text: str) -> None:
-    # Goal: hostile text reaches the comment in fenced blocks only, in every place where text from outside may stand.
+    # Goal: hostile text reaches the comment in fenced blocks only, in every place where text from
+    # outside may stand.
     key = "".join(character for character in text if character not in '"\\\n')[:16] or "x"
     address = parse(f'instances.web["{key}"]') or plans.address("instances.web")
     field = FieldChange("name", text, f"{text} {text}", Cause.BOTH)
     change = Change(address, Action.UPDATE, text, (field,))
-    gone = Change(plans.address("instances.old"), Action.DELETE, text, (), plans.replaced().changes[-1].impact)
+    gone = Change(
+        plans.address("instances.old"), Action.DELETE, text, (), plans.replaced().changes[-1].impact
+    )
     plan = plans.plan(
         change,
         gone,
         drift=(change,),
-        problems=(problems.warning("drift", text, hint=f"{text}\n{text}"),),
+        problems=(diagnostics.warning("drift", text, hint=f"{text}\n{text}"),),
         steps=plans.mixed().steps,
     )
 
@@ -84,7 +96,13 @@ def test_nothing_that_a_name_says_is_read_as_markup(text: str) -> None:
 
 def test_a_plan_that_is_too_long_is_cut_and_says_so_first_and_keeps_all_the_danger_it_can() -> None:
     many = [
-        Change(plans.address(f"instances.quiet{n}"), Action.UPDATE, "", (plans.field("name", f"n{n}", "새 이름" * 10),)) for n in range(900)
+        Change(
+            plans.address(f"instances.quiet{n}"),
+            Action.UPDATE,
+            "",
+            (plans.field("name", f"n{n}", "새 이름" * 10),),
+        )
+        for n in range(900)
     ]
     danger = [
         Change(plans.address(f"instances.old{n}"), Action.DELETE, "left out", (), plans.mixed().changes[-1].impact.__class__(
@@ -94,7 +112,10 @@ def test_a_plan_that_is_too_long_is_cut_and_says_so_first_and_keeps_all_the_dang
     text = comment(plans.plan(*many, *danger))
 
     assert len(text) < CHARACTERS_MAX
-    assert "**This comment is cut, not the plan**: " in text.split("```")[0] and "lines of changes not shown" in text.split("```")[0]
+    assert (
+        "**This comment is cut, not the plan**: " in text.split("```")[0]
+        and "lines of changes not shown" in text.split("```")[0]
+    )
     assert all(f"instances.old{n} " in text for n in range(100))
     assert re.search(r"^\.\.\. \d+ more lines, not shown here$", text, re.MULTILINE)
 
@@ -102,23 +123,41 @@ def test_a_plan_that_is_too_long_is_cut_and_says_so_first_and_keeps_all_the_dang
 def test_a_lockout_that_holds_the_whole_plan_says_so_in_the_open() -> None:
     # Goal: nobody takes the harmless part for done.
     plan = SITUATIONS["lockout"].plan()
-    opened = plan_markdown(plan, HEADER, consent.decide(plan, Given(terminal=True), tracked=())).split("<details>")[0]
-    assert "**Nothing is sent, the rest neither, before lockout is accepted by name or the file avoids it.**" in opened
+    opened = plan_markdown(
+        plan, HEADER, approval.decide(plan, Given(terminal=True), tracked=())
+    ).split("<details>")[0]
+    assert (
+        "**Nothing is sent, the rest neither, before lockout is accepted by name or the file avoids it.**"
+        in opened
+    )
 
 
 def test_even_danger_alone_is_cut_honestly() -> None:
     impact = plans.mixed().changes[-1].impact
     danger = [
-        Change(plans.address(f"instances.old{n}"), Action.REPLACE, "x" * 60, (plans.field("zone", "a" * 40, "b" * 40),), impact)
+        Change(
+            plans.address(f"instances.old{n}"),
+            Action.REPLACE,
+            "x" * 60,
+            (plans.field("zone", "a" * 40, "b" * 40),),
+            impact,
+        )
         for n in range(1500)
     ]
 
     text = comment(plans.plan(*danger))
 
-    assert len(text) < CHARACTERS_MAX and "of 1500 dangerous changes not shown" in text.split("```")[0]
+    assert (
+        len(text) < CHARACTERS_MAX and "of 1500 dangerous changes not shown" in text.split("```")[0]
+    )
 
 
 def test_an_error_before_the_plan_is_a_comment_too() -> None:
-    text = problems_markdown([problems.error("credentials", "no key </details> ```", hint="set it")])
+    text = problems_markdown(
+        [diagnostics.error("credentials", "no key </details> ```", hint="set it")]
+    )
 
-    assert text.startswith("### No plan: 1 error\n") and outside_fences(text) == "### No plan: 1 error\n\n\n\n"
+    assert (
+        text.startswith("### No plan: 1 error\n")
+        and outside_fences(text) == "### No plan: 1 error\n\n\n\n"
+    )

@@ -6,20 +6,31 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.core import consent
-from reconciler.core.changes import Action, CallBudget, Cause, Change, Plan
-from reconciler.core.consent import Given
-from reconciler.ui import plan_text, safe, screen
-from reconciler.ui.plan_text import Header
-from reconciler.ui.screen import Look
+from reconciler.model.plan import Action, CallBudget, Cause, Change, Plan
+from reconciler.planner.checks import approval
+from reconciler.planner.checks.approval import Given
+from reconciler.render import escape
+from reconciler.render.plan import plan_text
+from reconciler.render.plan.plan_text import Header
+from reconciler.render.run import screen
+from reconciler.render.run.screen import Look
 from tests.ui import plans, snapshots
 
 HEADER = Header(key_suffix="9f41", state="state/shop.prod", at=1_795_237_260)
 
 
-def shown(plan: Plan, *, width: int | None = None, header: Header = HEADER, color: bool = False, verbose: bool = False) -> str:
+def shown(
+    plan: Plan,
+    *,
+    width: int | None = None,
+    header: Header = HEADER,
+    color: bool = False,
+    verbose: bool = False,
+) -> str:
     look = Look(width=width, color=color, verbose=verbose)
-    decision = consent.decide(plan, Given(terminal=True), tracked=("instances.a", "instances.b", "instances.old"))
+    decision = approval.decide(
+        plan, Given(terminal=True), tracked=("instances.a", "instances.b", "instances.old")
+    )
     return screen.text(plan_text.plan_lines(plan, header, look, decision), look)
 
 
@@ -32,15 +43,18 @@ def shown(plan: Plan, *, width: int | None = None, header: Header = HEADER, colo
         ("replaced", plans.replaced(), 120),
     ],
 )
-def test_a_plan_is_shown_danger_first_and_totals_last(name: str, plan: Plan, width: int | None) -> None:
+def test_a_plan_is_shown_danger_first_and_totals_last(
+    name: str, plan: Plan, width: int | None
+) -> None:
     text = shown(plan, width=width).replace(f"plan {plan_text.plan_id(plan)}", "plan 7f3a")
 
     snapshots.check(f"plan_{name}.txt", text)
-    assert max(map(safe.width, text.splitlines())) <= (width or 200)
+    assert max(map(escape.width, text.splitlines())) <= (width or 200)
 
 
 def test_drift_that_an_apply_leaves_is_not_said_to_be_reverted() -> None:
-    # Goal: where the file says the same by now, as after an absorb, or the plan is narrowed, no way out is named that is none.
+    # Goal: where the file says the same by now, as after an absorb, or the plan is narrowed, no way
+    # out is named that is none.
     mixed = plans.mixed()
 
     whole, narrowed = shown(mixed), shown(replace(mixed, partial=True))
@@ -68,11 +82,16 @@ def test_an_empty_plan_with_drift_shows_the_drift_and_says_that_nothing_changes(
 def test_every_screen_of_the_local_cloud_says_simulated() -> None:
     header = replace(HEADER, simulated=True)
 
-    assert all("simulated" in shown(plan, header=header).splitlines()[0] for plan in (plans.mixed(), plans.plan()))
+    assert all(
+        "simulated" in shown(plan, header=header).splitlines()[0]
+        for plan in (plans.mixed(), plans.plan())
+    )
 
 
 def test_untouched_objects_are_listed_only_with_verbose() -> None:
-    quiet = plans.plan(Change(plans.address("instances.idle"), Action.NONE, ""), *plans.mixed().changes)
+    quiet = plans.plan(
+        Change(plans.address("instances.idle"), Action.NONE, ""), *plans.mixed().changes
+    )
 
     assert "instances.idle" not in shown(quiet) and "instances.idle" in shown(quiet, verbose=True)
 
@@ -86,13 +105,20 @@ def test_colour_changes_no_letter() -> None:
 def test_nothing_from_outside_reaches_the_screen_raw() -> None:
     text = shown(plans.replaced())
 
-    assert "\x1b" not in text and "\u202e" not in text and "::error::" not in text and "웹 서버" in text
+    assert (
+        "\x1b" not in text
+        and "\u202e" not in text
+        and "::error::" not in text
+        and "웹 서버" in text
+    )
 
 
 def test_the_plan_id_is_the_same_for_the_same_steps_and_another_for_others() -> None:
     plan = plans.mixed()
 
-    assert plan_text.plan_id(plan) == plan_text.plan_id(replace(plan, eta_seconds=5, unmanaged=(9, None)))
+    assert plan_text.plan_id(plan) == plan_text.plan_id(
+        replace(plan, eta_seconds=5, unmanaged=(9, None))
+    )
     assert plan_text.plan_id(plan) != plan_text.plan_id(replace(plan, steps=plan.steps[:-1]))
 
 
@@ -106,7 +132,14 @@ def test_the_plan_id_is_the_same_for_the_same_steps_and_another_for_others() -> 
         ("description", None, False),
     ],
 )
-def test_a_row_names_absorb_only_if_the_file_could_say_what_is_there(path: str, live: str | None, keeps: bool) -> None:
-    change = Change(plans.address("instances.db"), Action.ATTACH, "", (plans.field(path, live, "firewalls.web", Cause.OUTSIDE),))
+def test_a_row_names_absorb_only_if_the_file_could_say_what_is_there(
+    path: str, live: str | None, keeps: bool
+) -> None:
+    change = Change(
+        plans.address("instances.db"),
+        Action.ATTACH,
+        "",
+        (plans.field(path, live, "firewalls.web", Cause.OUTSIDE),),
+    )
     text = shown(plans.plan(change))
     assert "reverts what was changed outside" in text and ("`absorb` keeps that" in text) is keeps

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from reconciler.core import problems
-from reconciler.core.problems import Place
-from reconciler.ui import problems as view
-from reconciler.ui import screen
-from reconciler.ui.screen import Look
+from reconciler.model import diagnostics
+from reconciler.model.diagnostics import Place
+from reconciler.render import problem_text as view
+from reconciler.render.run import screen
+from reconciler.render.run.screen import Look
 
 
 def test_each_problem_has_its_place_code_and_hint_and_all_are_counted() -> None:
     found = [
-        problems.error("unknown-key", "`flavour` is not a key of instances", place=Place("web.yaml", 4, 5), hint="did you mean `flavor`?"),
-        problems.error("missing-reference", "no firewall 웹", place=Place("web.yaml", 9, 5), address="instances.web", hint="one\ntwo"),
-        problems.warning("no-login", "instances.db gets no SSH key", address="instances.db"),
+        diagnostics.error(
+            "unknown-key",
+            "`flavour` is not a key of instances",
+            place=Place("web.yaml", 4, 5),
+            hint="did you mean `flavor`?",
+        ),
+        diagnostics.error(
+            "missing-reference",
+            "no firewall 웹",
+            place=Place("web.yaml", 9, 5),
+            address="instances.web",
+            hint="one\ntwo",
+        ),
+        diagnostics.warning("no-login", "instances.db gets no SSH key", address="instances.db"),
     ]
 
     assert screen.text(view.problems_lines(found, Look()), Look()).splitlines() == [
@@ -28,7 +39,11 @@ def test_each_problem_has_its_place_code_and_hint_and_all_are_counted() -> None:
 
 
 def test_a_narrow_screen_folds_lines_and_leaves_nothing_out() -> None:
-    found = problems.error("lookup", "a long message that does not fit into so few cells", hint="and a hint that is long too, really")
+    found = diagnostics.error(
+        "lookup",
+        "a long message that does not fit into so few cells",
+        hint="and a hint that is long too, really",
+    )
 
     lines = screen.text(view.problem_lines(found, Look(width=40)), Look()).splitlines()
 
@@ -39,10 +54,17 @@ def test_a_narrow_screen_folds_lines_and_leaves_nothing_out() -> None:
 
 
 def test_one_line_that_is_wrong_for_many_objects_is_told_once() -> None:
-    # Goal: a text that is too long under `count: 300` is one mistake to mend, though each object has it.
+    # Goal: a text that is too long under `count: 300` is one mistake to mend, though each object
+    # has it.
     place = Place("web.yaml", 4, 5)
     found = [
-        problems.error("bad-length", f"{at}: the description is too long", place=place, address=at, hint=f"shorten {at}")
+        diagnostics.error(
+            "bad-length",
+            f"{at}: the description is too long",
+            place=place,
+            address=at,
+            hint=f"shorten {at}",
+        )
         for at in (f"instances.web[{n}]" for n in range(300))
     ]
 

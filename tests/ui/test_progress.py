@@ -5,17 +5,35 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from reconciler.core.changes import Step
-from reconciler.core.events import Event, StepDone, StepFailed, StepSkipped, StepStarted, StepUnknown, StepWaiting, Summary, Told
-from reconciler.ui import progress, screen
-from reconciler.ui.ledger import Ledger
-from reconciler.ui.progress import Lines, Live, Tally
-from reconciler.ui.rows import Row
-from reconciler.ui.screen import Look
+from reconciler.model.events import (
+    Event,
+    Message,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    StepUnknown,
+    StepWaiting,
+    Summary,
+)
+from reconciler.model.plan import Step
+from reconciler.render.plan.plan_rows import Row
+from reconciler.render.run import progress, screen
+from reconciler.render.run.progress import Lines, Live, Tally
+from reconciler.render.run.run_report import Ledger
+from reconciler.render.run.screen import Look
 from tests.ui import plans
 
-WEB: dict[str, Any] = {"key": "instance.create instances.web", "address": "instances.web", "operation": "instance.create"}
-DB: dict[str, Any] = {"key": "instance.create instances.db", "address": "instances.db", "operation": "instance.create"}
+WEB: dict[str, Any] = {
+    "key": "instance.create instances.web",
+    "address": "instances.web",
+    "operation": "instance.create",
+}
+DB: dict[str, Any] = {
+    "key": "instance.create instances.db",
+    "address": "instances.db",
+    "operation": "instance.create",
+}
 DISK: dict[str, Any] = {
     "key": "block_storage.create block_storages.data",
     "address": "block_storages.data",
@@ -25,24 +43,44 @@ RUN: list[Event] = [
     StepStarted(**WEB),
     StepWaiting(**WEB, status="build"),
     StepStarted(**DB),
-    Told("60 calls a minute: waiting 3 s"),
+    Message("60 calls a minute: waiting 3 s"),
     StepDone(**WEB, id="1", seconds=41.2),
     StepFailed(**DB, message="할당량 초과 \x1b[2J", error_code="LIMIT", http_status=400),
     StepSkipped(**DISK, because="instances.db"),
 ]
-SUMMARY = Summary(1, 1, 1, 0, calls=9, seconds=63.0, exit_code=3, eta_seconds=60, next="reconciler apply web.yaml --env prod")
+SUMMARY = Summary(
+    1,
+    1,
+    1,
+    0,
+    calls=9,
+    seconds=63.0,
+    exit_code=3,
+    eta_seconds=60,
+    next="reconciler apply web.yaml --env prod",
+)
 
 
 def rows() -> list[Row]:
     """The rows of the plan that the run is of."""
     return [
         Row("+", each["address"], (what,), stands_for=(each["address"],))
-        for each, what in ((WEB, "std_2.4-g1  ubuntu 22.04"), (DB, "std_4.8-g1"), (DISK, "100 GB  ssd  on db"))
+        for each, what in (
+            (WEB, "std_2.4-g1  ubuntu 22.04"),
+            (DB, "std_4.8-g1"),
+            (DISK, "100 GB  ssd  on db"),
+        )
     ]
 
 
 def ledger() -> Ledger:
-    return Ledger(rows(), [Step(each["key"], plans.address(each["address"]), each["operation"]) for each in (WEB, DB, DISK)])
+    return Ledger(
+        rows(),
+        [
+            Step(each["key"], plans.address(each["address"]), each["operation"])
+            for each in (WEB, DB, DISK)
+        ],
+    )
 
 
 def test_elsewhere_than_at_a_terminal_each_step_is_one_line() -> None:
@@ -88,7 +126,9 @@ def test_the_end_says_done_failed_skipped_because_and_how_to_go_on() -> None:
     for event in [*RUN, StepUnknown(**WEB, message="no answer")]:
         tally.take(event)
 
-    text = screen.text(progress.summary_lines(SUMMARY, tally, title="shop/prod", look=Look()), Look())
+    text = screen.text(
+        progress.summary_lines(SUMMARY, tally, title="shop/prod", look=Look()), Look()
+    )
 
     assert text.splitlines() == [
         "",
@@ -102,10 +142,23 @@ def test_the_end_says_done_failed_skipped_because_and_how_to_go_on() -> None:
 
 def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() -> None:
     stream = io.StringIO()
-    followed = Ledger([Row("+", "instances.web[0..1]", ("2 alike", "std_2.4-g1"), stands_for=("instances.web[0]", "instances.web[1]"))])
+    followed = Ledger(
+        [
+            Row(
+                "+",
+                "instances.web[0..1]",
+                ("2 alike", "std_2.4-g1"),
+                stands_for=("instances.web[0]", "instances.web[1]"),
+            )
+        ]
+    )
     view = Live(stream, Look(width=80), total=2, now=lambda: 0.0, ledger=followed)
     steps: list[dict[str, Any]] = [
-        {"key": f"instance.create instances.web[{number}]", "address": f"instances.web[{number}]", "operation": "instance.create"}
+        {
+            "key": f"instance.create instances.web[{number}]",
+            "address": f"instances.web[{number}]",
+            "operation": "instance.create",
+        }
         for number in (0, 1)
     ]
     followed._lines[0].total = 2
@@ -116,16 +169,39 @@ def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() 
     finally:
         view.close()
 
-    assert "ok" not in half and "ok       +  instances.web[0..1]  2 alike   std_2.4-g1  22 s" in stream.getvalue()
+    assert (
+        "ok" not in half
+        and "ok       +  instances.web[0..1]  2 alike   std_2.4-g1  22 s" in stream.getvalue()
+    )
 
 
 def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_rest_in_part() -> None:
-    quiet = [Row("+", f"instances.a{number}", ("std_2.4-g1",), stands_for=(f"instances.a{number}",)) for number in range(30)]
-    danger = [Row("-", f"instances.z{number}", ("deleted",), stands_for=(f"instances.z{number}",), dangerous=True) for number in range(25)]
+    quiet = [
+        Row("+", f"instances.a{number}", ("std_2.4-g1",), stands_for=(f"instances.a{number}",))
+        for number in range(30)
+    ]
+    danger = [
+        Row(
+            "-",
+            f"instances.z{number}",
+            ("deleted",),
+            stands_for=(f"instances.z{number}",),
+            dangerous=True,
+        )
+        for number in range(25)
+    ]
     followed = Ledger([*quiet, *danger])
     for row in (*quiet, *danger):
         followed._by_address[row.address].total = 1
-        followed.take(StepDone(key=row.address, address=row.address, operation="instance.create", id="1", seconds=2.0))
+        followed.take(
+            StepDone(
+                key=row.address,
+                address=row.address,
+                operation="instance.create",
+                id="1",
+                seconds=2.0,
+            )
+        )
 
     text = screen.text(progress.row_lines(followed.done, Look()), Look())
 
@@ -135,8 +211,13 @@ def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_res
 def test_the_end_compares_the_estimate_with_what_happened_at_the_clouds_own_speed() -> None:
     def said(seconds: float, exit_code: int = 0) -> str:
         summary = Summary(1, 0, 0, 0, calls=9, seconds=seconds, exit_code=exit_code, eta_seconds=60)
-        return screen.text(progress.summary_lines(summary, Tally(), title="shop", look=Look(), time_scale=60.0), Look())
+        return screen.text(
+            progress.summary_lines(summary, Tally(), title="shop", look=Look(), time_scale=60.0),
+            Look(),
+        )
 
     assert "(planned about 1 min: it took 20 % longer)" in said(1.2)
     assert "(planned about 1 min: it took 50 % less)" in said(0.5)
-    assert "(planned about 1 min)" in said(1.0) and "(planned about 1 min)" in said(9.0, exit_code=3)
+    assert "(planned about 1 min)" in said(1.0) and "(planned about 1 min)" in said(
+        9.0, exit_code=3
+    )

@@ -1,4 +1,6 @@
-"""The one sink for text from outside: what a screen would obey is shown instead, every letter stays."""
+"""The one sink for text from outside: what a screen would obey is shown instead, every letter
+stays.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ import json
 
 import pytest
 
-from reconciler.ui import safe
+from reconciler.render import escape
 
 
 @pytest.mark.parametrize(
@@ -34,20 +36,25 @@ from reconciler.ui import safe
     ],
 )
 def test_text_from_outside_is_shown_and_never_obeyed(text: str, wanted: str) -> None:
-    assert safe.outside(text) == wanted
+    assert escape.outside(text) == wanted
 
 
 def test_json_keeps_letters_escapes_commands_and_reads_back_the_same() -> None:
     data = {"name": "웹 \x1b[2J \u202e \U000e0041 ##[error] ::error::x", "number": 3}
 
-    text = safe.json_text(data)
+    text = escape.json_text(data)
 
     assert json.loads(text) == data
     assert "웹" in text and not set("\x1b\u202e\U000e0041") & set(text) and "##[" not in text
 
 
 def test_hangul_counts_two_cells() -> None:
-    assert (safe.width("서버"), safe.width("web"), safe.pad("서버", 6), safe.cut("서버이름", 5)) == (4, 3, "서버  ", "서버~")
+    assert (
+        escape.width("서버"),
+        escape.width("web"),
+        escape.pad("서버", 6),
+        escape.cut("서버이름", 5),
+    ) == (4, 3, "서버  ", "서버~")
 
 
 @pytest.mark.parametrize(
@@ -60,4 +67,4 @@ def test_hangul_counts_two_cells() -> None:
     ],
 )
 def test_wrapping_leaves_nothing_out(text: str, cells: int, wanted: list[str]) -> None:
-    assert safe.wrap(text, cells) == wanted
+    assert escape.wrap(text, cells) == wanted

@@ -6,12 +6,15 @@ import json
 
 import pytest
 
-from reconciler.core import consent, saved
-from reconciler.core.changes import Action
-from reconciler.core.consent import Given
-from reconciler.ui import plan_json, plan_text, safe, saved_text, screen
-from reconciler.ui.plan_text import Header
-from reconciler.ui.sections import sections
+from reconciler.model.plan import Action
+from reconciler.planner import saved_plan
+from reconciler.planner.checks import approval
+from reconciler.planner.checks.approval import Given
+from reconciler.render import escape
+from reconciler.render.plan import plan_json, plan_text, saved_text
+from reconciler.render.plan.plan_sections import sections
+from reconciler.render.plan.plan_text import Header
+from reconciler.render.run import screen
 from tests.ui import snapshots
 from tests.ui.situations import SITUATIONS, Situation
 
@@ -22,7 +25,10 @@ def shown(situation: Situation, *, color: bool = False) -> str:
     plan, look = situation.plan(), situation.look
     given = Given(accept=situation.accept, terminal=True, destroy=plan.destroy)
     tracked = tuple(f"instances.t{number}" for number in range(situation.tracked))
-    return screen.text(plan_text.plan_lines(plan, HEADER, look, consent.decide(plan, given, tracked=tracked)), look)
+    return screen.text(
+        plan_text.plan_lines(plan, HEADER, look, approval.decide(plan, given, tracked=tracked)),
+        look,
+    )
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
@@ -33,7 +39,7 @@ def test_the_screen_says_what_will_happen(name: str) -> None:
     text = shown(situation)
 
     snapshots.check(f"screen_{name}.txt", text)
-    assert max(map(safe.width, text.splitlines())) <= (situation.look.width or 200)
+    assert max(map(escape.width, text.splitlines())) <= (situation.look.width or 200)
     assert all(ord(character) < 128 for character in text) or not situation.look.ascii
 
 
@@ -46,32 +52,58 @@ def test_every_change_stands_in_exactly_one_row_and_a_dangerous_one_in_its_own(n
     told = [address for row in rows for address in row.stands_for]
     wanted = [str(change.address) for change in plan.changes if change.action is not Action.NONE]
     assert sorted(told) == sorted(wanted)
-    dangerous = {c.address for c in plan.consents if c.risk.value not in ("downtime", "exposure", "lockout")}
+    dangerous = {
+        c.address for c in plan.consents if c.risk.value not in ("downtime", "exposure", "lockout")
+    }
     for row in rows:
         if row.dangerous:
-            assert {address.partition(".rules.")[0] for address in row.stands_for} == {row.stands_for[0].partition(".rules.")[0]}
+            assert {address.partition(".rules.")[0] for address in row.stands_for} == {
+                row.stands_for[0].partition(".rules.")[0]
+            }
     assert dangerous <= {row.stands_for[0] for row in rows if row.dangerous}
 
 
 def test_five_hundred_changes_fit_a_screen_and_the_danger_is_first() -> None:
     text = shown(SITUATIONS["five_hundred"])
 
-    assert len(text.splitlines()) < 30 and text.splitlines()[2:4] == [" ATTENTION", text.splitlines()[3]]
+    assert len(text.splitlines()) < 30 and text.splitlines()[2:4] == [
+        " ATTENTION",
+        text.splitlines()[3],
+    ]
     assert "instances.old" in text.splitlines()[3] and "[0..249]" in text
 
 
-SAVED = [name for name, situation in SITUATIONS.items() if not situation.look.verbose and not situation.plan().is_empty]
+SAVED = [
+    name
+    for name, situation in SITUATIONS.items()
+    if not situation.look.verbose and not situation.plan().is_empty
+]
 
 
 @pytest.mark.parametrize("name", SAVED)
 def test_a_saved_plan_is_shown_as_it_was(name: str) -> None:
-    # Goal: who reads the plan later, from its file, reads the same: nothing dangerous is lost on the way.
+    # Goal: who reads the plan later, from its file, reads the same: nothing dangerous is lost on
+    # the way.
     situation = SITUATIONS[name]
     plan, look = situation.plan(), situation.look
     document = json.loads(plan_json.text(plan_json.plan_document(plan)))
     options = {"destroy": plan.destroy}
-    kept = saved.of(plan, account="a", endpoint="e", simulated=False, accept=(), options=options, made_at=5, document=document)
-    decision = consent.decide(plan, Given(accept=situation.accept, terminal=True, destroy=plan.destroy), tracked=())
+    kept = saved_plan.of(
+        plan,
+        account="a",
+        endpoint="e",
+        simulated=False,
+        accept=(),
+        options=options,
+        made_at=5,
+        document=document,
+    )
+    decision = approval.decide(
+        plan, Given(accept=situation.accept, terminal=True, destroy=plan.destroy), tracked=()
+    )
 
-    now, later = (screen.text(plan_text.plan_lines(each, HEADER, look, decision), look) for each in (plan, saved_text.plan_of(kept)))
+    now, later = (
+        screen.text(plan_text.plan_lines(each, HEADER, look, decision), look)
+        for each in (plan, saved_text.plan_of(kept))
+    )
     assert later == now

@@ -1,4 +1,6 @@
-"""Power, rebuild and resize: what runs in the background on a server that exists (contract sections 10, 14)."""
+"""Power, rebuild and resize: what runs in the background on a server that exists (contract sections
+10, 14).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from reconciler.simulator.records import Instance
 
 
 def start(call: Call) -> Reply:
-    """POST .../start: `active` afterwards; on a running server 202 and no change, unless power is strict."""
+    """POST .../start: `active` afterwards; on a running server 202 and no change, unless power is
+    strict.
+    """
     return _power(call, "start", wanted="active")
 
 
@@ -39,21 +43,35 @@ def reboot(call: Call) -> Reply:
 
 
 def rebuild(call: Call) -> Reply:
-    """POST .../rebuild: the same or another image; keeps id, addresses and volumes. It also cures status `error`."""
+    """POST .../rebuild: the same or another image; keeps id, addresses and volumes. It also cures
+    status `error`.
+    """
     instance = at_rest(call, call.ids[0])
     image_id = call.form().get("image_id") or instance.image_id
     image, flavor = call.world.images.get(image_id), call.world.flavors.get(instance.flavor_id)
     if image is None:
         raise ApiError("ID_INVALID", "image_id")
     if image_id != instance.image_id:
-        fits = is_available(image) and in_zone(image, instance.zone_id) and (flavor is None or supports(flavor, image))
+        fits = (
+            is_available(image)
+            and in_zone(image, instance.zone_id)
+            and (flavor is None or supports(flavor, image))
+        )
         if not fits:
             raise ApiError("UNAVAILABLE_COMBINATION", "image_id")
-    return _begin(call, instance, "rebuild", status="off" if instance.status == "off" else "active", target=image_id)
+    return _begin(
+        call,
+        instance,
+        "rebuild",
+        status="off" if instance.status == "off" else "active",
+        target=image_id,
+    )
 
 
 def resize(call: Call) -> Reply:
-    """POST .../resize: another flavor, in `active` and `off`; a smaller disk only where the switch allows it."""
+    """POST .../resize: another flavor, in `active` and `off`; a smaller disk only where the switch
+    allows it.
+    """
     form = call.form()
     instance = at_rest(call, call.ids[0])
     required(form, "flavor_id")
@@ -61,11 +79,17 @@ def resize(call: Call) -> Reply:
     if instance.status not in {"active", "off"} or flavor_id == instance.flavor_id:
         raise ApiError("CHECK_PARAM", "flavor_id")
     flavor = call.world.flavors.get(flavor_id)
-    if flavor is None or flavor.get("status") != "available" or not in_zone(flavor, instance.zone_id):
+    if (
+        flavor is None
+        or flavor.get("status") != "available"
+        or not in_zone(flavor, instance.zone_id)
+    ):
         raise ApiError("UNAVAILABLE_FLAVOR", "flavor_id")
     image = call.world.images.get(instance.image_id)
     shrinks = _disk(call, flavor_id) < _disk(call, instance.flavor_id)
-    if (shrinks and not call.switches.allow_shrink) or (image is not None and not supports(flavor, image)):
+    if (shrinks and not call.switches.allow_shrink) or (
+        image is not None and not supports(flavor, image)
+    ):
         raise ApiError("UNAVAILABLE_COMBINATION", "flavor_id")
     return _begin(call, instance, "resize", status=instance.status, target=flavor_id)
 
@@ -74,7 +98,9 @@ def _disk(call: Call, flavor_id: str) -> int:
     return int(str(spec(call.world.flavors.get(flavor_id, {})).get("disk") or 0))
 
 
-def _begin(call: Call, instance: Instance, operation: str, *, status: str, target: str = "") -> Reply:
+def _begin(
+    call: Call, instance: Instance, operation: str, *, status: str, target: str = ""
+) -> Reply:
     pending = begin(call, operation, tick=operation, status=status, target=target)
     working = replace(instance, status="work", pending=pending)
     call.world.put_instance(working)

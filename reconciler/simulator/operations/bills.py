@@ -1,4 +1,6 @@
-"""Bills: the estimate of this month, the list, and a detail that is always denied (contract section 19)."""
+"""Bills: the estimate of this month, the list, and a detail that is always denied (contract section
+19).
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,16 @@ from reconciler.simulator.records import Row
 
 
 def get_live_bill(call: Call) -> Reply:
-    """GET /v1/bill/live: this month so far, VAT excluded; it moves as days begin and things come and go."""
+    """GET /v1/bill/live: this month so far, VAT excluded; it moves as days begin and things come
+    and go.
+    """
     return Reply([live_bill(call.now, call.world.month_to_date())])
 
 
 def list_bills(call: Call) -> Reply:
-    """GET /v1/bill: nothing on the first page is EMPTY_SET, past the end is an empty list; page members are strings."""
+    """GET /v1/bill: nothing on the first page is EMPTY_SET, past the end is an empty list; page
+    members are strings.
+    """
     page = call.page()
     first, last = _date(call, "start_date"), _date(call, "end_date")
     low, high = _price(call, "min_price", -(2**63)), _price(call, "max_price", 2**63)
@@ -31,7 +37,9 @@ def list_bills(call: Call) -> Reply:
     ]
     if not rows and page[0] == 1:
         raise ApiError("EMPTY_SET")
-    return Reply(paged(rows, page), page=page, page_as_text=call.switches.bill_page_meta == "strings")
+    return Reply(
+        paged(rows, page), page=page, page_as_text=call.switches.bill_page_meta == "strings"
+    )
 
 
 def get_bill(call: Call) -> Reply:

@@ -36,7 +36,9 @@ def get_block_storage(call: Call) -> Reply:
     if volume is None or volume.visible_from > call.now:
         if call.switches.block_storage_absent == "empty":
             return Reply([])
-        raise ApiError("NOT_FOUND" if call.switches.block_storage_absent == "not_found" else "ID_INVALID")
+        raise ApiError(
+            "NOT_FOUND" if call.switches.block_storage_absent == "not_found" else "ID_INVALID"
+        )
     call.seen.append(("block_storage", volume.block_storage_id))
     return Reply([_row(call, volume)])
 
@@ -94,7 +96,9 @@ def _check_room(call: Call, instance_id: str, limit: int) -> None:
 
 
 def _at_rest(call: Call) -> BlockStorage:
-    """The volume of the path; busy ones answer like a busy server, which is the only busy code there is."""
+    """The volume of the path; busy ones answer like a busy server, which is the only busy code
+    there is.
+    """
     volume = call.world.block_storages.get(call.ids[0])
     if volume is None:
         raise ApiError("ID_INVALID")
@@ -104,7 +108,9 @@ def _at_rest(call: Call) -> BlockStorage:
 
 
 def delete_block_storage(call: Call) -> Reply:
-    """DELETE /v1/block-storages/{block_storage_id}: refused while attached, unless the switch allows it."""
+    """DELETE /v1/block-storages/{block_storage_id}: refused while attached, unless the switch
+    allows it.
+    """
     volume = _at_rest(call)
     if volume.instance_id is not None and call.switches.delete_attached == "refuse":
         raise ApiError("IN_USE")
@@ -124,7 +130,9 @@ def attach_block_storage(call: Call) -> Reply:
 
 
 def detach_block_storage(call: Call) -> Reply:
-    """POST .../detach: no instance in the path, a volume has one owner; a detached one gives CHECK_PARAM."""
+    """POST .../detach: no instance in the path, a volume has one owner; a detached one gives
+    CHECK_PARAM.
+    """
     volume = _at_rest(call)
     if volume.instance_id is None:
         raise ApiError("CHECK_PARAM")

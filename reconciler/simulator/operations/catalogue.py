@@ -1,4 +1,6 @@
-"""Zones, flavors, images, volume types, SSH keys and user scripts: everything that is only ever read (sections 11-13, 15, 16, 20)."""
+"""Zones, flavors, images, volume types, SSH keys and user scripts: everything that is only ever
+read (sections 11-13, 15, 16, 20).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ from reconciler.simulator.errors import ApiError
 from reconciler.simulator.records import Row
 from reconciler.simulator.world import World
 
-FLAVOR_MEMBERS = ("flavor_id", "name", "provide", "status", "spec", "supporting_images", "zone", "price")
+FLAVOR_MEMBERS = (
+    "flavor_id",
+    "name",
+    "provide",
+    "status",
+    "spec",
+    "supporting_images",
+    "zone",
+    "price",
+)
 FLAVOR_TYPES = frozenset({"SINGLE", "MAXIO", "SINGLE_X4"})
 IMAGE_TYPES = frozenset({"os_linux", "os_windows", "solution_linux"})
 OS_WORDS: Mapping[str, str] = {
@@ -33,11 +44,19 @@ OS_WORDS: Mapping[str, str] = {
 def list_zones(call: Call) -> Reply:
     """GET /v1/zones: unpaged; a zone outside the API is not among them (contract section 11)."""
     hidden = call.switches.api_zone_only
-    return Reply([_zone_row(zone) for zone in call.world.zones.values() if not hidden or is_api_zone(call.world, str(zone["zone_id"]))])
+    return Reply(
+        [
+            _zone_row(zone)
+            for zone in call.world.zones.values()
+            if not hidden or is_api_zone(call.world, str(zone["zone_id"]))
+        ]
+    )
 
 
 def _zone_row(zone: Row) -> Row:
-    return {name: zone[name] for name in ("zone_id", "zone_name", "status", "content") if name in zone}
+    return {
+        name: zone[name] for name in ("zone_id", "zone_name", "status", "content") if name in zone
+    }
 
 
 def is_api_zone(world: World, zone_id: str) -> bool:
@@ -56,13 +75,25 @@ def list_flavors(call: Call) -> Reply:
         rows = [row for row in rows if any(zone in _texts(row, "zone") for zone in zones)]
     if images:
         chosen = [world.images[image] for image in images if image in world.images]
-        rows = [row for row in rows if any(supports(row, image) and _share_zone(row, image) for image in chosen)]
-    kinds = enum_words(call, "type", FLAVOR_TYPES | {str(spec(row).get("type")) for row in world.flavors.values()})
+        rows = [
+            row
+            for row in rows
+            if any(supports(row, image) and _share_zone(row, image) for image in chosen)
+        ]
+    kinds = enum_words(
+        call, "type", FLAVOR_TYPES | {str(spec(row).get("type")) for row in world.flavors.values()}
+    )
     if kinds:
         rows = [row for row in rows if spec(row).get("type") in kinds]
-    types = enum_words(call, "image_type", IMAGE_TYPES | {str(row.get("image_type")) for row in world.images.values()})
+    types = enum_words(
+        call,
+        "image_type",
+        IMAGE_TYPES | {str(row.get("image_type")) for row in world.images.values()},
+    )
     if types:
-        rows = [row for row in rows if any(each in _texts(row, "supporting_images") for each in types)]
+        rows = [
+            row for row in rows if any(each in _texts(row, "supporting_images") for each in types)
+        ]
     bounds = size_bounds(call)
     rows = [row for row in rows if within(bounds, spec(row))]
     shown = [_flavor_row(row, mask, call) for row in paged(rows, page)]
@@ -79,7 +110,11 @@ def get_flavor(call: Call) -> Reply:
 def _flavor_row(row: Row, mask: int, call: Call) -> Row:
     if call.switches.flavor_fields == "ignore" or mask == 0:
         return row
-    return {name: row[name] for bit, name in enumerate(FLAVOR_MEMBERS) if mask >> bit & 1 and name in row}
+    return {
+        name: row[name]
+        for bit, name in enumerate(FLAVOR_MEMBERS)
+        if mask >> bit & 1 and name in row
+    }
 
 
 def spec(flavor: Row) -> Row:
@@ -94,7 +129,9 @@ def supports(flavor: Row, image: Row) -> bool:
 
 
 def in_zone(row: Row, zone_id: str) -> bool:
-    """Whether a flavor or image is offered in a zone; ids are compared exactly (contract section 8)."""
+    """Whether a flavor or image is offered in a zone; ids are compared exactly (contract section
+    8).
+    """
     return zone_id in _texts(row, "zone")
 
 
@@ -131,7 +168,11 @@ def list_images(call: Call) -> Reply:
     systems = [OS_WORDS[word] for word in enum_words(call, "os", OS_WORDS)]
     if systems:
         rows = [row for row in rows if _os(row).get("os_type") in systems]
-    types = enum_words(call, "type", IMAGE_TYPES | {str(row.get("image_type")) for row in call.world.images.values()})
+    types = enum_words(
+        call,
+        "type",
+        IMAGE_TYPES | {str(row.get("image_type")) for row in call.world.images.values()},
+    )
     if types:
         rows = [row for row in rows if row.get("image_type") in types]
     visible = enum_words(call, "visibility", {"public", "private"})
@@ -163,7 +204,9 @@ def is_available(image: Row) -> bool:
 
 
 def list_storage_types(call: Call) -> Reply:
-    """GET /v1/block-storages/types: unpaged; an unknown type is CHECK_PARAM, not an empty list (contract section 16)."""
+    """GET /v1/block-storages/types: unpaged; an unknown type is CHECK_PARAM, not an empty list
+    (contract section 16).
+    """
     types = call.world.storage_types
     wanted = call.text("type")
     if wanted and wanted not in types:
@@ -191,7 +234,9 @@ def _named_list(call: Call, rows: Mapping[str, Row]) -> Reply:
 
 
 def enum_words(call: Call, name: str, allowed: Collection[str]) -> list[str]:
-    """A comma-separated filter of a closed set; an unknown word is an error, not an empty list (contract section 7)."""
+    """A comma-separated filter of a closed set; an unknown word is an error, not an empty list
+    (contract section 7).
+    """
     words = call.words(name)
     if any(word not in allowed for word in words):
         raise ApiError("CHECK_PARAM", name)

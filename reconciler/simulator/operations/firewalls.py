@@ -1,4 +1,6 @@
-"""Firewalls in the older form: the same objects as security groups, rules inline, every edit rewrites them (contract section 18)."""
+"""Firewalls in the older form: the same objects as security groups, rules inline, every edit
+rewrites them (contract section 18).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,13 @@ from dataclasses import replace
 from reconciler.simulator.call import Call, Reply
 from reconciler.simulator.errors import ApiError
 from reconciler.simulator.operations.rules import new_rule, rule_row
-from reconciler.simulator.operations.security_groups import edited_group, existing_group, group_row, new_group, visible_groups
+from reconciler.simulator.operations.security_groups import (
+    edited_group,
+    existing_group,
+    group_row,
+    new_group,
+    visible_groups,
+)
 from reconciler.simulator.records import Firewall, Row, Rule
 
 
@@ -20,7 +28,9 @@ def list_firewalls(call: Call) -> Reply:
 def get_firewall(call: Call) -> Reply:
     """GET /v1/firewall/{firewall_id}: absent as a security group is, 200 and an empty list."""
     firewall = call.world.firewalls.get(call.ids[0])
-    return Reply([] if firewall is None or firewall.visible_from > call.now else [_row(call, firewall)])
+    return Reply(
+        [] if firewall is None or firewall.visible_from > call.now else [_row(call, firewall)]
+    )
 
 
 def _row(call: Call, firewall: Firewall) -> Row:

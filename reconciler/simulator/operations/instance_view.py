@@ -16,7 +16,9 @@ BLOCK_STORAGE_BIT = 8_192
 
 
 def mask_of(call: Call) -> int:
-    """The mask asked for; unknown bits are ignored, 0 and text are CHECK_PARAM (contract section 9)."""
+    """The mask asked for; unknown bits are ignored, 0 and text are CHECK_PARAM (contract section
+    9).
+    """
     return call.integer("fields", default=call.switches.default_fields, minimum=1) & ALL_FIELDS
 
 
@@ -29,13 +31,23 @@ def is_visible(call: Call, instance: Instance) -> bool:
 
 def detail_rows(call: Call, instance: Instance, mask: int) -> list[Row]:
     """One instance as detail and edit calls give it."""
-    volumes = {instance.instance_id: call.world.volumes_of(instance.instance_id)} if mask & BLOCK_STORAGE_BIT else {}
+    volumes = (
+        {instance.instance_id: call.world.volumes_of(instance.instance_id)}
+        if mask & BLOCK_STORAGE_BIT
+        else {}
+    )
     return [instance_row(call.world, instance, mask, volumes.get(instance.instance_id, []))]
 
 
 def instance_row(world: World, instance: Instance, mask: int, volumes: list[str]) -> Row:
-    """The members whose bits are set; those not asked for are left out, not null (contract section 9)."""
-    return {name: make(world, instance, volumes) for bit, (name, make) in enumerate(_MEMBERS) if mask >> bit & 1}
+    """The members whose bits are set; those not asked for are left out, not null (contract section
+    9).
+    """
+    return {
+        name: make(world, instance, volumes)
+        for bit, (name, make) in enumerate(_MEMBERS)
+        if mask >> bit & 1
+    }
 
 
 def absent(call: Call, instance_id: str, mask: int) -> list[Row]:
@@ -52,7 +64,9 @@ def absent(call: Call, instance_id: str, mask: int) -> list[Row]:
 
 
 def is_well_formed(instance_id: str) -> bool:
-    """Whether an id has the API's own form and not that of another vocabulary (contract sections 8, 14)."""
+    """Whether an id has the API's own form and not that of another vocabulary (contract sections 8,
+    14).
+    """
     prefix, _, rest = instance_id.partition("-")
     return prefix == "INSTANCE" and len(rest) in {21, 22} and rest.isascii() and rest.isalnum()
 
@@ -87,12 +101,20 @@ def zone_reference(world: World, zone_id: str) -> Row:
 def _flavor(world: World, instance: Instance, volumes: list[str]) -> object:
     del volumes
     flavor = world.flavors.get(instance.flavor_id, {})
-    return {"flavor_id": instance.flavor_id, "name": flavor.get("name", instance.flavor_id), **spec(flavor)}
+    return {
+        "flavor_id": instance.flavor_id,
+        "name": flavor.get("name", instance.flavor_id),
+        **spec(flavor),
+    }
 
 
 def _image(world: World, instance: Instance, volumes: list[str]) -> object:
     del volumes
-    return world.images.get(instance.image_id) or {"image_id": instance.image_id, "visibility": "public", "image_type": "os_linux"}
+    return world.images.get(instance.image_id) or {
+        "image_id": instance.image_id,
+        "visibility": "public",
+        "image_type": "os_linux",
+    }
 
 
 CONSOLE_LINK = "https://console.example.invalid:6080/vnc_auto.html?path=example-token"
@@ -132,6 +154,14 @@ _MEMBERS: tuple[tuple[str, _Maker], ...] = (
     ("block_storage", lambda w, i, v: v),
     ("vnc", _console),
     ("connection_limit", _limits),
-    ("traffic", lambda w, i, v: {"default": 1000, "period": "DAYMONTH", "limit": None, "reset_allow_count": None}),
+    (
+        "traffic",
+        lambda w, i, v: {
+            "default": 1000,
+            "period": "DAYMONTH",
+            "limit": None,
+            "reset_allow_count": None,
+        },
+    ),
 )
 """Members in the order of their bits (contract section 9)."""

@@ -1,11 +1,21 @@
-"""Instances: list, detail, create, edit, delete, console (contract section 14). Power and rebuild are in `actions`."""
+"""Instances: list, detail, create, edit, delete, console (contract section 14). Power and rebuild
+are in `actions`.
+"""
 
 from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, replace
 
-from reconciler.simulator.call import Call, Reply, decoded_description, decoded_name, paged, required, whole_number
+from reconciler.simulator.call import (
+    Call,
+    Reply,
+    decoded_description,
+    decoded_name,
+    paged,
+    required,
+    whole_number,
+)
 from reconciler.simulator.errors import ApiError
 from reconciler.simulator.operations.catalogue import (
     FLAVOR_TYPES,
@@ -54,7 +64,10 @@ def list_instances(call: Call) -> Reply:
     shown = paged(rows, page)
     volumes = call.world.volumes_by_instance() if mask & BLOCK_STORAGE_BIT and shown else {}
     call.seen.extend(("instance", each.instance_id) for each in shown)
-    return Reply([instance_row(call.world, each, mask, volumes.get(each.instance_id, [])) for each in shown], page=page)
+    return Reply(
+        [instance_row(call.world, each, mask, volumes.get(each.instance_id, [])) for each in shown],
+        page=page,
+    )
 
 
 def _filter_by_own_members(call: Call, rows: list[Instance]) -> list[Instance]:
@@ -76,7 +89,11 @@ def _filter_by_own_members(call: Call, rows: list[Instance]) -> list[Instance]:
 
 def _filter_by_catalogue(call: Call, rows: list[Instance]) -> list[Instance]:
     types = enum_words(call, "type", TYPES)
-    cores = enum_words(call, "core_type", FLAVOR_TYPES | {str(spec(row).get("type")) for row in call.world.flavors.values()})
+    cores = enum_words(
+        call,
+        "core_type",
+        FLAVOR_TYPES | {str(spec(row).get("type")) for row in call.world.flavors.values()},
+    )
     bounds = size_bounds(call)
     if types:
         rows = [each for each in rows if _type_of(call, each) in types]
@@ -86,7 +103,8 @@ def _filter_by_catalogue(call: Call, rows: list[Instance]) -> list[Instance]:
         rows = [
             each
             for each in rows
-            if (not cores or sizes.get(each.flavor_id, {}).get("type") in cores) and within(bounds, sizes.get(each.flavor_id, {}))
+            if (not cores or sizes.get(each.flavor_id, {}).get("type") in cores)
+            and within(bounds, sizes.get(each.flavor_id, {}))
         ]
     return rows
 
@@ -106,7 +124,11 @@ def _network(text: str) -> ipaddress.IPv4Network:
 
 
 def _has_address(instance: Instance, networks: list[ipaddress.IPv4Network]) -> bool:
-    addresses = [ipaddress.IPv4Address(each) for each in (instance.public_address, instance.private_address) if each]
+    addresses = [
+        ipaddress.IPv4Address(each)
+        for each in (instance.public_address, instance.private_address)
+        if each
+    ]
     return any(address in network for address in addresses for network in networks)
 
 
@@ -125,14 +147,18 @@ def get_instance(call: Call) -> Reply:
 def existing(call: Call, instance_id: str) -> Instance:
     """The instance a write is about, busy or not.
 
-    A foreign form of id, or a server in a zone outside the API, is ID_INVALID; one that is gone, or never was, answers like a
-    busy one (contract sections 6, 14).
+    A foreign form of id, or a server in a zone outside the API, is ID_INVALID; one that is gone, or
+    never was, answers like a busy one (contract sections 6, 14).
     """
     instance = call.world.instances.get(instance_id)
     if instance is None:
         if not is_well_formed(instance_id):
             raise ApiError("ID_INVALID")
-        raise ApiError("NOT_FOUND" if call.switches.instance_absent == "not_found" else "DELETED_OR_WORKING_INSTANCE")
+        raise ApiError(
+            "NOT_FOUND"
+            if call.switches.instance_absent == "not_found"
+            else "DELETED_OR_WORKING_INSTANCE"
+        )
     if call.switches.api_zone_only and not is_api_zone(call.world, instance.zone_id):
         raise ApiError("ID_INVALID")
     return instance
@@ -164,7 +190,9 @@ class _Order:
 
 
 def create_instance(call: Call) -> Reply:
-    """POST /v1/instances: 1 to 10 servers, one flat receipt a server; status `building`, never what reads show later."""
+    """POST /v1/instances: 1 to 10 servers, one flat receipt a server; status `building`, never what
+    reads show later.
+    """
     form = call.form()
     required(form, "zone_id", "image_id", "flavor_id")
     order = _order(call, form)
@@ -187,7 +215,9 @@ def _order(call: Call, form: dict[str, str]) -> _Order:
     script = form.get("user_script_id") or None
     if script is not None and script not in call.world.user_scripts:
         raise ApiError("ID_INVALID", "user_script_id")
-    firewall = call.world.firewalls.get(form["security_group"]) if form.get("security_group") else None
+    firewall = (
+        call.world.firewalls.get(form["security_group"]) if form.get("security_group") else None
+    )
     if form.get("security_group") and firewall is None:
         raise ApiError("ID_INVALID", "security_group")
     attached = form.get("attach_public_ip") or "true"
@@ -224,14 +254,24 @@ def _check_trio(call: Call, zone_id: str, flavor_id: str, image_id: str) -> None
         raise ApiError("ID_INVALID", "image_id")
     if flavor is None or flavor.get("status") != "available":
         raise ApiError("UNAVAILABLE_FLAVOR", "flavor_id")
-    fits = zone.get("status") == "available" and in_zone(flavor, zone_id) and in_zone(image, zone_id)
+    fits = (
+        zone.get("status") == "available" and in_zone(flavor, zone_id) and in_zone(image, zone_id)
+    )
     if not fits or not is_available(image) or not supports(flavor, image):
         raise ApiError("UNAVAILABLE_COMBINATION")
 
 
-def _inline_volumes(call: Call, form: dict[str, str], zone_id: str, count: int) -> tuple[tuple[str, int, str | None], ...]:
+def _inline_volumes(
+    call: Call, form: dict[str, str], zone_id: str, count: int
+) -> tuple[tuple[str, int, str | None], ...]:
     """Volumes named `block_storage.N.size`; the first N may be 0 or 1 (contract section 14)."""
-    numbers = sorted({part[1] for name in form if (part := name.split("."))[0] == "block_storage" and len(part) == 3})
+    numbers = sorted(
+        {
+            part[1]
+            for name in form
+            if (part := name.split("."))[0] == "block_storage" and len(part) == 3
+        }
+    )
     if any(whole_number(number) is None for number in numbers):
         raise ApiError("CHECK_PARAM", "block_storage")
     volumes = []
@@ -241,9 +281,17 @@ def _inline_volumes(call: Call, form: dict[str, str], zone_id: str, count: int) 
             raise ApiError("REQUIRED_POST_PARAM_MISSING", f"block_storage.{number}.size")
         kind = check_volume_type(call, form.get(f"block_storage.{number}.type") or "ssd", zone_id)
         gigabytes = check_volume_size(call, kind, size)
-        volumes.append((kind, gigabytes, decoded_name({"name": form.get(f"block_storage.{number}.name", "")}, call.switches)))
+        volumes.append(
+            (
+                kind,
+                gigabytes,
+                decoded_name({"name": form.get(f"block_storage.{number}.name", "")}, call.switches),
+            )
+        )
     maximum = call.switches.block_storages_max
-    if len(volumes) > 3 or (maximum is not None and len(call.world.block_storages) + len(volumes) * count > maximum):
+    if len(volumes) > 3 or (
+        maximum is not None and len(call.world.block_storages) + len(volumes) * count > maximum
+    ):
         raise ApiError("LIMIT_EXCEEDED")
     return tuple(volumes)
 
@@ -285,7 +333,10 @@ def _make(call: Call, order: _Order) -> Row:
         "zone_id": order.zone_id,
         "image_id": order.image_id,
         "flavor_id": order.flavor_id,
-        "default_account": {"username": instance.username, "password": world.new_password(instance_id)},
+        "default_account": {
+            "username": instance.username,
+            "password": world.new_password(instance_id),
+        },
         "ssh_key": list(order.ssh_key_ids),
         "user_script_id": order.user_script_id,
         "block_storage": volumes,
@@ -334,11 +385,17 @@ def edit_instance(call: Call) -> Reply:
 
 
 def delete_instance(call: Call) -> Reply:
-    """DELETE /v1/instances/{instance_id}: the receipt names the volumes left behind, and not the instance."""
+    """DELETE /v1/instances/{instance_id}: the receipt names the volumes left behind, and not the
+    instance.
+    """
     instance = at_rest(call, call.ids[0])
-    pending = begin(call, "delete", tick="delete", status="", target=call.switches.instance_delete_volumes)
+    pending = begin(
+        call, "delete", tick="delete", status="", target=call.switches.instance_delete_volumes
+    )
     volumes = call.world.volumes_of(instance.instance_id)
-    call.world.put_instance(replace(instance, status=call.switches.delete_read_status, pending=pending))
+    call.world.put_instance(
+        replace(instance, status=call.switches.delete_read_status, pending=pending)
+    )
     survivors = [] if call.switches.instance_delete_volumes == "delete" else volumes
     return Reply([{"status": "deleting", "block_storage": survivors}])
 

@@ -20,7 +20,9 @@ def rule_row(rule: Rule) -> Row:
 
 
 def list_rules(call: Call) -> Reply:
-    """GET .../rules: always whole; page parameters are ignored. The rules of an absent group give CHECK_PARAM."""
+    """GET .../rules: always whole; page parameters are ignored. The rules of an absent group give
+    CHECK_PARAM.
+    """
     return Reply([rule_row(rule) for rule in _group(call, reading=True).rules])
 
 
@@ -33,7 +35,8 @@ def create_rule(call: Call) -> Reply:
 
 
 def edit_rule(call: Call) -> Reply:
-    """PUT .../rules/{rule_id}: members left out stay, and so does the text when an empty one is sent.
+    """PUT .../rules/{rule_id}: members left out stay, and so does the text when an empty one is
+    sent.
 
     No member at all is refused, as on an instance (contract section 14).
     """
@@ -45,7 +48,10 @@ def edit_rule(call: Call) -> Reply:
     changed = replace(rule, **_checked(body))  # type: ignore[arg-type]
     others = [each for each in group.rules if each.rule_id != rule.rule_id]
     _refuse_duplicate(call, changed, others)
-    call.world.put_rules(group.firewall_id, [changed if each.rule_id == rule.rule_id else each for each in group.rules])
+    call.world.put_rules(
+        group.firewall_id,
+        [changed if each.rule_id == rule.rule_id else each for each in group.rules],
+    )
     return Reply([rule_row(changed)])
 
 
@@ -53,7 +59,9 @@ def delete_rule(call: Call) -> Reply:
     """DELETE .../rules/{rule_id}: the result is a string."""
     group = _group(call)
     rule = _rule(call, group)
-    call.world.put_rules(group.firewall_id, [each for each in group.rules if each.rule_id != rule.rule_id])
+    call.world.put_rules(
+        group.firewall_id, [each for each in group.rules if each.rule_id != rule.rule_id]
+    )
     return Reply("success", counted=False)
 
 
@@ -88,7 +96,9 @@ def _rule(call: Call, group: Firewall) -> Rule:
 
 
 def _checked(body: Mapping[str, object]) -> dict[str, str]:
-    """The members that were sent and may stand; an empty or null `content` is as good as none (contract section 17)."""
+    """The members that were sent and may stand; an empty or null `content` is as good as none
+    (contract section 17).
+    """
     checked = {name: check(body[name]) for name, check in _CHECKS.items() if name in body}
     content = body.get("content")
     if content is not None and not isinstance(content, str):
@@ -156,7 +166,9 @@ def _check_ip(value: object) -> str:
 
 
 def _masked(text: str) -> str:
-    """An address that was typed bare in the console counts as `/32`, and `0.0.0.0` as `0.0.0.0/0` (contract section 17)."""
+    """An address that was typed bare in the console counts as `/32`, and `0.0.0.0` as `0.0.0.0/0`
+    (contract section 17).
+    """
     everywhere = f"{text}/0"
     return text if "/" in text else everywhere if everywhere == "0.0.0.0/0" else f"{text}/32"
 
@@ -176,4 +188,10 @@ def _check_title(value: object) -> str:
     return text
 
 
-_CHECKS = {"bound": _check_bound, "protocol": _check_protocol, "port": _check_port, "ip": _check_ip, "title": _check_title}
+_CHECKS = {
+    "bound": _check_bound,
+    "protocol": _check_protocol,
+    "port": _check_port,
+    "ip": _check_ip,
+    "title": _check_title,
+}

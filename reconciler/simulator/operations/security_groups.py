@@ -26,7 +26,12 @@ def group_row(call: Call, group: Firewall) -> Row:
     content = group.content
     if content is not None and call.switches.escape_group_content:
         content = escape(content)
-    return {"firewall_id": group.firewall_id, "title": group.title, "content": content, "icmp": group.icmp}
+    return {
+        "firewall_id": group.firewall_id,
+        "title": group.title,
+        "content": content,
+        "icmp": group.icmp,
+    }
 
 
 def list_groups(call: Call) -> Reply:
@@ -47,7 +52,9 @@ def get_group(call: Call) -> Reply:
 
 
 def create_group(call: Call) -> Reply:
-    """POST /v1/security-groups: without a description the answer is 403 CHECK_IP, and nothing was made."""
+    """POST /v1/security-groups: without a description the answer is 403 CHECK_IP, and nothing was
+    made.
+    """
     group = new_group(call, call.json())
     call.world.put_firewall(group)
     return Reply([group_row(call, group)])
@@ -78,7 +85,9 @@ def edit_group(call: Call) -> Reply:
 
 
 def edited_group(call: Call, group: Firewall, body: Mapping[str, object]) -> Firewall:
-    """The group after an edit; an empty description does what the switch says, by default nothing (contract section 17)."""
+    """The group after an edit; an empty description does what the switch says, by default nothing
+    (contract section 17).
+    """
     title, content, icmp = _members(body)
     if content:
         group = replace(group, content=content)
@@ -116,7 +125,9 @@ def existing_group(call: Call) -> Firewall:
 
 
 def delete_group(call: Call) -> Reply:
-    """DELETE /v1/security-groups/{firewall_id}: rules go with it; one with members is IN_USE. The result is a string."""
+    """DELETE /v1/security-groups/{firewall_id}: rules go with it; one with members is IN_USE. The
+    result is a string.
+    """
     group = existing_group(call)
     if call.world.members(group.firewall_id) and call.switches.delete_attached_group == "refuse":
         raise ApiError("IN_USE")
@@ -129,8 +140,17 @@ def list_members(call: Call) -> Reply:
     group = call.world.firewalls.get(call.ids[0])
     if group is None or group.visible_from > call.now:
         raise ApiError("NOT_FOUND", "firewall_id")
-    members = [call.world.instances[each] for each in call.world.members(group.firewall_id) if each in call.world.instances]
-    return Reply([{"instance_id": each.instance_id, "name": each.name, "status": each.status} for each in members])
+    members = [
+        call.world.instances[each]
+        for each in call.world.members(group.firewall_id)
+        if each in call.world.instances
+    ]
+    return Reply(
+        [
+            {"instance_id": each.instance_id, "name": each.name, "status": each.status}
+            for each in members
+        ]
+    )
 
 
 def attach_group(call: Call) -> Reply:
@@ -165,7 +185,9 @@ def detach_group(call: Call) -> Reply:
 
 
 def _instance_id(call: Call) -> str:
-    """The instance of an attach or detach: from the body, or from the path where the older form puts it."""
+    """The instance of an attach or detach: from the body, or from the path where the older form
+    puts it.
+    """
     if len(call.ids) > 1:
         return call.ids[1]
     instance_id = call.json().get("instance_id")

@@ -21,6 +21,10 @@ def check_volume_size(call: Call, kind: str, text: str) -> int:
     """Whole gigabytes within the bounds of the type, in the step the switch asks for."""
     row = call.world.storage_types[kind]
     size = whole_number(text)
-    if size is None or not int(str(row["min"])) <= size <= int(str(row["max"])) or size % call.switches.size_step:
+    if (
+        size is None
+        or not int(str(row["min"])) <= size <= int(str(row["max"]))
+        or size % call.switches.size_step
+    ):
         raise ApiError("CHECK_PARAM", "size")
     return size

@@ -1,0 +1,363 @@
+"""`apply` and `destroy` from the choices made to the exit code: the lock, the question, the run on
+the screen, the end.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.cli import composition, plan_output, state_text
+from reconciler.cli.interrupts import Interrupts
+from reconciler.cli.options import Choices, part_words
+from reconciler.cli.run_context import Session, lock_seconds
+from reconciler.commands import actions, lifecycle
+from reconciler.commands import plan_file as planfile
+from reconciler.commands.context import Applied, Connection, Planned, Prompter, Run
+from reconciler.commands.password_file import FirstPasswords
+from reconciler.model import exit_codes
+from reconciler.model.abort import Abort
+from reconciler.model.address import parse
+from reconciler.model.events import Event, Message, ProblemFound, Summary
+from reconciler.model.resource import Stack
+from reconciler.planner.checks import approval
+from reconciler.planner.checks.approval import Acceptance, Decision, Given
+from reconciler.planner.compare.assessment import PlanOptions
+from reconciler.render import escape
+from reconciler.render.format import count
+from reconciler.render.plan import plan_json, plan_sections, plan_text
+from reconciler.render.run import events_json, progress
+from reconciler.render.run.progress import Tally
+from reconciler.render.run.run_report import Ledger
+from reconciler.render.run.screen import Line, Tone
+from reconciler.version import VERSION
+
+if TYPE_CHECKING:
+    from reconciler.store.folder_store import FileStore
+
+_FIRST = b"\n Interrupted: no new step is begun; answers under way are awaited for a few seconds. Once more ends at once.\n"
+
+
+def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
+    """Plans, asks and does it; also destroys, where the options say so."""
+    talker = _Talker(session)
+
+    def work() -> Applied:
+        stack = session.load_what_stands() if options.destroy else session.load()
+        if not session.console.json:
+            session.tell_problems()
+        given = _given(session, stack.accept, choices, destroy=options.destroy)
+        with (
+            _run(session, choices, talker, destroy=options.destroy) as run,
+            talker.at(stack) as (connection, store),
+        ):
+            stack, chosen = session.back(stack, store, connection, options, choices.undo)
+            return lifecycle.apply(
+                stack, connection, store, chosen, given, run, talker.conversation
+            )
+
+    return _carry_out(talker, work)
+
+
+def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
+    """Does a saved plan exactly, or refuses it."""
+    talker = _Talker(session)
+
+    def work() -> Applied:
+        plan = planfile.read(Path(plan_file))
+        session.environment = plan.environment
+        # it can only be meant for the world that it was made in
+        session.simulate = session.simulate or plan.simulated
+        stack = session.load(values=plan.variables)
+        # What goes on after a partial run is a new plan with the same values.
+        session.variables = [
+            (name, state_text.raw(value)) for name, value in sorted(plan.variables.items())
+        ]
+        session.part = part_words(*(plan.options.get(name, ()) for name in ("only", "except")))
+        merged = replace(choices, accept=(*plan.acceptances, *choices.accept))
+        destroy = bool(plan.options.get("destroy"))
+        given = _given(session, stack.accept, merged, destroy=destroy)
+        with (
+            _run(session, merged, talker, destroy=destroy) as run,
+            talker.at(stack) as (connection, store),
+        ):
+            # A plan of an undo holds the serial that it goes back to; its lookups are pinned as
+            # they were.
+            stack, _ = session.back(
+                stack, store, connection, PlanOptions(), plan.options.get("undo")
+            )
+            return lifecycle.apply_saved(
+                stack, connection, store, plan, given, run, talker.conversation
+            )
+
+    return _carry_out(talker, work)
+
+
+def reboot(session: Session, address: str, choices: Choices, *, unprotect: bool) -> int:
+    """Restarts a server of the stack, whose file is only asked for its name."""
+    talker = _Talker(session)
+
+    def work() -> Applied:
+        name, environment = session.identify()
+        stack, found = Stack(name, environment, {}), parse(address)
+        assert found is not None
+        given = _given(session, (), choices, destroy=False)
+        with (
+            _run(session, choices, talker, destroy=False) as run,
+            talker.at(stack) as (connection, store),
+        ):
+            run = replace(run, again=session.again("server", "reboot", address, by_option=True))
+            return actions.reboot(
+                stack,
+                found,
+                connection,
+                store,
+                given,
+                run,
+                talker.conversation,
+                unprotect=unprotect,
+            )
+
+    return _carry_out(talker, work)
+
+
+def _carry_out(talker: _Talker, work: Callable[[], Applied]) -> int:
+    """Runs the work, ends it on the screen whatever happens, and gives the exit code."""
+    console = talker.session.console
+    try:
+        applied = work()
+    except Abort as stop:
+        if not console.json:
+            raise
+        talker.stopped(stop)
+        return stop.exit_code
+    except KeyboardInterrupt:
+        talker.close()
+        if not talker.began:
+            raise
+        console.tell([Line(" Interrupted after the run; what it did is on record.", Tone.CARE)])
+        return exit_codes.INTERRUPTED
+    finally:
+        talker.close()
+    talker.ended(applied)
+    return applied.exit_code
+
+
+@contextmanager
+def _run(session: Session, choices: Choices, talker: _Talker, *, destroy: bool) -> Iterator[Run]:
+    """The run; where first passwords are to be kept, their file is open as long as the block lasts."""
+    command = "destroy" if destroy else "apply"
+    run = Run(
+        id=talker.run,
+        holder=composition.holder(f"reconciler {command}", talker.run),
+        nonce=composition.nonce,
+        interrupts=Interrupts(_tell_interrupted, leave=_leave),
+        again=session.again(command),
+        lock_timeout_seconds=lock_seconds(choices.lock_timeout, session.console),
+        wait=not choices.no_wait,
+    )
+    if choices.first_passwords is None:
+        yield run
+        return
+    with FirstPasswords(Path(choices.first_passwords)) as file:
+        yield replace(run, keep=file.keep)
+        if file.kept and not session.console.json:
+            said = escape.outside(
+                f"{count(file.kept, 'first password')} kept in {choices.first_passwords}"
+            )
+            session.console.tell(
+                [Line(f" {said}: change it at the first login, then delete the file.", Tone.CARE)]
+            )
+
+
+def _given(
+    session: Session, standing: tuple[str, ...], choices: Choices, *, destroy: bool
+) -> Given:
+    return Given(
+        accept=choices.accept,
+        standing=tuple(found for found in map(approval.parse, standing) if found is not None),
+        yes=choices.yes,
+        allow_empty=choices.allow_empty,
+        terminal=session.console.can_ask,
+        destroy=destroy,
+    )
+
+
+def _tell_interrupted() -> None:
+    # not through the stream: the signal may have come in the middle of a write to it
+    os.write(2, _FIRST)
+
+
+def _leave(code: int) -> None:
+    """Ends the process now. The live view cannot be asked to put the cursor back any more, so that
+    is done here.
+    """
+    if os.isatty(2):
+        os.write(2, b"\x1b[?25h\n")
+    os._exit(code)
+
+
+class _Talker:
+    """Shows the plan, asks, follows the run and tells its end, as text or as JSON lines."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.store: FileStore | None = None
+        self.run = composition.run_id()
+        self.connection: Connection | None = None
+        self._tally = Tally()
+        self._view: progress.View | None = None
+        self._began = False
+        self._title = ""
+        self._total = 0
+        self._ledger = Ledger()
+        self._json = events_json.JsonLines(
+            run=self.run, now=time.time, write=session.console.out.write
+        )
+        if session.console.json:
+            self._json.version(VERSION)
+
+    @contextmanager
+    def at(self, stack: Stack) -> Iterator[tuple[Connection, FileStore]]:
+        """The account and the store that the run is about, as long as the block lasts."""
+        self.store = store = self.session.store(stack.name, stack.environment)
+        with self.session.connect() as connection:
+            self.connection = connection
+            yield connection, store
+
+    @property
+    def conversation(self) -> Prompter:
+        """The three things that a use case says."""
+        return Prompter(show=self.show, ask=self.ask, emit=self.emit)
+
+    def show(self, planned: Planned, decision: Decision) -> None:
+        """The plan, before it is asked about."""
+        assert self.connection is not None and self.store is not None
+        console = self.session.console
+        plan = plan_output.with_problems(planned, self.session)
+        self._title, self._total = plan.title, len(plan.steps)
+        rows = [
+            row
+            for section in plan_sections.sections(plan)
+            for row in section.rows
+            if section.name != "left"
+        ]
+        self._ledger = Ledger(rows, plan.steps)
+        if console.json:
+            given = [Acceptance(item.risk, item.address) for item in decision.given]
+            self._json.plan(
+                plan_json.plan_document(
+                    plan, given=given, exit_code=planned.exit_code, verbose=console.verbose
+                )
+            )
+        else:
+            header = self.session.header(planned, self.connection, self.store)
+            console.result(
+                list(
+                    plan_text.plan_lines(
+                        plan, header, console.look(console.out), decision, planned.outputs
+                    )
+                )
+            )
+        console.begin()
+
+    def ask(self, planned: Planned, decision: Decision) -> str | None:
+        """What was typed at the question; None where the input ended."""
+        plan = planned.plan
+        verb = "destroy" if plan.destroy else "apply"
+        name = escape.outside(plan.title)
+        choice = name if decision.open else f"{name} or yes"
+        return self.session.console.ask(f"Type {choice} to {verb}, anything else to stop:")
+
+    def emit(self, event: Event) -> None:
+        """One event of the run."""
+        if self.session.console.json:
+            self._json(event)
+            return
+        self._tally.take(event)
+        self._began = True
+        if isinstance(event, Summary):
+            self.close()
+            look = self.session.console.look(self.session.console.err)
+            scale = 1.0 if self.connection is None else self.connection.time_scale
+            # a live view has left them on the screen
+            done = () if isinstance(self._view, progress.Live) else self._ledger.done
+            lines = list(
+                progress.summary_lines(
+                    event, self._tally, title=self._title, look=look, time_scale=scale, done=done
+                )
+            )
+            if self._total or event.exit_code != exit_codes.DONE:
+                self.session.console.tell(lines)
+            # what was left open may be settled by now and be done in a second round
+            self._view, self._tally = None, Tally()
+        elif self._view is None and isinstance(event, (ProblemFound, Message)):
+            # Between two rounds a question may follow, and a live table would be drawn over it: the
+            # table begins with the first step.
+            console = self.session.console
+            console.tell(list(progress.event_lines(event, console.look(console.err))))
+        else:
+            self._view = self._view or self._new_view()
+            self._view(event)
+
+    @property
+    def began(self) -> bool:
+        """Whether the run has begun to do something."""
+        return self._began
+
+    def close(self) -> None:
+        """Gives the terminal back."""
+        if self._view is not None:
+            self._view.close()
+
+    def ended(self, applied: Applied) -> None:
+        """The outputs, as the command's result; what was found beside the run."""
+        console = self.session.console
+        if console.json:
+            if applied.summary is None:
+                self._summary(applied.exit_code)
+            return
+        self.session.tell_problems()
+        shown = [
+            Line(f" {escape.outside(name)} = {state_text.text(*value)}")
+            for name, value in sorted(applied.outputs.items())
+        ]
+        if shown and applied.summary is not None:
+            console.result([Line(), Line(" OUTPUTS", Tone.TITLE), *shown])
+
+    def stopped(self, stop: Abort) -> None:
+        """The end in JSON where the use case stopped: its problems and a summary."""
+        for problem in (*self.session.problems, *stop.problems):
+            self._json(ProblemFound(problem))
+        self._summary(stop.exit_code)
+        if self.session.console.out.lost is not None:
+            self.session.console.problems(stop.problems)
+
+    def _summary(self, code: int) -> None:
+        self._json(
+            Summary(
+                0,
+                0,
+                0,
+                0,
+                calls=0 if self.connection is None else self.connection.exchange.sent,
+                seconds=0.0,
+                exit_code=code,
+            )
+        )
+
+    def _new_view(self) -> progress.View:
+        console = self.session.console
+        if console.err.is_terminal:
+            look = console.look(console.err)
+            return progress.Live(
+                console.err, look, total=self._total, now=time.monotonic, ledger=self._ledger
+            )
+        return progress.Lines(
+            console.err.write, console.look(console.err), total=self._total, ledger=self._ledger
+        )

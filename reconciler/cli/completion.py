@@ -1,0 +1,55 @@
+"""What the shell offers where an address is wanted. It is quick, and silent where anything is
+wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reconciler.model.abort import Abort
+from reconciler.render import escape
+
+KINDS = ("firewalls", "instances", "block_storages")
+
+
+def addresses(given: Mapping[str, Any]) -> list[str]:
+    """The resources that the stack's file names, and the objects that its state holds, sorted.
+    `given` are the options typed so far.
+    """
+    path = Path(given.get("stack") or ".")
+    return sorted(
+        found
+        for found in {*_of_file(path), *_of_state(path, given)}
+        if escape.outside(found) == found
+    )
+
+
+def _of_file(path: Path) -> list[str]:
+    from reconciler.config import yaml_reader
+    from reconciler.config.document import table
+
+    document, _ = yaml_reader.load(path)
+    return [f"{kind}.{name}" for kind in KINDS for name in table(document.root.get(kind))]
+
+
+def _of_state(path: Path, given: Mapping[str, Any]) -> list[str]:
+    from reconciler.cli import composition
+    from reconciler.commands import session
+    from reconciler.config import loader
+
+    simulated = bool(given.get("simulate") or os.environ.get("RECONCILER_SIMULATE"))
+    try:
+        name, environment = loader.identify(path, given.get("environment"))
+        state = session.read_state(
+            composition.store(composition.Place(path, name, environment, simulated), os.environ)
+        )
+    except Abort:
+        return []
+    return (
+        []
+        if state is None
+        else [*state.entries, *(intent.address for intent, _ in state.open.values())]
+    )

@@ -1,0 +1,385 @@
+"""The concrete things: keys and endpoint from the environment, the network, the quota's log, the
+store, the local cloud.
+
+Nothing here decides; everything of the surroundings that a use case needs is made here, once, and
+closed at the end.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.model import ports, timing
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Problem, error
+from reconciler.version import VERSION
+
+if TYPE_CHECKING:
+    from reconciler.commands.context import Connection
+    from reconciler.iwinv.signing import Keys
+    from reconciler.model.resource import Catalogue
+    from reconciler.store.folder_store import FileStore
+
+SIMULATED_TIME_SCALE = 60.0
+_WORLD_LOCK_SECONDS = 10.0
+_NONCE_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_NONCE_LENGTH = 12
+"""The marker's nonce: 12 characters of `a-z2-7` (SPEC 2, marker)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which stack it is about, as far as files on this machine go."""
+
+    path: Path
+    stack: str
+    environment: str | None
+    simulated: bool
+
+
+def store(place: Place, environ: Mapping[str, str]) -> FileStore:
+    """The store of a stack's state."""
+    from reconciler.config import loader
+    from reconciler.store.folder_store import FileStore
+    from reconciler.store.place import folder_name, state_folder
+
+    folder = state_folder(
+        place.path, place.stack, place.environment, simulated=place.simulated, environ=environ
+    )
+    return FileStore(
+        folder, used=lambda: frozenset(folder_name(*each) for each in loader.neighbors(place.path))
+    )
+
+
+def kept_environments(
+    path: Path, stack: str, environ: Mapping[str, str], *, simulated: bool
+) -> tuple[str, ...]:
+    """The environments of a stack that have a state, sorted."""
+    from reconciler.store import place
+
+    return place.kept_environments(path, stack, simulated=simulated, environ=environ)
+
+
+@contextmanager
+def connect(
+    place: Path,
+    environ: Mapping[str, str],
+    *,
+    simulated: bool,
+    time_scale: float | None,
+    problems: list[Problem],
+    cached: bool = True,
+) -> Iterator[Connection]:
+    """The account: the local cloud with `simulated`, else the one of the environment. Stops where
+    keys or endpoint are not usable.
+
+    `place` is the stack's file or folder, beside which the local cloud keeps its world. Problems
+    that do not stop are added to `problems`. `cached` is whether what was kept of the account
+    between runs may be used.
+    """
+    quota = quota_folder(place, environ, simulated=simulated)
+    cache = _cache_folder(place, environ, simulated=simulated) if cached else None
+    if not simulated:
+        with _connect(
+            environ, simulated=False, scale=time_scale, quota=quota, cache=cache, problems=problems
+        ) as made:
+            yield made
+        return
+    scale = time_scale or scale_of(environ) or SIMULATED_TIME_SCALE
+    with (
+        local_cloud(place, environ, time_scale=scale) as variables,
+        _connect(
+            {**environ, **variables},
+            simulated=True,
+            scale=scale,
+            quota=quota,
+            cache=cache,
+            problems=problems,
+        ) as made,
+    ):
+        yield made
+
+
+@contextmanager
+def local_cloud(
+    place: Path, environ: Mapping[str, str], *, time_scale: float
+) -> Iterator[Mapping[str, str]]:
+    """The `--simulate` world of a stack, served on loopback as long as the block lasts: the
+    variables that a client of it wants.
+    """
+    from reconciler.simulator import Cloud, SimulatorServer
+    from reconciler.simulator.commands import MISTAKES
+    from reconciler.simulator.keeper import WorldInUse, WorldNotKept
+
+    world = world_of(place, environ)
+    try:
+        server = SimulatorServer(
+            Cloud(time_scale=time_scale), world_file=world, lock_seconds=_WORLD_LOCK_SECONDS
+        )
+    except WorldInUse as failure:
+        raise Abort(
+            error("locked", str(failure), hint=msg("wait until that command has ended"))
+        ) from failure
+    except (*MISTAKES, OSError) as failure:
+        raise Abort(
+            error(
+                "simulator",
+                msg("the local cloud does not start: {failure}", failure=failure),
+                hint=msg("its world is {world}", world=world),
+            )
+        ) from failure
+    try:
+        with server:
+            yield server.environment
+    except WorldNotKept as failure:
+        raise Abort(
+            error(
+                "simulator",
+                msg("what was done on the local cloud is lost: {failure}", failure=failure),
+                hint=msg("make room, or see to its rights"),
+            )
+        ) from failure
+
+
+def holder(command: str, run: str | None = None) -> ports.Holder:
+    """Who runs, for the one who waits for the lock; `run` is the name of the run in the records."""
+    return ports.Holder(
+        user=_user(),
+        host=platform.node(),
+        pid=os.getpid(),
+        command=command,
+        since=time.time(),
+        run=run,
+    )
+
+
+def nonce() -> str:
+    """A new marker that never came before."""
+    return "".join(secrets.choice(_NONCE_LETTERS) for _ in range(_NONCE_LENGTH))
+
+
+def run_id() -> str:
+    """A name for one run, as in events and records."""
+    return secrets.token_hex(6)
+
+
+def scale_of(environ: Mapping[str, str]) -> float | None:
+    """`RECONCILER_TIME_SCALE`, or None. Stops where it is no number above 0."""
+    text = environ.get("RECONCILER_TIME_SCALE")
+    if not text:
+        return None
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale <= timing.TIME_SCALE_MAX:
+        raise Abort(
+            error(
+                "usage", msg("RECONCILER_TIME_SCALE is a number above 0, not {text!r}", text=text)
+            )
+        )
+    return scale
+
+
+@contextmanager
+def _connect(
+    environ: Mapping[str, str],
+    *,
+    simulated: bool,
+    scale: float | None,
+    quota: Path,
+    cache: Path | None,
+    problems: list[Problem],
+) -> Iterator[Connection]:
+    from reconciler import resources
+    from reconciler.commands.context import Connection
+    from reconciler.iwinv.client import HttpClient
+    from reconciler.iwinv.clock import SystemClock
+    from reconciler.iwinv.endpoint import DEFAULT, EndpointRefused, parse
+    from reconciler.iwinv.network import ThreadNetwork
+    from reconciler.iwinv.quota import FileQuotaLog
+    from reconciler.iwinv.readers import CloudReads
+    from reconciler.iwinv.transport import HttpTransport
+    from reconciler.model.resource_type import with_seconds
+    from reconciler.model.timing import IN_FLIGHT_MAX
+    from reconciler.store.cache import AccountCache
+
+    keys = _keys(environ)
+    try:
+        endpoint = parse(environ.get("IWINV_ENDPOINT") or DEFAULT)
+        all_kinds = resources.all_kinds(environ.get("IWINV_FIREWALL_API") or "security-groups")
+    except EndpointRefused as failure:
+        raise Abort(
+            error(
+                "endpoint",
+                str(failure),
+                hint=msg("set IWINV_ENDPOINT, or unset it for the real cloud"),
+            )
+        ) from failure
+    except ValueError as failure:
+        raise Abort(
+            error("usage", msg("IWINV_FIREWALL_API: {failure}", failure=failure))
+        ) from failure
+    time_scale = _time_scale(scale, environ, loopback=endpoint.loopback)
+    # The local cloud has another port each time; which world it serves goes with its folder.
+    origin = "simulated" if simulated else endpoint.origin
+    kept = (
+        None if cache is None else AccountCache(cache, keys.digest, origin=origin, clock=time.time)
+    )
+    if kept is not None:
+        all_kinds = with_seconds(all_kinds, kept.seconds())
+    log = FileQuotaLog(quota, keys.digest, time_scale=time_scale, on_problem=problems.append)
+    network = ThreadNetwork(
+        HttpTransport(endpoint, agent=f"iwinv-reconciler/{VERSION}"), IN_FLIGHT_MAX
+    )
+    exchange = HttpClient(
+        network,
+        SystemClock(),
+        keys,
+        log,
+        time_scale=time_scale,
+        jitter=secrets.SystemRandom().random,
+    )
+    try:
+        yield Connection(
+            exchange=exchange,
+            reads=lambda tracked: CloudReads(all_kinds, time_scale=time_scale, tracked=tracked),
+            kinds=all_kinds,
+            account=keys.digest,
+            key_suffix=keys.access[-4:] if len(keys.access) >= 12 else "",
+            endpoint=endpoint.identity,
+            simulated=simulated,
+            time_scale=time_scale,
+            cache=kept,
+        )
+    finally:
+        exchange.close()
+
+
+def kept_catalogue(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Catalogue:
+    """The catalogue as an earlier run kept it, for looking without the network; lists that were not
+    kept, or are too old, are None.
+    """
+    from reconciler.iwinv.endpoint import DEFAULT, EndpointRefused, parse
+    from reconciler.model.resource import Catalogue
+    from reconciler.store.cache import AccountCache
+
+    if simulated:
+        from reconciler.simulator import ACCESS_KEY, SECRET_KEY
+
+        environ = {"IWINV_ACCESS_KEY": ACCESS_KEY, "IWINV_SECRET_KEY": SECRET_KEY, **environ}
+    if not environ.get("IWINV_ACCESS_KEY") or not environ.get("IWINV_SECRET_KEY"):
+        return Catalogue()
+    try:
+        origin = (
+            "simulated" if simulated else parse(environ.get("IWINV_ENDPOINT") or DEFAULT).origin
+        )
+    except EndpointRefused:
+        return Catalogue()
+    folder = _cache_folder(place, environ, simulated=simulated)
+    cache = AccountCache(folder, _keys(environ).digest, origin=origin, clock=time.time)
+    return Catalogue(**cache.catalogue(Catalogue.__dataclass_fields__))
+
+
+def _keys(environ: Mapping[str, str]) -> Keys:
+    from reconciler.iwinv.signing import Keys
+
+    missing = [name for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY") if not environ.get(name)]
+    if missing:
+        hint = msg(
+            "make a key pair in the iwinv console and export both, or try it first on the local cloud with --simulate"
+        )
+        raise Abort(
+            error(
+                "credentials",
+                msg(
+                    "{missing} {value} not set",
+                    missing=" and ".join(missing),
+                    value="is" if len(missing) == 1 else "are",
+                ),
+                hint=hint,
+            )
+        )
+    try:
+        return Keys(access=environ["IWINV_ACCESS_KEY"], secret=environ["IWINV_SECRET_KEY"])
+    except ValueError as failure:
+        raise Abort(
+            error(
+                "credentials",
+                str(failure),
+                hint=msg("export the keys again, as the console shows them"),
+            )
+        ) from None
+
+
+def _time_scale(given: float | None, environ: Mapping[str, str], *, loopback: bool) -> float:
+    if loopback:
+        return given or scale_of(environ) or 1.0
+    if given not in (None, 1.0):
+        raise Abort(
+            error(
+                "usage",
+                msg("--time-scale is for the local cloud only"),
+                hint=msg("add --simulate, or leave it out"),
+            )
+        )
+    return 1.0
+
+
+def world_of(place: Path, environ: Mapping[str, str]) -> Path:
+    """Where the `--simulate` world of a stack lies: stacks of one such file share one local cloud."""
+    return _simulator(place, environ) / "world.json"
+
+
+def _simulator(place: Path, environ: Mapping[str, str]) -> Path:
+    from reconciler.store.place import simulator_folder
+
+    return simulator_folder(place, environ=environ)
+
+
+def quota_folder(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Path:
+    """Where the log of sends lies: for the user, or with the local cloud's own files."""
+    return _simulator(place, environ) / "quota" if simulated else _quota_folder(environ)
+
+
+def _quota_folder(environ: Mapping[str, str]) -> Path:
+    return _base(environ, "XDG_STATE_HOME", ".local/state") / "reconciler" / "quota"
+
+
+def _cache_folder(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Path:
+    """Where things lie that may be lost: for the user, or with the local cloud's own files."""
+    return (
+        _simulator(place, environ) / "cache"
+        if simulated
+        else _base(environ, "XDG_CACHE_HOME", ".cache") / "reconciler"
+    )
+
+
+def _base(environ: Mapping[str, str], variable: str, usual: str) -> Path:
+    """A folder of the user's, as the XDG rules name it."""
+    base = environ.get(variable)
+    if base and Path(base).is_absolute():
+        return Path(base)
+    try:
+        return Path(environ.get("HOME") or "~").expanduser() / usual
+    # neither HOME nor an entry for this user id, as in a bare container: a place that cannot be
+    # written, and is told
+    except RuntimeError:
+        return Path("/") / usual
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no name for this user id, as in a bare container
+        return f"user {os.getuid()}"

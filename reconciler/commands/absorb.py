@@ -1,0 +1,283 @@
+"""`absorb`: takes what somebody changed outside into the stack's files, in place. What is written
+is read again before it is kept.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.commands import context, lifecycle, session
+from reconciler.commands.context import Connection
+from reconciler.common import suggestions
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.config import text_edits, yaml_reader
+from reconciler.config.loader import Loaded
+from reconciler.config.text_edits import AdoptRequest, CannotEdit, Conflict
+from reconciler.importing.absorb import Absorber, CannotAbsorb, Source
+from reconciler.model import ports
+from reconciler.model.abort import Abort
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.plan import Change, Plan, unstated
+from reconciler.model.resource import RefreshScope, Resource, Stack
+from reconciler.planner import planner as planning
+from reconciler.planner.compare.assessment import PlanOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Absorbed:
+    """What was taken over: the rows of drift, the files with their texts before and after, and what
+    could not be.
+    """
+
+    changes: tuple[Change, ...]
+    texts: Mapping[str, tuple[str, str]]
+    problems: tuple[Problem, ...] = ()
+
+    def difference(self) -> list[str]:
+        """The lines that change, as in a patch."""
+        found: list[str] = []
+        for file, (before, after) in sorted(self.texts.items()):
+            found += difflib.unified_diff(
+                before.splitlines(), after.splitlines(), file, file, n=1, lineterm=""
+            )
+        return found
+
+
+def absorb(
+    stack: Stack,
+    addresses: tuple[Address, ...],
+    connection: Connection,
+    store: ports.StateReader,
+    load: Callable[[Mapping[str, str]], Loaded],
+) -> Absorbed:
+    """The files with the drift of these addresses in them. Nothing is written.
+
+    Stops where an address is not of the stack. What cannot be taken over is told, and leaves its
+    whole address as it is.
+    """
+    _check(stack, addresses)
+    planned = lifecycle.plan(stack, connection, store, PlanOptions())
+    rows = tuple(
+        change for change in unstated(planned.plan.drift) if _is_meant(change.address, addresses)
+    )
+    sources = _Sources()
+    absorber = Absorber(stack, planned.account, sources.read)
+    wanted: dict[str, list[AdoptRequest]] = {}
+    taken: list[Change] = []
+    problems: list[Problem] = []
+    for change in rows:
+        try:
+            mine = list(absorber.edits(change))
+        except CannotAbsorb as failure:
+            problems.append(failure.problem)
+            continue
+        taken.append(change)
+        for file, wish in mine:
+            wanted.setdefault(file, []).append(wish)
+    texts = {
+        file: (sources.read(file).text, _edited(file, sources.read(file), found, taken))
+        for file, found in wanted.items()
+    }
+    if texts:
+        after = _read_back(load, {file: text for file, (_, text) in texts.items()})
+        _prove(stack, after, taken, connection, store, planned)
+    return Absorbed(tuple(taken), texts, tuple(problems))
+
+
+def write(absorbed: Absorbed) -> None:
+    """Puts the new texts in the place of the old ones, each file whole. Stops where one was changed
+    meanwhile or cannot be written.
+    """
+    for file, (before, after) in sorted(absorbed.texts.items()):
+        path = Path(file).resolve()  # behind a link, the file that it points to: the link stays one
+        try:
+            mark, now = _text(path)
+            if now != before:
+                raise Abort(
+                    error(
+                        "absorb",
+                        msg("{file} was changed meanwhile; nothing of it was written", file=file),
+                        hint=msg("absorb again"),
+                    )
+                )
+            beside = path.with_name(f".{path.name}.new")
+            beside.write_bytes((mark + after).encode("utf-8"))
+            beside.chmod(path.stat().st_mode & 0o777)
+            beside.replace(path)
+        except OSError as failure:
+            raise Abort(
+                error(
+                    "state-write",
+                    msg(
+                        "{file} could not be written: {value}",
+                        file=file,
+                        value=failure.strerror or failure,
+                    ),
+                )
+            ) from failure
+
+
+class _Sources:
+    def __init__(self) -> None:
+        self._known: dict[str, Source] = {}
+
+    def read(self, file: str) -> Source:
+        if file not in self._known:
+            _, text = _text(Path(file))
+            self._known[file] = Source(text, yaml_reader.layout(text))
+        return self._known[file]
+
+
+def _text(path: Path) -> tuple[str, str]:
+    """The byte order mark, where there is one, and the text as it is read, byte for byte: line ends
+    included.
+    """
+    whole = path.read_bytes().decode("utf-8")
+    text = whole.removeprefix("\ufeff")
+    return whole[: len(whole) - len(text)], text
+
+
+def _check(stack: Stack, addresses: tuple[Address, ...]) -> None:
+    for address in addresses:
+        if not any(_is_meant(known, (address,)) for known in stack.resources):
+            known = [str(one) for one in stack.resources]
+            raise Abort(
+                error(
+                    "missing-reference",
+                    msg("the file asks for no {address}", address=address),
+                    hint=suggestions.hint_for(str(address), known),
+                )
+            )
+
+
+def _is_meant(address: Address, addresses: tuple[Address, ...]) -> bool:
+    return any(one in (address, address.owner, address.resource) for one in addresses)
+
+
+def _edited(file: str, source: Source, wishes: list[AdoptRequest], taken: list[Change]) -> str:
+    try:
+        return text_edits.applied(
+            source.text, text_edits.resolved(source.text, source.pieces, wishes)
+        )
+    except Conflict:
+        raise Abort(_shared(taken)) from None
+    except CannotEdit as failure:
+        message = msg(
+            "the drift cannot be written into {file}: {failure}; nothing was written",
+            file=file,
+            failure=failure,
+        )
+        raise Abort(error("absorb", message, hint=msg("write it by hand"))) from failure
+
+
+def _read_back(load: Callable[[Mapping[str, str]], Loaded], texts: Mapping[str, str]) -> Stack:
+    """The stack of the new texts. The old ones had no mistake, so one in the new ones is the
+    edit's, not the user's.
+    """
+    try:
+        return load(texts).stack
+    except Abort as stop:
+        said = "; ".join(problem.message for problem in stop.problems[:3])
+        message = msg(
+            "the edit of {texts} would not be a valid stack ({said}); nothing was written",
+            texts=", ".join(sorted(texts)),
+            said=said,
+        )
+        raise Abort(error("absorb", message, hint=msg("write it by hand"))) from stop
+
+
+def _shared(changes: list[Change]) -> Problem:
+    who = ", ".join(str(change.address) for change in changes)
+    hint = msg(
+        "a line that several objects share can only say one thing: write the difference by hand"
+    )
+    return error(
+        "absorb",
+        msg("{who} would need different values at one place of the file", who=who),
+        hint=hint,
+    )
+
+
+def _prove(
+    before: Stack,
+    after: Stack,
+    taken: list[Change],
+    connection: Connection,
+    store: ports.StateReader,
+    planned: context.Planned,
+) -> None:
+    """Stops unless the new files say what is there now, and of everything else what the old ones
+    said.
+    """
+    touched = {change.address for change in taken} | {change.address.owner for change in taken}
+    others = [
+        a
+        for a in {*before.resources, *after.resources}
+        if a not in touched and a.owner not in touched
+    ]
+    moved = sorted(
+        str(a)
+        for a in others
+        if _meaning(before.resources.get(a)) != _meaning(after.resources.get(a))
+    )
+    if moved:
+        hint = msg(
+            "the line is shared, by count, for_each or an alias: write the difference by hand"
+        )
+        raise Abort(
+            error(
+                "absorb",
+                msg(
+                    "the edit would change {moved} too; nothing was written",
+                    moved=", ".join(moved[:5]),
+                ),
+                hint=hint,
+            )
+        )
+    state = session.read_state(store)
+    # What is written now may have to be looked up, which the plan before did not need.
+    lists = planning.needs(after, state, PlanOptions()).catalogue
+    catalogue = session.read_account(connection, RefreshScope(catalogue=lists)).catalogue
+    account = replace(planned.account, catalogue=catalogue)
+    made = planning.make(
+        stack=after, state=state, account=account, kinds=connection.kinds, options=PlanOptions()
+    )
+    left = _left(made, taken, known=frozenset(problem.message for problem in planned.plan.problems))
+    if left:
+        raise Abort(
+            error(
+                "absorb",
+                msg(
+                    "the edit does not say what is there ({left}); nothing was written",
+                    left=", ".join(left),
+                ),
+                hint=msg("write it by hand"),
+            )
+        )
+
+
+def _left(made: Plan, taken: list[Change], known: frozenset[str]) -> list[str]:
+    """What the new files leave open of the drift, and the mistakes that they bring; those `known`
+    before are not the edit's.
+    """
+    wanted = {(change.address, field.path) for change in taken for field in change.fields}
+    found = [
+        f"{c.address} {f.path}"
+        for c in made.changes
+        for f in c.fields
+        if (c.address, f.path) in wanted
+    ]
+    return found + [
+        problem.message
+        for problem in made.problems
+        if problem.severity.value == "error" and problem.message not in known
+    ]
+
+
+def _meaning(resource: Resource | None) -> object:
+    return None if resource is None else replace(resource, place=None, places={})

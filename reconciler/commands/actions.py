@@ -1,0 +1,199 @@
+"""Acts without a desired state (SPEC 3): reboot a server, the link to its console, this month's
+bill. The stack's file is not asked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from reconciler.commands import lifecycle, session
+from reconciler.commands.context import Applied, Connection, Planned, Prompter, Run
+from reconciler.common.secret import Secret
+from reconciler.common.text import msg
+from reconciler.model import ports
+from reconciler.model.abort import Abort
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import error
+from reconciler.model.plan import Action, Change, Consent, Impact, Plan, RiskClass, Step
+from reconciler.model.resource import Account, LiveResource, RefreshScope, Stack
+from reconciler.model.state import Entry, State
+from reconciler.planner.checks.approval import Given
+from reconciler.planner.estimate.forecast import budget, forecast
+
+_OPERATION = "instance.reboot"
+
+
+def reboot(
+    stack: Stack,
+    address: Address,
+    connection: Connection,
+    store: ports.Store,
+    given: Given,
+    run: Run,
+    talk: Prompter,
+    *,
+    unprotect: bool = False,
+) -> Applied:
+    """Restarts a server that the stack owns: shown, asked (class downtime) and recorded like any
+    other step.
+
+    `stack` needs only a name and an environment. Stops where the server is not there, is off, or
+    something about it is still open.
+    """
+    with session.Writing(
+        store,
+        run.holder,
+        timeout_seconds=run.lock_timeout_seconds,
+        stack=stack.name,
+        environment=stack.environment,
+    ) as writer:
+        state = writer.state
+        entry = _server(state, address)
+        account = session.read_account(
+            connection, RefreshScope(instances=True, tracked={"instances": frozenset({entry.id})})
+        )
+        beside = tuple(session.account_problems(state, account, connection))
+        live = _standing(entry, account)
+        if "stop" in entry.protect and not unprotect:
+            message = msg(
+                "{address} is protected from stop, and a reboot stops it", address=address
+            )
+            raise Abort(
+                error(
+                    "protected",
+                    message,
+                    address=str(address),
+                    hint=msg("--unprotect frees this run"),
+                )
+            )
+        plan = _plan(stack, state, address, live, account, connection)
+        planned = Planned(
+            plan=plan,
+            account=account,
+            stack=stack,
+            at=connection.exchange.unix(),
+            problems=beside,
+            tracked=tuple(state.entries),
+        )
+        return lifecycle.decide_and_do(planned, connection, writer, given, run, talk)
+
+
+def _plan(
+    stack: Stack,
+    state: State,
+    address: Address,
+    live: LiveResource,
+    account: Account,
+    connection: Connection,
+) -> Plan:
+    low, _, high = connection.kinds["instances"].operations["reboot"].seconds
+    step = Step(f"{_OPERATION} {address}", address, _OPERATION, target=live.id, servers=(live.id,))
+    impact = Impact(
+        consents=(Consent(RiskClass.DOWNTIME, str(address)),), downtime_seconds=(low, high)
+    )
+    found = forecast((step,), account, connection.kinds, pace=connection.exchange.pace())
+    return Plan(
+        stack=stack.name,
+        environment=stack.environment,
+        digest="",
+        lineage=state.lineage,
+        serial=state.serial,
+        changes=(Change(address, Action.POWER, "rebooted", impact=impact),),
+        steps=(step,),
+        calls=budget(account, found),
+        eta_seconds=None if found is None else math.ceil(found.seconds),
+        unchanged=0,
+    )
+
+
+def console(address: Address, connection: Connection, store: ports.StateReader) -> Secret:
+    """The link to a server's console: a credential, for stdout and nothing else."""
+    from reconciler.iwinv import one_shot, refresh
+
+    entry = _server(session.read_state(store), address)
+    try:
+        return one_shot.console_link(
+            connection.exchange, entry.id, time_scale=connection.time_scale
+        )
+    except refresh.ReadFailed as failure:
+        raise Abort(failure.problem) from failure
+
+
+def bill(connection: Connection) -> Mapping[str, object]:
+    """This month so far: `price` in whole units of `currency`, VAT excluded, `start` and `end` as
+    the cloud writes them.
+    """
+    from reconciler.iwinv import one_shot, refresh
+
+    try:
+        found = one_shot.live_bill(connection.exchange, time_scale=connection.time_scale)
+    except refresh.ReadFailed as failure:
+        raise Abort(failure.problem) from failure
+    return {
+        "price": found.price,
+        "currency": found.currency,
+        "vat": "excluded",
+        "start": found.start,
+        "end": found.end,
+    }
+
+
+def _server(state: State | None, address: Address) -> Entry:
+    if address.kind != "instances" or address.rule is not None or address.existing:
+        raise Abort(
+            error(
+                "usage",
+                msg("{address} is no server of the stack", address=address),
+                hint=msg("name one like instances.web or instances.web[0]"),
+            )
+        )
+    entry = lifecycle.entry_of(state, address)
+    doubt = (
+        next((intent for intent, _ in state.open.values() if intent.address == str(address)), None)
+        if state is not None
+        else None
+    )
+    if doubt is not None:
+        message = msg(
+            "{address}: an earlier run left {operation} open",
+            address=address,
+            operation=doubt.operation,
+        )
+        raise Abort(
+            error("open-intent", message, address=str(address), hint=msg("reconciler recover"))
+        )
+    return entry
+
+
+def _standing(entry: Entry, account: Account) -> LiveResource:
+    live = account.find("instances", entry.id)
+    if live is None:
+        message = msg(
+            "{address}: {entry_id} is not in the account's list",
+            address=entry.address,
+            entry_id=entry.id,
+        )
+        raise Abort(
+            error(
+                "missing-object",
+                message,
+                address=entry.address,
+                hint=msg("`reconciler plan` says what can be done"),
+            )
+        )
+    if live.attributes.get("power") != "on" or not live.ready:
+        message = msg(
+            "{address} does not run: its status is {value}",
+            address=entry.address,
+            value=live.attributes.get("status"),
+        )
+        raise Abort(
+            error(
+                "bad-combination",
+                message,
+                address=entry.address,
+                hint=msg("only a running server can be rebooted"),
+            )
+        )
+    return live

@@ -1,0 +1,102 @@
+"""`adopt`: reads an account and gives the stack that asks for just what is there. Nothing is sent
+but reads, and no state is touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reconciler.commands import session
+from reconciler.commands.context import Connection
+from reconciler.common import suggestions
+from reconciler.common.text import msg
+from reconciler.importing import adopt as adoption
+from reconciler.importing.adopt import Adoption, AdoptRequest
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Problem, error, notice
+from reconciler.model.resource import EMPTY, Account, RefreshScope
+
+
+def adopt(
+    connection: Connection, wish: AdoptRequest, *, stack: str
+) -> tuple[Adoption, Account, tuple[Problem, ...]]:
+    """The stack, the account that it was made of, and what is worth knowing. Stops where what is
+    wished is not there.
+    """
+    account = read(connection)
+    zones = frozenset(_zone(account, text) for text in wish.zones)
+    _check(account, wish)
+    found = adoption.adopt(account, replace(wish, zones=zones), stack=stack)
+    return found, account, tuple(_told(account))
+
+
+def read(connection: Connection) -> Account:
+    """All that the API shows of an account: every list, and of every firewall the rules and the
+    members.
+    """
+    lists = RefreshScope(
+        instances=True,
+        block_storages=True,
+        firewalls=True,
+        catalogue=frozenset({"zones", "flavors", "images"}),
+    )
+    account = session.read_account(connection, lists)
+    groups = frozenset(account.objects.get("firewalls", EMPTY))
+    if not groups:
+        return account
+    more = session.read_account(
+        connection, RefreshScope(firewalls=True, rules_of=groups, members_of=groups)
+    )
+    objects = {
+        **account.objects,
+        "firewalls": more.objects["firewalls"],
+        "rules": more.objects.get("rules", EMPTY),
+    }
+    return replace(account, objects=objects, members=more.members, calls=account.calls + more.calls)
+
+
+def _zone(account: Account, text: str) -> str:
+    """The id of a zone that is named by id or console name, in any case."""
+    rows = account.catalogue.zones or ()
+    for row in rows:
+        if text.casefold() in (str(row["id"]).casefold(), str(row.get("name") or "").casefold()):
+            return str(row["id"])
+    known = [str(row["id"]) for row in rows]
+    raise Abort(
+        error(
+            "lookup",
+            msg("there is no zone {text}", text=text),
+            hint=suggestions.hint_for(text, known),
+        )
+    )
+
+
+def _check(account: Account, wish: AdoptRequest) -> None:
+    """Every name that was given means something."""
+    rows = [row for kind in adoption.KINDS for row in account.objects.get(kind, EMPTY).values()]
+    known = {row.id for row in rows} | {
+        name for row in rows if isinstance(name := row.attributes.get("name"), str)
+    }
+    for text in sorted(wish.named - known):
+        raise Abort(
+            error(
+                "missing-object",
+                msg("the account shows nothing that is called {text}", text=text),
+                hint=suggestions.hint_for(text, known),
+            )
+        )
+
+
+def _told(account: Account) -> list[Problem]:
+    if any(account.objects.get(kind) for kind in adoption.KINDS):
+        return []
+    hint = msg(
+        "look whether the key belongs to the account that you mean, and whether its servers lie in zones that the API covers"
+    )
+    return [
+        notice(
+            "cloud",
+            msg("the key works, but the API lists nothing: no server, no volume, no firewall"),
+            hint=hint,
+        )
+    ]

@@ -1,0 +1,155 @@
+"""The values that the use cases share: the account, the run, what was planned and what was applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import field
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+from reconciler.common.dataclass import dataclass
+from reconciler.model import exit_codes, ports
+from reconciler.model.diagnostics import Problem
+from reconciler.model.events import Event, Summary
+from reconciler.model.plan import Action, Plan
+from reconciler.model.resource import Account, Stack
+from reconciler.model.resource_type import ResourceType
+from reconciler.planner.checks.approval import Decision
+from reconciler.planner.estimate.unmanaged import Unmanaged
+from reconciler.planner.steps.output_changes import OutputChange
+
+if TYPE_CHECKING:
+    from reconciler.executor import Result
+    from reconciler.executor.first_passwords import Keeper
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The account as one run sees it. `account` is the digest of its key, `key_suffix` the end that
+    a screen may show.
+
+    `reads` makes the readings of a run from what tells the ids that a list must show. `cache` is
+    what is kept of the account between runs, None where nothing is (`--no-cache`). `tell` takes a
+    line about a reading that has to wait.
+    """
+
+    exchange: ports.Client
+    reads: Callable[[Callable[[str], frozenset[str]]], ports.Reads]
+    kinds: Mapping[str, ResourceType]
+    account: str
+    key_suffix: str
+    endpoint: str
+    simulated: bool = False
+    time_scale: float = 1.0
+    cache: ports.AccountCache | None = None
+    tell: Callable[[str], None] = lambda line: None
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan with what it was made from. `problems` are those beside the plan's own; `tracked` the
+    addresses that the state holds.
+
+    `unmanaged` are the objects that are not this stack's, where they were asked for.
+    """
+
+    plan: Plan
+    account: Account
+    stack: Stack
+    at: float
+    problems: tuple[Problem, ...] = ()
+    tracked: Collection[str] = ()
+    outputs: tuple[OutputChange, ...] = ()
+    provisional: str | None = None
+    unmanaged: tuple[Unmanaged, ...] | None = None
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether an apply would change anything that the user would call so: outputs alone are
+        enough.
+        """
+        return not self.plan.is_empty or bool(self.outputs)
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that only shows this plan ends with, changes aside: blocked 4, to decide
+        3, mistakes 1, else 0.
+        """
+        actions = {change.action for change in self.plan.changes}
+        codes = [exit_codes.of_problems((*self.plan.problems, *self.problems))]
+        codes += [exit_codes.DECIDE] if Action.DECIDE in actions else []
+        codes += [exit_codes.REFUSED] if Action.BLOCKED in actions else []
+        return exit_codes.worst(codes)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompter:
+    """What a use case says and asks. `ask` gives the typed text, None where the input ended."""
+
+    show: Callable[[Planned, Decision], None]
+    ask: Callable[[Planned, Decision], str | None]
+    emit: Callable[[Event], None]
+
+
+class Interrupts(Protocol):
+    """Takes the signals of the process while its block lasts; called, it says whether an end was
+    asked for.
+    """
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def __call__(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a run is done. `again` is the command that would go on; `nonce` gives a new marker for
+    each create.
+
+    `interrupts` is entered while the plan is being done, and then says whether an end was asked
+    for. `wait`: what an earlier run left open is waited for until it can be settled; else the run
+    ends with exit 3. `keep` takes the first passwords of new servers.
+    """
+
+    id: str
+    holder: ports.Holder
+    nonce: Callable[[], str]
+    interrupts: Interrupts
+    again: str
+    lock_timeout_seconds: float = 0.0
+    wait: bool = True
+    keep: Keeper | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The end of an apply: the plan and what became of it. `summary` is None where there was
+    nothing to do.
+    """
+
+    planned: Planned
+    exit_code: int
+    summary: Summary | None = None
+    outputs: Mapping[str, tuple[Any, str | None]] = field(default_factory=dict)
+    result: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A run that works on the stack now: `said` tells who, `run` is its name in the records where
+    that is known.
+    """
+
+    said: str
+    run: str | None = None
+
+
+def _nobody() -> Beside | None:
+    return None

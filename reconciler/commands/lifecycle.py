@@ -1,0 +1,500 @@
+"""The use cases, about one function each: what `plan`, `apply`, `destroy`, `drift`, `show` and
+`output` mean.
+
+They work on ports and know neither flags nor screens: what is shown, asked and told comes as
+functions. A use case that cannot go on raises `Abort` with the problems to show and the exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from reconciler.commands import session
+from reconciler.commands.settle import Settling
+from reconciler.common import suggestions
+from reconciler.common.text import msg
+from reconciler.model import exit_codes, ports
+from reconciler.model.abort import Abort
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Problem, Severity, error
+from reconciler.model.events import Event, ProblemFound, Summary
+from reconciler.model.plan import Action, Plan, unstated
+from reconciler.model.resource import Account, Stack
+from reconciler.model.resource_type import ResourceType
+from reconciler.model.state import Entry, Phase, State
+from reconciler.planner import saved_plan
+from reconciler.planner.checks import approval
+from reconciler.planner.checks.approval import Given, Verdict
+from reconciler.planner.checks.login_check import without_login
+from reconciler.planner.compare.assessment import PlanOptions
+from reconciler.planner.estimate import cost as costs
+from reconciler.planner.estimate import unmanaged
+from reconciler.planner.saved_plan import SavedPlan
+from reconciler.planner.steps.output_changes import output_changes
+from reconciler.planner.steps.outputs import is_stale
+from reconciler.recovery import evidence, undo
+
+if TYPE_CHECKING:
+    pass
+from reconciler.commands.context import Applied, Beside, Connection, Planned, Prompter, Run, _nobody
+
+
+def plan(
+    stack: Stack,
+    connection: Connection,
+    store: ports.StateReader,
+    options: PlanOptions,
+    beside: Callable[[], Beside | None] = _nobody,
+) -> Planned:
+    """Reads the account and says what an apply would do. Changes nothing and takes no lock.
+
+    `beside` says who works on the stack now: what that run has under way is no doubt, and the plan
+    is provisional (SPEC 5, one writer).
+    """
+    running = beside()
+    state, told = session.own_state(stack, store, options, connection.endpoint)
+    running = running or beside()  # it may have begun just before the state was read
+    options = replace(options, elsewhere=session.elsewhere(store))
+    if running is not None:
+        options = replace(options, running=running.run)
+    found = _plan(stack, state, connection, options, told=told)
+    return found if running is None else replace(found, provisional=running.said)
+
+
+def drift(
+    stack: Stack,
+    connection: Connection,
+    store: ports.StateReader,
+    beside: Callable[[], Beside | None] = _nobody,
+) -> Planned:
+    """What somebody else changed: the plan's drift alone, never a change that the file asks for."""
+    found = plan(stack, connection, store, PlanOptions(), beside)
+    errors = (
+        p
+        for p in found.plan.problems
+        if p.severity is Severity.ERROR or p.code in exit_codes.SAID_FIRST
+    )
+    kept = tuple(
+        problem for problem in errors if problem.code not in exit_codes.OF_WHAT_THE_FILE_ASKS
+    )
+    shown = replace(
+        found.plan,
+        changes=(),
+        drift=unstated(found.plan.drift),
+        steps=(),
+        records=(),
+        outputs={},
+        problems=kept,
+        calls=replace(found.plan.calls, write=0, wait=0),
+        cost=costs.left_as_it_is(found.plan.cost),
+        eta_seconds=None,
+    )
+    return replace(found, plan=shown, outputs=())
+
+
+_AT_ONCE = frozenset(
+    {exit_codes.INTERRUPTED, exit_codes.NOT_RECORDED, exit_codes.ACCOUNT, exit_codes.LOCKED}
+)
+"""Exit codes after which a run ends at once: nothing more is looked at or sent."""
+
+
+def apply(
+    stack: Stack,
+    connection: Connection,
+    store: ports.Store,
+    options: PlanOptions,
+    given: Given,
+    run: Run,
+    talk: Prompter,
+) -> Applied:
+    """Plans under the lock, shows the plan, asks, and does it. Also `destroy`, where the options
+    say so.
+    """
+    # before the lock, which makes the folder
+    _, told = session.own_state(stack, store, options, connection.endpoint)
+    options = replace(options, elsewhere=session.elsewhere(store))
+    with _writing(store, stack, run) as writer:
+        writer.belong(account=connection.account, endpoint=connection.endpoint)
+        settling = Settling(connection, writer, run.id)
+        planned = _plan(stack, writer.state, connection, options, settling, told=told)
+        applied = decide_and_do(planned, connection, writer, given, run, talk)
+        # What an earlier run left open and may still come is waited for last, when everything else
+        # is done (SPEC 5, settling).
+        while (
+            run.wait
+            and applied.exit_code not in _AT_ONCE
+            and settling.wait(run.interrupts, talk.emit)
+        ):
+            planned = _plan(stack, writer.state, connection, options, settling)
+            applied = decide_and_do(planned, connection, writer, given, run, talk)
+        if not settling.interrupted:
+            return applied
+        from reconciler.executor.verdicts import interruption
+
+        talk.emit(ProblemFound(interruption(writer.state, ())))
+        return replace(applied, exit_code=exit_codes.INTERRUPTED)
+
+
+def apply_saved(
+    stack: Stack,
+    connection: Connection,
+    store: ports.Store,
+    plan: SavedPlan,
+    given: Given,
+    run: Run,
+    talk: Prompter,
+) -> Applied:
+    """Does exactly a saved plan, or refuses it whole where anything would now be done otherwise."""
+    _check_origin(plan, connection)
+    options = replace(
+        saved_plan.options_of(plan),
+        first_passwords=run.keep is not None,
+        elsewhere=session.elsewhere(store),
+    )
+    _, told = session.own_state(stack, store, options, connection.endpoint)
+    with _writing(store, stack, run) as writer:
+        writer.belong(account=connection.account, endpoint=connection.endpoint)
+        planned = _plan(
+            stack,
+            writer.state,
+            connection,
+            options,
+            Settling(connection, writer, run.id),
+            told=told,
+        )
+        found = saved_plan.differences(plan, planned.plan)
+        if found:
+            hint = "Make a new plan: what was reviewed is not what would be done.\n" + "\n".join(
+                found
+            )
+            raise Abort(
+                error(
+                    "plan-stale",
+                    msg("the saved plan is refused: not all is as it was when it was made"),
+                    hint=hint,
+                )
+            )
+        return decide_and_do(planned, connection, writer, given, run, talk)
+
+
+def entry_of(state: State | None, address: Address) -> Entry:
+    """What the state keeps of an address. Stops where it keeps nothing."""
+    entries = {} if state is None else state.entries
+    found = entries.get(str(address))
+    if found is None:
+        asked = state is not None and any(
+            intent.address == str(address) for intent, _ in state.open.values()
+        )
+        hint = (
+            msg("a request for it is open: `reconciler recover` shows it")
+            if asked
+            else suggestions.hint_for(str(address), entries)
+        )
+        raise Abort(
+            error(
+                "missing-reference", msg("the state holds no {address}", address=address), hint=hint
+            )
+        )
+    return found
+
+
+def outputs(state: State | None, name: str | None) -> Mapping[str, tuple[Any, str | None]]:
+    """The outputs of the last apply: all, or the one named. Stops where there is none of that name."""
+    kept = {} if state is None else state.outputs
+    if name is None:
+        return dict(sorted(kept.items()))
+    if name not in kept:
+        hint = (
+            suggestions.hint_for(name, kept)
+            if kept
+            else msg("outputs are computed at the end of an apply")
+        )
+        raise Abort(error("output", msg("there is no output {name}", name=name), hint=hint))
+    return {name: kept[name]}
+
+
+def check_recordable(planned: Planned) -> None:
+    """Stops where a plan may not be saved: it has errors, or was made beside a running apply."""
+    if exit_codes.stops(planned.plan.problems):
+        raise Abort(
+            error("usage", msg("a plan with errors is not saved")),
+            exit_code=exit_codes.of_problems(planned.plan.problems),
+        )
+    if planned.provisional is not None:
+        message = msg(
+            "a plan made beside a running apply is provisional and is not saved: {provisional}",
+            provisional=planned.provisional,
+        )
+        raise Abort(error("locked", message, hint=msg("plan again when that run has ended")))
+
+
+def _writing(store: ports.Store, stack: Stack, run: Run) -> session.Writing:
+    return session.Writing(
+        store,
+        run.holder,
+        timeout_seconds=run.lock_timeout_seconds,
+        stack=stack.name,
+        environment=stack.environment,
+    )
+
+
+def _plan(
+    stack: Stack,
+    state: State | None,
+    connection: Connection,
+    options: PlanOptions,
+    settling: Settling | None = None,
+    *,
+    told: tuple[Problem, ...] = (),
+) -> Planned:
+    from reconciler.planner.compare.refresh_scope import needs
+
+    _check_addresses(stack, state, options)
+    settling, begun = settling or Settling(connection), connection.exchange.unix()
+    account, beside = _read(stack, state, connection, options)
+    if state is not None and _is_unsettled(state):
+        before = needs(stack, state, options)
+        state, options = settling.settle(
+            state, evidence.Observation(account, begun), options, _wanted(stack, options)
+        )
+        # what was settled asks for lists that were not read
+        if replace(needs(stack, state, options), whole=before.whole) != before:
+            account, beside = _read(stack, state, connection, options)
+    # late, so that the first request goes out sooner
+    from reconciler.planner import planner as planning
+
+    made = planning.make(
+        stack=stack,
+        state=state,
+        account=account,
+        kinds=connection.kinds,
+        options=options,
+        pace=connection.exchange.pace(),
+    )
+    if account.cached and any(problem.code in _ABOUT_THE_CATALOGUE for problem in made.problems):
+        # once: what the kept lists do not show may be new
+        account = session.read_again(connection, account)
+        made = planning.make(
+            stack=stack,
+            state=state,
+            account=account,
+            kinds=connection.kinds,
+            options=options,
+            pace=connection.exchange.pace(),
+        )
+    made = made if options.undo is None else undo.read(made)
+    return Planned(
+        plan=replace(made, calls=replace(made.calls, read=account.calls)),
+        account=account,
+        stack=stack,
+        at=connection.exchange.unix(),
+        problems=(*told, *beside, *_told_of(made, stack, options, connection.kinds)),
+        tracked=() if state is None else tuple(state.entries),
+        unmanaged=unmanaged.unmanaged(account, state, stack.prices, made.records)
+        if options.unmanaged
+        else None,
+        outputs=()
+        if options.destroy or exit_codes.stops(made.problems)
+        else output_changes(
+            made.outputs, {} if state is None else state.outputs, steps=bool(made.steps)
+        ),
+    )
+
+
+_ABOUT_THE_CATALOGUE = frozenset({"lookup", "not-offered", "out-of-bounds"})
+"""Codes of problems that a newer catalogue may not have."""
+
+
+def _read(
+    stack: Stack, state: State | None, connection: Connection, options: PlanOptions
+) -> tuple[Account, tuple[Problem, ...]]:
+    """What a plan needs of the account, and what there is to tell of whose it is."""
+    from reconciler.planner.compare.refresh_scope import needs
+
+    account = session.read_account(connection, needs(stack, state, options), cached=True)
+    return account, tuple(session.account_problems(state, account, connection))
+
+
+def _is_unsettled(state: State) -> bool:
+    """Whether an earlier run left something open, or something of which it is not yet proved that
+    it is there, or gone.
+    """
+    phases = [entry.phase for entry in state.entries.values()] + [
+        old.phase for old in state.deposed.values()
+    ]
+    return bool(state.open) or any(phase is not Phase.READY for phase in phases)
+
+
+def _wanted(stack: Stack, options: PlanOptions) -> frozenset[str]:
+    """The addresses where an object is to be at the end."""
+    return (
+        frozenset() if options.destroy else frozenset(str(address) for address in stack.resources)
+    )
+
+
+def _told_of(
+    made: Plan, stack: Stack, options: PlanOptions, kinds: Mapping[str, ResourceType]
+) -> Iterable[Problem]:
+    """What there is to tell of a plan for how it was asked for."""
+    if not options.first_passwords:
+        yield from without_login(made, stack)
+    if options.undo is not None:
+        yield from undo.lost(made, options.undo, kinds)
+
+
+def _check_addresses(stack: Stack, state: State | None, options: PlanOptions) -> None:
+    """Stops where `--replace` or `--unprotect` names what is not there: a typing error must not
+    pass as a plan without it.
+    """
+    known = {str(address) for address in stack.resources} | (
+        set() if state is None else set(state.entries)
+    )
+    for name, addresses in (("--replace", options.replace), ("--unprotect", options.unprotect)):
+        unknown = sorted(addresses - known)
+        if unknown:
+            raise Abort(
+                error(
+                    "missing-reference",
+                    msg("{name}: there is no {unknown}", name=name, unknown=unknown[0]),
+                    hint=suggestions.hint_for(unknown[0], known),
+                )
+            )
+
+
+def decide_and_do(
+    planned: Planned,
+    connection: Connection,
+    writer: ports.StateWriter,
+    given: Given,
+    run: Run,
+    talk: Prompter,
+) -> Applied:
+    """Shows a plan, asks where it has to be asked, and does it. Stops where it may not be done."""
+    made = planned.plan
+    decision = approval.decide(
+        made, given, tracked=planned.tracked, empty_file=not planned.stack.resources
+    )
+    talk.show(planned, decision)
+    if exit_codes.stops((*made.problems, *planned.problems)):
+        return Applied(planned, planned.exit_code)
+    if not planned.has_changes and (made.records or is_stale(writer.state.outputs)):
+        # what only the state has to learn asks for nothing
+        return _do(planned, connection, writer, run, talk)
+    if not planned.has_changes or _is_held_back(planned):
+        if not writer.state.is_empty:
+            # what was settled, and the key that it was seen with
+            writer.commit(account=connection.account, endpoint=connection.endpoint)
+        return Applied(planned, planned.exit_code, outputs=writer.state.outputs)
+    if decision.verdict is Verdict.ASK:
+        decision = approval.answer(decision, made.title, talk.ask(planned, decision))
+    if decision.verdict is not Verdict.GO:
+        raise Abort(
+            *((decision.problem,) if decision.problem else ()), exit_code=exit_codes.REFUSED
+        )
+    return _do(planned, connection, writer, run, talk)
+
+
+def _is_held_back(planned: Planned) -> bool:
+    """Whether all there would be to do waits for a decision or is blocked: then there is nothing to
+    ask.
+    """
+    plan = planned.plan
+    actions = {change.action for change in plan.changes} - {Action.NONE}
+    return (
+        not (plan.steps or plan.records or planned.outputs)
+        and bool(actions)
+        and actions <= {Action.DECIDE, Action.BLOCKED}
+    )
+
+
+def _do(
+    planned: Planned, connection: Connection, writer: ports.StateWriter, run: Run, talk: Prompter
+) -> Applied:
+    from reconciler import executor as applying
+
+    summaries: list[Summary] = []
+
+    def emit(event: Event) -> None:
+        if isinstance(event, Summary):
+            code = exit_codes.worst((event.exit_code, planned.exit_code))
+            for problem in exit_codes.held_back(planned.plan.problems):
+                # once more at the end: it is why the run ends as it does
+                talk.emit(ProblemFound(problem))
+            again = bool(event.failed or event.skipped or event.unknown) or code not in (
+                exit_codes.DONE,
+                exit_codes.REFUSED,
+            )  # else all is held back
+            event = replace(event, exit_code=code, next=run.again if again else None)
+            summaries.append(event)
+        talk.emit(event)
+
+    with run.interrupts:
+        result = applying.run(
+            planned.plan,
+            stack=planned.stack,
+            account=planned.account,
+            writer=writer,
+            exchange=connection.exchange,
+            reads=connection.reads(_tracked(writer)),
+            kinds=connection.kinds,
+            emit=emit,
+            run=run.id,
+            nonce=run.nonce,
+            interrupted=run.interrupts,
+            time_scale=connection.time_scale,
+            account_digest=connection.account,
+            endpoint=connection.endpoint,
+            keep=run.keep,
+        )
+    if connection.cache is not None:
+        connection.cache.learn(result.durations)
+    return Applied(
+        planned,
+        exit_codes.worst((result.exit_code, planned.exit_code)),
+        summaries[-1],
+        result.outputs,
+        result,
+    )
+
+
+def _tracked(writer: ports.StateWriter) -> Callable[[str], frozenset[str]]:
+    """What a list must show to be believed: the ids of its kind that the state holds now, those
+    under a delete apart.
+    """
+
+    def ids(what: str) -> frozenset[str]:
+        entries = writer.state.entries.values() if ":" not in what else ()
+        return frozenset(
+            entry.id
+            for entry in entries
+            if entry.kind == what and entry.phase is not Phase.DELETING
+        )
+
+    return ids
+
+
+def _check_origin(plan: SavedPlan, connection: Connection) -> None:
+    if (plan.endpoint, plan.simulated) != (connection.endpoint, connection.simulated):
+        message = msg(
+            "the plan was made against {endpoint}{simulated}, and this is {endpoint2}",
+            endpoint=plan.endpoint,
+            simulated=" (simulated)" if plan.simulated else "",
+            endpoint2=connection.endpoint,
+        )
+        raise Abort(
+            error("plan-stale", message, hint=msg("apply it where it was made, or make a new one"))
+        )
+    if plan.account != connection.account:
+        message = msg(
+            "the plan was made with another key than ..{key_suffix}",
+            key_suffix=connection.key_suffix,
+        )
+        raise Abort(
+            error(
+                "plan-stale",
+                message,
+                hint=msg("apply it with the key it was made with, or make a new one"),
+            )
+        )

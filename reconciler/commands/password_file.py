@@ -1,0 +1,103 @@
+"""The file of `apply --first-passwords`: new, its owner's alone, each line on the medium before the
+server it is about is recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from reconciler.common.text import msg
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import error
+from reconciler.model.ports import RecordFailed
+
+_HINT = "the server is recorded; set a new password in the console, or make it again with --replace"
+
+
+class FirstPasswords:
+    """One line of JSON a server: `{"address", "id", "username", "password"}`. Nothing here is ever
+    read again.
+
+    The file is made before anything is sent, and taken away again at the end where nothing came to
+    be kept. Stops where a file of that name is there already, or none can be made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._kept = 0
+        try:
+            self._descriptor = os.open(
+                path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
+            os.fchmod(self._descriptor, 0o600)
+            _sync_folder(path.parent)
+        except FileExistsError:
+            hint = msg("name another one: a file of passwords is only ever a new one")
+            raise Abort(
+                error(
+                    "usage", msg("--first-passwords: {path} is there already", path=path), hint=hint
+                )
+            ) from None
+        except OSError as failure:
+            raise Abort(
+                error(
+                    "state-write",
+                    msg(
+                        "--first-passwords: {path} cannot be made: {value}",
+                        path=path,
+                        value=failure.strerror or failure,
+                    ),
+                )
+            ) from failure
+
+    def __enter__(self) -> FirstPasswords:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._descriptor)
+        if not self._kept:
+            with suppress(OSError):
+                self._path.unlink()
+
+    @property
+    def kept(self) -> int:
+        """How many passwords the file holds."""
+        return self._kept
+
+    def keep(self, address: str, id: str, username: str, password: str) -> None:
+        """Adds a line, on the medium when it returns. Raises `RecordFailed`."""
+        row = {"address": address, "id": id, "username": username, "password": password}
+        rest = memoryview(
+            (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+        )
+        try:
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
+            os.fsync(self._descriptor)
+        except OSError as failure:
+            message = msg(
+                "the first password of {address} ({id}) cannot be written to {path}: {value}",
+                address=address,
+                id=id,
+                path=self._path,
+                value=failure.strerror or failure,
+            )
+            raise RecordFailed(message, hint=_HINT) from failure
+        self._kept += 1
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

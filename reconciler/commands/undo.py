@@ -1,0 +1,77 @@
+"""The use case of an undo: which kept state is meant, and the stack that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NoReturn, Protocol
+
+from reconciler.commands import session
+from reconciler.common.text import msg
+from reconciler.model import ports
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.resource import Stack
+from reconciler.model.resource_type import ResourceType
+from reconciler.model.state import State
+from reconciler.planner.compare.assessment import PlanOptions
+from reconciler.recovery import undo
+
+LAST = "last"
+"""Stands for the state before the last run that changed something."""
+
+
+class History(ports.StateReader, Protocol):
+    """A reader that keeps former states."""
+
+    def history(self) -> tuple[int, ...]:
+        """The serials that were kept, newest first."""
+        ...
+
+    def past(self, serial: int) -> State:
+        """The state that was kept under that serial."""
+        ...
+
+    def before_last_run(self) -> State | None:
+        """The state before the last run that recorded something, or None."""
+        ...
+
+
+def back(
+    stack: Stack,
+    store: History,
+    kinds: Mapping[str, ResourceType],
+    options: PlanOptions,
+    serial: str,
+) -> tuple[Stack, PlanOptions, tuple[Problem, ...]]:
+    """The stack as a kept state says that it was, options with the pins of that time, and what is
+    not known any more.
+
+    `serial` is one of the state's history, or `LAST`. Stops where no such state was kept.
+    """
+    past = _past(store, serial)
+    found = undo.former(stack, past, session.read_state(store), kinds)
+    return (
+        found.stack,
+        replace(options, undo=past.serial, pinned={**found.pins, **options.pinned}),
+        found.notices,
+    )
+
+
+def _past(store: History, serial: str) -> State:
+    try:
+        kept = store.history()
+        if serial == LAST:
+            return store.before_last_run() or _not_kept(
+                "there is nothing to undo: no run has changed this stack yet", kept
+            )
+        if not serial.isdecimal() or len(serial) >= 16 or int(serial) not in kept:
+            _not_kept(f"no state of serial {serial} is kept", kept)
+        return store.past(int(serial))
+    except ports.StoreError as failure:
+        session.stop_for_store(failure)
+
+
+def _not_kept(message: str, kept: tuple[int, ...]) -> NoReturn:
+    hint = msg("kept are the serials {str}", str=", ".join(map(str, kept))) if kept else None
+    raise Abort(error("usage", message, hint=hint))

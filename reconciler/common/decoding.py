@@ -1,0 +1,136 @@
+"""Reading the rows that the API answers with: values from outside become ours, or a ValueError that
+says what is wrong.
+
+The API mixes numbers and texts, nulls and empty texts, ids and objects that hold an id (contract 8,
+14, 16); here each gets one form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_DIGITS = re.compile(r"[0-9]{1,18}")
+_ID = re.compile(r"[!-~]{1,200}")
+_PATH_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
+"""The ids that may stand in a path, which is signed as it is sent (contract 3 and 8)."""
+
+
+def mapping(row: Any, what: str) -> Mapping[str, Any]:
+    """The row itself. Raises ValueError where it is not an object."""
+    if not isinstance(row, Mapping):
+        raise ValueError(f"{what} is {_kind_of(row)} where an object was promised")
+    return row
+
+
+def identifier(row: Mapping[str, Any], member: str) -> str:
+    """The id under that member; whole numbers become decimal text. Raises ValueError where there is
+    none.
+    """
+    found = optional_id(row.get(member))
+    if found is None:
+        raise ValueError(f"a row has no usable {member}")
+    return found
+
+
+def path_id(row: Mapping[str, Any], member: str) -> str:
+    """The id of an object that is spoken to by its path. Raises ValueError where there is none that
+    may stand in one.
+    """
+    found = identifier(row, member)
+    if not can_stand_in_path(found):
+        raise ValueError(f"the {member} {found!r} holds characters that cannot be sent safely")
+    return found
+
+
+def can_stand_in_path(value: Any) -> bool:
+    """Whether a value is an id that may stand in a path."""
+    return isinstance(value, str) and _PATH_ID.fullmatch(value) is not None
+
+
+def optional_id(value: Any) -> str | None:
+    """An id as text, or None: for null, for empty text, and for what cannot be an id."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return str(value) if 0 <= value < 10**18 else None
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    return None
+
+
+def text(value: Any) -> str | None:
+    """A text, or None for null, empty text and what is no text (contract 8: null and "" are equal)."""
+    return value if isinstance(value, str) and value else None
+
+
+def integer(value: Any) -> int | None:
+    """A whole number, also where it comes as text or as `20.0`; else None."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) < 2**53 else None
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        return int(value.strip())
+    return None
+
+
+def embedded_id(row: Mapping[str, Any], member: str, id_member: str) -> str | None:
+    """The id in an embedded object (`zone: {zone_id}`), or beside it (`zone_id`), or where the
+    member is the id itself; else None.
+    """
+    value = row.get(member)
+    if isinstance(value, Mapping):
+        return optional_id(value.get(id_member))
+    return optional_id(value) or optional_id(row.get(id_member))
+
+
+def ids(value: Any, id_member: str) -> tuple[str, ...] | None:
+    """A list of ids, or of objects that hold one (contract 14: accept both); None where it is no
+    list. Raises ValueError for others.
+    """
+    if not isinstance(value, list | tuple):
+        return None
+    found = []
+    for item in value:
+        one = (
+            optional_id(item.get(id_member) or item.get("id"))
+            if isinstance(item, Mapping)
+            else optional_id(item)
+        )
+        if one is None:
+            raise ValueError(f"a list holds {_kind_of(item)} where a {id_member} was promised")
+        found.append(one)
+    return tuple(found)
+
+
+def only_row(result: Any, what: str) -> Mapping[str, Any]:
+    """The one row of an answer. Raises ValueError where there is not exactly one."""
+    rows = result if isinstance(result, list | tuple) else [result]
+    if len(rows) != 1 or not isinstance(rows[0], Mapping):
+        raise ValueError(f"the answer holds {len(rows)} rows where one {what} was promised")
+    return rows[0]
+
+
+def made_id(result: Any, member: str) -> str:
+    """The id of what a create made. Raises ValueError where the receipt does not hold exactly one,
+    naming those it holds.
+    """
+    rows = result if isinstance(result, list | tuple) else [result]
+    found = [
+        one
+        for row in rows
+        if isinstance(row, Mapping) and (one := optional_id(row.get(member))) is not None
+    ]
+    found = [one for one in found if can_stand_in_path(one)]
+    if len(found) != 1 or len(rows) != 1:
+        named = ", ".join(found[:10]) or "none"
+        raise ValueError(f"the receipt names not exactly one {member}: {named}")
+    return found[0]
+
+
+def _kind_of(value: Any) -> str:
+    return "null" if value is None else f"a {type(value).__name__}"

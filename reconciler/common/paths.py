@@ -1,0 +1,53 @@
+"""What of the disk may be read: ordinary files alone, and of those that a stack file names only
+what lies in its repository.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+_STACK_FILES = (".yaml", ".yml")
+
+
+def read_ordinary(path: Path, limit_bytes: int) -> bytes:
+    """At most that many bytes of a file. Raises `OSError`, also for a named pipe or a device, which
+    might never end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not an ordinary file", str(path))
+        parts = []
+        while limit_bytes > 0 and (part := os.read(descriptor, limit_bytes)):
+            parts.append(part)
+            limit_bytes -= len(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def refused(path: Path, folder: Path) -> str | None:
+    """Why a file or folder that a stack file in `folder` names is not read, or None.
+
+    Messages quote what is read, so a stack file must not be able to name any file of the machine.
+    Links are followed; without a repository (a folder above with `.git`) every YAML file may be
+    named.
+    """
+    if path.suffix not in _STACK_FILES and not path.is_dir():
+        return "is not a *.yaml file"
+    return "leads out of the repository" if leaves_repository(path, folder) else None
+
+
+def leaves_repository(path: Path, folder: Path) -> bool:
+    """Whether a path leads out of the repository that the folder lies in, links followed; False
+    without a repository.
+    """
+    try:
+        start = folder.resolve()
+        root = next((above for above in (start, *start.parents) if (above / ".git").exists()), None)
+        return root is not None and not path.resolve().is_relative_to(root)
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: links in a circle
+        return True

@@ -1,0 +1,48 @@
+"""Regular expressions of users: the only module that uses the library, which takes time in
+proportion to the text, whatever the pattern.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from reconciler.common.text import msg
+
+PATTERN_CHARACTERS_MAX = 200
+"""The longest pattern."""
+
+
+class PatternError(Exception):
+    """A pattern is too long, or is no regular expression; the message is for people."""
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Whether a regular expression in the syntax of RE2 is found in a text. Raises `PatternError`."""
+    if len(pattern) > PATTERN_CHARACTERS_MAX:
+        raise PatternError(f"the pattern is longer than {PATTERN_CHARACTERS_MAX} characters")
+    try:
+        return _compiled(pattern).search(text) is not None
+    except UnicodeEncodeError:
+        return False  # half a character, which stands in no pattern
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> Any:
+    import re2  # few stacks need it
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as failure:
+        reason = failure.args[0] if failure.args else b""
+        told = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        hint = (
+            msg(": look-around and backreferences are not supported")
+            if "(?" in told or "escape sequence" in told
+            else ""
+        )
+        raise PatternError(
+            f"the pattern `{pattern}` is not a regular expression ({told}){hint}"
+        ) from None

@@ -1,0 +1,103 @@
+"""Sets of numbers as ranges, and sets of traffic as bands of ports, each with the addresses that it
+is open to.
+
+Both forms are canonical: equal sets are equal values. Nothing of rules or servers is known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from typing import TypeAlias
+
+Ranges: TypeAlias = "tuple[tuple[int, int], ...]"
+"""Numbers as (first, last), sorted, apart from each other by at least one number."""
+
+Bands: TypeAlias = "tuple[tuple[int, int, Ranges], ...]"
+"""Ports as (first, last, addresses), sorted; neighbours differ in their addresses, and none is
+without.
+"""
+
+ADDRESS_MAX = 2**32 - 1
+PORT_MIN, PORT_MAX = 1, 65535
+
+
+def union(first: Ranges, second: Ranges) -> Ranges:
+    """What is in one of them."""
+    found: list[tuple[int, int]] = []
+    for low, high in sorted((*first, *second)):
+        if found and low <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], high))
+        else:
+            found.append((low, high))
+    return tuple(found)
+
+
+def minus(first: Ranges, second: Ranges) -> Ranges:
+    """What is in the first only."""
+    found: list[tuple[int, int]] = []
+    for low, high in first:
+        for taken_low, taken_high in second:
+            if taken_high < low:
+                continue
+            if taken_low > high:
+                break
+            if taken_low > low:
+                found.append((low, taken_low - 1))
+            low = taken_high + 1
+            if low > high:
+                break
+        if low <= high:
+            found.append((low, high))
+    return tuple(found)
+
+
+def common(first: Ranges, second: Ranges) -> Ranges:
+    """What is in both."""
+    return minus(first, minus(first, second))
+
+
+def combine(first: Bands, second: Bands, each: Callable[[Ranges, Ranges], Ranges]) -> Bands:
+    """The bands in which `each` of both sides' addresses holds, port by port."""
+    cuts = sorted({edge for low, high, _ in (*first, *second) for edge in (low, high + 1)})
+    found: list[tuple[int, int, Ranges]] = []
+    at_first = at_second = 0
+    for low, after in pairwise(cuts):
+        while at_first < len(first) and first[at_first][1] < low:
+            at_first += 1
+        while at_second < len(second) and second[at_second][1] < low:
+            at_second += 1
+        addresses = each(_at(first, at_first, low), _at(second, at_second, low))
+        if not addresses:
+            continue
+        if found and found[-1][1] == low - 1 and found[-1][2] == addresses:
+            found[-1] = (found[-1][0], after - 1, addresses)
+        else:
+            found.append((low, after - 1, addresses))
+    return tuple(found)
+
+
+def _at(bands: Bands, place: int, port: int) -> Ranges:
+    return bands[place][2] if place < len(bands) and bands[place][0] <= port else ()
+
+
+def bands(pieces: Iterable[tuple[int, int, Ranges]]) -> Bands:
+    """The bands that the pieces make up together, however they overlap."""
+    parts: list[Bands] = [
+        ((low, high, addresses),) for low, high, addresses in pieces if addresses and low <= high
+    ]
+    while len(parts) > 1:  # in pairs, so that many pieces stay cheap
+        parts = [
+            combine(parts[n], parts[n + 1] if n + 1 < len(parts) else (), union)
+            for n in range(0, len(parts), 2)
+        ]
+    return parts[0] if parts else ()
+
+
+def turned(found: Bands) -> Bands:
+    """The same set the other way round: bands of addresses, each with the ports that it reaches.
+    Twice gives it back.
+    """
+    return bands(
+        (low, high, ((first, last),)) for first, last, addresses in found for low, high in addresses
+    )

@@ -1,0 +1,36 @@
+"""Text for people: a template with named fields, written once, so that a catalogue can translate it
+where it is shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any, LiteralString, Self
+
+
+class Text(str):
+    """An English sentence that remembers its template and its fields.
+
+    It is the finished English text wherever a `str` is wanted: in files, in JSON, in comparisons. A
+    view that speaks another language looks up `template` in its catalogue and fills in `fields`,
+    which may be texts themselves.
+    """
+
+    __slots__ = ("fields", "template")
+
+    template: str
+    fields: dict[str, Any]
+
+    def __new__(cls, template: str, fields: dict[str, Any]) -> Self:
+        made = super().__new__(
+            cls,
+            template.format(**fields) if fields else template.replace("{{", "{").replace("}}", "}"),
+        )
+        made.template, made.fields = template, fields
+        return made
+
+
+def msg(template: LiteralString, /, **fields: Any) -> Text:
+    """The sentence that `template` makes with these fields. Braces that are meant as such are
+    doubled, as `str.format` wants them.
+    """
+    return Text(template, fields)

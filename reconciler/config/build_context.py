@@ -1,0 +1,175 @@
+"""What all parts of a build share: the names that a stack defines, and the values that its texts
+come to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import field
+from typing import Any, Final, TypeAlias
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.config import expression
+from reconciler.config.document import Node, Scalar, Sequence
+from reconciler.config.expression import ExpressionError
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Place, Problem, error
+from reconciler.model.resource import EMPTY, Deferred, Existing, Plain, Ref, Unknown, Value
+
+Shape: TypeAlias = "int | tuple[str, ...] | None"
+
+
+class Invalid:
+    """Stands for a value that could not be made, and of which a problem tells."""
+
+
+INVALID: Final = Invalid()
+
+_COUNTED = "read it under the same condition, or give it `count: ${CONDITION ? 1 : 0}` in place of `when`, which makes it a list"
+
+
+@dataclass(slots=True)
+class BuildContext:
+    """One build under way.
+
+    `scope` holds the file's own names; `shapes` which resources there are, those of others under
+    `existing.<kind>`; `gone` those that a `when` leaves out; `broken` those of which it could not
+    be told how many there are; `shaped` whether `shapes` is complete.
+    """
+
+    stack: str
+    environment: str | None
+    scope: Mapping[str, Any] = EMPTY
+    shapes: dict[tuple[str, str], Shape] = field(default_factory=dict)
+    gone: set[tuple[str, str]] = field(default_factory=set)
+    broken: set[tuple[str, str]] = field(default_factory=set)
+    shaped: bool = False
+    existing: dict[Address, Existing] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def tell(
+        self,
+        code: str,
+        message: str,
+        place: Place | None,
+        *,
+        hint: str | None = None,
+        address: Address | None = None,
+    ) -> Invalid:
+        """Notes an error, and gives the value that stands for one that could not be made."""
+        self.problems.append(
+            error(
+                code,
+                message,
+                place=place,
+                hint=hint,
+                address=None if address is None else str(address),
+            )
+        )
+        return INVALID
+
+    @contextmanager
+    def inside(self, scope: Mapping[str, Any]) -> Iterator[None]:
+        """Reads texts with other names, as long as the block lasts."""
+        before, self.scope = self.scope, scope
+        try:
+            yield
+        finally:
+            self.scope = before
+
+    def value(self, node: Node, scope: Mapping[str, Any]) -> Value | Invalid:
+        """The value of a node: plain where the file decides it, `Deferred` where it reads
+        resources; lists and maps hold such values.
+        """
+        if isinstance(node, Scalar):
+            if isinstance(node.value, str) and "${" in node.value:
+                return self._text(node, scope)
+            return node.value
+        if isinstance(node, Sequence):
+            items = [self.value(item, scope) for item in node.items]
+            return INVALID if any(item is INVALID for item in items) else tuple(items)
+        members = {key: self.value(item, scope) for key, item in node.entries.items()}
+        return INVALID if any(item is INVALID for item in members.values()) else members
+
+    def _text(self, node: Scalar, scope: Mapping[str, Any]) -> Value | Invalid:
+        try:
+            template = expression.parse(node.text)
+            if self.shaped:
+                expression.check_names(template, scope, self.shapes, self.gone, self.broken)
+            found = expression.read(
+                template, scope, self.shapes if self.shaped else None, self.broken
+            )
+            return (
+                Deferred(node.text, found.source, scope, node.place)
+                if isinstance(found, Unknown)
+                else found
+            )
+        except ExpressionError as failure:
+            return self.refuse(failure, node)
+
+    def refuse(self, failure: ExpressionError, node: Scalar) -> Invalid:
+        """Tells of an expression that cannot be read or computed, at its place inside the text."""
+        if not failure.code:
+            return INVALID
+        message, hint = failure.message, failure.hint
+        if any(message == f"`{kind}.{name}` does not exist" for kind, name in self.gone):
+            message, hint = message.replace("does not exist", "is left out by its `when`"), _COUNTED
+        return self.tell(failure.code, message, place_in(node, failure.offset), hint=hint)
+
+    def known(self, node: Node, scope: Mapping[str, Any], what: str) -> Plain | Invalid:
+        """The value of a node that must be known before the plan. An error names what it would wait
+        for.
+        """
+        value = self.value(node, scope)
+        waits = waited_for(value)
+        if waits:
+            return self.not_known(what, waits, node.place)
+        return value  # type: ignore[return-value]  # nothing in it is deferred
+
+    def not_known(self, what: str, waits: tuple[Ref, ...], place: Place | None) -> Invalid:
+        """Tells that a value waits for attributes where it must be known before the plan (SPEC 2)."""
+        sources = ", ".join(str(ref) for ref in waits[:3])
+        hint = msg("use variables, locals or fixed values here")
+        return self.tell(
+            "not-known",
+            f"{what} must be known before the plan, but it reads {sources}",
+            place,
+            hint=hint,
+        )
+
+
+def waited_for(value: Any) -> tuple[Ref, ...]:
+    """The attributes that a value waits for, in it or in what it holds."""
+    if isinstance(value, Deferred):
+        return value.references
+    if isinstance(value, tuple):
+        return tuple(ref for item in value for ref in waited_for(item))
+    if isinstance(value, Mapping):
+        return tuple(ref for item in value.values() for ref in waited_for(item))
+    return ()
+
+
+def place_in(node: Scalar, offset: int | None) -> Place:
+    """The place of a character of a text, where that can be told from the `${` before it; else the
+    place of the text.
+    """
+    if offset is None or not node.spots:
+        return node.place
+    before = (
+        node.text[: offset + 2].count("${")
+        if node.text[offset : offset + 2] == "${"
+        else node.text[:offset].count("${")
+    )
+    if before == 0 or before > len(node.spots):
+        return node.place
+    line, column = node.spots[before - 1]
+    start, wanted = -1, before
+    while wanted:
+        start = node.text.find("${", start + 1)
+        wanted -= 1
+    between = node.text[start:offset]
+    if "\n" in between:
+        return Place(node.file, line, column)
+    return Place(node.file, line, column + offset - start)

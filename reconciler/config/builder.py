@@ -1,0 +1,393 @@
+"""From a document to a stack: every `count` unfolded, every reference named, every mistake told at
+once. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.common.suggestions import listed, spelled
+from reconciler.common.text import msg
+from reconciler.config import (
+    cardinality,
+    components,
+    dependencies,
+    digest,
+    expand,
+    guard,
+    locals_,
+    moved_removed,
+    references_by_key,
+    variables,
+)
+from reconciler.config.build_context import BuildContext, Invalid
+from reconciler.config.document import Document, Node, Scalar, Sequence, Table
+from reconciler.config.document import table as entries_of
+from reconciler.config.variables import NO_INPUTS, VariableInputs
+from reconciler.model import validators
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Problem, error, has_errors, in_order
+from reconciler.model.resource import EMPTY, Existing, Output, Resource, Stack
+
+__all__ = ["VariableInputs", "build", "environments", "equal_names"]
+
+KINDS = ("firewalls", "instances", "block_storages")
+
+_STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
+
+
+def build(
+    document: Document,
+    *,
+    environment: str | None,
+    variables: VariableInputs = NO_INPUTS,
+    stacks: Mapping[str, Any] = EMPTY,
+) -> tuple[Stack | None, tuple[Problem, ...]]:
+    """The stack that a document describes in an environment, or None with what is wrong.
+
+    Errors of form are the schema's to tell (`schema.check`); this tells of meaning, and is silent
+    where the document is not whole. `stacks` are the outputs of the other stacks that it names:
+    `{name: {"outputs": {...}}}`.
+    """
+    if not document.whole:
+        return None, ()
+    root = document.root
+    chosen, problem = _environment(root, environment)
+    if problem is not None:
+        return None, (problem,)
+    values, found = _variables(root, chosen, variables)
+    name = root.get("stack")
+    if not isinstance(name, Scalar) or _STACK_NAME.fullmatch(name.text) is None:
+        place = root.place if name is None else name.place
+        wrong = error(
+            "bad-format",
+            msg("`stack` names the stack: a-z, then up to 19 of a-z 0-9 -"),
+            place=place,
+        )
+        return None, in_order((wrong, *found))
+    shop = BuildContext(name.text, environment)
+    shop.problems.extend(found)
+    shop.scope = {
+        "vars": values,
+        "locals": {},
+        "env": {"name": environment},
+        "stack": {"name": name.text},
+    }
+    if root.get("stacks") is not None:
+        shop.scope = {**shop.scope, "stacks": stacks}
+    stack = _stack(shop, document, chosen, values)
+    if stack is None or has_errors(shop.problems):
+        return None, in_order(shop.problems)
+    return stack, in_order(shop.problems)
+
+
+def environments(document: Document) -> tuple[str, ...]:
+    """The environments that a document defines, sorted; `validate` without `--env` builds each."""
+    return tuple(sorted(entries_of(document.root.get("environments"))))
+
+
+def _environment(root: Table, wanted: str | None) -> tuple[Table | None, Problem | None]:
+    known = entries_of(root.get("environments"))
+    place = root.key_place("environments")
+    if wanted is None:
+        if not known:
+            return None, None
+        hint = "choose one with --env: " + ", ".join(sorted(known))
+        return None, error(
+            "environment",
+            msg("the stack has environments, and none is chosen"),
+            place=place,
+            hint=hint,
+        )
+    if wanted in known:
+        found = known[wanted]
+        return (
+            found
+            if isinstance(found, Table)
+            else Table({}, (), place.file, place.line, place.column)
+        ), None
+    if not known:
+        hint = msg("leave --env out, or define `environments:`")
+        return None, error(
+            "environment",
+            msg("the stack has no environments, so not `{wanted}` either", wanted=wanted),
+            hint=hint,
+        )
+    return None, error(
+        "environment",
+        msg("the stack has no environment `{wanted}`", wanted=wanted),
+        place=place,
+        hint=msg("known are {known}", known=listed(sorted(known))),
+    )
+
+
+def _variables(
+    root: Table, chosen: Table | None, inputs: VariableInputs
+) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:
+    declared = root.get("variables")
+    given = chosen.get("variables") if chosen is not None else None
+    return variables.values(
+        declared if isinstance(declared, Table) else None,
+        given if isinstance(given, Table) else None,
+        inputs,
+    )
+
+
+def _stack(
+    shop: BuildContext, document: Document, chosen: Table | None, values: Mapping[str, Any]
+) -> Stack | None:
+    root, made = document.root, _all_resources(shop, document)
+    outputs = tuple(_outputs(shop, root))
+    guarded = guard.guard(shop, root.get("guard"))
+    removed = moved_removed.removed(shop, root.get("removed"), made)
+    moved = moved_removed.moved(shop, root.get("moved"), made, removed)
+    if has_errors(shop.problems):
+        return None
+    stack = Stack(
+        name=shop.stack,
+        environment=shop.environment,
+        resources=made,
+        shapes={
+            key: shape
+            for key, shape in sorted(shop.shapes.items())
+            if not key[0].startswith("existing.")
+        },
+        existing=dict(sorted(shop.existing.items(), key=lambda pair: pair[0].sort_key)),
+        outputs=outputs,
+        variables=dict(sorted(values.items())),
+        accept=_accept(chosen),
+        prices=_prices(root),
+        guard=guarded,
+        moved=moved,
+        removed=removed,
+        environments=environments(document),
+    )
+    _check_dependencies(shop, stack)
+    _check_equal_rules(shop, stack)
+    if not has_errors(shop.problems):
+        shop.problems.extend(dependencies.cycles(stack))
+    return digest.signed(stack)
+
+
+def _all_resources(shop: BuildContext, document: Document) -> dict[Address, Resource]:
+    """The resources of the stack and of its components, sorted. Shapes come first, so that any text
+    may read any of them.
+    """
+    root, used = document.root, components.includes(shop, document)
+    _existing(shop, root)
+    locals_.evaluate(shop, root, late=False)
+    for include in used:
+        components.enter(shop, include, late=False)
+        with shop.inside(include.scope):
+            _existing(shop, include.root)
+    each, inner = _shapes(shop, root), {}
+    for include in used:
+        with shop.inside(include.scope):
+            inner[include.name] = _shapes(shop, include.root)
+    shop.shaped = True
+    locals_.evaluate(shop, root, late=True)
+    given: dict[str, Any] = {}
+    for include in used:
+        with shop.inside({**shop.scope, "components": dict(given)}):
+            components.enter(shop, include, late=True)
+        given[include.name] = {"outputs": components.outputs(shop, include)}
+    if root.get("components") is not None:
+        shop.scope = {**shop.scope, "components": given}
+    made = _resources(shop, root, each)
+    for include in used:
+        with shop.inside(include.scope):
+            made.update(_resources(shop, include.root, inner[include.name]))
+    return dict(sorted(made.items(), key=lambda pair: pair[0].sort_key))
+
+
+def _existing(shop: BuildContext, root: Table) -> None:
+    for kind, section in entries_of(root.get("existing")).items():
+        if kind not in KINDS or not isinstance(section, Table):
+            continue
+        for name, place, node in section.keyed():
+            members = entries_of(node)
+            by = next((word for word in ("id", "name") if word in members), None)
+            value = None if by is None else shop.known(members[by], shop.scope, f"`{by}`")
+            if by is None or len(members) != 1:
+                shop.tell(
+                    "bad-format", "an existing object is found by {id: ...} or {name: ...}", place
+                )
+            elif not isinstance(value, Invalid):
+                written = members[by]
+                text = str(
+                    written.text
+                    if isinstance(written, Scalar) and not isinstance(value, str)
+                    else value
+                )
+                if by == "id" and (wrong := validators.identifier(text)) is not None:
+                    shop.tell("bad-format", wrong, members[by].place)
+                address = Address(kind, name, existing=True)
+                shop.existing[address] = Existing(address, by, text, place)
+            shop.shapes[f"existing.{kind}", name] = None
+
+
+def _shapes(shop: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[str, Any] | None]:
+    """Notes the shape of every resource, and gives what each key of a `for_each` stands for."""
+    each: dict[tuple[str, str], Mapping[str, Any] | None] = {}
+    total = 0
+    for kind in KINDS:
+        section = root.get(kind)
+        if not isinstance(section, Table):
+            continue
+        for name, place, written in section.keyed():
+            node = _as_table(written)
+            if node is None:
+                shop.shapes[kind, name] = None
+                continue
+            if name == references_by_key.NONE and kind in ("firewalls", "instances"):
+                shop.tell(
+                    "not-allowed",
+                    "`none` is reserved: as a reference it means no object",
+                    place,
+                    hint="choose another key",
+                )
+            found = cardinality.shape(shop, node)
+            if found is None:
+                shop.gone.add((kind, name))
+                continue
+            if isinstance(found, Invalid):
+                # It is looked at all the same, as one object, to find what else is wrong with it.
+                shop.broken.add((kind, name))
+                shop.shapes[kind, name] = each[kind, name] = None
+                continue
+            shop.shapes[kind, name], each[kind, name] = found
+            total += (
+                1 if found[0] is None else found[0] if isinstance(found[0], int) else len(found[0])
+            )
+            if total > cardinality.OBJECTS_MAX:
+                shop.tell(
+                    "out-of-bounds",
+                    f"the stack has more than {cardinality.OBJECTS_MAX:,} objects",
+                    place,
+                )
+                return each
+    return each
+
+
+def _resources(
+    shop: BuildContext, root: Table, each: Mapping[tuple[str, str], Mapping[str, Any] | None]
+) -> dict[Address, Resource]:
+    found: dict[Address, Resource] = {}
+    defaults = entries_of(root.get("defaults"))
+    for kind in KINDS:
+        section = root.get(kind)
+        if not isinstance(section, Table):
+            continue
+        for name, place, written in section.keyed():
+            node = _as_table(written)
+            if node is not None and (kind, name) in each:
+                made = expand.resources(
+                    shop, kind, name, node, place, entries_of(defaults.get(kind)), each[kind, name]
+                )
+                found.update((resource.address, resource) for resource in made)
+    return found
+
+
+def _as_table(node: Node) -> Table | None:
+    """A resource's mapping; one written as `web:` alone is empty, and may have all from the
+    defaults.
+    """
+    if isinstance(node, Scalar) and node.value is None:
+        return Table({}, (), node.file, node.line, node.column)
+    return node if isinstance(node, Table) else None
+
+
+def _outputs(shop: BuildContext, root: Table) -> Iterator[Output]:
+    section = root.get("outputs")
+    if not isinstance(section, Table):
+        return
+    for name, place, node in sorted(section.keyed()):
+        members: Mapping[str, Node] = entries_of(node)
+        if "value" not in members:
+            continue
+        value = shop.value(members["value"], shop.scope)
+        words = members.get("description")
+        if not isinstance(value, Invalid):
+            yield Output(name, value, words.text if isinstance(words, Scalar) else None, place)
+
+
+def _accept(chosen: Table | None) -> tuple[str, ...]:
+    listed_ = chosen.get("accept") if chosen is not None else None
+    if not isinstance(listed_, Sequence):
+        return ()
+    return tuple(sorted({item.text for item in listed_.items if isinstance(item, Scalar)}))
+
+
+def _prices(root: Table) -> dict[str, int]:
+    found = entries_of(root.get("prices"))
+    return {
+        key: node.value
+        for key, node in sorted(found.items())
+        if isinstance(node, Scalar)
+        and isinstance(node.value, int)
+        and not isinstance(node.value, bool)
+    }
+
+
+def _check_dependencies(shop: BuildContext, stack: Stack) -> None:
+    """Rules named in `depends_on` exist: their keys are known only now."""
+    for resource in stack.resources.values():
+        for address in resource.depends_on:
+            if address.rule is None:
+                continue
+            owners = stack.addresses(address.owner)
+            if not all(owner.with_rule(address.rule) in stack.resources for owner in owners):
+                shop.tell(
+                    "missing-reference",
+                    f"`{address}` does not exist",
+                    resource.place,
+                    address=resource.address,
+                )
+
+
+def _check_equal_rules(shop: BuildContext, stack: Stack) -> None:
+    """Two rules of one firewall that let the same traffic through: the cloud refuses the second
+    (contract 17).
+    """
+    seen: dict[tuple[Any, ...], Resource] = {}
+    for address, resource in stack.resources.items():
+        if address.rule is None:
+            continue
+        says = resource.attributes
+        traffic = (
+            address.owner,
+            says.get("direction"),
+            says.get("protocol"),
+            says.get("ports"),
+            says.get("cidr"),
+        )
+        first = seen.setdefault(traffic, resource)
+        if first is not resource:
+            message = msg(
+                "{address} lets the same traffic through as {address2} ({place})",
+                address=address,
+                address2=first.address,
+                place=first.place,
+            )
+            hint = msg("keep one of them: the cloud refuses a second one")
+            shop.tell("duplicate-rule", message, resource.place, hint=hint, address=address)
+
+
+def equal_names(stack: Stack) -> tuple[tuple[str, str, tuple[Address, ...]], ...]:
+    """Groups of objects of one kind that have the same remote name, as (kind, name, addresses),
+    sorted; names not yet known are left out.
+
+    Whether it is a mistake depends on the state: an error where one of them is to be made (SPEC 2).
+    """
+    found: dict[tuple[str, str], list[Address]] = {}
+    for address, resource in stack.resources.items():
+        name = resource.attributes.get("name", resource.at_create.get("name"))
+        if address.rule is None and isinstance(name, str):
+            found.setdefault((address.kind, spelled(name)), []).append(address)
+    return tuple(
+        (kind, name, tuple(group))
+        for (kind, name), group in sorted(found.items())
+        if len(group) > 1
+    )

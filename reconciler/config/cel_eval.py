@@ -1,0 +1,394 @@
+"""Evaluation of CEL over values of which some are not known yet.
+
+What reads an unknown value is unknown, and says what it waits for; a condition that is known
+decides which branch is looked at, and a branch that is not taken need not exist. Every step is
+counted, so that no expression takes long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from reconciler.common.suggestions import hint_for
+from reconciler.common.text import msg
+from reconciler.config.cel_operators import apply, bounded, is_list, is_number
+from reconciler.config.cel_syntax import TYPES, ExpressionError, Node, unknown_name
+from reconciler.config.functions import CALLS, CallError, TypeName, described
+from reconciler.model.resource import Ref, Unknown
+
+WORK_MAX = 1_000_000
+"""The most steps of one evaluation; a step looks at one part of the expression, or at one value of
+a list, map or text.
+"""
+
+_CHARACTERS_PER_STEP = 16
+
+TOO_LONG = "the expression would take too long over that many values"
+
+
+class Members:
+    """Something whose parts are read one at a time."""
+
+    def member(self, step: Any) -> Any:
+        """What stands under a name, a number or a key. Raises `ExpressionError` where nothing does."""
+        raise NotImplementedError
+
+    def has(self, step: Any) -> Any:
+        """Whether something stands there, or `Unknown`."""
+        raise NotImplementedError
+
+
+class Evaluator:
+    """Evaluates one expression, with the values of the names that it reads.
+
+    `spent` counts the steps, in a list of one number that several evaluators may share.
+    `root(name)` gives the value of a root, and raises `KeyError` where there is none.
+    `touch(value)` is called for every value that is read, and gives what it is now: a plain value,
+    a mapping or sequence that is read in turn, or `Unknown`. Both may raise `ExpressionError`.
+    """
+
+    def __init__(
+        self, root: Callable[[str], Any], touch: Callable[[Any], Any], spent: list[int]
+    ) -> None:
+        self._root, self._touch, self._spent = root, touch, spent
+        self._bound: dict[str, Any] = {}
+
+    def value(self, node: Node) -> Any:
+        """The value of a tree, or `Unknown`. Raises `ExpressionError` with the place of the part
+        that has none.
+        """
+        self._spend(1)
+        try:
+            return _KINDS[node.kind](self, node)
+        except ExpressionError as failure:
+            if failure.offset is None:
+                failure.offset = node.at
+            raise
+
+    def whole(self, value: Any) -> Any:
+        """The value with all that is in it read, or `Unknown` where a part of it is."""
+        waits: set[Ref] = set()
+        made = self._whole(value, waits, 0)
+        return unknown(waits) if waits else made
+
+    def _whole(self, value: Any, waits: set[Ref], depth: int) -> Any:
+        value = self._touch(value)
+        if isinstance(value, Unknown):
+            waits.update(value.source or (None,))  # type: ignore[arg-type]  # see `unknown`
+            return None
+        if isinstance(value, str):
+            self._spend(1 + len(value) // _CHARACTERS_PER_STEP)
+            return value
+        self._spend(1)
+        if isinstance(value, Mapping):
+            return {key: self._whole(value[key], waits, depth + 1) for key in value}
+        if isinstance(value, Sequence) and not isinstance(value, bytes):
+            return [self._whole(item, waits, depth + 1) for item in value]
+        return value
+
+    def _spend(self, steps: int) -> None:
+        self._spent[0] += steps
+        if self._spent[0] > WORK_MAX:
+            raise ExpressionError(
+                TOO_LONG,
+                hint=msg("use fewer macros inside macros, or shorter lists"),
+                code="expression",
+            )
+
+    # Names and what is read of them
+
+    def name(self, node: Node) -> Any:
+        if node.value in self._bound:
+            return self._bound[node.value]
+        try:
+            return self._touch(self._root(node.value))
+        except KeyError:
+            if node.value in TYPES:
+                return TypeName(node.value)
+            raise unknown_name(node.value, node.at) from None
+
+    def select(self, node: Node) -> Any:
+        return self._member(self.value(node.parts[0]), node.value[0])
+
+    def index(self, node: Node) -> Any:
+        value, index = self.value(node.parts[0]), self.value(node.parts[1])
+        if isinstance(value, Unknown) or isinstance(index, Unknown):
+            return _either_unknown(value, index)
+        return self._member(value, index)
+
+    def _member(self, value: Any, step: Any) -> Any:
+        if isinstance(value, Unknown):
+            return value
+        if isinstance(value, Members):
+            return self._touch(value.member(step))
+        if isinstance(value, Mapping) and isinstance(step, str):
+            if step not in value:
+                raise ExpressionError(
+                    f"there is no `{step}` in it", hint=hint_for(step, [str(key) for key in value])
+                )
+            return self._touch(value[step])
+        if is_list(value) and isinstance(step, int) and not isinstance(step, bool):
+            if not 0 <= step < len(value):
+                raise ExpressionError(f"there is no [{step}]: the list has {len(value)}")
+            return self._touch(value[step])
+        raise ExpressionError(f"{described(value)} has no `{step}`")
+
+    def has(self, node: Node) -> Any:
+        asked = node.parts[0]
+        if asked.kind not in ("select", "index"):
+            raise ExpressionError("has() wants something with a field, such as has(vars.x)")
+        try:
+            value = self.value(asked.parts[0])
+            step = asked.value[0] if asked.kind == "select" else self.value(asked.parts[1])
+        except ExpressionError as failure:
+            if failure.code != "missing-reference" and not failure.message.startswith(
+                "there is no"
+            ):
+                raise
+            return False
+        if isinstance(value, Unknown) or isinstance(step, Unknown):
+            return _either_unknown(value, step)
+        if isinstance(value, Members):
+            return value.has(step)
+        if isinstance(value, Mapping):
+            return step in value
+        return is_list(value) and isinstance(step, int) and 0 <= step < len(value)
+
+    # Conditions
+
+    def choice(self, node: Node) -> Any:
+        condition, yes, no = node.parts
+        verdict = self._condition(condition)
+        if isinstance(verdict, Unknown):
+            return unknown({*verdict.source, *self._sources(yes), *self._sources(no)})
+        return self.value(yes if verdict else no)
+
+    def _sources(self, node: Node) -> tuple[Ref, ...]:
+        """What a branch waits for that may not be taken."""
+        try:
+            found = self.whole(self.value(node))
+        except ExpressionError as failure:
+            if failure.message == TOO_LONG:
+                raise
+            return ()
+        return found.source if isinstance(found, Unknown) else ()
+
+    def _condition(self, node: Node) -> Any:
+        value = self.value(node)
+        if isinstance(value, Unknown | bool):
+            return value
+        raise ExpressionError(
+            f"a condition is true or false, not {described(value)}", offset=node.at
+        )
+
+    def logic(self, node: Node) -> Any:
+        """`&&` and `||`, in which one operand may decide whatever the other is, and even if the
+        other cannot be evaluated.
+        """
+        decisive = node.kind == "either"
+        values: list[Any] = []
+        failed: ExpressionError | None = None
+        for part in node.parts:
+            try:
+                value = self._condition(part)
+            except ExpressionError as failure:
+                if failure.message == TOO_LONG:
+                    raise
+                failed = failed or failure
+                continue
+            if value is decisive:
+                return decisive
+            values.append(value)
+        waits = {ref for value in values if isinstance(value, Unknown) for ref in value.source}
+        if failed is not None and not any(isinstance(value, Unknown) for value in values):
+            raise failed
+        return (
+            unknown(waits) if any(isinstance(value, Unknown) for value in values) else not decisive
+        )
+
+    def negated(self, node: Node) -> Any:
+        value = self._condition(node.parts[0])
+        return value if isinstance(value, Unknown) else not value
+
+    # Operators
+
+    def negative(self, node: Node) -> Any:
+        value = self.value(node.parts[0])
+        if isinstance(value, Unknown):
+            return value
+        if not is_number(value):
+            raise ExpressionError(f"`-` does not take {described(value)}")
+        return bounded(-value)
+
+    def binary(self, node: Node) -> Any:
+        left, right = self.value(node.parts[0]), self.value(node.parts[1])
+        sign = node.value
+        if sign == "in" and isinstance(right, Mapping):
+            left = self.whole(left)
+            return left if isinstance(left, Unknown) else isinstance(left, str) and left in right
+        left, right = self.whole(left), self.whole(right)
+        if isinstance(left, Unknown) or isinstance(right, Unknown):
+            return _either_unknown(left, right)
+        return apply(sign, left, right)
+
+    # Functions and macros
+
+    def call(self, node: Node) -> Any:
+        return self._call(node.value, node.parts)
+
+    def method(self, node: Node) -> Any:
+        return self._call(node.value[0], node.parts)
+
+    def _call(self, name: str, arguments: tuple[Node, ...]) -> Any:
+        values = [self.value(part) for part in arguments]
+        # these do not look into their argument
+        if name not in ("size", "length", "keys", "type", "dyn"):
+            values = [self.whole(value) for value in values]
+        waits = [value for value in values if isinstance(value, Unknown)]
+        if waits:
+            return unknown({ref for value in waits for ref in value.source})
+        try:
+            made = CALLS[name](*values)
+        except CallError as failure:
+            raise ExpressionError(str(failure)) from None
+        except TypeError:
+            raise ExpressionError(f"{name}() is called with too few or too many values") from None
+        self._spend(
+            len(made) // _CHARACTERS_PER_STEP
+            if isinstance(made, str)
+            else len(made)
+            if is_list(made)
+            else 0
+        )
+        return made
+
+    def macro(self, node: Node) -> Any:
+        (name, variable), (target, *bodies) = node.value, node.parts
+        items = self.value(target)
+        if isinstance(items, Unknown):
+            return items
+        if isinstance(items, Mapping):
+            items = sorted(items)
+        if not is_list(items):
+            raise ExpressionError(f"{name}() goes over a list or map, not {described(items)}")
+        before = self._bound
+        try:
+            return _MACROS[name](self, self._each(items, variable), bodies)
+        finally:
+            self._bound = before
+
+    def _each(self, items: Sequence[Any], variable: str) -> Iterator[Any]:
+        outer = self._bound
+        for item in items:
+            value = self._touch(item)
+            self._bound = {**outer, variable: value}
+            yield value
+
+    def _verdicts(self, each: Iterator[Any], body: Node) -> Iterator[tuple[Any, Any]]:
+        for item in each:
+            yield item, self._condition(body)
+
+    def _all(self, each: Iterator[Any], bodies: list[Node], *, decisive: bool = False) -> Any:
+        waits: set[Ref] = set()
+        open_ = False
+        for _, verdict in self._verdicts(each, bodies[0]):
+            if verdict is decisive:
+                return decisive
+            if isinstance(verdict, Unknown):
+                open_ = True
+                waits.update(verdict.source)
+        return unknown(waits) if open_ else not decisive
+
+    def _exists(self, each: Iterator[Any], bodies: list[Node]) -> Any:
+        return self._all(each, bodies, decisive=True)
+
+    def _exists_one(self, each: Iterator[Any], bodies: list[Node]) -> Any:
+        found = self._filter(each, bodies)
+        return found if isinstance(found, Unknown) else len(found) == 1
+
+    def _filter(self, each: Iterator[Any], bodies: list[Node]) -> Any:
+        return self._gather(self._verdicts(each, bodies[0]), None)
+
+    def _map(self, each: Iterator[Any], bodies: list[Node]) -> Any:
+        if len(bodies) == 1:
+            return [self.value(bodies[0]) for _ in each]
+        return self._gather(self._verdicts(each, bodies[0]), bodies[1])
+
+    def _gather(self, verdicts: Iterator[tuple[Any, Any]], body: Node | None) -> Any:
+        """The elements whose verdict is true, or what `body` makes of them; `Unknown`, with all
+        that may be among them, where one is.
+        """
+        kept: list[Any] = []
+        waits: set[Ref] = set()
+        open_ = False
+        for item, verdict in verdicts:
+            if verdict is False:
+                continue
+            kept.append(item if body is None else self.value(body))
+            if isinstance(verdict, Unknown):
+                open_ = True
+                inside = self.whole(kept[-1])
+                waits.update(verdict.source, inside.source if isinstance(inside, Unknown) else ())
+        return unknown(waits) if open_ else kept
+
+    # Literals
+
+    def literal(self, node: Node) -> Any:
+        return node.value
+
+    def list_of(self, node: Node) -> Any:
+        return [self.value(part) for part in node.parts]
+
+    def map_of(self, node: Node) -> Any:
+        keys = [self.value(part) for part in node.parts[::2]]
+        for key in keys:
+            if isinstance(key, Unknown):
+                return key
+            if not isinstance(key, str | int | bool):
+                raise ExpressionError(f"the key of a map is a text, not {described(key)}")
+        return dict(zip(keys, [self.value(part) for part in node.parts[1::2]], strict=True))
+
+
+_KINDS: Mapping[str, Callable[[Evaluator, Node], Any]] = {
+    "literal": Evaluator.literal,
+    "name": Evaluator.name,
+    "select": Evaluator.select,
+    "index": Evaluator.index,
+    "has": Evaluator.has,
+    "choice": Evaluator.choice,
+    "both": Evaluator.logic,
+    "either": Evaluator.logic,
+    "negated": Evaluator.negated,
+    "negative": Evaluator.negative,
+    "binary": Evaluator.binary,
+    "call": Evaluator.call,
+    "method": Evaluator.method,
+    "macro": Evaluator.macro,
+    "list": Evaluator.list_of,
+    "map": Evaluator.map_of,
+}
+
+_MACROS: Mapping[str, Callable[[Evaluator, Iterator[Any], list[Node]], Any]] = {
+    "all": Evaluator._all,
+    "exists": Evaluator._exists,
+    "exists_one": Evaluator._exists_one,
+    "filter": Evaluator._filter,
+    "map": Evaluator._map,
+}
+
+
+def unknown(waits: set[Ref]) -> Unknown:
+    """What is not known, with the attributes that it waits for, sorted."""
+    return Unknown(
+        tuple(
+            sorted(
+                (ref for ref in waits if ref is not None),
+                key=lambda ref: (ref.address.sort_key, ref.attribute or ""),
+            )
+        )
+    )
+
+
+def _either_unknown(*values: Any) -> Unknown:
+    return unknown({ref for value in values if isinstance(value, Unknown) for ref in value.source})

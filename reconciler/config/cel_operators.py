@@ -1,0 +1,114 @@
+"""The binary operators of CEL, over values that are known."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from reconciler.config.cel_syntax import ExpressionError
+from reconciler.config.functions import described
+
+
+def apply(sign: str, left: Any, right: Any) -> Any:
+    """The value of `left sign right`. Raises `ExpressionError` where the operator does not take
+    them.
+    """
+    if sign == "in":
+        if not is_list(right):
+            raise ExpressionError(f"`in` looks into a list or map, not {described(right)}")
+        return any(same(left, item) for item in right)
+    if sign in ("==", "!="):
+        return same(left, right) is (sign == "==")
+    if sign in _ORDER and _comparable(left, right):
+        return _ORDER[sign](left, right)
+    if sign == "+" and (
+        (isinstance(left, str) and isinstance(right, str)) or (is_list(left) and is_list(right))
+    ):
+        return left + right
+    if sign in _ARITHMETIC and is_number(left) and is_number(right) and type(left) is type(right):
+        return bounded(_ARITHMETIC[sign](left, right))
+    raise ExpressionError(
+        f"`{sign}` does not take {described(left)} and {described(right)}", hint=_mixed(left, right)
+    )
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two whole values are equal: numbers by value, a boolean is no number."""
+    if is_list(left) and is_list(right):
+        return len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, bool) is not isinstance(right, bool):
+        return False
+    return bool(left == right)
+
+
+def is_list(value: Any) -> bool:
+    """Whether a value is a list."""
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _comparable(left: Any, right: Any) -> bool:
+    if is_number(left) and is_number(right):
+        return True
+    return any(isinstance(left, kind) and isinstance(right, kind) for kind in (str, bool))
+
+
+def _mixed(left: Any, right: Any) -> str | None:
+    if is_number(left) and is_number(right):
+        return "write double(...) around the whole number"
+    return (
+        "string(...) makes a text of a number"
+        if isinstance(left, str) or isinstance(right, str)
+        else None
+    )
+
+
+def bounded(value: Any) -> Any:
+    """A number that CEL can hold. Raises `ExpressionError` for a larger one."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ExpressionError("a number is too large")
+    return value
+
+
+def _divided(left: Any, right: Any) -> Any:
+    if isinstance(left, float):
+        return (
+            left / right
+            if right
+            else float("nan")
+            if not left
+            else float("inf")
+            if left > 0
+            else float("-inf")
+        )
+    if right == 0:
+        raise ExpressionError("a division by zero")
+    return abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
+
+
+def _remainder(left: Any, right: Any) -> Any:
+    if isinstance(left, float):
+        raise ExpressionError("`%` takes whole numbers")
+    return left - _divided(left, right) * right
+
+
+_ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_ARITHMETIC: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": _divided,
+    "%": _remainder,
+}

@@ -1,0 +1,136 @@
+"""What an expression reads, found in its tree without evaluating it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from reconciler.common.suggestions import hint_for
+from reconciler.common.text import msg
+from reconciler.config.cel_syntax import MACROS, ROOTS, TYPES, ExpressionError, Node, unknown_name
+from reconciler.config.functions import CALLS
+
+COMPUTED = None
+"""Stands for an index that is not written out."""
+
+
+class Step(NamedTuple):
+    """A name, a number or a key that follows a root; `COMPUTED` where an expression gives it. `at`
+    is where it stands.
+    """
+
+    value: str | int | None
+    at: int
+
+
+class Read(NamedTuple):
+    """A root that an expression reads, with the steps that follow it.
+
+    `elements`: the steps are followed by a step into an element of a macro, of which `fields` are
+    read. `protected`: it is read only if a condition says so. `asked`: only whether it exists is
+    asked, by `has`.
+    """
+
+    root: str
+    steps: tuple[Step, ...]
+    fields: tuple[Step, ...]
+    protected: bool
+    asked: bool
+    at: int
+
+    @property
+    def names(self) -> tuple[str | int | None, ...]:
+        """The steps without their places."""
+        return tuple(step.value for step in self.steps)
+
+
+def reads(tree: Node) -> Iterator[Read]:
+    """Everything that an expression reads. Raises `ExpressionError` for a name or a function that
+    expressions do not know.
+    """
+    yield from _reads(tree, frozenset(), protected=False)
+
+
+def _reads(node: Node, bound: frozenset[str], *, protected: bool) -> Iterator[Read]:
+    if (
+        node.kind == "name" and node.value not in bound and node.value not in TYPES
+    ) or node.kind in ("select", "index"):
+        yield from _of_chain(node, bound, protected=protected)
+    elif node.kind == "has":
+        for read in _of_chain(node.parts[0], bound, protected=True):
+            yield read._replace(asked=True)
+    elif node.kind == "choice":
+        yield from _reads(node.parts[0], bound, protected=protected)
+        for branch in node.parts[1:]:
+            yield from _reads(branch, bound, protected=True)
+    elif node.kind in ("both", "either"):
+        yield from _reads(node.parts[0], bound, protected=protected)
+        yield from _reads(node.parts[1], bound, protected=True)
+    elif node.kind == "macro":
+        target, *bodies = node.parts
+        variable = node.value[1]
+        fields = tuple(field for body in bodies for field in _fields(body, variable))
+        for read in _reads(target, bound, protected=protected):
+            yield read._replace(fields=fields) if read.at == target.at else read
+        for body in bodies:
+            yield from _reads(body, bound | {variable}, protected=True)
+    else:
+        for part in node.parts:
+            yield from _reads(part, bound, protected=protected)
+        _check_call(node)
+
+
+def _of_chain(node: Node, bound: frozenset[str], *, protected: bool) -> Iterator[Read]:
+    """What a root with steps behind it reads, and what stands in its indices."""
+    steps: list[Step] = []
+    at = node.at
+    while node.kind in ("select", "index"):
+        if node.kind == "select":
+            steps.append(Step(*node.value))
+        else:
+            index = node.parts[1]
+            fixed = (
+                index.kind == "literal"
+                and isinstance(index.value, str | int)
+                and not isinstance(index.value, bool)
+            )
+            steps.append(
+                Step(index.value if fixed else COMPUTED, index.at + isinstance(index.value, str))
+            )
+            if not fixed:
+                yield from _reads(index, bound, protected=protected)
+        node = node.parts[0]
+    if node.kind != "name":
+        yield from _reads(node, bound, protected=protected)
+    elif node.value in bound or (node.value in TYPES and not steps):
+        return
+    elif node.value not in ROOTS:
+        raise unknown_name(node.value, node.at)
+    else:
+        yield Read(node.value, tuple(reversed(steps)), (), protected, False, at)
+
+
+def _fields(body: Node, variable: str) -> Iterator[Step]:
+    """The fields that a macro's body reads of its variable."""
+    if body.kind == "select" and body.parts[0].kind == "name" and body.parts[0].value == variable:
+        yield Step(*body.value)
+    elif not (body.kind == "macro" and body.value[1] == variable):
+        for part in body.parts:
+            yield from _fields(part, variable)
+
+
+def _check_call(node: Node) -> None:
+    if node.kind not in ("call", "method"):
+        return
+    name, at = (node.value, node.at) if node.kind == "call" else node.value
+    if name in MACROS and node.kind == "method":
+        hint = msg("write LIST.{name}(x, ...), where x names the element", name=name)
+        raise ExpressionError(
+            f"{name}() names an element and says what is done with it", offset=at, hint=hint
+        )
+    if name not in CALLS:
+        raise ExpressionError(
+            f"there is no function `{name}`",
+            offset=at,
+            hint=hint_for(name, (*CALLS, *MACROS, "has")),
+        )

@@ -1,0 +1,350 @@
+"""The syntax of CEL: a source becomes a tree, or an error with its place.
+
+A plain path (`vars.x`, `instances.web[0].name`) is read here with one regular expression; the
+parser, which takes time to load, only reads what is more than that.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from reconciler.common.suggestions import hint_for
+from reconciler.common.text import msg
+
+FILE_ROOTS = (
+    "vars",
+    "locals",
+    "env",
+    "stack",
+    "stacks",
+    "component",
+    "components",
+    "count",
+    "each",
+)
+"""Names whose values the file and its inputs decide."""
+
+KINDS = ("instances", "block_storages", "firewalls")
+"""Names under which resources are read."""
+
+ROOTS = (*FILE_ROOTS, *KINDS, "existing")
+
+MACROS = ("all", "exists", "exists_one", "filter", "map")
+
+TYPES = frozenset(
+    {"int", "uint", "double", "string", "bool", "bytes", "list", "map", "null_type", "type"}
+)
+
+BRACKETS_MAX = 32
+"""How deeply brackets may be nested."""
+
+DEPTH_MAX = 200
+"""How deeply operators, calls and steps of a path may be nested."""
+
+_SPELLINGS = {
+    "var": "vars",
+    "variable": "vars",
+    "variables": "vars",
+    "local": "locals",
+    "environment": "env.name",
+    "instance": "instances",
+    "server": "instances",
+    "servers": "instances",
+    "firewall": "firewalls",
+    "block_storage": "block_storages",
+    "volume": "block_storages",
+    "volumes": "block_storages",
+}
+
+_STRING = r"[rR]?(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
+_END = re.compile(rf"(?s:(?P<string>{_STRING})|(?P<quote>[\"'])|(?P<open>\{{)|(?P<close>\}})|.)")
+_NAME = "[A-Za-z_][A-Za-z0-9_]*"
+_PATH = re.compile(
+    rf"\s*({_NAME})((?:\s*\.\s*{_NAME}|\s*\[\s*(?:[0-9]{{1,9}}|\"[^\"\\\n]*\"|'[^'\\\n]*')\s*\])*)\s*"
+)
+_STEP = re.compile(
+    rf"\s*(?:\.\s*(?P<name>{_NAME})|\[\s*(?:(?P<number>[0-9]+)|(?P<text>\"[^\"]*\"|'[^']*'))\s*\])"
+)
+_KEYWORDS = frozenset({"true", "false", "null", "in"})
+
+_GRAMMAR = (
+    r"""
+?choice: either | either "?" choice ":" choice
+?either: both | either "||" both
+?both: relation | both "&&" relation
+?relation: sum | relation (RELATION | IN) sum -> binary
+?sum: product | sum (PLUS | MINUS) product -> binary
+?product: unary | product PRODUCT unary -> binary
+?unary: member | BANG unary -> negated | MINUS unary -> negative
+?member: primary | member "." NAME -> select | member "." NAME "(" _items? ")" -> method | member "[" choice "]" -> index
+?primary: NAME -> name | NAME "(" _items? ")" -> call | "(" choice ")" | "[" (_items ","?)? "]" -> list
+    | "{" (_pairs ","?)? "}" -> map | STRING -> string | NUMBER -> number
+_items: choice ("," choice)*
+_pairs: choice ":" choice ("," choice ":" choice)*
+RELATION: "==" | "!=" | "<=" | ">=" | "<" | ">"
+IN.2: /in\b/
+PLUS: "+"
+MINUS: "-"
+PRODUCT: "*" | "/" | "%"
+BANG: "!"
+NAME: /[A-Za-z_][A-Za-z0-9_]*/
+NUMBER: /0[xX][0-9a-fA-F]+[uU]?|[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?[uU]?/
+%ignore /\s+|\/\/[^\n]*/
+"""
+    + f"STRING: /{_STRING}/s\n"
+)
+
+_ESCAPE = re.compile(
+    r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|(.))", re.DOTALL
+)
+_ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+class ExpressionError(Exception):
+    """An expression cannot be read or evaluated. `offset` is where in the text, from 0, or None
+    where that is not known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        offset: int | None = None,
+        code: str = "expression",
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message, self.offset, self.code, self.hint = message, offset, code, hint
+
+
+class Node(NamedTuple):
+    """A part of an expression; `at` is the offset at which it begins.
+
+    | kind | parts | value |
+    | --- | --- | --- |
+    | `literal` | none | the value |
+    | `name` | none | the name |
+    | `select` | what is read of | (field, offset of its name) |
+    | `index` | what is read of, index | none |
+    | `call` | arguments | the function's name |
+    | `method` | target, arguments | (name, its offset) |
+    | `macro` | target, bodies | (name, variable) |
+    | `has` | what is asked for | none |
+    | `choice` | condition, yes, no | none |
+    | `both`, `either` | left, right | none |
+    | `binary` | left, right | the operator |
+    | `negated`, `negative` | operand | none |
+    | `list`, `map` | items; keys and values in turn | none |
+    """
+
+    kind: str
+    at: int
+    parts: tuple[Node, ...] = ()
+    value: Any = None
+
+
+def end_of(text: str, start: int) -> int:
+    """The index of the brace that closes an expression which begins at `start`. Raises
+    `ExpressionError`.
+    """
+    depth = 0
+    for found in _END.finditer(text, start):
+        if found.lastgroup == "quote":
+            raise ExpressionError(
+                "the expression has a quote that is never closed", offset=found.start()
+            )
+        if found.lastgroup == "open":
+            depth += 1
+        elif found.lastgroup == "close":
+            if depth == 0:
+                return found.start()
+            depth -= 1
+    raise ExpressionError(
+        "`${` is not closed with `}`",
+        offset=start - 2,
+        hint=msg("for a literal `${{` write `$${{`"),
+    )
+
+
+@lru_cache(maxsize=16384)
+def parse(source: str) -> Node:
+    """The tree of a source. Raises `ExpressionError` with an offset in the source."""
+    if not source.strip():
+        raise ExpressionError(
+            "the expression is empty", offset=0, hint=msg("for a literal `${{` write `$${{`")
+        )
+    path = _PATH.fullmatch(source)
+    if path is not None and path[1] not in _KEYWORDS:
+        return _plain_path(source, path)
+    _check_brackets(source)
+    return _parsed(source)
+
+
+def unknown_name(name: str, at: int) -> ExpressionError:
+    """The error for a name that expressions do not know."""
+    right = _SPELLINGS.get(name)
+    if right is not None:
+        return ExpressionError(
+            f"`{name}` is spelled `{right}`",
+            offset=at,
+            code="bad-reference",
+            hint=msg("write `{right}`", right=right),
+        )
+    hint = hint_for(name, ROOTS) or msg("for a literal `${{` write `$${{`")
+    return ExpressionError(
+        f"`{name}` is not known in expressions", offset=at, code="bad-reference", hint=hint
+    )
+
+
+def _plain_path(source: str, path: re.Match[str]) -> Node:
+    start = path.start(1)
+    node, at = Node("name", start, value=path[1]), path.end(1)
+    for step in _STEP.finditer(source, at):
+        if step.lastgroup == "name":
+            node = Node("select", start, (node,), (step["name"], step.start("name")))
+        else:
+            index = int(step["number"]) if step.lastgroup == "number" else step["text"][1:-1]
+            node = Node(
+                "index",
+                start,
+                (node, Node("literal", step.start(step.lastgroup or 0), value=index)),
+            )
+    return node
+
+
+def _check_brackets(source: str) -> None:
+    depth = 0
+    for index, character in enumerate(source):
+        depth += (character in "([{") - (character in ")]}")
+        if depth > BRACKETS_MAX:
+            raise ExpressionError(
+                f"brackets are nested more than {BRACKETS_MAX} deep", offset=index
+            )
+
+
+@lru_cache(maxsize=1)
+def _library() -> tuple[Any, Any]:
+    """The parser, and the errors that it raises; few stacks need it, and it takes time to load."""
+    import lark
+
+    return lark.Lark(
+        _GRAMMAR, start="choice", parser="lalr", propagate_positions=True
+    ), lark.exceptions
+
+
+def _parsed(source: str) -> Node:
+    parser, errors = _library()
+    try:
+        return _node(parser.parse(source), 0)
+    except errors.UnexpectedCharacters as failure:
+        at = failure.pos_in_stream or 0
+        raise ExpressionError(f"`{source[at]}` is not part of an expression", offset=at) from None
+    except errors.UnexpectedToken as failure:
+        word, at = str(failure.token), failure.pos_in_stream or 0
+        if failure.token.type == "$END":
+            raise ExpressionError(
+                "the expression cannot be read: it ends too early", offset=len(source)
+            ) from None
+        if word == "*" and source[:at].rstrip().endswith("["):
+            at = source.rindex("[", 0, at)
+            hint = msg("write instances.web.map(w, w.public_ip)")
+            raise ExpressionError(
+                "`[*]` is not part of the language", offset=at, code="bad-reference", hint=hint
+            ) from None
+        raise ExpressionError(
+            f"the expression cannot be read: `{word}` cannot stand here", offset=at
+        ) from None
+
+
+def _node(found: Any, depth: int) -> Node:
+    """A tree of the parser as ours."""
+    at, kind = found.meta.start_pos, found.data
+    if depth > DEPTH_MAX:
+        raise ExpressionError("the expression is nested too deeply", offset=at)
+    parts = tuple(_node(child, depth + 1) for child in found.children if hasattr(child, "data"))
+    words = [child for child in found.children if not hasattr(child, "data")]
+    if kind == "name":
+        text = str(words[0])
+        return (
+            Node("literal", at, value=_CONSTANTS[text])
+            if text in _CONSTANTS
+            else Node("name", at, value=text)
+        )
+    if kind == "string":
+        return Node("literal", at, value=_text(str(words[0]), at))
+    if kind == "number":
+        return Node("literal", at, value=_number(str(words[0]), at))
+    if kind == "select":
+        return Node("select", at, parts, (str(words[0]), words[0].start_pos))
+    if kind == "call" and str(words[0]) == "has" and len(parts) == 1:
+        return Node("has", at, parts)
+    if kind == "call":
+        return Node("call", at, parts, str(words[0]))
+    if kind == "method":
+        return _method(at, parts, str(words[0]), words[0].start_pos)
+    if kind == "binary":
+        return Node("binary", at, parts, str(words[0]))
+    return Node(str(kind), at, parts)
+
+
+_CONSTANTS = {"true": True, "false": False, "null": None}
+
+
+def _method(at: int, parts: tuple[Node, ...], name: str, name_at: int) -> Node:
+    if (
+        name not in MACROS
+        or not 3 <= len(parts) <= (4 if name == "map" else 3)
+        or parts[1].kind != "name"
+    ):
+        return Node("method", at, parts, (name, name_at))
+    variable = parts[1]
+    if variable.value in ROOTS:
+        raise ExpressionError(
+            f"`{variable.value}` has a meaning of its own; give the element another name",
+            offset=variable.at,
+        )
+    return Node("macro", at, (parts[0], *parts[2:]), (name, variable.value))
+
+
+def _number(text: str, at: int) -> int | float:
+    digits = text.rstrip("uU")
+    value = (
+        int(digits, 16)
+        if digits[:2] in ("0x", "0X")
+        else int(digits)
+        if digits.isdigit()
+        else float(digits)
+    )
+    if isinstance(value, int) and value >= 2**63:
+        raise ExpressionError("the number is too large", offset=at)
+    return value
+
+
+def _text(text: str, at: int) -> str:
+    """The value of a quoted text."""
+    raw = text[0] in "rR"
+    quoted = text[1:] if raw else text
+    inside = quoted[3:-3] if quoted[:3] in ('"""', "'''") else quoted[1:-1]
+    if raw or "\\" not in inside:
+        return inside
+
+    def put(found: re.Match[str]) -> str:
+        code = found[1] or found[2] or found[3]
+        if code or found[4]:
+            number = int(code, 16) if code else int(found[4], 8)
+            if number > 0x10FFFF or 0xD800 <= number < 0xE000:
+                raise ExpressionError(f"`{found[0]}` is not a character", offset=at)
+            return chr(number)
+        if found[5] in _ESCAPED:
+            return _ESCAPED[found[5]]
+        if found[5] in "\\'\"`?":
+            return found[5]
+        raise ExpressionError(
+            f"`{found[0]}` is not known in a quoted text",
+            offset=at,
+            hint=msg("for a backslash write `\\\\`"),
+        )
+
+    return _ESCAPE.sub(put, inside)

@@ -1,0 +1,188 @@
+"""Components: a file with parameters, included under a name, any number of times. It sees nothing
+of the stack but its parameters.
+"""
+
+from __future__ import annotations
+
+import graphlib
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from typing import Any
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.config import component_scope, locals_, variables
+from reconciler.config.build_context import BuildContext, Invalid, waited_for
+from reconciler.config.cel_syntax import KINDS
+from reconciler.config.document import Document, Node, Table
+from reconciler.config.document import table as entries_of
+from reconciler.config.references import POISON
+from reconciler.model.diagnostics import Place
+from reconciler.model.resource import Deferred
+
+KEY_LENGTH_MAX = 24
+"""The longest key of a resource, the name of the include included (SPEC 2)."""
+
+
+@dataclass(slots=True)
+class Include:
+    """One use of a component. `root` are its sections under the include's name, `given` what `with`
+    says; `scope` what its texts see.
+    """
+
+    name: str
+    place: Place
+    root: Table
+    given: Mapping[str, Node]
+    scope: Mapping[str, Any] = field(default_factory=dict)
+
+
+def includes(shop: BuildContext, document: Document) -> tuple[Include, ...]:
+    """The includes of a stack, each after those whose outputs it is given. Tells of keys that are
+    too long, or there already.
+    """
+    section = document.root.get("components")
+    if not isinstance(section, Table):
+        return ()
+    found: dict[str, Include] = {}
+    taken = {(kind, key): place for kind in KINDS for key, place in _keys(document.root.get(kind))}
+    for name, place, node in section.keyed():
+        root = document.parts.get(name)
+        if root is None:
+            continue  # told of where its file was read
+        include = Include(
+            name,
+            place,
+            component_scope.renamed(root, name),
+            entries_of(entries_of(node).get("with")),
+        )
+        for kind in KINDS:
+            for key, at in _keys(include.root.get(kind)):
+                _check_key(shop, kind, key, at, taken)
+        found[name] = include
+    return tuple(found[name] for name in _in_order(shop, found))
+
+
+def _keys(section: Node | None) -> Iterator[tuple[str, Place]]:
+    if isinstance(section, Table):
+        yield from ((key, place) for key, place, _ in section.keyed())
+
+
+def _check_key(
+    shop: BuildContext, kind: str, key: str, place: Place, taken: dict[tuple[str, str], Place]
+) -> None:
+    if len(key) > KEY_LENGTH_MAX:
+        message = msg(
+            "`{kind}.{key}` is {key2} characters long with the include's name; a key has at most {KEY_LENGTH_MAX}",
+            kind=kind,
+            key=key,
+            key2=len(key),
+            KEY_LENGTH_MAX=KEY_LENGTH_MAX,
+        )
+        shop.tell("bad-length", message, place, hint="give the include a shorter name")
+    first = taken.setdefault((kind, key), place)
+    if first != place:
+        shop.tell(
+            "yaml-duplicate-key",
+            f"`{kind}.{key}` is already defined at {first}",
+            place,
+            hint="give the include another name",
+        )
+
+
+def _in_order(shop: BuildContext, found: Mapping[str, Include]) -> tuple[str, ...]:
+    needs = {
+        name: {other for node in include.given.values() for other in _reads(node) if other in found}
+        for name, include in found.items()
+    }
+    try:
+        return tuple(
+            graphlib.TopologicalSorter(
+                {name: sorted(needs[name]) for name in sorted(needs)}
+            ).static_order()
+        )
+    except graphlib.CycleError as failure:
+        names = failure.args[1][::-1]
+        path = " -> ".join(f"components.{name} ({found[name].place})" for name in names)
+        shop.tell(
+            "cycle",
+            f"components are given each other's outputs in a circle: {path}",
+            found[names[0]].place,
+        )
+        return ()
+
+
+def _reads(node: Node) -> Iterator[str]:
+    for read in locals_.reads(node):
+        if read.root == "components" and read.steps and isinstance(read.names[0], str):
+            yield read.names[0]
+
+
+def enter(shop: BuildContext, include: Include, *, late: bool) -> None:
+    """Gives an include its scope: parameters from `with`, then its own locals.
+
+    Twice, as with locals: before the shapes are known, what reads resources stands for itself
+    unread.
+    """
+    keep = shop.problems
+    if not late:
+        shop.problems = list(keep)
+    params = dict(_parameters(shop, include, late=late))
+    shop.problems = keep
+    own = {
+        "vars": params,
+        "locals": {},
+        "env": shop.scope["env"],
+        "stack": shop.scope["stack"],
+        "component": {"name": include.name},
+    }
+    with shop.inside(own):
+        locals_.evaluate(shop, include.root, late=late)
+        include.scope = shop.scope
+
+
+def _parameters(shop: BuildContext, include: Include, *, late: bool) -> Iterator[tuple[str, Any]]:
+    declared = include.root.get("parameters")
+    known = entries_of(declared)
+    for name in include.given:
+        if name not in known:
+            place = include.given[name].place
+            shop.problems.append(
+                variables.unknown(name, known, place, what="the component has no parameter")
+            )
+    for name, place, declaration in declared.keyed() if isinstance(declared, Table) else ():
+        value = _given(shop, include.given.get(name), late=late)
+        value, problems = variables.parameter(
+            name, declaration, value, place=place, include=include.place
+        )
+        shop.problems.extend(problems)
+        yield name, value
+
+
+def _given(shop: BuildContext, node: Node | None, *, late: bool) -> Any:
+    """What `with` gives: a node where nothing is computed, a value where it is, None where there is
+    nothing.
+    """
+    if node is None:
+        return None
+    if not any(True for _ in locals_.texts(node)):
+        return node
+    value: Any = shop.value(node, shop.scope)
+    if isinstance(value, Invalid):
+        return POISON
+    return (
+        value
+        if isinstance(value, Deferred) or waited_for(value)
+        else variables.Computed(value, node.place)
+    )
+
+
+def outputs(shop: BuildContext, include: Include) -> Mapping[str, Any]:
+    """What an include gives to the stack: each output's value, perhaps deferred."""
+    found: dict[str, Any] = {}
+    with shop.inside(include.scope):
+        for name, node in entries_of(include.root.get("outputs")).items():
+            members = entries_of(node)
+            value: Any = shop.value(members["value"], shop.scope) if "value" in members else POISON
+            found[name] = POISON if isinstance(value, Invalid) else value
+    return found

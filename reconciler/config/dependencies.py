@@ -1,0 +1,307 @@
+"""What waits for what: a graph finer than resources, so that a firewall may name the address of a
+server it protects (SPEC 2).
+
+A facet is a part of an object that comes into being by itself: a server is there before it is in
+its firewall, and before its power is as asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from reconciler.common.text import msg
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.resource import Deferred, Link, Ref, Resource, Stack
+
+_OBJECT = {"firewalls": "firewall", "instances": "instance", "block_storages": "volume"}
+
+READ_FACETS = {
+    ("instances", "firewall"): "membership",
+    ("instances", "status"): "power",
+    ("block_storages", "instance"): "attachment",
+}
+"""By kind and attribute: the facet that decides what a reference reads, where that is not the
+object itself.
+"""
+
+_WRITTEN_FACETS = {
+    ("instances", "firewall"): "membership",
+    ("instances", "power"): "power",
+    ("block_storages", "instance"): "attachment",
+}
+"""By kind and field: the facet that a field of the file is about, where that is not the object
+itself.
+"""
+
+_CYCLES_TOLD_MAX = 10
+
+
+class Node(NamedTuple):
+    """One facet of one object: the object itself (`firewall`, `rule`, `instance`, `volume`), or its
+    `membership`, `attachment`, `power`.
+    """
+
+    facet: str
+    address: Address
+
+    def __str__(self) -> str:
+        return (
+            f"{self.address}"
+            if self.facet in ("firewall", "rule", "instance", "volume")
+            else f"{self.facet} of {self.address}"
+        )
+
+
+Edges = Mapping[Node, frozenset[Node]]
+
+
+def node_of(address: Address) -> Node:
+    """The node of the object itself."""
+    return Node("rule" if address.rule is not None else _OBJECT[address.kind], address)
+
+
+def facets(address: Address) -> tuple[Node, ...]:
+    """All nodes of an object, itself first; a firewall's rules are objects of their own."""
+    if address.rule is not None or address.kind == "firewalls":
+        return (node_of(address),)
+    more = ("membership", "power") if address.kind == "instances" else ("attachment",)
+    return (node_of(address), *(Node(facet, address) for facet in more))
+
+
+def edges(stack: Stack) -> Edges:
+    """Every node of a stack, sorted by address, with the nodes that it waits for.
+
+    A membership waits for the rules of its firewall too, so that a server is not locked out for a
+    moment, but only where that closes no circle.
+    """
+    waits = _Waits(stack)
+    hard = {node: waits.of(node) for address in stack.resources for node in facets(address)}
+    return _softened(hard, stack)
+
+
+class _Waits:
+    """What one node waits for, by its nature and by what its object's attributes and `depends_on`
+    say.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._everything = _Everything(stack)
+
+    def of(self, node: Node) -> set[Node]:
+        """The nodes that must be there before; those of objects that are not the stack's own are
+        left out.
+        """
+        address = node.address
+        resource = self._stack.resources[address]
+        found = (
+            set(self._of_object(address, resource))
+            if node == node_of(address)
+            else {node_of(address)}
+        )
+        for field, value in resource.attributes.items():
+            if _facet_of_field(address, field) == node.facet:
+                found.update(_waits(value, self._stack))
+        found.discard(node)
+        return {before for before in found if before.address in self._stack.resources}
+
+    def _of_object(self, address: Address, resource: Resource) -> Iterator[Node]:
+        yield from _by_nature(address, resource)
+        for waited in resource.depends_on:
+            yield from self._everything.of(waited)
+
+
+def _facet_of_field(address: Address, field: str) -> str:
+    if address.rule is not None:
+        return "rule"
+    return _WRITTEN_FACETS.get((address.kind, field)) or _OBJECT[address.kind]
+
+
+def _by_nature(address: Address, resource: Resource) -> Iterator[Node]:
+    if address.rule is not None:
+        yield node_of(address.owner)
+    elif address.kind == "block_storages":
+        # A volume is born attached (contract 16).
+        server = resource.attributes.get("instance")
+        if isinstance(server, Link):
+            yield node_of(server.address)
+
+
+def _waits(value: Any, stack: Stack) -> Iterator[Node]:
+    if isinstance(value, Link):
+        yield node_of(value.address)
+    elif isinstance(value, Deferred):
+        for ref in value.references:
+            yield from _read(ref, stack)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _waits(item, stack)
+
+
+def _read(ref: Ref, stack: Stack) -> Iterator[Node]:
+    for address in stack.addresses(ref.address):
+        if ref.attribute is None:
+            yield from facets(address)
+        else:
+            yield Node(
+                READ_FACETS.get((address.kind, ref.attribute), _OBJECT[address.kind]), address
+            )
+
+
+class _Everything:
+    """All facets of what `depends_on` names, a firewall's rules included."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._rules = _rules(stack)
+
+    def of(self, waited: Address) -> Iterator[Node]:
+        for owner in self._stack.addresses(waited.owner):
+            if waited.rule is not None:
+                yield node_of(owner.with_rule(waited.rule))
+            else:
+                yield from facets(owner)
+                yield from self._rules.get(owner, ())
+
+
+def _rules(stack: Stack) -> dict[Address, list[Node]]:
+    """The rules of each firewall that has some."""
+    found: dict[Address, list[Node]] = {}
+    for address in stack.resources:
+        if address.rule is not None:
+            found.setdefault(address.owner, []).append(node_of(address))
+    return found
+
+
+def _softened(graph: dict[Node, set[Node]], stack: Stack) -> dict[Node, frozenset[Node]]:
+    rules = _rules(stack)
+    # Only a rule that waits, through others, for a membership can close a circle: all others are
+    # added without looking.
+    risky = {
+        node
+        for group in rules.values()
+        for node in group
+        if len(graph[node]) > 1 and _reaches_membership(graph, node)
+    }
+    for address, resource in stack.resources.items():
+        link = resource.attributes.get("firewall")
+        if address.kind != "instances" or not isinstance(link, Link):
+            continue
+        membership = Node("membership", address)
+        for rule in rules.get(link.address, ()):
+            if rule not in risky or membership not in _reached(graph, rule):
+                graph[membership].add(rule)
+    return {node: frozenset(waits) for node, waits in graph.items()}
+
+
+def _reaches_membership(graph: Mapping[Node, Iterable[Node]], start: Node) -> bool:
+    return any(node.facet == "membership" for node in _reached(graph, start))
+
+
+def _reached(graph: Mapping[Node, Iterable[Node]], start: Node) -> set[Node]:
+    found, waiting = {start}, [start]
+    while waiting:
+        for before in graph[waiting.pop()]:
+            if before not in found:
+                found.add(before)
+                waiting.append(before)
+    return found
+
+
+def cycles(stack: Stack) -> tuple[Problem, ...]:
+    """Each circle of things that wait for each other, as an error that shows it as a path; one for
+    each knot of circles.
+    """
+    graph = _suspects(stack)
+    found: list[Problem] = []
+    while len(found) < _CYCLES_TOLD_MAX:
+        _peel(graph)
+        if not graph:
+            break
+        path = _circle(graph)
+        found.append(_told(path, stack))
+        for node in path:
+            del graph[node]
+        for waits in graph.values():
+            waits.difference_update(path)
+    return tuple(found)
+
+
+def _suspects(stack: Stack) -> dict[Node, set[Node]]:
+    """The nodes that what the file says lets wait for something, and all that those wait for: no
+    other can be on a circle.
+    """
+    waits = _Waits(stack)
+    graph: dict[Node, set[Node]] = {}
+    waiting = [
+        node
+        for address, resource in stack.resources.items()
+        if _says_order(resource)
+        for node in facets(address)
+    ]
+    while waiting:
+        node = waiting.pop()
+        if node not in graph:
+            graph[node] = waits.of(node)
+            waiting.extend(graph[node])
+    return graph
+
+
+def _says_order(resource: Resource) -> bool:
+    if resource.depends_on:
+        return True
+    return any(isinstance(value, Deferred) for value in resource.attributes.values())
+
+
+def _peel(graph: dict[Node, set[Node]]) -> None:
+    """Takes away what waits for nothing left, again and again: what stays waits for a circle."""
+    waiters: dict[Node, list[Node]] = {}
+    for node, waits in graph.items():
+        for before in waits:
+            waiters.setdefault(before, []).append(node)
+    free = [node for node, waits in graph.items() if not waits]
+    while free:
+        done = free.pop()
+        del graph[done]
+        for node in waiters.get(done, ()):
+            graph[node].discard(done)
+            if not graph[node]:
+                free.append(node)
+
+
+def _circle(graph: Mapping[Node, set[Node]]) -> list[Node]:
+    """One circle: from the first node on, always to the first that is waited for, until one comes
+    again.
+    """
+    node = min(graph, key=_key)
+    path: dict[Node, None] = {}
+    while node not in path:
+        path[node] = None
+        node = min(graph[node], key=_key)
+    nodes = list(path)
+    circle = nodes[nodes.index(node) :]
+    first = circle.index(min(circle, key=_key))
+    return circle[first:] + circle[:first]
+
+
+def _key(node: Node) -> tuple[Any, str]:
+    return (node.address.sort_key, node.facet)
+
+
+def _told(path: list[Node], stack: Stack) -> Problem:
+    def shown(node: Node) -> str:
+        place = stack.resources[node.address].place
+        return f"{node} ({place})" if place is not None else str(node)
+
+    words = " -> ".join(shown(node) for node in (*path, path[0]))
+    hint = msg("each waits for the next; take one of these references or depends_on away")
+    first = stack.resources[path[0].address]
+    return error(
+        "cycle",
+        msg("objects wait for each other in a circle: {words}", words=words),
+        place=first.place,
+        address=str(first.address),
+        hint=hint,
+    )

@@ -1,0 +1,192 @@
+"""What a stack file says before anything is made of it: values with the place at which each was
+written.
+
+The nodes are named tuples rather than dataclasses: a large stack has hundreds of thousands of them,
+and they are made while a user waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, TypeAlias
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.model.diagnostics import Place, Problem, error
+from reconciler.model.resource import EMPTY, Plain
+
+
+class Scalar(NamedTuple):
+    """One text, number, boolean or null.
+
+    `value` is what it means by itself, `text` its spelling (`22.10` stays `22.10`); `quoted` where
+    it was written in quotes or as a block. `spots` are the line and column of each `${` in it, in
+    order, or empty where they cannot be told.
+    """
+
+    value: str | int | float | bool | None
+    text: str
+    file: str
+    line: int
+    column: int
+    quoted: bool = False
+    spots: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def place(self) -> Place:
+        """Where it begins."""
+        return Place(self.file, self.line, self.column)
+
+
+class Sequence(NamedTuple):
+    """A list."""
+
+    items: tuple[Node, ...]
+    file: str
+    line: int
+    column: int
+
+    @property
+    def place(self) -> Place:
+        """Where it begins."""
+        return Place(self.file, self.line, self.column)
+
+
+class Table(NamedTuple):
+    """A mapping with text keys. `marks` are the line and column of each key, in the order of
+    `entries`; each in its value's file.
+    """
+
+    entries: dict[str, Node]
+    marks: tuple[tuple[int, int], ...]
+    file: str
+    line: int
+    column: int
+
+    @property
+    def place(self) -> Place:
+        """Where it begins."""
+        return Place(self.file, self.line, self.column)
+
+    def get(self, key: str) -> Node | None:
+        """The value of a key, or None where it is not there."""
+        return self.entries.get(key)
+
+    def key_place(self, key: str) -> Place:
+        """Where the key is written; the place of the table where it is not there."""
+        for (name, node), (line, column) in zip(self.entries.items(), self.marks, strict=True):
+            if name == key:
+                return Place(node.file, line, column)
+        return self.place
+
+    def keyed(self) -> Iterator[tuple[str, Place, Node]]:
+        """Each key with its place and its value, in the order written."""
+        for (name, node), (line, column) in zip(self.entries.items(), self.marks, strict=True):
+            yield name, Place(node.file, line, column), node
+
+
+Node: TypeAlias = "Scalar | Sequence | Table"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """All files of a stack as one mapping. `parts` maps the name of each include to the component's
+    file.
+
+    `whole` is False where a part could not be read: what is missing then says nothing.
+    """
+
+    root: Table
+    files: tuple[str, ...] = ()
+    whole: bool = True
+    parts: Mapping[str, Table] = EMPTY
+
+
+def plain(node: Node) -> Plain:
+    """The value of a node without its places: lists become tuples."""
+    if isinstance(node, Scalar):
+        return node.value
+    if isinstance(node, Sequence):
+        return tuple(plain(item) for item in node.items)
+    return {key: plain(value) for key, value in node.entries.items()} or EMPTY
+
+
+def table(node: Node | None) -> Mapping[str, Node]:
+    """The entries of a mapping; of anything else (the schema has told about it) none."""
+    return node.entries if isinstance(node, Table) else EMPTY
+
+
+def empty(file: str) -> Table:
+    """A mapping without keys, at the beginning of a file."""
+    return Table({}, (), file, 1, 1)
+
+
+_MERGED_DEPTH = {
+    "variables": 1,
+    "locals": 1,
+    "environments": 1,
+    "defaults": 1,
+    "firewalls": 1,
+    "instances": 1,
+    "block_storages": 1,
+    "outputs": 1,
+    "prices": 1,
+    "components": 1,
+    "stacks": 1,
+    "existing": 2,
+}
+"""How deep the mappings of a section are joined over the files of a folder; a key below stands
+once.
+"""
+
+
+def merge(roots: list[Table], problems: list[Problem], *, file: str) -> Table:
+    """The mappings of several files as one; a key defined twice is a problem naming both places.
+    `file` names a stack without files.
+    """
+    if not roots:
+        return empty(file)
+    merged = roots[0]
+    for root in roots[1:]:
+        merged = _join(merged, root, problems, depth=0, section=None)
+    return merged
+
+
+def _join(
+    first: Table, second: Table, problems: list[Problem], *, depth: int, section: str | None
+) -> Table:
+    """Both tables as one. A key of both is joined where it is a section, else an error naming both
+    places.
+    """
+    entries: dict[str, Node] = dict(first.entries)
+    marks = dict(zip(first.entries, first.marks, strict=True))
+    for (key, value), mark in zip(second.entries.items(), second.marks, strict=True):
+        known = entries.get(key)
+        if known is None:
+            entries[key], marks[key] = value, mark
+            continue
+        name = section or key
+        below = depth < _MERGED_DEPTH.get(name, 0)
+        if below and _is_null(value):
+            continue
+        if below and _is_null(known):
+            entries[key], marks[key] = value, mark
+        elif below and isinstance(known, Table) and isinstance(value, Table):
+            entries[key] = _join(known, value, problems, depth=depth + 1, section=name)
+        else:
+            problems.append(_twice(key, first.key_place(key), Place(value.file, *mark)))
+    return Table(entries, tuple(marks.values()), first.file, first.line, first.column)
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None
+
+
+def _twice(key: str, first: Place, second: Place) -> Problem:
+    message = msg("`{key}` is already defined at {first}", key=key, first=first)
+    return error(
+        "yaml-duplicate-key",
+        message,
+        place=second,
+        hint=msg("the files of a folder are one stack; define each key once"),
+    )

@@ -1,0 +1,271 @@
+"""One resource of a stack file becomes its objects: defaults laid under, `count` unfolded, every
+attribute in normal form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.config import attributes, lifecycle_options, references_by_key
+from reconciler.config.attributes import FIELDS
+from reconciler.config.build_context import BuildContext, Invalid, Shape
+from reconciler.config.document import Node, Scalar, Sequence, Table
+from reconciler.config.document import table as entries_of
+from reconciler.config.expression import POISON
+from reconciler.model import validators
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Place
+from reconciler.model.resource import EMPTY, Lifecycle, Resource, Value
+
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
+_DYNAMIC = "${"
+
+
+class Places(Mapping[str, Place]):
+    """The places of attributes, made only when asked for."""
+
+    __slots__ = ("_nodes",)
+
+    def __init__(self, nodes: Mapping[str, Node]) -> None:
+        self._nodes = nodes
+
+    def __getitem__(self, key: str) -> Place:
+        return self._nodes[key].place
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._nodes)
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+
+def resources(
+    shop: BuildContext,
+    kind: str,
+    name: str,
+    table: Table,
+    place: Place,
+    defaults: Mapping[str, Node],
+    each: Mapping[str, Any] | None,
+) -> Iterator[Resource]:
+    """Every object of one resource, rules after their firewall. Its shape is in the workshop
+    already.
+    """
+    nodes = _merged(defaults, table.entries)
+    shape = shop.shapes[kind, name]
+    life = _lifecycle(shop, kind, defaults, table)
+    waits = _depends_on(shop, table.entries.get("depends_on"))
+    written = {field: nodes[field] for field in FIELDS[kind] if field in nodes}
+    made = _Attributes(shop, kind, written)
+    rules = entries_of(table.entries.get("rules")) if kind == "firewalls" else EMPTY
+    section = table.entries.get("rules")
+    firewall_rules = (
+        [_Rule(shop, key, node, at) for key, at, node in section.keyed()]
+        if rules and isinstance(section, Table)
+        else []
+    )
+    imports = (
+        _imports(shop, table.entries.get("import"), shape)
+        if (kind, name) not in shop.broken
+        else {}
+    )
+    for address, scope in _objects(shop, kind, name, shape, each):
+        yield Resource(
+            address=address,
+            attributes=made.of(scope),
+            at_create=_at_create(shop, address, written),
+            lifecycle=life,
+            depends_on=waits,
+            place=place,
+            places=made.places,
+            import_id=imports.get(address.index),
+        )
+        for rule in firewall_rules:
+            yield from rule.of(address, scope)
+
+
+def _merged(defaults: Mapping[str, Node], own: Mapping[str, Node]) -> dict[str, Node]:
+    """The entries with the defaults of the kind under them; a null undoes one (SPEC 2)."""
+    merged = {**defaults, **own} if defaults else dict(own)
+    return {
+        key: node
+        for key, node in merged.items()
+        if not (isinstance(node, Scalar) and node.value is None)
+    }
+
+
+class _Attributes:
+    """The attributes of all objects of one resource: what has no `${...}` in it is read once and
+    shared.
+    """
+
+    def __init__(self, shop: BuildContext, kind: str, nodes: Mapping[str, Node]) -> None:
+        self._shop, self._kind = shop, kind
+        self._moving = {field: node for field, node in nodes.items() if _moves(node)}
+        self._fixed = self._read(
+            {field: node for field, node in nodes.items() if field not in self._moving}, shop.scope
+        )
+        self.places = Places(nodes)
+
+    def of(self, scope: Mapping[str, Any]) -> Mapping[str, Value]:
+        """The attributes of the object with that scope."""
+        if not self._moving:
+            return self._fixed
+        return {**self._fixed, **self._read(self._moving, scope)}
+
+    def _read(self, nodes: Mapping[str, Node], scope: Mapping[str, Any]) -> dict[str, Value]:
+        found: dict[str, Value] = {}
+        for field, node in nodes.items():
+            value = attributes.read(self._shop, self._kind, field, node, scope)
+            if not isinstance(value, Invalid):
+                found[field] = value
+        return found
+
+
+def _moves(node: Node) -> bool:
+    if isinstance(node, Scalar):
+        return _DYNAMIC in node.text
+    return any(
+        _moves(item)
+        for item in (node.items if isinstance(node, Sequence) else node.entries.values())
+    )
+
+
+class _Rule:
+    """One rule of a firewall, to be made for each object of it. Its title is its key where it has
+    none of its own (SPEC 2).
+    """
+
+    def __init__(self, shop: BuildContext, key: str, node: Node, place: Place) -> None:
+        self._key = key
+        self._place = place
+        nodes = _merged(EMPTY, entries_of(node))
+        self._made = _Attributes(
+            shop, "rules", {field: nodes[field] for field in FIELDS["rules"] if field in nodes}
+        )
+        for missing in ("direction", "protocol", "ports", "cidr"):
+            if missing not in nodes:
+                shop.tell("missing-key", f"the rule has no `{missing}`", node.place)
+
+    def of(self, firewall: Address, scope: Mapping[str, Any]) -> Iterator[Resource]:
+        """The rule of that firewall."""
+        yield Resource(
+            address=firewall.with_rule(self._key),
+            attributes={"title": self._key, **self._made.of(scope)},
+            place=self._place,
+            places=self._made.places,
+        )
+
+
+def _objects(
+    shop: BuildContext, kind: str, name: str, shape: Shape, each: Mapping[str, Any] | None
+) -> Iterator[tuple[Address, Mapping[str, Any]]]:
+    """The addresses that a resource stands for, each with the names that its texts may read."""
+    if (kind, name) in shop.broken:
+        yield Address(kind, name), {**shop.scope, "count": POISON, "each": POISON}
+    elif shape is None:
+        yield Address(kind, name), shop.scope
+    elif isinstance(shape, int):
+        for index in range(shape):
+            yield Address(kind, name, index), {**shop.scope, "count": {"index": index}}
+    else:
+        for key in shape:
+            yield (
+                Address(kind, name, key),
+                {**shop.scope, "each": {"key": key, "value": (each or EMPTY)[key]}},
+            )
+
+
+def default_name(stack: str, environment: str | None, address: Address) -> str:
+    """The remote name that an object gets where the file names none: `<stack>[-<env>]-<key>[-<index
+    or key>]` (SPEC 2).
+    """
+    parts = [stack] if environment is None else [stack, environment]
+    parts.append(address.name)
+    if isinstance(address.index, int):
+        parts.append(str(address.index))
+    elif address.index is not None:
+        reduced = _NOT_IN_NAMES.sub("-", address.index.lower()).strip("-")
+        # A key in another script leaves nothing; its digest keeps the name its own.
+        parts.append(reduced or hashlib.sha256(address.index.encode()).hexdigest()[:6])
+    return "-".join(parts)
+
+
+def _at_create(
+    shop: BuildContext, address: Address, written: Mapping[str, Node]
+) -> Mapping[str, Value]:
+    """What counts only when the object is made: its default name, and for firewalls that ping is
+    off (contract 17: always say it).
+    """
+    found: dict[str, Value] = {}
+    if "name" not in written:
+        found["name"] = default_name(shop.stack, shop.environment, address)
+    if address.kind == "firewalls" and "icmp" not in written:
+        found["icmp"] = False
+    return found
+
+
+def _lifecycle(
+    shop: BuildContext, kind: str, defaults: Mapping[str, Node], table: Table
+) -> Lifecycle:
+    entries = {
+        **entries_of(defaults.get("lifecycle")),
+        **entries_of(table.entries.get("lifecycle")),
+    }
+    marker = table.entries.get("marker", defaults.get("marker"))
+    if not entries and marker is None:
+        return _PLAIN_LIFECYCLE
+    fields = frozenset(FIELDS[kind]) | (
+        frozenset({"rules"}) if kind == "firewalls" else frozenset()
+    )
+    return lifecycle_options.lifecycle(shop, entries, marker, fields)
+
+
+_PLAIN_LIFECYCLE = Lifecycle()
+
+
+def _depends_on(shop: BuildContext, node: Node | None) -> tuple[Address, ...]:
+    if not isinstance(node, Sequence):
+        return ()
+    found: list[Address] = []
+    for item in node.items:
+        if (
+            isinstance(item, Scalar)
+            and (address := references_by_key.depends_on(shop, item.text, item.place)) is not None
+        ):
+            found.append(address)
+    return tuple(sorted(set(found)))
+
+
+def _imports(shop: BuildContext, node: Node | None, shape: Shape) -> Mapping[int | str | None, str]:
+    """The id to bind for each index; None stands for the only object."""
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return EMPTY  # type: ignore[return-value]  # empty of anything
+    if isinstance(node, Scalar) and shape is None:
+        return {None: node.text} if _is_id(shop, node) else {}
+    if not isinstance(node, Table) or shape is None:
+        form = "one id" if shape is None else "a map of index or key to id"
+        shop.tell("wrong-type", f"`import` is {form} here", node.place)
+        return {}
+    found: dict[int | str | None, str] = {}
+    keys: dict[str, int | str] = (
+        {str(n): n for n in range(shape)} if isinstance(shape, int) else {key: key for key in shape}
+    )
+    for key, place, value in node.keyed():
+        if key not in keys:
+            shop.tell(
+                "missing-reference", f"`import` names `{key}`, which is none of its objects", place
+            )
+        elif isinstance(value, Scalar) and _is_id(shop, value):
+            found[keys[key]] = value.text
+    return found
+
+
+def _is_id(shop: BuildContext, node: Scalar) -> bool:
+    wrong = validators.identifier(node.text)
+    if wrong is not None:
+        shop.tell("bad-format", wrong, node.place)
+    return wrong is None

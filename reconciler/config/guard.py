@@ -1,0 +1,102 @@
+"""The `guard` of a stack, from the file: who must always reach which ports of which servers (SPEC
+4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from reconciler.common.text import msg
+from reconciler.config import references_by_key
+from reconciler.config.build_context import BuildContext, Invalid
+from reconciler.config.document import Node, Scalar, Sequence
+from reconciler.config.document import table as entries_of
+from reconciler.model import address as addresses
+from reconciler.model import validators
+from reconciler.model.address import Address
+from reconciler.model.resource import Guard
+
+
+def guard(shop: BuildContext, node: Node | None) -> Guard | None:
+    """The guard that a section says, None where there is none; tells of what it does not
+    understand.
+    """
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return None
+    entries = entries_of(node)
+    for missing in ("admin", "ports"):
+        if missing not in entries:
+            shop.tell("missing-key", f"the guard has no `{missing}`", node.place)
+    return Guard(
+        admin=tuple(_checked(shop, entries.get("admin"), "admin", validators.cidr, "bad-format")),
+        ports=tuple(
+            _checked(shop, entries.get("ports"), "ports", validators.ports, "out-of-bounds")
+        ),
+        servers=tuple(sorted(set(_servers(shop, entries.get("servers"))))),
+        place=node.place,
+    )
+
+
+def _texts(shop: BuildContext, node: Node | None, name: str) -> Iterator[tuple[str, Node]]:
+    """The items of a list as texts; each must be known before the plan. A list may come from one
+    `${...}`.
+    """
+    if node is None or (isinstance(node, Scalar) and node.value is None):
+        return
+    found = shop.known(node, shop.scope, f"`{name}`")
+    if isinstance(found, Invalid):
+        return
+    if not isinstance(found, tuple):
+        shop.tell("wrong-type", f"`{name}` is a list", node.place, hint=f"write {name}: [...]")
+        return
+    nodes = (
+        node.items
+        if isinstance(node, Sequence) and len(node.items) == len(found)
+        else (node,) * len(found)
+    )
+    for item, written in zip(found, nodes, strict=True):
+        if isinstance(item, str):
+            yield item, written
+        elif isinstance(item, int) and not isinstance(item, bool):
+            yield str(item), written
+        else:
+            shop.tell("wrong-type", f"`{name}` holds texts", written.place)
+
+
+def _checked(
+    shop: BuildContext,
+    node: Node | None,
+    name: str,
+    wrong_with: Callable[[str], str | None],
+    code: str,
+) -> Iterator[str]:
+    """The texts that are right; what is wrong with another is told under the code."""
+    for text, written in _texts(shop, node, name):
+        wrong = wrong_with(text)
+        if wrong is None:
+            yield text
+        else:
+            shop.tell(code, wrong, written.place)
+
+
+def _servers(shop: BuildContext, node: Node | None) -> Iterator[Address]:
+    """The addresses of servers, all of a resource where its index is left out."""
+    for text, written in _texts(shop, node, "servers"):
+        found = addresses.parse(text) or addresses.parse(f"instances.{text}")
+        if found is None or found.kind != "instances" or found.rule is not None or found.existing:
+            hint = msg("write a key or address of an instance: web, web[0], instances.db")
+            shop.tell(
+                "bad-reference",
+                f"`{text[:60]}` does not name a server of this stack",
+                written.place,
+                hint=hint,
+            )
+        elif references_by_key.exists(shop, found, written.place):
+            shape = shop.shapes[found.kind, found.name]
+            if found.index is not None or shape is None:
+                yield found
+            else:
+                keys: tuple[int | str, ...] = (
+                    tuple(range(shape)) if isinstance(shape, int) else shape
+                )
+                yield from (Address(found.kind, found.name, key) for key in keys)

@@ -1,0 +1,309 @@
+"""Stacks from disk: files, schema and values become a `Stack`, or every mistake at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from reconciler.common import paths, suggestions
+from reconciler.common.dataclass import dataclass
+from reconciler.common.suggestions import pasted
+from reconciler.common.text import msg
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Problem, Severity, error, has_errors, warning
+from reconciler.model.resource import EMPTY, Stack
+
+if TYPE_CHECKING:
+    from reconciler.config.builder import VariableInputs
+    from reconciler.config.document import Document
+    from reconciler.model.resource import Catalogue
+
+VARIABLE_PREFIX = "RECONCILER_VAR_"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A stack read from its files, with the warnings and notices about them."""
+
+    stack: Stack
+    problems: tuple[Problem, ...] = ()
+
+
+def load_stack(
+    path: Path,
+    *,
+    environment: str | None,
+    options: Sequence[tuple[str, str]] = (),
+    files: Sequence[Path] = (),
+    environ: Mapping[str, str],
+    values: Mapping[str, Any] | None = None,
+    instead: Mapping[str, str] | None = None,
+    others: Others | None = None,
+) -> Loaded:
+    """The stack of a file or folder. Stops with every mistake in it.
+
+    Values come from `files`, then `RECONCILER_VAR_<name>` in `environ`, then `options`; with
+    `values` (of a saved plan) from those alone. `instead` gives texts, by file, that are read in
+    place of what is on the disk; `others` the outputs of other stacks.
+    """
+    from reconciler.config.builder import build
+    from reconciler.config.schema import joined
+
+    document, problems = _document(path, instead=instead or {})
+    inputs, found = _inputs(options, files, environ) if values is None else _pinned(values)
+    stacks, unread = _others(document, environment, others)
+    problems = (*problems, *found, *unread)
+    stack, found = build(document, environment=environment, variables=inputs, stacks=stacks)
+    problems = joined(problems, found)
+    if stack is None or has_errors(problems):
+        raise Abort(*problems)
+    return Loaded(stack, problems)
+
+
+def validate(
+    path: Path,
+    *,
+    environment: str | None,
+    options: Sequence[tuple[str, str]],
+    files: Sequence[Path],
+    environ: Mapping[str, str],
+    others: Others | None = None,
+    catalogue: Catalogue | None = None,
+) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+    """Every mistake that shows without the network, and the names of what was checked: without
+    `environment`, each of them.
+
+    `catalogue` is what an earlier run kept of it: lookups that it does not answer are warnings.
+    """
+    from reconciler.config.builder import build, environments
+    from reconciler.config.requirements import demands
+    from reconciler.config.schema import joined
+    from reconciler.planner.checks import offline
+
+    document, problems = _document(path)
+    inputs, found = _inputs(options, files, environ)
+    form, meaning, checked = [*problems, *found], list[Problem](), []
+    for name in (environment,) if environment is not None else environments(document) or (None,):
+        stacks, unread = _others(document, name, others)
+        stack, found = build(document, environment=name, variables=inputs, stacks=stacks)
+        # Where another stack has no outputs yet, what reads them cannot be looked at: a warning
+        # here, an error for a plan.
+        meaning += (*found, *(replace(problem, severity=Severity.WARNING) for problem in unread))
+        if stack is not None and catalogue is not None:
+            meaning += offline.doubts(stack, catalogue)
+        if stack is not None and (has_errors(unread) or (stacks and others is None)):
+            checked.append(stack.title)
+        elif stack is not None:
+            meaning += (demand.problem for demand in demands(stack))
+            checked.append(stack.title)
+    return joined(form, meaning), tuple(checked)
+
+
+Others: TypeAlias = "Callable[[Path, str | None], Mapping[str, tuple[Any, str | None]]]"
+"""Gives the outputs of another stack and environment, by name as (value, reason). Stops where it
+was never applied.
+"""
+
+
+def _others(
+    document: Document, environment: str | None, read: Others | None
+) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """The outputs of the other stacks that a document names, and which could not be had."""
+    from reconciler.config.document import Scalar, table
+    from reconciler.config.references import POISON
+    from reconciler.planner.steps.outputs import STALE, is_stale
+
+    found: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for name, node in table(document.root.get("stacks")).items():
+        members = table(node)
+        path, env = members.get("path"), members.get("env")
+        found[name] = {"outputs": POISON}
+        if not isinstance(path, Scalar) or read is None:
+            continue
+        chosen = env.text if isinstance(env, Scalar) and env.value is not None else None
+        chosen = environment if chosen == "${env.name}" else chosen
+        target = Path(path.file).parent / path.text
+        refused = paths.refused(target, Path(path.file).parent) if target.exists() else None
+        if refused is not None:
+            hint = msg(
+                "`path` names a stack of the same repository; give values of other stacks as variables"
+            )
+            problems.append(
+                error(
+                    "file-missing",
+                    msg("{target} {refused}, so it is not read", target=target, refused=refused),
+                    place=path.place,
+                    hint=hint,
+                )
+            )
+            continue
+        try:
+            outputs = read(target, chosen)
+        except Abort as stop:
+            problems += [
+                replace(problem, place=problem.place or path.place) for problem in stop.problems
+            ]
+            continue
+        found[name] = {
+            "outputs": {
+                key: value for key, (value, reason) in outputs.items() if reason in (None, STALE)
+            }
+        }
+        if is_stale(outputs):
+            said = f"the outputs of `{name}` are from before its last run, which was interrupted or is still at work"
+            environments = "" if chosen is None else f" --env {pasted(chosen)}"
+            hint = msg(
+                "finish it first: `reconciler apply {target}{environments}`",
+                target=pasted(target),
+                environments=environments,
+            )
+            problems.append(warning("output", said, place=path.place, hint=hint))
+    return found, tuple(problems)
+
+
+def identify(
+    path: Path,
+    environment: str | None,
+    *,
+    kept: Callable[[str], Collection[str]] = lambda stack: (),
+) -> tuple[str, str | None]:
+    """The name of the stack in a file or folder, and the environment, which has to be one of its
+    own. Stops where there is none.
+
+    For commands that look at the state alone: variables need no values here. `kept` gives the
+    environments of a stack that have a state: one that left the file can still be looked at.
+    """
+    name, known = identities(path)
+    if environment is not None and environment in kept(name):
+        return name, environment
+    if environment is None and known:
+        raise Abort(
+            error(
+                "environment",
+                msg("the stack has environments, and none is chosen"),
+                hint=msg("choose one with --env: {known}", known=", ".join(known)),
+            )
+        )
+    if environment is not None and environment not in known:
+        raise Abort(
+            error(
+                "environment",
+                msg("the stack has no environment {environment}", environment=environment),
+                hint=suggestions.hint_for(environment, known),
+            )
+        )
+    return name, environment
+
+
+def neighbors(path: Path) -> frozenset[tuple[str, str | None]]:
+    """The stacks, each with its environments, whose states may lie in the same place: of the file,
+    of the files beside it, and those that it reads outputs of. What cannot be read names none.
+    """
+    beside = (
+        (path,)
+        if path.is_dir()
+        else tuple(
+            file for file in sorted(path.parent.iterdir()) if file.suffix in (".yaml", ".yml")
+        )
+    )
+    found: set[tuple[str, str | None]] = set()
+    for file in (*beside, *_stacks_read(path)):
+        with suppress(Abort, OSError):
+            name, known = identities(file)
+            found.update((name, environment) for environment in known or (None,))
+    return frozenset(found)
+
+
+def _stacks_read(path: Path) -> Iterator[Path]:
+    """The files of the other stacks that a stack reads outputs of."""
+    from reconciler.config.document import Scalar, table
+
+    document, _ = _document(path, checked=False)
+    for node in table(document.root.get("stacks")).values():
+        other = table(node).get("path")
+        if isinstance(other, Scalar):
+            yield Path(other.file).parent / other.text
+
+
+def identities(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The name of the stack in a file or folder, and the names of its environments. Stops where no
+    stack is named.
+    """
+    from reconciler.config.builder import environments
+    from reconciler.config.document import Scalar
+
+    document, problems = _document(path, checked=False)
+    name = document.root.get("stack")
+    if has_errors(problems) or not isinstance(name, Scalar):
+        raise Abort(
+            *(
+                problems
+                or (
+                    error(
+                        "missing-key",
+                        msg("{path} does not name its stack", path=path),
+                        hint=msg("it begins with `version: 1`, `stack: NAME`"),
+                    ),
+                )
+            )
+        )
+    return name.text, environments(document)
+
+
+def _document(
+    path: Path, *, checked: bool = True, instead: Mapping[str, str] = EMPTY
+) -> tuple[Document, tuple[Problem, ...]]:
+    from reconciler.config import yaml_reader
+
+    document, problems = yaml_reader.load(path, instead=instead)
+    if checked and document.whole:
+        from reconciler.config import schema
+
+        problems = (*problems, *schema.check(document))
+    return document, problems
+
+
+def _inputs(
+    options: Sequence[tuple[str, str]], files: Sequence[Path], environ: Mapping[str, str]
+) -> tuple[VariableInputs, tuple[Problem, ...]]:
+    from reconciler.config import yaml_reader
+    from reconciler.config.builder import VariableInputs
+
+    read = [yaml_reader.load(file) for file in files]
+    given = {
+        name.removeprefix(VARIABLE_PREFIX): text
+        for name, text in environ.items()
+        if name.startswith(VARIABLE_PREFIX)
+    }
+    inputs = VariableInputs(
+        files=tuple(document for document, _ in read), process=given, arguments=dict(options)
+    )
+    return inputs, tuple(_of_values(problem) for _, problems in read for problem in problems)
+
+
+def _of_values(problem: Problem) -> Problem:
+    """A mistake in a file of variables, in words for one: it is read as a stack file is."""
+    if problem.code == "file-missing":
+        return replace(problem, hint="--var-file names a file with one `NAME: VALUE` a line")
+    if problem.code == "wrong-type":
+        return replace(
+            problem,
+            message="a file of variables is a mapping",
+            hint="write one `NAME: VALUE` a line",
+        )
+    return problem
+
+
+def _pinned(values: Mapping[str, Any]) -> tuple[VariableInputs, tuple[Problem, ...]]:
+    """The values of a saved plan, as a file of variables: JSON is YAML."""
+    import json
+
+    from reconciler.config import yaml_reader
+    from reconciler.config.builder import VariableInputs
+
+    document, problems = yaml_reader.read(json.dumps(values, ensure_ascii=False), "the saved plan")
+    return VariableInputs(files=(document,)), problems

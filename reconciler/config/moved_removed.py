@@ -1,0 +1,215 @@
+"""`moved` and `removed`, from the file: what an object was called before, and what was taken out on
+purpose (SPEC 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import replace
+
+from reconciler.common.text import msg
+from reconciler.config.build_context import BuildContext
+from reconciler.config.document import Node, Scalar, Sequence, Table
+from reconciler.config.document import table as entries_of
+from reconciler.model import address as addresses
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Place
+from reconciler.model.resource import Move, Removal, Resource
+
+_KINDS = ("firewalls", "instances", "block_storages")
+
+
+def moved(
+    shop: BuildContext,
+    node: Node | None,
+    resources: Mapping[Address, Resource],
+    removals: Iterable[Removal],
+) -> tuple[Move, ...]:
+    """The moves that the section asks for, sorted, so that their order in the file says nothing.
+    Tells of what makes no sense.
+    """
+    found: dict[Address, Move] = {}
+    whole = {address.resource for address in resources}
+    for entry in _entries(node):
+        source, target = _address(shop, entry, "from"), _address(shop, entry, "to")
+        if source is None or target is None:
+            continue
+        move = Move(source, target, entry.place)
+        if _is_possible(shop, move) and _is_gone(
+            shop, source, target, resources, whole, entry.place
+        ):
+            before = found.setdefault(source, move)
+            if before.target != target:
+                message = msg(
+                    "`{source}` moves to `{target}` ({place}) and to `{target2}`",
+                    source=source,
+                    target=before.target,
+                    place=before.place,
+                    target2=target,
+                )
+                shop.tell("bad-combination", message, entry.place, hint="keep one of the two lines")
+    _check_circles(shop, found)
+    retired = _retired(shop, found, resources, {removal.address for removal in removals})
+    return tuple(
+        replace(found[source], retired=source in retired)
+        for source in sorted(found, key=lambda address: address.sort_key)
+    )
+
+
+def removed(
+    shop: BuildContext, node: Node | None, resources: Mapping[Address, Resource]
+) -> tuple[Removal, ...]:
+    """The removals that the section tells of, sorted."""
+    found: dict[Address, Removal] = {}
+    whole = {address.resource for address in resources}
+    for entry in _entries(node):
+        source, keep = _address(shop, entry, "from"), entry.get("keep")
+        if source is None or not isinstance(keep, Scalar) or not isinstance(keep.value, bool):
+            continue  # the schema tells of `keep`
+        if source.rule is not None and keep.value:
+            hint = msg(
+                "forget {owner} as a whole, or write `lifecycle: {{ignore: [rules]}}` on it",
+                owner=source.owner,
+            )
+            shop.tell(
+                "bad-combination",
+                "a rule cannot be kept by itself: a firewall's rules are one set",
+                entry.place,
+                hint=hint,
+            )
+        elif _is_gone(shop, source, None, resources, whole, entry.place):
+            found[source] = Removal(source, keep.value, entry.place)
+    return tuple(found[source] for source in sorted(found, key=lambda address: address.sort_key))
+
+
+def _entries(node: Node | None) -> Iterator[Table]:
+    if isinstance(node, Sequence):
+        yield from (item for item in node.items if isinstance(item, Table))
+
+
+def _address(shop: BuildContext, entry: Table, key: str) -> Address | None:
+    node = entries_of(entry).get(key)
+    if not isinstance(node, Scalar):
+        return None
+    found = addresses.parse(node.text)
+    if (
+        found is None
+        or found.existing
+        or found.kind not in _KINDS
+        or (found.rule is not None and found.kind != "firewalls")
+    ):
+        hint = msg(
+            'write an address of this stack: instances.web, instances.web[0], instances.web["seoul"], firewalls.web.rules.https'
+        )
+        shop.tell(
+            "bad-reference",
+            f"`{node.text[:60]}` is not an address that the state can know",
+            node.place,
+            hint=hint,
+        )
+        return None
+    return found
+
+
+def _is_possible(shop: BuildContext, move: Move) -> bool:
+    source, target = move.source, move.target
+    if source == target:
+        shop.tell(
+            "bad-combination", f"`{source}` moves to itself", move.place, hint="take the line out"
+        )
+    elif source.kind != target.kind:
+        shop.tell(
+            "bad-combination",
+            f"`{source}` cannot become `{target}`: they are of different kinds",
+            move.place,
+        )
+    elif (source.rule is None) != (target.rule is None):
+        shop.tell(
+            "bad-combination",
+            f"`{source}` cannot become `{target}`: one of them is a rule",
+            move.place,
+        )
+    elif source.rule is not None and source.owner != target.owner:
+        hint = msg("a rule moves with its firewall; to another firewall it is made anew")
+        shop.tell(
+            "bad-combination", f"`{source}` cannot move to another firewall", move.place, hint=hint
+        )
+    else:
+        return True
+    return False
+
+
+def _is_gone(
+    shop: BuildContext,
+    source: Address,
+    target: Address | None,
+    resources: Collection[Address],
+    whole: Collection[Address],
+    place: Place | None,
+) -> bool:
+    """Whether the file no longer asks for what the line is about. `whole` are the resources without
+    their indices.
+    """
+    still = source in resources
+    if (
+        not still
+        and source.index is None
+        and source.rule is None
+        and (target is None or target.index is None)
+    ):
+        still = source in whole
+    if still:
+        word = "moves" if target is not None else "is removed"
+        shop.tell(
+            "bad-combination",
+            f"`{source}` {word}, but the file still asks for it",
+            place,
+            hint="take one of the two out",
+        )
+    return not still
+
+
+def _check_circles(shop: BuildContext, moves: Mapping[Address, Move]) -> None:
+    seen: set[Address] = set()
+    for start in sorted(moves, key=lambda address: address.sort_key):
+        chain: dict[Address, None] = {}
+        at = start
+        while at in moves and at not in seen:
+            seen.add(at)
+            chain[at] = None
+            at = moves[at].target
+        if at in chain:
+            circle = list(chain)[list(chain).index(at) :]
+            first = circle.index(min(circle, key=lambda address: address.sort_key))
+            path, start = (*circle[first:], *circle[:first]), circle[first]
+            words = " -> ".join(map(str, (*path, start)))
+            hint = msg("names cannot be exchanged in one step; use `state mv` with a name between")
+            shop.tell("cycle", f"moves go in a circle: {words}", moves[start].place, hint=hint)
+
+
+def _retired(
+    shop: BuildContext,
+    moves: Mapping[Address, Move],
+    resources: Mapping[Address, Resource],
+    removals: Set[Address],
+) -> frozenset[Address]:
+    """The sources of moves to what the file does not define: old lines whose target was retired, or
+    typing errors.
+
+    Which of the two it is, the state tells: a typing error would end in a delete (`moves`).
+    """
+    names = {*shop.shapes, *shop.gone}
+    found: set[Address] = set()
+    for move in moves.values():
+        target = move.target
+        defined = (target.kind, target.name) in names and (
+            target.rule is None or target in resources
+        )
+        onward = target in moves or target.resource in moves
+        if (
+            not defined
+            and not onward
+            and removals.isdisjoint((target, target.owner, target.resource))
+        ):
+            found.add(move.source)
+    return frozenset(found)

@@ -1,0 +1,179 @@
+"""The fields of the language, from the schemas: for `explain`, and for the language reference,
+which is made of the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.config.field_doc import Field
+from reconciler.config.schema import load
+from reconciler.model.resource_type import Edit
+
+_WORDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "object": "mapping",
+    "array": "list",
+}
+_CALLED = {
+    "instance": "instances",
+    "server": "instances",
+    "servers": "instances",
+    "firewall": "firewalls",
+    "block_storage": "block_storages",
+    "volume": "block_storages",
+    "volumes": "block_storages",
+}
+"""What people call a kind, besides its name."""
+
+EDITS: Mapping[Edit, str] = {
+    Edit.IN_PLACE: "changed in place",
+    Edit.RESIZE: "a resize: the server may be down for some minutes",
+    Edit.REBUILD: "a rebuild: the disk is emptied (`on_image_change: replace` makes a new server instead)",
+    Edit.REPLACE: "a replacement: a new object, and the old one is deleted",
+    Edit.POWER: "the server is started, or stopped by a power cut",
+    Edit.MEMBER: "the server changes its firewall",
+    Edit.ATTACH: "the volume moves, its data with it",
+    Edit.CREATE_ONLY: "nothing: it is only set when the object is made, and a notice says so",
+}
+"""What an edit of a field does to an object that exists (SPEC 2)."""
+
+
+def find(path: tuple[str, ...], *, schema: str = "stack") -> Field | None:
+    """The field at a path, None where there is none. Keys that the user chooses are left out:
+    `instances.flavor`.
+    """
+    root = load(schema)
+    node: Mapping[str, Any] = root
+    required = False
+    wanted = (_CALLED.get(path[0], path[0]), *path[1:]) if path else ()
+    for name in wanted:
+        members = _members(node, root)
+        if name not in members:
+            return None
+        required = name in _required(node, root)
+        node = members[name]
+    return _field(wanted, node, root, required=required)
+
+
+def below(path: tuple[str, ...], *, schema: str = "stack") -> Iterator[Field]:
+    """The fields directly below a path, in the order of the schema."""
+    found = find(path, schema=schema)
+    for name in found.members if found is not None else ():
+        inner = find((*path, name), schema=schema)
+        if inner is not None:
+            yield inner
+
+
+def _field(
+    path: tuple[str, ...], node: Mapping[str, Any], root: Mapping[str, Any], *, required: bool
+) -> Field:
+    shape = _shape(node, root)
+    own = {**shape, **{name: value for name, value in node.items() if name != "$ref"}}
+    others = shape.get("additionalProperties")
+    keyed = (
+        shape.get("propertyNames", {}).get("patternErrorMessage")
+        if isinstance(others, Mapping)
+        else None
+    )
+    return Field(
+        path=path,
+        description=str(own.get("description", "")),
+        types=tuple(dict.fromkeys(_types(own, root))),
+        allowed=tuple(str(value) for value in _allowed(own) if value is not None),
+        default=own.get("default"),
+        examples=tuple(own.get("examples", ())),
+        required=required,
+        edit=_edit(path),
+        keyed=keyed,
+        members=tuple(_members(node, root)),
+    )
+
+
+def _shape(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The node itself, a reference followed."""
+    reference = node.get("$ref")
+    return node if reference is None else _followed(str(reference), root)
+
+
+def _followed(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
+    file, _, inner = reference.partition("#/")
+    section, _, name = inner.partition("/")
+    found: Mapping[str, Any] = (load("stack") if file or section not in root else root)[section][
+        name
+    ]
+    return found
+
+
+def _members(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The fields of a mapping, or of what its own keys, or its items, stand for."""
+    shape = _shape(node, root)
+    if "properties" in shape:
+        properties: Mapping[str, Mapping[str, Any]] = shape["properties"]
+        return properties
+    for inner in (shape.get("additionalProperties"), shape.get("items")):
+        if isinstance(inner, Mapping) and ("$ref" in inner or "properties" in inner):
+            return _members(inner, root)
+    for part in shape.get("anyOf", ()):
+        if (found := _members(part, root)) and "/byId" not in str(part.get("$ref")):
+            return found
+    return {}
+
+
+def _required(node: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[str, ...]:
+    """The fields that must be there, of the mapping that `_members` finds."""
+    shape = _shape(node, root)
+    if "properties" in shape:
+        return tuple(shape.get("required", ()))
+    inner = [
+        part
+        for part in (shape.get("additionalProperties"), shape.get("items"))
+        if isinstance(part, Mapping)
+    ]
+    return _required(inner[0], root) if inner else ()
+
+
+def _types(node: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[str]:
+    for part in node.get("anyOf", ()):
+        reference = str(part.get("$ref", ""))
+        if reference.endswith("/expression"):
+            yield "`${...}`"
+        elif reference.endswith("/byId"):
+            yield "`{id: ...}`"
+        elif part.get("properties"):
+            yield "`{" + ", ".join(f"{key}: ..." for key in part["properties"]) + "}`"
+        else:
+            yield from _types(part, root)
+    types = node.get("type", ())
+    for kind in (types,) if isinstance(types, str) else types:
+        if kind in _WORDS and not (kind == "number" and "string" in types):
+            low, high = node.get("minimum"), node.get("maximum")
+            bounds = (
+                f" {low} to {high:,}"
+                if high is not None
+                else f" from {low}"
+                if low is not None
+                else ""
+            )
+            yield _WORDS[kind] + (bounds if kind in ("integer", "number") else "")
+
+
+def _allowed(node: Mapping[str, Any]) -> Iterator[Any]:
+    yield from (node["const"],) if "const" in node else ()
+    yield from node.get("enum", ())
+    for part in node.get("anyOf", ()):
+        yield from part.get("enum", ())
+
+
+def _edit(path: tuple[str, ...]) -> str | None:
+    from reconciler.resources import all_kinds
+
+    name = "rules" if path[:2] == ("firewalls", "rules") else path[0] if path else ""
+    kind, depth = all_kinds().get(name), 3 if name == "rules" else 2
+    if kind is None or len(path) != depth or path[-1] not in kind.fields:
+        return None
+    return EDITS[kind.fields[path[-1]].edit]

@@ -1,0 +1,116 @@
+"""References by name: `firewall: web`, `instance: web[0]`, `depends_on: [instances.web]`."""
+
+from __future__ import annotations
+
+from reconciler.common.suggestions import hint_for
+from reconciler.common.text import msg
+from reconciler.config.build_context import INVALID, BuildContext, Invalid, Shape
+from reconciler.model import address as addresses
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Place
+from reconciler.model.resource import Link
+
+NONE = "none"
+"""The reserved name for no object: detach."""
+
+
+def link(shop: BuildContext, kind: str, text: str, place: Place | None) -> Link | Invalid | None:
+    """The one object that a key or address names, None for `none`. Tells of one that does not
+    exist.
+    """
+    if text == NONE:
+        return None
+    found = addresses.parse(text) or addresses.parse(f"{kind}.{text}")
+    if found is None or found.rule is not None:
+        hint = msg(
+            "write a key of `{kind}` (web, web[0]), existing.{kind}.NAME, or none", kind=kind
+        )
+        return shop.tell(
+            "bad-reference", f"`{text[:60]}` does not name one of `{kind}`", place, hint=hint
+        )
+    if found.kind != kind:
+        return shop.tell(
+            "bad-reference",
+            f"`{text[:60]}` is one of `{found.kind}`; one of `{kind}` is wanted",
+            place,
+        )
+    if not exists(shop, found, place):
+        return INVALID
+    shape = None if found.existing else shop.shapes[found.kind, found.name]
+    if shape is not None and found.index is None:
+        return shop.tell(
+            "bad-reference",
+            f"`{found}` has several objects; name one of them",
+            place,
+            hint=_choices(found.name, shape),
+        )
+    return Link(found)
+
+
+def depends_on(shop: BuildContext, text: str, place: Place | None) -> Address | None:
+    """The address that an entry of `depends_on` names, or None with a problem."""
+    found = addresses.parse(text)
+    if found is None or found.existing:
+        hint = msg(
+            "write an address of this stack: instances.web, instances.web[0], firewalls.web.rules.https"
+        )
+        shop.tell(
+            "bad-reference",
+            f"`{text[:60]}` is not an address that can be waited for",
+            place,
+            hint=hint,
+        )
+        return None
+    return found if exists(shop, found, place) else None
+
+
+def exists(shop: BuildContext, wanted: Address, place: Place | None) -> bool:
+    """Whether the stack defines an address; tells where it does not. (The keys of rules are not
+    looked at here.)
+    """
+    section = f"existing.{wanted.kind}" if wanted.existing else wanted.kind
+    if (wanted.kind, wanted.name) in shop.gone and not wanted.existing:
+        shop.tell(
+            "missing-reference", f"`{section}.{wanted.name}` is left out by its `when`", place
+        )
+        return False
+    if (section, wanted.name) not in shop.shapes:
+        known = [name for kind, name in (*shop.shapes, *shop.gone) if kind == section]
+        hint = hint_for(wanted.name, known) or msg(
+            "the stack defines no `{section}`", section=section
+        )
+        shop.tell(
+            "missing-reference", f"`{section}.{wanted.name}` does not exist", place, hint=hint
+        )
+        return False
+    shape = shop.shapes[section, wanted.name]
+    if (section, wanted.name) in shop.broken:
+        return True
+    if wanted.index is None or (shape is not None and _has(shape, wanted.index)):
+        return True
+    shop.tell(
+        "missing-reference",
+        f"`{wanted.owner}` does not exist",
+        place,
+        hint=_choices(wanted.name, shape),
+    )
+    return False
+
+
+def _has(shape: int | tuple[str, ...], index: int | str) -> bool:
+    if isinstance(shape, int):
+        return isinstance(index, int) and index < shape
+    return index in shape
+
+
+def _choices(name: str, shape: Shape) -> str:
+    if shape is None:
+        return f"`{name}` is one object: write it without an index"
+    keys = (
+        [f"[{n}]" for n in range(min(shape, 12))]
+        if isinstance(shape, int)
+        else [f'["{key}"]' for key in shape[:12]]
+    )
+    if not keys:
+        return f"`{name}` has no objects: its count or for_each is empty"
+    return "there are " + ", ".join(name + key for key in keys)

@@ -1,0 +1,128 @@
+"""What a stack must say where nothing of it is there yet: the limits that bind only what is to be
+sent (SPEC 2).
+
+A plan looks at these with the account before it; without one, `validate` takes every object for new
+unless the state knows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.model import validators
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.resource import Resource, Stack
+
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "instances": ("zone", "flavor", "image"),
+    "block_storages": ("type", "size", "instance"),
+}
+"""What a create must say (contract 14, 16)."""
+
+_INDEX_DIGITS = 4
+_KEY_CHARACTERS = 16
+"""Room for the index or key at the end of a name: the longest there may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Something that is wrong only where it is sent.
+
+    `field` is the attribute; `when` is `create` where it concerns only the making of the object,
+    `send` where also an update that sends the field.
+    """
+
+    address: Address
+    field: str
+    when: str
+    problem: Problem
+
+
+def demands(stack: Stack) -> tuple[Demand, ...]:
+    """Every demand that the stack does not meet, sorted by address."""
+    return tuple(demand for resource in stack.resources.values() for demand in of(resource))
+
+
+def of(resource: Resource) -> Iterator[Demand]:
+    """The demands that one resource does not meet."""
+    address = resource.address
+    if address.rule is None and resource.import_id is None:
+        yield from _missing(resource)
+    kind = "rules" if address.rule is not None else address.kind
+    for field, value in resource.attributes.items():
+        if validators.is_length(kind, field) and isinstance(value, str):
+            wrong = validators.problem_with(kind, field, value, marked=resource.lifecycle.marker)
+            if wrong is not None:
+                place = resource.places.get(field, resource.place)
+                yield Demand(
+                    address,
+                    field,
+                    "send",
+                    error("bad-length", wrong, place=place, address=str(address)),
+                )
+    name = resource.at_create.get("name")
+    wrong = None if name is None else validators.problem_with(kind, "name", name)  # type: ignore[arg-type]  # a default name is a text
+    if wrong is not None:
+        # Under an index the name is left out, so that one mistake of a hundred objects is told
+        # once.
+        message = msg(
+            "the default name{value} does not fit: {wrong}",
+            value="" if address.index is not None else f" `{name}`",
+            wrong=wrong,
+        )
+        hint = msg("write `name: {address}`", address=_fitting(address, name))
+        problem = error(
+            "bad-length", message, place=resource.place, address=str(address), hint=hint
+        )
+        yield Demand(address, "name", "create", problem)
+
+
+def _fitting(address: Address, name: object) -> str:
+    """A name like the default one that fits, for all objects of its resource."""
+    text = str(name)
+    if len(text) < validators.FIREWALL_NAME_MIN:
+        return f"{text}-firewall"
+    if address.index is None:
+        return text[: validators.NAME_MAX].rstrip("-_")
+    end = str(address.index)
+    tail, room = (
+        ("${count.index}", _INDEX_DIGITS)
+        if isinstance(address.index, int)
+        else ("${each.key}", _KEY_CHARACTERS)
+    )
+    return f'"{text.removesuffix(f"-{end}")[: validators.NAME_MAX - room - 1].rstrip("-_")}-{tail}"'
+
+
+def _missing(resource: Resource) -> Iterator[Demand]:
+    address = resource.address
+    for field in NEEDED.get(address.kind, ()):
+        if field not in resource.attributes:
+            hint = msg(
+                "write `{field}:` on it or under `defaults: {kind}:`",
+                field=field,
+                kind=address.kind,
+            )
+            problem = error(
+                "missing-key",
+                msg("{address} has no `{field}`", address=address, field=field),
+                place=resource.place,
+                address=str(address),
+                hint=hint,
+            )
+            yield Demand(address, field, "create", problem)
+        elif field == "instance" and resource.attributes[field] is None:
+            message = msg(
+                "{address} is to be made on no server: the cloud makes a volume only on one",
+                address=address,
+            )
+            place = resource.places.get(field, resource.place)
+            hint = msg("name its first server; once it is there, `instance: none` detaches it")
+            yield Demand(
+                address,
+                field,
+                "create",
+                error("bad-combination", message, place=place, address=str(address), hint=hint),
+            )

@@ -1,0 +1,219 @@
+"""A quick yes to what is plainly of the right form, so that a run without mistakes never loads
+jsonschema.
+
+It errs to one side only: what fits here is right for the validator too, which a test holds with
+schemas and values at random. A no says nothing; the validator is asked then, and finds the words. A
+keyword that is not known here fits nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from reconciler.config.document import Node, Scalar, Sequence, Table
+
+Fits: TypeAlias = "Callable[[Node], bool]"
+
+_SAYS_NOTHING = frozenset(
+    {
+        "$schema",
+        "$id",
+        "$defs",
+        "title",
+        "description",
+        "default",
+        "examples",
+        "patternErrorMessage",
+    }
+)
+
+_TYPES: Mapping[str, frozenset[type]] = {
+    "string": frozenset({str, int, float}),  # a number is a text to those who want a text
+    "integer": frozenset({int}),
+    "number": frozenset({int, float}),
+    "boolean": frozenset({bool}),
+    "null": frozenset({type(None)}),
+    "array": frozenset({Sequence}),
+    "object": frozenset({Table}),
+}
+"""The classes of a value, or of its node, that are of a type."""
+
+
+def compiled(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Fits:
+    """What tells whether a node plainly fits a schema; `root` is where its references lead."""
+    return _compiled(schema, root, {})
+
+
+def _compiled(schema: Mapping[str, Any], root: Mapping[str, Any], known: dict[str, Fits]) -> Fits:
+    def inner(part: Mapping[str, Any]) -> Fits:
+        return _compiled(part, root, known)
+
+    checks: list[Fits] = []
+    for keyword, wanted in schema.items():
+        if keyword == "$ref":
+            if wanted not in known:
+                _, section, name = wanted.rsplit("/", 2)
+                known[wanted] = inner(root[section][name])
+            checks.append(known[wanted])
+        elif keyword in ("properties", "additionalProperties"):
+            checks += (
+                [_members(schema, inner)]
+                if keyword == "properties" or "properties" not in schema
+                else []
+            )
+        elif keyword in _NESTING:
+            checks.append(_NESTING[keyword](wanted, inner))
+        elif keyword not in _SAYS_NOTHING:
+            checks.append(_PLAIN.get(keyword, _unknown)(wanted))
+    return checks[0] if len(checks) == 1 else lambda node: all(check(node) for check in checks)
+
+
+def _members(schema: Mapping[str, Any], inner: Callable[[Any], Fits]) -> Fits:
+    members = {key: inner(member) for key, member in schema.get("properties", {}).items()}
+    of_others = schema.get("additionalProperties", True)
+    others = (
+        _nothing if of_others is False else _anything if of_others is True else inner(of_others)
+    )
+
+    def fits(node: Node) -> bool:
+        return not isinstance(node, Table) or all(
+            members.get(key, others)(value) for key, value in node.entries.items()
+        )
+
+    return fits
+
+
+def _property_names(wanted: Any, inner: Callable[[Any], Fits]) -> Fits:
+    name = inner(wanted)
+    return lambda node: (
+        not isinstance(node, Table) or all(name(Scalar(key, key, "", 0, 0)) for key in node.entries)
+    )
+
+
+def _items(wanted: Any, inner: Callable[[Any], Fits]) -> Fits:
+    item = inner(wanted)
+    return lambda node: not isinstance(node, Sequence) or all(item(one) for one in node.items)
+
+
+def _any_of(wanted: Any, inner: Callable[[Any], Fits]) -> Fits:
+    ways = [inner(way) for way in wanted]
+    return lambda node: any(way(node) for way in ways)
+
+
+def _type(wanted: Any) -> Fits:
+    classes = frozenset[type]().union(
+        *(_TYPES[name] for name in ([wanted] if isinstance(wanted, str) else wanted))
+    )
+    return lambda node: (type(node.value) if isinstance(node, Scalar) else type(node)) in classes
+
+
+def _enum(wanted: Any) -> Fits:
+    texts = {value for value in wanted if isinstance(value, str)}
+    return lambda node: (
+        isinstance(node, Scalar)
+        and (_text(node) in texts or (node.value is None and None in wanted))
+    )
+
+
+def _const(wanted: Any) -> Fits:
+    return lambda node: (
+        isinstance(node, Scalar) and type(node.value) is type(wanted) and node.value == wanted
+    )
+
+
+def _not(wanted: Any) -> Fits:
+    """Only that a text is not a certain one."""
+    if set(wanted) != {"const"} or not isinstance(wanted["const"], str):
+        return _nothing
+    return lambda node: (
+        isinstance(node, Scalar) and type(node.value) is str and node.value != wanted["const"]
+    )
+
+
+def _pattern(wanted: Any) -> Fits:
+    search = re.compile(wanted).search
+    return lambda node: (text := _text(node)) is None or search(text) is not None
+
+
+def _min_length(wanted: Any) -> Fits:
+    return lambda node: (text := _text(node)) is None or len(text) >= wanted
+
+
+def _minimum(wanted: Any) -> Fits:
+    return lambda node: not _is_number(node) or node.value >= wanted  # type: ignore[union-attr]  # a number is a scalar
+
+
+def _maximum(wanted: Any) -> Fits:
+    return lambda node: not _is_number(node) or node.value <= wanted  # type: ignore[union-attr]  # a number is a scalar
+
+
+def _min_items(wanted: Any) -> Fits:
+    return lambda node: not isinstance(node, Sequence) or len(node.items) >= wanted
+
+
+def _unique_items(wanted: Any) -> Fits:
+    """Only that texts differ, with at most one value among them that is none."""
+    return lambda node: (
+        not isinstance(node, Sequence)
+        or len({_text(item) for item in node.items}) == len(node.items)
+    )
+
+
+def _required(wanted: Any) -> Fits:
+    return lambda node: not isinstance(node, Table) or all(key in node.entries for key in wanted)
+
+
+def _min_properties(wanted: Any) -> Fits:
+    return lambda node: not isinstance(node, Table) or len(node.entries) >= wanted
+
+
+def _max_properties(wanted: Any) -> Fits:
+    return lambda node: not isinstance(node, Table) or len(node.entries) <= wanted
+
+
+def _unknown(wanted: Any) -> Fits:
+    return _nothing
+
+
+def _nothing(node: Node) -> bool:
+    return False
+
+
+def _anything(node: Node) -> bool:
+    return True
+
+
+def _text(node: Node) -> str | None:
+    """What the validator sees as a text: a text, or a number as it is written."""
+    if not isinstance(node, Scalar):
+        return None
+    return node.value if isinstance(node.value, str) else node.text if _is_number(node) else None
+
+
+def _is_number(node: Node) -> bool:
+    return isinstance(node, Scalar) and type(node.value) in _TYPES["number"]
+
+
+_NESTING: Mapping[str, Callable[[Any, Callable[[Any], Fits]], Fits]] = {
+    "propertyNames": _property_names,
+    "items": _items,
+    "anyOf": _any_of,
+}
+
+_PLAIN: Mapping[str, Callable[[Any], Fits]] = {
+    "type": _type,
+    "enum": _enum,
+    "const": _const,
+    "not": _not,
+    "pattern": _pattern,
+    "minLength": _min_length,
+    "minimum": _minimum,
+    "maximum": _maximum,
+    "minItems": _min_items,
+    "uniqueItems": _unique_items,
+    "required": _required,
+    "minProperties": _min_properties,
+    "maxProperties": _max_properties,
+}

@@ -1,0 +1,121 @@
+"""Which files a stack consists of: one file, or the `*.yaml` files of a folder. What could be meant
+as one and is not read is told.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from reconciler.common import paths
+from reconciler.model.diagnostics import Place, Problem, error
+
+SUFFIX = ".yaml"
+_ALIKE = frozenset({".yaml", ".yml"})
+
+_FORM = "a stack is one YAML file, or a folder of *.yaml files"
+
+
+class Files(NamedTuple):
+    """The files of a stack, sorted; `alike` are files beside them that are YAML as well, but are
+    not read (`common.yml`).
+    """
+
+    read: tuple[Path, ...] = ()
+    alike: tuple[Path, ...] = ()
+
+
+def files(path: Path, problems: list[Problem]) -> Files:
+    """The files of the stack at a path. Tells of a path without one, and of a file of the folder
+    that cannot be read.
+    """
+    try:
+        if path.is_dir():
+            return _in_folder(path, problems)
+        if path.is_file():
+            return Files((path,) if _stays(path, problems) else ())
+        if path.exists():
+            problems.append(missing(path, f"{path} is neither a file nor a folder", None))
+        elif path.is_symlink():
+            problems.append(_broken(path))
+        else:
+            problems.append(
+                missing(path, f"{path} does not exist", "name the stack's file or folder")
+            )
+    except (OSError, ValueError) as failure:
+        problems.append(missing(path, f"{path} cannot be read: {reason(failure)}", None))
+    return Files()
+
+
+def _in_folder(folder: Path, problems: list[Problem]) -> Files:
+    read: list[Path] = []
+    alike: list[Path] = []
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() not in _ALIKE or file.name.startswith(".") or file.is_dir():
+            continue
+        if file.is_file():
+            (read if file.suffix == SUFFIX else alike).append(file)
+        elif file.is_symlink() and not file.exists():
+            problems.append(_broken(file))
+        else:
+            problems.append(
+                missing(
+                    file,
+                    f"{file} is not a regular file",
+                    "replace it with a file, or move it out of the folder",
+                )
+            )
+    if not read and not problems:
+        problems.append(
+            missing(
+                folder, f"{folder} contains no *.yaml file", _renaming(alike[0]) if alike else _FORM
+            )
+        )
+    return Files(tuple(file for file in read if _stays(file, problems)), tuple(alike))
+
+
+def _stays(file: Path, problems: list[Problem]) -> bool:
+    """Whether a file is what it seems to be, and no link out of the repository, whose target
+    messages would quote.
+    """
+    if not file.is_symlink() or not paths.leaves_repository(file, file.parent):
+        return True
+    problems.append(
+        missing(
+            file,
+            f"{file} is a link out of the repository, so it is not read",
+            "put the file itself there",
+        )
+    )
+    return False
+
+
+def unread(file: Path) -> Problem:
+    """That a file of the folder holds a part of the stack and is not read."""
+    return missing(
+        file,
+        f"{file} contains a part of a stack, but only *.yaml files of the folder are read",
+        _renaming(file),
+    )
+
+
+def _renaming(file: Path) -> str:
+    return f"rename {file.name} to {file.stem}{SUFFIX}, or move it out of the folder"
+
+
+def _broken(link: Path) -> Problem:
+    return missing(
+        link,
+        f"{link} is a link to {link.readlink()}, which does not exist",
+        "restore the target, or delete the link",
+    )
+
+
+def missing(path: Path, message: str, hint: str | None) -> Problem:
+    """That a file or folder is not there, or cannot be read."""
+    return error("file-missing", message, place=Place(str(path), 1, 1), hint=hint)
+
+
+def reason(failure: Exception) -> str:
+    """Why the system refused."""
+    return failure.strerror if isinstance(failure, OSError) and failure.strerror else str(failure)

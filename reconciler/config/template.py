@@ -1,0 +1,86 @@
+"""A text taken apart: the literal pieces and the `${...}` in it, read but not evaluated."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from reconciler.config import cel_reads, cel_syntax
+from reconciler.config.cel_reads import Read
+from reconciler.config.cel_syntax import ExpressionError, Node
+
+TEXT_CHARACTERS_MAX = 4_000
+"""The longest text in which `${...}` is read."""
+
+
+class Expression(NamedTuple):
+    """One `${...}`: where its source begins in the text, its tree, and what that reads."""
+
+    offset: int
+    tree: Node
+    reads: tuple[Read, ...]
+
+
+class Template(NamedTuple):
+    """A text taken apart: literal pieces and expressions in turn."""
+
+    parts: tuple[str | Expression, ...]
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """The expressions alone, in order."""
+        return tuple(part for part in self.parts if isinstance(part, Expression))
+
+    @property
+    def only(self) -> Expression | None:
+        """The expression that is the whole text, whose value keeps its type; None where text stands
+        around it.
+        """
+        first = self.parts[0] if len(self.parts) == 1 else None
+        return first if isinstance(first, Expression) else None
+
+
+@lru_cache(maxsize=16384)
+def parse(text: str) -> Template:
+    """The text taken apart. Raises `ExpressionError` where an expression cannot be read; its offset
+    is in the text.
+    """
+    if "${" not in text:
+        return Template((text,))
+    if len(text) > TEXT_CHARACTERS_MAX:
+        raise ExpressionError(
+            f"a text with ${{...}} is at most {TEXT_CHARACTERS_MAX:,} characters long", offset=0
+        )
+    parts: list[str | Expression] = []
+    literal, index = "", 0
+    while (at := text.find("${", index)) >= 0:
+        if at > index and text[at - 1] == "$":
+            literal += text[index : at - 1] + "${"
+            index = at + 2
+            continue
+        literal += text[index:at]
+        if literal:
+            parts.append(literal)
+        end = cel_syntax.end_of(text, at + 2)
+        with moved(at + 2):
+            tree = cel_syntax.parse(text[at + 2 : end])
+            parts.append(Expression(at + 2, tree, tuple(cel_reads.reads(tree))))
+        literal, index = "", end + 1
+    literal += text[index:]
+    if literal:
+        parts.append(literal)
+    return Template(tuple(parts))
+
+
+class moved:
+    """Offsets in a source become offsets in the text around it."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, failure: object, trace: object) -> None:
+        if isinstance(failure, ExpressionError):
+            failure.offset = self.offset + (failure.offset or 0)

@@ -1,0 +1,219 @@
+"""Filling in what is known only now: ids for links, values for expressions, the marker; each
+checked as the plan would have (SPEC 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.config import expression
+from reconciler.model import marker, validators
+from reconciler.model.address import Address, parse
+from reconciler.model.plan import Step
+from reconciler.model.resource import (
+    EMPTY,
+    Account,
+    Deferred,
+    Link,
+    LiveResource,
+    Ref,
+    Stack,
+    Unknown,
+    Value,
+)
+from reconciler.model.resource_type import ResourceType
+from reconciler.model.state import Entry
+from reconciler.planner.compare import data_sources
+
+
+class CannotFill(Exception):
+    """A value that a step needs is not there, or fails its check; the message says which and why."""
+
+
+class Known:
+    """What is known of the world while a plan is applied: entries of the state and the objects last
+    seen.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        account: Account,
+        kinds: Mapping[str, ResourceType],
+        entries: Mapping[str, Entry],
+        pins: data_sources.Pins = EMPTY,
+    ) -> None:
+        self._stack, self._kinds = stack, kinds
+        self._existing = data_sources.objects(stack, account, pins)[0]
+        self.entries = entries
+        self.seen: dict[str, dict[str, LiveResource]] = {
+            kind: dict(rows) for kind, rows in account.objects.items()
+        }
+        self.members: dict[str, tuple[str, ...]] = dict(account.members)
+
+    def id_of(self, address: Address) -> str | None:
+        """The id of the object at an address now; what is not ours is the object that the plan was
+        about, whatever has its name since.
+        """
+        if address.existing:
+            found = self._existing.get(address)
+            return None if found is None else found.id
+        entry = self.entries.get(str(address))
+        return None if entry is None else entry.id
+
+    def live(self, kind: str, id: str | None) -> LiveResource | None:
+        """The object as it was seen last."""
+        return None if id is None else self.seen.get(kind, {}).get(id)
+
+    def took(self, kind: ResourceType, id: str | None, answered: Mapping[str, Any]) -> None:
+        """What the cloud took, where its answer is the end, counts as read: the object has these
+        attributes from now on.
+        """
+        if id is not None:
+            before = self.live(kind.name, id) or LiveResource(kind.name, id, {"id": id})
+            told = {name: value for name, value in answered.items() if name in kind.attributes}
+            self.seen.setdefault(kind.name, {})[id] = replace(
+                before, attributes={**before.attributes, **told}
+            )
+
+    def attributes(self, address: Address) -> Mapping[str, Value] | None:
+        """The attributes that an expression may read of one address, those not seen yet `Unknown`."""
+        kind = self._kinds.get(address.kind)
+        id = self.id_of(address)
+        if kind is None:
+            return None
+        return _Seen(self, kind, address, id)
+
+    def firewall_of(self, instance_id: str) -> str | None:
+        """The group a server is in, as last seen or as we put it."""
+        for entry in self.entries.values():
+            if entry.id == instance_id and "firewall" in entry.applied:
+                owner = parse(str(entry.applied["firewall"] or ""))
+                return self.id_of(owner) if owner is not None else None
+        return next(
+            (group for group, members in self.members.items() if instance_id in members), None
+        )
+
+
+class _Seen(Mapping[str, Value]):
+    def __init__(self, known: Known, kind: ResourceType, address: Address, id: str | None) -> None:
+        self._known, self._kind, self._address, self._id = known, kind, address, id
+
+    def __getitem__(self, name: str) -> Value:
+        if name not in self._kind.attributes:
+            raise KeyError(name)
+        if self._id is None:
+            return Unknown((Ref(self._address, name),))
+        if name == "id":
+            return self._id
+        if name == "firewall" and self._kind.name == "instances":
+            return self._known.firewall_of(self._id)
+        live = self._known.live(self._kind.name, self._id)
+        return Unknown((Ref(self._address, name),)) if live is None else live.attributes.get(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kind.attributes)
+
+    def __len__(self) -> int:
+        return len(self._kind.attributes)
+
+
+def evaluate(known: Known, stack: Stack, value: Value) -> Any:
+    """A value as it is now. Raises `CannotFill` where something it reads is still not known, or the
+    expression fails.
+    """
+    if isinstance(value, tuple):
+        return tuple(evaluate(known, stack, part) for part in value)
+    if isinstance(value, Mapping):
+        return {name: evaluate(known, stack, part) for name, part in value.items()}
+    deferred = value.deferred if isinstance(value, Unknown) else value
+    if isinstance(deferred, Link):
+        found = known.id_of(deferred.address)
+        if found is None:
+            raise CannotFill(f"{deferred.address} has no id yet")
+        return found
+    if not isinstance(deferred, Deferred):
+        if isinstance(value, Unknown):
+            return _follow(known, value)
+        return value
+    try:
+        answer = expression.resolve(deferred, stack, known.attributes)
+    except expression.ExpressionError as failure:
+        raise CannotFill(str(failure)) from failure
+    if isinstance(answer, Unknown):
+        raise CannotFill(f"{deferred.text}: still {answer}")
+    return answer
+
+
+def _follow(known: Known, value: Unknown) -> Any:
+    """An unknown that stands for one attribute."""
+    ref = value.source[0]
+    found = (known.attributes(ref.address) or {}).get(ref.attribute or "id")
+    if isinstance(found, Unknown) or len(value.source) != 1:
+        raise CannotFill(str(value))
+    return found
+
+
+def fill(step: Step, known: Known, stack: Stack, kind: ResourceType) -> dict[str, Any]:
+    """The inputs of a step, every value plain. Raises `CannotFill` where one is missing or does not
+    pass its check.
+    """
+    filled: dict[str, Any] = {}
+    resource = stack.resources.get(step.address)
+    marked = resource is None or resource.lifecycle.marker
+    for name, value in step.inputs.items():
+        filled[name] = evaluate(known, stack, value)
+        if name in kind.fields:
+            _check(kind.name, name, value, filled[name], marked=marked)
+        # the older form writes a firewall with all of them
+        elif name == "rules" and isinstance(value, tuple):
+            for rule, made in zip(value, filled[name], strict=True):
+                for member in rule:
+                    _check("rules", member, rule[member], made[member], marked=marked)
+    return filled
+
+
+def _check(kind: str, name: str, value: Value, made: Any, *, marked: bool) -> None:
+    """Raises `CannotFill` where a value that was not known before is not one that the plan would
+    have let through.
+    """
+    if not isinstance(value, Unknown | Deferred):
+        return
+    said = (
+        "it would be left out of the request"
+        if made is None
+        else validators.problem_with(kind, name, made, marked=marked)
+    )
+    if said is not None:
+        raise CannotFill(f"{name} became {'null' if made is None else repr(made)}: {said}")
+
+
+def described(
+    address: Address, inputs: Mapping[str, Any], stack: Stack, nonce: str | None, *, create: bool
+) -> dict[str, Any]:
+    """The inputs as they are sent: a description carries the marker (SPEC 2). Without a nonce they
+    go as they are.
+    """
+    sent = dict(inputs)
+    if nonce is None or not (create or "description" in sent):
+        return sent
+    text = sent.get("description")
+    owner = marker.owner_text(
+        stack.name, stack.environment, str(address).removeprefix(f"{address.kind}.")
+    )
+    sent["description"] = marker.attach(text if isinstance(text, str) else None, owner, nonce)
+    return sent
+
+
+def applied(values: Mapping[str, Value], known: Known, stack: Stack) -> dict[str, Any]:
+    """The managed values of a step as the state keeps them: links by address, everything else
+    plain.
+    """
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found[name] = (
+            str(value.address) if isinstance(value, Link) else evaluate(known, stack, value)
+        )
+    return found

@@ -1,0 +1,144 @@
+"""The second look: what a destructive write is about is read once more just before it is sent (SPEC
+5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import field
+from typing import Any
+
+from reconciler.common.dataclass import dataclass
+from reconciler.executor.list_poller import ListPoller
+from reconciler.executor.operations import MEMBERSHIP, Operations
+from reconciler.executor.scheduler import Scheduler
+from reconciler.executor.task import Failure, Status, Task
+from reconciler.executor.transitions import Transitions
+from reconciler.model import timing
+from reconciler.model.resource_type import ANYTHING, operation_of
+from reconciler.model.timing import LOOK_AGE_SECONDS
+from reconciler.planner.compare import fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """`began` is the monotonic second at which the run did, `now` gives the present one."""
+
+    deeds: Operations
+    waits: ListPoller
+    board: Scheduler
+    ends: Transitions
+    now: Callable[[], float]
+    time_scale: float
+    began: float
+    _near: dict[str, list[Task]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for task in self.board.tasks.values():
+            for id in {task.step.target, *task.step.servers} - {None}:
+                self._near.setdefault(str(id), []).append(task)
+
+    def is_due(self, task: Task) -> bool:
+        """Whether the object must be read anew before the next operation is sent."""
+        if not self._lists(task):
+            return False
+        if task.look_after is None:
+            since = max(self.began, self.now() - LOOK_AGE_SECONDS / self.time_scale)
+            task.look_after = since
+        return bool(self._unread(task))
+
+    def _lists(self, task: Task) -> tuple[str, ...]:
+        """The lists of the second look; after the first refusal of a step, or on the way back from
+        it, there is none.
+        """
+        if task.second or task.failure is not None:
+            return ()
+        return timing.second_look(task.operation, task.step.fingerprint, self.deeds.asked(task))
+
+    def _unread(self, task: Task) -> tuple[str, ...]:
+        """The lists that are not read since: that of the object first, which may bring the others
+        or make them needless.
+        """
+        first, *others = self._lists(task)
+        since, planned = task.look_after or 0.0, task.step.fingerprint
+        if not self.waits.fresh((first,), since):
+            return (first,)
+        is_there = planned["id"] in self.waits.objects.get(planned["kind"], {})
+        return tuple(what for what in others if is_there and not self.waits.fresh((what,), since))
+
+    def ask(self, task: Task) -> None:
+        """Lets the task wait for the lists that it needs."""
+        task.status, now = Status.LOOKING, self.now()
+        task.deadline = now + self.deeds.operation(task).deadline_seconds / self.time_scale
+        self.board.watch(task, self._lists(task))
+        self.waits.ask_once(self._unread(task), task.look_after or 0.0, now)
+
+    def judge(self, task: Task, now: float) -> None:
+        """Lets the task go on where enough was read; ends it where that cannot be had in time."""
+        unread = self._unread(task)
+        if not unread:
+            task.status = Status.PENDING
+        elif now >= task.deadline:
+            self.ends.fail(
+                task,
+                Failure(
+                    "it could not be looked at before it would be changed for good; nothing was sent"
+                ),
+            )
+        else:
+            self.waits.ask_once(unread, task.look_after or 0.0, now)
+
+    def objection(self, task: Task) -> str | None:
+        """Why the next operation must not be sent: what it is about is not as planned. None where
+        it is, or where no look is due.
+        """
+        if not self._lists(task):
+            return None
+        planned = task.step.fingerprint
+        id, kind = str(planned["id"]), str(planned["kind"])
+        found = self.waits.objects.get(kind, {}).get(id)
+        if found is None:
+            return "it is no longer in the account's list; nothing was sent"
+        left = self._left(task, id)
+        changed = fingerprint.differences(
+            planned, found, self.waits.account(), left, lambda other: self._moved(id, other)
+        )
+        return f"it is not as planned: {'; '.join(changed)}; nothing was sent" if changed else None
+
+    def _ours(self, id: str) -> list[Task]:
+        """The steps of this run about an object of which a request has left."""
+        return [task for task in self._near.get(id, ()) if task.sent]
+
+    def _left(self, current: Task, id: str) -> Mapping[str, tuple[Any, ...]]:
+        """What our own steps of this run have made of an object, by field; anything, where it is
+        not known how one of them ended.
+        """
+        found: dict[str, tuple[Any, ...]] = {}
+        for task in self._ours(id):
+            if task is current and task.operation == task.step.operation:
+                continue  # refused, and about to be sent once more
+            for name, value in self._leaves(task, id).items():
+                found[name] = (
+                    *found.get(name, ()),
+                    value if task is current or task.status is Status.DONE else ANYTHING,
+                )
+        return found
+
+    def _leaves(self, task: Task, id: str) -> Mapping[str, Any]:
+        if task.step.operation in MEMBERSHIP:
+            return {"firewall": ANYTHING} if task.inputs.get("instance") == id else {}
+        return (
+            operation_of(self.deeds.kinds, task.step.operation).leaves(task.inputs)
+            if task.step.target == id
+            else {}
+        )
+
+    def _moved(self, owner: str, id: str) -> bool:
+        """Whether a step of this run, or what it waits for of an earlier one, brings an object to
+        another one or takes it away.
+        """
+        mine = (task for task in self._near.get(owner, ()) if task.target == id)
+        return any(
+            task.sent or task.step.operation.endswith(".wait")
+            for task in (*self._near.get(id, ()), *mine)
+        )

@@ -1,0 +1,299 @@
+"""Writes: from a step's operation to a durable intent, a send, and from its answer to a durable
+outcome. A request is sent once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import field
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.executor import effects as records
+from reconciler.executor import first_passwords, late_exposure, late_values
+from reconciler.executor.first_passwords import Keeper
+from reconciler.executor.journaling import Ledger
+from reconciler.executor.late_values import CannotFill
+from reconciler.executor.operations import MEMBERSHIP, Operations
+from reconciler.executor.precondition import Preconditions
+from reconciler.executor.task import Failure, Status, Task
+from reconciler.executor.transitions import Transitions
+from reconciler.executor.waiter import Waiter
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.events import Event, Message, StepStarted
+from reconciler.model.owners import entry_with
+from reconciler.model.ports import Accepted, Answer, Client, NoAnswer, Refused
+from reconciler.model.resource import Account, Stack
+from reconciler.model.resource_type import ResourceType
+from reconciler.recovery import evidence
+
+ATTEMPTS_MAX = 8
+"""How often one operation may be refused before execution (429, busy) and be made anew."""
+
+UNSENT_ATTEMPTS_MAX = 3
+BUSY_SECONDS = 10.0
+UNSENT_SECONDS = 5.0
+
+BUSY = frozenset({"DELETED_OR_WORKING_INSTANCE"})
+"""Deleted or busy: never proof of absence (contract 1.9); looked at, and sent once more where the
+object is there and at rest.
+"""
+
+
+@dataclass(slots=True)
+class Sender:
+    """All writes of one run. `account` is what the plan was made from; `stop` is the problem after
+    which nothing more may be sent.
+    """
+
+    stack: Stack
+    account: Account
+    exchange: Client
+    kinds: Mapping[str, ResourceType]
+    emit: Callable[[Event], None]
+    time_scale: float
+    deeds: Operations
+    ledger: Ledger
+    ends: Transitions
+    looks: Preconditions
+    waiting: Waiter
+    keep: Keeper | None = None
+    stop: Problem | None = None
+    _sent: dict[int, Task] = field(default_factory=dict)
+    _at_risk: list[str] = field(default_factory=list)
+
+    # Sending
+    # --------------------------------------------------------------------------------------------------------------------
+
+    def begin(self, task: Task, token: Callable[[], int]) -> None:
+        """Takes the next operation of a task as far as it goes now."""
+        task.holds = True
+        if task.started is None:
+            task.started = self.exchange.now()
+        if not task.resolved and not self._resolve(task):
+            return
+        if self.deeds.equal(task):
+            self.ledger.close(task, self.deeds.if_done(task, 0), "nothing to send")
+            self.ends.next(task)
+        elif task.operation.endswith(".wait") or self.deeds.deleted_before(task):
+            self.waiting.begin(task, accepted=self.exchange.now())
+        elif self.looks.is_due(task):
+            self.looks.ask(task)
+        else:
+            self._send(task, token())
+
+    def _resolve(self, task: Task) -> bool:
+        step = task.step
+        try:
+            task.inputs = late_values.fill(
+                step, self.ledger.known, self.stack, self.kinds[self.deeds.kind_of(task)]
+            )
+            if (
+                task.target is None
+                and not task.operation.endswith(".create")
+                and task.operation not in MEMBERSHIP
+            ):
+                task.target = self.ledger.known.id_of(step.address)
+                if task.target is None:
+                    raise CannotFill(f"{step.address} has no id yet")
+            if (
+                said := late_exposure.exposure(step, task.target, task.inputs, self.ledger.known)
+            ) is not None:
+                raise CannotFill(said)
+        except CannotFill as failure:
+            self.ends.fail(task, Failure(str(failure)))
+            return False
+        task.resolved = True
+        return True
+
+    def _send(self, task: Task, token: int) -> None:
+        objection = self.looks.objection(task)
+        if objection is not None:
+            self.ends.fail(task, Failure(objection))
+            return
+        operation, create = self.deeds.operation(task), task.operation.endswith(".create")
+        task.nonce = self.deeds.marker(task, create=create)
+        asked = late_values.described(
+            task.step.address, self.deeds.asked(task), self.stack, task.nonce, create=create
+        )
+        try:
+            call = operation.encode(task.target, asked)
+        except (ValueError, KeyError) as failure:
+            self.ends.fail(task, Failure(f"cannot be written as a request: {failure}"))
+            return
+        self.ledger.writer.check()
+        if task.operation == "instance.stop" and (
+            effects := records.stopping(self.ledger.state, task.step)
+        ):
+            self.ledger.note("to be stopped, and started again", effects=effects)
+        signed = int(self.exchange.unix())
+        effects = self.deeds.if_done(task, signed)
+        intent = self.ledger.intend(
+            task, asked, nonce=task.nonce if create else None, signed=signed, effects=effects
+        )
+        task.intent, task.status, task.sent = intent, Status.SENT, True
+        self._sent[token] = task
+        # With the second on record, from which the fence counts: where this process was held up
+        # meanwhile, the cloud refuses the request.
+        self.exchange.send(token, call, signed=signed)
+        self.emit(StepStarted(task.key, str(task.step.address), task.operation))
+
+    # Answers
+    # --------------------------------------------------------------------------------------------------------------------
+
+    def take(self, token: int, answer: Answer) -> None:
+        """Records what an answer says before anything else happens."""
+        task = self._sent.pop(token)
+        match answer:
+            case Accepted():
+                self._accepted(task, answer)
+            case Refused():
+                self._refused(task, answer)
+            case NoAnswer():
+                self._unanswered(task, answer)
+        self.ledger.refresh()
+
+    def _accepted(self, task: Task, answer: Accepted) -> None:
+        operation = self.deeds.operation(task)
+        if task.operation.endswith(".create"):
+            try:
+                task.target = operation.receipt(answer.result)
+            except ValueError as failure:
+                self.waiting.doubt(
+                    task,
+                    f"accepted, but the receipt does not say what was made: {failure}",
+                    answer.status,
+                )
+                return
+            if self._was_there(task):
+                named, task.target = task.target, None
+                self.waiting.doubt(
+                    task,
+                    f"accepted, but the receipt names {named}, which was there before",
+                    answer.status,
+                )
+                return
+        watched = self.deeds.watched(task)
+        effects = self.deeds.on_accept(task, ended=not watched)
+        if task.operation.endswith(".create"):
+            self._at_risk = [f"{task.step.address} = {task.target}"]
+        unkept, told = first_passwords.kept(
+            self.keep, task.operation, str(task.step.address), task.target, answer.result
+        )
+        if told is not None:
+            self.emit(Message(told))
+        self.ledger.outcome(task, "accepted" if watched else "done", effects)
+        self._at_risk = []
+        if unkept is not None:
+            raise unkept
+        if watched:
+            self.waiting.begin(task, accepted=self.exchange.now())
+        else:
+            self.deeds.answered(task)
+            self.ends.next(task)
+
+    def _was_there(self, task: Task) -> bool:
+        """Whether what a create is said to have made was there when the plan was made: no object of
+        others becomes ours by a receipt.
+        """
+        id, kind = task.target or "", self.deeds.kind_of(task)
+        return (
+            self.account.find(kind, id) is not None
+            or entry_with(self.ledger.state, kind, id) is not None
+        )
+
+    def _refused(self, task: Task, answer: Refused) -> None:
+        code = answer.error_code or f"HTTP {answer.status}"
+        self.ledger.outcome(task, "refused", code=code)
+        second = task.step.second_way
+        if answer.status == 401 and self._is_stale(task):
+            self._again(task, answer, 0.0)
+        elif answer.status == 429 or (
+            answer.error_code in BUSY and not task.operation.endswith(".create")
+        ):
+            self._again(
+                task, answer, 0.0 if answer.status == 429 else BUSY_SECONDS / self.time_scale
+            )
+        elif answer.status == 401:
+            self.stop = self.stop or error(
+                "credentials",
+                msg("the cloud refuses the keys: {code}", code=code),
+                hint=msg("`reconciler doctor` tells why"),
+            )
+            self.ends.fail(task, _failure(answer))
+        elif second is not None and not task.second and answer.error_code in second.refusals:
+            task.second, task.program, task.status = True, list(second.operations), Status.PENDING
+            way = ", ".join(second.operations)
+            self.emit(
+                Message(
+                    f"{task.step.address}: {task.step.operation} was refused ({code}); going on with {way}"
+                )
+            )
+        else:
+            self._bring_back(task)
+            self.ends.fail(task, _failure(answer))
+
+    def _bring_back(self, task: Task) -> None:
+        """A server that this run took off its firewall for another one goes back behind it, where
+        the other one is refused.
+        """
+        former = (
+            self.deeds.taken_off(task)
+            if task.operation == "firewall.attach" and task.failure is None
+            else None
+        )
+        if former is not None:
+            task.inputs, task.restore = {**task.inputs, "former": former}, "firewall.attach"
+            self.emit(
+                Message(
+                    f"{task.step.address}: its new firewall was refused; it goes back behind the one it had"
+                )
+            )
+
+    def _is_stale(self, task: Task) -> bool:
+        """Whether its signature was so old that the cloud may have refused it for that alone: the
+        machine slept, or the disk hung.
+        """
+        return (
+            task.intent is not None
+            and self.exchange.unix() - task.intent.signed > evidence.SIGNATURE_SECONDS
+        )
+
+    def _again(self, task: Task, answer: Refused, pause: float) -> None:
+        """Refused before execution: a new intent with a new marker, after the wait. An object that
+        may be gone is looked at first.
+        """
+        task.attempts += 1
+        if task.attempts >= ATTEMPTS_MAX:
+            self._bring_back(task)
+            self.ends.fail(task, _failure(answer))
+            return
+        task.status, task.not_before = Status.PENDING, self.exchange.now() + pause
+        if answer.status not in (401, 429):
+            task.look_after = task.not_before
+
+    def _unanswered(self, task: Task, answer: NoAnswer) -> None:
+        if answer.sent:
+            self.waiting.doubt(task, answer.reason, answer.status)
+            return
+        self.ledger.outcome(task, "refused", code="not sent")
+        task.attempts += 1
+        if task.attempts >= UNSENT_ATTEMPTS_MAX:
+            self.ends.fail(task, Failure(f"could not be sent: {answer.reason}"))
+            return
+        task.status, task.not_before = (
+            Status.PENDING,
+            self.exchange.now() + UNSENT_SECONDS / self.time_scale,
+        )
+
+    def unrecorded(self) -> tuple[str, ...]:
+        """Objects whose id is not on record because the record could not be written."""
+        return tuple(self._at_risk)
+
+
+def _failure(answer: Refused) -> Failure:
+    return Failure(
+        answer.message or "the cloud refused it",
+        error_code=answer.error_code,
+        http_status=answer.status,
+    )

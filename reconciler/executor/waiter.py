@@ -1,0 +1,322 @@
+"""Waiting: what the cloud took is looked for until it has come; so is what became of a write that
+had no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import field
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.suggestions import pasted
+from reconciler.executor import effects as records
+from reconciler.executor import verdicts
+from reconciler.executor.journaling import Ledger
+from reconciler.executor.list_poller import ListPoller
+from reconciler.executor.operations import Operations
+from reconciler.executor.precondition import Preconditions
+from reconciler.executor.scheduler import Scheduler
+from reconciler.executor.task import Failure, Status, Task
+from reconciler.executor.transitions import Transitions
+from reconciler.model.events import Event, Message, StepWaiting
+from reconciler.model.plan import Plan
+from reconciler.model.ports import Client
+from reconciler.model.resource import Stack
+from reconciler.model.resource_type import Progress, ResourceType, operation_of
+from reconciler.model.state import Intent, Phase, StateChange
+from reconciler.recovery import evidence
+
+NEAR_SECONDS = 15.0
+"""Two looks that are no further apart tell when something came to its end."""
+
+DOUBT_SECONDS = 60.0
+"""How long a run looks for what became of a write without an answer, before it leaves that to a
+later run.
+"""
+
+
+@dataclass(slots=True)
+class Waiter:
+    """All tasks of one run that wait for what lists show. `durations` are the cloud's seconds that
+    operations were seen to take, by name: longer than the first, at most the second.
+    """
+
+    plan: Plan
+    stack: Stack
+    exchange: Client
+    kinds: Mapping[str, ResourceType]
+    emit: Callable[[Event], None]
+    time_scale: float
+    waits: ListPoller
+    board: Scheduler
+    deeds: Operations
+    ledger: Ledger
+    ends: Transitions
+    looks: Preconditions
+    durations: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+    _probing: dict[tuple[str, str], Task] = field(default_factory=dict)
+
+    def begin(self, task: Task, *, accepted: float) -> None:
+        """Waits for the end of what the cloud took at `accepted` (monotonic seconds)."""
+        operation = self.deeds.operation(task)
+        task.status, task.accepted, task.next_poll = (
+            Status.WAITING,
+            accepted,
+            accepted + self._usual(task),
+        )
+        task.deadline = accepted + operation.deadline_seconds / self.time_scale
+        task.first_absence = task.not_yet = None
+        watched = self.deeds.watched(task)
+        self.board.watch(task, watched)
+        self.waits.ask(watched, task.next_poll)
+        self.emit(StepWaiting(task.key, str(task.step.address), task.operation))
+
+    def judge(self) -> None:
+        """Looks at what the lists showed since, for every task that waits for one of them; asks for
+        the next read.
+        """
+        self.ledger.refresh()
+        now, shown = self.exchange.now(), self.ledger.take_shown()
+        probed = [
+            self._probing.pop(subject)
+            for subject in self.waits.take_probed()
+            if subject in self._probing
+        ]
+        found = (
+            *self.board.watchers((*shown, *self.waits.take_failed())),
+            *probed,
+            *self.board.overdue(now),
+            *self.board.of(Status.DOUBT),
+        )
+        for task in sorted({task.key: task for task in found}.values(), key=lambda task: task.key):
+            if task.status is Status.LOOKING:
+                self.looks.judge(task, now)
+            elif task.status is Status.DOUBT:
+                self._doubted(task, now)
+            elif task.status is Status.WAITING:
+                self._judge(task, now)
+        self.waits.calm(self.board.take_unwatched())
+
+    def _judge(self, task: Task, now: float) -> None:
+        watched = self.deeds.watched(task)
+        # What was sent, a description with its marker, is what the lists must show.
+        sent = task.intent.inputs if task.intent is not None else self.deeds.asked(task)
+        verdict = verdicts.verdict(
+            task,
+            self.deeds.operation(task),
+            sent,
+            self.waits,
+            watched,
+            self.kinds[self.deeds.kind_of(task)],
+        )
+        late = now >= task.deadline and self._is_late(task, verdict, watched)
+        if verdict is verdicts.Verdict.DONE:
+            self._learn(task, watched)
+            self._settled(task)
+        elif verdict is verdicts.Verdict.FAILED:
+            self.ledger.outcome(task, "failed", code="error status")
+            self.ends.fail(task, Failure("the cloud reports it as failed"))
+        elif late and task.doubt is not None and task.operation.endswith(".delete"):
+            self.ends.give_up(task, task.doubt.message)
+        elif late:
+            self.ledger.outcome(task, "failed", code="deadline")
+            why = (
+                "no list could be read that would tell"
+                if verdict is verdicts.Verdict.UNREAD
+                else "not ready in the time allowed"
+            )
+            self.ends.fail(task, Failure(f"{why}; the next run goes on with it"))
+        elif verdict is verdicts.Verdict.LATER:
+            if task.first_absence is None:
+                task.not_yet = min(self.waits.lists[what].shown_at for what in watched)
+            task.next_poll = max(
+                task.next_poll,
+                now
+                + self.waits.interval(now - task.accepted, task.accepted + self._usual(task) - now),
+            )
+            self.waits.ask(watched, task.next_poll)
+        elif verdict is verdicts.Verdict.UNREAD:
+            self.waits.ask(watched, max(min(task.next_poll, task.deadline), now))
+        else:
+            self._probing[self.deeds.kind_of(task), task.target or ""] = task
+
+    def _is_late(self, task: Task, verdict: verdicts.Verdict, watched: tuple[str, ...]) -> bool:
+        """Whether a look past the deadline still did not show the end, or could not be had.
+
+        Writes go before waits: that nobody looked since is no delay of the cloud's, nor is an
+        absence whose proof is not complete.
+        """
+        if verdict is verdicts.Verdict.UNREAD:
+            return self.waits.tried(watched, max(task.deadline, task.judged))
+        return verdict is verdicts.Verdict.LATER and task.first_absence is None
+
+    def _usual(self, task: Task) -> float:
+        """Seconds after which what is waited for is worth a look; nothing is known of an object
+        found at work.
+        """
+        return (
+            0.0
+            if task.operation.endswith(".wait")
+            else self.deeds.operation(task).look_seconds / self.time_scale
+        )
+
+    def _learn(self, task: Task, watched: tuple[str, ...]) -> None:
+        """Keeps how long the cloud took for it, where looks were close enough to tell."""
+        seen = task.first_absence or min(self.waits.lists[what].shown_at for what in watched)
+        usual = self.deeds.operation(task).look_seconds
+        found = verdicts.duration(
+            task, seen, usual / self.time_scale, near=NEAR_SECONDS / self.time_scale
+        )
+        if found is not None and usual and not task.operation.endswith(".wait"):
+            low, high = found
+            self.durations.setdefault(task.operation, []).append(
+                (low * self.time_scale, high * self.time_scale)
+            )
+
+    def _settled(self, task: Task) -> None:
+        self.ledger.refresh()
+        effects: tuple[StateChange, ...]
+        if task.operation.endswith(".delete"):
+            effects = records.gone(self.ledger.state, task.step)
+        elif task.operation.endswith((".create", ".wait")):
+            self._close_accepted(task)
+            effects = records.ready(self.ledger.state, task.step) + verdicts.marker_facts(
+                task, self.ledger.known, self.deeds.kind_of(task)
+            )
+        else:
+            effects = (
+                task.intent.done(task.target) if task.intent is not None else ()
+            ) + verdicts.attach_facts(task, self.waits)
+        if "rules" in task.inputs:
+            effects += verdicts.written_rules(task, self.stack, self.ledger.state, self.waits)
+        self.ledger.close(task, effects, "done")
+        extra = verdicts.after_attach(task, self.waits)
+        if extra:
+            task.program += extra
+        self.ends.next(task)
+
+    def _close_accepted(self, task: Task) -> None:
+        """What an earlier run had asked of an object that was at work: it is done where the object,
+        at rest, shows it.
+        """
+        if not task.operation.endswith(".wait"):
+            return
+        view = self.waits.view()
+        for sequence, (intent, result) in sorted(self.ledger.state.open.items()):
+            if result == "accepted" and intent.target == task.target:
+                done = (
+                    operation_of(self.kinds, intent.operation).progress(
+                        intent.target, intent.inputs, view
+                    )
+                    is Progress.DONE
+                )
+                effects = (
+                    evidence.as_it_is_now(self.ledger.state, intent, intent.done(intent.target))
+                    if done
+                    else ()
+                )
+                self.ledger.note("settled: at rest", effects=effects, settles=sequence)
+
+    # Doubt
+    # ----------------------------------------------------------------------------------------------------------------------
+
+    def doubt(self, task: Task, reason: str, status: int | None) -> None:
+        """A write without an answer may have happened: it is looked for at once, for a while, and
+        never sent again.
+        """
+        self.ledger.outcome(task, "unknown", code=reason[:200])
+        now = self.exchange.now()
+        task.doubt = Failure(reason, http_status=status)
+        task.status, task.accepted, task.judged = Status.DOUBT, now, now
+        task.deadline, task.next_poll = now + DOUBT_SECONDS / self.time_scale, now
+        self.board.watch(task, self.deeds.evidence_lists(task))
+        self.emit(
+            Message(
+                f"{task.step.address}: no answer to {task.operation} ({reason}); looking for what became of it"
+            )
+        )
+
+    def forsake(self, task: Task) -> None:
+        """The run ends before it is known what became of a write: a later run settles it."""
+        if task.status is Status.SENT:
+            self.ledger.outcome(task, "unknown", code="the run ended before the answer came")
+            task.doubt = Failure("the run ended before the answer came")
+        self.ends.give_up(task, (task.doubt or Failure("not known")).message)
+
+    def _doubted(self, task: Task, now: float) -> None:
+        """Looks at what the lists show of a write that had no answer (SPEC 5, settling)."""
+        intent, whats = task.intent, self.deeds.evidence_lists(task)
+        if intent is None or not self.waits.fresh(whats, task.judged):
+            if now >= task.deadline:
+                self.ends.give_up(task, task.not_proved or "no list could be read that would tell")
+            self.waits.ask(whats, max(task.next_poll, now))
+            return
+        task.judged = min(self.waits.lists[what].shown_at for what in whats) + 1e-9
+        if task.operation.endswith(".delete") and self.deeds.watched(task):
+            self._doubted_delete(task, now)
+            return
+        observed = evidence.Observation(self.waits.account(), self.exchange.unix())
+        found = evidence.settle_one(
+            self.ledger.state, intent, "unknown", (observed,), self.kinds, now=self.exchange.unix()
+        )
+        if found.finding is evidence.Finding.DONE:
+            self._proved(task, intent, found)
+        elif found.finding is evidence.Finding.PERSON or now >= task.deadline:
+            self.ends.give_up(task, found.reason)
+        else:
+            task.not_proved, task.next_poll = (
+                found.reason,
+                now + self.waits.interval(now - task.accepted),
+            )
+            self.waits.ask(whats, task.next_poll)
+
+    def _doubted_delete(self, task: Task, now: float) -> None:
+        """A delete without an answer is proved like every other; where a successor follows, that it
+        is gone is for a person to say.
+        """
+        shown = (
+            self.deeds.operation(task).progress(
+                task.target, self.deeds.asked(task), self.waits.view()
+            )
+            is not Progress.DONE
+        )
+        entry = self.ledger.state.entries.get(str(task.step.address))
+        followed = (
+            entry is not None
+            and entry.id == task.target
+            and task.step.address in self.stack.resources
+            and not self.plan.destroy
+        )
+        if shown and now < task.deadline:
+            task.next_poll = now + self.waits.interval(now - task.accepted)
+            self.waits.ask(self.deeds.evidence_lists(task), task.next_poll)
+        elif shown:
+            self.ends.give_up(task, "it is still shown, and its request could still be taken")
+        elif followed:
+            self.ends.give_up(
+                task,
+                f"it is not shown, and its delete had no answer: its successor needs --accept {pasted(f'gone={task.step.address}')}",
+            )
+        else:
+            self.begin(task, accepted=now)
+
+    def _proved(self, task: Task, intent: Intent, found: evidence.Settlement) -> None:
+        """It was done: from here on as if the answer had come."""
+        made = next(
+            (
+                e.put.id
+                for e in found.effects
+                if e.put is not None and e.put.address == intent.address
+            ),
+            None,
+        )
+        create = task.operation.endswith(".create")
+        if create:
+            task.target = made
+        if create and self.deeds.watched(task):
+            self.ledger.outcome(task, "accepted", intent.done(made, Phase.INCOMPLETE))
+            self.begin(task, accepted=self.exchange.now())
+        else:
+            self.ledger.outcome(task, "done", found.effects)
+            self.deeds.answered(task)
+            self.ends.next(task)

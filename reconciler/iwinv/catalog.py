@@ -1,0 +1,141 @@
+"""The catalogue: lists of what one can write in a stack, each row in the form of
+`core.model.Catalogue` (contract 11-13, 15, 16, 20).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from reconciler.common import decoding
+from reconciler.model.resource_type import Listing, Paging
+
+
+def zone(row: Any, parent: str | None = None) -> Mapping[str, Any]:
+    """A zone. The list says `zone_name` where embedded zones say `name`."""
+    row = decoding.mapping(row, "a zone")
+    name = decoding.text(row.get("zone_name")) or decoding.text(row.get("name"))
+    return {
+        "id": decoding.identifier(row, "zone_id"),
+        "name": name,
+        "available": _is_available(row.get("status")),
+    }
+
+
+def flavor(row: Any, parent: str | None = None) -> Mapping[str, Any]:
+    """A flavor with its price a month in KRW without VAT, None where it has none."""
+    row = decoding.mapping(row, "a flavor")
+    spec = row.get("spec")
+    spec = spec if isinstance(spec, Mapping) else row
+    return {
+        "id": decoding.identifier(row, "flavor_id"),
+        "name": decoding.text(row.get("name")),
+        "available": _is_available(row.get("status")),
+        "zones": decoding.ids(row.get("zone"), "zone_id") or (),
+        "vcpu": decoding.integer(spec.get("vcpu")),
+        "memory_mb": decoding.integer(spec.get("memory")),
+        "disk_gb": decoding.integer(spec.get("disk")),
+        "price_month": _price(row.get("price")),
+        "images": _texts(row.get("supporting_images")),
+    }
+
+
+def image(row: Any, parent: str | None = None) -> Mapping[str, Any]:
+    """An image. Only its id is sure (contract 13). `public` says that it is one of those that `{os,
+    version}` may mean.
+    """
+    row = decoding.mapping(row, "an image")
+    os = row.get("os")
+    os = os if isinstance(os, Mapping) else {}
+    form = decoding.text(row.get("image_type"))
+    return {
+        "id": decoding.identifier(row, "image_id"),
+        "name": decoding.text(row.get("name")) or decoding.text(os.get("name")),
+        "os": decoding.text(os.get("os_type")),
+        "version": decoding.text(os.get("version")),
+        "public": row.get("visibility") == "public" and (form or "").startswith("os_"),
+        "available": _is_available(os.get("status")),
+        "zones": decoding.ids(row.get("zone"), "zone_id") or (),
+        "type": form,
+    }
+
+
+def ssh_key(row: Any, parent: str | None = None) -> Mapping[str, Any]:
+    """An SSH key: its id and name, never its text."""
+    row = decoding.mapping(row, "an SSH key")
+    return {"id": decoding.identifier(row, "ssh_key_id"), "name": decoding.text(row.get("name"))}
+
+
+def user_script(row: Any, parent: str | None = None) -> Mapping[str, Any]:
+    """A user script: its id and name."""
+    row = decoding.mapping(row, "a user script")
+    return {
+        "id": decoding.identifier(row, "user_script_id"),
+        "name": decoding.text(row.get("name")),
+    }
+
+
+def storage_type(row: Any, parent: str | None = None) -> Mapping[str, Any]:
+    """A type of volume with its bounds in GB; `zones` None where they are not stated, which an
+    empty list is not (contract 16).
+    """
+    row = decoding.mapping(row, "a storage type")
+    return {
+        "id": decoding.identifier(row, "type"),
+        "min_gb": decoding.integer(row.get("min")),
+        "max_gb": decoding.integer(row.get("max")),
+        "zones": decoding.ids(row.get("zones"), "zone_id"),
+    }
+
+
+def _identify(member: str, what: str) -> Any:
+    return lambda row: decoding.identifier(decoding.mapping(row, what), member)
+
+
+LISTS: Mapping[str, Listing] = MappingProxyType(
+    {
+        "zones": Listing("/v1/zones", _identify("zone_id", "a zone"), zone, Paging.WHOLE),
+        "flavors": Listing("/v1/flavors", _identify("flavor_id", "a flavor"), flavor),
+        "images": Listing("/v1/images", _identify("image_id", "an image"), image),
+        "ssh_keys": Listing("/v1/auth/ssh_key", _identify("ssh_key_id", "an SSH key"), ssh_key),
+        # Singular in the API, and answered with 404 where the account has none (contract 15).
+        "user_scripts": Listing(
+            "/v1/instance/script", _identify("user_script_id", "a user script"), user_script
+        ),
+        "storage_types": Listing(
+            "/v1/block-storages/types",
+            _identify("type", "a storage type"),
+            storage_type,
+            Paging.WHOLE,
+        ),
+    }
+)
+"""How each list of the catalogue is read."""
+
+
+def _is_available(status: Any) -> bool:
+    """Other words than `available` are not known (contract 11, 12), so a row that says nothing is
+    taken as offered.
+    """
+    return status in (None, "", "available")
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """The texts of a list that nothing depends on: whatever else it holds is passed over."""
+    return (
+        tuple(text for item in value if (text := decoding.text(item)) is not None)
+        if isinstance(value, list)
+        else ()
+    )
+
+
+def _price(value: Any) -> int | None:
+    """KRW a month of `price.full.KRW`: a number, a numeric text, or an object that holds one
+    (contract 12).
+    """
+    full = value.get("full") if isinstance(value, Mapping) else None
+    won = full.get("KRW") if isinstance(full, Mapping) else full
+    if isinstance(won, Mapping):
+        won = won.get("price")
+    return decoding.integer(won)

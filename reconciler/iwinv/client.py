@@ -1,0 +1,271 @@
+"""The exchange: calls out, answers in. It signs, keeps to the quota and judges answers; it never
+resends anything.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from base64 import b64encode
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import quote
+
+from reconciler.iwinv import envelope, signing
+from reconciler.iwinv.clock import moment
+from reconciler.model import http
+from reconciler.model.ports import Answer, Clock, Network, QuotaLog, Refused
+from reconciler.model.resource_type import Call
+from reconciler.model.timing import IN_FLIGHT_MAX, LATENCY_SECONDS, OVERHEAD_SECONDS, Throughput
+
+PAUSES_SECONDS = (5.0, 10.0, 20.0, 40.0)
+"""The waits after a 429 that names none, one after the other (contract 4)."""
+
+PAUSE_SECONDS_MAX = 60.0
+_JITTER_SECONDS = 2.0
+_ANSWERS_MEASURED = 20
+"""The last so many answers tell how long one takes."""
+
+_KEY_LENGTH_MIN = 6
+"""What is shorter is no key, and may stand in any word."""
+
+_SIGNATURE = re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_SLOT_SECONDS_MAX = 20.0
+"""A slot held longer without a send is given back: the log forgets slots after a while, and must
+not forget one in use.
+"""
+
+
+class HttpClient:
+    """The exchange over a network: what is in flight, what may be sent when, and what came back.
+
+    `time_scale` divides the pauses after a 429, as the local cloud divides its own. `jitter` gives
+    numbers from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        clock: Clock,
+        keys: signing.Keys,
+        quota: QuotaLog,
+        *,
+        limit: int = IN_FLIGHT_MAX,
+        time_scale: float = 1.0,
+        jitter: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._network = network
+        self._clock = clock
+        self._keys = keys
+        self._quota = quota
+        self._limit = limit
+        self._time_scale = time_scale
+        self._jitter = jitter
+        self._tokens: dict[int, float] = {}
+        self._took: deque[float] = deque(maxlen=_ANSWERS_MEASURED)
+        self._opening: set[int] = set()
+        self._opened_in = math.inf
+        self._sent = 0
+        self._has_slot = False
+        self._slot_at = 0.0
+        self._ask_at = -math.inf
+        self._paused_until = -math.inf
+        self._refused_in_a_row = 0
+        self.clock_ahead: float | None = None
+        """By how many seconds this machine's clock was ahead of the cloud's at the last answer;
+        None before one with a date came.
+        """
+
+    @property
+    def sent(self) -> int:
+        """How many calls were sent so far."""
+        return self._sent
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls have no answer yet."""
+        return len(self._tokens)
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        return self._clock.monotonic()
+
+    def unix(self) -> float:
+        """Unix seconds: what a send is signed with."""
+        return self._clock.time()
+
+    def pace(self) -> Throughput:
+        """How long answers take and which slots of the quota are taken, in seconds at the cloud's
+        own speed.
+        """
+        scale = self._time_scale
+        taken = self._quota.taken(self._clock.time())
+        # A slot that is held for the next send is not in its way.
+        free_in = tuple(seconds * scale for seconds in (taken[:-1] if self._has_slot else taken))
+        return Throughput(self._latency() * scale, free_in, own_seconds=OVERHEAD_SECONDS * scale)
+
+    def _latency(self) -> float:
+        """Seconds from a send to its answer, as it mostly is once connections are open."""
+        usual = LATENCY_SECONDS / self._time_scale
+        if self._took:
+            return sorted(self._took)[len(self._took) // 2]
+        # The first answers wait for connections, and for this program to load: they are an upper
+        # bound, and one that the scale
+        # of a faster cloud must not multiply.
+        if self._opened_in < math.inf:
+            return min(self._opened_in, max(self._opened_in / self._time_scale, usual))
+        return usual
+
+    def ready_in(self) -> float:
+        """Seconds until a call may be sent; 0.0 holds a slot for the next `send`; infinite while as
+        many are in flight as may be.
+        """
+        if len(self._tokens) >= self._limit:
+            return math.inf
+        now = self._clock.monotonic()
+        if now < self._ask_at:
+            return self._ask_at - now
+        if self._has_slot and now - self._slot_at > _SLOT_SECONDS_MAX:
+            self._give_back()
+        if not self._has_slot:
+            wait = self._quota.reserve(self._clock.time())
+            if wait > 0.0:
+                self._ask_at = now + wait
+                return wait
+            self._has_slot, self._slot_at = True, now
+        return 0.0
+
+    def send(self, token: int, call: Call, *, signed: int | None = None) -> None:
+        """Signs, with that unix second or the present one, and sends.
+
+        Raises `UnsafePath` before anything left, AssertionError where `ready_in` did not give 0.0.
+        """
+        if not self._has_slot or token in self._tokens:
+            raise AssertionError(
+                "a call is sent only after ready_in gave 0.0, with a token of its own"
+            )
+        request = encode(call, self._keys, int(self._clock.time()) if signed is None else signed)
+        self._has_slot = False
+        self._tokens[token] = self._clock.monotonic()
+        if self._sent < self._limit:
+            self._opening.add(token)
+        self._sent += 1
+        self._network.start(token, request)
+
+    def next(self, timeout_seconds: float) -> tuple[int, Answer] | None:
+        """The next answer, or None when the time is up."""
+        arrived = self._network.next(timeout_seconds)
+        if arrived is None:
+            return None
+        token, arrival = arrived
+        if (started := self._tokens.pop(token, None)) is not None:
+            self._measure(token, self._clock.monotonic() - started)
+        if isinstance(arrival, http.WireError) and not arrival.sent:
+            self._quota.release(self._clock.time())  # nothing has left, so the cloud counts nothing
+        else:
+            self._quota.answered(self._clock.time())
+        if isinstance(arrival, http.WireError):
+            return token, envelope.judge_failure(arrival)
+        self._compare_clocks(arrival)
+        answer = envelope.judge(arrival)
+        self._pace(answer)
+        if isinstance(answer, Refused):
+            ahead = self.clock_ahead if answer.status == 401 else None
+            answer = replace(
+                answer, message=without_credentials(answer.message, self._keys), clock_ahead=ahead
+            )
+        return token, answer
+
+    def _measure(self, token: int, seconds: float) -> None:
+        """Notes how long an answer took; as many as may be in flight together are the first ones,
+        which open connections.
+        """
+        if token in self._opening:
+            self._opening.discard(token)
+            self._opened_in = min(self._opened_in, seconds)
+        else:
+            self._took.append(seconds)
+
+    def close(self) -> None:
+        """Gives back a slot that is held, and lets the network end."""
+        if self._has_slot:
+            self._give_back()
+        self._network.close()
+
+    def _give_back(self) -> None:
+        self._has_slot = False
+        self._quota.release(self._clock.time())
+
+    def _pace(self, answer: Answer) -> None:
+        """After a 429 nothing is sent for as long as it asks, or for longer and longer; the rate
+        halves for a minute (SPEC 6).
+        """
+        if not (isinstance(answer, Refused) and answer.status == 429):
+            self._refused_in_a_row = 0
+            return
+        now, asked = self._clock.monotonic(), answer.retry_after
+        if asked is not None:
+            pause = asked + self._jitter()
+        elif now < self._paused_until:
+            pause = 0.0  # one of several that were under way together: they are one refusal
+        else:
+            step = PAUSES_SECONDS[min(self._refused_in_a_row, len(PAUSES_SECONDS) - 1)]
+            pause = min(step + self._jitter() * _JITTER_SECONDS, PAUSE_SECONDS_MAX)
+            self._refused_in_a_row += 1
+        self._paused_until = max(self._paused_until, now + pause / self._time_scale)
+        self._ask_at = max(self._ask_at, self._paused_until)
+        self._quota.slow_down(self._clock.time())
+
+    def _compare_clocks(self, response: http.Response) -> None:
+        found = moment(response.header("Date") or "")
+        if found is not None:
+            self.clock_ahead = self._clock.time() - found
+
+
+def without_credentials(text: str, keys: signing.Keys) -> str:
+    """The cloud's words without what it was sent: a message may name the key or the signature that
+    it refuses.
+    """
+    for secret in (keys.access, keys.secret):
+        for spelled in (
+            secret,
+            quote(secret, safe=""),
+            secret.encode().hex(),
+            b64encode(secret.encode()).decode().rstrip("="),
+        ):
+            if len(spelled) >= _KEY_LENGTH_MIN and spelled in text:
+                text = text.replace(spelled, "(key)")
+    return _SIGNATURE.sub("(signature)", text)
+
+
+def encode(call: Call, keys: signing.Keys, timestamp: int) -> http.Request:
+    """The request that a call makes at that unix second. Raises `UnsafePath`."""
+    headers = signing.headers(keys, timestamp, call.path)
+    if call.form is not None:
+        boundary, body = _multipart(call.form)
+        headers += (("Content-Type", f"multipart/form-data; boundary={boundary}"),)
+    elif call.json is not None:
+        body = json.dumps(call.json, ensure_ascii=False, separators=(",", ":")).encode()
+        headers += (("Content-Type", "application/json"),)
+    else:
+        body = b""
+    return http.Request(call.method, call.path, call.query, headers, body)
+
+
+def _multipart(form: tuple[tuple[str, str], ...]) -> tuple[str, bytes]:
+    """A form as multipart/form-data, values percent-encoded once with `%20` for a blank, on which
+    all decoders agree (contract 8).
+
+    Commas stay, because lists of ids are separated by them. The boundary is made of the content, so
+    that equal forms are equal bytes.
+    """
+    values = [(name, quote(value, safe=",")) for name, value in form]
+    boundary = "form-" + hashlib.sha256(repr(values).encode()).hexdigest()[:32]
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in values
+    ]
+    return boundary, "".join([*parts, f"--{boundary}--\r\n"]).encode()

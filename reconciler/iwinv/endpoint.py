@@ -1,0 +1,92 @@
+"""The endpoint: the one origin that keys are ever sent to."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import SplitResult, urlsplit
+
+from reconciler.common.dataclass import dataclass
+
+DEFAULT = "https://api-kr.iwinv.kr"
+"""The endpoint of the real cloud (contract 2)."""
+
+_HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
+
+
+class EndpointRefused(ValueError):
+    """Keys may not be sent there. The text says why, and what may be written instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where requests go: `origin` is `scheme://host[:port]` without a slash at its end; `loopback`
+    whether it is this very machine.
+    """
+
+    origin: str
+    loopback: bool
+
+    @property
+    def identity(self) -> str:
+        """What is kept and compared: the origin, on loopback without its port, which differs from
+        start to start (SPEC 7).
+        """
+        if not self.loopback:
+            return self.origin
+        parts = urlsplit(self.origin)
+        return f"{parts.scheme}://{_bracketed(parts.hostname or '')}"
+
+
+def parse(text: str) -> Endpoint:
+    """The endpoint that a text names. Raises `EndpointRefused` for anything but https, or http to
+    this machine (SPEC 3).
+    """
+    text = text.strip()
+    # `urlsplit` leaves line breaks and tabs out, and goes to another host than was written
+    if not text.isprintable():
+        raise EndpointRefused("the endpoint contains a line break or another control character")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as failure:
+        raise EndpointRefused(f"the endpoint is no URL: {failure}") from failure
+    host = (parts.hostname or "").lower()
+    _check_shape(parts, host)
+    loopback = is_loopback(host)
+    if parts.scheme not in ("https", "http"):
+        raise EndpointRefused(f"the endpoint must start with https:// (for example {DEFAULT})")
+    if parts.scheme == "http" and not loopback:
+        raise EndpointRefused(
+            "the endpoint must be https: keys are not sent in the clear, except to this machine itself"
+        )
+    default = {"https": 443, "http": 80}[parts.scheme]
+    suffix = "" if port in (None, default) else f":{port}"
+    return Endpoint(f"{parts.scheme}://{_bracketed(host)}{suffix}", loopback)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine for certain: `localhost`, or a loopback address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_shape(parts: SplitResult, host: str) -> None:
+    if not host or _HOST.fullmatch(host) is None:
+        raise EndpointRefused(f"the endpoint names no host (for example {DEFAULT})")
+    if parts.username is not None or parts.password is not None:
+        raise EndpointRefused(
+            "the endpoint may not hold a user or password; keys come from the environment"
+        )
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise EndpointRefused(
+            f"the endpoint is an origin alone, without a path or query (for example {DEFAULT})"
+        )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

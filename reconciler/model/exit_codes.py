@@ -1,0 +1,129 @@
+"""Exit codes: what each means, which one a problem asks for, and which wins when several hold (SPEC
+3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.model.diagnostics import Problem, Severity
+
+DONE = 0
+ERROR = 1
+CHANGES = 2
+DECIDE = 3
+REFUSED = 4
+ACCOUNT = 5
+LOCKED = 6
+NOT_RECORDED = 7
+USAGE = 64
+INTERRUPTED = 130
+
+WEIGHT: tuple[int, ...] = (
+    USAGE,
+    NOT_RECORDED,
+    INTERRUPTED,
+    ACCOUNT,
+    LOCKED,
+    DECIDE,
+    REFUSED,
+    ERROR,
+    CHANGES,
+    DONE,
+)
+"""When several hold, the first of these is the exit code. A usage error stands alone, before
+anything is done.
+"""
+
+_OF_CODE: Mapping[str, int] = {
+    "environment": USAGE,
+    "usage": USAGE,
+    "open-intent": DECIDE,
+    "doubled": DECIDE,
+    "untracked": DECIDE,
+    "incomplete": DECIDE,
+    "missing-object": DECIDE,
+    "step-failed": DECIDE,
+    "exposed": DECIDE,
+    "foreign-volume": REFUSED,
+    "foreign-member": REFUSED,
+    "protected": REFUSED,
+    "lockout": REFUSED,
+    "shared": REFUSED,
+    "rename": REFUSED,
+    "mass-absence": REFUSED,
+    "state-missing": REFUSED,
+    "former-name": REFUSED,
+    "consent": REFUSED,
+    "empty": REFUSED,
+    "plan-stale": REFUSED,
+    "credentials": ACCOUNT,
+    "clock": ACCOUNT,
+    "endpoint": ACCOUNT,
+    "account": ACCOUNT,
+    "locked": LOCKED,
+    "state-write": NOT_RECORDED,
+    "interrupted": INTERRUPTED,
+}
+
+HELD_BACK: frozenset[str] = frozenset(
+    {
+        "protected",
+        "lockout",
+        "shared",
+        "foreign-volume",
+        "foreign-member",
+        "missing-object",
+        "open-intent",
+        "doubled",
+        "untracked",
+        "incomplete",
+        "object-error",
+    }
+)
+"""Codes of problems that hold back their object and its dependants only; the rest of the plan may
+be applied (SPEC 2, lifecycle).
+"""
+
+
+SAID_FIRST: frozenset[str] = frozenset({"exposed", "untracked"})
+"""Codes of what stands in the account and harms as long as it does: every command that sees it says
+it before anything else.
+"""
+
+
+OF_WHAT_THE_FILE_ASKS: frozenset[str] = frozenset(
+    {"protected", "lockout", "foreign-volume", "foreign-member"}
+)
+"""Those of them that hold back what an apply would do, and say nothing of what somebody else did."""
+
+
+def of_problem(problem: Problem) -> int:
+    """The exit code that a problem asks for: 0 for warnings and notices."""
+    return _OF_CODE.get(problem.code, ERROR) if problem.severity is Severity.ERROR else DONE
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The one exit code where several hold; 0 where there is none."""
+    return min(codes, key=WEIGHT.index, default=DONE)
+
+
+def of_problems(problems: Iterable[Problem]) -> int:
+    """The exit code that the problems together ask for."""
+    return worst(of_problem(problem) for problem in problems)
+
+
+def held_back(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The mistakes that hold back some of a plan, while the rest is done."""
+    return tuple(
+        problem
+        for problem in problems
+        if problem.severity is Severity.ERROR and problem.code in HELD_BACK
+    )
+
+
+def stops(problems: Iterable[Problem]) -> bool:
+    """Whether one of the problems stops the whole plan, not only its own object."""
+    return any(
+        problem.severity is Severity.ERROR and problem.code not in HELD_BACK for problem in problems
+    )

@@ -1,0 +1,286 @@
+"""The plan as frozen values: changes are meaning, for people; steps are deeds, for apply; both come
+from one decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
+from enum import Enum
+from typing import Any
+
+from reconciler.common.dataclass import dataclass
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Place, Problem
+from reconciler.model.resource import EMPTY, Value, title_of
+
+
+class Action(Enum):
+    """What happens to an address, gravest first (SPEC 4, JSON plan)."""
+
+    DECIDE = "decide"
+    BLOCKED = "blocked"
+    REPLACE = "replace"
+    DELETE = "delete"
+    REBUILD = "rebuild"
+    RESIZE = "resize"
+    POWER = "power"
+    DETACH = "detach"
+    ATTACH = "attach"
+    UPDATE = "update"
+    CREATE = "create"
+    IMPORT = "import"
+    MOVE = "move"
+    FORGET = "forget"
+    NONE = "none"
+
+
+GRAVITY: Mapping[Action, int] = {action: place for place, action in enumerate(Action)}
+"""Lower is graver."""
+
+
+class Cause(Enum):
+    """Who made the difference: the file, somebody outside, or both."""
+
+    YOU = "you"
+    OUTSIDE = "outside"
+    BOTH = "both"
+
+
+class RiskClass(Enum):
+    """What needs consent (SPEC 3)."""
+
+    DELETE = "delete"
+    DATA_LOSS = "data-loss"
+    DOWNTIME = "downtime"
+    DETACH = "detach"
+    ADDRESS_CHANGE = "address-change"
+    EXPOSURE = "exposure"
+    LOCKOUT = "lockout"
+    GONE = "gone"
+    DUPLICATE = "duplicate"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of one object. `known_after_apply` says that `after` is an `Unknown`, which names
+    what it waits for.
+
+    `stated`, of drift: the file asks for just that already, so that only the state has to learn of
+    it.
+    """
+
+    path: str
+    before: Any
+    after: Any
+    cause: Cause
+    known_after_apply: bool = False
+    place: Place | None = None
+    stated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DataLoss:
+    """A disk that is lost: the address, `root` or `volume`, and its size in GB (None where
+    unknown).
+    """
+
+    address: str
+    disk: str
+    gb: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """One thing that needs saying yes to: a class and the address that `--accept CLASS=ADDRESS`
+    names.
+    """
+
+    risk: RiskClass
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What a change does to what runs. Seconds are (low, high), without a high one where nobody can
+    say when it ends; missing numbers are None, never 0.
+    """
+
+    consents: tuple[Consent, ...] = ()
+    downtime_seconds: tuple[int, int | None] | None = None
+    data_loss: tuple[DataLoss, ...] = ()
+    address_change: bool = False
+    exposure_seconds: int | None = None
+    opens: tuple[str, ...] = ()
+    closes: tuple[str, ...] = ()
+    reversible: bool = True
+    blocked_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one address. `reason` is one line for people; `fields` sorted by path;
+    `place` where the file asks for it.
+    """
+
+    address: Address
+    action: Action
+    reason: str
+    fields: tuple[FieldChange, ...] = ()
+    impact: Impact = Impact()
+    place: Place | None = None
+
+
+def unstated(drift: Iterable[Change]) -> tuple[Change, ...]:
+    """Drift without what the file asks for already: what is left of it is a difference between the
+    file and the account.
+    """
+    left = (
+        (change, tuple(field for field in change.fields if not field.stated)) for change in drift
+    )
+    return tuple(
+        replace(change, fields=fields) for change, fields in left if fields or not change.fields
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """The other way of a step, taken only where the cloud refuses the first with one of these error
+    names.
+
+    `operations` are done in order, each a write of its own with its own intent. Where one of them
+    stopped a server, `restore` is done even if one between failed.
+    """
+
+    refusals: tuple[str, ...]
+    operations: tuple[str, ...]
+    restore: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One write and what it waits for: the unit of intent, of a fault, of the JSON plan.
+
+    `key` is unique in the plan and says what it is (`instance.create instances.web[0]`). `target`
+    is the id acted on, or None where the object is made by this plan (then the state has it by
+    then, under `subject`) or is made by this step. `inputs` are normal-form values; links and
+    deferred values are resolved just before the send. `after` are keys of steps that must be done;
+    `even_if` those of them whose failure does not matter, `once_accepted` those of which it is
+    enough that the cloud has taken them. `servers` are addresses (or ids) of servers on which one
+    thing is done at a time. `fingerprint` names what the second look before a destructive write
+    must still find (id, creation time, attributes). `deposes`: the create of a successor, its
+    address's old object becomes deposed. `applies` are the managed values to record when it is
+    done. `not_to_all` are the servers on which a range that is known only after apply must not open
+    a management port to the whole internet: the step fails instead.
+    """
+
+    key: str
+    address: Address
+    operation: str
+    target: str | None = None
+    inputs: Mapping[str, Value] = EMPTY
+    after: tuple[str, ...] = ()
+    even_if: tuple[str, ...] = ()
+    once_accepted: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
+    second_way: Fallback | None = None
+    fingerprint: Mapping[str, Any] = EMPTY
+    deposes: bool = False
+    deposed: bool = False
+    applies: Mapping[str, Value] = EMPTY
+    not_to_all: tuple[str, ...] = ()
+    calls: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class CallBudget:
+    """HTTP calls by kind: reads already made, writes to be sent, reads expected while waiting."""
+
+    read: int = 0
+    write: int = 0
+    wait: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What one object costs a month before and after, KRW without VAT; None where nobody can say."""
+
+    address: str
+    before: int | None
+    after: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """KRW a month without VAT, servers and volumes; None where nothing is known; `unknown` names
+    addresses without a price.
+
+    `parts` are the objects that cost anything before or after, in the order of their addresses.
+    """
+
+    before: int | None = None
+    after: int | None = None
+    unknown: tuple[str, ...] = ()
+    parts: tuple[Price, ...] = field(default=(), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one apply would do: saved, shown and walked as it stands. Same inputs, same plan, byte
+    for byte.
+
+    `changes` and `drift` are sorted by address, `steps` in an order in which they could be done one
+    after another. `records` are effects on the state that need no call (protection, newly managed
+    equal values, lookups). `unmanaged` is how many objects are not the stack's and what they cost a
+    month; `unpriced`, of how many of them that is not known. `fingerprints` maps each touched id to
+    what it was. `variables` and `lookups` are what a saved plan pins; `former_lookups` are those of
+    the state where they were others, for people. `critical` are the keys of the steps that decide
+    how long it takes, in their order. `moves` are (new address, old one).
+    """
+
+    stack: str
+    environment: str | None
+    digest: str
+    lineage: str
+    serial: int
+    changes: tuple[Change, ...] = ()
+    steps: tuple[Step, ...] = ()
+    drift: tuple[Change, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    records: tuple[Any, ...] = ()
+    moves: tuple[tuple[str, str], ...] = ()
+    fingerprints: Mapping[str, str] = EMPTY
+    variables: Mapping[str, Any] = EMPTY
+    lookups: Mapping[str, Mapping[str, Mapping[str, str]]] = EMPTY
+    former_lookups: Mapping[str, Mapping[str, Mapping[str, str]]] = field(
+        default=EMPTY, compare=False, repr=False
+    )
+    outputs: Mapping[str, Any] = EMPTY
+    calls: CallBudget = CallBudget()
+    eta_seconds: int | None = None
+    critical: tuple[str, ...] = ()
+    cost: Cost = Cost()
+    unmanaged: tuple[int, int | None] = (0, None)
+    unpriced: int = 0
+    unchanged: int = 0
+    partial: bool = False
+    destroy: bool = False
+
+    @property
+    def title(self) -> str:
+        """`shop` or `shop/prod`."""
+        return title_of(self.stack, self.environment)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether an apply would send nothing and record nothing that the user would call a change."""
+        return not self.steps and all(change.action is Action.NONE for change in self.changes)
+
+    @property
+    def consents(self) -> tuple[Consent, ...]:
+        """Every consent that the changes need, sorted, without repetition."""
+        found = {
+            (c.risk.value, c.address): c for change in self.changes for c in change.impact.consents
+        }
+        return tuple(found[key] for key in sorted(found))

@@ -1,0 +1,387 @@
+"""The ports: what the program needs of the outside, small and apart. Reading and writing are
+separate; planning only gets readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
+from typing import Any, Protocol, TypeAlias
+
+from reconciler.common.dataclass import dataclass
+from reconciler.model import http
+from reconciler.model.diagnostics import Problem
+from reconciler.model.resource_type import Call
+from reconciler.model.state import Neighbor, Record, State
+from reconciler.model.timing import Expected, Throughput
+
+
+class Clock(Protocol):
+    """The time. Nothing here sleeps: waiting is `Network.next`."""
+
+    def monotonic(self) -> float:
+        """Seconds on a clock that never goes back."""
+        ...
+
+    def time(self) -> float:
+        """Seconds since 1970 UTC, as the machine believes."""
+        ...
+
+
+class Network(Protocol):
+    """Keeps HTTP requests in flight and hands answers back one at a time, in the order in which
+    they arrive.
+    """
+
+    def start(self, token: int, request: http.Request) -> None:
+        """Sends a request; never blocks for its answer."""
+        ...
+
+    def next(self, timeout_seconds: float) -> tuple[int, http.Response | http.WireError] | None:
+        """The next answer, or None when the time is up. With nothing in flight it waits out the
+        time: the program's only sleep.
+        """
+        ...
+
+    def close(self) -> None:
+        """Ends what it started; answers not yet handed out are lost."""
+        ...
+
+
+class QuotaLog(Protocol):
+    """The sends of the last minute, shared by all processes that use one key (SPEC 6)."""
+
+    def reserve(self, now: float) -> float:
+        """Takes a slot for a send at `now` (unix seconds) and returns 0.0, or takes none and
+        returns the seconds to wait.
+        """
+        ...
+
+    def answered(self, now: float) -> None:
+        """Tells that the oldest reserved send of this process has its answer: its slot is free 60 s
+        after this.
+        """
+        ...
+
+    def release(self, now: float) -> None:
+        """Gives back a slot that was reserved and then not used."""
+        ...
+
+    def taken(self, now: float) -> tuple[float, ...]:
+        """Seconds until each slot that is taken is free, the soonest first."""
+        ...
+
+    def slow_down(self, now: float) -> None:
+        """Tells of a 429: the rate halves for a minute."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A success by the contract (5): 2xx, `0x00`, `SUCCESS`, a `result`."""
+
+    status: int
+    result: Any
+    meta: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The call was not executed, for certain: 429, 401, or a documented 4xx with its exact error
+    body (SPEC 5).
+
+    `error_code` is the API's name (`IN_USE`), None for a bare 429; `retry_after` seconds where the
+    cloud said so. `message` is the cloud's text: escape it before it reaches a terminal.
+    `clock_ahead` is by how many seconds this machine's clock is ahead of the cloud's `Date`, given
+    with a 401.
+    """
+
+    status: int
+    error_code: str | None
+    message: str
+    retry_after: float | None = None
+    clock_ahead: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Nothing is known of what became of the call: 5xx, a timeout, a cut or unreadable answer.
+    `sent` False: it never left.
+    """
+
+    reason: str
+    status: int | None = None
+    error_code: str | None = None
+    sent: bool = True
+
+
+Answer: TypeAlias = "Accepted | Refused | NoAnswer"
+
+
+class Client(Protocol):
+    """Calls out, answers in: signing, quota and decoding of the envelope, several calls in flight.
+    It never resends anything.
+    """
+
+    @property
+    def sent(self) -> int:
+        """How many calls were sent so far."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """How many calls have no answer yet."""
+        ...
+
+    @property
+    def clock_ahead(self) -> float | None:
+        """By how many seconds this machine's clock was ahead of the cloud's at the last answer;
+        None before one with a date came.
+        """
+        ...
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+        ...
+
+    def unix(self) -> float:
+        """Unix seconds: what a send is signed with."""
+        ...
+
+    def pace(self) -> Throughput:
+        """How long answers take and which part of the quota is taken, in seconds at the cloud's own
+        speed.
+        """
+        ...
+
+    def ready_in(self) -> float:
+        """Seconds until a call may be sent: 0.0 is now (`send` takes the slot); infinite while as
+        many are in flight as may be.
+        """
+        ...
+
+    def send(self, token: int, call: Call, *, signed: int | None = None) -> None:
+        """Signs and sends. Only after `ready_in()` gave 0.0. `signed` is the unix second to sign
+        with, that of the record of a write.
+        """
+        ...
+
+    def next(self, timeout_seconds: float) -> tuple[int, Answer] | None:
+        """The next answer, or None when the time is up."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a finished reading showed. `rows` are live objects, member ids or catalogue rows, by
+    what was read; `complete` as SPEC 6 says.
+
+    `inline` are further lists that came along, by name. `absent` is set by a reading of one object
+    alone: whether its absence is proved.
+    """
+
+    rows: tuple[Any, ...] = ()
+    complete: bool = False
+    inline: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    absent: bool | None = None
+
+
+class Reading(Protocol):
+    """One list (or one object) being read: it says which call is next, takes the answers, and
+    resends only reads.
+    """
+
+    def next_call(self, now: float) -> Call | None:
+        """The call to send now, or None: nothing is due, or one is under way. `now` is monotonic
+        seconds.
+        """
+        ...
+
+    def wake_in(self, now: float) -> float:
+        """Seconds until `next_call` may give one; infinite while one is under way or when it is
+        over.
+        """
+        ...
+
+    def take(self, answer: Answer, now: float) -> None:
+        """Takes the answer of the call given last."""
+        ...
+
+    @property
+    def seen(self) -> Seen | None:
+        """What it showed, once it is over and well."""
+        ...
+
+    @property
+    def failure(self) -> Problem | None:
+        """Why it came to nothing, once it is over."""
+        ...
+
+
+class Reads(Protocol):
+    """Begins readings of the account, for a run that looks while it waits."""
+
+    def listing(self, what: str) -> Reading:
+        """The list `instances`, `block_storages`, `firewalls`, `rules:<firewall id>` or
+        `members:<firewall id>`.
+        """
+        ...
+
+    def absence(self, kind: str, id: str) -> Reading:
+        """One object, to see whether the cloud gives the documented not-found for its id (contract
+        22).
+        """
+        ...
+
+
+class AccountCache(Protocol):
+    """What is kept of an account between runs; all of it may be lost, or be wrong for a while."""
+
+    def catalogue(self, names: Iterable[str]) -> Mapping[str, Rows]:
+        """Those of the lists of the catalogue that are kept and not too old, rows as in
+        `core.model.Catalogue`.
+        """
+        ...
+
+    def keep_catalogue(self, lists: Mapping[str, Rows]) -> None:
+        """Keeps lists that were just read."""
+        ...
+
+    def seconds(self) -> Mapping[str, Expected]:
+        """How long operations usually take here, by name (`instance.create`)."""
+        ...
+
+    def learn(self, seen: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+        """Keeps how long operations took, in the cloud's own seconds: longer than the first, at
+        most the second.
+        """
+        ...
+
+
+class StateReader(Protocol):
+    """Reads a state; takes no lock."""
+
+    def read(self) -> State | None:
+        """The state with its journal folded in, or None where there is none. Raises `StateDamaged`
+        or `StateNewer`.
+        """
+        ...
+
+    def neighbors(self) -> tuple[Neighbor, ...]:
+        """The states of the same place that can be read, and whose names no file uses."""
+        ...
+
+    def was_moved(self, state: State) -> bool:
+        """Whether a state of another name was moved here: no file uses that name, and its own
+        folder is gone.
+        """
+        ...
+
+    def others(self) -> tuple[State, ...]:
+        """The states of other stacks and environments in the same place; those that cannot be read
+        are left out.
+        """
+        ...
+
+
+class StateWriter(Protocol):
+    """The one writer of a state, from `open` to `close`."""
+
+    @property
+    def state(self) -> State:
+        """The state with every record so far."""
+        ...
+
+    def belong(self, *, account: str, endpoint: str) -> None:
+        """Says whose state it is, where it does not know yet and holds nothing: it is so from its
+        first record on.
+        """
+        ...
+
+    def append(self, record: Record) -> None:
+        """Durable when it returns. `record.sequence` is `state.sequence + 1`. Raises
+        `RecordFailed`, `LostLock`.
+        """
+        ...
+
+    def commit(self, *, account: str | None = None, endpoint: str | None = None) -> State:
+        """Writes the whole state anew with the next serial, and empties the journal. Raises
+        `RecordFailed`, `LostLock`.
+
+        Where nothing has changed since the last time, it stays as it is. A write takes the place
+        only of the state that this writer read or wrote last (a conditional write: by serial, where
+        the place is an object store or a database).
+        """
+        ...
+
+    def check(self) -> None:
+        """Raises `LostLock` where somebody has broken the lock since."""
+        ...
+
+    def close(self) -> None:
+        """Lets the lock go."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who works on a stack: for the message to the one who waits. `since` is unix seconds, `run`
+    the run's name in the records.
+    """
+
+    user: str
+    host: str
+    pid: int
+    command: str
+    since: float
+    step: str | None = None
+    run: str | None = None
+
+
+class Store(StateReader, Protocol):
+    """A place where the state of one stack lies."""
+
+    def open(
+        self, holder: Holder, *, timeout_seconds: float, stack: str, environment: str | None
+    ) -> StateWriter:
+        """Takes the lock. Raises `Locked`, `StateDamaged`, `StateNewer`, `RecordFailed`.
+
+        Where there is no state the writer's is new, of serial 0. Nothing of the state is written
+        before the first record or `commit`.
+        """
+        ...
+
+
+class StoreError(Exception):
+    """Something is wrong with the record. `hint` says the way out."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class StateDamaged(StoreError):
+    """The state or journal cannot be read as written."""
+
+
+class StateNewer(StoreError):
+    """The state was written by a newer version of the program."""
+
+
+class RecordFailed(StoreError):
+    """A record could not be made durable (exit 7)."""
+
+
+class LostLock(StoreError):
+    """The lock was broken by somebody else; nothing further may be sent."""
+
+
+class Locked(StoreError):
+    """Another process holds the lock (exit 6)."""
+
+    def __init__(self, message: str, *, holder: Holder | None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.holder = holder
+
+
+Rows: TypeAlias = Sequence[Mapping[str, Any]]

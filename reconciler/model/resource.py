@@ -1,0 +1,367 @@
+"""The values that flow from a stack file and from the account towards the plan, both in one normal
+form.
+
+Normal form of attributes: text without marker and unescaped, `None` for "none attached", integers
+for sizes, `True`/`False`, tuples for lists; a reference to another object is a `Link`. Equal
+meaning is equal value, so that comparing is boring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from typing import Any, TypeAlias
+
+from reconciler.common.dataclass import dataclass
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Place
+
+
+class _Empty(Mapping[str, Any]):
+    """A mapping with nothing in it, hashable because frozen dataclasses want that of a default (a
+    mappingproxy is not before 3.12).
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, key: str) -> Any:
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "{}"
+
+
+EMPTY: Mapping[str, Any] = _Empty()
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A reference to an object by address (`firewall: web`); compared by the id that the address
+    has, where it has one.
+    """
+
+    address: Address
+
+    def __str__(self) -> str:
+        return str(self.address)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """One attribute of a resource that an expression reads.
+
+    `address` may lack the index (`instances.web`, all of them). `attribute` is None where the
+    object is read whole.
+    """
+
+    address: Address
+    attribute: str | None = None
+
+    def __str__(self) -> str:
+        return str(self.address) if self.attribute is None else f"{self.address}.{self.attribute}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """A text with `${...}` in which attributes of other resources stand; its value needs the
+    account, or an apply.
+
+    `text` is the scalar as written (templates and literals mixed); `scope` holds the names that the
+    file itself decides (`vars`, `locals`, `env`, `stack`, `count`, `each`), shared between all
+    values of a resource; `place` is the scalar's.
+    """
+
+    text: str
+    references: tuple[Ref, ...]
+    scope: Mapping[str, Any] = field(default=EMPTY, compare=False, repr=False)
+    place: Place | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A value that is known only after apply; `source` names the attributes it waits for, sorted."""
+
+    source: tuple[Ref, ...]
+    deferred: Deferred | None = field(default=None, compare=False, repr=False)
+
+    def __str__(self) -> str:
+        return "known after apply of " + ", ".join(
+            sorted({str(ref.address) for ref in self.source})
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class NoValue:
+    """An output that cannot be computed, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Something of the catalogue, as people know it.
+
+    `catalogue` is `zones`, `flavors`, `images`, `ssh_keys` or `user_scripts`. `by` is `id` (taken
+    as it is), `any` (an id or a name) or `os` (then `value` is the os word and `version` the
+    version wanted). `key` is the canonical text under which a result is pinned.
+    """
+
+    catalogue: str
+    by: str
+    value: str
+    version: str | None = None
+    place: Place | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def key(self) -> str:
+        return (
+            f"{self.by}:{self.value}"
+            if self.version is None
+            else f"{self.by}:{self.value}:{self.version}"
+        )
+
+    def __str__(self) -> str:
+        return self.value if self.version is None else f"{self.value} {self.version}"
+
+
+Plain: TypeAlias = "str | int | float | bool | tuple[Any, ...] | Mapping[str, Any] | None"
+Value: TypeAlias = "Plain | Link | Deferred | Unknown | Lookup"
+
+PROTECT_ALL: tuple[str, ...] = ("delete", "detach", "rebuild", "replace")
+"""What `protect: true` protects from (SPEC 2, lifecycle)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lifecycle:
+    """How an object may be treated. `protect` is None where the file does not say, a sorted tuple
+    of actions otherwise (`()` frees).
+    """
+
+    protect: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] = ()
+    on_image_change: str = "rebuild"
+    resize: str = "as_is"
+    replace: str = "create_first"
+    retain: bool = False
+    marker: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One object that a stack file asks for.
+
+    `attributes` holds only what the file (or a default of the file) writes, in normal form;
+    `at_create` what counts only when the object is made (default names, schema defaults). `places`
+    gives the place of each written attribute.
+    """
+
+    address: Address
+    attributes: Mapping[str, Value]
+    at_create: Mapping[str, Value] = EMPTY
+    lifecycle: Lifecycle = Lifecycle()
+    depends_on: tuple[Address, ...] = ()
+    place: Place | None = None
+    places: Mapping[str, Place] = EMPTY
+    import_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """An object that the stack refers to but does not own; found by exact `id`, or by `name`."""
+
+    address: Address
+    by: str
+    value: str
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A named value that is computed at the end of an apply."""
+
+    name: str
+    value: Value
+    description: str | None = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """An object that the file calls by another address now: the state follows. Without an index,
+    `source` and `target` are resources.
+
+    `retired`: the file defines no `target`. That is a mistake only if the state still has the
+    object.
+    """
+
+    source: Address
+    target: Address
+    place: Place | None = field(default=None, compare=False)
+    retired: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What was taken out of the file on purpose: forgotten with `keep`, else deleted. Without an
+    index, all objects of a resource.
+    """
+
+    address: Address
+    keep: bool
+    place: Place | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Who must always reach which ports (SPEC 4): TCP `ports` (`22`, `8000-8010`) from every
+    address of the `admin` ranges.
+
+    `servers` are the addresses that it is about, sorted; empty means every server of the stack.
+    """
+
+    admin: tuple[str, ...]
+    ports: tuple[str, ...]
+    servers: tuple[Address, ...] = ()
+    place: Place | None = field(default=None, compare=False)
+
+
+def title_of(stack: str, environment: str | None) -> str:
+    """What a stack is called towards people: `shop`, or `shop/prod`. It is what somebody types to
+    consent.
+    """
+    return stack if environment is None else f"{stack}/{environment}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A whole stack, expanded: every `count` unfolded, every reference named.
+
+    `resources` is sorted by address (rules included, each after its firewall). `shapes` tells for
+    each (kind, name) whether it is single (None), counted (an integer), or keyed (a tuple of keys).
+    `environments` are all that the file defines. `digest` is a hex SHA-256 over the meaning of the
+    files, the environment and the variable values.
+    """
+
+    name: str
+    environment: str | None
+    resources: Mapping[Address, Resource]
+    shapes: Mapping[tuple[str, str], int | tuple[str, ...] | None] = EMPTY  # type: ignore[assignment]
+    existing: Mapping[Address, Existing] = EMPTY  # type: ignore[assignment]
+    outputs: tuple[Output, ...] = ()
+    variables: Mapping[str, Plain] = EMPTY
+    accept: tuple[str, ...] = ()
+    prices: Mapping[str, int] = EMPTY
+    guard: Guard | None = None
+    moved: tuple[Move, ...] = ()
+    removed: tuple[Removal, ...] = ()
+    environments: tuple[str, ...] = ()
+    digest: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name and the environment, for people."""
+        return title_of(self.name, self.environment)
+
+    def addresses(self, address: Address) -> tuple[Address, ...]:
+        """The addresses that a reference without index stands for, in order."""
+        shape = self.shapes.get((address.kind, address.name))
+        if address.index is not None or address.rule is not None or shape is None:
+            return (address,)
+        keys: tuple[int | str, ...] = tuple(range(shape)) if isinstance(shape, int) else shape
+        return tuple(Address(address.kind, address.name, key) for key in keys)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveResource:
+    """One object of the account, in the normal form of `Resource`.
+
+    `attributes` holds every attribute that was read (see `core.kind`); `nonce` is the marker found
+    at the end of its description, `marked` the text before it where that is ours. `ready` is False
+    while the cloud works on it; `failed` where it reports an error.
+    """
+
+    kind: str
+    id: str
+    attributes: Mapping[str, Plain]
+    ready: bool = True
+    failed: bool = False
+    nonce: str | None = None
+    marked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What can be written in a stack; each list None where it was not read, rows as the client
+    decoded them, sorted by id.
+
+    zones: `{id, name, available}`; flavors: `{id, name, available, zones, vcpu, memory_mb, disk_gb,
+    price_month, images}` (what it supports, types of images or ids); images: `{id, name, os,
+    version, public, available, zones, type}`; ssh_keys and user_scripts: `{id, name}`;
+    storage_types: `{id, min_gb, max_gb, zones}` (zones None = not stated).
+    """
+
+    zones: tuple[Mapping[str, Any], ...] | None = None
+    flavors: tuple[Mapping[str, Any], ...] | None = None
+    images: tuple[Mapping[str, Any], ...] | None = None
+    ssh_keys: tuple[Mapping[str, Any], ...] | None = None
+    user_scripts: tuple[Mapping[str, Any], ...] | None = None
+    storage_types: tuple[Mapping[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What was read of the account, once, for one plan.
+
+    `objects` maps kind to id to object (`rules` by rule id, each with its `firewall` attribute the
+    group's id). `members` maps a firewall id to the instance ids in it, only for groups whose
+    members were read. `complete` names the kinds whose list was read whole, `ruled` the firewall
+    ids whose rules were. `cached` names the lists of the catalogue that were taken as an earlier
+    run had read them.
+    """
+
+    objects: Mapping[str, Mapping[str, LiveResource]]
+    members: Mapping[str, tuple[str, ...]] = EMPTY
+    complete: frozenset[str] = frozenset()
+    ruled: frozenset[str] = frozenset()
+    catalogue: Catalogue = Catalogue()
+    calls: int = 0
+    cached: frozenset[str] = frozenset()
+
+    def find(self, kind: str, id: str) -> LiveResource | None:
+        """The object of that kind and id, or None where the list does not show it."""
+        return self.objects.get(kind, EMPTY).get(id)
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshScope:
+    """What a run needs of the account, each list once.
+
+    `tracked` maps a kind to the ids that a complete list must show. `rules_of` and `members_of` are
+    firewall ids. `members_for` are ids of instances whose firewall must be known: where one is in
+    none of `members_of`, the members of the other groups are read too. `rules_named` are names of
+    firewalls whose rules are wanted as well, where the list shows one of that name. `whole` are
+    kinds of which something is concluded from what their list does not show: it is walked to a sure
+    end. `catalogue` names the lists of `Catalogue` that are needed, `hoped` those without which
+    only a price or a size is missing: one that cannot be read is left out.
+    """
+
+    instances: bool = False
+    block_storages: bool = False
+    firewalls: bool = False
+    tracked: Mapping[str, frozenset[str]] = EMPTY
+    rules_of: frozenset[str] = frozenset()
+    rules_named: frozenset[str] = frozenset()
+    members_of: frozenset[str] = frozenset()
+    members_for: frozenset[str] = frozenset()
+    whole: frozenset[str] = frozenset()
+    catalogue: frozenset[str] = frozenset()
+    hoped: frozenset[str] = frozenset()

@@ -1,0 +1,224 @@
+"""What a kind of object is: its fields, what an edit of each does, and how it is spoken to.
+
+The facts are data (`Field`); the code that is special about one kind stands in
+`reconciler/resources/<kind>.py`, which makes one `ResourceType`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from enum import Enum
+from typing import Any
+
+from reconciler.common.dataclass import dataclass
+from reconciler.model.resource import EMPTY, LiveResource
+from reconciler.model.timing import Expected
+
+ANYTHING: Any = object()
+"""Stands for a value that nobody can foretell."""
+
+
+def as_asked(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an operation leaves of its object where nothing else is said: the values that it asks
+    for.
+    """
+    return inputs
+
+
+class Edit(Enum):
+    """What happens when a field of an existing object is edited (SPEC 2, fixed per field)."""
+
+    IN_PLACE = "in place"
+    RESIZE = "resize"
+    REBUILD = "rebuild"
+    REPLACE = "replace"
+    POWER = "power"
+    MEMBER = "member"
+    ATTACH = "attach"
+    CREATE_ONLY = "create-only"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One attribute of a kind. `clearable` is False for texts the API cannot empty; `lookup` names
+    its catalogue.
+    """
+
+    name: str
+    edit: Edit
+    clearable: bool = True
+    lookup: str | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One operation of the API before signing: sans I/O, without credentials.
+
+    `form` is sent as multipart/form-data with URL-encoded values (contract 8), `json` as a JSON
+    body; at most one of them is set.
+    """
+
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...] = ()
+    form: tuple[tuple[str, str], ...] | None = None
+    json: Mapping[str, Any] | None = None
+
+    @property
+    def is_write(self) -> bool:
+        """Whether the call changes the cloud: it is then sent once, by nobody ever again."""
+        return self.method != "GET"
+
+
+class Progress(Enum):
+    """How far a step is, judged from what a list shows."""
+
+    DONE = "done"
+    WAITING = "waiting"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the lists showed at one time: objects by kind and id, members by firewall id; a kind or
+    group not read is not there.
+    """
+
+    objects: Mapping[str, Mapping[str, LiveResource]] = EMPTY
+    members: Mapping[str, tuple[str, ...]] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One kind of write: how it is sent and how its end is seen.
+
+    `encode(target, inputs)` gives the call; `target` is the id of the object changed (None for
+    creates), `inputs` plain values in normal form with ids in place of links. `receipt(result)`
+    gives the id of what a create made, from the envelope's `result`, before anything else is looked
+    at; it raises `ValueError` where there is not exactly one. `watches(target, inputs)` names the
+    lists that show the end: `instances`, `block_storages`, `firewalls`, `rules:<firewall id>` or
+    `members:<firewall id>`; empty where the answer itself is the end. `settled_by` names the lists
+    that show what the write asked for: with them an unknown outcome is settled, and they are the
+    same where the write is waited for. `progress(target, inputs, view)` judges both. Once a create
+    has its receipt, `target` of `watches`, `settled_by` and `progress` is the id of what it made.
+    `answered(inputs)` gives the attributes that its object has once the cloud has taken it, for
+    writes whose answer is the end. `seconds` is the expected duration (low, usual, high),
+    `first_look` the seconds after which its end is looked for first, where that is not the usual
+    one; `deadline_seconds` the wait allowed (SPEC 5, half made). `leaves(inputs)` are the
+    attributes of the object that it changes, with the values that they have afterwards.
+    """
+
+    name: str
+    encode: Callable[[str | None, Mapping[str, Any]], Call]
+    receipt: Callable[[Any], str | None]
+    watches: Callable[[str | None, Mapping[str, Any]], tuple[str, ...]]
+    progress: Callable[[str | None, Mapping[str, Any], View], Progress]
+    settled_by: Callable[[str | None, Mapping[str, Any]], tuple[str, ...]]
+    answered: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+    seconds: tuple[int, int, int] = (0, 0, 0)
+    first_look: int | None = None
+    deadline_seconds: int = 600
+    leaves: Callable[[Mapping[str, Any]], Mapping[str, Any]] = as_asked
+
+    @property
+    def look_seconds(self) -> int:
+        """Seconds after which its end is looked for first."""
+        return self.seconds[1] if self.first_look is None else self.first_look
+
+
+class Paging(Enum):
+    """How a list comes (contract 7): whole; in pages; or not stated, then pages are asked for only
+    where an answer hints at them.
+    """
+
+    WHOLE = "whole"
+    PAGES = "pages"
+    UNSTATED = "not stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """How one list is read, as data.
+
+    `path` may hold `{parent}`, the id after the colon of `rules:<firewall id>`. `identify(row)`
+    gives the row's id, `decode(row, parent)` what becomes of it, None where the row is of an object
+    that is gone; both raise `ValueError` where the row lacks what the contract promises.
+    `unpack(result)` gives the rows where they lie deeper in the answer, None where there is no such
+    list. `inline(row)` gives the name and the rows of another list that comes with each row.
+    """
+
+    path: str
+    identify: Callable[[Any], str]
+    decode: Callable[[Any, str | None], Any]
+    paging: Paging = Paging.PAGES
+    query: tuple[tuple[str, str], ...] = ()
+    unpack: Callable[[Any], Any] | None = None
+    inline: Callable[[Any], tuple[str, Any]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceType:
+    """One kind: `name` as in addresses (`instances`), `singular` as in operations (`instance`), its
+    fields and operations.
+
+    `attributes` are those that references may read (SPEC 2). `decode(row)` turns one row of the API
+    into a `LiveResource`; it raises `ValueError` where the row lacks what the contract promises,
+    and drops every secret. What a row does not say is no attribute of the object, so that nobody
+    compares it. `lists` are the lists in which the kind's objects are seen, by the name that
+    `Operation.watches` uses. `detail` is the path of one object (None where there is no such call),
+    `absent_errors` the error names with which it proves absence besides an empty answer (contract
+    22).
+    """
+
+    name: str
+    singular: str
+    fields: Mapping[str, Field]
+    attributes: tuple[str, ...]
+    operations: Mapping[str, Operation]
+    decode: Callable[[Mapping[str, Any]], LiveResource]
+    lists: Mapping[str, Listing] = EMPTY
+    detail: str | None = None
+    absent_errors: frozenset[str] = frozenset()
+
+
+def with_seconds(
+    kinds: Mapping[str, ResourceType], learned_of: Mapping[str, Expected]
+) -> Mapping[str, ResourceType]:
+    """The kinds with what was learned of how long their operations usually take, by name as in
+    steps (`instance.create`).
+    """
+
+    def learned(kind: ResourceType, operation: Operation) -> Operation:
+        found = learned_of.get(f"{kind.singular}.{operation.name}")
+        if found is None or not operation.seconds[1]:
+            return operation
+        usual = max(1, math.ceil(found.done))
+        return replace(
+            operation,
+            seconds=(operation.seconds[0], usual, operation.seconds[2]),
+            first_look=max(1, math.ceil(found.look)),
+        )
+
+    return {
+        name: replace(
+            kind,
+            operations={
+                verb: learned(kind, operation) for verb, operation in kind.operations.items()
+            },
+        )
+        for name, kind in kinds.items()
+    }
+
+
+def operation_of(kinds: Mapping[str, ResourceType], name: str) -> Operation:
+    """The operation that a step names as `<kind>.<verb>` (`instance.create`). Raises KeyError where
+    no kind has it.
+    """
+    singular, _, verb = name.partition(".")
+    for kind in kinds.values():
+        if kind.singular == singular:
+            return kind.operations[verb]
+    raise KeyError(name)

@@ -1,0 +1,291 @@
+"""The state: what reconciler knows of its own objects, and the records that change it.
+
+A state is the fold of a snapshot and the records after it. Values here are plain (JSON): references
+are texts of addresses or ids. No password, key, signature or console link is ever in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
+from enum import Enum
+from typing import Any, TypeAlias
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.persistent_map import GONE, layered
+from reconciler.model.resource import EMPTY
+
+FORMAT = 1
+"""The format of state and journal that this version writes; a newer one is refused."""
+
+
+MADE = "(made)"
+"""Stands for an id that only the answer will tell."""
+
+
+class Phase(Enum):
+    """`incomplete`: has an id, not seen ready yet; `ready`: seen so; `deleting`: our delete was
+    acknowledged, absence not yet proved.
+    """
+
+    INCOMPLETE = "incomplete"
+    READY = "ready"
+    DELETING = "deleting"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What is kept of one object.
+
+    `address` is the address's text. `applied` holds the managed values as last applied, in normal
+    form with links as addresses (or ids of objects that are not ours). `lookups` maps a field to
+    `{text: id}` of what its lookup gave. `depends_on` are addresses it needed when applied, for the
+    order of deletion. `parent` is the id of the firewall for a rule. `protect` is sticky. `nonce`
+    is the marker it was made with, `made` the unix second of its create, None for imported objects.
+    `stopped` is set before a server is stopped on the way to something else, until it is started
+    again: so that a run after a crash knows that it is to run.
+    """
+
+    address: str
+    kind: str
+    id: str
+    applied: Mapping[str, Any] = EMPTY
+    lookups: Mapping[str, Mapping[str, str]] = EMPTY
+    depends_on: tuple[str, ...] = ()
+    parent: str | None = None
+    protect: tuple[str, ...] = ()
+    phase: Phase = Phase.READY
+    nonce: str | None = None
+    made: int | None = None
+    retain: bool = False
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deposed:
+    """The old object of a replacement that has not yet been deleted; keyed by its id."""
+
+    address: str
+    kind: str
+    id: str
+    nonce: str | None = None
+    phase: Phase = Phase.READY
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """One change of the state: exactly one of the members is set.
+
+    `put` sets the entry of its address; `drop` removes the entry of an address; `depose` adds a
+    deposed object, `bury` removes the one with that id; `output` is a (name, value, reason) to keep
+    (reason where value is None), `unset` names one to keep no longer; `fact` is a (name, value)
+    about the account; `look` is a (subject, unix second) of the first of two looks, None where it
+    no longer counts.
+    """
+
+    put: Entry | None = None
+    drop: str | None = None
+    depose: Deposed | None = None
+    bury: str | None = None
+    output: tuple[str, Any, str | None] | None = None
+    unset: str | None = None
+    fact: tuple[str, str] | None = None
+    look: tuple[str, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A write that is about to be sent: durable before it is.
+
+    `sequence` counts within the journal, gapless. `step` is the plan's step key; `target` the id
+    acted on, None for a create; `inputs` the plain values asked for, `nonce` the marker of this
+    very send, `signed` the unix second from which the fence counts. `effects` are what the state
+    becomes if it is done; in them `MADE` stands for the id of what a create makes.
+    """
+
+    sequence: int
+    run: str
+    step: str
+    address: str
+    operation: str
+    target: str | None
+    inputs: Mapping[str, Any]
+    nonce: str | None
+    signed: int
+    effects: tuple[StateChange, ...] = ()
+
+    def done(self, id: str | None, phase: Phase | None = None) -> tuple[StateChange, ...]:
+        """The effects with the id of what was made in its place, and the made object in a phase
+        other than ready where one is given.
+        """
+        found = []
+        for effect in self.effects:
+            entry = effect.put
+            if entry is None or entry.id != MADE:
+                found.append(effect)
+            elif id is not None:
+                found.append(StateChange(put=replace(entry, id=id, phase=phase or entry.phase)))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an intent.
+
+    `result`: `accepted` (the cloud took it, it still works; effects hold the id), `done`, `refused`
+    (not executed), `failed` (accepted, then seen to fail), `unknown` (may have happened). `code` is
+    the API's error name or a short reason.
+    """
+
+    sequence: int
+    run: str
+    intent: int
+    result: str
+    effects: tuple[StateChange, ...] = ()
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A change of the state without a write to the cloud: bind, move, forget, protection, outputs,
+    settling by evidence.
+
+    `settles` is the intent that evidence settled, if any; `reason` is short, for people.
+    """
+
+    sequence: int
+    run: str
+    reason: str
+    effects: tuple[StateChange, ...] = ()
+    settles: int | None = None
+
+
+Record: TypeAlias = "Intent | Outcome | Note"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The whole state after its records.
+
+    `open` maps the sequence of each unsettled intent (no outcome, or `accepted`/`unknown` as the
+    last one) to the intent and that last result (None where no outcome was recorded). `account` is
+    the digest of the access key, `endpoint` the origin without port on loopback. `outputs` maps a
+    name to `(value, reason)`. `facts` are learned about the account (`attach: replace`, `marker:
+    unproved`). `looks` are the first of the two looks that prove an absence, so that a later run
+    can do the second one: the id of an object that we delete, or the marker of a create, to the
+    unix second at which it was not there.
+    """
+
+    lineage: str
+    serial: int
+    stack: str
+    environment: str | None
+    account: str | None = None
+    endpoint: str | None = None
+    entries: Mapping[str, Entry] = EMPTY
+    deposed: Mapping[str, Deposed] = EMPTY
+    open: Mapping[int, tuple[Intent, str | None]] = EMPTY  # type: ignore[assignment]
+    outputs: Mapping[str, tuple[Any, str | None]] = EMPTY
+    facts: Mapping[str, str] = EMPTY
+    looks: Mapping[str, int] = EMPTY
+    sequence: int = 0
+    format: int = field(default=FORMAT)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the state knows of no object and no open intent."""
+        return not (self.entries or self.deposed or self.open)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """A state of the same place under a name that no file uses. `where` is its folder, `move` the
+    command that renames it as needed.
+    """
+
+    state: State
+    where: str
+    move: str
+
+
+def fold(state: State, records: Iterable[Record]) -> State:
+    """The state after the records, in order. A record that the state already holds (by sequence) is
+    passed over.
+    """
+    entries, deposed, unsettled = (
+        dict[str, Entry](),
+        dict[str, Deposed](),
+        dict[int, tuple[Intent, str | None]](),
+    )
+    outputs, facts, looks = dict(state.outputs), dict(state.facts), dict(state.looks)
+    sequence = state.sequence
+    for record in records:
+        if record.sequence <= sequence:
+            continue
+        sequence = record.sequence
+        if isinstance(record, Intent):
+            unsettled[record.sequence] = (record, None)
+            # a look from before a request says nothing about it
+            looks.pop(record.target or "", None)
+            continue
+        if isinstance(record, Outcome):
+            _settle(state, unsettled, record)
+        elif record.settles is not None:
+            unsettled[record.settles] = GONE
+        for effect in record.effects:
+            _take(effect, state, entries, deposed, outputs, facts, looks)
+    return replace(
+        state,
+        entries=layered(state.entries).changed(entries),
+        deposed=layered(state.deposed).changed(deposed),
+        open=layered(state.open).changed(unsettled),
+        outputs=outputs,
+        facts=facts,
+        looks=looks,
+        sequence=sequence,
+    )
+
+
+def _settle(
+    state: State, unsettled: dict[int, tuple[Intent, str | None]], outcome: Outcome
+) -> None:
+    found = unsettled.get(outcome.intent) or state.open.get(outcome.intent)
+    if found is None or found is GONE:
+        return
+    unsettled[outcome.intent] = (
+        (found[0], outcome.result) if outcome.result in ("accepted", "unknown") else GONE
+    )
+
+
+def _take(
+    effect: StateChange,
+    state: State,
+    entries: dict[str, Entry],
+    deposed: dict[str, Deposed],
+    outputs: dict[str, tuple[Any, str | None]],
+    facts: dict[str, str],
+    looks: dict[str, int],
+) -> None:
+    if effect.put is not None:
+        entries[effect.put.address] = effect.put
+    if effect.drop is not None:
+        dropped = entries.get(effect.drop) or state.entries.get(effect.drop)
+        looks.pop(dropped.id if isinstance(dropped, Entry) else "", None)
+        entries[effect.drop] = GONE
+    if effect.depose is not None:
+        deposed[effect.depose.id] = effect.depose
+    if effect.bury is not None:
+        deposed[effect.bury] = GONE
+        looks.pop(effect.bury, None)
+    if effect.output is not None:
+        name, value, reason = effect.output
+        outputs[name] = (value, reason)
+    if effect.unset is not None:
+        outputs.pop(effect.unset, None)
+    if effect.fact is not None:
+        facts[effect.fact[0]] = effect.fact[1]
+    if effect.look is not None:
+        subject, second = effect.look
+        looks.pop(subject, None)
+        if second is not None:
+            looks[subject] = second

@@ -1,0 +1,252 @@
+"""Consent: what a plan needs a yes to, what has been said already, and whether it may be done (SPEC
+3, risk and consent).
+
+Pure: the terminal, the typed text and the options come as arguments. `decide` says whether to go,
+to ask or to refuse; after asking, `answer` judges what was typed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from enum import Enum
+
+from reconciler.common import suggestions
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.plan import Action, Change, Consent, Plan, RiskClass
+
+BY_ADDRESS_ONLY: frozenset[RiskClass] = frozenset(
+    {RiskClass.LOCKOUT, RiskClass.GONE, RiskClass.DUPLICATE, RiskClass.SHARED}
+)
+"""Classes that neither a typed name nor `--accept CLASS` covers: each address has to be named."""
+
+_NOT_DONE = frozenset({Action.DECIDE, Action.BLOCKED, Action.NONE})
+_DELETIONS_MIN = 3
+_ADDRESSES_LISTED_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """One `--accept CLASS` (address None: every address) or `--accept CLASS=ADDRESS`."""
+
+    risk: RiskClass
+    address: str | None = None
+
+    def __str__(self) -> str:
+        return self.risk.value if self.address is None else f"{self.risk.value}={self.address}"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the user said before the plan was shown.
+
+    `accept` comes from the command line or a saved plan, `standing` from the environment's
+    `accept:` in the stack file. `terminal`: somebody can be asked. `destroy` takes the guard
+    against emptying a stack away, as `allow_empty` does.
+    """
+
+    accept: tuple[Acceptance, ...] = ()
+    standing: tuple[Acceptance, ...] = ()
+    yes: bool = False
+    allow_empty: bool = False
+    terminal: bool = False
+    destroy: bool = False
+
+
+class Verdict(Enum):
+    """What to do with the plan now."""
+
+    GO = "go"
+    ASK = "ask"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The verdict; `open` are the consents still needed, `given` those covered; `problem` says why
+    it is refused.
+    """
+
+    verdict: Verdict
+    open: tuple[Consent, ...] = ()
+    given: tuple[Consent, ...] = ()
+    problem: Problem | None = None
+
+
+def parse(text: str) -> Acceptance | None:
+    """The acceptance that a text `CLASS` or `CLASS=ADDRESS` spells, or None."""
+    name, equals, address = text.partition("=")
+    if name not in {risk.value for risk in RiskClass} or bool(equals) != bool(address):
+        return None
+    return Acceptance(RiskClass(name), address or None)
+
+
+def decide(
+    plan: Plan, given: Given, *, tracked: Collection[str], empty_file: bool = False
+) -> Decision:
+    """Whether the plan may be done on what was said so far.
+
+    `tracked` are the addresses that the state holds, `empty_file` tells that the stack defines
+    nothing.
+    """
+    wanted = _wanted(plan)
+    covered = tuple(item for item in wanted if _covers(item, given))
+    still = tuple(item for item in wanted if item not in covered)
+    refusal = _emptying(plan, given, tracked, empty_file) or _unnamed(still)
+    if refusal is None and not given.terminal:
+        refusal = _nobody_to_ask(still, given)
+    if refusal is not None:
+        return Decision(Verdict.REFUSED, still, covered, refusal)
+    if given.yes and not still:
+        return Decision(Verdict.GO, still, covered)
+    return Decision(Verdict.ASK, still, covered)
+
+
+def answer(decision: Decision, title: str, typed: str | None) -> Decision:
+    """The decision after somebody typed something (None: the input ended). `title` is the name that
+    says yes to everything asked.
+    """
+    text = (typed or "").strip()
+    if text == title or (text == "yes" and not decision.open):
+        return Decision(Verdict.GO, (), decision.given + decision.open)
+    if text == "yes":
+        message = msg(
+            "`yes` is not enough here: the plan does something that cannot simply be undone"
+        )
+        hint = msg("Type the stack's name, {title}, to say yes to all of it.", title=title)
+    else:
+        message = (
+            msg("nothing was applied, as you asked")
+            if text in ("", "no", "n")
+            else msg("nothing was applied: {text} is not {title}", text=text, title=title)
+        )
+        hint = None
+    return Decision(
+        Verdict.REFUSED, decision.open, decision.given, error("consent", message, hint=hint)
+    )
+
+
+def is_emptying(plan: Plan, *, tracked: Collection[str], empty_file: bool = False) -> str | None:
+    """Why the plan counts as emptying its stack, or None: more than half of its objects (at least
+    3), all, or from an empty file.
+
+    Rules are parts of a firewall and are not counted; an old object that a replacement left behind
+    is not an object of the stack.
+    """
+    objects = {address for address in tracked if ".rules." not in address}
+    gone = {str(change.address) for change in plan.changes if _is_deletion(plan, change)} & objects
+    if not gone:
+        return None
+    if empty_file:
+        return f"the stack file defines nothing, and {_objects(len(gone))} would be deleted"
+    if len(gone) == len(objects):
+        return f"all of the stack's objects would be deleted ({len(gone)})"
+    if len(gone) >= _DELETIONS_MIN and 2 * len(gone) > len(objects):
+        return f"{len(gone)} of the stack's {len(objects)} objects would be deleted"
+    return None
+
+
+def _wanted(plan: Plan) -> tuple[Consent, ...]:
+    """Consents of what would be done, and of blocks that consent alone lifts; what is held back
+    asks for nothing.
+    """
+    found = {
+        (item.risk.value, item.address): item
+        for change in plan.changes
+        for item in change.impact.consents
+        if change.action not in _NOT_DONE
+        or (
+            change.action is Action.BLOCKED
+            and item.risk in (RiskClass.LOCKOUT, RiskClass.DUPLICATE)
+        )
+    }
+    return tuple(found[key] for key in sorted(found))
+
+
+def _covers(item: Consent, given: Given) -> bool:
+    if item.risk in BY_ADDRESS_ONLY:
+        return Acceptance(item.risk, item.address) in given.accept
+    return any(
+        said.risk is item.risk and said.address in (None, item.address)
+        for said in given.accept + given.standing
+    )
+
+
+def _emptying(
+    plan: Plan, given: Given, tracked: Collection[str], empty_file: bool
+) -> Problem | None:
+    if given.allow_empty or given.destroy:
+        return None
+    why = is_emptying(plan, tracked=tracked, empty_file=empty_file)
+    if why is None:
+        return None
+    return error(
+        "empty",
+        why,
+        hint=msg(
+            "If that is meant, add --allow-empty; to remove the whole stack, use `reconciler destroy`."
+        ),
+    )
+
+
+def _unnamed(still: Iterable[Consent]) -> Problem | None:
+    open_ones = [item for item in still if item.risk in BY_ADDRESS_ONLY]
+    if not open_ones:
+        return None
+    options = accept_options(open_ones)
+    return error(
+        "consent",
+        msg("this plan needs consent that has to name each object"),
+        hint=msg("If it is meant, add {options}", options=options),
+    )
+
+
+def _nobody_to_ask(still: tuple[Consent, ...], given: Given) -> Problem | None:
+    if not still and given.yes:
+        return None
+    if not still:
+        return error(
+            "consent",
+            msg("there is no terminal to ask at, and --yes is not given"),
+            hint=msg("Read the plan, then add --yes."),
+        )
+    options = accept_options(still) + ("" if given.yes else " --yes")
+    return error(
+        "consent",
+        msg("this plan needs consent, and there is no terminal to ask at"),
+        hint=msg("If it is meant, add {options}", options=options),
+    )
+
+
+def accept_options(consents: Iterable[Consent]) -> str:
+    """The options that would give these consents, ready to paste into a shell; many of one class as
+    the class alone, where that counts.
+    """
+    found = list(consents)
+    counted = Counter(item.risk for item in found)
+    whole = [
+        risk
+        for risk, number in counted.items()
+        if number > _ADDRESSES_LISTED_MAX and risk not in BY_ADDRESS_ONLY
+    ]
+    texts = [risk.value for risk in whole] + [
+        f"{item.risk.value}={item.address}" for item in found if item.risk not in whole
+    ]
+    return " ".join(f"--accept {suggestions.pasted(text)}" for text in texts)
+
+
+def _is_deletion(plan: Plan, change: Change) -> bool:
+    if change.action is not Action.DELETE:
+        return False
+    deletes = [
+        step
+        for step in plan.steps
+        if step.address == change.address and step.operation.endswith(".delete")
+    ]
+    return not deletes or any(not step.deposed for step in deletes)
+
+
+def _objects(count: int) -> str:
+    return "1 object" if count == 1 else f"{count} objects"

@@ -1,0 +1,305 @@
+"""Feasibility: what the contract is sure the cloud would refuse, found before the first call (SPEC
+4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.common.suggestions import pasted
+from reconciler.common.text import msg
+from reconciler.config import requirements
+from reconciler.model import validators as problems_of
+from reconciler.model.diagnostics import Place, Problem, error, warning
+from reconciler.model.resource import Catalogue, Deferred, Link, Lookup, Resource, Unknown, Value
+from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
+
+SIZE_STEP_GB = 10
+"""Sizes are entered in tens in the console; whether the API asks for it is open (contract 16), so
+it is a warning.
+"""
+
+
+def check(
+    survey: Assessment, item: ManagedObject, wanted: Mapping[str, Value], edited: frozenset[str]
+) -> Iterator[Problem]:
+    """What speaks for certain against making or changing an object. `edited` are the fields that
+    the plan would send.
+    """
+    made = item.fate in (Disposition.CREATE, Disposition.REPLACE)
+    if not made and not edited:
+        return  # nothing is sent
+    if item.resource is not None:
+        # Lengths count after references are filled in (SPEC 2).
+        yield from _demanded(replace(item.resource, attributes=wanted), edited, made=made)
+        yield from _filled(item, item.resource, wanted, edited, made=made)
+    if item.kind.name == "instances":
+        yield from _server(survey.account.catalogue, item, wanted, edited, made=made)
+    elif item.kind.name == "block_storages" and made:
+        yield from _volume(survey, item, wanted)
+
+
+def _place(item: ManagedObject, name: str) -> Place | None:
+    return None if item.resource is None else item.resource.places.get(name, item.resource.place)
+
+
+def _demanded(resource: Resource, edited: frozenset[str], *, made: bool) -> Iterator[Problem]:
+    """What the file must say, and how long texts may be, bind only where the object or the text is
+    sent (SPEC 2).
+    """
+    for demand in requirements.of(resource):
+        if demand.field == "instance":
+            # the planner of volumes looks at the server itself, which may be known from what is
+            # live
+            continue
+        if made or (demand.when == "send" and demand.field in edited):
+            yield demand.problem
+
+
+def _filled(
+    item: ManagedObject,
+    resource: Resource,
+    wanted: Mapping[str, Value],
+    edited: frozenset[str],
+    *,
+    made: bool,
+) -> Iterator[Problem]:
+    """A value that is filled in now is checked like one that is written: an apply would refuse it
+    too.
+    """
+    for name, value in sorted(wanted.items()):
+        if not isinstance(resource.attributes.get(name), Deferred) or isinstance(
+            value, Unknown | Deferred | Link | Lookup
+        ):
+            continue
+        if not (made or name in edited) or problems_of.is_length(item.kind.name, name):
+            continue
+        wrong = problems_of.problem_with(item.kind.name, name, value)
+        if wrong is not None:
+            yield error(
+                "bad-format",
+                msg("{name} became {value!r}: {wrong}", name=name, value=value, wrong=wrong),
+                place=_place(item, name),
+                address=str(item.address),
+            )
+
+
+def _row(rows: tuple[Mapping[str, Any], ...] | None, id: Any) -> Mapping[str, Any] | None:
+    return next((row for row in rows or () if row["id"] == id), None)
+
+
+def _server(
+    catalogue: Catalogue,
+    item: ManagedObject,
+    wanted: Mapping[str, Value],
+    edited: frozenset[str],
+    *,
+    made: bool,
+) -> Iterator[Problem]:
+    live_zone = None if item.live is None else item.live.attributes.get("zone")
+    zone, address = wanted.get("zone", live_zone), str(item.address)
+    row = _row(catalogue.zones, zone)
+    if made and row is not None and not row.get("available", True):
+        message = msg("zone {zone} takes no new servers", zone=zone)
+        yield error(
+            "not-offered",
+            message,
+            place=_place(item, "zone"),
+            address=address,
+            hint=_others(catalogue.zones),
+        )
+    for name, rows in (("flavor", catalogue.flavors), ("image", catalogue.images)):
+        if not (made or name in edited) or name not in wanted:
+            continue
+        row = _row(rows, wanted[name])
+        if row is None:
+            continue
+        if not row.get("available", True):
+            yield error(
+                "not-offered",
+                msg("{name} {wanted} is no longer offered", name=name, wanted=wanted[name]),
+                place=_place(item, name),
+                address=address,
+            )
+        zones = row.get("zones")
+        # A row without zones does not say where it is offered (contract 12, 13).
+        if zones and zone is not None and zone not in zones:
+            message = msg(
+                "{name} {wanted} is not offered in zone {zone}",
+                name=name,
+                wanted=wanted[name],
+                zone=zone,
+            )
+            hint = msg("it is offered in {zones}", zones=", ".join(zones))
+            yield error(
+                "not-offered", message, place=_place(item, name), address=address, hint=hint
+            )
+    yield from _shrinks(catalogue, item, wanted, edited)
+    if made or edited & {"flavor", "image"}:
+        yield from _unsupported(catalogue, item, wanted)
+    yield from _unlisted(catalogue, item, wanted, edited, made=made)
+
+
+def _unsupported(
+    catalogue: Catalogue, item: ManagedObject, wanted: Mapping[str, Value]
+) -> Iterator[Problem]:
+    """A flavor that names the images it supports, and not this one. What the names mean is open, so
+    it is a warning (contract 12).
+    """
+    live: Mapping[str, Any] = {} if item.live is None else item.live.attributes
+    flavor = _row(catalogue.flavors, wanted.get("flavor", live.get("flavor")))
+    image = _row(catalogue.images, wanted.get("image", live.get("image")))
+    if flavor is None or image is None or not flavor.get("images") or image.get("type") is None:
+        return
+    if not {image["id"], image["type"]} & set(flavor["images"]):
+        message = msg(
+            "flavor {flavor} supports {flavor2}, and image {image} is {image2}",
+            flavor=flavor["id"],
+            flavor2=", ".join(flavor["images"]),
+            image=image["id"],
+            image2=image["type"],
+        )
+        hint = msg("the cloud may refuse the pair; `reconciler catalog flavors` shows others")
+        yield warning(
+            "not-offered",
+            message,
+            place=_place(item, "image"),
+            address=str(item.address),
+            hint=hint,
+        )
+
+
+_CATALOGUES = {
+    "zone": "zones",
+    "flavor": "flavors",
+    "image": "images",
+    "ssh_keys": "ssh_keys",
+    "user_script": "user_scripts",
+}
+
+
+def _unlisted(
+    catalogue: Catalogue,
+    item: ManagedObject,
+    wanted: Mapping[str, Value],
+    edited: frozenset[str],
+    *,
+    made: bool,
+) -> Iterator[Problem]:
+    """An id that is taken as it is, and that the list, where it was read, does not show."""
+    for name, listed in _CATALOGUES.items():
+        rows = getattr(catalogue, listed)
+        if rows is None or name not in wanted or not (made or name in edited):
+            continue
+        value = wanted[name]
+        for id in value if isinstance(value, tuple) else (value,):
+            if isinstance(id, str) and _row(rows, id) is None:
+                message = msg(
+                    "{name} {id} is not in the account's list of {value}; it is taken as it is",
+                    name=name,
+                    id=id,
+                    value=listed.replace("_", " "),
+                )
+                yield warning(
+                    "not-offered", message, place=_place(item, name), address=str(item.address)
+                )
+
+
+def _others(rows: tuple[Mapping[str, Any], ...] | None) -> str | None:
+    free = [str(row["id"]) for row in rows or () if row.get("available", True)]
+    return f"zones that do: {', '.join(free)}" if free else None
+
+
+def _shrinks(
+    catalogue: Catalogue, item: ManagedObject, wanted: Mapping[str, Value], edited: frozenset[str]
+) -> Iterator[Problem]:
+    if "flavor" not in edited or item.live is None or item.fate is Disposition.REPLACE:
+        return
+    before, after = (
+        _row(catalogue.flavors, item.live.attributes.get("flavor")),
+        _row(catalogue.flavors, wanted.get("flavor")),
+    )
+    if (
+        before is None
+        or after is None
+        or not isinstance(before.get("disk_gb"), int)
+        or not isinstance(after.get("disk_gb"), int)
+    ):
+        return
+    if after["disk_gb"] < before["disk_gb"]:
+        message = msg(
+            "flavor {after} has a smaller disk ({after2} GB) than {before} ({before2} GB)",
+            after=after["id"],
+            after2=after["disk_gb"],
+            before=before["id"],
+            before2=before["disk_gb"],
+        )
+        hint = msg(
+            "whether the cloud shrinks a disk is not known; --replace {address} makes a new server instead",
+            address=pasted(item.address),
+        )
+        yield warning(
+            "not-offered",
+            message,
+            place=_place(item, "flavor"),
+            address=str(item.address),
+            hint=hint,
+        )
+
+
+def _volume(
+    survey: Assessment, item: ManagedObject, wanted: Mapping[str, Value]
+) -> Iterator[Problem]:
+    row, address = (
+        _row(survey.account.catalogue.storage_types, wanted.get("type")),
+        str(item.address),
+    )
+    types = survey.account.catalogue.storage_types
+    if row is None:
+        if types:
+            hint = "types: " + ", ".join(str(t["id"]) for t in types)
+            message = msg("there is no volume type {value!r}", value=wanted.get("type"))
+            yield error(
+                "not-offered", message, place=_place(item, "type"), address=address, hint=hint
+            )
+        return
+    size = wanted.get("size")
+    if isinstance(size, int) and not row["min_gb"] <= size <= row["max_gb"]:
+        message = msg(
+            "a {row} volume has {row2} to {row3} GB, not {size}",
+            row=row["id"],
+            row2=row["min_gb"],
+            row3=row["max_gb"],
+            size=size,
+        )
+        yield error("out-of-bounds", message, place=_place(item, "size"), address=address)
+    elif isinstance(size, int) and size % SIZE_STEP_GB:
+        message = msg(
+            "{size} GB is not a multiple of {SIZE_STEP_GB}; the console takes only those",
+            size=size,
+            SIZE_STEP_GB=SIZE_STEP_GB,
+        )
+        yield warning("out-of-bounds", message, place=_place(item, "size"), address=address)
+    zone = _zone_of(survey, wanted.get("instance"))
+    if row.get("zones") is not None and zone is not None and zone not in row["zones"]:
+        message = msg("{row} volumes are not offered in zone {zone}", row=row["id"], zone=zone)
+        yield error(
+            "not-offered",
+            message,
+            place=_place(item, "type"),
+            address=address,
+            hint=msg("zones: {row}", row=", ".join(row["zones"])),
+        )
+
+
+def _zone_of(survey: Assessment, owner: Value) -> Any:
+    if not isinstance(owner, Link):
+        return None
+    server = survey.items.get(owner.address)
+    if server is None:
+        return None
+    return server.wanted.get(
+        "zone", None if server.live is None else server.live.attributes.get("zone")
+    )

@@ -1,0 +1,69 @@
+"""Former names: states that were kept for a stack or environment which no file names any more.
+
+The folder of a state is named after its stack and environment. So an edit of `stack:` or
+`environments:` makes the program look into another folder, which is empty, while the objects stand
+in the state of the former name: an apply would create every object a second time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from reconciler.common.suggestions import listed, pasted
+from reconciler.common.text import msg
+from reconciler.model.diagnostics import Problem, error, notice
+from reconciler.model.resource import Stack, title_of
+from reconciler.model.state import Neighbor, State
+
+if TYPE_CHECKING:
+    from reconciler.planner.compare.assessment import PlanOptions
+
+
+def held(stack: Stack, neighbors: Iterable[Neighbor], options: PlanOptions) -> Iterator[Problem]:
+    """An error for each neighbor that holds objects, or open requests, at addresses of the stack.
+
+    `--accept duplicate=ADDRESS` says that the object there belongs to another stack.
+    """
+    asked = [str(address) for address in stack.resources if address.rule is None]
+    for neighbor in neighbors:
+        other = neighbor.state
+        known = set(other.entries) | {intent.address for intent, _ in other.open.values()}
+        both = [
+            address
+            for address in asked
+            if address in known and not options.accepts("duplicate", address)
+        ]
+        if not both:
+            continue
+        title = title_of(other.stack, other.environment)
+        accepts = " ".join(f"--accept {pasted(f'duplicate={address}')}" for address in both)
+        yield error(
+            "former-name",
+            msg(
+                "the state of {title} in {where} holds {both}, and no file names {title}: under the name {title2} every object would be created a second time",
+                title=title,
+                where=neighbor.where,
+                both=listed(both),
+                title2=stack.title,
+            ),
+            hint=msg(
+                "if {title} was renamed, move its state:\n{move}\nor take the former name back in the file; if {title} is another stack, say so:\n{accepts}",
+                title=title,
+                move=neighbor.move,
+                accepts=accepts,
+            ),
+        )
+
+
+def moved(state: State, stack: Stack) -> Problem:
+    """What is said of a state whose folder was given another name."""
+    former = title_of(state.stack, state.environment)
+    return notice(
+        "former-name",
+        msg(
+            "this folder was the state of {former}; the next apply makes it the state of {title}",
+            former=former,
+            title=stack.title,
+        ),
+    )

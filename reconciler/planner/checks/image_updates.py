@@ -1,0 +1,65 @@
+"""Newer images: said where the catalogue has one, never planned, because a lookup's answer stays as
+it is once used (SPEC 2, lookups).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.common.suggestions import pasted
+from reconciler.common.text import msg
+from reconciler.model.diagnostics import Problem, notice
+from reconciler.model.resource import Lookup
+from reconciler.planner.compare import lookup
+from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
+
+_ADDRESSES_TOLD_MAX = 4
+
+
+def newer_images(seen: Assessment) -> Iterator[Problem]:
+    """A notice for each image that has a newer one, with the servers that stay on it."""
+    if seen.account.catalogue.images is None:
+        return
+    found: dict[tuple[str, str, str], list[ManagedObject]] = {}
+    for item in seen.items.values():
+        wish = item.resource.attributes.get("image") if item.resource is not None else None
+        if item.fate not in (Disposition.KEEP, Disposition.BIND) or not isinstance(wish, Lookup):
+            continue
+        pinned = item.lookups.get("image", {}).get(wish.key)
+        zone = item.live.attributes.get("zone") if item.live is not None else None
+        row = (
+            None
+            if pinned is None
+            else lookup.newer(
+                wish, seen.account.catalogue, pinned, zone=zone if isinstance(zone, str) else None
+            )
+        )
+        if row is not None:
+            found.setdefault(
+                (str(wish), str(row.get("name") or row["id"]), str(row["id"])), []
+            ).append(item)
+    for (asked, name, id), items in sorted(found.items()):
+        yield _told(asked, name, id, items)
+
+
+def _told(asked: str, name: str, id: str, items: list[ManagedObject]) -> Problem:
+    first = items[0]
+    addresses = [str(item.address) for item in items]
+    rest = len(addresses) - _ADDRESSES_TOLD_MAX
+    who = ", ".join(addresses[:_ADDRESSES_TOLD_MAX]) + (f" and {rest} more" if rest > 0 else "")
+    place = first.resource.places.get("image") if first.resource is not None else None
+    message = msg(
+        "{asked} is {name} ({id}) by now; {who} {value} on the image that was found before",
+        asked=asked,
+        name=name,
+        id=id,
+        who=who,
+        value="stays" if len(items) == 1 else "stay",
+    )
+    return notice(
+        "newer-image",
+        message,
+        place=place,
+        address=addresses[0],
+        hint=msg("to take it: --replace {addresses}", addresses=pasted(addresses[0])),
+    )

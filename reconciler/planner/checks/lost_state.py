@@ -1,0 +1,250 @@
+"""A lost state: objects that this stack once made, while the state knows nothing of them (SPEC 5,
+lost state).
+
+Making them again would make them twice. So the run stops before anything is sent, and says the ways
+out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.common.suggestions import pasted
+from reconciler.common.text import msg
+from reconciler.model import marker, owners
+from reconciler.model.address import Address, parse
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.owners import sent_nonces
+from reconciler.model.resource import LiveResource, title_of
+from reconciler.model.state import Entry, Phase, StateChange
+from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
+from reconciler.planner.compare.unsettled import NOT_KNOWN
+from reconciler.recovery.binding import Binding
+
+KINDS = ("block_storages", "firewalls", "instances")
+
+COMPARED = ("zone", "flavor", "image", "type", "size")
+"""Attributes that an object must have as the file asks, to be proposed for a bind."""
+
+
+def strangers(seen: Assessment) -> Iterator[tuple[str, LiveResource]]:
+    """Objects of the account that stand in no entry, deposed slot or open intent, with their kind."""
+    state = seen.state
+    ours = {entry.id for entry in state.entries.values()} | set(state.deposed)
+    ours |= {item.live.id for item in seen.items.values() if item.live is not None}
+    sent = sent_nonces(state)
+    used = {live.id for live in seen.existing.values()}
+    for kind in KINDS:
+        rows = seen.account.objects.get(kind, {})
+        for id in sorted(rows):
+            if id not in ours and id not in used and rows[id].nonce not in sent:
+                yield kind, rows[id]
+
+
+def remote_name(item: ManagedObject) -> str | None:
+    """The name under which an item is to be made, where it is known."""
+    if item.resource is None:
+        return None
+    name = item.wanted.get("name", item.resource.at_create.get("name"))
+    return name if isinstance(name, str) else None
+
+
+def missing_state(seen: Assessment) -> Iterator[Problem]:
+    """An error for each object that says this stack was here before. `--accept duplicate=ADDRESS`
+    says that it is none of ours.
+    """
+    if seen.options.destroy:
+        return  # nothing is created
+    wished = {
+        (i.kind.name, remote_name(i)): a
+        for a, i in seen.items.items()
+        if i.fate is Disposition.CREATE and a.rule is None
+    }
+    created = frozenset(map(str, wished.values()))
+    for kind, live in strangers(seen):
+        address = wished.get((kind, _name(live)))
+        named = _named_address(seen, kind, live) if seen.state.is_empty else None
+        former = _formerly_at(seen, kind, live, created) if seen.state.is_empty else None
+        if seen.state.is_empty:
+            at = str(address) if address is not None else named or former
+        else:
+            at = str(address) if address is not None and live.nonce is not None else None
+        if at is None or seen.options.accepts("duplicate", at):
+            continue
+        if former is not None:
+            yield _of_a_former_environment(live, at)
+            continue
+        what = (
+            "bears the marker of this stack"
+            if named is not None
+            else "has the name that is about to be made"
+        )
+        yield error(
+            "state-missing",
+            msg(
+                "{live_id} {what} ({live!r}), but the state knows nothing of it: making {at} would make it twice",
+                live_id=live.id,
+                what=what,
+                live=_name(live),
+                at=at,
+            ),
+            address=at,
+            hint=msg(
+                "bring the state back; `reconciler recover --rebuild` binds what is proved; --accept {value} says it is not yours",
+                value=pasted(f"duplicate={at}"),
+            ),
+        )
+
+
+def _name(live: LiveResource) -> str | None:
+    name = live.attributes.get("name")
+    return name if isinstance(name, str) else None
+
+
+def _named_address(seen: Assessment, kind: str, live: LiveResource) -> str | None:
+    """The address that the owner text before a marker names, where it is one of this stack and
+    environment.
+    """
+    if live.nonce is None or live.marked is None or not marker.is_owner_text(live.marked):
+        return None
+    start = marker.owner_text(seen.stack.name, seen.stack.environment, "")
+    return f"{kind}.{live.marked.removeprefix(start)}" if live.marked.startswith(start) else None
+
+
+def _formerly_at(
+    seen: Assessment, kind: str, live: LiveResource, created: frozenset[str]
+) -> str | None:
+    """The address about to be created that a marker names under an environment of this stack which
+    the file does not have any more.
+    """
+    parts = None if live.nonce is None else marker.owner_parts(live.marked)
+    if parts is None:
+        return None
+    stack, environment, key = parts
+    is_former = stack == seen.stack.name and environment not in (seen.stack.environments or (None,))
+    return f"{kind}.{key}" if is_former and f"{kind}.{key}" in created else None
+
+
+def _of_a_former_environment(live: LiveResource, at: str) -> Problem:
+    stack, environment, _ = marker.owner_parts(live.marked) or ("", None, "")
+    whose = title_of(stack, environment) + ("" if environment else ", without an environment")
+    return error(
+        "former-name",
+        msg(
+            "{live_id} bears the marker of {whose}, which the file does not have any more: creating {at} would create it a second time",
+            live_id=live.id,
+            whose=whose,
+            at=at,
+        ),
+        address=at,
+        hint=msg(
+            "bring back the state of {whose}, and the environments of the file as they were; --accept {value} says that it is not yours",
+            whose=whose,
+            value=pasted(f"duplicate={at}"),
+        ),
+    )
+
+
+def _names_others(seen: Assessment, live: LiveResource) -> bool:
+    start = marker.owner_text(seen.stack.name, seen.stack.environment, "")
+    if any(live.id in ids for ids in seen.options.elsewhere.values()):
+        return True
+    return (
+        live.marked is not None
+        and marker.is_owner_text(live.marked)
+        and not live.marked.startswith(start)
+    )
+
+
+def propose(seen: Assessment) -> tuple[Binding, ...]:
+    """A bind for each address to be made that exactly one marked object answers to: by remote name
+    and attributes.
+    """
+    found: dict[Address, list[LiveResource]] = {}
+    unowned = list(strangers(seen))
+    for address, item in seen.items.items():
+        if item.fate is not Disposition.CREATE or address.rule is not None:
+            continue
+        for kind, live in unowned:
+            if (
+                kind == item.kind.name
+                and live.nonce is not None
+                and not _names_others(seen, live)
+                and _answers(item, live)
+            ):
+                found.setdefault(address, []).append(live)
+    return tuple(
+        Binding(address, rows[0], bound(address, rows[0], seen.items[address]))
+        for address, rows in sorted(found.items(), key=lambda pair: pair[0].sort_key)
+        if len(rows) == 1
+    )
+
+
+def _answers(item: ManagedObject, live: LiveResource) -> bool:
+    if remote_name(item) != _name(live):
+        return False
+    return all(
+        live.attributes.get(name) == item.wanted[name]
+        for name in COMPARED
+        if item.wanted.get(name) is not None
+    )
+
+
+def bound(address: Address, live: LiveResource, item: ManagedObject | None) -> Entry:
+    """The entry that binds an object to an address; what the file manages is compared at the next
+    plan.
+    """
+    lookups: Mapping[str, Mapping[str, str]] = item.lookups if item is not None else {}
+    phase = Phase.READY if live.ready else Phase.INCOMPLETE
+    return Entry(str(address), live.kind, live.id, lookups=lookups, phase=phase, nonce=live.nonce)
+
+
+def effects(bindings: tuple[Binding, ...]) -> tuple[StateChange, ...]:
+    """What binding them makes of the state."""
+    return tuple(StateChange(put=binding.entry) for binding in bindings)
+
+
+def in_doubt(item: ManagedObject) -> Problem | None:
+    """Why nothing can be bound to an address by now: a create for it is in doubt, and may still
+    have made its object.
+    """
+    if item.entry is not None or not item.reason.startswith(NOT_KNOWN):
+        return None
+    return error(
+        "open-intent",
+        msg("{address}: {reason}", address=item.address, reason=item.reason),
+        address=str(item.address),
+        hint=msg("reconciler recover"),
+    )
+
+
+def adoptable(seen: Assessment, text: str, id: str) -> Binding | Problem:
+    """The bind of one object to one address by a person's word, or why it cannot be."""
+    address = parse(text)
+    item = seen.items.get(address) if address is not None else None
+    if address is None or item is None or address.rule is not None:
+        return error("missing-reference", msg("the stack has no {text}", text=text), address=text)
+    if (doubt := in_doubt(item)) is not None:
+        return doubt
+    live = seen.account.find(item.kind.name, id)
+    if live is None:
+        return error(
+            "missing-object",
+            msg(
+                "the account shows no {value} {id}",
+                value=item.kind.singular.replace("_", " "),
+                id=id,
+            ),
+            address=text,
+        )
+    owner = next((e.address for e in seen.state.entries.values() if e.id == id), None)
+    if owner is not None:
+        return error(
+            "bad-combination",
+            msg("{id} already belongs to {owner}", id=id, owner=owner),
+            address=text,
+        )
+    sharer = owners.sharer_of(seen.state, live, seen.options.elsewhere)
+    if sharer is not None:
+        return owners.shared(text, live, sharer)
+    return Binding(address, live, bound(address, live, item))

@@ -1,0 +1,41 @@
+"""Lookups against a catalogue that was kept from an earlier run: what may be wrong with a stack,
+said without the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from reconciler.model.diagnostics import Problem, Severity
+from reconciler.model.resource import Catalogue, Lookup, Resource, Stack
+from reconciler.planner.compare import lookup
+
+
+def doubts(stack: Stack, catalogue: Catalogue) -> Iterator[Problem]:
+    """A warning for each lookup that a kept list does not answer. The list may be a day old, so it
+    is never an error.
+    """
+    for resource in stack.resources.values():
+        yield from _of(resource, catalogue)
+
+
+def _of(resource: Resource, catalogue: Catalogue) -> Iterator[Problem]:
+    zone = resource.attributes.get("zone")
+    here: str | None = zone if isinstance(zone, str) else None
+    if isinstance(zone, Lookup) and catalogue.zones is not None:
+        found = lookup.find(zone, catalogue, zone=None, address=str(resource.address))
+        here = found if isinstance(found, str) else None
+    for value in resource.attributes.values():
+        for wish in value if isinstance(value, tuple) else (value,):
+            if not isinstance(wish, Lookup) or getattr(catalogue, wish.catalogue) is None:
+                continue
+            found = lookup.find(wish, catalogue, zone=here, address=str(resource.address))
+            if isinstance(found, Problem):
+                # Told once for all that share the line.
+                yield replace(
+                    found,
+                    severity=Severity.WARNING,
+                    address=None,
+                    message=f"{found.message}, as it was seen last",
+                )

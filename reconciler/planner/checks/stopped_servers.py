@@ -1,0 +1,41 @@
+"""Servers that an earlier run stopped on the way to something else, and that a plan does not start:
+left off in silence otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reconciler.common.text import msg
+from reconciler.model.diagnostics import Problem, warning
+from reconciler.model.plan import Step
+from reconciler.planner.compare.assessment import Assessment
+
+
+def left_off(seen: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
+    """A warning for each of them that neither starts nor goes: held back, left out of the plan, or
+    forgotten.
+    """
+    handled = {
+        str(step.address)
+        for step in steps
+        if step.operation in ("instance.start", "instance.delete")
+    }
+    for address, item in seen.items.items():
+        off = (
+            item.entry is not None
+            and item.entry.stopped
+            and item.live is not None
+            and item.live.attributes.get("power") == "off"
+        )
+        if off and str(address) not in handled and item.wanted.get("power") != "off":
+            message = msg(
+                "{address} is powered off: an earlier run stopped it, and this plan does not start it",
+                address=address,
+            )
+            yield warning(
+                "stays-off",
+                message,
+                address=str(address),
+                hint=msg("start it in the console, or let an apply finish what was begun"),
+            )

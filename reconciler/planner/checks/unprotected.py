@@ -1,0 +1,81 @@
+"""Servers that stand without the firewall that the file gives them: after a run that was killed, or
+by somebody else's hand.
+
+`plan`, `drift` and `doctor` judge by the account, `show` by the state alone. A server that is
+switched off is not exposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reconciler.common.text import msg
+from reconciler.model.diagnostics import Problem, warning
+from reconciler.model.resource import Link, Resource, Stack
+from reconciler.model.state import Phase, State
+from reconciler.planner.compare.assessment import Assessment, Disposition
+
+
+def by_account(seen: Assessment) -> Iterator[Problem]:
+    """A warning for each running server that no firewall stands before. None beside a run that is
+    at work: it attaches them itself.
+    """
+    if seen.options.running is not None or seen.options.destroy:
+        return
+    for address, item in seen.items.items():
+        live, resource = item.live, item.resource
+        wanted = None if resource is None else _firewall(resource)
+        if (
+            wanted is None
+            or live is None
+            or live.attributes.get("power") == "off"
+            or seen.firewall_of(live.id) is not None
+        ):
+            continue
+        said = "may have" if item.fate is Disposition.DOUBT else "has"
+        yield _problem(str(address), f"{address} ({live.id}) {said} no firewall", wanted)
+
+
+def by_state(stack: Stack, state: State | None) -> Iterator[Problem]:
+    """A warning for each server of which the state says that it has, or may have, no firewall."""
+    if state is None:
+        return
+    sent = {intent.address: intent.operation for intent, _ in state.open.values()}
+    for address, resource in stack.resources.items():
+        text = str(address)
+        wanted, entry = _firewall(resource), state.entries.get(text)
+        if wanted is None or (entry is None and sent.get(text) != "instance.create"):
+            continue
+        if entry is None:
+            yield _problem(
+                text,
+                f"{text} may run without a firewall: its create was sent, and nothing after it",
+                wanted,
+            )
+        elif (
+            entry.phase is not Phase.DELETING
+            and entry.applied.get("firewall") is None
+            and entry.applied.get("power") != "off"
+        ):
+            yield _problem(
+                text,
+                f"{text} ({entry.id}) {'may have' if text in sent else 'has'} no firewall, as far as the state knows",
+                wanted,
+            )
+
+
+def _firewall(resource: Resource) -> Link | None:
+    """The firewall that the file gives a server."""
+    wanted = resource.attributes.get("firewall") if resource.address.kind == "instances" else None
+    return (
+        wanted if isinstance(wanted, Link) and "firewall" not in resource.lifecycle.ignore else None
+    )
+
+
+def _problem(address: str, message: str, wanted: Link) -> Problem:
+    return warning(
+        "exposed",
+        msg("{message}; the next apply attaches {wanted}", message=message, wanted=wanted),
+        address=address,
+        hint=msg("reconciler apply"),
+    )

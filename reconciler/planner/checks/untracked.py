@@ -1,0 +1,124 @@
+"""Objects that this stack made and does not track: they run and cost, and no apply or destroy of
+the stack ever touches them.
+
+Two machines that apply copies of one state make them, and so does a state that was lost. Only a
+marker proves it: the owner's text before a nonce names the stack. Behind a text of the user it does
+not; the name of one of ours then makes it likely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.suggestions import pasted
+from reconciler.common.text import msg
+from reconciler.model import marker
+from reconciler.model.diagnostics import Problem, error, notice, warning
+from reconciler.model.resource import LiveResource
+from reconciler.model.state import StateChange
+from reconciler.planner.checks import lost_state
+from reconciler.planner.compare.assessment import Assessment
+from reconciler.recovery import evidence
+from reconciler.recovery.let_go import LEFT, left
+
+
+@dataclass(frozen=True, slots=True)
+class Untracked:
+    """One object and the address that it was made for. `sure`: its marker names this stack."""
+
+    live: LiveResource
+    address: str
+    sure: bool
+
+
+def find(seen: Assessment) -> Iterator[Untracked]:
+    """The objects, by kind and id. None beside a run that is at work: what it makes right now is on
+    its own record.
+    """
+    if seen.options.running is not None:
+        return
+    state = seen.state
+    # doubled: told by itself
+    known = {entry.nonce for entry in state.entries.values()} | {
+        old.nonce for old in state.deposed.values()
+    }
+    named = _names(seen)
+    for kind, live in lost_state.strangers(seen):
+        if (
+            live.nonce is None
+            or live.nonce in known
+            or {LEFT + live.id, evidence.LOST + live.nonce} & state.facts.keys()
+        ):
+            continue
+        parts = marker.owner_parts(live.marked)
+        if parts is None:
+            at = named.get((kind, live.attributes.get("name")))
+            if at is not None:
+                yield Untracked(live, at, sure=False)
+        elif parts[:2] == (seen.stack.name, seen.stack.environment):
+            yield Untracked(live, f"{kind}.{parts[2]}", sure=True)
+
+
+def _names(seen: Assessment) -> Mapping[tuple[str, Any], str]:
+    """The addresses by kind and remote name: of the file, also where it is being destroyed, and of
+    what stands.
+    """
+    found: dict[tuple[str, Any], str] = {}
+    for address, resource in seen.stack.resources.items():
+        name = resource.attributes.get("name", resource.at_create.get("name"))
+        if address.rule is None and isinstance(name, str):
+            found.setdefault((address.kind, name), str(address))
+    for address, item in seen.items.items():
+        if item.live is not None and item.live.attributes.get("name"):
+            found.setdefault((item.kind.name, item.live.attributes["name"]), str(address))
+    return found
+
+
+def problems(seen: Assessment) -> Iterator[Problem]:
+    """An error for each object that is this stack's, a warning for each that may be; a notice for
+    one that consent leaves alone.
+    """
+    # an apply after a destroy would create everything again
+    command = "reconciler destroy" if seen.options.destroy else "reconciler apply"
+    for found in find(seen):
+        id, address = found.live.id, found.address
+        if seen.options.accepts("duplicate", address):
+            yield notice(
+                "untracked",
+                msg("{id} is left alone from now on: you said that it is not this stack's", id=id),
+                address=address,
+            )
+            continue
+        hint = msg(
+            "to adopt it, add it to the file under a name of its own, with `import: {id}`\nor look at {id} in the console, and delete it there if nothing uses it\nor leave it alone: {command} --accept {value}",
+            id=id,
+            command=command,
+            value=pasted(f"duplicate={address}"),
+        )
+        if found.sure:
+            message = msg(
+                "{id} was created by this stack for {address} and is not in its state: no command changes or deletes it",
+                id=id,
+                address=address,
+            )
+            yield error("untracked", message, address=address, hint=hint)
+        else:
+            name = found.live.attributes.get("name")
+            message = msg(
+                "{id} has a marker and the name {name!r} of {address}, and is not in the state: it may be a second one of this stack",
+                id=id,
+                name=name,
+                address=address,
+            )
+            yield warning("untracked", message, address=address, hint=hint)
+
+
+def records(seen: Assessment) -> tuple[StateChange, ...]:
+    """What the state learns of objects that consent leaves alone."""
+    return tuple(
+        left(found.live.id, found.address)
+        for found in find(seen)
+        if seen.options.accepts("duplicate", found.address)
+    )

@@ -1,0 +1,186 @@
+"""What planning knows of each address: the configuration, the state and the live object side by
+side, and what becomes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from enum import Enum
+from typing import Any
+
+from reconciler.common.dataclass import dataclass
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Problem
+from reconciler.model.owners import Elsewhere
+from reconciler.model.resource import EMPTY, Account, Link, LiveResource, Resource, Stack, Value
+from reconciler.model.resource_type import ResourceType
+from reconciler.model.state import Deposed, Entry, State
+
+ACCEPTED_AS_GONE = "accepted as gone"
+"""Why an address whose object is missing gets a successor: `--accept gone=ADDRESS` said so."""
+
+
+class Disposition(Enum):
+    """What becomes of an address as a whole. `DOUBT` needs a decision; `GONE` was deleted by us and
+    is no more.
+    """
+
+    CREATE = "create"
+    BIND = "bind"
+    KEEP = "keep"
+    REPLACE = "replace"
+    DELETE = "delete"
+    FORGET = "forget"
+    GONE = "gone"
+    DOUBT = "doubt"
+
+
+REPLACED = ("block_storages", "instances")
+"""Kinds whose objects may be replaced, and whose deletion takes a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What the command line adds to the file: all of it is part of the plan's input.
+
+    `accept` are (class, address or None); `replace` and `unprotect` are address texts. `pinned` are
+    the ids a saved plan's lookups gave, address to field to text to id. `doubts` says, by address,
+    why an open intent there could not be settled; `unproved` are ids that an earlier run deleted
+    and that were not yet looked for twice. `only` and `without` are the patterns of `--only` and
+    `--except`. `first_passwords`: somebody keeps those of new servers. `running` is the name of a
+    run that is at work now, whose open intents are no doubts. `undo` is the serial of the kept
+    state that the plan goes back to. `unmanaged`: objects that are not the stack's are to be listed
+    with their price. `elsewhere` is what other states of the same place hold.
+    """
+
+    destroy: bool = False
+    accept: tuple[tuple[str, str | None], ...] = ()
+    replace: frozenset[str] = frozenset()
+    unprotect: frozenset[str] = frozenset()
+    pinned: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    doubts: Mapping[str, str] = field(default_factory=dict)
+    unproved: frozenset[str] = frozenset()
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    first_passwords: bool = False
+    running: str | None = None
+    undo: int | None = None
+    unmanaged: bool = False
+    elsewhere: Elsewhere = field(default_factory=dict)
+
+    def accepts(self, risk: str, address: str) -> bool:
+        """Whether a class that only counts by address was accepted for it (`gone`, `duplicate`,
+        `lockout`, `shared`).
+        """
+        return (risk, address) in self.accept
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedObject:
+    """One address of the stack or the state.
+
+    `wanted` are the file's attributes with lookups answered, links and deferred values kept;
+    `lookups` the answers, field to text to id. `reason` says why it has its fate, `protect` what it
+    is protected from.
+    """
+
+    address: Address
+    kind: ResourceType
+    fate: Disposition
+    resource: Resource | None = None
+    entry: Entry | None = None
+    live: LiveResource | None = None
+    wanted: Mapping[str, Value] = EMPTY
+    lookups: Mapping[str, Mapping[str, str]] = EMPTY
+    reason: str = ""
+    protect: tuple[str, ...] = ()
+
+    @property
+    def live_id(self) -> str:
+        """The id of its object, for a step on it. Raises AssertionError where it has none: a step
+        needs an object.
+        """
+        if self.live is None:
+            raise AssertionError(f"{self.address} has no object that a step could change")
+        return self.live.id
+
+    @property
+    def id(self) -> str | None:
+        """The id that the address has now and keeps, None where it will have another or has none."""
+        if (
+            self.fate in (Disposition.KEEP, Disposition.BIND, Disposition.DELETE)
+            and self.live is not None
+        ):
+            return self.live.id
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """All items, sorted by address, with what speaks against going on.
+
+    `existing` are the objects of others that the stack refers to. `strays` are, by firewall id, the
+    live rules that are nobody's of this stack. `names` gives the address text of each id that is
+    ours or referred to.
+    """
+
+    stack: Stack
+    state: State
+    account: Account
+    kinds: Mapping[str, ResourceType]
+    options: PlanOptions
+    items: Mapping[Address, ManagedObject]
+    existing: Mapping[Address, LiveResource]
+    strays: Mapping[str, tuple[LiveResource, ...]]
+    problems: tuple[Problem, ...]
+    names: Mapping[str, str]
+    _groups: dict[str, list[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        groups: dict[str, list[str]] = {}
+        for firewall, members in self.account.members.items():
+            for server in members:
+                groups.setdefault(server, []).append(firewall)
+        for item in self.items.values():
+            wanted = item.wanted.get("firewall")
+            if (
+                item.live is not None
+                and len(found := groups.get(item.live.id, [])) > 1
+                and isinstance(wanted, Link)
+            ):
+                found.sort(key=lambda group: group != self.id_of(wanted.address))
+        object.__setattr__(self, "_groups", groups)
+
+    def name_of(self, id: str | None) -> str | None:
+        """The address text of an id of ours or of an object referred to, else the id itself."""
+        return None if id is None else self.names.get(id, id)
+
+    def id_of(self, address: Address) -> str | None:
+        """The id an address has and keeps in this plan, or None."""
+        if address.existing:
+            found = self.existing.get(address)
+            return None if found is None else found.id
+        item = self.items.get(address)
+        return None if item is None else item.id
+
+    def firewall_of(self, instance_id: str) -> str | None:
+        """The id of the group that a server is in, as far as members were read; of several the one
+        that the file asks for.
+        """
+        return next(iter(self._groups.get(instance_id, ())), None)
+
+    def firewall_to_leave(self, instance_id: str) -> str | None:
+        """The same, but of several one that the file does not ask for."""
+        return next(reversed(self._groups.get(instance_id, [])), None)
+
+    def deposed(self) -> Iterator[tuple[Deposed, LiveResource | None]]:
+        """The deposed objects, by id, with what is live of them."""
+        for id in sorted(self.state.deposed):
+            old = self.state.deposed[id]
+            yield old, self.account.find(old.kind, id)
+
+
+def link_text(value: Value) -> Any:
+    """A value as it is compared and kept: a link by its address."""
+    return str(value.address) if isinstance(value, Link) else value

@@ -1,0 +1,510 @@
+"""The survey: each address with what the file asks, what the state remembers and what is live, and
+from that its fate.
+
+Nothing is decided here about steps; and nothing is read: values that wait for other objects are
+resolved in `core.resolve`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.suggestions import pasted
+from reconciler.common.text import msg
+from reconciler.model.address import Address, parse
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.owners import owner_of
+from reconciler.model.resource import EMPTY, Account, LiveResource, Lookup, Resource, Stack, Value
+from reconciler.model.resource_type import Edit, ResourceType
+from reconciler.model.state import Deposed, Entry, Phase, State
+from reconciler.planner.compare import data_sources, lookup, safety_stops, unsettled
+from reconciler.planner.compare.assessment import (
+    ACCEPTED_AS_GONE,
+    REPLACED,
+    Assessment,
+    Disposition,
+    ManagedObject,
+    PlanOptions,
+)
+
+
+def survey(
+    *,
+    stack: Stack,
+    state: State,
+    account: Account,
+    kinds: Mapping[str, ResourceType],
+    options: PlanOptions,
+) -> Assessment:
+    """Looks at every address once. Problems of the whole (mass absence) come alone: nothing else is
+    then worth telling.
+    """
+    problems = [
+        *safety_stops.mass_absence(state, account, options.accept),
+        *safety_stops.doubled(state, account),
+    ]
+    existing, missing = data_sources.objects(stack, account, options.pinned)
+    problems += [] if options.destroy else missing
+    problems += _not_replaceable(state, options)
+    resources = {} if options.destroy else stack.resources
+    surveyor = _Classifier(
+        stack, state, account, kinds, options, problems, unsettled.of(stack, state, options)
+    )
+    items = {
+        address: surveyor.desired(resource)
+        for address, resource in resources.items()
+        if resource.address.kind != "rules"
+    }
+    for text in sorted(state.entries):
+        address = parse(text)
+        if address is not None and address.rule is None and address not in items:
+            items[address] = surveyor.remembered(address, state.entries[text])
+    going = {
+        item.live.id: str(address)
+        for address, item in items.items()
+        if item.fate is Disposition.DELETE and item.live is not None
+    }
+    going.update({old.id: old.address for old in state.deposed.values()})
+    problems += [] if options.destroy else data_sources.deleted(stack, existing, going)
+    if options.destroy:
+        _keep_what_is_protected(items)
+    strays: dict[str, tuple[LiveResource, ...]] = {}
+    known = Assessment(
+        stack,
+        state,
+        account,
+        kinds,
+        options,
+        items,
+        existing,
+        strays,
+        (),
+        _names(items, existing, state.deposed.values()),
+    )
+    surveyor.rules(items, strays, known)
+    problems += surveyor.doubts.unplaced(items)
+    ordered = {address: items[address] for address in sorted(items, key=lambda a: a.sort_key)}
+    return Assessment(
+        stack,
+        state,
+        account,
+        kinds,
+        options,
+        ordered,
+        existing,
+        strays,
+        tuple(problems),
+        _names(ordered, existing, state.deposed.values()),
+    )
+
+
+def _not_replaceable(state: State, options: PlanOptions) -> Iterator[Problem]:
+    for text in sorted(options.replace):
+        address = parse(text)
+        if address is not None and address.kind == "firewalls" and text in state.entries:
+            message = msg(
+                "{text} cannot be replaced: every field of a firewall and of its rules changes in place",
+                text=text,
+            )
+            yield error(
+                "usage",
+                message,
+                address=text,
+                hint=msg("leave out --replace {text}", text=pasted(text)),
+            )
+
+
+def _names(
+    items: Mapping[Address, ManagedObject],
+    existing: Mapping[Address, LiveResource],
+    deposed: Iterable[Deposed],
+) -> dict[str, str]:
+    names = {
+        item.entry.id: str(address)
+        for address, item in items.items()
+        if item.entry is not None and address.rule is None
+    }
+    names.update(
+        {
+            item.live.id: str(address)
+            for address, item in items.items()
+            if item.live is not None and address.rule is None
+        }
+    )
+    names.update(
+        {live.id: str(address) for address, live in existing.items() if live.id not in names}
+    )
+    names.update({old.id: old.address for old in deposed if old.id not in names})
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class _Classifier:
+    stack: Stack
+    state: State
+    account: Account
+    kinds: Mapping[str, ResourceType]
+    options: PlanOptions
+    problems: list[Problem]
+    doubts: unsettled.Doubts
+
+    def desired(self, resource: Resource) -> ManagedObject:
+        address, text = resource.address, str(resource.address)
+        kind, entry = self.kinds[address.kind], self.state.entries.get(text)
+        bound = (
+            None
+            if entry is not None or resource.import_id is None
+            else self.account.find(kind.name, resource.import_id)
+        )
+        live = None if entry is None else self.account.find(kind.name, entry.id)
+        wanted, lookups = self._look_up(resource, entry, bound or live)
+        fate, reason = self._fate(resource, kind, entry, live, wanted)
+        if fate is Disposition.BIND and resource.import_id is not None:
+            live = bound
+            if live is None:
+                self.problems.append(
+                    data_sources.unknown_import(
+                        self.account, kind.name, resource.import_id, text, place=resource.place
+                    )
+                )
+                fate, reason = Disposition.DOUBT, f"{resource.import_id} is not in the account"
+            else:
+                self.problems.extend(self._taken(resource, live))
+        return ManagedObject(
+            address,
+            kind,
+            fate,
+            resource,
+            entry,
+            live,
+            wanted,
+            lookups,
+            reason,
+            self._protect(text, resource, entry),
+        )
+
+    def _taken(self, resource: Resource, live: LiveResource) -> Iterator[Problem]:
+        """Why an object cannot be imported: it is another address's already, and what is done to
+        that one would be done to this.
+        """
+        text, place = str(resource.address), resource.place
+        owner = owner_of(self.state, live)
+        if owner is not None:
+            hint = (
+                msg(
+                    "if it is to have this address now: moved: [{{from: {owner}, to: {text}}}], without `import`",
+                    owner=owner,
+                    text=text,
+                )
+                if parse(owner)
+                else None
+            )
+            yield error(
+                "bad-combination",
+                msg("{live_id} already belongs to {owner}", live_id=live.id, owner=owner),
+                place=place,
+                address=text,
+                hint=hint,
+            )
+            return
+        asked = [
+            a
+            for a, r in self.stack.resources.items()
+            if r.import_id == live.id and a.kind == resource.address.kind
+        ]
+        first = min(
+            (a for a in asked if str(a) not in self.state.entries),
+            key=lambda address: address.sort_key,
+        )
+        if first != resource.address:
+            yield error(
+                "bad-combination",
+                msg("{live_id} is to be imported as {first} too", live_id=live.id, first=first),
+                place=place,
+                address=text,
+            )
+
+    def remembered(self, address: Address, entry: Entry) -> ManagedObject:
+        kind, live = self.kinds[entry.kind], self.account.find(entry.kind, entry.id)
+        gone = (
+            "left out of the file"
+            if self.options.undo is None
+            else f"not there at serial {self.options.undo}"
+        )
+        fate, reason = Disposition.DELETE, gone if not self.options.destroy else "destroy"
+        if entry.address in self.doubts.reasons:
+            fate, reason = Disposition.DOUBT, self.doubts.reasons[entry.address]
+        elif live is None:
+            fate, reason = self._missing(entry, accepted=Disposition.FORGET)
+        elif entry.retain and not self._removed(address, keep=False):
+            fate, reason = Disposition.FORGET, "left out of the file, retained"
+        elif self._removed(address, keep=True):
+            said = (
+                "removed from the stack"
+                if self.options.undo is None
+                else f"{gone} and taken over since"
+            )
+            fate, reason = Disposition.FORGET, f"{said}, kept in the account"
+        return ManagedObject(
+            address,
+            kind,
+            fate,
+            None,
+            entry,
+            live,
+            reason=reason,
+            protect=self._protect(entry.address, None, entry),
+        )
+
+    def _removed(self, address: Address, *, keep: bool) -> bool:
+        """Whether the file tells of this removal, and so."""
+        said = {removal.address: removal.keep for removal in self.stack.removed}
+        return said.get(address, said.get(address.resource)) is keep
+
+    def _missing(self, entry: Entry, *, accepted: Disposition) -> tuple[Disposition, str]:
+        if (
+            entry.phase is Phase.DELETING
+            and entry.kind in self.account.complete
+            and entry.id not in self.options.unproved
+        ):
+            return Disposition.GONE, "deleted by an earlier run"
+        if self.options.accepts("gone", entry.address):
+            return accepted, ACCEPTED_AS_GONE
+        if entry.phase is Phase.DELETING:
+            return (
+                Disposition.DOUBT,
+                f"an earlier run deleted {entry.id}, and whether it is gone is looked at twice",
+            )
+        if entry.phase is Phase.INCOMPLETE:
+            return (
+                Disposition.DOUBT,
+                f"{entry.id} was made by an earlier run, and the account's list does not show it yet",
+            )
+        return (
+            Disposition.DOUBT,
+            f"{entry.id} is not in the account's list, and we did not delete it",
+        )
+
+    def _fate(
+        self,
+        resource: Resource,
+        kind: ResourceType,
+        entry: Entry | None,
+        live: LiveResource | None,
+        wanted: Mapping[str, Value],
+    ) -> tuple[Disposition, str]:
+        """What becomes of an address that the file has, and why."""
+        text = str(resource.address)
+        if text in self.doubts.reasons:
+            return Disposition.DOUBT, self.doubts.reasons[text]
+        if entry is None and resource.import_id:
+            return Disposition.BIND, "import"
+        if entry is None:
+            twin = self.doubts.twin(resource, wanted, self.state)
+            return (Disposition.CREATE, "new") if twin is None else (Disposition.DOUBT, twin)
+        if live is None:
+            fate, reason = self._missing(entry, accepted=Disposition.CREATE)
+            return (Disposition.CREATE if fate is Disposition.GONE else fate), reason
+        if entry.phase is Phase.DELETING:
+            reason = "an earlier run deletes it, and the cloud still shows it"
+            return (Disposition.REPLACE if kind.name in REPLACED else Disposition.DOUBT), reason
+        if live.failed:
+            return Disposition.REPLACE, "the cloud reports it as failed"
+        forced = sorted(
+            name for name in wanted if self._forces(resource, kind, name, wanted[name], live, entry)
+        )
+        if forced:
+            return Disposition.REPLACE, f"{', '.join(forced)} cannot be changed in place"
+        return (
+            (Disposition.REPLACE, "asked for by --replace")
+            if text in self.options.replace
+            else (Disposition.KEEP, "")
+        )
+
+    @staticmethod
+    def _forces(
+        resource: Resource,
+        kind: ResourceType,
+        name: str,
+        value: Value,
+        live: LiveResource,
+        entry: Entry,
+    ) -> bool:
+        edit = kind.fields[name].edit
+        if edit is Edit.REBUILD and resource.lifecycle.on_image_change == "replace":
+            edit = Edit.REPLACE
+        if edit is not Edit.REPLACE or name in resource.lifecycle.ignore or value is None:
+            return False
+        # What the cloud does not say is taken as it was left: nothing is replaced on a guess.
+        return bool(value != live.attributes.get(name, entry.applied.get(name, value)))
+
+    def _look_up(
+        self, resource: Resource, entry: Entry | None, live: LiveResource | None
+    ) -> tuple[dict[str, Value], dict[str, Mapping[str, str]]]:
+        """The attributes with every lookup answered: from its pin where the text is the same, else
+        from the catalogue.
+        """
+        wanted: dict[str, Value] = dict(resource.attributes)
+        pins: dict[str, Mapping[str, str]] = {}
+        found_zone = wanted.get("zone")
+        if isinstance(found_zone, Lookup):
+            found_zone = self._answer(resource, "zone", found_zone, entry, None, pins, live)
+            wanted["zone"] = found_zone
+        zone = found_zone if isinstance(found_zone, str) else None
+        for name, value in resource.attributes.items():
+            if name == "zone":
+                continue
+            if isinstance(value, Lookup):
+                wanted[name] = self._answer(resource, name, value, entry, zone, pins, live)
+            elif isinstance(value, tuple) and any(isinstance(part, Lookup) for part in value):
+                wanted[name] = tuple(
+                    self._answer(resource, name, p, entry, zone, pins, live)
+                    if isinstance(p, Lookup)
+                    else p
+                    for p in value
+                )
+        return wanted, pins
+
+    def _answer(
+        self,
+        resource: Resource,
+        name: str,
+        wish: Lookup,
+        entry: Entry | None,
+        zone: str | None,
+        pins: dict[str, Mapping[str, str]],
+        live: LiveResource | None,
+    ) -> str | None:
+        text = str(resource.address)
+        pinned: str | None = self.options.pinned.get(text, EMPTY).get(name, EMPTY).get(wish.key)
+        if pinned is None and entry is not None and text not in self.options.replace:
+            pinned = entry.lookups.get(name, EMPTY).get(wish.key)
+        if (
+            pinned is None
+            and live is not None
+            and text not in self.options.replace
+            and (entry is None or name not in entry.applied)
+        ):
+            # A bind pins what the object has, where that satisfies the text (SPEC 2, lookups):
+            # nothing is rebuilt by being taken over.
+            own = live.attributes.get(name)
+            pinned = (
+                own
+                if isinstance(own, str) and lookup.satisfies(wish, self.account.catalogue, own)
+                else None
+            )
+        if pinned is None:
+            answer = lookup.find(wish, self.account.catalogue, zone=zone, address=text)
+            if isinstance(answer, Problem):
+                self.problems.append(answer)
+                return None
+            pinned = answer
+        pins[name] = {**pins.get(name, {}), wish.key: pinned}
+        return pinned
+
+    def _protect(
+        self, text: str, resource: Resource | None, entry: Entry | None
+    ) -> tuple[str, ...]:
+        """The stricter of state and file holds (SPEC 2, lifecycle); `--unprotect` frees for one
+        run.
+        """
+        if text in self.options.unprotect:
+            return ()
+        said = resource.lifecycle.protect if resource is not None else None
+        kept = entry.protect if entry is not None else ()
+        return tuple(sorted({*kept, *(said or ())}))
+
+    def rules(
+        self,
+        items: dict[Address, ManagedObject],
+        strays: dict[str, tuple[LiveResource, ...]],
+        known: Assessment,
+    ) -> None:
+        """Adds the items of all rules, matched by key and by meaning; what is left over of live
+        rules goes to `strays` by firewall id.
+
+        `known` is the survey of everything else: what a rule refers to is filled in before it is
+        matched.
+        """
+        from reconciler.planner.compare.resolver import Resolver
+        from reconciler.planner.compare.rule_matching import MEANING, match, meaning
+
+        resolver = Resolver(known)
+
+        def traffic(resource: Resource) -> tuple[Any, ...] | None:
+            says = resource.attributes
+            return meaning(
+                {
+                    name: resolver.value(resource.address, says[name])
+                    for name in MEANING
+                    if name in says
+                }
+            )
+
+        owners = [item for item in items.values() if item.kind.name == "firewalls"]
+        wanted: dict[Address, list[Resource]] = {}
+        for address, resource in ({} if self.options.destroy else self.stack.resources).items():
+            if address.rule is not None:
+                wanted.setdefault(address.owner, []).append(resource)
+        remembered: dict[str, list[Entry]] = {}
+        for entry in self.state.entries.values():
+            if entry.parent is not None:
+                remembered.setdefault(entry.parent, []).append(entry)
+        live: dict[str, list[LiveResource]] = {}
+        for row in self.account.objects.get("rules", EMPTY).values():
+            live.setdefault(str(row.attributes["firewall"]), []).append(row)
+        for owner in owners:
+            group = (
+                owner.entry.id
+                if owner.entry is not None
+                else None
+                if owner.live is None
+                else owner.live.id
+            )
+            matched = match(
+                owner=owner,
+                kind=self.kinds["rules"],
+                desired=wanted.get(owner.address, []),
+                entries=[] if group is None else remembered.get(group, []),
+                live=[] if group is None else live.get(group, []),
+                doubtful=self.doubts.reasons,
+                sent=self.doubts.traffic(group),
+                traffic=traffic,
+            )
+            items.update({item.address: item for item in matched.items})
+            if matched.strays and group is not None:
+                strays[group] = matched.strays
+
+
+def _keep_what_is_protected(items: dict[Address, ManagedObject]) -> None:
+    """Under destroy: protected objects stay, so do the server of a volume protected from `detach`
+    and a kept server's firewall.
+    """
+    from dataclasses import replace
+
+    def keep(address: Address, reason: str) -> None:
+        # what is missing or in doubt stays so: it has no object that could be kept
+        if items[address].fate is Disposition.DELETE:
+            items[address] = replace(items[address], fate=Disposition.KEEP, reason=reason)
+
+    by_id = {item.live.id: address for address, item in items.items() if item.live is not None}
+    for address, item in list(items.items()):
+        if item.fate is Disposition.DELETE and "delete" in item.protect:
+            keep(address, "protected from delete")
+    for address, item in list(items.items()):
+        owner = (
+            by_id.get(str(item.live.attributes.get("instance"))) if item.live is not None else None
+        )
+        if item.kind.name == "block_storages" and "detach" in item.protect and owner is not None:
+            keep(owner, f"{address} on it is protected from detach")
+    for item in list(items.values()):
+        if (
+            item.kind.name == "instances"
+            and item.fate is Disposition.KEEP
+            and item.entry is not None
+        ):
+            firewall = parse(str(item.entry.applied.get("firewall") or ""))
+            if firewall in items:
+                keep(firewall, f"{item.address} is kept and needs it")

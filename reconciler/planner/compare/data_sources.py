@@ -1,0 +1,151 @@
+"""Objects that a file names by id or name (`existing`, `import`), found in the account, and what
+was probably meant where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+
+from reconciler.common import suggestions
+from reconciler.common.text import msg
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Place, Problem, error
+from reconciler.model.resource import EMPTY, Account, LiveResource, Stack
+from reconciler.planner.compare.safety_stops import LISTED_KINDS
+
+Pins: TypeAlias = "Mapping[str, Mapping[str, Mapping[str, str]]]"
+"""The ids that lookups gave: address to field to text to id."""
+
+
+def objects(
+    stack: Stack, account: Account, pins: Pins = EMPTY
+) -> tuple[dict[Address, LiveResource], list[Problem]]:
+    """Each address below `existing` with the one object that it means, and a problem where it means
+    none or several.
+
+    One that a plan was shown with, which `pins` tells, is meant also where its name has passed to
+    another object since.
+    """
+    found: dict[Address, LiveResource] = {}
+    problems = []
+    for address, wish in sorted(stack.existing.items(), key=lambda pair: pair[0].sort_key):
+        rows = account.objects.get(address.kind, EMPTY)
+        pinned = pins.get(str(address), EMPTY).get(wish.by, EMPTY).get(wish.value)
+        matching = [
+            row
+            for row in rows.values()
+            if row.id == (pinned or wish.value)
+            or (
+                not pinned
+                and wish.by == "name"
+                and suggestions.same(row.attributes.get("name"), wish.value)
+            )
+        ]
+        if len(matching) == 1:
+            found[address] = matching[0]
+            continue
+        what = one_of(address.kind)
+        if matching:
+            said = f"{len(matching)} {what}s are named {wish.value!r}"
+            hint: str | None = "refer to one of them by id: " + ", ".join(
+                sorted(row.id for row in matching)
+            )
+        else:
+            said = f"no {what} of this account has the {wish.by} {wish.value!r}"
+            hint = meant(account, address.kind, wish.value, by=wish.by) or msg(
+                "the account shows none"
+            )
+        problems.append(error("lookup", said, place=wish.place, address=str(address), hint=hint))
+    return found, problems
+
+
+def deleted(
+    stack: Stack, found: Mapping[Address, LiveResource], going: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Objects of the stack itself that it deletes (`going`, id to address) and refers to all the
+    same: what uses them would lose them.
+    """
+    for address, live in found.items():
+        if live.id in going:
+            owner = going[live.id]
+            message = msg(
+                "{address} is {live_id}, the {owner} of this stack, which this plan would delete",
+                address=address,
+                live_id=live.id,
+                owner=owner,
+            )
+            hint = msg(
+                "keep it in the file and refer to it by its key; or, for another stack to own it: removed: [{{from: {owner}, keep: true}}]",
+                owner=owner,
+            )
+            yield error(
+                "bad-combination",
+                message,
+                place=stack.existing[address].place,
+                address=str(address),
+                hint=hint,
+            )
+
+
+def pins(
+    stack: Stack, found: Mapping[Address, LiveResource]
+) -> dict[str, dict[str, dict[str, str]]]:
+    """The ids of what was looked up by name, as a plan keeps them."""
+    wishes = (
+        (address, stack.existing[address])
+        for address in sorted(found, key=lambda address: address.sort_key)
+    )
+    return {
+        str(address): {wish.by: {wish.value: found[address].id}}
+        for address, wish in wishes
+        if wish.by == "name"
+    }
+
+
+def unknown_import(
+    account: Account, kind: str, id: str, address: str, *, place: Place | None = None
+) -> Problem:
+    """The problem of an `import` whose id the account does not show: nothing can be planned for
+    that address, nor for what needs it.
+    """
+    message = msg(
+        "{address} cannot be imported: no {kind} of this account has the id {id!r}",
+        address=address,
+        kind=one_of(kind),
+        id=id,
+    )
+    hint = meant(account, kind, id)
+    if hint is None:
+        hint = msg("if the object is gone, remove the `import` line: a new one is then created")
+    return error("lookup", message, place=place, address=address, hint=hint)
+
+
+def meant(account: Account, kind: str, value: str, *, by: str = "id") -> str | None:
+    """What somebody probably meant by an id (or a name) that no object of the kind has: an id of
+    another kind, a name, a near miss.
+    """
+    rows = account.objects.get(kind, EMPTY).values()
+    found = next((other for other in LISTED_KINDS if account.find(other, value) is not None), None)
+    if found is not None:
+        return (
+            f"`{value}` is an id, not a name: write `id`"
+            if found == kind
+            else f"`{value}` is an id of `{found}`: write it there"
+        )
+    named = sorted(row.id for row in rows if suggestions.same(row.attributes.get("name"), value))
+    if named:
+        return f"`{value}` is a name; write the id: {suggestions.listed(named)}"
+    return suggestions.hint_for(
+        value,
+        [
+            known
+            for row in rows
+            if isinstance(known := row.id if by == "id" else row.attributes.get("name"), str)
+        ],
+    )
+
+
+def one_of(kind: str) -> str:
+    """What one object of a kind is called: `block storage`."""
+    return kind.removesuffix("s").replace("_", " ")

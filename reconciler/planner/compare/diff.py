@@ -1,0 +1,71 @@
+"""Three inputs, one answer: what the file asks, what was last applied, what is live; field by
+field. deepdiff is used here only.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model.plan import Cause
+
+ABSENT: Any = object()
+"""Stands for a value that is not there at all, which is something else than None."""
+
+
+def cause(*, desired: Any, applied: Any, live: Any) -> Cause | None:
+    """Who made `desired` differ from `live`; None where it does not.
+
+    `applied` is `ABSENT` where the field was not managed so far: then the file made the difference.
+    """
+    if desired == live:
+        return None
+    if applied is ABSENT or applied == live:
+        return Cause.YOU
+    return Cause.OUTSIDE if applied == desired else Cause.BOTH
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names, sorted, under which two mappings of plain values differ."""
+    if before == after:
+        return ()
+    from deepdiff import DeepDiff
+
+    found = DeepDiff(
+        _plain(before), _plain(after), verbose_level=0, ignore_numeric_type_changes=True
+    )
+    return tuple(sorted({str(key) for key in found.affected_root_keys}))
+
+
+def difference(before: Any, after: Any) -> tuple[str, ...]:
+    """How two plain values differ, one line a place, sorted: for a person who must see why a saved
+    plan is refused.
+    """
+    if before == after:
+        return ()
+    from deepdiff import DeepDiff
+
+    found = DeepDiff(_plain(before), _plain(after), verbose_level=2, view="tree")
+    lines = []
+    for levels in found.values():
+        for level in levels:
+            lines.append(
+                f"{level.path().removeprefix('root')}: {_short(level.t1)} -> {_short(level.t2)}"
+            )
+    return tuple(sorted(lines))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _short(value: Any) -> str:
+    if type(value).__name__ == "NotPresent" or "not present" in str(value):
+        return "(not there)"
+    text = json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
+    return text if len(text) <= 120 else text[:117] + "..."

@@ -1,0 +1,235 @@
+"""Field by field: which managed fields of an object differ, who made it so, and which edits will
+not be done and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.suggestions import pasted, spelled
+from reconciler.common.text import msg
+from reconciler.model import marker
+from reconciler.model.diagnostics import Problem, notice
+from reconciler.model.plan import Cause, FieldChange
+from reconciler.model.resource import EMPTY, Unknown, Value
+from reconciler.model.resource_type import Edit, Field
+from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject, link_text
+from reconciler.planner.compare.diff import ABSENT, cause, differing
+
+_GRAVE = frozenset({Edit.RESIZE, Edit.REBUILD, Edit.REPLACE, Edit.ATTACH})
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What comparing one object gave. `changes` are sorted by path; `drift` are those that somebody
+    outside made.
+    """
+
+    changes: tuple[FieldChange, ...]
+    drift: tuple[FieldChange, ...]
+    notices: tuple[Problem, ...]
+
+    def edits(self, item: ManagedObject) -> frozenset[Edit]:
+        """The kinds of edit that the changes ask for."""
+        return frozenset(item.kind.fields[change.path].edit for change in self.changes)
+
+
+def live_value(survey: Assessment, item: ManagedObject, name: str) -> Any:
+    """What a field is now, in the form in which it is compared: links by address, `ABSENT` where it
+    cannot be read.
+    """
+    live = item.live
+    if live is None:
+        return ABSENT
+    if item.kind.name == "instances" and name == "firewall":
+        return survey.name_of(survey.firewall_to_leave(live.id))
+    if name == "instance":
+        if name not in live.attributes:
+            return ABSENT
+        return survey.name_of(_text(live.attributes.get("instance")))
+    if name == "description" and live.marked is not None and live.marked == _our_text(survey, item):
+        return None
+    return live.attributes.get(name, ABSENT)
+
+
+def _our_text(survey: Assessment, item: ManagedObject) -> str:
+    """The text that stands before the marker where the user wrote none; exactly that counts as
+    none, not all that looks like it.
+    """
+    key = str(item.address).removeprefix(f"{item.address.kind}.")
+    return marker.owner_text(survey.stack.name, survey.stack.environment, key)[: marker.USER_LIMIT]
+
+
+def compare(survey: Assessment, item: ManagedObject, wanted: Mapping[str, Value]) -> Compared:
+    """Compares an object that stays (or is replaced) with what is wanted of it."""
+    applied = item.entry.applied if item.entry is not None else EMPTY
+    asked = {name: _normal(value) for name, value in wanted.items() if name not in _ignored(item)}
+    live = {name: _as_it_is(survey, item, name, applied) for name in asked}
+    names = (
+        []
+        if live == asked
+        else [name for name in differing(_comparable(live), _comparable(asked)) if name in asked]
+    )
+    changes, notices = [], []
+    replaced = item.fate is Disposition.REPLACE
+    for name in names:
+        said = _notice(item, item.kind.fields[name], asked[name], live[name])
+        if said is not None and not replaced:
+            notices += said
+            continue
+        change = _change(item, name, asked[name], live[name], _normal(applied.get(name, ABSENT)))
+        if change is not None:
+            changes.append(change)
+    if not replaced:  # a new object gets all that the file writes
+        notices += _create_only(item, asked, applied)
+        notices += _no_longer_managed(item, applied)
+    drift = _drift(survey, item, asked, live, applied)
+    return Compared(tuple(sorted(changes, key=lambda c: c.path)), drift, tuple(notices))
+
+
+def _as_it_is(
+    survey: Assessment, item: ManagedObject, name: str, applied: Mapping[str, Any]
+) -> Any:
+    """What a field is now; what the cloud does not say is taken as it was left, so that nobody acts
+    on a guess.
+    """
+    live = _normal(live_value(survey, item, name))
+    return _normal(applied.get(name, ABSENT)) if live is ABSENT else live
+
+
+def _ignored(item: ManagedObject) -> tuple[str, ...]:
+    return item.resource.lifecycle.ignore if item.resource is not None else ()
+
+
+def _change(
+    item: ManagedObject, name: str, asked: Any, live: Any, applied: Any
+) -> FieldChange | None:
+    place = item.resource.places.get(name) if item.resource is not None else None
+    before = None if live is ABSENT else live
+    if isinstance(asked, Unknown):
+        return FieldChange(name, before, asked, Cause.YOU, known_after_apply=True, place=place)
+    who = cause(desired=asked, applied=applied, live=live)
+    return None if who is None else FieldChange(name, before, asked, who, place=place)
+
+
+def _notice(item: ManagedObject, field: Field, asked: Any, live: Any) -> list[Problem] | None:
+    """Why an edit of this field is not done, or None where it is. An empty list: nothing to do and
+    nothing to say.
+    """
+    if field.edit is Edit.CREATE_ONLY:
+        return []
+    if field.name == "power" and live is None:
+        return []  # the cloud works on it: neither on nor off can be said
+    if live is ABSENT and field.edit in _GRAVE:
+        return []  # nobody knows what it is: nothing is destroyed on a guess
+    if not field.clearable and asked in (None, "") and live not in (None, "", ABSENT):
+        message = msg(
+            "{field_name} cannot be cleared: the API keeps the old text {live!r} (contract 21)",
+            field_name=field.name,
+            live=live,
+        )
+        return [
+            notice(
+                "cannot-clear", message, address=str(item.address), place=_place(item, field.name)
+            )
+        ]
+    return None
+
+
+def _create_only(
+    item: ManagedObject, asked: Mapping[str, Any], applied: Mapping[str, Any]
+) -> list[Problem]:
+    found = []
+    for name in sorted(asked):
+        if (
+            item.kind.fields[name].edit is not Edit.CREATE_ONLY
+            or name not in applied
+            or isinstance(asked[name], Unknown)
+        ):
+            continue
+        if asked[name] == _normal(applied[name]):
+            continue
+        address = str(item.address)
+        message = msg("{name} is only set when the object is made; nothing will be done", name=name)
+        hint = msg(
+            "lifecycle.ignore: [{name}], or --replace {address}", name=name, address=pasted(address)
+        )
+        found.append(
+            notice("cannot-change", message, address=address, place=_place(item, name), hint=hint)
+        )
+    return found
+
+
+def _no_longer_managed(item: ManagedObject, applied: Mapping[str, Any]) -> list[Problem]:
+    if item.resource is None:
+        return []
+    found = []
+    for name in sorted(set(applied) - set(item.resource.attributes)):
+        message = msg(
+            "{name} is no longer in the file: it is kept as it is and no longer watched", name=name
+        )
+        found.append(
+            notice(
+                "no-longer-managed", message, address=str(item.address), place=item.resource.place
+            )
+        )
+    return found
+
+
+def _drift(
+    survey: Assessment,
+    item: ManagedObject,
+    asked: Mapping[str, Any],
+    shown: Mapping[str, Any],
+    applied: Mapping[str, Any],
+) -> tuple[FieldChange, ...]:
+    """Managed fields that are not as we left them, whatever the file says now. `shown` is what they
+    are taken to be.
+    """
+    found = []
+    for name in sorted(asked):
+        if name not in applied or item.kind.fields[name].edit is Edit.CREATE_ONLY:
+            continue
+        left = _normal(applied[name])
+        if shown[name] == left:
+            continue
+        live = _normal(live_value(survey, item, name))
+        if live is ABSENT or live == left or (name == "power" and live is None):
+            continue
+        stated = bool(asked[name] == live)
+        who = Cause.OUTSIDE if asked[name] == left or stated else Cause.BOTH
+        found.append(FieldChange(name, left, live, who, place=_place(item, name), stated=stated))
+    return tuple(found)
+
+
+def _place(item: ManagedObject, name: str) -> Any:
+    if item.resource is None:
+        return None
+    return item.resource.places.get(name, item.resource.place)
+
+
+def _normal(value: Any) -> Any:
+    """Empty text and none are one (contract 8); letters are composed; lists of keys have no order;
+    links are their addresses.
+    """
+    value = link_text(value)
+    if value == "" and isinstance(value, str):
+        return None
+    if isinstance(value, list | tuple):
+        return tuple(sorted(str(part) for part in value))
+    return spelled(value) if isinstance(value, str) else value
+
+
+def _comparable(values: Mapping[str, Any]) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        if value is ABSENT:
+            return "\x00absent"
+        return f"\x00{value}" if isinstance(value, Unknown) else value
+
+    return {name: plain(value) for name, value in values.items()}
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,245 @@
+"""Lookups: from what people call a thing of the catalogue to its id, with the answer pinned once
+used (SPEC 2, lookups).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from reconciler.common import suggestions
+from reconciler.common.text import msg
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.resource import Catalogue, Lookup
+
+_SINGULAR = {
+    "zones": "zone",
+    "flavors": "flavor",
+    "images": "image",
+    "ssh_keys": "SSH key",
+    "user_scripts": "user script",
+}
+_OS_WORDS: Mapping[str, tuple[str, ...]] = {
+    # The filter words of the image list (contract 13) and the `os_type` texts of its rows.
+    "ubuntu": ("UBUNTU",),
+    "rocky": ("ROCKYLINUX", "ROCKY"),
+    "cent": ("CENTOS", "CENT"),
+    "alma": ("ALMALINUX", "ALMA"),
+    "debian": ("DEBIAN",),
+    "fedora": ("FEDORA",),
+    "freebsd": ("FREEBSD",),
+    "opensuse": ("OPENSUSE",),
+    "coreos": ("COREOS",),
+    "oracle": ("ORACLELINUX", "ORACLE"),
+    "windows": ("WINDOWS",),
+    "windows_core": ("WINDOWS_CORE", "WINDOWSCORE"),
+    "windows_sql": ("WINDOWS_SQL", "WINDOWSSQL"),
+}
+_NUMBERS = re.compile(r"\d+")
+_QUOTED_MAX = 60
+
+
+def find(lookup: Lookup, catalogue: Catalogue, *, zone: str | None, address: str) -> str | Problem:
+    """The id that a lookup stands for, or the problem that says why there is none, with candidates."""
+    if lookup.by == "id":
+        return lookup.value
+    rows: tuple[Mapping[str, Any], ...] | None = getattr(catalogue, lookup.catalogue)
+    if rows is None:
+        return error(
+            "lookup",
+            msg(
+                "{SINGULAR} {lookup} cannot be looked up: the account's list could not be read",
+                SINGULAR=_SINGULAR[lookup.catalogue],
+                lookup=_quoted(lookup),
+            ),
+            place=lookup.place,
+            address=address,
+            hint=msg("write the id as {{id: ...}}, which is taken as it is"),
+        )
+    if lookup.by == "os":
+        return _image_by_os(lookup, rows, zone, address)
+    return _by_id_or_name(lookup, rows, address)
+
+
+def satisfies(lookup: Lookup, catalogue: Catalogue, id: str) -> bool:
+    """Whether an object that has this thing of the catalogue has what the lookup asks for, though
+    it may not be the newest.
+    """
+    if lookup.value == id and lookup.by != "os":
+        return True
+    rows: tuple[Mapping[str, Any], ...] = getattr(catalogue, lookup.catalogue) or ()
+    row = next((row for row in rows if row["id"] == id), None)
+    if row is None or lookup.by == "id":
+        return False
+    if lookup.by == "os":
+        return (
+            bool(row.get("public"))
+            and _is_os(row, lookup.value)
+            and _is_version(row, lookup.version or "")
+        )
+    return _folded(lookup, row.get("name")) == _folded(lookup, lookup.value)
+
+
+def newer(
+    lookup: Lookup, catalogue: Catalogue, id: str, *, zone: str | None
+) -> Mapping[str, Any] | None:
+    """The image that a lookup would give now, where that is of a higher version than the one that
+    is pinned; None where it is not.
+    """
+    rows = catalogue.images
+    if lookup.by != "os" or rows is None:
+        return None
+    found = find(lookup, catalogue, zone=zone, address="")
+    known = {str(row["id"]): row for row in rows}
+    if isinstance(found, Problem) or found == id or id not in known:
+        return None
+    return known[found] if _rank(known[found]) > _rank(known[id]) else None
+
+
+def _is_os(row: Mapping[str, Any], word: str) -> bool:
+    return str(row.get("os") or "").upper() in _OS_WORDS.get(word.casefold(), (word.upper(),))
+
+
+def _is_version(row: Mapping[str, Any], wanted: str) -> bool:
+    """The version itself, or one that it begins."""
+    return _same_version(row, wanted) or any(
+        version.startswith(wanted + ".") for version in _versions(row)
+    )
+
+
+def os_word(row: Mapping[str, Any]) -> str | None:
+    """The word by which the os of an image is asked for, None where there is none for it."""
+    shown = str(row.get("os") or "").upper()
+    return next(
+        (word for word, texts in _OS_WORDS.items() if shown in texts), shown.lower() or None
+    )
+
+
+def _by_id_or_name(
+    lookup: Lookup, rows: tuple[Mapping[str, Any], ...], address: str
+) -> str | Problem:
+    if any(row["id"] == lookup.value for row in rows):
+        return lookup.value
+    wanted = _folded(lookup, lookup.value)
+    named = sorted({str(row["id"]) for row in rows if _folded(lookup, row.get("name")) == wanted})
+    if len(named) == 1:
+        return named[0]
+    what = _SINGULAR[lookup.catalogue]
+    if named:
+        return error(
+            "lookup",
+            msg(
+                "{named} {what}s are named {lookup}: {named2}",
+                named=len(named),
+                what=what,
+                lookup=_quoted(lookup),
+                named2=", ".join(named),
+            ),
+            place=lookup.place,
+            address=address,
+            hint=msg("write the id instead of the name"),
+        )
+    return error(
+        "lookup",
+        msg("no {what} {lookup} in this account", what=what, lookup=_quoted(lookup)),
+        place=lookup.place,
+        address=address,
+        hint=_nearest(lookup, rows),
+    )
+
+
+def _folded(lookup: Lookup, name: Any) -> str:
+    """A name as it is compared: those of zones without regard to case, all without regard to how
+    their letters are composed.
+    """
+    text = suggestions.spelled(str(name or ""))
+    return text.casefold() if lookup.catalogue == "zones" else text
+
+
+def _quoted(lookup: Lookup) -> str:
+    """What is looked up, as a message shows it. A whole script may stand there by mistake, with
+    secrets in it: of that only the begin.
+    """
+    text = str(lookup)
+    line = text.partition("\n")[0]
+    return repr(text if text == line[:_QUOTED_MAX] else f"{line[:_QUOTED_MAX]}...")
+
+
+def _nearest(lookup: Lookup, rows: Iterable[Mapping[str, Any]]) -> str:
+    if lookup.catalogue == "user_scripts" and "\n" in lookup.value:
+        return "save the script in the console, and write its name or id here: `reconciler catalog scripts` lists them"
+    known = sorted(
+        {str(row["id"]) for row in rows} | {str(row["name"]) for row in rows if row.get("name")}
+    )
+    close = difflib.get_close_matches(lookup.value, known, n=3, cutoff=0.4) or known[:8]
+    return f"did you mean {', '.join(close)}?" if close else "the account's list is empty"
+
+
+def _image_by_os(
+    lookup: Lookup, rows: tuple[Mapping[str, Any], ...], zone: str | None, address: str
+) -> str | Problem:
+    """Public images of the zone by os word and version: exactly, then as a prefix; of several the
+    highest (SPEC 2).
+    """
+    wanted = lookup.version or ""
+    offered = [
+        row
+        for row in rows
+        if row.get("public") and _is_os(row, lookup.value) and row.get("available", True)
+    ]
+    here = [row for row in offered if zone is None or not row.get("zones") or zone in row["zones"]]
+    exact = [row for row in here if _same_version(row, wanted)]
+    found = exact or [
+        row
+        for row in here
+        if _versions(row) and any(v.startswith(wanted + ".") for v in _versions(row))
+    ]
+    if not found:
+        listed = (
+            ", ".join(sorted({f"{lookup.value} {row.get('version')}" for row in here}))
+            or "none of that os in this zone"
+        )
+        return error(
+            "lookup",
+            msg("no image {lookup} in zone {zone}", lookup=_quoted(lookup), zone=zone),
+            place=lookup.place,
+            address=address,
+            hint=msg("there is: {listed}", listed=listed),
+        )
+    best = max(_rank(row) for row in found)
+    highest = sorted(str(row["id"]) for row in found if _rank(row) == best)
+    if len(highest) > 1:
+        return error(
+            "lookup",
+            msg(
+                "{highest} images are equally {lookup}: {highest2}",
+                highest=len(highest),
+                lookup=_quoted(lookup),
+                highest2=", ".join(highest),
+            ),
+            place=lookup.place,
+            address=address,
+            hint=msg("write one of them as {{id: ...}}"),
+        )
+    return highest[0]
+
+
+def _versions(row: Mapping[str, Any]) -> tuple[str, ...]:
+    named = re.findall(r"\d+(?:\.\d+)*", str(row.get("name") or ""))
+    return tuple(v for v in (str(row.get("version") or "").removesuffix(".X"), *named[:1]) if v)
+
+
+def _same_version(row: Mapping[str, Any], wanted: str) -> bool:
+    return str(row.get("version") or "").casefold() in (
+        wanted.casefold(),
+        f"{wanted}.x".casefold(),
+    ) or wanted in _versions(row)
+
+
+def _rank(row: Mapping[str, Any]) -> tuple[int, ...]:
+    """The version in the image's name decides (22.04.5 over 22.04.4), else the version member."""
+    named = re.search(r"\d+(?:\.\d+)*", str(row.get("name") or ""))
+    text = named[0] if named else str(row.get("version") or "")
+    return tuple(int(number) for number in _NUMBERS.findall(text)[:6])

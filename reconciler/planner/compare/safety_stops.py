@@ -1,0 +1,128 @@
+"""The brakes: what stops a run as a whole before a plan, because the list itself is doubted (SPEC
+5, gone).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reconciler.common.suggestions import pasted
+from reconciler.common.text import msg
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.resource import Account
+from reconciler.model.state import Entry, Phase, State
+from reconciler.recovery import evidence
+
+MISSING_PERCENT_MAX = 20
+LISTED_KINDS = ("block_storages", "firewalls", "instances")
+
+
+def mass_absence(
+    state: State, account: Account, accept: Sequence[tuple[str, str | None]]
+) -> Iterator[Problem]:
+    """An error for each missing object of a kind of which more than max(1, 20 %) are missing, or
+    whose list is empty.
+
+    Objects under a delete of ours do not count, nor do those just made that were never seen at
+    rest. `--accept gone=ADDRESS`, given for each of them, lets the run go on.
+    """
+    deleting = {
+        intent.address for intent, _ in state.open.values() if intent.operation.endswith(".delete")
+    }
+    for kind in LISTED_KINDS:
+        tracked = [
+            entry
+            for entry in state.entries.values()
+            if entry.kind == kind and entry.phase is Phase.READY and entry.address not in deleting
+        ]
+        shown = account.objects.get(kind)
+        if not tracked or shown is None:
+            continue
+        missing = sorted(
+            (entry for entry in tracked if entry.id not in shown), key=lambda entry: entry.address
+        )
+        if not _too_many(missing, tracked, listed=len(shown)):
+            continue
+        open_ones = [entry for entry in missing if ("gone", entry.address) not in accept]
+        for entry in open_ones:
+            yield error(
+                "mass-absence",
+                msg(
+                    "{entry_id} is not in the account's list of {kind}: {missing} of {tracked} are missing, so the list is doubted",
+                    entry_id=entry.id,
+                    kind=kind,
+                    missing=len(missing),
+                    tracked=len(tracked),
+                ),
+                address=entry.address,
+                hint=msg(
+                    "look in the console; if it is really gone, --accept {value}",
+                    value=pasted(f"gone={entry.address}"),
+                ),
+            )
+
+
+def doubled(state: State, account: Account) -> Iterator[Problem]:
+    """An error for each object that bears the marker of one of ours without being it: the cloud
+    doubled a create. It is never touched.
+    """
+    ours = {
+        e.nonce: (e.id, e.address, e.kind) for e in state.entries.values() if e.nonce is not None
+    }
+    ours.update(
+        {
+            old.nonce: (old.id, old.address, old.kind)
+            for old in state.deposed.values()
+            if old.nonce is not None
+        }
+    )
+    for kind in LISTED_KINDS:
+        for id, live in sorted(account.objects.get(kind, {}).items()):
+            late = state.facts.get(evidence.LOST + (live.nonce or ""))
+            if late is not None and id not in {entry.id for entry in state.entries.values()}:
+                yield error(
+                    "doubled",
+                    msg(
+                        "{id} bears the marker of a create of {late} that was taken for not done: the cloud shows it later than it can",
+                        id=id,
+                        late=late,
+                    ),
+                    address=late,
+                    hint=_way_out(kind, id),
+                )
+                continue
+            id_of_ours, address, its_kind = ours.get(live.nonce or "", (id, "", kind))
+            if id_of_ours == id or its_kind != kind:
+                continue
+            yield error(
+                "doubled",
+                msg(
+                    "{id} bears the marker of {address}, which is {id_of_ours}: the cloud made it twice from one request",
+                    id=id,
+                    address=address,
+                    id_of_ours=id_of_ours,
+                ),
+                address=address,
+                hint=_way_out(kind, id),
+            )
+
+
+def _way_out(kind: str, id: str) -> str:
+    """No command that deletes it: one row of a list is all that speaks for it, and a row may belong
+    to somebody else's object.
+    """
+    return f"look at {id} under {_PAGES[kind]} in the console; if it is the copy, delete it there: it costs money and no stack uses it"
+
+
+_PAGES = {
+    "instances": "the servers",
+    "block_storages": "the block storages",
+    "firewalls": "the firewalls",
+}
+
+
+def _too_many(missing: Sequence[Entry], tracked: Sequence[Entry], *, listed: int) -> bool:
+    if not missing:
+        return False
+    allowed = max(1, len(tracked) * MISSING_PERCENT_MAX // 100)
+    return len(missing) > allowed or listed == 0

@@ -1,0 +1,141 @@
+"""Why an address changes: the chain from the line in the file to the field, the API's rule, the
+steps, and what waits for what.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reconciler.common.dataclass import dataclass
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Place, Problem
+from reconciler.model.plan import Change, Consent, FieldChange, Plan, Price, RiskClass, Step
+from reconciler.model.resource_type import Edit, ResourceType
+
+RULES: Mapping[Edit, str] = {
+    Edit.IN_PLACE: "the API changes it in place (contract 21)",
+    Edit.RESIZE: "the API changes a flavor by a resize only; whether the server runs meanwhile it does not say (contract 14)",
+    Edit.REBUILD: "the API changes an image by a rebuild only, which empties the server's disk (contract 14, 21)",
+    Edit.REPLACE: "the API has no call that changes it, so the object is made anew (contract 21)",
+    Edit.POWER: "the API starts a server, or shuts it down, which is a power cut (contract 14)",
+    Edit.MEMBER: "the API attaches a firewall to a server and detaches it; a server has one (contract 17)",
+    Edit.ATTACH: "the API detaches a volume from one server and attaches it to another; the data stays (contract 16)",
+    Edit.CREATE_ONLY: "the API takes it when the object is made, and never after (contract 21)",
+}
+"""What the API can do about an edit of each kind: the reason for the way that a plan takes."""
+
+CLASSES: Mapping[RiskClass, str] = {
+    RiskClass.DELETE: "an object goes, and nothing brings it back",
+    RiskClass.DATA_LOSS: "a disk is emptied while its object, or a successor, lives on",
+    RiskClass.DOWNTIME: "a running server is down for a while",
+    RiskClass.DETACH: "a volume leaves a server that stays, and nobody can see whether it is mounted",
+    RiskClass.ADDRESS_CHANGE: "a server gets other addresses",
+    RiskClass.EXPOSURE: "a running server is without its firewall, or a management port opens to the whole internet",
+    RiskClass.LOCKOUT: "somebody that `guard` names loses a port that they reach now",
+    RiskClass.GONE: "a successor is made for an object that is missing and that we did not delete",
+    RiskClass.DUPLICATE: "an object is made although one in the account looks like it",
+    RiskClass.SHARED: "an object that belongs to another stack is bound, changed or deleted by this one as well",
+}
+"""What each class of consent means."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReason:
+    """One field that changes: where the file says so, what the last apply left (where that is
+    another than now), and the API's rule.
+    """
+
+    field: FieldChange
+    place: Place | None
+    left: object
+    was_left: bool
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepReason:
+    """One step at the address, the steps it waits for, and those that wait for it.
+
+    `once_accepted` are those that it waits for only until the cloud has accepted them, `pioneer_of`
+    those that wait so for it.
+    """
+
+    step: Step
+    after: tuple[Step, ...]
+    before: tuple[Step, ...]
+    once_accepted: tuple[Step, ...] = ()
+    pioneer_of: tuple[Step, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """The whole chain of one address. `change` is None where the plan knows nothing of it."""
+
+    address: Address
+    change: Change | None
+    fields: tuple[FieldReason, ...] = ()
+    steps: tuple[StepReason, ...] = ()
+    consents: tuple[tuple[Consent, str], ...] = ()
+    problems: tuple[Problem, ...] = ()
+    pins: Mapping[str, Mapping[str, str]] | None = None
+    former_pins: Mapping[str, Mapping[str, str]] | None = None
+    price: Price | None = None
+
+
+def why(plan: Plan, address: Address, kinds: Mapping[str, ResourceType]) -> Why:
+    """The chain of one address in a plan."""
+    change = next((each for each in plan.changes if each.address == address), None)
+    drift = next((each for each in plan.drift if each.address == address), None)
+    left = {} if drift is None else {field.path: field.before for field in drift.fields}
+    kind = kinds["rules" if address.rule is not None else address.kind]
+    return Why(
+        address=address,
+        change=change,
+        fields=()
+        if change is None
+        else tuple(_field(change, field, left, kind) for field in change.fields),
+        steps=_steps(plan, address),
+        consents=()
+        if change is None
+        else tuple((item, CLASSES[item.risk]) for item in change.impact.consents),
+        problems=tuple(problem for problem in plan.problems if problem.address == str(address)),
+        pins=plan.lookups.get(str(address)),
+        former_pins=plan.former_lookups.get(str(address)),
+        price=next((part for part in plan.cost.parts if part.address == str(address)), None),
+    )
+
+
+def _field(
+    change: Change, field: FieldChange, left: Mapping[str, object], kind: ResourceType
+) -> FieldReason:
+    known = kind.fields.get(field.path)
+    new = field.before is None and change.action.value == "create"
+    rule = "" if known is None or new else RULES[known.edit]
+    return FieldReason(
+        field, field.place or change.place, left.get(field.path), field.path in left, rule
+    )
+
+
+def _steps(plan: Plan, address: Address) -> tuple[StepReason, ...]:
+    by_key = {step.key: step for step in plan.steps}
+    waiting: dict[str, list[Step]] = {}
+    for step in plan.steps:
+        for key in step.after:
+            waiting.setdefault(key, []).append(step)
+    return tuple(
+        _reason(step, by_key, waiting.get(step.key, ()))
+        for step in plan.steps
+        if step.address == address
+    )
+
+
+def _reason(step: Step, by_key: Mapping[str, Step], waiting: Sequence[Step]) -> StepReason:
+    return StepReason(
+        step,
+        after=tuple(
+            by_key[key] for key in step.after if key in by_key and key not in step.once_accepted
+        ),
+        before=tuple(other for other in waiting if step.key not in other.once_accepted),
+        once_accepted=tuple(by_key[key] for key in step.once_accepted if key in by_key),
+        pioneer_of=tuple(other for other in waiting if step.key in other.once_accepted),
+    )

@@ -1,0 +1,239 @@
+"""What a plan opens and closes, by meaning: for each change the traffic that it lets through or
+cuts, and on which servers (SPEC 4).
+
+Told is the net effect of the whole plan, given to the changes that bring it about: what another
+rule lets through anyway, before or after, is neither opened nor closed. A server behind the same
+firewall before and after sees what the rules of it change; one that gets another firewall sees the
+difference of the two. A new server is told with the rules that are new as well, as if it had been
+there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field, replace
+from typing import Any
+
+from reconciler.common.dataclass import dataclass
+from reconciler.model.address import Address, parse
+from reconciler.model.plan import Consent, RiskClass, Step
+from reconciler.planner.firewall import firewall_state, reachability
+from reconciler.planner.firewall.firewall_state import FirewallState
+from reconciler.planner.firewall.reachability import Reach
+from reconciler.planner.steps.plan_builder import PlanBuilder
+
+_SERVERS_NAMED_MAX = 4
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is to be said of one change."""
+
+    opens: list[str] = field(default_factory=list)
+    closes: list[str] = field(default_factory=list)
+    consents: list[Consent] = field(default_factory=list)
+    note: str = ""
+
+
+def fill(draft: PlanBuilder, steps: Sequence[Step]) -> None:
+    """Puts into the changes of a draft what its steps open and close, and the consent for ports
+    opened to the whole internet.
+    """
+    if not firewall_state.concerns(steps):
+        return
+    book = _Book(
+        draft, firewall_state.standing(draft.survey), firewall_state.standing(draft.survey)
+    )
+    for step in steps:
+        book.take(step)
+    book.groups()
+    book.servers()
+    for address, told in book.told.items():
+        row = draft.changes.get(address)
+        if row is not None:
+            consents = sorted(
+                {*row.impact.consents, *told.consents}, key=lambda c: (c.risk.value, c.address)
+            )
+            impact = replace(
+                row.impact,
+                opens=tuple(told.opens),
+                closes=tuple(told.closes),
+                consents=tuple(consents),
+            )
+            reason = "; ".join(
+                part
+                for part in (row.reason if row.reason != "new" or not told.note else "", told.note)
+                if part
+            )
+            draft.changes[address] = replace(row, impact=impact, reason=reason)
+
+
+@dataclass(slots=True)
+class _Book:
+    """The firewalls before and after, and what was done to each group on the way: (address, what it
+    lets through before, after).
+    """
+
+    draft: PlanBuilder
+    before: FirewallState
+    after: FirewallState
+    deeds: dict[str, list[tuple[Address, Reach, Reach]]] = field(default_factory=dict)
+    made: set[str] = field(default_factory=set)
+    told: dict[Address, _Told] = field(default_factory=dict)
+
+    def take(self, step: Step) -> None:
+        """Notes a step and does it."""
+        group, _ = self.after.touched(step)
+        if step.operation == "instance.create":
+            self.made.add(str(step.address))
+        elif step.operation.startswith("rule.") and group is not None:
+            before, after = self.after.rule(step)
+            self.deeds.setdefault(group, []).append((step.address, _alone(before), _alone(after)))
+        elif step.operation in ("firewall.create", "firewall.update") and group is not None:
+            was = self.after.of_group(group) or reachability.NOTHING
+            self.after.do(step)
+            is_now = self.after.of_group(group) or reachability.NOTHING
+            self.deeds.setdefault(group, []).append((step.address, was, is_now))
+            return
+        self.after.do(step)
+
+    def groups(self) -> None:
+        """What the changed rules of each group mean to those that stay behind it, and to new
+        servers there.
+        """
+        members: dict[str, list[str]] = {}
+        for server, group in self.after.member.items():
+            if group in self.deeds and (
+                self.before.member.get(server) == group or server in self.made
+            ):
+                members.setdefault(group, []).append(server)
+        for group, servers in sorted(members.items()):
+            was, is_now = (
+                self.before.of_group(group) or reachability.NOTHING,
+                self.after.of_group(group) or reachability.NOTHING,
+            )
+            opened, closed = reachability.without(is_now, was), reachability.without(was, is_now)
+            public = reachability.public_ports(is_now) - reachability.public_ports(was)
+            there = [server for server in servers if server not in self.made]
+            for address, former, later in self.deeds[group]:
+                self._say(
+                    address,
+                    reachability.shared(later, opened),
+                    reachability.shared(former, closed),
+                    servers,
+                )
+                self._of(address).note = _redundant(
+                    address, former, later, opened=opened, closed=closed
+                )
+                if reachability.touches(later, public):
+                    self._ask(address, there)
+
+    def servers(self) -> None:
+        """What another firewall means to the servers that get it, and what is open to new ones from
+        the start.
+        """
+        for server, group in sorted(self.after.member.items()):
+            address = parse(self.draft.survey.names.get(server, server))
+            former = self._former(server, address)
+            known = former is not None and former in self.before.member
+            if address is None or (known and self.before.member[former or ""] == group):
+                continue
+            was = (
+                self.before.of_server(former)
+                if known and former is not None
+                else reachability.NOTHING
+                if server in self.made
+                else None
+            )
+            is_now = self.after.of_server(server)
+            if not known and group is not None and is_now is not None:
+                # The rules that are new are told with the rules.
+                is_now = self.before.of_group(group) or reachability.NOTHING
+            self._switched(
+                address,
+                server,
+                was,
+                is_now,
+                group if is_now is None else self.before.member.get(former or ""),
+            )
+
+    def _former(self, server: str, address: Address | None) -> str | None:
+        """The server itself, or the one that a new one takes the place of."""
+        if server not in self.made:
+            return server
+        item = None if address is None else self.draft.survey.items.get(address)
+        return None if item is None or item.live is None else item.live.id
+
+    def _switched(
+        self,
+        address: Address,
+        server: str,
+        was: Reach | None,
+        is_now: Reach | None,
+        unread: str | None,
+    ) -> None:
+        if was is None or is_now is None:
+            wall = (
+                "the firewall that it is behind"
+                if unread is None
+                else self.draft.survey.name_of(unread)
+            )
+            self._of(address).opens.append(f"what {wall} lets through was not read")
+            return
+        self._say(
+            address, reachability.without(is_now, was), reachability.without(was, is_now), [server]
+        )
+        live = self.draft.survey.account.find("instances", server)
+        runs = live is not None and live.attributes.get("power") != "off"
+        if runs and reachability.public_ports(is_now) - reachability.public_ports(was):
+            self._ask(address, [server])
+
+    def _of(self, address: Address) -> _Told:
+        return self.told.setdefault(address, _Told())
+
+    def _say(self, address: Address, opened: Reach, closed: Reach, servers: Sequence[str]) -> None:
+        where = names(self.draft.survey.name_of(server) or server for server in servers)
+        told = self._of(address)
+        told.opens += [f"{line} on {where}" for line in reachability.lines(opened)]
+        told.closes += [f"{line} on {where}" for line in reachability.lines(closed)]
+
+    def _ask(self, address: Address, servers: Iterable[str]) -> None:
+        self._of(address).consents += [
+            Consent(RiskClass.EXPOSURE, self.draft.survey.name_of(server) or server)
+            for server in servers
+        ]
+
+
+def _redundant(
+    address: Address, former: Reach, later: Reach, *, opened: Reach, closed: Reach
+) -> str:
+    """What is to be said of a rule that comes or goes and makes no difference, because of the other
+    rules; else nothing.
+    """
+    if address.rule is None or former.awaited or later.awaited:
+        return ""
+    if not former.inward and later.inward and reachability.shared(later, opened).is_nothing:
+        return "opens nothing: other rules let that in already"
+    if former.inward and not later.inward and reachability.shared(former, closed).is_nothing:
+        return "closes nothing: other rules let that in as well"
+    return ""
+
+
+def _alone(rule: Mapping[str, Any] | None) -> Reach:
+    return reachability.NOTHING if rule is None else reachability.of_rules([rule], False)
+
+
+def names(servers: Iterable[str]) -> str:
+    """Servers in few words: `web[0], web[1]`, the first few of many."""
+    short = [text.removeprefix("instances.") for text in sorted(set(servers), key=_by_address)]
+    more = len(short) - _SERVERS_NAMED_MAX
+    return (
+        ", ".join(short)
+        if more <= 0
+        else f"{', '.join(short[:_SERVERS_NAMED_MAX])} and {more} more"
+    )
+
+
+def _by_address(text: str) -> tuple[bool, Any]:
+    address = parse(text)
+    return (True, text) if address is None else (False, address.sort_key)

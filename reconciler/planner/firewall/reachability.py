@@ -1,0 +1,328 @@
+"""What is reachable from where, by meaning: the traffic that rules let through, and the difference
+of two such sets as few lines (SPEC 4).
+
+The order of rules, overlaps, repetitions and host bits make no difference here. Assumed until
+known: no firewall lets all in, a firewall without a matching rule lets nothing in. What no firewall
+or no rule means for traffic that goes out is not known (contract 17, open), so that direction is
+compared only where both sides have a firewall, by what its rules name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.ranges import (
+    ADDRESS_MAX,
+    PORT_MAX,
+    PORT_MIN,
+    Bands,
+    Ranges,
+    bands,
+    combine,
+    common,
+    minus,
+    turned,
+    union,
+)
+from reconciler.model import validators
+from reconciler.model.resource import EMPTY, Unknown
+
+Traffic: TypeAlias = Mapping[str, Bands]
+"""By protocol, sorted; a protocol with nothing is not in it."""
+
+PROTOCOLS = ("tcp", "udp")
+
+MANAGEMENT_PORTS = (22, 3306, 3389, 5432, 6379, 27017)
+"""Management and database ports: to open one to the whole internet on a server that exists needs
+consent (SPEC 3, exposure).
+"""
+
+EVERYWHERE: Ranges = ((0, ADDRESS_MAX),)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Awaited:
+    """A rule whose range is known only after apply, or cannot be read: it is told as such and
+    counted as nothing.
+    """
+
+    direction: str
+    protocol: str
+    ports: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What may come to a server, and go out from it. `outward` and `ping` are None where nothing is
+    known or claimed.
+    """
+
+    inward: Traffic = EMPTY
+    outward: Traffic | None = None
+    ping: bool | None = None
+    awaited: frozenset[Awaited] = frozenset()
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether there is nothing in it to tell."""
+        return not (self.inward or self.outward or self.ping or self.awaited)
+
+
+NOTHING = Reach({}, {}, False)
+"""A server that is not there, or a firewall without rules."""
+
+UNGUARDED = Reach(dict.fromkeys(PROTOCOLS, ((PORT_MIN, PORT_MAX, EVERYWHERE),)), None, True)
+"""A server without a firewall: all comes in."""
+
+
+def of_rules(rules: Iterable[Mapping[str, Any]], icmp: bool | None) -> Reach:
+    """What a firewall with these rules lets through. A rule is a mapping of `direction`,
+    `protocol`, `ports`, `cidr` in normal form.
+    """
+    pieces: dict[tuple[str, str], list[tuple[int, int, Ranges]]] = {}
+    awaited = set()
+    for rule in rules:
+        direction, protocol = str(rule.get("direction")), str(rule.get("protocol"))
+        ports, addresses = port_range(rule.get("ports")), cidr_range(rule.get("cidr"))
+        if ports is None or addresses is None:
+            awaited.add(
+                Awaited(direction, protocol, str(rule.get("ports")), _source(rule.get("cidr")))
+            )
+        else:
+            pieces.setdefault((direction, protocol), []).append((*ports, (addresses,)))
+    found = {key: bands(pieces[key]) for key in sorted(pieces)}
+    inward = {
+        protocol: those for (direction, protocol), those in found.items() if direction == "in"
+    }
+    outward = {
+        protocol: those for (direction, protocol), those in found.items() if direction == "out"
+    }
+    return Reach(inward, outward, icmp, frozenset(awaited))
+
+
+def _source(cidr: Any) -> str:
+    if isinstance(cidr, Unknown):
+        return f"an address {cidr}"
+    return f"the range {cidr}"
+
+
+def port_range(ports: Any) -> tuple[int, int] | None:
+    """The first and last port that a rule names, or None where they cannot be read."""
+    if not isinstance(ports, str) or validators.ports(ports) is not None:
+        return None
+    low, _, high = ports.partition("-")
+    return int(low), int(high or low)
+
+
+def cidr_range(cidr: Any) -> tuple[int, int] | None:
+    """The first and last address of an IPv4 range, its host bits left aside, or None where it is
+    not one (yet).
+    """
+    if not isinstance(cidr, str) or validators.cidr(cidr) is not None:
+        return None
+    address, _, mask = cidr.partition("/")
+    number = 0
+    for octet in address.split("."):
+        number = number * 256 + int(octet)
+    size: int = 2 ** (32 - int(mask))
+    first = number - number % size
+    return first, first + size - 1
+
+
+def without(first: Reach, second: Reach) -> Reach:
+    """What the first lets through and the second does not: what is opened by going from the second
+    to the first.
+    """
+    outward = (
+        None
+        if first.outward is None or second.outward is None
+        else _each(first.outward, second.outward, minus)
+    )
+    # Ping is gained only where both are known: nothing is claimed on a guess.
+    ping = bool(first.ping) and second.ping is False
+    return Reach(
+        _each(first.inward, second.inward, minus), outward, ping, first.awaited - second.awaited
+    )
+
+
+def shared(first: Reach, second: Reach) -> Reach:
+    """What both let through."""
+    outward = (
+        None
+        if first.outward is None or second.outward is None
+        else _each(first.outward, second.outward, common)
+    )
+    return Reach(
+        _each(first.inward, second.inward, common),
+        outward,
+        bool(first.ping and second.ping),
+        first.awaited & second.awaited,
+    )
+
+
+def _each(first: Traffic, second: Traffic, operation: Any) -> Traffic:
+    found = {
+        p: combine(first.get(p, ()), second.get(p, ()), operation)
+        for p in sorted({*first, *second})
+    }
+    return {protocol: those for protocol, those in found.items() if those}
+
+
+def admitted(cidrs: Iterable[str], ports: Iterable[str]) -> Reach:
+    """What a guard asks for: these TCP ports, reached from every address of these ranges."""
+    addresses: Ranges = ()
+    for cidr in cidrs:
+        found = cidr_range(cidr)
+        addresses = addresses if found is None else union(addresses, (found,))
+    asked = [port_range(text) for text in ports]
+    return Reach(
+        {"tcp": bands((*pair, addresses) for pair in asked if pair is not None)}, {}, False
+    )
+
+
+PRIVATE_CIDRS = (
+    *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8"),
+    *("169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3"),
+)
+"""What is not the internet: a rule that leaves only these out opens to the whole of it (RFC 6890)."""
+
+
+def _internet() -> Ranges:
+    taken: Ranges = ()
+    for cidr in PRIVATE_CIDRS:
+        found = cidr_range(cidr)
+        taken = taken if found is None else union(taken, (found,))
+    return minus(EVERYWHERE, taken)
+
+
+INTERNET: Ranges = _internet()
+
+
+def public_ports(reach: Reach) -> frozenset[int]:
+    """The management and database ports that the whole internet reaches."""
+    return frozenset(
+        port
+        for port in MANAGEMENT_PORTS
+        for those in reach.inward.values()
+        if not minus(INTERNET, _sources(those, port))
+    )
+
+
+def touches(reach: Reach, ports: Iterable[int]) -> bool:
+    """Whether anything comes in to one of these ports."""
+    return any(_sources(those, port) for port in ports for those in reach.inward.values())
+
+
+def _sources(found: Bands, port: int) -> Ranges:
+    return next((addresses for low, high, addresses in found if low <= port <= high), ())
+
+
+# Telling people
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def lines(reach: Reach) -> tuple[str, ...]:
+    """The traffic in as few lines as it needs: `tcp/8080 from 10.0.0.0/8`, `tcp/443 to 0.0.0.0/0`,
+    `ping`.
+    """
+    found = _told(reach.inward, "from") + _told(reach.outward or {}, "to")
+    found += ["ping"] if reach.ping else []
+    for one in sorted(reach.awaited):
+        found.append(
+            f"{one.protocol}/{one.ports} {'from' if one.direction == 'in' else 'to'} {one.source}"
+        )
+    return tuple(found)
+
+
+def _told(traffic: Traffic, word: str) -> list[str]:
+    """By ports with the addresses of each, or by addresses with the ports of each: whichever is
+    shorter.
+    """
+    by_ports, by_addresses = pieces(traffic)
+    ways = [
+        [f"{_ports(ports)} {word} {_addresses(addresses)}" for ports, addresses in way]
+        for way in (by_ports, by_addresses)
+    ]
+    return min(ways, key=lambda way: (len(way), sum(map(len, way))))
+
+
+Ports: TypeAlias = "tuple[tuple[str, int, int], ...]"
+Piece: TypeAlias = "tuple[Ports, Ranges]"
+
+
+def pieces(traffic: Traffic) -> tuple[list[Piece], list[Piece]]:
+    """The traffic as pieces of (ports, addresses), each piece whole: every one of its ports from
+    every one of its addresses.
+    """
+    by_addresses: dict[Ranges, list[tuple[str, int, int]]] = {}
+    for protocol, found in traffic.items():
+        for low, high, addresses in found:
+            by_addresses.setdefault(addresses, []).append((protocol, low, high))
+    return [(tuple(ports), addresses) for addresses, ports in by_addresses.items()], _by_ports(
+        traffic
+    )
+
+
+def _by_ports(traffic: Traffic) -> list[Piece]:
+    around = {protocol: turned(found) for protocol, found in traffic.items()}
+    cuts = sorted(
+        {edge for found in around.values() for low, high, _ in found for edge in (low, high + 1)}
+    )
+    gathered: dict[Ports, Ranges] = {}
+    for low, after in pairwise(cuts):
+        ports = tuple(
+            (protocol, *pair) for protocol, found in around.items() for pair in _sources(found, low)
+        )
+        if ports:
+            gathered[ports] = union(gathered.get(ports, ()), ((low, after - 1),))
+    return list(gathered.items())
+
+
+def _ports(ports: Ports) -> str:
+    if ports == tuple((protocol, PORT_MIN, PORT_MAX) for protocol in PROTOCOLS):
+        return "every port"
+    return ", ".join(f"{protocol}/{_range(low, high)}" for protocol, low, high in ports)
+
+
+def _range(low: int, high: int) -> str:
+    if (low, high) == (PORT_MIN, PORT_MAX):
+        return "any"
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def _addresses(addresses: Ranges) -> str:
+    """Ranges as people write them; all but a few small ones as `0.0.0.0/0 except 10.0.0.0/8`, where
+    that is all in the usual form.
+    """
+    whole = ((addresses[0][0], addresses[-1][1]),)
+    left_out = minus(whole, addresses)
+    plain = [_cidr(low, high) for low, high in addresses]
+    if (
+        left_out
+        and None in plain
+        and _cidr(*whole[0]) is not None
+        and all(_cidr(*pair) is not None for pair in left_out)
+    ):
+        return f"{_said(whole)} except {_said(left_out)}"
+    return _said(addresses)
+
+
+def _said(addresses: Ranges) -> str:
+    return ", ".join(
+        _cidr(low, high) or f"{_dotted(low)}-{_dotted(high)}" for low, high in addresses
+    )
+
+
+def _cidr(low: int, high: int) -> str | None:
+    size = high - low + 1
+    if size & (size - 1) or low % size:
+        return None
+    return f"{_dotted(low)}/{32 - (size.bit_length() - 1)}"
+
+
+def _dotted(number: int) -> str:
+    return ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))

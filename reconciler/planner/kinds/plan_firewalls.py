@@ -1,0 +1,342 @@
+"""Steps of one firewall and of its rules: only what differs is touched, and never so that a server
+stands open or locked between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.model.address import Address, parse
+from reconciler.model.diagnostics import error
+from reconciler.model.plan import Action, Cause, Consent, FieldChange, Impact, RiskClass, Step
+from reconciler.model.resource import LiveResource, Value
+from reconciler.planner.compare import field_diff
+from reconciler.planner.compare.assessment import Disposition, ManagedObject
+from reconciler.planner.compare.field_diff import Compared
+from reconciler.planner.compare.rule_matching import meaning
+from reconciler.planner.kinds.plan_instances import born_with
+from reconciler.planner.kinds.plan_legacy_rules import is_whole
+from reconciler.planner.steps.attached_block_storages import foreign_volumes
+from reconciler.planner.steps.change_builder import (
+    change,
+    fingerprint,
+    report,
+    rule_made,
+    taken_over,
+    traffic_of,
+)
+from reconciler.planner.steps.plan_builder import PlanBuilder
+
+
+def plan(draft: PlanBuilder, item: ManagedObject) -> None:
+    """Adds the change and the steps of one firewall, rules apart."""
+    if item.fate is Disposition.CREATE:
+        _create(draft, item)
+    elif item.fate is Disposition.DELETE:
+        _delete(draft, item)
+    else:
+        _keep(draft, item)
+
+
+def _create(draft: PlanBuilder, item: ManagedObject) -> None:
+    wanted = draft.resolver.wanted(item)
+    inputs = {
+        **born_with(draft, item),
+        **{name: value for name, value in wanted.items() if value is not None},
+    }
+    step = Step(
+        f"firewall.create {item.address}",
+        item.address,
+        "firewall.create",
+        inputs=inputs,
+        applies=dict(wanted),
+    )
+    draft.add(step, provides=[("object", item.address)])
+    change(draft, item, Action.CREATE, item.reason, report(item, wanted))
+
+
+def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
+    wanted = draft.resolver.wanted(item)
+    compared = field_diff.compare(draft.survey, item, wanted)
+    strays = draft.survey.strays.get(item.live.id, ()) if item.live is not None else ()
+    if item.resource is not None and "rules" in item.resource.lifecycle.ignore:
+        strays = ()
+    foreign = tuple(
+        FieldChange(f"rules.{row.id}", _said(row), None, Cause.OUTSIDE) for row in strays
+    )
+    drifted = tuple(
+        FieldChange(f"rules.{row.id}", None, _said(row), Cause.OUTSIDE) for row in strays
+    )
+    compared = Compared(compared.changes, (*compared.drift, *drifted), compared.notices)
+    texts = {c.path: wanted[c.path] for c in compared.changes}
+    if texts and item.live is not None:
+        # The title is required in every edit (contract 17), so the name goes along as it is or will
+        # be.
+        name = wanted.get("name", item.live.attributes.get("name"))
+        step = Step(
+            f"firewall.update {item.address}",
+            item.address,
+            "firewall.update",
+            target=item.live.id,
+            inputs={"name": name, **texts},
+            applies=texts,
+        )
+        draft.add(step, provides=[("object", item.address)])
+    for row in strays if not is_whole(draft.survey.kinds) else ():
+        _remove(draft, item, f"rule.delete {item.address} {row.id}", row)
+    action = (
+        Action.UPDATE
+        if texts or foreign
+        else Action.IMPORT
+        if item.fate is Disposition.BIND
+        else Action.NONE
+    )
+    change(draft, item, action, item.reason, (*compared.changes, *foreign), compared=compared)
+
+
+def _said(row: LiveResource) -> str:
+    return traffic_of(row.attributes)
+
+
+def _remove(
+    draft: PlanBuilder,
+    owner: ManagedObject,
+    key: str,
+    row: LiveResource,
+    *,
+    address: Address | None = None,
+) -> str:
+    step = Step(
+        key,
+        address or owner.address,
+        "rule.delete",
+        target=row.id,
+        inputs={"firewall": row.attributes["firewall"]},
+        fingerprint=fingerprint(draft, row),
+    )
+    return draft.add(step, provides=[("unruled", owner.address)])
+
+
+def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
+    """A firewall goes when every member has left it; one that keeps a member which this plan does
+    not move is not deleted.
+    """
+    if item.live is None:
+        return
+    members = draft.survey.account.members.get(item.live.id, ())
+    staying = sorted(id for id in members if not _leaves(draft, id))
+    if staying:
+        reason = f"{', '.join(draft.survey.name_of(id) or id for id in staying)} still uses it"
+        draft.blocked[item.address] = reason
+        hint = msg("take it off with `firewall: none` on a server of this stack, or in the console")
+        draft.problems.append(
+            error(
+                "foreign-member",
+                msg("{address} is not deleted: {reason}", address=item.address, reason=reason),
+                address=str(item.address),
+                hint=hint,
+            )
+        )
+        change(draft, item, Action.BLOCKED, reason)
+        return
+    servers = [address for id in members if (address := _address_of(draft, id)) is not None]
+    leaving = [
+        *servers,
+        *(address for id in members if (address := _deposed_at(draft, id)) is not None),
+    ]
+    step = Step(
+        f"firewall.delete {item.address}",
+        item.address,
+        "firewall.delete",
+        target=item.live.id,
+        fingerprint=fingerprint(draft, item.live),
+    )
+    draft.add(
+        step,
+        needs=[
+            (node, address) for address in leaving for node in ("left", "membership", "removed")
+        ],
+    )
+    consents = [Consent(RiskClass.DELETE, str(item.address))]
+    for address in servers:
+        server = draft.survey.items[address]
+        if (
+            server.fate is Disposition.KEEP
+            and server.live is not None
+            and server.live.attributes.get("power") != "off"
+        ):
+            consents.append(Consent(RiskClass.EXPOSURE, str(address)))
+    change(
+        draft,
+        item,
+        Action.DELETE,
+        item.reason,
+        impact=Impact(consents=tuple(consents), reversible=False),
+    )
+
+
+def _address_of(draft: PlanBuilder, id: str) -> Address | None:
+    return draft.index.servers.get(id)
+
+
+def _deposed_at(draft: PlanBuilder, id: str) -> Address | None:
+    """The address of an old server that an earlier replacement left behind and this plan deletes."""
+    old = draft.survey.state.deposed.get(id)
+    live = draft.survey.account.find("instances", id)
+    return (
+        None if old is None or live is None or foreign_volumes(draft, live) else parse(old.address)
+    )
+
+
+def _leaves(draft: PlanBuilder, id: str) -> bool:
+    """Whether a member is ours and this plan takes it out of its firewall."""
+    address = _address_of(draft, id)
+    if address is None:
+        return _deposed_at(draft, id) is not None
+    item = draft.survey.items[address]
+    if item.fate in (Disposition.DELETE, Disposition.REPLACE):
+        return address not in draft.blocked
+    return bool(draft.provided(("membership", address)) or draft.provided(("left", address)))
+
+
+@dataclass(slots=True)
+class _Group:
+    """The rules of one firewall while their order is found: who holds which traffic now, and who
+    frees it.
+    """
+
+    holder: dict[tuple[object, ...], str]
+    frees: dict[str, str]
+
+
+def plan_rules(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObject]) -> None:
+    """Adds changes and steps of all rules of one firewall: first what is added or edited, then what
+    is taken away.
+    """
+    items = list(rules)
+    strays = draft.survey.strays.get(owner.live.id, ()) if owner.live is not None else ()
+    rows = [*(item.live for item in items if item.live is not None), *strays]
+    holder = {found: row.id for row in rows if (found := meaning(row.attributes)) is not None}
+    group = _Group(holder, {})
+    edits: list[tuple[str, Mapping[str, Value], str | None]] = []
+    for item in items:
+        if item.fate is Disposition.DELETE and item.live is not None:
+            if owner.fate is not Disposition.DELETE:
+                group.frees[item.live.id] = _remove(
+                    draft, owner, f"rule.delete {item.address}", item.live, address=item.address
+                )
+                change(draft, item, Action.DELETE, item.reason, (_gone(item),))
+        elif item.fate is Disposition.CREATE:
+            edits.append(_add(draft, owner, item))
+        elif item.fate in (Disposition.KEEP, Disposition.BIND):
+            edited = _edit(draft, owner, item)
+            if edited is not None:
+                edits.append(edited)
+                group.frees[edited[2] or ""] = edited[0]
+    for row in strays:
+        key = f"rule.delete {owner.address} {row.id}"
+        if key in draft.steps:
+            group.frees[row.id] = key
+    _in_order(draft, group, edits)
+    _no_two_alike(draft, items)
+
+
+def _no_two_alike(draft: PlanBuilder, items: list[ManagedObject]) -> None:
+    """Two rules that let the same traffic through once references are filled in: the cloud refuses
+    the second (contract 17).
+    """
+    first: dict[tuple[object, ...], ManagedObject] = {}
+    for item in sorted(
+        (item for item in items if item.resource is not None),
+        key=lambda item: item.address.sort_key,
+    ):
+        says = meaning(draft.resolver.wanted(item))
+        other = first.setdefault(says, item) if says is not None else item
+        if other is not item:
+            message = msg(
+                "{address} lets the same traffic through as {address2}",
+                address=item.address,
+                address2=other.address,
+            )
+            hint = msg("keep one of them: the cloud refuses a second one")
+            place = item.resource.place if item.resource is not None else None
+            draft.problems.append(
+                error("duplicate-rule", message, place=place, address=str(item.address), hint=hint)
+            )
+
+
+def _gone(item: ManagedObject) -> FieldChange:
+    return FieldChange("rule", _said(item.live) if item.live is not None else None, None, Cause.YOU)
+
+
+def _inputs(owner: ManagedObject) -> dict[str, Value]:
+    from reconciler.model.resource import Link
+
+    return {"firewall": Link(owner.address)}
+
+
+def _add(
+    draft: PlanBuilder, owner: ManagedObject, item: ManagedObject
+) -> tuple[str, Mapping[str, Value], str | None]:
+    wanted = draft.resolver.wanted(item)
+    inputs = {
+        **_inputs(owner),
+        **born_with(draft, item),
+        **{name: value for name, value in wanted.items() if value is not None},
+    }
+    step = Step(
+        f"rule.create {item.address}",
+        item.address,
+        "rule.create",
+        inputs=inputs,
+        applies=dict(wanted),
+    )
+    key = draft.add(step, provides=[("rule", item.address)], needs=[("object", owner.address)])
+    rule_made(draft, item, wanted)
+    return key, inputs, None
+
+
+def _edit(
+    draft: PlanBuilder, owner: ManagedObject, item: ManagedObject
+) -> tuple[str, Mapping[str, Value], str | None] | None:
+    wanted = draft.resolver.wanted(item)
+    compared = field_diff.compare(draft.survey, item, wanted)
+    texts = {c.path: wanted[c.path] for c in compared.changes}
+    if not texts or item.live is None:
+        change(draft, item, taken_over(draft, owner, item), item.reason, compared=compared)
+        return None
+    step = Step(
+        f"rule.update {item.address}",
+        item.address,
+        "rule.update",
+        target=item.live.id,
+        inputs={**_inputs(owner), **texts},
+        fingerprint=fingerprint(draft, item.live),
+        applies=texts,
+    )
+    key = draft.add(step, provides=[("rule", item.address)])
+    after = {**item.live.attributes, **wanted}
+    change(draft, item, Action.UPDATE, item.reason, compared.changes, compared=compared)
+    return key, after, item.live.id
+
+
+def _in_order(
+    draft: PlanBuilder, group: _Group, edits: list[tuple[str, Mapping[str, Value], str | None]]
+) -> None:
+    """Adds and edits before removals, but a traffic that another rule still holds only after that
+    one lets go (contract 17, duplicates).
+    """
+    forced: set[tuple[str, str]] = set()
+    for key, wished, own in edits:
+        holder = group.holder.get(meaning(wished) or ())
+        release = group.frees.get(holder) if holder is not None and holder != own else None
+        if release is not None and release != key:
+            draft.before(release, key)
+            forced.add((release, key))
+    removals = [key for key in group.frees.values() if key.startswith("rule.delete")]
+    for removal in removals:
+        for key, _, _ in edits:
+            if (removal, key) not in forced:
+                draft.later(removal, key)

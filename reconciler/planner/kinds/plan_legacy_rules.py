@@ -1,0 +1,157 @@
+"""Rules in the older firewall form (contract 18): they travel with their group, and every edit
+writes the whole set anew.
+
+The cloud drops all former rules before it makes those sent, so for a moment a firewall may have
+none: each running member is exposed for that long, and the plan says so. Ids of rules change with
+every write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.model.plan import Action, Consent, Impact, RiskClass, Step
+from reconciler.model.resource import Value
+from reconciler.model.resource_type import ResourceType
+from reconciler.planner.compare import field_diff
+from reconciler.planner.compare.assessment import Disposition, ManagedObject
+from reconciler.planner.compare.resolver import unknowns
+from reconciler.planner.kinds.plan_instances import EXPOSURE_SECONDS, born_with
+from reconciler.planner.steps.change_builder import change, fingerprint, rule_made, taken_over
+from reconciler.planner.steps.plan_builder import PlanBuilder
+
+WRITTEN = ("direction", "protocol", "ports", "cidr", "title", "description")
+"""What a rule of a whole set is written with."""
+
+
+def is_whole(kinds: Mapping[str, ResourceType]) -> bool:
+    """Whether rules have no writes of their own, so that a firewall is written with all of them."""
+    return not kinds["rules"].operations
+
+
+def plan(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObject]) -> None:
+    """Adds the rows of the rules of one firewall, and folds them all into one write of it."""
+    items = [
+        item
+        for item in rules
+        if item.fate is not Disposition.DELETE or owner.fate is not Disposition.DELETE
+    ]
+    if owner.fate is Disposition.DELETE:
+        return
+    whole: list[dict[str, Value]] = []
+    differs = False
+    for item in items:
+        written, changed = _rule(draft, owner, item)
+        whole += written
+        differs = differs or changed
+    strays = draft.survey.strays.get(owner.live.id, ()) if owner.live is not None else ()
+    if owner.resource is not None and "rules" in owner.resource.lifecycle.ignore:
+        whole += [_of(dict(row.attributes), "") for row in strays]
+    else:
+        differs = differs or bool(strays)
+    if owner.fate is Disposition.DOUBT:
+        return
+    if owner.fate is Disposition.CREATE:
+        _create(draft, owner, whole)
+    else:
+        _update(draft, owner, whole, differs=differs)
+    for item in items:
+        if item.fate in (Disposition.CREATE, Disposition.KEEP, Disposition.BIND):
+            for key in draft.keys_of(owner.address):
+                draft.provide(("rule", item.address), key)
+
+
+def _rule(
+    draft: PlanBuilder, owner: ManagedObject, item: ManagedObject
+) -> tuple[list[dict[str, Value]], bool]:
+    """What a rule is written as (nothing where it goes), and whether it differs from what is there."""
+    if item.fate is Disposition.DELETE:
+        change(draft, item, Action.DELETE, item.reason)
+        return [], True
+    wanted = draft.resolver.wanted(item)
+    if item.fate is Disposition.CREATE or item.live is None:
+        rule_made(draft, item, wanted)
+        return [_of({**born_with(draft, item), **wanted}, str(item.address))], True
+    compared = field_diff.compare(draft.survey, item, wanted)
+    action = Action.UPDATE if compared.changes else taken_over(draft, owner, item)
+    change(draft, item, action, item.reason, compared.changes, compared=compared)
+    return [_of({**item.live.attributes, **wanted}, str(item.address))], bool(compared.changes)
+
+
+def _of(attributes: Mapping[str, Any], address: str) -> dict[str, Value]:
+    found: dict[str, Value] = {
+        name: attributes[name] for name in WRITTEN if attributes.get(name) not in (None, "")
+    }
+    return {**found, "address": address}
+
+
+def _create(draft: PlanBuilder, owner: ManagedObject, whole: list[dict[str, Value]]) -> None:
+    """The group is made with the rules that are known; those that wait for something follow with
+    one more write of the whole set.
+    """
+    key = f"firewall.create {owner.address}"
+    known = tuple(rule for rule in whole if not unknowns(rule))
+    step = draft.steps[key]
+    draft.steps[key] = replace(step, inputs={**step.inputs, "rules": known})
+    if len(known) == len(whole):
+        return
+    name = step.inputs.get("name")
+    later = Step(
+        f"firewall.update {owner.address}",
+        owner.address,
+        "firewall.update",
+        inputs={"name": name, "rules": tuple(whole)},
+    )
+    draft.add(later, after=(key,))
+
+
+def _update(
+    draft: PlanBuilder, owner: ManagedObject, whole: list[dict[str, Value]], *, differs: bool
+) -> None:
+    if owner.live is None:
+        return
+    key = f"firewall.update {owner.address}"
+    step = draft.steps.pop(key, None)
+    if step is None and not differs:
+        return
+    wanted = draft.resolver.wanted(owner)
+    inputs: dict[str, Value] = {"name": wanted.get("name", owner.live.attributes.get("name"))}
+    inputs.update(step.inputs if step is not None else {})
+    inputs["rules"] = tuple(whole)
+    applies = step.applies if step is not None else {}
+    # Its rules are written over: those of the plan's reading must still be the ones that are there.
+    seen = fingerprint(draft, owner.live)
+    draft.add(
+        Step(
+            key,
+            owner.address,
+            "firewall.update",
+            target=owner.live.id,
+            inputs=inputs,
+            applies=applies,
+            fingerprint=seen,
+        )
+    )
+    draft.provide(("object", owner.address), key)
+    row = draft.changes[owner.address]
+    members = draft.survey.account.members.get(owner.live.id, ())
+    exposed = tuple(
+        Consent(RiskClass.EXPOSURE, draft.survey.name_of(id) or id)
+        for id in sorted(members)
+        if _runs(draft, id)
+    )
+    impact = Impact(
+        consents=(*row.impact.consents, *exposed),
+        exposure_seconds=EXPOSURE_SECONDS if exposed else None,
+    )
+    reason = "all its rules are written anew (older firewall form)"
+    action = Action.UPDATE if row.action in (Action.NONE, Action.IMPORT) else row.action
+    draft.unchanged -= 1 if row.action is Action.NONE else 0
+    draft.changes[owner.address] = replace(row, action=action, reason=reason, impact=impact)
+
+
+def _runs(draft: PlanBuilder, id: str) -> bool:
+    live = draft.survey.account.find("instances", id)
+    return live is None or live.attributes.get("power") != "off"

@@ -1,0 +1,79 @@
+"""What hangs on a server that is to go: volumes of ours, which leave it first, and volumes of
+others, for which it stays (SPEC 4).
+"""
+
+from __future__ import annotations
+
+from reconciler.common.text import msg
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.plan import Action, Impact
+from reconciler.model.resource import LiveResource
+from reconciler.planner.compare.assessment import Disposition, ManagedObject
+from reconciler.planner.steps.change_builder import change
+from reconciler.planner.steps.plan_builder import PlanBuilder
+
+
+def volumes_on(draft: PlanBuilder, instance_id: str) -> dict[Address, ManagedObject]:
+    """Our volumes that hang on a server now, by address."""
+    return dict(draft.index.volumes.get(instance_id, {}))
+
+
+def no_foreign_volumes(draft: PlanBuilder, item: ManagedObject) -> bool:
+    """Whether every volume on a server is ours; else the server's change is blocked, with the
+    volumes listed.
+    """
+    if item.live is None:
+        return True
+    foreign = foreign_volumes(draft, item.live)
+    doubtful = [
+        str(a)
+        for a, volume in volumes_on(draft, item.live.id).items()
+        if volume.fate is Disposition.DOUBT
+    ]
+    if doubtful:
+        draft.blocked[item.address] = f"{doubtful[0]} on it is in doubt"
+        change(
+            draft,
+            item,
+            Action.BLOCKED,
+            draft.blocked[item.address],
+            impact=Impact(blocked_by=doubtful[0]),
+        )
+        return False
+    if not foreign:
+        return True
+    draft.blocked[item.address] = "a volume that this stack does not own hangs on it"
+    draft.problems.append(foreign_volume(item.address, item.live.id, foreign))
+    change(draft, item, Action.BLOCKED, draft.blocked[item.address])
+    return False
+
+
+def foreign_volumes(draft: PlanBuilder, server: LiveResource) -> list[str]:
+    """Ids of the volumes on a server that this stack does not own, by the list of volumes and by
+    the server's own row.
+    """
+    there = set(draft.index.rows.get(server.id, ()))
+    shown = server.attributes.get("volumes")
+    there |= {str(id) for id in shown} if isinstance(shown, tuple) else set()
+    ours = {
+        volume.live.id
+        for volume in volumes_on(draft, server.id).values()
+        if volume.live is not None
+    }
+    return sorted(there - ours - set(draft.survey.state.deposed))
+
+
+def foreign_volume(address: Address, server_id: str, foreign: list[str]) -> Problem:
+    """The error of a server that stays, because volumes hang on it that are not the stack's."""
+    return error(
+        "foreign-volume",
+        msg(
+            "{address} ({server_id}) is not removed: {foreign} hangs on it and does not belong to this stack",
+            address=address,
+            server_id=server_id,
+            foreign=", ".join(foreign),
+        ),
+        address=str(address),
+        hint=msg("detach it in the console, or import it into the stack"),
+    )

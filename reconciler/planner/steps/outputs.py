@@ -1,0 +1,36 @@
+"""Outputs: values computed at the end of an apply; one that cannot be is null with the reason (SPEC
+2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from reconciler.config import expression
+from reconciler.model.address import Address
+from reconciler.model.resource import Stack, Unknown, Value
+
+STALE = "it is from before the last run, which was interrupted or is still at work"
+"""The reason that a value bears from the beginning of a run until it is computed anew at its end."""
+
+
+def is_stale(kept: Mapping[str, tuple[Any, str | None]]) -> bool:
+    """Whether one of the outputs is from before the last run."""
+    return any(reason == STALE for _, reason in kept.values())
+
+
+def compute(
+    stack: Stack, attributes: Callable[[Address], Mapping[str, Value] | None]
+) -> dict[str, tuple[Any, str | None]]:
+    """Each output's name to its value and None, or to None and the reason why it has none."""
+    found: dict[str, tuple[Any, str | None]] = {}
+    for output in stack.outputs:
+        value: Any = output.value
+        try:
+            answer = expression.resolve_value(value, stack, attributes)
+        except expression.ExpressionError as failure:
+            found[output.name] = (None, str(failure))
+            continue
+        found[output.name] = (None, str(answer)) if isinstance(answer, Unknown) else (answer, None)
+    return found

@@ -1,0 +1,233 @@
+"""The draft of a plan: changes and steps as they are found, and what each step waits for, still by
+meaning.
+
+Nodes are finer than resources (SPEC 2): an object itself, a rule, a membership, an attachment, the
+power of a server. Steps provide nodes and need nodes; only at the end are nodes turned into step
+keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
+from typing import TypeAlias
+
+from reconciler.common.dataclass import dataclass
+from reconciler.config.dependencies import READ_FACETS
+from reconciler.model.address import Address, parse
+from reconciler.model.diagnostics import Problem
+from reconciler.model.plan import Change, Step
+from reconciler.model.resource import Ref
+from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
+from reconciler.planner.compare.resolver import Resolver, unknowns
+from reconciler.planner.steps import graph
+from reconciler.planner.steps import index as indexes
+from reconciler.planner.steps.index import Index
+
+Node: TypeAlias = "tuple[str, Address]"
+
+
+def facet(ref: Ref) -> str:
+    """The node of an object that decides an attribute."""
+    return READ_FACETS.get((ref.address.kind, ref.attribute or ""), "object")
+
+
+@dataclass(slots=True)
+class PlanBuilder:
+    """Gathers what a plan will hold. `blocked` maps an address to the reason why its steps are held
+    back.
+    """
+
+    survey: Assessment
+    resolver: Resolver
+    changes: dict[Address, Change] = field(default_factory=dict)
+    drift: list[Change] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    steps: dict[str, Step] = field(default_factory=dict)
+    blocked: dict[Address, str] = field(default_factory=dict)
+    effects: list[object] = field(default_factory=list)
+    unchanged: int = 0
+    index: Index = field(init=False)
+    _hard: dict[str, set[str]] = field(default_factory=dict)
+    _soft: dict[str, set[str]] = field(default_factory=dict)
+    _provides: dict[Node, list[str]] = field(default_factory=dict)
+    _needs: list[tuple[str, Node, bool]] = field(default_factory=list)
+    _loose: dict[str, tuple[Node, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.index = indexes.of(self.survey)
+
+    def add(
+        self,
+        step: Step,
+        *,
+        provides: Iterable[Node] = (),
+        needs: Iterable[Node] = (),
+        soft: Iterable[Node] = (),
+        loose: Iterable[Node] = (),
+        after: Iterable[str] = (),
+        later_than: Iterable[str] = (),
+    ) -> str:
+        """Adds a step and returns its key. `needs` and `after` are hard, `soft` and `later_than`
+        give way to circles.
+
+        `loose` gives way too, and is an order alone: the step is done as well where what comes
+        before it failed.
+        """
+        if step.key in self.steps:
+            raise AssertionError(f"two steps with the key {step.key!r}")
+        self.steps[step.key] = step
+        self._hard[step.key] = set(after)
+        self._soft[step.key] = set(later_than)
+        for node in provides:
+            self._provides.setdefault(node, []).append(step.key)
+        self._needs += [(step.key, node, False) for node in needs]
+        self._needs += [(step.key, node, True) for node in (*soft, *loose)]
+        self._loose[step.key] = tuple(loose)
+        for ref in unknowns(step.inputs):
+            for address in self.survey.stack.addresses(ref.address):
+                self._needs.append((step.key, (facet(ref), address), False))
+        return step.key
+
+    def before(self, key: str, *later: str) -> None:
+        """Says that `later` steps come after `key`, hard."""
+        for other in later:
+            self._hard[other].add(key)
+
+    def before_node(self, key: str, node: Node) -> None:
+        """Says that a step comes after a node, hard."""
+        self._needs.append((key, node, False))
+
+    def hold_with(self, key: str, address: Address) -> None:
+        """Says that a step makes no sense where an address is held back: it is then held back too."""
+        self._needs.append((key, ("all", address), False))
+
+    def later(self, key: str, before: str) -> None:
+        """Says that `key` comes after `before`, unless that closes a circle."""
+        self._soft[key].add(before)
+
+    def provide(self, node: Node, key: str) -> None:
+        """Says that a step provides a node, besides what it was added with."""
+        self._provides.setdefault(node, []).append(key)
+
+    def before_soft(self, key: str, node: Node) -> None:
+        """Says that a step comes after a node, unless that closes a circle."""
+        self._needs.append((key, node, True))
+
+    def keys_of(self, address: Address) -> list[str]:
+        """The keys of the steps at an address, in the order in which they were added."""
+        return [key for key, step in self.steps.items() if step.address == address]
+
+    def provided(self, node: Node) -> tuple[str, ...]:
+        """The keys of the steps that provide a node."""
+        return tuple(self._provides.get(node, ()))
+
+    def server(self, address: Address) -> str:
+        """The token under which one thing at a time is done on a server: its id where it has one
+        and keeps it, else its address.
+        """
+        return self.survey.id_of(address) or str(address)
+
+    def order(self) -> tuple[Step, ...]:
+        """The steps in order, each with the keys it comes after. Raises `graph.Cycle`."""
+        for key, node, soft in self._needs:
+            (self._soft if soft else self._hard)[key].update(
+                k for k in self.provided(node) if k != key
+            )
+        self._explicit()
+        hard = {key: frozenset(keys) for key, keys in self._hard.items()}
+        soft_edges = {key: frozenset(keys) - hard[key] for key, keys in self._soft.items()}
+        keys, after = graph.order(hard, soft_edges)
+        return tuple(
+            replace(
+                self.steps[key], after=after[key], even_if=self._even_if(key, hard[key], after[key])
+            )
+            for key in keys
+        )
+
+    def _even_if(self, key: str, hard: frozenset[str], after: tuple[str, ...]) -> tuple[str, ...]:
+        loose = {other for node in self._loose[key] for other in self.provided(node)} & set(
+            after
+        ) - hard
+        return tuple(sorted({*self.steps[key].even_if, *loose}))
+
+    def waiting_for_blocked(self) -> dict[Address, str]:
+        """Addresses with a step that needs what a held-back address would have provided, with the
+        one that holds each back.
+        """
+        found: dict[Address, str] = {}
+        for key, (_, address), soft in self._needs:
+            if not soft and address in self.blocked and self.steps[key].address not in self.blocked:
+                found.setdefault(self.steps[key].address, str(address))
+        for step in self.steps.values():
+            item = self.survey.items.get(step.address)
+            wanted = (
+                item.resource.depends_on if item is not None and item.resource is not None else ()
+            )
+            for resource in wanted:
+                for address in self._meant(resource):
+                    if address in self.blocked and step.address not in self.blocked:
+                        found.setdefault(step.address, str(address))
+        return found
+
+    def _explicit(self) -> None:
+        """`depends_on` of the file for what is made or changed; what the state remembers, the other
+        way round, for what is removed.
+        """
+        by_address: dict[Address, list[str]] = {}
+        for key, step in self.steps.items():
+            by_address.setdefault(step.address, []).append(key)
+        for item in self.survey.items.values():
+            mine = by_address.get(item.address, [])
+            if item.resource is not None:
+                for wanted in item.resource.depends_on:
+                    for address in self._meant(wanted):
+                        theirs = [key for key in by_address.get(address, []) if not _removes(key)]
+                        for key in mine:
+                            if not _removes(key):
+                                self._hard[key].update(theirs)
+            self._removed_after_dependants(item, mine, by_address)
+
+    def _meant(self, wanted: Address) -> tuple[Address, ...]:
+        """The addresses that an entry of `depends_on` stands for: all of a count, a firewall with
+        its rules.
+        """
+        owners = self.survey.stack.addresses(wanted.owner)
+        if wanted.rule is not None:
+            return tuple(owner.with_rule(wanted.rule) for owner in owners)
+        return (*owners, *(rule for owner in owners for rule in self.index.rules.get(owner, ())))
+
+    def _removed_after_dependants(
+        self, item: ManagedObject, mine: list[str], by_address: Mapping[Address, list[str]]
+    ) -> None:
+        for text in item.entry.depends_on if item.entry is not None else ():
+            named = parse(text)
+            for address in () if named is None else (named, *self.index.several.get(named, ())):
+                other = self.survey.items.get(address)
+                if other is None or other.fate is not Disposition.DELETE:
+                    continue
+                for key in by_address.get(address, []):
+                    if _removes(key):
+                        self._soft[key].update(mine)
+
+
+def _removes(key: str) -> bool:
+    operation = key.split(" ", 1)[0]
+    return operation.endswith((".delete", ".detach"))
+
+
+def dropped(
+    steps: tuple[Step, ...], roots: Mapping[Address, str]
+) -> tuple[dict[str, str], tuple[Step, ...]]:
+    """Step keys that may not be done because their address, or one they wait for, is held back; and
+    the steps that remain.
+
+    The mapping gives for each dropped key the address text that holds it back.
+    """
+    first = {step.key: str(step.address) for step in steps if step.address in roots}
+    after = {step.key: [key for key in step.after if key not in step.even_if] for step in steps}
+    others = graph.dependants(after, frozenset(first))
+    by_key = {step.key: step for step in steps}
+    found = dict(first)
+    found.update({key: str(by_key[root].address) for key, root in others.items()})
+    return found, tuple(step for step in steps if step.key not in found)

@@ -1,0 +1,119 @@
+"""`--only` and `--except`: a part of a plan, with what has to come along and why (SPEC 3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+
+from reconciler.common import suggestions
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.model.address import Address
+from reconciler.model.diagnostics import Problem, error
+from reconciler.model.plan import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The addresses that stay in the plan; `joined` are those of them that were not asked for, with
+    the address that needs each.
+    """
+
+    addresses: frozenset[Address]
+    joined: Mapping[Address, str]
+    problems: tuple[Problem, ...] = ()
+
+
+def matches(address: Address, pattern: str) -> bool:
+    """Whether a pattern means an address: spelled out, the resource of an index, the firewall of a
+    rule, or with `*` and `?`.
+    """
+    pattern = suggestions.spelled(pattern)
+    if pattern in tuple(
+        map(suggestions.spelled, (str(address), str(address.resource), str(address.owner)))
+    ):
+        return True
+    return ("*" in pattern or "?" in pattern) and _glob(pattern).fullmatch(
+        suggestions.spelled(str(address))
+    ) is not None
+
+
+@lru_cache(maxsize=256)
+def _glob(pattern: str) -> re.Pattern[str]:
+    # Brackets are part of addresses (`instances.web[0]`), so only the star and the question mark
+    # are special.
+    first, *rest = (
+        "".join("." if c == "?" else re.escape(c) for c in part) for part in pattern.split("*")
+    )
+    if not rest:
+        return re.compile(first)
+    # Each star takes the nearest place that fits and keeps it, so that many stars take no longer
+    # than one.
+    return re.compile(first + "".join(f"(?>.*?{part})" for part in rest[:-1]) + ".*" + rest[-1])
+
+
+def select(
+    steps: Sequence[Step],
+    addresses: Iterable[Address],
+    *,
+    only: Sequence[str],
+    without: Sequence[str],
+) -> Selection | None:
+    """The selection that the patterns ask for, None where nothing is narrowed.
+
+    With `only`, what a chosen step waits for is joined, so a delete brings what must go or let go
+    before it. With `without`, what waits for something left out is left out as well.
+    """
+    if not only and not without:
+        return None
+    known = set(addresses)
+    unknown = [p for p in (*only, *without) if not any(matches(a, p) for a in known)]
+    problems = tuple(_unknown(pattern, known) for pattern in unknown)
+    if only:
+        chosen = {a for a in known if any(matches(a, p) for p in only)}
+        joined = _joined(steps, chosen)
+        return Selection(frozenset(chosen | set(joined)), joined, problems)
+    out = {a for a in known if any(matches(a, p) for p in without)}
+    return Selection(frozenset(known - out - set(_left_out(steps, out))), {}, problems)
+
+
+def _unknown(pattern: str, known: Iterable[Address]) -> Problem:
+    hint = suggestions.hint_for(pattern, (str(address) for address in known))
+    return error(
+        "missing-reference",
+        msg("nothing in the plan or the state is {pattern!r}", pattern=pattern),
+        address=pattern,
+        hint=hint,
+    )
+
+
+def _joined(steps: Sequence[Step], chosen: set[Address]) -> dict[Address, str]:
+    by_key = {step.key: step for step in steps}
+    joined: dict[Address, str] = {}
+    todo = [step for step in steps if step.address in chosen]
+    while todo:
+        step = todo.pop()
+        for key in step.after:
+            needed = by_key[key].address
+            if needed not in chosen and needed not in joined:
+                joined[needed] = str(step.address)
+                todo += [other for other in steps if other.address == needed]
+    return joined
+
+
+def _left_out(steps: Sequence[Step], out: set[Address]) -> dict[Address, str]:
+    by_key = {step.key: step for step in steps}
+    left: dict[Address, str] = {}
+    for _ in steps:
+        before = len(left)
+        for step in steps:
+            if step.address in out or step.address in left:
+                continue
+            for key in step.after:
+                needed = by_key[key].address
+                if (needed in out or needed in left) and key not in step.even_if:
+                    left[step.address] = str(needed)
+        if len(left) == before:
+            break
+    return left

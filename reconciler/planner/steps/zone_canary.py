@@ -1,0 +1,57 @@
+"""The first server in a zone where the stack has none goes alone (SPEC 4, feasibility).
+
+Whether an account may make servers in a zone shows only when it tries (contract 11): a listed zone
+is no permission. So the other creates of such a zone wait until the cloud has accepted one; where
+it does not, they are not sent, and the restricted zone has cost one request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reconciler.model.plan import Step
+from reconciler.planner.steps.plan_builder import PlanBuilder
+
+
+def alone(draft: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The same steps, in the same order, the creates of a new zone after the first of them."""
+    known = _zones(draft)
+    first: dict[str, str] = {}
+    found = []
+    for step in steps:
+        zone = _zone(draft, step)
+        if zone is None or zone in known:
+            found.append(step)
+        elif zone not in first:
+            first[zone] = step.key
+            found.append(step)
+        elif first[zone] in step.after:
+            # it needs the first itself (a reference, `depends_on`): that the cloud accepted it is
+            # not enough
+            found.append(step)
+        else:
+            key = first[zone]
+            found.append(
+                replace(
+                    step,
+                    after=tuple(sorted({*step.after, key})),
+                    once_accepted=(*step.once_accepted, key),
+                )
+            )
+    return tuple(found)
+
+
+def _zones(draft: PlanBuilder) -> frozenset[object]:
+    """The zones in which a server of ours is there."""
+    items = draft.survey.items.values()
+    rows = [item.live for item in items if item.kind.name == "instances" and item.entry is not None]
+    rows += [live for old, live in draft.survey.deposed() if old.kind == "instances"]
+    return frozenset(live.attributes.get("zone") for live in rows if live is not None)
+
+
+def _zone(draft: PlanBuilder, step: Step) -> str | None:
+    if step.operation != "instance.create":
+        return None
+    zone = draft.survey.items[step.address].wanted.get("zone")
+    return zone if isinstance(zone, str) else None

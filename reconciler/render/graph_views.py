@@ -1,0 +1,128 @@
+"""What waits for what in a stack, as text, DOT, Mermaid or JSON. The nodes are finer than resources
+(SPEC 2): see `core.nodes`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from reconciler.config.dependencies import Node, edges
+from reconciler.model.resource import Stack
+from reconciler.render import escape
+
+_FIELD = {"membership": "firewall", "power": "power", "attachment": "instance"}
+"""The attribute that gives an object this part: where the file does not say it, and nobody waits
+for it, it is left out.
+"""
+
+
+def graph_text(stack: Stack, form: str) -> str:
+    """The graph of a stack in one of `FORMS`."""
+    return FORMS[form](stack, _shown(stack))
+
+
+def _shown(stack: Stack) -> Mapping[Node, tuple[Node, ...]]:
+    """Every node that means something, in order, with the nodes it waits for."""
+    found = edges(stack)
+    waited = {before for waits in found.values() for before in waits}
+
+    def counts(node: Node) -> bool:
+        field = _FIELD.get(node.facet)
+        return field is None or node in waited or field in stack.resources[node.address].attributes
+
+    return {
+        node: tuple(sorted((before for before in found[node] if counts(before)), key=_place))
+        for node in sorted(found, key=_place)
+        if counts(node)
+    }
+
+
+def _place(node: Node) -> Any:
+    return (
+        node.address.sort_key,
+        node.facet not in ("firewall", "rule", "instance", "volume"),
+        node.facet,
+    )
+
+
+def _text(stack: Stack, nodes: Mapping[Node, tuple[Node, ...]]) -> str:
+    lines = [f" {escape.outside(stack.title)}: what waits for what"]
+    for node, waits in nodes.items():
+        lines.append(f"  {escape.outside(node)}")
+        lines += [f"      after {escape.outside(before)}" for before in waits]
+    return "\n".join(lines) + "\n"
+
+
+def _dot(stack: Stack, nodes: Mapping[Node, tuple[Node, ...]]) -> str:
+    lines = [
+        f"digraph {_dot_quoted(stack.title)} {{",
+        "  rankdir=LR;",
+        '  node [shape=box, fontname="sans-serif"];',
+    ]
+    lines += [f"  {_dot_quoted(node)};" for node in nodes]
+    lines += [
+        f"  {_dot_quoted(before)} -> {_dot_quoted(node)};"
+        for node, waits in nodes.items()
+        for before in waits
+    ]
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _dot_quoted(item: object) -> str:
+    return '"' + escape.outside(item).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _mermaid(stack: Stack, nodes: Mapping[Node, tuple[Node, ...]]) -> str:
+    names = {node: f"n{number}" for number, node in enumerate(nodes)}
+    lines = ["flowchart LR"]
+    lines += [f'  {name}["{_mermaid_escaped(node)}"]' for node, name in names.items()]
+    lines += [
+        f"  {names[before]} --> {names[node]}" for node, waits in nodes.items() for before in waits
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _mermaid_escaped(node: Node) -> str:
+    """Everything but letters, digits and what addresses are made of as a numbered entity, so that
+    nothing in a label is obeyed.
+    """
+    return "".join(c if c.isalnum() or c in " ._-" else f"#{ord(c)};" for c in escape.outside(node))
+
+
+def _json(stack: Stack, nodes: Mapping[Node, tuple[Node, ...]]) -> str:
+    document = {
+        "format_version": "1.0",
+        "stack": stack.name,
+        "environment": stack.environment,
+        "nodes": [
+            {
+                "id": str(node),
+                "address": str(node.address),
+                "part": node.facet,
+                **_where(stack, node),
+            }
+            for node in nodes
+        ],
+        "edges": [{"from": str(before), "to": str(node)} for node, before in _pairs(nodes)],
+    }
+    return escape.json_text(json.loads(json.dumps(document)), indent=2) + "\n"
+
+
+def _pairs(nodes: Mapping[Node, tuple[Node, ...]]) -> Iterable[tuple[Node, Node]]:
+    return ((node, before) for node, waits in nodes.items() for before in waits)
+
+
+def _where(stack: Stack, node: Node) -> dict[str, Any]:
+    place = stack.resources[node.address].place
+    return {"place": None if place is None else {"file": place.file, "line": place.line}}
+
+
+FORMS: Mapping[str, Callable[[Stack, Mapping[Node, tuple[Node, ...]]], str]] = {
+    "text": _text,
+    "dot": _dot,
+    "mermaid": _mermaid,
+    "json": _json,
+}
+"""The forms by name."""

@@ -1,0 +1,51 @@
+"""Many addresses of one resource in few words: `instances.web[0..3, 7]`, `instances.web["a", "b",
+...]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from reconciler.model.address import Address
+from reconciler.render import escape
+
+CELLS_MAX = 40
+
+
+def span(addresses: Sequence[Address], *, head: str | None = None) -> str:
+    """All of the addresses, which differ in index or key alone. `head` stands for what is before
+    the bracket.
+    """
+    first = addresses[0]
+    rule = (
+        "" if first.rule is None else f".rules.{first.rule}" if head is None else f".{first.rule}"
+    )
+    head = str(first.resource) if head is None else head
+    if first.index is None:
+        return escape.outside(f"{head}{rule}")
+    texts = _runs([address.index for address in addresses if isinstance(address.index, int)])
+    texts += [f'"{address.index}"' for address in addresses if isinstance(address.index, str)]
+    room = CELLS_MAX - escape.width(head + rule) - 2
+    shown, keep = ", ".join(texts), len(texts)
+    while keep > 1 and escape.width(escape.outside(shown)) > room:
+        keep -= 1
+        shown = f"{', '.join(texts[:keep])}, ..."
+    return escape.outside(f"{head}[{shown}]{rule}")
+
+
+def spans(addresses: Iterable[Address]) -> list[str]:
+    """Addresses without their kind, those of one resource together: `web[0..3]`, `db`, `web.https`."""
+    groups: dict[tuple[Address, str | None], list[Address]] = {}
+    for address in sorted(addresses, key=lambda each: each.sort_key):
+        groups.setdefault((address.resource, address.rule), []).append(address)
+    return [span(group, head=group[0].name) for group in groups.values()]
+
+
+def _runs(numbers: Sequence[int]) -> list[str]:
+    found: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if found and number == found[-1][1] + 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return [str(low) if low == high else f"{low}..{high}" for low, high in found]

@@ -1,0 +1,116 @@
+"""Events as JSON lines: `{"type", "time", "run", ...}` (SPEC 4); `schemas/event.schema.json`
+describes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from reconciler.model.events import (
+    Event,
+    Message,
+    ProblemFound,
+    StepDone,
+    StepFailed,
+    StepSkipped,
+    StepStarted,
+    StepUnknown,
+    StepWaiting,
+    Summary,
+)
+from reconciler.planner.steps import serialize
+from reconciler.render import escape
+
+
+class JsonLines:
+    """Writes each event as one line of JSON. `now` gives unix seconds, `write` takes a whole line."""
+
+    def __init__(self, *, run: str, now: Callable[[], float], write: Callable[[str], None]) -> None:
+        self._run = run
+        self._now = now
+        self._write = write
+
+    def __call__(self, event: Event) -> None:
+        self._line(*members(event))
+
+    def version(self, version: str) -> None:
+        """The first line: which program and format speaks."""
+        self._line("version", {"version": version, "format_version": serialize.FORMAT_VERSION})
+
+    def plan(self, document: Mapping[str, Any]) -> None:
+        """The plan that is about to be done."""
+        self._line("plan", {"plan": document})
+
+    def _line(self, type: str, body: Mapping[str, Any]) -> None:
+        time = (
+            datetime.fromtimestamp(self._now(), UTC)
+            .isoformat(timespec="milliseconds")
+            .replace("+00:00", "Z")
+        )
+        self._write(escape.json_text({"type": type, "time": time, "run": self._run, **body}) + "\n")
+
+
+def members(event: Event) -> tuple[str, dict[str, Any]]:
+    """The type of an event and what its line holds besides time and run."""
+    match event:
+        case ProblemFound():
+            return "problem", {"problem": serialize.problem(event.problem)}
+        case Message():
+            return "notice", {"message": event.message}
+        case Summary():
+            return "summary", _summary(event)
+        case _:
+            return _step(event)
+
+
+def _step(
+    event: StepStarted | StepWaiting | StepDone | StepFailed | StepSkipped | StepUnknown,
+) -> tuple[str, dict[str, Any]]:
+    which = {"key": event.key, "address": event.address, "operation": event.operation}
+    match event:
+        case StepStarted():
+            return "step_started", which
+        case StepWaiting():
+            return "step_waiting", {**which, "status": event.status}
+        case StepDone():
+            return "step_done", {
+                **which,
+                "id": event.id,
+                "seconds": round(event.seconds, 3),
+                "sent": event.sent,
+            }
+        case StepFailed():
+            failure = {
+                "message": event.message,
+                "code": event.code,
+                "error_code": event.error_code,
+                "http_status": event.http_status,
+            }
+            return "step_failed", {**which, **failure, "hint": event.hint}
+        case StepSkipped():
+            return "step_skipped", {**which, "because": event.because}
+        case StepUnknown():
+            failure = {
+                "message": event.message,
+                "code": "open-intent",
+                "error_code": None,
+                "http_status": event.http_status,
+            }
+            return "step_unknown", {**which, **failure}
+
+
+def _summary(event: Summary) -> dict[str, Any]:
+    return {
+        "done": event.done,
+        "failed": event.failed,
+        "skipped": event.skipped,
+        "unknown": event.unknown,
+        "calls": event.calls,
+        "seconds": round(event.seconds, 3),
+        "eta_seconds": event.eta_seconds,
+        "exit_code": event.exit_code,
+        "next": event.next,
+        "outputs": {name: serialize.output(value) for name, value in sorted(event.outputs.items())},
+    }

@@ -1,0 +1,38 @@
+"""The kinds of resources, one module each, found by listing the folder: what is special about a
+kind, and nothing else.
+
+It may import `model` and `common`. Each module has `kind(firewall_api)`, which makes its
+`ResourceType`; modules whose name begins with an underscore are shared parts. Begin with
+`instance`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+
+from reconciler.model.resource_type import ResourceType
+
+FIREWALL_APIS: tuple[str, ...] = ("security-groups", "firewall")
+"""The two forms in which the cloud speaks of firewalls (contract 17 and 18); chosen by the user,
+never guessed.
+"""
+
+
+@lru_cache(maxsize=4)
+def all_kinds(firewall_api: str = "security-groups") -> Mapping[str, ResourceType]:
+    """Every kind by its name, sorted. Raises ValueError where the form of the firewall API is not
+    one of `FIREWALL_APIS`.
+    """
+    if firewall_api not in FIREWALL_APIS:
+        raise ValueError(
+            f"the firewall API is one of {', '.join(FIREWALL_APIS)}, not {firewall_api!r}"
+        )
+    names = sorted(
+        module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")
+    )
+    made = [importlib.import_module(f"{__name__}.{name}").kind(firewall_api) for name in names]
+    return MappingProxyType({kind.name: kind for kind in made})

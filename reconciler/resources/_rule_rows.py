@@ -1,0 +1,49 @@
+"""How a rule is written in a body, and when two rules let the same traffic through: shared by
+`rules` and the older `firewalls`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model import validators
+
+NAME = "rules"
+
+_SPOKEN: tuple[tuple[str, str, bool], ...] = (
+    ("direction", "bound", True),
+    ("protocol", "protocol", True),
+    ("ports", "port", False),
+    ("cidr", "ip", False),
+    ("title", "title", False),
+    ("description", "content", False),
+)
+"""Attribute, member of the API, whether the API wants it in capitals (contract 17, Rule)."""
+
+
+def body(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The members that these attributes make. An empty text cannot be sent: it would keep the old
+    one (contract 17).
+    """
+    found: dict[str, Any] = {}
+    for name, member, capitals in _SPOKEN:
+        value = inputs.get(name)
+        if value is not None and value != "":
+            found[member] = str(value).upper() if capitals else str(value)
+    return found
+
+
+def masked(range: str | None) -> str | None:
+    """An address range in its one form: the console takes a bare address, which counts as `/32`,
+    and `0.0.0.0` as `/0` (contract 17).
+    """
+    if range is None or validators.cidr(f"{range}/32") is not None:
+        return range
+    everywhere = f"{range}/0"
+    return everywhere if everywhere == "0.0.0.0/0" else f"{range}/32"
+
+
+def meaning(attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a rule says, texts included, in a form that sorts."""
+    return tuple(str(attributes.get(name) or "") for name, _, _ in _SPOKEN)

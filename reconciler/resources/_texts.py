@@ -1,0 +1,30 @@
+"""Names and descriptions of instances and volumes, which are sent percent-encoded and may come back
+so (contract 8, 14).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote
+
+from reconciler.common import decoding
+from reconciler.model import marker
+
+_UNDECODED_MARKER = re.compile(r"%20rc-[a-z2-7]{12}\Z")
+
+
+def read(row: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
+    """(name, description without its marker, nonce) of a row.
+
+    Whether the cloud decodes these texts is not known. A marker of ours that comes back with `%20`
+    in place of its blank proves that it does not; then both texts of the row are decoded here,
+    once.
+    """
+    name, description = decoding.text(row.get("name")), decoding.text(row.get("description"))
+    if description is not None and _UNDECODED_MARKER.search(description):
+        description = unquote(description)
+        name = unquote(name) if name is not None else None
+    before, nonce = marker.split(description)
+    return name, before, nonce

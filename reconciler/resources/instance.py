@@ -1,0 +1,303 @@
+"""Instances: servers with their flavor, image and power (contract 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.common import decoding
+from reconciler.model.resource import LiveResource, Plain
+from reconciler.model.resource_type import (
+    ANYTHING,
+    Call,
+    Edit,
+    Field,
+    Listing,
+    Operation,
+    Progress,
+    ResourceType,
+    View,
+)
+from reconciler.resources import _operations as common
+from reconciler.resources import _texts
+from reconciler.resources._operations import Inputs
+
+NAME = "instances"
+PATH = "/v1/instances"
+
+MASK = "44927"
+"""The bits of every member but the password, the console link, monitoring and traffic (contract 9):
+secrets are never asked for.
+"""
+
+_AT_REST = frozenset({"active", "off"})
+_POWER: Mapping[str | None, str] = {"active": "on", "off": "off"}
+
+
+def kind(firewall_api: str) -> ResourceType:
+    """The kind `instances`; the form of the firewall API makes no difference to it."""
+    return ResourceType(
+        name=NAME,
+        singular="instance",
+        fields={field.name: field for field in _FIELDS},
+        attributes=(
+            "id",
+            "name",
+            "status",
+            "zone",
+            "flavor",
+            "image",
+            "public_ip",
+            "private_ip",
+            "firewall",
+        ),
+        operations={operation.name: operation for operation in _OPERATIONS},
+        decode=decode,
+        lists={
+            NAME: Listing(
+                PATH, identify=_identify, decode=_decode_unless_gone, query=(("fields", MASK),)
+            )
+        },
+        detail=PATH + "/{id}",
+        absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
+    )
+
+
+_FIELDS = (
+    Field("name", Edit.IN_PLACE, clearable=False),
+    Field("description", Edit.IN_PLACE, clearable=False),
+    Field("zone", Edit.REPLACE, lookup="zones"),
+    Field("flavor", Edit.RESIZE, lookup="flavors"),
+    Field("image", Edit.REBUILD, lookup="images"),
+    Field("ssh_keys", Edit.CREATE_ONLY, lookup="ssh_keys"),
+    Field("user_script", Edit.CREATE_ONLY, lookup="user_scripts"),
+    Field("firewall", Edit.MEMBER, link="firewalls"),
+    Field("power", Edit.POWER),
+)
+
+
+def decode(row: Mapping[str, Any]) -> LiveResource:
+    """One row of the list or detail as an instance. Raises ValueError where it has no id or is no
+    object.
+
+    `status` is the cloud's own text, `power` "on" or "off" where the status says so, `disk_gb` the
+    size of its own disk. `firewall` is not in it: membership is visible from the group only.
+    """
+    row = decoding.mapping(row, "an instance")
+    id = decoding.path_id(row, "instance_id")
+    status = decoding.text(row.get("status"))
+    name, before, nonce = _texts.read(row)
+    attributes: dict[str, Plain] = {"id": id, "name": name, "description": before}
+    attributes |= {
+        "status": status,
+        "power": _POWER.get(status),
+        "made": decoding.text(row.get("start_date")),
+    }
+    for member, found in (
+        ("zone", decoding.embedded_id(row, "zone", "zone_id")),
+        ("flavor", decoding.embedded_id(row, "flavor", "flavor_id")),
+        ("image", decoding.embedded_id(row, "image", "image_id")),
+        ("volumes", decoding.ids(row.get("block_storage"), "block_storage_id")),
+    ):
+        if found is not None:
+            attributes[member] = found
+    attributes |= (
+        _addresses(row.get("ip")) | _limits(row.get("connection_limit")) | _disk(row.get("flavor"))
+    )
+    return LiveResource(
+        NAME,
+        id,
+        attributes,
+        ready=status in _AT_REST,
+        failed=status == "error",
+        nonce=nonce,
+        marked=before if nonce else None,
+    )
+
+
+def _identify(row: Any) -> str:
+    return decoding.path_id(decoding.mapping(row, "an instance"), "instance_id")
+
+
+def _decode_unless_gone(row: Any, parent: str | None) -> LiveResource | None:
+    # A row with a stop date is the tombstone of a deleted instance (contract 14).
+    return None if decoding.mapping(row, "an instance").get("stop_date") else decode(row)
+
+
+def _addresses(value: Any) -> dict[str, Plain]:
+    """`public_ip` and `private_ip` of the first address that has one, None where none is attached;
+    nothing where `ip` was not given.
+    """
+    if not isinstance(value, list | tuple):
+        return {}
+    found: dict[str, Plain] = {"public_ip": None, "private_ip": None}
+    for item in sorted(
+        (item for item in value if isinstance(item, Mapping)),
+        key=lambda item: item.get("type") != "default",
+    ):
+        public, private = item.get("public"), item.get("private")
+        # An address that is not attached may still be shown as parked (contract 14).
+        if isinstance(public, Mapping) and public.get("attached") is not False:
+            found["public_ip"] = found["public_ip"] or decoding.text(public.get("address"))
+        if isinstance(private, Mapping):
+            found["private_ip"] = found["private_ip"] or decoding.text(private.get("address"))
+    return found
+
+
+def _limits(value: Any) -> dict[str, Plain]:
+    return {
+        "volume_limit": decoding.integer(value.get("block_storage"))
+        if isinstance(value, Mapping)
+        else None
+    }
+
+
+def _disk(flavor: Any) -> dict[str, Plain]:
+    """`disk_gb`, the size of the server's own disk, where the row says it: what a delete or a
+    rebuild loses (contract 14).
+    """
+    size = decoding.integer(flavor.get("disk")) if isinstance(flavor, Mapping) else None
+    return {} if size is None else {"disk_gb": size}
+
+
+def _create(target: str | None, inputs: Inputs) -> Call:
+    form = [(f"{name}_id", common.id_in(inputs, name)) for name in ("zone", "image", "flavor")] + [
+        ("count", "1")
+    ]
+    form += [(name, inputs[name]) for name in ("name", "description") if inputs.get(name)]
+    if inputs.get("ssh_keys"):
+        form.append(("ssh_key_id", ",".join(inputs["ssh_keys"])))
+    if inputs.get("user_script"):
+        form.append(("user_script_id", inputs["user_script"]))
+    return Call("POST", PATH, form=tuple(form))
+
+
+def _update(target: str | None, inputs: Inputs) -> Call:
+    form = tuple((name, inputs[name]) for name in ("name", "description") if inputs.get(name))
+    # The mask keeps the password out of the row that an edit answers with (contract 9).
+    return Call("PUT", common.path(PATH, target), query=(("fields", MASK),), form=form)
+
+
+def _action(verb: str, member: str | None = None, field: str | None = None) -> Any:
+    def encode(target: str | None, inputs: Inputs) -> Call:
+        form = (
+            ((field, common.id_in(inputs, member)),)
+            if member is not None and field is not None
+            else None
+        )
+        return Call("POST", common.path(PATH, target, verb), form=form)
+
+    return encode
+
+
+def _delete(target: str | None, inputs: Inputs) -> Call:
+    return Call("DELETE", common.path(PATH, target))
+
+
+def _powered(power: str) -> common.Judge:
+    def judge(target: str | None, inputs: Inputs, view: View) -> Progress:
+        found = common.find(view, NAME, target)
+        return common.settled(found, found is not None and found.attributes["power"] == power)
+
+    return judge
+
+
+def _at_rest(target: str | None, inputs: Inputs, view: View) -> Progress:
+    return common.settled(common.find(view, NAME, target), reached=True)
+
+
+def _receipt(result: Any) -> str | None:
+    return decoding.made_id(result, "instance_id")
+
+
+def _reshaped(inputs: Inputs) -> Mapping[str, Any]:
+    """A resize and a rebuild may end powered off (contract 10); disk and limits follow the flavor
+    and the image.
+    """
+    return {**inputs, **dict.fromkeys(("power", "disk_gb", "volume_limit"), ANYTHING)}
+
+
+_SEEN = common.lists(NAME)
+
+_OPERATIONS = (
+    Operation(
+        "create",
+        encode=_create,
+        receipt=_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=common.made(NAME),
+        seconds=(20, 40, 180),
+        deadline_seconds=900,
+    ),
+    # The answer carries the row after the edit; nothing changes afterwards (contract 14).
+    Operation(
+        "update",
+        encode=_update,
+        receipt=common.no_receipt,
+        watches=common.no_lists,
+        settled_by=_SEEN,
+        progress=common.shows(NAME, ("name", "description")),
+        leaves=common.texts,
+    ),
+    Operation(
+        "start",
+        _action("start"),
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=_powered("on"),
+        seconds=(5, 15, 60),
+        leaves=lambda inputs: {"power": "on"},
+    ),
+    Operation(
+        "stop",
+        _action("shutdown"),
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=_powered("off"),
+        seconds=(5, 10, 60),
+        leaves=lambda inputs: {"power": "off"},
+    ),
+    Operation(
+        "reboot",
+        _action("reboot"),
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=_at_rest,
+        seconds=(10, 20, 90),
+    ),
+    # Both may end powered off, which is a legal end (contract 10); whether the server is then
+    # started is the plan's matter.
+    Operation(
+        "resize",
+        _action("resize", "flavor", "flavor_id"),
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=common.shows(NAME, ("flavor",)),
+        seconds=(30, 45, 180),
+        leaves=_reshaped,
+    ),
+    Operation(
+        "rebuild",
+        _action("rebuild", "image", "image_id"),
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=common.shows(NAME, ("image",)),
+        seconds=(30, 60, 300),
+        leaves=_reshaped,
+    ),
+    Operation(
+        "delete",
+        _delete,
+        common.no_receipt,
+        watches=_SEEN,
+        settled_by=_SEEN,
+        progress=common.gone(NAME),
+        seconds=(5, 15, 120),
+    ),
+)

@@ -1,0 +1,160 @@
+"""Rules: what a firewall lets through (contract 17). In the older form they have no calls of their
+own: see `firewalls`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.common import decoding
+from reconciler.model.resource import LiveResource, Plain
+from reconciler.model.resource_type import (
+    Call,
+    Edit,
+    Field,
+    Listing,
+    Operation,
+    Paging,
+    ResourceType,
+)
+from reconciler.resources import _operations as common
+from reconciler.resources import _rule_rows, firewall
+from reconciler.resources._operations import Inputs
+
+NAME = _rule_rows.NAME
+
+
+def kind(firewall_api: str) -> ResourceType:
+    """The kind `rules`; it has operations in the newer form only."""
+    older = firewall_api == "firewall"
+    return ResourceType(
+        name=NAME,
+        singular="rule",
+        fields={field.name: field for field in _FIELDS},
+        attributes=("id",),
+        operations={} if older else {operation.name: operation for operation in _OPERATIONS},
+        decode=decode,
+        lists={NAME: _OLDER_LIST if older else _NEWER_LIST},
+    )
+
+
+_FIELDS = (
+    Field("direction", Edit.IN_PLACE),
+    Field("protocol", Edit.IN_PLACE),
+    Field("ports", Edit.IN_PLACE),
+    Field("cidr", Edit.IN_PLACE),
+    Field("title", Edit.IN_PLACE, clearable=False),
+    Field("description", Edit.IN_PLACE, clearable=False),
+)
+
+
+def decode(row: Mapping[str, Any]) -> LiveResource:
+    """One row of a group's rules, to which `firewall_id` was added. Raises ValueError where it has
+    no id or is no object.
+    """
+    row = decoding.mapping(row, "a rule")
+    id = decoding.path_id(row, "rule_id")
+    attributes: dict[str, Plain] = {
+        "id": id,
+        "firewall": decoding.optional_id(row.get("firewall_id")),
+        "direction": _lower(row.get("bound")),
+        "protocol": _lower(row.get("protocol")),
+        "ports": decoding.optional_id(row.get("port")),
+        "cidr": _rule_rows.masked(decoding.text(row.get("ip"))),
+        "title": decoding.text(row.get("title")),
+        "description": decoding.text(row.get("content")),
+    }
+    return LiveResource(NAME, id, attributes)
+
+
+def _lower(value: Any) -> str | None:
+    found = decoding.text(value)
+    return found.lower() if found is not None else None
+
+
+def _identify(row: Any) -> str:
+    return decoding.path_id(decoding.mapping(row, "a rule"), "rule_id")
+
+
+def _decode_in(row: Any, parent: str | None) -> LiveResource:
+    return decode({**decoding.mapping(row, "a rule"), "firewall_id": parent})
+
+
+def _rules_of_group(result: Any) -> list[Any] | None:
+    """The rules in a group's detail; None where the answer is empty, which says that the group is
+    gone (contract 22).
+    """
+    if result == []:
+        return None
+    found = decoding.only_row(result, "firewall").get("rules")
+    if not isinstance(found, list):
+        raise ValueError("the firewall comes without its rules")
+    return found
+
+
+_NEWER_LIST = Listing(
+    firewall.NEWER + "/{parent}/rules", identify=_identify, decode=_decode_in, paging=Paging.WHOLE
+)
+_OLDER_LIST = Listing(
+    firewall.OLDER + "/{parent}",
+    identify=_identify,
+    decode=_decode_in,
+    paging=Paging.WHOLE,
+    unpack=_rules_of_group,
+)
+
+
+def _path(inputs: Inputs) -> str:
+    return common.path(firewall.NEWER, common.id_in(inputs, "firewall"), "rules")
+
+
+def _create(target: str | None, inputs: Inputs) -> Call:
+    return Call("POST", _path(inputs), json=_rule_rows.body(inputs))
+
+
+def _update(target: str | None, inputs: Inputs) -> Call:
+    return Call("PUT", common.path(_path(inputs), target), json=_rule_rows.body(inputs))
+
+
+def _delete(target: str | None, inputs: Inputs) -> Call:
+    return Call("DELETE", common.path(_path(inputs), target))
+
+
+def _receipt(result: Any) -> str | None:
+    return decoding.made_id(result, "rule_id")
+
+
+def _of_group(target: str | None, inputs: Inputs) -> tuple[str, ...]:
+    return (f"rules:{inputs['firewall']}",)
+
+
+# Changes of rules are immediate (contract 17): the answer is the end, and the list is read only to
+# settle a doubt.
+_OPERATIONS = (
+    Operation(
+        "create",
+        _create,
+        _receipt,
+        watches=common.no_lists,
+        settled_by=_of_group,
+        progress=common.made(NAME),
+        deadline_seconds=900,
+    ),
+    Operation(
+        "update",
+        _update,
+        common.no_receipt,
+        watches=common.no_lists,
+        settled_by=_of_group,
+        progress=common.shows(NAME, tuple(field.name for field in _FIELDS)),
+    ),
+    Operation(
+        "delete",
+        _delete,
+        common.no_receipt,
+        watches=common.no_lists,
+        settled_by=_of_group,
+        progress=common.gone(NAME),
+    ),
+)

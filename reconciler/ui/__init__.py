@@ -1,1 +1,0 @@
-"""Plans and events as lines, for people and for programs. Views decide nothing."""
