@@ -29,8 +29,8 @@ from reconciler.model.events import Summary
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Given
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.planner.explain_change import why
 from reconciler.render import why_text
+from reconciler.render.explain_change import why
 from reconciler.render.plan import plan_markdown, plan_text
 from reconciler.render.plan.plan_sections import sections
 from reconciler.render.plan.plan_text import Header

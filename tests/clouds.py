@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.common.timing import IN_FLIGHT_MAX
 from reconciler.iwinv.client import HttpClient
 from reconciler.iwinv.clock import SystemClock, VirtualClock
 from reconciler.iwinv.endpoint import parse
@@ -26,7 +27,6 @@ from reconciler.model import http
 from reconciler.model.ports import Answer, QuotaLog
 from reconciler.model.resource import Account, RefreshScope
 from reconciler.model.resource_type import Call, ResourceType
-from reconciler.model.timing import IN_FLIGHT_MAX
 from reconciler.resources import all_kinds
 from reconciler.simulator import Cloud, Fault, SimulatorServer, World
 

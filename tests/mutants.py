@@ -306,7 +306,7 @@ MUTANTS = (
     ),
     Mutant(
         "do not look at a rule before it is edited",
-        "reconciler/model/timing.py",
+        "reconciler/common/timing.py",
         '        "rule.update",\n',
         "",
         ("tests/scenarios/test_second_look.py",),
@@ -348,7 +348,7 @@ MUTANTS = (
     ),
     Mutant(
         "do not look at a rule before it goes",
-        "reconciler/model/timing.py",
+        "reconciler/common/timing.py",
         '        "rule.delete",\n',
         "",
         ("tests/scenarios/test_second_look.py",),

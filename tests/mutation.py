@@ -166,10 +166,10 @@ def run(
         return 1
     survived = 0
     with ThreadPoolExecutor(max_workers=chosen.jobs) as pool:
-        for fate in pool.map(try_one, mutants):
-            survived += not fate.killed
+        for disposition in pool.map(try_one, mutants):
+            survived += not disposition.killed
             print(
-                f"{'killed' if fate.killed else 'SURVIVED':<10}{fate.seconds:>6.1f} s  {fate.mutant.name:<46}{fate.said}",
+                f"{'killed' if disposition.killed else 'SURVIVED':<10}{disposition.seconds:>6.1f} s  {disposition.mutant.name:<46}{disposition.said}",
                 flush=True,
             )
     print(f"{len(mutants) - survived} of {len(mutants)} mutants were killed")

@@ -17,9 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.model import ports, timing
+from reconciler.model import ports
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error
 from reconciler.version import VERSION
@@ -203,6 +204,7 @@ def _connect(
 ) -> Iterator[Connection]:
     from reconciler import resources
     from reconciler.commands.context import Connection
+    from reconciler.common.timing import IN_FLIGHT_MAX
     from reconciler.iwinv.client import HttpClient
     from reconciler.iwinv.clock import SystemClock
     from reconciler.iwinv.endpoint import DEFAULT, EndpointRefused, parse
@@ -211,7 +213,6 @@ def _connect(
     from reconciler.iwinv.readers import CloudReads
     from reconciler.iwinv.transport import HttpTransport
     from reconciler.model.resource_type import with_seconds
-    from reconciler.model.timing import IN_FLIGHT_MAX
     from reconciler.store.cache import AccountCache
 
     keys = _keys(environ)

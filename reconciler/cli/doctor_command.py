@@ -178,7 +178,7 @@ def _short(path: Path) -> str:
 
 
 def _row(check: Check) -> dict[str, Any]:
-    from reconciler.planner.steps import serialize
+    from reconciler.model import serialize
 
     problem: Problem | None = check.problem
     return {

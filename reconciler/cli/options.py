@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
-from reconciler.model import timing
 from reconciler.model.plan import RiskClass
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance

@@ -17,7 +17,7 @@ from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
 from reconciler.model.resource import title_of
-from reconciler.planner.steps.outputs import STALE
+from reconciler.model.state import STALE
 from reconciler.render import escape, inventory_text
 from reconciler.render.run.screen import Line, Tone
 

@@ -5,6 +5,7 @@ asks for.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,8 @@ def validate(session: Session) -> int:
     not have are warnings.
     """
     from reconciler.config import loader
-    from reconciler.planner.steps import serialize
+    from reconciler.model import serialize
+    from reconciler.planner.checks import offline
     from reconciler.render import escape
     from reconciler.render import problem_text as view
     from reconciler.render.run.screen import Line, Tone
@@ -56,7 +58,7 @@ def validate(session: Session) -> int:
         files=[Path(name) for name in session.variable_files],
         environ=session.environ,
         others=session.outputs_of,
-        catalogue=session.kept_catalogue(),
+        check=partial(offline.unanswered, catalogue=session.kept_catalogue()),
     )
     if console.json:
         console.result_json({"problems": [serialize.problem(item) for item in found]})

@@ -125,8 +125,8 @@ def _show_why(session: Session, address: Address) -> int:
     from reconciler.model.abort import Abort
     from reconciler.model.diagnostics import error
     from reconciler.planner.compare.assessment import PlanOptions
-    from reconciler.planner.explain_change import why as why_of
     from reconciler.render import why_text
+    from reconciler.render.explain_change import why as why_of
 
     console = session.console
     stack = session.load()

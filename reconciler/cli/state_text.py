@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.model.resource import Resource
-from reconciler.model.state import Entry, Phase, State
-from reconciler.planner.steps.outputs import STALE
-from reconciler.planner.steps.serialize import shown
+from reconciler.model.serialize import shown
+from reconciler.model.state import STALE, Entry, Phase, State
 from reconciler.render import escape, format
 from reconciler.render.run.screen import Line, Tone
 

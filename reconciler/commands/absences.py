@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import field
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model import ports
-from reconciler.model.timing import ABSENCE_SECONDS
 
 _TOKEN = 1
 _WAIT_SECONDS_MAX = 60.0

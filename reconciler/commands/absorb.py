@@ -77,8 +77,8 @@ def absorb(
             problems.append(failure.problem)
             continue
         taken.append(change)
-        for file, wish in mine:
-            wanted.setdefault(file, []).append(wish)
+        for file, desired in mine:
+            wanted.setdefault(file, []).append(desired)
     texts = {
         file: (sources.read(file).text, _edited(file, sources.read(file), found, taken))
         for file, found in wanted.items()
@@ -159,10 +159,12 @@ def _is_meant(address: Address, addresses: tuple[Address, ...]) -> bool:
     return any(one in (address, address.owner, address.resource) for one in addresses)
 
 
-def _edited(file: str, source: Source, wishes: list[AdoptRequest], taken: list[Change]) -> str:
+def _edited(
+    file: str, source: Source, desired_values: list[AdoptRequest], taken: list[Change]
+) -> str:
     try:
         return text_edits.applied(
-            source.text, text_edits.resolved(source.text, source.pieces, wishes)
+            source.text, text_edits.resolved(source.text, source.pieces, desired_values)
         )
     except Conflict:
         raise Abort(_shared(taken)) from None

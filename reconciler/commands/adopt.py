@@ -18,15 +18,15 @@ from reconciler.model.resource import EMPTY, Account, RefreshScope
 
 
 def adopt(
-    connection: Connection, wish: AdoptRequest, *, stack: str
+    connection: Connection, desired: AdoptRequest, *, stack: str
 ) -> tuple[Adoption, Account, tuple[Problem, ...]]:
     """The stack, the account that it was made of, and what is worth knowing. Stops where what is
     wished is not there.
     """
     account = read(connection)
-    zones = frozenset(_zone(account, text) for text in wish.zones)
-    _check(account, wish)
-    found = adoption.adopt(account, replace(wish, zones=zones), stack=stack)
+    zones = frozenset(_zone(account, text) for text in desired.zones)
+    _check(account, desired)
+    found = adoption.adopt(account, replace(desired, zones=zones), stack=stack)
     return found, account, tuple(_told(account))
 
 
@@ -71,13 +71,13 @@ def _zone(account: Account, text: str) -> str:
     )
 
 
-def _check(account: Account, wish: AdoptRequest) -> None:
+def _check(account: Account, desired: AdoptRequest) -> None:
     """Every name that was given means something."""
     rows = [row for kind in adoption.KINDS for row in account.objects.get(kind, EMPTY).values()]
     known = {row.id for row in rows} | {
         name for row in rows if isinstance(name := row.attributes.get("name"), str)
     }
-    for text in sorted(wish.named - known):
+    for text in sorted(desired.named - known):
         raise Abort(
             error(
                 "missing-object",

@@ -22,7 +22,7 @@ from reconciler.planner import planner as planning
 from reconciler.planner.checks import lost_state
 from reconciler.planner.compare import data_sources, moves
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.planner.compare.classify import survey
+from reconciler.planner.compare.classify import classify
 from reconciler.recovery import manual
 from reconciler.recovery.binding import Binding
 
@@ -79,7 +79,9 @@ def bind(
     if wrong is not None:
         raise Abort(error("bad-format", wrong, address=str(address)))
     options = PlanOptions(accept=accept, elsewhere=session.elsewhere(store))
-    wished = replace(stack, resources={**stack.resources, address: replace(resource, import_id=id)})
+    desired_value = replace(
+        stack, resources={**stack.resources, address: replace(resource, import_id=id)}
+    )
     _, named = session.own_state(stack, store, PlanOptions(), connection.endpoint)
     with session.Writing(
         store,
@@ -89,13 +91,17 @@ def bind(
         environment=stack.environment,
     ) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
-        state = moves.move(wished, writer.state).state
+        state = moves.move(desired_value, writer.state).state
         account = session.read_account(
-            connection, planning.needs(wished, state, options), cached=True
+            connection, planning.needs(desired_value, state, options), cached=True
         )
         told = (*named, *session.account_problems(state, account, connection))
-        seen = survey(
-            stack=wished, state=state, account=account, kinds=connection.kinds, options=options
+        seen = classify(
+            stack=desired_value,
+            state=state,
+            account=account,
+            kinds=connection.kinds,
+            options=options,
         )
         about = [
             problem

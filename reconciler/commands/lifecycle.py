@@ -23,7 +23,7 @@ from reconciler.model.events import Event, ProblemFound, Summary
 from reconciler.model.plan import Action, Plan, unstated
 from reconciler.model.resource import Account, Stack
 from reconciler.model.resource_type import ResourceType
-from reconciler.model.state import Entry, Phase, State
+from reconciler.model.state import Entry, Phase, State, is_stale
 from reconciler.planner import saved_plan
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Given, Verdict
@@ -33,7 +33,6 @@ from reconciler.planner.estimate import cost as costs
 from reconciler.planner.estimate import unmanaged
 from reconciler.planner.saved_plan import SavedPlan
 from reconciler.planner.steps.output_changes import output_changes
-from reconciler.planner.steps.outputs import is_stale
 from reconciler.recovery import evidence, undo
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from reconciler.model.state import Note, State
 from reconciler.planner import planner as planning
 from reconciler.planner.checks import lost_state
 from reconciler.planner.compare.assessment import Assessment, PlanOptions
-from reconciler.planner.compare.classify import survey
+from reconciler.planner.compare.classify import classify
 from reconciler.recovery import binding, evidence, manual
 from reconciler.recovery.binding import Binding
 from reconciler.recovery.evidence import Finding
@@ -165,13 +165,13 @@ class _Recovery:
             said = one.intent.address in self.words.not_created
             limit = evidence.fence(one.intent)
             if said and now < limit and not evidence.is_far_ahead(one.intent, now):
-                one = replace(one, finding=Finding.LATER, until=limit)
+                one = replace(one, finding=Finding.NOT_YET, until=limit)
             elif said:
                 # past the fence the word is enough
-                one = replace(one, finding=Finding.PERSON, until=None)
+                one = replace(one, finding=Finding.NEEDS_DECISION, until=None)
             still.append(one)
         self.settling.open = tuple(still)
-        return any(one.finding is Finding.LATER for one in still)
+        return any(one.finding is Finding.NOT_YET for one in still)
 
     def deny(self) -> None:
         """Takes the words that a request was not done; one that is settled by now needs no word."""
@@ -242,7 +242,7 @@ class _Recovery:
 
     def _survey(self) -> Assessment:
         assert self.account is not None
-        return survey(
+        return classify(
             stack=self.stack,
             state=self.writer.state,
             account=self.account,

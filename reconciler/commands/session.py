@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn
 
+from reconciler.commands import former_names as former
 from reconciler.common.text import msg
 from reconciler.model import ports
 from reconciler.model.abort import Abort
@@ -16,7 +17,6 @@ from reconciler.model.diagnostics import Problem, error, notice
 from reconciler.model.owners import Elsewhere
 from reconciler.model.resource import Account, RefreshScope, Stack, title_of
 from reconciler.model.state import State
-from reconciler.planner.checks import former_names as former
 
 if TYPE_CHECKING:
     from reconciler.commands.context import Connection

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from reconciler.commands.absences import Absences
 from reconciler.common.dataclass import dataclass
+from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model import ports
 from reconciler.model.events import Event, Message
 from reconciler.model.state import Note, State, fold
-from reconciler.model.timing import ABSENCE_SECONDS
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.recovery import evidence
 
@@ -74,7 +74,10 @@ class Settling:
             observed, at=evidence.cloud_time(observed.at, self.connection.exchange.clock_ahead)
         )
         if self.writer is not None:
-            missing, absences = evidence.fading(state, observed.account), self._absences(state)
+            missing, absences = (
+                evidence.pending_deletes(state, observed.account),
+                self._absences(state),
+            )
             address_of = {entry.id: entry.address for entry in state.entries.values()} | {
                 id: old.address for id, old in state.deposed.items()
             }
@@ -143,7 +146,7 @@ class Settling:
         until = [
             one.until
             for one in self.open
-            if one.finding is evidence.Finding.LATER and one.until is not None
+            if one.finding is evidence.Finding.NOT_YET and one.until is not None
         ]
         until += [min(end, self.now() + UNSEEN_SECONDS) for end in self.unseen.values()]
         until += [

@@ -25,64 +25,64 @@ _PLAIN_NUMBER_RANGE = re.compile(r"([0-9]+)-\1")
 
 
 def read(
-    shop: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
+    ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
 ) -> Value | Invalid:
     """The value of a field in normal form, or `INVALID` with a problem told."""
-    return FIELDS[kind][field](shop, kind, field, node, scope)
+    return FIELDS[kind][field](ctx, kind, field, node, scope)
 
 
-def _value(shop: BuildContext, field: str, node: Node, scope: Mapping[str, Any]) -> Plain | Invalid:
+def _value(ctx: BuildContext, field: str, node: Node, scope: Mapping[str, Any]) -> Plain | Invalid:
     """A value that must be known now; a number written as such keeps its spelling where the field
     wants a text.
     """
     if isinstance(node, Scalar) and "${" not in node.text:
         return node.value
-    return shop.known(node, scope, f"`{field}`")
+    return ctx.known(node, scope, f"`{field}`")
 
 
-def _spelled(shop: BuildContext, field: str, node: Node, value: Plain) -> str | Invalid:
+def _spelled(ctx: BuildContext, field: str, node: Node, value: Plain) -> str | Invalid:
     """The text that a value is where a text is wanted: numbers count as what was written."""
     if isinstance(value, str):
         return value
     if isinstance(value, int | float) and not isinstance(value, bool):
         return node.text if isinstance(node, Scalar) and "${" not in node.text else text_of(value)
     hint = msg("put it in quotes") if isinstance(value, bool) else None
-    return shop.tell(
+    return ctx.report(
         "wrong-type", f"`{field}` is a text, not {described(value)}", node.place, hint=hint
     )
 
 
 def _text(
-    shop: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
+    ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
 ) -> Value | Invalid:
     """A text that may wait for resources: names and descriptions. Its length is looked at where it
     is sent.
     """
-    value = shop.value(node, scope)
+    value = ctx.value(node, scope)
     if value is INVALID or isinstance(value, Deferred):
         return value
     if waited_for(value):
-        return shop.tell("wrong-type", f"`{field}` is a text", node.place)
-    return _spelled(shop, field, node, value)  # type: ignore[arg-type]  # nothing in it is deferred
+        return ctx.report("wrong-type", f"`{field}` is a text", node.place)
+    return _spelled(ctx, field, node, value)  # type: ignore[arg-type]  # nothing in it is deferred
 
 
 def _known_text(
-    shop: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
+    ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
 ) -> str | Invalid:
-    value = _value(shop, field, node, scope)
+    value = _value(ctx, field, node, scope)
     if isinstance(value, Invalid):
         return INVALID
-    text = _spelled(shop, field, node, value)
-    return text if isinstance(text, Invalid) else _checked(shop, kind, field, node, text)
+    text = _spelled(ctx, field, node, value)
+    return text if isinstance(text, Invalid) else _checked(ctx, kind, field, node, text)
 
 
-def _checked(shop: BuildContext, kind: str, field: str, node: Node, value: Any) -> Any:
+def _checked(ctx: BuildContext, kind: str, field: str, node: Node, value: Any) -> Any:
     wrong = (
         None if validators.is_length(kind, field) else validators.problem_with(kind, field, value)
     )
     if wrong is None:
         return value
-    return shop.tell(_code(kind, field), wrong, node.place)
+    return ctx.report(_code(kind, field), wrong, node.place)
 
 
 def _code(kind: str, field: str) -> str:
@@ -92,64 +92,64 @@ def _code(kind: str, field: str) -> str:
 
 
 def _cidr(
-    shop: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
+    ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
 ) -> Value | Invalid:
-    value = _text(shop, kind, field, node, scope)
+    value = _text(ctx, kind, field, node, scope)
     return (
-        value if isinstance(value, Deferred | Invalid) else _checked(shop, kind, field, node, value)
+        value if isinstance(value, Deferred | Invalid) else _checked(ctx, kind, field, node, value)
     )
 
 
 def _ports(
-    shop: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
+    ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
 ) -> Value | Invalid:
-    text = _known_text(shop, kind, field, node, scope)
+    text = _known_text(ctx, kind, field, node, scope)
     # A range of one port is that port (contract 17 shows `"443"`).
     single = _PLAIN_NUMBER_RANGE.fullmatch(text) if isinstance(text, str) else None
     return single[1] if single else text
 
 
 def _word(
-    shop: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
+    ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
 ) -> Value | Invalid:
-    return _known_text(shop, kind, field, node, scope)
+    return _known_text(ctx, kind, field, node, scope)
 
 
 def _boolean(
-    shop: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
+    ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
 ) -> Value | Invalid:
-    value = _value(shop, field, node, scope)
+    value = _value(ctx, field, node, scope)
     if isinstance(value, bool | Invalid):
         return value
-    return shop.tell("wrong-type", f"`{field}` is true or false, not `{value}`", node.place)
+    return ctx.report("wrong-type", f"`{field}` is true or false, not `{value}`", node.place)
 
 
 def _whole(
-    shop: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
+    ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
 ) -> Value | Invalid:
-    value = _value(shop, field, node, scope)
+    value = _value(ctx, field, node, scope)
     if isinstance(value, Invalid):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
-        checked: Value | Invalid = _checked(shop, kind, field, node, value)
+        checked: Value | Invalid = _checked(ctx, kind, field, node, value)
         return checked
-    return shop.tell(
+    return ctx.report(
         "wrong-type", f"`{field}` is a whole number of GB, not {described(value)}", node.place
     )
 
 
 def _lookup(catalogue: str) -> Reader:
     def reader(
-        shop: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
+        ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
     ) -> Value | Invalid:
-        value = _value(shop, field, node, scope)
-        return value if isinstance(value, Invalid) else _found(shop, catalogue, field, node, value)
+        value = _value(ctx, field, node, scope)
+        return value if isinstance(value, Invalid) else _found(ctx, catalogue, field, node, value)
 
     return reader
 
 
 def _found(
-    shop: BuildContext, catalogue: str, field: str, node: Node, value: Plain
+    ctx: BuildContext, catalogue: str, field: str, node: Node, value: Plain
 ) -> Lookup | Invalid:
     """What a text, `{id: X}` or `{os: X, version: Y}` asks the catalogue for."""
     if isinstance(value, Mapping):
@@ -159,21 +159,21 @@ def _found(
             return (
                 Lookup(catalogue, "id", spelled["id"], None, node.place)
                 if wrong is None
-                else shop.tell("bad-format", wrong, node.place)
+                else ctx.report("bad-format", wrong, node.place)
             )
         if catalogue == "images" and set(spelled) == {"os", "version"} and all(spelled.values()):
             return Lookup(catalogue, "os", spelled["os"], spelled["version"], node.place)
         forms = "a name, an id, {id: ...}" + (
             " or {os: ..., version: ...}" if catalogue == "images" else ""
         )
-        return shop.tell("bad-format", f"`{field}` is {forms}", node.place)
-    text = _spelled(shop, field, node, value)
+        return ctx.report("bad-format", f"`{field}` is {forms}", node.place)
+    text = _spelled(ctx, field, node, value)
     if isinstance(text, Invalid):
         return INVALID
     return (
         Lookup(catalogue, "any", text, None, node.place)
         if text.strip()
-        else shop.tell("bad-format", f"`{field}` is empty", node.place)
+        else ctx.report("bad-format", f"`{field}` is empty", node.place)
     )
 
 
@@ -194,13 +194,13 @@ def _member(node: Node, key: str, value: Any) -> str:
 
 def _lookups(catalogue: str) -> Reader:
     def reader(
-        shop: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
+        ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
     ) -> Value | Invalid:
-        value = _value(shop, field, node, scope)
+        value = _value(ctx, field, node, scope)
         if isinstance(value, Invalid):
             return INVALID
         if not isinstance(value, tuple):
-            return shop.tell(
+            return ctx.report(
                 "wrong-type",
                 f"`{field}` is a list, not {described(value)}",
                 node.place,
@@ -211,7 +211,7 @@ def _lookups(catalogue: str) -> Reader:
             items if isinstance(items, tuple) and len(items) == len(value) else (node,) * len(value)
         )
         found = [
-            _found(shop, catalogue, field, part, item)
+            _found(ctx, catalogue, field, part, item)
             for part, item in zip(nodes, value, strict=True)
         ]
         return INVALID if any(item is INVALID for item in found) else tuple(found)
@@ -221,16 +221,16 @@ def _lookups(catalogue: str) -> Reader:
 
 def _link(kind_of_target: str) -> Reader:
     def reader(
-        shop: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
+        ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
     ) -> Value | Invalid:
-        value = _value(shop, field, node, scope)
+        value = _value(ctx, field, node, scope)
         if isinstance(value, Invalid):
             return INVALID
         if not isinstance(value, str):
-            return shop.tell(
+            return ctx.report(
                 "wrong-type", f"`{field}` is a key or address, not {described(value)}", node.place
             )
-        return references_by_key.link(shop, kind_of_target, value, node.place)
+        return references_by_key.link(ctx, kind_of_target, value, node.place)
 
     return reader
 

@@ -49,7 +49,7 @@ class BuildContext:
     existing: dict[Address, Existing] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def tell(
+    def report(
         self,
         code: str,
         message: str,
@@ -116,7 +116,7 @@ class BuildContext:
         message, hint = failure.message, failure.hint
         if any(message == f"`{kind}.{name}` does not exist" for kind, name in self.gone):
             message, hint = message.replace("does not exist", "is left out by its `when`"), _COUNTED
-        return self.tell(failure.code, message, place_in(node, failure.offset), hint=hint)
+        return self.report(failure.code, message, place_in(node, failure.offset), hint=hint)
 
     def known(self, node: Node, scope: Mapping[str, Any], what: str) -> Plain | Invalid:
         """The value of a node that must be known before the plan. An error names what it would wait
@@ -132,7 +132,7 @@ class BuildContext:
         """Tells that a value waits for attributes where it must be known before the plan (SPEC 2)."""
         sources = ", ".join(str(ref) for ref in waits[:3])
         hint = msg("use variables, locals or fixed values here")
-        return self.tell(
+        return self.report(
             "not-known",
             f"{what} must be known before the plan, but it reads {sources}",
             place,

@@ -67,20 +67,20 @@ def build(
             place=place,
         )
         return None, in_order((wrong, *found))
-    shop = BuildContext(name.text, environment)
-    shop.problems.extend(found)
-    shop.scope = {
+    ctx = BuildContext(name.text, environment)
+    ctx.problems.extend(found)
+    ctx.scope = {
         "vars": values,
         "locals": {},
         "env": {"name": environment},
         "stack": {"name": name.text},
     }
     if root.get("stacks") is not None:
-        shop.scope = {**shop.scope, "stacks": stacks}
-    stack = _stack(shop, document, chosen, values)
-    if stack is None or has_errors(shop.problems):
-        return None, in_order(shop.problems)
-    return stack, in_order(shop.problems)
+        ctx.scope = {**ctx.scope, "stacks": stacks}
+    stack = _stack(ctx, document, chosen, values)
+    if stack is None or has_errors(ctx.problems):
+        return None, in_order(ctx.problems)
+    return stack, in_order(ctx.problems)
 
 
 def environments(document: Document) -> tuple[str, ...]:
@@ -136,25 +136,25 @@ def _variables(
 
 
 def _stack(
-    shop: BuildContext, document: Document, chosen: Table | None, values: Mapping[str, Any]
+    ctx: BuildContext, document: Document, chosen: Table | None, values: Mapping[str, Any]
 ) -> Stack | None:
-    root, made = document.root, _all_resources(shop, document)
-    outputs = tuple(_outputs(shop, root))
-    guarded = guard.guard(shop, root.get("guard"))
-    removed = moved_removed.removed(shop, root.get("removed"), made)
-    moved = moved_removed.moved(shop, root.get("moved"), made, removed)
-    if has_errors(shop.problems):
+    root, made = document.root, _all_resources(ctx, document)
+    outputs = tuple(_outputs(ctx, root))
+    guarded = guard.guard(ctx, root.get("guard"))
+    removed = moved_removed.removed(ctx, root.get("removed"), made)
+    moved = moved_removed.moved(ctx, root.get("moved"), made, removed)
+    if has_errors(ctx.problems):
         return None
     stack = Stack(
-        name=shop.stack,
-        environment=shop.environment,
+        name=ctx.stack,
+        environment=ctx.environment,
         resources=made,
         shapes={
             key: shape
-            for key, shape in sorted(shop.shapes.items())
+            for key, shape in sorted(ctx.shapes.items())
             if not key[0].startswith("existing.")
         },
-        existing=dict(sorted(shop.existing.items(), key=lambda pair: pair[0].sort_key)),
+        existing=dict(sorted(ctx.existing.items(), key=lambda pair: pair[0].sort_key)),
         outputs=outputs,
         variables=dict(sorted(values.items())),
         accept=_accept(chosen),
@@ -164,54 +164,54 @@ def _stack(
         removed=removed,
         environments=environments(document),
     )
-    _check_dependencies(shop, stack)
-    _check_equal_rules(shop, stack)
-    if not has_errors(shop.problems):
-        shop.problems.extend(dependencies.cycles(stack))
+    _check_dependencies(ctx, stack)
+    _check_equal_rules(ctx, stack)
+    if not has_errors(ctx.problems):
+        ctx.problems.extend(dependencies.cycles(stack))
     return digest.signed(stack)
 
 
-def _all_resources(shop: BuildContext, document: Document) -> dict[Address, Resource]:
+def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resource]:
     """The resources of the stack and of its components, sorted. Shapes come first, so that any text
     may read any of them.
     """
-    root, used = document.root, components.includes(shop, document)
-    _existing(shop, root)
-    locals_.evaluate(shop, root, late=False)
+    root, used = document.root, components.includes(ctx, document)
+    _existing(ctx, root)
+    locals_.evaluate(ctx, root, late=False)
     for include in used:
-        components.enter(shop, include, late=False)
-        with shop.inside(include.scope):
-            _existing(shop, include.root)
-    each, inner = _shapes(shop, root), {}
+        components.enter(ctx, include, late=False)
+        with ctx.inside(include.scope):
+            _existing(ctx, include.root)
+    each, inner = _shapes(ctx, root), {}
     for include in used:
-        with shop.inside(include.scope):
-            inner[include.name] = _shapes(shop, include.root)
-    shop.shaped = True
-    locals_.evaluate(shop, root, late=True)
+        with ctx.inside(include.scope):
+            inner[include.name] = _shapes(ctx, include.root)
+    ctx.shaped = True
+    locals_.evaluate(ctx, root, late=True)
     given: dict[str, Any] = {}
     for include in used:
-        with shop.inside({**shop.scope, "components": dict(given)}):
-            components.enter(shop, include, late=True)
-        given[include.name] = {"outputs": components.outputs(shop, include)}
+        with ctx.inside({**ctx.scope, "components": dict(given)}):
+            components.enter(ctx, include, late=True)
+        given[include.name] = {"outputs": components.outputs(ctx, include)}
     if root.get("components") is not None:
-        shop.scope = {**shop.scope, "components": given}
-    made = _resources(shop, root, each)
+        ctx.scope = {**ctx.scope, "components": given}
+    made = _resources(ctx, root, each)
     for include in used:
-        with shop.inside(include.scope):
-            made.update(_resources(shop, include.root, inner[include.name]))
+        with ctx.inside(include.scope):
+            made.update(_resources(ctx, include.root, inner[include.name]))
     return dict(sorted(made.items(), key=lambda pair: pair[0].sort_key))
 
 
-def _existing(shop: BuildContext, root: Table) -> None:
+def _existing(ctx: BuildContext, root: Table) -> None:
     for kind, section in entries_of(root.get("existing")).items():
         if kind not in KINDS or not isinstance(section, Table):
             continue
         for name, place, node in section.keyed():
             members = entries_of(node)
             by = next((word for word in ("id", "name") if word in members), None)
-            value = None if by is None else shop.known(members[by], shop.scope, f"`{by}`")
+            value = None if by is None else ctx.known(members[by], ctx.scope, f"`{by}`")
             if by is None or len(members) != 1:
-                shop.tell(
+                ctx.report(
                     "bad-format", "an existing object is found by {id: ...} or {name: ...}", place
                 )
             elif not isinstance(value, Invalid):
@@ -222,13 +222,13 @@ def _existing(shop: BuildContext, root: Table) -> None:
                     else value
                 )
                 if by == "id" and (wrong := validators.identifier(text)) is not None:
-                    shop.tell("bad-format", wrong, members[by].place)
+                    ctx.report("bad-format", wrong, members[by].place)
                 address = Address(kind, name, existing=True)
-                shop.existing[address] = Existing(address, by, text, place)
-            shop.shapes[f"existing.{kind}", name] = None
+                ctx.existing[address] = Existing(address, by, text, place)
+            ctx.shapes[f"existing.{kind}", name] = None
 
 
-def _shapes(shop: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[str, Any] | None]:
+def _shapes(ctx: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[str, Any] | None]:
     """Notes the shape of every resource, and gives what each key of a `for_each` stands for."""
     each: dict[tuple[str, str], Mapping[str, Any] | None] = {}
     total = 0
@@ -239,30 +239,30 @@ def _shapes(shop: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[st
         for name, place, written in section.keyed():
             node = _as_table(written)
             if node is None:
-                shop.shapes[kind, name] = None
+                ctx.shapes[kind, name] = None
                 continue
             if name == references_by_key.NONE and kind in ("firewalls", "instances"):
-                shop.tell(
+                ctx.report(
                     "not-allowed",
                     "`none` is reserved: as a reference it means no object",
                     place,
                     hint="choose another key",
                 )
-            found = cardinality.shape(shop, node)
+            found = cardinality.shape(ctx, node)
             if found is None:
-                shop.gone.add((kind, name))
+                ctx.gone.add((kind, name))
                 continue
             if isinstance(found, Invalid):
                 # It is looked at all the same, as one object, to find what else is wrong with it.
-                shop.broken.add((kind, name))
-                shop.shapes[kind, name] = each[kind, name] = None
+                ctx.broken.add((kind, name))
+                ctx.shapes[kind, name] = each[kind, name] = None
                 continue
-            shop.shapes[kind, name], each[kind, name] = found
+            ctx.shapes[kind, name], each[kind, name] = found
             total += (
                 1 if found[0] is None else found[0] if isinstance(found[0], int) else len(found[0])
             )
             if total > cardinality.OBJECTS_MAX:
-                shop.tell(
+                ctx.report(
                     "out-of-bounds",
                     f"the stack has more than {cardinality.OBJECTS_MAX:,} objects",
                     place,
@@ -272,7 +272,7 @@ def _shapes(shop: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[st
 
 
 def _resources(
-    shop: BuildContext, root: Table, each: Mapping[tuple[str, str], Mapping[str, Any] | None]
+    ctx: BuildContext, root: Table, each: Mapping[tuple[str, str], Mapping[str, Any] | None]
 ) -> dict[Address, Resource]:
     found: dict[Address, Resource] = {}
     defaults = entries_of(root.get("defaults"))
@@ -284,7 +284,7 @@ def _resources(
             node = _as_table(written)
             if node is not None and (kind, name) in each:
                 made = expand.resources(
-                    shop, kind, name, node, place, entries_of(defaults.get(kind)), each[kind, name]
+                    ctx, kind, name, node, place, entries_of(defaults.get(kind)), each[kind, name]
                 )
                 found.update((resource.address, resource) for resource in made)
     return found
@@ -299,7 +299,7 @@ def _as_table(node: Node) -> Table | None:
     return node if isinstance(node, Table) else None
 
 
-def _outputs(shop: BuildContext, root: Table) -> Iterator[Output]:
+def _outputs(ctx: BuildContext, root: Table) -> Iterator[Output]:
     section = root.get("outputs")
     if not isinstance(section, Table):
         return
@@ -307,7 +307,7 @@ def _outputs(shop: BuildContext, root: Table) -> Iterator[Output]:
         members: Mapping[str, Node] = entries_of(node)
         if "value" not in members:
             continue
-        value = shop.value(members["value"], shop.scope)
+        value = ctx.value(members["value"], ctx.scope)
         words = members.get("description")
         if not isinstance(value, Invalid):
             yield Output(name, value, words.text if isinstance(words, Scalar) else None, place)
@@ -331,7 +331,7 @@ def _prices(root: Table) -> dict[str, int]:
     }
 
 
-def _check_dependencies(shop: BuildContext, stack: Stack) -> None:
+def _check_dependencies(ctx: BuildContext, stack: Stack) -> None:
     """Rules named in `depends_on` exist: their keys are known only now."""
     for resource in stack.resources.values():
         for address in resource.depends_on:
@@ -339,7 +339,7 @@ def _check_dependencies(shop: BuildContext, stack: Stack) -> None:
                 continue
             owners = stack.addresses(address.owner)
             if not all(owner.with_rule(address.rule) in stack.resources for owner in owners):
-                shop.tell(
+                ctx.report(
                     "missing-reference",
                     f"`{address}` does not exist",
                     resource.place,
@@ -347,7 +347,7 @@ def _check_dependencies(shop: BuildContext, stack: Stack) -> None:
                 )
 
 
-def _check_equal_rules(shop: BuildContext, stack: Stack) -> None:
+def _check_equal_rules(ctx: BuildContext, stack: Stack) -> None:
     """Two rules of one firewall that let the same traffic through: the cloud refuses the second
     (contract 17).
     """
@@ -372,7 +372,7 @@ def _check_equal_rules(shop: BuildContext, stack: Stack) -> None:
                 place=first.place,
             )
             hint = msg("keep one of them: the cloud refuses a second one")
-            shop.tell("duplicate-rule", message, resource.place, hint=hint, address=address)
+            ctx.report("duplicate-rule", message, resource.place, hint=hint, address=address)
 
 
 def equal_names(stack: Stack) -> tuple[tuple[str, str, tuple[Address, ...]], ...]:

@@ -16,7 +16,7 @@ OBJECTS_MAX = 100_000
 
 
 def shape(
-    shop: BuildContext, table: Table
+    ctx: BuildContext, table: Table
 ) -> tuple[Shape, Mapping[str, Any] | None] | Invalid | None:
     """How many objects a resource stands for, and under `for_each` the value of each key; None
     where its `when` leaves it out.
@@ -27,20 +27,20 @@ def shape(
     entries = table.entries
     count, each, when = (_written(entries.get(name)) for name in ("count", "for_each", "when"))
     if count is not None and each is not None:
-        shop.tell(
+        ctx.report(
             "bad-combination",
             "`count` and `for_each` do not go together",
             table.key_place("for_each"),
             hint="keep one of them",
         )
         return INVALID
-    if when is not None and not _when(shop, when):
+    if when is not None and not _when(ctx, when):
         return None
     if count is not None:
-        number = _count(shop, count)
+        number = _count(ctx, count)
         return (number, None) if number is not None else INVALID
     if each is not None:
-        values = _each(shop, each)
+        values = _each(ctx, each)
         return (tuple(values), values) if values is not None else INVALID
     return None, None
 
@@ -49,58 +49,58 @@ def _written(node: Node | None) -> Node | None:
     return None if node is None or (isinstance(node, Scalar) and node.value is None) else node
 
 
-def _when(shop: BuildContext, node: Node) -> bool:
-    value = shop.known(node, shop.scope, "`when`")
+def _when(ctx: BuildContext, node: Node) -> bool:
+    value = ctx.known(node, ctx.scope, "`when`")
     if isinstance(value, bool):
         return value
     if not isinstance(value, Invalid):
-        shop.tell("wrong-type", f"`when` is true or false, not {described(value)}", node.place)
+        ctx.report("wrong-type", f"`when` is true or false, not {described(value)}", node.place)
     return True
 
 
-def _count(shop: BuildContext, node: Node) -> int | None:
-    value = shop.known(node, shop.scope, "`count`")
+def _count(ctx: BuildContext, node: Node) -> int | None:
+    value = ctx.known(node, ctx.scope, "`count`")
     if isinstance(value, Invalid):
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        shop.tell("wrong-type", f"`count` is a whole number, not {described(value)}", node.place)
+        ctx.report("wrong-type", f"`count` is a whole number, not {described(value)}", node.place)
         return None
     if not 0 <= value <= validators.COUNT_MAX:
-        shop.tell(
+        ctx.report(
             "out-of-bounds", f"`count` is 0 to {validators.COUNT_MAX:,}, not {value}", node.place
         )
         return None
     return value
 
 
-def _each(shop: BuildContext, node: Node) -> Mapping[str, Plain] | None:
+def _each(ctx: BuildContext, node: Node) -> Mapping[str, Plain] | None:
     """The value of each key, sorted by key; of a list of texts each stands for itself."""
-    value = shop.known(node, shop.scope, "`for_each`")
+    value = ctx.known(node, ctx.scope, "`for_each`")
     if isinstance(value, Invalid):
         return None
     if isinstance(value, Mapping):
         found = dict(value)
     elif isinstance(value, tuple):
-        found = _of_list(shop, node, value)
+        found = _of_list(ctx, node, value)
     else:
-        shop.tell(
+        ctx.report(
             "wrong-type",
             f"`for_each` is a map or a list of texts, not {described(value)}",
             node.place,
         )
         return None
     if len(found) > validators.COUNT_MAX:
-        shop.tell(
+        ctx.report(
             "out-of-bounds", f"`for_each` has at most {validators.COUNT_MAX:,} keys", node.place
         )
         return None
     wrong = [message for key in found if (message := validators.key(key)) is not None]
     for message in wrong:
-        shop.tell("bad-format", message, node.place)
+        ctx.report("bad-format", message, node.place)
     return None if wrong else {key: found[key] for key in sorted(found)}
 
 
-def _of_list(shop: BuildContext, node: Node, value: tuple[Any, ...]) -> dict[str, Plain]:
+def _of_list(ctx: BuildContext, node: Node, value: tuple[Any, ...]) -> dict[str, Plain]:
     found: dict[str, Plain] = {}
     nodes = node.items if isinstance(node, Sequence) and len(node.items) == len(value) else ()
     for index, item in enumerate(value):
@@ -111,13 +111,13 @@ def _of_list(shop: BuildContext, node: Node, value: tuple[Any, ...]) -> dict[str
         if isinstance(text, str) and text not in found:
             found[text] = text
         elif isinstance(text, str):
-            shop.tell(
+            ctx.report(
                 "yaml-duplicate-key",
                 f"`{text}` stands twice in `for_each`",
                 (written or node).place,
             )
         else:
-            shop.tell(
+            ctx.report(
                 "wrong-type",
                 f"`for_each` is a list of texts, not of {described(item)}",
                 (written or node).place,

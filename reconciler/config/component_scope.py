@@ -1,7 +1,7 @@
 """The resources of a component under the name of its include: every key gets it as a prefix, and so
 does every reference to one.
 
-`instances.web` of a component that is included as `shop` is `instances.shop_web` of the stack, an
+`instances.web` of a component that is included as `ctx` is `instances.shop_web` of the stack, an
 address like any other.
 """
 

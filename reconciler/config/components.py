@@ -37,7 +37,7 @@ class Include:
     scope: Mapping[str, Any] = field(default_factory=dict)
 
 
-def includes(shop: BuildContext, document: Document) -> tuple[Include, ...]:
+def includes(ctx: BuildContext, document: Document) -> tuple[Include, ...]:
     """The includes of a stack, each after those whose outputs it is given. Tells of keys that are
     too long, or there already.
     """
@@ -58,9 +58,9 @@ def includes(shop: BuildContext, document: Document) -> tuple[Include, ...]:
         )
         for kind in KINDS:
             for key, at in _keys(include.root.get(kind)):
-                _check_key(shop, kind, key, at, taken)
+                _check_key(ctx, kind, key, at, taken)
         found[name] = include
-    return tuple(found[name] for name in _in_order(shop, found))
+    return tuple(found[name] for name in _in_order(ctx, found))
 
 
 def _keys(section: Node | None) -> Iterator[tuple[str, Place]]:
@@ -69,7 +69,7 @@ def _keys(section: Node | None) -> Iterator[tuple[str, Place]]:
 
 
 def _check_key(
-    shop: BuildContext, kind: str, key: str, place: Place, taken: dict[tuple[str, str], Place]
+    ctx: BuildContext, kind: str, key: str, place: Place, taken: dict[tuple[str, str], Place]
 ) -> None:
     if len(key) > KEY_LENGTH_MAX:
         message = msg(
@@ -79,10 +79,10 @@ def _check_key(
             key2=len(key),
             KEY_LENGTH_MAX=KEY_LENGTH_MAX,
         )
-        shop.tell("bad-length", message, place, hint="give the include a shorter name")
+        ctx.report("bad-length", message, place, hint="give the include a shorter name")
     first = taken.setdefault((kind, key), place)
     if first != place:
-        shop.tell(
+        ctx.report(
             "yaml-duplicate-key",
             f"`{kind}.{key}` is already defined at {first}",
             place,
@@ -90,7 +90,7 @@ def _check_key(
         )
 
 
-def _in_order(shop: BuildContext, found: Mapping[str, Include]) -> tuple[str, ...]:
+def _in_order(ctx: BuildContext, found: Mapping[str, Include]) -> tuple[str, ...]:
     needs = {
         name: {other for node in include.given.values() for other in _reads(node) if other in found}
         for name, include in found.items()
@@ -104,7 +104,7 @@ def _in_order(shop: BuildContext, found: Mapping[str, Include]) -> tuple[str, ..
     except graphlib.CycleError as failure:
         names = failure.args[1][::-1]
         path = " -> ".join(f"components.{name} ({found[name].place})" for name in names)
-        shop.tell(
+        ctx.report(
             "cycle",
             f"components are given each other's outputs in a circle: {path}",
             found[names[0]].place,
@@ -118,48 +118,48 @@ def _reads(node: Node) -> Iterator[str]:
             yield read.names[0]
 
 
-def enter(shop: BuildContext, include: Include, *, late: bool) -> None:
+def enter(ctx: BuildContext, include: Include, *, late: bool) -> None:
     """Gives an include its scope: parameters from `with`, then its own locals.
 
     Twice, as with locals: before the shapes are known, what reads resources stands for itself
     unread.
     """
-    keep = shop.problems
+    keep = ctx.problems
     if not late:
-        shop.problems = list(keep)
-    params = dict(_parameters(shop, include, late=late))
-    shop.problems = keep
+        ctx.problems = list(keep)
+    params = dict(_parameters(ctx, include, late=late))
+    ctx.problems = keep
     own = {
         "vars": params,
         "locals": {},
-        "env": shop.scope["env"],
-        "stack": shop.scope["stack"],
+        "env": ctx.scope["env"],
+        "stack": ctx.scope["stack"],
         "component": {"name": include.name},
     }
-    with shop.inside(own):
-        locals_.evaluate(shop, include.root, late=late)
-        include.scope = shop.scope
+    with ctx.inside(own):
+        locals_.evaluate(ctx, include.root, late=late)
+        include.scope = ctx.scope
 
 
-def _parameters(shop: BuildContext, include: Include, *, late: bool) -> Iterator[tuple[str, Any]]:
+def _parameters(ctx: BuildContext, include: Include, *, late: bool) -> Iterator[tuple[str, Any]]:
     declared = include.root.get("parameters")
     known = entries_of(declared)
     for name in include.given:
         if name not in known:
             place = include.given[name].place
-            shop.problems.append(
+            ctx.problems.append(
                 variables.unknown(name, known, place, what="the component has no parameter")
             )
     for name, place, declaration in declared.keyed() if isinstance(declared, Table) else ():
-        value = _given(shop, include.given.get(name), late=late)
+        value = _given(ctx, include.given.get(name), late=late)
         value, problems = variables.parameter(
             name, declaration, value, place=place, include=include.place
         )
-        shop.problems.extend(problems)
+        ctx.problems.extend(problems)
         yield name, value
 
 
-def _given(shop: BuildContext, node: Node | None, *, late: bool) -> Any:
+def _given(ctx: BuildContext, node: Node | None, *, late: bool) -> Any:
     """What `with` gives: a node where nothing is computed, a value where it is, None where there is
     nothing.
     """
@@ -167,7 +167,7 @@ def _given(shop: BuildContext, node: Node | None, *, late: bool) -> Any:
         return None
     if not any(True for _ in locals_.texts(node)):
         return node
-    value: Any = shop.value(node, shop.scope)
+    value: Any = ctx.value(node, ctx.scope)
     if isinstance(value, Invalid):
         return POISON
     return (
@@ -177,12 +177,12 @@ def _given(shop: BuildContext, node: Node | None, *, late: bool) -> Any:
     )
 
 
-def outputs(shop: BuildContext, include: Include) -> Mapping[str, Any]:
+def outputs(ctx: BuildContext, include: Include) -> Mapping[str, Any]:
     """What an include gives to the stack: each output's value, perhaps deferred."""
     found: dict[str, Any] = {}
-    with shop.inside(include.scope):
+    with ctx.inside(include.scope):
         for name, node in entries_of(include.root.get("outputs")).items():
             members = entries_of(node)
-            value: Any = shop.value(members["value"], shop.scope) if "value" in members else POISON
+            value: Any = ctx.value(members["value"], ctx.scope) if "value" in members else POISON
             found[name] = POISON if isinstance(value, Invalid) else value
     return found

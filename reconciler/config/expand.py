@@ -43,7 +43,7 @@ class Places(Mapping[str, Place]):
 
 
 def resources(
-    shop: BuildContext,
+    ctx: BuildContext,
     kind: str,
     name: str,
     table: Table,
@@ -55,28 +55,26 @@ def resources(
     already.
     """
     nodes = _merged(defaults, table.entries)
-    shape = shop.shapes[kind, name]
-    life = _lifecycle(shop, kind, defaults, table)
-    waits = _depends_on(shop, table.entries.get("depends_on"))
+    shape = ctx.shapes[kind, name]
+    life = _lifecycle(ctx, kind, defaults, table)
+    waits = _depends_on(ctx, table.entries.get("depends_on"))
     written = {field: nodes[field] for field in FIELDS[kind] if field in nodes}
-    made = _Attributes(shop, kind, written)
+    made = _Attributes(ctx, kind, written)
     rules = entries_of(table.entries.get("rules")) if kind == "firewalls" else EMPTY
     section = table.entries.get("rules")
     firewall_rules = (
-        [_Rule(shop, key, node, at) for key, at, node in section.keyed()]
+        [_Rule(ctx, key, node, at) for key, at, node in section.keyed()]
         if rules and isinstance(section, Table)
         else []
     )
     imports = (
-        _imports(shop, table.entries.get("import"), shape)
-        if (kind, name) not in shop.broken
-        else {}
+        _imports(ctx, table.entries.get("import"), shape) if (kind, name) not in ctx.broken else {}
     )
-    for address, scope in _objects(shop, kind, name, shape, each):
+    for address, scope in _objects(ctx, kind, name, shape, each):
         yield Resource(
             address=address,
             attributes=made.of(scope),
-            at_create=_at_create(shop, address, written),
+            at_create=_at_create(ctx, address, written),
             lifecycle=life,
             depends_on=waits,
             place=place,
@@ -102,11 +100,11 @@ class _Attributes:
     shared.
     """
 
-    def __init__(self, shop: BuildContext, kind: str, nodes: Mapping[str, Node]) -> None:
-        self._shop, self._kind = shop, kind
+    def __init__(self, ctx: BuildContext, kind: str, nodes: Mapping[str, Node]) -> None:
+        self._shop, self._kind = ctx, kind
         self._moving = {field: node for field, node in nodes.items() if _moves(node)}
         self._fixed = self._read(
-            {field: node for field, node in nodes.items() if field not in self._moving}, shop.scope
+            {field: node for field, node in nodes.items() if field not in self._moving}, ctx.scope
         )
         self.places = Places(nodes)
 
@@ -139,16 +137,16 @@ class _Rule:
     none of its own (SPEC 2).
     """
 
-    def __init__(self, shop: BuildContext, key: str, node: Node, place: Place) -> None:
+    def __init__(self, ctx: BuildContext, key: str, node: Node, place: Place) -> None:
         self._key = key
         self._place = place
         nodes = _merged(EMPTY, entries_of(node))
         self._made = _Attributes(
-            shop, "rules", {field: nodes[field] for field in FIELDS["rules"] if field in nodes}
+            ctx, "rules", {field: nodes[field] for field in FIELDS["rules"] if field in nodes}
         )
         for missing in ("direction", "protocol", "ports", "cidr"):
             if missing not in nodes:
-                shop.tell("missing-key", f"the rule has no `{missing}`", node.place)
+                ctx.report("missing-key", f"the rule has no `{missing}`", node.place)
 
     def of(self, firewall: Address, scope: Mapping[str, Any]) -> Iterator[Resource]:
         """The rule of that firewall."""
@@ -161,21 +159,21 @@ class _Rule:
 
 
 def _objects(
-    shop: BuildContext, kind: str, name: str, shape: Shape, each: Mapping[str, Any] | None
+    ctx: BuildContext, kind: str, name: str, shape: Shape, each: Mapping[str, Any] | None
 ) -> Iterator[tuple[Address, Mapping[str, Any]]]:
     """The addresses that a resource stands for, each with the names that its texts may read."""
-    if (kind, name) in shop.broken:
-        yield Address(kind, name), {**shop.scope, "count": POISON, "each": POISON}
+    if (kind, name) in ctx.broken:
+        yield Address(kind, name), {**ctx.scope, "count": POISON, "each": POISON}
     elif shape is None:
-        yield Address(kind, name), shop.scope
+        yield Address(kind, name), ctx.scope
     elif isinstance(shape, int):
         for index in range(shape):
-            yield Address(kind, name, index), {**shop.scope, "count": {"index": index}}
+            yield Address(kind, name, index), {**ctx.scope, "count": {"index": index}}
     else:
         for key in shape:
             yield (
                 Address(kind, name, key),
-                {**shop.scope, "each": {"key": key, "value": (each or EMPTY)[key]}},
+                {**ctx.scope, "each": {"key": key, "value": (each or EMPTY)[key]}},
             )
 
 
@@ -195,21 +193,21 @@ def default_name(stack: str, environment: str | None, address: Address) -> str:
 
 
 def _at_create(
-    shop: BuildContext, address: Address, written: Mapping[str, Node]
+    ctx: BuildContext, address: Address, written: Mapping[str, Node]
 ) -> Mapping[str, Value]:
     """What counts only when the object is made: its default name, and for firewalls that ping is
     off (contract 17: always say it).
     """
     found: dict[str, Value] = {}
     if "name" not in written:
-        found["name"] = default_name(shop.stack, shop.environment, address)
+        found["name"] = default_name(ctx.stack, ctx.environment, address)
     if address.kind == "firewalls" and "icmp" not in written:
         found["icmp"] = False
     return found
 
 
 def _lifecycle(
-    shop: BuildContext, kind: str, defaults: Mapping[str, Node], table: Table
+    ctx: BuildContext, kind: str, defaults: Mapping[str, Node], table: Table
 ) -> Lifecycle:
     entries = {
         **entries_of(defaults.get("lifecycle")),
@@ -221,34 +219,34 @@ def _lifecycle(
     fields = frozenset(FIELDS[kind]) | (
         frozenset({"rules"}) if kind == "firewalls" else frozenset()
     )
-    return lifecycle_options.lifecycle(shop, entries, marker, fields)
+    return lifecycle_options.lifecycle(ctx, entries, marker, fields)
 
 
 _PLAIN_LIFECYCLE = Lifecycle()
 
 
-def _depends_on(shop: BuildContext, node: Node | None) -> tuple[Address, ...]:
+def _depends_on(ctx: BuildContext, node: Node | None) -> tuple[Address, ...]:
     if not isinstance(node, Sequence):
         return ()
     found: list[Address] = []
     for item in node.items:
         if (
             isinstance(item, Scalar)
-            and (address := references_by_key.depends_on(shop, item.text, item.place)) is not None
+            and (address := references_by_key.depends_on(ctx, item.text, item.place)) is not None
         ):
             found.append(address)
     return tuple(sorted(set(found)))
 
 
-def _imports(shop: BuildContext, node: Node | None, shape: Shape) -> Mapping[int | str | None, str]:
+def _imports(ctx: BuildContext, node: Node | None, shape: Shape) -> Mapping[int | str | None, str]:
     """The id to bind for each index; None stands for the only object."""
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return EMPTY  # type: ignore[return-value]  # empty of anything
     if isinstance(node, Scalar) and shape is None:
-        return {None: node.text} if _is_id(shop, node) else {}
+        return {None: node.text} if _is_id(ctx, node) else {}
     if not isinstance(node, Table) or shape is None:
         form = "one id" if shape is None else "a map of index or key to id"
-        shop.tell("wrong-type", f"`import` is {form} here", node.place)
+        ctx.report("wrong-type", f"`import` is {form} here", node.place)
         return {}
     found: dict[int | str | None, str] = {}
     keys: dict[str, int | str] = (
@@ -256,16 +254,16 @@ def _imports(shop: BuildContext, node: Node | None, shape: Shape) -> Mapping[int
     )
     for key, place, value in node.keyed():
         if key not in keys:
-            shop.tell(
+            ctx.report(
                 "missing-reference", f"`import` names `{key}`, which is none of its objects", place
             )
-        elif isinstance(value, Scalar) and _is_id(shop, value):
+        elif isinstance(value, Scalar) and _is_id(ctx, value):
             found[keys[key]] = value.text
     return found
 
 
-def _is_id(shop: BuildContext, node: Scalar) -> bool:
+def _is_id(ctx: BuildContext, node: Scalar) -> bool:
     wrong = validators.identifier(node.text)
     if wrong is not None:
-        shop.tell("bad-format", wrong, node.place)
+        ctx.report("bad-format", wrong, node.place)
     return wrong is None

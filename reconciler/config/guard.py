@@ -17,7 +17,7 @@ from reconciler.model.address import Address
 from reconciler.model.resource import Guard
 
 
-def guard(shop: BuildContext, node: Node | None) -> Guard | None:
+def guard(ctx: BuildContext, node: Node | None) -> Guard | None:
     """The guard that a section says, None where there is none; tells of what it does not
     understand.
     """
@@ -26,28 +26,28 @@ def guard(shop: BuildContext, node: Node | None) -> Guard | None:
     entries = entries_of(node)
     for missing in ("admin", "ports"):
         if missing not in entries:
-            shop.tell("missing-key", f"the guard has no `{missing}`", node.place)
+            ctx.report("missing-key", f"the guard has no `{missing}`", node.place)
     return Guard(
-        admin=tuple(_checked(shop, entries.get("admin"), "admin", validators.cidr, "bad-format")),
+        admin=tuple(_checked(ctx, entries.get("admin"), "admin", validators.cidr, "bad-format")),
         ports=tuple(
-            _checked(shop, entries.get("ports"), "ports", validators.ports, "out-of-bounds")
+            _checked(ctx, entries.get("ports"), "ports", validators.ports, "out-of-bounds")
         ),
-        servers=tuple(sorted(set(_servers(shop, entries.get("servers"))))),
+        servers=tuple(sorted(set(_servers(ctx, entries.get("servers"))))),
         place=node.place,
     )
 
 
-def _texts(shop: BuildContext, node: Node | None, name: str) -> Iterator[tuple[str, Node]]:
+def _texts(ctx: BuildContext, node: Node | None, name: str) -> Iterator[tuple[str, Node]]:
     """The items of a list as texts; each must be known before the plan. A list may come from one
     `${...}`.
     """
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return
-    found = shop.known(node, shop.scope, f"`{name}`")
+    found = ctx.known(node, ctx.scope, f"`{name}`")
     if isinstance(found, Invalid):
         return
     if not isinstance(found, tuple):
-        shop.tell("wrong-type", f"`{name}` is a list", node.place, hint=f"write {name}: [...]")
+        ctx.report("wrong-type", f"`{name}` is a list", node.place, hint=f"write {name}: [...]")
         return
     nodes = (
         node.items
@@ -60,39 +60,39 @@ def _texts(shop: BuildContext, node: Node | None, name: str) -> Iterator[tuple[s
         elif isinstance(item, int) and not isinstance(item, bool):
             yield str(item), written
         else:
-            shop.tell("wrong-type", f"`{name}` holds texts", written.place)
+            ctx.report("wrong-type", f"`{name}` holds texts", written.place)
 
 
 def _checked(
-    shop: BuildContext,
+    ctx: BuildContext,
     node: Node | None,
     name: str,
     wrong_with: Callable[[str], str | None],
     code: str,
 ) -> Iterator[str]:
     """The texts that are right; what is wrong with another is told under the code."""
-    for text, written in _texts(shop, node, name):
+    for text, written in _texts(ctx, node, name):
         wrong = wrong_with(text)
         if wrong is None:
             yield text
         else:
-            shop.tell(code, wrong, written.place)
+            ctx.report(code, wrong, written.place)
 
 
-def _servers(shop: BuildContext, node: Node | None) -> Iterator[Address]:
+def _servers(ctx: BuildContext, node: Node | None) -> Iterator[Address]:
     """The addresses of servers, all of a resource where its index is left out."""
-    for text, written in _texts(shop, node, "servers"):
+    for text, written in _texts(ctx, node, "servers"):
         found = addresses.parse(text) or addresses.parse(f"instances.{text}")
         if found is None or found.kind != "instances" or found.rule is not None or found.existing:
             hint = msg("write a key or address of an instance: web, web[0], instances.db")
-            shop.tell(
+            ctx.report(
                 "bad-reference",
                 f"`{text[:60]}` does not name a server of this stack",
                 written.place,
                 hint=hint,
             )
-        elif references_by_key.exists(shop, found, written.place):
-            shape = shop.shapes[found.kind, found.name]
+        elif references_by_key.exists(ctx, found, written.place):
+            shape = ctx.shapes[found.kind, found.name]
             if found.index is not None or shape is None:
                 yield found
             else:

@@ -19,40 +19,40 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 
 
 def lifecycle(
-    shop: BuildContext, entries: Mapping[str, Node], marker: Node | None, fields: frozenset[str]
+    ctx: BuildContext, entries: Mapping[str, Node], marker: Node | None, fields: frozenset[str]
 ) -> Lifecycle:
     """The lifecycle that the entries say, `fields` being what `ignore` may name. Tells of what it
     does not understand.
     """
     choices = {
-        name: _choice(shop, entries.get(name), name, allowed) for name, allowed in _CHOICES.items()
+        name: _choice(ctx, entries.get(name), name, allowed) for name, allowed in _CHOICES.items()
     }
     return Lifecycle(
-        protect=_protect(shop, entries.get("protect")),
-        ignore=_ignore(shop, entries.get("ignore"), fields),
+        protect=_protect(ctx, entries.get("protect")),
+        ignore=_ignore(ctx, entries.get("ignore"), fields),
         on_image_change=choices["on_image_change"],
         resize=choices["resize"],
         replace=choices["replace"],
-        retain=_boolean(shop, entries.get("retain"), "retain", default=False),
-        marker=_boolean(shop, marker, "marker", default=True),
+        retain=_boolean(ctx, entries.get("retain"), "retain", default=False),
+        marker=_boolean(ctx, marker, "marker", default=True),
     )
 
 
-def _choice(shop: BuildContext, node: Node | None, name: str, allowed: tuple[str, ...]) -> str:
+def _choice(ctx: BuildContext, node: Node | None, name: str, allowed: tuple[str, ...]) -> str:
     if node is None or _is_null(node):
         return allowed[0]
     if isinstance(node, Scalar) and node.text in allowed:
         return node.text
-    shop.tell("not-allowed", f"`{name}` is one of {', '.join(allowed)}", node.place)
+    ctx.report("not-allowed", f"`{name}` is one of {', '.join(allowed)}", node.place)
     return allowed[0]
 
 
-def _boolean(shop: BuildContext, node: Node | None, name: str, *, default: bool) -> bool:
+def _boolean(ctx: BuildContext, node: Node | None, name: str, *, default: bool) -> bool:
     if node is None or _is_null(node):
         return default
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return node.value
-    shop.tell("wrong-type", f"`{name}` is true or false", node.place)
+    ctx.report("wrong-type", f"`{name}` is true or false", node.place)
     return default
 
 
@@ -60,30 +60,28 @@ def _is_null(node: Node) -> bool:
     return isinstance(node, Scalar) and node.value is None
 
 
-def _protect(shop: BuildContext, node: Node | None) -> tuple[str, ...] | None:
+def _protect(ctx: BuildContext, node: Node | None) -> tuple[str, ...] | None:
     if node is None or _is_null(node):
         return None
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return PROTECT_ALL if node.value else ()
-    return _words(shop, node, "protect", PROTECTED)
+    return _words(ctx, node, "protect", PROTECTED)
 
 
-def _ignore(shop: BuildContext, node: Node | None, fields: frozenset[str]) -> tuple[str, ...]:
+def _ignore(ctx: BuildContext, node: Node | None, fields: frozenset[str]) -> tuple[str, ...]:
     return (
-        ()
-        if node is None or _is_null(node)
-        else _words(shop, node, "ignore", tuple(sorted(fields)))
+        () if node is None or _is_null(node) else _words(ctx, node, "ignore", tuple(sorted(fields)))
     )
 
 
-def _words(shop: BuildContext, node: Node, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+def _words(ctx: BuildContext, node: Node, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
     if not isinstance(node, Sequence):
-        shop.tell("wrong-type", f"`{name}` is a list of {', '.join(allowed)}", node.place)
+        ctx.report("wrong-type", f"`{name}` is a list of {', '.join(allowed)}", node.place)
         return ()
     found: set[str] = set()
     for item in node.items:
         if isinstance(item, Scalar) and item.text in allowed:
             found.add(item.text)
         else:
-            shop.tell("not-allowed", f"`{name}` holds only {', '.join(allowed)}", item.place)
+            ctx.report("not-allowed", f"`{name}` holds only {', '.join(allowed)}", item.place)
     return tuple(sorted(found))

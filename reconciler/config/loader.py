@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,6 @@ from reconciler.model.resource import EMPTY, Stack
 if TYPE_CHECKING:
     from reconciler.config.builder import VariableInputs
     from reconciler.config.document import Document
-    from reconciler.model.resource import Catalogue
 
 VARIABLE_PREFIX = "RECONCILER_VAR_"
 
@@ -71,17 +70,16 @@ def validate(
     files: Sequence[Path],
     environ: Mapping[str, str],
     others: Others | None = None,
-    catalogue: Catalogue | None = None,
+    check: Callable[[Stack], Iterable[Problem]] = lambda stack: (),
 ) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
     """Every mistake that shows without the network, and the names of what was checked: without
     `environment`, each of them.
 
-    `catalogue` is what an earlier run kept of it: lookups that it does not answer are warnings.
+    `check` gives further problems of a stack that could be built.
     """
     from reconciler.config.builder import build, environments
     from reconciler.config.requirements import demands
     from reconciler.config.schema import joined
-    from reconciler.planner.checks import offline
 
     document, problems = _document(path)
     inputs, found = _inputs(options, files, environ)
@@ -92,8 +90,8 @@ def validate(
         # Where another stack has no outputs yet, what reads them cannot be looked at: a warning
         # here, an error for a plan.
         meaning += (*found, *(replace(problem, severity=Severity.WARNING) for problem in unread))
-        if stack is not None and catalogue is not None:
-            meaning += offline.doubts(stack, catalogue)
+        if stack is not None:
+            meaning += check(stack)
         if stack is not None and (has_errors(unread) or (stacks and others is None)):
             checked.append(stack.title)
         elif stack is not None:
@@ -114,7 +112,7 @@ def _others(
     """The outputs of the other stacks that a document names, and which could not be had."""
     from reconciler.config.document import Scalar, table
     from reconciler.config.references import POISON
-    from reconciler.planner.steps.outputs import STALE, is_stale
+    from reconciler.model.state import STALE, is_stale
 
     found: dict[str, Any] = {}
     problems: list[Problem] = []

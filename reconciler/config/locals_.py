@@ -14,7 +14,7 @@ from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.config.expression import POISON, ExpressionError
 
 
-def evaluate(shop: BuildContext, root: Table, *, late: bool) -> None:
+def evaluate(ctx: BuildContext, root: Table, *, late: bool) -> None:
     """Puts the locals into the scope.
 
     Twice: before the shapes are known, those that read resources stand for themselves unread, so
@@ -24,20 +24,20 @@ def evaluate(shop: BuildContext, root: Table, *, late: bool) -> None:
     if not isinstance(section, Table):
         return
     values: dict[str, Any] = {}
-    scope = {**shop.scope, "locals": values}
-    told = shop.problems if late else list(shop.problems)
-    keep, shop.problems = shop.problems, told
-    for name in _in_order(shop, section):
+    scope = {**ctx.scope, "locals": values}
+    told = ctx.problems if late else list(ctx.problems)
+    keep, ctx.problems = ctx.problems, told
+    for name in _in_order(ctx, section):
         node = section.entries[name]
-        value: Any = shop.value(node, scope)
+        value: Any = ctx.value(node, scope)
         values[name] = POISON if isinstance(value, Invalid) else value
     for name in section.entries:
         values.setdefault(name, POISON)
-    shop.problems = keep
-    shop.scope = scope
+    ctx.problems = keep
+    ctx.scope = scope
 
 
-def _in_order(shop: BuildContext, section: Table) -> Iterator[str]:
+def _in_order(ctx: BuildContext, section: Table) -> Iterator[str]:
     """The names, each after those that it reads. Tells of a circle."""
     needs = {
         name: {other for other in _locals_in(node) if other in section.entries}
@@ -49,7 +49,7 @@ def _in_order(shop: BuildContext, section: Table) -> Iterator[str]:
     except graphlib.CycleError as failure:
         names = failure.args[1][::-1]
         path = " -> ".join(f"locals.{name} ({section.key_place(name)})" for name in names)
-        shop.tell(
+        ctx.report(
             "cycle", f"locals read each other in a circle: {path}", section.key_place(names[0])
         )
         return iter(())

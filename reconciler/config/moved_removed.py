@@ -20,7 +20,7 @@ _KINDS = ("firewalls", "instances", "block_storages")
 
 
 def moved(
-    shop: BuildContext,
+    ctx: BuildContext,
     node: Node | None,
     resources: Mapping[Address, Resource],
     removals: Iterable[Removal],
@@ -31,13 +31,11 @@ def moved(
     found: dict[Address, Move] = {}
     whole = {address.resource for address in resources}
     for entry in _entries(node):
-        source, target = _address(shop, entry, "from"), _address(shop, entry, "to")
+        source, target = _address(ctx, entry, "from"), _address(ctx, entry, "to")
         if source is None or target is None:
             continue
         move = Move(source, target, entry.place)
-        if _is_possible(shop, move) and _is_gone(
-            shop, source, target, resources, whole, entry.place
-        ):
+        if _is_possible(ctx, move) and _is_gone(ctx, source, target, resources, whole, entry.place):
             before = found.setdefault(source, move)
             if before.target != target:
                 message = msg(
@@ -47,9 +45,11 @@ def moved(
                     place=before.place,
                     target2=target,
                 )
-                shop.tell("bad-combination", message, entry.place, hint="keep one of the two lines")
-    _check_circles(shop, found)
-    retired = _retired(shop, found, resources, {removal.address for removal in removals})
+                ctx.report(
+                    "bad-combination", message, entry.place, hint="keep one of the two lines"
+                )
+    _check_circles(ctx, found)
+    retired = _retired(ctx, found, resources, {removal.address for removal in removals})
     return tuple(
         replace(found[source], retired=source in retired)
         for source in sorted(found, key=lambda address: address.sort_key)
@@ -57,13 +57,13 @@ def moved(
 
 
 def removed(
-    shop: BuildContext, node: Node | None, resources: Mapping[Address, Resource]
+    ctx: BuildContext, node: Node | None, resources: Mapping[Address, Resource]
 ) -> tuple[Removal, ...]:
     """The removals that the section tells of, sorted."""
     found: dict[Address, Removal] = {}
     whole = {address.resource for address in resources}
     for entry in _entries(node):
-        source, keep = _address(shop, entry, "from"), entry.get("keep")
+        source, keep = _address(ctx, entry, "from"), entry.get("keep")
         if source is None or not isinstance(keep, Scalar) or not isinstance(keep.value, bool):
             continue  # the schema tells of `keep`
         if source.rule is not None and keep.value:
@@ -71,13 +71,13 @@ def removed(
                 "forget {owner} as a whole, or write `lifecycle: {{ignore: [rules]}}` on it",
                 owner=source.owner,
             )
-            shop.tell(
+            ctx.report(
                 "bad-combination",
                 "a rule cannot be kept by itself: a firewall's rules are one set",
                 entry.place,
                 hint=hint,
             )
-        elif _is_gone(shop, source, None, resources, whole, entry.place):
+        elif _is_gone(ctx, source, None, resources, whole, entry.place):
             found[source] = Removal(source, keep.value, entry.place)
     return tuple(found[source] for source in sorted(found, key=lambda address: address.sort_key))
 
@@ -87,7 +87,7 @@ def _entries(node: Node | None) -> Iterator[Table]:
         yield from (item for item in node.items if isinstance(item, Table))
 
 
-def _address(shop: BuildContext, entry: Table, key: str) -> Address | None:
+def _address(ctx: BuildContext, entry: Table, key: str) -> Address | None:
     node = entries_of(entry).get(key)
     if not isinstance(node, Scalar):
         return None
@@ -101,7 +101,7 @@ def _address(shop: BuildContext, entry: Table, key: str) -> Address | None:
         hint = msg(
             'write an address of this stack: instances.web, instances.web[0], instances.web["seoul"], firewalls.web.rules.https'
         )
-        shop.tell(
+        ctx.report(
             "bad-reference",
             f"`{node.text[:60]}` is not an address that the state can know",
             node.place,
@@ -111,27 +111,27 @@ def _address(shop: BuildContext, entry: Table, key: str) -> Address | None:
     return found
 
 
-def _is_possible(shop: BuildContext, move: Move) -> bool:
+def _is_possible(ctx: BuildContext, move: Move) -> bool:
     source, target = move.source, move.target
     if source == target:
-        shop.tell(
+        ctx.report(
             "bad-combination", f"`{source}` moves to itself", move.place, hint="take the line out"
         )
     elif source.kind != target.kind:
-        shop.tell(
+        ctx.report(
             "bad-combination",
             f"`{source}` cannot become `{target}`: they are of different kinds",
             move.place,
         )
     elif (source.rule is None) != (target.rule is None):
-        shop.tell(
+        ctx.report(
             "bad-combination",
             f"`{source}` cannot become `{target}`: one of them is a rule",
             move.place,
         )
     elif source.rule is not None and source.owner != target.owner:
         hint = msg("a rule moves with its firewall; to another firewall it is made anew")
-        shop.tell(
+        ctx.report(
             "bad-combination", f"`{source}` cannot move to another firewall", move.place, hint=hint
         )
     else:
@@ -140,7 +140,7 @@ def _is_possible(shop: BuildContext, move: Move) -> bool:
 
 
 def _is_gone(
-    shop: BuildContext,
+    ctx: BuildContext,
     source: Address,
     target: Address | None,
     resources: Collection[Address],
@@ -160,7 +160,7 @@ def _is_gone(
         still = source in whole
     if still:
         word = "moves" if target is not None else "is removed"
-        shop.tell(
+        ctx.report(
             "bad-combination",
             f"`{source}` {word}, but the file still asks for it",
             place,
@@ -169,7 +169,7 @@ def _is_gone(
     return not still
 
 
-def _check_circles(shop: BuildContext, moves: Mapping[Address, Move]) -> None:
+def _check_circles(ctx: BuildContext, moves: Mapping[Address, Move]) -> None:
     seen: set[Address] = set()
     for start in sorted(moves, key=lambda address: address.sort_key):
         chain: dict[Address, None] = {}
@@ -184,11 +184,11 @@ def _check_circles(shop: BuildContext, moves: Mapping[Address, Move]) -> None:
             path, start = (*circle[first:], *circle[:first]), circle[first]
             words = " -> ".join(map(str, (*path, start)))
             hint = msg("names cannot be exchanged in one step; use `state mv` with a name between")
-            shop.tell("cycle", f"moves go in a circle: {words}", moves[start].place, hint=hint)
+            ctx.report("cycle", f"moves go in a circle: {words}", moves[start].place, hint=hint)
 
 
 def _retired(
-    shop: BuildContext,
+    ctx: BuildContext,
     moves: Mapping[Address, Move],
     resources: Mapping[Address, Resource],
     removals: Set[Address],
@@ -198,7 +198,7 @@ def _retired(
 
     Which of the two it is, the state tells: a typing error would end in a delete (`moves`).
     """
-    names = {*shop.shapes, *shop.gone}
+    names = {*ctx.shapes, *ctx.gone}
     found: set[Address] = set()
     for move in moves.values():
         target = move.target

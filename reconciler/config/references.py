@@ -151,14 +151,14 @@ def _check_resource(
     if (section, name) not in shapes:
         if (section, name) in gone and read.protected:
             return
-        hint = hint_for(name, [other for known, other in shapes if known == section]) or msg(
+        near: str = hint_for(name, [other for known, other in shapes if known == section]) or msg(
             "the stack defines no `{section}`", section=section
         )
         raise ExpressionError(
             f"`{section}.{name}` does not exist",
             offset=read.at,
             code="missing-reference",
-            hint=hint,
+            hint=near,
         )
     if (section, name) not in broken:
         _check_attributes(

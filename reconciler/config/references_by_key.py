@@ -14,7 +14,7 @@ NONE = "none"
 """The reserved name for no object: detach."""
 
 
-def link(shop: BuildContext, kind: str, text: str, place: Place | None) -> Link | Invalid | None:
+def link(ctx: BuildContext, kind: str, text: str, place: Place | None) -> Link | Invalid | None:
     """The one object that a key or address names, None for `none`. Tells of one that does not
     exist.
     """
@@ -25,20 +25,20 @@ def link(shop: BuildContext, kind: str, text: str, place: Place | None) -> Link 
         hint = msg(
             "write a key of `{kind}` (web, web[0]), existing.{kind}.NAME, or none", kind=kind
         )
-        return shop.tell(
+        return ctx.report(
             "bad-reference", f"`{text[:60]}` does not name one of `{kind}`", place, hint=hint
         )
     if found.kind != kind:
-        return shop.tell(
+        return ctx.report(
             "bad-reference",
             f"`{text[:60]}` is one of `{found.kind}`; one of `{kind}` is wanted",
             place,
         )
-    if not exists(shop, found, place):
+    if not exists(ctx, found, place):
         return INVALID
-    shape = None if found.existing else shop.shapes[found.kind, found.name]
+    shape = None if found.existing else ctx.shapes[found.kind, found.name]
     if shape is not None and found.index is None:
-        return shop.tell(
+        return ctx.report(
             "bad-reference",
             f"`{found}` has several objects; name one of them",
             place,
@@ -47,48 +47,48 @@ def link(shop: BuildContext, kind: str, text: str, place: Place | None) -> Link 
     return Link(found)
 
 
-def depends_on(shop: BuildContext, text: str, place: Place | None) -> Address | None:
+def depends_on(ctx: BuildContext, text: str, place: Place | None) -> Address | None:
     """The address that an entry of `depends_on` names, or None with a problem."""
     found = addresses.parse(text)
     if found is None or found.existing:
         hint = msg(
             "write an address of this stack: instances.web, instances.web[0], firewalls.web.rules.https"
         )
-        shop.tell(
+        ctx.report(
             "bad-reference",
             f"`{text[:60]}` is not an address that can be waited for",
             place,
             hint=hint,
         )
         return None
-    return found if exists(shop, found, place) else None
+    return found if exists(ctx, found, place) else None
 
 
-def exists(shop: BuildContext, wanted: Address, place: Place | None) -> bool:
+def exists(ctx: BuildContext, wanted: Address, place: Place | None) -> bool:
     """Whether the stack defines an address; tells where it does not. (The keys of rules are not
     looked at here.)
     """
     section = f"existing.{wanted.kind}" if wanted.existing else wanted.kind
-    if (wanted.kind, wanted.name) in shop.gone and not wanted.existing:
-        shop.tell(
+    if (wanted.kind, wanted.name) in ctx.gone and not wanted.existing:
+        ctx.report(
             "missing-reference", f"`{section}.{wanted.name}` is left out by its `when`", place
         )
         return False
-    if (section, wanted.name) not in shop.shapes:
-        known = [name for kind, name in (*shop.shapes, *shop.gone) if kind == section]
+    if (section, wanted.name) not in ctx.shapes:
+        known = [name for kind, name in (*ctx.shapes, *ctx.gone) if kind == section]
         hint = hint_for(wanted.name, known) or msg(
             "the stack defines no `{section}`", section=section
         )
-        shop.tell(
+        ctx.report(
             "missing-reference", f"`{section}.{wanted.name}` does not exist", place, hint=hint
         )
         return False
-    shape = shop.shapes[section, wanted.name]
-    if (section, wanted.name) in shop.broken:
+    shape = ctx.shapes[section, wanted.name]
+    if (section, wanted.name) in ctx.broken:
         return True
     if wanted.index is None or (shape is not None and _has(shape, wanted.index)):
         return True
-    shop.tell(
+    ctx.report(
         "missing-reference",
         f"`{wanted.owner}` does not exist",
         place,

@@ -79,18 +79,20 @@ class CannotEdit(Exception):
     """A wish that cannot be done by an edit of the text; the message says why."""
 
 
-def resolved(text: str, pieces: Sequence[Piece], wishes: Iterable[AdoptRequest]) -> list[Edit]:
+def resolved(
+    text: str, pieces: Sequence[Piece], desired_values: Iterable[AdoptRequest]
+) -> list[Edit]:
     """The edits that do all wishes together. Raises `Conflict` or `CannotEdit`."""
     edits: list[Edit] = []
     tables: dict[Piece, tuple[dict[str, str], set[str]]] = {}
-    for wish in wishes:
-        if isinstance(wish, Edit):
-            edits += [] if wish in edits else [wish]
+    for desired in desired_values:
+        if isinstance(desired, Edit):
+            edits += [] if desired in edits else [desired]
             continue
-        added, removed = tables.setdefault(wish.table, ({}, set()))
-        if isinstance(wish, Removal):
-            removed.add(wish.name)
-        elif added.setdefault(wish.name, wish.value) != wish.value:
+        added, removed = tables.setdefault(desired.table, ({}, set()))
+        if isinstance(desired, Removal):
+            removed.add(desired.name)
+        elif added.setdefault(desired.name, desired.value) != desired.value:
             raise Conflict
     inner_first = sorted(tables, key=lambda table: table.start, reverse=True)
     edits = _together(

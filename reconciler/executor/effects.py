@@ -10,8 +10,7 @@ from typing import Any
 
 from reconciler.model.plan import Step
 from reconciler.model.resource import EMPTY, Resource
-from reconciler.model.state import MADE, Deposed, Entry, Phase, State, StateChange
-from reconciler.planner.steps.outputs import STALE
+from reconciler.model.state import MADE, STALE, Deposed, Entry, Phase, State, StateChange
 from reconciler.planner.steps.state_updates import depends_on
 
 
@@ -108,7 +107,7 @@ def deleting(state: State, step: Step) -> tuple[StateChange, ...]:
 def gone(state: State, step: Step) -> tuple[StateChange, ...]:
     """A delete is proved: the object is taken out of the state, a firewall with its rules."""
     if step.deposed:
-        return (StateChange(bury=step.target),)
+        return (StateChange(remove_deposed=step.target),)
     entry = state.entries.get(str(step.address))
     if entry is None or (step.target is not None and entry.id != step.target):
         return ()

@@ -129,11 +129,11 @@ class _Executor:
     time_scale: float
     keep: Keeper | None
     tasks: dict[str, Task] = field(init=False)
-    board: Scheduler = field(init=False)
-    waits: ListPoller = field(init=False)
+    scheduler: Scheduler = field(init=False)
+    poller: ListPoller = field(init=False)
     ledger: Ledger = field(init=False)
-    writes: Sender = field(init=False)
-    waiting: Waiter = field(init=False)
+    sender: Sender = field(init=False)
+    waiter: Waiter = field(init=False)
     problems: list[Problem] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -157,49 +157,55 @@ class _Executor:
             step.key: Task(step, weights[step.key], [step.operation], target=step.target)
             for step in self.plan.steps
         }
-        self.board = Scheduler(self.tasks)
+        self.scheduler = Scheduler(self.tasks)
         for key, earlier in after.items():
             self._missing[key] = len(earlier)
             if not earlier:
-                self.board.release(key)
+                self.scheduler.release(key)
             for other in earlier:
                 self._followers.setdefault(other, []).append(key)
-        self.waits = ListPoller(self.reads, self.time_scale)
+        self.poller = ListPoller(self.reads, self.time_scale)
         self.began = self.exchange.now()
         known = Known(
             self.stack, self.account, self.kinds, self.writer.state.entries, self.plan.lookups
         )
-        self.ledger = Ledger(self.run, self.writer, known, self.waits)
-        self.writes = self._writes()
-        self.waiting = self.writes.waiting
+        self.ledger = Ledger(self.run, self.writer, known, self.poller)
+        self.sender = self._writes()
+        self.waiter = self.sender.waiter
 
     def _writes(self) -> Sender:
-        ends = Transitions(self.exchange.now, self.emit)
-        deeds = Operations(
+        transitions = Transitions(self.exchange.now, self.emit)
+        operations = Operations(
             self.plan,
             self.stack,
             self.writer,
             self.kinds,
             self.ledger.known,
             self.nonce,
-            self.board.tasks,
+            self.scheduler.tasks,
         )
-        looks = Preconditions(
-            deeds, self.waits, self.board, ends, self.exchange.now, self.time_scale, self.began
+        preconditions = Preconditions(
+            operations,
+            self.poller,
+            self.scheduler,
+            transitions,
+            self.exchange.now,
+            self.time_scale,
+            self.began,
         )
-        waiting = Waiter(
+        waiter = Waiter(
             plan=self.plan,
             stack=self.stack,
             exchange=self.exchange,
             kinds=self.kinds,
             emit=self.emit,
             time_scale=self.time_scale,
-            waits=self.waits,
-            board=self.board,
-            deeds=deeds,
+            poller=self.poller,
+            scheduler=self.scheduler,
+            operations=operations,
             ledger=self.ledger,
-            ends=ends,
-            looks=looks,
+            transitions=transitions,
+            preconditions=preconditions,
         )
         return Sender(
             stack=self.stack,
@@ -208,11 +214,11 @@ class _Executor:
             kinds=self.kinds,
             emit=self.emit,
             time_scale=self.time_scale,
-            deeds=deeds,
+            operations=operations,
             ledger=self.ledger,
-            ends=ends,
-            looks=looks,
-            waiting=waiting,
+            transitions=transitions,
+            preconditions=preconditions,
+            waiter=waiter,
             keep=self.keep,
         )
 
@@ -232,14 +238,14 @@ class _Executor:
 
     def work(self) -> None:
         """Until every step has ended, or none can begin any more."""
-        while self.board.open:
+        while self.scheduler.open:
             if self.interrupted() and self.stop_at is None:
                 self.stop_at = self.exchange.now() + INTERRUPT_PATIENCE_SECONDS
-            if self.writes.stop is not None and self.stop_at is None:
-                self._report(self.writes.stop)
+            if self.sender.stop is not None and self.stop_at is None:
+                self._report(self.sender.stop)
                 self.stop_at = math.inf
             self._close_ended()
-            if not self.board.open or self._over():
+            if not self.scheduler.open or self._over():
                 return
             if self.stop_at is None:
                 self._send()
@@ -247,34 +253,34 @@ class _Executor:
             answer = self.exchange.next(self._patience())
             if answer is not None:
                 self._take(*answer)
-            self.waiting.judge()
+            self.waiter.judge()
 
     def _over(self) -> bool:
         now = self.exchange.now()
         if self.stop_at is not None:
-            return not self.board.has(Status.SENT) or now >= self.stop_at
-        return self.board.is_stuck(now)
+            return not self.scheduler.has(Status.SENT) or now >= self.stop_at
+        return self.scheduler.is_stuck(now)
 
     def _send(self) -> None:
         """Writes before waits, the one with most behind it first; never a read that delays a write."""
         while self.exchange.ready_in() <= 0.0:
-            task = self.board.next(self.exchange.now())
+            task = self.scheduler.next(self.exchange.now())
             if task is not None:
-                self.board.take(task)
-                self.writes.begin(task, self._next_token)
+                self.scheduler.take(task)
+                self.sender.begin(task, self._next_token)
                 if task.ended:
                     self._close_ended()
-                if self.writes.stop is not None:
+                if self.sender.stop is not None:
                     return
                 continue
-            read = self.waits.next_call(self.exchange.now())
+            read = self.poller.next_call(self.exchange.now())
             if read is None:
                 return
             # a holder whose lock was broken sends nothing more, not even a read (SPEC 5, one
             # writer)
             self.writer.check()
             token = self._next_token()
-            self.waits.sent(token, read[0])
+            self.poller.sent(token, read[0])
             self.exchange.send(token, read[1])
 
     def _next_token(self) -> int:
@@ -284,9 +290,9 @@ class _Executor:
     def _patience(self) -> float:
         now = self.exchange.now()
         soon = [
-            self.waits.wake_in(now),
-            self.board.next_time() - now,
-            self.board.first_deadline() - now,
+            self.poller.wake_in(now),
+            self.scheduler.next_time() - now,
+            self.scheduler.first_deadline() - now,
             IDLE_SECONDS,
         ]
         if self.stop_at is not None and self.stop_at < math.inf:
@@ -295,21 +301,21 @@ class _Executor:
         gate = self.exchange.ready_in()
         if gate == math.inf:
             return IDLE_SECONDS
-        due = wait == 0.0 or (self.stop_at is None and self.board.next(now) is not None)
+        due = wait == 0.0 or (self.stop_at is None and self.scheduler.next(now) is not None)
         return min(gate, IDLE_SECONDS) if due else wait
 
     def _take(self, token: int, answer: Any) -> None:
-        if self.waits.owns(token):
-            problem = self.waits.take(token, answer, self.exchange.now())
+        if self.poller.owns(token):
+            problem = self.poller.take(token, answer, self.exchange.now())
             if problem is not None:
                 self._read_failed(problem)
             self.ledger.refresh()
         else:
-            self.writes.take(token, answer)
+            self.sender.take(token, answer)
 
     def _read_failed(self, problem: Problem) -> None:
         if exit_codes.of_problem(problem) == exit_codes.ACCOUNT:
-            self.writes.stop = self.writes.stop or problem
+            self.sender.stop = self.sender.stop or problem
             return
         problem = (
             replace(problem, hint="it is tried again, until what waits for it is late")
@@ -323,15 +329,15 @@ class _Executor:
         """Takes ended tasks out and lets go, or skips, what waited for them; lets go what waited
         for one to be accepted.
         """
-        for task in self.board.take_accepted():
+        for task in self.scheduler.take_accepted():
             for key in self._followers.get(task.key, ()):
                 if (
-                    task.key in self.tasks[key].step.once_accepted
+                    task.key in self.tasks[key].step.after_accepted
                     and (task.key, key) not in self._let_on
                 ):
                     self._let_on.add((task.key, key))
                     self._release(self.tasks[key])
-        while ended := self.board.take_ended():
+        while ended := self.scheduler.take_ended():
             for task in ended:
                 if task.status is Status.UNKNOWN:
                     self._leave_alone(task)
@@ -342,18 +348,18 @@ class _Executor:
         """What may have happened blocks its address: nothing more is sent there, but what is to be
         done even so (SPEC 5, state).
         """
-        for task in self.board.of(Status.PENDING):
+        for task in self.scheduler.of(Status.PENDING):
             if (
                 task.step.address == unknown.step.address
                 and not task.holds
-                and unknown.key not in task.step.even_if
+                and unknown.key not in task.step.regardless_of
             ):
                 self._skip(task, unknown.key)
 
     def _follow(self, task: Task, ended: Task) -> None:
         if task.ended or (ended.key, task.key) in self._let_on:
             return
-        if ended.status is not Status.DONE and ended.key not in task.step.even_if:
+        if ended.status is not Status.DONE and ended.key not in task.step.regardless_of:
             self._skip(task, self._because(ended.key))
         else:
             self._release(task)
@@ -361,7 +367,7 @@ class _Executor:
     def _release(self, task: Task) -> None:
         self._missing[task.key] -= 1
         if self._missing[task.key] == 0:
-            self.board.release(task.key)
+            self.scheduler.release(task.key)
 
     def _because(self, key: str) -> str:
         """The step at the root of it, so that every skipped step names what really failed."""
@@ -382,24 +388,26 @@ class _Executor:
         if self.interrupted():
             self.codes.append(exit_codes.INTERRUPTED)
             self._report(
-                verdicts.interruption(self.writer.state, self.board.remaining(), self._exposed())
+                verdicts.interruption(
+                    self.writer.state, self.scheduler.remaining(), self._exposed()
+                )
             )
         reason = "interrupted" if self.interrupted() else "the run was stopped"
-        for task in self.board.remaining():
-            if task.status in (Status.SENT, Status.DOUBT):
-                self.waiting.forsake(task)
+        for task in self.scheduler.remaining():
+            if task.status in (Status.SENT, Status.UNKNOWN_OUTCOME):
+                self.waiter.forsake(task)
             elif not task.holds:
                 self._skip(task, reason)
         self.ledger.refresh()
         if not self.interrupted() and (lines := self._exposed().lines):
             self._report(error("exposed", "; ".join(lines)))
-        for problem in safety_stops.doubled(self.writer.state, Account(self.waits.objects)):
+        for problem in safety_stops.doubled(self.writer.state, Account(self.poller.objects)):
             self._report(problem)
         self._outputs()
         self.writer.commit(account=account_digest, endpoint=endpoint)
 
     def _exposed(self) -> Exposed:
-        return exposed.servers(self.tasks, self.ledger.known, self.waits)
+        return exposed.servers(self.tasks, self.ledger.known, self.poller)
 
     def _outputs(self) -> None:
         # An act that no file was read for leaves what the last apply gave; a run that is broken off
@@ -417,7 +425,7 @@ class _Executor:
     def record_failed(self, failure: StoreError) -> None:
         """Nothing further is sent; what the record does not hold is told."""
         code = "state-write" if isinstance(failure, RecordFailed) else "locked"
-        lost = self.writes.unrecorded()
+        lost = self.sender.unrecorded()
         parts = [
             f"{failure}; nothing further was sent",
             *verdicts.worse_than_before(self.writer.state, self._exposed()),
@@ -446,7 +454,7 @@ class _Executor:
             exit_code=exit_codes.worst(codes),
             outputs=self.outputs,
             problems=tuple(self.problems),
-            durations=self.waiting.durations,
+            durations=self.waiter.durations,
         )
         self.emit(
             Summary(

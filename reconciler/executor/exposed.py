@@ -40,7 +40,7 @@ class Exposed:
         return tuple(found)
 
 
-def servers(tasks: Mapping[str, Task], known: Known, waits: ListPoller) -> Exposed:
+def servers(tasks: Mapping[str, Task], known: Known, poller: ListPoller) -> Exposed:
     """The servers that run, and are to be behind a firewall that they did not get."""
     sure: list[str] = []
     doubtful: list[str] = []
@@ -61,7 +61,7 @@ def servers(tasks: Mapping[str, Task], known: Known, waits: ListPoller) -> Expos
         has_left = left is task or (left.status is Status.DONE and left.sent)
         if task.second and task.operation == "firewall.detach":
             has_left = False
-        if has_left and any(server in members for members in waits.members.values()):
+        if has_left and any(server in members for members in poller.members.values()):
             continue
         (sure if has_left and not _may_have_happened(task) else doubtful).append(
             str(task.step.address)
@@ -114,5 +114,5 @@ def _may_have_happened(task: Task) -> bool:
         task.intent is not None
         and task.sent
         and not refused
-        and task.status not in (Status.PENDING, Status.LOOKING)
+        and task.status not in (Status.PENDING, Status.RECHECKING)
     )

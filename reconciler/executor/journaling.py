@@ -25,7 +25,7 @@ class Ledger:
     run: str
     writer: StateWriter
     known: Known
-    waits: ListPoller
+    poller: ListPoller
     _shown: set[str] = field(default_factory=set)
 
     @property
@@ -86,13 +86,13 @@ class Ledger:
     def refresh(self) -> None:
         """Brings what is known up to the state and to the lists read last."""
         self.known.entries = self.writer.state.entries
-        for what in self.waits.take_shown():
+        for what in self.poller.take_shown():
             self._shown.add(what)
             name, _, parent = what.partition(":")
             if name == "members":
-                self.known.members[parent] = self.waits.members[parent]
+                self.known.members[parent] = self.poller.members[parent]
             else:
-                self.known.seen.setdefault(name, {}).update(self.waits.objects[name])
+                self.known.seen.setdefault(name, {}).update(self.poller.objects[name])
 
     def close(self, task: Task, effects: tuple[StateChange, ...], reason: str) -> None:
         """Records that an operation is done, whether it was sent or there was nothing to send."""

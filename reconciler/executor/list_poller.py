@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import field
 from typing import TypeAlias
 
+from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
-from reconciler.model import timing
 from reconciler.model.diagnostics import Problem
 from reconciler.model.ports import Answer, Reading, Reads
 from reconciler.model.resource import Account, LiveResource

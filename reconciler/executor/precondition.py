@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any
 
+from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
+from reconciler.common.timing import LOOK_AGE_SECONDS
 from reconciler.executor.list_poller import ListPoller
 from reconciler.executor.operations import MEMBERSHIP, Operations
 from reconciler.executor.scheduler import Scheduler
 from reconciler.executor.task import Failure, Status, Task
 from reconciler.executor.transitions import Transitions
-from reconciler.model import timing
 from reconciler.model.resource_type import ANYTHING, operation_of
-from reconciler.model.timing import LOOK_AGE_SECONDS
 from reconciler.planner.compare import fingerprint
 
 
@@ -24,17 +24,17 @@ from reconciler.planner.compare import fingerprint
 class Preconditions:
     """`began` is the monotonic second at which the run did, `now` gives the present one."""
 
-    deeds: Operations
-    waits: ListPoller
-    board: Scheduler
-    ends: Transitions
+    operations: Operations
+    poller: ListPoller
+    scheduler: Scheduler
+    transitions: Transitions
     now: Callable[[], float]
     time_scale: float
     began: float
     _near: dict[str, list[Task]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for task in self.board.tasks.values():
+        for task in self.scheduler.tasks.values():
             for id in {task.step.target, *task.step.servers} - {None}:
                 self._near.setdefault(str(id), []).append(task)
 
@@ -53,7 +53,9 @@ class Preconditions:
         """
         if task.second or task.failure is not None:
             return ()
-        return timing.second_look(task.operation, task.step.fingerprint, self.deeds.asked(task))
+        return timing.second_look(
+            task.operation, task.step.fingerprint, self.operations.asked(task)
+        )
 
     def _unread(self, task: Task) -> tuple[str, ...]:
         """The lists that are not read since: that of the object first, which may bring the others
@@ -61,17 +63,17 @@ class Preconditions:
         """
         first, *others = self._lists(task)
         since, planned = task.look_after or 0.0, task.step.fingerprint
-        if not self.waits.fresh((first,), since):
+        if not self.poller.fresh((first,), since):
             return (first,)
-        is_there = planned["id"] in self.waits.objects.get(planned["kind"], {})
-        return tuple(what for what in others if is_there and not self.waits.fresh((what,), since))
+        is_there = planned["id"] in self.poller.objects.get(planned["kind"], {})
+        return tuple(what for what in others if is_there and not self.poller.fresh((what,), since))
 
     def ask(self, task: Task) -> None:
         """Lets the task wait for the lists that it needs."""
-        task.status, now = Status.LOOKING, self.now()
-        task.deadline = now + self.deeds.operation(task).deadline_seconds / self.time_scale
-        self.board.watch(task, self._lists(task))
-        self.waits.ask_once(self._unread(task), task.look_after or 0.0, now)
+        task.status, now = Status.RECHECKING, self.now()
+        task.deadline = now + self.operations.operation(task).deadline_seconds / self.time_scale
+        self.scheduler.watch(task, self._lists(task))
+        self.poller.ask_once(self._unread(task), task.look_after or 0.0, now)
 
     def judge(self, task: Task, now: float) -> None:
         """Lets the task go on where enough was read; ends it where that cannot be had in time."""
@@ -79,14 +81,14 @@ class Preconditions:
         if not unread:
             task.status = Status.PENDING
         elif now >= task.deadline:
-            self.ends.fail(
+            self.transitions.fail(
                 task,
                 Failure(
                     "it could not be looked at before it would be changed for good; nothing was sent"
                 ),
             )
         else:
-            self.waits.ask_once(unread, task.look_after or 0.0, now)
+            self.poller.ask_once(unread, task.look_after or 0.0, now)
 
     def objection(self, task: Task) -> str | None:
         """Why the next operation must not be sent: what it is about is not as planned. None where
@@ -96,12 +98,12 @@ class Preconditions:
             return None
         planned = task.step.fingerprint
         id, kind = str(planned["id"]), str(planned["kind"])
-        found = self.waits.objects.get(kind, {}).get(id)
+        found = self.poller.objects.get(kind, {}).get(id)
         if found is None:
             return "it is no longer in the account's list; nothing was sent"
         left = self._left(task, id)
         changed = fingerprint.differences(
-            planned, found, self.waits.account(), left, lambda other: self._moved(id, other)
+            planned, found, self.poller.account(), left, lambda other: self._moved(id, other)
         )
         return f"it is not as planned: {'; '.join(changed)}; nothing was sent" if changed else None
 
@@ -128,7 +130,7 @@ class Preconditions:
         if task.step.operation in MEMBERSHIP:
             return {"firewall": ANYTHING} if task.inputs.get("instance") == id else {}
         return (
-            operation_of(self.deeds.kinds, task.step.operation).leaves(task.inputs)
+            operation_of(self.operations.kinds, task.step.operation).leaves(task.inputs)
             if task.step.target == id
             else {}
         )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from reconciler.executor.task import ENDS, Status, Task
 
-_WATCHING = frozenset({Status.LOOKING, Status.WAITING, Status.DOUBT})
+_WATCHING = frozenset({Status.RECHECKING, Status.WAITING, Status.UNKNOWN_OUTCOME})
 
 
 class Scheduler:
@@ -54,7 +54,7 @@ class Scheduler:
         """Whether nothing is under way and nothing can begin, now or later."""
         under_way = any(
             self._by_status[status]
-            for status in (Status.LOOKING, Status.SENT, Status.WAITING, Status.DOUBT)
+            for status in (Status.RECHECKING, Status.SENT, Status.WAITING, Status.UNKNOWN_OUTCOME)
         )
         return not under_way and self.next(now) is None and not self._later
 

@@ -52,11 +52,11 @@ class Sender:
     kinds: Mapping[str, ResourceType]
     emit: Callable[[Event], None]
     time_scale: float
-    deeds: Operations
+    operations: Operations
     ledger: Ledger
-    ends: Transitions
-    looks: Preconditions
-    waiting: Waiter
+    transitions: Transitions
+    preconditions: Preconditions
+    waiter: Waiter
     keep: Keeper | None = None
     stop: Problem | None = None
     _sent: dict[int, Task] = field(default_factory=dict)
@@ -72,13 +72,13 @@ class Sender:
             task.started = self.exchange.now()
         if not task.resolved and not self._resolve(task):
             return
-        if self.deeds.equal(task):
-            self.ledger.close(task, self.deeds.if_done(task, 0), "nothing to send")
-            self.ends.next(task)
-        elif task.operation.endswith(".wait") or self.deeds.deleted_before(task):
-            self.waiting.begin(task, accepted=self.exchange.now())
-        elif self.looks.is_due(task):
-            self.looks.ask(task)
+        if self.operations.equal(task):
+            self.ledger.close(task, self.operations.if_done(task, 0), "nothing to send")
+            self.transitions.next(task)
+        elif task.operation.endswith(".wait") or self.operations.deleted_before(task):
+            self.waiter.begin(task, accepted=self.exchange.now())
+        elif self.preconditions.is_due(task):
+            self.preconditions.ask(task)
         else:
             self._send(task, token())
 
@@ -86,7 +86,7 @@ class Sender:
         step = task.step
         try:
             task.inputs = late_values.fill(
-                step, self.ledger.known, self.stack, self.kinds[self.deeds.kind_of(task)]
+                step, self.ledger.known, self.stack, self.kinds[self.operations.kind_of(task)]
             )
             if (
                 task.target is None
@@ -101,25 +101,25 @@ class Sender:
             ) is not None:
                 raise CannotFill(said)
         except CannotFill as failure:
-            self.ends.fail(task, Failure(str(failure)))
+            self.transitions.fail(task, Failure(str(failure)))
             return False
         task.resolved = True
         return True
 
     def _send(self, task: Task, token: int) -> None:
-        objection = self.looks.objection(task)
+        objection = self.preconditions.objection(task)
         if objection is not None:
-            self.ends.fail(task, Failure(objection))
+            self.transitions.fail(task, Failure(objection))
             return
-        operation, create = self.deeds.operation(task), task.operation.endswith(".create")
-        task.nonce = self.deeds.marker(task, create=create)
+        operation, create = self.operations.operation(task), task.operation.endswith(".create")
+        task.nonce = self.operations.marker(task, create=create)
         asked = late_values.described(
-            task.step.address, self.deeds.asked(task), self.stack, task.nonce, create=create
+            task.step.address, self.operations.asked(task), self.stack, task.nonce, create=create
         )
         try:
             call = operation.encode(task.target, asked)
         except (ValueError, KeyError) as failure:
-            self.ends.fail(task, Failure(f"cannot be written as a request: {failure}"))
+            self.transitions.fail(task, Failure(f"cannot be written as a request: {failure}"))
             return
         self.ledger.writer.check()
         if task.operation == "instance.stop" and (
@@ -127,7 +127,7 @@ class Sender:
         ):
             self.ledger.note("to be stopped, and started again", effects=effects)
         signed = int(self.exchange.unix())
-        effects = self.deeds.if_done(task, signed)
+        effects = self.operations.if_done(task, signed)
         intent = self.ledger.intend(
             task, asked, nonce=task.nonce if create else None, signed=signed, effects=effects
         )
@@ -154,12 +154,12 @@ class Sender:
         self.ledger.refresh()
 
     def _accepted(self, task: Task, answer: Accepted) -> None:
-        operation = self.deeds.operation(task)
+        operation = self.operations.operation(task)
         if task.operation.endswith(".create"):
             try:
                 task.target = operation.receipt(answer.result)
             except ValueError as failure:
-                self.waiting.doubt(
+                self.waiter.doubt(
                     task,
                     f"accepted, but the receipt does not say what was made: {failure}",
                     answer.status,
@@ -167,14 +167,14 @@ class Sender:
                 return
             if self._was_there(task):
                 named, task.target = task.target, None
-                self.waiting.doubt(
+                self.waiter.doubt(
                     task,
                     f"accepted, but the receipt names {named}, which was there before",
                     answer.status,
                 )
                 return
-        watched = self.deeds.watched(task)
-        effects = self.deeds.on_accept(task, ended=not watched)
+        watched = self.operations.watched(task)
+        effects = self.operations.on_accept(task, ended=not watched)
         if task.operation.endswith(".create"):
             self._at_risk = [f"{task.step.address} = {task.target}"]
         unkept, told = first_passwords.kept(
@@ -187,16 +187,16 @@ class Sender:
         if unkept is not None:
             raise unkept
         if watched:
-            self.waiting.begin(task, accepted=self.exchange.now())
+            self.waiter.begin(task, accepted=self.exchange.now())
         else:
-            self.deeds.answered(task)
-            self.ends.next(task)
+            self.operations.answered(task)
+            self.transitions.next(task)
 
     def _was_there(self, task: Task) -> bool:
         """Whether what a create is said to have made was there when the plan was made: no object of
         others becomes ours by a receipt.
         """
-        id, kind = task.target or "", self.deeds.kind_of(task)
+        id, kind = task.target or "", self.operations.kind_of(task)
         return (
             self.account.find(kind, id) is not None
             or entry_with(self.ledger.state, kind, id) is not None
@@ -205,7 +205,7 @@ class Sender:
     def _refused(self, task: Task, answer: Refused) -> None:
         code = answer.error_code or f"HTTP {answer.status}"
         self.ledger.outcome(task, "refused", code=code)
-        second = task.step.second_way
+        second = task.step.fallback
         if answer.status == 401 and self._is_stale(task):
             self._again(task, answer, 0.0)
         elif answer.status == 429 or (
@@ -220,7 +220,7 @@ class Sender:
                 msg("the cloud refuses the keys: {code}", code=code),
                 hint=msg("`reconciler doctor` tells why"),
             )
-            self.ends.fail(task, _failure(answer))
+            self.transitions.fail(task, _failure(answer))
         elif second is not None and not task.second and answer.error_code in second.refusals:
             task.second, task.program, task.status = True, list(second.operations), Status.PENDING
             way = ", ".join(second.operations)
@@ -231,14 +231,14 @@ class Sender:
             )
         else:
             self._bring_back(task)
-            self.ends.fail(task, _failure(answer))
+            self.transitions.fail(task, _failure(answer))
 
     def _bring_back(self, task: Task) -> None:
         """A server that this run took off its firewall for another one goes back behind it, where
         the other one is refused.
         """
         former = (
-            self.deeds.taken_off(task)
+            self.operations.taken_off(task)
             if task.operation == "firewall.attach" and task.failure is None
             else None
         )
@@ -266,7 +266,7 @@ class Sender:
         task.attempts += 1
         if task.attempts >= ATTEMPTS_MAX:
             self._bring_back(task)
-            self.ends.fail(task, _failure(answer))
+            self.transitions.fail(task, _failure(answer))
             return
         task.status, task.not_before = Status.PENDING, self.exchange.now() + pause
         if answer.status not in (401, 429):
@@ -274,12 +274,12 @@ class Sender:
 
     def _unanswered(self, task: Task, answer: NoAnswer) -> None:
         if answer.sent:
-            self.waiting.doubt(task, answer.reason, answer.status)
+            self.waiter.doubt(task, answer.reason, answer.status)
             return
         self.ledger.outcome(task, "refused", code="not sent")
         task.attempts += 1
         if task.attempts >= UNSENT_ATTEMPTS_MAX:
-            self.ends.fail(task, Failure(f"could not be sent: {answer.reason}"))
+            self.transitions.fail(task, Failure(f"could not be sent: {answer.reason}"))
             return
         task.status, task.not_before = (
             Status.PENDING,

@@ -13,16 +13,16 @@ from reconciler.model.state import Intent
 
 
 class Status(Enum):
-    """`PENDING`: to be sent when its time comes; `LOOKING`: waits for a fresh list before a write;
-    `SENT`: no answer yet; `WAITING`: the cloud took it and works; `DOUBT`: no answer came, and
+    """`PENDING`: to be sent when its time comes; `RECHECKING`: waits for a fresh list before a write;
+    `SENT`: no answer yet; `WAITING`: the cloud took it and works; `UNKNOWN_OUTCOME`: no answer came, and
     lists are looked at for what became of it; the rest are ends.
     """
 
     PENDING = "pending"
-    LOOKING = "looking"
+    RECHECKING = "rechecking"
     SENT = "sent"
     WAITING = "waiting"
-    DOUBT = "doubt"
+    UNKNOWN_OUTCOME = "unknown outcome"
     DONE = "done"
     FAILED = "failed"
     SKIPPED = "skipped"

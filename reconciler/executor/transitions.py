@@ -7,7 +7,7 @@ from collections.abc import Callable
 from reconciler.common.dataclass import dataclass
 from reconciler.executor.task import Failure, Status, Task
 from reconciler.model.events import Event, StepDone, StepFailed, StepUnknown
-from reconciler.planner.checks import refusal_hints
+from reconciler.recovery import refusal_hints
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class Transitions:
 
     def next(self, task: Task) -> None:
         """The operation is done: on to the next one of the task, or to its end."""
-        if task.second and task.operation == "instance.stop" and task.step.second_way is not None:
-            task.restore = task.step.second_way.restore
+        if task.second and task.operation == "instance.stop" and task.step.fallback is not None:
+            task.restore = task.step.fallback.restore
         elif task.operation == task.restore:
             task.restore = None
         task.intent, task.attempts = None, 0

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from reconciler.common.text import msg
+from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.executor.exposed import Exposed
 from reconciler.executor.late_values import Known
 from reconciler.executor.list_poller import ListPoller
@@ -17,7 +18,6 @@ from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Stack
 from reconciler.model.resource_type import Operation, Progress, ResourceType
 from reconciler.model.state import Entry, State, StateChange
-from reconciler.model.timing import ABSENCE_SECONDS
 from reconciler.planner.compare.rule_matching import meaning
 from reconciler.planner.steps.state_updates import depends_on
 
@@ -41,7 +41,7 @@ def verdict(
     task: Task,
     operation: Operation,
     asked: Mapping[str, Any],
-    waits: ListPoller,
+    poller: ListPoller,
     watched: tuple[str, ...],
     kind: ResourceType,
 ) -> Verdict:
@@ -49,12 +49,12 @@ def verdict(
     judged last).
     """
     since = max(task.accepted, task.judged)
-    if not waits.fresh(watched, since):
+    if not poller.fresh(watched, since):
         return Verdict.UNREAD
     if task.operation.endswith(".delete"):
-        return _absence(task, operation, asked, waits, watched, kind)
-    task.judged = min(waits.lists[what].shown_at for what in watched) + 1e-9
-    progress = operation.progress(task.target, asked, waits.view())
+        return _absence(task, operation, asked, poller, watched, kind)
+    task.judged = min(poller.lists[what].shown_at for what in watched) + 1e-9
+    progress = operation.progress(task.target, asked, poller.view())
     if progress is Progress.DONE:
         return Verdict.DONE
     return Verdict.FAILED if progress is Progress.FAILED else Verdict.LATER
@@ -64,27 +64,27 @@ def _absence(
     task: Task,
     operation: Operation,
     asked: Mapping[str, Any],
-    waits: ListPoller,
+    poller: ListPoller,
     watched: tuple[str, ...],
     kind: ResourceType,
 ) -> Verdict:
     """Gone: the documented not-found for the id and a complete list without it, twice, 10 s apart
     (SPEC 5, gone).
     """
-    shown_at = min(waits.lists[what].shown_at for what in watched)
-    if operation.progress(task.target, asked, waits.view()) is not Progress.DONE:
+    shown_at = min(poller.lists[what].shown_at for what in watched)
+    if operation.progress(task.target, asked, poller.view()) is not Progress.DONE:
         task.first_absence, task.judged = None, shown_at + 1e-9
-        waits.forget_probe(kind.name, task.target or "")
+        poller.forget_probe(kind.name, task.target or "")
         return Verdict.LATER
-    probe = waits.probe(kind.name, task.target or "") if kind.detail is not None else None
+    probe = poller.probe(kind.name, task.target or "") if kind.detail is not None else None
     if probe is not None and probe.failure is None and probe.seen is None:
         return Verdict.PROBING
     if probe is not None and (probe.seen is None or not probe.seen.absent):
-        waits.forget_probe(kind.name, task.target or "")
+        poller.forget_probe(kind.name, task.target or "")
         task.first_absence, task.judged = None, shown_at + 1e-9
         return Verdict.LATER
-    waits.forget_probe(kind.name, task.target or "")
-    pause = ABSENCE_SECONDS / waits.time_scale
+    poller.forget_probe(kind.name, task.target or "")
+    pause = ABSENCE_SECONDS / poller.time_scale
     if task.first_absence is not None and shown_at >= task.first_absence + pause:
         return Verdict.DONE
     if task.first_absence is None:
@@ -117,18 +117,18 @@ def marker_facts(task: Task, known: Known, kind: str) -> tuple[StateChange, ...]
     return (StateChange(fact=("marker", "unproved")),)
 
 
-def attach_facts(task: Task, waits: ListPoller) -> tuple[StateChange, ...]:
+def attach_facts(task: Task, poller: ListPoller) -> tuple[StateChange, ...]:
     """Which way this account takes a second firewall on a server (contract 17, attachment)."""
     former = task.inputs.get("former")
     if task.operation != "firewall.attach" or former is None or task.failure is not None:
         return ()
     if task.second:
         return (StateChange(fact=("attach", "refuse")),)
-    still = task.inputs["instance"] in waits.members.get(str(former), ())
+    still = task.inputs["instance"] in poller.members.get(str(former), ())
     return (StateChange(fact=("attach", "many" if still else "replace")),)
 
 
-def after_attach(task: Task, waits: ListPoller) -> list[str]:
+def after_attach(task: Task, poller: ListPoller) -> list[str]:
     """Where the old firewall still lists the server after the new one was attached, it is taken off
     it.
     """
@@ -141,19 +141,21 @@ def after_attach(task: Task, waits: ListPoller) -> list[str]:
     ):
         return []
     return (
-        ["firewall.detach"] if task.inputs["instance"] in waits.members.get(str(former), ()) else []
+        ["firewall.detach"]
+        if task.inputs["instance"] in poller.members.get(str(former), ())
+        else []
     )
 
 
 def written_rules(
-    task: Task, stack: Stack, state: State, waits: ListPoller
+    task: Task, stack: Stack, state: State, poller: ListPoller
 ) -> tuple[StateChange, ...]:
     """In the older firewall form a write makes every rule anew: their ids are taken from the list,
     by meaning (contract 18).
     """
     shown = {
         meaning(row.attributes): row.id
-        for row in waits.objects.get("rules", {}).values()
+        for row in poller.objects.get("rules", {}).values()
         if row.attributes.get("firewall") == task.target
     }
     found: list[StateChange] = []

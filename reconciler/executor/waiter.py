@@ -47,18 +47,18 @@ class Waiter:
     kinds: Mapping[str, ResourceType]
     emit: Callable[[Event], None]
     time_scale: float
-    waits: ListPoller
-    board: Scheduler
-    deeds: Operations
+    poller: ListPoller
+    scheduler: Scheduler
+    operations: Operations
     ledger: Ledger
-    ends: Transitions
-    looks: Preconditions
+    transitions: Transitions
+    preconditions: Preconditions
     durations: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     _probing: dict[tuple[str, str], Task] = field(default_factory=dict)
 
     def begin(self, task: Task, *, accepted: float) -> None:
         """Waits for the end of what the cloud took at `accepted` (monotonic seconds)."""
-        operation = self.deeds.operation(task)
+        operation = self.operations.operation(task)
         task.status, task.accepted, task.next_poll = (
             Status.WAITING,
             accepted,
@@ -66,9 +66,9 @@ class Waiter:
         )
         task.deadline = accepted + operation.deadline_seconds / self.time_scale
         task.first_absence = task.not_yet = None
-        watched = self.deeds.watched(task)
-        self.board.watch(task, watched)
-        self.waits.ask(watched, task.next_poll)
+        watched = self.operations.watched(task)
+        self.scheduler.watch(task, watched)
+        self.poller.ask(watched, task.next_poll)
         self.emit(StepWaiting(task.key, str(task.step.address), task.operation))
 
     def judge(self) -> None:
@@ -79,35 +79,35 @@ class Waiter:
         now, shown = self.exchange.now(), self.ledger.take_shown()
         probed = [
             self._probing.pop(subject)
-            for subject in self.waits.take_probed()
+            for subject in self.poller.take_probed()
             if subject in self._probing
         ]
         found = (
-            *self.board.watchers((*shown, *self.waits.take_failed())),
+            *self.scheduler.watchers((*shown, *self.poller.take_failed())),
             *probed,
-            *self.board.overdue(now),
-            *self.board.of(Status.DOUBT),
+            *self.scheduler.overdue(now),
+            *self.scheduler.of(Status.UNKNOWN_OUTCOME),
         )
         for task in sorted({task.key: task for task in found}.values(), key=lambda task: task.key):
-            if task.status is Status.LOOKING:
-                self.looks.judge(task, now)
-            elif task.status is Status.DOUBT:
+            if task.status is Status.RECHECKING:
+                self.preconditions.judge(task, now)
+            elif task.status is Status.UNKNOWN_OUTCOME:
                 self._doubted(task, now)
             elif task.status is Status.WAITING:
                 self._judge(task, now)
-        self.waits.calm(self.board.take_unwatched())
+        self.poller.calm(self.scheduler.take_unwatched())
 
     def _judge(self, task: Task, now: float) -> None:
-        watched = self.deeds.watched(task)
+        watched = self.operations.watched(task)
         # What was sent, a description with its marker, is what the lists must show.
-        sent = task.intent.inputs if task.intent is not None else self.deeds.asked(task)
+        sent = task.intent.inputs if task.intent is not None else self.operations.asked(task)
         verdict = verdicts.verdict(
             task,
-            self.deeds.operation(task),
+            self.operations.operation(task),
             sent,
-            self.waits,
+            self.poller,
             watched,
-            self.kinds[self.deeds.kind_of(task)],
+            self.kinds[self.operations.kind_of(task)],
         )
         late = now >= task.deadline and self._is_late(task, verdict, watched)
         if verdict is verdicts.Verdict.DONE:
@@ -115,9 +115,9 @@ class Waiter:
             self._settled(task)
         elif verdict is verdicts.Verdict.FAILED:
             self.ledger.outcome(task, "failed", code="error status")
-            self.ends.fail(task, Failure("the cloud reports it as failed"))
+            self.transitions.fail(task, Failure("the cloud reports it as failed"))
         elif late and task.doubt is not None and task.operation.endswith(".delete"):
-            self.ends.give_up(task, task.doubt.message)
+            self.transitions.give_up(task, task.doubt.message)
         elif late:
             self.ledger.outcome(task, "failed", code="deadline")
             why = (
@@ -125,20 +125,22 @@ class Waiter:
                 if verdict is verdicts.Verdict.UNREAD
                 else "not ready in the time allowed"
             )
-            self.ends.fail(task, Failure(f"{why}; the next run goes on with it"))
+            self.transitions.fail(task, Failure(f"{why}; the next run goes on with it"))
         elif verdict is verdicts.Verdict.LATER:
             if task.first_absence is None:
-                task.not_yet = min(self.waits.lists[what].shown_at for what in watched)
+                task.not_yet = min(self.poller.lists[what].shown_at for what in watched)
             task.next_poll = max(
                 task.next_poll,
                 now
-                + self.waits.interval(now - task.accepted, task.accepted + self._usual(task) - now),
+                + self.poller.interval(
+                    now - task.accepted, task.accepted + self._usual(task) - now
+                ),
             )
-            self.waits.ask(watched, task.next_poll)
+            self.poller.ask(watched, task.next_poll)
         elif verdict is verdicts.Verdict.UNREAD:
-            self.waits.ask(watched, max(min(task.next_poll, task.deadline), now))
+            self.poller.ask(watched, max(min(task.next_poll, task.deadline), now))
         else:
-            self._probing[self.deeds.kind_of(task), task.target or ""] = task
+            self._probing[self.operations.kind_of(task), task.target or ""] = task
 
     def _is_late(self, task: Task, verdict: verdicts.Verdict, watched: tuple[str, ...]) -> bool:
         """Whether a look past the deadline still did not show the end, or could not be had.
@@ -147,7 +149,7 @@ class Waiter:
         absence whose proof is not complete.
         """
         if verdict is verdicts.Verdict.UNREAD:
-            return self.waits.tried(watched, max(task.deadline, task.judged))
+            return self.poller.tried(watched, max(task.deadline, task.judged))
         return verdict is verdicts.Verdict.LATER and task.first_absence is None
 
     def _usual(self, task: Task) -> float:
@@ -157,13 +159,13 @@ class Waiter:
         return (
             0.0
             if task.operation.endswith(".wait")
-            else self.deeds.operation(task).look_seconds / self.time_scale
+            else self.operations.operation(task).look_seconds / self.time_scale
         )
 
     def _learn(self, task: Task, watched: tuple[str, ...]) -> None:
         """Keeps how long the cloud took for it, where looks were close enough to tell."""
-        seen = task.first_absence or min(self.waits.lists[what].shown_at for what in watched)
-        usual = self.deeds.operation(task).look_seconds
+        seen = task.first_absence or min(self.poller.lists[what].shown_at for what in watched)
+        usual = self.operations.operation(task).look_seconds
         found = verdicts.duration(
             task, seen, usual / self.time_scale, near=NEAR_SECONDS / self.time_scale
         )
@@ -181,19 +183,19 @@ class Waiter:
         elif task.operation.endswith((".create", ".wait")):
             self._close_accepted(task)
             effects = records.ready(self.ledger.state, task.step) + verdicts.marker_facts(
-                task, self.ledger.known, self.deeds.kind_of(task)
+                task, self.ledger.known, self.operations.kind_of(task)
             )
         else:
             effects = (
                 task.intent.done(task.target) if task.intent is not None else ()
-            ) + verdicts.attach_facts(task, self.waits)
+            ) + verdicts.attach_facts(task, self.poller)
         if "rules" in task.inputs:
-            effects += verdicts.written_rules(task, self.stack, self.ledger.state, self.waits)
+            effects += verdicts.written_rules(task, self.stack, self.ledger.state, self.poller)
         self.ledger.close(task, effects, "done")
-        extra = verdicts.after_attach(task, self.waits)
+        extra = verdicts.after_attach(task, self.poller)
         if extra:
             task.program += extra
-        self.ends.next(task)
+        self.transitions.next(task)
 
     def _close_accepted(self, task: Task) -> None:
         """What an earlier run had asked of an object that was at work: it is done where the object,
@@ -201,7 +203,7 @@ class Waiter:
         """
         if not task.operation.endswith(".wait"):
             return
-        view = self.waits.view()
+        view = self.poller.view()
         for sequence, (intent, result) in sorted(self.ledger.state.open.items()):
             if result == "accepted" and intent.target == task.target:
                 done = (
@@ -227,9 +229,9 @@ class Waiter:
         self.ledger.outcome(task, "unknown", code=reason[:200])
         now = self.exchange.now()
         task.doubt = Failure(reason, http_status=status)
-        task.status, task.accepted, task.judged = Status.DOUBT, now, now
+        task.status, task.accepted, task.judged = Status.UNKNOWN_OUTCOME, now, now
         task.deadline, task.next_poll = now + DOUBT_SECONDS / self.time_scale, now
-        self.board.watch(task, self.deeds.evidence_lists(task))
+        self.scheduler.watch(task, self.operations.evidence_lists(task))
         self.emit(
             Message(
                 f"{task.step.address}: no answer to {task.operation} ({reason}); looking for what became of it"
@@ -241,42 +243,44 @@ class Waiter:
         if task.status is Status.SENT:
             self.ledger.outcome(task, "unknown", code="the run ended before the answer came")
             task.doubt = Failure("the run ended before the answer came")
-        self.ends.give_up(task, (task.doubt or Failure("not known")).message)
+        self.transitions.give_up(task, (task.doubt or Failure("not known")).message)
 
     def _doubted(self, task: Task, now: float) -> None:
         """Looks at what the lists show of a write that had no answer (SPEC 5, settling)."""
-        intent, whats = task.intent, self.deeds.evidence_lists(task)
-        if intent is None or not self.waits.fresh(whats, task.judged):
+        intent, whats = task.intent, self.operations.evidence_lists(task)
+        if intent is None or not self.poller.fresh(whats, task.judged):
             if now >= task.deadline:
-                self.ends.give_up(task, task.not_proved or "no list could be read that would tell")
-            self.waits.ask(whats, max(task.next_poll, now))
+                self.transitions.give_up(
+                    task, task.not_proved or "no list could be read that would tell"
+                )
+            self.poller.ask(whats, max(task.next_poll, now))
             return
-        task.judged = min(self.waits.lists[what].shown_at for what in whats) + 1e-9
-        if task.operation.endswith(".delete") and self.deeds.watched(task):
+        task.judged = min(self.poller.lists[what].shown_at for what in whats) + 1e-9
+        if task.operation.endswith(".delete") and self.operations.watched(task):
             self._doubted_delete(task, now)
             return
-        observed = evidence.Observation(self.waits.account(), self.exchange.unix())
+        observed = evidence.Observation(self.poller.account(), self.exchange.unix())
         found = evidence.settle_one(
             self.ledger.state, intent, "unknown", (observed,), self.kinds, now=self.exchange.unix()
         )
         if found.finding is evidence.Finding.DONE:
             self._proved(task, intent, found)
-        elif found.finding is evidence.Finding.PERSON or now >= task.deadline:
-            self.ends.give_up(task, found.reason)
+        elif found.finding is evidence.Finding.NEEDS_DECISION or now >= task.deadline:
+            self.transitions.give_up(task, found.reason)
         else:
             task.not_proved, task.next_poll = (
                 found.reason,
-                now + self.waits.interval(now - task.accepted),
+                now + self.poller.interval(now - task.accepted),
             )
-            self.waits.ask(whats, task.next_poll)
+            self.poller.ask(whats, task.next_poll)
 
     def _doubted_delete(self, task: Task, now: float) -> None:
         """A delete without an answer is proved like every other; where a successor follows, that it
         is gone is for a person to say.
         """
         shown = (
-            self.deeds.operation(task).progress(
-                task.target, self.deeds.asked(task), self.waits.view()
+            self.operations.operation(task).progress(
+                task.target, self.operations.asked(task), self.poller.view()
             )
             is not Progress.DONE
         )
@@ -288,12 +292,14 @@ class Waiter:
             and not self.plan.destroy
         )
         if shown and now < task.deadline:
-            task.next_poll = now + self.waits.interval(now - task.accepted)
-            self.waits.ask(self.deeds.evidence_lists(task), task.next_poll)
+            task.next_poll = now + self.poller.interval(now - task.accepted)
+            self.poller.ask(self.operations.evidence_lists(task), task.next_poll)
         elif shown:
-            self.ends.give_up(task, "it is still shown, and its request could still be taken")
+            self.transitions.give_up(
+                task, "it is still shown, and its request could still be taken"
+            )
         elif followed:
-            self.ends.give_up(
+            self.transitions.give_up(
                 task,
                 f"it is not shown, and its delete had no answer: its successor needs --accept {pasted(f'gone={task.step.address}')}",
             )
@@ -313,10 +319,10 @@ class Waiter:
         create = task.operation.endswith(".create")
         if create:
             task.target = made
-        if create and self.deeds.watched(task):
+        if create and self.operations.watched(task):
             self.ledger.outcome(task, "accepted", intent.done(made, Phase.INCOMPLETE))
             self.begin(task, accepted=self.exchange.now())
         else:
             self.ledger.outcome(task, "done", found.effects)
-            self.deeds.answered(task)
-            self.ends.next(task)
+            self.operations.answered(task)
+            self.transitions.next(task)

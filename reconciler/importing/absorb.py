@@ -103,7 +103,9 @@ class Absorber:
             if field.path.startswith("rules.")
         ]
         if added:
-            yield from ((resource.place.file, wish) for wish in self._with_rules(resource, added))
+            yield from (
+                (resource.place.file, desired) for desired in self._with_rules(resource, added)
+            )
         for field in change.fields:
             if field.path == "rule":
                 yield resource.place.file, self._without_rule(resource)

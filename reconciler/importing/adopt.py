@@ -72,11 +72,11 @@ class Adoption:
         return sum(len(ids) if isinstance(ids, Mapping) else 1 for ids in found)
 
 
-def adopt(account: Account, wish: AdoptRequest, *, stack: str) -> Adoption:
+def adopt(account: Account, desired: AdoptRequest, *, stack: str) -> Adoption:
     """The stack that asks for what is meant of an account, as it is."""
     work = _Work(account, stack)
     for kind in KINDS:
-        for live in _meant(account, kind, wish):
+        for live in _meant(account, kind, desired):
             reason = _left(live, stack)
             if reason is None:
                 work.taken[kind].append(live)
@@ -91,20 +91,20 @@ def adopt(account: Account, wish: AdoptRequest, *, stack: str) -> Adoption:
     )
 
 
-def _meant(account: Account, kind: str, wish: AdoptRequest) -> list[LiveResource]:
-    rows = [row for row in account.objects.get(kind, EMPTY).values() if wish.means(row)]
-    if wish.zones and kind != "firewalls":
-        rows = [row for row in rows if row.attributes.get("zone") in wish.zones]
-    elif wish.zones:
+def _meant(account: Account, kind: str, desired: AdoptRequest) -> list[LiveResource]:
+    rows = [row for row in account.objects.get(kind, EMPTY).values() if desired.means(row)]
+    if desired.zones and kind != "firewalls":
+        rows = [row for row in rows if row.attributes.get("zone") in desired.zones]
+    elif desired.zones:
         here = {
             row.id
             for row in account.objects.get("instances", EMPTY).values()
-            if row.attributes.get("zone") in wish.zones
+            if row.attributes.get("zone") in desired.zones
         }
         rows = [
             row
             for row in rows
-            if here.intersection(account.members.get(row.id, ())) or row.id in wish.named
+            if here.intersection(account.members.get(row.id, ())) or row.id in desired.named
         ]
     return sorted(rows, key=lambda row: (str(row.attributes.get("name") or ""), row.id))
 
@@ -354,8 +354,8 @@ class _Work:
             return {"id": id}, "no longer in the catalogue"
         version, word = str(row.get("version") or "").removesuffix(".X"), lookup.os_word(row)
         if word is not None and version and row.get("available", True):
-            wish = Lookup("images", "os", word, version)
-            if lookup.satisfies(wish, self.account.catalogue, str(id)):
+            desired = Lookup("images", "os", word, version)
+            if lookup.satisfies(desired, self.account.catalogue, str(id)):
                 return {"os": word, "version": version}, ""
         return {"id": id}, str(row.get("name") or "")
 

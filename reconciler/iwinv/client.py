@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from urllib.parse import quote
 
+from reconciler.common.timing import IN_FLIGHT_MAX, LATENCY_SECONDS, OVERHEAD_SECONDS, Throughput
 from reconciler.iwinv import envelope, signing
 from reconciler.iwinv.clock import moment
 from reconciler.model import http
 from reconciler.model.ports import Answer, Clock, Network, QuotaLog, Refused
 from reconciler.model.resource_type import Call
-from reconciler.model.timing import IN_FLIGHT_MAX, LATENCY_SECONDS, OVERHEAD_SECONDS, Throughput
 
 PAUSES_SECONDS = (5.0, 10.0, 20.0, 40.0)
 """The waits after a 429 that names none, one after the other (contract 4)."""

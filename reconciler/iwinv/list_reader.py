@@ -15,12 +15,12 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
+from reconciler.common.timing import PAGE_SIZE
 from reconciler.iwinv import catalog, refusals
 from reconciler.iwinv.retry import Retry
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.ports import Accepted, Answer, NoAnswer, Refused, Seen
 from reconciler.model.resource_type import Call, Listing, Paging, ResourceType
-from reconciler.model.timing import PAGE_SIZE
 
 PAGES_MAX = 2_000
 UNTRACKED_PAGES_MAX = 200

@@ -22,8 +22,8 @@ from typing import Any
 from reconciler.common.dataclass import dataclass
 from reconciler.common.paths import read_ordinary
 from reconciler.common.text import msg
+from reconciler.common.timing import QUOTA_CALLS, QUOTA_SECONDS
 from reconciler.model.diagnostics import Problem, warning
-from reconciler.model.timing import QUOTA_CALLS, QUOTA_SECONDS
 
 ANSWER_SECONDS_MAX = 100.0
 """No request is in flight longer than this: the network gives it up before

@@ -7,9 +7,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from reconciler.common.timing import Throughput
 from reconciler.model.ports import Answer, Client
 from reconciler.model.resource_type import Call
-from reconciler.model.timing import Throughput
 
 SILENCE_SECONDS_MAX = 1.5
 """A longer wait is told, each reason once."""

@@ -166,7 +166,7 @@ class Step:
     is the id acted on, or None where the object is made by this plan (then the state has it by
     then, under `subject`) or is made by this step. `inputs` are normal-form values; links and
     deferred values are resolved just before the send. `after` are keys of steps that must be done;
-    `even_if` those of them whose failure does not matter, `once_accepted` those of which it is
+    `regardless_of` those of them whose failure does not matter, `after_accepted` those of which it is
     enough that the cloud has taken them. `servers` are addresses (or ids) of servers on which one
     thing is done at a time. `fingerprint` names what the second look before a destructive write
     must still find (id, creation time, attributes). `deposes`: the create of a successor, its
@@ -181,10 +181,10 @@ class Step:
     target: str | None = None
     inputs: Mapping[str, Value] = EMPTY
     after: tuple[str, ...] = ()
-    even_if: tuple[str, ...] = ()
-    once_accepted: tuple[str, ...] = ()
+    regardless_of: tuple[str, ...] = ()
+    after_accepted: tuple[str, ...] = ()
     servers: tuple[str, ...] = ()
-    second_way: Fallback | None = None
+    fallback: Fallback | None = None
     fingerprint: Mapping[str, Any] = EMPTY
     deposes: bool = False
     deposed: bool = False

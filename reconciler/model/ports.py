@@ -9,11 +9,11 @@ from dataclasses import field
 from typing import Any, Protocol, TypeAlias
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.timing import Expected, Throughput
 from reconciler.model import http
 from reconciler.model.diagnostics import Problem
 from reconciler.model.resource_type import Call
 from reconciler.model.state import Neighbor, Record, State
-from reconciler.model.timing import Expected, Throughput
 
 
 class Clock(Protocol):

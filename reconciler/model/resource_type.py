@@ -13,8 +13,8 @@ from enum import Enum
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.timing import Expected
 from reconciler.model.resource import EMPTY, LiveResource
-from reconciler.model.timing import Expected
 
 ANYTHING: Any = object()
 """Stands for a value that nobody can foretell."""

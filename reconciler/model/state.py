@@ -77,7 +77,7 @@ class StateChange:
     """One change of the state: exactly one of the members is set.
 
     `put` sets the entry of its address; `drop` removes the entry of an address; `depose` adds a
-    deposed object, `bury` removes the one with that id; `output` is a (name, value, reason) to keep
+    deposed object, `remove_deposed` removes the one with that id; `output` is a (name, value, reason) to keep
     (reason where value is None), `unset` names one to keep no longer; `fact` is a (name, value)
     about the account; `look` is a (subject, unix second) of the first of two looks, None where it
     no longer counts.
@@ -86,7 +86,7 @@ class StateChange:
     put: Entry | None = None
     drop: str | None = None
     depose: Deposed | None = None
-    bury: str | None = None
+    remove_deposed: str | None = None
     output: tuple[str, Any, str | None] | None = None
     unset: str | None = None
     fact: tuple[str, str] | None = None
@@ -274,9 +274,9 @@ def _take(
         entries[effect.drop] = GONE
     if effect.depose is not None:
         deposed[effect.depose.id] = effect.depose
-    if effect.bury is not None:
-        deposed[effect.bury] = GONE
-        looks.pop(effect.bury, None)
+    if effect.remove_deposed is not None:
+        deposed[effect.remove_deposed] = GONE
+        looks.pop(effect.remove_deposed, None)
     if effect.output is not None:
         name, value, reason = effect.output
         outputs[name] = (value, reason)
@@ -289,3 +289,12 @@ def _take(
         looks.pop(subject, None)
         if second is not None:
             looks[subject] = second
+
+
+STALE = "it is from before the last run, which was interrupted or is still at work"
+"""The reason that a value bears from the beginning of a run until it is computed anew at its end."""
+
+
+def is_stale(kept: Mapping[str, tuple[Any, str | None]]) -> bool:
+    """Whether one of the outputs is from before the last run."""
+    return any(reason == STALE for _, reason in kept.values())

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
+from reconciler.common.timing import Throughput
 from reconciler.config.expression import ExpressionError
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, Severity, error, in_order, notice
@@ -18,7 +19,6 @@ from reconciler.model.plan import Action, Impact, Plan, Step
 from reconciler.model.resource import Account, NoValue, Output, Stack, Value
 from reconciler.model.resource_type import ResourceType
 from reconciler.model.state import Phase, State, StateChange
-from reconciler.model.timing import Throughput
 from reconciler.planner.checks import (
     feasibility,
     image_updates,
@@ -37,7 +37,7 @@ from reconciler.planner.compare.assessment import (
     ManagedObject,
     PlanOptions,
 )
-from reconciler.planner.compare.classify import survey
+from reconciler.planner.compare.classify import classify
 from reconciler.planner.compare.refresh_scope import needs
 from reconciler.planner.compare.resolver import Resolver
 from reconciler.planner.estimate import cost as costs
@@ -88,7 +88,7 @@ def make(
     options = options or PlanOptions()
     known = state or State(lineage="", serial=0, stack=stack.name, environment=stack.environment)
     moved = moves.Moved(known) if options.destroy else moves.move(stack, known)
-    seen = survey(stack=stack, state=moved.state, account=account, kinds=kinds, options=options)
+    seen = classify(stack=stack, state=moved.state, account=account, kinds=kinds, options=options)
     empty = Plan(
         stack.name,
         stack.environment,
@@ -168,7 +168,7 @@ def _agreed(draft: PlanBuilder, held: frozenset[Address]) -> Iterator[StateChang
     no entry.
     """
     yield from shared_objects.agreed(draft, held)
-    yield from untracked.records(draft.survey)
+    yield from untracked.records(draft.assessment)
 
 
 def _standing(seen: Assessment, problems: list[Problem]) -> tuple[Problem, ...]:
@@ -191,7 +191,7 @@ def _what_is_done(
     """The steps without what is held back, left out or would lock out; the addresses of that; the
     problems; whether it is a part only.
     """
-    seen, options = draft.survey, draft.survey.options
+    seen, options = draft.assessment, draft.assessment.options
     steps, held = _hold_back(draft, steps)
     part = select(steps, draft.changes, only=options.only, without=options.without)
     problems = [*seen.problems, *_found(draft)]
@@ -229,7 +229,7 @@ def _ordered(draft: PlanBuilder) -> tuple[Step, ...] | None:
 
 def _found(draft: PlanBuilder) -> list[Problem]:
     """What was found wrong, or worth telling, while the draft was made."""
-    seen = draft.survey
+    seen = draft.assessment
     names = (*_equal_names(seen), *name_conflicts.namesakes(seen, draft.changes))
     return [
         *draft.problems,
@@ -244,7 +244,7 @@ def _fill(draft: PlanBuilder) -> None:
     """Servers first, then volumes, then firewalls with their rules: each looks at what those before
     it have added.
     """
-    items = list(draft.survey.items.values())
+    items = list(draft.assessment.items.values())
     rules: dict[Address, list[ManagedObject]] = {}
     for item in items:
         if item.kind.name == "rules":
@@ -266,7 +266,7 @@ def _fill(draft: PlanBuilder) -> None:
                 _check(draft, item)
             if name == "firewalls":
                 _rules(draft, item, rules.get(item.address, []))
-    for old, live in draft.survey.deposed():
+    for old, live in draft.assessment.deposed():
         address = parse(old.address)
         if live is None:
             state_updates.miss_deposed(draft, old)
@@ -278,33 +278,37 @@ def _rules(draft: PlanBuilder, owner: ManagedObject, items: list[ManagedObject])
     mine = [item for item in items if not _common(draft, item)]
     planner = (
         plan_legacy_rules.plan
-        if plan_legacy_rules.is_whole(draft.survey.kinds)
+        if plan_legacy_rules.is_whole(draft.assessment.kinds)
         else plan_firewalls.plan_rules
     )
     planner(draft, owner, mine)
     for item in mine:
         _check(draft, item)
-        if owner.fate is Disposition.DOUBT:
+        if owner.disposition is Disposition.UNSETTLED:
             held_by(draft, item.address, owner.address)
 
 
 def _common(draft: PlanBuilder, item: ManagedObject) -> bool:
     """The fates that are the same for every kind; whether the item had one of them."""
     text = str(item.address)
-    if item.fate is Disposition.DOUBT:
+    if item.disposition is Disposition.UNSETTLED:
         draft.problems.append(unsettled.problem_of(item))
         draft.blocked[item.address] = item.reason
         change(draft, item, Action.DECIDE, item.reason)
         return True
-    if item.fate is Disposition.FORGET:
+    if item.disposition is Disposition.FORGET:
         change(draft, item, Action.FORGET, item.reason)
         return True
-    if item.fate is Disposition.GONE:
+    if item.disposition is Disposition.GONE:
         return True
-    if item.fate is Disposition.KEEP and item.resource is None and item.address.rule is not None:
+    if (
+        item.disposition is Disposition.KEEP
+        and item.resource is None
+        and item.address.rule is not None
+    ):
         change(draft, item, Action.NONE, item.reason)  # with its firewall, which is told
         return True
-    if item.fate is Disposition.KEEP and item.resource is None:
+    if item.disposition is Disposition.KEEP and item.resource is None:
         message = msg("{text} is kept: {reason}", text=text, reason=item.reason)
         draft.problems.append(
             error(
@@ -325,11 +329,11 @@ def _wait_for_ready(draft: PlanBuilder, item: ManagedObject) -> None:
         item.live is None
         or item.live.ready
         or item.live.failed
-        or item.fate not in (Disposition.KEEP, Disposition.BIND)
+        or item.disposition not in (Disposition.KEEP, Disposition.BIND)
     ):
         return
     mine = draft.keys_of(item.address)
-    works = any(intent.target == item.live.id for intent, _ in draft.survey.state.open.values())
+    works = any(intent.target == item.live.id for intent, _ in draft.assessment.state.open.values())
     if not mine and not works and (item.entry is None or item.entry.phase is Phase.READY):
         return
     singular = item.kind.singular
@@ -356,7 +360,7 @@ def _check(draft: PlanBuilder, item: ManagedObject) -> None:
         return
     row = draft.changes.get(item.address)
     edited = frozenset(c.path for c in row.fields) if row is not None else frozenset()
-    draft.problems += feasibility.check(draft.survey, item, draft.resolver.wanted(item), edited)
+    draft.problems += feasibility.check(draft.assessment, item, draft.resolver.wanted(item), edited)
 
 
 def _hold_back(
@@ -366,7 +370,7 @@ def _hold_back(
     whole or not at all.
     """
     for address, words in _deeds(draft).items():
-        row, item = draft.changes[address], draft.survey.items[address]
+        row, item = draft.changes[address], draft.assessment.items[address]
         guarded = " and ".join(sorted(words.intersection(item.protect)))
         if guarded and address not in draft.blocked:
             draft.blocked[address] = f"protected from {guarded}"
@@ -403,7 +407,7 @@ def _narrow(
     # and no item.
     others = frozenset(
         address
-        for address in (*draft.survey.items, *draft.changes)
+        for address in (*draft.assessment.items, *draft.changes)
         if address not in part.addresses
     )
     for address in others:
@@ -424,7 +428,7 @@ def _of_the_part(draft: PlanBuilder, problems: list[Problem]) -> list[Problem]:
     def concerns(problem: Problem) -> bool:
         address = None if problem.address is None else parse(problem.address)
         left_out = (
-            address in draft.survey.items
+            address in draft.assessment.items
             and address not in draft.changes
             and problem.address not in waited_for
         )
@@ -446,11 +450,11 @@ def _deeds(draft: PlanBuilder) -> dict[Address, set[str]]:
     """
     found: dict[Address, set[str]] = {}
     for step in draft.steps.values():
-        item = draft.survey.items.get(step.address)
+        item = draft.assessment.items.get(step.address)
         if item is None or not item.protect:
             continue
         word = None if step.deposed else _PROTECTED_AS.get(step.operation)
-        if item.fate is Disposition.REPLACE:
+        if item.disposition is Disposition.REPLACE:
             word = "replace" if step.operation.endswith(".create") else None
         if word is not None:
             found.setdefault(step.address, set()).add(word)
@@ -476,7 +480,7 @@ def _equal_names(seen: Assessment) -> list[Problem]:
     for (_, name), items in sorted(groups.items()):
         if len(items) < 2:
             continue
-        made = any(item.fate is Disposition.CREATE for item in items)
+        made = any(item.disposition is Disposition.CREATE for item in items)
         text = f"{' and '.join(str(i.address) for i in items)} have the same name {name!r}"
         place = items[-1].resource.place if items[-1].resource else None
         problem = error(

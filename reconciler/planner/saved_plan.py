@@ -14,12 +14,12 @@ from dataclasses import field
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
+from reconciler.model import serialize
 from reconciler.model.plan import Plan
 from reconciler.model.resource import EMPTY, title_of
 from reconciler.planner.checks.approval import Acceptance, parse
 from reconciler.planner.compare import fingerprint
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.planner.steps import serialize
 
 KIND = "reconciler-plan"
 FORMAT = 1

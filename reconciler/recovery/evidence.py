@@ -17,11 +17,11 @@ from enum import Enum
 from reconciler.common import suggestions
 from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import pasted
+from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model.owners import entry_with
 from reconciler.model.resource import EMPTY, Account, LiveResource
 from reconciler.model.resource_type import Progress, ResourceType, View, operation_of
 from reconciler.model.state import Intent, Note, Phase, State, StateChange
-from reconciler.model.timing import ABSENCE_SECONDS
 
 SIGNATURE_SECONDS = 300
 """How long a signed request can be taken by the cloud (contract 3)."""
@@ -50,14 +50,14 @@ made.
 
 
 class Finding(Enum):
-    """`DONE` and `NOT_DONE` are proved; `LATER`: it cannot be told before `until`; `PERSON`: no
+    """`DONE` and `NOT_DONE` are proved; `NOT_YET`: it cannot be told before `until`; `NEEDS_DECISION`: no
     evidence will tell, a person has to.
     """
 
     DONE = "done"
     NOT_DONE = "not done"
-    LATER = "later"
-    PERSON = "person"
+    NOT_YET = "not yet"
+    NEEDS_DECISION = "needs decision"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Settlement:
     """What is known of one open intent. `effects` belong to `DONE`. `candidates` are objects a
     person should look at.
 
-    `LATER` without `until` is an accepted edit that the cloud works on: it blocks nothing, the plan
+    `NOT_YET` without `until` is an accepted edit that the cloud works on: it blocks nothing, the plan
     waits for its object. `first` is the unix second of the first of two lists that do not show what
     a create was to make, where the second one is still to come.
     """
@@ -95,7 +95,7 @@ class Settlement:
     @property
     def blocks(self) -> bool:
         """Whether its address may not be touched before it is settled."""
-        return not self.settled and not (self.finding is Finding.LATER and self.until is None)
+        return not self.settled and not (self.finding is Finding.NOT_YET and self.until is None)
 
     @property
     def settled(self) -> bool:
@@ -200,7 +200,7 @@ def notes(settlements: Sequence[Settlement], state: State, run: str) -> tuple[No
     return tuple(found)
 
 
-def fading(state: State, account: Account) -> Mapping[str, str]:
+def pending_deletes(state: State, account: Account) -> Mapping[str, str]:
     """The objects under a delete of ours that complete lists do not show, id to kind: whether they
     are gone is still to be proved.
     """
@@ -316,11 +316,11 @@ def _accepted(
         return Settlement(intent, Finding.DONE, "it is as asked", intent.done(intent.target))
     target = newest.account.find(_kind(intent, kinds), intent.target or "")
     if target is not None and not target.ready and not target.failed:
-        return Settlement(intent, Finding.LATER, "the cloud took it, and works on it")
+        return Settlement(intent, Finding.NOT_YET, "the cloud took it, and works on it")
     until = float(intent.signed + operation_of(kinds, intent.operation).seconds[2])
     if now < until and progress is not Progress.FAILED:
         return Settlement(
-            intent, Finding.LATER, "the cloud took it, and does not show it yet", until=until
+            intent, Finding.NOT_YET, "the cloud took it, and does not show it yet", until=until
         )
     return Settlement(intent, Finding.DONE, "accepted; the plan goes on from what is there")
 
@@ -343,7 +343,7 @@ def _create(
         ids = ", ".join(row.id for row in bearing)
         return Settlement(
             intent,
-            Finding.PERSON,
+            Finding.NEEDS_DECISION,
             f"{len(bearing)} objects bear its marker: {ids}",
             candidates=bearing,
         )
@@ -356,7 +356,7 @@ def _create(
         ]
         if wrong:
             reason = f"{bearing[0].id} bears its marker, but {', '.join(wrong)} is not as asked"
-            return Settlement(intent, Finding.PERSON, reason, candidates=bearing)
+            return Settlement(intent, Finding.NEEDS_DECISION, reason, candidates=bearing)
         if entry_with(state, kind, bearing[0].id) is not None:
             return Settlement(
                 intent, Finding.DONE, f"{bearing[0].id} bears its marker, and is in the state"
@@ -367,7 +367,7 @@ def _create(
     similar = _similar(intent, newest, kind, state)
     if state.facts.get("marker") == "unproved":
         reason = "this account does not give markers back as sent, so no list can tell"
-        return Settlement(intent, Finding.PERSON, reason, candidates=similar)
+        return Settlement(intent, Finding.NEEDS_DECISION, reason, candidates=similar)
     return _absent(intent, observations, kinds, now, state, similar)
 
 
@@ -385,13 +385,13 @@ def _absent(
     kind, limit = _kind(intent, kinds), fence(intent)
     if now < limit:
         reason = "its request could still be taken; it is looked for again past the fence"
-        return Settlement(intent, Finding.LATER, reason, until=limit, candidates=similar)
+        return Settlement(intent, Finding.NOT_YET, reason, until=limit, candidates=similar)
     usable = [o for o in observations if o.at >= limit and kind in o.account.complete]
     if usable and not all(_has_control(intent, o.account, kind, state) for o in usable):
         reason = (
             "no other marked object of this stack is there to show that the list can be trusted"
         )
-        return Settlement(intent, Finding.PERSON, reason, candidates=similar)
+        return Settlement(intent, Finding.NEEDS_DECISION, reason, candidates=similar)
     seen = [usable[0].at] if usable else []
     seen += [
         float(second) for second in (state.looks.get(intent.nonce or ""),) if second is not None
@@ -404,7 +404,7 @@ def _absent(
     until = limit if first is None else first + LISTS_APART_SECONDS
     return Settlement(
         intent,
-        Finding.LATER,
+        Finding.NOT_YET,
         "a second complete list is needed",
         until=until,
         candidates=similar,
@@ -463,7 +463,7 @@ def _unmarked_create(
             row for row in _rows(newest, kind) if suggestions.same(row.attributes.get("name"), name)
         )
         return Settlement(
-            intent, Finding.PERSON, "it was sent without a marker", candidates=similar
+            intent, Finding.NEEDS_DECISION, "it was sent without a marker", candidates=similar
         )
     asked = [name for name in ("direction", "protocol", "ports", "cidr") if name in intent.inputs]
     same = [
@@ -496,18 +496,20 @@ def _edit(
     progress = _progress(intent, newest, kinds)
     if intent.operation == "instance.rebuild" and _rebuilds_same(intent):
         return Settlement(
-            intent, Finding.PERSON, "a rebuild to the same image leaves nothing to tell it by"
+            intent,
+            Finding.NEEDS_DECISION,
+            "a rebuild to the same image leaves nothing to tell it by",
         )
     if progress is Progress.DONE:
         return Settlement(intent, Finding.DONE, "it is as asked", intent.done(intent.target))
     target = newest.find(_kind(intent, kinds), intent.target or "")
     if target is not None and not target.ready and not target.failed:
         return Settlement(
-            intent, Finding.LATER, "its object is at work", until=now + LISTS_APART_SECONDS
+            intent, Finding.NOT_YET, "its object is at work", until=now + LISTS_APART_SECONDS
         )
     if target is None and intent.target is not None and _is_told(intent, newest, kinds):
         return Settlement(
-            intent, Finding.PERSON, f"{intent.target}, which it was to change, is not shown"
+            intent, Finding.NEEDS_DECISION, f"{intent.target}, which it was to change, is not shown"
         )
     return _not_shown(intent, observations, kinds, now)
 
@@ -536,24 +538,24 @@ def _delete(
         if not _is_told(intent, newest, kinds):
             return Settlement(
                 intent,
-                Finding.LATER,
+                Finding.NOT_YET,
                 "its list could not be read whole",
                 until=now + LISTS_APART_SECONDS,
             )
         if kinds[kind].detail is not None and intent.target not in last.gone:
             return Settlement(
                 intent,
-                Finding.LATER,
+                Finding.NOT_YET,
                 "whether it is gone is looked at twice",
                 until=now + ABSENCE_SECONDS,
             )
         if intent.address in followed and entry is not None and entry.id == intent.target:
             reason = f"{entry.id} is not shown, and its delete had no answer: its successor needs --accept {pasted(f'gone={intent.address}')}"
-            return Settlement(intent, Finding.PERSON, reason)
+            return Settlement(intent, Finding.NEEDS_DECISION, reason)
         return Settlement(intent, Finding.DONE, "it is gone", intent.effects)
     if not target.ready and not target.failed:
         return Settlement(
-            intent, Finding.LATER, "its object is at work", until=now + LISTS_APART_SECONDS
+            intent, Finding.NOT_YET, "its object is at work", until=now + LISTS_APART_SECONDS
         )
     return _not_shown(intent, observations, kinds, now)
 
@@ -568,7 +570,7 @@ def _not_shown(
     if not _is_told(intent, observations[-1].account, kinds):
         return Settlement(
             intent,
-            Finding.LATER,
+            Finding.NOT_YET,
             "the list that would tell could not be read whole",
             until=now + LISTS_APART_SECONDS,
         )
@@ -576,7 +578,7 @@ def _not_shown(
         return Settlement(
             intent, Finding.NOT_DONE, "past the fence it is not as asked, and its object is at rest"
         )
-    return Settlement(intent, Finding.LATER, "its request could still be taken", until=limit)
+    return Settlement(intent, Finding.NOT_YET, "its request could still be taken", until=limit)
 
 
 def _is_told(intent: Intent, account: Account, kinds: Mapping[str, ResourceType]) -> bool:

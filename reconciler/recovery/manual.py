@@ -319,7 +319,9 @@ def forget(state: State, text: str, run: str) -> tuple[Note, ...] | None:
         ]
         note("forgotten", (*rules, StateChange(drop=text), left(entry.id, text)))
     if text in state.deposed:
-        note("forgotten", (StateChange(bury=text), left(text, state.deposed[text].address)))
+        note(
+            "forgotten", (StateChange(remove_deposed=text), left(text, state.deposed[text].address))
+        )
     return tuple(notes) or None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.planner.steps import serialize
+from reconciler.model import serialize
 from reconciler.recovery.binding import Binding
 from reconciler.recovery.manual import Case, Recovered
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.model import serialize
 from reconciler.model.diagnostics import Place
 from reconciler.model.plan import Action, Cause, Step
-from reconciler.planner.explain_change import FieldReason, StepReason, Why
-from reconciler.planner.steps import serialize
 from reconciler.render import escape, format, problem_text
+from reconciler.render.explain_change import FieldReason, StepReason, Why
 from reconciler.render.plan import change_text, cost_text, plan_rows
 from reconciler.render.plan.change_text import Beside
 from reconciler.render.plan.plan_sections import named, power_cuts
@@ -91,17 +91,17 @@ def _step(number: int, each: StepReason, look: Look) -> Iterable[Line]:
         look,
         Tone.TITLE,
     )
-    if step.second_way is not None:
-        ways = ", ".join(format.deed(operation) for operation in step.second_way.operations)
+    if step.fallback is not None:
+        ways = ", ".join(format.deed(operation) for operation in step.fallback.operations)
         yield from _wrapped(
             "    or else  ",
-            f"where the cloud answers {' or '.join(step.second_way.refusals)}: {ways}",
+            f"where the cloud answers {' or '.join(step.fallback.refusals)}: {ways}",
             look,
         )
-        if step.second_way.restore is not None:
+        if step.fallback.restore is not None:
             yield from _wrapped(
                 "    always   ",
-                f"{format.deed(step.second_way.restore)}, even if one between fails",
+                f"{format.deed(step.fallback.restore)}, even if one between fails",
                 look,
             )
     if step.fingerprint:
@@ -112,8 +112,8 @@ def _step(number: int, each: StepReason, look: Look) -> Iterable[Line]:
         )
     if each.after:
         yield from _wrapped("    after    ", _named(each.after), look)
-    if each.once_accepted:
-        why = f"once the cloud has accepted {_named(each.once_accepted)}: whether this account may make servers in a zone shows only then"
+    if each.after_accepted:
+        why = f"once the cloud has accepted {_named(each.after_accepted)}: whether this account may make servers in a zone shows only then"
         yield from _wrapped("    after    ", why, look)
     if each.before:
         yield from _wrapped("    before   ", _named(each.before), look)
@@ -177,11 +177,9 @@ def why_document(found: Why) -> dict[str, Any]:
             "operation": each.step.operation,
             "calls": each.step.calls,
             "after": list(each.step.after),
-            "once_accepted": list(each.step.once_accepted),
+            "after_accepted": list(each.step.after_accepted),
             "before": [step.key for step in (*each.before, *each.pioneer_of)],
-            "second_way": None
-            if each.step.second_way is None
-            else list(each.step.second_way.operations),
+            "fallback": None if each.step.fallback is None else list(each.step.fallback.operations),
         }
         for each in found.steps
     ]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.common.paths import read_ordinary
-from reconciler.model.timing import Expected, expected
+from reconciler.common.timing import Expected, expected
 from reconciler.store.disk import FILE_MODE, FOLDER_MODE
 
 CATALOGUE_SECONDS = 24 * 3600.0

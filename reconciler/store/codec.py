@@ -245,8 +245,8 @@ def _effect_row(effect: StateChange) -> dict[str, Any]:
         row["drop"] = effect.drop
     if effect.depose is not None:
         row["depose"] = {"id": effect.depose.id, **_deposed_row(effect.depose)}
-    if effect.bury is not None:
-        row["bury"] = effect.bury
+    if effect.remove_deposed is not None:
+        row["bury"] = effect.remove_deposed
     if effect.output is not None:
         row["output"] = effect.output
     if effect.unset is not None:
@@ -519,7 +519,7 @@ def _effect(row: dict[str, Any]) -> StateChange:
         case {"depose": dict() as deposed}:
             return StateChange(depose=_deposed(_text(deposed, "id"), deposed))
         case {"bury": str(id)}:
-            return StateChange(bury=id)
+            return StateChange(remove_deposed=id)
         case {"output": [str(name), value, (str() | None) as reason]}:
             return StateChange(output=(name, _frozen(value), reason))
         case {"unset": str(name)}:

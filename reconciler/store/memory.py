@@ -1,5 +1,5 @@
 """A store in memory, for tests: the file store over a disk that can be full, fail, or stop at any
-of its deeds, and that forgets what was not synced.
+of its operations, and that forgets what was not synced.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ sync_folder`) and path: what goes wrong.
 
 
 class MemoryDisk:
-    """A disk in memory. `deeds` counts what was done to it; `fault` says what goes wrong;
+    """A disk in memory. `operations` counts what was done to it; `fault` says what goes wrong;
     `capacity_bytes` is None for no end.
     """
 
@@ -69,7 +69,7 @@ class MemoryDisk:
     ) -> None:
         self.capacity_bytes = capacity_bytes
         self.fault = fault
-        self.deeds = 0
+        self.operations = 0
         self._names: dict[Path, _Inode] = {}
         self._durable: dict[Path, _Inode] = {}
         self._locks: dict[Path, object] = {}
@@ -210,8 +210,8 @@ class MemoryDisk:
     ) -> None:
         """One deed: counted, and gone wrong where `fault` says so."""
         self._require_up()
-        self.deeds += 1
-        fault = self.fault(self.deeds, name, path)
+        self.operations += 1
+        fault = self.fault(self.operations, name, path)
         if fault is Fault.SHORT and half is not None:
             half()
         if fault in (Fault.FULL, Fault.SHORT):
@@ -222,7 +222,7 @@ class MemoryDisk:
             deed()
         if fault in (Fault.CRASH_BEFORE, Fault.CRASH_AFTER):
             self._down = True
-            raise Crash(f"at deed {self.deeds}: {name} {path}")
+            raise Crash(f"at deed {self.operations}: {name} {path}")
 
     def room(self) -> int | None:
         """How many bytes are free; None without end."""

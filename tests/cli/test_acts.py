@@ -293,7 +293,7 @@ def test_why_tells_who_goes_first_in_a_new_zone_and_what_an_object_costs(
         "once the cloud has accepted create instance instances.api: whether this account may make servers"
         in " ".join(then.split())
     )
-    assert found["steps"][0]["once_accepted"] == ["instance.create instances.api"]
+    assert found["steps"][0]["after_accepted"] == ["instance.create instances.api"]
     assert (
         found["cost"]["before"] == 0
         and f"0 -> {found['cost']['after']:,} KRW a month without VAT" in then

@@ -178,14 +178,14 @@ def test_a_server_is_made_named_stopped_started_resized_rebuilt_and_deleted(side
 
 def test_a_volume_is_made_moved_and_deleted_and_survives_its_server(side: Side) -> None:
     first, second = side.make("instance.create", CREATE), side.make("instance.create", CREATE)
-    wish = {
+    desired = {
         "instance": first,
         "type": "ssd",
         "size": 100,
         "name": "데이터 1",
         "description": f"shop.-.data rc-{NONCE}",
     }
-    volume = side.make("block_storage.create", wish)
+    volume = side.make("block_storage.create", desired)
     live = side.live("block_storages", volume)
     assert live.nonce == NONCE
     assert {
@@ -339,14 +339,14 @@ def test_whatever_the_contract_leaves_open_a_server_and_a_volume_come_and_go(
         "내 글",
         NONCE,
     )
-    wish = {
+    desired = {
         "instance": server,
         "type": "ssd",
         "size": 20,
         "name": "볼륨 1",
         "description": f"내 글 rc-{NONCE}",
     }
-    volume = side.make("block_storage.create", wish)
+    volume = side.make("block_storage.create", desired)
     assert side.live("block_storages", volume).attributes["name"] == "볼륨 1"
     side.finish("block_storage.detach", {}, volume)
     side.finish("block_storage.delete", {}, volume)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.model.timing import Expected
+from reconciler.common.timing import Expected
 from reconciler.store.cache import CATALOGUE_SECONDS, SAMPLES_MAX, AccountCache
 
 ZONES = ({"id": "kr1-z01", "name": "Korea", "available": True},)

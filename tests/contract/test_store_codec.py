@@ -257,7 +257,7 @@ def golden_records() -> tuple[Record, ...]:
     """What golden/journal-1 holds."""
     effects = (
         StateChange(drop="instances.old"),
-        StateChange(bury="i-0"),
+        StateChange(remove_deposed="i-0"),
         StateChange(fact=("marker", "unproved")),
     )
     return (

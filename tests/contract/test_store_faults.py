@@ -89,9 +89,9 @@ def _further(disk: MemoryDisk, sequence: int, serial: int) -> str | None:
     return None
 
 
-def crashes(deeds: int) -> Iterator[tuple[int, Fault, str, Kept]]:
+def crashes(operations: int) -> Iterator[tuple[int, Fault, str, Kept]]:
     """Every deed, stopped before and after, with every survival of what was not synced."""
-    for deed in range(1, deeds + 1):
+    for deed in range(1, operations + 1):
         for fault in (Fault.CRASH_BEFORE, Fault.CRASH_AFTER):
             for names in ("synced", "all", "the last too"):
                 for kept in Kept:
@@ -103,7 +103,7 @@ def explore(make: Callable[[], MemoryDisk]) -> tuple[int, list[str]]:
     calm = make()
     run(calm, Ledger())
     wrong, tried = [], 0
-    for deed, fault, names, kept in crashes(calm.deeds):
+    for deed, fault, names, kept in crashes(calm.operations):
         tried += 1
         disk, ledger = make(), Ledger()
         disk.fault = lambda number, name, path, at=deed, what=fault: what if number == at else None  # type: ignore[misc]
@@ -153,7 +153,7 @@ def test_a_disk_that_fails_at_any_deed_gives_no_false_acknowledgement(
 ) -> None:
     calm = MemoryDisk()
     run(calm, Ledger())
-    for deed in range(1, calm.deeds + 1):
+    for deed in range(1, calm.operations + 1):
         for power_lost in (False, True):
             disk, ledger = MemoryDisk(), Ledger()
             disk.fault = lambda number, name, path, at=deed: (
@@ -176,7 +176,7 @@ def test_one_failure_of_the_journal_costs_no_record() -> None:
         disk = MemoryDisk()
         writer = open_writer(MemoryStore(disk))
         writer.append(intent(1))
-        at = disk.deeds + (1 if name == "write" else 2)
+        at = disk.operations + (1 if name == "write" else 2)
         disk.fault = lambda number, name, path, at=at: Fault.BROKEN if number == at else None  # type: ignore[misc]
         writer.append(created(2, of=1))
         assert writer.state.serial == 2

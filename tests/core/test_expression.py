@@ -354,7 +354,7 @@ def test_values_that_grow_without_end_are_refused() -> None:
 
 def test_the_parser_is_loaded_only_for_more_than_a_path() -> None:
     code = (
-        "import sys; from reconciler.core import expression as e;"
+        "import sys; from reconciler.config import expression as e;"
         "t = e.parse('${vars.x.y[0]} ${vars.n}'); e.compute(t, {'vars': {'x': {'y': (1,)}, 'n': 2}});"
         "assert 'lark' not in sys.modules; e.compute(e.parse('${1 + 1}'), {}); assert 'lark' in sys.modules"
     )

@@ -81,11 +81,11 @@ OS_ROWS: list[tuple[str, Lookup, str | None, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("wish", "zone", "wanted"), [row[1:] for row in OS_ROWS], ids=[row[0] for row in OS_ROWS]
+    ("desired", "zone", "wanted"), [row[1:] for row in OS_ROWS], ids=[row[0] for row in OS_ROWS]
 )
-def test_an_image_is_looked_up(wish: Lookup, zone: str | None, wanted: str) -> None:
+def test_an_image_is_looked_up(desired: Lookup, zone: str | None, wanted: str) -> None:
     # Goal: one id, or an error that says why there is none and what there is.
-    found = find(wish, IMAGES, zone=zone, address="instances.web")
+    found = find(desired, IMAGES, zone=zone, address="instances.web")
     if wanted.startswith("!"):
         assert isinstance(found, Problem)
         assert wanted[1:] in found.message
@@ -147,11 +147,11 @@ ROWS: list[tuple[str, Lookup, str]] = [
 
 
 @pytest.mark.parametrize(
-    ("wish", "wanted"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
+    ("desired", "wanted"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
-def test_other_things_are_looked_up(wish: Lookup, wanted: str) -> None:
+def test_other_things_are_looked_up(desired: Lookup, wanted: str) -> None:
     # Goal: ids first, then names exactly; zones in any case.
-    found = find(wish, OTHERS, zone=None, address="instances.web")
+    found = find(desired, OTHERS, zone=None, address="instances.web")
     if wanted.startswith("!"):
         assert isinstance(found, Problem)
         assert wanted[1:] in found.message
@@ -236,21 +236,21 @@ PINS: list[tuple[str, Lookup, str, bool]] = [
 
 
 @pytest.mark.parametrize(
-    ("wish", "id", "wanted"), [row[1:] for row in PINS], ids=[row[0] for row in PINS]
+    ("desired", "id", "wanted"), [row[1:] for row in PINS], ids=[row[0] for row in PINS]
 )
 def test_a_bind_pins_what_the_object_has_where_that_satisfies_the_text(
-    wish: Lookup, id: str, wanted: bool
+    desired: Lookup, id: str, wanted: bool
 ) -> None:
-    assert satisfies(wish, IMAGES, id) is wanted
+    assert satisfies(desired, IMAGES, id) is wanted
 
 
 def test_a_newer_image_is_said_and_not_planned() -> None:
     # Goal: a new patch upstream never rebuilds a server by itself (SPEC 2, lookups).
-    wish = by_os("ubuntu", "22.04")
-    case = settled(server("web", image=wish), server("app", image=wish))
+    desired = by_os("ubuntu", "22.04")
+    case = settled(server("web", image=desired), server("app", image=desired))
     for text in ("instances.web", "instances.app"):
         case = case.outside(text, image="u-22044").remember(
-            text, applied={"image": "u-22044"}, lookups={"image": {wish.key: "u-22044"}}
+            text, applied={"image": "u-22044"}, lookups={"image": {desired.key: "u-22044"}}
         )
     plan = replace(case, catalogue=replace(case.catalogue, images=IMAGES.images)).plan()
     assert plan.steps == () and told(plan).problems == ["notice newer-image instances.app"]
@@ -261,12 +261,12 @@ def test_a_newer_image_is_said_and_not_planned() -> None:
 
 
 def test_an_imported_server_keeps_its_image_though_a_newer_one_is_there() -> None:
-    wish = by_os("ubuntu", "22.04")
-    case = settled(server("web", image=wish)).outside("instances.web", image="u-22044")
+    desired = by_os("ubuntu", "22.04")
+    case = settled(server("web", image=desired)).outside("instances.web", image="u-22044")
     bound = replace(case.file[at("instances.web")], import_id="i-web")
     case = replace(case, entries={}, catalogue=replace(case.catalogue, images=IMAGES.images)).add(
         bound
     )
     plan = case.plan()
     assert told(plan).changes == ["import instances.web"] and plan.steps == ()
-    assert plan.lookups == {"instances.web": {"image": {wish.key: "u-22044"}}}
+    assert plan.lookups == {"instances.web": {"image": {desired.key: "u-22044"}}}

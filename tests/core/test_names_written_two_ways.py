@@ -63,13 +63,15 @@ def test_names_are_the_same_if_they_look_the_same(one: object, other: object, eq
 
 def test_a_lookup_that_fails_for_a_whole_count_is_told_once() -> None:
     # Goal: one mistake in the catalogue's name is one line, not one for each of 60 objects.
-    wish = Lookup("flavors", "any", "no-such-flavor", place=Place("stack.yaml", 4, 12))
+    desired = Lookup("flavors", "any", "no-such-flavor", place=Place("stack.yaml", 4, 12))
     plan = (
         Case()
-        .add(*[server(f"web[{n}]", flavor=wish) for n in range(60)], server("app", flavor="none"))
+        .add(
+            *[server(f"web[{n}]", flavor=desired) for n in range(60)], server("app", flavor="none")
+        )
         .plan()
     )
     found = [
         (problem.address, problem.place) for problem in plan.problems if problem.code == "lookup"
     ]
-    assert found == [("instances.web", wish.place)]
+    assert found == [("instances.web", desired.place)]

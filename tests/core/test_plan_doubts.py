@@ -344,7 +344,7 @@ def test_a_server_that_we_stopped_is_started_again_though_the_file_does_not_mana
     resized = stopped.edit("instances.web", flavor="big")
     plan = resized.plan()
     assert told(plan).steps == ["instance.resize instances.web", "instance.start instances.web"]
-    assert plan.steps[1].even_if == ("instance.resize instances.web",), (
+    assert plan.steps[1].regardless_of == ("instance.resize instances.web",), (
         "also where the resize fails"
     )
     assert told(stopped.edit("instances.web", power="off").plan()).steps == [], (
@@ -396,7 +396,7 @@ def test_an_old_object_leaves_the_state_when_it_is_gone(
     name: str, old: Deposed, options: dict[str, Any], buried: list[str], problems: list[str]
 ) -> None:
     plan = settled(server("web")).left_behind(old).plan(**options)
-    assert [effect.bury for effect in plan.records if effect.bury] == buried
+    assert [effect.remove_deposed for effect in plan.records if effect.remove_deposed] == buried
     assert told(plan).problems == problems
 
 

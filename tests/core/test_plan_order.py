@@ -12,12 +12,12 @@ from typing import TypeVar
 
 import pytest
 
+from reconciler.model import serialize
 from reconciler.model.resource import Deferred, Ref
 from reconciler.model.state import Entry, Phase
 from reconciler.planner.compare.refresh_scope import needs
 from reconciler.planner.estimate.forecast import weights_of
 from reconciler.planner.planner import PlanOptions
-from reconciler.planner.steps import serialize
 from tests.builders import (
     KINDS,
     Case,

@@ -14,7 +14,7 @@ def alone(case: Case) -> dict[str, tuple[str, ...]]:
     made = [found for found in case.plan().steps if found.operation == "instance.create"]
     return {
         str(found.address).partition(".")[2]: tuple(
-            key.rpartition(".")[2] for key in found.once_accepted
+            key.rpartition(".")[2] for key in found.after_accepted
         )
         for found in made
     }
@@ -62,4 +62,4 @@ def test_a_part_of_a_plan_has_its_own_first() -> None:
         "instance.create instances.b",
         "instance.create instances.c",
     ]
-    assert plan.steps[1].once_accepted == ("instance.create instances.b",)
+    assert plan.steps[1].after_accepted == ("instance.create instances.b",)

@@ -279,7 +279,7 @@ def test_a_resize_as_it_stands_names_the_second_way() -> None:
     # server back.
     way = step(
         base().edit("instances.web", flavor="big").plan(), "instance.resize instances.web"
-    ).second_way
+    ).fallback
     assert way is not None
     assert (way.refusals, way.restore) == (("CHECK_PARAM", "IN_USE"), "instance.start")
     assert way.operations == ("instance.stop", "instance.resize", "instance.start")
@@ -300,17 +300,17 @@ def test_a_server_that_must_not_be_started_or_stopped_has_no_second_way(
     power: str, case: Case
 ) -> None:
     # Goal: the second way would end with a start, or begin with a stop, that nobody asked for.
-    assert step(case.plan(), "instance.resize instances.web").second_way is None, power
+    assert step(case.plan(), "instance.resize instances.web").fallback is None, power
 
 
 def test_after_a_stop_for_a_resize_the_server_is_started_even_if_the_resize_fails() -> None:
     # Goal: start waits for the resize whatever becomes of it, but not where the stop itself failed.
     plan = base().edit("instances.web", flavor="big", life=STOP_FIRST).plan()
     start = step(plan, "instance.start instances.web")
-    assert start.even_if == ("instance.resize instances.web",)
+    assert start.regardless_of == ("instance.resize instances.web",)
     assert (
         "instance.stop instances.web" in start.after
-        and "instance.stop instances.web" not in start.even_if
+        and "instance.stop instances.web" not in start.regardless_of
     )
 
 
@@ -333,8 +333,8 @@ def test_a_switch_of_unknown_way_shows_the_longer_one_and_asks_for_exposure() ->
     assert told(plan).consents == ["exposure=instances.web"]
     attach = step(plan, "firewall.attach instances.web")
     assert attach.inputs["former"] == "f-web"
-    assert attach.second_way is not None
-    assert attach.second_way.operations == ("firewall.detach", "firewall.attach")
+    assert attach.fallback is not None
+    assert attach.fallback.operations == ("firewall.detach", "firewall.attach")
 
 
 @pytest.mark.parametrize("way", ["replace", "many"])

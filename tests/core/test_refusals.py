@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.iwinv.errors import ERRORS
-from reconciler.planner.checks import refusal_hints
+from reconciler.recovery import refusal_hints
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.model.timing import Expected, expected
+from reconciler.common.timing import Expected, expected
 
 ROWS: list[tuple[str, list[tuple[float, float]], Expected]] = [
     ("done at the first look: it may have been earlier", [(0.0, 40.0)], Expected(20.0, 40.0)),

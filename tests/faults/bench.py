@@ -84,12 +84,12 @@ class Counted:
     """The boundaries of one run."""
 
     sends: list[Boundary] = field(default_factory=list)
-    deeds: list[Boundary] = field(default_factory=list)
+    operations: list[Boundary] = field(default_factory=list)
 
     @property
     def boundaries(self) -> tuple[Boundary, ...]:
         """All of them, sends first."""
-        return (*self.sends, *self.deeds)
+        return (*self.sends, *self.operations)
 
 
 class Bench(Lab):
@@ -341,7 +341,7 @@ class Bench(Lab):
             self._deeds,
             f"{name} {path.name if path.parent.name != 'history' else 'history/' + path.name}",
         )
-        self.counted.deeds.append(here)
+        self.counted.operations.append(here)
         armed = self.armed
         if armed is None or armed.one.boundary.place != "deed":
             return None

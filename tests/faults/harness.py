@@ -235,7 +235,7 @@ def _again(bench: Bench, stack: Stack, story: Story, person: Person, armed: Brea
 
 def _struck(bench: Bench, one: Break) -> bool:
     number = one.boundary.number
-    counted = bench.counted.sends if one.boundary.place == "send" else bench.counted.deeds
+    counted = bench.counted.sends if one.boundary.place == "send" else bench.counted.operations
     return len(counted) >= number
 
 

@@ -47,7 +47,7 @@ class Person:
         found = [
             one
             for one in _settlements(bench, stack, state, destroy=destroy)
-            if one.finding is Finding.PERSON
+            if one.finding is Finding.NEEDS_DECISION
         ]
         adopt, not_created = {}, []
         for one in found:
@@ -141,7 +141,7 @@ def _settlements(
     wanted = set() if destroy else {str(address) for address in stack.resources}
     return evidence.settle(
         state,
-        (Observation(account, at, frozenset(evidence.fading(state, account))),),
+        (Observation(account, at, frozenset(evidence.pending_deletes(state, account))),),
         bench.kinds,
         now=bench.clock.time(),
         followed=wanted,

@@ -69,8 +69,8 @@ def sample(calm: Calm, *, seed: int = SEED) -> tuple[Break, ...]:
         )
         kinds.setdefault((one.boundary.place, what, one.fault), []).append(one)
     chosen = [chance.choice(kinds[key]) for key in sorted(kinds)]
-    deeds = [one for one in chosen if one.boundary.place == "deed"]
-    kept = set(chance.sample(deeds, min(len(deeds), DEEDS_SAMPLED)))
+    operations = [one for one in chosen if one.boundary.place == "deed"]
+    kept = set(chance.sample(operations, min(len(operations), DEEDS_SAMPLED)))
     return tuple(one for one in chosen if one.boundary.place != "deed" or one in kept)
 
 

@@ -5,8 +5,9 @@ at the end all is as the file says.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from reconciler.model.resource import Stack
 from reconciler.model.state import Phase
 from reconciler.simulator.records import Rule
+from reconciler.simulator.world import World
 from tests.faults import breaks, strangers
 from tests.faults.bench import Bench, Ended
 from tests.faults.breaks import Boundary, Break
@@ -38,7 +40,7 @@ RUNS_MAX = 6
 
 
 @dataclass(frozen=True)
-class AdoptRequest:
+class DesiredObject:
     """What the file says."""
 
     servers: int = 1
@@ -69,14 +71,14 @@ class Life:
     """The bench with what the file says now, and what somebody took away."""
 
     bench: Bench
-    wish: AdoptRequest = AdoptRequest()
+    desired: DesiredObject = DesiredObject()
     missing: dict[str, str] = field(default_factory=dict)
     person: Person = field(default_factory=Person)
     stacks: dict[str, Stack] = field(default_factory=dict)
 
     def stack(self) -> Stack:
         """What the file says, built once."""
-        text = self.wish.file()
+        text = self.desired.file()
         if text not in self.stacks:
             with tempfile.TemporaryDirectory() as folder:
                 self.stacks[text] = self.bench.stack(text, Path(folder))
@@ -129,8 +131,8 @@ class Story(RuleBasedStateMachine):
     )
     def edit(self, servers: int, wall: str, text: str, power: str, volume: str) -> None:
         if volume == "kept" or (volume == "none" and not self._has_volume()):
-            volume = self.life.wish.volume
-        self.life.wish = AdoptRequest(servers, wall, text, power, volume)
+            volume = self.life.desired.volume
+        self.life.desired = DesiredObject(servers, wall, text, power, volume)
 
     def _has_volume(self) -> bool:
         state = self.life.bench.state
@@ -174,9 +176,8 @@ class Story(RuleBasedStateMachine):
                 more = Rule(
                     bench.cloud.world.new_rule_id(), "IN", "TCP", "9999", "192.0.2.0/24", "theirs"
                 )
-                bench.cloud.change(
-                    lambda world, id=id, rules=(*group.rules, more): world.put_rules(id, rules)
-                )  # type: ignore[misc]
+                rules = (*group.rules, more)
+                bench.cloud.change(partial(_put_rules, id, rules))
                 return
 
     @precondition(lambda self: not self.life.missing)
@@ -195,9 +196,7 @@ class Story(RuleBasedStateMachine):
                 and entry.id not in deleting
             ):
                 self.life.missing[entry.address] = entry.id
-                self.life.bench.cloud.change(
-                    lambda world, id=entry.id: world.remove_instance(id, world.time)
-                )  # type: ignore[misc]
+                self.life.bench.cloud.change(partial(_remove_instance, entry.id))
                 return
 
     def _change_a_server(self, act: Callable[[Any, str], None]) -> None:
@@ -237,7 +236,15 @@ class Story(RuleBasedStateMachine):
         assert not life.bench.violations, life.bench.violations
         plan = life.bench.plan(life.stack())
         assert plan.is_empty and not plan.records, (shown(plan), plan.records)
-        assert seen(life.bench) == wanted(life.wish)
+        assert seen(life.bench) == wanted(life.desired)
+
+
+def _put_rules(id: str, rules: Sequence[Rule], world: World) -> None:
+    world.put_rules(id, rules)
+
+
+def _remove_instance(id: str, world: World) -> None:
+    world.remove_instance(id, world.time)
 
 
 def seen(bench: Bench) -> dict[str, Any]:
@@ -266,9 +273,9 @@ def seen(bench: Bench) -> dict[str, Any]:
     }
 
 
-def wanted(wish: AdoptRequest) -> dict[str, Any]:
+def wanted(desired: DesiredObject) -> dict[str, Any]:
     """What it is to hold by the file."""
-    names = [f"shop-web-{number}" for number in range(wish.servers)]
+    names = [f"shop-web-{number}" for number in range(desired.servers)]
     volume = {
         "absent": [],
         "none": [("shop-data", 10, None)],
@@ -276,12 +283,12 @@ def wanted(wish: AdoptRequest) -> dict[str, Any]:
     }
     return {
         "servers": [
-            (name, {"on": "active", "off": "off"}[wish.power], wish.text) for name in names
+            (name, {"on": "active", "off": "off"}[desired.power], desired.text) for name in names
         ],
-        "volumes": volume[wish.volume],
+        "volumes": volume[desired.volume],
         "groups": {
-            "shop-web": (["https", "ssh"], names if wish.wall == "web" else []),
-            "shop-api": (["api"], names if wish.wall == "api" else []),
+            "shop-web": (["https", "ssh"], names if desired.wall == "web" else []),
+            "shop-api": (["api"], names if desired.wall == "api" else []),
         },
     }
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model.diagnostics import Severity
 from reconciler.model.exit_codes import DECIDE, DONE
 from reconciler.model.resource import Stack
-from reconciler.model.timing import ABSENCE_SECONDS
 from tests.faults import breaks, checks, harness, space
 from tests.faults.bench import Bench
 from tests.faults.breaks import Break

@@ -168,7 +168,7 @@ def _journal() -> bytes:
     records: tuple[Record, ...] = (
         _intent(),
         Outcome(10, "run", 9, "accepted", effects, "x"),
-        Note(11, "run", "settled", (StateChange(bury="INSTANCE-0"),), settles=9),
+        Note(11, "run", "settled", (StateChange(remove_deposed="INSTANCE-0"),), settles=9),
     )
     return b"".join(
         map(journal.encode_line, [codec.encode_object(header), *map(codec.encode_record, records)])

@@ -23,12 +23,11 @@ from reconciler.config import loader, schema, yaml_reader
 from reconciler.config.builder import build
 from reconciler.iwinv import envelope
 from reconciler.iwinv.list_reader import reading
-from reconciler.model import http
+from reconciler.model import http, serialize
 from reconciler.model.abort import Abort
 from reconciler.model.ports import Accepted, StoreError
 from reconciler.planner import saved_plan
 from reconciler.planner.saved_plan import Unreadable
-from reconciler.planner.steps import serialize
 from reconciler.render.plan import plan_json, plan_markdown, plan_text, saved_text
 from reconciler.render.plan.plan_text import Header
 from reconciler.render.run import screen

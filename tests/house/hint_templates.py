@@ -55,6 +55,9 @@ def _texts(node: ast.expr) -> Iterator[str]:
         yield "".join(
             str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values
         )
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "msg":
+        for text in _texts(node.args[0]):
+            yield re.sub(r"(?<!\{)\{[^{}]+\}", "{}", text).replace("{{", "{").replace("}}", "}")
     elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
         sides = (list(_texts(node.left)) or ["{}"], list(_texts(node.right)) or ["{}"])
         yield from ("".join(pair) for pair in itertools.islice(itertools.product(*sides), MOST))

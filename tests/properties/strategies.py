@@ -74,7 +74,7 @@ def rules(draw: st.DrawFn, servers: tuple[str, ...]) -> dict[str, Any]:
 
 
 @st.composite
-def wishes(draw: st.DrawFn) -> AdoptRequest:
+def desired_values(draw: st.DrawFn) -> AdoptRequest:
     """A whole stack."""
     firewalls = draw(st.lists(st.sampled_from(FIREWALLS), unique=True))
     instances: dict[str, dict[str, Any]] = {}
@@ -123,7 +123,7 @@ def wishes(draw: st.DrawFn) -> AdoptRequest:
 @st.composite
 def edits(draw: st.DrawFn) -> tuple[AdoptRequest, AdoptRequest]:
     """A stack and another one; in the second, volumes that are there already may be on no server."""
-    first, second = draw(wishes()), draw(wishes())
+    first, second = draw(desired_values()), draw(desired_values())
     volumes = dict(second.block_storages)
     for key in sorted(set(volumes) & set(first.block_storages)):
         if draw(st.integers(0, 3)) == 0:

@@ -38,8 +38,10 @@ def absorbed(text: str, *changes: Change) -> str:
     account = Account({"rules": {row.id: row for row in rows}})
     source = Source(text, yaml_reader.layout(text))
     absorber = Absorber(built(text), account, lambda file: source)
-    wishes: list[AdoptRequest] = [wish for change in changes for _, wish in absorber.edits(change)]
-    return text_edits.applied(text, text_edits.resolved(text, source.pieces, wishes))
+    desired_values: list[AdoptRequest] = [
+        desired for change in changes for _, desired in absorber.edits(change)
+    ]
+    return text_edits.applied(text, text_edits.resolved(text, source.pieces, desired_values))
 
 
 def changed(address: str, **after: Any) -> Change:

@@ -174,9 +174,9 @@ ALL = AdoptRequest(everything=True)
 
 
 def taken_over(
-    lab: Lab, wish: AdoptRequest = ALL, *, name: str = "taken"
+    lab: Lab, desired: AdoptRequest = ALL, *, name: str = "taken"
 ) -> tuple[Adoption, str, Stack]:
-    found, account, _ = adopt.adopt(lab.connection(), wish, stack=name)
+    found, account, _ = adopt.adopt(lab.connection(), desired, stack=name)
     text = adopt_writer.text(found, account)
     with tempfile.TemporaryDirectory() as folder:
         return found, text, lab.stack(text, Path(folder))
@@ -264,11 +264,11 @@ block_storages: {data: {type: ssd, size: 10, instance: web, description: mine}}
     ],
     ids=["a server", "a volume and a firewall", "a zone by its console name in any case"],
 )
-def test_a_part_of_an_account_refers_to_the_rest(wish: AdoptRequest, wanted: list[str]) -> None:
+def test_a_part_of_an_account_refers_to_the_rest(desired: AdoptRequest, wanted: list[str]) -> None:
     # Goal: what is not taken over stays as it is, and what is refers to it as an existing object.
     lab = Lab()
     lab.cloud.replace_world(packaged_world("company"))
-    _, text, stack = taken_over(lab, wish)
+    _, text, stack = taken_over(lab, desired)
     must_only_bind(lab, text, stack)
     assert set(wanted) <= {str(address) for address in stack.resources if address.rule is None}
 

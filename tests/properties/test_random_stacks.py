@@ -23,7 +23,7 @@ from reconciler.model.state import Phase, State
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.world import World
 from tests.lab import Lab, said, shown
-from tests.properties.strategies import AdoptRequest, edits, wishes
+from tests.properties.strategies import AdoptRequest, desired_values, edits
 from tests.scenarios.test_life_of_a_stack import THEIRS, stranger, theirs
 from tests.scenarios.world import world_of
 
@@ -53,27 +53,27 @@ def lab(account: tuple[Mapping[str, object], str] = ACCOUNTS[0], **options: Any)
     return made
 
 
-def read(made: Lab, wish: AdoptRequest) -> Stack:
+def read(made: Lab, desired: AdoptRequest) -> Stack:
     with tempfile.TemporaryDirectory() as folder:
-        return made.stack(wish.text(), Path(folder))
+        return made.stack(desired.text(), Path(folder))
 
 
-def applied(made: Lab, wish: AdoptRequest) -> Stack:
+def applied(made: Lab, desired: AdoptRequest) -> Stack:
     """The stack, applied to its end."""
-    stack = read(made, wish)
+    stack = read(made, desired)
     result = made.apply(stack)
     assert result.exit_code == 0, (
-        f"{wish.text()}\n{result.failed} {result.skipped} {said(result.problems)}"
+        f"{desired.text()}\n{result.failed} {result.skipped} {said(result.problems)}"
     )
     return stack
 
 
-def must_be_empty(made: Lab, stack: Stack, wish: AdoptRequest) -> None:
+def must_be_empty(made: Lab, stack: Stack, desired: AdoptRequest) -> None:
     plan = made.plan(stack)
     assert plan.is_empty, (
-        f"{wish.text()}\n{shown(plan)} {[s.key for s in plan.steps]} {said(plan.problems)}"
+        f"{desired.text()}\n{shown(plan)} {[s.key for s in plan.steps]} {said(plan.problems)}"
     )
-    assert (plan.drift, plan.records) == ((), ()), wish.text()
+    assert (plan.drift, plan.records) == ((), ()), desired.text()
 
 
 def must_be_as_written(cloud: Cloud, stack: Stack, state: State | None) -> None:
@@ -158,20 +158,20 @@ def must_be_ordered(plan: Plan) -> None:
 
 
 @FEW
-@given(wishes())
-def test_a_stack_comes_up_is_at_rest_and_goes(wish: AdoptRequest) -> None:
+@given(desired_values())
+def test_a_stack_comes_up_is_at_rest_and_goes(desired: AdoptRequest) -> None:
     # Goal: apply, empty plan, world as written, destroy: only strangers are left, and the state is
     # empty.
     made = lab()
-    stack = applied(made, wish)
-    must_be_empty(made, stack, wish)
+    stack = applied(made, desired)
+    must_be_empty(made, stack, desired)
     must_be_as_written(made.cloud, stack, made.state)
     assert made.state is not None and all(
         entry.phase is Phase.READY for entry in made.state.entries.values()
     )
     result = made.apply(stack, destroy=True)
     assert result.exit_code == 0, (
-        f"{wish.text()}\n{result.failed} {result.skipped} {said(result.problems)}"
+        f"{desired.text()}\n{result.failed} {result.skipped} {said(result.problems)}"
     )
     assert world_of(made.cloud) == THEIRS
     assert made.state is not None and made.state.is_empty
@@ -223,21 +223,21 @@ def whoever(cloud: Cloud) -> str:
 
 
 @settings(FEW, max_examples=25)
-@given(wishes(), st.randoms(use_true_random=False))
+@given(desired_values(), st.randoms(use_true_random=False))
 def test_keys_and_files_in_any_order_are_the_same_plan(
-    wish: AdoptRequest, chance: random.Random
+    desired: AdoptRequest, chance: random.Random
 ) -> None:
     # Goal: the file's sections in one file or many, their keys in any order: the same digest and
     # the same plan, byte for byte.
     made = lab()
-    first = made.plan(read(made, wish))
+    first = made.plan(read(made, desired))
     with tempfile.TemporaryDirectory() as folder:
-        second = made.plan(made.stack(split(wish, chance), Path(folder)))
+        second = made.plan(made.stack(split(desired, chance), Path(folder)))
     assert canonical(first) == canonical(second)
     must_be_ordered(first)
 
 
-def split(wish: AdoptRequest, chance: random.Random) -> dict[str, str]:
+def split(desired: AdoptRequest, chance: random.Random) -> dict[str, str]:
     """The same stack over several files, every mapping in another order."""
 
     def mixed(value: Any) -> Any:
@@ -247,7 +247,7 @@ def split(wish: AdoptRequest, chance: random.Random) -> dict[str, str]:
             return dict(pairs)
         return value
 
-    body = json.loads(wish.text())
+    body = json.loads(desired.text())
     head = {key: body.pop(key) for key in ("version", "stack")}
     files = {"z.yaml": head}
     for key in body:
@@ -259,7 +259,7 @@ def canonical(plan: Plan) -> str:
     """All of a plan but where in the file it was asked for."""
     import json
 
-    from reconciler.planner.steps import serialize
+    from reconciler.model import serialize
 
     body = unplaced(serialize.document(plan))
     return json.dumps(

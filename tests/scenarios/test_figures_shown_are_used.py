@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.model import timing
+from reconciler.common import timing
 from tests.lab import Lab
 
 STACK = """

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.commands import lifecycle
+from reconciler.model.state import STALE
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.planner.steps.outputs import STALE
 from tests.faults.bench import Bench
 from tests.faults.breaks import Boundary, Break
 from tests.lab import Lab, said

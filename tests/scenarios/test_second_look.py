@@ -213,9 +213,8 @@ def edit_rules(web: str, about: str, /, **members: str) -> Callable[[World], obj
 
     def act(world: World) -> None:
         rules = world.firewalls[web].rules
-        world.put_rules(
-            web, [replace(rule, **members) if rule.port == about else rule for rule in rules]
-        )  # type: ignore[arg-type]
+        edited = [replace(rule, **members) if rule.port == about else rule for rule in rules]  # type: ignore[arg-type]
+        world.put_rules(web, edited)
 
     return act
 

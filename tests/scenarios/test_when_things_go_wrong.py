@@ -413,12 +413,12 @@ DRIFTS: list[
 )
 def test_what_somebody_else_did_is_planned_as_its_revert(
     tmp_path: Path,
-    deeds: list[tuple[str, Callable[[World], str], dict[str, Any] | None]],
+    operations: list[tuple[str, Callable[[World], str], dict[str, Any] | None]],
     wanted: list[str],
 ) -> None:
     # Goal: exactly that object, its cause outside, told as drift; apply brings it back.
     lab = up(tmp_path)
-    for method, path, body in deeds:
+    for method, path, body in operations:
         if body is not None and body.get("instance_id") == "shop-web":
             body = {"instance_id": _id(lab.cloud.snapshot(), "shop-web")}
         by_hand(lab, method, path, body)

@@ -380,7 +380,7 @@ def test_objects_are_created_and_deleted_from_outside() -> None:
         description="손으로",
     )
     do("create", "rule", "office/ssh", port=22, ip="203.0.113.0/24")
-    volume = do("create", "volume", "loose", size=30)
+    volume = do("create", "volume", "order_only", size=30)
     do("create", "block_storage", "bound", instance="foreign")
     do("create", "ssh_key", "SSHKEY-new")
     do("create", "zone", "kr9", zone_name="KR9", status="available", content=[], api=False)

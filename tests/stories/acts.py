@@ -16,8 +16,8 @@ from reconciler.model.state import Entry, Phase
 from reconciler.simulator.records import Instance, Membership, Rule
 from reconciler.simulator.world import World
 from tests.faults import breaks
+from tests.stories.desired import FLAVORS, KEYS, AdoptRequest, Server, Volume, Wall
 from tests.stories.life import How, Life
-from tests.stories.wish import FLAVORS, KEYS, AdoptRequest, Server, Volume, Wall
 
 Act = Callable[[Life, Random], str | None]
 Way = Callable[[Life, Random], How | None]
@@ -51,11 +51,11 @@ def first_file(chance: Random) -> AdoptRequest:
 
 def _key(life: Life) -> str | None:
     """A key that this story has not used."""
-    wish = life.wish
+    desired = life.desired
     now = (
-        {each.key for each in wish.servers}
-        | {each.key for each in wish.volumes}
-        | {each.key for each in wish.walls}
+        {each.key for each in desired.servers}
+        | {each.key for each in desired.volumes}
+        | {each.key for each in desired.walls}
     )
     life.used |= now
     free = [key for key in KEYS if key not in life.used]
@@ -66,7 +66,7 @@ def _key(life: Life) -> str | None:
 
 
 def _server(life: Life, chance: Random) -> Server | None:
-    return chance.choice(life.wish.servers) if life.wish.servers else None
+    return chance.choice(life.desired.servers) if life.desired.servers else None
 
 
 # Edits of the file
@@ -75,30 +75,32 @@ def _server(life: Life, chance: Random) -> Server | None:
 
 def adds_a_server(life: Life, chance: Random) -> str | None:
     key = _key(life)
-    if key is None or len(life.wish.servers) > 2:
+    if key is None or len(life.desired.servers) > 2:
         return None
     server = Server(key)
-    if life.wish.walls and chance.random() < 0.6:
-        server = server.with_field("firewall", life.wish.walls[0].key)
-    life.edit(replace(life.wish, servers=(*life.wish.servers, server)))
+    if life.desired.walls and chance.random() < 0.6:
+        server = server.with_field("firewall", life.desired.walls[0].key)
+    life.edit(replace(life.desired, servers=(*life.desired.servers, server)))
     return f"adds instances.{key} to the file"
 
 
 def removes_a_server(life: Life, chance: Random) -> str | None:
     server = _server(life, chance)
-    if server is None or len(life.wish.servers) < 2:
+    if server is None or len(life.desired.servers) < 2:
         return None
-    others = tuple(each for each in life.wish.servers if each is not server)
+    others = tuple(each for each in life.desired.servers if each is not server)
     moved = tuple(
-        (old, new) for old, new in life.wish.moved if new.split("[")[0] != f"instances.{server.key}"
+        (old, new)
+        for old, new in life.desired.moved
+        if new.split("[")[0] != f"instances.{server.key}"
     )
-    stay = tuple(each for each in life.wish.volumes if each.on not in server.addresses)
+    stay = tuple(each for each in life.desired.volumes if each.on not in server.addresses)
     if chance.random() < 0.6:  # the volumes go to another server
         stay = tuple(
             replace(each, on=others[0].addresses[0]) if each.on in server.addresses else each
-            for each in life.wish.volumes
+            for each in life.desired.volumes
         )
-    life.edit(replace(life.wish, servers=others, moved=moved, volumes=stay))
+    life.edit(replace(life.desired, servers=others, moved=moved, volumes=stay))
     return f"takes instances.{server.key} out of the file"
 
 
@@ -117,45 +119,45 @@ def _rename(life: Life, chance: Random, *, said: bool) -> str | None:
     other = replace(server, key=key)
     if chance.random() < 0.3 and server.indexes is None:
         other = other.with_field(
-            "name", dict(server.fields).get("name", f"{life.wish.stack}-{server.key}")
+            "name", dict(server.fields).get("name", f"{life.desired.stack}-{server.key}")
         )
-    wish = life.wish.with_server(other, instead_of=server.key)
+    desired = life.desired.with_server(other, instead_of=server.key)
     old, new = f"instances.{server.key}", f"instances.{key}"
     if said:
-        wish = replace(wish, moved=(*wish.moved, (old, new)))
-    life.edit(wish, same=dict(zip(other.addresses, server.addresses, strict=True)), said=said)
+        desired = replace(desired, moved=(*desired.moved, (old, new)))
+    life.edit(desired, same=dict(zip(other.addresses, server.addresses, strict=True)), said=said)
     return f"renames {old} to {new} in the file{', with `moved`' if said else ''}"
 
 
 def renames_a_firewall(life: Life, chance: Random) -> str | None:
     key = _key(life)
-    if key is None or not life.wish.walls:
+    if key is None or not life.desired.walls:
         return None
-    wall, said = chance.choice(life.wish.walls), chance.random() < 0.5
-    walls = tuple(replace(each, key=key) if each is wall else each for each in life.wish.walls)
+    wall, said = chance.choice(life.desired.walls), chance.random() < 0.5
+    walls = tuple(replace(each, key=key) if each is wall else each for each in life.desired.walls)
     servers = tuple(
         each.with_field("firewall", key) if dict(each.fields).get("firewall") == wall.key else each
-        for each in life.wish.servers
+        for each in life.desired.servers
     )
     old, new = f"firewalls.{wall.key}", f"firewalls.{key}"
-    moved = (*life.wish.moved, (old, new)) if said else life.wish.moved
+    moved = (*life.desired.moved, (old, new)) if said else life.desired.moved
     life.edit(
-        replace(life.wish, walls=walls, servers=servers, moved=moved), same={new: old}, said=said
+        replace(life.desired, walls=walls, servers=servers, moved=moved), same={new: old}, said=said
     )
     return f"renames {old} to {new} in the file{', with `moved`' if said else ''}"
 
 
 def renames_a_volume(life: Life, chance: Random) -> str | None:
     key = _key(life)
-    if key is None or not life.wish.volumes:
+    if key is None or not life.desired.volumes:
         return None
-    volume, said = chance.choice(life.wish.volumes), chance.random() < 0.5
+    volume, said = chance.choice(life.desired.volumes), chance.random() < 0.5
     volumes = tuple(
-        replace(each, key=key) if each is volume else each for each in life.wish.volumes
+        replace(each, key=key) if each is volume else each for each in life.desired.volumes
     )
     old, new = f"block_storages.{volume.key}", f"block_storages.{key}"
-    moved = (*life.wish.moved, (old, new)) if said else life.wish.moved
-    life.edit(replace(life.wish, volumes=volumes, moved=moved), same={new: old}, said=said)
+    moved = (*life.desired.moved, (old, new)) if said else life.desired.moved
+    life.edit(replace(life.desired, volumes=volumes, moved=moved), same={new: old}, said=said)
     return f"renames {old} to {new} in the file{', with `moved`' if said else ''}"
 
 
@@ -173,7 +175,7 @@ def changes_a_shape(life: Life, chance: Random) -> str | None:
     other = replace(server, indexes=chance.choice(shapes))
     same = dict(zip(other.addresses, server.addresses, strict=False))
     life.edit(
-        life.wish.with_server(other),
+        life.desired.with_server(other),
         same={new: old for new, old in same.items() if new != old},
         said=False,
     )
@@ -220,26 +222,26 @@ def _field(life: Life, chance: Random, name: str, values: tuple[Any, ...]) -> st
     if server is None:
         return None
     value = chance.choice([each for each in values if each != dict(server.fields).get(name)])
-    life.edit(life.wish.with_server(server.with_field(name, value)))
+    life.edit(life.desired.with_server(server.with_field(name, value)))
     return f"sets {name} of instances.{server.key} to {value}"
 
 
 def changes_a_firewall(life: Life, chance: Random) -> str | None:
     """A firewall comes, gets or loses a rule, or a server goes behind another one."""
     what, key = chance.choice(("rule", "more", "wall", "behind")), None
-    walls = life.wish.walls
+    walls = life.desired.walls
     if not walls or what == "wall":
         key = _key(life)
         if key is None or len(walls) > 2:
             return None
-        life.edit(replace(life.wish, walls=(*walls, Wall(key, (("web", 8000 + len(walls)),)))))
+        life.edit(replace(life.desired, walls=(*walls, Wall(key, (("web", 8000 + len(walls)),)))))
         return f"adds firewalls.{key} to the file"
     wall = chance.choice(walls)
     if what == "behind":
         server = _server(life, chance)
         if server is None:
             return None
-        life.edit(life.wish.with_server(server.with_field("firewall", wall.key)))
+        life.edit(life.desired.with_server(server.with_field("firewall", wall.key)))
         return f"puts instances.{server.key} behind firewalls.{wall.key}"
     rules = dict(wall.rules)
     if what == "more" or len(rules) < 2:
@@ -247,14 +249,14 @@ def changes_a_firewall(life: Life, chance: Random) -> str | None:
     else:
         rules.popitem()
     other = replace(wall, rules=tuple(rules.items()))
-    life.edit(replace(life.wish, walls=tuple(other if each is wall else each for each in walls)))
+    life.edit(replace(life.desired, walls=tuple(other if each is wall else each for each in walls)))
     return f"changes the rules of firewalls.{wall.key} to {', '.join(rules)}"
 
 
 def changes_a_volume(life: Life, chance: Random) -> str | None:
     """A volume comes, grows, or goes to another server."""
-    volumes = life.wish.volumes
-    places = [address for server in life.wish.servers for address in server.addresses]
+    volumes = life.desired.volumes
+    places = [address for server in life.desired.servers for address in server.addresses]
     if not places:
         return None
     if not volumes or (len(volumes) < 2 and chance.random() < 0.3):
@@ -262,7 +264,7 @@ def changes_a_volume(life: Life, chance: Random) -> str | None:
         if key is None:
             return None
         volume = Volume(key, 10, chance.choice(places))
-        life.edit(replace(life.wish, volumes=(*volumes, volume)))
+        life.edit(replace(life.desired, volumes=(*volumes, volume)))
         return f"adds block_storages.{key} on {volume.on}"
     volume, elsewhere = (
         chance.choice(volumes),
@@ -274,7 +276,7 @@ def changes_a_volume(life: Life, chance: Random) -> str | None:
         else replace(volume, size=volume.size + 10)
     )
     life.edit(
-        replace(life.wish, volumes=tuple(other if each is volume else each for each in volumes))
+        replace(life.desired, volumes=tuple(other if each is volume else each for each in volumes))
     )
     return f"sets block_storages.{volume.key} to {other.size} GB on {other.on}"
 
@@ -284,7 +286,7 @@ def imports_an_id(life: Life, chance: Random) -> str | None:
     one that another stack owns.
     """
     key = _key(life)
-    if key is None or life.wish.imports:
+    if key is None or life.desired.imports:
         return None
     world = life.cloud.world
     unmarked = sorted(
@@ -317,12 +319,12 @@ def imports_an_id(life: Life, chance: Random) -> str | None:
         return None
     if what == "a stranger's server":
         life.given.add(ids[0])
-    before = life.wish
+    before = life.desired
     server = Server(key, 2 if chance.random() < 0.2 and what == "no such id" else None).with_field(
         "description", "taken over"
     )
-    if life.wish.walls:
-        server = server.with_field("firewall", life.wish.walls[0].key)
+    if life.desired.walls:
+        server = server.with_field("firewall", life.desired.walls[0].key)
     life.edit(replace(before, servers=(*before.servers, server), imports=((key, ids[0]),)))
     if what != "a stranger's server":
         life.to_take_back = key
@@ -330,17 +332,19 @@ def imports_an_id(life: Life, chance: Random) -> str | None:
 
 
 def renames_the_stack(life: Life, chance: Random) -> str | None:
-    title = chance.choice([name for name in ("shop", "store", "market") if name != life.wish.stack])
-    life.former.append((life.wish.stack, life.wish.environment))
-    life.edit(replace(life.wish, stack=title))
+    title = chance.choice(
+        [name for name in ("shop", "store", "market") if name != life.desired.stack]
+    )
+    life.former.append((life.desired.stack, life.desired.environment))
+    life.edit(replace(life.desired, stack=title))
     return f"renames the stack to {title} in the file"
 
 
 def adds_environments(life: Life, chance: Random) -> str | None:
-    if life.wish.environment is not None:
+    if life.desired.environment is not None:
         return None
-    life.former.append((life.wish.stack, None))
-    life.edit(replace(life.wish, environment="dev"))
+    life.former.append((life.desired.stack, None))
+    life.edit(replace(life.desired, environment="dev"))
     return "adds `environments: {dev: {}}` to the file, and names --env dev"
 
 
@@ -356,7 +360,7 @@ def moves_in_the_state(life: Life, chance: Random) -> str | None:
     if any(address.startswith(f"instances.{key}") for address in life.state.entries):
         other = replace(server, key=key)
         same = dict(zip(other.addresses, server.addresses, strict=True))
-        life.edit(life.wish.with_server(other, instead_of=server.key), same=same)
+        life.edit(life.desired.with_server(other, instead_of=server.key), same=same)
     return line
 
 
@@ -508,7 +512,7 @@ def somebody_deletes_a_rule(life: Life, chance: Random) -> str | None:
 
 def somebody_makes_a_twin(life: Life, chance: Random) -> str | None:
     """The same name, flavor and image, without a marker."""
-    world, wish = life.cloud.world, life.wish
+    world, desired = life.cloud.world, life.desired
     server = _server(life, chance)
     if server is None or server.indexes is not None:
         return None
@@ -519,7 +523,7 @@ def somebody_makes_a_twin(life: Life, chance: Random) -> str | None:
     twin: Instance = replace(
         model[1],
         instance_id=id,
-        name=f"{wish.stack}-{server.key}",
+        name=f"{desired.stack}-{server.key}",
         description=None,
         public_address=public,
         private_address=private,
@@ -616,7 +620,7 @@ def does_not_wait(life: Life, chance: Random) -> How:
 
 
 def narrowed(life: Life, chance: Random) -> How | None:
-    addresses = sorted(address for address in life.wish.addresses if ".rules." not in address)
+    addresses = sorted(address for address in life.desired.addresses if ".rules." not in address)
     return How(only=(chance.choice(addresses),)) if addresses else None
 
 

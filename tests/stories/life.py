@@ -36,7 +36,7 @@ from tests.faults.breaks import Boundary, Break
 from tests.faults.checks import AtSend
 from tests.faults.person import Person
 from tests.lab import EVERYTHING, Interrupts, said
-from tests.stories.wish import AdoptRequest
+from tests.stories.desired import AdoptRequest
 
 RUNS_MAX = 8
 """Runs that a story may take to come to its end when nothing is broken any more."""
@@ -132,7 +132,9 @@ class StorySends(AtSend):
 class Life(Bench):
     """The bench of a story."""
 
-    def __init__(self, wish: AdoptRequest, *, switches: Mapping[str, object] | None = None) -> None:
+    def __init__(
+        self, desired: AdoptRequest, *, switches: Mapping[str, object] | None = None
+    ) -> None:
         super().__init__(switches=switches)
         self.given: set[str] = set()
         self._sends_check = StorySends(self)
@@ -140,7 +142,7 @@ class Life(Bench):
         self.check = self._sends_check
         self.machine = Machine("the first machine")
         self.machines = [self.machine]
-        self.wish, self.how, self.person = wish, How(), Person()
+        self.desired, self.how, self.person = desired, How(), Person()
         self.stands_for: dict[str, str] = {}
         self.missing: dict[str, str] = {}
         self.used: set[str] = set()
@@ -179,9 +181,9 @@ class Life(Bench):
     def title(self) -> str:
         """The name of the state that the commands work on."""
         return (
-            self.wish.stack
-            if self.wish.environment is None
-            else f"{self.wish.stack}.{self.wish.environment}"
+            self.desired.stack
+            if self.desired.environment is None
+            else f"{self.desired.stack}.{self.desired.environment}"
         )
 
     # The file
@@ -190,16 +192,16 @@ class Life(Bench):
     @property
     def stack_now(self) -> Stack:
         """What the file says, built once for each text."""
-        text = self.wish.file()
+        text = self.desired.file()
         if text not in self._stacks:
             with tempfile.TemporaryDirectory() as folder:
                 self._stacks[text] = self.stack(
-                    text, Path(folder), environment=self.wish.environment
+                    text, Path(folder), environment=self.desired.environment
                 )
         return self._stacks[text]
 
     def edit(
-        self, wish: AdoptRequest, *, same: Mapping[str, str] | None = None, said: bool = True
+        self, desired: AdoptRequest, *, same: Mapping[str, str] | None = None, said: bool = True
     ) -> None:
         """Another file; `same` maps new addresses to those that they had before, `said` whether the
         file says so.
@@ -209,13 +211,15 @@ class Life(Bench):
         for new, old in (same or {}).items():
             self.stands_for[new] = self.stands_for.get(old, old)
             self.unsaid = self.unsaid | {new} if not said else self.unsaid - {new}
-        self.unsaid &= wish.addresses
+        self.unsaid &= desired.addresses
         known = (
-            {address.split("[")[0] for address in wish.addresses}
-            | wish.addresses
-            | {old for old, _ in wish.moved}
+            {address.split("[")[0] for address in desired.addresses}
+            | desired.addresses
+            | {old for old, _ in desired.moved}
         )
-        self.wish = replace(wish, moved=tuple(pair for pair in wish.moved if pair[1] in known))
+        self.desired = replace(
+            desired, moved=tuple(pair for pair in desired.moved if pair[1] in known)
+        )
         self._take(self.machine)
 
     def object_of(self, address: str) -> str:
@@ -492,7 +496,7 @@ class Life(Bench):
             return world.block_storages[id].size == inputs.get("size")
         ports = {
             f"firewalls.{wall.key}": {str(port) for _, port in wall.rules}
-            for wall in self.wish.walls
+            for wall in self.desired.walls
         }
         return {rule.port for rule in world.firewalls[id].rules} == ports.get(address)
 
@@ -572,8 +576,8 @@ class Life(Bench):
             self.store,
             holder,
             timeout_seconds=0,
-            stack=self.wish.stack,
-            environment=self.wish.environment,
+            stack=self.desired.stack,
+            environment=self.desired.environment,
         ) as writer:
             found = moves.rename(writer.state, old, new)
             if not found.problems and found.places:
@@ -612,11 +616,11 @@ class Life(Bench):
                 moves = moves or [(old, address.split("[")[0]) for address in new[:1]]
                 if moves:
                     self.edit(
-                        replace(self.wish, moved=(*self.wish.moved, *moves)),
+                        replace(self.desired, moved=(*self.desired.moved, *moves)),
                         same={moves[0][1]: old},
                     )
                 else:
-                    self.edit(replace(self.wish, removed=(*self.wish.removed, old)))
+                    self.edit(replace(self.desired, removed=(*self.desired.removed, old)))
                 self.lines.append(
                     f"    writes {f'{old} -> {moves[0][1]} into `moved`' if moves else f'{old} into `removed`'}"
                 )
@@ -629,8 +633,8 @@ class Life(Bench):
         if key is not None:
             self.edit(
                 replace(
-                    self.wish,
-                    servers=tuple(each for each in self.wish.servers if each.key != key),
+                    self.desired,
+                    servers=tuple(each for each in self.desired.servers if each.key != key),
                     imports=(),
                 )
             )
@@ -638,7 +642,7 @@ class Life(Bench):
         if self.former and any(problem.code == "former-name" for problem in ended.problems):
             stack, environment = self.former[0]
             self.former.clear()
-            self.edit(replace(self.wish, stack=stack, environment=environment))
+            self.edit(replace(self.desired, stack=stack, environment=environment))
             self.lines.append(f"    calls the stack {self.title} again")
 
     def look(self, *, killed: bool) -> None:
@@ -761,9 +765,9 @@ class Life(Bench):
             )
         state, world = self.state, self.cloud.world
         entries = {} if state is None else dict(state.entries)
-        if entries.keys() != self.wish.addresses:
+        if entries.keys() != self.desired.addresses:
             self.violations.append(
-                f"3: the state holds {sorted(entries.keys() ^ self.wish.addresses)} more or less than the file asks for"
+                f"3: the state holds {sorted(entries.keys() ^ self.desired.addresses)} more or less than the file asks for"
             )
         rules = {str(rule.rule_id) for wall in world.firewalls.values() for rule in wall.rules}
         there = {id for id, _, _ in _records(world)} | rules

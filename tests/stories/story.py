@@ -117,7 +117,7 @@ def live(story: Story) -> Message:
         )
         life.clock.advance(600.0)
     life.lines.append(
-        f"  the stack: {', '.join(sorted(life.wish.addresses))}{'' if story.begun else ' (not applied yet)'}"
+        f"  the stack: {', '.join(sorted(life.desired.addresses))}{'' if story.begun else ' (not applied yet)'}"
     )
     for scene in story.scenes:
         if life.violations:

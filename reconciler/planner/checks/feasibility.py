@@ -23,12 +23,12 @@ it is a warning.
 
 
 def check(
-    survey: Assessment, item: ManagedObject, wanted: Mapping[str, Value], edited: frozenset[str]
+    assessment: Assessment, item: ManagedObject, wanted: Mapping[str, Value], edited: frozenset[str]
 ) -> Iterator[Problem]:
     """What speaks for certain against making or changing an object. `edited` are the fields that
     the plan would send.
     """
-    made = item.fate in (Disposition.CREATE, Disposition.REPLACE)
+    made = item.disposition in (Disposition.CREATE, Disposition.REPLACE)
     if not made and not edited:
         return  # nothing is sent
     if item.resource is not None:
@@ -36,9 +36,9 @@ def check(
         yield from _demanded(replace(item.resource, attributes=wanted), edited, made=made)
         yield from _filled(item, item.resource, wanted, edited, made=made)
     if item.kind.name == "instances":
-        yield from _server(survey.account.catalogue, item, wanted, edited, made=made)
+        yield from _server(assessment.account.catalogue, item, wanted, edited, made=made)
     elif item.kind.name == "block_storages" and made:
-        yield from _volume(survey, item, wanted)
+        yield from _volume(assessment, item, wanted)
 
 
 def _place(item: ManagedObject, name: str) -> Place | None:
@@ -215,7 +215,7 @@ def _others(rows: tuple[Mapping[str, Any], ...] | None) -> str | None:
 def _shrinks(
     catalogue: Catalogue, item: ManagedObject, wanted: Mapping[str, Value], edited: frozenset[str]
 ) -> Iterator[Problem]:
-    if "flavor" not in edited or item.live is None or item.fate is Disposition.REPLACE:
+    if "flavor" not in edited or item.live is None or item.disposition is Disposition.REPLACE:
         return
     before, after = (
         _row(catalogue.flavors, item.live.attributes.get("flavor")),
@@ -250,13 +250,13 @@ def _shrinks(
 
 
 def _volume(
-    survey: Assessment, item: ManagedObject, wanted: Mapping[str, Value]
+    assessment: Assessment, item: ManagedObject, wanted: Mapping[str, Value]
 ) -> Iterator[Problem]:
     row, address = (
-        _row(survey.account.catalogue.storage_types, wanted.get("type")),
+        _row(assessment.account.catalogue.storage_types, wanted.get("type")),
         str(item.address),
     )
-    types = survey.account.catalogue.storage_types
+    types = assessment.account.catalogue.storage_types
     if row is None:
         if types:
             hint = "types: " + ", ".join(str(t["id"]) for t in types)
@@ -282,7 +282,7 @@ def _volume(
             SIZE_STEP_GB=SIZE_STEP_GB,
         )
         yield warning("out-of-bounds", message, place=_place(item, "size"), address=address)
-    zone = _zone_of(survey, wanted.get("instance"))
+    zone = _zone_of(assessment, wanted.get("instance"))
     if row.get("zones") is not None and zone is not None and zone not in row["zones"]:
         message = msg("{row} volumes are not offered in zone {zone}", row=row["id"], zone=zone)
         yield error(
@@ -294,10 +294,10 @@ def _volume(
         )
 
 
-def _zone_of(survey: Assessment, owner: Value) -> Any:
+def _zone_of(assessment: Assessment, owner: Value) -> Any:
     if not isinstance(owner, Link):
         return None
-    server = survey.items.get(owner.address)
+    server = assessment.items.get(owner.address)
     if server is None:
         return None
     return server.wanted.get(

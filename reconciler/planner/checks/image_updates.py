@@ -22,21 +22,26 @@ def newer_images(seen: Assessment) -> Iterator[Problem]:
         return
     found: dict[tuple[str, str, str], list[ManagedObject]] = {}
     for item in seen.items.values():
-        wish = item.resource.attributes.get("image") if item.resource is not None else None
-        if item.fate not in (Disposition.KEEP, Disposition.BIND) or not isinstance(wish, Lookup):
+        desired = item.resource.attributes.get("image") if item.resource is not None else None
+        if item.disposition not in (Disposition.KEEP, Disposition.BIND) or not isinstance(
+            desired, Lookup
+        ):
             continue
-        pinned = item.lookups.get("image", {}).get(wish.key)
+        pinned = item.lookups.get("image", {}).get(desired.key)
         zone = item.live.attributes.get("zone") if item.live is not None else None
         row = (
             None
             if pinned is None
             else lookup.newer(
-                wish, seen.account.catalogue, pinned, zone=zone if isinstance(zone, str) else None
+                desired,
+                seen.account.catalogue,
+                pinned,
+                zone=zone if isinstance(zone, str) else None,
             )
         )
         if row is not None:
             found.setdefault(
-                (str(wish), str(row.get("name") or row["id"]), str(row["id"])), []
+                (str(desired), str(row.get("name") or row["id"]), str(row["id"])), []
             ).append(item)
     for (asked, name, id), items in sorted(found.items()):
         yield _told(asked, name, id, items)

@@ -40,7 +40,7 @@ def unsaid(seen: Assessment) -> Iterator[Problem]:
         _groups(
             item
             for item in seen.items.values()
-            if item.fate is Disposition.CREATE and item.entry is None
+            if item.disposition is Disposition.CREATE and item.entry is None
         )
         if going
         else {}
@@ -71,7 +71,7 @@ def _goes(seen: Assessment, item: ManagedObject) -> bool:
     """
     said = {removal.address for removal in seen.stack.removed}
     if (
-        item.fate not in (Disposition.DELETE, Disposition.DOUBT)
+        item.disposition not in (Disposition.DELETE, Disposition.UNSETTLED)
         or item.resource is not None
         or item.entry is None
     ):

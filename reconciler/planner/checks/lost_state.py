@@ -55,14 +55,14 @@ def missing_state(seen: Assessment) -> Iterator[Problem]:
     """
     if seen.options.destroy:
         return  # nothing is created
-    wished = {
+    desired_value = {
         (i.kind.name, remote_name(i)): a
         for a, i in seen.items.items()
-        if i.fate is Disposition.CREATE and a.rule is None
+        if i.disposition is Disposition.CREATE and a.rule is None
     }
-    created = frozenset(map(str, wished.values()))
+    created = frozenset(map(str, desired_value.values()))
     for kind, live in strangers(seen):
-        address = wished.get((kind, _name(live)))
+        address = desired_value.get((kind, _name(live)))
         named = _named_address(seen, kind, live) if seen.state.is_empty else None
         former = _formerly_at(seen, kind, live, created) if seen.state.is_empty else None
         if seen.state.is_empty:
@@ -163,7 +163,7 @@ def propose(seen: Assessment) -> tuple[Binding, ...]:
     found: dict[Address, list[LiveResource]] = {}
     unowned = list(strangers(seen))
     for address, item in seen.items.items():
-        if item.fate is not Disposition.CREATE or address.rule is not None:
+        if item.disposition is not Disposition.CREATE or address.rule is not None:
             continue
         for kind, live in unowned:
             if (

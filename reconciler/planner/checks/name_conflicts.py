@@ -19,19 +19,19 @@ def namesakes(seen: Assessment, changes: Mapping[Address, Change]) -> Iterator[P
     """A warning for each object that is to be made, or to get a name, which an object of nobody
     here bears already.
     """
-    wished = {
+    desired_value = {
         address: name
         for address, item in seen.items.items()
         if (name := _new_name(item, changes)) is not None
     }
-    if not wished:
+    if not desired_value:
         return
     borne: dict[tuple[str, str], str] = {}
     for kind, live in lost_state.strangers(seen):
         named = live.attributes.get("name")
         if isinstance(named, str):
             borne.setdefault((kind, spelled(named)), live.id)
-    for address, name in wished.items():
+    for address, name in desired_value.items():
         other, item = borne.get((address.kind, spelled(name))), seen.items[address]
         if other is None or seen.options.accepts("duplicate", str(address)):
             continue
@@ -56,7 +56,7 @@ def namesakes(seen: Assessment, changes: Mapping[Address, Change]) -> Iterator[P
 def _new_name(item: ManagedObject, changes: Mapping[Address, Change]) -> str | None:
     if item.address.rule is not None or item.resource is None:
         return None
-    if item.fate is Disposition.CREATE:
+    if item.disposition is Disposition.CREATE:
         return lost_state.remote_name(item)
     row = changes.get(item.address)
     named = row is not None and any(field.path == "name" for field in row.fields)

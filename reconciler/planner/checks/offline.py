@@ -12,10 +12,10 @@ from reconciler.model.resource import Catalogue, Lookup, Resource, Stack
 from reconciler.planner.compare import lookup
 
 
-def doubts(stack: Stack, catalogue: Catalogue) -> Iterator[Problem]:
-    """A warning for each lookup that a kept list does not answer. The list may be a day old, so it
-    is never an error.
-    """
+def unanswered(stack: Stack, catalogue: Catalogue | None) -> Iterator[Problem]:
+    """A warning for each lookup that a kept catalogue does not answer. It may be a day old, so it is never an error. None: no warnings."""
+    if catalogue is None:
+        return
     for resource in stack.resources.values():
         yield from _of(resource, catalogue)
 
@@ -27,10 +27,10 @@ def _of(resource: Resource, catalogue: Catalogue) -> Iterator[Problem]:
         found = lookup.find(zone, catalogue, zone=None, address=str(resource.address))
         here = found if isinstance(found, str) else None
     for value in resource.attributes.values():
-        for wish in value if isinstance(value, tuple) else (value,):
-            if not isinstance(wish, Lookup) or getattr(catalogue, wish.catalogue) is None:
+        for desired in value if isinstance(value, tuple) else (value,):
+            if not isinstance(desired, Lookup) or getattr(catalogue, desired.catalogue) is None:
                 continue
-            found = lookup.find(wish, catalogue, zone=here, address=str(resource.address))
+            found = lookup.find(desired, catalogue, zone=here, address=str(resource.address))
             if isinstance(found, Problem):
                 # Told once for all that share the line.
                 yield replace(

@@ -27,7 +27,7 @@ def find(seen: Assessment) -> Iterator[tuple[Address, LiveResource, Sharer]]:
     touched = [
         (item.address, item.live, item.entry)
         for item in seen.items.values()
-        if item.fate in _TOUCHED and item.address.rule is None
+        if item.disposition in _TOUCHED and item.address.rule is None
     ]
     touched += [
         (address, live, None)
@@ -46,9 +46,9 @@ def hold(draft: PlanBuilder) -> None:
     """Marks what is shared without consent as blocked, a firewall with its rules, and shows the
     consent of the rest.
     """
-    for address, live, sharer in find(draft.survey):
+    for address, live, sharer in find(draft.assessment):
         row = draft.changes.get(address) or Change(address, Action.NONE, "")
-        if draft.survey.options.accepts(RiskClass.SHARED.value, str(address)):
+        if draft.assessment.options.accepts(RiskClass.SHARED.value, str(address)):
             consents = (*row.impact.consents, Consent(RiskClass.SHARED, str(address)))
             draft.changes[address] = replace(row, impact=replace(row.impact, consents=consents))
             continue
@@ -64,6 +64,6 @@ def hold(draft: PlanBuilder) -> None:
 
 def agreed(draft: PlanBuilder, held: frozenset[Address]) -> Iterator[StateChange]:
     """The consents that the plan records, so that later plans do not ask again."""
-    for address, live, sharer in find(draft.survey):
+    for address, live, sharer in find(draft.assessment):
         if address not in held:
             yield owners.agreement(live, sharer)

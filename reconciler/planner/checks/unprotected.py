@@ -32,7 +32,7 @@ def by_account(seen: Assessment) -> Iterator[Problem]:
             or seen.firewall_of(live.id) is not None
         ):
             continue
-        said = "may have" if item.fate is Disposition.DOUBT else "has"
+        said = "may have" if item.disposition is Disposition.UNSETTLED else "has"
         yield _problem(str(address), f"{address} ({live.id}) {said} no firewall", wanted)
 
 

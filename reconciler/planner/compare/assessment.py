@@ -33,7 +33,7 @@ class Disposition(Enum):
     DELETE = "delete"
     FORGET = "forget"
     GONE = "gone"
-    DOUBT = "doubt"
+    UNSETTLED = "unsettled"
 
 
 REPLACED = ("block_storages", "instances")
@@ -87,7 +87,7 @@ class ManagedObject:
 
     address: Address
     kind: ResourceType
-    fate: Disposition
+    disposition: Disposition
     resource: Resource | None = None
     entry: Entry | None = None
     live: LiveResource | None = None
@@ -109,7 +109,7 @@ class ManagedObject:
     def id(self) -> str | None:
         """The id that the address has now and keeps, None where it will have another or has none."""
         if (
-            self.fate in (Disposition.KEEP, Disposition.BIND, Disposition.DELETE)
+            self.disposition in (Disposition.KEEP, Disposition.BIND, Disposition.DELETE)
             and self.live is not None
         ):
             return self.live.id
@@ -120,7 +120,7 @@ class ManagedObject:
 class Assessment:
     """All items, sorted by address, with what speaks against going on.
 
-    `existing` are the objects of others that the stack refers to. `strays` are, by firewall id, the
+    `existing` are the objects of others that the stack refers to. `unmanaged_rules` are, by firewall id, the
     live rules that are nobody's of this stack. `names` gives the address text of each id that is
     ours or referred to.
     """
@@ -132,7 +132,7 @@ class Assessment:
     options: PlanOptions
     items: Mapping[Address, ManagedObject]
     existing: Mapping[Address, LiveResource]
-    strays: Mapping[str, tuple[LiveResource, ...]]
+    unmanaged_rules: Mapping[str, tuple[LiveResource, ...]]
     problems: tuple[Problem, ...]
     names: Mapping[str, str]
     _groups: dict[str, list[str]] = field(init=False, repr=False, compare=False)

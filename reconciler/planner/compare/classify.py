@@ -30,7 +30,7 @@ from reconciler.planner.compare.assessment import (
 )
 
 
-def survey(
+def classify(
     *,
     stack: Stack,
     state: State,
@@ -64,13 +64,13 @@ def survey(
     going = {
         item.live.id: str(address)
         for address, item in items.items()
-        if item.fate is Disposition.DELETE and item.live is not None
+        if item.disposition is Disposition.DELETE and item.live is not None
     }
     going.update({old.id: old.address for old in state.deposed.values()})
     problems += [] if options.destroy else data_sources.deleted(stack, existing, going)
     if options.destroy:
         _keep_what_is_protected(items)
-    strays: dict[str, tuple[LiveResource, ...]] = {}
+    unmanaged_rules: dict[str, tuple[LiveResource, ...]] = {}
     known = Assessment(
         stack,
         state,
@@ -79,11 +79,11 @@ def survey(
         options,
         items,
         existing,
-        strays,
+        unmanaged_rules,
         (),
         _names(items, existing, state.deposed.values()),
     )
-    surveyor.rules(items, strays, known)
+    surveyor.rules(items, unmanaged_rules, known)
     problems += surveyor.doubts.unplaced(items)
     ordered = {address: items[address] for address in sorted(items, key=lambda a: a.sort_key)}
     return Assessment(
@@ -94,7 +94,7 @@ def survey(
         options,
         ordered,
         existing,
-        strays,
+        unmanaged_rules,
         tuple(problems),
         _names(ordered, existing, state.deposed.values()),
     )
@@ -160,8 +160,8 @@ class _Classifier:
         )
         live = None if entry is None else self.account.find(kind.name, entry.id)
         wanted, lookups = self._look_up(resource, entry, bound or live)
-        fate, reason = self._fate(resource, kind, entry, live, wanted)
-        if fate is Disposition.BIND and resource.import_id is not None:
+        disposition, reason = self._fate(resource, kind, entry, live, wanted)
+        if disposition is Disposition.BIND and resource.import_id is not None:
             live = bound
             if live is None:
                 self.problems.append(
@@ -169,13 +169,16 @@ class _Classifier:
                         self.account, kind.name, resource.import_id, text, place=resource.place
                     )
                 )
-                fate, reason = Disposition.DOUBT, f"{resource.import_id} is not in the account"
+                disposition, reason = (
+                    Disposition.UNSETTLED,
+                    f"{resource.import_id} is not in the account",
+                )
             else:
                 self.problems.extend(self._taken(resource, live))
         return ManagedObject(
             address,
             kind,
-            fate,
+            disposition,
             resource,
             entry,
             live,
@@ -233,24 +236,24 @@ class _Classifier:
             if self.options.undo is None
             else f"not there at serial {self.options.undo}"
         )
-        fate, reason = Disposition.DELETE, gone if not self.options.destroy else "destroy"
+        disposition, reason = Disposition.DELETE, gone if not self.options.destroy else "destroy"
         if entry.address in self.doubts.reasons:
-            fate, reason = Disposition.DOUBT, self.doubts.reasons[entry.address]
+            disposition, reason = Disposition.UNSETTLED, self.doubts.reasons[entry.address]
         elif live is None:
-            fate, reason = self._missing(entry, accepted=Disposition.FORGET)
+            disposition, reason = self._missing(entry, accepted=Disposition.FORGET)
         elif entry.retain and not self._removed(address, keep=False):
-            fate, reason = Disposition.FORGET, "left out of the file, retained"
+            disposition, reason = Disposition.FORGET, "left out of the file, retained"
         elif self._removed(address, keep=True):
             said = (
                 "removed from the stack"
                 if self.options.undo is None
                 else f"{gone} and taken over since"
             )
-            fate, reason = Disposition.FORGET, f"{said}, kept in the account"
+            disposition, reason = Disposition.FORGET, f"{said}, kept in the account"
         return ManagedObject(
             address,
             kind,
-            fate,
+            disposition,
             None,
             entry,
             live,
@@ -274,16 +277,16 @@ class _Classifier:
             return accepted, ACCEPTED_AS_GONE
         if entry.phase is Phase.DELETING:
             return (
-                Disposition.DOUBT,
+                Disposition.UNSETTLED,
                 f"an earlier run deleted {entry.id}, and whether it is gone is looked at twice",
             )
         if entry.phase is Phase.INCOMPLETE:
             return (
-                Disposition.DOUBT,
+                Disposition.UNSETTLED,
                 f"{entry.id} was made by an earlier run, and the account's list does not show it yet",
             )
         return (
-            Disposition.DOUBT,
+            Disposition.UNSETTLED,
             f"{entry.id} is not in the account's list, and we did not delete it",
         )
 
@@ -298,18 +301,18 @@ class _Classifier:
         """What becomes of an address that the file has, and why."""
         text = str(resource.address)
         if text in self.doubts.reasons:
-            return Disposition.DOUBT, self.doubts.reasons[text]
+            return Disposition.UNSETTLED, self.doubts.reasons[text]
         if entry is None and resource.import_id:
             return Disposition.BIND, "import"
         if entry is None:
             twin = self.doubts.twin(resource, wanted, self.state)
-            return (Disposition.CREATE, "new") if twin is None else (Disposition.DOUBT, twin)
+            return (Disposition.CREATE, "new") if twin is None else (Disposition.UNSETTLED, twin)
         if live is None:
-            fate, reason = self._missing(entry, accepted=Disposition.CREATE)
-            return (Disposition.CREATE if fate is Disposition.GONE else fate), reason
+            disposition, reason = self._missing(entry, accepted=Disposition.CREATE)
+            return (Disposition.CREATE if disposition is Disposition.GONE else disposition), reason
         if entry.phase is Phase.DELETING:
             reason = "an earlier run deletes it, and the cloud still shows it"
-            return (Disposition.REPLACE if kind.name in REPLACED else Disposition.DOUBT), reason
+            return (Disposition.REPLACE if kind.name in REPLACED else Disposition.UNSETTLED), reason
         if live.failed:
             return Disposition.REPLACE, "the cloud reports it as failed"
         forced = sorted(
@@ -371,16 +374,16 @@ class _Classifier:
         self,
         resource: Resource,
         name: str,
-        wish: Lookup,
+        desired: Lookup,
         entry: Entry | None,
         zone: str | None,
         pins: dict[str, Mapping[str, str]],
         live: LiveResource | None,
     ) -> str | None:
         text = str(resource.address)
-        pinned: str | None = self.options.pinned.get(text, EMPTY).get(name, EMPTY).get(wish.key)
+        pinned: str | None = self.options.pinned.get(text, EMPTY).get(name, EMPTY).get(desired.key)
         if pinned is None and entry is not None and text not in self.options.replace:
-            pinned = entry.lookups.get(name, EMPTY).get(wish.key)
+            pinned = entry.lookups.get(name, EMPTY).get(desired.key)
         if (
             pinned is None
             and live is not None
@@ -392,16 +395,16 @@ class _Classifier:
             own = live.attributes.get(name)
             pinned = (
                 own
-                if isinstance(own, str) and lookup.satisfies(wish, self.account.catalogue, own)
+                if isinstance(own, str) and lookup.satisfies(desired, self.account.catalogue, own)
                 else None
             )
         if pinned is None:
-            answer = lookup.find(wish, self.account.catalogue, zone=zone, address=text)
+            answer = lookup.find(desired, self.account.catalogue, zone=zone, address=text)
             if isinstance(answer, Problem):
                 self.problems.append(answer)
                 return None
             pinned = answer
-        pins[name] = {**pins.get(name, {}), wish.key: pinned}
+        pins[name] = {**pins.get(name, {}), desired.key: pinned}
         return pinned
 
     def _protect(
@@ -419,11 +422,11 @@ class _Classifier:
     def rules(
         self,
         items: dict[Address, ManagedObject],
-        strays: dict[str, tuple[LiveResource, ...]],
+        unmanaged_rules: dict[str, tuple[LiveResource, ...]],
         known: Assessment,
     ) -> None:
         """Adds the items of all rules, matched by key and by meaning; what is left over of live
-        rules goes to `strays` by firewall id.
+        rules goes to `unmanaged_rules` by firewall id.
 
         `known` is the survey of everything else: what a rule refers to is filled in before it is
         matched.
@@ -469,13 +472,13 @@ class _Classifier:
                 desired=wanted.get(owner.address, []),
                 entries=[] if group is None else remembered.get(group, []),
                 live=[] if group is None else live.get(group, []),
-                doubtful=self.doubts.reasons,
+                unsettled=self.doubts.reasons,
                 sent=self.doubts.traffic(group),
                 traffic=traffic,
             )
             items.update({item.address: item for item in matched.items})
-            if matched.strays and group is not None:
-                strays[group] = matched.strays
+            if matched.unmanaged_rules and group is not None:
+                unmanaged_rules[group] = matched.unmanaged_rules
 
 
 def _keep_what_is_protected(items: dict[Address, ManagedObject]) -> None:
@@ -486,12 +489,12 @@ def _keep_what_is_protected(items: dict[Address, ManagedObject]) -> None:
 
     def keep(address: Address, reason: str) -> None:
         # what is missing or in doubt stays so: it has no object that could be kept
-        if items[address].fate is Disposition.DELETE:
-            items[address] = replace(items[address], fate=Disposition.KEEP, reason=reason)
+        if items[address].disposition is Disposition.DELETE:
+            items[address] = replace(items[address], disposition=Disposition.KEEP, reason=reason)
 
     by_id = {item.live.id: address for address, item in items.items() if item.live is not None}
     for address, item in list(items.items()):
-        if item.fate is Disposition.DELETE and "delete" in item.protect:
+        if item.disposition is Disposition.DELETE and "delete" in item.protect:
             keep(address, "protected from delete")
     for address, item in list(items.items()):
         owner = (
@@ -502,7 +505,7 @@ def _keep_what_is_protected(items: dict[Address, ManagedObject]) -> None:
     for item in list(items.values()):
         if (
             item.kind.name == "instances"
-            and item.fate is Disposition.KEEP
+            and item.disposition is Disposition.KEEP
             and item.entry is not None
         ):
             firewall = parse(str(item.entry.applied.get("firewall") or ""))

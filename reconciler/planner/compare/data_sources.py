@@ -29,17 +29,17 @@ def objects(
     """
     found: dict[Address, LiveResource] = {}
     problems = []
-    for address, wish in sorted(stack.existing.items(), key=lambda pair: pair[0].sort_key):
+    for address, desired in sorted(stack.existing.items(), key=lambda pair: pair[0].sort_key):
         rows = account.objects.get(address.kind, EMPTY)
-        pinned = pins.get(str(address), EMPTY).get(wish.by, EMPTY).get(wish.value)
+        pinned = pins.get(str(address), EMPTY).get(desired.by, EMPTY).get(desired.value)
         matching = [
             row
             for row in rows.values()
-            if row.id == (pinned or wish.value)
+            if row.id == (pinned or desired.value)
             or (
                 not pinned
-                and wish.by == "name"
-                and suggestions.same(row.attributes.get("name"), wish.value)
+                and desired.by == "name"
+                and suggestions.same(row.attributes.get("name"), desired.value)
             )
         ]
         if len(matching) == 1:
@@ -47,16 +47,16 @@ def objects(
             continue
         what = one_of(address.kind)
         if matching:
-            said = f"{len(matching)} {what}s are named {wish.value!r}"
+            said = f"{len(matching)} {what}s are named {desired.value!r}"
             hint: str | None = "refer to one of them by id: " + ", ".join(
                 sorted(row.id for row in matching)
             )
         else:
-            said = f"no {what} of this account has the {wish.by} {wish.value!r}"
-            hint = meant(account, address.kind, wish.value, by=wish.by) or msg(
+            said = f"no {what} of this account has the {desired.by} {desired.value!r}"
+            hint = meant(account, address.kind, desired.value, by=desired.by) or msg(
                 "the account shows none"
             )
-        problems.append(error("lookup", said, place=wish.place, address=str(address), hint=hint))
+        problems.append(error("lookup", said, place=desired.place, address=str(address), hint=hint))
     return found, problems
 
 
@@ -92,14 +92,14 @@ def pins(
     stack: Stack, found: Mapping[Address, LiveResource]
 ) -> dict[str, dict[str, dict[str, str]]]:
     """The ids of what was looked up by name, as a plan keeps them."""
-    wishes = (
+    desired_values = (
         (address, stack.existing[address])
         for address in sorted(found, key=lambda address: address.sort_key)
     )
     return {
-        str(address): {wish.by: {wish.value: found[address].id}}
-        for address, wish in wishes
-        if wish.by == "name"
+        str(address): {desired.by: {desired.value: found[address].id}}
+        for address, desired in desired_values
+        if desired.by == "name"
     }
 
 

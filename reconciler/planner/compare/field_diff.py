@@ -36,7 +36,7 @@ class Compared:
         return frozenset(item.kind.fields[change.path].edit for change in self.changes)
 
 
-def live_value(survey: Assessment, item: ManagedObject, name: str) -> Any:
+def live_value(assessment: Assessment, item: ManagedObject, name: str) -> Any:
     """What a field is now, in the form in which it is compared: links by address, `ABSENT` where it
     cannot be read.
     """
@@ -44,36 +44,42 @@ def live_value(survey: Assessment, item: ManagedObject, name: str) -> Any:
     if live is None:
         return ABSENT
     if item.kind.name == "instances" and name == "firewall":
-        return survey.name_of(survey.firewall_to_leave(live.id))
+        return assessment.name_of(assessment.firewall_to_leave(live.id))
     if name == "instance":
         if name not in live.attributes:
             return ABSENT
-        return survey.name_of(_text(live.attributes.get("instance")))
-    if name == "description" and live.marked is not None and live.marked == _our_text(survey, item):
+        return assessment.name_of(_text(live.attributes.get("instance")))
+    if (
+        name == "description"
+        and live.marked is not None
+        and live.marked == _our_text(assessment, item)
+    ):
         return None
     return live.attributes.get(name, ABSENT)
 
 
-def _our_text(survey: Assessment, item: ManagedObject) -> str:
+def _our_text(assessment: Assessment, item: ManagedObject) -> str:
     """The text that stands before the marker where the user wrote none; exactly that counts as
     none, not all that looks like it.
     """
     key = str(item.address).removeprefix(f"{item.address.kind}.")
-    return marker.owner_text(survey.stack.name, survey.stack.environment, key)[: marker.USER_LIMIT]
+    return marker.owner_text(assessment.stack.name, assessment.stack.environment, key)[
+        : marker.USER_LIMIT
+    ]
 
 
-def compare(survey: Assessment, item: ManagedObject, wanted: Mapping[str, Value]) -> Compared:
+def compare(assessment: Assessment, item: ManagedObject, wanted: Mapping[str, Value]) -> Compared:
     """Compares an object that stays (or is replaced) with what is wanted of it."""
     applied = item.entry.applied if item.entry is not None else EMPTY
     asked = {name: _normal(value) for name, value in wanted.items() if name not in _ignored(item)}
-    live = {name: _as_it_is(survey, item, name, applied) for name in asked}
+    live = {name: _as_it_is(assessment, item, name, applied) for name in asked}
     names = (
         []
         if live == asked
         else [name for name in differing(_comparable(live), _comparable(asked)) if name in asked]
     )
     changes, notices = [], []
-    replaced = item.fate is Disposition.REPLACE
+    replaced = item.disposition is Disposition.REPLACE
     for name in names:
         said = _notice(item, item.kind.fields[name], asked[name], live[name])
         if said is not None and not replaced:
@@ -85,17 +91,17 @@ def compare(survey: Assessment, item: ManagedObject, wanted: Mapping[str, Value]
     if not replaced:  # a new object gets all that the file writes
         notices += _create_only(item, asked, applied)
         notices += _no_longer_managed(item, applied)
-    drift = _drift(survey, item, asked, live, applied)
+    drift = _drift(assessment, item, asked, live, applied)
     return Compared(tuple(sorted(changes, key=lambda c: c.path)), drift, tuple(notices))
 
 
 def _as_it_is(
-    survey: Assessment, item: ManagedObject, name: str, applied: Mapping[str, Any]
+    assessment: Assessment, item: ManagedObject, name: str, applied: Mapping[str, Any]
 ) -> Any:
     """What a field is now; what the cloud does not say is taken as it was left, so that nobody acts
     on a guess.
     """
-    live = _normal(live_value(survey, item, name))
+    live = _normal(live_value(assessment, item, name))
     return _normal(applied.get(name, ABSENT)) if live is ABSENT else live
 
 
@@ -179,7 +185,7 @@ def _no_longer_managed(item: ManagedObject, applied: Mapping[str, Any]) -> list[
 
 
 def _drift(
-    survey: Assessment,
+    assessment: Assessment,
     item: ManagedObject,
     asked: Mapping[str, Any],
     shown: Mapping[str, Any],
@@ -195,7 +201,7 @@ def _drift(
         left = _normal(applied[name])
         if shown[name] == left:
             continue
-        live = _normal(live_value(survey, item, name))
+        live = _normal(live_value(assessment, item, name))
         if live is ABSENT or live == left or (name == "power" and live is None):
             continue
         stated = bool(asked[name] == live)

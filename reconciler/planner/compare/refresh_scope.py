@@ -56,9 +56,9 @@ def _guarding(stack: Stack, by: str) -> Iterator[str]:
     """The firewalls of others that the stack refers to: a guard asks what they let through."""
     if stack.guard is not None:
         yield from (
-            wish.value
-            for address, wish in stack.existing.items()
-            if address.kind == "firewalls" and wish.by == by
+            desired.value
+            for address, desired in stack.existing.items()
+            if address.kind == "firewalls" and desired.by == by
         )
 
 
@@ -136,8 +136,8 @@ def _catalogue(
         if entry is None or _remade(resource, entry):
             yield from _CATALOGUE_OF_CREATES.get(address.kind, ())
         for name, value in resource.attributes.items():
-            for wish in value if isinstance(value, tuple) else (value,):
-                if not isinstance(wish, Lookup) or wish.by == "id":
+            for desired in value if isinstance(value, tuple) else (value,):
+                if not isinstance(desired, Lookup) or desired.by == "id":
                     continue
                 pinned = options.pinned.get(text, EMPTY).get(name, EMPTY)
                 kept = (
@@ -147,5 +147,5 @@ def _catalogue(
                 )
                 # An image found by os is asked for anyway, to say whether there is a newer one; a
                 # saved plan asks for nothing.
-                if wish.key not in pinned and (wish.key not in kept or wish.by == "os"):
-                    yield wish.catalogue
+                if desired.key not in pinned and (desired.key not in kept or desired.by == "os"):
+                    yield desired.catalogue

@@ -23,8 +23,8 @@ class Resolver:
     expressions that fail.
     """
 
-    def __init__(self, survey: Assessment) -> None:
-        self._survey = survey
+    def __init__(self, assessment: Assessment) -> None:
+        self._survey = assessment
         self._wanted: dict[Address, dict[str, Value]] = {}
         self._known: dict[tuple[Address, str], Value] = {}
         self._busy: set[tuple[Address, str]] = set()
@@ -85,18 +85,20 @@ class Resolver:
     def _find(self, address: Address, name: str) -> Value:
         item = self._survey.items[address]
         unknown = Unknown((Ref(address, name),))
-        stays = item.fate in (Disposition.KEEP, Disposition.BIND) and item.live is not None
+        stays = item.disposition in (Disposition.KEEP, Disposition.BIND) and item.live is not None
         field = item.kind.fields.get(name)
         # what the file says of it changes nothing any more
         fixed = stays and field is not None and field.edit is Edit.CREATE_ONLY
         if name in item.wanted and not (
             fixed and item.live is not None and name in item.live.attributes
         ):
-            wished = self.value(address, item.wanted[name])
-            if isinstance(wished, Link):
-                return self._survey.id_of(wished.address) or Unknown((Ref(wished.address, "id"),))
-            if wished is not None or not stays:
-                return wished
+            desired_value = self.value(address, item.wanted[name])
+            if isinstance(desired_value, Link):
+                return self._survey.id_of(desired_value.address) or Unknown(
+                    (Ref(desired_value.address, "id"),)
+                )
+            if desired_value is not None or not stays:
+                return desired_value
         if stays and item.live is not None:
             if name == "firewall":
                 return self._survey.firewall_of(item.live.id)

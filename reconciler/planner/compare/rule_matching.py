@@ -25,7 +25,7 @@ class Matched:
     """
 
     items: tuple[ManagedObject, ...]
-    strays: tuple[LiveResource, ...]
+    unmanaged_rules: tuple[LiveResource, ...]
 
 
 def meaning(attributes: Mapping[str, Any]) -> tuple[Any, ...] | None:
@@ -41,7 +41,7 @@ def match(
     desired: Sequence[Resource],
     entries: Sequence[Entry],
     live: Sequence[LiveResource],
-    doubtful: Mapping[str, str],
+    unsettled: Mapping[str, str],
     sent: Mapping[tuple[Any, ...], str] = EMPTY,  # type: ignore[assignment]
     traffic: Callable[[Resource], tuple[Any, ...] | None] = lambda resource: meaning(
         resource.attributes
@@ -53,14 +53,14 @@ def match(
     Meaning goes before key: a wish takes the live rule that lets its traffic through already,
     whoever had it. So no traffic is cut to be opened again, and traffic may change keys in a circle
     although the cloud refuses two equal rules. `traffic` gives the meaning of a wish, references
-    filled in as far as they are known. `doubtful` says by address why a rule is in doubt. `sent`
+    filled in as far as they are known. `unsettled` says by address why a rule is in doubt. `sent`
     gives the traffic of creates in doubt at addresses that the file has not, and why a new rule for
     it has to wait.
     """
-    if owner.fate not in (Disposition.KEEP, Disposition.BIND, Disposition.DOUBT) or (
-        owner.fate is Disposition.DOUBT and None in (owner.live, owner.resource)
+    if owner.disposition not in (Disposition.KEEP, Disposition.BIND, Disposition.UNSETTLED) or (
+        owner.disposition is Disposition.UNSETTLED and None in (owner.live, owner.resource)
     ):
-        reasons = doubtful if owner.fate is Disposition.DOUBT else {}
+        reasons = unsettled if owner.disposition is Disposition.UNSETTLED else {}
         return Matched(
             tuple(_new(resource, kind, reasons.get(str(resource.address))) for resource in desired),
             (),
@@ -70,19 +70,19 @@ def match(
     )
     if owner.resource is None:
         return Matched(tuple(table.kept()), ())
-    table.doubtful(desired, doubtful)
-    wishes = [resource for resource in desired if str(resource.address) not in doubtful]
+    table.unsettled(desired, unsettled)
+    desired_values = [resource for resource in desired if str(resource.address) not in unsettled]
     for take in (table.unchanged, table.same_traffic, table.edited, table.displaced):
-        wishes = [resource for resource in wishes if not take(resource)]
-    for resource in wishes:
-        wished = traffic(resource)
-        if wished is not None and wished in sent:
-            table.items.append(_doubt(resource, None, kind, sent[wished]))
+        desired_values = [resource for resource in desired_values if not take(resource)]
+    for resource in desired_values:
+        desired_value = traffic(resource)
+        if desired_value is not None and desired_value in sent:
+            table.items.append(_doubt(resource, None, kind, sent[desired_value]))
         else:
             table.make(resource)
     asked = {str(resource.address) for resource in desired}
     left = {text: entry for text, entry in table.entries.items() if text not in asked}
-    items = (*table.items, *_left_out(left, table.free, kind, doubtful))
+    items = (*table.items, *_left_out(left, table.free, kind, unsettled))
     return Matched(
         items, tuple(table.free[id] for id in sorted(table.free, key=lambda id: (len(id), id)))
     )
@@ -107,7 +107,7 @@ def _doubt(
     return ManagedObject(
         resource.address,
         kind,
-        Disposition.DOUBT,
+        Disposition.UNSETTLED,
         resource,
         entry,
         wanted=resource.attributes,
@@ -148,7 +148,7 @@ class _Table:
                     reason="its firewall is kept",
                 )
 
-    def doubtful(self, desired: Sequence[Resource], reasons: Mapping[str, str]) -> None:
+    def unsettled(self, desired: Sequence[Resource], reasons: Mapping[str, str]) -> None:
         """Sets aside what is in doubt, with the live rule that it may be about."""
         held: dict[tuple[Any, ...] | None, list[str]] = {}
         for id, row in self.free.items() if reasons else ():
@@ -159,8 +159,8 @@ class _Table:
                 continue
             entry = self.entries.get(text)
             self.items.append(_doubt(resource, entry, self.kind, reasons[text]))
-            wished = self.traffic(resource)
-            same = held.get(wished, []) if wished is not None else []
+            desired_value = self.traffic(resource)
+            same = held.get(desired_value, []) if desired_value is not None else []
             for id in [entry.id] if entry is not None else same:
                 self.free.pop(id, None)
 
@@ -169,8 +169,8 @@ class _Table:
         entry = self.entries.get(str(resource.address))
         if entry is None or entry.id not in self.free:
             return False
-        wished = self.traffic(resource)
-        return wished in (None, meaning(self.free[entry.id].attributes)) and self._keep(
+        desired_value = self.traffic(resource)
+        return desired_value in (None, meaning(self.free[entry.id].attributes)) and self._keep(
             resource, entry
         )
 
@@ -182,8 +182,8 @@ class _Table:
                 for id, row in sorted(self.free.items())
                 if (found := meaning(row.attributes)) is not None
             }
-        wished = self.traffic(resource)
-        id = self._held.pop(wished, None) if wished is not None else None
+        desired_value = self.traffic(resource)
+        id = self._held.pop(desired_value, None) if desired_value is not None else None
         return id is not None and self._bind(resource, id, "same traffic")
 
     def edited(self, resource: Resource) -> bool:
@@ -258,7 +258,7 @@ def _left_out(
     entries: Mapping[str, Entry],
     free: dict[str, LiveResource],
     kind: ResourceType,
-    doubtful: Mapping[str, str],
+    unsettled: Mapping[str, str],
 ) -> list[ManagedObject]:
     items = []
     for text in sorted(entries):
@@ -266,10 +266,10 @@ def _left_out(
         if address is None:
             continue
         row = free.pop(entry.id, None)
-        if text in doubtful:
+        if text in unsettled:
             items.append(
                 ManagedObject(
-                    address, kind, Disposition.DOUBT, None, entry, row, reason=doubtful[text]
+                    address, kind, Disposition.UNSETTLED, None, entry, row, reason=unsettled[text]
                 )
             )
         elif row is None:

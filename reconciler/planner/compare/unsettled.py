@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import pasted, same
 from reconciler.common.text import msg
+from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import EMPTY, Link, Resource, Stack, Value
 from reconciler.model.state import Intent, Phase, State
-from reconciler.model.timing import ABSENCE_SECONDS
 from reconciler.planner.compare import moves
 
 if TYPE_CHECKING:

@@ -87,7 +87,7 @@ def _of_items(seen: Assessment, held: frozenset[Address], known: Prices) -> Iter
             continue
         current = EMPTY if item.live is None else item.live.attributes
         now = 0 if item.live is None else known.of(item.kind.name, current)
-        goes = item.fate in (Disposition.DELETE, Disposition.FORGET, Disposition.GONE)
+        goes = item.disposition in (Disposition.DELETE, Disposition.FORGET, Disposition.GONE)
         then = (
             now
             if address in held

@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
-from reconciler.model import timing
+from reconciler.common.timing import Throughput
 from reconciler.model.address import Address
 from reconciler.model.plan import CallBudget, Step
 from reconciler.model.resource import EMPTY, Account, Link
 from reconciler.model.resource_type import Operation, Paging, ResourceType, operation_of
-from reconciler.model.timing import Throughput
 from reconciler.planner.estimate.forecast_model import Deed, Job, Model
 from reconciler.planner.steps import graph
 
@@ -56,7 +56,7 @@ def forecast(
             weights[step.key],
             step.after,
             step.servers,
-            step.once_accepted,
+            step.after_accepted,
         )
         for step in steps
     }
@@ -72,7 +72,7 @@ def _critical(steps: Sequence[Step], jobs: Mapping[str, Job]) -> tuple[str, ...]
     the quota apart.
     """
     after = {
-        step.key: tuple(key for key in step.after if key not in step.once_accepted)
+        step.key: tuple(key for key in step.after if key not in step.after_accepted)
         for step in steps
     }
     tails = graph.tails(after, {key: sum(map(_usual, job.deeds)) for key, job in jobs.items()})

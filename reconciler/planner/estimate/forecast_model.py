@@ -14,8 +14,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 
+from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
-from reconciler.model import timing
 
 _SLIGHTLY = 1e-9
 

@@ -25,7 +25,7 @@ def mark(draft: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
     """The steps, those with such a rule with the servers that they must not open to all."""
     if not any(_may_open(step) for step in steps):
         return tuple(steps)
-    after = firewall_state.standing(draft.survey)
+    after = firewall_state.standing(draft.assessment)
     made = {str(step.address) for step in steps if step.operation == "instance.create"}
     for step in steps:
         after.do(step)
@@ -36,7 +36,7 @@ def mark(draft: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
             found.append(step)
             continue
         there = [
-            draft.survey.name_of(server) or server
+            draft.assessment.name_of(server) or server
             for server in after.members(group)
             if server not in made
         ]
@@ -44,7 +44,7 @@ def mark(draft: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
             replace(
                 step,
                 not_to_all=tuple(
-                    sorted(name for name in there if not _accepted(draft.survey, name))
+                    sorted(name for name in there if not _accepted(draft.assessment, name))
                 ),
             )
         )
@@ -72,13 +72,13 @@ def _awaited(step: Step) -> Iterator[Mapping[str, Any]]:
             yield {"direction": "in", "protocol": "tcp", "ports": "1-65535", **rule}
 
 
-def _accepted(survey: Assessment, address: str) -> bool:
+def _accepted(assessment: Assessment, address: str) -> bool:
     risk = RiskClass.EXPOSURE.value
     said = {
-        *survey.options.accept,
+        *assessment.options.accept,
         *(
             (name, at or None)
-            for name, _, at in (text.partition("=") for text in survey.stack.accept)
+            for name, _, at in (text.partition("=") for text in assessment.stack.accept)
         ),
     }
     return (risk, None) in said or (risk, address) in said

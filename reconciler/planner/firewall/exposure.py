@@ -42,7 +42,7 @@ def fill(draft: PlanBuilder, steps: Sequence[Step]) -> None:
     if not firewall_state.concerns(steps):
         return
     book = _Book(
-        draft, firewall_state.standing(draft.survey), firewall_state.standing(draft.survey)
+        draft, firewall_state.standing(draft.assessment), firewall_state.standing(draft.assessment)
     )
     for step in steps:
         book.take(step)
@@ -133,7 +133,7 @@ class _Book:
         the start.
         """
         for server, group in sorted(self.after.member.items()):
-            address = parse(self.draft.survey.names.get(server, server))
+            address = parse(self.draft.assessment.names.get(server, server))
             former = self._former(server, address)
             known = former is not None and former in self.before.member
             if address is None or (known and self.before.member[former or ""] == group):
@@ -161,7 +161,7 @@ class _Book:
         """The server itself, or the one that a new one takes the place of."""
         if server not in self.made:
             return server
-        item = None if address is None else self.draft.survey.items.get(address)
+        item = None if address is None else self.draft.assessment.items.get(address)
         return None if item is None or item.live is None else item.live.id
 
     def _switched(
@@ -176,14 +176,14 @@ class _Book:
             wall = (
                 "the firewall that it is behind"
                 if unread is None
-                else self.draft.survey.name_of(unread)
+                else self.draft.assessment.name_of(unread)
             )
             self._of(address).opens.append(f"what {wall} lets through was not read")
             return
         self._say(
             address, reachability.without(is_now, was), reachability.without(was, is_now), [server]
         )
-        live = self.draft.survey.account.find("instances", server)
+        live = self.draft.assessment.account.find("instances", server)
         runs = live is not None and live.attributes.get("power") != "off"
         if runs and reachability.public_ports(is_now) - reachability.public_ports(was):
             self._ask(address, [server])
@@ -192,14 +192,14 @@ class _Book:
         return self.told.setdefault(address, _Told())
 
     def _say(self, address: Address, opened: Reach, closed: Reach, servers: Sequence[str]) -> None:
-        where = names(self.draft.survey.name_of(server) or server for server in servers)
+        where = names(self.draft.assessment.name_of(server) or server for server in servers)
         told = self._of(address)
         told.opens += [f"{line} on {where}" for line in reachability.lines(opened)]
         told.closes += [f"{line} on {where}" for line in reachability.lines(closed)]
 
     def _ask(self, address: Address, servers: Iterable[str]) -> None:
         self._of(address).consents += [
-            Consent(RiskClass.EXPOSURE, self.draft.survey.name_of(server) or server)
+            Consent(RiskClass.EXPOSURE, self.draft.assessment.name_of(server) or server)
             for server in servers
         ]
 

@@ -32,7 +32,7 @@ class FirewallState:
     a guard is about.
     """
 
-    survey: Assessment
+    assessment: Assessment
     rules: dict[str, dict[str, Mapping[str, Any]]] = field(default_factory=dict)
     icmp: dict[str, bool | None] = field(default_factory=dict)
     member: dict[str, str | None] = field(default_factory=dict)
@@ -64,7 +64,7 @@ class FirewallState:
         address.
         """
         if isinstance(value, Link):
-            return self.survey.id_of(value.address) or str(value.address)
+            return self.assessment.id_of(value.address) or str(value.address)
         return str(value)
 
     def touched(self, step: Step) -> tuple[str | None, str | None]:
@@ -155,25 +155,25 @@ def concerns(steps: Iterable[Step]) -> bool:
 
 
 def standing(
-    survey: Assessment, keep: Callable[[Mapping[str, Any]], bool] = lambda rule: True
+    assessment: Assessment, keep: Callable[[Mapping[str, Any]], bool] = lambda rule: True
 ) -> FirewallState:
     """The firewalls as they were read."""
-    walls = FirewallState(survey, keep=keep)
-    for id, live in survey.account.objects.get("firewalls", EMPTY).items():
+    walls = FirewallState(assessment, keep=keep)
+    for id, live in assessment.account.objects.get("firewalls", EMPTY).items():
         icmp = live.attributes.get("icmp")
         walls.icmp[id] = icmp if isinstance(icmp, bool) else None
-    walls.rules = {id: {} for id in sorted(survey.account.ruled)}
-    for item in survey.items.values():
+    walls.rules = {id: {} for id in sorted(assessment.account.ruled)}
+    for item in assessment.items.values():
         if item.kind.name == "firewalls" and item.live is not None:
             walls.rules[item.live.id] = {}
-    for id, rule in survey.account.objects.get("rules", EMPTY).items():
+    for id, rule in assessment.account.objects.get("rules", EMPTY).items():
         group = walls.rules.get(str(rule.attributes.get("firewall")))
         if group is not None:
             group[id] = {name: rule.attributes.get(name) for name in MEANT}
-    for members in survey.account.members.values():
+    for members in assessment.account.members.values():
         for server in members:
-            walls.member.setdefault(server, survey.firewall_of(server))
-    for item in survey.items.values():
+            walls.member.setdefault(server, assessment.firewall_of(server))
+    for item in assessment.items.values():
         # A server whose firewall the file manages was looked for in every group (`needs`): in none
         # means without one.
         managed = item.resource is not None and "firewall" in item.resource.attributes
@@ -181,7 +181,7 @@ def standing(
             item.kind.name == "instances"
             and item.live is not None
             and managed
-            and item.fate is not Disposition.DOUBT
+            and item.disposition is not Disposition.UNSETTLED
         ):
             walls.member.setdefault(item.live.id, None)
     return walls

@@ -45,11 +45,11 @@ def check(
     """The steps that the guard lets pass, in an order that keeps it, the addresses held back, and
     what is to be told.
     """
-    guard = draft.survey.stack.guard
+    guard = draft.assessment.stack.guard
     if guard is None or not firewall_state.concerns(steps):
         return steps, held, ()
     asked = reachability.admitted(guard.admin, guard.ports)
-    steps = _in_order(draft.survey, steps, asked)
+    steps = _in_order(draft.assessment, steps, asked)
     problems: list[Problem] = []
     while True:
         watch = _Watch(draft, guard, asked)
@@ -76,13 +76,13 @@ class _Watch:
 
     def __init__(self, draft: PlanBuilder, guard: Guard, asked: Reach) -> None:
         self.draft, self.guard, self.asked = draft, guard, asked
-        self.walls = firewall_state.standing(draft.survey, _within(asked))
+        self.walls = firewall_state.standing(draft.assessment, _within(asked))
         self.refused: dict[Address, _Loss] = {}
         self.accepted: dict[Address, _Loss] = {}
         self.made: set[str] = set()
         self.servers = {
             item.live.id: item.address
-            for item in _guarded(draft.survey, guard)
+            for item in _guarded(draft.assessment, guard)
             if item.live is not None
         }
         self.first = {server: self._now(server, unknown=asked) for server in self.servers}
@@ -109,7 +109,7 @@ class _Watch:
             {self.servers[s]: what for s, what in lost.items()},
             self.walls.member.get(next(iter(lost))),
         )
-        options = self.draft.survey.options
+        options = self.draft.assessment.options
         if all(options.accepts(RiskClass.LOCKOUT.value, str(address)) for address in loss.lost):
             self.accepted.setdefault(step.address, _Loss(step.address)).lost.update(loss.lost)
             for found in lost:
@@ -162,7 +162,7 @@ class _Watch:
 
     def newcomers(self) -> Iterator[Problem]:
         """A warning for each new server that will not have what the guard asks for."""
-        for item in _guarded(self.draft.survey, self.guard):
+        for item in _guarded(self.draft.assessment, self.guard):
             token = str(item.address)
             if token not in self.made:
                 continue
@@ -179,7 +179,7 @@ class _Watch:
                     place=item.resource.place if item.resource is not None else None,
                     address=token,
                     hint=_way_out(
-                        self.draft.survey, self.guard, lacks, self.walls.member.get(token)
+                        self.draft.assessment, self.guard, lacks, self.walls.member.get(token)
                     ),
                 )
 
@@ -187,10 +187,10 @@ class _Watch:
 _ABSENT = object()
 
 
-def _guarded(survey: Assessment, guard: Guard) -> Iterator[ManagedObject]:
+def _guarded(assessment: Assessment, guard: Guard) -> Iterator[ManagedObject]:
     """The servers that a guard is about and that stay ours."""
-    for item in survey.items.values():
-        ours = item.kind.name == "instances" and item.fate not in (
+    for item in assessment.items.values():
+        ours = item.kind.name == "instances" and item.disposition not in (
             Disposition.DELETE,
             Disposition.FORGET,
             Disposition.GONE,
@@ -219,7 +219,7 @@ def _block(draft: PlanBuilder, guard: Guard, loss: _Loss) -> Problem:
     draft.changes[loss.address] = replace(
         row, action=Action.BLOCKED, reason=f"would take away {said}", impact=impact
     )
-    hint = _way_out(draft.survey, guard, next(iter(loss.lost.values())), loss.group)
+    hint = _way_out(draft.assessment, guard, next(iter(loss.lost.values())), loss.group)
     return error(
         "lockout",
         msg(
@@ -253,17 +253,17 @@ def _consents(row: Change, loss: _Loss, *, alone: bool = False) -> tuple[Consent
     )
 
 
-def _way_out(survey: Assessment, guard: Guard, lost: Reach, group: str | None) -> str:
+def _way_out(assessment: Assessment, guard: Guard, lost: Reach, group: str | None) -> str:
     """The rules to add, and where: with them in the file the plan does not lock anybody out."""
     rules = rules_for(guard, lost)
-    owner = parse(survey.name_of(group) or "") if group is not None else None
+    owner = parse(assessment.name_of(group) or "") if group is not None else None
     spelled = [
         f"{{direction: in, protocol: tcp, ports: {rule['ports']}, cidr: {rule['cidr']}}}"
         for rule in rules
     ]
     if owner is None or owner.existing:
         return f"let it in there first, in the console: {', '.join(spelled)}"
-    taken = {address.rule for address in survey.stack.resources if address.owner == owner}
+    taken = {address.rule for address in assessment.stack.resources if address.owner == owner}
     keys = _free_keys(taken, len(spelled))
     return f"add to the rules of {owner}: " + ", ".join(
         f"`{key}: {text}`" for key, text in zip(keys, spelled, strict=True)
@@ -312,13 +312,13 @@ class _Roles:
             yield from ((first, later) for later in self.takes)
 
 
-def _in_order(survey: Assessment, steps: tuple[Step, ...], asked: Reach) -> tuple[Step, ...]:
+def _in_order(assessment: Assessment, steps: tuple[Step, ...], asked: Reach) -> tuple[Step, ...]:
     """The same steps, those that give access before those that take it, wherever nothing else asks
     for the other way round.
     """
     after = {step.key: set(step.after) for step in steps}
     added = False
-    for roles in _roles(survey, steps, asked).values():
+    for roles in _roles(assessment, steps, asked).values():
         for first, later in roles.pairs():
             if first != later and first not in after[later] and not _waits_for(after, first, later):
                 after[later].add(first)
@@ -330,9 +330,9 @@ def _in_order(survey: Assessment, steps: tuple[Step, ...], asked: Reach) -> tupl
     return tuple(replace(by_key[key], after=found[key]) for key in keys)
 
 
-def _roles(survey: Assessment, steps: tuple[Step, ...], asked: Reach) -> dict[str, _Roles]:
+def _roles(assessment: Assessment, steps: tuple[Step, ...], asked: Reach) -> dict[str, _Roles]:
     found: dict[str, _Roles] = {}
-    standing = firewall_state.standing(survey, _within(asked))
+    standing = firewall_state.standing(assessment, _within(asked))
     for step in steps:
         group, server = standing.touched(step)
         former = standing.member.get(server) if server is not None else None

@@ -23,11 +23,11 @@ from reconciler.planner.steps.plan_builder import PlanBuilder
 
 def plan(draft: PlanBuilder, item: ManagedObject) -> None:
     """Adds the change and the steps of one volume."""
-    if item.fate is Disposition.CREATE:
+    if item.disposition is Disposition.CREATE:
         _create(draft, item)
-    elif item.fate is Disposition.REPLACE:
+    elif item.disposition is Disposition.REPLACE:
         _replace(draft, item)
-    elif item.fate is Disposition.DELETE:
+    elif item.disposition is Disposition.DELETE:
         _delete(draft, item)
     else:
         _keep(draft, item)
@@ -94,20 +94,20 @@ def _current_owner(item: ManagedObject) -> str | None:
 
 
 def _owner_address(draft: PlanBuilder, owner_id: str) -> Address | None:
-    return parse(draft.survey.names.get(owner_id, ""))
+    return parse(draft.assessment.names.get(owner_id, ""))
 
 
 def _leaves_for_good(draft: PlanBuilder, owner_id: str) -> bool:
     """Whether the server with that id is deleted or replaced by this plan, so that detaching inside
     it asks nothing more.
     """
-    if owner_id in draft.survey.state.deposed:
+    if owner_id in draft.assessment.state.deposed:
         return True
     address = _owner_address(draft, owner_id)
-    owner = None if address is None else draft.survey.items.get(address)
+    owner = None if address is None else draft.assessment.items.get(address)
     return (
         owner is not None
-        and owner.fate in (Disposition.DELETE, Disposition.REPLACE)
+        and owner.disposition in (Disposition.DELETE, Disposition.REPLACE)
         and owner.address not in draft.blocked
     )
 
@@ -154,7 +154,7 @@ def _attach(draft: PlanBuilder, item: ManagedObject, owner: Link, after: tuple[s
         provides=[("attachment", item.address)],
         needs=[("object", owner.address)],
         soft=[("departed", owner.address)],
-        loose=[("membership", owner.address)],
+        order_only=[("membership", owner.address)],
         after=after,
     )
     # The old server of a create-first replacement goes only when its volumes hang on the new one.
@@ -167,7 +167,7 @@ def _attach(draft: PlanBuilder, item: ManagedObject, owner: Link, after: tuple[s
 
 def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
     wanted = draft.resolver.wanted(item)
-    compared = field_diff.compare(draft.survey, item, wanted)
+    compared = field_diff.compare(draft.assessment, item, wanted)
     changes, impact = compared.changes, Impact()
     owner_id, action = _current_owner(item), Action.NONE
     asked = wanted.get("instance")
@@ -180,9 +180,9 @@ def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
         action = Action.DETACH
         changes = (
             *changes,
-            FieldChange("instance", draft.survey.name_of(owner_id), None, Cause.YOU),
+            FieldChange("instance", draft.assessment.name_of(owner_id), None, Cause.YOU),
         )
-    if item.fate is Disposition.BIND and action is Action.NONE:
+    if item.disposition is Disposition.BIND and action is Action.NONE:
         action = Action.IMPORT
     reason = item.reason or (FOLLOWS if follows and action is not Action.NONE else "")
     change(draft, item, action, reason, changes, impact=impact, compared=compared)
@@ -202,7 +202,7 @@ def leave(draft: PlanBuilder, item: ManagedObject) -> None:
     """
     owner_id = _current_owner(item)
     if (
-        item.fate in (Disposition.KEEP, Disposition.FORGET)
+        item.disposition in (Disposition.KEEP, Disposition.FORGET)
         and owner_id is not None
         and _leaves_for_good(draft, owner_id)
     ):
@@ -232,7 +232,7 @@ def _same_zone(draft: PlanBuilder, item: ManagedObject, owner: Link, owner_id: s
     """A volume stays in its zone (contract 16): a server of another one cannot take it. (A server
     that changes its own: see `servers`.)
     """
-    server = draft.survey.items.get(owner.address)
+    server = draft.assessment.items.get(owner.address)
     zone = None if item.live is None else item.live.attributes.get("zone")
     if (
         server is None
@@ -269,7 +269,7 @@ def _goes_first(draft: PlanBuilder, owner_id: str) -> bool:
 
 def _replace(draft: PlanBuilder, item: ManagedObject) -> None:
     wanted = draft.resolver.wanted(item)
-    compared = field_diff.compare(draft.survey, item, wanted)
+    compared = field_diff.compare(draft.assessment, item, wanted)
     old, owner_id, owner = item.live_id, _current_owner(item), wanted.get("instance")
     if not isinstance(owner, Link):
         message = msg(

@@ -32,9 +32,9 @@ from reconciler.planner.steps.plan_builder import PlanBuilder
 
 def plan(draft: PlanBuilder, item: ManagedObject) -> None:
     """Adds the change and the steps of one firewall, rules apart."""
-    if item.fate is Disposition.CREATE:
+    if item.disposition is Disposition.CREATE:
         _create(draft, item)
-    elif item.fate is Disposition.DELETE:
+    elif item.disposition is Disposition.DELETE:
         _delete(draft, item)
     else:
         _keep(draft, item)
@@ -59,15 +59,17 @@ def _create(draft: PlanBuilder, item: ManagedObject) -> None:
 
 def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
     wanted = draft.resolver.wanted(item)
-    compared = field_diff.compare(draft.survey, item, wanted)
-    strays = draft.survey.strays.get(item.live.id, ()) if item.live is not None else ()
+    compared = field_diff.compare(draft.assessment, item, wanted)
+    unmanaged_rules = (
+        draft.assessment.unmanaged_rules.get(item.live.id, ()) if item.live is not None else ()
+    )
     if item.resource is not None and "rules" in item.resource.lifecycle.ignore:
-        strays = ()
+        unmanaged_rules = ()
     foreign = tuple(
-        FieldChange(f"rules.{row.id}", _said(row), None, Cause.OUTSIDE) for row in strays
+        FieldChange(f"rules.{row.id}", _said(row), None, Cause.OUTSIDE) for row in unmanaged_rules
     )
     drifted = tuple(
-        FieldChange(f"rules.{row.id}", None, _said(row), Cause.OUTSIDE) for row in strays
+        FieldChange(f"rules.{row.id}", None, _said(row), Cause.OUTSIDE) for row in unmanaged_rules
     )
     compared = Compared(compared.changes, (*compared.drift, *drifted), compared.notices)
     texts = {c.path: wanted[c.path] for c in compared.changes}
@@ -84,13 +86,13 @@ def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
             applies=texts,
         )
         draft.add(step, provides=[("object", item.address)])
-    for row in strays if not is_whole(draft.survey.kinds) else ():
+    for row in unmanaged_rules if not is_whole(draft.assessment.kinds) else ():
         _remove(draft, item, f"rule.delete {item.address} {row.id}", row)
     action = (
         Action.UPDATE
         if texts or foreign
         else Action.IMPORT
-        if item.fate is Disposition.BIND
+        if item.disposition is Disposition.BIND
         else Action.NONE
     )
     change(draft, item, action, item.reason, (*compared.changes, *foreign), compared=compared)
@@ -125,10 +127,10 @@ def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
     """
     if item.live is None:
         return
-    members = draft.survey.account.members.get(item.live.id, ())
+    members = draft.assessment.account.members.get(item.live.id, ())
     staying = sorted(id for id in members if not _leaves(draft, id))
     if staying:
-        reason = f"{', '.join(draft.survey.name_of(id) or id for id in staying)} still uses it"
+        reason = f"{', '.join(draft.assessment.name_of(id) or id for id in staying)} still uses it"
         draft.blocked[item.address] = reason
         hint = msg("take it off with `firewall: none` on a server of this stack, or in the console")
         draft.problems.append(
@@ -161,9 +163,9 @@ def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
     )
     consents = [Consent(RiskClass.DELETE, str(item.address))]
     for address in servers:
-        server = draft.survey.items[address]
+        server = draft.assessment.items[address]
         if (
-            server.fate is Disposition.KEEP
+            server.disposition is Disposition.KEEP
             and server.live is not None
             and server.live.attributes.get("power") != "off"
         ):
@@ -183,8 +185,8 @@ def _address_of(draft: PlanBuilder, id: str) -> Address | None:
 
 def _deposed_at(draft: PlanBuilder, id: str) -> Address | None:
     """The address of an old server that an earlier replacement left behind and this plan deletes."""
-    old = draft.survey.state.deposed.get(id)
-    live = draft.survey.account.find("instances", id)
+    old = draft.assessment.state.deposed.get(id)
+    live = draft.assessment.account.find("instances", id)
     return (
         None if old is None or live is None or foreign_volumes(draft, live) else parse(old.address)
     )
@@ -195,8 +197,8 @@ def _leaves(draft: PlanBuilder, id: str) -> bool:
     address = _address_of(draft, id)
     if address is None:
         return _deposed_at(draft, id) is not None
-    item = draft.survey.items[address]
-    if item.fate in (Disposition.DELETE, Disposition.REPLACE):
+    item = draft.assessment.items[address]
+    if item.disposition in (Disposition.DELETE, Disposition.REPLACE):
         return address not in draft.blocked
     return bool(draft.provided(("membership", address)) or draft.provided(("left", address)))
 
@@ -216,26 +218,28 @@ def plan_rules(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[Managed
     is taken away.
     """
     items = list(rules)
-    strays = draft.survey.strays.get(owner.live.id, ()) if owner.live is not None else ()
-    rows = [*(item.live for item in items if item.live is not None), *strays]
+    unmanaged_rules = (
+        draft.assessment.unmanaged_rules.get(owner.live.id, ()) if owner.live is not None else ()
+    )
+    rows = [*(item.live for item in items if item.live is not None), *unmanaged_rules]
     holder = {found: row.id for row in rows if (found := meaning(row.attributes)) is not None}
     group = _Group(holder, {})
     edits: list[tuple[str, Mapping[str, Value], str | None]] = []
     for item in items:
-        if item.fate is Disposition.DELETE and item.live is not None:
-            if owner.fate is not Disposition.DELETE:
+        if item.disposition is Disposition.DELETE and item.live is not None:
+            if owner.disposition is not Disposition.DELETE:
                 group.frees[item.live.id] = _remove(
                     draft, owner, f"rule.delete {item.address}", item.live, address=item.address
                 )
                 change(draft, item, Action.DELETE, item.reason, (_gone(item),))
-        elif item.fate is Disposition.CREATE:
+        elif item.disposition is Disposition.CREATE:
             edits.append(_add(draft, owner, item))
-        elif item.fate in (Disposition.KEEP, Disposition.BIND):
+        elif item.disposition in (Disposition.KEEP, Disposition.BIND):
             edited = _edit(draft, owner, item)
             if edited is not None:
                 edits.append(edited)
                 group.frees[edited[2] or ""] = edited[0]
-    for row in strays:
+    for row in unmanaged_rules:
         key = f"rule.delete {owner.address} {row.id}"
         if key in draft.steps:
             group.frees[row.id] = key
@@ -302,7 +306,7 @@ def _edit(
     draft: PlanBuilder, owner: ManagedObject, item: ManagedObject
 ) -> tuple[str, Mapping[str, Value], str | None] | None:
     wanted = draft.resolver.wanted(item)
-    compared = field_diff.compare(draft.survey, item, wanted)
+    compared = field_diff.compare(draft.assessment, item, wanted)
     texts = {c.path: wanted[c.path] for c in compared.changes}
     if not texts or item.live is None:
         change(draft, item, taken_over(draft, owner, item), item.reason, compared=compared)
@@ -329,8 +333,8 @@ def _in_order(
     one lets go (contract 17, duplicates).
     """
     forced: set[tuple[str, str]] = set()
-    for key, wished, own in edits:
-        holder = group.holder.get(meaning(wished) or ())
+    for key, desired_value, own in edits:
+        holder = group.holder.get(meaning(desired_value) or ())
         release = group.frees.get(holder) if holder is not None and holder != own else None
         if release is not None and release != key:
             draft.before(release, key)

@@ -42,11 +42,11 @@ _APART = ("firewall", "power")
 
 def plan(draft: PlanBuilder, item: ManagedObject) -> None:
     """Adds the change and the steps of one server."""
-    if item.fate is Disposition.CREATE:
+    if item.disposition is Disposition.CREATE:
         _create(draft, item)
-    elif item.fate is Disposition.REPLACE:
+    elif item.disposition is Disposition.REPLACE:
         _replace(draft, item)
-    elif item.fate is Disposition.DELETE:
+    elif item.disposition is Disposition.DELETE:
         _delete(draft, item)
     else:
         _keep(draft, item)
@@ -136,7 +136,7 @@ def _attach(
             "firewall.attach",
             inputs=inputs,
             servers=(target or str(address),),
-            second_way=SWITCH_SECOND_WAY if former is not None else None,
+            fallback=SWITCH_SECOND_WAY if former is not None else None,
             # Where nothing is taken from it there is no look: a server without a firewall gets one
             # at once.
             fingerprint=fingerprint(draft, item.live) if former is not None else EMPTY,
@@ -146,7 +146,7 @@ def _attach(
         needs=[("object", address), ("object", firewall.address)],
         # A new server is better behind a firewall that lacks a rule than behind none; one that
         # exists keeps what it has (SPEC 4).
-        loose=rules if target is None else (),
+        order_only=rules if target is None else (),
         soft=rules if target is not None else (),
     )
 
@@ -178,7 +178,7 @@ def _power(
     *,
     target: str | None,
     after: tuple[str, ...] = (),
-    even_if: tuple[str, ...] = (),
+    regardless_of: tuple[str, ...] = (),
 ) -> str:
     operation = "instance.start" if power == "on" else "instance.stop"
     step = Step(
@@ -191,21 +191,21 @@ def _power(
         if power == "off" and target is not None
         else EMPTY,
         applies={"power": power},
-        even_if=even_if,
+        regardless_of=regardless_of,
     )
     needs = [("object", item.address)]
     return draft.add(
         step,
         provides=[("power", item.address)],
         needs=needs,
-        loose=[("membership", item.address)],
+        order_only=[("membership", item.address)],
         after=after,
     )
 
 
 def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
     wanted = draft.resolver.wanted(item)
-    compared = field_diff.compare(draft.survey, item, wanted)
+    compared = field_diff.compare(draft.assessment, item, wanted)
     by_name = {c.path: c for c in compared.changes}
     edits = compared.edits(item)
     target = item.live_id
@@ -217,12 +217,12 @@ def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
         _switch(draft, item, wanted["firewall"], target, impact)
     if Edit.POWER in edits and "power" in by_name:
         _turn(draft, item, str(wanted["power"]), target, middle, impact)
-    action, reason = _gravest(edits), item.reason
+    action, reason = _most_severe(edits), item.reason
     if _is_to_run(item, wanted):
         _restart(draft, item, target, middle)
         action = Action.POWER if action in (Action.NONE, Action.UPDATE, Action.ATTACH) else action
         reason = "an earlier run stopped it; it is started again"
-    if item.fate is Disposition.BIND and action is Action.NONE:
+    if item.disposition is Disposition.BIND and action is Action.NONE:
         action = Action.IMPORT
     change(draft, item, action, reason, compared.changes, impact=impact.value(), compared=compared)
 
@@ -241,7 +241,12 @@ def _restart(draft: PlanBuilder, item: ManagedObject, target: str, middle: tuple
     key = f"instance.start {item.address}"
     if key not in draft.steps:
         step = Step(
-            key, item.address, "instance.start", target=target, servers=(target,), even_if=middle
+            key,
+            item.address,
+            "instance.start",
+            target=target,
+            servers=(target,),
+            regardless_of=middle,
         )
         draft.add(step, provides=[("power", item.address)], after=middle)
 
@@ -291,16 +296,16 @@ def _disrupt(
     wanted: Mapping[str, Value],
     by_name: Mapping[str, FieldChange],
     target: str,
-    toll: _ImpactBuilder,
+    impact_builder: _ImpactBuilder,
 ) -> tuple[str, ...]:
     """Rebuild, then resize. Returns the keys after which the power may be changed."""
     keys: tuple[str, ...] = ()
     for name, operation in (("image", "instance.rebuild"), ("flavor", "instance.resize")):
         if name not in by_name:
             continue
-        toll.down(item)
+        impact_builder.down(item)
         if name == "image":
-            toll.consents.append(Consent(RiskClass.DATA_LOSS, str(item.address)))
+            impact_builder.consents.append(Consent(RiskClass.DATA_LOSS, str(item.address)))
         keys = (*keys, *_heavy(draft, item, operation, {name: wanted[name]}, target, keys))
     return keys
 
@@ -321,7 +326,7 @@ def _heavy(
     )
     # The second way ends with a start and begins with a stop: not where the server is to be off,
     # nor where a stop is protected from.
-    second_way = (
+    fallback = (
         operation == "instance.resize"
         and running
         and not stop_first
@@ -351,7 +356,7 @@ def _heavy(
             target=target,
             inputs=inputs,
             servers=(target,),
-            second_way=RESIZE_SECOND_WAY if second_way else None,
+            fallback=RESIZE_SECOND_WAY if fallback else None,
             fingerprint=fingerprint(draft, item.live),
             applies=inputs,
         ),
@@ -366,7 +371,7 @@ def _heavy(
             "instance.start",
             target=target,
             servers=(target,),
-            even_if=(main,),
+            regardless_of=(main,),
         ),
         after=(main, *stop),
     )
@@ -379,43 +384,49 @@ def _turn(
     power: str,
     target: str,
     middle: tuple[str, ...],
-    toll: _ImpactBuilder,
+    impact_builder: _ImpactBuilder,
 ) -> None:
     """Power on after what is done while off; power off before it, so that nothing is stopped twice."""
     if power == "off":
-        toll.down(item)
+        impact_builder.down(item)
         key = _power(draft, item, "off", target=target)
         draft.before(key, *middle)
     else:
         stopped = item.entry is not None and item.entry.stopped
-        _power(draft, item, "on", target=target, after=middle, even_if=middle if stopped else ())
+        _power(
+            draft, item, "on", target=target, after=middle, regardless_of=middle if stopped else ()
+        )
 
 
 def _switch(
-    draft: PlanBuilder, item: ManagedObject, firewall: Value, target: str, toll: _ImpactBuilder
+    draft: PlanBuilder,
+    item: ManagedObject,
+    firewall: Value,
+    target: str,
+    impact_builder: _ImpactBuilder,
 ) -> None:
     """From one firewall to another, to one, or to none. Facts about the account tell which way a
     switch takes, once one was seen.
     """
-    former = draft.survey.firewall_to_leave(target)
-    first = draft.survey.firewall_of(target)
+    former = draft.assessment.firewall_to_leave(target)
+    first = draft.assessment.firewall_of(target)
     if (
         isinstance(firewall, Link)
         and former is not None
-        and former != first == draft.survey.id_of(firewall.address)
+        and former != first == draft.assessment.id_of(firewall.address)
     ):
         # It is behind another one too: somebody put it there, or a run stopped between the two
         # calls of a switch.
         _detach(draft, item, target, former, stays=firewall)
         return
     running = item.live is not None and item.live.attributes.get("power") != "off"
-    way = draft.survey.state.facts.get("attach")
+    way = draft.assessment.state.facts.get("attach")
     exposed = (
         running and former is not None and (firewall is None or way not in ("replace", "many"))
     )
     if exposed:
-        toll.consents.append(Consent(RiskClass.EXPOSURE, str(item.address)))
-        toll.exposure = None if firewall is None else EXPOSURE_SECONDS
+        impact_builder.consents.append(Consent(RiskClass.EXPOSURE, str(item.address)))
+        impact_builder.exposure = None if firewall is None else EXPOSURE_SECONDS
     if not isinstance(firewall, Link):
         if former is not None:
             _detach(draft, item, target, former)
@@ -433,7 +444,7 @@ def _switch(
     _attach(draft, item, firewall, target=target, former=former)
 
 
-def _gravest(edits: frozenset[Edit]) -> Action:
+def _most_severe(edits: frozenset[Edit]) -> Action:
     for edit, action in (
         (Edit.REBUILD, Action.REBUILD),
         (Edit.RESIZE, Action.RESIZE),
@@ -451,7 +462,7 @@ def _replace(draft: PlanBuilder, item: ManagedObject) -> None:
     nothing of ours hangs on it.
     """
     wanted = draft.resolver.wanted(item)
-    compared = field_diff.compare(draft.survey, item, wanted)
+    compared = field_diff.compare(draft.assessment, item, wanted)
     if not _volumes_can_follow(draft, item, wanted):
         return
     delete_first = is_delete_first(item)
@@ -531,7 +542,7 @@ def _volumes_can_follow(
     for address, volume in volumes_on(draft, live.id).items():
         target = volume.wanted.get("instance")
         if (
-            volume.fate in (Disposition.KEEP, Disposition.BIND)
+            volume.disposition in (Disposition.KEEP, Disposition.BIND)
             and isinstance(target, Link)
             and target.address == item.address
         ):

@@ -36,9 +36,9 @@ def plan(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObject
     items = [
         item
         for item in rules
-        if item.fate is not Disposition.DELETE or owner.fate is not Disposition.DELETE
+        if item.disposition is not Disposition.DELETE or owner.disposition is not Disposition.DELETE
     ]
-    if owner.fate is Disposition.DELETE:
+    if owner.disposition is Disposition.DELETE:
         return
     whole: list[dict[str, Value]] = []
     differs = False
@@ -46,19 +46,21 @@ def plan(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObject
         written, changed = _rule(draft, owner, item)
         whole += written
         differs = differs or changed
-    strays = draft.survey.strays.get(owner.live.id, ()) if owner.live is not None else ()
+    unmanaged_rules = (
+        draft.assessment.unmanaged_rules.get(owner.live.id, ()) if owner.live is not None else ()
+    )
     if owner.resource is not None and "rules" in owner.resource.lifecycle.ignore:
-        whole += [_of(dict(row.attributes), "") for row in strays]
+        whole += [_of(dict(row.attributes), "") for row in unmanaged_rules]
     else:
-        differs = differs or bool(strays)
-    if owner.fate is Disposition.DOUBT:
+        differs = differs or bool(unmanaged_rules)
+    if owner.disposition is Disposition.UNSETTLED:
         return
-    if owner.fate is Disposition.CREATE:
+    if owner.disposition is Disposition.CREATE:
         _create(draft, owner, whole)
     else:
         _update(draft, owner, whole, differs=differs)
     for item in items:
-        if item.fate in (Disposition.CREATE, Disposition.KEEP, Disposition.BIND):
+        if item.disposition in (Disposition.CREATE, Disposition.KEEP, Disposition.BIND):
             for key in draft.keys_of(owner.address):
                 draft.provide(("rule", item.address), key)
 
@@ -67,14 +69,14 @@ def _rule(
     draft: PlanBuilder, owner: ManagedObject, item: ManagedObject
 ) -> tuple[list[dict[str, Value]], bool]:
     """What a rule is written as (nothing where it goes), and whether it differs from what is there."""
-    if item.fate is Disposition.DELETE:
+    if item.disposition is Disposition.DELETE:
         change(draft, item, Action.DELETE, item.reason)
         return [], True
     wanted = draft.resolver.wanted(item)
-    if item.fate is Disposition.CREATE or item.live is None:
+    if item.disposition is Disposition.CREATE or item.live is None:
         rule_made(draft, item, wanted)
         return [_of({**born_with(draft, item), **wanted}, str(item.address))], True
-    compared = field_diff.compare(draft.survey, item, wanted)
+    compared = field_diff.compare(draft.assessment, item, wanted)
     action = Action.UPDATE if compared.changes else taken_over(draft, owner, item)
     change(draft, item, action, item.reason, compared.changes, compared=compared)
     return [_of({**item.live.attributes, **wanted}, str(item.address))], bool(compared.changes)
@@ -136,9 +138,9 @@ def _update(
     )
     draft.provide(("object", owner.address), key)
     row = draft.changes[owner.address]
-    members = draft.survey.account.members.get(owner.live.id, ())
+    members = draft.assessment.account.members.get(owner.live.id, ())
     exposed = tuple(
-        Consent(RiskClass.EXPOSURE, draft.survey.name_of(id) or id)
+        Consent(RiskClass.EXPOSURE, draft.assessment.name_of(id) or id)
         for id in sorted(members)
         if _runs(draft, id)
     )
@@ -153,5 +155,5 @@ def _update(
 
 
 def _runs(draft: PlanBuilder, id: str) -> bool:
-    live = draft.survey.account.find("instances", id)
+    live = draft.assessment.account.find("instances", id)
     return live is None or live.attributes.get("power") != "off"

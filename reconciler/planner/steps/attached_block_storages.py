@@ -26,19 +26,19 @@ def no_foreign_volumes(draft: PlanBuilder, item: ManagedObject) -> bool:
     if item.live is None:
         return True
     foreign = foreign_volumes(draft, item.live)
-    doubtful = [
+    unsettled = [
         str(a)
         for a, volume in volumes_on(draft, item.live.id).items()
-        if volume.fate is Disposition.DOUBT
+        if volume.disposition is Disposition.UNSETTLED
     ]
-    if doubtful:
-        draft.blocked[item.address] = f"{doubtful[0]} on it is in doubt"
+    if unsettled:
+        draft.blocked[item.address] = f"{unsettled[0]} on it is in doubt"
         change(
             draft,
             item,
             Action.BLOCKED,
             draft.blocked[item.address],
-            impact=Impact(blocked_by=doubtful[0]),
+            impact=Impact(blocked_by=unsettled[0]),
         )
         return False
     if not foreign:
@@ -61,7 +61,7 @@ def foreign_volumes(draft: PlanBuilder, server: LiveResource) -> list[str]:
         for volume in volumes_on(draft, server.id).values()
         if volume.live is not None
     }
-    return sorted(there - ours - set(draft.survey.state.deposed))
+    return sorted(there - ours - set(draft.assessment.state.deposed))
 
 
 def foreign_volume(address: Address, server_id: str, foreign: list[str]) -> Problem:

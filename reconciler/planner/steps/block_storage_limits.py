@@ -48,10 +48,10 @@ class BlockStorageLimits:
 
 def of(draft: PlanBuilder, server: Address) -> BlockStorageLimits | None:
     """The slots of a server of this stack; None where it is none, or is in doubt."""
-    item = draft.survey.items.get(server)
-    if item is None or item.resource is None or item.fate is Disposition.DOUBT:
+    item = draft.assessment.items.get(server)
+    if item is None or item.resource is None or item.disposition is Disposition.UNSETTLED:
         return None
-    stays = item.live if item.fate in (Disposition.KEEP, Disposition.BIND) else None
+    stays = item.live if item.disposition in (Disposition.KEEP, Disposition.BIND) else None
     arriving = tuple(
         volume.address
         for volume in draft.index.meant_for.get(server, ())
@@ -71,26 +71,26 @@ def of(draft: PlanBuilder, server: Address) -> BlockStorageLimits | None:
         sure=isinstance(limit, int),
         there=len(there),
         leaving=sum(_leaves(volume, server) for volume in ours),
-        replaced=sum(volume.fate is Disposition.REPLACE for volume in ours),
+        replaced=sum(volume.disposition is Disposition.REPLACE for volume in ours),
         arriving=arriving,
     )
 
 
 def _arrives(volume: ManagedObject, server_id: str | None) -> bool:
-    if volume.fate in (Disposition.CREATE, Disposition.REPLACE):
+    if volume.disposition in (Disposition.CREATE, Disposition.REPLACE):
         return True
     there = volume.live is not None and volume.live.attributes.get("instance") == server_id
-    return volume.fate in (Disposition.KEEP, Disposition.BIND) and not there
+    return volume.disposition in (Disposition.KEEP, Disposition.BIND) and not there
 
 
 def _leaves(volume: ManagedObject, server: Address) -> bool:
-    if volume.fate is Disposition.DELETE:
+    if volume.disposition is Disposition.DELETE:
         return True
     wanted = volume.wanted.get("instance")
     elsewhere = "instance" in volume.wanted and not (
         isinstance(wanted, Link) and wanted.address == server
     )
-    return volume.fate in (Disposition.KEEP, Disposition.BIND) and elsewhere
+    return volume.disposition in (Disposition.KEEP, Disposition.BIND) and elsewhere
 
 
 def check(draft: PlanBuilder) -> Iterator[Problem]:
@@ -102,7 +102,7 @@ def check(draft: PlanBuilder) -> Iterator[Problem]:
         for address in found.beyond if found is not None else ():
             if found is None:
                 continue
-            volume = draft.survey.items[address]
+            volume = draft.assessment.items[address]
             place = (
                 volume.resource.places.get("instance", volume.resource.place)
                 if volume.resource is not None

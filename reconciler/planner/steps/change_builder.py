@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.model import timing
+from reconciler.common import timing
 from reconciler.model.owners import entry_with
 from reconciler.model.plan import Action, Cause, Change, Consent, FieldChange, Impact, RiskClass
 from reconciler.model.resource import EMPTY, Link, LiveResource, Unknown, Value
@@ -69,7 +69,7 @@ def _with_word(draft: PlanBuilder, item: ManagedObject, action: Action, impact: 
     )
     address = str(item.address)
     said = [RiskClass.GONE] if item.reason == ACCEPTED_AS_GONE else []
-    said += [RiskClass.DUPLICATE] if draft.survey.options.accepts("duplicate", address) else []
+    said += [RiskClass.DUPLICATE] if draft.assessment.options.accepts("duplicate", address) else []
     return (
         replace(impact, consents=(*impact.consents, *(Consent(risk, address) for risk in said)))
         if said
@@ -86,7 +86,8 @@ def _open_at_birth(draft: PlanBuilder, item: ManagedObject) -> int | None:
     if not isinstance(item.wanted.get("firewall"), Link):
         return None
     return (
-        round(timing.POLL_SECONDS) + draft.survey.kinds["firewalls"].operations["attach"].seconds[1]
+        round(timing.POLL_SECONDS)
+        + draft.assessment.kinds["firewalls"].operations["attach"].seconds[1]
     )
 
 
@@ -125,11 +126,11 @@ def taken_over(draft: PlanBuilder, owner: ManagedObject, item: ManagedObject) ->
 
     Of one that somebody added outside, and the file has by now, only the state has to learn.
     """
-    if item.fate is not Disposition.BIND or item.live is None:
+    if item.disposition is not Disposition.BIND or item.live is None:
         return Action.NONE
     known = (
-        owner.fate is Disposition.BIND
-        or entry_with(draft.survey.state, "rules", item.live.id) is not None
+        owner.disposition is Disposition.BIND
+        or entry_with(draft.assessment.state, "rules", item.live.id) is not None
     )
     return Action.IMPORT if known else Action.NONE
 
@@ -158,4 +159,4 @@ def fingerprint(draft: PlanBuilder, live: LiveResource | None) -> Mapping[str, A
     """What the second look before a destructive write must find again: the object as the plan was
     made from it, and shown.
     """
-    return EMPTY if live is None else fingerprints.of(live, draft.survey.account)
+    return EMPTY if live is None else fingerprints.of(live, draft.assessment.account)

@@ -25,13 +25,15 @@ def fill(draft: PlanBuilder, steps: Sequence[Step]) -> None:
     for step in steps:
         if step.operation.partition(".")[0] in ("instance", "block_storage"):
             found.setdefault(step.address, []).append(step)
-    operations = draft.survey.kinds["instances"].operations
+    operations = draft.assessment.kinds["instances"].operations
     for address, mine in found.items():
         row = draft.changes.get(address)
         if row is None or row.action in _NOT_DONE:
             continue
-        lost = tuple(loss for step in mine if (loss := data_loss(draft.survey, step)) is not None)
-        down = downtime(mine, operations) if _runs(draft.survey, address) else None
+        lost = tuple(
+            loss for step in mine if (loss := data_loss(draft.assessment, step)) is not None
+        )
+        down = downtime(mine, operations) if _runs(draft.assessment, address) else None
         reversible = row.impact.reversible and not lost and not row.impact.address_change
         draft.changes[address] = replace(
             row,
@@ -41,8 +43,8 @@ def fill(draft: PlanBuilder, steps: Sequence[Step]) -> None:
         )
 
 
-def _runs(survey: Assessment, address: Address) -> bool:
-    item = survey.items.get(address)
+def _runs(assessment: Assessment, address: Address) -> bool:
+    item = assessment.items.get(address)
     return item is not None and item.live is not None and item.live.attributes.get("power") != "off"
 
 
@@ -67,37 +69,37 @@ def downtime(
         if verb not in disrupting or step.deposed:
             continue
         low, high = low + operations[verb].seconds[0], high + operations[verb].seconds[2]
-        if verb == "resize" and step.second_way is not None:
+        if verb == "resize" and step.fallback is not None:
             high += operations["stop"].seconds[2] + operations["start"].seconds[2]
     if stays_off:
         return low, None
     return (low, high) if high else None
 
 
-def data_loss(survey: Assessment, step: Step) -> DataLoss | None:
+def data_loss(assessment: Assessment, step: Step) -> DataLoss | None:
     """The disk that a step empties or removes, with its size where that is known."""
     if step.operation == "block_storage.delete":
-        live = survey.account.find("block_storages", step.target or "")
+        live = assessment.account.find("block_storages", step.target or "")
         size = None if live is None else live.attributes.get("size")
-        return DataLoss(_whose(survey, step), "volume", size if isinstance(size, int) else None)
+        return DataLoss(_whose(assessment, step), "volume", size if isinstance(size, int) else None)
     if step.operation in ("instance.delete", "instance.rebuild"):
-        return DataLoss(_whose(survey, step), "root", _root_disk(survey, step.target or ""))
+        return DataLoss(_whose(assessment, step), "root", _root_disk(assessment, step.target or ""))
     return None
 
 
-def _whose(survey: Assessment, step: Step) -> str:
+def _whose(assessment: Assessment, step: Step) -> str:
     """The address; with the id where an earlier replacement has left that object behind, since
     today's is another.
     """
-    earlier = step.deposed and step.target in survey.state.deposed
+    earlier = step.deposed and step.target in assessment.state.deposed
     return f"{step.address} ({step.target})" if earlier else str(step.address)
 
 
-def _root_disk(survey: Assessment, id: str) -> int | None:
+def _root_disk(assessment: Assessment, id: str) -> int | None:
     """The size of a server's own disk: as its row says it, else as the catalogue says of its
     flavor, where that was read.
     """
-    live = survey.account.find("instances", id)
+    live = assessment.account.find("instances", id)
     if live is None:
         return None
     size = live.attributes.get("disk_gb")
@@ -106,7 +108,7 @@ def _root_disk(survey: Assessment, id: str) -> int | None:
         size = next(
             (
                 row.get("disk_gb")
-                for row in survey.account.catalogue.flavors or ()
+                for row in assessment.account.catalogue.flavors or ()
                 if row["id"] == flavor
             ),
             None,

@@ -28,14 +28,14 @@ class Index:
     several: Mapping[Address, tuple[Address, ...]]
 
 
-def of(survey: Assessment) -> Index:
+def of(assessment: Assessment) -> Index:
     """The index of a survey, made in one pass over its items and one over the list of volumes."""
     servers: dict[str, Address] = {}
     volumes: dict[str, dict[Address, ManagedObject]] = {}
     meant: dict[Address, list[ManagedObject]] = {}
     rules: dict[Address, list[Address]] = {}
     several: dict[Address, list[Address]] = {}
-    for address, item in survey.items.items():
+    for address, item in assessment.items.items():
         if address.rule is not None:
             rules.setdefault(address.owner, []).append(address)
             continue
@@ -50,7 +50,7 @@ def of(survey: Assessment) -> Index:
             if isinstance(wanted, Link):
                 meant.setdefault(wanted.address, []).append(item)
     rows: dict[str, set[str]] = {}
-    for row in survey.account.objects.get("block_storages", EMPTY).values():
+    for row in assessment.account.objects.get("block_storages", EMPTY).values():
         if row.attributes.get("instance") is not None:
             rows.setdefault(str(row.attributes["instance"]), set()).add(row.id)
     return Index(

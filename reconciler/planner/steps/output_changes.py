@@ -9,8 +9,8 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.model.resource import Deferred, NoValue, Unknown
-from reconciler.planner.steps.outputs import STALE
-from reconciler.planner.steps.serialize import shown
+from reconciler.model.serialize import shown
+from reconciler.model.state import STALE
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,6 @@ from reconciler.config import expression
 from reconciler.model.address import Address
 from reconciler.model.resource import Stack, Unknown, Value
 
-STALE = "it is from before the last run, which was interrupted or is still at work"
-"""The reason that a value bears from the beginning of a run until it is computed anew at its end."""
-
-
-def is_stale(kept: Mapping[str, tuple[Any, str | None]]) -> bool:
-    """Whether one of the outputs is from before the last run."""
-    return any(reason == STALE for _, reason in kept.values())
-
 
 def compute(
     stack: Stack, attributes: Callable[[Address], Mapping[str, Value] | None]

@@ -38,7 +38,7 @@ class PlanBuilder:
     back.
     """
 
-    survey: Assessment
+    assessment: Assessment
     resolver: Resolver
     changes: dict[Address, Change] = field(default_factory=dict)
     drift: list[Change] = field(default_factory=list)
@@ -55,7 +55,7 @@ class PlanBuilder:
     _loose: dict[str, tuple[Node, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.index = indexes.of(self.survey)
+        self.index = indexes.of(self.assessment)
 
     def add(
         self,
@@ -64,28 +64,28 @@ class PlanBuilder:
         provides: Iterable[Node] = (),
         needs: Iterable[Node] = (),
         soft: Iterable[Node] = (),
-        loose: Iterable[Node] = (),
+        order_only: Iterable[Node] = (),
         after: Iterable[str] = (),
-        later_than: Iterable[str] = (),
+        prefer_after: Iterable[str] = (),
     ) -> str:
-        """Adds a step and returns its key. `needs` and `after` are hard, `soft` and `later_than`
+        """Adds a step and returns its key. `needs` and `after` are hard, `soft` and `prefer_after`
         give way to circles.
 
-        `loose` gives way too, and is an order alone: the step is done as well where what comes
+        `order_only` gives way too, and is an order alone: the step is done as well where what comes
         before it failed.
         """
         if step.key in self.steps:
             raise AssertionError(f"two steps with the key {step.key!r}")
         self.steps[step.key] = step
         self._hard[step.key] = set(after)
-        self._soft[step.key] = set(later_than)
+        self._soft[step.key] = set(prefer_after)
         for node in provides:
             self._provides.setdefault(node, []).append(step.key)
         self._needs += [(step.key, node, False) for node in needs]
-        self._needs += [(step.key, node, True) for node in (*soft, *loose)]
-        self._loose[step.key] = tuple(loose)
+        self._needs += [(step.key, node, True) for node in (*soft, *order_only)]
+        self._loose[step.key] = tuple(order_only)
         for ref in unknowns(step.inputs):
-            for address in self.survey.stack.addresses(ref.address):
+            for address in self.assessment.stack.addresses(ref.address):
                 self._needs.append((step.key, (facet(ref), address), False))
         return step.key
 
@@ -126,7 +126,7 @@ class PlanBuilder:
         """The token under which one thing at a time is done on a server: its id where it has one
         and keeps it, else its address.
         """
-        return self.survey.id_of(address) or str(address)
+        return self.assessment.id_of(address) or str(address)
 
     def order(self) -> tuple[Step, ...]:
         """The steps in order, each with the keys it comes after. Raises `graph.Cycle`."""
@@ -140,16 +140,18 @@ class PlanBuilder:
         keys, after = graph.order(hard, soft_edges)
         return tuple(
             replace(
-                self.steps[key], after=after[key], even_if=self._even_if(key, hard[key], after[key])
+                self.steps[key],
+                after=after[key],
+                regardless_of=self._even_if(key, hard[key], after[key]),
             )
             for key in keys
         )
 
     def _even_if(self, key: str, hard: frozenset[str], after: tuple[str, ...]) -> tuple[str, ...]:
-        loose = {other for node in self._loose[key] for other in self.provided(node)} & set(
+        order_only = {other for node in self._loose[key] for other in self.provided(node)} & set(
             after
         ) - hard
-        return tuple(sorted({*self.steps[key].even_if, *loose}))
+        return tuple(sorted({*self.steps[key].regardless_of, *order_only}))
 
     def waiting_for_blocked(self) -> dict[Address, str]:
         """Addresses with a step that needs what a held-back address would have provided, with the
@@ -160,7 +162,7 @@ class PlanBuilder:
             if not soft and address in self.blocked and self.steps[key].address not in self.blocked:
                 found.setdefault(self.steps[key].address, str(address))
         for step in self.steps.values():
-            item = self.survey.items.get(step.address)
+            item = self.assessment.items.get(step.address)
             wanted = (
                 item.resource.depends_on if item is not None and item.resource is not None else ()
             )
@@ -177,7 +179,7 @@ class PlanBuilder:
         by_address: dict[Address, list[str]] = {}
         for key, step in self.steps.items():
             by_address.setdefault(step.address, []).append(key)
-        for item in self.survey.items.values():
+        for item in self.assessment.items.values():
             mine = by_address.get(item.address, [])
             if item.resource is not None:
                 for wanted in item.resource.depends_on:
@@ -192,7 +194,7 @@ class PlanBuilder:
         """The addresses that an entry of `depends_on` stands for: all of a count, a firewall with
         its rules.
         """
-        owners = self.survey.stack.addresses(wanted.owner)
+        owners = self.assessment.stack.addresses(wanted.owner)
         if wanted.rule is not None:
             return tuple(owner.with_rule(wanted.rule) for owner in owners)
         return (*owners, *(rule for owner in owners for rule in self.index.rules.get(owner, ())))
@@ -203,8 +205,8 @@ class PlanBuilder:
         for text in item.entry.depends_on if item.entry is not None else ():
             named = parse(text)
             for address in () if named is None else (named, *self.index.several.get(named, ())):
-                other = self.survey.items.get(address)
-                if other is None or other.fate is not Disposition.DELETE:
+                other = self.assessment.items.get(address)
+                if other is None or other.disposition is not Disposition.DELETE:
                     continue
                 for key in by_address.get(address, []):
                     if _removes(key):
@@ -225,7 +227,9 @@ def dropped(
     The mapping gives for each dropped key the address text that holds it back.
     """
     first = {step.key: str(step.address) for step in steps if step.address in roots}
-    after = {step.key: [key for key in step.after if key not in step.even_if] for step in steps}
+    after = {
+        step.key: [key for key in step.after if key not in step.regardless_of] for step in steps
+    }
     others = graph.dependants(after, frozenset(first))
     by_key = {step.key: step for step in steps}
     found = dict(first)

@@ -31,24 +31,24 @@ from reconciler.recovery.let_go import left
 def effects(draft: PlanBuilder, held: frozenset[Address]) -> tuple[StateChange, ...]:
     """The effects on the state that the plan has by itself, in the order of addresses."""
     found = list(_buried(draft))
-    for item in draft.survey.items.values():
+    for item in draft.assessment.items.values():
         if item.address in held:
             found += _protection_of(item)
             continue
-        if item.fate in (Disposition.FORGET, Disposition.GONE):
+        if item.disposition in (Disposition.FORGET, Disposition.GONE):
             found += [
                 StateChange(drop=text) for text in (str(item.address), *_rules_of(draft, item))
             ]
-            if item.fate is Disposition.FORGET and item.live is not None:
+            if item.disposition is Disposition.FORGET and item.live is not None:
                 found.append(left(item.live.id, str(item.address)))
-        elif item.fate is Disposition.CREATE and item.entry is not None:
+        elif item.disposition is Disposition.CREATE and item.entry is not None:
             found += [
                 StateChange(drop=text)
                 for text in _rules_of(draft, item)
-                if parse(text) not in draft.survey.items
+                if parse(text) not in draft.assessment.items
             ]
         elif (
-            item.fate in (Disposition.KEEP, Disposition.BIND)
+            item.disposition in (Disposition.KEEP, Disposition.BIND)
             and item.resource is not None
             and item.live is not None
         ):
@@ -62,13 +62,13 @@ def _buried(draft: PlanBuilder) -> Iterator[StateChange]:
     """Old objects of replacements that are no more: our delete of them was acknowledged, or a
     person said so.
     """
-    for old, live in draft.survey.deposed():
-        if live is None and old.kind in draft.survey.account.complete and _is_gone(draft, old):
-            yield StateChange(bury=old.id)
+    for old, live in draft.assessment.deposed():
+        if live is None and old.kind in draft.assessment.account.complete and _is_gone(draft, old):
+            yield StateChange(remove_deposed=old.id)
 
 
 def _is_gone(draft: PlanBuilder, old: Deposed) -> bool:
-    options = draft.survey.options
+    options = draft.assessment.options
     proved = old.phase is Phase.DELETING and old.id not in options.unproved
     return not _is_in_doubt(draft, old) and (proved or options.accepts("gone", old.address))
 
@@ -76,7 +76,7 @@ def _is_gone(draft: PlanBuilder, old: Deposed) -> bool:
 def _is_in_doubt(draft: PlanBuilder, old: Deposed) -> bool:
     """Whether the outcome of its delete is not known: then its address is reported for that."""
     deletes = (
-        intent for intent, result in draft.survey.state.open.values() if result != "accepted"
+        intent for intent, result in draft.assessment.state.open.values() if result != "accepted"
     )
     return any(
         intent.target == old.id and intent.operation.endswith(".delete") for intent in deletes
@@ -97,7 +97,7 @@ def miss_deposed(draft: PlanBuilder, old: Deposed) -> None:
         )
         hint = msg("if it is really gone: --accept {value}", value=pasted(f"gone={old.address}"))
         draft.problems.append(error("missing-object", message, address=old.address, hint=hint))
-    elif old.kind in draft.survey.account.complete:
+    elif old.kind in draft.assessment.account.complete:
         draft.problems.append(
             unsettled.not_proved_gone(old.address, f"{old.id}, which {old.address} has replaced")
         )
@@ -118,7 +118,7 @@ def _rules_of(draft: PlanBuilder, item: ManagedObject) -> tuple[str, ...]:
         return ()
     id = item.entry.id
     return tuple(
-        sorted(text for text, entry in draft.survey.state.entries.items() if entry.parent == id)
+        sorted(text for text, entry in draft.assessment.state.entries.items() if entry.parent == id)
     )
 
 
@@ -184,11 +184,11 @@ def protection(draft: PlanBuilder) -> None:
     """Shows a change of protection as a change: it is one of the state alone, and frees only from
     the following apply on.
     """
-    for item in draft.survey.items.values():
+    for item in draft.assessment.items.values():
         if (
             item.resource is None
             or item.entry is None
-            or item.fate not in (Disposition.KEEP, Disposition.REPLACE)
+            or item.disposition not in (Disposition.KEEP, Disposition.REPLACE)
         ):
             continue
         said = item.resource.lifecycle.protect
@@ -209,8 +209,13 @@ def moves(draft: PlanBuilder, places: Mapping[str, str]) -> None:
     for text, source in places.items():
         address, before = parse(text), parse(source)
         row = None if address is None else draft.changes.get(address)
-        item = None if address is None else draft.survey.items.get(address)
-        if address is None or before is None or item is None or item.fate is Disposition.GONE:
+        item = None if address is None else draft.assessment.items.get(address)
+        if (
+            address is None
+            or before is None
+            or item is None
+            or item.disposition is Disposition.GONE
+        ):
             continue
         along = (
             address.rule is not None
@@ -238,7 +243,7 @@ def delete_deposed(draft: PlanBuilder, address: Address, old: Deposed, live: Liv
     """The delete of an old object that an earlier replacement left behind: when its successor
     stands, and what hung on it has moved.
     """
-    kind = draft.survey.kinds[old.kind]
+    kind = draft.assessment.kinds[old.kind]
     key = f"{kind.singular}.delete {address} {old.id}"
     if key in draft.steps:
         return

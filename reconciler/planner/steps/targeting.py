@@ -112,7 +112,7 @@ def _left_out(steps: Sequence[Step], out: set[Address]) -> dict[Address, str]:
                 continue
             for key in step.after:
                 needed = by_key[key].address
-                if (needed in out or needed in left) and key not in step.even_if:
+                if (needed in out or needed in left) and key not in step.regardless_of:
                     left[step.address] = str(needed)
         if len(left) == before:
             break

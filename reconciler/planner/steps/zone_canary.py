@@ -36,7 +36,7 @@ def alone(draft: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
                 replace(
                     step,
                     after=tuple(sorted({*step.after, key})),
-                    once_accepted=(*step.once_accepted, key),
+                    after_accepted=(*step.after_accepted, key),
                 )
             )
     return tuple(found)
@@ -44,14 +44,14 @@ def alone(draft: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
 
 def _zones(draft: PlanBuilder) -> frozenset[object]:
     """The zones in which a server of ours is there."""
-    items = draft.survey.items.values()
+    items = draft.assessment.items.values()
     rows = [item.live for item in items if item.kind.name == "instances" and item.entry is not None]
-    rows += [live for old, live in draft.survey.deposed() if old.kind == "instances"]
+    rows += [live for old, live in draft.assessment.deposed() if old.kind == "instances"]
     return frozenset(live.attributes.get("zone") for live in rows if live is not None)
 
 
 def _zone(draft: PlanBuilder, step: Step) -> str | None:
     if step.operation != "instance.create":
         return None
-    zone = draft.survey.items[step.address].wanted.get("zone")
+    zone = draft.assessment.items[step.address].wanted.get("zone")
     return zone if isinstance(zone, str) else None

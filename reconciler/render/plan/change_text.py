@@ -9,8 +9,8 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.model.plan import Action, Cause, Change, DataLoss, FieldChange, Impact
+from reconciler.model.serialize import sources
 from reconciler.planner.compare.absorbable import can_be_written
-from reconciler.planner.steps.serialize import sources
 from reconciler.render import escape, format
 
 

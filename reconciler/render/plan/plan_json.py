@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from reconciler.model import serialize
 from reconciler.model.diagnostics import Problem
 from reconciler.model.plan import Action, Plan
 from reconciler.planner.checks.approval import Acceptance
 from reconciler.planner.estimate.unmanaged import Unmanaged
-from reconciler.planner.steps import serialize
 from reconciler.render import escape
 
 

@@ -97,7 +97,7 @@ def power_cuts(steps: Sequence[Step]) -> Mapping[Address, str]:
     for step in steps:
         if step.operation == "instance.stop":
             found[step.address] = "by a power cut"
-        elif step.second_way is not None and "instance.stop" in step.second_way.operations:
+        elif step.fallback is not None and "instance.stop" in step.fallback.operations:
             found.setdefault(step.address, "power cut if refused")
     return found
 

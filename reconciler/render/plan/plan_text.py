@@ -10,12 +10,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
-from reconciler.model import exit_codes
+from reconciler.model import exit_codes, serialize
 from reconciler.model.diagnostics import Problem
 from reconciler.model.plan import Action, Plan
 from reconciler.model.resource import NoValue, Unknown
 from reconciler.planner.checks.approval import Decision
-from reconciler.planner.steps import serialize
 from reconciler.planner.steps.output_changes import OutputChange
 from reconciler.render import escape, format, problem_groups, problem_text
 from reconciler.render.plan import cost_text, plan_rows, plan_sections, totals

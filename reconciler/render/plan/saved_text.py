@@ -145,8 +145,8 @@ def _step(row: Mapping[str, Any]) -> Step:
         _address(row["address"]),
         row["operation"],
         after=tuple(row["after"]),
-        once_accepted=tuple(row.get("once_accepted", ())),
-        second_way=Fallback((), tuple(row["second_way"])) if row.get("second_way") else None,
+        after_accepted=tuple(row.get("after_accepted", ())),
+        fallback=Fallback((), tuple(row["fallback"])) if row.get("fallback") else None,
         deposed=row.get("deposed", False),
         calls=row["calls"],
     )

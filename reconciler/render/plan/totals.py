@@ -103,8 +103,8 @@ def order(steps: Sequence[Step]) -> list[str]:
 def _wave(steps: Sequence[Step], by_key: Mapping[str, Step]) -> str:
     names: dict[tuple[str, str], list[Address]] = {}
     for step in steps:
-        pioneers = [by_key[key].address for key in step.once_accepted if key in by_key]
-        once = f" (once {' '.join(spans(pioneers))} is accepted)" if pioneers else ""
+        zone_canaries = [by_key[key].address for key in step.after_accepted if key in by_key]
+        once = f" (once {' '.join(spans(zone_canaries))} is accepted)" if zone_canaries else ""
         names.setdefault((format.step_deed(step), once), []).append(step.address)
     return ", ".join(f"{verb} {some(spans(found))}{once}" for (verb, once), found in names.items())
 

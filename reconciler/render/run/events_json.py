@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from reconciler.model import serialize
 from reconciler.model.events import (
     Event,
     Message,
@@ -20,7 +21,6 @@ from reconciler.model.events import (
     StepWaiting,
     Summary,
 )
-from reconciler.planner.steps import serialize
 from reconciler.render import escape
 
 

@@ -56,14 +56,14 @@ class FieldReason:
 class StepReason:
     """One step at the address, the steps it waits for, and those that wait for it.
 
-    `once_accepted` are those that it waits for only until the cloud has accepted them, `pioneer_of`
+    `after_accepted` are those that it waits for only until the cloud has accepted them, `pioneer_of`
     those that wait so for it.
     """
 
     step: Step
     after: tuple[Step, ...]
     before: tuple[Step, ...]
-    once_accepted: tuple[Step, ...] = ()
+    after_accepted: tuple[Step, ...] = ()
     pioneer_of: tuple[Step, ...] = ()
 
 
@@ -133,9 +133,9 @@ def _reason(step: Step, by_key: Mapping[str, Step], waiting: Sequence[Step]) -> 
     return StepReason(
         step,
         after=tuple(
-            by_key[key] for key in step.after if key in by_key and key not in step.once_accepted
+            by_key[key] for key in step.after if key in by_key and key not in step.after_accepted
         ),
-        before=tuple(other for other in waiting if step.key not in other.once_accepted),
-        once_accepted=tuple(by_key[key] for key in step.once_accepted if key in by_key),
-        pioneer_of=tuple(other for other in waiting if step.key in other.once_accepted),
+        before=tuple(other for other in waiting if step.key not in other.after_accepted),
+        after_accepted=tuple(by_key[key] for key in step.after_accepted if key in by_key),
+        pioneer_of=tuple(other for other in waiting if step.key in other.after_accepted),
     )

@@ -210,8 +210,8 @@ def _step(step: Step) -> dict[str, Any]:
         "address": str(step.address),
         "operation": step.operation,
         "after": list(step.after),
-        "once_accepted": list(step.once_accepted),
-        "second_way": None if step.second_way is None else list(step.second_way.operations),
+        "after_accepted": list(step.after_accepted),
+        "fallback": None if step.fallback is None else list(step.fallback.operations),
         "deposed": step.deposed,
         "calls": step.calls,
     }
@@ -224,22 +224,22 @@ def _moved(pair: tuple[str, str]) -> dict[str, Any]:
         "address": pair[0],
         "operation": "state.move",
         "after": [],
-        "once_accepted": [],
-        "second_way": None,
+        "after_accepted": [],
+        "fallback": None,
         "deposed": False,
         "calls": 0,
     }
 
 
 def _exact_step(step: Step) -> dict[str, Any]:
-    second = step.second_way
+    second = step.fallback
     return {
         **_step(step),
         "target": step.target,
         "inputs": exact(step.inputs),
-        "even_if": list(step.even_if),
+        "regardless_of": list(step.regardless_of),
         "servers": list(step.servers),
-        "second_way": None
+        "fallback": None
         if second is None
         else [list(second.refusals), list(second.operations), second.restore],
         "fingerprint": exact(step.fingerprint),
