@@ -46,22 +46,22 @@ MUTANTS = (
     Mutant(
         "plan under a new name although the state of the former one stands",
         "reconciler/commands/session.py",
-        "    if found:\n        raise Stop(*found)\n    return state, ()\n",
+        "    if found:\n        raise Abort(*found)\n    return state, ()\n",
         "    return state, ()\n",
         (FORMER,),
     ),
     Mutant(
         "take over the state of a folder that was copied",
         "reconciler/store/folder_store.py",
-        """ and name not in self._used() and "state.json" not in self._names(self.folder.parent / name)""",
-        " and name not in self._used()",
+        '            and name not in self._used()\n            and "state.json" not in self._names(self.folder.parent / name)\n',
+        "            and name not in self._used()\n",
         (FORMER,),
     ),
     Mutant(
         "take over the folder of an environment that the file still has",
         "reconciler/store/folder_store.py",
-        " and name not in self._used() and ",
-        " and ",
+        '            and name not in self._used()\n            and "state.json"',
+        '            and "state.json"',
         ("tests/cli/test_other_stacks.py",),
     ),
     Mutant(
@@ -88,21 +88,21 @@ MUTANTS = (
     Mutant(
         "report what a person has forgotten on purpose",
         "reconciler/recovery/manual.py",
-        "Effect(drop=text), left(entry.id, text)",
-        "Effect(drop=text)",
+        "StateChange(drop=text), left(entry.id, text)",
+        "StateChange(drop=text)",
         (PROCESSES_MACHINES,),
     ),
     Mutant(
         "forget the consent to leave an object alone",
         "reconciler/planner/planner.py",
-        "    yield from untracked.records(draft.survey)\n",
+        "    yield from untracked.records(draft.assessment)\n",
         "",
         (PROCESSES_MACHINES,),
     ),
     Mutant(
         "say nothing of servers that stand without their firewall",
         "reconciler/planner/planner.py",
-        "return (*exposure.by_account(seen), *",
+        "return (*unprotected.by_account(seen), *",
         "return (*(), *",
         (EXPOSED,),
     ),
@@ -123,7 +123,7 @@ MUTANTS = (
     Mutant(
         "resend a POST whose answer is lost",
         "reconciler/executor/sender.py",
-        "        if answer.sent:\n            self.waiting.doubt(task, answer.reason, answer.status)\n            return\n",
+        "        if answer.sent:\n            self.waiter.doubt(task, answer.reason, answer.status)\n            return\n",
         "",
         (of_story("one server"),),
     ),
@@ -165,7 +165,7 @@ MUTANTS = (
     Mutant(
         "count a request that never left",
         "reconciler/iwinv/client.py",
-        "        if isinstance(arrival, wire.WireError) and not arrival.sent:\n",
+        "        if isinstance(arrival, http.WireError) and not arrival.sent:\n",
         "        if False:\n",
         ("tests/contract/test_cloud_exchange.py",),
     ),
@@ -214,37 +214,28 @@ MUTANTS = (
     Mutant(
         "send an unknown key twice",
         "reconciler/iwinv/retry.py",
-        " and not refusals.is_unknown_key(answer):",
-        ":",
+        "            and not refusals.is_unknown_key(answer)\n",
+        "",
         ("tests/contract/test_cloud_lists.py",),
     ),
     Mutant(
         "do not wait until the date of a 429",
         "reconciler/iwinv/envelope.py",
-        "    return None if until is None or now is None else ",
-        "    return None if until is not None or now is None else ",
+        "        if until is None or now is None\n",
+        "        if until is not None or now is None\n",
         ("tests/contract/test_cloud_envelope.py",),
     ),
     Mutant(
         "record after the send",
         "reconciler/executor/sender.py",
-        """        intent = self.ledger.intend(task, asked, nonce=task.nonce if create else None, signed=signed, effects=effects)
-        task.intent, task.status, task.sent = intent, Status.SENT, True
-        self._sent[token] = task
-        # With the second on record, from which the fence counts: where this process was held up meanwhile, the cloud refuses the request.
-        self.exchange.send(token, call, signed=signed)
-""",
-        """        self.exchange.send(token, call, signed=signed)
-        intent = self.ledger.intend(task, asked, nonce=task.nonce if create else None, signed=signed, effects=effects)
-        task.intent, task.status, task.sent = intent, Status.SENT, True
-        self._sent[token] = task
-""",
+        "        intent = self.ledger.intend(\n            task, asked, nonce=task.nonce if create else None, signed=signed, effects=effects\n        )\n        task.intent, task.status, task.sent = intent, Status.SENT, True\n        self._sent[token] = task\n        # With the second on record, from which the fence counts: where this process was held up\n        # meanwhile, the cloud refuses the request.\n        self.exchange.send(token, call, signed=signed)\n",
+        "        self.exchange.send(token, call, signed=signed)\n        intent = self.ledger.intend(\n            task, asked, nonce=task.nonce if create else None, signed=signed, effects=effects\n        )\n        task.intent, task.status, task.sent = intent, Status.SENT, True\n        self._sent[token] = task\n",
         (of_story("one server"),),
     ),
     Mutant(
         "take an answer at once for nothing that was read",
         "reconciler/executor/sender.py",
-        "            self.deeds.answered(task)\n",
+        "            self.operations.answered(task)\n",
         "",
         (OUTPUTS_AT_THE_END,),
     ),
@@ -314,15 +305,15 @@ MUTANTS = (
     Mutant(
         "read the address of a rule as it comes",
         "reconciler/resources/rule.py",
-        '_rules.masked(rows.text(row.get("ip")))',
-        'rows.text(row.get("ip"))',
+        '_rule_rows.masked(decoding.text(row.get("ip")))',
+        'decoding.text(row.get("ip"))',
         ("tests/scenarios/test_bare_addresses.py", "tests/core/test_kinds_decode.py"),
     ),
     Mutant(
         "look at what an object is, not at what it says",
         "reconciler/planner/compare/fingerprint.py",
-        " if live.ready else [name for name in _STEADY",
-        " if False else [name for name in _STEADY",
+        "        if live.ready\n        else [name for name in _STEADY",
+        "        if False\n        else [name for name in _STEADY",
         (AS_PLANNED,),
     ),
     Mutant(
@@ -356,14 +347,14 @@ MUTANTS = (
     Mutant(
         "forget the first look between two runs",
         "reconciler/commands/settle.py",
-        '(state.sequence + len(records) + 1, self.run, "looked at for the first time", looks),) if looks else ()',
-        '(state.sequence + len(records) + 1, self.run, "looked at for the first time", looks),) if False else ()',
+        "                if looks\n                else ()\n",
+        "                if False\n                else ()\n",
         (NO_WAIT,),
     ),
     Mutant(
         "believe a look from before the request",
         "reconciler/model/state.py",
-        '            looks.pop(record.target or "", None)  # a look from before a request says nothing about it\n',
+        '            looks.pop(record.target or "", None)\n',
         "",
         (EVIDENCE,),
     ),
@@ -377,8 +368,8 @@ MUTANTS = (
     Mutant(
         "do not report an old object that is not proved gone",
         "reconciler/planner/steps/state_updates.py",
-        "        draft.problems.append(doubts.not_proved_gone(",
-        "        print(doubts.not_proved_gone(",
+        "        draft.problems.append(\n            unsettled.not_proved_gone(",
+        "        print(\n            unsettled.not_proved_gone(",
         ("tests/core/test_plan_doubts.py",),
     ),
     Mutant(
@@ -452,8 +443,8 @@ MUTANTS = (
     Mutant(
         "drop what is missing",
         "reconciler/planner/compare/classify.py",
-        '        return Fate.DOUBT, f"{entry.id} is not in the account\'s list, and we did not delete it"\n',
-        '        return accepted, "gone"\n',
+        '            Disposition.UNSETTLED,\n            f"{entry.id} is not in the account\'s list, and we did not delete it",\n',
+        '            accepted,\n            "gone",\n',
         (LYING, "tests/core/test_plan_servers.py"),
     ),
     Mutant(
@@ -502,14 +493,14 @@ MUTANTS = (
     Mutant(
         "log one header",
         "reconciler/iwinv/transport.py",
-        "            raise wire.WireError(_reason(failure, self._endpoint), sent=_may_have_left(failure)) from None\n",
-        "            raise wire.WireError(f'{failure} {request.headers}', sent=_may_have_left(failure)) from None\n",
+        "                _reason(failure, self._endpoint), sent=_may_have_left(failure)\n",
+        "                f'{failure} {request.headers}', sent=_may_have_left(failure)\n",
         (TRANSPORT, "tests/hostile/test_canaries.py"),
     ),
     Mutant(
         "fault 27: state a time that the run does not keep",
         "reconciler/planner/steps/change_builder.py",
-        "round(rhythm.POLL_SECONDS)",
+        "round(timing.POLL_SECONDS)",
         "5",
         ("tests/scenarios/test_figures_shown_are_used.py",),
     ),
@@ -537,7 +528,7 @@ MUTANTS = (
     Mutant(
         "forget that a server was stopped",
         "reconciler/executor/effects.py",
-        "    return (Effect(put=replace(entry, stopped=True)),)\n",
+        "    return (StateChange(put=replace(entry, stopped=True)),)\n",
         "    return ()\n",
         (f"{FOUND}::test_what_once_went_wrong_comes_to_the_calm_end",),
     ),
@@ -551,8 +542,8 @@ MUTANTS = (
     Mutant(
         "forget the nonce of a lost create",
         "reconciler/recovery/evidence.py",
-        "    return () if intent.nonce is None else (Effect(fact=(LOST + intent.nonce, intent.address)),)\n",
-        "    return ()\n",
+        "(StateChange(fact=(LOST + intent.nonce, intent.address)),)",
+        "()",
         (EVIDENCE,),
     ),
     Mutant(
@@ -565,8 +556,8 @@ MUTANTS = (
     Mutant(
         "do not end at a record that failed",
         "reconciler/commands/lifecycle.py",
-        "_AT_ONCE = frozenset({exits.INTERRUPTED, exits.NOT_RECORDED, exits.ACCOUNT, exits.LOCKED})",
-        "_AT_ONCE = frozenset({exits.INTERRUPTED})",
+        "{exit_codes.INTERRUPTED, exit_codes.NOT_RECORDED, exit_codes.ACCOUNT, exit_codes.LOCKED}",
+        "{exit_codes.INTERRUPTED}",
         (f"{FOUND}::test_what_once_went_wrong_in_a_recovery_comes_to_the_calm_end",),
     ),
 )

@@ -37,8 +37,8 @@ MUTANTS_OF_COMMANDS = (
     Mutant(
         "end with 1 after all was done",
         "reconciler/cli/run_context.py",
-        "    return code if console.begun else exits.worst((code, exits.ERROR))\n",
-        "    return exits.worst((code, exits.ERROR))\n",
+        "    return code if console.begun else exit_codes.worst((code, exit_codes.ERROR))\n",
+        "    return exit_codes.worst((code, exit_codes.ERROR))\n",
         (
             f"{LOST_OUTPUT}::test_the_exit_code_says_what_was_done_when_the_end_of_the_result_is_lost",
         ),
@@ -53,7 +53,7 @@ MUTANTS_OF_COMMANDS = (
     Mutant(
         "write a hostile output raw into a pipe",
         "reconciler/cli/output_command.py",
-        "        if not console.out.is_terminal and not safe.is_inert(text):\n",
+        "        if not console.out.is_terminal and not escape.is_inert(text):\n",
         "        if False:\n",
         (f"{OUTPUTS}::test_text_that_a_program_would_obey_leaves_only_escaped",),
     ),
@@ -149,7 +149,7 @@ MUTANTS_OF_COMMANDS = (
     Mutant(
         "draw the live table over a question",
         "reconciler/cli/apply.py",
-        "        elif self._view is None and isinstance(event, (ProblemFound, Told)):\n",
+        "        elif self._view is None and isinstance(event, (ProblemFound, Message)):\n",
         "        elif False:\n",
         (f"{TERMINAL}::test_the_live_table_is_gone_when_a_question_is_asked",),
     ),

@@ -26,7 +26,7 @@ MUTANTS_OF_DOUBTS = (
     Mutant(
         "create a rule again under another key",
         "reconciler/planner/compare/rule_matching.py",
-        "        if wished is not None and wished in sent:\n",
+        "        if desired_value is not None and desired_value in sent:\n",
         "        if False:\n",
         ("tests/core/test_plan_doubts.py",),
     ),
@@ -40,15 +40,15 @@ MUTANTS_OF_DOUBTS = (
     Mutant(
         "list what a create in doubt has made as unmanaged",
         "reconciler/planner/estimate/unmanaged.py",
-        "if live.id not in ours and live.nonce not in sent]",
-        "if live.id not in ours]",
+        " and live.nonce not in sent\n",
+        "\n",
         ("tests/core/test_plan_doubts.py",),
     ),
     Mutant(
         "move all of a resource but what is in doubt",
         "reconciler/planner/compare/moves.py",
-        '    known = {*state.entries, *(intent.address for intent, result in state.open.values() if result != "accepted")}\n',
-        "    known = {*state.entries}\n",
+        '        *(intent.address for intent, result in state.open.values() if result != "accepted"),\n',
+        "",
         ("tests/core/test_moves.py",),
     ),
     Mutant(
@@ -61,8 +61,8 @@ MUTANTS_OF_DOUBTS = (
     Mutant(
         "take a rename of what is in doubt for a new object",
         "reconciler/planner/checks/implied_renames.py",
-        "    if item.fate not in (Fate.DELETE, Fate.DOUBT) or",
-        "    if item.fate is not Fate.DELETE or",
+        "item.disposition not in (Disposition.DELETE, Disposition.UNSETTLED)",
+        "item.disposition is not Disposition.DELETE",
         ("tests/core/test_moves.py",),
     ),
     Mutant(

@@ -10,7 +10,7 @@ MUTANTS_OF_TAKING_OVER = (
     Mutant(
         "do not ask whether another stack owns an object",
         "reconciler/planner/planner.py",
-        "    shared.hold(draft)\n",
+        "    shared_objects.hold(draft)\n",
         "",
         ("tests/scenarios/test_imports.py", "tests/core/test_plan_protection.py"),
     ),
@@ -24,8 +24,8 @@ MUTANTS_OF_TAKING_OVER = (
     Mutant(
         "do not look whom a marker names",
         "reconciler/model/owners.py",
-        "    return None if title in elsewhere else Sharer(",
-        "    return None if title else Sharer(",
+        "        if title in elsewhere\n",
+        "        if title\n",
         ("tests/scenarios/test_imports.py",),
     ),
     Mutant(
@@ -87,21 +87,21 @@ MUTANTS_OF_TAKING_OVER = (
     Mutant(
         "blame the file for an edit that does not read back",
         "reconciler/commands/absorb.py",
-        '        raise Stop(error("absorb", message, hint="write it by hand")) from stop\n',
+        '        raise Abort(error("absorb", message, hint=msg("write it by hand"))) from stop\n',
         "        raise\n",
         ("tests/scenarios/test_absorb.py",),
     ),
     Mutant(
         "plan an import of an id that the account does not show",
         "reconciler/planner/compare/classify.py",
-        "            if live is None:\n                self.problems.append(referred.unknown_import(",
-        "            if live is None:\n                self.problems.count(referred.unknown_import(",
+        "                self.problems.append(\n                    data_sources.unknown_import(",
+        "                self.problems.count(\n                    data_sources.unknown_import(",
         ("tests/scenarios/test_imports.py",),
     ),
     Mutant(
         "make a path without an id",
         "reconciler/resources/_operations.py",
-        "        if not rows.can_stand_in_path(part):\n",
+        "        if not decoding.can_stand_in_path(part):\n",
         "        if part == 0:\n",
         ("tests/core/test_kinds_operations.py",),
     ),
