@@ -1,5 +1,5 @@
-"""Makes the screens of docs/plan.md from real runs: a stack on the local cloud, in virtual time,
-shown as the program shows it.
+"""Makes the screens of docs/explanation/plan.md from real runs: a stack on the local cloud, in
+virtual time, shown as the program shows it.
 
     .venv/bin/python docs/make_screens.py
 
@@ -41,7 +41,7 @@ from reconciler.render.run.screen import Line, Look, Tone
 from reconciler.simulator.edits import edit
 from tests.lab import Lab
 
-PAGE = ROOT / "docs" / "plan.md"
+PAGE = ROOT / "docs" / "explanation" / "plan.md"
 PICTURES = ROOT / "docs" / "screens"
 LOOK = Look(width=110)
 STACK = """\
@@ -222,7 +222,7 @@ def placed(page: str, name: str, block: str) -> str:
     put: Callable[[re.Match[str]], str] = lambda found: f"{found[1]}{block}{found[2]}"  # noqa: E731
     page, count = marks.subn(put, page)
     if count != 1:
-        raise SystemExit(f"docs/plan.md has {count} places for the screen {name}")
+        raise SystemExit(f"docs/explanation/plan.md has {count} places for the screen {name}")
     return page
 
 

@@ -71,7 +71,7 @@ SITUATIONS = {
     "use the version of reconciler that wrote it, or a newer one": f"{DAMAGE}[a newer version]",
     "put back state.json and journal of one time; or see `reconciler recover --rebuild`": f"{DAMAGE}[an older copy]",
     "put back state.json and journal from one copy; without one, move the journal away: what it recorded since the state's serial is then "
-    "looked for in the account by `reconciler recover` (docs/recovery.md)": f"{DAMAGE}[a scratched journal]",
+    "looked for in the account by `reconciler recover` (docs/how-to/recover.md)": f"{DAMAGE}[a scratched journal]",
     "wait (--lock-timeout SECONDS), or, if that run hangs or is on a machine that is gone, `reconciler state unlock`": (
         "tests/cli/test_simulated_sessions.py::test_another_run_of_the_stack_is_told_and_exits_6"
     ),

@@ -37,7 +37,7 @@ from reconciler.store.damage import damaged
 STATE_BYTES_MAX = 256 * 1024 * 1024
 """A longer state is neither written nor read."""
 
-HINT_DAMAGED = "put back a whole copy of the state's folder; its own older states lie in history/ (docs/recovery.md)"
+HINT_DAMAGED = "put back a whole copy of the state's folder; its own older states lie in history/ (docs/how-to/recover.md)"
 HINT_NEWER = "use the version of reconciler that wrote it, or a newer one"
 
 _DEPTH_MAX = 64

@@ -24,7 +24,7 @@ def damaged(message: str, data: bytes, *, name: str, hint: str) -> StateDamaged:
         )
     if b"\r\n" in data:
         hint = msg(
-            "turn them back: sed -i 's/\\r$//' {name}\nthe .gitattributes of docs/ci.md keeps them as they are",
+            "turn them back: sed -i 's/\\r$//' {name}\nthe .gitattributes of docs/how-to/ci.md keeps them as they are",
             name=shlex.quote(name),
         )
         return StateDamaged(

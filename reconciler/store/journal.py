@@ -28,7 +28,7 @@ _BLOCK_BYTES = 64 * 1024
 _RESERVE_BYTES = 16 * 1024
 _HINT = (
     "put back state.json and journal from one copy; without one, move the journal away: what it recorded since the state's serial "
-    "is then looked for in the account by `reconciler recover` (docs/recovery.md)"
+    "is then looked for in the account by `reconciler recover` (docs/how-to/recover.md)"
 )
 
 

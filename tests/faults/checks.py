@@ -1,7 +1,7 @@
 """The invariants of SPEC 5 that hold at every instant: looked at before each send and at the end of
 each process.
 
-The numbers are those of the list in `docs/faults.md`.
+The numbers are those of the list in `docs/explanation/faults.md`.
 """
 
 from __future__ import annotations

@@ -378,7 +378,7 @@ def test_every_problem_code_is_made_somewhere() -> None:
     assert not unused, listed(unused)
 
 
-PAGE = ROOT / "docs" / "problems.md"
+PAGE = ROOT / "docs" / "reference" / "problems.md"
 HEAD = """# Problem codes
 
 Every mistake, warning and notice carries one of these codes: in brackets on the screen, as `code` in JSON. The list is closed: within 1.x a

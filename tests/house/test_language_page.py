@@ -14,7 +14,7 @@ from reconciler.config.functions import FUNCTIONS
 from reconciler.config.references import ATTRIBUTES
 from reconciler.render.explain_text import written
 
-PAGE = Path(__file__).parents[2] / "docs" / "language.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "language.md"
 
 FUNCTIONS_SAID = {
     "length": ("length(x)", "characters of a text, members of a list or map"),
@@ -48,7 +48,7 @@ FUNCTIONS_SAID = {
 
 HEAD = """# The language
 
-Made from [stack.schema.json](../schemas/stack.schema.json) and [component.schema.json](../schemas/component.schema.json), which editors
+Made from [stack.schema.json](../../schemas/stack.schema.json) and [component.schema.json](../../schemas/component.schema.json), which editors
 complete and check from. `reconciler explain KIND.FIELD` shows the same on a screen.
 
 A stack is one YAML file, or a folder whose `*.yaml` files are one stack. Subfolders are not read; a part of a stack in a `*.yml` file and
@@ -57,7 +57,7 @@ stands twice, an unknown key and a tag are errors. All mistakes of a run are tol
 A line that is left out is not managed: what it would set stays.
 
 ```yaml
-# yaml-language-server: $schema=../schemas/stack.schema.json
+# yaml-language-server: $schema=../../schemas/stack.schema.json
 version: 1
 stack: shop
 instances:

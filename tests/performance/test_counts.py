@@ -1,7 +1,7 @@
 """Counts that may not grow: calls, and seconds in virtual time, against what arithmetic allows
 (`bench.bounds`). Nothing here is timed.
 
-The goals are those of docs/performance.md.
+The goals are those of docs/explanation/performance.md.
 """
 
 from __future__ import annotations

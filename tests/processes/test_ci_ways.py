@@ -1,4 +1,4 @@
-"""The two ways of `docs/ci.md`, by the very scripts that stand there: fresh checkouts, a runner
+"""The two ways of `docs/how-to/ci.md`, by the very scripts that stand there: fresh checkouts, a runner
 that dies, a push that never came.
 """
 
@@ -14,7 +14,7 @@ import pytest
 from tests.processes.bridge import LAUNCHER, PYTHON, STACK, TIMEOUT_SECONDS, Desk, Ended, desk
 from tests.scenarios.world import world_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "ci.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "ci.md").read_text(encoding="utf-8")
 pytestmark = pytest.mark.skipif(
     shutil.which("git") is None or shutil.which("bash") is None, reason="needs git and bash"
 )

@@ -117,11 +117,11 @@ def _nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 SITUATIONS: dict[str, Callable[[pytest.CaptureFixture[str]], None]] = {
     "README.md": _shop,
-    "adopting.md": _nothing,
+    "adopt.md": _nothing,
     "ci.md": _infra,
     "plan-format.md": _single,
-    "recovery.md": _single,
-    "simulator.md": _single,
+    "recover.md": _single,
+    "local-cloud.md": _single,
 }
 """What is there when the commands of a page begin."""
 

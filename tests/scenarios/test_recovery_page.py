@@ -1,4 +1,4 @@
-"""The damages of `docs/recovery.md`, done to a real state: each is told as the page says, and its
+"""The damages of `docs/how-to/recover.md`, done to a real state: each is told as the page says, and its
 repair leads to an empty plan.
 """
 
@@ -14,7 +14,7 @@ import pytest
 from reconciler.model.diagnostics import CODES
 from tests.cli.sessions import begin, call
 
-PAGE = (Path(__file__).parents[2] / "docs" / "recovery.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "recover.md").read_text(encoding="utf-8")
 EXAMPLE = Path(__file__).parents[2] / "examples" / "stacks" / "single"
 Run = Callable[..., tuple[int, str]]
 FOLDER = Path("state/.simulator/hello")

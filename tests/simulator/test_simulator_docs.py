@@ -19,7 +19,7 @@ from reconciler.simulator.faults import DISTORTIONS, INSTANTS, parse_faults
 from reconciler.simulator.switches import table
 from reconciler.simulator.worldfile import world_from_text
 
-PAGE = Path(__file__).parents[2] / "docs" / "simulator.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "local-cloud.md"
 
 
 def cell(value: object) -> str:

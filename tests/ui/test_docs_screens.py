@@ -26,7 +26,7 @@ def test_the_screens_are_those_of_the_program() -> None:
     # Goal: renewed by `python docs/make_screens.py`, never by hand.
     page, pictures = script().made()
 
-    assert page == (DOCS / "plan.md").read_text(encoding="utf-8")
+    assert page == (DOCS / "explanation" / "plan.md").read_text(encoding="utf-8")
     assert pictures == {
         path.name: path.read_text(encoding="utf-8") for path in sorted((DOCS / "screens").iterdir())
     }
@@ -34,7 +34,7 @@ def test_the_screens_are_those_of_the_program() -> None:
 
 
 def test_the_page_explains_every_symbol_and_every_class() -> None:
-    page = (DOCS / "plan.md").read_text(encoding="utf-8")
+    page = (DOCS / "explanation" / "plan.md").read_text(encoding="utf-8")
 
     assert all(f"| `{symbol}` |" in page for symbol in SYMBOLS.values() if symbol != " ")
     assert all(f"| `{risk.value}` |" in page for risk in RiskClass)

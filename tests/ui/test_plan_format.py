@@ -19,7 +19,7 @@ from tests.ui.situations import SITUATIONS
 from tests.ui.test_json_formats import EVENTS, validator
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "plan-format.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "reference" / "plan-format.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
