@@ -30,7 +30,7 @@ from reconciler.model.events import Event, ProblemFound, StepSkipped, Summary
 from reconciler.model.plan import Plan
 from reconciler.model.ports import Client, Reads, RecordFailed, StateWriter, StoreError
 from reconciler.model.resource import Account, Stack
-from reconciler.model.resource_type import ResourceType
+from reconciler.model.resource_type import ResourceType, waits
 from reconciler.planner.compare import safety_stops
 from reconciler.planner.estimate.forecast import weights_of
 from reconciler.planner.steps.outputs import compute
@@ -226,7 +226,7 @@ class _Executor:
         """Closes what earlier runs left accepted (their objects are in the state), and records what
         the plan changes without a call.
         """
-        waited = {step.target for step in self.plan.steps if step.operation.endswith(".wait")}
+        waited = {step.target for step in self.plan.steps if waits(step.operation)}
         for sequence, (intent, result) in sorted(self.writer.state.open.items()):
             if result == "accepted" and intent.target not in waited:
                 self.ledger.note("superseded: its object is in the state", settles=sequence)

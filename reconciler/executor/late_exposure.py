@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.common.suggestions import pasted
 from reconciler.executor.late_values import Known
 from reconciler.model.plan import Step
+from reconciler.model.resource_type import acts_on
 from reconciler.planner.firewall import reachability
 from reconciler.planner.firewall.reachability import Reach
 
@@ -22,8 +23,8 @@ def exposure(step: Step, target: str | None, inputs: Mapping[str, Any], known: K
     """
     if not step.not_to_all:
         return None
-    there = _rules(known, inputs.get("firewall") if step.operation.startswith("rule.") else target)
-    if step.operation.startswith("rule."):
+    there = _rules(known, inputs.get("firewall") if acts_on(step.operation, "rule") else target)
+    if acts_on(step.operation, "rule"):
         own = {**there.get(target or "", {}), **_meant(inputs)}
         after = [*(rule for id, rule in there.items() if id != target), own]
     else:

@@ -14,7 +14,18 @@ from reconciler.executor.task import Status, Task
 from reconciler.model.plan import Plan
 from reconciler.model.ports import StateWriter
 from reconciler.model.resource import Stack
-from reconciler.model.resource_type import Operation, Progress, ResourceType, View, operation_of
+from reconciler.model.resource_type import (
+    Operation,
+    Progress,
+    ResourceType,
+    View,
+    acts_on,
+    creates,
+    deletes,
+    kind_of,
+    operation_of,
+    waits,
+)
 from reconciler.model.state import Phase, StateChange
 
 MEMBERSHIP = ("firewall.attach", "firewall.detach")
@@ -35,16 +46,15 @@ class Operations:
 
     def kind_of(self, task: Task) -> str:
         """The name of the kind that a task is about."""
-        singular = task.step.operation.partition(".")[0]
-        return next(name for name, kind in self.kinds.items() if kind.singular == singular)
+        return kind_of(self.kinds, task.step.operation).name
 
     def equal(self, task: Task) -> bool:
         """Whether the object already is as asked by what was seen last: then nothing is sent (SPEC
         2, unknown until apply).
         """
-        if task.failure is not None or task.operation.endswith(
-            (".create", ".delete", ".wait", ".reboot")
-        ):
+        if task.failure is not None or creates(task.operation) or waits(task.operation):
+            return False
+        if deletes(task.operation) or self.operation(task).always_sent:
             return False
         if task.step.operation == "instance.stop" and "power" not in task.step.applies:
             # on the way to something else: where somebody else has stopped it, it is not ours to
@@ -67,7 +77,7 @@ class Operations:
         Where it is there and at rest, that delete came to nothing.
         """
         live = self.known.live(self.kind_of(task), task.target)
-        if not task.operation.endswith(".delete") or (live is not None and live.ready):
+        if not deletes(task.operation) or (live is not None and live.ready):
             return False
         if task.step.deposed:
             old = self.writer.state.deposed.get(task.target or "")
@@ -77,7 +87,7 @@ class Operations:
 
     def operation(self, task: Task) -> Operation:
         """The operation that is next; a wait is judged like the create that it goes on with."""
-        return operation_of(self.kinds, task.operation.replace(".wait", ".create"))
+        return operation_of(self.kinds, task.operation)
 
     def asked(self, task: Task) -> dict[str, Any]:
         """The inputs of the operation that is next: where a server is taken off its old firewall,
@@ -105,7 +115,7 @@ class Operations:
         """A new nonce for every create; the one the object was made with where its description is
         edited; none for rules.
         """
-        if task.operation.startswith("rule."):
+        if acts_on(task.operation, "rule"):
             return None
         if create:
             resource = self.stack.resources.get(task.step.address)
@@ -117,14 +127,14 @@ class Operations:
         """The answer to the operation that is under way is its end: what was asked for is so, and
         is known from now on.
         """
-        if task.operation not in MEMBERSHIP and not task.operation.endswith(".delete"):
+        if task.operation not in MEMBERSHIP and not deletes(task.operation):
             kind = self.kinds[self.kind_of(task)]
             self.known.took(kind, task.target, self.operation(task).answered(self.asked(task)))
 
     def watched(self, task: Task) -> tuple[str, ...]:
         """The lists in which the end of the operation shows."""
         operation, asked = self.operation(task), self.asked(task)
-        if task.operation.endswith(".delete") and not task.operation.startswith("rule."):
+        if deletes(task.operation) and not acts_on(task.operation, "rule"):
             return operation.settled_by(task.target, asked)
         watched = operation.watches(task.target, asked)
         if task.operation == "firewall.attach" and "former" in task.inputs and task.failure is None:
@@ -135,9 +145,9 @@ class Operations:
         """What the state becomes if the operation that is next is done."""
         state, step = self.writer.state, task.step
         lookups = self.plan.lookups.get(str(step.address), {})
-        if task.operation.endswith(".delete"):
+        if deletes(task.operation):
             return effects.gone(state, step)
-        if task.operation.endswith(".create"):
+        if creates(task.operation):
             applied = late_values.applied(step.applies, self.known, self.stack)
             return effects.born(
                 state,
@@ -171,11 +181,9 @@ class Operations:
             return ()
         if ended:
             return intent.done(task.target)
-        if task.operation.endswith(".delete"):
+        if deletes(task.operation):
             return effects.deleting(self.writer.state, task.step)
-        return (
-            intent.done(task.target, Phase.INCOMPLETE) if task.operation.endswith(".create") else ()
-        )
+        return intent.done(task.target, Phase.INCOMPLETE) if creates(task.operation) else ()
 
     def evidence_lists(self, task: Task) -> tuple[str, ...]:
         """The lists that tell what became of a write without an answer."""

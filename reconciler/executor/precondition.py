@@ -16,7 +16,7 @@ from reconciler.executor.operations import MEMBERSHIP, Operations
 from reconciler.executor.scheduler import Scheduler
 from reconciler.executor.task import Failure, Status, Task
 from reconciler.executor.transitions import Transitions
-from reconciler.model.resource_type import ANYTHING, operation_of
+from reconciler.model.resource_type import ANYTHING, operation_of, waits
 from reconciler.planner.compare import fingerprint
 
 
@@ -141,6 +141,5 @@ class Preconditions:
         """
         mine = (task for task in self._near.get(owner, ()) if task.target == id)
         return any(
-            task.sent or task.step.operation.endswith(".wait")
-            for task in (*self._near.get(id, ()), *mine)
+            task.sent or waits(task.step.operation) for task in (*self._near.get(id, ()), *mine)
         )

@@ -24,7 +24,7 @@ from reconciler.model.events import Event, Message, StepStarted
 from reconciler.model.owners import entry_with
 from reconciler.model.ports import Accepted, Answer, Client, NoAnswer, Refused
 from reconciler.model.resource import Account, Stack
-from reconciler.model.resource_type import ResourceType
+from reconciler.model.resource_type import ResourceType, creates, waits
 from reconciler.recovery import evidence
 
 ATTEMPTS_MAX = 8
@@ -75,7 +75,7 @@ class Sender:
         if self.operations.equal(task):
             self.ledger.close(task, self.operations.if_done(task, 0), "nothing to send")
             self.transitions.next(task)
-        elif task.operation.endswith(".wait") or self.operations.deleted_before(task):
+        elif waits(task.operation) or self.operations.deleted_before(task):
             self.waiter.begin(task, accepted=self.exchange.now())
         elif self.preconditions.is_due(task):
             self.preconditions.ask(task)
@@ -90,7 +90,7 @@ class Sender:
             )
             if (
                 task.target is None
-                and not task.operation.endswith(".create")
+                and not creates(task.operation)
                 and task.operation not in MEMBERSHIP
             ):
                 task.target = self.ledger.known.id_of(step.address)
@@ -111,7 +111,7 @@ class Sender:
         if objection is not None:
             self.transitions.fail(task, Failure(objection))
             return
-        operation, create = self.operations.operation(task), task.operation.endswith(".create")
+        operation, create = self.operations.operation(task), creates(task.operation)
         task.nonce = self.operations.marker(task, create=create)
         asked = late_values.described(
             task.step.address, self.operations.asked(task), self.stack, task.nonce, create=create
@@ -155,7 +155,7 @@ class Sender:
 
     def _accepted(self, task: Task, answer: Accepted) -> None:
         operation = self.operations.operation(task)
-        if task.operation.endswith(".create"):
+        if creates(task.operation):
             try:
                 task.target = operation.receipt(answer.result)
             except ValueError as failure:
@@ -175,7 +175,7 @@ class Sender:
                 return
         watched = self.operations.watched(task)
         effects = self.operations.on_accept(task, ended=not watched)
-        if task.operation.endswith(".create"):
+        if creates(task.operation):
             self._at_risk = [f"{task.step.address} = {task.target}"]
         unkept, told = first_passwords.kept(
             self.keep, task.operation, str(task.step.address), task.target, answer.result
@@ -208,9 +208,7 @@ class Sender:
         second = task.step.fallback
         if answer.status == 401 and self._is_stale(task):
             self._again(task, answer, 0.0)
-        elif answer.status == 429 or (
-            answer.error_code in BUSY and not task.operation.endswith(".create")
-        ):
+        elif answer.status == 429 or (answer.error_code in BUSY and not creates(task.operation)):
             self._again(
                 task, answer, 0.0 if answer.status == 429 else BUSY_SECONDS / self.time_scale
             )

@@ -16,7 +16,7 @@ from reconciler.executor.task import Status, Task
 from reconciler.model.address import parse
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Stack
-from reconciler.model.resource_type import Operation, Progress, ResourceType
+from reconciler.model.resource_type import Operation, Progress, ResourceType, deletes
 from reconciler.model.state import Entry, State, StateChange
 from reconciler.planner.compare.rule_matching import meaning
 from reconciler.planner.steps.state_updates import depends_on
@@ -51,7 +51,7 @@ def verdict(
     since = max(task.accepted, task.judged)
     if not poller.fresh(watched, since):
         return Verdict.UNREAD
-    if task.operation.endswith(".delete"):
+    if deletes(task.operation):
         return _absence(task, operation, asked, poller, watched, kind)
     task.judged = min(poller.lists[what].shown_at for what in watched) + 1e-9
     progress = operation.progress(task.target, asked, poller.view())

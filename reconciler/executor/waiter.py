@@ -22,7 +22,14 @@ from reconciler.model.events import Event, Message, StepWaiting
 from reconciler.model.plan import Plan
 from reconciler.model.ports import Client
 from reconciler.model.resource import Stack
-from reconciler.model.resource_type import Progress, ResourceType, operation_of
+from reconciler.model.resource_type import (
+    Progress,
+    ResourceType,
+    creates,
+    deletes,
+    operation_of,
+    waits,
+)
 from reconciler.model.state import Intent, Phase, StateChange
 from reconciler.recovery import evidence
 
@@ -116,7 +123,7 @@ class Waiter:
         elif verdict is verdicts.Verdict.FAILED:
             self.ledger.outcome(task, "failed", code="error status")
             self.transitions.fail(task, Failure("the cloud reports it as failed"))
-        elif late and task.doubt is not None and task.operation.endswith(".delete"):
+        elif late and task.doubt is not None and deletes(task.operation):
             self.transitions.give_up(task, task.doubt.message)
         elif late:
             self.ledger.outcome(task, "failed", code="deadline")
@@ -158,7 +165,7 @@ class Waiter:
         """
         return (
             0.0
-            if task.operation.endswith(".wait")
+            if waits(task.operation)
             else self.operations.operation(task).look_seconds / self.time_scale
         )
 
@@ -169,7 +176,7 @@ class Waiter:
         found = verdicts.duration(
             task, seen, usual / self.time_scale, near=NEAR_SECONDS / self.time_scale
         )
-        if found is not None and usual and not task.operation.endswith(".wait"):
+        if found is not None and usual and not waits(task.operation):
             low, high = found
             self.durations.setdefault(task.operation, []).append(
                 (low * self.time_scale, high * self.time_scale)
@@ -178,9 +185,9 @@ class Waiter:
     def _settled(self, task: Task) -> None:
         self.ledger.refresh()
         effects: tuple[StateChange, ...]
-        if task.operation.endswith(".delete"):
+        if deletes(task.operation):
             effects = records.gone(self.ledger.state, task.step)
-        elif task.operation.endswith((".create", ".wait")):
+        elif creates(task.operation) or waits(task.operation):
             self._close_accepted(task)
             effects = records.ready(self.ledger.state, task.step) + verdicts.marker_facts(
                 task, self.ledger.known, self.operations.kind_of(task)
@@ -201,7 +208,7 @@ class Waiter:
         """What an earlier run had asked of an object that was at work: it is done where the object,
         at rest, shows it.
         """
-        if not task.operation.endswith(".wait"):
+        if not waits(task.operation):
             return
         view = self.poller.view()
         for sequence, (intent, result) in sorted(self.ledger.state.open.items()):
@@ -256,7 +263,7 @@ class Waiter:
             self.poller.ask(whats, max(task.next_poll, now))
             return
         task.judged = min(self.poller.lists[what].shown_at for what in whats) + 1e-9
-        if task.operation.endswith(".delete") and self.operations.watched(task):
+        if deletes(task.operation) and self.operations.watched(task):
             self._doubted_delete(task, now)
             return
         observed = evidence.Observation(self.poller.account(), self.exchange.unix())
@@ -316,7 +323,7 @@ class Waiter:
             ),
             None,
         )
-        create = task.operation.endswith(".create")
+        create = creates(task.operation)
         if create:
             task.target = made
         if create and self.operations.watched(task):

@@ -43,7 +43,7 @@ class Edit(Enum):
 @dataclass(frozen=True, slots=True)
 class Field:
     """One attribute of a kind. `clearable` is False for texts the API cannot empty; `lookup` names
-    its catalogue.
+    its catalogue. `identity`: an object with another value is not the one that is looked for.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Field:
     clearable: bool = True
     lookup: str | None = None
     link: str | None = None
+    identity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class Operation:
     `first_look` the seconds after which its end is looked for first, where that is not the usual
     one; `deadline_seconds` the wait allowed (SPEC 5, half made). `leaves(inputs)` are the
     attributes of the object that it changes, with the values that they have afterwards.
+    `always_sent`: nothing that the object shows makes it needless, as with a reboot.
     """
 
     name: str
@@ -122,6 +124,7 @@ class Operation:
     first_look: int | None = None
     deadline_seconds: int = 600
     leaves: Callable[[Mapping[str, Any]], Mapping[str, Any]] = as_asked
+    always_sent: bool = False
 
     @property
     def look_seconds(self) -> int:
@@ -183,6 +186,19 @@ class ResourceType:
     detail: str | None = None
     absent_errors: frozenset[str] = frozenset()
 
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Fields that an object must have as the file asks, to be proposed for a bind."""
+        return tuple(field.name for field in self.fields.values() if field.identity)
+
+    @property
+    def compared_at_create(self) -> tuple[str, ...]:
+        """Fields that an object must have as asked, besides the nonce, to be the one that a create
+        made.
+        """
+        attached = (field.name for field in self.fields.values() if field.edit is Edit.ATTACH)
+        return (*self.identity, *attached)
+
 
 def with_seconds(
     kinds: Mapping[str, ResourceType], learned_of: Mapping[str, Expected]
@@ -213,12 +229,52 @@ def with_seconds(
     }
 
 
+CREATE, DELETE, DETACH, WAIT = "create", "delete", "detach", "wait"
+"""Verbs that mean the same for every kind. `wait` sends nothing: it continues an earlier create."""
+
+
+def verb_of(operation: str) -> str:
+    """The part of an operation's name after the kind: `delete` of `instance.delete`."""
+    return operation.partition(".")[2]
+
+
+def creates(operation: str) -> bool:
+    """Whether an operation makes a new object."""
+    return verb_of(operation) == CREATE
+
+
+def deletes(operation: str) -> bool:
+    """Whether its object no longer exists after an operation."""
+    return verb_of(operation) == DELETE
+
+
+def removes(operation: str) -> bool:
+    """Whether an operation deletes its object or detaches it from another one."""
+    return verb_of(operation) in (DELETE, DETACH)
+
+
+def waits(operation: str) -> bool:
+    """Whether a step only waits for an object that an earlier run created."""
+    return verb_of(operation) == WAIT
+
+
+def acts_on(operation: str, *singulars: str) -> bool:
+    """Whether an operation is one of these kinds, given as in operations (`rule`)."""
+    return operation.partition(".")[0] in singulars
+
+
+def kind_of(kinds: Mapping[str, ResourceType], operation: str) -> ResourceType:
+    """The kind whose operation that is. Raises StopIteration if there is none."""
+    singular = operation.partition(".")[0]
+    return next(kind for kind in kinds.values() if kind.singular == singular)
+
+
 def operation_of(kinds: Mapping[str, ResourceType], name: str) -> Operation:
-    """The operation that a step names as `<kind>.<verb>` (`instance.create`). Raises KeyError where
-    no kind has it.
+    """The operation that a step names as `<kind>.<verb>` (`instance.create`). A wait is judged
+    like the create that it continues. Raises KeyError if no kind has it.
     """
     singular, _, verb = name.partition(".")
     for kind in kinds.values():
         if kind.singular == singular:
-            return kind.operations[verb]
+            return kind.operations[CREATE if verb == WAIT else verb]
     raise KeyError(name)

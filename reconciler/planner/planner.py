@@ -17,7 +17,7 @@ from reconciler.model.diagnostics import Problem, Severity, error, in_order, not
 from reconciler.model.exit_codes import HELD_BACK, stops
 from reconciler.model.plan import Action, Impact, Plan, Step
 from reconciler.model.resource import Account, NoValue, Output, Stack, Value
-from reconciler.model.resource_type import ResourceType
+from reconciler.model.resource_type import WAIT, ResourceType, creates
 from reconciler.model.state import Phase, State, StateChange
 from reconciler.planner.checks import (
     feasibility,
@@ -340,7 +340,7 @@ def _wait_for_ready(draft: PlanBuilder, item: ManagedObject) -> None:
     step = Step(
         f"{singular}.wait {item.address}",
         item.address,
-        f"{singular}.wait",
+        f"{singular}.{WAIT}",
         target=item.live.id,
         servers=(item.live.id,),
         calls=0,
@@ -455,7 +455,7 @@ def _deeds(draft: PlanBuilder) -> dict[Address, set[str]]:
             continue
         word = None if step.deposed else _PROTECTED_AS.get(step.operation)
         if item.disposition is Disposition.REPLACE:
-            word = "replace" if step.operation.endswith(".create") else None
+            word = "replace" if creates(step.operation) else None
         if word is not None:
             found.setdefault(step.address, set()).add(word)
     return found

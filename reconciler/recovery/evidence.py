@@ -20,7 +20,15 @@ from reconciler.common.suggestions import pasted
 from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model.owners import entry_with
 from reconciler.model.resource import EMPTY, Account, LiveResource
-from reconciler.model.resource_type import Progress, ResourceType, View, operation_of
+from reconciler.model.resource_type import (
+    Progress,
+    ResourceType,
+    View,
+    deletes,
+    kind_of,
+    operation_of,
+    verb_of,
+)
 from reconciler.model.state import Intent, Note, Phase, State, StateChange
 
 SIGNATURE_SECONDS = 300
@@ -41,11 +49,6 @@ YOUNG_SECONDS = LATE_MARGIN_SECONDS
 LOST = "lost "
 """Begins the name of a fact: the nonce of a create that was settled as not done. What comes all the
 same is then known for what it is.
-"""
-
-COMPARED_AT_CREATE = ("zone", "flavor", "image", "type", "size", "instance")
-"""Attributes that an object must have as asked, besides the nonce, to be the one that a create
-made.
 """
 
 
@@ -220,7 +223,7 @@ def pending_deletes(state: State, account: Account) -> Mapping[str, str]:
         if (
             target in kept
             and result != "accepted"
-            and intent.operation.endswith(".delete")
+            and deletes(intent.operation)
             and kept[target] != "rules"
         ):
             found[target] = kept[target]
@@ -289,7 +292,7 @@ def _settle(
     now: float,
     followed: Collection[str],
 ) -> Settlement:
-    verb = intent.operation.partition(".")[2]
+    verb = verb_of(intent.operation)
     if result == "accepted":
         return _accepted(intent, observations[-1], kinds, now)
     if verb == "create" and intent.nonce is not None:
@@ -308,13 +311,13 @@ def _accepted(
     cloud works on it, and never sent again before it has shown, or had the time in which it would
     have.
     """
-    verb = intent.operation.partition(".")[2]
+    verb = verb_of(intent.operation)
     if verb in ("create", "delete"):
         return Settlement(intent, Finding.DONE, "accepted, and its object is in the state")
     progress = _progress(intent, newest.account, kinds)
     if progress is Progress.DONE:
         return Settlement(intent, Finding.DONE, "it is as asked", intent.done(intent.target))
-    target = newest.account.find(_kind(intent, kinds), intent.target or "")
+    target = newest.account.find(kind_of(kinds, intent.operation).name, intent.target or "")
     if target is not None and not target.ready and not target.failed:
         return Settlement(intent, Finding.NOT_YET, "the cloud took it, and works on it")
     until = float(intent.signed + operation_of(kinds, intent.operation).seconds[2])
@@ -336,7 +339,7 @@ def _create(
     kinds: Mapping[str, ResourceType],
     now: float,
 ) -> Settlement:
-    kind = _kind(intent, kinds)
+    kind = kind_of(kinds, intent.operation).name
     newest = observations[-1].account
     bearing = tuple(row for row in _rows(newest, kind) if row.nonce == intent.nonce)
     if len(bearing) > 1:
@@ -350,7 +353,7 @@ def _create(
     if bearing:
         wrong = [
             n
-            for n in COMPARED_AT_CREATE
+            for n in kind_of(kinds, intent.operation).compared_at_create
             if n in intent.inputs
             and bearing[0].attributes.get(n, intent.inputs[n]) != intent.inputs[n]
         ]
@@ -382,7 +385,7 @@ def _absent(
     """Not created: past the fence, two complete lists 60 s apart, each showing a control of that
     kind and zone. The first of them may have been read by an earlier run.
     """
-    kind, limit = _kind(intent, kinds), fence(intent)
+    kind, limit = kind_of(kinds, intent.operation).name, fence(intent)
     if now < limit:
         reason = "its request could still be taken; it is looked for again past the fence"
         return Settlement(intent, Finding.NOT_YET, reason, until=limit, candidates=similar)
@@ -455,7 +458,7 @@ def _unmarked_create(
     """A rule is settled by the complete list of its firewall; anything else without a marker needs
     a person.
     """
-    kind = _kind(intent, kinds)
+    kind = kind_of(kinds, intent.operation).name
     newest = observations[-1].account
     if kind != "rules":
         name = intent.inputs.get("name")
@@ -502,7 +505,7 @@ def _edit(
         )
     if progress is Progress.DONE:
         return Settlement(intent, Finding.DONE, "it is as asked", intent.done(intent.target))
-    target = newest.find(_kind(intent, kinds), intent.target or "")
+    target = newest.find(kind_of(kinds, intent.operation).name, intent.target or "")
     if target is not None and not target.ready and not target.failed:
         return Settlement(
             intent, Finding.NOT_YET, "its object is at work", until=now + LISTS_APART_SECONDS
@@ -530,7 +533,7 @@ def _delete(
     """Gone where its kind's list is complete without it and no successor follows; still there past
     the fence is not done.
     """
-    kind, last = _kind(intent, kinds), observations[-1]
+    kind, last = kind_of(kinds, intent.operation).name, observations[-1]
     newest = last.account
     target = newest.find(kind, intent.target or "")
     if target is None:
@@ -600,11 +603,6 @@ def _is_told(intent: Intent, account: Account, kinds: Mapping[str, ResourceType]
 def _progress(intent: Intent, account: Account, kinds: Mapping[str, ResourceType]) -> Progress:
     view = View(account.objects, account.members)
     return operation_of(kinds, intent.operation).progress(intent.target, intent.inputs, view)
-
-
-def _kind(intent: Intent, kinds: Mapping[str, ResourceType]) -> str:
-    singular = intent.operation.partition(".")[0]
-    return next(name for name, kind in kinds.items() if kind.singular == singular)
 
 
 def _rows(account: Account, kind: str) -> tuple[LiveResource, ...]:

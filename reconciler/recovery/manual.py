@@ -17,7 +17,7 @@ from reconciler.model.diagnostics import Problem, error
 from reconciler.model.marker import split
 from reconciler.model.owners import owner_of
 from reconciler.model.resource import Account, LiveResource
-from reconciler.model.resource_type import ResourceType
+from reconciler.model.resource_type import ResourceType, kind_of
 from reconciler.model.state import Intent, Note, Phase, State, StateChange
 from reconciler.recovery import evidence
 from reconciler.recovery.binding import Binding
@@ -144,7 +144,7 @@ def adopt(
             address=address,
         )
     intent = asked[-1]
-    kind = _kind(intent, kinds)
+    kind = kind_of(kinds, intent.operation)
     live = account.find(kind.name, id)
     if live is None:
         said = f"the account shows no {kind.singular.replace('_', ' ')} {id}"
@@ -323,8 +323,3 @@ def forget(state: State, text: str, run: str) -> tuple[Note, ...] | None:
             "forgotten", (StateChange(remove_deposed=text), left(text, state.deposed[text].address))
         )
     return tuple(notes) or None
-
-
-def _kind(intent: Intent, kinds: Mapping[str, ResourceType]) -> ResourceType:
-    singular = intent.operation.partition(".")[0]
-    return next(kind for kind in kinds.values() if kind.singular == singular)

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from reconciler.model.resource_type import deletes
 from reconciler.recovery.binding import Binding
 from reconciler.recovery.evidence import fence
 from reconciler.recovery.manual import Case, Proposal, Recovered, Row, Settled
@@ -73,7 +74,7 @@ def case_lines(one: Case, *, command: str, go_on: str) -> Iterable[Line]:
         yield from _table(one.rows, shown, start, start + _SIDE_BY_SIDE)
     if len(one.candidates) > len(shown):
         yield Line(f"    and {format.count(len(one.candidates) - len(shown), 'candidate')} more")
-    if intent.operation.endswith(".delete"):
+    if deletes(intent.operation):
         yield Line(f"    it was done:  {_command(go_on, '--accept', f'gone={intent.address}')}")
     else:
         for place, id in enumerate(

@@ -58,8 +58,8 @@ def kind(firewall_api: str) -> ResourceType:
 _FIELDS = (
     Field("name", Edit.CREATE_ONLY, clearable=False),
     Field("description", Edit.CREATE_ONLY, clearable=False),
-    Field("type", Edit.REPLACE),
-    Field("size", Edit.REPLACE),
+    Field("type", Edit.REPLACE, identity=True),
+    Field("size", Edit.REPLACE, identity=True),
     Field("instance", Edit.ATTACH, link="instances"),
 )
 

@@ -66,9 +66,9 @@ def kind(firewall_api: str) -> ResourceType:
 _FIELDS = (
     Field("name", Edit.IN_PLACE, clearable=False),
     Field("description", Edit.IN_PLACE, clearable=False),
-    Field("zone", Edit.REPLACE, lookup="zones"),
-    Field("flavor", Edit.RESIZE, lookup="flavors"),
-    Field("image", Edit.REBUILD, lookup="images"),
+    Field("zone", Edit.REPLACE, lookup="zones", identity=True),
+    Field("flavor", Edit.RESIZE, lookup="flavors", identity=True),
+    Field("image", Edit.REBUILD, lookup="images", identity=True),
     Field("ssh_keys", Edit.CREATE_ONLY, lookup="ssh_keys"),
     Field("user_script", Edit.CREATE_ONLY, lookup="user_scripts"),
     Field("firewall", Edit.MEMBER, link="firewalls"),
@@ -268,6 +268,7 @@ _OPERATIONS = (
         settled_by=_SEEN,
         progress=_at_rest,
         seconds=(10, 20, 90),
+        always_sent=True,
     ),
     # Both may end powered off, which is a legal end (contract 10); whether the server is then
     # started is the plan's matter.

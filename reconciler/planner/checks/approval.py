@@ -16,6 +16,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.plan import Action, Change, Consent, Plan, RiskClass
+from reconciler.model.resource_type import deletes
 
 BY_ADDRESS_ONLY: frozenset[RiskClass] = frozenset(
     {RiskClass.LOCKOUT, RiskClass.GONE, RiskClass.DUPLICATE, RiskClass.SHARED}
@@ -240,12 +241,10 @@ def accept_options(consents: Iterable[Consent]) -> str:
 def _is_deletion(plan: Plan, change: Change) -> bool:
     if change.action is not Action.DELETE:
         return False
-    deletes = [
-        step
-        for step in plan.steps
-        if step.address == change.address and step.operation.endswith(".delete")
+    found = [
+        step for step in plan.steps if step.address == change.address and deletes(step.operation)
     ]
-    return not deletes or any(not step.deposed for step in deletes)
+    return not found or any(not step.deposed for step in found)
 
 
 def _objects(count: int) -> str:

@@ -23,9 +23,6 @@ from reconciler.recovery.binding import Binding
 
 KINDS = ("block_storages", "firewalls", "instances")
 
-COMPARED = ("zone", "flavor", "image", "type", "size")
-"""Attributes that an object must have as the file asks, to be proposed for a bind."""
-
 
 def strangers(seen: Assessment) -> Iterator[tuple[str, LiveResource]]:
     """Objects of the account that stand in no entry, deposed slot or open intent, with their kind."""
@@ -185,7 +182,7 @@ def _answers(item: ManagedObject, live: LiveResource) -> bool:
         return False
     return all(
         live.attributes.get(name) == item.wanted[name]
-        for name in COMPARED
+        for name in item.kind.identity
         if item.wanted.get(name) is not None
     )
 

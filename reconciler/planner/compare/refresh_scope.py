@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.model.address import Address
 from reconciler.model.resource import EMPTY, Lookup, RefreshScope, Resource, Stack
+from reconciler.model.resource_type import acts_on
 from reconciler.model.state import Entry, State
 from reconciler.planner.compare import moves
 from reconciler.planner.compare.assessment import PlanOptions
@@ -119,7 +120,7 @@ def _made_perhaps(state: State | None) -> Iterator[str]:
 def _doubtful_groups(state: State | None) -> Iterator[str]:
     """Groups of which it is not known what became of a write to them: their rules and members tell."""
     for intent, _ in state.open.values() if state is not None else ():
-        if intent.operation.startswith(("firewall.", "rule.")):
+        if acts_on(intent.operation, "firewall", "rule"):
             yield from (
                 str(intent.inputs[name])
                 for name in ("firewall", "former")

@@ -10,6 +10,7 @@ from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Account
+from reconciler.model.resource_type import deletes
 from reconciler.model.state import Entry, Phase, State
 from reconciler.recovery import evidence
 
@@ -26,9 +27,7 @@ def mass_absence(
     Objects under a delete of ours do not count, nor do those just made that were never seen at
     rest. `--accept gone=ADDRESS`, given for each of them, lets the run go on.
     """
-    deleting = {
-        intent.address for intent, _ in state.open.values() if intent.operation.endswith(".delete")
-    }
+    deleting = {intent.address for intent, _ in state.open.values() if deletes(intent.operation)}
     for kind in LISTED_KINDS:
         tracked = [
             entry

@@ -19,6 +19,7 @@ from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import EMPTY, Link, Resource, Stack, Value
+from reconciler.model.resource_type import creates
 from reconciler.model.state import Intent, Phase, State
 from reconciler.planner.compare import moves
 
@@ -96,7 +97,7 @@ class Doubts:
 
 def of(stack: Stack, state: State, options: PlanOptions) -> Doubts:
     """Earlier writes whose outcome is not known. What a run at work now has sent is none of them."""
-    reasons, creates = {}, dict[str, Intent]()
+    reasons, made_by = {}, dict[str, Intent]()
     for sequence in sorted(state.open):
         intent, result = state.open[sequence]
         said = options.doubts.get(intent.address)
@@ -108,11 +109,11 @@ def of(stack: Stack, state: State, options: PlanOptions) -> Doubts:
         reasons[place] = f"{NOT_KNOWN} of {intent.operation}, sent by an earlier run{sent}" + (
             f": {said}" if said else ""
         )
-        if intent.operation.endswith(".create"):
-            creates[place] = intent
+        if creates(intent.operation):
+            made_by[place] = intent
     said_gone = {removal.address for removal in stack.removed}
     placed = {
-        address: intent for text, intent in creates.items() if (address := parse(text)) is not None
+        address: intent for text, intent in made_by.items() if (address := parse(text)) is not None
     }
     homeless = {
         a: intent

@@ -17,6 +17,7 @@ from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, notice
 from reconciler.model.plan import Action, Change, Cost, Price, Step
 from reconciler.model.resource import EMPTY, Catalogue, LiveResource
+from reconciler.model.resource_type import deletes
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 from reconciler.planner.steps.change_builder import FOLLOWS
 
@@ -100,7 +101,7 @@ def _of_items(seen: Assessment, held: frozenset[Address], known: Prices) -> Iter
 
 
 def _of_deposed(seen: Assessment, steps: Sequence[Step], known: Prices) -> Iterator[Price]:
-    deleted = {step.target for step in steps if step.operation.endswith(".delete")}
+    deleted = {step.target for step in steps if deletes(step.operation)}
     for old, live in seen.deposed():
         if live is not None and old.kind in _BILLED:
             now = known.of(old.kind, live.attributes)

@@ -13,7 +13,14 @@ from reconciler.common.timing import Throughput
 from reconciler.model.address import Address
 from reconciler.model.plan import CallBudget, Step
 from reconciler.model.resource import EMPTY, Account, Link
-from reconciler.model.resource_type import Operation, Paging, ResourceType, operation_of
+from reconciler.model.resource_type import (
+    Paging,
+    ResourceType,
+    deletes,
+    kind_of,
+    operation_of,
+    waits,
+)
 from reconciler.planner.estimate.forecast_model import Deed, Job, Model
 from reconciler.planner.steps import graph
 
@@ -125,15 +132,11 @@ def seconds_of(step: Step, kinds: Mapping[str, ResourceType]) -> float:
     """How long a step usually takes, its call included: what a run goes by when it chooses which
     step is next.
     """
-    return CALL_SECONDS + float(_operation(kinds, step.operation).seconds[1])
+    return CALL_SECONDS + float(operation_of(kinds, step.operation).seconds[1])
 
 
 CALL_SECONDS = 1.0
 """What a call weighs: a quota of 60 a minute is one a second."""
-
-
-def _operation(kinds: Mapping[str, ResourceType], name: str) -> Operation:
-    return operation_of(kinds, name.replace(".wait", ".create"))
 
 
 def _pages(
@@ -161,7 +164,7 @@ def calls_of(step: Step, facts: Mapping[str, str] = EMPTY) -> int:
 
 def operations_of(step: Step, facts: Mapping[str, str]) -> tuple[str, ...]:
     """The operations that a step is expected to send, refused ones included."""
-    if step.operation.endswith(".wait"):
+    if waits(step.operation):
         return ()
     if step.operation == "firewall.attach" and "former" in step.inputs:
         ways = {"replace": ("firewall.attach",), "many": ("firewall.attach", "firewall.detach")}
@@ -184,7 +187,7 @@ class _Maker:
         inputs = {name: self._plain(value) for name, value in step.inputs.items()}
         operations = operations_of(step, self.facts)
         if not operations:
-            operation = _operation(self.kinds, step.operation)
+            operation = operation_of(self.kinds, step.operation)
             # Nobody knows how far it is: half of what it usually takes is left.
             yield Deed(operation.watches(step.target, inputs), operation.seconds[1] / 2, calls=0)
         for number, name in enumerate(operations):
@@ -194,14 +197,14 @@ class _Maker:
             yield deed
 
     def _deed(self, step: Step, name: str, inputs: Mapping[str, Any], *, first: bool) -> Deed:
-        kind = next(kind for kind in self.kinds.values() if kind.singular == name.partition(".")[0])
+        kind = kind_of(self.kinds, name)
         operation = operation_of(self.kinds, name)
         asked = (
             {**inputs, "firewall": inputs["former"]}
             if name == "firewall.detach" and "former" in inputs
             else inputs
         )
-        gone = name.endswith(".delete") and kind.name != "rules"
+        gone = deletes(name) and kind.name != "rules"
         lists = (
             operation.settled_by(step.target, asked)
             if gone

@@ -14,6 +14,7 @@ from typing import Any
 
 from reconciler.model.plan import RiskClass, Step
 from reconciler.model.resource import Deferred, Unknown
+from reconciler.model.resource_type import acts_on
 from reconciler.planner.compare.assessment import Assessment
 from reconciler.planner.firewall import firewall_state, reachability
 from reconciler.planner.steps.plan_builder import PlanBuilder
@@ -62,8 +63,8 @@ def _may_open(step: Step) -> bool:
 
 
 def _awaited(step: Step) -> Iterator[Mapping[str, Any]]:
-    rules = step.inputs.get("rules") if step.operation.startswith("firewall.") else (step.inputs,)
-    if not (step.operation.startswith(("rule.", "firewall.")) and isinstance(rules, tuple | list)):
+    rules = step.inputs.get("rules") if acts_on(step.operation, "firewall") else (step.inputs,)
+    if not (acts_on(step.operation, "rule", "firewall") and isinstance(rules, tuple | list)):
         return
     for rule in rules:
         if isinstance(rule, Mapping) and isinstance(rule.get("cidr"), Unknown | Deferred):

@@ -17,6 +17,7 @@ from typing import Any
 from reconciler.common.dataclass import dataclass
 from reconciler.model.address import Address, parse
 from reconciler.model.plan import Consent, RiskClass, Step
+from reconciler.model.resource_type import acts_on
 from reconciler.planner.firewall import firewall_state, reachability
 from reconciler.planner.firewall.firewall_state import FirewallState
 from reconciler.planner.firewall.reachability import Reach
@@ -86,7 +87,7 @@ class _Book:
         group, _ = self.after.touched(step)
         if step.operation == "instance.create":
             self.made.add(str(step.address))
-        elif step.operation.startswith("rule.") and group is not None:
+        elif acts_on(step.operation, "rule") and group is not None:
             before, after = self.after.rule(step)
             self.deeds.setdefault(group, []).append((step.address, _alone(before), _alone(after)))
         elif step.operation in ("firewall.create", "firewall.update") and group is not None:

@@ -14,13 +14,14 @@ from typing import Any
 from reconciler.common.dataclass import dataclass
 from reconciler.model.plan import Step
 from reconciler.model.resource import EMPTY, Link
+from reconciler.model.resource_type import acts_on
 from reconciler.planner.compare.assessment import Assessment, Disposition
 from reconciler.planner.firewall import reachability
 from reconciler.planner.firewall.reachability import Reach
 
 MEANT = ("direction", "protocol", "ports", "cidr")
 
-CONCERNED = ("rule.", "firewall.", "instance.create", "instance.delete")
+CONCERNED = ("instance.create", "instance.delete")
 """Operations that change what is reachable; with none of these in a plan there is nothing to look
 at.
 """
@@ -72,9 +73,9 @@ class FirewallState:
         inputs, operation = step.inputs, step.operation
         if operation in ("firewall.attach", "firewall.detach"):
             return self._token(inputs.get("firewall")), self._token(inputs.get("instance"))
-        if operation.startswith("rule."):
+        if acts_on(operation, "rule"):
             return self._token(inputs.get("firewall")), None
-        if operation.startswith("firewall."):
+        if acts_on(operation, "firewall"):
             return step.target or str(step.address), None
         if operation in ("instance.create", "instance.delete"):
             return None, step.target or str(step.address)
@@ -98,7 +99,7 @@ class FirewallState:
             self._change(step, group)
 
     def _change(self, step: Step, group: str) -> None:
-        if step.operation.startswith("rule."):
+        if acts_on(step.operation, "rule"):
             before, after = self.rule(step)
             token = step.target or str(step.address)
             held = self.rules.setdefault(group, {})
@@ -151,7 +152,9 @@ class FirewallState:
 
 def concerns(steps: Iterable[Step]) -> bool:
     """Whether a plan changes anything about what is reachable."""
-    return any(step.operation.startswith(CONCERNED) for step in steps)
+    return any(
+        acts_on(step.operation, "rule", "firewall") or step.operation in CONCERNED for step in steps
+    )
 
 
 def standing(

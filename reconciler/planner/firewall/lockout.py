@@ -18,6 +18,7 @@ from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error, warning
 from reconciler.model.plan import Action, Change, Consent, RiskClass, Step
 from reconciler.model.resource import Guard
+from reconciler.model.resource_type import acts_on
 from reconciler.planner.checks import approval
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 from reconciler.planner.firewall import firewall_state, reachability
@@ -341,7 +342,7 @@ def _roles(assessment: Assessment, steps: tuple[Step, ...], asked: Reach) -> dic
                 found.setdefault(group, _Roles()).comes.append(step.key)
             if former is not None:
                 found.setdefault(former, _Roles()).goes.append(step.key)
-        elif group is not None and step.operation.startswith("rule."):
+        elif group is not None and acts_on(step.operation, "rule"):
             before, after = (reachability.shared(_of(rule), asked) for rule in standing.rule(step))
             roles = found.setdefault(group, _Roles())
             roles.gives += [step.key] if reachability.without(after, before).inward else []

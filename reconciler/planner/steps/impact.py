@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from reconciler.model.address import Address
 from reconciler.model.plan import Action, DataLoss, Step
-from reconciler.model.resource_type import Operation
+from reconciler.model.resource_type import Operation, acts_on, verb_of
 from reconciler.planner.compare.assessment import Assessment
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
@@ -23,7 +23,7 @@ def fill(draft: PlanBuilder, steps: Sequence[Step]) -> None:
     """Puts the downtime and the lost disks of the steps of each address into its change."""
     found: dict[Address, list[Step]] = {}
     for step in steps:
-        if step.operation.partition(".")[0] in ("instance", "block_storage"):
+        if acts_on(step.operation, "instance", "block_storage"):
             found.setdefault(step.address, []).append(step)
     operations = draft.assessment.kinds["instances"].operations
     for address, mine in found.items():
@@ -58,14 +58,14 @@ def downtime(
     is down until its successor is there.
     """
     # What an earlier replacement left behind, or this one leaves, serves nobody.
-    verbs = [step.operation.partition(".")[2] for step in steps if not step.deposed]
+    verbs = [verb_of(step.operation) for step in steps if not step.deposed]
     stays_off = "stop" in verbs and "start" not in verbs[verbs.index("stop") :]
     disrupting = {"resize", "rebuild", "reboot", "stop", "start"}
     if "delete" in verbs:
         disrupting = {"delete", "create"} if "create" in verbs else set()
     low = high = 0
     for step in steps:
-        verb = step.operation.partition(".")[2]
+        verb = verb_of(step.operation)
         if verb not in disrupting or step.deposed:
             continue
         low, high = low + operations[verb].seconds[0], high + operations[verb].seconds[2]

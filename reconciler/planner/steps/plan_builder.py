@@ -18,6 +18,7 @@ from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem
 from reconciler.model.plan import Change, Step
 from reconciler.model.resource import Ref
+from reconciler.model.resource_type import removes
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 from reconciler.planner.compare.resolver import Resolver, unknowns
 from reconciler.planner.steps import graph
@@ -184,9 +185,13 @@ class PlanBuilder:
             if item.resource is not None:
                 for wanted in item.resource.depends_on:
                     for address in self._meant(wanted):
-                        theirs = [key for key in by_address.get(address, []) if not _removes(key)]
+                        theirs = [
+                            key
+                            for key in by_address.get(address, [])
+                            if not removes(key.partition(" ")[0])
+                        ]
                         for key in mine:
-                            if not _removes(key):
+                            if not removes(key.partition(" ")[0]):
                                 self._hard[key].update(theirs)
             self._removed_after_dependants(item, mine, by_address)
 
@@ -209,13 +214,8 @@ class PlanBuilder:
                 if other is None or other.disposition is not Disposition.DELETE:
                     continue
                 for key in by_address.get(address, []):
-                    if _removes(key):
+                    if removes(key.partition(" ")[0]):
                         self._soft[key].update(mine)
-
-
-def _removes(key: str) -> bool:
-    operation = key.split(" ", 1)[0]
-    return operation.endswith((".delete", ".detach"))
 
 
 def dropped(

@@ -14,7 +14,7 @@ from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import error
 from reconciler.model.plan import Action, Cause, Change, FieldChange, Step
 from reconciler.model.resource import Deferred, Link, LiveResource, Resource, Unknown, Value
-from reconciler.model.resource_type import Edit
+from reconciler.model.resource_type import Edit, deletes
 from reconciler.model.state import Deposed, Entry, Phase, StateChange
 from reconciler.planner.compare import unsettled
 from reconciler.planner.compare.assessment import Disposition, ManagedObject, link_text
@@ -75,12 +75,10 @@ def _is_gone(draft: PlanBuilder, old: Deposed) -> bool:
 
 def _is_in_doubt(draft: PlanBuilder, old: Deposed) -> bool:
     """Whether the outcome of its delete is not known: then its address is reported for that."""
-    deletes = (
+    open_deletes = (
         intent for intent, result in draft.assessment.state.open.values() if result != "accepted"
     )
-    return any(
-        intent.target == old.id and intent.operation.endswith(".delete") for intent in deletes
-    )
+    return any(intent.target == old.id and deletes(intent.operation) for intent in open_deletes)
 
 
 def miss_deposed(draft: PlanBuilder, old: Deposed) -> None:

@@ -24,6 +24,7 @@ from reconciler.model.events import (
     StepWaiting,
     Summary,
 )
+from reconciler.model.resource_type import waits
 from reconciler.render import escape, format, problem_text
 from reconciler.render.run import screen
 from reconciler.render.run.run_report import Ledger, Track
@@ -229,7 +230,7 @@ def event_lines(
         case StepWaiting():
             yield step("..", event.status or "waiting", Tone.FAINT)
         case StepDone():
-            took = event.sent or event.operation.endswith(".wait")
+            took = event.sent or waits(event.operation)
             yield step(
                 "ok",
                 format.duration(event.seconds) if took else "nothing to send: it is as asked",
