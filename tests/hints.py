@@ -42,7 +42,7 @@ SITUATIONS = {
     "make a new one with `plan --out FILE`": f"{HINTS}::test_a_saved_plan_that_cannot_be_read",
     "look in the console; if it is really gone, --accept {}": f"{HINTS}::test_the_only_server_that_is_missing",
     "choose one with --env: {}": f"{REPAIR}::test_what_is_asked_of_a_stack_with_environments_names_one",
-    "leave --env out, or define `environments:`": f"{HINTS}::test_an_environment_of_a_stack_without_any",
+    "leave out --env, or define `environments:`": f"{HINTS}::test_an_environment_of_a_stack_without_any",
     "If that is meant, add --allow-empty; to remove the whole stack, use `reconciler destroy`.": (
         "tests/cli/test_simulated_sessions.py::test_a_file_that_no_longer_asks_for_anything_is_refused_without_allow_empty"
     ),
@@ -63,10 +63,10 @@ SITUATIONS = {
     "--unprotect {} frees this run; `protect: false` and an apply free the following ones": (
         "tests/cli/test_first_week.py::test_what_is_held_back_is_told_once_more_at_the_end"
     ),
-    "names cannot be exchanged in one step; use `state mv` with a name between": f"{HINTS}::test_two_names_that_are_to_be_exchanged",
+    "names cannot be swapped in one step; use `state mv` with a temporary name": f"{HINTS}::test_two_names_that_are_to_be_exchanged",
     "leave out --replace {}": f"{HINTS}::test_a_firewall_that_cannot_be_replaced",
-    "give it with --var {}=VALUE, RECONCILER_VAR_{}, or a default": f"{HINTS}::test_a_variable_without_a_value",
-    "--var-file names a file with one `NAME: VALUE` a line": "tests/cli/test_first_week.py::test_a_file_of_variables_is_told_of_as_one",
+    "set it with --var {}=VALUE, RECONCILER_VAR_{}, or a default": f"{HINTS}::test_a_variable_without_a_value",
+    "--var-file needs a file with one `NAME: VALUE` per line": "tests/cli/test_first_week.py::test_a_file_of_variables_is_told_of_as_one",
     "Read what would be bound, then add --yes.": f"{HINTS}::test_a_lost_state_that_nobody_is_asked_about",
     "use the version of reconciler that wrote it, or a newer one": f"{DAMAGE}[a newer version]",
     "put back state.json and journal of one time; or see `reconciler recover --rebuild`": f"{DAMAGE}[an older copy]",
@@ -104,7 +104,7 @@ NOT_PASTED = {
     "the cloud may refuse the pair; `reconciler catalog flavors` shows others": WORLD,
     "lifecycle.ignore: [{}], or --replace {}": WORLD,
     "to take it: --replace {}": WORLD,
-    "finish it first: `reconciler apply {}{}`": "a run of another stack has to be interrupted",
+    "finish that run first: `reconciler apply {}{}`": "a run of another stack has to be interrupted",
     "name a file in a folder of its own: adopt --out FOLDER/FILE.yaml": "the person has to name folder and file",
     "add --simulate, or leave it out": "only an account elsewhere is told so",
     "the server is recorded; set a new password in the console, or make it again with --replace": "the disk has to fail within a run",

@@ -7,6 +7,8 @@ import shlex
 import unicodedata
 from collections.abc import Iterable
 
+from reconciler.common.text import msg
+
 _LISTED_MAX = 12
 
 
@@ -31,29 +33,27 @@ def nearest(word: str, valid: Iterable[str]) -> str | None:
 
 
 def hint_for(word: str, valid: Iterable[str]) -> str | None:
-    """A hint that offers the nearest valid name, else lists them; None where there are none.
+    """A hint with the nearest valid name, else with all of them. None if there are none.
 
-    Of an address without the index or key that it needs, or with another one, those there are.
+    For an address with a missing or wrong index or key, the hint lists the addresses that exist.
     """
     names = sorted(valid)
     kin = [name for name in names if name.startswith(word.partition("[")[0] + "[")]
     if len(kin) > 1:
-        return f"there are {listed(kin)}"
+        return msg("use one of {names}", names=listed(kin))
     close = nearest(word, names)
     if close is not None:
-        return f"did you mean `{close}`?"
-    return f"known are {listed(names)}" if names else None
+        return msg("did you mean `{name}`?", name=close)
+    return msg("use one of {names}", names=listed(names)) if names else None
 
 
 def pasted(text: object) -> str:
-    """An address, or an option's value with one in it, as it is typed into a shell: brackets and
-    quotes mean something else there.
-    """
+    """An address, or an option's value that contains one, quoted for a shell."""
     return shlex.quote(str(text))
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names in one line, the first dozen of them."""
+    """The first dozen names, in one line."""
     shown = list(names)
     more = f" and {len(shown) - _LISTED_MAX} more" if len(shown) > _LISTED_MAX else ""
     return ", ".join(f"`{name}`" for name in shown[:_LISTED_MAX]) + more

@@ -20,6 +20,9 @@ class Text(str):
     template: str
     fields: dict[str, Any]
 
+    def __str__(self) -> str:
+        return self  # so that `str(exception)` keeps the template of the message
+
     def __new__(cls, template: str, fields: dict[str, Any]) -> Self:
         made = super().__new__(
             cls,

@@ -48,7 +48,10 @@ def _spelled(ctx: BuildContext, field: str, node: Node, value: Plain) -> str | I
         return node.text if isinstance(node, Scalar) and "${" not in node.text else text_of(value)
     hint = msg("put it in quotes") if isinstance(value, bool) else None
     return ctx.report(
-        "wrong-type", f"`{field}` is a text, not {described(value)}", node.place, hint=hint
+        "wrong-type",
+        msg("`{field}` must be a string, not {found}", field=field, found=described(value)),
+        node.place,
+        hint=hint,
     )
 
 
@@ -62,7 +65,7 @@ def _text(
     if value is INVALID or isinstance(value, Deferred):
         return value
     if waited_for(value):
-        return ctx.report("wrong-type", f"`{field}` is a text", node.place)
+        return ctx.report("wrong-type", msg("`{field}` must be a string", field=field), node.place)
     return _spelled(ctx, field, node, value)  # type: ignore[arg-type]  # nothing in it is deferred
 
 
@@ -121,7 +124,11 @@ def _boolean(
     value = _value(ctx, field, node, scope)
     if isinstance(value, bool | Invalid):
         return value
-    return ctx.report("wrong-type", f"`{field}` is true or false, not `{value}`", node.place)
+    return ctx.report(
+        "wrong-type",
+        msg("`{field}` must be true or false, not `{value}`", field=field, value=value),
+        node.place,
+    )
 
 
 def _whole(
@@ -134,7 +141,13 @@ def _whole(
         checked: Value | Invalid = _checked(ctx, kind, field, node, value)
         return checked
     return ctx.report(
-        "wrong-type", f"`{field}` is a whole number of GB, not {described(value)}", node.place
+        "wrong-type",
+        msg(
+            "`{field}` must be a whole number of GB, not {found}",
+            field=field,
+            found=described(value),
+        ),
+        node.place,
     )
 
 
@@ -166,14 +179,16 @@ def _found(
         forms = "a name, an id, {id: ...}" + (
             " or {os: ..., version: ...}" if catalogue == "images" else ""
         )
-        return ctx.report("bad-format", f"`{field}` is {forms}", node.place)
+        return ctx.report(
+            "bad-format", msg("`{field}` must be {forms}", field=field, forms=forms), node.place
+        )
     text = _spelled(ctx, field, node, value)
     if isinstance(text, Invalid):
         return INVALID
     return (
         Lookup(catalogue, "any", text, None, node.place)
         if text.strip()
-        else ctx.report("bad-format", f"`{field}` is empty", node.place)
+        else ctx.report("bad-format", msg("`{field}` is empty", field=field), node.place)
     )
 
 
@@ -202,9 +217,9 @@ def _lookups(catalogue: str) -> Reader:
         if not isinstance(value, tuple):
             return ctx.report(
                 "wrong-type",
-                f"`{field}` is a list, not {described(value)}",
+                msg("`{field}` must be a list, not {found}", field=field, found=described(value)),
                 node.place,
-                hint=f"write {field}: [name]",
+                hint=msg("write {field}: [name]", field=field),
             )
         items = getattr(node, "items", ())
         nodes = (
@@ -228,7 +243,13 @@ def _link(kind_of_target: str) -> Reader:
             return INVALID
         if not isinstance(value, str):
             return ctx.report(
-                "wrong-type", f"`{field}` is a key or address, not {described(value)}", node.place
+                "wrong-type",
+                msg(
+                    "`{field}` must be a key or address, not {found}",
+                    field=field,
+                    found=described(value),
+                ),
+                node.place,
             )
         return references_by_key.link(ctx, kind_of_target, value, node.place)
 

@@ -27,7 +27,10 @@ class Invalid:
 
 INVALID: Final = Invalid()
 
-_COUNTED = "read it under the same condition, or give it `count: ${CONDITION ? 1 : 0}` in place of `when`, which makes it a list"
+_COUNTED = msg(
+    "read it under the same condition, or replace `when` with `count: ${{CONDITION "
+    "? 1 : 0}}`, which makes it a list"
+)
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ class BuildContext:
         hint: str | None = None,
         address: Address | None = None,
     ) -> Invalid:
-        """Notes an error, and gives the value that stands for one that could not be made."""
+        """Records an error and returns `INVALID` for the value that could not be computed."""
         self.problems.append(
             error(
                 code,
@@ -110,17 +113,18 @@ class BuildContext:
             return self.refuse(failure, node)
 
     def refuse(self, failure: ExpressionError, node: Scalar) -> Invalid:
-        """Tells of an expression that cannot be read or computed, at its place inside the text."""
+        """Reports an expression that cannot be parsed or evaluated, at its place in the string."""
         if not failure.code:
             return INVALID
         message, hint = failure.message, failure.hint
         if any(message == f"`{kind}.{name}` does not exist" for kind, name in self.gone):
-            message, hint = message.replace("does not exist", "is left out by its `when`"), _COUNTED
+            resource = message.split(" ")[0]
+            message, hint = msg("{resource} is left out by its `when`", resource=resource), _COUNTED
         return self.report(failure.code, message, place_in(node, failure.offset), hint=hint)
 
     def known(self, node: Node, scope: Mapping[str, Any], what: str) -> Plain | Invalid:
-        """The value of a node that must be known before the plan. An error names what it would wait
-        for.
+        """The value of a node that must be known before the plan. Reports an error that names the
+        attributes that the value waits for.
         """
         value = self.value(node, scope)
         waits = waited_for(value)
@@ -129,12 +133,16 @@ class BuildContext:
         return value  # type: ignore[return-value]  # nothing in it is deferred
 
     def not_known(self, what: str, waits: tuple[Ref, ...], place: Place | None) -> Invalid:
-        """Tells that a value waits for attributes where it must be known before the plan (SPEC 2)."""
+        """Reports that a value waits for attributes but must be known before the plan (SPEC 2)."""
         sources = ", ".join(str(ref) for ref in waits[:3])
         hint = msg("use variables, locals or fixed values here")
         return self.report(
             "not-known",
-            f"{what} must be known before the plan, but it reads {sources}",
+            msg(
+                "{what} must be known before the plan, but it reads {sources}",
+                what=what,
+                sources=sources,
+            ),
             place,
             hint=hint,
         )

@@ -63,7 +63,10 @@ def build(
         place = root.place if name is None else name.place
         wrong = error(
             "bad-format",
-            msg("`stack` names the stack: a-z, then up to 19 of a-z 0-9 -"),
+            msg(
+                "`stack` must be a name of a-z, 0-9 and -, starting with a letter, at most 20 "
+                "characters"
+            ),
             place=place,
         )
         return None, in_order((wrong, *found))
@@ -97,7 +100,7 @@ def _environment(root: Table, wanted: str | None) -> tuple[Table | None, Problem
         hint = "choose one with --env: " + ", ".join(sorted(known))
         return None, error(
             "environment",
-            msg("the stack has environments, and none is chosen"),
+            msg("the stack has environments, but none is chosen"),
             place=place,
             hint=hint,
         )
@@ -109,17 +112,20 @@ def _environment(root: Table, wanted: str | None) -> tuple[Table | None, Problem
             else Table({}, (), place.file, place.line, place.column)
         ), None
     if not known:
-        hint = msg("leave --env out, or define `environments:`")
+        hint = msg("leave out --env, or define `environments:`")
         return None, error(
             "environment",
-            msg("the stack has no environments, so not `{wanted}` either", wanted=wanted),
+            msg(
+                "the stack has no environments, so `{environment}` cannot be chosen",
+                environment=wanted,
+            ),
             hint=hint,
         )
     return None, error(
         "environment",
-        msg("the stack has no environment `{wanted}`", wanted=wanted),
+        msg("the stack has no environment `{environment}`", environment=wanted),
         place=place,
-        hint=msg("known are {known}", known=listed(sorted(known))),
+        hint=msg("use one of {known}", known=listed(sorted(known))),
     )
 
 
@@ -212,7 +218,9 @@ def _existing(ctx: BuildContext, root: Table) -> None:
             value = None if by is None else ctx.known(members[by], ctx.scope, f"`{by}`")
             if by is None or len(members) != 1:
                 ctx.report(
-                    "bad-format", "an existing object is found by {id: ...} or {name: ...}", place
+                    "bad-format",
+                    msg("name an existing object by {{id: ...}} or {{name: ...}}"),
+                    place,
                 )
             elif not isinstance(value, Invalid):
                 written = members[by]
@@ -244,9 +252,9 @@ def _shapes(ctx: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[str
             if name == references_by_key.NONE and kind in ("firewalls", "instances"):
                 ctx.report(
                     "not-allowed",
-                    "`none` is reserved: as a reference it means no object",
+                    msg("`none` is reserved: as a reference it means no object"),
                     place,
-                    hint="choose another key",
+                    hint=msg("choose another key"),
                 )
             found = cardinality.shape(ctx, node)
             if found is None:
@@ -264,7 +272,7 @@ def _shapes(ctx: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[str
             if total > cardinality.OBJECTS_MAX:
                 ctx.report(
                     "out-of-bounds",
-                    f"the stack has more than {cardinality.OBJECTS_MAX:,} objects",
+                    msg("the stack has more than {limit:,} objects", limit=cardinality.OBJECTS_MAX),
                     place,
                 )
                 return each
@@ -341,7 +349,7 @@ def _check_dependencies(ctx: BuildContext, stack: Stack) -> None:
             if not all(owner.with_rule(address.rule) in stack.resources for owner in owners):
                 ctx.report(
                     "missing-reference",
-                    f"`{address}` does not exist",
+                    msg("`{address}` does not exist", address=address),
                     resource.place,
                     address=resource.address,
                 )
@@ -366,12 +374,12 @@ def _check_equal_rules(ctx: BuildContext, stack: Stack) -> None:
         first = seen.setdefault(traffic, resource)
         if first is not resource:
             message = msg(
-                "{address} lets the same traffic through as {address2} ({place})",
+                "{address} allows the same traffic as {other} ({place})",
                 address=address,
-                address2=first.address,
+                other=first.address,
                 place=first.place,
             )
-            hint = msg("keep one of them: the cloud refuses a second one")
+            hint = msg("keep only one of them: the cloud refuses a duplicate rule")
             ctx.report("duplicate-rule", message, resource.place, hint=hint, address=address)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.common.text import msg
 from reconciler.config.build_context import INVALID, BuildContext, Invalid, Shape
 from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.config.functions import described
@@ -29,9 +30,9 @@ def shape(
     if count is not None and each is not None:
         ctx.report(
             "bad-combination",
-            "`count` and `for_each` do not go together",
+            msg("`count` and `for_each` are mutually exclusive"),
             table.key_place("for_each"),
-            hint="keep one of them",
+            hint=msg("keep one of them"),
         )
         return INVALID
     if when is not None and not _when(ctx, when):
@@ -54,7 +55,11 @@ def _when(ctx: BuildContext, node: Node) -> bool:
     if isinstance(value, bool):
         return value
     if not isinstance(value, Invalid):
-        ctx.report("wrong-type", f"`when` is true or false, not {described(value)}", node.place)
+        ctx.report(
+            "wrong-type",
+            msg("`when` must be true or false, not {found}", found=described(value)),
+            node.place,
+        )
     return True
 
 
@@ -63,11 +68,21 @@ def _count(ctx: BuildContext, node: Node) -> int | None:
     if isinstance(value, Invalid):
         return None
     if isinstance(value, bool) or not isinstance(value, int):
-        ctx.report("wrong-type", f"`count` is a whole number, not {described(value)}", node.place)
+        ctx.report(
+            "wrong-type",
+            msg("`count` must be a whole number, not {found}", found=described(value)),
+            node.place,
+        )
         return None
     if not 0 <= value <= validators.COUNT_MAX:
         ctx.report(
-            "out-of-bounds", f"`count` is 0 to {validators.COUNT_MAX:,}, not {value}", node.place
+            "out-of-bounds",
+            msg(
+                "`count` must be 0 to {limit:,}, not {value}",
+                limit=validators.COUNT_MAX,
+                value=value,
+            ),
+            node.place,
         )
         return None
     return value
@@ -85,13 +100,17 @@ def _each(ctx: BuildContext, node: Node) -> Mapping[str, Plain] | None:
     else:
         ctx.report(
             "wrong-type",
-            f"`for_each` is a map or a list of texts, not {described(value)}",
+            msg(
+                "`for_each` must be a map or a list of strings, not {found}", found=described(value)
+            ),
             node.place,
         )
         return None
     if len(found) > validators.COUNT_MAX:
         ctx.report(
-            "out-of-bounds", f"`for_each` has at most {validators.COUNT_MAX:,} keys", node.place
+            "out-of-bounds",
+            msg("`for_each` can have at most {limit:,} keys", limit=validators.COUNT_MAX),
+            node.place,
         )
         return None
     wrong = [message for key in found if (message := validators.key(key)) is not None]
@@ -113,13 +132,13 @@ def _of_list(ctx: BuildContext, node: Node, value: tuple[Any, ...]) -> dict[str,
         elif isinstance(text, str):
             ctx.report(
                 "yaml-duplicate-key",
-                f"`{text}` stands twice in `for_each`",
+                msg("`for_each` contains `{text}` twice", text=text),
                 (written or node).place,
             )
         else:
             ctx.report(
                 "wrong-type",
-                f"`for_each` is a list of texts, not of {described(item)}",
+                msg("`for_each` must be a list of strings, not of {found}", found=described(item)),
                 (written or node).place,
             )
     return found

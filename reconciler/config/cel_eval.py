@@ -24,14 +24,14 @@ a list, map or text.
 
 _CHARACTERS_PER_STEP = 16
 
-TOO_LONG = "the expression would take too long over that many values"
+TOO_LONG = msg("the expression would take too long over that many values")
 
 
 class Members:
     """Something whose parts are read one at a time."""
 
     def member(self, step: Any) -> Any:
-        """What stands under a name, a number or a key. Raises `ExpressionError` where nothing does."""
+        """The value under a name, number or key. Raises `ExpressionError` if there is none."""
         raise NotImplementedError
 
     def has(self, step: Any) -> Any:
@@ -92,7 +92,7 @@ class Evaluator:
         if self._spent[0] > WORK_MAX:
             raise ExpressionError(
                 TOO_LONG,
-                hint=msg("use fewer macros inside macros, or shorter lists"),
+                hint=msg("nest fewer macros, or use shorter lists"),
                 code="expression",
             )
 
@@ -125,19 +125,26 @@ class Evaluator:
         if isinstance(value, Mapping) and isinstance(step, str):
             if step not in value:
                 raise ExpressionError(
-                    f"there is no `{step}` in it", hint=hint_for(step, [str(key) for key in value])
+                    msg("there is no `{step}` in it", step=step),
+                    hint=hint_for(step, [str(key) for key in value]),
                 )
             return self._touch(value[step])
         if is_list(value) and isinstance(step, int) and not isinstance(step, bool):
             if not 0 <= step < len(value):
-                raise ExpressionError(f"there is no [{step}]: the list has {len(value)}")
+                raise ExpressionError(
+                    msg(
+                        "there is no [{step}]: the list has {length} elements",
+                        step=step,
+                        length=len(value),
+                    )
+                )
             return self._touch(value[step])
-        raise ExpressionError(f"{described(value)} has no `{step}`")
+        raise ExpressionError(msg("{found} has no `{step}`", found=described(value), step=step))
 
     def has(self, node: Node) -> Any:
         asked = node.parts[0]
         if asked.kind not in ("select", "index"):
-            raise ExpressionError("has() wants something with a field, such as has(vars.x)")
+            raise ExpressionError(msg("has() needs something with a field, such as has(vars.x)"))
         try:
             value = self.value(asked.parts[0])
             step = asked.value[0] if asked.kind == "select" else self.value(asked.parts[1])
@@ -179,7 +186,8 @@ class Evaluator:
         if isinstance(value, Unknown | bool):
             return value
         raise ExpressionError(
-            f"a condition is true or false, not {described(value)}", offset=node.at
+            msg("a condition must be true or false, not {found}", found=described(value)),
+            offset=node.at,
         )
 
     def logic(self, node: Node) -> Any:
@@ -218,7 +226,7 @@ class Evaluator:
         if isinstance(value, Unknown):
             return value
         if not is_number(value):
-            raise ExpressionError(f"`-` does not take {described(value)}")
+            raise ExpressionError(msg("`-` cannot be applied to {found}", found=described(value)))
         return bounded(-value)
 
     def binary(self, node: Node) -> Any:
@@ -253,7 +261,9 @@ class Evaluator:
         except CallError as failure:
             raise ExpressionError(str(failure)) from None
         except TypeError:
-            raise ExpressionError(f"{name}() is called with too few or too many values") from None
+            raise ExpressionError(
+                msg("{name}() is called with too few or too many values", name=name)
+            ) from None
         self._spend(
             len(made) // _CHARACTERS_PER_STEP
             if isinstance(made, str)
@@ -271,7 +281,9 @@ class Evaluator:
         if isinstance(items, Mapping):
             items = sorted(items)
         if not is_list(items):
-            raise ExpressionError(f"{name}() goes over a list or map, not {described(items)}")
+            raise ExpressionError(
+                msg("{name}() needs a list or map, not {found}", name=name, found=described(items))
+            )
         before = self._bound
         try:
             return _MACROS[name](self, self._each(items, variable), bodies)
@@ -346,7 +358,9 @@ class Evaluator:
             if isinstance(key, Unknown):
                 return key
             if not isinstance(key, str | int | bool):
-                raise ExpressionError(f"the key of a map is a text, not {described(key)}")
+                raise ExpressionError(
+                    msg("a key of a map must be a string, not {found}", found=described(key))
+                )
         return dict(zip(keys, [self.value(part) for part in node.parts[1::2]], strict=True))
 
 

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from reconciler.common.text import msg
 from reconciler.config.cel_syntax import ExpressionError
 from reconciler.config.functions import described
 
@@ -16,7 +17,9 @@ def apply(sign: str, left: Any, right: Any) -> Any:
     """
     if sign == "in":
         if not is_list(right):
-            raise ExpressionError(f"`in` looks into a list or map, not {described(right)}")
+            raise ExpressionError(
+                msg("`in` needs a list or map on its right, not {found}", found=described(right))
+            )
         return any(same(left, item) for item in right)
     if sign in ("==", "!="):
         return same(left, right) is (sign == "==")
@@ -29,7 +32,13 @@ def apply(sign: str, left: Any, right: Any) -> Any:
     if sign in _ARITHMETIC and is_number(left) and is_number(right) and type(left) is type(right):
         return bounded(_ARITHMETIC[sign](left, right))
     raise ExpressionError(
-        f"`{sign}` does not take {described(left)} and {described(right)}", hint=_mixed(left, right)
+        msg(
+            "`{sign}` cannot be applied to {left} and {right}",
+            sign=sign,
+            left=described(left),
+            right=described(right),
+        ),
+        hint=_mixed(left, right),
     )
 
 
@@ -62,9 +71,9 @@ def _comparable(left: Any, right: Any) -> bool:
 
 def _mixed(left: Any, right: Any) -> str | None:
     if is_number(left) and is_number(right):
-        return "write double(...) around the whole number"
+        return msg("write double(...) around the whole number")
     return (
-        "string(...) makes a text of a number"
+        msg("string(...) turns a number into a string")
         if isinstance(left, str) or isinstance(right, str)
         else None
     )
@@ -73,7 +82,7 @@ def _mixed(left: Any, right: Any) -> str | None:
 def bounded(value: Any) -> Any:
     """A number that CEL can hold. Raises `ExpressionError` for a larger one."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        raise ExpressionError("a number is too large")
+        raise ExpressionError(msg("a number is too large"))
     return value
 
 
@@ -89,13 +98,13 @@ def _divided(left: Any, right: Any) -> Any:
             else float("-inf")
         )
     if right == 0:
-        raise ExpressionError("a division by zero")
+        raise ExpressionError(msg("a division by zero"))
     return abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1)
 
 
 def _remainder(left: Any, right: Any) -> Any:
     if isinstance(left, float):
-        raise ExpressionError("`%` takes whole numbers")
+        raise ExpressionError(msg("`%` needs whole numbers"))
     return left - _divided(left, right) * right
 
 

@@ -126,11 +126,15 @@ def _check_call(node: Node) -> None:
     if name in MACROS and node.kind == "method":
         hint = msg("write LIST.{name}(x, ...), where x names the element", name=name)
         raise ExpressionError(
-            f"{name}() names an element and says what is done with it", offset=at, hint=hint
+            msg(
+                "{name}() needs a name for the element and an expression to apply to it", name=name
+            ),
+            offset=at,
+            hint=hint,
         )
     if name not in CALLS:
         raise ExpressionError(
-            f"there is no function `{name}`",
+            msg("there is no function `{name}`", name=name),
             offset=at,
             hint=hint_for(name, (*CALLS, *MACROS, "has")),
         )

@@ -58,7 +58,10 @@ _SPELLINGS = {
     "volumes": "block_storages",
 }
 
-_STRING = r"[rR]?(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
+_STRING = (
+    r"[rR]?(?:\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}"
+    r"|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*')"
+)
 _END = re.compile(rf"(?s:(?P<string>{_STRING})|(?P<quote>[\"'])|(?P<open>\{{)|(?P<close>\}})|.)")
 _NAME = "[A-Za-z_][A-Za-z0-9_]*"
 _PATH = re.compile(
@@ -78,8 +81,10 @@ _GRAMMAR = (
 ?sum: product | sum (PLUS | MINUS) product -> binary
 ?product: unary | product PRODUCT unary -> binary
 ?unary: member | BANG unary -> negated | MINUS unary -> negative
-?member: primary | member "." NAME -> select | member "." NAME "(" _items? ")" -> method | member "[" choice "]" -> index
-?primary: NAME -> name | NAME "(" _items? ")" -> call | "(" choice ")" | "[" (_items ","?)? "]" -> list
+?member: primary | member "." NAME -> select | member "." NAME "(" _items? ")" -> method
+    | member "[" choice "]" -> index
+?primary: NAME -> name | NAME "(" _items? ")" -> call | "(" choice ")"
+    | "[" (_items ","?)? "]" -> list
     | "{" (_pairs ","?)? "}" -> map | STRING -> string | NUMBER -> number
 _items: choice ("," choice)*
 _pairs: choice ":" choice ("," choice ":" choice)*
@@ -153,7 +158,7 @@ def end_of(text: str, start: int) -> int:
     for found in _END.finditer(text, start):
         if found.lastgroup == "quote":
             raise ExpressionError(
-                "the expression has a quote that is never closed", offset=found.start()
+                msg("the expression has a quote that is never closed"), offset=found.start()
             )
         if found.lastgroup == "open":
             depth += 1
@@ -162,7 +167,7 @@ def end_of(text: str, start: int) -> int:
                 return found.start()
             depth -= 1
     raise ExpressionError(
-        "`${` is not closed with `}`",
+        msg("`${{` is not closed with `}}`"),
         offset=start - 2,
         hint=msg("for a literal `${{` write `$${{`"),
     )
@@ -173,7 +178,7 @@ def parse(source: str) -> Node:
     """The tree of a source. Raises `ExpressionError` with an offset in the source."""
     if not source.strip():
         raise ExpressionError(
-            "the expression is empty", offset=0, hint=msg("for a literal `${{` write `$${{`")
+            msg("the expression is empty"), offset=0, hint=msg("for a literal `${{` write `$${{`")
         )
     path = _PATH.fullmatch(source)
     if path is not None and path[1] not in _KEYWORDS:
@@ -187,14 +192,17 @@ def unknown_name(name: str, at: int) -> ExpressionError:
     right = _SPELLINGS.get(name)
     if right is not None:
         return ExpressionError(
-            f"`{name}` is spelled `{right}`",
+            msg("`{name}` must be spelled `{right}`", name=name, right=right),
             offset=at,
             code="bad-reference",
             hint=msg("write `{right}`", right=right),
         )
     hint = hint_for(name, ROOTS) or msg("for a literal `${{` write `$${{`")
     return ExpressionError(
-        f"`{name}` is not known in expressions", offset=at, code="bad-reference", hint=hint
+        msg("`{name}` is not known in expressions", name=name),
+        offset=at,
+        code="bad-reference",
+        hint=hint,
     )
 
 
@@ -220,7 +228,7 @@ def _check_brackets(source: str) -> None:
         depth += (character in "([{") - (character in ")]}")
         if depth > BRACKETS_MAX:
             raise ExpressionError(
-                f"brackets are nested more than {BRACKETS_MAX} deep", offset=index
+                msg("brackets are nested more than {limit} deep", limit=BRACKETS_MAX), offset=index
             )
 
 
@@ -240,21 +248,24 @@ def _parsed(source: str) -> Node:
         return _node(parser.parse(source), 0)
     except errors.UnexpectedCharacters as failure:
         at = failure.pos_in_stream or 0
-        raise ExpressionError(f"`{source[at]}` is not part of an expression", offset=at) from None
+        raise ExpressionError(
+            msg("`{character}` is not part of an expression", character=source[at]), offset=at
+        ) from None
     except errors.UnexpectedToken as failure:
         word, at = str(failure.token), failure.pos_in_stream or 0
         if failure.token.type == "$END":
             raise ExpressionError(
-                "the expression cannot be read: it ends too early", offset=len(source)
+                msg("the expression cannot be read: it ends too early"), offset=len(source)
             ) from None
         if word == "*" and source[:at].rstrip().endswith("["):
             at = source.rindex("[", 0, at)
             hint = msg("write instances.web.map(w, w.public_ip)")
             raise ExpressionError(
-                "`[*]` is not part of the language", offset=at, code="bad-reference", hint=hint
+                msg("`[*]` is not part of the language"), offset=at, code="bad-reference", hint=hint
             ) from None
         raise ExpressionError(
-            f"the expression cannot be read: `{word}` cannot stand here", offset=at
+            msg("the expression cannot be read: `{word}` is not expected here", word=word),
+            offset=at,
         ) from None
 
 
@@ -262,7 +273,7 @@ def _node(found: Any, depth: int) -> Node:
     """A tree of the parser as ours."""
     at, kind = found.meta.start_pos, found.data
     if depth > DEPTH_MAX:
-        raise ExpressionError("the expression is nested too deeply", offset=at)
+        raise ExpressionError(msg("the expression is nested too deeply"), offset=at)
     parts = tuple(_node(child, depth + 1) for child in found.children if hasattr(child, "data"))
     words = [child for child in found.children if not hasattr(child, "data")]
     if kind == "name":
@@ -302,7 +313,7 @@ def _method(at: int, parts: tuple[Node, ...], name: str, name_at: int) -> Node:
     variable = parts[1]
     if variable.value in ROOTS:
         raise ExpressionError(
-            f"`{variable.value}` has a meaning of its own; give the element another name",
+            msg("`{name}` is reserved; give the element another name", name=variable.value),
             offset=variable.at,
         )
     return Node("macro", at, (parts[0], *parts[2:]), (name, variable.value))
@@ -318,7 +329,7 @@ def _number(text: str, at: int) -> int | float:
         else float(digits)
     )
     if isinstance(value, int) and value >= 2**63:
-        raise ExpressionError("the number is too large", offset=at)
+        raise ExpressionError(msg("the number is too large"), offset=at)
     return value
 
 
@@ -335,14 +346,16 @@ def _text(text: str, at: int) -> str:
         if code or found[4]:
             number = int(code, 16) if code else int(found[4], 8)
             if number > 0x10FFFF or 0xD800 <= number < 0xE000:
-                raise ExpressionError(f"`{found[0]}` is not a character", offset=at)
+                raise ExpressionError(
+                    msg("`{escape}` is not a character", escape=found[0]), offset=at
+                )
             return chr(number)
         if found[5] in _ESCAPED:
             return _ESCAPED[found[5]]
         if found[5] in "\\'\"`?":
             return found[5]
         raise ExpressionError(
-            f"`{found[0]}` is not known in a quoted text",
+            msg("`{escape}` is not a valid escape in a quoted string", escape=found[0]),
             offset=at,
             hint=msg("for a backslash write `\\\\`"),
         )

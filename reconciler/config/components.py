@@ -73,20 +73,21 @@ def _check_key(
 ) -> None:
     if len(key) > KEY_LENGTH_MAX:
         message = msg(
-            "`{kind}.{key}` is {key2} characters long with the include's name; a key has at most {KEY_LENGTH_MAX}",
+            "`{kind}.{key}` has {length} characters with the include's name; the maximum "
+            "is {limit}",
             kind=kind,
             key=key,
-            key2=len(key),
-            KEY_LENGTH_MAX=KEY_LENGTH_MAX,
+            length=len(key),
+            limit=KEY_LENGTH_MAX,
         )
-        ctx.report("bad-length", message, place, hint="give the include a shorter name")
+        ctx.report("bad-length", message, place, hint=msg("give the include a shorter name"))
     first = taken.setdefault((kind, key), place)
     if first != place:
         ctx.report(
             "yaml-duplicate-key",
-            f"`{kind}.{key}` is already defined at {first}",
+            msg("`{kind}.{key}` is already defined at {first}", kind=kind, key=key, first=first),
             place,
-            hint="give the include another name",
+            hint=msg("give the include another name"),
         )
 
 
@@ -106,7 +107,7 @@ def _in_order(ctx: BuildContext, found: Mapping[str, Include]) -> tuple[str, ...
         path = " -> ".join(f"components.{name} ({found[name].place})" for name in names)
         ctx.report(
             "cycle",
-            f"components are given each other's outputs in a circle: {path}",
+            msg("dependency cycle between components: {path}", path=path),
             found[names[0]].place,
         )
         return ()

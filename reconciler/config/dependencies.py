@@ -296,11 +296,11 @@ def _told(path: list[Node], stack: Stack) -> Problem:
         return f"{node} ({place})" if place is not None else str(node)
 
     words = " -> ".join(shown(node) for node in (*path, path[0]))
-    hint = msg("each waits for the next; take one of these references or depends_on away")
+    hint = msg("remove one of these references or `depends_on` entries")
     first = stack.resources[path[0].address]
     return error(
         "cycle",
-        msg("objects wait for each other in a circle: {words}", words=words),
+        msg("dependency cycle: {cycle}", cycle=words),
         place=first.place,
         address=str(first.address),
         hint=hint,

@@ -188,5 +188,5 @@ def _twice(key: str, first: Place, second: Place) -> Problem:
         "yaml-duplicate-key",
         message,
         place=second,
-        hint=msg("the files of a folder are one stack; define each key once"),
+        hint=msg("the files of a folder form one stack; define each key once"),
     )

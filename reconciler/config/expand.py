@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reconciler.common.text import msg
 from reconciler.config import attributes, lifecycle_options, references_by_key
 from reconciler.config.attributes import FIELDS
 from reconciler.config.build_context import BuildContext, Invalid, Shape
@@ -146,7 +147,9 @@ class _Rule:
         )
         for missing in ("direction", "protocol", "ports", "cidr"):
             if missing not in nodes:
-                ctx.report("missing-key", f"the rule has no `{missing}`", node.place)
+                ctx.report(
+                    "missing-key", msg("the rule has no `{field}`", field=missing), node.place
+                )
 
     def of(self, firewall: Address, scope: Mapping[str, Any]) -> Iterator[Resource]:
         """The rule of that firewall."""
@@ -246,7 +249,7 @@ def _imports(ctx: BuildContext, node: Node | None, shape: Shape) -> Mapping[int 
         return {None: node.text} if _is_id(ctx, node) else {}
     if not isinstance(node, Table) or shape is None:
         form = "one id" if shape is None else "a map of index or key to id"
-        ctx.report("wrong-type", f"`import` is {form} here", node.place)
+        ctx.report("wrong-type", msg("`import` must be {form} here", form=form), node.place)
         return {}
     found: dict[int | str | None, str] = {}
     keys: dict[str, int | str] = (
@@ -255,7 +258,9 @@ def _imports(ctx: BuildContext, node: Node | None, shape: Shape) -> Mapping[int 
     for key, place, value in node.keyed():
         if key not in keys:
             ctx.report(
-                "missing-reference", f"`import` names `{key}`, which is none of its objects", place
+                "missing-reference",
+                msg("`import` names `{key}`, but the resource has no such object", key=key),
+                place,
             )
         elif isinstance(value, Scalar) and _is_id(ctx, value):
             found[keys[key]] = value.text

@@ -179,9 +179,13 @@ def _piece(value: Any) -> str:
     try:
         return text_of(value)
     except CallError:
-        hint = msg('join(list, ", ") makes a text of a list') if isinstance(value, list) else None
+        hint = (
+            msg('join(list, ", ") turns a list into a string') if isinstance(value, list) else None
+        )
         raise ExpressionError(
-            f"{described(value)} cannot stand inside a text", offset=0, hint=hint
+            msg("{found} cannot be inserted into a string", found=described(value)),
+            offset=0,
+            hint=hint,
         ) from None
 
 
@@ -225,7 +229,9 @@ class _Kind(Members):
                 "the stack defines no `{section}`", section=self._section
             )
             raise ExpressionError(
-                f"`{self._section}.{step}` does not exist", code="missing-reference", hint=hint
+                msg("`{section}.{name}` does not exist", section=self._section, name=step),
+                code="missing-reference",
+                hint=hint,
             )
         if (self._section, step) in self._world.broken:
             raise ExpressionError("", code="")
@@ -318,7 +324,9 @@ class _Object(Members, Mapping[str, Any]):
             return here
         values = self._world.attributes(self._address)
         if values is None:
-            raise ExpressionError(f"`{self._address}` does not exist", code="missing-reference")
+            raise ExpressionError(
+                msg("`{address}` does not exist", address=self._address), code="missing-reference"
+            )
         value = values.get(name)
         return here if isinstance(value, Unknown | Deferred) else value
 
@@ -326,7 +334,11 @@ class _Object(Members, Mapping[str, Any]):
         if step not in self:
             hint = hint_for(str(step), self._names)
             raise ExpressionError(
-                f"{self._address.kind} have no attribute `{step}`",
+                msg(
+                    "{kind} have no attribute `{attribute}`",
+                    kind=self._address.kind,
+                    attribute=step,
+                ),
                 code="unknown-attribute",
                 hint=hint,
             )
@@ -365,14 +377,14 @@ def plain(value: Any) -> Plain:
     def normal(item: Any, depth: int) -> Any:
         counted[0] += 1 + (len(item) // 16 if isinstance(item, str) else 0)
         if counted[0] > RESULT_MAX or depth > 32:
-            raise ExpressionError("the value is too large")
+            raise ExpressionError(msg("the value is too large"))
         if item is None or isinstance(item, bool | int):
             return item
         if isinstance(item, str):
             return str(item)
         if isinstance(item, float):
             if not math.isfinite(item):
-                raise ExpressionError("the value is not a finite number")
+                raise ExpressionError(msg("the value is not a finite number"))
             return item
         if isinstance(item, list | tuple):
             return tuple(normal(member, depth + 1) for member in item)
@@ -382,8 +394,8 @@ def plain(value: Any) -> Plain:
                 for key, member in sorted(item.items(), key=lambda pair: str(pair[0]))
             }
         raise ExpressionError(
-            f"the value is {described(item)}, which a stack cannot hold",
-            hint=msg("string(...) makes a text of it"),
+            msg("the value is {found}, which a stack cannot contain", found=described(item)),
+            hint=msg("string(...) turns it into a string"),
         )
 
     made: Plain = normal(value, 0)
@@ -392,5 +404,5 @@ def plain(value: Any) -> Plain:
 
 def _key(key: Any) -> str:
     if not isinstance(key, str):
-        raise ExpressionError("the keys of a map must be texts")
+        raise ExpressionError(msg("the keys of a map must be strings"))
     return str(key)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reconciler.common import patterns
+from reconciler.common.text import msg
 
 CHARACTERS_MAX = 65_536
 """The longest text that a function makes."""
@@ -21,32 +22,44 @@ class CallError(Exception):
 
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise CallError(f"{name}() wants a text, not {described(value)}")
+        raise CallError(
+            msg("{name}() needs a string, not {found}", name=name, found=described(value))
+        )
     return value
 
 
 def _list(name: str, value: Any) -> list[Any]:
     if not isinstance(value, list | tuple):
-        raise CallError(f"{name}() wants a list, not {described(value)}")
+        raise CallError(
+            msg("{name}() needs a list, not {found}", name=name, found=described(value))
+        )
     return list(value)
 
 
 def _whole(name: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise CallError(f"{name}() wants a whole number, not {described(value)}")
+        raise CallError(
+            msg("{name}() needs a whole number, not {found}", name=name, found=described(value))
+        )
     return value
 
 
 def _bounded(name: str, size: int) -> None:
     if size > CHARACTERS_MAX:
-        raise CallError(f"{name}() would make a text of more than {CHARACTERS_MAX:,} characters")
+        raise CallError(
+            msg(
+                "{name}() would return a string of more than {limit:,} characters",
+                name=name,
+                limit=CHARACTERS_MAX,
+            )
+        )
 
 
 def described(value: Any) -> str:
     """What a value is, for a message: `a text`, `null`."""
     for kind, words in (
         (bool, "a boolean"),
-        (str, "a text"),
+        (str, "a string"),
         (int, "a number"),
         (float, "a number"),
         (list, "a list"),
@@ -75,7 +88,7 @@ def text_of(value: Any) -> str:
         return str(value)
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    raise CallError(f"{described(value)} has no text")
+    raise CallError(msg("{found} cannot be converted to a string", found=described(value)))
 
 
 def matches(text: Any, pattern: Any) -> bool:
@@ -90,7 +103,9 @@ def matches(text: Any, pattern: Any) -> bool:
 def _length(value: Any) -> int:
     if isinstance(value, str | Sequence | Mapping):
         return len(value)
-    raise CallError(f"length() wants a text, list or map, not {described(value)}")
+    raise CallError(
+        msg("length() needs a string, list or map, not {found}", found=described(value))
+    )
 
 
 def _join(items: Any, between: Any = "") -> str:
@@ -108,7 +123,7 @@ def _replace(text: Any, old: Any, new: Any) -> str:
 def _split(text: Any, at: Any) -> list[str]:
     between = _text("split", at)
     if not between:
-        raise CallError("split() wants a text to split at")
+        raise CallError(msg("split() needs a separator that is not empty"))
     return _text("split", text).split(between)
 
 
@@ -122,7 +137,7 @@ def _format(pattern: Any, values: Any) -> str:
         if found["verb"] == "%":
             return "%"
         if not rest:
-            raise CallError("format() has fewer values than its pattern asks for")
+            raise CallError(msg("format() has fewer values than its pattern needs"))
         value = rest.pop(0)
         if found["verb"] == "s":
             return text_of(value)
@@ -130,7 +145,7 @@ def _format(pattern: Any, values: Any) -> str:
 
     made = re.sub(r"%(?P<width>0[0-9]{1,2})?(?P<verb>[sd%])", put, whole)
     if rest:
-        raise CallError("format() has more values than its pattern asks for")
+        raise CallError(msg("format() has more values than its pattern needs"))
     _bounded("format", len(made))
     return made
 
@@ -139,13 +154,15 @@ def _network(name: str, value: Any) -> ipaddress.IPv4Network:
     try:
         return ipaddress.IPv4Network(_text(name, value), strict=False)
     except ValueError:
-        raise CallError(f"{name}() wants an IPv4 range such as 10.0.0.0/8") from None
+        raise CallError(msg("{name}() needs an IPv4 range such as 10.0.0.0/8", name=name)) from None
 
 
 def _cidr_host(cidr: Any, number: Any) -> str:
     network, index = _network("cidr_host", cidr), _whole("cidr_host", number)
     if not -network.num_addresses <= index < network.num_addresses:
-        raise CallError(f"{network} has no address number {index}")
+        raise CallError(
+            msg("{network} has no address number {index}", network=network, index=index)
+        )
     return str(network[index])
 
 
@@ -156,7 +173,14 @@ def _cidr_subnet(cidr: Any, bits: Any, number: Any) -> str:
         _whole("cidr_subnet", number),
     )
     if more < 0 or network.prefixlen + more > 32 or not 0 <= index < 2**more:
-        raise CallError(f"{network} has no part number {index} at {more} bits more")
+        raise CallError(
+            msg(
+                "{network} has no subnet number {index} with {bits} more bits",
+                network=network,
+                index=index,
+                bits=more,
+            )
+        )
     size = 2 ** (32 - network.prefixlen - more)
     return f"{network.network_address + index * size}/{network.prefixlen + more}"
 
@@ -175,7 +199,7 @@ def _extreme(name: str, choose: Callable[[list[Any]], Any]) -> Callable[..., Any
         if not items or any(
             isinstance(item, bool) or not isinstance(item, int | float) for item in items
         ):
-            raise CallError(f"{name}() wants numbers")
+            raise CallError(msg("{name}() needs numbers", name=name))
         return choose(items)
 
     return call
@@ -186,7 +210,7 @@ def _sort(items: Any) -> list[Any]:
     try:
         return sorted(values)
     except TypeError:
-        raise CallError("sort() wants texts, or numbers, not a mixture") from None
+        raise CallError(msg("sort() needs strings only, or numbers only")) from None
 
 
 def _distinct(items: Any) -> list[Any]:
@@ -194,7 +218,7 @@ def _distinct(items: Any) -> list[Any]:
     seen: set[tuple[str, Any]] = set()
     for item in _list("distinct", items):
         if not isinstance(item, str | int | float | bool | None):
-            raise CallError("distinct() wants texts, numbers or booleans")
+            raise CallError(msg("distinct() needs strings, numbers or booleans"))
         if (key := (type(item).__name__, item)) not in seen:
             seen.add(key)
             kept.append(item)
@@ -203,7 +227,7 @@ def _distinct(items: Any) -> list[Any]:
 
 def _map(name: str, value: Any) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
-        raise CallError(f"{name}() wants a map, not {described(value)}")
+        raise CallError(msg("{name}() needs a map, not {found}", name=name, found=described(value)))
     return value
 
 
@@ -238,7 +262,7 @@ class TypeName(str):
 
 def _int64(value: int) -> int:
     if not -(2**63) <= value < 2**63:
-        raise CallError("a number is too large")
+        raise CallError(msg("a number is too large"))
     return value
 
 
@@ -249,13 +273,19 @@ def _whole_number(name: str, value: Any) -> int:
     except (ValueError, OverflowError):
         pass
     given = repr(value) if isinstance(value, str) else described(value)
-    raise CallError(f"{name}() wants a number, or a text that is one, not {given}")
+    raise CallError(
+        msg(
+            "{name}() needs a number, or a string that contains one, not {given}",
+            name=name,
+            given=given,
+        )
+    )
 
 
 def _unsigned(value: Any) -> int:
     number = _whole_number("uint", value)
     if number < 0:
-        raise CallError("uint() wants a number that is not negative")
+        raise CallError(msg("uint() needs a number that is not negative"))
     return number
 
 
@@ -265,14 +295,21 @@ def _double(value: Any) -> float:
             return float(value)
     except (ValueError, OverflowError):
         pass
-    raise CallError(f"double() wants a number, or a text that is one, not {described(value)}")
+    raise CallError(
+        msg(
+            "double() needs a number, or a string that contains one, not {found}",
+            found=described(value),
+        )
+    )
 
 
 def _texts(name: str, test: Callable[[str, str], bool]) -> Callable[[Any, Any], bool]:
     def call(text: Any, part: Any) -> bool:
         for value in (text, part):
             if not isinstance(value, str):
-                raise CallError(f"{name}() wants a text, not {described(value)}")
+                raise CallError(
+                    msg("{name}() needs a string, not {found}", name=name, found=described(value))
+                )
         return test(text, part)
 
     return call

@@ -26,7 +26,7 @@ def guard(ctx: BuildContext, node: Node | None) -> Guard | None:
     entries = entries_of(node)
     for missing in ("admin", "ports"):
         if missing not in entries:
-            ctx.report("missing-key", f"the guard has no `{missing}`", node.place)
+            ctx.report("missing-key", msg("the guard has no `{field}`", field=missing), node.place)
     return Guard(
         admin=tuple(_checked(ctx, entries.get("admin"), "admin", validators.cidr, "bad-format")),
         ports=tuple(
@@ -47,7 +47,12 @@ def _texts(ctx: BuildContext, node: Node | None, name: str) -> Iterator[tuple[st
     if isinstance(found, Invalid):
         return
     if not isinstance(found, tuple):
-        ctx.report("wrong-type", f"`{name}` is a list", node.place, hint=f"write {name}: [...]")
+        ctx.report(
+            "wrong-type",
+            msg("`{name}` must be a list", name=name),
+            node.place,
+            hint=msg("write {name}: [...]", name=name),
+        )
         return
     nodes = (
         node.items
@@ -60,7 +65,9 @@ def _texts(ctx: BuildContext, node: Node | None, name: str) -> Iterator[tuple[st
         elif isinstance(item, int) and not isinstance(item, bool):
             yield str(item), written
         else:
-            ctx.report("wrong-type", f"`{name}` holds texts", written.place)
+            ctx.report(
+                "wrong-type", msg("`{name}` must contain only strings", name=name), written.place
+            )
 
 
 def _checked(
@@ -87,7 +94,7 @@ def _servers(ctx: BuildContext, node: Node | None) -> Iterator[Address]:
             hint = msg("write a key or address of an instance: web, web[0], instances.db")
             ctx.report(
                 "bad-reference",
-                f"`{text[:60]}` does not name a server of this stack",
+                msg("`{name}` is not an instance of this stack", name=text[:60]),
                 written.place,
                 hint=hint,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler.common.text import msg
 from reconciler.config.build_context import BuildContext
 from reconciler.config.document import Node, Scalar, Sequence
 from reconciler.model.resource import PROTECT_ALL, Lifecycle
@@ -43,7 +44,11 @@ def _choice(ctx: BuildContext, node: Node | None, name: str, allowed: tuple[str,
         return allowed[0]
     if isinstance(node, Scalar) and node.text in allowed:
         return node.text
-    ctx.report("not-allowed", f"`{name}` is one of {', '.join(allowed)}", node.place)
+    ctx.report(
+        "not-allowed",
+        msg("`{name}` must be one of {allowed}", name=name, allowed=", ".join(allowed)),
+        node.place,
+    )
     return allowed[0]
 
 
@@ -52,7 +57,7 @@ def _boolean(ctx: BuildContext, node: Node | None, name: str, *, default: bool) 
         return default
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return node.value
-    ctx.report("wrong-type", f"`{name}` is true or false", node.place)
+    ctx.report("wrong-type", msg("`{name}` must be true or false", name=name), node.place)
     return default
 
 
@@ -76,12 +81,20 @@ def _ignore(ctx: BuildContext, node: Node | None, fields: frozenset[str]) -> tup
 
 def _words(ctx: BuildContext, node: Node, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
     if not isinstance(node, Sequence):
-        ctx.report("wrong-type", f"`{name}` is a list of {', '.join(allowed)}", node.place)
+        ctx.report(
+            "wrong-type",
+            msg("`{name}` must be a list of {allowed}", name=name, allowed=", ".join(allowed)),
+            node.place,
+        )
         return ()
     found: set[str] = set()
     for item in node.items:
         if isinstance(item, Scalar) and item.text in allowed:
             found.add(item.text)
         else:
-            ctx.report("not-allowed", f"`{name}` holds only {', '.join(allowed)}", item.place)
+            ctx.report(
+                "not-allowed",
+                msg("`{name}` can contain only {allowed}", name=name, allowed=", ".join(allowed)),
+                item.place,
+            )
     return tuple(sorted(found))

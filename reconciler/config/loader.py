@@ -128,12 +128,13 @@ def _others(
         refused = paths.refused(target, Path(path.file).parent) if target.exists() else None
         if refused is not None:
             hint = msg(
-                "`path` names a stack of the same repository; give values of other stacks as variables"
+                "`path` must name a stack of the same repository; give values of other stacks "
+                "as variables"
             )
             problems.append(
                 error(
                     "file-missing",
-                    msg("{target} {refused}, so it is not read", target=target, refused=refused),
+                    msg("{path} is not read: it {reason}", path=target, reason=refused),
                     place=path.place,
                     hint=hint,
                 )
@@ -152,12 +153,16 @@ def _others(
             }
         }
         if is_stale(outputs):
-            said = f"the outputs of `{name}` are from before its last run, which was interrupted or is still at work"
+            said = msg(
+                "the outputs of `{name}` are older than its last run, which was interrupted or "
+                "is still running",
+                name=name,
+            )
             environments = "" if chosen is None else f" --env {pasted(chosen)}"
             hint = msg(
-                "finish it first: `reconciler apply {target}{environments}`",
-                target=pasted(target),
-                environments=environments,
+                "finish that run first: `reconciler apply {stack}{environment}`",
+                stack=pasted(target),
+                environment=environments,
             )
             problems.append(warning("output", said, place=path.place, hint=hint))
     return found, tuple(problems)
@@ -182,7 +187,7 @@ def identify(
         raise Abort(
             error(
                 "environment",
-                msg("the stack has environments, and none is chosen"),
+                msg("the stack has environments, but none is chosen"),
                 hint=msg("choose one with --env: {known}", known=", ".join(known)),
             )
         )
@@ -244,7 +249,7 @@ def identities(path: Path) -> tuple[str, tuple[str, ...]]:
                     error(
                         "missing-key",
                         msg("{path} does not name its stack", path=path),
-                        hint=msg("it begins with `version: 1`, `stack: NAME`"),
+                        hint=msg("start it with `version: 1` and `stack: NAME`"),
                     ),
                 )
             )
@@ -286,12 +291,12 @@ def _inputs(
 def _of_values(problem: Problem) -> Problem:
     """A mistake in a file of variables, in words for one: it is read as a stack file is."""
     if problem.code == "file-missing":
-        return replace(problem, hint="--var-file names a file with one `NAME: VALUE` a line")
+        return replace(problem, hint=msg("--var-file needs a file with one `NAME: VALUE` per line"))
     if problem.code == "wrong-type":
         return replace(
             problem,
-            message="a file of variables is a mapping",
-            hint="write one `NAME: VALUE` a line",
+            message=msg("a file of variables must be a mapping"),
+            hint=msg("write one `NAME: VALUE` per line"),
         )
     return problem
 

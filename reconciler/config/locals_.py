@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from reconciler.common.text import msg
 from reconciler.config import expression
 from reconciler.config.build_context import BuildContext, Invalid
 from reconciler.config.cel_reads import Read
@@ -50,7 +51,9 @@ def _in_order(ctx: BuildContext, section: Table) -> Iterator[str]:
         names = failure.args[1][::-1]
         path = " -> ".join(f"locals.{name} ({section.key_place(name)})" for name in names)
         ctx.report(
-            "cycle", f"locals read each other in a circle: {path}", section.key_place(names[0])
+            "cycle",
+            msg("dependency cycle between locals: {path}", path=path),
+            section.key_place(names[0]),
         )
         return iter(())
 

@@ -39,14 +39,14 @@ def moved(
             before = found.setdefault(source, move)
             if before.target != target:
                 message = msg(
-                    "`{source}` moves to `{target}` ({place}) and to `{target2}`",
+                    "`{source}` moves to `{target}` ({place}) and to `{other_target}`",
                     source=source,
                     target=before.target,
                     place=before.place,
-                    target2=target,
+                    other_target=target,
                 )
                 ctx.report(
-                    "bad-combination", message, entry.place, hint="keep one of the two lines"
+                    "bad-combination", message, entry.place, hint=msg("keep one of the two lines")
                 )
     _check_circles(ctx, found)
     retired = _retired(ctx, found, resources, {removal.address for removal in removals})
@@ -68,12 +68,12 @@ def removed(
             continue  # the schema tells of `keep`
         if source.rule is not None and keep.value:
             hint = msg(
-                "forget {owner} as a whole, or write `lifecycle: {{ignore: [rules]}}` on it",
-                owner=source.owner,
+                "remove {firewall} as a whole, or write `lifecycle: {{ignore: [rules]}}` on it",
+                firewall=source.owner,
             )
             ctx.report(
                 "bad-combination",
-                "a rule cannot be kept by itself: a firewall's rules are one set",
+                msg("a single rule cannot be kept: the rules of a firewall are one set"),
                 entry.place,
                 hint=hint,
             )
@@ -99,11 +99,12 @@ def _address(ctx: BuildContext, entry: Table, key: str) -> Address | None:
         or (found.rule is not None and found.kind != "firewalls")
     ):
         hint = msg(
-            'write an address of this stack: instances.web, instances.web[0], instances.web["seoul"], firewalls.web.rules.https'
+            "write an address of this stack: instances.web, instances.web[0], "
+            'instances.web["seoul"], firewalls.web.rules.https'
         )
         ctx.report(
             "bad-reference",
-            f"`{node.text[:60]}` is not an address that the state can know",
+            msg("`{address}` is not a valid address for the state", address=node.text[:60]),
             node.place,
             hint=hint,
         )
@@ -115,24 +116,38 @@ def _is_possible(ctx: BuildContext, move: Move) -> bool:
     source, target = move.source, move.target
     if source == target:
         ctx.report(
-            "bad-combination", f"`{source}` moves to itself", move.place, hint="take the line out"
+            "bad-combination",
+            msg("`{source}` moves to itself", source=source),
+            move.place,
+            hint=msg("remove the line"),
         )
     elif source.kind != target.kind:
         ctx.report(
             "bad-combination",
-            f"`{source}` cannot become `{target}`: they are of different kinds",
+            msg(
+                "`{source}` cannot become `{target}`: their kinds differ",
+                source=source,
+                target=target,
+            ),
             move.place,
         )
     elif (source.rule is None) != (target.rule is None):
         ctx.report(
             "bad-combination",
-            f"`{source}` cannot become `{target}`: one of them is a rule",
+            msg(
+                "`{source}` cannot become `{target}`: only one of them is a rule",
+                source=source,
+                target=target,
+            ),
             move.place,
         )
     elif source.rule is not None and source.owner != target.owner:
-        hint = msg("a rule moves with its firewall; to another firewall it is made anew")
+        hint = msg("a rule moves with its firewall; in another firewall, create it as a new rule")
         ctx.report(
-            "bad-combination", f"`{source}` cannot move to another firewall", move.place, hint=hint
+            "bad-combination",
+            msg("`{source}` cannot move to another firewall", source=source),
+            move.place,
+            hint=hint,
         )
     else:
         return True
@@ -162,9 +177,9 @@ def _is_gone(
         word = "moves" if target is not None else "is removed"
         ctx.report(
             "bad-combination",
-            f"`{source}` {word}, but the file still asks for it",
+            msg("`{source}` {word}, but the file still contains it", source=source, word=word),
             place,
-            hint="take one of the two out",
+            hint=msg("remove one of the two"),
         )
     return not still
 
@@ -183,8 +198,10 @@ def _check_circles(ctx: BuildContext, moves: Mapping[Address, Move]) -> None:
             first = circle.index(min(circle, key=lambda address: address.sort_key))
             path, start = (*circle[first:], *circle[:first]), circle[first]
             words = " -> ".join(map(str, (*path, start)))
-            hint = msg("names cannot be exchanged in one step; use `state mv` with a name between")
-            ctx.report("cycle", f"moves go in a circle: {words}", moves[start].place, hint=hint)
+            hint = msg("names cannot be swapped in one step; use `state mv` with a temporary name")
+            ctx.report(
+                "cycle", msg("cycle of moves: {cycle}", cycle=words), moves[start].place, hint=hint
+            )
 
 
 def _retired(

@@ -32,13 +32,15 @@ _CALLED = {
 
 EDITS: Mapping[Edit, str] = {
     Edit.IN_PLACE: "changed in place",
-    Edit.RESIZE: "a resize: the server may be down for some minutes",
-    Edit.REBUILD: "a rebuild: the disk is emptied (`on_image_change: replace` makes a new server instead)",
-    Edit.REPLACE: "a replacement: a new object, and the old one is deleted",
-    Edit.POWER: "the server is started, or stopped by a power cut",
-    Edit.MEMBER: "the server changes its firewall",
-    Edit.ATTACH: "the volume moves, its data with it",
-    Edit.CREATE_ONLY: "nothing: it is only set when the object is made, and a notice says so",
+    Edit.RESIZE: "a resize: the instance may be down for some minutes",
+    Edit.REBUILD: (
+        "a rebuild: the disk is emptied (`on_image_change: replace` creates a new instance instead)"
+    ),
+    Edit.REPLACE: "a replacement: a new object is created and the old one is deleted",
+    Edit.POWER: "the instance is started, or stopped by a power cut",
+    Edit.MEMBER: "the instance changes its firewall",
+    Edit.ATTACH: "the block storage moves with its data",
+    Edit.CREATE_ONLY: "nothing: the field is only set at creation, and a notice says so",
 }
 """What an edit of a field does to an object that exists (SPEC 2)."""
 

@@ -99,26 +99,35 @@ def _check_value(read: Read, scope: Mapping[str, Any]) -> None:
 def _not_there(read: Read, steps: int, value: Mapping[str, Any]) -> ExpressionError:
     spelled = ".".join([read.root, *map(str, read.names[:steps])])
     none = (
-        "that stack gives no outputs: apply it again"
+        msg("the stack has no outputs; apply it again")
         if read.root == "stacks" and steps > 1
-        else f"the stack defines no `{read.root}`"
+        else msg("the stack defines no `{section}`", section=read.root)
     )
     hint = hint_for(str(read.steps[steps - 1].value), [str(key) for key in value]) or none
     return ExpressionError(
-        f"`{spelled}` does not exist", offset=read.at, code="missing-reference", hint=hint
+        msg("`{name}` does not exist", name=spelled),
+        offset=read.at,
+        code="missing-reference",
+        hint=hint,
     )
 
 
 def out_of_scope(root: str, at: int | None = None) -> ExpressionError:
     """The error for a root that cannot be read where it stands."""
     reason = {
-        "count": "`count.index` is known only in a resource with `count`",
-        "each": "`each.key` and `each.value` are known only in a resource with `for_each`",
-        "locals": "`locals` cannot be read here",
-        "component": "`component.name` is known only in the file of a component",
-        "components": "what components give can be read in resources, outputs and `with`, not in locals or in another component",
-        "stacks": "outputs of other stacks can be read in the stack's own files; give them to a component by `with`",
-    }.get(root, f"`{root}` cannot be read here")
+        "count": msg("`count.index` is known only in a resource with `count`"),
+        "each": msg("`each.key` and `each.value` are known only in a resource with `for_each`"),
+        "locals": msg("`locals` cannot be read here"),
+        "component": msg("`component.name` is known only in the file of a component"),
+        "components": msg(
+            "outputs of components can be read in resources, outputs and `with`, but not "
+            "in locals or in another component"
+        ),
+        "stacks": msg(
+            "outputs of other stacks can be read only in the stack's own files; pass them "
+            "to a component with `with`"
+        ),
+    }.get(root, msg("`{root}` cannot be read here", root=root))
     return ExpressionError(reason, offset=at, code="bad-reference")
 
 
@@ -136,7 +145,7 @@ def _check_resource(
         if kind not in KINDS:
             hint = msg("name the kind and the object: existing.firewalls.office")
             raise ExpressionError(
-                "what is read of `existing` is not named",
+                msg("the object of `existing` is not named"),
                 offset=read.at,
                 code="bad-reference",
                 hint=hint,
@@ -144,9 +153,12 @@ def _check_resource(
     section = f"existing.{kind}" if read.root == "existing" else kind
     name = steps.pop(0).value if steps else None
     if not isinstance(name, str):
-        hint = msg("a resource is named as written, not computed")
+        hint = msg("a resource must be named literally, not computed")
         raise ExpressionError(
-            f"name the resource: {section}.NAME", offset=read.at, code="bad-reference", hint=hint
+            msg("name the resource: {section}.NAME", section=section),
+            offset=read.at,
+            code="bad-reference",
+            hint=hint,
         )
     if (section, name) not in shapes:
         if (section, name) in gone and read.protected:
@@ -155,7 +167,7 @@ def _check_resource(
             "the stack defines no `{section}`", section=section
         )
         raise ExpressionError(
-            f"`{section}.{name}` does not exist",
+            msg("`{section}.{name}` does not exist", section=section, name=name),
             offset=read.at,
             code="missing-reference",
             hint=near,
@@ -181,7 +193,7 @@ def _check_attributes(read: Read, address: Address, steps: list[Step], shape: Sh
         if step.value is not COMPUTED and step.value not in ATTRIBUTES[address.kind]:
             known = ATTRIBUTES[address.kind]
             message = msg(
-                "{kind} have no attribute `{step_value}`", kind=address.kind, step_value=step.value
+                "{kind} have no attribute `{attribute}`", kind=address.kind, attribute=step.value
             )
             raise ExpressionError(
                 message,
@@ -209,18 +221,18 @@ def no_such_index(address: Address, shape: int | tuple[str, ...], index: Any) ->
             msg("write [0], or .map(x, x.name) for all of them") if shape else msg("its count is 0")
         )
         message = msg(
-            "`{address}` has several objects (`count`): `{index}` needs an index before it",
+            "`{address}` has several objects (`count`): add an index before `{attribute}`",
             address=address,
-            index=index,
+            attribute=index,
         )
     else:
         hint = (
             msg("write [0], or .map(x, x.name) for all of them") if shape else msg("its count is 0")
         )
         message = msg(
-            "`{address}[{index}]` does not exist: there are {shape}",
+            "`{address}[{index}]` does not exist: the resource has {number} objects",
             address=address,
             index=index,
-            shape=shape,
+            number=shape,
         )
     return ExpressionError(message, code="missing-reference", hint=hint)

@@ -26,12 +26,20 @@ def link(ctx: BuildContext, kind: str, text: str, place: Place | None) -> Link |
             "write a key of `{kind}` (web, web[0]), existing.{kind}.NAME, or none", kind=kind
         )
         return ctx.report(
-            "bad-reference", f"`{text[:60]}` does not name one of `{kind}`", place, hint=hint
+            "bad-reference",
+            msg("`{name}` is not one of the `{kind}`", name=text[:60], kind=kind),
+            place,
+            hint=hint,
         )
     if found.kind != kind:
         return ctx.report(
             "bad-reference",
-            f"`{text[:60]}` is one of `{found.kind}`; one of `{kind}` is wanted",
+            msg(
+                "`{name}` is one of the `{found_kind}`, but one of the `{kind}` is needed",
+                name=text[:60],
+                found_kind=found.kind,
+                kind=kind,
+            ),
             place,
         )
     if not exists(ctx, found, place):
@@ -40,7 +48,7 @@ def link(ctx: BuildContext, kind: str, text: str, place: Place | None) -> Link |
     if shape is not None and found.index is None:
         return ctx.report(
             "bad-reference",
-            f"`{found}` has several objects; name one of them",
+            msg("`{name}` has several objects; name one of them", name=found),
             place,
             hint=_choices(found.name, shape),
         )
@@ -52,11 +60,12 @@ def depends_on(ctx: BuildContext, text: str, place: Place | None) -> Address | N
     found = addresses.parse(text)
     if found is None or found.existing:
         hint = msg(
-            "write an address of this stack: instances.web, instances.web[0], firewalls.web.rules.https"
+            "write an address of this stack: instances.web, instances.web[0], "
+            "firewalls.web.rules.https"
         )
         ctx.report(
             "bad-reference",
-            f"`{text[:60]}` is not an address that can be waited for",
+            msg("`{name}` is not an address of this stack", name=text[:60]),
             place,
             hint=hint,
         )
@@ -71,7 +80,9 @@ def exists(ctx: BuildContext, wanted: Address, place: Place | None) -> bool:
     section = f"existing.{wanted.kind}" if wanted.existing else wanted.kind
     if (wanted.kind, wanted.name) in ctx.gone and not wanted.existing:
         ctx.report(
-            "missing-reference", f"`{section}.{wanted.name}` is left out by its `when`", place
+            "missing-reference",
+            msg("`{section}.{name}` is left out by its `when`", section=section, name=wanted.name),
+            place,
         )
         return False
     if (section, wanted.name) not in ctx.shapes:
@@ -80,7 +91,10 @@ def exists(ctx: BuildContext, wanted: Address, place: Place | None) -> bool:
             "the stack defines no `{section}`", section=section
         )
         ctx.report(
-            "missing-reference", f"`{section}.{wanted.name}` does not exist", place, hint=hint
+            "missing-reference",
+            msg("`{section}.{name}` does not exist", section=section, name=wanted.name),
+            place,
+            hint=hint,
         )
         return False
     shape = ctx.shapes[section, wanted.name]
@@ -90,7 +104,7 @@ def exists(ctx: BuildContext, wanted: Address, place: Place | None) -> bool:
         return True
     ctx.report(
         "missing-reference",
-        f"`{wanted.owner}` does not exist",
+        msg("`{address}` does not exist", address=wanted.owner),
         place,
         hint=_choices(wanted.name, shape),
     )
@@ -105,12 +119,12 @@ def _has(shape: int | tuple[str, ...], index: int | str) -> bool:
 
 def _choices(name: str, shape: Shape) -> str:
     if shape is None:
-        return f"`{name}` is one object: write it without an index"
+        return msg("`{name}` is a single object: write it without an index", name=name)
     keys = (
         [f"[{n}]" for n in range(min(shape, 12))]
         if isinstance(shape, int)
         else [f'["{key}"]' for key in shape[:12]]
     )
     if not keys:
-        return f"`{name}` has no objects: its count or for_each is empty"
-    return "there are " + ", ".join(name + key for key in keys)
+        return msg("`{name}` has no objects: its count or for_each is empty", name=name)
+    return msg("use one of {names}", names=", ".join(name + key for key in keys))

@@ -64,16 +64,16 @@ def of(resource: Resource) -> Iterator[Demand]:
                     error("bad-length", wrong, place=place, address=str(address)),
                 )
     name = resource.at_create.get("name")
-    wrong = None if name is None else validators.problem_with(kind, "name", name)  # type: ignore[arg-type]  # a default name is a text
+    wrong = None if name is None else validators.problem_with(kind, "name", str(name))
     if wrong is not None:
         # Under an index the name is left out, so that one mistake of a hundred objects is told
         # once.
         message = msg(
-            "the default name{value} does not fit: {wrong}",
-            value="" if address.index is not None else f" `{name}`",
-            wrong=wrong,
+            "the default name{name} is not valid: {reason}",
+            name="" if address.index is not None else f" `{name}`",
+            reason=wrong,
         )
-        hint = msg("write `name: {address}`", address=_fitting(address, name))
+        hint = msg("write `name: {name}`", name=_fitting(address, name))
         problem = error(
             "bad-length", message, place=resource.place, address=str(address), hint=hint
         )
@@ -115,11 +115,15 @@ def _missing(resource: Resource) -> Iterator[Demand]:
             yield Demand(address, field, "create", problem)
         elif field == "instance" and resource.attributes[field] is None:
             message = msg(
-                "{address} is to be made on no server: the cloud makes a volume only on one",
+                "{address} cannot be created without an instance: iwinv creates block storages "
+                "attached",
                 address=address,
             )
             place = resource.places.get(field, resource.place)
-            hint = msg("name its first server; once it is there, `instance: none` detaches it")
+            hint = msg(
+                "name its first instance; after the create, `instance: none` detaches the "
+                "block storage"
+            )
             yield Demand(
                 address,
                 field,

@@ -84,7 +84,7 @@ def _strangers(document: Document) -> dict[str, Problem]:
     return {
         file: error(
             "unknown-key",
-            msg("{file} holds nothing of a stack", file=file),
+            msg("{file} contains no stack keys", file=file),
             place=Place(file, 1, 1),
             hint=ALL_OF_THE_FOLDER,
         )
@@ -110,11 +110,14 @@ def plan_mistake(document: Mapping[str, Any]) -> str | None:
     try:
         wrong = next(iter(Draft202012Validator(load("plan")).iter_errors(document)), None)
     except RecursionError:
-        return "it is nested too deeply"
+        return msg("it is nested too deeply")
     return (
         None
         if wrong is None
-        else f"{'.'.join(map(str, wrong.absolute_path)) or 'it'} is not as a JSON plan has it"
+        else msg(
+            "{path} is not valid in a JSON plan",
+            path=".".join(map(str, wrong.absolute_path)) or "it",
+        )
     )
 
 
@@ -300,7 +303,7 @@ class _TableChecker(_Checker):
                 hint = key_hint(key, self._name, takes_title="title" in self._title_keys)
                 yield error(
                     "bad-format",
-                    msg("`{key}`: {name_words}", key=key[:60], name_words=self._name_words),
+                    msg("`{key}`: {reason}", key=key[:60], reason=self._name_words),
                     place=node.key_place(key),
                     hint=hint,
                 )

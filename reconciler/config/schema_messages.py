@@ -1,4 +1,4 @@
-"""Our words for what a JSON Schema refuses: what is wrong, and the shortest way to make it right."""
+"""Messages for the errors of a JSON Schema: what is wrong, and the shortest fix."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.model.diagnostics import Place, Problem, error
 
 EXPRESSION = r"\$\{"
-"""The pattern of a text that holds an expression."""
+"""The pattern of a string that contains an expression."""
 
 _TYPES = {
-    "string": "a text",
+    "string": "a string",
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
@@ -26,26 +26,30 @@ _TYPES = {
 _BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 _SYNONYMS: Mapping[str, str] = {
-    "servers": "write `instances`",
-    "server": "write `instance`",
-    "volumes": "write `block_storages`",
-    "disks": "write `block_storages`",
-    "security_groups": "write `firewalls`",
-    "security_group": "write `firewall`",
-    "variable": "write `variables`",
-    "resources": "write the kind itself: `instances`, `block_storages`, `firewalls`",
-    "tags": "the cloud has no tags",
-    "ssh_key": "write `ssh_keys: [name]`",
-    "port": "write `ports`",
-    "source": "write `cidr`",
-    "region": "write `zone`",
-    "volume": "a volume is one of `block_storages`, and names its `instance`",
-    "<<": "merge keys are not part of the language; use `defaults:`, or an alias as a whole value",
-    "component": "a component's file lies in a subfolder, or outside: all files of this folder are one stack",
-    "modules": "write `components`",
-    "module": "write `components`",
-    "protect": "write `lifecycle: {protect: true}`",
-    "ignore": "write `lifecycle: {ignore: [...]}`",
+    "servers": msg("write `instances`"),
+    "server": msg("write `instance`"),
+    "volumes": msg("write `block_storages`"),
+    "disks": msg("write `block_storages`"),
+    "security_groups": msg("write `firewalls`"),
+    "security_group": msg("write `firewall`"),
+    "variable": msg("write `variables`"),
+    "resources": msg("write the kind instead: `instances`, `block_storages` or `firewalls`"),
+    "tags": msg("iwinv has no tags"),
+    "ssh_key": msg("write `ssh_keys: [name]`"),
+    "port": msg("write `ports`"),
+    "source": msg("write `cidr`"),
+    "region": msg("write `zone`"),
+    "volume": msg("write the block storage under `block_storages` and name its `instance` there"),
+    "<<": msg(
+        "merge keys are not part of the language; use `defaults:`, or an alias for a whole value"
+    ),
+    "component": msg(
+        "keep a component's file in another folder: all files of this folder form one stack"
+    ),
+    "modules": msg("write `components`"),
+    "module": msg("write `components`"),
+    "protect": msg("write `lifecycle: {{protect: true}}`"),
+    "ignore": msg("write `lifecycle: {{ignore: [...]}}`"),
 }
 
 _VALUES: Mapping[str, tuple[str, ...]] = {
@@ -65,50 +69,50 @@ _VALUES: Mapping[str, tuple[str, ...]] = {
     "text": ("string",),
     "object": ("map",),
 }
-"""What other tools call a value, and what it is called here where that is one of those allowed."""
+"""Values of other tools, and the allowed values that they correspond to here."""
 
 _ELSEWHERE = {
-    "icmp": "ping is answered by `icmp: true` of the firewall",
-    "ping": "ping is answered by `icmp: true` of the firewall",
-    "any": "write one rule for tcp and one for udp",
-    "all": "write one rule for tcp and one for udp",
-    "-1": "write one rule for tcp and one for udp",
+    "icmp": msg("allow ping with `icmp: true` on the firewall"),
+    "ping": msg("allow ping with `icmp: true` on the firewall"),
+    "any": msg("write one rule for tcp and one for udp"),
+    "all": msg("write one rule for tcp and one for udp"),
+    "-1": msg("write one rule for tcp and one for udp"),
 }
-"""Protocols of other tools that no rule has here."""
+"""Protocols of other tools that rules do not support, and what to write instead."""
 
 
 def unknown_key(key: str, known: tuple[str, ...], place: Place, path: tuple[str, ...]) -> Problem:
-    """A key that the language does not know there, with the nearest that it does."""
+    """The problem of an unknown key, with the closest known key as a hint."""
     close = None if key in _SYNONYMS else nearest(key, known)
     hint = (
         msg("did you mean `{close}`?", close=close)
         if close is not None
         else _SYNONYMS.get(key) or hint_for(key, known)
     )
-    where = f" in {'.'.join(path)}" if path else ""
+    where = msg(" in {path}", path=".".join(path)) if path else ""
     return error(
         "unknown-key",
-        msg("`{key}` is not a key{where}", key=_short(key), where=where),
+        msg("`{key}` is not a known key{section}", key=_short(key), section=where),
         place=place,
         hint=hint,
     )
 
 
 def key_hint(key: str, pattern: re.Pattern[str], *, takes_title: bool) -> str | None:
-    """A key like this one that fits the pattern; beside a title in any script, where the object may
-    have one.
+    """A hint with a similar key that matches the pattern, and with a `title` in any script if the
+    object may have one.
     """
     spelled = re.sub(r"[^a-z0-9]+", "_", key.lower()).strip("_")
     fits = next(
         (word for word in (spelled, spelled.replace("_", "-")) if pattern.search(word)), None
     )
     if takes_title and not key.isascii():
-        return f'write the key in such letters, and beside it `title: "{_short(key)}"`'
-    return None if fits is None else f"write `{fits}`"
+        return msg('write the key in these letters and add `title: "{title}"`', title=_short(key))
+    return None if fits is None else msg("write `{key}`", key=fits)
 
 
 def mistake(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem]:
-    """What a failure of the validator says about a node. `path` are the keys that lead to it."""
+    """The problems behind one failure of the validator. `path` are the keys down to the node."""
     keyword, wanted = failure.validator, failure.validator_value
     name = f"`{_name(path)}`"
     if keyword == "required" and isinstance(node, Table):
@@ -131,52 +135,45 @@ def mistake(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem
     elif keyword == "enum":
         yield _not_allowed([str(value) for value in wanted if value is not None], node, name)
     elif keyword in ("minimum", "maximum"):
-        yield error(
-            "out-of-bounds",
-            msg(
-                "{name} is {schema}, not {node}",
-                name=name,
-                schema=_bounds(failure.schema),
-                node=_shown(node),
-            ),
-            place=node.place,
-        )
+        yield _must_be("out-of-bounds", name, _bounds(failure.schema), node)
     elif keyword == "const":
-        yield error(
-            "not-allowed",
-            msg("{name} is {wanted}, not {node}", name=name, wanted=wanted, node=_shown(node)),
-            place=node.place,
-            hint=msg("write {wanted}", wanted=wanted),
-        )
+        hint = msg("write {expected}", expected=wanted)
+        yield _must_be("not-allowed", name, str(wanted), node, hint=hint)
     elif keyword == "pattern":
-        words = failure.schema.get("patternErrorMessage") or f"it must match {wanted}"
+        fallback = msg("it must match {pattern}", pattern=wanted)
+        words = failure.schema.get("patternErrorMessage") or fallback
         yield error(
             "bad-format",
-            msg("{node} is no {name}: {words}", node=_shown(node), name=name, words=words),
+            msg(
+                "{found} is not a valid {name}: {reason}",
+                found=_shown(node),
+                name=name,
+                reason=words,
+            ),
             place=node.place,
         )
     elif keyword in ("minLength", "minItems"):
         yield error("bad-format", msg("{name} is empty", name=name), place=node.place)
     elif keyword == "uniqueItems":
-        yield error("not-allowed", msg("{name} holds a value twice", name=name), place=node.place)
+        yield error(
+            "not-allowed", msg("{name} contains a duplicate value", name=name), place=node.place
+        )
     elif keyword in ("minProperties", "maxProperties"):
         yield error(
             "bad-format",
             msg(
-                "{name} has one of {value}",
+                "{name} must have one of {keys}",
                 name=name,
-                value=listed(failure.schema.get("properties", ("id", "name"))),
+                keys=listed(failure.schema.get("properties", ("id", "name"))),
             ),
             place=node.place,
         )
     else:
-        yield error(
-            "bad-format", msg("{name} does not have the form wanted", name=name), place=node.place
-        )
+        yield error("bad-format", msg("{name} has the wrong form", name=name), place=node.place)
 
 
 def _name(path: tuple[str, ...]) -> str:
-    """The last key that is not a number: what a person would call the value."""
+    """The last key that is not a number: the name of the value for people."""
     return next((key for key in reversed(path) if not key.isdigit()), "stack")
 
 
@@ -188,12 +185,12 @@ def _shown(node: Node) -> str:
     if isinstance(node, Scalar):
         if node.value is None and not node.quoted:
             return "empty"
-        return f"`{_short(node.text)}`" if "\n" not in node.text else "a text of several lines"
+        return f"`{_short(node.text)}`" if "\n" not in node.text else "several lines of text"
     return "a list" if isinstance(node, Sequence) else "a mapping"
 
 
 def _alternatives(schema: Mapping[str, Any]) -> Iterator[str]:
-    """The types that a schema takes, in our words."""
+    """The types that a schema accepts, as people call them."""
     for part in schema.get("anyOf", ()):
         if part.get("$ref", "").endswith("/expression"):
             yield "`${...}`"
@@ -212,7 +209,7 @@ def _alternatives(schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _members(schema: Mapping[str, Any]) -> Iterator[str]:
-    """What a list may hold, where a schema has one of fixed words."""
+    """The words that a list may contain, if the schema enumerates them."""
     for part in (schema, *schema.get("anyOf", ())):
         yield from part.get("items", {}).get("enum", ())
 
@@ -221,21 +218,23 @@ def _wrong_type(failure: Any, node: Node, name: str) -> Problem:
     wanted = list(dict.fromkeys(_alternatives(failure.schema)))
     hint = _fix(wanted, node, list(_members(failure.schema)))
     words = " or ".join(wanted) if len(wanted) < 3 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
-    return error(
-        "wrong-type",
-        msg(
-            "{name} is {value}, not {node}",
-            name=name,
-            value=words or "something else",
-            node=_shown(node),
-        ),
-        place=node.place,
-        hint=hint,
+    return _must_be("wrong-type", name, words or "something else", node, hint=hint)
+
+
+def _must_be(
+    code: str, name: str, expected: str, node: Node, *, hint: str | None = None
+) -> Problem:
+    found = _shown(node)
+    message = msg(
+        "{name} must be {expected}, not {found}", name=name, expected=expected, found=found
     )
+    return error(code, message, place=node.place, hint=hint)
 
 
 def _fix(wanted: list[str], node: Node, members: list[str]) -> str | None:
-    """The nearest right value; `members` are what a list may hold, where that is fixed."""
+    """A hint with the closest correct value. `members` are the words that a list may hold, if the
+    schema enumerates them.
+    """
     if not isinstance(node, Scalar):
         return None
     if "true or false" in wanted:
@@ -243,22 +242,29 @@ def _fix(wanted: list[str], node: Node, members: list[str]) -> str | None:
             node.text.lower() if node.text.lower() in ("true", "false") else None
         )
         if word is not None:
-            return f"write {word}, without quotes" if node.quoted else f"write {word}"
-    if "a text" in wanted and isinstance(node.value, bool):
-        return f'put it in quotes: "{node.text}"'
+            return (
+                msg("write {word}, without quotes", word=word)
+                if node.quoted
+                else msg("write {word}", word=word)
+            )
+    if "a string" in wanted and isinstance(node.value, bool):
+        return msg('put it in quotes: "{text}"', text=node.text)
     if "a list" in wanted and members and node.text not in members:
-        return f"{'write true or false, or ' if 'true or false' in wanted else ''}a list of {', '.join(members)}"
+        choices = ", ".join(members)
+        if "true or false" in wanted:
+            return msg("write true or false, or a list of {choices}", choices=choices)
+        return msg("write a list of {choices}", choices=choices)
     if "a list" in wanted and node.value is not None:
-        return f"write [{_short(node.text)}]"
+        return msg("write [{text}]", text=_short(node.text))
     number = re.fullmatch(r"(\d+)\s*[A-Za-z]+", node.text)
     if "a whole number" in wanted and number is not None:
-        return f"write {number[1]}"
+        return msg("write {number}", number=number[1])
     if (
         ("a whole number" in wanted or "a number" in wanted)
         and node.quoted
         and node.text.lstrip("-").isdigit()
     ):
-        return f"write {node.text}, without quotes"
+        return msg("write {number}, without quotes", number=node.text)
     return None
 
 
@@ -267,7 +273,7 @@ def _not_allowed(allowed: list[str], node: Node, name: str) -> Problem:
     if isinstance(node, Scalar):
         word = node.text.lower()
         close = next(
-            (meant for meant in _VALUES.get(word, ()) if meant in allowed), None
+            (value for value in _VALUES.get(word, ()) if value in allowed), None
         ) or nearest(word, allowed)
         hint = (
             msg("did you mean `{close}`?", close=close)
@@ -276,17 +282,7 @@ def _not_allowed(allowed: list[str], node: Node, name: str) -> Problem:
             if "tcp" in allowed
             else None
         )
-    return error(
-        "not-allowed",
-        msg(
-            "{name} is one of {allowed}, not {node}",
-            name=name,
-            allowed=", ".join(allowed),
-            node=_shown(node),
-        ),
-        place=node.place,
-        hint=hint,
-    )
+    return _must_be("not-allowed", name, f"one of {', '.join(allowed)}", node, hint=hint)
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:

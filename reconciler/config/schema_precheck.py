@@ -142,11 +142,11 @@ def _min_length(wanted: Any) -> Fits:
 
 
 def _minimum(wanted: Any) -> Fits:
-    return lambda node: not _is_number(node) or node.value >= wanted  # type: ignore[union-attr]  # a number is a scalar
+    return lambda node: not _is_number(node) or node.value >= wanted  # type: ignore[union-attr]  # a scalar
 
 
 def _maximum(wanted: Any) -> Fits:
-    return lambda node: not _is_number(node) or node.value <= wanted  # type: ignore[union-attr]  # a number is a scalar
+    return lambda node: not _is_number(node) or node.value <= wanted  # type: ignore[union-attr]  # a scalar
 
 
 def _min_items(wanted: Any) -> Fits:

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.common import paths
+from reconciler.common.text import msg
 from reconciler.model.diagnostics import Place, Problem, error
 
 SUFFIX = ".yaml"
 _ALIKE = frozenset({".yaml", ".yml"})
 
-_FORM = "a stack is one YAML file, or a folder of *.yaml files"
+_FORM = msg("a stack is one YAML file, or a folder of *.yaml files")
 
 
 class Files(NamedTuple):
@@ -35,15 +36,27 @@ def files(path: Path, problems: list[Problem]) -> Files:
         if path.is_file():
             return Files((path,) if _stays(path, problems) else ())
         if path.exists():
-            problems.append(missing(path, f"{path} is neither a file nor a folder", None))
+            problems.append(
+                missing(path, msg("{path} is neither a file nor a folder", path=path), None)
+            )
         elif path.is_symlink():
             problems.append(_broken(path))
         else:
             problems.append(
-                missing(path, f"{path} does not exist", "name the stack's file or folder")
+                missing(
+                    path,
+                    msg("{path} does not exist", path=path),
+                    msg("name the stack's file or folder"),
+                )
             )
     except (OSError, ValueError) as failure:
-        problems.append(missing(path, f"{path} cannot be read: {reason(failure)}", None))
+        problems.append(
+            missing(
+                path,
+                msg("{path} cannot be read: {reason}", path=path, reason=reason(failure)),
+                None,
+            )
+        )
     return Files()
 
 
@@ -61,14 +74,16 @@ def _in_folder(folder: Path, problems: list[Problem]) -> Files:
             problems.append(
                 missing(
                     file,
-                    f"{file} is not a regular file",
-                    "replace it with a file, or move it out of the folder",
+                    msg("{file} is not a regular file", file=file),
+                    msg("replace it with a file, or move it out of the folder"),
                 )
             )
     if not read and not problems:
         problems.append(
             missing(
-                folder, f"{folder} contains no *.yaml file", _renaming(alike[0]) if alike else _FORM
+                folder,
+                msg("{folder} contains no *.yaml file", folder=folder),
+                _renaming(alike[0]) if alike else _FORM,
             )
         )
     return Files(tuple(file for file in read if _stays(file, problems)), tuple(alike))
@@ -83,8 +98,8 @@ def _stays(file: Path, problems: list[Problem]) -> bool:
     problems.append(
         missing(
             file,
-            f"{file} is a link out of the repository, so it is not read",
-            "put the file itself there",
+            msg("{file} is not read: it is a link to a file outside the repository", file=file),
+            msg("replace the link with the file itself"),
         )
     )
     return False
@@ -94,20 +109,29 @@ def unread(file: Path) -> Problem:
     """That a file of the folder holds a part of the stack and is not read."""
     return missing(
         file,
-        f"{file} contains a part of a stack, but only *.yaml files of the folder are read",
+        msg(
+            "{file} contains part of a stack, but only *.yaml files of the folder are read",
+            file=file,
+        ),
         _renaming(file),
     )
 
 
 def _renaming(file: Path) -> str:
-    return f"rename {file.name} to {file.stem}{SUFFIX}, or move it out of the folder"
+    return msg(
+        "rename {old} to {new}, or move it out of the folder",
+        old=file.name,
+        new=f"{file.stem}{SUFFIX}",
+    )
 
 
 def _broken(link: Path) -> Problem:
     return missing(
         link,
-        f"{link} is a link to {link.readlink()}, which does not exist",
-        "restore the target, or delete the link",
+        msg(
+            "{link} is a link to {target}, which does not exist", link=link, target=link.readlink()
+        ),
+        msg("restore the target, or delete the link"),
     )
 
 

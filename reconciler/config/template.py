@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from reconciler.common.text import msg
 from reconciler.config import cel_reads, cel_syntax
 from reconciler.config.cel_reads import Read
 from reconciler.config.cel_syntax import ExpressionError, Node
@@ -49,7 +50,11 @@ def parse(text: str) -> Template:
         return Template((text,))
     if len(text) > TEXT_CHARACTERS_MAX:
         raise ExpressionError(
-            f"a text with ${{...}} is at most {TEXT_CHARACTERS_MAX:,} characters long", offset=0
+            msg(
+                "a string with ${{...}} can have at most {limit:,} characters",
+                limit=TEXT_CHARACTERS_MAX,
+            ),
+            offset=0,
         )
     parts: list[str | Expression] = []
     literal, index = "", 0

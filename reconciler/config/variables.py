@@ -103,7 +103,7 @@ def parameter(
         return given, ()
     chosen = given if given is not None else members.get("default")
     if chosen is None:
-        hint = msg("give it: with: {{{name}: VALUE}}", name=name)
+        hint = msg("pass it: with: {{{name}: VALUE}}", name=name)
         return POISON, (
             error(
                 "variable-missing",
@@ -120,7 +120,7 @@ def parameter(
         return POISON, (
             error(
                 "variable-value",
-                msg("parameter `{name}`: {failure}", name=name, failure=failure),
+                msg("parameter `{name}`: {reason}", name=name, reason=failure),
                 place=where,
             ),
         )
@@ -146,7 +146,9 @@ def _kind(name: str, declaration: Node, problems: list[Problem]) -> str | None:
         error(
             "not-allowed",
             msg(
-                "variable `{name}` has a `type`: one of {TYPES}", name=name, TYPES=", ".join(TYPES)
+                "variable `{name}` must have a `type`: one of {types}",
+                name=name,
+                types=", ".join(TYPES),
             ),
             place=place,
         )
@@ -174,9 +176,9 @@ def _value(
                     error(
                         "variable-value",
                         msg(
-                            "variable `{name}`: {failure} (from {source})",
+                            "variable `{name}`: {reason} (from {source})",
                             name=name,
-                            failure=failure,
+                            reason=failure,
                             source=given.source,
                         ),
                         place=given.place or place,
@@ -189,7 +191,7 @@ def _value(
         problems.append(
             error(
                 "variable-value",
-                msg("variable `{name}`: {failure}", name=name, failure=failure),
+                msg("variable `{name}`: {reason}", name=name, reason=failure),
                 place=place,
             )
         )
@@ -197,9 +199,7 @@ def _value(
     if chosen is POISON and not any(
         f"variable `{name}`" in problem.message for problem in problems
     ):
-        hint = msg(
-            "give it with --var {name}=VALUE, RECONCILER_VAR_{name}, or a default", name=name
-        )
+        hint = msg("set it with --var {name}=VALUE, RECONCILER_VAR_{name}, or a default", name=name)
         problems.append(
             error(
                 "variable-missing",
@@ -256,7 +256,14 @@ def _of_text(kind: str, text: str, source: str) -> Plain:
         return _of_json(kind, text, source)
     else:
         return text
-    raise _Unfit(f"`{text[:50]}` is not {_WANTED[kind]} (from {source})")
+    raise _Unfit(
+        msg(
+            "`{text}` is not {type} (from {source})",
+            text=text[:50],
+            type=_WANTED[kind],
+            source=source,
+        )
+    )
 
 
 def _of_json(kind: str, text: str, source: str) -> Plain:
@@ -268,7 +275,12 @@ def _of_json(kind: str, text: str, source: str) -> Plain:
     except (ValueError, RecursionError):
         such = '`a,b` or `["a", "b"]`' if kind == "list" else '`{"a": 1}`'
         raise _Unfit(
-            f"the text given is not a JSON {kind}, such as {such} (from {source})"
+            msg(
+                "the value is not a JSON {kind}, such as {example} (from {source})",
+                kind=kind,
+                example=such,
+                source=source,
+            )
         ) from None
 
 
@@ -279,11 +291,11 @@ def _frozen(value: Any) -> Plain:
         return {key: _frozen(item) for key, item in value.items()}
     if value is None or isinstance(value, str | int | float | bool):
         return value
-    raise _Unfit("a value of that kind cannot be given")
+    raise _Unfit(msg("a value of this type is not supported"))
 
 
 _WANTED = {
-    "string": "a text",
+    "string": "a string",
     "integer": "a whole number",
     "number": "a number",
     "boolean": "true or false",
@@ -318,9 +330,14 @@ def _check(kind: str, value: Plain, declaration: Mapping[str, Node]) -> None:
             if isinstance(value, bool)
             else str(value)[:50]
         )
-        raise _Unfit(f"`{shown}` is not {_WANTED[kind]}")
+        raise _Unfit(msg("`{value}` is not {type}", value=shown, type=_WANTED[kind]))
     if _holds_expression(value):
-        raise _Unfit("a value of a variable holds no `${...}`; use `locals` for what is computed")
+        raise _Unfit(
+            msg(
+                "the value of a variable cannot contain `${{...}}`; use `locals` for computed "
+                "values"
+            )
+        )
     if kind == "cidr" and (wrong := validators.cidr(value)) is not None:
         raise _Unfit(wrong)
     _check_limits(
@@ -348,30 +365,44 @@ def _check_limits(value: Plain, limits: Mapping[str, Plain]) -> None:
     low, high, allowed = limits.get("minimum"), limits.get("maximum"), limits.get("enum")
     if isinstance(value, int | float):
         if isinstance(low, int | float) and value < low:
-            raise _Unfit(f"{value} is less than the minimum {low}")
+            raise _Unfit(
+                msg("{value} is less than the minimum {minimum}", value=value, minimum=low)
+            )
         if isinstance(high, int | float) and value > high:
-            raise _Unfit(f"{value} is more than the maximum {high}")
+            raise _Unfit(
+                msg("{value} is more than the maximum {maximum}", value=value, maximum=high)
+            )
     if (
         isinstance(allowed, tuple)
         and value not in allowed
         and str(value) not in {str(item) for item in allowed}
     ):
         raise _Unfit(
-            f"`{str(value)[:50]}` is not one of {', '.join(str(item) for item in allowed)}"
+            msg(
+                "`{value}` is not one of {allowed}",
+                value=str(value)[:50],
+                allowed=", ".join(str(item) for item in allowed),
+            )
         )
 
 
 def _check_pattern(value: str, pattern: str) -> None:
     if len(value) > _MATCHED_CHARACTERS_MAX:
         raise _Unfit(
-            f"the value is longer than {_MATCHED_CHARACTERS_MAX:,} characters, so it is not compared with the pattern"
+            msg(
+                "the value is longer than {limit:,} characters, so it is not compared with the "
+                "pattern",
+                limit=_MATCHED_CHARACTERS_MAX,
+            )
         )
     try:
         fits = patterns.matches(pattern, value)
     except patterns.PatternError as failure:
         raise _Unfit(str(failure)) from None
     if not fits:
-        raise _Unfit(f"`{value[:50]}` does not match the pattern {pattern}")
+        raise _Unfit(
+            msg("`{value}` does not match the pattern {pattern}", value=value[:50], pattern=pattern)
+        )
 
 
 def _undeclared(

@@ -9,7 +9,10 @@ from typing import NamedTuple
 from reconciler.common.text import msg
 from reconciler.model.diagnostics import Place, Problem, error
 
-ALL_OF_THE_FOLDER = "every *.yaml file of the folder is part of the stack: move other files elsewhere, or let their names end in .yml"
+ALL_OF_THE_FOLDER = msg(
+    "every *.yaml file of the folder is part of the stack: move other files "
+    "elsewhere, or rename them to end in .yml"
+)
 """The way out where a file of another meaning lies beside a stack."""
 
 
@@ -26,115 +29,118 @@ class _Words(NamedTuple):
 
 _WORDS: tuple[_Words, ...] = (
     _Words(
-        "cannot start any token", "\t", "a tab stands where YAML wants spaces", "indent with spaces"
+        msg("a tab is used where YAML needs spaces"),
+        "\t",
+        "a tab stands where YAML wants spaces",
+        "indent with spaces",
     ),
     _Words(
         "cannot start any token",
         "",
-        "a text cannot begin with this character",
-        "put the text in quotes",
+        msg("a plain string cannot start with this character"),
+        msg("put the string in quotes"),
     ),
     _Words(
         "mapping values are not allowed",
         "",
-        "a `:` stands where no key can be",
-        "check the indentation, or put a text that holds `: ` in quotes",
+        msg("`:` is used where no key can be"),
+        msg("check the indentation, or put a string that contains `: ` in quotes"),
     ),
     _Words(
         "expected ',' or ']'",
         "",
-        "a list in brackets is not closed, or a comma is missing",
+        msg("a list in brackets is not closed, or a comma is missing"),
         "write [a, b]",
     ),
     _Words(
         "expected ',' or '}'",
         "",
-        "a mapping in braces is not closed, or a comma is missing",
+        msg("a mapping in braces is not closed, or a comma is missing"),
         "write {a: 1, b: 2}",
     ),
     _Words(
         "could not find expected ':'",
         "",
-        "a key has no `:`",
-        "write `key: value`, and check the indentation",
+        msg("a key has no `:`"),
+        msg("write `key: value`, and check the indentation"),
     ),
     _Words(
         "expected key",
         "",
-        "the indentation fits no mapping above",
-        "begin all keys of one mapping in one column",
+        msg("the indentation matches no mapping above"),
+        msg("start all keys of one mapping in the same column"),
     ),
     _Words(
         "expected <block end>",
         "",
-        "the indentation fits no mapping above",
-        "begin all keys of one mapping in one column",
+        msg("the indentation matches no mapping above"),
+        msg("start all keys of one mapping in the same column"),
     ),
     _Words(
         "expected '-' indicator",
         "",
-        "the indentation fits no list above",
-        "begin all `-` of one list in one column",
+        msg("the indentation matches no list above"),
+        msg("start all `-` of one list in the same column"),
     ),
     _Words(
         "unexpected end of stream",
         "",
-        "a quote is never closed",
-        "close it with the quote it began with",
+        msg("a quote is never closed"),
+        msg("close it with the same quote"),
     ),
     _Words(
         "unexpected document indicator",
         "",
-        "a quote is never closed",
-        "close it with the quote it began with",
+        msg("a quote is never closed"),
+        msg("close it with the same quote"),
     ),
     _Words(
         "escape",
         "",
-        "double quotes hold an escape that YAML does not know",
+        msg("double quotes contain an escape that YAML does not know"),
         "write \\\\ for a backslash, or use single quotes",
     ),
     _Words(
         "undefined tag handle",
         "",
-        "tags are not part of the language",
-        "put a text that begins with ! in quotes",
+        msg("tags are not part of the language"),
+        msg("put a string that starts with ! in quotes"),
     ),
     _Words(
         "expected alphabetic or numeric character",
         "",
-        "an alias has no name",
-        "put a text that begins with & or * in quotes",
+        msg("an alias has no name"),
+        msg("put a string that starts with & or * in quotes"),
     ),
     _Words(
         "block sequence entries are not allowed",
         "",
-        "a list cannot begin here",
-        "begin it on a line of its own",
+        msg("a list cannot start here"),
+        msg("start it on its own line"),
     ),
     _Words(
         "expected the node content",
         "",
-        "a value is missing",
-        "write one, or put a text with this character in quotes",
+        msg("a value is missing"),
+        msg("write one, or put a string with this character in quotes"),
     ),
     _Words(
         "expected node content",
         ":",
-        "a text cannot begin with `:` here",
-        'put it in quotes: "::/0"',
+        msg("a string cannot start with `:` here"),
+        msg('put it in quotes: "::/0"'),
     ),
     _Words(
         "expected node content",
         "",
-        "a value is missing",
-        "write one, or put a text with this character in quotes",
+        msg("a value is missing"),
+        msg("write one, or put a string with this character in quotes"),
     ),
     _Words(
         "expected <document start>",
         "",
-        "the text goes on after its end",
-        "check the indentation of this line",
+        msg("there is text after the end of the value"),
+        msg("check the indentation of this line"),
     ),
 )
 
@@ -188,7 +194,7 @@ def problem_of(
             "yaml-quote", message, place=place_at(text, opened, file), hint=msg('write "${{...}}"')
         )
     if "expected ',' or" in problem and _breaks_at_index(text, index):
-        message = msg("a text with [...] after a name must be quoted inside {{...}} or [...]")
+        message = msg("a string with [...] after a name must be quoted inside {{...}} or [...]")
         return error(
             "yaml-quote", message, place=place_at(text, index, file), hint=msg('write "web[0]"')
         )
@@ -204,7 +210,7 @@ def problem_of(
     told = f"{context}: {problem}" if context else problem
     return error(
         "yaml-syntax",
-        msg("the text is not YAML ({told})", told=told),
+        msg("the file is not valid YAML ({details})", details=told),
         place=place_at(text, index, file),
     )
 
@@ -224,5 +230,5 @@ def _breaks_at_index(text: str, index: int) -> bool:
 def _hint(words: _Words, text: str, index: int) -> str:
     line = text[text.rfind("\n", 0, index) + 1 :].partition("\n")[0]
     if "mapping values" in words.found and "${" in line:
-        return 'put a text with `${...}` that holds `: ` in quotes: "${...}"'
+        return msg('put a string with `${{...}}` that contains `: ` in quotes: "${{...}}"')
     return words.hint

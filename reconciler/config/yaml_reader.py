@@ -42,18 +42,8 @@ PROBLEMS_MAX = 100
 """How many mistakes of one file are told; reading stops there."""
 
 _PARTS = frozenset(
-    {
-        "stack",
-        "instances",
-        "firewalls",
-        "block_storages",
-        "existing",
-        "components",
-        "defaults",
-        "guard",
-        "moved",
-        "removed",
-    }
+    {"stack", "instances", "firewalls", "block_storages", "existing", "components", "defaults"}
+    | {"guard", "moved", "removed"}
 )
 """Keys by which a file is known as a part of a stack: without such a part, objects would be deleted
 or lose their protection.
@@ -133,14 +123,14 @@ def _parts(root: Table, problems: list[Problem], instead: Mapping[str, str]) -> 
             except (OSError, ValueError):
                 there, refused = False, None
             if refused is not None:
-                hint = msg("`use` names a *.yaml file of the same repository")
+                hint = msg("`use` must name a *.yaml file of the same repository")
                 problems.append(
                     error(
                         "file-missing",
                         msg(
-                            "the component file {path} {refused}, so it is not read",
+                            "the component file {path} is not read: it {reason}",
                             path=path,
-                            refused=refused,
+                            reason=refused,
                         ),
                         place=use.place,
                         hint=hint,
@@ -153,11 +143,11 @@ def _parts(root: Table, problems: list[Problem], instead: Mapping[str, str]) -> 
                     _root(path, problems) if text is None else _parse(text, str(path), problems)
                 )
             else:
-                hint = msg("`use` is a path from the folder of {file}", file=use.file)
+                hint = msg("`use` is relative to the folder of {file}", file=use.file)
                 problems.append(
                     error(
                         "file-missing",
-                        msg("there is no component file {path}", path=path),
+                        msg("the component file {path} does not exist", path=path),
                         place=use.place,
                         hint=hint,
                     )
@@ -219,10 +209,11 @@ def _root(path: Path, problems: list[Problem]) -> Table | None:
     try:
         data = paths.read_ordinary(path, FILE_BYTES_MAX + 1)
     except OSError as failure:
-        problems.append(missing(path, f"{file} cannot be read: {reason(failure)}", None))
+        message = msg("{file} cannot be read: {reason}", file=file, reason=reason(failure))
+        problems.append(missing(path, message, None))
         return None
     if len(data) > FILE_BYTES_MAX:
-        hint = msg("split the stack into several files of one folder")
+        hint = msg("split the stack into several files in one folder")
         problems.append(
             error(
                 "file-too-large",
@@ -248,9 +239,9 @@ def _decode(data: bytes, file: str, problems: list[Problem]) -> str | None:
         column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
         name = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "not UTF-8"
         message = msg(
-            "the file is {name}: byte 0x{data:02x} cannot be read",
-            name=name,
-            data=data[failure.start],
+            "the file is {encoding}: byte 0x{byte:02x} cannot be read",
+            encoding=name,
+            byte=data[failure.start],
         )
         problems.append(
             error(
@@ -267,7 +258,7 @@ def _parse(text: str, file: str, problems: list[Problem]) -> Table | None:
     odd = _UNPRINTABLE.search(text)
     if odd is not None:
         place = yaml_errors.place_at(text, odd.start(), file)
-        message = msg("the file holds a control character (U+{group:04X})", group=ord(odd.group()))
+        message = msg("the file contains a control character (U+{code:04X})", code=ord(odd.group()))
         problems.append(
             error(
                 "yaml-syntax",
@@ -284,9 +275,9 @@ def _parse(text: str, file: str, problems: list[Problem]) -> Table | None:
         return node
     if isinstance(node, Scalar) and node.value is None and not node.quoted:
         return document.empty(file)
-    hint = msg("begin with `version: 1` and `stack: NAME`")
+    hint = msg("start with `version: 1` and `stack: NAME`")
     problems.append(
-        error("wrong-type", msg("a stack file is a mapping of keys"), place=node.place, hint=hint)
+        error("wrong-type", msg("a stack file must be a mapping"), place=node.place, hint=hint)
     )
     return None
 
@@ -422,10 +413,10 @@ class _Composer:
                 # The parser in Python lets pass what the one in C refuses.
                 self._problem(
                     "yaml-syntax",
-                    "double quotes hold half a character",
+                    msg("double quotes contain half a surrogate pair"),
                     line,
                     column,
-                    "write the character itself",
+                    msg("write the character itself"),
                 )
                 text = _SURROGATE.sub("\ufffd", text)
             node = Scalar(text, text, self.file, line, column, True)
@@ -447,11 +438,9 @@ class _Composer:
         if text in frame.entries:
             first = frame.marks[list(frame.entries).index(text)]
             message = msg(
-                "`{text}` stands twice in one mapping, first at {file}",
-                text=text,
-                file=Place(self.file, *first),
+                "duplicate key `{key}`, first at {place}", key=text, place=Place(self.file, *first)
             )
-            self._problem("yaml-duplicate-key", message, line, column, "keep one of them")
+            self._problem("yaml-duplicate-key", message, line, column, msg("keep one of them"))
 
     def _open(self, event: Any, *, is_table: bool) -> None:
         line, column = event.start_mark.line + 1, event.start_mark.column + 1
@@ -461,7 +450,7 @@ class _Composer:
         if len(self.frames) >= DEPTH_MAX:
             self._give_up(
                 "yaml-depth",
-                f"lists and mappings stand more than {DEPTH_MAX} deep in each other",
+                msg("lists and mappings are nested more than {limit} deep", limit=DEPTH_MAX),
                 line,
                 column,
             )
@@ -484,14 +473,14 @@ class _Composer:
         known = self.anchors.get(event.anchor)
         if known is None:
             message, hint = (
-                f"the alias *{event.anchor} stands inside what it names",
-                "a value cannot contain itself",
+                msg("the alias *{anchor} is inside the value that it names", anchor=event.anchor),
+                msg("a value cannot contain itself"),
             )
             if event.anchor not in self.anchors:
                 message = msg(
                     "the alias *{anchor} has no anchor &{anchor} before it", anchor=event.anchor
                 )
-                hint = msg("put a text that begins with * in quotes")
+                hint = msg("put a string that starts with * in quotes")
             self._problem("yaml-alias", message, line, column, hint)
             known = (Scalar(None, "", self.file, line, column), 1)
         node, size = known
@@ -500,7 +489,7 @@ class _Composer:
         if self.aliased > ALIASED_NODES_MAX:
             self._give_up(
                 "yaml-alias",
-                f"the aliases unfold to more than {ALIASED_NODES_MAX:,} values",
+                msg("the aliases expand to more than {limit:,} values", limit=ALIASED_NODES_MAX),
                 line,
                 column,
             )
@@ -525,7 +514,11 @@ class _Composer:
             frame.items.append(node)
         elif frame.key is None:
             self._problem(
-                "yaml-syntax", "a key must be a text", node.line, node.column, "write `key: value`"
+                "yaml-syntax",
+                msg("a key must be a string"),
+                node.line,
+                node.column,
+                msg("write `key: value`"),
             )
             self._key(frame, "", node.line, node.column)
         else:
@@ -540,10 +533,10 @@ class _Composer:
             mark = event.start_mark
             self._give_up(
                 "yaml-syntax",
-                "a second document begins (`---`)",
+                msg("a second document starts here (`---`)"),
                 mark.line + 1,
                 mark.column + 1,
-                "one file holds one document",
+                msg("keep one document per file"),
             )
 
     def _end(self) -> None:
@@ -556,10 +549,10 @@ class _Composer:
         tag = event.tag.replace("tag:yaml.org,2002:", "!!")
         self._problem(
             "yaml-tag",
-            f"the tag {tag} is not part of the language",
+            msg("the tag {tag} is not part of the language", tag=tag),
             line,
             column,
-            "leave it out; quotes make a value text",
+            msg("leave it out; quotes turn a value into a string"),
         )
 
     def _give_up(

@@ -68,7 +68,7 @@ def test_an_address_without_its_key_names_those_there_are(
         code, _, err = call(capsys, "show", typed)
         assert (
             code == 1
-            and 'hint: there are `instances.web["busan"]`, `instances.web["seoul"]`' in err
+            and 'hint: use one of `instances.web["busan"]`, `instances.web["seoul"]`' in err
         )
     code, out, _ = call(capsys, "plan", *SCALE, "--only", "instances.wbe")
     assert code == 1 and "hint: did you mean" in out
@@ -130,7 +130,7 @@ def test_a_default_name_that_is_too_long_comes_with_one_that_fits(
         )
         code, out, _ = call(capsys, "validate")
         hint = next(line for line in out.splitlines() if "hint: " in line)
-        assert code == 1 and "does not fit" in out
+        assert code == 1 and "is not valid" in out
         fix = hint.partition("write `")[2].removesuffix("`")
         with Path("stack.yaml").open("a", encoding="utf-8") as file:
             file.write(f"    {fix}\n")
@@ -140,8 +140,8 @@ def test_a_default_name_that_is_too_long_comes_with_one_that_fits(
 def test_a_file_of_variables_is_told_of_as_one(capsys: pytest.CaptureFixture[str]) -> None:
     Path("values.yaml").write_text("n = 3\n", encoding="utf-8")
     for name, says in (
-        ("values.yaml", "a file of variables is a mapping"),
-        ("nowhere.yaml", "--var-file names a file"),
+        ("values.yaml", "a file of variables must be a mapping"),
+        ("nowhere.yaml", "--var-file needs a file"),
     ):
         code, out, err = call(capsys, "validate", "stack.yaml", "--var-file", name)
         assert code == 1 and says in out + err and "version: 1" not in out + err

@@ -76,7 +76,7 @@ def test_a_variable_without_a_value(capsys: pytest.CaptureFixture[str]) -> None:
     write(WEB.replace("note: {type: string, default: first}", "note: {type: string}"))
     hinted(
         capsys,
-        "give it with --var note=VALUE, RECONCILER_VAR_note, or a default",
+        "set it with --var note=VALUE, RECONCILER_VAR_note, or a default",
         "plan",
         "web.yaml",
     )
@@ -84,7 +84,7 @@ def test_a_variable_without_a_value(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_an_environment_of_a_stack_without_any(capsys: pytest.CaptureFixture[str]) -> None:
     hinted(
-        capsys, "leave --env out, or define `environments:`", "plan", "web.yaml", "--env", "prod"
+        capsys, "leave out --env, or define `environments:`", "plan", "web.yaml", "--env", "prod"
     )
 
 
@@ -139,7 +139,7 @@ def test_two_names_that_are_to_be_exchanged(capsys: pytest.CaptureFixture[str]) 
             more="moved: [{from: instances.a, to: instances.b}, {from: instances.b, to: instances.a}]",
         )
     )
-    hinted(capsys, "use `state mv` with a name between", "plan", "web.yaml")
+    hinted(capsys, "use `state mv` with a temporary name", "plan", "web.yaml")
 
 
 def test_a_plan_that_nobody_is_asked_about(capsys: pytest.CaptureFixture[str]) -> None:

@@ -65,7 +65,7 @@ def test_outputs_of_a_stack_that_was_destroyed_are_not_said_to_be_undefined_stac
         == 0
     )
     code, _, err = call(capsys, "plan", "app", "--env", "prod")
-    assert code == 1 and "hint: that stack gives no outputs: apply it again" in err
+    assert code == 1 and "hint: the stack has no outputs; apply it again" in err
 
 
 def test_a_state_in_the_folder_of_another_environment_is_not_planned_with(

@@ -107,7 +107,7 @@ def test_only_what_may_be_taken_is_waited_for(
     [
         (
             "${vars.n == 0 ? instances.b[0].public_ip : 'none'}",
-            "`instances.b[0]` does not exist: there are 0",
+            "`instances.b[0]` does not exist: the resource has 0 objects",
         ),
         ("${vars.n > 0 ? instances.bb[0].public_ip : 'none'}", "`instances.bb` does not exist"),
         ("${vars.n > 0 ? vars.nn : 'none'}", "`vars.nn` does not exist"),
@@ -119,7 +119,7 @@ def test_only_what_may_be_taken_is_waited_for(
         ("${'k' in instances.c ? 'x' : instances.c.k.name}", '`instances.c["k"]` does not exist'),
         (
             "${true && instances.b[0].public_ip != ''}",
-            "`instances.b[0]` does not exist: there are 0",
+            "`instances.b[0]` does not exist: the resource has 0 objects",
         ),
         ("${vars.n > 0 ? instances.b[0].public_ip + : 'none'}", "the expression cannot be read: "),
     ],
@@ -202,6 +202,7 @@ def test_a_condition_that_is_not_known_waits_for_both_branches() -> None:
 def test_a_late_branch_that_is_taken_must_exist() -> None:
     stack = built(_stack("${instances.a.status == 'active' ? instances.b[3].name : 'x'}"))
     with pytest.raises(
-        expression.ExpressionError, match=r"`instances\.b\[3\]` does not exist: there are 0"
+        expression.ExpressionError,
+        match=r"`instances\.b\[3\]` does not exist: the resource has 0 objects",
     ):
         expression.resolve_value(stack.outputs[0].value, stack, attributes_of(VALUES))

@@ -723,7 +723,7 @@ outputs: {ips: {value: "${instances.web.map(w, w.public_ip)}"}}
     )
     found = problems(text, inputs=VariableInputs(arguments={"n": "abc"}))
     assert [p.code for p in found] == ["variable-value", "missing-reference"]
-    assert found[1].hint == "known are `app`, `web`"
+    assert found[1].hint == "use one of `app`, `web`"
 
 
 def test_a_text_that_reads_what_a_when_leaves_out_is_told_the_other_way() -> None:

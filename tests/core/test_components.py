@@ -174,7 +174,7 @@ WRONG: list[tuple[str, tuple[str, str], tuple[str, str], str, str, str]] = [
         ("", ""),
         "file-missing",
         "stack.yaml:7",
-        "from the folder of",
+        "relative to the folder of",
     ),
     (
         "no use",
@@ -278,7 +278,7 @@ WRONG: list[tuple[str, tuple[str, str], tuple[str, str], str, str, str]] = [
         ("outputs:\n", "guard: {}\noutputs:\n"),
         "unknown-key",
         "tier.yaml:24",
-        "known are",
+        "use one of",
     ),
     (
         "locals read components",
@@ -315,7 +315,7 @@ def test_each_mistake_is_told_at_its_place(
 
 def test_a_component_in_the_folder_of_the_stack_is_told_where_it_belongs(tmp_path: Path) -> None:
     _, found = read(tmp_path, HEAD, {"tier.yaml": TIER})
-    assert any(p.code == "unknown-key" and "subfolder" in str(p.hint) for p in found)
+    assert any(p.code == "unknown-key" and "another folder" in str(p.hint) for p in found)
 
 
 OTHERS = (

@@ -184,8 +184,8 @@ def test_what_a_text_reads_is_found_without_evaluating(text: str, reads: list[st
         ("${instances.db.ip}", "unknown-attribute", 2, "no attribute `ip`"),
         ("${instances.db.public_pi}", "unknown-attribute", 2, "no attribute `public_pi`"),
         ("${instances.web.public_ip}", "missing-reference", 2, "several objects"),
-        ("${instances.web[2].name}", "missing-reference", 2, "there are 2"),
-        ("${instances.none[0].name}", "missing-reference", 2, "there are 0"),
+        ("${instances.web[2].name}", "missing-reference", 2, "the resource has 2 objects"),
+        ("${instances.none[0].name}", "missing-reference", 2, "the resource has 0 objects"),
         ('${instances.region["jeju"].name}', "missing-reference", 2, '["jeju"]'),
         ("${instances.web.map(w, w.publicip)}", "unknown-attribute", 2, "`publicip`"),
         ("${nofunc(vars.n)}", "expression", 2, "no function `nofunc`"),
@@ -193,16 +193,16 @@ def test_what_a_text_reads_is_found_without_evaluating(text: str, reads: list[st
         ("${vars.list.map(vars, vars)}", "expression", 16, "another name"),
         ("${x.map(vars.n, 1)}", "bad-reference", 2, "`x` is not known"),
         ("${vars.가}", "expression", 7, "not part of an expression"),
-        ("a ${vars.list} b", "expression", 4, "a list cannot stand inside a text"),
-        ("a ${vars.none}", "expression", 4, "null cannot stand inside a text"),
+        ("a ${vars.list} b", "expression", 4, "a list cannot be inserted into a string"),
+        ("a ${vars.none}", "expression", 4, "null cannot be inserted into a string"),
         ("${vars.n.x}", "expression", 2, "a number has no `x`"),
         ("${vars.list[7]}", "expression", 2, "the list has 2"),
         ("${vars.n / 0}", "expression", 2, "division by zero"),
-        ("${vars.x + 1}", "expression", 2, "`+` does not take a text and a number"),
-        ("${lower(3)}", "expression", 2, "lower() wants a text"),
+        ("${vars.x + 1}", "expression", 2, "`+` cannot be applied to a string and a number"),
+        ("${lower(3)}", "expression", 2, "lower() needs a string"),
         ("${cidr_host('10.0.0.0/30', 9)}", "expression", 2, "no address number 9"),
         ("${1.0 / 0.0}", "expression", 2, "finite"),
-        ("${b'x'}", "expression", 3, "cannot stand here"),
+        ("${b'x'}", "expression", 3, "is not expected here"),
         ("${duration('3h')}", "expression", 2, "no function `duration`"),
         ("${" + "(" * 60 + "1" + ")" * 60 + "}", "expression", 34, "brackets"),
         ("${" + "vars.n + " * 600 + "1}", "expression", 0, "at most"),
@@ -268,15 +268,15 @@ def test_operators_and_functions_do_what_cel_says(source: str, value: Any) -> No
     ("source", "offset", "part"),
     [
         ("vars.n + vars.list[9]", 11, "the list has 2"),
-        ("'a' + (1 < 'b' ? 1 : 2)", 9, "`<` does not take a number and a text"),
-        ("1 + 1.5", 2, "`+` does not take"),
+        ("'a' + (1 < 'b' ? 1 : 2)", 9, "`<` cannot be applied to a number and a string"),
+        ("1 + 1.5", 2, "`+` cannot be applied to"),
         ("!vars.n", 3, "true or false, not a number"),
         ("9223372036854775807 + 1", 2, "too large"),
         ("9223372036854775808", 2, "too large"),
-        ("'\\q'", 2, "not known in a quoted text"),
-        ("has(vars)", 2, "has() wants something with a field"),
-        ("vars.list.map(1, 2)", 12, "names an element"),
-        ("vars.n.map(x, x)", 2, "goes over a list or map, not a number"),
+        ("'\\q'", 2, "not a valid escape in a quoted string"),
+        ("has(vars)", 2, "has() needs something with a field"),
+        ("vars.list.map(1, 2)", 12, "needs a name for the element"),
+        ("vars.n.map(x, x)", 2, "needs a list or map, not a number"),
         ("int('x')", 2, "not 'x'"),
         ("'" + "a" * 3000 + "' + " + "-" * 300 + "1", 3207, "nested too deeply"),
     ],
@@ -342,7 +342,7 @@ def test_ordinary_macros_are_far_from_the_limit(source: str) -> None:
     ],
 )
 def test_a_pattern_that_cannot_be_read_is_told(source: str) -> None:
-    with pytest.raises(ExpressionError, match=r"pattern|wants a text"):
+    with pytest.raises(ExpressionError, match=r"pattern|needs a string"):
         _compute("${" + source + "}")
 
 

@@ -151,7 +151,7 @@ CYCLES = [
 def test_a_circle_is_shown_as_a_path(text: str, path: str) -> None:
     (found,) = problems(HEAD + text)
     assert found.code == "cycle"
-    assert found.message == f"objects wait for each other in a circle: {path}"
+    assert found.message == f"dependency cycle: {path}"
 
 
 def test_two_circles_are_told_as_two() -> None:

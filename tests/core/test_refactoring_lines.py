@@ -60,7 +60,7 @@ WRONG: list[tuple[str, str, str, str]] = [
         "to itself",
         "moved: [{from: instances.x, to: instances.x}]",
         "bad-combination",
-        "take the line out",
+        "remove the line",
     ),
     ("another kind", "moved: [{from: instances.x, to: firewalls.web}]", "bad-combination", "None"),
     (
@@ -73,19 +73,19 @@ WRONG: list[tuple[str, str, str, str]] = [
         "a rule to another firewall",
         "moved: [{from: firewalls.x.rules.a, to: firewalls.web.rules.a}]",
         "bad-combination",
-        "made anew",
+        "create it as a new rule",
     ),
     (
         "still in the file",
         "moved: [{from: instances.app, to: 'instances.web[0]'}]",
         "bad-combination",
-        "take one of the two out",
+        "remove one of the two",
     ),
     (
         "all of it still in the file",
         "moved: [{from: instances.web, to: instances.app}]",
         "bad-combination",
-        "take one of the two out",
+        "remove one of the two",
     ),
     (
         "twice",
@@ -105,7 +105,7 @@ WRONG: list[tuple[str, str, str, str]] = [
         "removed and in the file",
         "removed: [{from: instances.app, keep: true}]",
         "bad-combination",
-        "take one of the two out",
+        "remove one of the two",
     ),
     (
         "a rule that stays",
@@ -156,7 +156,7 @@ def test_a_circle_behind_a_chain_is_told_once() -> None:
     )
     found = problems(HEAD + SERVERS + f"moved: [{lines}]\n")
     assert [(p.code, p.message) for p in found] == [
-        ("cycle", "moves go in a circle: instances.y -> instances.z -> instances.y")
+        ("cycle", "cycle of moves: instances.y -> instances.z -> instances.y")
     ]
 
 

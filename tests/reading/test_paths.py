@@ -77,7 +77,7 @@ def test_a_link_in_the_stacks_folder_that_leads_out_of_the_repository_is_not_rea
 ) -> None:
     (repository / "more.yaml").symlink_to(tmp_path / "outside" / "shadow")
     found = load(repository, "")
-    assert "is a link out of the repository" in found and "s3cret" not in found, found
+    assert "it is a link to a file outside the repository" in found and "s3cret" not in found, found
 
 
 def test_files_of_the_repository_and_links_within_it_are_read(repository: Path) -> None:

@@ -123,7 +123,7 @@ def test_several_mistakes_of_one_file_are_told_together() -> None:
 
 def test_a_quoted_expression_hint_is_given_where_a_colon_breaks_it() -> None:
     _, found = yaml_reader.read("count: ${vars.big ? 1 : 2}\n", "x.yaml")
-    assert found[0].hint == 'put a text with `${...}` that holds `: ` in quotes: "${...}"'
+    assert found[0].hint == 'put a string with `${...}` that contains `: ` in quotes: "${...}"'
 
 
 def test_places_count_characters_not_bytes() -> None:
@@ -234,7 +234,7 @@ def test_a_part_of_a_stack_that_is_not_read_is_told(tmp_path: Path, name: str) -
     assert [(p.code, p.message, p.hint) for p in found] == [
         (
             "file-missing",
-            f"{tmp_path / name} contains a part of a stack, but only *.yaml files of the folder are read",
+            f"{tmp_path / name} contains part of a stack, but only *.yaml files of the folder are read",
             f"rename {name} to common.yaml, or move it out of the folder",
         )
     ]

@@ -13,7 +13,7 @@ def test_each_problem_has_its_place_code_and_hint_and_all_are_counted() -> None:
     found = [
         diagnostics.error(
             "unknown-key",
-            "`flavour` is not a key of instances",
+            "`flavour` is not a known key of instances",
             place=Place("web.yaml", 4, 5),
             hint="did you mean `flavor`?",
         ),
@@ -28,7 +28,7 @@ def test_each_problem_has_its_place_code_and_hint_and_all_are_counted() -> None:
     ]
 
     assert screen.text(view.problems_lines(found, Look()), Look()).splitlines() == [
-        "web.yaml:4:5  error[unknown-key]  `flavour` is not a key of instances",
+        "web.yaml:4:5  error[unknown-key]  `flavour` is not a known key of instances",
         "    hint: did you mean `flavor`?",
         "web.yaml:9:5  error[missing-reference]  instances.web: no firewall 웹",
         "    hint: one",
