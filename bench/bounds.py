@@ -1,5 +1,5 @@
-"""What arithmetic allows: the fewest calls and the shortest time for the stacks of the bench (SPEC
-6, contract 4).
+"""What arithmetic allows: the fewest calls and the shortest time for the stacks of the bench
+(quota#quota, contract#limits).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ SIMULATED_TIME_SCALE = 60.0
 _WORLD_LOCK_SECONDS = 10.0
 _NONCE_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NONCE_LENGTH = 12
-"""The marker's nonce: 12 characters of `a-z2-7` (SPEC 2, marker)."""
+"""The marker's nonce: 12 characters of `a-z2-7` (stack-files#marker)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
 """Ctrl-C, SIGTERM or a lost terminal during a run: once asks for an orderly end, twice ends at
-once; the intent is on disk (SPEC 5).
+once; the intent is on disk (safety#interrupts).
 """
 
 from __future__ import annotations

@@ -356,7 +356,9 @@ def undo_option(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def only_with_plan(beside: Mapping[str, object]) -> None:
-    """Stops where an option stands beside `--plan` that the saved plan holds already (SPEC 4)."""
+    """Stops where an option stands beside `--plan` that the saved plan holds already
+    (planning#saved-plans).
+    """
     named = [name for name, value in beside.items() if value]
     if named:
         raise click.UsageError(

@@ -31,7 +31,7 @@ def exit_code(planned: Planned, *, detailed: bool) -> int:
 
 
 def running(store: FileStore) -> Callable[[], Beside | None]:
-    """Asks who works on the stack now (SPEC 5, one writer)."""
+    """Asks who works on the stack now (safety#one-writer)."""
 
     def ask() -> Beside | None:
         held = store.holder()

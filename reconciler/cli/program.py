@@ -123,7 +123,9 @@ def completion(shell: str) -> int:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs a command line and gives its exit code. No traceback ever reaches a user (SPEC 3)."""
+    """Runs a command line and gives its exit code. No traceback ever reaches a user
+    (commands#errors).
+    """
     try:
         code = program.main(args=list(arguments), prog_name="reconciler", standalone_mode=False)
         return code if isinstance(code, int) else exit_codes.DONE

@@ -1,4 +1,6 @@
-"""`state list`, `mv`, `forget`, `unlock`: the few repairs of a state, and what it holds (SPEC 3)."""
+"""`state list`, `mv`, `forget`, `unlock`: the few repairs of a state, and what it holds
+(commands#overview).
+"""
 
 from __future__ import annotations
 

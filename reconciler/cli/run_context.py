@@ -272,7 +272,7 @@ def shown_path(path: Path) -> str:
 
 def lock_seconds(given: float | None, console: Console) -> float:
     """How long to wait for the lock: as asked, else 60 s at a terminal and not at all elsewhere
-    (SPEC 3).
+    (commands#options).
     """
     if given is not None:
         return given

@@ -1,4 +1,6 @@
-"""`simulator serve`, `world`, `do`: the local cloud from the command line (SPEC 7)."""
+"""`simulator serve`, `world`, `do`: the local cloud from the command line
+(local-cloud#the-local-cloud).
+"""
 
 from __future__ import annotations
 

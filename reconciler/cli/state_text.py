@@ -26,7 +26,9 @@ def raw(value: Any) -> str:
 
 
 def outputs_document(outputs: Mapping[str, tuple[Any, str | None]]) -> dict[str, Any]:
-    """`{name: {value, known}}` (SPEC 4), with `stale` where a value is from before the last run."""
+    """`{name: {value, known}}` (plan-format#other-commands), with `stale` where a value is from
+    before the last run.
+    """
     return {
         name: {
             "value": shown(value),

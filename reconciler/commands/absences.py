@@ -1,5 +1,5 @@
 """Proving that what we delete is gone: the documented not-found for its id beside a complete list
-without it, twice (SPEC 5, gone).
+without it, twice (safety#absence).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Acts without a desired state (SPEC 3): reboot a server, the link to its console, this month's
-bill. The stack's file is not asked.
+"""Acts without a desired state (commands#overview): reboot a server, the link to its console, this
+month's bill. The stack's file is not asked.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def plan(
     """Reads the account and says what an apply would do. Changes nothing and takes no lock.
 
     `beside` says who works on the stack now: what that run has under way is no doubt, and the plan
-    is provisional (SPEC 5, one writer).
+    is provisional (safety#one-writer).
     """
     running = beside()
     state, told = session.own_state(stack, store, options, connection.endpoint)
@@ -120,7 +120,7 @@ def apply(
         planned = _plan(stack, writer.state, connection, options, settling, told=told)
         applied = decide_and_do(planned, connection, writer, given, run, talk)
         # What an earlier run left open and may still come is waited for last, when everything else
-        # is done (SPEC 5, settling).
+        # is done (safety#settling).
         while (
             run.wait
             and applied.exit_code not in _AT_ONCE

@@ -68,7 +68,7 @@ def recover(
     talk: RecoveryPrompter,
 ) -> Recovered:
     """Settles what can be settled, by evidence and by the words given; waits for the fence where
-    the run may (SPEC 5, settling).
+    the run may (safety#settling).
     """
     _, told = session.own_state(stack, store, PlanOptions(), connection.endpoint)
     with session.Writing(

@@ -178,7 +178,7 @@ def account_problems(
     state: State | None, account: Account, connection: Connection
 ) -> Iterable[Problem]:
     """Another key or endpoint than the state knows: it goes on only where the account shows an
-    object of ours (SPEC 5, account).
+    object of ours (safety#account).
     """
     if state is None or state.is_empty:
         return

@@ -141,7 +141,7 @@ class Settling:
         nothing to wait for, or an end was asked for.
 
         A countdown is told every half minute. The fence is in real time, whatever the time scale
-        (SPEC 7).
+        (local-cloud#the-local-cloud).
         """
         until = [
             one.until

@@ -1,8 +1,8 @@
 """Reading the rows that the API answers with: values from outside become ours, or a ValueError that
 says what is wrong.
 
-The API mixes numbers and texts, nulls and empty texts, ids and objects that hold an id (contract 8,
-14, 16); here each gets one form.
+The API mixes numbers and texts, nulls and empty texts, ids and objects that hold an id
+(contract#values, contract#instances, contract#block-storages); here each gets one form.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _ID = re.compile(r"[!-~]{1,200}")
 _PATH_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
-"""The ids that may stand in a path, which is signed as it is sent (contract 3 and 8)."""
+"""The ids that may stand in a path, which is signed as it is sent (contract#authentication,
+contract#values).
+"""
 
 
 def mapping(row: Any, what: str) -> Mapping[str, Any]:
@@ -61,7 +63,9 @@ def optional_id(value: Any) -> str | None:
 
 
 def text(value: Any) -> str | None:
-    """A text, or None for null, empty text and what is no text (contract 8: null and "" are equal)."""
+    """A text, or None for null, empty text and what is no text (contract#values: null and "" are
+    equal).
+    """
     return value if isinstance(value, str) and value else None
 
 
@@ -89,8 +93,8 @@ def embedded_id(row: Mapping[str, Any], member: str, id_member: str) -> str | No
 
 
 def ids(value: Any, id_member: str) -> tuple[str, ...] | None:
-    """A list of ids, or of objects that hold one (contract 14: accept both); None where it is no
-    list. Raises ValueError for others.
+    """A list of ids, or of objects that hold one (contract#instances: accept both); None where it
+    is no list. Raises ValueError for others.
     """
     if not isinstance(value, list | tuple):
         return None

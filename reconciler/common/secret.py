@@ -1,5 +1,5 @@
 """A text that must not be seen: first passwords and console links, wrapped where an answer is
-decoded (SPEC 5).
+decoded (safety#secrets).
 
 Whoever prints, formats, compares or serialises it by mistake gets nothing of it. Only `reveal`
 gives it, and only `apply --first-passwords` and `server console` call that.

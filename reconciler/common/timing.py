@@ -20,16 +20,17 @@ request signed.
 """
 
 IN_FLIGHT_MAX = 4
-"""Requests under way together (SPEC 5)."""
+"""Requests under way together (safety#record)."""
 
 QUOTA_CALLS = 60
 QUOTA_SECONDS = 60.0
-"""Never more than so many sends in so many seconds; a slot is free that long after its answer (SPEC
-6).
+"""Never more than so many sends in so many seconds; a slot is free that long after its answer
+(quota#quota).
 """
 
 POLL_SECONDS = 5.0
-"""Between reads of a list, at first (contract 10). The run keeps it, and the plan states it."""
+"""Between reads of a list, at first (contract#statuses). The run keeps it, and the plan states it.
+"""
 
 POLL_LATER_SECONDS = 12.0
 """Between reads once something has been waited for longer than `POLL_PATIENT_SECONDS`."""
@@ -42,16 +43,16 @@ other.
 """
 
 ABSENCE_SECONDS = 10.0
-"""Between the two looks that prove an object gone (SPEC 5, contract 22)."""
+"""Between the two looks that prove an object gone (safety#absence, contract#absence)."""
 
 LOOK_AGE_SECONDS = 30.0
-"""How old the second look before a destructive write may be (SPEC 4)."""
+"""How old the second look before a destructive write may be (planning#precondition)."""
 
 TIME_SCALE_MAX = 100_000.0
 """How many times quicker than the cloud's own speed a simulated run may go."""
 
 PAGE_SIZE = 100
-"""Rows asked for at a time: the largest size that was seen to be accepted (contract 4)."""
+"""Rows asked for at a time: the largest size that was seen to be accepted (contract#limits)."""
 
 DESTRUCTIVE = frozenset(
     {

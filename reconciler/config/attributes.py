@@ -107,7 +107,7 @@ def _ports(
     ctx: BuildContext, kind: str, field: str, node: Node, scope: Mapping[str, Any]
 ) -> Value | Invalid:
     text = _known_text(ctx, kind, field, node, scope)
-    # A range of one port is that port (contract 17 shows `"443"`).
+    # A range of one port is that port (contract#security-groups shows `"443"`).
     single = _PLAIN_NUMBER_RANGE.fullmatch(text) if isinstance(text, str) else None
     return single[1] if single else text
 

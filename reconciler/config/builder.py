@@ -357,7 +357,7 @@ def _check_dependencies(ctx: BuildContext, stack: Stack) -> None:
 
 def _check_equal_rules(ctx: BuildContext, stack: Stack) -> None:
     """Two rules of one firewall that let the same traffic through: the cloud refuses the second
-    (contract 17).
+    (contract#security-groups).
     """
     seen: dict[tuple[Any, ...], Resource] = {}
     for address, resource in stack.resources.items():
@@ -387,7 +387,8 @@ def equal_names(stack: Stack) -> tuple[tuple[str, str, tuple[Address, ...]], ...
     """Groups of objects of one kind that have the same remote name, as (kind, name, addresses),
     sorted; names not yet known are left out.
 
-    Whether it is a mistake depends on the state: an error where one of them is to be made (SPEC 2).
+    Whether it is a mistake depends on the state: an error where one of them is to be made
+    (stack-files#remote-names).
     """
     found: dict[tuple[str, str], list[Address]] = {}
     for address, resource in stack.resources.items():

@@ -21,7 +21,7 @@ from reconciler.model.diagnostics import Place
 from reconciler.model.resource import Deferred
 
 KEY_LENGTH_MAX = 24
-"""The longest key of a resource, the name of the include included (SPEC 2)."""
+"""The longest key of a resource, the name of the include included (stack-files#addresses)."""
 
 
 @dataclass(slots=True)

@@ -1,5 +1,5 @@
 """What waits for what: a graph finer than resources, so that a firewall may name the address of a
-server it protects (SPEC 2).
+server it protects (stack-files#graph).
 
 A facet is a part of an object that comes into being by itself: a server is there before it is in
 its firewall, and before its power is as asked.
@@ -123,7 +123,7 @@ def _by_nature(address: Address, resource: Resource) -> Iterator[Node]:
     if address.rule is not None:
         yield node_of(address.owner)
     elif address.kind == "block_storages":
-        # A volume is born attached (contract 16).
+        # A volume is born attached (contract#block-storages).
         server = resource.attributes.get("instance")
         if isinstance(server, Link):
             yield node_of(server.address)

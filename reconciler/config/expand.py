@@ -87,7 +87,9 @@ def resources(
 
 
 def _merged(defaults: Mapping[str, Node], own: Mapping[str, Node]) -> dict[str, Node]:
-    """The entries with the defaults of the kind under them; a null undoes one (SPEC 2)."""
+    """The entries with the defaults of the kind under them; a null undoes one
+    (language#a-stack-file).
+    """
     merged = {**defaults, **own} if defaults else dict(own)
     return {
         key: node
@@ -135,7 +137,7 @@ def _moves(node: Node) -> bool:
 
 class _Rule:
     """One rule of a firewall, to be made for each object of it. Its title is its key where it has
-    none of its own (SPEC 2).
+    none of its own (stack-files#addresses).
     """
 
     def __init__(self, ctx: BuildContext, key: str, node: Node, place: Place) -> None:
@@ -182,7 +184,7 @@ def _objects(
 
 def default_name(stack: str, environment: str | None, address: Address) -> str:
     """The remote name that an object gets where the file names none: `<stack>[-<env>]-<key>[-<index
-    or key>]` (SPEC 2).
+    or key>]` (stack-files#remote-names).
     """
     parts = [stack] if environment is None else [stack, environment]
     parts.append(address.name)
@@ -199,7 +201,7 @@ def _at_create(
     ctx: BuildContext, address: Address, written: Mapping[str, Node]
 ) -> Mapping[str, Value]:
     """What counts only when the object is made: its default name, and for firewalls that ping is
-    off (contract 17: always say it).
+    off (contract#security-groups: always say it).
     """
     found: dict[str, Value] = {}
     if "name" not in written:

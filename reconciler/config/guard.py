@@ -1,5 +1,5 @@
-"""The `guard` of a stack, from the file: who must always reach which ports of which servers (SPEC
-4).
+"""The `guard` of a stack, from the file: who must always reach which ports of which servers
+(planning#guard).
 """
 
 from __future__ import annotations

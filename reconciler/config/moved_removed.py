@@ -1,5 +1,5 @@
 """`moved` and `removed`, from the file: what an object was called before, and what was taken out on
-purpose (SPEC 2).
+purpose (stack-files#moved-and-removed).
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ EDITS: Mapping[Edit, str] = {
     Edit.ATTACH: "the block storage moves with its data",
     Edit.CREATE_ONLY: "nothing: the field is only set at creation, and a notice says so",
 }
-"""What an edit of a field does to an object that exists (SPEC 2)."""
+"""What an edit of a field does to an object that exists (stack-files#edits)."""
 
 
 def find(path: tuple[str, ...], *, schema: str = "stack") -> Field | None:

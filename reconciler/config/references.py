@@ -29,7 +29,7 @@ ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
     "block_storages": ("id", "name", "type", "size", "instance"),
     "firewalls": ("id", "name", "icmp"),
 }
-"""What expressions may read of each kind (SPEC 2)."""
+"""What expressions may read of each kind (stack-files#attributes)."""
 
 Shape: TypeAlias = "int | tuple[str, ...] | None"
 

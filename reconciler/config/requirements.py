@@ -1,5 +1,5 @@
 """What a stack must say where nothing of it is there yet: the limits that bind only what is to be
-sent (SPEC 2).
+sent (stack-files#remote-names).
 
 A plan looks at these with the account before it; without one, `validate` takes every object for new
 unless the state knows it.
@@ -20,7 +20,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "instances": ("zone", "flavor", "image"),
     "block_storages": ("type", "size", "instance"),
 }
-"""What a create must say (contract 14, 16)."""
+"""What a create must say (contract#instances, contract#block-storages)."""
 
 _INDEX_DIGITS = 4
 _KEY_CHARACTERS = 16

@@ -1,7 +1,7 @@
 """Variables: what a stack declares, the values given for it, and what comes of the two.
 
 Values come from, weakest first: the default, the environment, `--var-file`,
-`RECONCILER_VAR_<name>`, `--var` (SPEC 2).
+`RECONCILER_VAR_<name>`, `--var` (stack-files#variables).
 """
 
 from __future__ import annotations

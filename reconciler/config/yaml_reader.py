@@ -30,7 +30,7 @@ from reconciler.model.resource import EMPTY
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
-"""The size of the largest file that is read (SPEC 2)."""
+"""The size of the largest file that is read (stack-files#reading)."""
 
 DEPTH_MAX = 64
 """How deeply lists and mappings may stand in each other."""

@@ -36,7 +36,7 @@ from reconciler.planner.estimate.forecast import weights_of
 from reconciler.planner.steps.outputs import compute
 
 INTERRUPT_PATIENCE_SECONDS = 5.0
-"""After Ctrl-C, how long answers in flight are awaited (SPEC 5)."""
+"""After Ctrl-C, how long answers in flight are awaited (safety#interrupts)."""
 
 IDLE_SECONDS = 0.5
 """The longest the loop sleeps without looking whether it was interrupted."""
@@ -276,8 +276,7 @@ class _Executor:
             read = self.poller.next_call(self.exchange.now())
             if read is None:
                 return
-            # a holder whose lock was broken sends nothing more, not even a read (SPEC 5, one
-            # writer)
+            # a holder whose lock was broken sends nothing more, not even a read (safety#one-writer)
             self.writer.check()
             token = self._next_token()
             self.poller.sent(token, read[0])
@@ -346,7 +345,7 @@ class _Executor:
 
     def _leave_alone(self, unknown: Task) -> None:
         """What may have happened blocks its address: nothing more is sent there, but what is to be
-        done even so (SPEC 5, state).
+        done even so (safety#requests).
         """
         for task in self.scheduler.of(Status.PENDING):
             if (

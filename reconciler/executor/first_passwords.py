@@ -1,5 +1,5 @@
 """First passwords: the one secret of an answer that may be kept, in a file that the user named,
-before all else is recorded (SPEC 5).
+before all else is recorded (safety#secrets).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Keeper: TypeAlias = Callable[[str, str, str, str], None]
 
 def first_login(result: Any) -> tuple[str, str] | None:
     """User name and first password of the one server in a create's receipt, or None where it holds
-    none (contract 14, receipts).
+    none (contract#instances, receipts).
     """
     row = result[0] if isinstance(result, list | tuple) and len(result) == 1 else result
     account = row.get("default_account") if isinstance(row, Mapping) else None

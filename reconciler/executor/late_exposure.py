@@ -1,5 +1,5 @@
 """What a rule opens whose range is known only now: judged as the plan would have, had it known
-(SPEC 2, unknown until apply).
+(stack-files#unknown-until-apply).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Filling in what is known only now: ids for links, values for expressions, the marker; each
-checked as the plan would have (SPEC 2).
+checked as the plan would have (stack-files#unknown-until-apply).
 """
 
 from __future__ import annotations
@@ -193,8 +193,8 @@ def _check(kind: str, name: str, value: Value, made: Any, *, marked: bool) -> No
 def described(
     address: Address, inputs: Mapping[str, Any], stack: Stack, nonce: str | None, *, create: bool
 ) -> dict[str, Any]:
-    """The inputs as they are sent: a description carries the marker (SPEC 2). Without a nonce they
-    go as they are.
+    """The inputs as they are sent: a description carries the marker (stack-files#marker). Without a
+    nonce they go as they are.
     """
     sent = dict(inputs)
     if nonce is None or not (create or "description" in sent):

@@ -1,4 +1,6 @@
-"""Waiting without blocking: which lists are read when, one list for everything in flight (SPEC 6)."""
+"""Waiting without blocking: which lists are read when, one list for everything in flight
+(quota#waiting).
+"""
 
 from __future__ import annotations
 

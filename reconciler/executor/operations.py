@@ -49,8 +49,8 @@ class Operations:
         return kind_of(self.kinds, task.step.operation).name
 
     def equal(self, task: Task) -> bool:
-        """Whether the object already is as asked by what was seen last: then nothing is sent (SPEC
-        2, unknown until apply).
+        """Whether the object already is as asked by what was seen last: then nothing is sent
+        (stack-files#unknown-until-apply).
         """
         if task.failure is not None or creates(task.operation) or waits(task.operation):
             return False

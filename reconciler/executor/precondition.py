@@ -1,5 +1,5 @@
-"""The second look: what a destructive write is about is read once more just before it is sent (SPEC
-5).
+"""The second look: what a destructive write is about is read once more just before it is sent
+(safety#requests).
 """
 
 from __future__ import annotations

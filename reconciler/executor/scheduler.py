@@ -21,7 +21,7 @@ class Scheduler:
 
     A task may begin once it was released, its time has come and none of its servers is busy; a
     server is busy from the first send of a task to its end, since work on one server is one thing
-    at a time (SPEC 4, steps).
+    at a time (planning#steps).
     """
 
     def __init__(self, tasks: Mapping[str, Task]) -> None:

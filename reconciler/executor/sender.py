@@ -35,8 +35,8 @@ BUSY_SECONDS = 10.0
 UNSENT_SECONDS = 5.0
 
 BUSY = frozenset({"DELETED_OR_WORKING_INSTANCE"})
-"""Deleted or busy: never proof of absence (contract 1.9); looked at, and sent once more where the
-object is there and at rest.
+"""Deleted or busy: never proof of absence (contract#rules, 9); looked at, and sent once more where
+the object is there and at rest.
 """
 
 

@@ -69,7 +69,7 @@ def _absence(
     kind: ResourceType,
 ) -> Verdict:
     """Gone: the documented not-found for the id and a complete list without it, twice, 10 s apart
-    (SPEC 5, gone).
+    (safety#absence).
     """
     shown_at = min(poller.lists[what].shown_at for what in watched)
     if operation.progress(task.target, asked, poller.view()) is not Progress.DONE:
@@ -109,7 +109,7 @@ def duration(task: Task, seen: float, usual: float, *, near: float) -> tuple[flo
 
 def marker_facts(task: Task, known: Known, kind: str) -> tuple[StateChange, ...]:
     """After a create the marker is looked for in the first read; where it did not come back the
-    account is noted (SPEC 5, settling).
+    account is noted (safety#settling).
     """
     live = known.live(kind, task.target)
     if task.nonce is None or live is None or live.nonce == task.nonce:
@@ -118,7 +118,7 @@ def marker_facts(task: Task, known: Known, kind: str) -> tuple[StateChange, ...]
 
 
 def attach_facts(task: Task, poller: ListPoller) -> tuple[StateChange, ...]:
-    """Which way this account takes a second firewall on a server (contract 17, attachment)."""
+    """Which way this account takes a second firewall on a server (contract#attachment)."""
     former = task.inputs.get("former")
     if task.operation != "firewall.attach" or former is None or task.failure is not None:
         return ()
@@ -151,7 +151,7 @@ def written_rules(
     task: Task, stack: Stack, state: State, poller: ListPoller
 ) -> tuple[StateChange, ...]:
     """In the older firewall form a write makes every rule anew: their ids are taken from the list,
-    by meaning (contract 18).
+    by meaning (contract#older-firewall).
     """
     shown = {
         meaning(row.attributes): row.id
@@ -187,7 +187,7 @@ def written_rules(
 
 def interruption(state: State, tasks: Sequence[Task], exposed: Exposed = _NOBODY) -> Problem:
     """What still runs in the cloud after an interrupt; which server is off, or open, and what
-    brings it back comes first (SPEC 5).
+    brings it back comes first (safety#interrupts).
     """
     running = [
         f"{task.operation} {task.step.address}"

@@ -253,7 +253,7 @@ class Waiter:
         self.transitions.give_up(task, (task.doubt or Failure("not known")).message)
 
     def _doubted(self, task: Task, now: float) -> None:
-        """Looks at what the lists show of a write that had no answer (SPEC 5, settling)."""
+        """Looks at what the lists show of a write that had no answer (safety#settling)."""
         intent, whats = task.intent, self.operations.evidence_lists(task)
         if intent is None or not self.poller.fresh(whats, task.judged):
             if now >= task.deadline:

@@ -1,5 +1,5 @@
 """Adoption: what an account holds becomes a stack that asks for just that, so that its plan is
-nothing but binds (SPEC 3, adopt).
+nothing but binds (commands#adopt).
 
 Decided here is what each object is called, what is folded together, and what cannot be taken over
 and why; `core.adopted_text` writes it.

@@ -1,5 +1,5 @@
-"""Absence: how the detail of one object shows that it is not there (contract 22). One part of the
-proof that SPEC 5, "Gone", asks for.
+"""Absence: how the detail of one object shows that it is not there (contract#absence). One part of
+the proof that safety#absence, asks for.
 """
 
 from __future__ import annotations

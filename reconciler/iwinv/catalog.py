@@ -1,5 +1,6 @@
 """The catalogue: lists of what one can write in a stack, each row in the form of
-`core.model.Catalogue` (contract 11-13, 15, 16, 20).
+`core.model.Catalogue` (contract#zones, contract#flavors, contract#images, contract#scripts,
+contract#block-storages, contract#ssh-keys).
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ def flavor(row: Any, parent: str | None = None) -> Mapping[str, Any]:
 
 
 def image(row: Any, parent: str | None = None) -> Mapping[str, Any]:
-    """An image. Only its id is sure (contract 13). `public` says that it is one of those that `{os,
-    version}` may mean.
+    """An image. Only its id is sure (contract#images). `public` says that it is one of those that
+    `{os, version}` may mean.
     """
     row = decoding.mapping(row, "an image")
     os = row.get("os")
@@ -78,7 +79,7 @@ def user_script(row: Any, parent: str | None = None) -> Mapping[str, Any]:
 
 def storage_type(row: Any, parent: str | None = None) -> Mapping[str, Any]:
     """A type of volume with its bounds in GB; `zones` None where they are not stated, which an
-    empty list is not (contract 16).
+    empty list is not (contract#block-storages).
     """
     row = decoding.mapping(row, "a storage type")
     return {
@@ -99,7 +100,7 @@ LISTS: Mapping[str, Listing] = MappingProxyType(
         "flavors": Listing("/v1/flavors", _identify("flavor_id", "a flavor"), flavor),
         "images": Listing("/v1/images", _identify("image_id", "an image"), image),
         "ssh_keys": Listing("/v1/auth/ssh_key", _identify("ssh_key_id", "an SSH key"), ssh_key),
-        # Singular in the API, and answered with 404 where the account has none (contract 15).
+        # Singular in the API, and answered with 404 where the account has none (contract#scripts).
         "user_scripts": Listing(
             "/v1/instance/script", _identify("user_script_id", "a user script"), user_script
         ),
@@ -115,8 +116,8 @@ LISTS: Mapping[str, Listing] = MappingProxyType(
 
 
 def _is_available(status: Any) -> bool:
-    """Other words than `available` are not known (contract 11, 12), so a row that says nothing is
-    taken as offered.
+    """Other words than `available` are not known (contract#zones, contract#flavors), so a row that
+    says nothing is taken as offered.
     """
     return status in (None, "", "available")
 
@@ -132,7 +133,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 def _price(value: Any) -> int | None:
     """KRW a month of `price.full.KRW`: a number, a numeric text, or an object that holds one
-    (contract 12).
+    (contract#flavors).
     """
     full = value.get("full") if isinstance(value, Mapping) else None
     won = full.get("KRW") if isinstance(full, Mapping) else full

@@ -22,7 +22,7 @@ from reconciler.model.ports import Answer, Clock, Network, QuotaLog, Refused
 from reconciler.model.resource_type import Call
 
 PAUSES_SECONDS = (5.0, 10.0, 20.0, 40.0)
-"""The waits after a 429 that names none, one after the other (contract 4)."""
+"""The waits after a 429 that names none, one after the other (contract#limits)."""
 
 PAUSE_SECONDS_MAX = 60.0
 _JITTER_SECONDS = 2.0
@@ -201,7 +201,7 @@ class HttpClient:
 
     def _pace(self, answer: Answer) -> None:
         """After a 429 nothing is sent for as long as it asks, or for longer and longer; the rate
-        halves for a minute (SPEC 6).
+        halves for a minute (quota#quota).
         """
         if not (isinstance(answer, Refused) and answer.status == 429):
             self._refused_in_a_row = 0
@@ -257,7 +257,7 @@ def encode(call: Call, keys: signing.Keys, timestamp: int) -> http.Request:
 
 def _multipart(form: tuple[tuple[str, str], ...]) -> tuple[str, bytes]:
     """A form as multipart/form-data, values percent-encoded once with `%20` for a blank, on which
-    all decoders agree (contract 8).
+    all decoders agree (contract#values).
 
     Commas stay, because lists of ids are separated by them. The boundary is made of the content, so
     that equal forms are equal bytes.

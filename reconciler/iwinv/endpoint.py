@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from reconciler.common.dataclass import dataclass
 
 DEFAULT = "https://api-kr.iwinv.kr"
-"""The endpoint of the real cloud (contract 2)."""
+"""The endpoint of the real cloud (contract#transport)."""
 
 _HOST = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|[0-9a-f:.]+")
 
@@ -30,7 +30,7 @@ class Endpoint:
     @property
     def identity(self) -> str:
         """What is kept and compared: the origin, on loopback without its port, which differs from
-        start to start (SPEC 7).
+        start to start (local-cloud#the-local-cloud).
         """
         if not self.loopback:
             return self.origin
@@ -40,7 +40,7 @@ class Endpoint:
 
 def parse(text: str) -> Endpoint:
     """The endpoint that a text names. Raises `EndpointRefused` for anything but https, or http to
-    this machine (SPEC 3).
+    this machine (commands#environment).
     """
     text = text.strip()
     # `urlsplit` leaves line breaks and tabs out, and goes to another host than was written

@@ -1,5 +1,5 @@
 """The envelope: one HTTP response becomes one answer, and any bytes become one of the three
-(contract 5 and 6, SPEC 5).
+(contract#envelope, contract#errors, safety#requests).
 
 What is certain not to have been executed is told apart from what may have been: only an answer that
 the contract gives before execution is `Refused`; whatever cannot be read as documented is
@@ -155,7 +155,7 @@ def _without_body(response: http.Response, reason: str) -> Answer:
 
 
 def _is_validation(body: Mapping[str, Any]) -> bool:
-    """The form without envelope: `{"message", "errors": {field: [text]}}` (contract 6, seen on
+    """The form without envelope: `{"message", "errors": {field: [text]}}` (contract#errors, seen on
     hosted services).
     """
     found = body.get("errors")

@@ -1,4 +1,4 @@
-"""The API's error table (contract 6), as data."""
+"""The API's error table (contract#errors), as data."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ ERRORS: Mapping[str, int] = {
 """Every error of the published table, name to number. `SUCCESS` is no error."""
 
 UNCERTAIN: frozenset[str] = frozenset({"DEV_CHECK_RETURN"})
-"""Errors that do not say whether the call was executed: a fault on the provider's side (contract 1
-and 14).
+"""Errors that do not say whether the call was executed: a fault on the provider's side
+(contract#rules, contract#instances).
 """
 
 REFUSING_STATUSES: frozenset[int] = frozenset({400, 403, 404, 405})
 """The documented 4xx besides 401 and 429 whose exact error body says that nothing was executed
-(contract 6).
+(contract#errors).
 """
 
 _HEX = re.compile(r"0x([0-9a-fA-F]{1,2})")

@@ -1,10 +1,10 @@
 """Reading whole lists, as state machines without I/O: what to ask next, what an answer means, when
-the list is complete (SPEC 6).
+the list is complete (quota#lists).
 
 A reading is resumed from outside: `next_call` gives a call when one is due, `take` gets its answer.
 The reader runs several side by side, and apply lets the same readings answer for what it waits for.
 There is no snapshot of a list, so rows that repeat across pages, a total that moves, or pages of
-another size make the walk start again (contract 7).
+another size make the walk start again (contract#pagination).
 """
 
 from __future__ import annotations
@@ -266,8 +266,8 @@ class ListReading:
             and self._total is None
             and not self._probed
         ):
-            # The largest page is not known (contract 4): a cloud that gives fewer rows than asked,
-            # and does not say so, would look whole.
+            # The largest page is not known (contract#limits): a cloud that gives fewer rows than
+            # asked, and does not say so, would look whole.
             self._look_for_more(count)
             return
         # Without a size in the answer, a short page may as well be a smaller page.
@@ -298,7 +298,7 @@ class ListReading:
 
     def _is_other_size(self, meta: Mapping[str, Any]) -> bool:
         """A page of another size than asked would leave rows out: the walk starts again at that
-        size (SPEC 6).
+        size (quota#lists).
         """
         size = meta.get("page_size")
         if size is None or size == self._size or not 1 <= size <= 100_000:

@@ -1,5 +1,5 @@
 """Single reads that belong to no list: this month's bill, and the link to a server's console
-(contract 14 and 19).
+(contract#instances, contract#bill).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """The quota: never more than 60 sends in any 60 seconds, for all processes of a user that share a
-key (SPEC 6).
+key (quota#quota).
 
 A send takes a slot. The slot is free 60 seconds after the answer came, not after the send: the
 server counts a request somewhere between the two, so it never counts a 61st. A slot whose answer
@@ -200,7 +200,7 @@ class MemoryQuotaLog:
 
 
 class FileQuotaLog:
-    """The log that all processes of a user share, one file per key in `folder` (SPEC 6).
+    """The log that all processes of a user share, one file per key in `folder` (quota#quota).
 
     `offset` tells by how much the machine's clock is ahead of one that nobody sets, and of which
     start of the machine that one counts. Where the file cannot be written, this process takes a

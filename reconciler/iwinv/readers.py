@@ -19,7 +19,7 @@ class CloudReads:
     """Makes readings of one account; `time_scale` divides their waits.
 
     `tracked` gives the ids that a list should show, by what is read: where one is missing the walk
-    goes on to an empty page (SPEC 6).
+    goes on to an empty page (quota#lists).
     """
 
     kinds: Mapping[str, ResourceType]

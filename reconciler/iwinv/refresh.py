@@ -1,4 +1,4 @@
-"""Reading an account: the lists that a run wants, each once, side by side (SPEC 6)."""
+"""Reading an account: the lists that a run wants, each once, side by side (quota#lists)."""
 
 from __future__ import annotations
 

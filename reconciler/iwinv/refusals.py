@@ -1,5 +1,5 @@
-"""What a refusal means to a person: the problem with its code, and the way out (contract 1, 3 and
-6).
+"""What a refusal means to a person: the problem with its code, and the way out (contract#rules,
+contract#authentication, contract#errors).
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ DELAY_SECONDS = 10.0
 
 CLOCK_SECONDS_MAX = 240.0
 """Beyond this difference to the cloud's clock a 401 is put down to the clock: signatures are good
-for 300 s (contract 3).
+for 300 s (contract#authentication).
 """
 
 
 def is_no_list(what: str, answer: Refused) -> bool:
     """Whether the refusal says that there is no such list, which is not the same as an empty one.
 
-    The script list is answered 404 where an account has none (contract 15); the rules of a deleted
-    group 400 CHECK_PARAM, its members perhaps 404 (contract 17). None of these proves that anything
-    is absent.
+    The script list is answered 404 where an account has none (contract#scripts); the rules of a
+    deleted group 400 CHECK_PARAM, its members perhaps 404 (contract#security-groups). None of these
+    proves that anything is absent.
     """
     name = what.partition(":")[0]
     if name == "user_scripts":

@@ -1,5 +1,5 @@
 """Patience: when a read is asked again and when it is given up. Reads may be resent, writes never
-are (contract 6, retry policy).
+are (contract#retry).
 
 The one rule: no answer (a cut connection, a 5xx, what cannot be read) is asked again after longer
 and longer waits; 429 after the wait that the exchange keeps; 401 and 403 once more, but for a key

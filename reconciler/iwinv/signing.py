@@ -1,4 +1,4 @@
-"""Signing: the three headers that every call carries (contract 3)."""
+"""Signing: the three headers that every call carries (contract#authentication)."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _SECRET_LENGTH_MAX = 1024
 
 
 class UnsafePath(ValueError):
-    """A path holds what cannot be signed for certain (contract 3: how percent-encoded paths are
-    signed is open); nothing was sent.
+    """A path holds what cannot be signed for certain (contract#authentication: how percent-encoded
+    paths are signed is open); nothing was sent.
     """
 
 
@@ -43,7 +43,7 @@ class Keys:
 
     @property
     def digest(self) -> str:
-        """What an account is known by: the SHA-256 of its access key, in hex (SPEC 5, "Account")."""
+        """What an account is known by: the SHA-256 of its access key, in hex (safety#account)."""
         return hashlib.sha256(self.access.encode()).hexdigest()
 
 
@@ -57,7 +57,7 @@ def check_path(path: str) -> None:
 
 def sign(secret: str, timestamp: int, path: str) -> str:
     """The signature of a path at a unix second: lower-case hex HMAC-SHA256 over timestamp and path
-    (contract 3).
+    (contract#authentication).
     """
     return hmac.new(secret.encode(), f"{timestamp}{path}".encode(), hashlib.sha256).hexdigest()
 

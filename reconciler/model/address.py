@@ -60,8 +60,8 @@ class Address:
 
     @property
     def sort_key(self) -> tuple[bool, str, str, int, int, str, str]:
-        """Orders by kind, name, then index numerically (SPEC 4: rows are sorted by address, indices
-        numerically).
+        """Orders by kind, name, then index numerically (planning#order-of-rows: rows are sorted by
+        address, indices numerically).
         """
         number = self.index if isinstance(self.index, int) else -1
         key = self.index if isinstance(self.index, str) else ""

@@ -214,4 +214,6 @@ CODES: dict[str, str] = {
     "simulator": "The local cloud could not be started or steered.",
     "internal": "The program itself made a mistake; please report it.",
 }
-"""Every code a problem may have, with its meaning: a closed, documented list (SPEC 4)."""
+"""Every code a problem may have, with its meaning: a closed, documented list
+(problems#problem-codes).
+"""

@@ -1,5 +1,5 @@
-"""Exit codes: what each means, which one a problem asks for, and which wins when several hold (SPEC
-3).
+"""Exit codes: what each means, which one a problem asks for, and which wins when several hold
+(exit-codes#exit-codes).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ HELD_BACK: frozenset[str] = frozenset(
     }
 )
 """Codes of problems that hold back their object and its dependants only; the rest of the plan may
-be applied (SPEC 2, lifecycle).
+be applied (stack-files#lifecycle).
 """
 
 

@@ -1,5 +1,5 @@
-"""The marker: the nonce at the end of a description, by which a lost create is found again (SPEC 2,
-"Marker").
+"""The marker: the nonce at the end of a description, by which a lost create is found again
+(stack-files#reading, "Marker").
 
 It is evidence for recovery only. The API has no tags, so the nonce stands in the one text that an
 object carries: before it the user's text or, where there is none, the text of the owner. It leans
@@ -17,14 +17,14 @@ MARKER_LENGTH = len(" rc-") + NONCE_LENGTH
 """Characters that the marker takes of a description."""
 
 TEXT_LIMIT = 50
-"""Code points of a description that the API is sure to take (contract 4)."""
+"""Code points of a description that the API is sure to take (contract#limits)."""
 
 USER_LIMIT = TEXT_LIMIT - MARKER_LENGTH
 """Code points of a description that are left to the user."""
 
 UNMARKED_FIREWALL = "managed"
-"""The text of a firewall that has neither a description nor a marker: it may not be empty (contract
-17).
+"""The text of a firewall that has neither a description nor a marker: it may not be empty
+(contract#security-groups).
 """
 
 _NONCE = re.compile(r"[a-z2-7]{12}")
@@ -77,7 +77,7 @@ def attach(user_text: str | None, owner: str, nonce: str) -> str:
 
 def split(text: str | None) -> tuple[str | None, str | None]:
     """A description as (text before the marker, nonce); the nonce is None where no marker ends it.
-    Empty text is None (contract 8).
+    Empty text is None (contract#values).
     """
     found = _MARKED.fullmatch(text) if text else None
     if found is None:

@@ -16,7 +16,7 @@ from reconciler.model.resource import EMPTY, Value, title_of
 
 
 class Action(Enum):
-    """What happens to an address, gravest first (SPEC 4, JSON plan)."""
+    """What happens to an address, gravest first (plan-format#the-plan)."""
 
     DECIDE = "decide"
     BLOCKED = "blocked"
@@ -48,7 +48,7 @@ class Cause(Enum):
 
 
 class RiskClass(Enum):
-    """What needs consent (SPEC 3)."""
+    """What needs consent (consent#classes)."""
 
     DELETE = "delete"
     DATA_LOSS = "data-loss"

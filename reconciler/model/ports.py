@@ -49,7 +49,7 @@ class Network(Protocol):
 
 
 class QuotaLog(Protocol):
-    """The sends of the last minute, shared by all processes that use one key (SPEC 6)."""
+    """The sends of the last minute, shared by all processes that use one key (quota#quota)."""
 
     def reserve(self, now: float) -> float:
         """Takes a slot for a send at `now` (unix seconds) and returns 0.0, or takes none and
@@ -88,7 +88,7 @@ class Accepted:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """The call was not executed, for certain: 429, 401, or a documented 4xx with its exact error
-    body (SPEC 5).
+    body (safety#requests).
 
     `error_code` is the API's name (`IN_USE`), None for a bare 429; `retry_after` seconds where the
     cloud said so. `message` is the cloud's text: escape it before it reaches a terminal.
@@ -174,7 +174,7 @@ class Client(Protocol):
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a finished reading showed. `rows` are live objects, member ids or catalogue rows, by
-    what was read; `complete` as SPEC 6 says.
+    what was read; `complete` as quota#lists says.
 
     `inline` are further lists that came along, by name. `absent` is set by a reading of one object
     alone: whether its absence is proved.
@@ -228,8 +228,8 @@ class Reads(Protocol):
         ...
 
     def absence(self, kind: str, id: str) -> Reading:
-        """One object, to see whether the cloud gives the documented not-found for its id (contract
-        22).
+        """One object, to see whether the cloud gives the documented not-found for its id
+        (contract#absence).
         """
         ...
 

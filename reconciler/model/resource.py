@@ -137,7 +137,7 @@ Plain: TypeAlias = "str | int | float | bool | tuple[Any, ...] | Mapping[str, An
 Value: TypeAlias = "Plain | Link | Deferred | Unknown | Lookup"
 
 PROTECT_ALL: tuple[str, ...] = ("delete", "detach", "rebuild", "replace")
-"""What `protect: true` protects from (SPEC 2, lifecycle)."""
+"""What `protect: true` protects from (stack-files#lifecycle)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +222,8 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Who must always reach which ports (SPEC 4): TCP `ports` (`22`, `8000-8010`) from every
-    address of the `admin` ranges.
+    """Who must always reach which ports (planning#guard): TCP `ports` (`22`, `8000-8010`) from
+    every address of the `admin` ranges.
 
     `servers` are the addresses that it is about, sorted; empty means every server of the stack.
     """

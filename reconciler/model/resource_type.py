@@ -28,7 +28,7 @@ def as_asked(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class Edit(Enum):
-    """What happens when a field of an existing object is edited (SPEC 2, fixed per field)."""
+    """What happens when a field of an existing object is edited (stack-files#edits)."""
 
     IN_PLACE = "in place"
     RESIZE = "resize"
@@ -58,8 +58,8 @@ class Field:
 class Call:
     """One operation of the API before signing: sans I/O, without credentials.
 
-    `form` is sent as multipart/form-data with URL-encoded values (contract 8), `json` as a JSON
-    body; at most one of them is set.
+    `form` is sent as multipart/form-data with URL-encoded values (contract#values), `json` as a
+    JSON body; at most one of them is set.
     """
 
     method: str
@@ -108,7 +108,7 @@ class Operation:
     `answered(inputs)` gives the attributes that its object has once the cloud has taken it, for
     writes whose answer is the end. `seconds` is the expected duration (low, usual, high),
     `first_look` the seconds after which its end is looked for first, where that is not the usual
-    one; `deadline_seconds` the wait allowed (SPEC 5, half made). `leaves(inputs)` are the
+    one; `deadline_seconds` the wait allowed (safety#incomplete). `leaves(inputs)` are the
     attributes of the object that it changes, with the values that they have afterwards.
     `always_sent`: nothing that the object shows makes it needless, as with a reboot.
     """
@@ -133,8 +133,8 @@ class Operation:
 
 
 class Paging(Enum):
-    """How a list comes (contract 7): whole; in pages; or not stated, then pages are asked for only
-    where an answer hints at them.
+    """How a list comes (contract#pagination): whole; in pages; or not stated, then pages are asked
+    for only where an answer hints at them.
     """
 
     WHOLE = "whole"
@@ -167,13 +167,13 @@ class ResourceType:
     """One kind: `name` as in addresses (`instances`), `singular` as in operations (`instance`), its
     fields and operations.
 
-    `attributes` are those that references may read (SPEC 2). `decode(row)` turns one row of the API
-    into a `LiveResource`; it raises `ValueError` where the row lacks what the contract promises,
-    and drops every secret. What a row does not say is no attribute of the object, so that nobody
-    compares it. `lists` are the lists in which the kind's objects are seen, by the name that
-    `Operation.watches` uses. `detail` is the path of one object (None where there is no such call),
-    `absent_errors` the error names with which it proves absence besides an empty answer (contract
-    22).
+    `attributes` are those that references may read (stack-files#attributes). `decode(row)` turns
+    one row of the API into a `LiveResource`; it raises `ValueError` where the row lacks what the
+    contract promises, and drops every secret. What a row does not say is no attribute of the
+    object, so that nobody compares it. `lists` are the lists in which the kind's objects are seen,
+    by the name that `Operation.watches` uses. `detail` is the path of one object (None where there
+    is no such call), `absent_errors` the error names with which it proves absence besides an empty
+    answer (contract#absence).
     """
 
     name: str

@@ -49,7 +49,9 @@ def exact(value: Any) -> Any:
 
 
 def document(plan: Plan) -> dict[str, Any]:
-    """The JSON plan of SPEC 4 without what only the caller knows: consent given and the exit code."""
+    """The JSON plan of plan-format#the-plan without what only the caller knows: consent given and
+    the exit code.
+    """
     summary = {action.value: 0 for action in Action}
     for change in plan.changes:
         summary[change.action.value] += 1

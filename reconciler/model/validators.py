@@ -43,7 +43,9 @@ def problem_with(kind: str, field: str, value: Plain, *, marked: bool = True) ->
 
 
 def is_length(kind: str, field: str) -> bool:
-    """Whether the field is a text with a limit, which binds only where it is sent (SPEC 2)."""
+    """Whether the field is a text with a limit, which binds only where it is sent
+    (stack-files#remote-names).
+    """
     return (kind, field) in _LENGTHS or field == "description"
 
 
@@ -86,7 +88,7 @@ def description(value: Plain, *, marked: bool) -> str | None:
 
 def cidr(value: Plain) -> str | None:
     """What is wrong with an address range: IPv4 with its mask; host bits are kept as they are
-    (contract 17).
+    (contract#security-groups).
     """
     if not isinstance(value, str):
         return "the range is a text such as 10.0.0.0/8"
@@ -140,7 +142,7 @@ def _boolean(value: Plain) -> str | None:
 
 def identifier(value: Plain) -> str | None:
     """What is wrong with an id: it becomes part of a path, and only these characters are known to
-    be signed alike (contract 3).
+    be signed alike (contract#authentication).
     """
     if not isinstance(value, str) or not value or len(value) > 100:
         return "an id is a text of 1 to 100 characters"

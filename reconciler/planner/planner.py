@@ -67,7 +67,7 @@ _PROTECTED_AS: Mapping[str, str] = {
     "block_storage.detach": "detach",
     "firewall.delete": "delete",
 }
-"""The word by which `protect` names what a step does (SPEC 2, lifecycle)."""
+"""The word by which `protect` names what a step does (stack-files#lifecycle)."""
 
 
 def make(
@@ -324,7 +324,7 @@ def _common(draft: PlanBuilder, item: ManagedObject) -> bool:
 
 
 def _wait_for_ready(draft: PlanBuilder, item: ManagedObject) -> None:
-    """An object that is not ready is waited for before anything is done to it (SPEC 5, half made)."""
+    """An object that is not ready is waited for before anything is done to it (safety#incomplete)."""
     if (
         item.live is None
         or item.live.ready
@@ -463,7 +463,7 @@ def _deeds(draft: PlanBuilder) -> dict[Address, set[str]]:
 
 def _equal_names(seen: Assessment) -> list[Problem]:
     """Two equal remote names of a kind: an error where one of them is to be made, a warning where
-    both exist already (SPEC 2).
+    both exist already (stack-files#remote-names).
     """
     groups: dict[tuple[str, str], list[ManagedObject]] = {}
     for item in seen.items.values():

@@ -1,5 +1,5 @@
 """A saved plan as a value: what it pins, its canonical form, and how it is compared with what would
-be done now (SPEC 4).
+be done now (planning#saved-plans).
 
 It holds no secret: keys are never in a plan, and the account is named by the digest of its key.
 """
@@ -176,7 +176,7 @@ def _finite(text: str) -> float:
 def differences(saved: SavedPlan, plan: Plan) -> tuple[str, ...]:
     """What is not as saved, one line each; empty where the plan may be done as it was shown.
 
-    Prices, times and unmanaged objects are not compared (SPEC 4).
+    Prices, times and unmanaged objects are not compared (planning#saved-plans).
     """
     found = list(_of_head(saved, plan))
     found += _of_rows("change", "address", saved.changes, serialize.changes_exactly(plan))

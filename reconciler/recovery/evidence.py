@@ -1,5 +1,5 @@
 """Evidence: what the account shows about writes whose outcome is not known, and what follows from
-it (SPEC 5, settling).
+it (safety#settling).
 
 The API has no idempotency key, so a lost answer is settled by looking, never by sending again. Done
 is proved by what is there; not done only past the fence, when the request could no longer be taken,
@@ -32,7 +32,7 @@ from reconciler.model.resource_type import (
 from reconciler.model.state import Intent, Note, Phase, State, StateChange
 
 SIGNATURE_SECONDS = 300
-"""How long a signed request can be taken by the cloud (contract 3)."""
+"""How long a signed request can be taken by the cloud (contract#authentication)."""
 
 CLOCK_MARGIN_SECONDS = 30
 LATE_MARGIN_SECONDS = 120
@@ -44,7 +44,7 @@ LISTS_APART_SECONDS = 60
 """Between the two complete lists that prove a create not done."""
 
 YOUNG_SECONDS = LATE_MARGIN_SECONDS
-"""How long what was just made may be missing from the lists (contract 10)."""
+"""How long what was just made may be missing from the lists (contract#statuses)."""
 
 LOST = "lost "
 """Begins the name of a fact: the nonce of a create that was settled as not done. What comes all the
@@ -69,7 +69,7 @@ class Observation:
     for.
 
     `gone` are ids whose absence is proved: by the documented not-found and a complete list, twice,
-    10 s apart (SPEC 5, gone).
+    10 s apart (safety#absence).
     """
 
     account: Account
@@ -144,7 +144,7 @@ def settle(
     needed; the last one is the newest.
 
     `followed` are addresses where an object is to be, unless a person said that the one before is
-    gone: a delete without an answer is not taken as done there (SPEC 5, gone).
+    gone: a delete without an answer is not taken as done there (safety#absence).
     """
     found = []
     for sequence in sorted(state.open):

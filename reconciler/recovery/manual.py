@@ -1,5 +1,5 @@
 """Recovery by a person's word: what may be said of a request whose outcome no evidence proves, and
-what follows from it (SPEC 5).
+what follows from it (safety#settling).
 
 A word is checked as far as it can be: the object is there, of the right kind, nobody else's, and
 the request can no longer be taken.
@@ -25,7 +25,7 @@ from reconciler.recovery.evidence import Settlement
 from reconciler.recovery.let_go import left
 
 _NOT_SHOWN = ("ssh_keys", "user_script", "former")
-"""Members of a request that no list shows again (contract 1.10): nothing to compare."""
+"""Members of a request that no list shows again (contract#rules, 10): nothing to compare."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What to do about a refusal: the cloud's error names (contract 6), said as a way out."""
+"""What to do about a refusal: the cloud's error names (contract#errors), said as a way out."""
 
 from __future__ import annotations
 

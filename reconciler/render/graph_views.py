@@ -1,5 +1,5 @@
 """What waits for what in a stack, as text, DOT, Mermaid or JSON. The nodes are finer than resources
-(SPEC 2): see `core.nodes`.
+(stack-files#graph): see `core.nodes`.
 """
 
 from __future__ import annotations

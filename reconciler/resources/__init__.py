@@ -17,8 +17,8 @@ from types import MappingProxyType
 from reconciler.model.resource_type import ResourceType
 
 FIREWALL_APIS: tuple[str, ...] = ("security-groups", "firewall")
-"""The two forms in which the cloud speaks of firewalls (contract 17 and 18); chosen by the user,
-never guessed.
+"""The two forms in which the cloud speaks of firewalls (contract#security-groups,
+contract#older-firewall); chosen by the user, never guessed.
 """
 
 

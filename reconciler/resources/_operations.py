@@ -45,7 +45,7 @@ def lists(*names: str) -> Watches:
 
 
 def no_receipt(result: Any) -> str | None:
-    """The answer of a write that makes nothing: its members are not relied on (contract 14,
+    """The answer of a write that makes nothing: its members are not relied on (contract#instances,
     receipts).
     """
     return None
@@ -61,7 +61,7 @@ def settled(found: LiveResource | None, reached: bool) -> Progress:
     failed; else it is waited for.
 
     An object that is not there yet is waited for as well: a young one may be missing from the lists
-    for a minute (contract 10).
+    for a minute (contract#statuses).
     """
     if found is None:
         return Progress.WAITING
@@ -77,7 +77,7 @@ def made(kind: str) -> Judge:
 
 def gone(kind: str) -> Judge:
     """A delete is done when the list that was read does not show the object. Proof of absence asks
-    for more (SPEC 5, "Gone").
+    for more (safety#absence).
     """
 
     def judge(target: str | None, inputs: Inputs, view: View) -> Progress:
@@ -102,7 +102,7 @@ def shows(kind: str, names: tuple[str, ...]) -> Judge:
 
 def texts(inputs: Inputs) -> Mapping[str, Any]:
     """An edit leaves what it asks for. A description goes with its marker, and how it comes back is
-    the cloud's choice (contract 8).
+    the cloud's choice (contract#values).
     """
     return {
         **inputs,

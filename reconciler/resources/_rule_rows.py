@@ -19,12 +19,12 @@ _SPOKEN: tuple[tuple[str, str, bool], ...] = (
     ("title", "title", False),
     ("description", "content", False),
 )
-"""Attribute, member of the API, whether the API wants it in capitals (contract 17, Rule)."""
+"""Attribute, member of the API, whether the API wants it in capitals (contract#rule)."""
 
 
 def body(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The members that these attributes make. An empty text cannot be sent: it would keep the old
-    one (contract 17).
+    one (contract#security-groups).
     """
     found: dict[str, Any] = {}
     for name, member, capitals in _SPOKEN:
@@ -36,7 +36,7 @@ def body(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 def masked(range: str | None) -> str | None:
     """An address range in its one form: the console takes a bare address, which counts as `/32`,
-    and `0.0.0.0` as `/0` (contract 17).
+    and `0.0.0.0` as `/0` (contract#security-groups).
     """
     if range is None or validators.cidr(f"{range}/32") is not None:
         return range

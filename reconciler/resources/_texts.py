@@ -1,5 +1,5 @@
 """Names and descriptions of instances and volumes, which are sent percent-encoded and may come back
-so (contract 8, 14).
+so (contract#values, contract#instances).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Block storages: volumes, always born attached to an instance (contract 16)."""
+"""Block storages: volumes, always born attached to an instance (contract#block-storages)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NAME = "block_storages"
 PATH = "/v1/block-storages"
 
 _AT_WORK = frozenset({"pending", "building", "work", "deleting"})
-"""Statuses known to mean that something runs. The set is not documented (contract 16), so any other
-text counts as at rest.
+"""Statuses known to mean that something runs. The set is not documented (contract#block-storages),
+so any other text counts as at rest.
 """
 
 
@@ -41,7 +41,7 @@ def kind(firewall_api: str) -> ResourceType:
         operations={operation.name: operation for operation in _OPERATIONS},
         decode=decode,
         # No paging is documented for this list, and none was seen: the account read was empty
-        # (contract 7, 16).
+        # (contract#pagination, contract#block-storages).
         lists={
             NAME: Listing(
                 PATH,
@@ -124,8 +124,8 @@ def _delete(target: str | None, inputs: Inputs) -> Call:
 
 
 def _owned(target: str | None, inputs: Inputs, view: View) -> Progress:
-    """The owner is the proof, not the text of the status (contract 16). Where only rest is waited
-    for, no owner is asked for.
+    """The owner is the proof, not the text of the status (contract#block-storages). Where only rest
+    is waited for, no owner is asked for.
     """
     found = common.find(view, NAME, target)
     owned = "instance" not in inputs or (

@@ -1,4 +1,5 @@
-"""Firewalls: groups of rules, with the instances that are their members (contract 17 and 18).
+"""Firewalls: groups of rules, with the instances that are their members (contract#security-groups,
+contract#older-firewall).
 
 The newer form has rules of their own; in the older one the rules travel with the group, and an edit
 replaces them all, so there `create` and `update` take `rules`, the whole set, and the kind `rules`
@@ -64,7 +65,8 @@ def decode(row: Mapping[str, Any]) -> LiveResource:
     row = decoding.mapping(row, "a firewall")
     id = decoding.path_id(row, "firewall_id")
     content = decoding.text(row.get("content"))
-    # Only this text comes back HTML-escaped; unescaping once keeps a literal `&amp;` (contract 8).
+    # Only this text comes back HTML-escaped; unescaping once keeps a literal `&amp;`
+    # (contract#values).
     before, nonce = marker.split(html.unescape(content) if content else None)
     attributes: dict[str, Plain] = {
         "id": id,
@@ -97,13 +99,14 @@ def _rules_of_row(row: Any) -> tuple[str, Any]:
 
 
 def _member(row: Any) -> str:
-    # The shape of these rows was never seen: texts or objects (contract 17).
+    # The shape of these rows was never seen: texts or objects (contract#security-groups).
     return decoding.path_id(
         row if isinstance(row, Mapping) else {"instance_id": row}, "instance_id"
     )
 
 
-# Membership is listed in the newer form only; both forms speak of the same groups (contract 8, 17).
+# Membership is listed in the newer form only; both forms speak of the same groups (contract#values,
+# contract#security-groups).
 _MEMBERS = Listing(
     NEWER + "/{parent}/instances",
     identify=_member,
@@ -114,8 +117,8 @@ _MEMBERS = Listing(
 
 def _body(inputs: Inputs) -> dict[str, Any]:
     body: dict[str, Any] = {"title": inputs["name"]}
-    # An empty text is answered as if it had been taken, and damages or keeps the old one (contract
-    # 17): it is never sent.
+    # An empty text is answered as if it had been taken, and damages or keeps the old one
+    # (contract#security-groups): it is never sent.
     if inputs.get("description"):
         body["content"] = inputs["description"]
     if "icmp" in inputs:
@@ -125,7 +128,8 @@ def _body(inputs: Inputs) -> dict[str, Any]:
 
 def _encode_create(path: str, older: bool) -> Callable[[str | None, Inputs], Call]:
     def encode(target: str | None, inputs: Inputs) -> Call:
-        # Without a text, or without `icmp`, the newer create is refused or undefined (contract 17).
+        # Without a text, or without `icmp`, the newer create is refused or undefined
+        # (contract#security-groups).
         body = {"content": marker.UNMARKED_FIREWALL, "icmp": "N"} | _body(inputs)
         if older:
             body["rules"] = [_rule_rows.body(rule) for rule in inputs.get("rules", ())]
@@ -138,8 +142,8 @@ def _encode_update(path: str, older: bool) -> Callable[[str | None, Inputs], Cal
     def encode(target: str | None, inputs: Inputs) -> Call:
         body = _body(inputs)
         if older:
-            # This call drops every rule that its body does not hold (contract 18), so the whole set
-            # is required.
+            # This call drops every rule that its body does not hold (contract#older-firewall), so
+            # the whole set is required.
             body["rules"] = [_rule_rows.body(rule) for rule in inputs["rules"]]
         return Call("PUT", common.path(path, target), json=body)
 
@@ -203,8 +207,8 @@ def _receipt(result: Any) -> str | None:
 def _operations(path: str, older: bool) -> tuple[Operation, ...]:
     seen = common.lists(NAME)
     written = _updated_lists(older)
-    # Changes of groups are immediate in the newer form (contract 17). In the older one the rules
-    # get new ids, which must be read.
+    # Changes of groups are immediate in the newer form (contract#security-groups). In the older one
+    # the rules get new ids, which must be read.
     watched = written if older else common.no_lists
     return (
         Operation(

@@ -1,4 +1,4 @@
-"""Instances: servers with their flavor, image and power (contract 14)."""
+"""Instances: servers with their flavor, image and power (contract#instances)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ NAME = "instances"
 PATH = "/v1/instances"
 
 MASK = "44927"
-"""The bits of every member but the password, the console link, monitoring and traffic (contract 9):
-secrets are never asked for.
+"""The bits of every member but the password, the console link, monitoring and traffic
+(contract#fields): secrets are never asked for.
 """
 
 _AT_REST = frozenset({"active", "off"})
@@ -120,7 +120,7 @@ def _identify(row: Any) -> str:
 
 
 def _decode_unless_gone(row: Any, parent: str | None) -> LiveResource | None:
-    # A row with a stop date is the tombstone of a deleted instance (contract 14).
+    # A row with a stop date is the tombstone of a deleted instance (contract#instances).
     return None if decoding.mapping(row, "an instance").get("stop_date") else decode(row)
 
 
@@ -136,7 +136,7 @@ def _addresses(value: Any) -> dict[str, Plain]:
         key=lambda item: item.get("type") != "default",
     ):
         public, private = item.get("public"), item.get("private")
-        # An address that is not attached may still be shown as parked (contract 14).
+        # An address that is not attached may still be shown as parked (contract#instances).
         if isinstance(public, Mapping) and public.get("attached") is not False:
             found["public_ip"] = found["public_ip"] or decoding.text(public.get("address"))
         if isinstance(private, Mapping):
@@ -154,7 +154,7 @@ def _limits(value: Any) -> dict[str, Plain]:
 
 def _disk(flavor: Any) -> dict[str, Plain]:
     """`disk_gb`, the size of the server's own disk, where the row says it: what a delete or a
-    rebuild loses (contract 14).
+    rebuild loses (contract#instances).
     """
     size = decoding.integer(flavor.get("disk")) if isinstance(flavor, Mapping) else None
     return {} if size is None else {"disk_gb": size}
@@ -174,7 +174,7 @@ def _create(target: str | None, inputs: Inputs) -> Call:
 
 def _update(target: str | None, inputs: Inputs) -> Call:
     form = tuple((name, inputs[name]) for name in ("name", "description") if inputs.get(name))
-    # The mask keeps the password out of the row that an edit answers with (contract 9).
+    # The mask keeps the password out of the row that an edit answers with (contract#fields).
     return Call("PUT", common.path(PATH, target), query=(("fields", MASK),), form=form)
 
 
@@ -211,8 +211,8 @@ def _receipt(result: Any) -> str | None:
 
 
 def _reshaped(inputs: Inputs) -> Mapping[str, Any]:
-    """A resize and a rebuild may end powered off (contract 10); disk and limits follow the flavor
-    and the image.
+    """A resize and a rebuild may end powered off (contract#statuses); disk and limits follow the
+    flavor and the image.
     """
     return {**inputs, **dict.fromkeys(("power", "disk_gb", "volume_limit"), ANYTHING)}
 
@@ -230,7 +230,7 @@ _OPERATIONS = (
         seconds=(20, 40, 180),
         deadline_seconds=900,
     ),
-    # The answer carries the row after the edit; nothing changes afterwards (contract 14).
+    # The answer carries the row after the edit; nothing changes afterwards (contract#instances).
     Operation(
         "update",
         encode=_update,
@@ -270,7 +270,7 @@ _OPERATIONS = (
         seconds=(10, 20, 90),
         always_sent=True,
     ),
-    # Both may end powered off, which is a legal end (contract 10); whether the server is then
+    # Both may end powered off, which is a legal end (contract#statuses); whether the server is then
     # started is the plan's matter.
     Operation(
         "resize",

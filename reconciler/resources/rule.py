@@ -1,5 +1,5 @@
-"""Rules: what a firewall lets through (contract 17). In the older form they have no calls of their
-own: see `firewalls`.
+"""Rules: what a firewall lets through (contract#security-groups). In the older form they have no
+calls of their own: see `firewalls`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _decode_in(row: Any, parent: str | None) -> LiveResource:
 
 def _rules_of_group(result: Any) -> list[Any] | None:
     """The rules in a group's detail; None where the answer is empty, which says that the group is
-    gone (contract 22).
+    gone (contract#absence).
     """
     if result == []:
         return None
@@ -129,8 +129,8 @@ def _of_group(target: str | None, inputs: Inputs) -> tuple[str, ...]:
     return (f"rules:{inputs['firewall']}",)
 
 
-# Changes of rules are immediate (contract 17): the answer is the end, and the list is read only to
-# settle a doubt.
+# Changes of rules are immediate (contract#security-groups): the answer is the end, and the list is
+# read only to settle a doubt.
 _OPERATIONS = (
     Operation(
         "create",

@@ -2,7 +2,7 @@
 gives.
 
 Query and body are read here once, so that operations speak of members and not of bytes. A body is
-read by its content type; an empty one is an empty form whatever its type says (contract section 2).
+read by its content type; an empty one is an empty form whatever its type says (contract#transport).
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Call:
     # -------------------------------------------------------------------------------------------------------------------
 
     def text(self, name: str) -> str:
-        """A query value; empty where it is missing or empty, which both mean no filter (contract
-        section 7).
+        """A query value; empty where it is missing or empty, which both mean no filter
+        (contract#pagination).
         """
         return self.query.get(name, "")
 
@@ -64,7 +64,9 @@ class Call:
         return [part for part in self.text(name).split(",") if part]
 
     def integer(self, name: str, *, default: int, minimum: int = 0) -> int:
-        """A whole query number; CHECK_PARAM for anything else (contract sections 7, 9)."""
+        """A whole query number; CHECK_PARAM for anything else (contract#pagination,
+        contract#fields).
+        """
         text = self.text(name)
         if not text:
             return default
@@ -166,8 +168,8 @@ def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
 
 
 def decode_text(text: str, switches: Switches) -> str:
-    """A name or description of a server or volume, percent-decoded as the switch says (contract
-    section 8).
+    """A name or description of a server or volume, percent-decoded as the switch says
+    (contract#values).
     """
     if switches.instance_text_decoding == "none":
         return text

@@ -1,4 +1,4 @@
-"""Money: begun days and the bill of a month (contract sections 19, 25). Integers of KRW, VAT
+"""Money: begun days and the bill of a month (contract#bill, contract#prices). Integers of KRW, VAT
 excluded unless named.
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 KST = timezone(timedelta(hours=9))
-"""Korea Standard Time, in which the API prints every date (contract section 8)."""
+"""Korea Standard Time, in which the API prints every date (contract#values)."""
 
 TIME_MAX = 100_000_000_000.0
 """The latest unix second of a world, in the year 5138: later ones soon have no date that can be

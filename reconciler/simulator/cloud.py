@@ -440,7 +440,7 @@ def _route_or_none(request: Request, switches: Switches) -> Route | None:
 
 
 def _success(reply: Reply, status: int) -> Response:
-    """A success in the envelope (contract section 5)."""
+    """A success in the envelope (contract#envelope)."""
     body: dict[str, object] = {
         "code": "0x00",
         "error_code": "SUCCESS",

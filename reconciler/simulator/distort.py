@@ -1,4 +1,4 @@
-"""Distortions: whole answers made strange, the way a fault asks for (contract section 23, end)."""
+"""Distortions: whole answers made strange, the way a fault asks for (contract#switches, end)."""
 
 from __future__ import annotations
 

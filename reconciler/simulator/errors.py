@@ -185,8 +185,8 @@ class ApiError(Exception):
 
 
 class MethodNotAllowed(Exception):
-    """A path that exists, asked with another method; answered 405 without an envelope (contract
-    sections 6, 28).
+    """A path that exists, asked with another method; answered 405 without an envelope
+    (contract#errors, contract#fixtures).
     """
 
     def __init__(self, allowed: str) -> None:

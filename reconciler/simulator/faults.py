@@ -40,7 +40,7 @@ DISTORTIONS: Mapping[str, str] = {
     "numbers_as_text": "every number comes as text",
     "masked_password": "the first password in a create receipt is masked",
 }
-"""Answers that are whole but strange (contract section 23, end); any number of them may strike a
+"""Answers that are whole but strange (contract#switches, end); any number of them may strike a
 request.
 """
 

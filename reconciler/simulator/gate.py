@@ -1,4 +1,5 @@
-"""The gate: what is checked before a request reaches an operation (contract sections 3, 4).
+"""The gate: what is checked before a request reaches an operation (contract#authentication,
+contract#limits).
 
 Rate limit, then missing headers, then credential, clock, signature, source address: in that order,
 which is the contract's own proposal. The signature is over the raw path as received; the clock is

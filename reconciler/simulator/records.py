@@ -15,7 +15,7 @@ place.
 """
 
 BUSY = frozenset({"building", "pending", "work", "deleting"})
-"""Statuses in which an object takes no further operation (contract section 10)."""
+"""Statuses in which an object takes no further operation (contract#statuses)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A server (contract section 14). `stopped` is the deletion time of a tombstone; times are unix
+    """A server (contract#instances). `stopped` is the deletion time of a tombstone; times are unix
     seconds of world time.
     """
 
@@ -68,7 +68,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class BlockStorage:
-    """A volume (contract section 16). `instance_id` is its owner, None when detached."""
+    """A volume (contract#block-storages). `instance_id` is its owner, None when detached."""
 
     block_storage_id: str
     name: str | None
@@ -98,7 +98,7 @@ class BlockStorage:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of a firewall (contract section 17)."""
+    """One rule of a firewall (contract#security-groups)."""
 
     rule_id: int
     bound: str
@@ -111,8 +111,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Firewall:
-    """A security group, also seen as an older firewall (contract sections 17, 18). `content` is
-    kept as sent, unescaped.
+    """A security group, also seen as an older firewall (contract#security-groups,
+    contract#older-firewall). `content` is kept as sent, unescaped.
     """
 
     firewall_id: str

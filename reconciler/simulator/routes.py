@@ -1,7 +1,7 @@
 """Routes: which operation answers a method and a path, and with which success status.
 
 `operation` is the operationId of openapi.yaml; a status seen live stands beside the documented one
-(contract section 10).
+(contract#statuses).
 """
 
 from __future__ import annotations

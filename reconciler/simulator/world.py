@@ -126,7 +126,7 @@ class World:
 
     def new_id(self, kind: str) -> str:
         """The next id of a kind: prefix and 22 base-62 characters, decided by seed and count
-        (contract section 8).
+        (contract#values).
         """
         self.serial += 1
         return PREFIXES[kind] + self._token(f"{kind}:{self.serial}")
@@ -196,7 +196,7 @@ class World:
 
     def remove_instance(self, instance_id: str, now: float) -> None:
         """An instance goes: memberships vanish, volumes stay detached or, where its delete says so,
-        go too (contract section 14).
+        go too (contract#instances).
         """
         instance = self.instances.pop(instance_id)
         volumes_too = instance.pending is not None and instance.pending.target == "delete"
@@ -347,8 +347,8 @@ class World:
         return daily_price(self.flavors.get(thing.flavor_id))
 
     def month_to_date(self) -> int:
-        """What this month has cost so far: every begun day of every object (contract sections 19,
-        25).
+        """What this month has cost so far: every begun day of every object (contract#bill,
+        contract#prices).
         """
         things: list[Instance | BlockStorage] = [
             *self.instances.values(),

@@ -1,5 +1,5 @@
 """What is kept of an account between runs: its catalogue for a day, and how long its operations
-took (SPEC 6).
+took (quota#cache).
 
 It lies in the user's cache folder, one folder a key. Nothing of it is needed and all of it may be
 lost: whatever the files hold that is not as written here is passed over, and one that cannot be

@@ -1,4 +1,4 @@
-"""Where the state of a stack lies (SPEC 5, 7)."""
+"""Where the state of a stack lies (safety#place, local-cloud#the-local-cloud)."""
 
 from __future__ import annotations
 

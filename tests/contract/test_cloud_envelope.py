@@ -1,5 +1,5 @@
 """The envelope: which answers say that a call was done, which that it was not, and which say
-nothing (contract 5 and 6, SPEC 5).
+nothing (contract#envelope, contract#errors, safety#requests).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Whole lists: when a walk goes on, when it begins anew, when it is over, and when it is given up
-(SPEC 6, contract 7).
+(quota#lists, contract#pagination).
 """
 
 from __future__ import annotations

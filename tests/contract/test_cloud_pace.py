@@ -24,7 +24,7 @@ def test_before_any_answer_the_usual_latency_and_an_empty_quota_are_taken() -> N
 
 
 def test_answers_are_measured_and_their_slots_counted() -> None:
-    # Goal: a slot is free 60 s after its answer (SPEC 6).
+    # Goal: a slot is free 60 s after its answer (quota#quota).
     cloud = virtual_cloud(latency_seconds=0.5)
     for _ in range(3):
         cloud.call(ZONES)

@@ -1,5 +1,5 @@
 """The quota: never more than 60 in any 60 seconds, whatever the latency and however many processes
-share the key (SPEC 6).
+share the key (quota#quota).
 """
 
 from __future__ import annotations

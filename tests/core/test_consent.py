@@ -1,4 +1,6 @@
-"""Consent as a table: what is open, who is asked, and what a typed text means (SPEC 3)."""
+"""Consent as a table: what is open, who is asked, and what a typed text means
+(consent#giving-consent).
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""SPEC 3, risk and consent, sentence by sentence on real plans: which edit needs which class, at
-which address, and what needs none.
+"""consent#classes, sentence by sentence on real plans: which edit needs which class, at which
+address, and what needs none.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def test_an_old_server_that_a_replacement_left_behind_costs_until_it_is_deleted(
 
 def test_a_volume_that_its_server_leaves_is_named() -> None:
     # Goal: a trap of money: the receipt of a delete lists survivors, and they go on costing
-    # (contract 14).
+    # (contract#instances).
     case = priced(
         settled(
             server("web"),

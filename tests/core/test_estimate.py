@@ -63,7 +63,7 @@ def test_more_calls_than_a_minute_allows_take_another_minute() -> None:
 
 def test_the_first_way_of_a_step_is_what_is_reckoned_with() -> None:
     # Goal: a resize as it stands; but of a switch of firewalls the longer way, until it is known
-    # which one the account takes (SPEC 4).
+    # which one the account takes (planning#steps).
     assert settled(server("web")).edit("instances.web", flavor="big").plan().calls.write == 1
     switch = settled(server("web", firewall="a"), firewall("a"), firewall("b")).edit(
         "instances.web", firewall="b"

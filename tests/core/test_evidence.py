@@ -1,4 +1,4 @@
-"""What the account shows of writes whose outcome is not known, row by row (SPEC 5, settling): done,
+"""What the account shows of writes whose outcome is not known, row by row (safety#settling): done,
 not done, later, or for a person.
 """
 

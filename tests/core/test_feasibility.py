@@ -169,8 +169,8 @@ NAMES: list[tuple[str, Case, list[str]]] = [
     ("case", "problems"), [row[1:] for row in NAMES], ids=[row[0] for row in NAMES]
 )
 def test_equal_names_of_a_kind_are_told(case: Case, problems: list[str]) -> None:
-    # Goal: an error where one is to be made, a warning where both are there (SPEC 2); both are
-    # named.
+    # Goal: an error where one is to be made, a warning where both are there
+    # (stack-files#remote-names); both are named.
     plan = case.plan()
     assert told(plan).problems == problems
     assert all("instances.a" in p.message and "instances.b" in p.message for p in plan.problems)

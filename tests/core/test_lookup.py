@@ -245,7 +245,7 @@ def test_a_bind_pins_what_the_object_has_where_that_satisfies_the_text(
 
 
 def test_a_newer_image_is_said_and_not_planned() -> None:
-    # Goal: a new patch upstream never rebuilds a server by itself (SPEC 2, lookups).
+    # Goal: a new patch upstream never rebuilds a server by itself (stack-files#lookups).
     desired = by_os("ubuntu", "22.04")
     case = settled(server("web", image=desired), server("app", image=desired))
     for text in ("instances.web", "instances.app"):

@@ -235,7 +235,8 @@ SERVERS = [
 def test_servers_that_get_another_firewall_say_the_difference(
     what: str, case: Case, wanted: dict[str, list[str]]
 ) -> None:
-    # Goal: no firewall lets all in, a firewall without a matching rule nothing (SPEC 4).
+    # Goal: no firewall lets all in, a firewall without a matching rule nothing
+    # (planning#firewalls-by-meaning).
     assert said(case) == wanted
 
 

@@ -1,5 +1,5 @@
 """What a request of unknown outcome holds back: its own address and what depends on it, nothing
-else (SPEC 5, state).
+else (safety#requests).
 """
 
 from __future__ import annotations

@@ -303,8 +303,8 @@ def test_what_is_added_or_edited_goes_before_what_is_removed() -> None:
 
 
 def test_an_edit_waits_for_the_rule_that_still_holds_its_traffic() -> None:
-    # Goal: the cloud refuses an exact duplicate (contract 17): a rule whose next value is not known
-    # yet lets go first.
+    # Goal: the cloud refuses an exact duplicate (contract#security-groups): a rule whose next value
+    # is not known yet lets go first.
     value = Deferred("${instances.app.private_ip}/32", (Ref(at("instances.app"), "private_ip"),))
     case = settled(
         server("app"),
@@ -486,7 +486,7 @@ def test_a_firewall_in_doubt_keeps_what_is_known_of_its_rules() -> None:
 def test_a_management_port_that_opens_to_the_internet_asks_for_exposure(
     name: str, case: Case, consents: list[str]
 ) -> None:
-    # Goal: newly, to everybody, inwards, on a server that exists (SPEC 3).
+    # Goal: newly, to everybody, inwards, on a server that exists (consent#exposure).
     assert told(case.plan()).consents == consents, name
 
 

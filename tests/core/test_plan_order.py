@@ -35,7 +35,7 @@ from tests.builders import (
 
 
 def test_depends_on_waits_for_all_of_what_it_names() -> None:
-    # Goal: the server, its firewall and its power (SPEC 2).
+    # Goal: the server, its firewall and its power (stack-files#references).
     web = server("web", image="rocky", after=("instances.db",))
     plan = nothing(
         server("db", image="rocky", firewall="db", power="off"), firewall("db"), web

@@ -327,7 +327,7 @@ def switching(**facts: str) -> Plan:
 
 def test_a_switch_of_unknown_way_shows_the_longer_one_and_asks_for_exposure() -> None:
     # Goal: attach first; the second way (detach, attach) stands in the step; the exposure of it is
-    # asked for (SPEC 4).
+    # asked for (planning#steps).
     plan = switching()
     assert told(plan).steps == ["firewall.attach instances.web"]
     assert told(plan).consents == ["exposure=instances.web"]

@@ -56,7 +56,7 @@ def test_a_server_says_how_long_it_is_down_and_what_it_loses(
     lost: tuple[DataLoss, ...],
     reversible: bool,
 ) -> None:
-    # Goal: from the steps that will be sent, the second way of a step included (SPEC 4).
+    # Goal: from the steps that will be sent, the second way of a step included (planning#steps).
     found = impact(case)
     assert (found.downtime_seconds, found.data_loss, found.reversible) == (down, lost, reversible)
 

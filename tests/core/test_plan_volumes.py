@@ -259,7 +259,7 @@ def test_what_leaves_a_server_goes_before_what_is_made_on_it() -> None:
 def test_a_replacement_goes_create_first_only_while_slots_last(
     name: str, case: Case, first: str
 ) -> None:
-    # Goal: at no time does the plan ask a server to hold more than it can (contract 4,
+    # Goal: at no time does the plan ask a server to hold more than it can (contract#limits,
     # LIMIT_EXCEEDED).
     text = "block_storages.data" if "foreign" in name else "block_storages.a"
     keys = told(case.plan()).steps
@@ -313,7 +313,7 @@ def test_a_volume_is_only_born_on_a_server(name: str, case: Case) -> None:
 
 
 def test_a_volume_does_not_move_to_a_server_of_another_zone() -> None:
-    # Goal: a volume stays in its zone (contract 16); refused before the first call.
+    # Goal: a volume stays in its zone (contract#block-storages); refused before the first call.
     plan = base().add(server("far", zone="z2")).edit("block_storages.data", instance="far").plan()
     assert told(plan).problems == ["error bad-combination block_storages.data"]
     assert plan.steps == ()

@@ -150,7 +150,8 @@ def test_ping_is_said_where_it_changes() -> None:
 
 
 def test_without_a_firewall_all_comes_in_and_nothing_is_claimed_of_what_goes_out() -> None:
-    # Goal: the assumptions of SPEC 4; and no line about the direction of which nothing is known.
+    # Goal: the assumptions of planning#firewalls-by-meaning; and no line about the direction of
+    # which nothing is known.
     guarded = rules("in tcp/443 0.0.0.0/0", "out tcp/25 0.0.0.0/0")
     assert reachability.lines(reachability.without(reachability.UNGUARDED, guarded)) == (
         "tcp/1-442, tcp/444-65535, udp/any from 0.0.0.0/0",

@@ -1,5 +1,5 @@
-"""The invariants of SPEC 5 that hold at every instant: looked at before each send and at the end of
-each process.
+"""The invariants of safety#requests that hold at every instant: looked at before each send and at
+the end of each process.
 
 The numbers are those of the list in `docs/explanation/faults.md`.
 """

@@ -20,7 +20,7 @@ from tests.faults.stacks import Story
 from tests.lab import said, shown
 
 RUNS_MORE = 2
-"""How many more runs there may be when faults have stopped (SPEC 5)."""
+"""How many more runs there may be when faults have stopped (safety#requests)."""
 
 ONCE = frozenset({"rebuildInstance", "resizeInstance"})
 CREATES = frozenset({"createInstance", "createBlockStorage", "createSecurityGroup"})

@@ -1,5 +1,5 @@
 """Somebody edits one field of an object between the plan and a write that was shown with what it
-was: the write is not sent (SPEC 4).
+was: the write is not sent (planning#precondition).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Lists that lie for a whole run: nothing is made, nothing is dropped, nothing is sent (SPEC 5,
-gone).
+"""Lists that lie for a whole run: nothing is made, nothing is dropped, nothing is sent
+(safety#absence).
 """
 
 from __future__ import annotations

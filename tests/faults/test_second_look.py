@@ -1,5 +1,5 @@
 """What somebody changes between the plan and a destructive write stops that write and what depends
-on it, and nothing else (SPEC 4).
+on it, and nothing else (planning#precondition).
 """
 
 from __future__ import annotations

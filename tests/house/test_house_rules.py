@@ -368,7 +368,7 @@ def test_the_environment_is_read_at_the_edge_only() -> None:
 
 
 def test_every_problem_code_is_made_somewhere() -> None:
-    # Goal: the list is closed (SPEC 4), and holds nothing that cannot happen.
+    # Goal: the list is closed (problems#problem-codes), and holds nothing that cannot happen.
     everything = "\n".join(
         path.read_text(encoding="utf-8") for path in SOURCES if path.name != "diagnostics.py"
     )

@@ -51,10 +51,7 @@ HEAD = """# The language
 Made from [stack.schema.json](../../schemas/stack.schema.json) and [component.schema.json](../../schemas/component.schema.json), which editors
 complete and check from. `reconciler explain KIND.FIELD` shows the same on a screen.
 
-A stack is one YAML file, or a folder whose `*.yaml` files are one stack. Subfolders are not read; a part of a stack in a `*.yml` file and
-a broken link are errors. YAML is read strictly: only `true` and `false` are booleans, `on`, `no`, `12:30` and `010` are texts; a key that
-stands twice, an unknown key and a tag are errors. All mistakes of a run are told together, each with file, line, column and a way out.
-A line that is left out is not managed: what it would set stays.
+The rules of the language are in [stack-files.md](stack-files.md): reading, addresses, names, lookups, edits, lifecycle.
 
 ```yaml
 # yaml-language-server: $schema=../../schemas/stack.schema.json
@@ -64,19 +61,11 @@ instances:
   web: {zone: kr1-z01, flavor: std_1.2-g1, image: {os: ubuntu, version: "22.04"}, ssh_keys: [deploy]}
 ```
 
-## Addresses
-
-`instances.web`, `instances.web[0]` under `count`, `instances.web["seoul"]` under `for_each`, `firewalls.web.rules.https` for a rule,
-`existing.firewalls.office` for an object of others. `firewall:` and `instance:` take a key (`web`, `web[0]`), an address, or `none`.
-A single object that gets a `count` becomes its `[0]`, and back, without a word; other renames, and changes between `count` and
-`for_each`, are said in `moved`.
-
 ## Expressions
 
 `${...}` in any text is CEL. A text that is one expression keeps its type: `count: ${vars.n}` is a number. `$${` is a literal `${`.
-Inside `{...}` and `[...]` a text with `${...}` is quoted.
 
-| one reads | it is |
+| expression | value |
 |---|---|
 | `vars.NAME` | a variable, or in a component a parameter |
 | `locals.NAME` | what `locals` computes |
@@ -88,12 +77,13 @@ Inside `{...}` and `[...]` a text with `${...}` is quoted.
 """
 
 TAIL = """
-Only the branch that is taken is evaluated: in `C ? a : b`, after `&&` and `||`, and in `has(...)`, an index, a key or an object that its
-`when` leaves out may be missing, and nothing is waited for. `'k' in instances.web`, `size(instances.web)` and `has(instances.web)` ask
-only which objects there are. A name that the file defines nowhere is an error in every branch, unless `has` asks for it.
+Only the selected branch is evaluated. This applies to `C ? a : b`, to the right side of `&&` and `||`, and to `has(...)`.
+In another branch an index, a key, or an object that its `when` leaves out may be missing, and nothing is waited for.
 
-A value that is not known yet flows through: the plan says "known after apply of ...". It may stand in names, descriptions, the range of a
-rule and outputs; in `count`, `for_each`, `when`, zone, flavor, image, type and size it is an error that names the source.
+`'k' in instances.web`, `size(instances.web)` and `has(instances.web)` only ask which objects exist.
+A name that the file does not define is an error in every branch, unless `has` asks for it.
+
+A value may be [unknown until apply](stack-files.md#unknown-until-apply).
 
 """
 

@@ -1,9 +1,9 @@
 """Starts the real program on a clock that the test moves: unix seconds run `RATE` times as fast
 since `EPOCH`, plus `OFFSET`.
 
-The fence and signatures are in real time whatever the time scale is (SPEC 7), and nobody waits for
-it in a test. The local cloud of the test runs on the same clock. Nothing else is changed: the
-process, its sockets, its files and its signals are those of the program.
+The fence and signatures are in real time whatever the time scale is (local-cloud#the-local-cloud),
+and nobody waits for it in a test. The local cloud of the test runs on the same clock. Nothing else
+is changed: the process, its sockets, its files and its signals are those of the program.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def test_of_two_applies_at_once_one_is_locked_out_and_serials_have_no_gap(tmp_pa
 
 
 def test_a_plan_beside_a_running_apply_is_provisional_and_is_not_saved(tmp_path: Path) -> None:
-    """Goal: SPEC 5, one writer: it says who runs, doubts nothing of that run, and cannot be kept."""
+    """Goal: safety#one-writer: it says who runs, doubts nothing of that run, and cannot be kept."""
     with desk(tmp_path, ORDERED) as place:
         place.cloud.strike = hold = Hold()
         first = place.start("apply", "shop.yaml", "--yes")

@@ -1,5 +1,5 @@
 """Another key than the state was written with: it goes on where it shows an object of ours, and is
-noted (SPEC 5, account).
+noted (safety#account).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Rules made in the console may come without a mask: `203.0.113.5` is `/32`, `0.0.0.0` is
-`0.0.0.0/0` (contract 17).
+`0.0.0.0/0` (contract#security-groups).
 """
 
 from __future__ import annotations

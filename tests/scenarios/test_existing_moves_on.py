@@ -65,7 +65,7 @@ def test_a_server_joins_the_group_that_was_shown(tmp_path: Path) -> None:
 
 
 def test_a_saved_plan_means_the_group_that_it_was_made_with(tmp_path: Path) -> None:
-    # Goal: the ids that its lookups gave are asked no lookup again (SPEC 4).
+    # Goal: the ids that its lookups gave are asked no lookup again (planning#saved-plans).
     lab = with_office(tmp_path / "theirs")
     stack = lab.stack(OFFICE, tmp_path)
     plan = lab.plan(stack)

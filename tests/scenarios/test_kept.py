@@ -15,7 +15,8 @@ from tests.scenarios.test_when_things_go_wrong import HEAD
 def test_a_destroy_forgets_what_the_file_keeps_although_no_apply_has_done_so_yet(
     tmp_path: Path,
 ) -> None:
-    # Goal: "forget, do not destroy" is said of the server, not of one command (SPEC 2, removed).
+    # Goal: "forget, do not destroy" is said of the server, not of one command
+    # (stack-files#moved-and-removed).
     lab = Lab()
     assert lab.apply(lab.stack(HEAD + "instances:\n  a: {}\n  b: {}\n", tmp_path)).exit_code == 0
     a = id_of(lab, "instances.a")

@@ -1,5 +1,5 @@
 """A range that is known only after apply, and turns out to be everything: nobody said yes to that,
-so it is not sent (SPEC 2, 3).
+so it is not sent (stack-files#unknown-until-apply, consent#exposure).
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def test_nor_is_a_server_that_is_there_brought_behind_it(tmp_path: Path) -> None
 
 
 def test_a_server_that_is_new_as_well_asks_for_nothing(tmp_path: Path) -> None:
-    # Goal: as in a plan, the consent is about servers that exist (SPEC 3).
+    # Goal: as in a plan, the consent is about servers that exist (consent#exposure).
     lab = Lab()
     result = lab.apply(lab.stack(HEAD + AFTER % (SSH % 0), tmp_path, environment="calm"), accept=())
 

@@ -110,8 +110,8 @@ def posts(lab: Lab, since: int) -> list[str]:
 def test_an_interrupt_within_a_switch_names_the_server_that_the_next_run_closes_first(
     known: bool, reads: int, tmp_path: Path
 ) -> None:
-    # Goal: Ctrl-C leaves no server open in silence; what else is to be done comes after it (SPEC
-    # 5).
+    # Goal: Ctrl-C leaves no server open in silence; what else is to be done comes after it
+    # (safety#exposed-servers).
     lab = one_way(tmp_path, Lab(), known=known)
     since = len(lab.sends)
 

@@ -1,5 +1,5 @@
 """A zone in which the account may not make servers: it costs one request, and nothing is made twice
-(SPEC 4, contract 11).
+(planning#feasibility, contract#zones).
 """
 
 from __future__ import annotations

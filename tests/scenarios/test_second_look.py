@@ -1,5 +1,5 @@
 """The second look: before a destructive write its object must still be the one that the plan was
-about (SPEC 4).
+about (planning#precondition).
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ def test_a_volume_that_somebody_has_moved_meanwhile_is_neither_detached_nor_dele
 def test_a_firewall_that_somebody_has_put_a_server_behind_meanwhile_is_not_deleted(
     tmp_path: Path,
 ) -> None:
-    # Goal: whether the cloud refuses that is open (contract 17), and the server would stand open.
+    # Goal: whether the cloud refuses that is open (contract#security-groups), and the server would
+    # stand open.
     group = "firewalls:\n  web:\n    rules:\n      ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}\n"
     lab = Lab(switches={"delete_attached_group": "allow"})
     lab.apply(lab.stack(SERVERS + group, tmp_path))
@@ -127,7 +128,7 @@ def test_a_firewall_that_somebody_has_put_a_server_behind_meanwhile_is_not_delet
 def test_a_server_on_which_somebody_has_hung_a_volume_meanwhile_is_not_deleted(
     tmp_path: Path,
 ) -> None:
-    # Goal: what becomes of such a volume is the cloud's choice (contract 23,
+    # Goal: what becomes of such a volume is the cloud's choice (contract#switches,
     # instance_delete_volumes).
     lab = with_volume(tmp_path, "none")
     theirs, volume, sends = (

@@ -255,7 +255,7 @@ class ClockJumps(list[context.Planned]):
 
 class CappedLab(Lab):
     """A cloud that gives one server a page, whatever is asked, and does not say so: the largest
-    page is not known (contract 4).
+    page is not known (contract#limits).
     """
 
     def _send(self, request: http.Request) -> http.Response:
@@ -307,8 +307,8 @@ class WrongReceiptLab(Lab):
 
 
 def test_an_object_that_was_there_before_does_not_become_ours_by_a_receipt(tmp_path: Path) -> None:
-    # Goal: receipts of creates were never seen (contract 14); what was made is found by its marker,
-    # and the other one is left alone.
+    # Goal: receipts of creates were never seen (contract#instances); what was made is found by its
+    # marker, and the other one is left alone.
     lab = WrongReceiptLab()
     lab.apply(lab.stack(HEAD + "instances:\n  first: {}\n", tmp_path))
     assert lab.state is not None

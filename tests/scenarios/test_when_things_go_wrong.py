@@ -452,7 +452,8 @@ def test_a_flavor_made_bigger_by_somebody_is_planned_back_and_may_be_refused(
 
 
 def test_a_name_changed_by_somebody_comes_back(tmp_path: Path) -> None:
-    # Goal: a name that the file writes is managed; a default name is not (SPEC 2).
+    # Goal: a name that the file writes is managed; a default name is not
+    # (stack-files#unmanaged-attributes).
     text = SHOP.replace("web: {firewall", "web: {name: front, firewall")
     lab = up(tmp_path, text)
     by_hand(lab, "PUT", lambda w: f"/v1/instances/{_id(w, 'front')}", {"name": "mine"})

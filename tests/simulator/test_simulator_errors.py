@@ -1,5 +1,5 @@
-"""The code table: which request provokes which code, and which only a fault script can (contract
-section 6).
+"""The code table: which request provokes which code, and which only a fault script can
+(contract#errors).
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""Every fault at every instant, how it is aimed, and that chance repeats (contract section 23,
-end).
-"""
+"""Every fault at every instant, how it is aimed, and that chance repeats (contract#switches, end)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The gate: signature, clock, credential, source address and quota (contract sections 3, 4)."""
+"""The gate: signature, clock, credential, source address and quota (contract#authentication,
+contract#limits).
+"""
 
 from __future__ import annotations
 

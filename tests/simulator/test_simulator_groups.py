@@ -1,5 +1,5 @@
-"""Security groups, rules and members (contract section 17), the older firewall form (18), and the
-bill (19).
+"""Security groups, rules and members (contract#security-groups), the older firewall form (18), and
+the bill (19).
 """
 
 from __future__ import annotations

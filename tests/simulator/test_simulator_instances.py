@@ -1,4 +1,4 @@
-"""Instances: birth, life and end (contract sections 10, 14)."""
+"""Instances: birth, life and end (contract#statuses, contract#instances)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_an_action_works_for_its_time_and_ends_where_it_should(
 
 
 def test_a_time_scale_divides_the_durations() -> None:
-    """SPEC 7."""
+    """local-cloud#the-local-cloud."""
     one = account(time_scale=60)
     key = one.instance(ready=False)
     one.wait(0.6)

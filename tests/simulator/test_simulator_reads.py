@@ -1,4 +1,6 @@
-"""Lists and details: paging, filters, masks (contract sections 7, 9, 11-14, 20)."""
+"""Lists and details: paging, filters, masks (contract#pagination, contract#fields, contract#zones,
+contract#flavors, contract#images, contract#instances, contract#ssh-keys).
+"""
 
 from __future__ import annotations
 

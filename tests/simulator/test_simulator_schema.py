@@ -30,13 +30,14 @@ from tests.simulator.harness import FLAVOR, IMAGE, ZONE, openapi, operations, si
 
 EXAMPLES = 15
 ABSENT = ("getFlavor", "getSecurityGroup", "getFirewall")
-"""Details that answer 200 with an empty list for whatever id is not there (contract section 22)."""
+"""Details that answer 200 with an empty list for whatever id is not there (contract#absence)."""
 
 
 def wrong_data_is_rejected(context: Any, response: Any, case: Any) -> bool | None:
     """schemathesis' own check, but for what the contract allows beyond any schema.
 
-    An id that is merely absent, and an empty filter, which means none (contract sections 7, 22).
+    An id that is merely absent, and an empty filter, which means none (contract#pagination,
+    contract#absence).
     """
     if (
         case.operation.definition.raw["operationId"] in ABSENT

@@ -1,4 +1,6 @@
-"""HTTP: a real socket, real cuts, steering, signals (SPEC 7). Loopback and free ports only."""
+"""HTTP: a real socket, real cuts, steering, signals (local-cloud#the-local-cloud). Loopback and
+free ports only.
+"""
 
 from __future__ import annotations
 
@@ -509,8 +511,8 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 def test_the_command_prints_three_lines_to_paste_and_stops_cleanly(
     number: signal.Signals, tmp_path: Path
 ) -> None:
-    """SPEC 7: the environment first, the keys of the environment when set; then ready, until a
-    signal.
+    """local-cloud#the-local-cloud: the environment first, the keys of the environment when set;
+    then ready, until a signal.
     """
     kept = tmp_path / "world.yaml"
     with start(

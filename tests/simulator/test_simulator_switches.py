@@ -1,4 +1,4 @@
-"""Every switch: its default, its other values, and what is wrong to write (contract section 23)."""
+"""Every switch: its default, its other values, and what is wrong to write (contract#switches)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Block storages (contract section 16)."""
+"""Block storages (contract#block-storages)."""
 
 from __future__ import annotations
 

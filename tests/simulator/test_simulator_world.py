@@ -1,4 +1,4 @@
-"""The world: copies, files, time, and changes from outside (SPEC 7)."""
+"""The world: copies, files, time, and changes from outside (local-cloud#the-local-cloud)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def busy_world() -> Account:
 
 
 def test_the_default_world_is_the_contracts_catalogue_and_nothing_else() -> None:
-    """SPEC 7: an SSH key named deploy, and no servers, volumes or firewalls."""
+    """local-cloud#the-local-cloud: an SSH key named deploy, and no servers, volumes or firewalls."""
     world = default_world()
     assert (len(world.zones), len(world.flavors), len(world.images), len(world.storage_types)) == (
         4,

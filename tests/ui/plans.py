@@ -60,7 +60,7 @@ def plan(*changes: Change, **members: Any) -> Plan:
 
 
 def mixed() -> Plan:
-    """The sketch of SPEC 4: something of everything."""
+    """The sketch of planning#steps: something of everything."""
     db, old, web = address("instances.db"), address("instances.old"), address("instances.web[2]")
     resize = Impact(
         consents=needs((RiskClass.DOWNTIME, "instances.db")), downtime_seconds=(60, 360)

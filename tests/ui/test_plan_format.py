@@ -87,8 +87,8 @@ def test_the_page_names_every_member_and_every_type(schema: str) -> None:
 
 
 def reader_of_1_0(document: dict[str, Any]) -> dict[str, Any]:
-    """What a program written for 1.0 takes from a plan: the members of SPEC 4, each with its type,
-    and nothing else.
+    """What a program written for 1.0 takes from a plan: the members of plan-format#the-plan, each
+    with its type, and nothing else.
     """
     assert document["format_version"].split(".")[0] == "1"
     return {

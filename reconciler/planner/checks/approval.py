@@ -1,5 +1,5 @@
-"""Consent: what a plan needs a yes to, what has been said already, and whether it may be done (SPEC
-3, risk and consent).
+"""Consent: what a plan needs a yes to, what has been said already, and whether it may be done
+(consent#classes).
 
 Pure: the terminal, the typed text and the options come as arguments. `decide` says whether to go,
 to ask or to refuse; after asking, `answer` judges what was typed.

@@ -1,5 +1,5 @@
-"""Feasibility: what the contract is sure the cloud would refuse, found before the first call (SPEC
-4).
+"""Feasibility: what the contract is sure the cloud would refuse, found before the first call
+(planning#feasibility).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from reconciler.model.resource import Catalogue, Deferred, Link, Lookup, Resourc
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 
 SIZE_STEP_GB = 10
-"""Sizes are entered in tens in the console; whether the API asks for it is open (contract 16), so
-it is a warning.
+"""Sizes are entered in tens in the console; whether the API asks for it is open
+(contract#block-storages), so it is a warning.
 """
 
 
@@ -32,7 +32,7 @@ def check(
     if not made and not edited:
         return  # nothing is sent
     if item.resource is not None:
-        # Lengths count after references are filled in (SPEC 2).
+        # Lengths count after references are filled in (stack-files#remote-names).
         yield from _demanded(replace(item.resource, attributes=wanted), edited, made=made)
         yield from _filled(item, item.resource, wanted, edited, made=made)
     if item.kind.name == "instances":
@@ -47,7 +47,7 @@ def _place(item: ManagedObject, name: str) -> Place | None:
 
 def _demanded(resource: Resource, edited: frozenset[str], *, made: bool) -> Iterator[Problem]:
     """What the file must say, and how long texts may be, bind only where the object or the text is
-    sent (SPEC 2).
+    sent (stack-files#remote-names).
     """
     for demand in requirements.of(resource):
         if demand.field == "instance":
@@ -124,7 +124,7 @@ def _server(
                 address=address,
             )
         zones = row.get("zones")
-        # A row without zones does not say where it is offered (contract 12, 13).
+        # A row without zones does not say where it is offered (contract#flavors, contract#images).
         if zones and zone is not None and zone not in zones:
             message = msg(
                 "{name} {wanted} is not offered in zone {zone}",
@@ -146,7 +146,7 @@ def _unsupported(
     catalogue: Catalogue, item: ManagedObject, wanted: Mapping[str, Value]
 ) -> Iterator[Problem]:
     """A flavor that names the images it supports, and not this one. What the names mean is open, so
-    it is a warning (contract 12).
+    it is a warning (contract#flavors).
     """
     live: Mapping[str, Any] = {} if item.live is None else item.live.attributes
     flavor = _row(catalogue.flavors, wanted.get("flavor", live.get("flavor")))

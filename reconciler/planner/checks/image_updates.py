@@ -1,5 +1,5 @@
 """Newer images: said where the catalogue has one, never planned, because a lookup's answer stays as
-it is once used (SPEC 2, lookups).
+it is once used (stack-files#lookups).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Ways into a new server: without an SSH key its first password is the only one, and that is in one
-answer only (SPEC 5).
+answer only (safety#secrets).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""A lost state: objects that this stack once made, while the state knows nothing of them (SPEC 5,
-lost state).
+"""A lost state: objects that this stack once made, while the state knows nothing of them
+(safety#lost-state).
 
 Making them again would make them twice. So the run stops before anything is sent, and says the ways
 out.

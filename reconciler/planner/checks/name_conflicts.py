@@ -1,5 +1,5 @@
 """Names that somebody else's object bears already: the cloud allows it, and people mistake the two
-(SPEC 4, feasibility).
+(planning#feasibility).
 """
 
 from __future__ import annotations

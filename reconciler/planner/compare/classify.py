@@ -390,7 +390,7 @@ class _Classifier:
             and text not in self.options.replace
             and (entry is None or name not in entry.applied)
         ):
-            # A bind pins what the object has, where that satisfies the text (SPEC 2, lookups):
+            # A bind pins what the object has, where that satisfies the text (stack-files#lookups):
             # nothing is rebuilt by being taken over.
             own = live.attributes.get(name)
             pinned = (
@@ -410,7 +410,7 @@ class _Classifier:
     def _protect(
         self, text: str, resource: Resource | None, entry: Entry | None
     ) -> tuple[str, ...]:
-        """The stricter of state and file holds (SPEC 2, lifecycle); `--unprotect` frees for one
+        """The stricter of state and file holds (stack-files#lifecycle); `--unprotect` frees for one
         run.
         """
         if text in self.options.unprotect:

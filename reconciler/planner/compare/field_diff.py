@@ -217,8 +217,8 @@ def _place(item: ManagedObject, name: str) -> Any:
 
 
 def _normal(value: Any) -> Any:
-    """Empty text and none are one (contract 8); letters are composed; lists of keys have no order;
-    links are their addresses.
+    """Empty text and none are one (contract#values); letters are composed; lists of keys have no
+    order; links are their addresses.
     """
     value = link_text(value)
     if value == "" and isinstance(value, str):

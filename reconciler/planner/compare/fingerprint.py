@@ -1,5 +1,5 @@
 """Fingerprints: what an object was when a plan was made, the same for a saved plan and for the
-second look before a write (SPEC 4).
+second look before a write (planning#precondition).
 """
 
 from __future__ import annotations

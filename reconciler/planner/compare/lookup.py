@@ -1,5 +1,5 @@
 """Lookups: from what people call a thing of the catalogue to its id, with the answer pinned once
-used (SPEC 2, lookups).
+used (stack-files#lookups).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SINGULAR = {
     "user_scripts": "user script",
 }
 _OS_WORDS: Mapping[str, tuple[str, ...]] = {
-    # The filter words of the image list (contract 13) and the `os_type` texts of its rows.
+    # The filter words of the image list (contract#images) and the `os_type` texts of its rows.
     "ubuntu": ("UBUNTU",),
     "rocky": ("ROCKYLINUX", "ROCKY"),
     "cent": ("CENTOS", "CENT"),
@@ -181,7 +181,7 @@ def _image_by_os(
     lookup: Lookup, rows: tuple[Mapping[str, Any], ...], zone: str | None, address: str
 ) -> str | Problem:
     """Public images of the zone by os word and version: exactly, then as a prefix; of several the
-    highest (SPEC 2).
+    highest (stack-files#lookups).
     """
     wanted = lookup.version or ""
     offered = [

@@ -1,5 +1,5 @@
-"""Moves: the state under the addresses that the file uses now. Nothing is sent for them (SPEC 2,
-refactoring).
+"""Moves: the state under the addresses that the file uses now. Nothing is sent for them
+(stack-files#moved-and-removed, refactoring).
 
 What the file says (`moved`) is done, and what needs no saying: a single object that gets a `count`
 becomes its `[0]`, and back.

@@ -92,7 +92,7 @@ def _watched(resources: Mapping[Address, Resource], state: State | None) -> Iter
 
 def _remade(resource: Resource, entry: Entry) -> bool:
     """Whether a volume is asked for in another type or size than it was left in: then a new one is
-    made (SPEC 2).
+    made (stack-files#edits).
     """
     says = resource.attributes
     return entry.kind == "block_storages" and any(

@@ -1,5 +1,5 @@
-"""Rules of one firewall: matched by key and by meaning, never by position (SPEC 4), so that only
-what really differs is touched.
+"""Rules of one firewall: matched by key and by meaning, never by position
+(planning#firewalls-by-meaning), so that only what really differs is touched.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from reconciler.model.state import Entry
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
 
 MEANING = ("direction", "protocol", "ports", "cidr")
-"""What makes two rules the same traffic; the cloud refuses an exact duplicate of it (contract 17)."""
+"""What makes two rules the same traffic; the cloud refuses an exact duplicate of it
+(contract#security-groups).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def match(
     ),
 ) -> Matched:
     """Pairs desired rules with remembered and live ones. A rule that is gone from the complete list
-    is made anew (contract 22).
+    is made anew (contract#absence).
 
     Meaning goes before key: a wish takes the live rule that lets its traffic through already,
     whoever had it. So no traffic is cut to be opened again, and traffic may change keys in a circle

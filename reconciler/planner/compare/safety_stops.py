@@ -1,5 +1,5 @@
-"""The brakes: what stops a run as a whole before a plan, because the list itself is doubted (SPEC
-5, gone).
+"""The brakes: what stops a run as a whole before a plan, because the list itself is doubted
+(safety#absence).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What servers and volumes cost a month, before a plan and after it, VAT excluded (SPEC 4, cost);
+"""What servers and volumes cost a month, before a plan and after it, VAT excluded (planning#cost);
 and what goes on costing unseen.
 
 Servers are priced by the catalogue, volumes by `prices:` of the stack, since the API does not tell
-(contract 25). A server that is off and a volume on no server are billed like others.
+(contract#prices). A server that is off and a volume on no server are billed like others.
 """
 
 from __future__ import annotations

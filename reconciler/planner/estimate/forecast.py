@@ -1,5 +1,5 @@
-"""A forecast of a plan: how long it takes, how many calls, and which steps decide it (SPEC 4,
-budget).
+"""A forecast of a plan: how long it takes, how many calls, and which steps decide it
+(planning#forecast).
 """
 
 from __future__ import annotations
@@ -105,8 +105,8 @@ def weights_of(steps: Sequence[Step], kinds: Mapping[str, ResourceType]) -> dict
     that may begin is next.
 
     A server that was taken off its firewall gets the new one before anything else is done to it
-    (SPEC 4, firewalls); one that has none, because an earlier run took it off, before anything else
-    at all, and what that waits for goes first as well.
+    (planning#steps); one that has none, because an earlier run took it off, before anything else at
+    all, and what that waits for goes first as well.
     """
     left = {step.key: step.address for step in steps if step.operation == "firewall.detach"}
     after_left = {
@@ -157,7 +157,7 @@ def _pages(
 
 def calls_of(step: Step, facts: Mapping[str, str] = EMPTY) -> int:
     """The writes that a step is expected to send: the first way of a resize, the longer way of a
-    switch until it is known (SPEC 4).
+    switch until it is known (planning#steps).
     """
     return len(operations_of(step, facts))
 

@@ -1,5 +1,5 @@
 """Objects of the account that stand in no entry of the state: what they are, and what they cost a
-month (SPEC 4, unmanaged).
+month (planning#unmanaged-objects).
 """
 
 from __future__ import annotations

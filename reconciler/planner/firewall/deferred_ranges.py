@@ -2,8 +2,8 @@
 nobody can have consented to it.
 
 Where the value turns out to open a management or database port to the whole internet on a server
-that exists, the step that would write it fails (SPEC 2: a value is checked as the plan would have;
-SPEC 3, exposure). Here each such step learns which servers those are.
+that exists, the step that would write it fails (stack-files#unknown-until-apply: a value is checked
+as the plan would have; consent#exposure). Here each such step learns which servers those are.
 """
 
 from __future__ import annotations

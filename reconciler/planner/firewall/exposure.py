@@ -1,5 +1,5 @@
 """What a plan opens and closes, by meaning: for each change the traffic that it lets through or
-cuts, and on which servers (SPEC 4).
+cuts, and on which servers (planning#firewalls-by-meaning).
 
 Told is the net effect of the whole plan, given to the changes that bring it about: what another
 rule lets through anyway, before or after, is neither opened nor closed. A server behind the same

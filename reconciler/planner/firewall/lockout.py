@@ -1,5 +1,5 @@
 """The guard: no step takes from a `guard.admin` range a guarded port that it can reach now, unless
-that is accepted by name (SPEC 4).
+that is accepted by name (planning#guard).
 
 Looked at is every step in the order of the plan, not only the end. So that the order holds while
 several steps are under way, what gives access is made to come before what takes it: a step that

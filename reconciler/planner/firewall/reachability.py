@@ -1,10 +1,10 @@
 """What is reachable from where, by meaning: the traffic that rules let through, and the difference
-of two such sets as few lines (SPEC 4).
+of two such sets as few lines (planning#firewalls-by-meaning).
 
 The order of rules, overlaps, repetitions and host bits make no difference here. Assumed until
 known: no firewall lets all in, a firewall without a matching rule lets nothing in. What no firewall
-or no rule means for traffic that goes out is not known (contract 17, open), so that direction is
-compared only where both sides have a firewall, by what its rules name.
+or no rule means for traffic that goes out is not known (contract#security-groups, open), so that
+direction is compared only where both sides have a firewall, by what its rules name.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PROTOCOLS = ("tcp", "udp")
 
 MANAGEMENT_PORTS = (22, 3306, 3389, 5432, 6379, 27017)
 """Management and database ports: to open one to the whole internet on a server that exists needs
-consent (SPEC 3, exposure).
+consent (consent#exposure).
 """
 
 EVERYWHERE: Ranges = ((0, ADDRESS_MAX),)

@@ -125,8 +125,8 @@ def _detach(draft: PlanBuilder, item: ManagedObject, owner_id: str, *, suffix: s
     )
     address = _owner_address(draft, owner_id)
     provides = [("departed", address)] if address is not None else []
-    # Before a server is deleted every volume on it is detached, proved (SPEC 4); the delete waits
-    # for this node.
+    # Before a server is deleted every volume on it is detached, proved (planning#steps); the delete
+    # waits for this node.
     key = draft.add(step, provides=provides)
     for delete in draft.provided(("removed", address)) if address is not None else ():
         draft.before(key, delete)
@@ -148,7 +148,7 @@ def _attach(draft: PlanBuilder, item: ManagedObject, owner: Link, after: tuple[s
         servers=(draft.server(owner.address),),
         applies={"instance": owner},
     )
-    # First what leaves the new server, then what comes: a server holds three (contract 4).
+    # First what leaves the new server, then what comes: a server holds three (contract#limits).
     key = draft.add(
         step,
         provides=[("attachment", item.address)],
@@ -198,7 +198,7 @@ def _follow(draft: PlanBuilder, item: ManagedObject, owner_id: str) -> None:
 
 def leave(draft: PlanBuilder, item: ManagedObject) -> None:
     """A volume that stays but that nobody asks for any more (kept, forgotten) leaves its server
-    before that goes (SPEC 4).
+    before that goes (planning#steps).
     """
     owner_id = _current_owner(item)
     if (
@@ -229,8 +229,8 @@ def _move(
 
 
 def _same_zone(draft: PlanBuilder, item: ManagedObject, owner: Link, owner_id: str | None) -> None:
-    """A volume stays in its zone (contract 16): a server of another one cannot take it. (A server
-    that changes its own: see `servers`.)
+    """A volume stays in its zone (contract#block-storages): a server of another one cannot take it.
+    (A server that changes its own: see `servers`.)
     """
     server = draft.assessment.items.get(owner.address)
     zone = None if item.live is None else item.live.attributes.get("zone")

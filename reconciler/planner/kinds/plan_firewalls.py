@@ -74,8 +74,8 @@ def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
     compared = Compared(compared.changes, (*compared.drift, *drifted), compared.notices)
     texts = {c.path: wanted[c.path] for c in compared.changes}
     if texts and item.live is not None:
-        # The title is required in every edit (contract 17), so the name goes along as it is or will
-        # be.
+        # The title is required in every edit (contract#security-groups), so the name goes along as
+        # it is or will be.
         name = wanted.get("name", item.live.attributes.get("name"))
         step = Step(
             f"firewall.update {item.address}",
@@ -249,7 +249,7 @@ def plan_rules(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[Managed
 
 def _no_two_alike(draft: PlanBuilder, items: list[ManagedObject]) -> None:
     """Two rules that let the same traffic through once references are filled in: the cloud refuses
-    the second (contract 17).
+    the second (contract#security-groups).
     """
     first: dict[tuple[object, ...], ManagedObject] = {}
     for item in sorted(
@@ -330,7 +330,7 @@ def _in_order(
     draft: PlanBuilder, group: _Group, edits: list[tuple[str, Mapping[str, Value], str | None]]
 ) -> None:
     """Adds and edits before removals, but a traffic that another rule still holds only after that
-    one lets go (contract 17, duplicates).
+    one lets go (contract#security-groups, duplicates).
     """
     forced: set[tuple[str, str]] = set()
     for key, desired_value, own in edits:

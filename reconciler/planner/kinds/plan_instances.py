@@ -23,13 +23,13 @@ RESIZE_SECOND_WAY = Fallback(
     ("instance.stop", "instance.resize", "instance.start"),
     restore="instance.start",
 )
-"""Only where the cloud refuses a resize of a running server (SPEC 4, steps); the stop is a power
-cut (contract 14).
+"""Only where the cloud refuses a resize of a running server (planning#steps); the stop is a power
+cut (contract#instances).
 """
 
 SWITCH_SECOND_WAY = Fallback(("IN_USE",), ("firewall.detach", "firewall.attach"))
-"""One firewall a server: where a second attach is refused, the old one is taken off first (contract
-17, attachment).
+"""One firewall a server: where a second attach is refused, the old one is taken off first
+(contract#attachment).
 """
 
 EXPOSURE_SECONDS = 5
@@ -145,7 +145,7 @@ def _attach(
         provides=[("membership", address)],
         needs=[("object", address), ("object", firewall.address)],
         # A new server is better behind a firewall that lacks a rule than behind none; one that
-        # exists keeps what it has (SPEC 4).
+        # exists keeps what it has (planning#steps).
         order_only=rules if target is None else (),
         soft=rules if target is not None else (),
     )
@@ -530,7 +530,7 @@ def _volumes_can_follow(
     draft: PlanBuilder, item: ManagedObject, wanted: Mapping[str, Value]
 ) -> bool:
     """A volume stays in its zone: a zone change of a server with volumes that stay is an error; a
-    foreign volume blocks (SPEC 4).
+    foreign volume blocks (planning#steps).
     """
     live = item.live
     if live is None:

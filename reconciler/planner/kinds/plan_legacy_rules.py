@@ -1,5 +1,5 @@
-"""Rules in the older firewall form (contract 18): they travel with their group, and every edit
-writes the whole set anew.
+"""Rules in the older firewall form (contract#older-firewall): they travel with their group, and
+every edit writes the whole set anew.
 
 The cloud drops all former rules before it makes those sent, so for a moment a firewall may have
 none: each running member is exposed for that long, and the plan says so. Ids of rules change with

@@ -1,5 +1,5 @@
 """What hangs on a server that is to go: volumes of ours, which leave it first, and volumes of
-others, for which it stays (SPEC 4).
+others, for which it stays (planning#steps).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Slots: how many volumes a server holds while a plan is done, and when that is too many (contract
-4, LIMIT_EXCEEDED).
+"""Slots: how many volumes a server holds while a plan is done, and when that is too many
+(contract#limits, LIMIT_EXCEEDED).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from reconciler.planner.compare.assessment import Disposition, ManagedObject
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
 VOLUMES_PER_SERVER = 3
-"""Where the server does not say its own number (contract 4); whether it is meant for each type is
-open.
+"""Where the server does not say its own number (contract#limits); whether it is meant for each type
+is open.
 """
 
 

@@ -58,7 +58,7 @@ def change(
 
 def _with_word(draft: PlanBuilder, item: ManagedObject, action: Action, impact: Impact) -> Impact:
     """The impact of a create with the consent that it stands on: a successor of what is gone, a
-    twin of what may be ours (SPEC 3).
+    twin of what may be ours (consent#classes).
     """
     if action is not Action.CREATE:
         return impact
@@ -79,7 +79,7 @@ def _with_word(draft: PlanBuilder, item: ManagedObject, action: Action, impact: 
 
 def _open_at_birth(draft: PlanBuilder, item: ManagedObject) -> int | None:
     """The seconds from a server's birth to its firewall, which only a running server gets: shown,
-    and asked of nobody (SPEC 3).
+    and asked of nobody (consent#exposure).
 
     Until a list is looked at again, and the attaching itself.
     """

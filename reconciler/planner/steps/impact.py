@@ -1,5 +1,5 @@
 """What the steps of a plan cost those who use its servers: how long each is down, and which disks
-go (SPEC 4, steps).
+go (planning#steps).
 
 Reckoned from the steps that will be sent, so that a second way, a stop before and a start after are
 in it.

@@ -1,5 +1,5 @@
-"""What an apply would do to the outputs that the state keeps: outputs alone are changes too (SPEC
-3, exit codes).
+"""What an apply would do to the outputs that the state keeps: outputs alone are changes too
+(exit-codes#plans).
 """
 
 from __future__ import annotations

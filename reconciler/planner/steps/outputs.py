@@ -1,5 +1,5 @@
-"""Outputs: values computed at the end of an apply; one that cannot be is null with the reason (SPEC
-2).
+"""Outputs: values computed at the end of an apply; one that cannot be is null with the reason
+(stack-files#outputs).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The draft of a plan: changes and steps as they are found, and what each step waits for, still by
 meaning.
 
-Nodes are finer than resources (SPEC 2): an object itself, a rule, a membership, an attachment, the
-power of a server. Steps provide nodes and need nodes; only at the end are nodes turned into step
-keys.
+Nodes are finer than resources (stack-files#graph): an object itself, a rule, a membership, an
+attachment, the power of a server. Steps provide nodes and need nodes; only at the end are nodes
+turned into step keys.
 """
 
 from __future__ import annotations

@@ -82,8 +82,8 @@ def _is_in_doubt(draft: PlanBuilder, old: Deposed) -> bool:
 
 
 def miss_deposed(draft: PlanBuilder, old: Deposed) -> None:
-    """An old object that is not shown, and that we did not delete, is never gone by itself (SPEC 5,
-    gone).
+    """An old object that is not shown, and that we did not delete, is never gone by itself
+    (safety#absence).
     """
     if _is_gone(draft, old) or _is_in_doubt(draft, old):
         return

@@ -1,4 +1,6 @@
-"""`--only` and `--except`: a part of a plan, with what has to come along and why (SPEC 3)."""
+"""`--only` and `--except`: a part of a plan, with what has to come along and why
+(commands#options).
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The first server in a zone where the stack has none goes alone (SPEC 4, feasibility).
+"""The first server in a zone where the stack has none goes alone (planning#feasibility).
 
-Whether an account may make servers in a zone shows only when it tries (contract 11): a listed zone
-is no permission. So the other creates of such a zone wait until the cloud has accepted one; where
-it does not, they are not sent, and the restricted zone has cost one request.
+Whether an account may make servers in a zone shows only when it tries (contract#zones): a listed
+zone is no permission. So the other creates of such a zone wait until the cloud has accepted one;
+where it does not, they are not sent, and the restricted zone has cost one request.
 """
 
 from __future__ import annotations

@@ -117,7 +117,9 @@ def _held_back(change: Change, beside: Beside) -> tuple[str, ...]:
 
 
 def _billed(change: Change) -> Iterable[str]:
-    """Traps of money: what does not run or hangs on nothing costs the same (contract 19, SPEC 4)."""
+    """Traps of money: what does not run or hangs on nothing costs the same (contract#bill,
+    planning#steps).
+    """
     for field in change.fields:
         if field.path == "power" and field.after == "off":
             yield "billed all the same while it is off"

@@ -1,5 +1,5 @@
-"""The JSON plan, format 1.0 (SPEC 4): one object, stable within 1.x; `schemas/plan.schema.json`
-describes it.
+"""The JSON plan, format 1.0 (plan-format#the-plan): one object, stable within 1.x;
+`schemas/plan.schema.json` describes it.
 """
 
 from __future__ import annotations

@@ -90,8 +90,8 @@ def sections(plan: Plan, *, verbose: bool = False) -> tuple[Section, ...]:
 
 
 def power_cuts(steps: Sequence[Step]) -> Mapping[Address, str]:
-    """How a server is switched off on the way to something else: a stop is a power cut (SPEC 4),
-    and the plan says so.
+    """How a server is switched off on the way to something else: a stop is a power cut
+    (planning#steps), and the plan says so.
     """
     found: dict[Address, str] = {}
     for step in steps:

@@ -1,5 +1,5 @@
-"""A plan on a screen: what is dangerous first, one line an object, totals last (SPEC 4). It shows;
-it decides nothing.
+"""A plan on a screen: what is dangerous first, one line an object, totals last
+(planning#order-of-rows). It shows; it decides nothing.
 """
 
 from __future__ import annotations

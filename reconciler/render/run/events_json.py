@@ -1,5 +1,5 @@
-"""Events as JSON lines: `{"type", "time", "run", ...}` (SPEC 4); `schemas/event.schema.json`
-describes them.
+"""Events as JSON lines: `{"type", "time", "run", ...}` (plan-format#the-events);
+`schemas/event.schema.json` describes them.
 """
 
 from __future__ import annotations

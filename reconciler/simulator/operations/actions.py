@@ -1,5 +1,5 @@
-"""Power, rebuild and resize: what runs in the background on a server that exists (contract sections
-10, 14).
+"""Power, rebuild and resize: what runs in the background on a server that exists
+(contract#statuses, contract#instances).
 """
 
 from __future__ import annotations

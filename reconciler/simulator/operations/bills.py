@@ -1,6 +1,4 @@
-"""Bills: the estimate of this month, the list, and a detail that is always denied (contract section
-19).
-"""
+"""Bills: the estimate of this month, the list, and a detail that is always denied (contract#bill)."""
 
 from __future__ import annotations
 

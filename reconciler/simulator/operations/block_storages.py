@@ -1,4 +1,4 @@
-"""Block storages: born attached, one owner at a time, never changed (contract section 16)."""
+"""Block storages: born attached, one owner at a time, never changed (contract#block-storages)."""
 
 from __future__ import annotations
 

@@ -38,11 +38,11 @@ OS_WORDS: Mapping[str, str] = {
     "debian": "DEBIAN",
     "alma": "ALMALINUX",
 }
-"""Words of the image filter and the `os_type` they stand for (contract section 13)."""
+"""Words of the image filter and the `os_type` they stand for (contract#images)."""
 
 
 def list_zones(call: Call) -> Reply:
-    """GET /v1/zones: unpaged; a zone outside the API is not among them (contract section 11)."""
+    """GET /v1/zones: unpaged; a zone outside the API is not among them (contract#zones)."""
     hidden = call.switches.api_zone_only
     return Reply(
         [
@@ -65,7 +65,7 @@ def is_api_zone(world: World, zone_id: str) -> bool:
 
 
 def list_flavors(call: Call) -> Reply:
-    """GET /v1/flavors: the only list with a `total` (contract sections 7, 12)."""
+    """GET /v1/flavors: the only list with a `total` (contract#pagination, contract#flavors)."""
     page = call.page()
     mask = call.integer("fields", default=0, minimum=1)
     world = call.world
@@ -101,7 +101,7 @@ def list_flavors(call: Call) -> Reply:
 
 
 def get_flavor(call: Call) -> Reply:
-    """GET /v1/flavors/{flavor_id}: an unknown id gives 200 and an empty list (contract section 12)."""
+    """GET /v1/flavors/{flavor_id}: an unknown id gives 200 and an empty list (contract#flavors)."""
     mask = call.integer("fields", default=0, minimum=1)
     row = call.world.flavors.get(call.ids[0])
     return Reply([] if row is None else [_flavor_row(row, mask, call)])
@@ -124,14 +124,12 @@ def spec(flavor: Row) -> Row:
 
 
 def supports(flavor: Row, image: Row) -> bool:
-    """Whether a flavor takes an image, by image type (contract section 12)."""
+    """Whether a flavor takes an image, by image type (contract#flavors)."""
     return image.get("image_type") in _texts(flavor, "supporting_images")
 
 
 def in_zone(row: Row, zone_id: str) -> bool:
-    """Whether a flavor or image is offered in a zone; ids are compared exactly (contract section
-    8).
-    """
+    """Whether a flavor or image is offered in a zone; ids are compared exactly (contract#values)."""
     return zone_id in _texts(row, "zone")
 
 
@@ -156,7 +154,7 @@ def within(bounds: list[tuple[str, int, int]], sizes: Row) -> bool:
 
 
 def list_images(call: Call) -> Reply:
-    """GET /v1/images: paged, without a total (contract section 13)."""
+    """GET /v1/images: paged, without a total (contract#images)."""
     page = call.page()
     rows = list(call.world.images.values())
     zones = call.words("zone_id")
@@ -182,7 +180,7 @@ def list_images(call: Call) -> Reply:
 
 
 def get_image(call: Call) -> Reply:
-    """GET /v1/images/{image_id}: an unknown id gives 400 ID_INVALID (contract section 13)."""
+    """GET /v1/images/{image_id}: an unknown id gives 400 ID_INVALID (contract#images)."""
     row = call.world.images.get(call.ids[0])
     if row is None:
         raise ApiError("ID_INVALID")
@@ -205,7 +203,7 @@ def is_available(image: Row) -> bool:
 
 def list_storage_types(call: Call) -> Reply:
     """GET /v1/block-storages/types: unpaged; an unknown type is CHECK_PARAM, not an empty list
-    (contract section 16).
+    (contract#block-storages).
     """
     types = call.world.storage_types
     wanted = call.text("type")
@@ -215,12 +213,12 @@ def list_storage_types(call: Call) -> Reply:
 
 
 def list_ssh_keys(call: Call) -> Reply:
-    """GET /v1/auth/ssh_key (contract section 20)."""
+    """GET /v1/auth/ssh_key (contract#ssh-keys)."""
     return _named_list(call, call.world.ssh_keys)
 
 
 def list_user_scripts(call: Call) -> Reply:
-    """GET /v1/instance/script: 404 on an account without scripts (contract section 15)."""
+    """GET /v1/instance/script: 404 on an account without scripts (contract#scripts)."""
     if not call.world.user_scripts and call.switches.scripts_empty == "404":
         raise ApiError("NOT_FOUND")
     return _named_list(call, call.world.user_scripts)
@@ -235,7 +233,7 @@ def _named_list(call: Call, rows: Mapping[str, Row]) -> Reply:
 
 def enum_words(call: Call, name: str, allowed: Collection[str]) -> list[str]:
     """A comma-separated filter of a closed set; an unknown word is an error, not an empty list
-    (contract section 7).
+    (contract#pagination).
     """
     words = call.words(name)
     if any(word not in allowed for word in words):

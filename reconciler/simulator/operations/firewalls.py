@@ -1,5 +1,5 @@
 """Firewalls in the older form: the same objects as security groups, rules inline, every edit
-rewrites them (contract section 18).
+rewrites them (contract#older-firewall).
 """
 
 from __future__ import annotations

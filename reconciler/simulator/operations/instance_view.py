@@ -1,4 +1,6 @@
-"""How an instance reads: its 17 members and the `fields` mask (contract sections 9, 14)."""
+"""How an instance reads: its 17 members and the `fields` mask (contract#fields,
+contract#instances).
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,7 @@ BLOCK_STORAGE_BIT = 8_192
 
 
 def mask_of(call: Call) -> int:
-    """The mask asked for; unknown bits are ignored, 0 and text are CHECK_PARAM (contract section
-    9).
-    """
+    """The mask asked for; unknown bits are ignored, 0 and text are CHECK_PARAM (contract#fields)."""
     return call.integer("fields", default=call.switches.default_fields, minimum=1) & ALL_FIELDS
 
 
@@ -40,9 +40,7 @@ def detail_rows(call: Call, instance: Instance, mask: int) -> list[Row]:
 
 
 def instance_row(world: World, instance: Instance, mask: int, volumes: list[str]) -> Row:
-    """The members whose bits are set; those not asked for are left out, not null (contract section
-    9).
-    """
+    """The members whose bits are set; those not asked for are left out, not null (contract#fields)."""
     return {
         name: make(world, instance, volumes)
         for bit, (name, make) in enumerate(_MEMBERS)
@@ -51,7 +49,7 @@ def instance_row(world: World, instance: Instance, mask: int, volumes: list[str]
 
 
 def absent(call: Call, instance_id: str, mask: int) -> list[Row]:
-    """What the detail of a server that is not there says, by switch (contract section 22)."""
+    """What the detail of a server that is not there says, by switch (contract#absence)."""
     wanted = call.switches.instance_absent
     if not is_well_formed(instance_id) or wanted == "id_invalid":
         raise ApiError("ID_INVALID")
@@ -64,8 +62,8 @@ def absent(call: Call, instance_id: str, mask: int) -> list[Row]:
 
 
 def is_well_formed(instance_id: str) -> bool:
-    """Whether an id has the API's own form and not that of another vocabulary (contract sections 8,
-    14).
+    """Whether an id has the API's own form and not that of another vocabulary (contract#values,
+    contract#instances).
     """
     prefix, _, rest = instance_id.partition("-")
     return prefix == "INSTANCE" and len(rest) in {21, 22} and rest.isascii() and rest.isalnum()
@@ -94,7 +92,7 @@ def _zone(world: World, instance: Instance, volumes: list[str]) -> object:
 
 
 def zone_reference(world: World, zone_id: str) -> Row:
-    """A zone as other objects embed it: `name`, not `zone_name` (contract section 11)."""
+    """A zone as other objects embed it: `name`, not `zone_name` (contract#zones)."""
     return {"zone_id": zone_id, "name": world.zones.get(zone_id, {}).get("zone_name", zone_id)}
 
 
@@ -164,4 +162,4 @@ _MEMBERS: tuple[tuple[str, _Maker], ...] = (
         },
     ),
 )
-"""Members in the order of their bits (contract section 9)."""
+"""Members in the order of their bits (contract#fields)."""

@@ -1,4 +1,4 @@
-"""Instances: list, detail, create, edit, delete, console (contract section 14). Power and rebuild
+"""Instances: list, detail, create, edit, delete, console (contract#instances). Power and rebuild
 are in `actions`.
 """
 
@@ -148,7 +148,7 @@ def existing(call: Call, instance_id: str) -> Instance:
     """The instance a write is about, busy or not.
 
     A foreign form of id, or a server in a zone outside the API, is ID_INVALID; one that is gone, or
-    never was, answers like a busy one (contract sections 6, 14).
+    never was, answers like a busy one (contract#errors, contract#instances).
     """
     instance = call.world.instances.get(instance_id)
     if instance is None:
@@ -165,7 +165,7 @@ def existing(call: Call, instance_id: str) -> Instance:
 
 
 def at_rest(call: Call, instance_id: str) -> Instance:
-    """The same, refused while an operation runs (contract section 10)."""
+    """The same, refused while an operation runs (contract#statuses)."""
     instance = existing(call, instance_id)
     if instance.busy:
         raise ApiError("DELETED_OR_WORKING_INSTANCE")
@@ -242,7 +242,9 @@ def _order(call: Call, form: dict[str, str]) -> _Order:
 
 
 def _check_trio(call: Call, zone_id: str, flavor_id: str, image_id: str) -> None:
-    """Zone, flavor and image must each be offered, and together (contract sections 6, 14)."""
+    """Zone, flavor and image must each be offered, and together (contract#errors,
+    contract#instances).
+    """
     zone, flavor, image = (
         call.world.zones.get(zone_id),
         call.world.flavors.get(flavor_id),
@@ -264,7 +266,7 @@ def _check_trio(call: Call, zone_id: str, flavor_id: str, image_id: str) -> None
 def _inline_volumes(
     call: Call, form: dict[str, str], zone_id: str, count: int
 ) -> tuple[tuple[str, int, str | None], ...]:
-    """Volumes named `block_storage.N.size`; the first N may be 0 or 1 (contract section 14)."""
+    """Volumes named `block_storage.N.size`; the first N may be 0 or 1 (contract#instances)."""
     numbers = sorted(
         {
             part[1]

@@ -1,4 +1,4 @@
-"""Rules of a security group: what one must be, and their four calls (contract section 17)."""
+"""Rules of a security group: what one must be, and their four calls (contract#security-groups)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def edit_rule(call: Call) -> Reply:
     """PUT .../rules/{rule_id}: members left out stay, and so does the text when an empty one is
     sent.
 
-    No member at all is refused, as on an instance (contract section 14).
+    No member at all is refused, as on an instance (contract#instances).
     """
     group = _group(call)
     rule = _rule(call, group)
@@ -97,7 +97,7 @@ def _rule(call: Call, group: Firewall) -> Rule:
 
 def _checked(body: Mapping[str, object]) -> dict[str, str]:
     """The members that were sent and may stand; an empty or null `content` is as good as none
-    (contract section 17).
+    (contract#security-groups).
     """
     checked = {name: check(body[name]) for name, check in _CHECKS.items() if name in body}
     content = body.get("content")
@@ -167,7 +167,7 @@ def _check_ip(value: object) -> str:
 
 def _masked(text: str) -> str:
     """An address that was typed bare in the console counts as `/32`, and `0.0.0.0` as `0.0.0.0/0`
-    (contract section 17).
+    (contract#security-groups).
     """
     everywhere = f"{text}/0"
     return text if "/" in text else everywhere if everywhere == "0.0.0.0/0" else f"{text}/32"

@@ -1,4 +1,4 @@
-"""Security groups and who is in them, in the newer form (contract section 17)."""
+"""Security groups and who is in them, in the newer form (contract#security-groups)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ESCAPES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'",
 
 
 def escape(text: str) -> str:
-    """The HTML escaping that group descriptions come back with (contract section 8)."""
+    """The HTML escaping that group descriptions come back with (contract#values)."""
     for plain, escaped in _ESCAPES:
         text = text.replace(plain, escaped)
     return text
@@ -86,7 +86,7 @@ def edit_group(call: Call) -> Reply:
 
 def edited_group(call: Call, group: Firewall, body: Mapping[str, object]) -> Firewall:
     """The group after an edit; an empty description does what the switch says, by default nothing
-    (contract section 17).
+    (contract#security-groups).
     """
     title, content, icmp = _members(body)
     if content:

@@ -1,4 +1,4 @@
-"""What a new volume must be: its type, its size, its zone (contract section 16)."""
+"""What a new volume must be: its type, its size, its zone (contract#block-storages)."""
 
 from __future__ import annotations
 
