@@ -133,7 +133,9 @@ class BuildContext:
         return value  # type: ignore[return-value]  # nothing in it is deferred
 
     def not_known(self, what: str, waits: tuple[Ref, ...], place: Place | None) -> Invalid:
-        """Reports that a value waits for attributes but must be known before the plan (SPEC 2)."""
+        """Reports that a value waits for attributes but must be known before the plan
+        (stack-files#unknown-until-apply).
+        """
         sources = ", ".join(str(ref) for ref in waits[:3])
         hint = msg("use variables, locals or fixed values here")
         return self.report(
