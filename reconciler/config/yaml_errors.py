@@ -160,6 +160,33 @@ def place_at(text: str, index: int, file: str) -> Place:
     return Place(file, line, len(before) - before.rfind("\n"))
 
 
+def decode(data: bytes, file: str, problems: list[Problem]) -> str | None:
+    """The text without a byte order mark, or None with a problem at the first byte that is not
+    UTF-8.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as failure:
+        before = data[: failure.start]
+        line = before.count(b"\n") + 1
+        column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
+        name = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "not UTF-8"
+        message = msg(
+            "the file is {encoding}: byte 0x{byte:02x} cannot be read",
+            encoding=name,
+            byte=data[failure.start],
+        )
+        problems.append(
+            error(
+                "file-encoding",
+                message,
+                place=Place(file, line, column),
+                hint=msg("save the file as UTF-8"),
+            )
+        )
+        return None
+
+
 def spots(
     text: str, start: int, end: int, line: int, column: int, count: int
 ) -> tuple[tuple[int, int], ...]:

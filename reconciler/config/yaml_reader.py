@@ -1,7 +1,7 @@
 """YAML in: stack files become a `Document`, read strictly, with the place of every value.
 
-The nodes are built straight from the events of the C parser, which is what makes a large stack
-quick. pyyaml is imported only here.
+The library parses and composes in C, and a conversion checks its nodes and keeps their places.
+pyyaml is imported only here.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
@@ -25,9 +25,6 @@ from reconciler.config.text_edits import Piece
 from reconciler.config.yaml_layout import Layout
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY
-
-# The C parser where it was built, else the same in Python: slower, and the same events.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 """The size of the largest file that is read (stack-files#reading)."""
@@ -55,6 +52,7 @@ _LINE_OF_PART = re.compile(
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
+_ANCHOR_OR_BARE_TAG = re.compile(r"&[\w-]|!(?:[\s,>]|\Z)")
 _NUMERIC = frozenset("-0123456789")
 _WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
 _UNPRINTABLE = re.compile(
@@ -223,35 +221,8 @@ def _root(path: Path, problems: list[Problem]) -> Table | None:
             )
         )
         return None
-    text = _decode(data, file, problems)
+    text = yaml_errors.decode(data, file, problems)
     return None if text is None else _parse(text, file, problems)
-
-
-def _decode(data: bytes, file: str, problems: list[Problem]) -> str | None:
-    """The text without a byte order mark, or None with a problem at the first byte that is not
-    UTF-8.
-    """
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as failure:
-        before = data[: failure.start]
-        line = before.count(b"\n") + 1
-        column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
-        name = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "not UTF-8"
-        message = msg(
-            "the file is {encoding}: byte 0x{byte:02x} cannot be read",
-            encoding=name,
-            byte=data[failure.start],
-        )
-        problems.append(
-            error(
-                "file-encoding",
-                message,
-                place=Place(file, line, column),
-                hint=msg("save the file as UTF-8"),
-            )
-        )
-        return None
 
 
 def _parse(text: str, file: str, problems: list[Problem]) -> Table | None:
@@ -294,22 +265,97 @@ def _without_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
+class _TooDeep(yaml.MarkedYAMLError):
+    """A text nests deeper than `DEPTH_MAX`."""
+
+
+# Both in C if the library was built with it, else in Python: slower, and with the same result.
+_Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_Composer: Any = yaml.composer.Composer
+
+
+class _Loader(_Base):  # type: ignore[misc]
+    """Composes nodes whose tag is None for a plain value, empty for a quoted one, else the tag as
+    written. Refuses depth while it reads, because the composer calls itself.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.unfinished: list[Any] = [None]
+        """None and the lists and mappings that are open; after them one that may have ended."""
+
+    def descend_resolver(self, parent: Any, index: Any) -> None:
+        """Called before each node."""
+        unfinished = self.unfinished
+        if parent is unfinished[-1]:
+            return
+        if parent in unfinished:
+            del unfinished[unfinished.index(parent) + 1 :]
+            return
+        unfinished.append(parent)
+        if len(unfinished) > DEPTH_MAX + 1:
+            raise _TooDeep(problem_mark=parent.start_mark)
+
+    def resolve(self, kind: Any, value: Any, implicit: Any) -> str | None:
+        """The tag of a node that was written without one."""
+        return None if kind is not yaml.ScalarNode or implicit[0] else ""
+
+
+class _Alias(yaml.ScalarNode):
+    """An alias, `value`, and the node that it stands for: None if it has no anchor."""
+
+    target: Any = None
+
+
+# The composer in Python goes before the one in C, if there is one.
+class _AliasLoader(*((_Loader,) if issubclass(_Loader, _Composer) else (_Composer, _Loader))):  # type: ignore[misc]
+    """Keeps each alias with its place and the bare tag `!`, and lets an anchor be defined again."""
+
+    def __init__(self, text: str) -> None:
+        _Composer.__init__(self)
+        _Loader.__init__(self, text)
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """The next node, or the alias."""
+        event = self.peek_event()
+        if not self.check_event(yaml.AliasEvent):
+            self.anchors.pop(event.anchor, None)
+            node = super().compose_node(parent, index)
+            node.tag = event.tag or node.tag
+            return node
+        self.get_event()
+        alias = _Alias("", event.anchor, event.start_mark, event.end_mark)
+        alias.target = self.anchors.get(event.anchor)
+        return alias
+
+
 def _compose(text: str, file: str, problems: list[Problem]) -> Node | None:
     """The node of a YAML text, or None with a problem. What can be read past a mistake is read, to
     find more mistakes.
+
+    The composer in C does not say where an alias stands, drops the tag `!`, and refuses an anchor
+    that is defined twice. A text that may have one of these goes to the composer in Python.
     """
-    loader = _Loader(text)
-    composer = _Composer(text, file, problems)
-    next_event, take = loader.get_event, composer.take
+    conversion = _Conversion(text, file, problems)
+    if _ANCHOR_OR_BARE_TAG.search(text) is None:
+        loader = _Loader(text)
+        try:
+            return conversion.document(loader.get_single_node(), None)
+        except yaml.composer.ComposerError:
+            pass  # an alias without an anchor, or a second document
+        except yaml.YAMLError as failure:
+            return conversion.broken(loader.unfinished, failure)
+        finally:
+            loader.dispose()
+    loader = _AliasLoader(text)
     try:
-        while not composer.finished:
-            take(next_event())
+        root = loader.get_node() if loader.check_node() else None
+        ended = loader.check_event(yaml.StreamEndEvent)
+        return conversion.document(root, None if ended else loader.peek_event().start_mark)
     except yaml.YAMLError as failure:
-        problems.append(_syntax(failure, text, file))
-        return None
+        return conversion.broken(loader.unfinished, failure)
     finally:
         loader.dispose()
-    return composer.root
 
 
 def _syntax(failure: yaml.YAMLError, text: str, file: str) -> Problem:
@@ -329,243 +375,175 @@ def _syntax(failure: yaml.YAMLError, text: str, file: str) -> Problem:
     )
 
 
-class _Frame:
-    """A list or mapping that is being read."""
-
-    __slots__ = ("anchor", "column", "entries", "items", "key", "key_mark", "line", "marks", "size")
-
-    def __init__(
-        self, line: int, column: int, anchor: str | None, size: int, *, is_table: bool
-    ) -> None:
-        self.line, self.column, self.anchor, self.size = line, column, anchor, size
-        self.entries: dict[str, Node] | None = {} if is_table else None
-        self.marks: list[tuple[int, int]] = []
-        self.items: list[Node] = []
-        self.key: str | None = None
-        self.key_mark = (line, column)
+def _position(mark: Any) -> tuple[int, int]:
+    return mark.line + 1, mark.column + 1
 
 
-class _Composer:
-    """Turns events into nodes, one at a time, without recursion. `root` is the node of the first
-    document when `finished`.
+class _Stop(Exception):
+    """The conversion of a file ends early; the problem is reported already."""
+
+
+class _Conversion:
+    """Turns the library's nodes into ours, in the order of the text. What the library does not
+    check is checked here: duplicate keys, tags, and how much aliases unfold to.
     """
 
-    __slots__ = (
-        "aliased",
-        "anchors",
-        "count",
-        "documents",
-        "file",
-        "finished",
-        "frames",
-        "problems",
-        "root",
-        "strings",
-        "text",
-        "told",
-    )
-
     def __init__(self, text: str, file: str, problems: list[Problem]) -> None:
-        self.text, self.file, self.problems = text, file, problems
-        self.frames: list[_Frame] = []
-        self.root: Node | None = None
-        self.finished = False
-        self.documents = 0
-        self.strings: dict[str, str] = {}
-        self.anchors: dict[str, tuple[Node, int] | None] = {}
-        self.count = 0
-        self.aliased = 0
-        self.told = 0
+        self._has_aliases = _ANCHOR_OR_BARE_TAG.search(text) is not None
+        self._text, self._file, self._problems = text, file, problems
+        self._strings: dict[str, str] = {}
+        self._named: dict[int, tuple[Node, int]] = {}
+        self._count = self._aliased = self._reported = 0
 
-    def take(self, event: Any) -> None:
-        """Takes the next event of the parser."""
-        kind = type(event)
-        if kind is yaml.ScalarEvent:
-            self._scalar(event)
-        elif kind is yaml.MappingStartEvent:
-            self._open(event, is_table=True)
-        elif kind is yaml.SequenceStartEvent:
-            self._open(event, is_table=False)
-        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-            self._close()
-        elif kind is yaml.AliasEvent:
-            self._alias(event)
-        elif kind is yaml.DocumentStartEvent:
-            self._document(event)
-        elif kind is yaml.StreamEndEvent:
-            self._end()
+    def document(self, root: Any, second: Any) -> Node | None:
+        """The node of a document, or None if reading gave up."""
+        try:
+            node = Scalar(None, "", self._file, 1, 1) if root is None else self._node(root, 0)
+            if second is not None:
+                message = msg("a second document starts here (`---`)")
+                self._give_up("yaml-syntax", message, second, msg("keep one document per file"))
+        except _Stop:
+            return None
+        return node
 
-    def _scalar(self, event: Any) -> None:
-        text = self.strings.setdefault(event.value, event.value)
-        mark = event.start_mark
+    def broken(self, unfinished: list[Any], failure: yaml.YAMLError) -> Node | None:
+        """Reports what is wrong before the failure, and the failure."""
+        try:
+            for node in unfinished[1:]:
+                self._node(node, 0)
+            self._problems[:] = dict.fromkeys(self._problems)  # the last may stand in another
+            if isinstance(failure, _TooDeep):
+                self._too_deep(failure.problem_mark)
+        except _Stop:
+            return None
+        self._problems.append(_syntax(failure, self._text, self._file))
+        return None
+
+    def _node(self, node: Any, depth: int) -> Node:
+        kind = type(node)
+        if kind is _Alias:
+            return self._alias(node)
+        before = self._count
+        self._count = before + 1
+        if node.tag:
+            self._tag(node)
+        found: Node
+        if kind is yaml.ScalarNode:
+            found = self._scalar(node)
+        elif depth >= DEPTH_MAX:
+            self._too_deep(node.start_mark)
+        elif kind is yaml.MappingNode:
+            found = self._table(node, depth + 1)
+        else:
+            items = tuple([self._node(item, depth + 1) for item in node.value])
+            found = Sequence(items, self._file, *_position(node.start_mark))
+        if self._has_aliases:
+            self._named[id(node)] = (found, self._count - before)
+        return found
+
+    def _scalar(self, node: Any) -> Scalar:
+        text = self._strings.setdefault(node.value, node.value)
+        mark = node.start_mark
         line, column = mark.line + 1, mark.column + 1
-        self.count += 1
-        if event.tag is not None:
-            self._tag(event)
-        frame = self.frames[-1] if self.frames else None
-        if frame is not None and frame.entries is not None and frame.key is None:
-            if event.anchor is not None:
-                self.anchors[event.anchor] = (Scalar(text, text, self.file, line, column, True), 1)
-            self._key(frame, text, line, column)
-            return
-        if not event.implicit[0]:
-            if event.style == '"' and _SURROGATE.search(text):
+        if node.tag is not None:
+            if node.style == '"' and _SURROGATE.search(text):
                 # The parser in Python lets pass what the one in C refuses.
-                self._problem(
-                    "yaml-syntax",
-                    msg("double quotes contain half a surrogate pair"),
-                    line,
-                    column,
-                    msg("write the character itself"),
-                )
+                message = msg("double quotes contain half a surrogate pair")
+                self._problem("yaml-syntax", message, mark, msg("write the character itself"))
                 text = _SURROGATE.sub("\ufffd", text)
-            node = Scalar(text, text, self.file, line, column, True)
+            found = Scalar(text, text, self._file, line, column, True)
         elif text[:1] in _NUMERIC and text:
-            node = Scalar(_number(text), text, self.file, line, column)
+            found = Scalar(_number(text), text, self._file, line, column)
         else:
-            node = Scalar(_WORDS.get(text, text), text, self.file, line, column)
-        if "${" in text:
-            node = node._replace(
-                spots=yaml_errors.spots(
-                    self.text, mark.index, event.end_mark.index, line, column, text.count("${")
+            found = Scalar(_WORDS.get(text, text), text, self._file, line, column)
+        if "${" not in text:
+            return found
+        spots = yaml_errors.spots(
+            self._text, mark.index, node.end_mark.index, line, column, text.count("${")
+        )
+        return found._replace(spots=spots)
+
+    def _table(self, node: Any, depth: int) -> Table:
+        entries: dict[str, Node] = {}
+        marks: list[tuple[int, int]] = []
+        for key_node, value_node in node.value:
+            key = self._key(key_node, depth)
+            repeated = key in entries
+            if repeated:
+                first = Place(self._file, *marks[list(entries).index(key)])
+                message = msg("duplicate key `{key}`, first at {place}", key=key, place=first)
+                self._problem(
+                    "yaml-duplicate-key", message, key_node.start_mark, msg("keep one of them")
                 )
-            )
-        self._put(node, event.anchor, 1)
+            value = self._node(value_node, depth)
+            if not repeated:
+                entries[key] = value
+                mark = key_node.start_mark
+                marks.append((mark.line + 1, mark.column + 1))
+        return Table(entries, tuple(marks), self._file, *_position(node.start_mark))
 
-    def _key(self, frame: _Frame, text: str, line: int, column: int) -> None:
-        assert frame.entries is not None
-        frame.key, frame.key_mark = text, (line, column)
-        if text in frame.entries:
-            first = frame.marks[list(frame.entries).index(text)]
-            message = msg(
-                "duplicate key `{key}`, first at {place}", key=text, place=Place(self.file, *first)
-            )
-            self._problem("yaml-duplicate-key", message, line, column, msg("keep one of them"))
+    def _key(self, node: Any, depth: int) -> str:
+        if type(node) is yaml.ScalarNode:
+            self._count += 1
+            if node.tag:
+                self._tag(node)
+            text = self._strings.setdefault(node.value, node.value)
+            if self._has_aliases:
+                named = Scalar(text, text, self._file, *_position(node.start_mark), True)
+                self._named[id(node)] = (named, 1)
+            return text
+        found = self._node(node, depth)
+        if isinstance(found, Scalar):
+            return found.text
+        self._problem(
+            "yaml-syntax", msg("a key must be a string"), node.start_mark, msg("write `key: value`")
+        )
+        return ""
 
-    def _open(self, event: Any, *, is_table: bool) -> None:
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
-        self.count += 1
-        if event.tag is not None:
-            self._tag(event)
-        if len(self.frames) >= DEPTH_MAX:
-            self._give_up(
-                "yaml-depth",
-                msg("lists and mappings are nested more than {limit} deep", limit=DEPTH_MAX),
-                line,
-                column,
-            )
-            return
-        if event.anchor is not None:
-            self.anchors[event.anchor] = None
-        self.frames.append(_Frame(line, column, event.anchor, self.count, is_table=is_table))
-
-    def _close(self) -> None:
-        frame = self.frames.pop()
-        node: Node
-        if frame.entries is not None:
-            node = Table(frame.entries, tuple(frame.marks), self.file, frame.line, frame.column)
-        else:
-            node = Sequence(tuple(frame.items), self.file, frame.line, frame.column)
-        self._put(node, frame.anchor, self.count - frame.size + 1)
-
-    def _alias(self, event: Any) -> None:
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
-        known = self.anchors.get(event.anchor)
+    def _alias(self, node: Any) -> Node:
+        known = self._named.get(id(node.target))
         if known is None:
             message, hint = (
-                msg("the alias *{anchor} is inside the value that it names", anchor=event.anchor),
+                msg("the alias *{anchor} is inside the value that it names", anchor=node.value),
                 msg("a value cannot contain itself"),
             )
-            if event.anchor not in self.anchors:
+            if node.target is None:
                 message = msg(
-                    "the alias *{anchor} has no anchor &{anchor} before it", anchor=event.anchor
+                    "the alias *{anchor} has no anchor &{anchor} before it", anchor=node.value
                 )
                 hint = msg("put a string that starts with * in quotes")
-            self._problem("yaml-alias", message, line, column, hint)
-            known = (Scalar(None, "", self.file, line, column), 1)
-        node, size = known
-        self.count += size
-        self.aliased += size
-        if self.aliased > ALIASED_NODES_MAX:
-            self._give_up(
-                "yaml-alias",
-                msg("the aliases expand to more than {limit:,} values", limit=ALIASED_NODES_MAX),
-                line,
-                column,
+            self._problem("yaml-alias", message, node.start_mark, hint)
+            known = (Scalar(None, "", self._file, *_position(node.start_mark)), 1)
+        found, size = known
+        self._count += size
+        self._aliased += size
+        if self._aliased > ALIASED_NODES_MAX:
+            message = msg(
+                "the aliases expand to more than {limit:,} values", limit=ALIASED_NODES_MAX
             )
-            return
-        frame = self.frames[-1] if self.frames else None
-        if frame is not None and frame.entries is not None and frame.key is None:
-            if isinstance(node, Scalar):
-                self._key(frame, node.text, line, column)
-            else:
-                self._put(node, None, size)
-            return
-        self._put(node, None, size)
+            self._give_up("yaml-alias", message, node.start_mark)
+        return found
 
-    def _put(self, node: Node, anchor: str | None, size: int) -> None:
-        if anchor is not None:
-            self.anchors[anchor] = (node, size)
-        if not self.frames:
-            self.root = node
-            return
-        frame = self.frames[-1]
-        if frame.entries is None:
-            frame.items.append(node)
-        elif frame.key is None:
-            self._problem(
-                "yaml-syntax",
-                msg("a key must be a string"),
-                node.line,
-                node.column,
-                msg("write `key: value`"),
-            )
-            self._key(frame, "", node.line, node.column)
-        else:
-            if frame.key not in frame.entries:
-                frame.entries[frame.key] = node
-                frame.marks.append(frame.key_mark)
-            frame.key = None
+    def _tag(self, node: Any) -> None:
+        tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+        message = msg("the tag {tag} is not part of the language", tag=tag)
+        hint = msg("leave it out; quotes turn a value into a string")
+        self._problem("yaml-tag", message, node.start_mark, hint)
 
-    def _document(self, event: Any) -> None:
-        self.documents += 1
-        if self.documents > 1:
-            mark = event.start_mark
-            self._give_up(
-                "yaml-syntax",
-                msg("a second document starts here (`---`)"),
-                mark.line + 1,
-                mark.column + 1,
-                msg("keep one document per file"),
-            )
+    def _too_deep(self, mark: Any) -> NoReturn:
+        message = msg("lists and mappings are nested more than {limit} deep", limit=DEPTH_MAX)
+        self._give_up("yaml-depth", message, mark)
 
-    def _end(self) -> None:
-        self.finished = True
-        if self.root is None:
-            self.root = Scalar(None, "", self.file, 1, 1)
+    def _give_up(self, code: str, message: str, mark: Any, hint: str | None = None) -> NoReturn:
+        self._problem(code, message, mark, hint)
+        raise _Stop
 
-    def _tag(self, event: Any) -> None:
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
-        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-        self._problem(
-            "yaml-tag",
-            msg("the tag {tag} is not part of the language", tag=tag),
-            line,
-            column,
-            msg("leave it out; quotes turn a value into a string"),
-        )
-
-    def _give_up(
-        self, code: str, message: str, line: int, column: int, hint: str | None = None
-    ) -> None:
-        self._problem(code, message, line, column, hint)
-        self.root, self.finished = None, True
-
-    def _problem(self, code: str, message: str, line: int, column: int, hint: str | None) -> None:
-        self.problems.append(error(code, message, place=Place(self.file, line, column), hint=hint))
-        self.told += 1
-        if self.told >= PROBLEMS_MAX:
-            self.root, self.finished = None, True
+    def _problem(self, code: str, message: str, mark: Any, hint: str | None) -> None:
+        place = Place(self._file, *_position(mark))
+        self._problems.append(error(code, message, place=place, hint=hint))
+        self._reported += 1
+        if self._reported >= PROBLEMS_MAX:
+            raise _Stop
 
 
 def _number(text: str) -> str | int | float:

@@ -104,6 +104,8 @@ SYNTAX = [
     ("an unknown handle", "a: !x!y 1", "1:4 yaml-syntax"),
     ("an unknown alias", "a: *b", "1:4 yaml-alias"),
     ("an alias within itself", "a: &b [*b]", "1:8 yaml-alias"),
+    ("an alias of a list as key", "a: &b [c]\n*b : d", "2:1 yaml-syntax"),
+    ("a bare tag", "a: ! 1", "1:4 yaml-tag"),
     ("too deep", "a: " + "[" * 80 + "]" * 80, "1:67 yaml-depth"),
 ]
 
@@ -147,6 +149,25 @@ def test_aliases_stand_for_what_they_name() -> None:
     document, found = yaml_reader.read("a: &x {b: 1}\nc: *x\n", "x.yaml")
     assert found == ()
     assert plain(document.root) == {"a": {"b": 1}, "c": {"b": 1}}
+
+
+def test_an_anchor_may_be_defined_again() -> None:
+    document, found = yaml_reader.read("a: &x 1\nb: *x\nc: &x 2\nd: *x\n", "x.yaml")
+    assert found == ()
+    assert plain(document.root) == {"a": 1, "b": 1, "c": 2, "d": 2}
+
+
+@pytest.mark.parametrize("anchor", ["", "z: &z 1\n"], ids=["composed in C", "in Python"])
+@pytest.mark.parametrize("end", ["[[,", "[" * 80, "\n---\n", "*none"])
+def test_mistakes_before_the_end_of_the_reading_are_reported(anchor: str, end: str) -> None:
+    text = f"{anchor}a: 1\na: 2\nb: {{c: !x y, d: [1, !w 2, {end}"
+    _, found = yaml_reader.read(text, "x.yaml")
+    assert [problem.code for problem in found[:-1]][:3] == [
+        "yaml-duplicate-key",
+        "yaml-tag",
+        "yaml-tag",
+    ]
+    assert len(found) == len(set(found))
 
 
 def test_aliases_that_unfold_to_too_much_are_refused_quickly() -> None:
@@ -333,7 +354,7 @@ def test_garbage_collection_is_as_it_was_before() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_read_or_told_and_never_raise(data: bytes) -> None:
     problems: list[Problem] = []
-    text = yaml_reader._decode(data, "x.yaml", problems)
+    text = yaml_errors.decode(data, "x.yaml", problems)
     if text is not None:
         yaml_reader.read(text, "x.yaml")
 
