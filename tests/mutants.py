@@ -297,9 +297,9 @@ MUTANTS = (
     ),
     Mutant(
         "do not look at a rule before it is edited",
-        "reconciler/common/timing.py",
-        '        "rule.update",\n',
-        "",
+        "reconciler/resources/rule.py",
+        "for field in _FIELDS)),\n        recheck=_rechecked,\n",
+        "for field in _FIELDS)),\n",
         ("tests/scenarios/test_second_look.py",),
     ),
     Mutant(
@@ -339,9 +339,9 @@ MUTANTS = (
     ),
     Mutant(
         "do not look at a rule before it goes",
-        "reconciler/common/timing.py",
-        '        "rule.delete",\n',
-        "",
+        "reconciler/resources/rule.py",
+        "common.gone(NAME),\n        recheck=_rechecked,\n",
+        "common.gone(NAME),\n",
         ("tests/scenarios/test_second_look.py",),
     ),
     Mutant(

@@ -11,8 +11,7 @@ from typing import Any
 
 from reconciler.model.abort import Abort
 from reconciler.render import escape
-
-KINDS = ("firewalls", "instances", "block_storages")
+from reconciler.resources import BUILD_ORDER
 
 
 def addresses(given: Mapping[str, Any]) -> list[str]:
@@ -32,7 +31,7 @@ def _of_file(path: Path) -> list[str]:
     from reconciler.config.document import table
 
     document, _ = yaml_reader.load(path)
-    return [f"{kind}.{name}" for kind in KINDS for name in table(document.root.get(kind))]
+    return [f"{kind}.{name}" for kind in BUILD_ORDER for name in table(document.root.get(kind))]
 
 
 def _of_state(path: Path, given: Mapping[str, Any]) -> list[str]:

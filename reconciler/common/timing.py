@@ -6,8 +6,7 @@ Times are seconds at the cloud's own speed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from reconciler.common.dataclass import dataclass
 
@@ -53,53 +52,6 @@ TIME_SCALE_MAX = 100_000.0
 
 PAGE_SIZE = 100
 """Rows asked for at a time: the largest size that was seen to be accepted (contract#limits)."""
-
-DESTRUCTIVE = frozenset(
-    {
-        "instance.create",
-        "instance.delete",
-        "instance.rebuild",
-        "instance.resize",
-        "instance.stop",
-        "block_storage.create",
-        "block_storage.delete",
-        "block_storage.detach",
-        "firewall.attach",
-        "firewall.delete",
-        "firewall.detach",
-        "firewall.update",
-        "rule.delete",
-        "rule.update",
-    }
-)
-"""Before these the object is looked at a second time; before a create the one that it replaces. An
-edit of a rule sends only what differs: with what somebody else has edited since it would open what
-no plan has shown.
-"""
-
-
-def second_look(
-    operation: str, fingerprint: Mapping[str, Any], inputs: Mapping[str, Any]
-) -> tuple[str, ...]:
-    """The lists that are read anew before a destructive write: that of its object first, then those
-    of what is attached to it.
-
-    Membership shows from the firewall's side only. It is looked at where the write ends it; else
-    what was read of it anyway is enough.
-    """
-    if operation not in DESTRUCTIVE or not fingerprint:
-        return ()
-    kind, id = str(fingerprint["kind"]), fingerprint["id"]
-    more = {
-        "firewall.attach": (f"members:{inputs['former']}",) if "former" in inputs else (),
-        "firewall.delete": (f"members:{id}", f"rules:{id}"),
-        "firewall.detach": (f"members:{inputs.get('firewall')}",),
-        "firewall.update": (f"rules:{id}",),
-        "instance.delete": tuple(f"members:{group}" for group in fingerprint.get("firewalls", ())),
-    }
-    own = f"rules:{inputs.get('firewall')}" if kind == "rules" else kind
-    return (own, *more.get(operation, ()))
-
 
 TIGHT = 0.1
 """How close the bounds of a duration are, as a part of it, when nothing more is to be learned of

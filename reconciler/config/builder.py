@@ -30,10 +30,10 @@ from reconciler.model import validators
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error, has_errors, in_order
 from reconciler.model.resource import EMPTY, Existing, Output, Resource, Stack
+from reconciler.resources import BUILD_ORDER
 
 __all__ = ["VariableInputs", "build", "environments", "equal_names"]
 
-KINDS = ("firewalls", "instances", "block_storages")
 
 _STACK_NAME = re.compile(r"[a-z][a-z0-9-]{0,19}")
 
@@ -210,7 +210,7 @@ def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resou
 
 def _existing(ctx: BuildContext, root: Table) -> None:
     for kind, section in entries_of(root.get("existing")).items():
-        if kind not in KINDS or not isinstance(section, Table):
+        if kind not in BUILD_ORDER or not isinstance(section, Table):
             continue
         for name, place, node in section.keyed():
             members = entries_of(node)
@@ -240,7 +240,7 @@ def _shapes(ctx: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[str
     """Notes the shape of every resource, and gives what each key of a `for_each` stands for."""
     each: dict[tuple[str, str], Mapping[str, Any] | None] = {}
     total = 0
-    for kind in KINDS:
+    for kind in BUILD_ORDER:
         section = root.get(kind)
         if not isinstance(section, Table):
             continue
@@ -284,7 +284,7 @@ def _resources(
 ) -> dict[Address, Resource]:
     found: dict[Address, Resource] = {}
     defaults = entries_of(root.get("defaults"))
-    for kind in KINDS:
+    for kind in BUILD_ORDER:
         section = root.get(kind)
         if not isinstance(section, Table):
             continue

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
+from reconciler.resources import SECTIONS
 
 FILE_ROOTS = (
     "vars",
@@ -26,10 +27,7 @@ FILE_ROOTS = (
 )
 """Names whose values the file and its inputs decide."""
 
-KINDS = ("instances", "block_storages", "firewalls")
-"""Names under which resources are read."""
-
-ROOTS = (*FILE_ROOTS, *KINDS, "existing")
+ROOTS = (*FILE_ROOTS, *SECTIONS, "existing")
 
 MACROS = ("all", "exists", "exists_one", "filter", "map")
 

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterator, Mapping
 
 from reconciler.config import expression
-from reconciler.config.cel_syntax import KINDS, ExpressionError
+from reconciler.config.cel_syntax import ExpressionError
 from reconciler.config.document import Node, Scalar, Sequence, Table
+from reconciler.resources import SECTIONS
 
 _REFERENCE = re.compile(
     r"(?:(?P<existing>existing\.)?(?P<kind>[a-z_]+)\.)?(?P<name>[a-z][a-z0-9_]*)"
@@ -25,12 +26,12 @@ Keys = Mapping[str, frozenset[str]]
 
 def keys_of(root: Table) -> dict[str, frozenset[str]]:
     """The keys that a component defines."""
-    found = {kind: _keys(root.get(kind)) for kind in KINDS}
+    found = {kind: _keys(root.get(kind)) for kind in SECTIONS}
     existing = root.get("existing")
     found.update(
         {
             f"existing.{kind}": _keys(existing.get(kind) if isinstance(existing, Table) else None)
-            for kind in KINDS
+            for kind in SECTIONS
         }
     )
     return found
@@ -53,7 +54,7 @@ def renamed(root: Table, prefix: str) -> Table:
                 for kind, section in node.entries.items()
             }
             entries[name] = node._replace(entries=kinds)
-        elif name in KINDS and isinstance(node, Table):
+        elif name in SECTIONS and isinstance(node, Table):
             entries[name] = _prefixed(_inside(node, keys, prefix, None), prefix)
         else:
             entries[name] = _inside(node, keys, prefix, None)

@@ -13,12 +13,12 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.config import component_scope, locals_, variables
 from reconciler.config.build_context import BuildContext, Invalid, waited_for
-from reconciler.config.cel_syntax import KINDS
 from reconciler.config.document import Document, Node, Table
 from reconciler.config.document import table as entries_of
 from reconciler.config.references import POISON
 from reconciler.model.diagnostics import Place
 from reconciler.model.resource import Deferred
+from reconciler.resources import SECTIONS
 
 KEY_LENGTH_MAX = 24
 """The longest key of a resource, the name of the include included (stack-files#addresses)."""
@@ -45,7 +45,9 @@ def includes(ctx: BuildContext, document: Document) -> tuple[Include, ...]:
     if not isinstance(section, Table):
         return ()
     found: dict[str, Include] = {}
-    taken = {(kind, key): place for kind in KINDS for key, place in _keys(document.root.get(kind))}
+    taken = {
+        (kind, key): place for kind in SECTIONS for key, place in _keys(document.root.get(kind))
+    }
     for name, place, node in section.keyed():
         root = document.parts.get(name)
         if root is None:
@@ -56,7 +58,7 @@ def includes(ctx: BuildContext, document: Document) -> tuple[Include, ...]:
             component_scope.renamed(root, name),
             entries_of(entries_of(node).get("with")),
         )
-        for kind in KINDS:
+        for kind in SECTIONS:
             for key, at in _keys(include.root.get(kind)):
                 _check_key(ctx, kind, key, at, taken)
         found[name] = include

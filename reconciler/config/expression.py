@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.config.cel_eval import Evaluator, Members, unknown
-from reconciler.config.cel_syntax import FILE_ROOTS, KINDS, ExpressionError
+from reconciler.config.cel_syntax import FILE_ROOTS, ExpressionError
 from reconciler.config.functions import CallError, described, text_of
 from reconciler.config.references import (
     ATTRIBUTES,
@@ -28,6 +28,7 @@ from reconciler.config.references import (
 from reconciler.config.template import Template, moved, parse
 from reconciler.model.address import Address
 from reconciler.model.resource import Deferred, Link, Lookup, Plain, Ref, Stack, Unknown, Value
+from reconciler.resources import SECTIONS
 
 __all__ = [
     "ATTRIBUTES",
@@ -155,7 +156,7 @@ class _World:
             return _NotYet(name)
         if name in scope:
             return scope[name]
-        if name in KINDS:
+        if name in SECTIONS:
             return _Kind(self, name, existing=False) if self.shapes is not None else _NotYet(name)
         if name == "existing":
             return _Existing(self) if self.shapes is not None else _NotYet(name)
@@ -212,7 +213,7 @@ class _Existing(Members):
         return _Kind(self._world, str(step), existing=True)
 
     def has(self, step: Any) -> bool:
-        return step in KINDS
+        return step in SECTIONS
 
 
 class _Kind(Members):

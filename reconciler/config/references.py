@@ -10,24 +10,13 @@ from typing import Any, TypeAlias
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.config.cel_reads import COMPUTED, Read, Step
-from reconciler.config.cel_syntax import FILE_ROOTS, KINDS, ExpressionError
+from reconciler.config.cel_syntax import FILE_ROOTS, ExpressionError
 from reconciler.config.template import Template, moved
 from reconciler.model.address import Address
+from reconciler.resources import SECTIONS, all_kinds
 
 ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
-    "instances": (
-        "id",
-        "name",
-        "status",
-        "zone",
-        "flavor",
-        "image",
-        "public_ip",
-        "private_ip",
-        "firewall",
-    ),
-    "block_storages": ("id", "name", "type", "size", "instance"),
-    "firewalls": ("id", "name", "icmp"),
+    name: all_kinds()[name].attributes for name in SECTIONS
 }
 """What expressions may read of each kind (stack-files#attributes)."""
 
@@ -142,7 +131,7 @@ def _check_resource(
     kind: Any = read.root
     if read.root == "existing":
         kind = steps.pop(0).value if steps else None
-        if kind not in KINDS:
+        if kind not in SECTIONS:
             hint = msg("name the kind and the object: existing.firewalls.office")
             raise ExpressionError(
                 msg("the object of `existing` is not named"),

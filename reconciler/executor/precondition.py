@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any
 
-from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
 from reconciler.common.timing import LOOK_AGE_SECONDS
 from reconciler.executor.list_poller import ListPoller
@@ -53,9 +52,10 @@ class Preconditions:
         """
         if task.second or task.failure is not None:
             return ()
-        return timing.second_look(
-            task.operation, task.step.fingerprint, self.operations.asked(task)
-        )
+        if waits(task.operation):
+            return ()
+        operation = self.operations.operation(task)
+        return operation.second_look(task.step.fingerprint, self.operations.asked(task))
 
     def _unread(self, task: Task) -> tuple[str, ...]:
         """The lists that are not read since: that of the object first, which may bring the others

@@ -18,8 +18,8 @@ from reconciler.importing.yaml_writer import Raw
 from reconciler.model import marker
 from reconciler.model.resource import EMPTY, Account, LiveResource, Lookup
 from reconciler.planner.compare import lookup
+from reconciler.resources import BUILD_ORDER
 
-KINDS = ("firewalls", "instances", "block_storages")
 _BASE = {"firewalls": "firewall", "instances": "server", "block_storages": "volume"}
 _KEY_LENGTH_MAX = 24
 _NUMBERED = re.compile(r"(?P<stem>.*?[^0-9])(?P<number>[0-9]{1,6})")
@@ -75,7 +75,7 @@ class Adoption:
 def adopt(account: Account, desired: AdoptRequest, *, stack: str) -> Adoption:
     """The stack that asks for what is meant of an account, as it is."""
     work = _Work(account, stack)
-    for kind in KINDS:
+    for kind in BUILD_ORDER:
         for live in _meant(account, kind, desired):
             reason = _left(live, stack)
             if reason is None:
@@ -131,7 +131,7 @@ class _Work:
     account: Account
     stack: str
     taken: dict[str, list[LiveResource]] = field(
-        default_factory=lambda: {kind: [] for kind in KINDS}
+        default_factory=lambda: {kind: [] for kind in BUILD_ORDER}
     )
     left: list[tuple[str, LiveResource, str]] = field(default_factory=list)
     existing: dict[str, dict[str, str]] = field(default_factory=dict)

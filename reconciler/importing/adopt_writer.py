@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.importing.adopt import KINDS, Adopted, Adoption
+from reconciler.importing.adopt import Adopted, Adoption
 from reconciler.importing.yaml_writer import flow, key, scalar
 from reconciler.model.resource import EMPTY, Account, LiveResource
+from reconciler.resources import BUILD_ORDER
 
 _TITLES = {
     "firewalls": (),
@@ -70,7 +71,7 @@ def _lines(adoption: Adoption, account: Account) -> Iterator[str]:
         yield "defaults:"
         for kind, body in adoption.defaults.items():
             yield f"  {kind}: {flow(body)}"
-    for kind in KINDS:
+    for kind in BUILD_ORDER:
         yield from _section(kind, [one for one in adoption.resources if one.kind == kind])
     yield from _existing(adoption.existing)
     yield from _left(adoption.left)

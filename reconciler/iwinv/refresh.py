@@ -14,9 +14,8 @@ from reconciler.iwinv.wait_notice import NotifyingClient
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.ports import Client, Seen
 from reconciler.model.resource import Account, Catalogue, LiveResource, RefreshScope
-from reconciler.model.resource_type import ResourceType
+from reconciler.model.resource_type import ResourceType, sections
 
-KINDS: tuple[str, ...] = ("instances", "block_storages", "firewalls")
 """The kinds that are listed for the whole account; rules and members are listed for each firewall."""
 
 _WAIT_SECONDS_MAX = 60.0
@@ -51,7 +50,7 @@ def read_account(
     started = exchange.sent
     names = [
         name
-        for name in KINDS
+        for name in sections(kinds)
         if getattr(wants, name) or (name == "firewalls" and wants.members_for)
     ]
     names += sorted(wants.catalogue | wants.hoped)
@@ -74,7 +73,7 @@ def read_account(
             exchange, [name for name in rules if name not in found], wants, kinds, time_scale
         )
     found |= _read_members(exchange, wants, kinds, found, time_scale)
-    return _account(found, wants, exchange.sent - started)
+    return _account(found, wants, kinds, exchange.sent - started)
 
 
 def _rules_named(found: Mapping[str, Seen], wants: RefreshScope) -> list[str]:
@@ -189,9 +188,11 @@ def _drain(exchange: Client) -> None:
         exchange.next(until - exchange.now())
 
 
-def _account(found: Mapping[str, Seen], wants: RefreshScope, calls: int) -> Account:
+def _account(
+    found: Mapping[str, Seen], wants: RefreshScope, kinds: Mapping[str, ResourceType], calls: int
+) -> Account:
     objects: dict[str, Mapping[str, LiveResource]] = {}
-    for name in KINDS:
+    for name in sections(kinds):
         if name in found:
             objects[name] = MappingProxyType({row.id: row for row in found[name].rows})
     groups = frozenset(objects.get("firewalls", {}))
@@ -207,7 +208,7 @@ def _account(found: Mapping[str, Seen], wants: RefreshScope, calls: int) -> Acco
         objects["rules"] = MappingProxyType(
             {row.id: row for part in rules.values() for row in part.rows}
         )
-    complete = {name for name in KINDS if name in found and found[name].complete}
+    complete = {name for name in sections(kinds) if name in found and found[name].complete}
     if wants.rules_of and all(id in rules and rules[id].complete for id in wants.rules_of):
         complete.add("rules")
     return Account(

@@ -111,6 +111,9 @@ class Operation:
     one; `deadline_seconds` the wait allowed (safety#incomplete). `leaves(inputs)` are the
     attributes of the object that it changes, with the values that they have afterwards.
     `always_sent`: nothing that the object shows makes it needless, as with a reboot.
+    `recheck(fingerprint, inputs)` names the lists that are read again before it is sent, that of
+    the object itself first; None if it needs no second look. `protected_as` is the word by which
+    `protect` forbids it (stack-files#lifecycle).
     """
 
     name: str
@@ -125,11 +128,23 @@ class Operation:
     deadline_seconds: int = 600
     leaves: Callable[[Mapping[str, Any]], Mapping[str, Any]] = as_asked
     always_sent: bool = False
+    recheck: Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[str, ...]] | None = None
+    protected_as: str | None = None
 
     @property
     def look_seconds(self) -> int:
         """Seconds after which its end is looked for first."""
         return self.seconds[1] if self.first_look is None else self.first_look
+
+    def second_look(
+        self, fingerprint: Mapping[str, Any], inputs: Mapping[str, Any]
+    ) -> tuple[str, ...]:
+        """The lists that are read again before it is sent; none if no fingerprint was planned.
+
+        Membership shows from the firewall's side only. It is looked at if the write ends it;
+        otherwise what was read of it anyway is enough.
+        """
+        return self.recheck(fingerprint, inputs) if self.recheck and fingerprint else ()
 
 
 class Paging(Enum):
@@ -174,6 +189,9 @@ class ResourceType:
     by the name that `Operation.watches` uses. `detail` is the path of one object (None where there
     is no such call), `absent_errors` the error names with which it proves absence besides an empty
     answer (contract#absence).
+    `order` is its place where people see several kinds. `owner` is the kind inside of which
+    its objects stand in stack files. `replaceable`: its objects may be replaced, and their deletion
+    takes a while.
     """
 
     name: str
@@ -185,6 +203,9 @@ class ResourceType:
     lists: Mapping[str, Listing] = EMPTY
     detail: str | None = None
     absent_errors: frozenset[str] = frozenset()
+    order: int = 0
+    owner: str | None = None
+    replaceable: bool = False
 
     @property
     def identity(self) -> tuple[str, ...]:
@@ -227,6 +248,28 @@ def with_seconds(
         )
         for name, kind in kinds.items()
     }
+
+
+def sections(kinds: Mapping[str, ResourceType]) -> tuple[str, ...]:
+    """The kinds that have a section of their own in stack files, in the order for people."""
+    own = (kind for kind in kinds.values() if kind.owner is None)
+    return tuple(kind.name for kind in sorted(own, key=lambda kind: kind.order))
+
+
+def build_order(kinds: Mapping[str, ResourceType]) -> tuple[str, ...]:
+    """The same kinds, each after those to which its fields link."""
+    found: list[str] = []
+
+    def add(name: str) -> None:
+        for field in kinds[name].fields.values():
+            if field.link is not None and field.link != name and field.link not in found:
+                add(field.link)
+        if name not in found:
+            found.append(name)
+
+    for name in sections(kinds):
+        add(name)
+    return tuple(found)
 
 
 CREATE, DELETE, DETACH, WAIT = "create", "delete", "detach", "wait"

@@ -17,7 +17,7 @@ from reconciler.model.diagnostics import Problem, Severity, error, in_order, not
 from reconciler.model.exit_codes import HELD_BACK, stops
 from reconciler.model.plan import Action, Impact, Plan, Step
 from reconciler.model.resource import Account, NoValue, Output, Stack, Value
-from reconciler.model.resource_type import WAIT, ResourceType, creates
+from reconciler.model.resource_type import WAIT, ResourceType, creates, operation_of
 from reconciler.model.state import Phase, State, StateChange
 from reconciler.planner.checks import (
     feasibility,
@@ -57,17 +57,6 @@ from reconciler.planner.steps.plan_builder import PlanBuilder
 from reconciler.planner.steps.targeting import Selection, select
 
 __all__ = ["PlanOptions", "make", "needs"]
-
-_PROTECTED_AS: Mapping[str, str] = {
-    "instance.delete": "delete",
-    "instance.rebuild": "rebuild",
-    "instance.resize": "resize",
-    "instance.stop": "stop",
-    "block_storage.delete": "delete",
-    "block_storage.detach": "detach",
-    "firewall.delete": "delete",
-}
-"""The word by which `protect` names what a step does (stack-files#lifecycle)."""
 
 
 def make(
@@ -449,11 +438,12 @@ def _deeds(draft: PlanBuilder) -> dict[Address, set[str]]:
     a replacement does is `replace`.
     """
     found: dict[Address, set[str]] = {}
+    kinds = draft.assessment.kinds
     for step in draft.steps.values():
         item = draft.assessment.items.get(step.address)
         if item is None or not item.protect:
             continue
-        word = None if step.deposed else _PROTECTED_AS.get(step.operation)
+        word = None if step.deposed else operation_of(kinds, step.operation).protected_as
         if item.disposition is Disposition.REPLACE:
             word = "replace" if creates(step.operation) else None
         if word is not None:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
-from reconciler.model.resource_type import ResourceType
+from reconciler.model.resource_type import ResourceType, build_order, sections
 
 FIREWALL_APIS: tuple[str, ...] = ("security-groups", "firewall")
 """The two forms in which the cloud speaks of firewalls (contract#security-groups,
@@ -36,3 +36,10 @@ def all_kinds(firewall_api: str = "security-groups") -> Mapping[str, ResourceTyp
     )
     made = [importlib.import_module(f"{__name__}.{name}").kind(firewall_api) for name in names]
     return MappingProxyType({kind.name: kind for kind in made})
+
+
+SECTIONS = sections(all_kinds())
+"""The kinds that have a section of their own in stack files, in the order for people."""
+
+BUILD_ORDER = build_order(all_kinds())
+"""The same kinds, each after those to which its fields link."""

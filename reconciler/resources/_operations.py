@@ -51,6 +51,13 @@ def no_receipt(result: Any) -> str | None:
     return None
 
 
+def itself(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
+    """Before the write its object is looked at a second time; before a create, the one that it
+    replaces.
+    """
+    return (str(fingerprint["kind"]),)
+
+
 def find(view: View, kind: str, target: str | None) -> LiveResource | None:
     """The object of that id in the view, or None."""
     return view.objects.get(kind, EMPTY).get(target) if target is not None else None

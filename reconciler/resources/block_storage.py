@@ -52,6 +52,8 @@ def kind(firewall_api: str) -> ResourceType:
         },
         detail=PATH + "/{id}",
         absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
+        order=2,
+        replaceable=True,
     )
 
 
@@ -160,6 +162,7 @@ _OPERATIONS = (
         progress=_owned,
         seconds=(4, 8, 60),
         deadline_seconds=900,
+        recheck=common.itself,
     ),
     Operation(
         "attach",
@@ -179,6 +182,8 @@ _OPERATIONS = (
         progress=_free,
         seconds=(4, 8, 60),
         leaves=lambda inputs: {"instance": None},
+        recheck=common.itself,
+        protected_as="detach",
     ),
     Operation(
         "delete",
@@ -188,5 +193,7 @@ _OPERATIONS = (
         settled_by=_SEEN,
         progress=common.gone(NAME),
         seconds=(4, 8, 60),
+        recheck=common.itself,
+        protected_as="delete",
     ),
 )

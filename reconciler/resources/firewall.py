@@ -48,6 +48,7 @@ def kind(firewall_api: str) -> ResourceType:
         decode=decode,
         lists={NAME: _listing(path, older), "members": _MEMBERS},
         detail=path + "/{id}",
+        order=3,
     )
 
 
@@ -204,6 +205,24 @@ def _receipt(result: Any) -> str | None:
     return decoding.made_id(result, "firewall_id")
 
 
+def _itself_and_rules(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
+    return (*common.itself(fingerprint, inputs), f"rules:{fingerprint['id']}")
+
+
+def _itself_and_all(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
+    id = fingerprint["id"]
+    return (*common.itself(fingerprint, inputs), f"members:{id}", f"rules:{id}")
+
+
+def _server_and_members(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
+    return (*common.itself(fingerprint, inputs), f"members:{inputs.get('firewall')}")
+
+
+def _server_and_former(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
+    former = (f"members:{inputs['former']}",) if "former" in inputs else ()
+    return (*common.itself(fingerprint, inputs), *former)
+
+
 def _operations(path: str, older: bool) -> tuple[Operation, ...]:
     seen = common.lists(NAME)
     written = _updated_lists(older)
@@ -229,6 +248,7 @@ def _operations(path: str, older: bool) -> tuple[Operation, ...]:
             settled_by=written,
             progress=_updated,
             leaves=common.texts,
+            recheck=_itself_and_rules,
         ),
         Operation(
             "delete",
@@ -237,6 +257,8 @@ def _operations(path: str, older: bool) -> tuple[Operation, ...]:
             watches=common.no_lists,
             settled_by=seen,
             progress=common.gone(NAME),
+            recheck=_itself_and_all,
+            protected_as="delete",
         ),
         Operation(
             "attach",
@@ -246,6 +268,7 @@ def _operations(path: str, older: bool) -> tuple[Operation, ...]:
             settled_by=_members_of,
             progress=_membership(wanted=True),
             seconds=(0, 2, 30),
+            recheck=_server_and_former,
         ),
         Operation(
             "detach",
@@ -255,5 +278,6 @@ def _operations(path: str, older: bool) -> tuple[Operation, ...]:
             settled_by=_members_of,
             progress=_membership(wanted=False),
             seconds=(0, 2, 30),
+            recheck=_server_and_members,
         ),
     )

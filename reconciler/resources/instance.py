@@ -60,6 +60,8 @@ def kind(firewall_api: str) -> ResourceType:
         },
         detail=PATH + "/{id}",
         absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
+        order=1,
+        replaceable=True,
     )
 
 
@@ -217,6 +219,11 @@ def _reshaped(inputs: Inputs) -> Mapping[str, Any]:
     return {**inputs, **dict.fromkeys(("power", "disk_gb", "volume_limit"), ANYTHING)}
 
 
+def _itself_and_memberships(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
+    groups = (f"members:{group}" for group in fingerprint.get("firewalls", ()))
+    return (*common.itself(fingerprint, inputs), *groups)
+
+
 _SEEN = common.lists(NAME)
 
 _OPERATIONS = (
@@ -229,6 +236,7 @@ _OPERATIONS = (
         progress=common.made(NAME),
         seconds=(20, 40, 180),
         deadline_seconds=900,
+        recheck=common.itself,
     ),
     # The answer carries the row after the edit; nothing changes afterwards (contract#instances).
     Operation(
@@ -259,6 +267,8 @@ _OPERATIONS = (
         progress=_powered("off"),
         seconds=(5, 10, 60),
         leaves=lambda inputs: {"power": "off"},
+        recheck=common.itself,
+        protected_as="stop",
     ),
     Operation(
         "reboot",
@@ -281,6 +291,8 @@ _OPERATIONS = (
         progress=common.shows(NAME, ("flavor",)),
         seconds=(30, 45, 180),
         leaves=_reshaped,
+        recheck=common.itself,
+        protected_as="resize",
     ),
     Operation(
         "rebuild",
@@ -291,6 +303,8 @@ _OPERATIONS = (
         progress=common.shows(NAME, ("image",)),
         seconds=(30, 60, 300),
         leaves=_reshaped,
+        recheck=common.itself,
+        protected_as="rebuild",
     ),
     Operation(
         "delete",
@@ -300,5 +314,7 @@ _OPERATIONS = (
         settled_by=_SEEN,
         progress=common.gone(NAME),
         seconds=(5, 15, 120),
+        recheck=_itself_and_memberships,
+        protected_as="delete",
     ),
 )

@@ -36,6 +36,8 @@ def kind(firewall_api: str) -> ResourceType:
         operations={} if older else {operation.name: operation for operation in _OPERATIONS},
         decode=decode,
         lists={NAME: _OLDER_LIST if older else _NEWER_LIST},
+        order=4,
+        owner=firewall.NAME,
     )
 
 
@@ -129,6 +131,13 @@ def _of_group(target: str | None, inputs: Inputs) -> tuple[str, ...]:
     return (f"rules:{inputs['firewall']}",)
 
 
+def _rechecked(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
+    """An edit sends only what differs: with what somebody else has edited since, it would open what
+    no plan has shown.
+    """
+    return (f"{NAME}:{inputs.get('firewall')}",)
+
+
 # Changes of rules are immediate (contract#security-groups): the answer is the end, and the list is
 # read only to settle a doubt.
 _OPERATIONS = (
@@ -148,6 +157,7 @@ _OPERATIONS = (
         watches=common.no_lists,
         settled_by=_of_group,
         progress=common.shows(NAME, tuple(field.name for field in _FIELDS)),
+        recheck=_rechecked,
     ),
     Operation(
         "delete",
@@ -156,5 +166,6 @@ _OPERATIONS = (
         watches=common.no_lists,
         settled_by=_of_group,
         progress=common.gone(NAME),
+        recheck=_rechecked,
     ),
 )

@@ -409,7 +409,7 @@ DRIFTS: list[
 
 
 @pytest.mark.parametrize(
-    ("deeds", "wanted"), [row[1:] for row in DRIFTS], ids=[row[0] for row in DRIFTS]
+    ("operations", "wanted"), [row[1:] for row in DRIFTS], ids=[row[0] for row in DRIFTS]
 )
 def test_what_somebody_else_did_is_planned_as_its_revert(
     tmp_path: Path,

@@ -36,10 +36,6 @@ class Disposition(Enum):
     UNSETTLED = "unsettled"
 
 
-REPLACED = ("block_storages", "instances")
-"""Kinds whose objects may be replaced, and whose deletion takes a while."""
-
-
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
     """What the command line adds to the file: all of it is part of the plan's input.

@@ -22,7 +22,6 @@ from reconciler.model.state import Deposed, Entry, Phase, State
 from reconciler.planner.compare import data_sources, lookup, safety_stops, unsettled
 from reconciler.planner.compare.assessment import (
     ACCEPTED_AS_GONE,
-    REPLACED,
     Assessment,
     Disposition,
     ManagedObject,
@@ -312,7 +311,7 @@ class _Classifier:
             return (Disposition.CREATE if disposition is Disposition.GONE else disposition), reason
         if entry.phase is Phase.DELETING:
             reason = "an earlier run deletes it, and the cloud still shows it"
-            return (Disposition.REPLACE if kind.name in REPLACED else Disposition.UNSETTLED), reason
+            return (Disposition.REPLACE if kind.replaceable else Disposition.UNSETTLED), reason
         if live.failed:
             return Disposition.REPLACE, "the cloud reports it as failed"
         forced = sorted(

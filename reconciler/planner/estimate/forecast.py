@@ -212,7 +212,7 @@ class _Maker:
         )
         if name == "firewall.attach" and "former" in inputs:
             lists = (*lists, f"members:{inputs['former']}")
-        looks = timing.second_look(name, step.fingerprint, asked) if first else ()
+        looks = operation.second_look(step.fingerprint, asked) if first else ()
         seconds, look = float(operation.seconds[1]), float(operation.look_seconds)
         return Deed(
             lists,

@@ -11,8 +11,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model.owners import sent_nonces
 from reconciler.model.resource import EMPTY, Account, LiveResource
 from reconciler.model.state import State, StateChange
-
-KINDS = ("instances", "block_storages", "firewalls")
+from reconciler.resources import SECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +47,15 @@ def unmanaged(
     ours |= {effect.put.id for effect in records if effect.put is not None}
     sent = frozenset() if state is None else sent_nonces(state)
     flavors = {str(row["id"]): row.get("price_month") for row in account.catalogue.flavors or ()}
-    rows = (live for kind in KINDS for live in account.objects.get(kind, EMPTY).values())
+    rows = (live for kind in SECTIONS for live in account.objects.get(kind, EMPTY).values())
     found = [
         _of(live, flavors, prices)
         for live in rows
         if live.id not in ours and live.nonce not in sent
     ]
-    return tuple(sorted(found, key=lambda each: (KINDS.index(each.kind), each.name or "", each.id)))
+    return tuple(
+        sorted(found, key=lambda each: (SECTIONS.index(each.kind), each.name or "", each.id))
+    )
 
 
 def monthly(found: Iterable[Unmanaged], account: Account) -> int | None:
