@@ -18,7 +18,7 @@ from reconciler.model import serialize
 from reconciler.model.plan import Plan
 from reconciler.model.resource import EMPTY, title_of
 from reconciler.planner.checks.approval import Acceptance, parse
-from reconciler.planner.compare import fingerprint
+from reconciler.planner.compare import diff, fingerprint
 from reconciler.planner.compare.assessment import PlanOptions
 
 KIND = "reconciler-plan"
@@ -214,6 +214,14 @@ def _of_rows(
         if name in after and row != after[name]:
             members = [member for member, value in after[name].items() if row.get(member) != value]
             found.append(f"{noun} {name}: not as planned ({', '.join(members)})")
+            shown = [member for member in members if member != "fingerprint"]
+            found += [
+                f"{noun} {name}: {line}"
+                for line in diff.differences(
+                    {member: row.get(member) for member in shown},
+                    {member: after[name][member] for member in shown},
+                )
+            ]
             found += [
                 f"{noun} {name}: {line}"
                 for line in fingerprint.changes(

@@ -16,6 +16,7 @@ from reconciler.model.address import Address
 from reconciler.model.plan import Action, Cause, Change, Cost, FieldChange, Plan, Step
 from reconciler.model.resource import Link, Ref, Unknown
 from reconciler.planner import saved_plan
+from reconciler.planner.compare import diff
 
 WEB = Address("instances", "web")
 FIELD = FieldChange("flavor", "std_2.4-g1", "std_4.8-g1", Cause.YOU)
@@ -153,6 +154,27 @@ def test_a_difference_in_what_is_done_refuses_it(name: str, now: Plan, said: str
     found = saved_plan.differences(save(PLAN), now)
 
     assert (found == ()) if not said else any(said in line for line in found), (name, found)
+
+
+def test_a_stale_plan_says_which_nested_value_differs() -> None:
+    planned = replace(STEP, inputs={"size": 10, "ports": ("22", "443")})
+    now = replace(STEP, inputs={"size": 20, "ports": ("22",)})
+    found = saved_plan.differences(
+        save(replace(PLAN, steps=(planned,))), replace(PLAN, steps=(now,))
+    )
+    step = "step instance.resize instances.web"
+    assert found == (
+        f"{step}: not as planned (inputs)",
+        f'{step}: inputs.ports.1: "443" -> (not there)',
+        f"{step}: inputs.size: 10 -> 20",
+    )
+
+
+def test_a_value_nested_too_deeply_is_a_difference() -> None:
+    deep: list[object] = []
+    for _ in range(5000):
+        deep = [deep]
+    assert diff.differences({"a": deep}, {"a": []}) == ("nested too deeply to be compared",)
 
 
 def test_steps_in_another_order_are_a_difference() -> None:

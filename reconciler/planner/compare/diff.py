@@ -1,5 +1,5 @@
 """Three inputs, one answer: what the file asks, what was last applied, what is live; field by
-field. deepdiff is used here only.
+field. deepdiff is used here only, and only to explain nested values to a person.
 """
 
 from __future__ import annotations
@@ -26,34 +26,26 @@ def cause(*, desired: Any, applied: Any, live: Any) -> Cause | None:
     return Cause.OUTSIDE if applied == desired else Cause.BOTH
 
 
-def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names, sorted, under which two mappings of plain values differ."""
-    if before == after:
-        return ()
-    from deepdiff import DeepDiff
-
-    found = DeepDiff(
-        _plain(before), _plain(after), verbose_level=0, ignore_numeric_type_changes=True
-    )
-    return tuple(sorted({str(key) for key in found.affected_root_keys}))
-
-
-def difference(before: Any, after: Any) -> tuple[str, ...]:
-    """How two plain values differ, one line a place, sorted: for a person who must see why a saved
-    plan is refused.
+def differences(before: Any, after: Any) -> tuple[str, ...]:
+    """How two nested plain values differ, one line per place, sorted: for a person who must see
+    why a saved plan is stale.
     """
     if before == after:
         return ()
     from deepdiff import DeepDiff
 
-    found = DeepDiff(_plain(before), _plain(after), verbose_level=2, view="tree")
-    lines = []
-    for levels in found.values():
-        for level in levels:
-            lines.append(
-                f"{level.path().removeprefix('root')}: {_short(level.t1)} -> {_short(level.t2)}"
-            )
-    return tuple(sorted(lines))
+    try:
+        found = DeepDiff(_plain(before), _plain(after), verbose_level=2, view="tree")
+    except RecursionError:
+        return ("nested too deeply to be compared",)
+    return tuple(
+        sorted(
+            f"{'.'.join(map(str, level.path(output_format='list')))}: "
+            f"{_short(level.t1)} -> {_short(level.t2)}"
+            for levels in found.values()
+            for level in levels
+        )
+    )
 
 
 def _plain(value: Any) -> Any:

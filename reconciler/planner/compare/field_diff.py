@@ -16,7 +16,7 @@ from reconciler.model.plan import Cause, FieldChange
 from reconciler.model.resource import EMPTY, Unknown, Value
 from reconciler.model.resource_type import Edit, Field
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject, link_text
-from reconciler.planner.compare.diff import ABSENT, cause, differing
+from reconciler.planner.compare.diff import ABSENT, cause
 
 _GRAVE = frozenset({Edit.RESIZE, Edit.REBUILD, Edit.REPLACE, Edit.ATTACH})
 
@@ -73,11 +73,7 @@ def compare(assessment: Assessment, item: ManagedObject, wanted: Mapping[str, Va
     applied = item.entry.applied if item.entry is not None else EMPTY
     asked = {name: _normal(value) for name, value in wanted.items() if name not in _ignored(item)}
     live = {name: _as_it_is(assessment, item, name, applied) for name in asked}
-    names = (
-        []
-        if live == asked
-        else [name for name in differing(_comparable(live), _comparable(asked)) if name in asked]
-    )
+    names = [name for name in sorted(asked) if live[name] != asked[name]]
     changes, notices = [], []
     replaced = item.disposition is Disposition.REPLACE
     for name in names:
@@ -226,15 +222,6 @@ def _normal(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return tuple(sorted(str(part) for part in value))
     return spelled(value) if isinstance(value, str) else value
-
-
-def _comparable(values: Mapping[str, Any]) -> dict[str, Any]:
-    def plain(value: Any) -> Any:
-        if value is ABSENT:
-            return "\x00absent"
-        return f"\x00{value}" if isinstance(value, Unknown) else value
-
-    return {name: plain(value) for name, value in values.items()}
 
 
 def _text(value: Any) -> str | None:
