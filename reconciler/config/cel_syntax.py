@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
-from reconciler.resources import SECTIONS
+from reconciler.resources import SECTIONS, SPELLINGS
 
 FILE_ROOTS = (
     "vars",
@@ -47,13 +47,7 @@ _SPELLINGS = {
     "variables": "vars",
     "local": "locals",
     "environment": "env.name",
-    "instance": "instances",
-    "server": "instances",
-    "servers": "instances",
-    "firewall": "firewalls",
-    "block_storage": "block_storages",
-    "volume": "block_storages",
-    "volumes": "block_storages",
+    **SPELLINGS,
 }
 
 _STRING = (

@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping
 from reconciler.config import expression
 from reconciler.config.cel_syntax import ExpressionError
 from reconciler.config.document import Node, Scalar, Sequence, Table
-from reconciler.resources import SECTIONS
+from reconciler.resources import LINKS, SECTIONS
 
 _REFERENCE = re.compile(
     r"(?:(?P<existing>existing\.)?(?P<kind>[a-z_]+)\.)?(?P<name>[a-z][a-z0-9_]*)"
 )
-_LINKS = {"firewall": "firewalls", "instance": "instances"}
 
 Keys = Mapping[str, frozenset[str]]
 """The keys that a component defines, by kind; those of others' objects under `existing.<kind>`."""
@@ -85,7 +84,7 @@ def _inside(node: Node, keys: Keys, prefix: str, kind: str | None) -> Node:
 
 
 def _kind(key: str) -> str | None:
-    return "" if key == "depends_on" else _LINKS.get(key)
+    return "" if key == "depends_on" else LINKS.get(key)
 
 
 def _scalar(node: Scalar, keys: Keys, prefix: str, kind: str | None) -> Scalar:

@@ -14,6 +14,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY, Plain
+from reconciler.resources import SECTIONS
 
 
 class Scalar(NamedTuple):
@@ -126,9 +127,7 @@ _MERGED_DEPTH = {
     "locals": 1,
     "environments": 1,
     "defaults": 1,
-    "firewalls": 1,
-    "instances": 1,
-    "block_storages": 1,
+    **dict.fromkeys(SECTIONS, 1),
     "outputs": 1,
     "prices": 1,
     "components": 1,

@@ -10,6 +10,7 @@ from typing import Any
 from reconciler.config.field_doc import Field
 from reconciler.config.schema import load
 from reconciler.model.resource_type import Edit
+from reconciler.resources import SPELLINGS, all_kinds
 
 _WORDS = {
     "string": "text",
@@ -19,16 +20,6 @@ _WORDS = {
     "object": "mapping",
     "array": "list",
 }
-_CALLED = {
-    "instance": "instances",
-    "server": "instances",
-    "servers": "instances",
-    "firewall": "firewalls",
-    "block_storage": "block_storages",
-    "volume": "block_storages",
-    "volumes": "block_storages",
-}
-"""What people call a kind, besides its name."""
 
 EDITS: Mapping[Edit, str] = {
     Edit.IN_PLACE: "changed in place",
@@ -52,7 +43,7 @@ def find(path: tuple[str, ...], *, schema: str = "stack") -> Field | None:
     root = load(schema)
     node: Mapping[str, Any] = root
     required = False
-    wanted = (_CALLED.get(path[0], path[0]), *path[1:]) if path else ()
+    wanted = (SPELLINGS.get(path[0], path[0]), *path[1:]) if path else ()
     for name in wanted:
         members = _members(node, root)
         if name not in members:
@@ -172,8 +163,6 @@ def _allowed(node: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _edit(path: tuple[str, ...]) -> str | None:
-    from reconciler.resources import all_kinds
-
     name = "rules" if path[:2] == ("firewalls", "rules") else path[0] if path else ""
     kind, depth = all_kinds().get(name), 3 if name == "rules" else 2
     if kind is None or len(path) != depth or path[-1] not in kind.fields:

@@ -7,7 +7,7 @@ unless the state knows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
@@ -15,12 +15,7 @@ from reconciler.model import validators
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Resource, Stack
-
-NEEDED: Mapping[str, tuple[str, ...]] = {
-    "instances": ("zone", "flavor", "image"),
-    "block_storages": ("type", "size", "instance"),
-}
-"""What a create must say (contract#instances, contract#block-storages)."""
+from reconciler.resources import all_kinds
 
 _INDEX_DIGITS = 4
 _KEY_CHARACTERS = 16
@@ -98,7 +93,7 @@ def _fitting(address: Address, name: object) -> str:
 
 def _missing(resource: Resource) -> Iterator[Demand]:
     address = resource.address
-    for field in NEEDED.get(address.kind, ()):
+    for field in all_kinds()[address.kind].required:
         if field not in resource.attributes:
             hint = msg(
                 "write `{field}:` on it or under `defaults: {kind}:`",

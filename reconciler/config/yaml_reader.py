@@ -25,6 +25,7 @@ from reconciler.config.text_edits import Piece
 from reconciler.config.yaml_layout import Layout
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY
+from reconciler.resources import SECTIONS
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 """The size of the largest file that is read (stack-files#reading)."""
@@ -39,8 +40,7 @@ PROBLEMS_MAX = 100
 """How many mistakes of one file are told; reading stops there."""
 
 _PARTS = frozenset(
-    {"stack", "instances", "firewalls", "block_storages", "existing", "components", "defaults"}
-    | {"guard", "moved", "removed"}
+    {"stack", *SECTIONS, "existing", "components", "defaults", "guard", "moved", "removed"}
 )
 """Keys by which a file is known as a part of a stack: without such a part, objects would be deleted
 or lose their protection.

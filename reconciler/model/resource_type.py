@@ -44,6 +44,7 @@ class Edit(Enum):
 class Field:
     """One attribute of a kind. `clearable` is False for texts the API cannot empty; `lookup` names
     its catalogue. `identity`: an object with another value is not the one that is looked for.
+    `required`: a create must say it.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Field:
     lookup: str | None = None
     link: str | None = None
     identity: bool = False
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +193,8 @@ class ResourceType:
     answer (contract#absence).
     `order` is its place where people see several kinds. `owner` is the kind inside of which
     its objects stand in stack files. `replaceable`: its objects may be replaced, and their deletion
-    takes a while.
+    takes a while. `billed`: its objects cost money. `spellings` are what people call it besides its
+    name.
     """
 
     name: str
@@ -206,11 +209,18 @@ class ResourceType:
     order: int = 0
     owner: str | None = None
     replaceable: bool = False
+    billed: bool = False
+    spellings: tuple[str, ...] = ()
 
     @property
     def identity(self) -> tuple[str, ...]:
         """Fields that an object must have as the file asks, to be proposed for a bind."""
         return tuple(field.name for field in self.fields.values() if field.identity)
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Fields that a create must say."""
+        return tuple(field.name for field in self.fields.values() if field.required)
 
     @property
     def compared_at_create(self) -> tuple[str, ...]:

@@ -43,3 +43,14 @@ SECTIONS = sections(all_kinds())
 
 BUILD_ORDER = build_order(all_kinds())
 """The same kinds, each after those to which its fields link."""
+
+SPELLINGS = {word: kind.name for kind in all_kinds().values() for word in kind.spellings}
+"""What people call a kind besides its name, and that name."""
+
+LINKS = {
+    field.name: field.link
+    for kind in all_kinds().values()
+    for field in kind.fields.values()
+    if field.link is not None
+}
+"""Fields that link to another object, and its kind."""

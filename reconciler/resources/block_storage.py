@@ -53,6 +53,8 @@ def kind(firewall_api: str) -> ResourceType:
         detail=PATH + "/{id}",
         absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
         order=2,
+        billed=True,
+        spellings=("block_storage", "volume", "volumes"),
         replaceable=True,
     )
 
@@ -60,9 +62,9 @@ def kind(firewall_api: str) -> ResourceType:
 _FIELDS = (
     Field("name", Edit.CREATE_ONLY, clearable=False),
     Field("description", Edit.CREATE_ONLY, clearable=False),
-    Field("type", Edit.REPLACE, identity=True),
-    Field("size", Edit.REPLACE, identity=True),
-    Field("instance", Edit.ATTACH, link="instances"),
+    Field("type", Edit.REPLACE, identity=True, required=True),
+    Field("size", Edit.REPLACE, identity=True, required=True),
+    Field("instance", Edit.ATTACH, link="instances", required=True),
 )
 
 

@@ -49,6 +49,7 @@ def kind(firewall_api: str) -> ResourceType:
         lists={NAME: _listing(path, older), "members": _MEMBERS},
         detail=path + "/{id}",
         order=3,
+        spellings=("firewall",),
     )
 
 

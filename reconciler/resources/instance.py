@@ -61,6 +61,8 @@ def kind(firewall_api: str) -> ResourceType:
         detail=PATH + "/{id}",
         absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
         order=1,
+        billed=True,
+        spellings=("instance", "server", "servers"),
         replaceable=True,
     )
 
@@ -68,9 +70,9 @@ def kind(firewall_api: str) -> ResourceType:
 _FIELDS = (
     Field("name", Edit.IN_PLACE, clearable=False),
     Field("description", Edit.IN_PLACE, clearable=False),
-    Field("zone", Edit.REPLACE, lookup="zones", identity=True),
-    Field("flavor", Edit.RESIZE, lookup="flavors", identity=True),
-    Field("image", Edit.REBUILD, lookup="images", identity=True),
+    Field("zone", Edit.REPLACE, lookup="zones", identity=True, required=True),
+    Field("flavor", Edit.RESIZE, lookup="flavors", identity=True, required=True),
+    Field("image", Edit.REBUILD, lookup="images", identity=True, required=True),
     Field("ssh_keys", Edit.CREATE_ONLY, lookup="ssh_keys"),
     Field("user_script", Edit.CREATE_ONLY, lookup="user_scripts"),
     Field("firewall", Edit.MEMBER, link="firewalls"),

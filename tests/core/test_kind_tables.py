@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.resource_type import operation_of
-from reconciler.resources import BUILD_ORDER, FIREWALL_APIS, SECTIONS, all_kinds
+from reconciler.resources import BUILD_ORDER, FIREWALL_APIS, LINKS, SECTIONS, SPELLINGS, all_kinds
 
 NEWER = all_kinds()
 S, B, F = "INSTANCE-1", "BLOCKSTORAGE-1", "FIREWALL-1"
@@ -116,3 +116,21 @@ def test_only_servers_and_volumes_are_replaced() -> None:
         "instances",
         "block_storages",
     }
+
+
+def test_a_create_must_say_what_the_contract_asks_for() -> None:
+    found = {name: kind.required for name, kind in NEWER.items() if kind.required}
+    assert found == {
+        "instances": ("zone", "flavor", "image"),
+        "block_storages": ("type", "size", "instance"),
+    }
+
+
+def test_no_word_means_two_kinds() -> None:
+    spoken = [word for kind in NEWER.values() for word in kind.spellings]
+    assert len(spoken) == len(set(spoken)) == len(SPELLINGS)
+    assert not set(spoken) & set(NEWER)
+
+
+def test_each_link_field_leads_to_one_kind() -> None:
+    assert LINKS == {"firewall": "firewalls", "instance": "instances"}

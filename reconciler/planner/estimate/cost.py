@@ -21,7 +21,6 @@ from reconciler.model.resource_type import deletes
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 from reconciler.planner.steps.change_builder import FOLLOWS
 
-_BILLED = ("instances", "block_storages")
 _NAMED_MAX = 4
 
 
@@ -84,7 +83,7 @@ def left_as_it_is(cost: Cost) -> Cost:
 
 def _of_items(seen: Assessment, held: frozenset[Address], known: Prices) -> Iterator[Price]:
     for address, item in seen.items.items():
-        if item.kind.name not in _BILLED:
+        if not item.kind.billed:
             continue
         current = EMPTY if item.live is None else item.live.attributes
         now = 0 if item.live is None else known.of(item.kind.name, current)
@@ -103,7 +102,7 @@ def _of_items(seen: Assessment, held: frozenset[Address], known: Prices) -> Iter
 def _of_deposed(seen: Assessment, steps: Sequence[Step], known: Prices) -> Iterator[Price]:
     deleted = {step.target for step in steps if deletes(step.operation)}
     for old, live in seen.deposed():
-        if live is not None and old.kind in _BILLED:
+        if live is not None and seen.kinds[old.kind].billed:
             now = known.of(old.kind, live.attributes)
             yield Price(f"{old.address} ({old.id})", now, 0 if old.id in deleted else now)
 
@@ -116,7 +115,7 @@ def traps(seen: Assessment, changes: Mapping[Address, Change]) -> Iterator[Probl
     for address in sorted(changes, key=lambda each: each.sort_key):
         change = changes[address]
         item = seen.items.get(address)
-        if item is None or item.live is None or item.kind.name not in _BILLED:
+        if item is None or item.live is None or not item.kind.billed:
             continue
         if change.action is Action.FORGET:
             forgotten.append(item)
