@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from reconciler import resources
 from reconciler.common.text import msg
 from reconciler.config import references_by_key
 from reconciler.config.build_context import INVALID, BuildContext, Invalid, waited_for
@@ -81,7 +82,7 @@ def _known_text(
 
 def _checked(ctx: BuildContext, kind: str, field: str, node: Node, value: Any) -> Any:
     wrong = (
-        None if validators.is_length(kind, field) else validators.problem_with(kind, field, value)
+        None if resources.is_limited(kind, field) else resources.problem_with(kind, field, value)
     )
     if wrong is None:
         return value

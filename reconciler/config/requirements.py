@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from reconciler import resources
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import validators
@@ -48,8 +49,8 @@ def of(resource: Resource) -> Iterator[Demand]:
         yield from _missing(resource)
     kind = "rules" if address.rule is not None else address.kind
     for field, value in resource.attributes.items():
-        if validators.is_length(kind, field) and isinstance(value, str):
-            wrong = validators.problem_with(kind, field, value, marked=resource.lifecycle.marker)
+        if resources.is_limited(kind, field) and isinstance(value, str):
+            wrong = resources.problem_with(kind, field, value, marked=resource.lifecycle.marker)
             if wrong is not None:
                 place = resource.places.get(field, resource.place)
                 yield Demand(
@@ -59,7 +60,7 @@ def of(resource: Resource) -> Iterator[Demand]:
                     error("bad-length", wrong, place=place, address=str(address)),
                 )
     name = resource.at_create.get("name")
-    wrong = None if name is None else validators.problem_with(kind, "name", str(name))
+    wrong = None if name is None else resources.problem_with(kind, "name", str(name))
     if wrong is not None:
         # Under an index the name is left out, so that one mistake of a hundred objects is told
         # once.

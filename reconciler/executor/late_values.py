@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from reconciler import resources
 from reconciler.config import expression
-from reconciler.model import marker, validators
+from reconciler.model import marker
 from reconciler.model.address import Address, parse
 from reconciler.model.plan import Step
 from reconciler.model.resource import (
@@ -184,7 +185,7 @@ def _check(kind: str, name: str, value: Value, made: Any, *, marked: bool) -> No
     said = (
         "it would be left out of the request"
         if made is None
-        else validators.problem_with(kind, name, made, marked=marked)
+        else resources.problem_with(kind, name, made, marked=marked)
     )
     if said is not None:
         raise CannotFill(f"{name} became {'null' if made is None else repr(made)}: {said}")

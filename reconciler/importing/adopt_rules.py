@@ -8,8 +8,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from reconciler import resources
 from reconciler.common.dataclass import dataclass
-from reconciler.model import validators
 from reconciler.model.resource import EMPTY, LiveResource
 from reconciler.planner.compare.rule_matching import MEANING
 
@@ -60,7 +60,7 @@ def _unwritable(says: Mapping[str, Any]) -> str | None:
         return "it has no title, and a stack gives every rule one"
     for name in MEANING:
         wrong = (
-            validators.problem_with("rules", name, says.get(name))
+            resources.problem_with("rules", name, says.get(name))
             if says.get(name) is not None
             else f"it has no {name}"
         )

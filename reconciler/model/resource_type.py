@@ -14,7 +14,7 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.timing import Expected
-from reconciler.model.resource import EMPTY, LiveResource
+from reconciler.model.resource import EMPTY, LiveResource, Plain
 
 ANYTHING: Any = object()
 """Stands for a value that nobody can foretell."""
@@ -44,7 +44,9 @@ class Edit(Enum):
 class Field:
     """One attribute of a kind. `clearable` is False for texts the API cannot empty; `lookup` names
     its catalogue. `identity`: an object with another value is not the one that is looked for.
-    `required`: a create must say it.
+    `required`: a create must say it. `check` says what is wrong with a value, `unmarked_check` if
+    the object's description carries no marker. `limited`: a text with a limit, which binds only if
+    it is sent.
     """
 
     name: str
@@ -54,6 +56,14 @@ class Field:
     link: str | None = None
     identity: bool = False
     required: bool = False
+    check: Callable[[Plain], str | None] | None = None
+    unmarked_check: Callable[[Plain], str | None] | None = None
+    limited: bool = False
+
+    def problem_with(self, value: Plain, *, marked: bool = True) -> str | None:
+        """What is wrong with a value, in words for people, or None."""
+        check = self.check if marked else self.unmarked_check or self.check
+        return None if value is None or check is None else check(value)
 
 
 @dataclass(frozen=True, slots=True)

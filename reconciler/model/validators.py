@@ -7,7 +7,7 @@ Limits are the contract's (4, 8, 16, 17).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from reconciler.model.resource import Plain
 
@@ -25,28 +25,6 @@ _CIDR = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})(?:/(\d{1,2}))?",
 _PORTS = re.compile(r"([1-9]\d{0,4})(?:-([1-9]\d{0,4}))?", re.ASCII)
 _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ufeff]")
 _UNSAFE_ID = re.compile(r"[^A-Za-z0-9_.-]")
-
-
-def problem_with(kind: str, field: str, value: Plain, *, marked: bool = True) -> str | None:
-    """What is wrong with a value of a field, in words for people, or None. `kind` is a kind of
-    address, or `rules`.
-
-    `marked` tells whether the object's description carries a marker, which takes 16 of its 50
-    characters.
-    """
-    if value is None:
-        return None
-    if field == "description" and kind != "rules":
-        return description(value, marked=marked)
-    check = _CHECKS.get((kind, field))
-    return None if check is None else check(value)
-
-
-def is_length(kind: str, field: str) -> bool:
-    """Whether the field is a text with a limit, which binds only where it is sent
-    (stack-files#remote-names).
-    """
-    return (kind, field) in _LENGTHS or field == "description"
 
 
 def _length(value: Plain, low: int, high: int, what: str) -> str | None:
@@ -120,7 +98,9 @@ def ports(value: Plain) -> str | None:
     return None
 
 
-def _one_of(*allowed: str) -> Callable[[Plain], str | None]:
+def one_of(*allowed: str) -> Callable[[Plain], str | None]:
+    """A check that a value is one of these texts."""
+
     def check(value: Plain) -> str | None:
         if isinstance(value, str) and value in allowed:
             return None
@@ -136,7 +116,8 @@ def size(value: Plain) -> str | None:
     return None if 1 <= value <= 20_000 else f"{value} GB is not a size the cloud has (1 to 20,000)"
 
 
-def _boolean(value: Plain) -> str | None:
+def boolean(value: Plain) -> str | None:
+    """What is wrong with a value that must be true or false."""
     return None if isinstance(value, bool) else f"`{str(value)[:50]}` is neither true nor false"
 
 
@@ -164,23 +145,11 @@ def key(value: Plain) -> str | None:
     return None
 
 
-_LENGTHS: Mapping[tuple[str, str], Callable[[Plain], str | None]] = {
-    ("instances", "name"): name,
-    ("block_storages", "name"): name,
-    ("firewalls", "name"): firewall_name,
-    ("rules", "title"): lambda value: _length(value, 1, RULE_TITLE_MAX, "the title"),
-    ("rules", "description"): lambda value: _length(
-        value, 0, RULE_DESCRIPTION_MAX, "the description"
-    ),
-}
+def rule_title(value: Plain) -> str | None:
+    """What is wrong with the title of a rule."""
+    return _length(value, 1, RULE_TITLE_MAX, "the title")
 
-_CHECKS: Mapping[tuple[str, str], Callable[[Plain], str | None]] = {
-    **_LENGTHS,
-    ("instances", "power"): _one_of("on", "off"),
-    ("firewalls", "icmp"): _boolean,
-    ("block_storages", "size"): size,
-    ("rules", "direction"): _one_of("in", "out"),
-    ("rules", "protocol"): _one_of("tcp", "udp"),
-    ("rules", "ports"): ports,
-    ("rules", "cidr"): cidr,
-}
+
+def rule_description(value: Plain) -> str | None:
+    """What is wrong with the description of a rule."""
+    return _length(value, 0, RULE_DESCRIPTION_MAX, "the description")

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
 
+from reconciler.model.resource import Plain
 from reconciler.model.resource_type import ResourceType, build_order, sections
 
 FIREWALL_APIS: tuple[str, ...] = ("security-groups", "firewall")
@@ -54,3 +55,17 @@ LINKS = {
     if field.link is not None
 }
 """Fields that link to another object, and its kind."""
+
+
+def problem_with(kind: str, field: str, value: Plain, *, marked: bool = True) -> str | None:
+    """What is wrong with a value of a field, in words for people, or None. `marked` tells whether
+    the object's description carries a marker, which takes 16 of its 50 characters.
+    """
+    found = all_kinds()[kind].fields.get(field)
+    return None if found is None else found.problem_with(value, marked=marked)
+
+
+def is_limited(kind: str, field: str) -> bool:
+    """Whether the field is a text with a limit, which binds only if it is sent."""
+    found = all_kinds()[kind].fields.get(field)
+    return found is not None and found.limited

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.common import decoding
+from reconciler.model import validators
 from reconciler.model.resource import LiveResource, Plain
 from reconciler.model.resource_type import (
     Call,
@@ -60,10 +61,17 @@ def kind(firewall_api: str) -> ResourceType:
 
 
 _FIELDS = (
-    Field("name", Edit.CREATE_ONLY, clearable=False),
-    Field("description", Edit.CREATE_ONLY, clearable=False),
+    Field("name", Edit.CREATE_ONLY, clearable=False, check=validators.name, limited=True),
+    Field(
+        "description",
+        Edit.CREATE_ONLY,
+        clearable=False,
+        check=_texts.marked_description,
+        unmarked_check=_texts.unmarked_description,
+        limited=True,
+    ),
     Field("type", Edit.REPLACE, identity=True, required=True),
-    Field("size", Edit.REPLACE, identity=True, required=True),
+    Field("size", Edit.REPLACE, identity=True, required=True, check=validators.size),
     Field("instance", Edit.ATTACH, link="instances", required=True),
 )
 

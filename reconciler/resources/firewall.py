@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from reconciler.common import decoding
-from reconciler.model import marker
+from reconciler.model import marker, validators
 from reconciler.model.resource import EMPTY, LiveResource, Plain
 from reconciler.model.resource_type import (
     Call,
@@ -27,7 +27,7 @@ from reconciler.model.resource_type import (
     View,
 )
 from reconciler.resources import _operations as common
-from reconciler.resources import _rule_rows
+from reconciler.resources import _rule_rows, _texts
 from reconciler.resources._operations import Inputs
 
 NAME = "firewalls"
@@ -54,9 +54,16 @@ def kind(firewall_api: str) -> ResourceType:
 
 
 _FIELDS = (
-    Field("name", Edit.IN_PLACE, clearable=False),
-    Field("description", Edit.IN_PLACE, clearable=False),
-    Field("icmp", Edit.IN_PLACE),
+    Field("name", Edit.IN_PLACE, clearable=False, check=validators.firewall_name, limited=True),
+    Field(
+        "description",
+        Edit.IN_PLACE,
+        clearable=False,
+        check=_texts.marked_description,
+        unmarked_check=_texts.unmarked_description,
+        limited=True,
+    ),
+    Field("icmp", Edit.IN_PLACE, check=validators.boolean),
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.common import decoding
+from reconciler.model import validators
 from reconciler.model.resource import LiveResource, Plain
 from reconciler.model.resource_type import (
     ANYTHING,
@@ -68,15 +69,22 @@ def kind(firewall_api: str) -> ResourceType:
 
 
 _FIELDS = (
-    Field("name", Edit.IN_PLACE, clearable=False),
-    Field("description", Edit.IN_PLACE, clearable=False),
+    Field("name", Edit.IN_PLACE, clearable=False, check=validators.name, limited=True),
+    Field(
+        "description",
+        Edit.IN_PLACE,
+        clearable=False,
+        check=_texts.marked_description,
+        unmarked_check=_texts.unmarked_description,
+        limited=True,
+    ),
     Field("zone", Edit.REPLACE, lookup="zones", identity=True, required=True),
     Field("flavor", Edit.RESIZE, lookup="flavors", identity=True, required=True),
     Field("image", Edit.REBUILD, lookup="images", identity=True, required=True),
     Field("ssh_keys", Edit.CREATE_ONLY, lookup="ssh_keys"),
     Field("user_script", Edit.CREATE_ONLY, lookup="user_scripts"),
     Field("firewall", Edit.MEMBER, link="firewalls"),
-    Field("power", Edit.POWER),
+    Field("power", Edit.POWER, check=validators.one_of("on", "off")),
 )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.common import decoding
+from reconciler.model import validators
 from reconciler.model.resource import LiveResource, Plain
 from reconciler.model.resource_type import (
     Call,
@@ -42,12 +43,18 @@ def kind(firewall_api: str) -> ResourceType:
 
 
 _FIELDS = (
-    Field("direction", Edit.IN_PLACE),
-    Field("protocol", Edit.IN_PLACE),
-    Field("ports", Edit.IN_PLACE),
-    Field("cidr", Edit.IN_PLACE),
-    Field("title", Edit.IN_PLACE, clearable=False),
-    Field("description", Edit.IN_PLACE, clearable=False),
+    Field("direction", Edit.IN_PLACE, check=validators.one_of("in", "out")),
+    Field("protocol", Edit.IN_PLACE, check=validators.one_of("tcp", "udp")),
+    Field("ports", Edit.IN_PLACE, check=validators.ports),
+    Field("cidr", Edit.IN_PLACE, check=validators.cidr),
+    Field("title", Edit.IN_PLACE, clearable=False, check=validators.rule_title, limited=True),
+    Field(
+        "description",
+        Edit.IN_PLACE,
+        clearable=False,
+        check=validators.rule_description,
+        limited=True,
+    ),
 )
 
 

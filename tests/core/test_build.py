@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler import resources
 from reconciler.config import builder, requirements
 from reconciler.config.document import Table
 from reconciler.config.variables import VariableInputs
-from reconciler.model import validators
 from reconciler.model.diagnostics import Place
 from reconciler.model.resource import PROTECT_ALL, Deferred, Existing, Lifecycle, Link, Lookup
 from tests.stackfiles import HEAD, at, built, problems, resource, the_problem, told
@@ -704,7 +704,7 @@ def test_values_given_from_outside_are_part_of_the_meaning() -> None:
 def test_a_value_filled_in_late_is_checked_like_one_in_the_file(
     kind: str, field: str, value: object, fits: bool
 ) -> None:
-    assert (validators.problem_with(kind, field, value) is None) is fits  # type: ignore[arg-type]
+    assert (resources.problem_with(kind, field, value) is None) is fits  # type: ignore[arg-type]
 
 
 def test_a_count_that_is_not_known_tells_only_of_the_mistake_it_comes_from() -> None:

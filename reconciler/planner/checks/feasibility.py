@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from reconciler import resources
 from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 from reconciler.config import requirements
-from reconciler.model import validators as problems_of
 from reconciler.model.diagnostics import Place, Problem, error, warning
 from reconciler.model.resource import Catalogue, Deferred, Link, Lookup, Resource, Unknown, Value
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
@@ -74,9 +74,9 @@ def _filled(
             value, Unknown | Deferred | Link | Lookup
         ):
             continue
-        if not (made or name in edited) or problems_of.is_length(item.kind.name, name):
+        if not (made or name in edited) or resources.is_limited(item.kind.name, name):
             continue
-        wrong = problems_of.problem_with(item.kind.name, name, value)
+        wrong = resources.problem_with(item.kind.name, name, value)
         if wrong is not None:
             yield error(
                 "bad-format",
