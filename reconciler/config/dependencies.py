@@ -7,6 +7,7 @@ its firewall, and before its power is as asked.
 
 from __future__ import annotations
 
+import graphlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -175,7 +176,12 @@ def _rules(stack: Stack) -> dict[Address, list[Node]]:
     return found
 
 
-def _softened(graph: dict[Node, set[Node]], stack: Stack) -> dict[Node, frozenset[Node]]:
+def _softened(hard: dict[Node, set[Node]], stack: Stack) -> dict[Node, frozenset[Node]]:
+    import networkx as nx
+
+    graph: nx.DiGraph[Node] = nx.DiGraph()
+    graph.add_nodes_from(hard)
+    graph.add_edges_from((node, before) for node, waits in hard.items() for before in waits)
     rules = _rules(stack)
     # Only a rule that waits, through others, for a membership can close a circle: all others are
     # added without looking.
@@ -183,7 +189,8 @@ def _softened(graph: dict[Node, set[Node]], stack: Stack) -> dict[Node, frozense
         node
         for group in rules.values()
         for node in group
-        if len(graph[node]) > 1 and _reaches_membership(graph, node)
+        if len(hard[node]) > 1
+        and any(other.facet == "membership" for other in nx.descendants(graph, node))
     }
     for address, resource in stack.resources.items():
         link = resource.attributes.get("firewall")
@@ -191,23 +198,9 @@ def _softened(graph: dict[Node, set[Node]], stack: Stack) -> dict[Node, frozense
             continue
         membership = Node("membership", address)
         for rule in rules.get(link.address, ()):
-            if rule not in risky or membership not in _reached(graph, rule):
-                graph[membership].add(rule)
-    return {node: frozenset(waits) for node, waits in graph.items()}
-
-
-def _reaches_membership(graph: Mapping[Node, Iterable[Node]], start: Node) -> bool:
-    return any(node.facet == "membership" for node in _reached(graph, start))
-
-
-def _reached(graph: Mapping[Node, Iterable[Node]], start: Node) -> set[Node]:
-    found, waiting = {start}, [start]
-    while waiting:
-        for before in graph[waiting.pop()]:
-            if before not in found:
-                found.add(before)
-                waiting.append(before)
-    return found
+            if rule not in risky or membership not in nx.descendants(graph, rule):
+                graph.add_edge(membership, rule)
+    return {node: frozenset(graph[node]) for node in hard}
 
 
 def cycles(stack: Stack) -> tuple[Problem, ...]:
@@ -216,11 +209,7 @@ def cycles(stack: Stack) -> tuple[Problem, ...]:
     """
     graph = _suspects(stack)
     found: list[Problem] = []
-    while len(found) < _CYCLES_TOLD_MAX:
-        _peel(graph)
-        if not graph:
-            break
-        path = _circle(graph)
+    while len(found) < _CYCLES_TOLD_MAX and (path := _circle(graph)) is not None:
         found.append(_told(path, stack))
         for node in path:
             del graph[node]
@@ -255,35 +244,26 @@ def _says_order(resource: Resource) -> bool:
     return any(isinstance(value, Deferred) for value in resource.attributes.values())
 
 
-def _peel(graph: dict[Node, set[Node]]) -> None:
-    """Takes away what waits for nothing left, again and again: what stays waits for a circle."""
-    waiters: dict[Node, list[Node]] = {}
-    for node, waits in graph.items():
-        for before in waits:
-            waiters.setdefault(before, []).append(node)
-    free = [node for node, waits in graph.items() if not waits]
-    while free:
-        done = free.pop()
-        del graph[done]
-        for node in waiters.get(done, ()):
-            graph[node].discard(done)
-            if not graph[node]:
-                free.append(node)
-
-
-def _circle(graph: Mapping[Node, set[Node]]) -> list[Node]:
-    """One circle: from the first node on, always to the first that is waited for, until one comes
-    again.
+def _circle(graph: Mapping[Node, set[Node]]) -> list[Node] | None:
+    """One circle, each node before the one that it waits for and the least first; None if there is
+    none.
     """
-    node = min(graph, key=_key)
-    path: dict[Node, None] = {}
-    while node not in path:
-        path[node] = None
-        node = min(graph[node], key=_key)
-    nodes = list(path)
-    circle = nodes[nodes.index(node) :]
+    if _any_circle(graph) is None:
+        return None
+    # Again in a fixed order, so that equal stacks give equal messages.
+    ordered = {node: sorted(graph[node], key=_key) for node in sorted(graph, key=_key)}
+    circle = _any_circle(ordered) or []
     first = circle.index(min(circle, key=_key))
     return circle[first:] + circle[:first]
+
+
+def _any_circle(graph: Mapping[Node, Iterable[Node]]) -> list[Node] | None:
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as failure:
+        nodes: list[Node] = failure.args[1]
+        return nodes[:0:-1]
+    return None
 
 
 def _key(node: Node) -> tuple[Any, str]:

@@ -101,7 +101,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "requests": ("reconciler/iwinv/transport.py",),
     "urllib3": ("reconciler/iwinv/transport.py",),  # what requests raises under a broken answer
     "deepdiff": ("reconciler/planner/compare/diff.py",),
-    "networkx": ("reconciler/planner/steps/graph.py",),
+    "networkx": ("reconciler/planner/steps/graph.py", "reconciler/config/dependencies.py"),
     "lark": ("reconciler/config/cel_syntax.py",),
     "re2": ("reconciler/common/patterns.py",),
     # two locks; neither part may import the other

@@ -1,5 +1,8 @@
-"""The order of steps: a dependency graph, its circles, and how much hangs on each step. networkx is
-used here only.
+"""The order of steps: a dependency graph, its circles, and how much hangs on each step.
+
+networkx is loaded only if there are steps. `tails` and `dependants` are loops of their own: the
+library's longest path is one path, not the rest after each step, and its descendants do not say
+which root comes first.
 """
 
 from __future__ import annotations
