@@ -29,7 +29,7 @@ def hangups() -> Iterator[None]:
 def its_hints_are_printed(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that is named as the situation of a hint prints it."""
     wanted = hints.situations_of(request.node.nodeid)
-    hints.printed.clear()
+    hints.begin(is_situation=bool(wanted))
     yield
     missing = [
         template

@@ -34,6 +34,7 @@ COMMANDS = (
 HINTS = "tests/cli/test_hints.py"
 REPAIR = "tests/cli/test_repair_commands.py"
 DAMAGE = "tests/scenarios/test_recovery_page.py::test_a_damage_is_told_as_the_page_says_and_its_repair_helps"
+TROUBLE = "tests/cli/test_hints_after_trouble.py"
 SITUATIONS = {
     "--unprotect frees this run": "tests/cli/test_acts.py::test_a_server_protected_from_stop_is_rebooted_only_where_that_is_said",
     "`reconciler plan` says what can be done": f"{HINTS}::test_a_server_to_reboot_that_is_missing",
@@ -78,36 +79,34 @@ SITUATIONS = {
     "make a key pair in the iwinv console and export both, or try it first on the local cloud with --simulate": (
         f"{REPAIR}::test_the_doctor_works_with_nothing_and_without_a_stack"
     ),
+    "reconciler recover": f"{TROUBLE}::test_plan_with_an_open_request",
+    "a request for it is open: `reconciler recover` shows it": f"{TROUBLE}::test_address_with_only_an_open_request",
+    "run `reconciler apply` again, or confirm it yourself: --accept {}": f"{TROUBLE}::test_delete_that_was_seen_gone_once",
+    "run `reconciler apply` again": f"{TROUBLE}::test_firewall_that_is_wanted_again_while_it_is_deleted",
+    "settle it first: reconciler recover": f"{TROUBLE}::test_move_of_an_address_with_an_open_request",
+    "if it is really gone: --accept {}": f"{TROUBLE}::test_replaced_server_that_somebody_deleted",
+    "if that is not its object any more: reconciler state forget {}": f"{TROUBLE}::test_import_to_an_address_that_has_an_object",
+    "`reconciler recover` shows what was asked and what there is": f"{TROUBLE}::test_adopt_of_an_object_of_another_address",
+    "run it again then, or without --no-wait": f"{TROUBLE}::test_open_request_that_can_still_be_taken",
+    "reconciler recover --adopt {}": f"{TROUBLE}::test_not_created_of_an_object_with_the_marker",
+    "the next apply settles it where it can; or `reconciler recover`": f"{TROUBLE}::test_doctor_with_an_open_request",
+    "`reconciler doctor` tells why": f"{TROUBLE}::test_keys_that_are_refused_during_a_run",
+    "the cloud may refuse the pair; `reconciler catalog flavors` shows others": f"{TROUBLE}::test_image_that_the_flavor_does_not_support",
+    "lifecycle.ignore: [{}], or --replace {}": f"{TROUBLE}::test_keys_of_a_server_that_exists",
+    "to take it: --replace {}": f"{TROUBLE}::test_newer_image_of_the_same_name",
+    "finish that run first: `reconciler apply {}{}`": f"{TROUBLE}::test_outputs_of_a_stack_whose_run_was_interrupted",
+    "add --simulate, or leave it out": f"{TROUBLE}::test_time_scale_for_an_account",
+    "the server is recorded; set a new password in the console, or make it again with --replace {}": f"{TROUBLE}::test_first_password_that_cannot_be_written",
 }
 """Each hint of the source with a command or an option, and the test that prints it: `call` pastes
 it there.
 """
 
-OPEN = "a request of an earlier run is open, which a session would have to wait for in real time"
-WORLD = "the local cloud of a session does not answer in this way"
 NOT_PASTED = {
-    "reconciler recover": OPEN,
-    "a request for it is open: `reconciler recover` shows it": OPEN,
-    "run `reconciler apply` again, or confirm it yourself: --accept {}": OPEN,
-    "run `reconciler apply` again": OPEN,
-    "settle it first: reconciler recover": OPEN,
     "reconciler apply": "a run has to be killed: tests/processes/test_left_exposed.py pastes it",
     "to adopt it, add it to the file under a name of its own, with `import: {}`\nor look at {} in the console, and delete it there if "
     "nothing uses it\nor leave it alone: {} --accept {}": "it takes two machines: tests/processes/test_two_machines.py pastes it",
-    "if it is really gone: --accept {}": OPEN,
-    "reconciler state forget '{}', if that is not its object any more": OPEN,
-    "`reconciler recover` shows what was asked and what there is": OPEN,
-    "run it again then, or without --no-wait": OPEN,
-    "--adopt '{}={}'": OPEN,
-    "the next apply settles it where it can; or `reconciler recover`": OPEN,
-    "`reconciler doctor` tells why": WORLD,
-    "the cloud may refuse the pair; `reconciler catalog flavors` shows others": WORLD,
-    "lifecycle.ignore: [{}], or --replace {}": WORLD,
-    "to take it: --replace {}": WORLD,
-    "finish that run first: `reconciler apply {}{}`": "a run of another stack has to be interrupted",
     "name a file in a folder of its own: adopt --out FOLDER/FILE.yaml": "the person has to name folder and file",
-    "add --simulate, or leave it out": "only an account elsewhere is told so",
-    "the server is recorded; set a new password in the console, or make it again with --replace": "the disk has to fail within a run",
 }
 """Hints that no session at the command line prints, and why."""
 
@@ -120,6 +119,9 @@ def situations_of(test: str) -> list[str]:
 printed: list[str] = []
 """The hints that the test has printed so far."""
 
+pasted: list[tuple[Paste, int, str]] = []
+"""What the test has pasted so far, with its exit code and its whole output."""
+
 KEYS = ("state mv", "import", "output", "init", "server", "state", "catalog", "simulator")
 """Alone they take arguments, or are keys of a stack file or groups of commands, not commands to
 paste.
@@ -129,11 +131,11 @@ _COMMAND = re.compile(
     rf"`(?:reconciler )?((?:{'|'.join(COMMANDS)})(?: [^`]*)?)`|\breconciler ((?:{'|'.join(COMMANDS)})(?: \S+)*)"
 )
 _OPTION = re.compile(
-    r"(?<![\w`-])(--(?:accept|unprotect|replace|allow-empty|yes|adopt|not-created)\b)(?:[ =]('[^']*'|[^\s,;]+))?"
+    r"(?<![\w`-])(--(?:accept|unprotect|replace|allow-empty|yes|adopt|not-created|simulate)\b)(?:[ =]('[^']*'|[^\s,;]+))?"
 )
 _PLACEHOLDER = re.compile(r"\b[A-Z]{4,}\b(?!-)|\.\.\.|<|\|")
 _ADDRESS = re.compile(r"^(?:[a-z-]+=)?(?:firewalls|instances|block_storages)\.")
-_FLAGS = ("--allow-empty", "--yes", "--unprotect")
+_FLAGS = ("--allow-empty", "--yes", "--unprotect", "--simulate")
 _NAMES = re.compile(
     r"(?:firewalls|instances|block_storages)\.[^\s`',:]+|[A-Z]+-[A-Za-z0-9]{22}|\d+"
 )
@@ -181,6 +183,9 @@ def pastes(arguments: Sequence[str], text: str) -> Iterator[Paste]:
             command = (found[1] or found[2]).rstrip(".,;:)")
             if not _PLACEHOLDER.search(command) and command not in KEYS:
                 yield Paste(hint, tuple(shlex.split(command)), is_option=False)
+        if "without --no-wait" in hint and "--no-wait" in arguments:
+            waiting = tuple(word for word in arguments if word != "--no-wait")
+            yield Paste(hint, waiting, is_option=True)
         for found in _OPTION.finditer(rest := _COMMAND.sub("", hint)):
             values = shlex.split((found[2] or "").rstrip(".,;:)"))
             if values and rest[: found.start()].endswith("leave out "):
@@ -193,6 +198,14 @@ def pastes(arguments: Sequence[str], text: str) -> Iterator[Paste]:
 
 
 _pasted: Counter[str] = Counter()
+
+
+def begin(*, is_situation: bool) -> None:
+    """Begins a test. The situation of a hint pastes it however often it was pasted before."""
+    printed.clear()
+    pasted.clear()
+    if is_situation:
+        _pasted.clear()
 
 
 def paste_all(
@@ -208,6 +221,7 @@ def paste_all(
         _pasted[paste.template] += 1
         with _copy():
             code, said = run(paste.arguments)
+        pasted.append((paste, code, said))
         shown = shlex.join(("reconciler", *paste.arguments))
         assert code != USAGE, (
             f"the hint {paste.hint!r} of `{shlex.join(arguments)}` cannot be pasted: `{shown}` says\n{said}"

@@ -72,7 +72,7 @@ def import_object(
 
     def agree(bound: Bound) -> None:
         live = bound.binding.live
-        console.problems(bound.problems)
+        console.problems([session.pasteable(problem) for problem in bound.problems])
         named = live.attributes.get("name")
         console.result(
             [

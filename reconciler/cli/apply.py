@@ -276,6 +276,8 @@ class _Talker:
 
     def emit(self, event: Event) -> None:
         """One event of the run."""
+        if isinstance(event, ProblemFound):
+            event = ProblemFound(self.session.pasteable(event.problem))
         if self.session.console.json:
             self._json(event)
             return
@@ -333,7 +335,7 @@ class _Talker:
     def stopped(self, stop: Abort) -> None:
         """The end in JSON where the use case stopped: its problems and a summary."""
         for problem in (*self.session.problems, *stop.problems):
-            self._json(ProblemFound(problem))
+            self._json(ProblemFound(self.session.pasteable(problem)))
         self._summary(stop.exit_code)
         if self.session.console.out.lost is not None:
             self.session.console.problems(stop.problems)

@@ -109,9 +109,12 @@ def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:
     for environment in environments:
         store = session.store(name, environment)
         yield diagnosis.Check("stack", title_of(name, environment))
-        yield from diagnosis.kept(
+        here = replace(session, environment=environment)
+        for check in diagnosis.kept(
             store, _short(store.folder), connection, plan_output.running(store)
-        )
+        ):
+            problem = None if check.problem is None else here.pasteable(check.problem)
+            yield replace(check, problem=problem)
         yield from _former_names(session, name, environment)
 
 

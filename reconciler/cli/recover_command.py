@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -138,6 +139,7 @@ def _show(session: Session, found: Recovered, *, stack: str, environment: str | 
     from reconciler.render import recovery_json, recovery_text
 
     console = session.console
+    found = replace(found, problems=tuple(map(session.pasteable, found.problems)))
     if console.json:
         document: dict[str, Any] = recovery_json.document(
             found, stack=stack, environment=environment

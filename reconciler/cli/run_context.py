@@ -5,6 +5,7 @@ the end of a command.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
     from reconciler.store.folder_store import FileStore
 
 LOCK_SECONDS_AT_TERMINAL = 60.0
+
+_BARE = re.compile(
+    r"\breconciler (?:(apply|destroy|plan|recover|doctor|catalog [\w-]+|state unlock)"
+    r"(?=$|[`\n,;:)]| --(?!stack|env|var|only|except|simulate))|(state forget)(?= [^-]))"
+)
+"""A command in a hint that does not name a stack."""
+
+_QUOTED = re.compile(r"(`reconciler (?:apply|destroy|plan|recover|doctor|catalog|state) [^`]*)`")
 
 
 @dataclass(slots=True)
@@ -229,16 +238,32 @@ class Session:
     def tell_problems(self) -> None:
         """Shows what was gathered and forgets it, so that nothing is told twice."""
         found, self.problems = self.problems, []
-        self.console.problems(found)
+        self.console.problems([self.pasteable(problem) for problem in found])
 
     def pasteable(self, problem: Problem) -> Problem:
-        """A problem that is said first, with the command of its hint as it is typed for this stack."""
-        if problem.code not in exit_codes.SAID_FIRST or problem.hint is None:
+        """A problem whose hint names its commands as they are typed for this stack: with its file
+        and environment, and on the local cloud where this command is.
+        """
+        if problem.hint is None or "reconciler " not in problem.hint:
             return problem
-        hint = problem.hint.replace("reconciler apply", self.again("apply")).replace(
-            "reconciler destroy", self.again("destroy")
-        )
-        return replace(problem, hint=hint)
+        hint = _BARE.sub(lambda found: self._typed(found[1] or found[2]), problem.hint)
+        if self.simulate:
+            hint = _QUOTED.sub(
+                lambda found: found[0] if "--simulate" in found[0] else f"{found[1]} --simulate`",
+                hint,
+            )
+        return problem if hint == problem.hint else replace(problem, hint=hint)
+
+    def _typed(self, command: str) -> str:
+        """A command of a hint with what it has to be told about this stack."""
+        words = command.split()
+        if words[0] in ("apply", "destroy", "plan"):
+            return self.again(*words)
+        if words[0] == "recover":
+            return replace(self, part=()).again(*words)
+        environment = None if words[0] == "catalog" else self.environment
+        plain = replace(self, environment=environment, variables=(), variable_files=(), part=())
+        return plain.again(*words, by_option=True)
 
     def again(self, *command: str, by_option: bool = False) -> str:
         """The command line that would go on with this run, ready to paste. `by_option`: it takes
@@ -323,12 +348,14 @@ def on_stack(function: Callable[..., int]) -> Callable[..., int]:
         variable_files: Sequence[str] = (),
         **given: Any,
     ) -> int:
-        return function(
-            Session(
-                console, Path(stack), environment, simulate, time_scale, variables, variable_files
-            ),
-            **given,
+        session = Session(
+            console, Path(stack), environment, simulate, time_scale, variables, variable_files
         )
+        try:
+            return function(session, **given)
+        except Abort as stop:
+            stop.problems = tuple(map(session.pasteable, stop.problems))
+            raise
 
     return ends(opened)
 

@@ -10,12 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
 from reconciler.model.ports import RecordFailed
-
-_HINT = "the server is recorded; set a new password in the console, or make it again with --replace"
 
 
 class FirstPasswords:
@@ -91,7 +90,11 @@ class FirstPasswords:
                 path=self._path,
                 value=failure.strerror or failure,
             )
-            raise RecordFailed(message, hint=_HINT) from failure
+            hint = msg(
+                "the server is recorded; set a new password in the console, or make it again with --replace {address}",
+                address=pasted(address),
+            )
+            raise RecordFailed(message, hint=hint) from failure
         self._kept += 1
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.marker import split
@@ -253,7 +254,7 @@ def not_created(
             "bad-combination",
             said,
             address=address,
-            hint=msg("--adopt '{address}={bearing}'", address=address, bearing=bearing[0]),
+            hint=msg("reconciler recover --adopt {value}", value=pasted(f"{address}={bearing[0]}")),
         )
     return tuple(
         Note(
@@ -273,7 +274,7 @@ def free_for(state: State, binding: Binding) -> Problem | None:
     entry = state.entries.get(text)
     if entry is not None:
         hint = msg(
-            "reconciler state forget '{text}', if that is not its object any more", text=text
+            "if that is not its object any more: reconciler state forget {text}", text=pasted(text)
         )
         return error(
             "bad-combination",

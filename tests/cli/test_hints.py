@@ -69,7 +69,12 @@ def test_one_server_of_six_that_is_missing(capsys: pytest.CaptureFixture[str]) -
 def test_an_object_that_is_to_move_to_where_another_is(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, stack("a", "b"))
     write(stack("b", more="moved: [{from: instances.a, to: instances.b}]"))
-    hinted(capsys, "let one of them go: reconciler state forget 'instances.b'", "plan", "web.yaml")
+    hinted(
+        capsys,
+        "let one of them go: reconciler state forget --stack web.yaml --simulate 'instances.b'",
+        "plan",
+        "web.yaml",
+    )
 
 
 def test_a_variable_without_a_value(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,7 +156,7 @@ def test_a_server_to_reboot_that_is_missing(capsys: pytest.CaptureFixture[str]) 
     call(capsys, "simulator", "do", "delete", "instance", "shop-web", "--stack", "web.yaml")
     hinted(
         capsys,
-        "`reconciler plan` says what can be done",
+        "`reconciler plan web.yaml --simulate` says what can be done",
         "server",
         "reboot",
         "instances.web",

@@ -15,6 +15,11 @@ _PASTED = re.compile(
     r"`?reconciler (?:\w+)|`(?:absorb|adopt|apply|catalog|destroy|doctor|drift|explain|graph|plan|recover|show|state)\b"
     r"|(?<![\w-])--(?!ours|theirs)[a-z][a-z-]+|\bstate (?:mv|forget|unlock)"
 )
+_COMMAND = re.compile(
+    r"reconciler\\ (apply|destroy|plan|recover|doctor|state\\ (?:forget|unlock)|catalog\\ flavors)"
+)
+"""Commands that are printed with the stack that they are about."""
+
 MOST = 32
 
 
@@ -30,7 +35,9 @@ def templates() -> dict[str, str]:
 
 def pattern(template: str) -> re.Pattern[str]:
     """What a hint of that template looks like when it is printed."""
-    parts = [re.escape(part) for part in re.split(r"\{\}", template)]
+    parts = [
+        _COMMAND.sub(r"\g<0>[^`\\n]*?", re.escape(part)) for part in re.split(r"\{\}", template)
+    ]
     return re.compile(r"[\s\S]*?".join(parts).replace("\\\n", r"\s*"))
 
 
