@@ -12,6 +12,7 @@ from reconciler.model.resource_type import (
     Call,
     Edit,
     Field,
+    Form,
     Listing,
     Operation,
     Paging,
@@ -70,8 +71,10 @@ _FIELDS = (
         unmarked_check=_texts.unmarked_description,
         limited=True,
     ),
-    Field("type", Edit.REPLACE, identity=True, required=True),
-    Field("size", Edit.REPLACE, identity=True, required=True, check=validators.size),
+    Field("type", Edit.REPLACE, identity=True, required=True, form=Form.WORD),
+    Field(
+        "size", Edit.REPLACE, identity=True, required=True, check=validators.size, form=Form.INTEGER
+    ),
     Field("instance", Edit.ATTACH, link="instances", required=True),
 )
 
