@@ -246,7 +246,9 @@ class Session:
         """
         if problem.hint is None or "reconciler " not in problem.hint:
             return problem
-        hint = _BARE.sub(lambda found: self._typed(found[1] or found[2]), problem.hint)
+        # a server without its firewall may lie outside of what a narrowed run looks at
+        here = replace(self, part=()) if problem.code == "exposed" else self
+        hint = _BARE.sub(lambda found: here._typed(found[1] or found[2]), problem.hint)
         if self.simulate:
             hint = _QUOTED.sub(
                 lambda found: found[0] if "--simulate" in found[0] else f"{found[1]} --simulate`",

@@ -4,8 +4,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field, replace
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
@@ -15,8 +15,13 @@ from reconciler.executor.operations import MEMBERSHIP, Operations
 from reconciler.executor.scheduler import Scheduler
 from reconciler.executor.task import Failure, Status, Task
 from reconciler.executor.transitions import Transitions
-from reconciler.model.resource_type import ANYTHING, operation_of, waits
+from reconciler.model.resource_type import ANYTHING, FIREWALLS, operation_of, waits
 from reconciler.planner.compare import fingerprint
+
+
+def _owner(what: str) -> str:
+    """The id of the firewall that a list belongs to; nothing for the list of a whole kind."""
+    return what.partition(":")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +68,38 @@ class Preconditions:
         """
         first, *others = self._lists(task)
         since, planned = task.look_after or 0.0, task.step.fingerprint
-        if not self.poller.fresh((first,), since):
-            return (first,)
+        if unread := self._still_unread((first,), since):
+            return unread
         is_there = planned["id"] in self.poller.objects.get(planned["kind"], {})
-        return tuple(what for what in others if is_there and not self.poller.fresh((what,), since))
+        return self._still_unread(others, since) if is_there else ()
+
+    def _still_unread(self, whats: Iterable[str], since: float) -> tuple[str, ...]:
+        """Of these lists those that are to be read. A list of one firewall that could not be read
+        may be that of a firewall that is gone: the list of firewalls says so.
+        """
+        unread = []
+        for what in whats:
+            if self.poller.fresh((what,), since):
+                continue
+            failed = what in self.poller.lists and self.poller.tried((what,), since)
+            if failed and _owner(what) and not self.poller.fresh((FIREWALLS,), since):
+                unread.append(FIREWALLS)
+            elif not (failed and self._is_gone(_owner(what))):
+                unread.append(what)
+        return tuple(unread)
+
+    def _is_gone(self, firewall: str) -> bool:
+        """Whether a firewall is missing from the list of firewalls as it was read last."""
+        listed = self.poller.objects.get(FIREWALLS)
+        return firewall != "" and listed is not None and firewall not in listed
 
     def ask(self, task: Task) -> None:
         """Lets the task wait for the lists that it needs."""
         task.status, now = Status.RECHECKING, self.now()
         task.deadline = now + self.operations.operation(task).deadline_seconds / self.time_scale
-        self.scheduler.watch(task, self._lists(task))
+        lists = self._lists(task)
+        owners = (FIREWALLS,) if any(map(_owner, lists)) else ()
+        self.scheduler.watch(task, tuple(dict.fromkeys((*lists, *owners))))
         self.poller.ask_once(self._unread(task), task.look_after or 0.0, now)
 
     def judge(self, task: Task, now: float) -> None:
@@ -99,11 +126,14 @@ class Preconditions:
         planned = task.step.fingerprint
         id, kind = str(planned["id"]), str(planned["kind"])
         found = self.poller.objects.get(kind, {}).get(id)
-        if found is None:
+        if found is None or self._is_gone(_owner(self._lists(task)[0])):
             return "it is no longer in the account's list; nothing was sent"
         left = self._left(task, id)
+        account = self.poller.account()
+        gone = {group: () for group in planned.get(FIREWALLS, ()) if self._is_gone(group)}
+        account = replace(account, members={**account.members, **gone}) if gone else account
         changed = fingerprint.differences(
-            planned, found, self.poller.account(), left, lambda other: self._moved(id, other)
+            planned, found, account, left, lambda other: self._moved(id, other)
         )
         return f"it is not as planned: {'; '.join(changed)}; nothing was sent" if changed else None
 

@@ -16,6 +16,9 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.timing import Expected
 from reconciler.model.resource import EMPTY, LiveResource, Plain
 
+FIREWALLS = "firewalls"
+"""The kind whose objects have lists of their own: their rules and their members."""
+
 ANYTHING: Any = object()
 """Stands for a value that nobody can foretell."""
 

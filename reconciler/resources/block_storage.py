@@ -185,6 +185,7 @@ _OPERATIONS = (
         settled_by=_SEEN,
         progress=_owned,
         seconds=(4, 8, 60),
+        recheck=common.itself,
     ),
     Operation(
         "detach",

@@ -215,7 +215,9 @@ def _receipt(result: Any) -> str | None:
 
 
 def _itself_and_rules(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
-    return (*common.itself(fingerprint, inputs), f"rules:{fingerprint['id']}")
+    """Its rules only if they are written over with it (the older form)."""
+    rules = (f"rules:{fingerprint['id']}",) if "rules" in fingerprint else ()
+    return (*common.itself(fingerprint, inputs), *rules)
 
 
 def _itself_and_all(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:

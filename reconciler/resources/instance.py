@@ -258,6 +258,7 @@ _OPERATIONS = (
         settled_by=_SEEN,
         progress=common.shows(NAME, ("name", "description")),
         leaves=common.texts,
+        recheck=common.itself,
     ),
     Operation(
         "start",
@@ -268,6 +269,7 @@ _OPERATIONS = (
         progress=_powered("on"),
         seconds=(5, 15, 60),
         leaves=lambda inputs: {"power": "on"},
+        recheck=common.itself,
     ),
     Operation(
         "stop",

@@ -429,3 +429,146 @@ def test_a_rule_that_somebody_has_edited_meanwhile_is_not_edited_on_top_of_it(
         "ports was 443 in the plan and is 3306 now"
         in result.failed["rule.update firewalls.web.rules.web"].message
     )
+
+
+TEXTS = SERVERS.replace("  a: {}", "  a: {name: before, description: before}") + (
+    "firewalls:\n  web: {name: before, description: before}\n"
+)
+
+
+@pytest.mark.parametrize("api", ["security-groups", "firewall"])
+@pytest.mark.parametrize("planned", ["name", "description"])
+def test_a_text_that_somebody_has_changed_meanwhile_is_not_overwritten(
+    planned: str, api: str, tmp_path: Path
+) -> None:
+    # Goal: the plan showed what the text was; an edit of others since is not lost.
+    lab = Lab(firewall_api=api)
+    assert lab.apply(lab.stack(TEXTS, tmp_path)).exit_code == 0
+    a, web, sends = id_of(lab, "instances.a"), id_of(lab, "firewalls.web"), len(lab.sends)
+
+    def edit(world: World) -> None:
+        server, group = world.instances[a], world.firewalls[web]
+        world.put_instance(
+            replace(server, name="theirs")
+            if planned == "name"
+            else replace(server, description=f"theirs {(server.description or '').split()[-1]}")
+        )
+        world.put_firewall(
+            replace(group, title="theirs")
+            if planned == "name"
+            else replace(group, content=f"theirs {(group.content or '').split()[-1]}")
+        )
+
+    lab.plans = meanwhile(lab, edit)
+    text = TEXTS.replace(f"{planned}: before", f"{planned}: after")
+    result = lab.apply(lab.stack(text, tmp_path))
+    assert result.exit_code == 3 and writes(lab, sends) == []
+    assert sorted(result.failed) == ["firewall.update firewalls.web", "instance.update instances.a"]
+    for failure in result.failed.values():
+        assert f"{planned} was before in the plan and is theirs now" in failure.message
+    lab.plans = []
+    assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
+
+
+def test_a_name_that_somebody_gave_a_firewall_meanwhile_is_not_taken_back_by_a_description(
+    tmp_path: Path,
+) -> None:
+    # Goal: every edit of a firewall carries its name (contract#security-groups), which is not ours to reset.
+    lab = Lab()
+    assert lab.apply(lab.stack(TEXTS, tmp_path)).exit_code == 0
+    web = id_of(lab, "firewalls.web")
+    lab.plans = meanwhile(
+        lab, lambda world: world.put_firewall(replace(world.firewalls[web], title="theirs"))
+    )
+    text = TEXTS.replace("web: {name: before, description: before}", "web: {description: after}")
+    assert lab.apply(lab.stack(text, tmp_path)).exit_code == 3
+    assert lab.cloud.snapshot().firewalls[web].title == "theirs"
+
+
+def test_what_a_text_edit_does_not_replace_is_no_reason_to_hold_it_back(tmp_path: Path) -> None:
+    # Goal: a look compares what the write replaces; a flavor is not touched by a name.
+    lab = Lab()
+    assert lab.apply(lab.stack(TEXTS, tmp_path)).exit_code == 0
+    a = id_of(lab, "instances.a")
+    lab.plans = meanwhile(
+        lab,
+        lambda world: world.put_instance(replace(world.instances[a], flavor_id="std_8.16-g1")),
+    )
+    assert lab.apply(lab.stack(TEXTS.replace("before", "after"), tmp_path)).exit_code == 0
+
+
+def test_many_text_edits_cost_one_look_a_kind(tmp_path: Path) -> None:
+    # Goal: ten names are looked at in one list.
+    lab = Lab()
+    many = HEAD + "instances:\n  web: {count: 10, description: %s}\n"
+    assert lab.apply(lab.stack(many % "before", tmp_path)).exit_code == 0
+    sends = len(lab.sends)
+    lab.plans = meanwhile(lab, lambda world: sends_before.append(len(lab.sends)))
+    sends_before: list[int] = []
+    assert lab.apply(lab.stack(many % "after", tmp_path)).exit_code == 0
+    assert len(writes(lab, sends)) == 10 and len(lab.sends) - sends_before[0] == 11
+
+
+def test_a_server_that_somebody_has_resized_meanwhile_is_not_switched_on(tmp_path: Path) -> None:
+    # Goal: what runs from now on is what the plan showed.
+    lab = Lab()
+    text = HEAD + "instances:\n  kept: {}\n  old: {power: off}\n"
+    assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
+    old, sends = id_of(lab, "instances.old"), len(lab.sends)
+    lab.plans = meanwhile(
+        lab,
+        lambda world: world.put_instance(replace(world.instances[old], flavor_id="std_8.16-g1")),
+    )
+    result = lab.apply(lab.stack(text.replace("power: off", "power: on"), tmp_path))
+    assert result.exit_code == 3 and writes(lab, sends) == []
+    assert "flavor was " in next(iter(result.failed.values())).message
+
+
+def test_a_free_volume_that_somebody_has_attached_meanwhile_is_not_moved(tmp_path: Path) -> None:
+    # Goal: the plan showed a volume on no server; where it is now it stays.
+    lab = with_volume(tmp_path, "none")
+    volume, theirs, sends = (
+        id_of(lab, "block_storages.data"),
+        id_of(lab, "instances.theirs"),
+        len(lab.sends),
+    )
+    lab.plans = meanwhile(
+        lab,
+        lambda world: world.put_volume(replace(world.block_storages[volume], instance_id=theirs)),
+    )
+    result = lab.apply(lab.stack(SERVERS + VOLUME % "b", tmp_path))
+    assert result.exit_code == 3 and writes(lab, sends) == []
+    assert (
+        f"instance was none in the plan and is {theirs} now"
+        in next(iter(result.failed.values())).message
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "step"),
+    [
+        (RULED.replace("  a: {firewall: web}\n", ""), "instance.delete instances.a"),
+        (FEWER, "rule.delete firewalls.web.rules.web"),
+        (RULED.replace("a: {firewall: web}", "a: {firewall: none}"), "firewall.detach instances.a"),
+    ],
+    ids=["server deleted", "rule deleted", "server detached"],
+)
+def test_a_firewall_that_somebody_has_deleted_meanwhile_stops_the_write_at_once(
+    text: str, step: str, tmp_path: Path
+) -> None:
+    # Goal: the lists of a firewall that is gone cannot be read; the run does not wait for them
+    # until its deadline.
+    lab = Lab()
+    assert lab.apply(lab.stack(RULED, tmp_path)).exit_code == 0
+    a, web = id_of(lab, "instances.a"), id_of(lab, "firewalls.web")
+    began: list[float] = []
+
+    def delete(world: World) -> None:
+        began.append(lab.clock.monotonic())
+        world.remove_membership(web, a)
+        world.remove_firewall(web)
+
+    lab.plans, sends = meanwhile(lab, delete), len(lab.sends)
+    result = lab.apply(lab.stack(text, tmp_path))
+    assert result.exit_code == 3 and writes(lab, sends) == [] and step in result.failed
+    assert lab.clock.monotonic() - began[0] < 60

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from reconciler.model.resource import EMPTY, Account, LiveResource
-from reconciler.model.resource_type import ANYTHING
+from reconciler.model.resource_type import ANYTHING, FIREWALLS
 
 _STEADY = ("id", "name", "description", "zone", "made", "type", "size", "firewall")
 """What does not change while the cloud works on an object."""
@@ -48,7 +48,7 @@ def of(live: LiveResource, account: Account) -> dict[str, Any]:
         found["firewalls"] = tuple(
             sorted(group for group, members in account.members.items() if live.id in members)
         )
-    elif live.kind == "firewalls":
+    elif live.kind == FIREWALLS:
         found["members"] = (
             tuple(sorted(account.members[live.id])) if live.id in account.members else None
         )

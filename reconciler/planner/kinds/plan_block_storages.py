@@ -17,7 +17,13 @@ from reconciler.planner.compare import field_diff
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
 from reconciler.planner.kinds.plan_instances import born_with, is_delete_first
 from reconciler.planner.steps import block_storage_limits
-from reconciler.planner.steps.change_builder import FOLLOWS, change, fingerprint, report
+from reconciler.planner.steps.change_builder import (
+    FOLLOWS,
+    change,
+    fingerprint,
+    report,
+    shown_fields,
+)
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
 
@@ -139,14 +145,16 @@ def _detach(draft: PlanBuilder, item: ManagedObject, owner_id: str, *, suffix: s
 
 
 def _attach(draft: PlanBuilder, item: ManagedObject, owner: Link, after: tuple[str, ...]) -> str:
+    asked = {"instance": owner}
     step = Step(
         f"block_storage.attach {item.address}",
         item.address,
         "block_storage.attach",
         target=item.live_id,
-        inputs={"instance": owner},
+        inputs=asked,
         servers=(draft.server(owner.address),),
-        applies={"instance": owner},
+        fingerprint=shown_fields(draft, item.live, asked),
+        applies=asked,
     )
     # First what leaves the new server, then what comes: a server holds three (contract#limits).
     key = draft.add(

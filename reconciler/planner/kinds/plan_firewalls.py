@@ -24,6 +24,7 @@ from reconciler.planner.steps.change_builder import (
     fingerprint,
     report,
     rule_made,
+    shown_fields,
     taken_over,
     traffic_of,
 )
@@ -83,6 +84,7 @@ def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
             "firewall.update",
             target=item.live.id,
             inputs={"name": name, **texts},
+            fingerprint=shown_fields(draft, item.live, ("name", *texts)),
             applies=texts,
         )
         draft.add(step, provides=[("object", item.address)])

@@ -15,7 +15,7 @@ from reconciler.model.state import Phase
 from reconciler.planner.compare import field_diff
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
 from reconciler.planner.steps.attached_block_storages import no_foreign_volumes, volumes_on
-from reconciler.planner.steps.change_builder import change, fingerprint, report
+from reconciler.planner.steps.change_builder import change, fingerprint, report, shown_fields
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
 RESIZE_SECOND_WAY = Fallback(
@@ -137,8 +137,7 @@ def _attach(
             inputs=inputs,
             servers=(target or str(address),),
             fallback=SWITCH_SECOND_WAY if former is not None else None,
-            # Where nothing is taken from it there is no look: a server without a firewall gets one
-            # at once.
+            # A server without a firewall gets one at once, without a look.
             fingerprint=fingerprint(draft, item.live) if former is not None else EMPTY,
             applies={"firewall": firewall},
         ),
@@ -181,15 +180,15 @@ def _power(
     regardless_of: tuple[str, ...] = (),
 ) -> str:
     operation = "instance.start" if power == "on" else "instance.stop"
+    seen = None if target is None else item.live
+    running = shown_fields(draft, seen, ("power", "flavor"))
     step = Step(
         f"{operation} {item.address}",
         item.address,
         operation,
         target=target,
         servers=(target or str(item.address),),
-        fingerprint=fingerprint(draft, item.live)
-        if power == "off" and target is not None
-        else EMPTY,
+        fingerprint=running if power == "on" else fingerprint(draft, seen),
         applies={"power": power},
         regardless_of=regardless_of,
     )
@@ -285,6 +284,7 @@ def _update(
             target=target,
             inputs=texts,
             servers=(target,),
+            fingerprint=shown_fields(draft, item.live, texts),
             applies=texts,
         )
     )

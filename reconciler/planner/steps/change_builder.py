@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -160,3 +160,13 @@ def fingerprint(draft: PlanBuilder, live: LiveResource | None) -> Mapping[str, A
     made from it, and shown.
     """
     return EMPTY if live is None else fingerprints.of(live, draft.assessment.account)
+
+
+def shown_fields(
+    draft: PlanBuilder, live: LiveResource | None, names: Iterable[str]
+) -> Mapping[str, Any]:
+    """What must still be found before a write that replaces a few values: the identity of the
+    object, and the values that the plan shows and the write replaces.
+    """
+    kept = {"kind", "id", "nonce", "made", *names}
+    return {name: value for name, value in fingerprint(draft, live).items() if name in kept}
