@@ -176,3 +176,19 @@ def test_an_import_of_what_another_stack_owns(capsys: pytest.CaptureFixture[str]
     hinted(
         capsys, "if both stacks are to own it: --accept shared=instances.web", "plan", "other.yaml"
     )
+
+
+def test_the_command_for_a_server_without_its_firewall_is_not_narrowed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # Goal: the firewall alone is looked at; only a run over the whole stack attaches it.
+    wall = (
+        "firewalls: {w: {rules: {ssh: {direction: in, protocol: tcp, ports: 22, "
+        "cidr: 203.0.113.0/24}}}}"
+    )
+    applied(capsys, stack("web: firewall: none", more=wall))
+    write(stack("web: firewall: w", more=wall))
+    _, out, err = call(capsys, "plan", "web.yaml", "--only", "firewalls.w")
+    assert "has no firewall" in out + err, out + err
+    assert "reconciler apply web.yaml --only" not in out + err
+    assert "reconciler apply web.yaml" in out + err
