@@ -169,7 +169,7 @@ CODES: dict[str, str] = {
     "cannot-change": "A field that is only set at create was edited; nothing will be done.",
     "cannot-clear": "A text was set and is now left out; the API cannot clear it.",
     "no-longer-managed": "A line is gone from the file; what it set is kept and no longer watched.",
-    "foreign-volume": "A volume that this stack does not own hangs on a server that would be deleted.",
+    "foreign-volume": "A volume that this stack does not own is attached to a server that would be deleted.",
     "foreign-member": "A server that this stack does not own is a member of a firewall that would be deleted.",
     "lockout": "A step would take away access that the stack's guard keeps, or a new server will never have it.",
     "shared": "An object belongs to another stack as well, so each of the two could change or delete it.",

@@ -242,7 +242,7 @@ class Switches:
     page_size_cap: int | None = _switch(
         None,
         _number(1, whole=True, off=True),
-        "Largest page served; a bigger wish gets this size, and is told so",
+        "Largest page served; a larger request gets this size, and the answer says so",
         "4, 7",
     )
     instance_text_decoding: str = _switch(

@@ -93,3 +93,59 @@ def test_sections_named_in_comments_exist() -> None:
                 for number in re.findall(r"\b(?:SPEC|contract(?: sections?)?)\s+\d[\d.]*", text)
             ]
     assert not wrong, listed(wrong)
+
+
+WORDS = 30
+LONG_SENTENCES = frozenset(
+    {
+        "docs/explanation/faults.md",
+        "docs/explanation/performance.md",
+        "docs/reference/local-cloud.md",
+        "docs/reference/state.md",
+    }
+)
+"""Pages that still have a longer sentence; the list only shrinks."""
+
+STRUCK = re.compile(
+    r"goes on with|\bis told\b|\bfor good\b|\bby now\b|\bhangs on\b|\bof ours\b|^Where [^?]*?, \w",
+    re.IGNORECASE | re.MULTILINE,
+)
+PLAIN = [page for page in PAGES if not {"api", "decisions", "ko"} & set(page.parts)]
+
+
+def sentences(page: Path) -> Iterator[str]:
+    """The sentences of paragraphs and list items; code counts as one word. Tables are left out."""
+    text = re.sub(r"^\s*(?:\||<|#).*$", "", prose(page), flags=re.MULTILINE)
+    text = re.sub(r"`[^`]*`", "`x`", re.sub(r"\]\([^)]*\)", "]", text))
+    for block in re.split(r"\n\s*\n|\n\s*(?=[-*] |\d+\. )", text):
+        yield from re.split(
+            r"(?:(?<=[.!?])|(?<=[.!?]\*\*))\s+(?=[A-Z`*\[(0-9])", " ".join(block.split())
+        )
+
+
+def test_sentences_of_pages_are_short() -> None:
+    # Goal: at most 30 words; a page leaves the list for ever when it is rewritten.
+    long = {
+        str(page.relative_to(ROOT)): found
+        for page in PLAIN
+        if (found := [each for each in sentences(page) if len(each.split()) > WORDS])
+    }
+    wrong = [
+        f"{page}: {each}"
+        for page, found in long.items()
+        if page not in LONG_SENTENCES
+        for each in found
+    ]
+    assert not wrong, listed(wrong)
+    assert set(long) >= LONG_SENTENCES, sorted(LONG_SENTENCES - set(long))
+
+
+def test_pages_avoid_struck_phrases() -> None:
+    # Goal: current technical English, subject first.
+    wrong = [
+        f"{page.relative_to(ROOT)}: {each[:90]}"
+        for page in PLAIN
+        for each in (*sentences(page), *re.findall(r"^\|.*$", prose(page), re.MULTILINE))
+        if STRUCK.search(each)
+    ]
+    assert not wrong, listed(wrong)

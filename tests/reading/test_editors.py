@@ -84,7 +84,7 @@ def test_every_example_is_right_by_the_schema_that_its_first_line_names(file: Pa
 @pytest.mark.parametrize(
     "page",
     [
-        "README.md",
+        "docs/tutorial.md",
         "docs/reference/language.md",
         "docs/how-to/from-terraform.md",
         "docs/how-to/adopt.md",

@@ -34,6 +34,10 @@ _INDENTED = re.compile(r"^    (python -m .+)$", re.MULTILINE)
 SHELL = ("bash", "sh")
 SINGLE = (ROOT / "examples" / "stacks" / "single" / "stack.yaml").read_text(encoding="utf-8")
 
+HELLO = re.search(
+    r"```yaml\n(.*?)```", (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"), re.DOTALL
+)[1]  # type: ignore[index]
+
 
 def documented(page: Path) -> Iterator[str]:
     """The commands of a page in order: lines after `$ `, lines of shell blocks, indented `python
@@ -107,6 +111,11 @@ def _shop(capsys: pytest.CaptureFixture[str]) -> None:
         Path(folder, "stack.yaml").write_text(text, encoding="utf-8")
 
 
+def _hello(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("hello").mkdir()
+    Path("hello/stack.yaml").write_text(HELLO, encoding="utf-8")
+
+
 def _infra(capsys: pytest.CaptureFixture[str]) -> None:
     Path("infra").mkdir()
 
@@ -122,6 +131,7 @@ SITUATIONS: dict[str, Callable[[pytest.CaptureFixture[str]], None]] = {
     "plan-format.md": _single,
     "recover.md": _single,
     "local-cloud.md": _single,
+    "tutorial.md": _hello,
 }
 """What is there when the commands of a page begin."""
 

@@ -154,7 +154,7 @@ def test_a_lost_state_is_brought_back_as_the_page_says(applied: Run) -> None:
 
 
 def test_the_page_sends_every_message_to_a_section_that_it_has() -> None:
-    table = PAGE.partition("| it says | go to |")[2].partition("\n\n")[0]
+    table = PAGE.partition("| symptom | section |")[2].partition("\n\n")[0]
     headings = {
         re.sub(r"[^a-z0-9 -]", "", line[3:].lower()).replace(" ", "-")
         for line in PAGE.splitlines()
