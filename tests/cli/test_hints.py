@@ -188,7 +188,7 @@ def test_the_command_for_a_server_without_its_firewall_is_not_narrowed(
     )
     applied(capsys, stack("web: firewall: none", more=wall))
     write(stack("web: firewall: w", more=wall))
-    _, out, err = call(capsys, "plan", "web.yaml", "--only", "firewalls.w")
+    _, out, err = call(capsys, "apply", "web.yaml", "--only", "firewalls.w", "--yes")
     assert "has no firewall" in out + err, out + err
     assert "reconciler apply web.yaml --only" not in out + err
     assert "reconciler apply web.yaml" in out + err
