@@ -13,7 +13,7 @@ NEWER = all_kinds()
 S, B, F = "INSTANCE-1", "BLOCKSTORAGE-1", "FIREWALL-1"
 
 
-def test_destructive_operations_are_those_that_look_at_their_object_again() -> None:
+def test_operations_that_replace_a_shown_value_look_at_their_object_again() -> None:
     # Before a create the object that it replaces is looked at.
     found = {
         f"{kind.singular}.{verb}"
@@ -22,8 +22,9 @@ def test_destructive_operations_are_those_that_look_at_their_object_again() -> N
         if known.recheck is not None
     }
     assert found == {
-        *(f"instance.{verb}" for verb in ("create", "delete", "rebuild", "resize", "stop")),
-        *(f"block_storage.{verb}" for verb in ("create", "delete", "detach")),
+        *(f"instance.{verb}" for verb in ("create", "delete", "rebuild", "resize", "start")),
+        *(f"instance.{verb}" for verb in ("stop", "update")),
+        *(f"block_storage.{verb}" for verb in ("attach", "create", "delete", "detach")),
         *(f"firewall.{verb}" for verb in ("attach", "delete", "detach", "update")),
         *(f"rule.{verb}" for verb in ("delete", "update")),
     }
@@ -56,11 +57,18 @@ RECHECKS: list[tuple[str, dict[str, Any], dict[str, Any], tuple[str, ...]]] = [
         {},
         ("firewalls", f"members:{F}", f"rules:{F}"),
     ),
-    ("firewall.update", {"kind": "firewalls", "id": F}, {}, ("firewalls", f"rules:{F}")),
+    ("firewall.update", {"kind": "firewalls", "id": F}, {}, ("firewalls",)),
+    (
+        "firewall.update",
+        {"kind": "firewalls", "id": F, "rules": ()},
+        {},
+        ("firewalls", f"rules:{F}"),
+    ),
     ("rule.update", {"kind": "rules", "id": "1"}, {"firewall": F}, (f"rules:{F}",)),
     ("block_storage.create", {"kind": "block_storages", "id": B}, {}, ("block_storages",)),
     ("block_storage.create", {}, {}, ()),
-    ("block_storage.attach", {"kind": "block_storages", "id": B}, {}, ()),
+    ("block_storage.attach", {"kind": "block_storages", "id": B}, {}, ("block_storages",)),
+    ("instance.reboot", {"kind": "instances", "id": S}, {}, ()),
 ]
 
 
