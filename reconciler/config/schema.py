@@ -1,16 +1,15 @@
 """The JSON Schemas: what editors complete from, and what a stack file is checked against.
 jsonschema is imported only here.
 
-Most stacks have no mistake, and `schema_quick` sees that without it. In the others many values are
-alike, so the schema is taken apart once: each mapping is checked by the keys it has, each value by
-its spelling, and what was found right once is not looked at again.
+Most stacks have no mistake, and `schema_precheck` sees that without jsonschema. In the others it
+tells the validator which values it need not look at.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,10 @@ from typing import Any
 from reconciler.common.suggestions import nearest
 from reconciler.common.text import msg
 from reconciler.config.document import Document, Node, Scalar, Sequence, Table
-from reconciler.config.schema_messages import EXPRESSION, key_hint, mistake, unknown_key
+from reconciler.config.schema_messages import EXPRESSION, key_hint, mistake
 from reconciler.config.schema_precheck import Fits, compiled
 from reconciler.config.yaml_errors import ALL_OF_THE_FOLDER
 from reconciler.model.diagnostics import Place, Problem, error, in_order
-
-_SHAPE_KEYWORDS = ("type", "required", "minProperties", "maxProperties")
-_REMEMBERED_MAX = 100_000
 
 
 @cache
@@ -58,11 +54,11 @@ def mistakes(document: Document) -> tuple[Problem, ...]:
     found = tuple(strange.values())
     found += tuple(
         problem
-        for problem in _stack().check(document.root, ())
+        for problem in _mistakes_in(document.root, "stack")
         if problem.place is None or problem.place.file not in strange
     )
     for part in {root.file: root for root in document.parts.values()}.values():
-        found += tuple(_component().check(part, ()))
+        found += tuple(_mistakes_in(part, "component"))
     if not document.whole:
         found = tuple(problem for problem in found if problem.code != "missing-key")
     return in_order(found)
@@ -126,15 +122,14 @@ def _fits(name: str) -> Fits:
     return compiled(load(name), load("stack"))
 
 
-@cache
-def _stack() -> _Checker:
-    schema = load("stack")
-    return _compile(schema, schema, {})
+def _mistakes_in(root: Table, name: str) -> Iterator[Problem]:
+    for failure in _validator(name).iter_errors(instance(root)):
+        yield from _problems(failure, root)
 
 
 @cache
-def _component() -> _Checker:
-    return _compile(load("component"), load("stack"), {})
+def _validator(name: str) -> Any:
+    return validator(load(name), load("stack"))
 
 
 class _Spelled(str):
@@ -144,6 +139,13 @@ class _Spelled(str):
 
     __slots__ = ("number",)
     number: int | float
+
+
+class _Mapping(dict[str, Any]):
+    """A mapping, and the node that it was made of."""
+
+    __slots__ = ("node",)
+    node: Table
 
 
 def instance(node: Node) -> Any:
@@ -156,45 +158,26 @@ def instance(node: Node) -> Any:
         return node.value
     if isinstance(node, Sequence):
         return [instance(item) for item in node.items]
-    return {key: instance(value) for key, value in node.entries.items()}
-
-
-def _key(node: Node) -> Any:
-    """Something hashable that is equal for nodes that the validator cannot tell apart."""
-    if isinstance(node, Scalar):
-        return (node.text, node.quoted)
-    if isinstance(node, Sequence):
-        return ("[", *(_key(item) for item in node.items))
-    return ("{", *((key, _key(value)) for key, value in node.entries.items()))
-
-
-def _compile(
-    schema: Mapping[str, Any], root: Mapping[str, Any], known: dict[str, _Checker]
-) -> _Checker:
-    reference = schema.get("$ref")
-    if reference is not None:
-        if reference not in known:
-            # Components refer to parts of the stack's schema, which is then the root.
-            _, section, name = reference.rsplit("/", 2)
-            known[reference] = _compile(root[section][name], root, known)
-        return known[reference]
-    of_others = schema.get("additionalProperties")
-    if "properties" not in schema and not isinstance(of_others, Mapping):
-        return _Checker(validator(schema, root))
-    members = {
-        key: _compile(member, root, known) for key, member in schema.get("properties", {}).items()
-    }
-    others = _compile(of_others, root, known) if isinstance(of_others, Mapping) else None
-    return _TableChecker(schema, root, members, others)
+    found = _Mapping((key, instance(value)) for key, value in node.entries.items())
+    found.node = node
+    return found
 
 
 def validator(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
-    """A validator of a part of a schema, for numbers that keep their spelling."""
-    return _validator_class()({**schema, "$defs": root.get("$defs", {})})
+    """A validator of a part of a schema, for numbers that keep their spelling. It does not look at
+    members that plainly fit.
+    """
+    known: dict[int, Fits] = {}
+
+    def fits(part: Any, node: Node) -> bool:
+        if id(part) not in known:
+            known[id(part)] = compiled(part, root) if isinstance(part, Mapping) else lambda _: False
+        return known[id(part)](node)
+
+    return _validator_class(fits)({**schema, "$defs": root.get("$defs", {})})
 
 
-@cache
-def _validator_class() -> Any:
+def _validator_class(fits: Callable[[Any, Node], bool]) -> Any:
     from jsonschema import Draft202012Validator, ValidationError, validators
 
     def is_number(checker: Any, instance: Any) -> bool:
@@ -215,6 +198,26 @@ def _validator_class() -> Any:
         if value != wanted or isinstance(value, bool) != isinstance(wanted, bool):
             yield ValidationError("not the one value")
 
+    def properties(validator: Any, members: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        if isinstance(instance, _Mapping):
+            for key in instance.keys() & members.keys():
+                if not fits(members[key], instance.node.entries[key]):
+                    yield from validator.descend(instance[key], members[key], path=key)
+
+    def others(validator: Any, member: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        known = schema.get("properties", ())
+        for key in instance if isinstance(instance, _Mapping) else ():
+            if key not in known and member is False:
+                yield ValidationError("unknown keys")
+                return
+            if key not in known and not fits(member, instance.node.entries[key]):
+                yield from validator.descend(instance[key], member, path=key)
+
+    def names(validator: Any, name: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        checker = validator.evolve(schema=name)
+        if isinstance(instance, dict) and not all(map(checker.is_valid, instance)):
+            yield ValidationError("badly formed keys")
+
     extend: Any = validators.extend  # untyped in the library
     return extend(
         Draft202012Validator,
@@ -222,6 +225,9 @@ def _validator_class() -> Any:
             "minimum": bound(lambda value, limit: value >= limit),
             "maximum": bound(lambda value, limit: value <= limit),
             "const": const,
+            "properties": properties,
+            "additionalProperties": others,
+            "propertyNames": names,
         },
         type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many(
             {"number": is_number, "integer": is_integer}
@@ -229,90 +235,11 @@ def _validator_class() -> Any:
     )
 
 
-class _Checker:
-    """Checks values by a part of the schema, and remembers which were right."""
-
-    def __init__(self, validator: Any) -> None:
-        self._validator = validator
-        self._right: set[Any] = set()
-
-    def check(self, node: Node, path: tuple[str, ...]) -> Iterator[Problem]:
-        """The mistakes in a value; `path` are the keys that lead to it."""
-        key = _key(node)
-        if key in self._right:
-            return
-        wrong = False
-        for failure in self._validator.iter_errors(instance(node)):
-            wrong = True
-            yield from _problems(failure, node, path)
-        if not wrong and len(self._right) < _REMEMBERED_MAX:
-            self._right.add(key)
-
-
-class _TableChecker(_Checker):
-    """Checks mappings: the keys by themselves, then each value by its own part of the schema."""
-
-    def __init__(
-        self,
-        schema: Mapping[str, Any],
-        root: Mapping[str, Any],
-        members: Mapping[str, _Checker],
-        others: _Checker | None,
-    ) -> None:
-        super().__init__(
-            validator({key: schema[key] for key in _SHAPE_KEYWORDS if key in schema}, root)
-        )
-        self._members, self._others = members, others
-        self._closed = schema.get("additionalProperties") is False
-        names = schema.get("propertyNames", {})
-        self._name = re.compile(names["pattern"]) if "pattern" in names else None
-        self._name_words = names.get("patternErrorMessage", "")
-        self._title_keys = (
-            frozenset(others.members) if isinstance(others, _TableChecker) else frozenset[str]()
-        )
-        self._shapes: set[tuple[str, ...]] = set()
-
-    @property
-    def members(self) -> Iterable[str]:
-        """The keys that the mapping knows."""
-        return self._members
-
-    def check(self, node: Node, path: tuple[str, ...]) -> Iterator[Problem]:
-        if not isinstance(node, Table):
-            yield from super().check(node, path)
-            return
-        keys = tuple(node.entries)
-        if keys not in self._shapes:
-            wrong = list(self._check_keys(node, path))
-            yield from wrong
-            if not wrong and len(self._shapes) < _REMEMBERED_MAX:
-                self._shapes.add(keys)
-        for key, value in node.entries.items():
-            checker = self._members.get(key, self._others)
-            if checker is not None:
-                yield from checker.check(value, (*path, key))
-
-    def _check_keys(self, node: Table, path: tuple[str, ...]) -> Iterator[Problem]:
-        # The values are of no account here: a mapping without them has the same keys.
-        for failure in self._validator.iter_errors(dict.fromkeys(node.entries)):
-            yield from _problems(failure, node, path)
-        for key in node.entries:
-            if self._closed and key not in self._members:
-                yield unknown_key(key, tuple(self._members), node.key_place(key), path)
-            elif self._name is not None and self._name.search(key) is None:
-                hint = key_hint(key, self._name, takes_title="title" in self._title_keys)
-                yield error(
-                    "bad-format",
-                    msg("`{key}`: {reason}", key=key[:60], reason=self._name_words),
-                    place=node.key_place(key),
-                    hint=hint,
-                )
-
-
-def _problems(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem]:
+def _problems(failure: Any, root: Node) -> Iterator[Problem]:
     """What a failure of the validator means, at the place of the value that it is about."""
     for meant in _meant(failure):
-        inner, where = node, path
+        inner: Node = root
+        where: tuple[str, ...] = ()
         for step in meant.absolute_path:
             inner = (
                 inner.items[step]
@@ -322,7 +249,29 @@ def _problems(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Probl
                 else inner
             )
             where = (*where, str(step))
-        yield from mistake(meant, inner, where)
+        if meant.validator == "propertyNames" and isinstance(inner, Table):
+            yield from _bad_keys(meant.schema, inner)
+        else:
+            yield from mistake(meant, inner, where)
+
+
+def _bad_keys(schema: Mapping[str, Any], node: Table) -> Iterator[Problem]:
+    """The keys that do not match the pattern of a mapping's keys."""
+    names, member = schema["propertyNames"], schema.get("additionalProperties", {})
+    section, _, name = member.get("$ref", "").rpartition("/")
+    if section:
+        member = load("stack")["$defs"][name]
+    pattern = re.compile(names.get("pattern", ""))
+    for key in node.entries:
+        if pattern.search(key) is None:
+            hint = key_hint(key, pattern, takes_title="title" in member.get("properties", {}))
+            reason = names.get("patternErrorMessage", "")
+            yield error(
+                "bad-format",
+                msg("`{key}`: {reason}", key=key[:60], reason=reason),
+                place=node.key_place(key),
+                hint=hint,
+            )
 
 
 def _meant(failure: Any) -> list[Any]:
