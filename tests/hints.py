@@ -36,11 +36,11 @@ REPAIR = "tests/cli/test_repair_commands.py"
 DAMAGE = "tests/scenarios/test_recovery_page.py::test_a_damage_is_told_as_the_page_says_and_its_repair_helps"
 TROUBLE = "tests/cli/test_hints_after_trouble.py"
 SITUATIONS = {
-    "--unprotect frees this run": "tests/cli/test_acts.py::test_a_server_protected_from_stop_is_rebooted_only_where_that_is_said",
-    "`reconciler plan` says what can be done": f"{HINTS}::test_a_server_to_reboot_that_is_missing",
+    "add --unprotect to lift the protection for this run": "tests/cli/test_acts.py::test_a_server_protected_from_stop_is_rebooted_only_where_that_is_said",
+    "run `reconciler plan` to see what can be done": f"{HINTS}::test_a_server_to_reboot_that_is_missing",
     "{}; if both stacks are to own it: --accept {}": f"{HINTS}::test_an_import_of_what_another_stack_owns",
-    "Add --yes to {}.": f"{REPAIR}::test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud",
-    "make a new one with `plan --out FILE`": f"{HINTS}::test_a_saved_plan_that_cannot_be_read",
+    "add --yes to {}": f"{REPAIR}::test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud",
+    "create a new one with `plan --out FILE`": f"{HINTS}::test_a_saved_plan_that_cannot_be_read",
     "look in the console; if it is really gone, --accept {}": f"{HINTS}::test_the_only_server_that_is_missing",
     "choose one with --env: {}": f"{REPAIR}::test_what_is_asked_of_a_stack_with_environments_names_one",
     "leave out --env, or define `environments:`": f"{HINTS}::test_an_environment_of_a_stack_without_any",
@@ -68,7 +68,7 @@ SITUATIONS = {
     "leave out --replace {}": f"{HINTS}::test_a_firewall_that_cannot_be_replaced",
     "set it with --var {}=VALUE, RECONCILER_VAR_{}, or a default": f"{HINTS}::test_a_variable_without_a_value",
     "--var-file needs a file with one `NAME: VALUE` per line": "tests/cli/test_first_week.py::test_a_file_of_variables_is_told_of_as_one",
-    "Read what would be bound, then add --yes.": f"{HINTS}::test_a_lost_state_that_nobody_is_asked_about",
+    "read what would be bound, then add --yes": f"{HINTS}::test_a_lost_state_that_nobody_is_asked_about",
     "use the version of reconciler that wrote it, or a newer one": f"{DAMAGE}[a newer version]",
     "put back state.json and journal of one time; or see `reconciler recover --rebuild`": f"{DAMAGE}[an older copy]",
     "put back state.json and journal from one copy; without one, move the journal away: what it recorded since the state's serial is then "
@@ -76,7 +76,7 @@ SITUATIONS = {
     "wait (--lock-timeout SECONDS), or, if that run hangs or is on a machine that is gone, `reconciler state unlock`": (
         "tests/cli/test_simulated_sessions.py::test_another_run_of_the_stack_is_told_and_exits_6"
     ),
-    "make a key pair in the iwinv console and export both, or try it first on the local cloud with --simulate": (
+    "create a key pair in the iwinv console and export both, or try the local cloud first with --simulate": (
         f"{REPAIR}::test_the_doctor_works_with_nothing_and_without_a_stack"
     ),
     "reconciler recover": f"{TROUBLE}::test_plan_with_an_open_request",
@@ -89,24 +89,28 @@ SITUATIONS = {
     "`reconciler recover` shows what was asked and what there is": f"{TROUBLE}::test_adopt_of_an_object_of_another_address",
     "run it again then, or without --no-wait": f"{TROUBLE}::test_open_request_that_can_still_be_taken",
     "reconciler recover --adopt {}": f"{TROUBLE}::test_not_created_of_an_object_with_the_marker",
-    "the next apply settles it where it can; or `reconciler recover`": f"{TROUBLE}::test_doctor_with_an_open_request",
+    "the next apply settles what it can; otherwise run `reconciler recover`": f"{TROUBLE}::test_doctor_with_an_open_request",
     "`reconciler doctor` tells why": f"{TROUBLE}::test_keys_that_are_refused_during_a_run",
     "the cloud may refuse the pair; `reconciler catalog flavors` shows others": f"{TROUBLE}::test_image_that_the_flavor_does_not_support",
     "lifecycle.ignore: [{}], or --replace {}": f"{TROUBLE}::test_keys_of_a_server_that_exists",
     "to take it: --replace {}": f"{TROUBLE}::test_newer_image_of_the_same_name",
     "finish that run first: `reconciler apply {}{}`": f"{TROUBLE}::test_outputs_of_a_stack_whose_run_was_interrupted",
-    "add --simulate, or leave it out": f"{TROUBLE}::test_time_scale_for_an_account",
-    "the server is recorded; set a new password in the console, or make it again with --replace {}": f"{TROUBLE}::test_first_password_that_cannot_be_written",
+    "add --simulate, or leave out --time-scale": f"{TROUBLE}::test_time_scale_for_an_account",
+    "the server is recorded; set a new password in the console, or replace it with --replace {}": f"{TROUBLE}::test_first_password_that_cannot_be_written",
 }
 """Each hint of the source with a command or an option, and the test that prints it: `call` pastes
 it there.
 """
 
 NOT_PASTED = {
+    "settle it with `reconciler recover`": "a plan gives the same command: tests/cli/test_hints_after_trouble.py pastes it",
+    "run `absorb` again": "a file has to change within a run",
+    "run `plan` again: applying this file would no longer do what was reviewed\n{}": "tests/cli/test_simulated_sessions.py does it",
+    "run `plan` again when that run has ended": "two runs have to be active",
     "reconciler apply": "a run has to be killed: tests/processes/test_left_exposed.py pastes it",
     "to adopt it, add it to the file under a name of its own, with `import: {}`\nor look at {} in the console, and delete it there if "
     "nothing uses it\nor leave it alone: {} --accept {}": "it takes two machines: tests/processes/test_two_machines.py pastes it",
-    "name a file in a folder of its own: adopt --out FOLDER/FILE.yaml": "the person has to name folder and file",
+    "write to a folder of its own: adopt --out FOLDER/FILE.yaml": "the person has to name folder and file",
 }
 """Hints that no session at the command line prints, and why."""
 

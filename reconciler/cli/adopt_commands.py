@@ -117,13 +117,13 @@ Examples:
   reconciler adopt --all --zone KR1-Z01 > zone.yaml"""
 )
 @click.argument("objects", nargs=-1, metavar="[NAME or ID]...")
-@click.option("--all", "everything", is_flag=True, help="Everything that the API shows.")
+@click.option("--all", "everything", is_flag=True, help="Take over everything that the API lists.")
 @click.option(
     "--zone",
     "zones",
     multiple=True,
     metavar="ZONE",
-    help="Only what lies in this zone, by id or console name; repeatable.",
+    help="Only objects in this zone, by id or console name; repeatable.",
 )
 @click.option(
     "--name",
@@ -134,7 +134,7 @@ Examples:
     "--out",
     metavar="FILE.yaml",
     type=click.Path(dir_okay=False),
-    help="Write a new file instead of stdout.",
+    help="Write to a new file instead of stdout.",
 )
 @options.stack_option
 @options.simulate_options
@@ -162,12 +162,14 @@ def adopt(
 
     if everything == bool(objects):
         raise stop_usage(
-            msg("name what to take over, or say --all"), "reconciler adopt --all --out company.yaml"
+            msg("name the objects to take over, or use --all"),
+            "reconciler adopt --all --out company.yaml",
         )
     title = _stack_name(name, out)
     if out is not None and Path(out).exists():
         raise stop_usage(
-            msg("{out} exists already", out=out), "adopt writes only new files: name another one"
+            msg("{path} already exists", path=out),
+            msg("adopt writes only new files: choose another name"),
         )
     alone = None if out is None else _alone_in(Path(out).parent)
     console = session.console
@@ -212,7 +214,7 @@ Examples:
 @options.environment_option
 @options.variable_options
 @click.option(
-    "--dry-run", is_flag=True, help="Show what would change in the files, and change nothing."
+    "--dry-run", is_flag=True, help="Show what would change in the files without changing them."
 )
 @options.simulate_options
 @options.look_options
@@ -259,7 +261,7 @@ def absorb(session: Session, *, addresses: Sequence[str], dry_run: bool) -> int:
     said = (
         f" {verb}: {escape.outside(names)}"
         if names
-        else " Nothing was changed outside there."
+        else " Nothing to absorb: there is no drift."
         if not found.problems
         else ""
     )
@@ -275,7 +277,8 @@ def _stack_name(name: str | None, out: str | None) -> str:
     if name is not None:
         if re.fullmatch(pattern, name) is None:
             raise stop_usage(
-                msg("{name} cannot name a stack", name=name), "a-z, then up to 19 of a-z 0-9 -"
+                msg("{name} is not a valid stack name", name=name),
+                msg("use a-z, 0-9 and -, starting with a letter, at most 20 characters"),
             )
         return name
     stem = re.sub(r"[^a-z0-9]+", "-", Path(out or "").stem.lower()).strip("-")[:20].strip("-")
@@ -297,10 +300,11 @@ def _alone_in(folder: Path) -> Path | None:
     except Abort:  # several stacks side by side, each named by its file
         return None
     if len(files) > 1 or files[0].name == "stack.yaml":
-        hint = msg("name a file in a folder of its own: adopt --out FOLDER/FILE.yaml")
+        hint = msg("write to a folder of its own: adopt --out FOLDER/FILE.yaml")
         raise stop_usage(
             msg(
-                "{folder} is the folder of stack `{name}`, and all *.yaml files in it are one stack",
+                "{folder} already contains stack `{name}`; all *.yaml files in a folder form "
+                "one stack",
                 folder=folder,
                 name=name,
             ),
@@ -322,9 +326,9 @@ def _write_new(path: Path, text: str) -> None:
             error(
                 "state-write",
                 msg(
-                    "{path} could not be written: {value}",
+                    "{path} cannot be written: {reason}",
                     path=path,
-                    value=failure.strerror or failure,
+                    reason=failure.strerror or failure,
                 ),
             )
         ) from failure

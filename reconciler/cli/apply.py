@@ -20,6 +20,7 @@ from reconciler.commands import actions, lifecycle
 from reconciler.commands import plan_file as planfile
 from reconciler.commands.context import Applied, Connection, Planned, Prompter, Run
 from reconciler.commands.password_file import FirstPasswords
+from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.address import parse
@@ -140,7 +141,9 @@ def _carry_out(talker: _Talker, work: Callable[[], Applied]) -> int:
         talker.close()
         if not talker.began:
             raise
-        console.tell([Line(" Interrupted after the run; what it did is on record.", Tone.CARE)])
+        console.tell(
+            [Line(" Interrupted after the run; everything it did is recorded.", Tone.CARE)]
+        )
         return exit_codes.INTERRUPTED
     finally:
         talker.close()
@@ -272,7 +275,9 @@ class _Talker:
         verb = "destroy" if plan.destroy else "apply"
         name = escape.outside(plan.title)
         choice = name if decision.open else f"{name} or yes"
-        return self.session.console.ask(f"Type {choice} to {verb}, anything else to stop:")
+        return self.session.console.ask(
+            msg("Type {choice} to {verb}, anything else to stop:", choice=choice, verb=verb)
+        )
 
     def emit(self, event: Event) -> None:
         """One event of the run."""

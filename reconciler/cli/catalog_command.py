@@ -56,13 +56,13 @@ Examples:
     "words",
     multiple=True,
     metavar="TEXT",
-    help="Only rows in which the text stands, in any case; repeatable.",
+    help="Only rows that contain this text, in any case; repeatable.",
 )
+@click.option("--zone", metavar="ZONE", help="Only what this zone offers, by id or console name.")
 @click.option(
-    "--zone", metavar="ZONE", help="Only what is offered in this zone, by id or console name."
-)
-@click.option(
-    "--sort", metavar="COLUMN", help="By this column, `-COLUMN` the other way round (default: id)."
+    "--sort",
+    metavar="COLUMN",
+    help="Sort by this column, `-COLUMN` for descending order (default: id).",
 )
 @options.stack_option
 @options.format_option
@@ -94,7 +94,7 @@ def catalog(
             error(
                 "lookup",
                 msg("the account has no list of {kind}", kind=kind),
-                hint=msg("the API has none to give, as where no script was ever made"),
+                hint=msg("the API returns none, for example because no script was ever created"),
             )
         )
     if zone is not None:
@@ -121,9 +121,9 @@ def catalog(
     console.result(list(_table(kind, kept)))
     if not kept:
         said = (
-            "nothing there fits"
+            "no row matches"
             if rows
-            else "the list is empty, although the key works: look for it in the console"
+            else "the list is empty although the key works: compare with the console"
         )
         console.tell([Line(f" {said}", Tone.CARE)])
     return exit_codes.DONE
@@ -133,7 +133,7 @@ def _order(kind: str, sort: str | None) -> tuple[str, bool]:
     name = (sort or "id").removeprefix("-")
     if name not in _COLUMNS[kind]:
         raise stop_usage(
-            msg("--sort {name}: there is no such column", name=name),
+            msg("--sort {column}: this column does not exist", column=name),
             suggestions.hint_for(name, _COLUMNS[kind]),
         )
     return name, (sort or "").startswith("-")
@@ -151,7 +151,7 @@ def _zone(text: str, zones: Iterable[Mapping[str, Any]]) -> str:
     raise Abort(
         error(
             "lookup",
-            msg("there is no zone {text}", text=text),
+            msg("the zone {zone} does not exist", zone=text),
             hint=suggestions.hint_for(text, [str(row["id"]) for row in rows]),
         )
     )
@@ -232,7 +232,7 @@ def explain(console: Console, *, field: str | None) -> int:
         raise Abort(
             error(
                 "unknown-key",
-                msg("the language has no {field}", field=field),
+                msg("the language has no field {field}", field=field),
                 hint=suggestions.hint_for(field or "", known),
             )
         )

@@ -135,8 +135,8 @@ def local_cloud(
         raise Abort(
             error(
                 "simulator",
-                msg("the local cloud does not start: {failure}", failure=failure),
-                hint=msg("its world is {world}", world=world),
+                msg("the local cloud does not start: {reason}", reason=failure),
+                hint=msg("its world is stored in {path}", path=world),
             )
         ) from failure
     try:
@@ -146,8 +146,8 @@ def local_cloud(
         raise Abort(
             error(
                 "simulator",
-                msg("what was done on the local cloud is lost: {failure}", failure=failure),
-                hint=msg("make room, or see to its rights"),
+                msg("changes to the local cloud were lost: {reason}", reason=failure),
+                hint=msg("free up space or fix the directory's permissions"),
             )
         ) from failure
 
@@ -186,7 +186,8 @@ def scale_of(environ: Mapping[str, str]) -> float | None:
     if not 0 < scale <= timing.TIME_SCALE_MAX:
         raise Abort(
             error(
-                "usage", msg("RECONCILER_TIME_SCALE is a number above 0, not {text!r}", text=text)
+                "usage",
+                msg("RECONCILER_TIME_SCALE must be a number above 0, not {text!r}", text=text),
             )
         )
     return scale
@@ -224,12 +225,12 @@ def _connect(
             error(
                 "endpoint",
                 str(failure),
-                hint=msg("set IWINV_ENDPOINT, or unset it for the real cloud"),
+                hint=msg("set IWINV_ENDPOINT, or unset it to use the real cloud"),
             )
         ) from failure
     except ValueError as failure:
         raise Abort(
-            error("usage", msg("IWINV_FIREWALL_API: {failure}", failure=failure))
+            error("usage", msg("IWINV_FIREWALL_API: {reason}", reason=failure))
         ) from failure
     time_scale = _time_scale(scale, environ, loopback=endpoint.loopback)
     # The local cloud has another port each time; which world it serves goes with its folder.
@@ -298,15 +299,16 @@ def _keys(environ: Mapping[str, str]) -> Keys:
     missing = [name for name in ("IWINV_ACCESS_KEY", "IWINV_SECRET_KEY") if not environ.get(name)]
     if missing:
         hint = msg(
-            "make a key pair in the iwinv console and export both, or try it first on the local cloud with --simulate"
+            "create a key pair in the iwinv console and export both, or try the local "
+            "cloud first with --simulate"
         )
         raise Abort(
             error(
                 "credentials",
                 msg(
-                    "{missing} {value} not set",
-                    missing=" and ".join(missing),
-                    value="is" if len(missing) == 1 else "are",
+                    "{variables} {verb} not set",
+                    variables=" and ".join(missing),
+                    verb="is" if len(missing) == 1 else "are",
                 ),
                 hint=hint,
             )
@@ -318,7 +320,7 @@ def _keys(environ: Mapping[str, str]) -> Keys:
             error(
                 "credentials",
                 str(failure),
-                hint=msg("export the keys again, as the console shows them"),
+                hint=msg("export the keys again, exactly as the console shows them"),
             )
         ) from None
 
@@ -330,8 +332,8 @@ def _time_scale(given: float | None, environ: Mapping[str, str], *, loopback: bo
         raise Abort(
             error(
                 "usage",
-                msg("--time-scale is for the local cloud only"),
-                hint=msg("add --simulate, or leave it out"),
+                msg("--time-scale works only with the local cloud"),
+                hint=msg("add --simulate, or leave out --time-scale"),
             )
         )
     return 1.0

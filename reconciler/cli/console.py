@@ -93,8 +93,8 @@ class Console:
         """
         if self.out.lost is not None:
             message = msg(
-                "the result could not be written ({lost}), so {begun} was changed",
-                lost=self.out.lost,
+                "the result could not be written ({reason}), so {begun} was changed",
+                reason=self.out.lost,
                 begun="nothing more" if self.begun else "nothing",
             )
             hint = msg("run the command again with a standard output that can be written")

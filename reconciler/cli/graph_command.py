@@ -24,7 +24,7 @@ Examples:
     "format",
     type=click.Choice(["text", "dot", "mermaid", "json"]),
     default="text",
-    help="What stdout gets; dot is Graphviz.",
+    help="Output format; dot is for Graphviz.",
 )
 @click.option(
     "--simulate",

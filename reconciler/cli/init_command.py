@@ -40,7 +40,7 @@ Examples:
     "--name", metavar="STACK", help="The name of the stack (default: that of the folder)."
 )
 @click.option("--zone", metavar="ZONE", help="The zone, by id or console name.")
-@click.option("--flavor", metavar="FLAVOR", help="The size of the server.")
+@click.option("--flavor", metavar="FLAVOR", help="The flavor of the instance.")
 @click.option(
     "--image",
     metavar="OS:VERSION",
@@ -48,12 +48,12 @@ Examples:
     show_default=True,
     help="The operating system.",
 )
-@click.option("--ssh-key", metavar="NAME", help="The key of the account that may log in.")
+@click.option("--ssh-key", metavar="NAME", help="The SSH key that may log in.")
 @click.option(
     "--admin",
     metavar="CIDR",
     default="0.0.0.0/0",
-    help="From where one may log in (default: anywhere).",
+    help="The address range that may log in (default: anywhere).",
 )
 @options.simulate_options
 @options.look_options
@@ -82,14 +82,15 @@ def init(
     target = Path(folder) / "stack.yaml"
     if any(Path(folder).glob("*.yaml")):
         raise stop_usage(
-            msg("{folder} holds a stack already", folder=folder),
-            "init writes only into a folder without *.yaml files",
+            msg("{folder} already contains a stack", folder=folder),
+            msg("init writes only into a folder without *.yaml files"),
         )
     wrong = validators.cidr(admin)
     os, _, version = image.partition(":")
     if wrong is not None or not os or not version:
         raise stop_usage(
-            wrong or msg("--image {image} is not OS:VERSION, such as ubuntu:22.04", image=image)
+            wrong
+            or msg("--image must be OS:VERSION, such as ubuntu:22.04, not {image}", image=image)
         )
     found = _catalogue(Session(console, Path(folder), None, simulate, time_scale))
     choice = starter.Choice(
@@ -107,16 +108,9 @@ def init(
         with target.open("x", encoding="utf-8") as file:
             file.write(starter.text(choice))
     except OSError as failure:
-        raise Abort(
-            error(
-                "state-write",
-                msg(
-                    "{target} could not be written: {value}",
-                    target=target,
-                    value=failure.strerror or failure,
-                ),
-            )
-        ) from failure
+        reason = failure.strerror or failure
+        message = msg("{path} cannot be written: {reason}", path=target, reason=reason)
+        raise Abort(error("state-write", message)) from failure
     again = shlex.join(["reconciler", "plan", folder, *(["--simulate"] if simulate else [])])
     console.result(
         [Line(f" Written: {escape.outside(target)}    Next:  {escape.outside(again)}", Tone.GOOD)]
@@ -125,7 +119,10 @@ def init(
         console.tell(
             [
                 Line(
-                    " Anybody may try to log in: set the default of `admin_cidr` to your own address.",
+                    (
+                        " Anyone may try to log in: set the default of `admin_cidr` to your own "
+                        "address."
+                    ),
                     Tone.CARE,
                 )
             ]
@@ -145,7 +142,8 @@ def _catalogue(session: Session) -> Catalogue:
         session.console.tell(
             [
                 Line(
-                    " No keys are set, so nothing of the account can be offered; --simulate shows what that is like."
+                    " No keys are set, so the choices of your account cannot be listed; add "
+                    "--simulate to see examples."
                 )
             ]
         )
@@ -162,18 +160,25 @@ def _name(console: Console, given: str | None, folder: Path) -> str:
         return (
             None
             if _STACK.fullmatch(name)
-            else f"{name or 'that'} cannot name a stack: a-z, then up to 19 of a-z 0-9 -"
+            else msg(
+                "{name} is not a valid stack name: use a-z, 0-9 and -, starting with a letter, "
+                "at most 20 characters",
+                name=name or "that",
+            )
         )
 
     if given is None and console.can_ask:
         usual = own if wrong(own) is None else "shop"
         return _asked(
-            console, f"1  What is the stack called? [{escape.outside(usual)}]", usual, wrong
+            console,
+            msg("1  What is the name of the stack? [{default}]", default=escape.outside(usual)),
+            usual,
+            wrong,
         )
     name = given or own
     problem = wrong(name)
     if problem is not None:
-        raise stop_usage(problem, "give one with --name")
+        raise stop_usage(problem, msg("choose one with --name"))
     return name
 
 
@@ -217,7 +222,7 @@ def _flavor(console: Console, found: Catalogue, zone: str) -> str:
     console.tell([Line(f"    {escape.outside(_offer(row))}") for row in offered[:_OFFERED_MAX]])
     return _asked(
         console,
-        f"2  How large is the server? [{escape.outside(small)}]",
+        msg("2  Which flavor should the instance have? [{default}]", default=escape.outside(small)),
         small,
         _one_of(str(row["id"]) for row in offered),
     )
@@ -231,7 +236,11 @@ def _one_of(offered: Iterable[str]) -> Callable[[str], str | None]:
     return lambda answer: (
         None
         if not known or answer in known
-        else f"there is no {answer}: {suggestions.hint_for(answer, known)}"
+        else msg(
+            "{answer} does not exist: {hint}",
+            answer=answer,
+            hint=suggestions.hint_for(answer, known),
+        )
     )
 
 
@@ -247,7 +256,9 @@ def _ssh_key(console: Console, found: Catalogue) -> str | None:
     if not console.can_ask:
         return first
     offered = f" ({', '.join(map(escape.outside, keys))})" if keys else ""
-    question = (
-        f"3  Which SSH key may log in?{offered} [{escape.outside(first) if first else 'none'}]"
+    question = msg(
+        "3  Which SSH key may log in?{offered} [{default}]",
+        offered=offered,
+        default=escape.outside(first) if first else "none",
     )
     return _asked(console, question, first or "", _one_of(keys)) or None

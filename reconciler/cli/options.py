@@ -13,6 +13,7 @@ import click
 
 from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 from reconciler.model.plan import RiskClass
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance
@@ -36,7 +37,7 @@ class Pair(click.ParamType[tuple[str, str]]):
             return value
         name, equals, text = str(value).partition("=")
         if not equals or not name:
-            self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
+            self.fail(msg("{value!r} is not NAME=VALUE", value=value), param, ctx)
         return name, text
 
 
@@ -54,10 +55,21 @@ class Accepted(click.ParamType[Acceptance]):
         found = approval.parse(str(value))
         if found is None:
             classes = ", ".join(risk.value for risk in RiskClass)
-            self.fail(f"{value!r} is not CLASS or CLASS=ADDRESS; classes are {classes}", param, ctx)
+            self.fail(
+                msg(
+                    "{value!r} is not CLASS or CLASS=ADDRESS; classes are {classes}",
+                    value=value,
+                    classes=classes,
+                ),
+                param,
+                ctx,
+            )
         if found.address is None and found.risk in approval.BY_ADDRESS_ONLY:
             self.fail(
-                f"{found.risk.value} is accepted by address alone: {found.risk.value}=ADDRESS",
+                msg(
+                    "{risk} can only be accepted for one address: {risk}=ADDRESS",
+                    risk=found.risk.value,
+                ),
                 param,
                 ctx,
             )
@@ -79,7 +91,10 @@ class AddressText(click.ParamType[str]):
         found = typed(str(value))
         if found is None:
             self.fail(
-                f"{value!r} is not an address, such as instances.web or instances.web[0]",
+                msg(
+                    "{value!r} is not an address, such as instances.web or instances.web[0]",
+                    value=value,
+                ),
                 param,
                 ctx,
             )
@@ -130,7 +145,11 @@ class Bind(click.ParamType[tuple[str, str]]):
         address = typed(text)
         if not equals or not id or address is None:
             self.fail(
-                f"{value!r} is not ADDRESS=ID, such as instances.web=INSTANCE-Fq1a", param, ctx
+                msg(
+                    "{value!r} is not ADDRESS=ID, such as instances.web=INSTANCE-Fq1a", value=value
+                ),
+                param,
+                ctx,
             )
         return str(address), id
 
@@ -211,7 +230,7 @@ def _one_stack(context: click.Context, parameter: click.Parameter, value: str | 
     by_option = context.meta.get(_STACK)
     if value is not None and by_option is not None:
         raise click.UsageError(
-            "the stack is given twice: as an argument and with --stack", ctx=context
+            msg("the stack is given twice: as an argument and with --stack"), ctx=context
         )
     return value or by_option or "."
 
@@ -235,10 +254,13 @@ stack_option = click.option(
     default=".",
     metavar="PATH",
     type=_ANY_PATH,
-    help="The stack's file or folder (default: here).",
+    help="The stack's file or folder (default: the current folder).",
 )
 environment_option = click.option(
-    "--env", "environment", metavar="NAME", help="The environment; needed where the stack has some."
+    "--env",
+    "environment",
+    metavar="NAME",
+    help="The environment; required if the stack defines any.",
 )
 variable_options = _joined(
     click.option(
@@ -246,7 +268,7 @@ variable_options = _joined(
         "variables",
         multiple=True,
         type=Pair(),
-        help="The value of a variable; repeatable; wins over all others.",
+        help="Set a variable; repeatable; overrides all other sources.",
     ),
     click.option(
         "--var-file",
@@ -254,7 +276,7 @@ variable_options = _joined(
         multiple=True,
         metavar="FILE",
         type=_ANY_PATH,
-        help="A file of values; repeatable.",
+        help="Read variables from a file; repeatable.",
     ),
 )
 simulate_options = _joined(
@@ -262,13 +284,13 @@ simulate_options = _joined(
         "--simulate",
         is_flag=True,
         envvar="RECONCILER_SIMULATE",
-        help="On a local cloud of its own, with its own state.",
+        help="Use a local cloud with its own state.",
     ),
     click.option(
         "--time-scale",
         type=click.FloatRange(min=0, min_open=True, max=timing.TIME_SCALE_MAX),
         metavar="N",
-        help="How many times faster the local cloud works (60 with --simulate).",
+        help="Speed of the local cloud, as a multiple of real time (60 with --simulate).",
     ),
     # Not a value of the command: it concerns only how the account is opened (`Session.connect`).
     click.option(
@@ -276,7 +298,7 @@ simulate_options = _joined(
         is_flag=True,
         expose_value=False,
         callback=lambda ctx, param, value: ctx.meta.__setitem__(_NO_CACHE, value),
-        help="Read the catalogue anew, and forget how long operations took.",
+        help="Ignore the cached catalog and learned durations.",
     ),
 )
 format_option = click.option(
@@ -284,28 +306,33 @@ format_option = click.option(
     "format",
     type=click.Choice(["text", "json"]),
     default="text",
-    help="What stdout gets.",
+    help="Output format.",
 )
 plan_format_option = click.option(
     "--format",
     "format",
     type=click.Choice(["text", "json", "markdown"]),
     default="text",
-    help="What stdout gets; markdown is for a pull request.",
+    help="Output format; markdown is for pull requests.",
 )
 look_options = _joined(
-    click.option("--no-color", is_flag=True, help="No colour."),
+    click.option("--no-color", is_flag=True, help="Disable color."),
     click.option(
-        "-v", "--verbose", is_flag=True, help="More: untouched objects, waits, causes of errors."
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Show more: unchanged objects, waits, causes of errors.",
     ),
 )
 consent_options = _joined(
-    click.option("--yes", is_flag=True, help="Do not ask, where no class of risk is open."),
+    click.option(
+        "--yes", is_flag=True, help="Do not ask for confirmation. Risks still need --accept."
+    ),
     click.option(
         "--accept",
         multiple=True,
         type=Accepted(),
-        help="Consent to a class of risk, for all or for one address; repeatable.",
+        help="Consent to a risk class, for all objects or one address; repeatable.",
     ),
     click.option(
         "--allow-empty", is_flag=True, help="Allow a plan that deletes most of the stack."
@@ -316,21 +343,21 @@ part_options = _joined(
         "--only",
         multiple=True,
         type=Pattern(),
-        help="Only this object (or those of a pattern) and what it needs; repeatable.",
+        help="Only this object (or those matching a pattern) and what it needs; repeatable.",
     ),
     click.option(
         "--except",
         "without",
         multiple=True,
         type=Pattern(),
-        help="All but this object and what needs it; repeatable.",
+        help="Skip this object and everything that depends on it; repeatable.",
     ),
 )
 
 unmanaged_option = click.option(
     "--unmanaged",
     is_flag=True,
-    help="List the account's objects that are not this stack's, with their price.",
+    help="List the account's objects that are not in this stack, with their price.",
 )
 
 
@@ -350,7 +377,10 @@ def undo_option(command: Callable[..., int]) -> Callable[..., int]:
         is_flag=False,
         flag_value="last",
         metavar="[SERIAL]",
-        help="Go back to the state of that serial (default: before the last apply); what cannot come back is named.",
+        help=(
+            "Return to the state with this serial (default: before the last apply); "
+            "reports what cannot be restored."
+        ),
     )
     return option(understand)
 
@@ -362,7 +392,10 @@ def only_with_plan(beside: Mapping[str, object]) -> None:
     named = [name for name, value in beside.items() if value]
     if named:
         raise click.UsageError(
-            f"{', '.join(named)} and --plan do not go together: a saved plan holds all of it already"
+            msg(
+                "{options} cannot be used with --plan: a saved plan already contains these choices",
+                options=", ".join(named),
+            )
         )
 
 
@@ -380,17 +413,20 @@ first_passwords_option = click.option(
     "--first-passwords",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Keep the first passwords of new servers in this new file (0600); they are never shown again.",
+    help=(
+        "Write the first passwords of new instances to this new file (0600); they are "
+        "never shown again."
+    ),
 )
 plan_options = _joined(
     click.option(
-        "--replace", multiple=True, type=AddressText(), help="Make the object anew; repeatable."
+        "--replace", multiple=True, type=AddressText(), help="Replace this object; repeatable."
     ),
     click.option(
         "--unprotect",
         multiple=True,
         type=AddressText(),
-        help="Free the object from its protection for this run; repeatable.",
+        help="Lift the object's protection for this run; repeatable.",
     ),
 )
 lock_option = click.option(
@@ -400,8 +436,10 @@ lock_option = click.option(
     help="Seconds to wait for another run of the stack (60 at a terminal, else 0).",
 )
 wait_option = click.option(
-    "--no-wait", is_flag=True, help="Do not wait for what an earlier run left open; exit 3 instead."
+    "--no-wait",
+    is_flag=True,
+    help="Do not wait for requests that an earlier run left unsettled; exit 3 instead.",
 )
 exit_code_option = click.option(
-    "--detailed-exitcode", is_flag=True, help="Exit 2 instead of 0 where there are changes."
+    "--detailed-exitcode", is_flag=True, help="Exit 2 instead of 0 if there are changes."
 )

@@ -39,12 +39,12 @@ Examples:
     "format",
     type=click.Choice(["text", "json", "env"]),
     default="text",
-    help="What stdout gets.",
+    help="Output format.",
 )
 @click.option(
     "--inventory",
     type=click.Choice(inventory_text.FORMS),
-    help="The servers to log in to, with the addresses as they are now.",
+    help="The instances to log in to, with their current addresses.",
 )
 @options.simulate_options
 @options.look_options
@@ -64,8 +64,8 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
     if inventory is not None:
         if name is not None or console.format != "text":
             raise stop_usage(
-                msg("--inventory goes with neither a NAME nor --format"),
-                "an inventory is a file of its own",
+                msg("--inventory cannot be used with a NAME or --format"),
+                msg("an inventory is a file of its own"),
             )
         return _inventory(session, title, inventory)
     found = lifecycle.outputs(opening.read_state(session.store(title, session.environment)), name)
@@ -76,35 +76,29 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
         left_out = [key for key, (value, _) in found.items() if not _fits_a_line(value)]
         if left_out:
             message = msg(
-                "{left_out}: an environment file cannot hold line breaks or control characters, so these are left out",
-                left_out=", ".join(left_out),
+                "{outputs} left out: an environment file cannot contain line breaks or control "
+                "characters",
+                outputs=", ".join(left_out),
             )
             raise Abort(error("output", message, hint=_escaped(session)))
     elif name is not None:
         value, reason = found[name]
         if reason == STALE:
-            console.tell(
-                [
-                    Line(
-                        f"{escape.outside(name)} is stale: {reason}; the next apply computes it anew.",
-                        Tone.CARE,
-                    )
-                ]
-            )
+            said = f"{escape.outside(name)} is stale: {reason}; the next apply computes it again."
+            console.tell([Line(said, Tone.CARE)])
         elif reason is not None:
-            raise Abort(
-                error(
-                    "output",
-                    msg("{name} has no value: {reason}", name=name, reason=reason),
-                    hint=msg("apply, and see what it says about this output"),
-                )
-            )
+            message = msg("{output} has no value: {reason}", output=name, reason=reason)
+            hint = msg("run apply and read what it reports about this output")
+            raise Abort(error("output", message, hint=hint))
         text = state_text.raw(value)
         if not console.out.is_terminal and not escape.is_inert(text):
             raise Abort(
                 error(
                     "output",
-                    msg("{name} holds text that a terminal or a CI log would obey", name=name),
+                    msg(
+                        "{output} contains text that a terminal or a CI log would interpret",
+                        output=name,
+                    ),
                     hint=_escaped(session, name),
                 )
             )
@@ -163,7 +157,7 @@ def _inventory(session: Session, stack: str, form: str) -> int:
         raise Abort(
             error(
                 "output",
-                msg("the state of {title} holds no server", title=title),
+                msg("the state of {stack} contains no instance", stack=title),
                 hint=msg("make some: {value}", value=session.again("apply")),
             )
         )

@@ -76,7 +76,9 @@ class _Program(click.Group):
                 if near
                 else msg("; there are {ctx}", ctx=", ".join(self.list_commands(ctx)))
             )
-            raise click.UsageError(f"There is no command {args[0]}{hint}", ctx=ctx)
+            raise click.UsageError(
+                msg("There is no command {name}{hint}", name=args[0], hint=hint), ctx=ctx
+            )
         return super().resolve_command(ctx, args)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -84,9 +86,7 @@ class _Program(click.Group):
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"]})
-@click.option(
-    "--chdir", metavar="DIR", type=click.Path(), help="Work as if started in that folder."
-)
+@click.option("--chdir", metavar="DIR", type=click.Path(), help="Run as if started in this folder.")
 @click.version_option(VERSION, message="reconciler %(version)s")
 def program(chdir: str | None) -> None:
     """Makes an iwinv cloud account look like a set of YAML files."""
@@ -94,12 +94,14 @@ def program(chdir: str | None) -> None:
         try:
             os.chdir(chdir)
         except OSError as failure:
-            raise click.UsageError(f"--chdir {chdir}: {failure.strerror or failure}") from None
+            raise click.UsageError(
+                msg("--chdir {folder}: {reason}", folder=chdir, reason=failure.strerror or failure)
+            ) from None
     try:
         Path.cwd()
     except OSError:
         raise click.UsageError(
-            "the current folder was deleted: go to another one, or name one with --chdir DIR"
+            "the current folder was deleted: change to another one, or set one with --chdir DIR"
         ) from None
 
 
@@ -170,7 +172,8 @@ def _unforeseen(failure: BaseException, arguments: Sequence[str]) -> int:
             )
     else:
         err.write(
-            "    hint: this is a mistake of reconciler; -v shows where it happened. The state's record is as it was written last.\n"
+            "    hint: this is a bug in reconciler; run with -v to see where it happened. "
+            "The state on disk is unaffected.\n"
         )
     return exit_codes.ERROR
 

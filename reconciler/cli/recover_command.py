@@ -34,18 +34,18 @@ Examples:
     "--adopt",
     multiple=True,
     type=options.Bind(),
-    help="Say that this object is what the request made or changed; repeatable.",
+    help="The object that an unsettled request created or changed; repeatable.",
 )
 @click.option(
     "--not-created",
     multiple=True,
     type=options.AddressText(),
-    help="Say that the open request was not done; repeatable.",
+    help="The unsettled request was not executed; repeatable.",
 )
 @click.option(
     "--rebuild",
     is_flag=True,
-    help="After a lost state: bind every object that proves to be this stack's.",
+    help="After a lost state: bind every object that provably belongs to this stack.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before binding.")
 @options.format_option
@@ -105,8 +105,8 @@ def _check_words(adopt: Sequence[tuple[str, str]], not_created: Sequence[str]) -
     twice = sorted({address for address in said if said.count(address) > 1})
     if twice:
         raise stop_usage(
-            msg("two things are said of {twice}", twice=twice[0]),
-            "say either which object it is, or that it was not made",
+            msg("{address} is given twice", address=twice[0]),
+            msg("use either --adopt or --not-created for an address"),
         )
 
 
@@ -129,7 +129,10 @@ def _talk(console: Console, title: str) -> RecoveryPrompter:
 
     def ask(proposal: Proposal) -> str | None:
         return console.ask(
-            f"Type {escape.outside(title)} or yes to bind them, anything else to stop:"
+            msg(
+                "Type {stack} or yes to bind them, anything else to stop:",
+                stack=escape.outside(title),
+            )
         )
 
     return RecoveryPrompter(emit, show, ask)

@@ -115,7 +115,7 @@ def forget(session: Session, *, what: str, yes: bool, lock_timeout: float | None
             raise Abort(
                 error(
                     "missing-reference",
-                    msg("the state holds no {text}", text=text),
+                    msg("{address} is not in the state", address=text),
                     hint=suggestions.hint_for(text, known),
                 )
             )
@@ -167,7 +167,7 @@ def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: f
             raise Abort(
                 error(
                     "missing-reference",
-                    msg("the state holds no {source}", source=source),
+                    msg("{address} is not in the state", address=source),
                     hint=suggestions.hint_for(source, writer.state.entries),
                 )
             )
@@ -183,7 +183,7 @@ def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: f
         )
         writer.commit()
     console.result(
-        [Line(f" Moved. The file has to ask for {escape.outside(target)} now.", Tone.GOOD)]
+        [Line(f" Moved. The file must now contain {escape.outside(target)}.", Tone.GOOD)]
     )
     return exit_codes.DONE
 
@@ -214,7 +214,7 @@ def unlock(session: Session, *, yes: bool) -> int:
     title = title_of(name, session.environment)
     held = store.holder()
     if held is None or (held.holder is None and not held.alive):
-        console.result([Line(f" {escape.outside(title)}: nobody holds the lock.", Tone.GOOD)])
+        console.result([Line(f" {escape.outside(title)}: the state is not locked.", Tone.GOOD)])
         return exit_codes.DONE
     console.result(list(held_lines(held)))
     ask(console, title, yes or not held.alive, "break the lock")
@@ -225,7 +225,7 @@ def unlock(session: Session, *, yes: bool) -> int:
     said = (
         "The lock is broken: that run stops before its next request."
         if held.alive
-        else "Cleared away."
+        else "The lock was removed."
     )
     console.result([Line(f" {said}", Tone.GOOD)])
     return exit_codes.DONE
@@ -235,12 +235,12 @@ def held_lines(held: Held) -> Iterable[Line]:
     """The story of who holds the lock, or died holding it."""
     who = held.holder
     if who is None:
-        yield Line(" Somebody holds the lock; who it is cannot be read.", Tone.CARE)
+        yield Line(" The state is locked; the holder cannot be read.", Tone.CARE)
         return
     if held.alive:
-        yield Line(" The lock is held.", Tone.CARE)
+        yield Line(" The state is locked.", Tone.CARE)
     else:
-        yield Line(" The lock is free: the run that held it died.")
+        yield Line(" The lock is free: the run that held it has died.")
     facts = [
         ("who", f"{who.user} on {who.host}, process {who.pid}"),
         ("command", who.command),
@@ -295,7 +295,7 @@ def _forgotten_lines(found: State, text: str) -> Iterable[Line]:
             f" x  {escape.outside(text)}  {escape.outside(entry.id)}{more}: it stays in the cloud, and goes on costing what it costs"
         )
         yield Line(
-            "    As long as the file asks for this address, the next plan wants to make it anew.",
+            ("    While the file still contains this address, the next plan creates it again."),
             Tone.FAINT,
         )
     if old is not None:
@@ -322,10 +322,16 @@ def ask(console: Console, title: str, yes: bool, what: str) -> None:
         raise Abort(
             error(
                 "consent",
-                msg("there is no terminal to ask at, and --yes is not given"),
-                hint=msg("Add --yes to {what}.", what=what),
+                msg("cannot ask: there is no terminal, and --yes is not given"),
+                hint=msg("add --yes to {action}", action=what),
             )
         )
-    typed = console.ask(f"Type {escape.outside(title)} or yes to {what}, anything else to stop:")
+    typed = console.ask(
+        msg(
+            "Type {stack} or yes to {action}, anything else to stop:",
+            stack=escape.outside(title),
+            action=what,
+        )
+    )
     if typed not in ("yes", title):
-        raise Abort(error("consent", msg("nothing was changed, as you asked")))
+        raise Abort(error("consent", msg("Cancelled. Nothing was changed.")))

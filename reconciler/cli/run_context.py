@@ -92,25 +92,23 @@ class Session:
         )
         if state is None:
             other = Session(self.console, Path(os.path.relpath(path)), environment, self.simulate)
-            message = msg(
-                "stack `{name}` has no state yet, so there are no outputs of it to read", name=name
-            )
+            message = msg("stack `{name}` has no state yet, so it has no outputs", name=name)
             raise Abort(
                 error(
                     "output",
                     message,
-                    hint=msg("apply it first: {value}", value=other.again("apply")),
+                    hint=msg("apply it first: {command}", command=other.again("apply")),
                 )
             )
         if self.simulate and composition.world_of(path, self.environ) != composition.world_of(
             self.path, self.environ
         ):
             message = msg(
-                "stack `{name}` has a local cloud of its own, beside it: ids of it mean nothing here",
-                name=name,
+                "stack `{name}` has a local cloud of its own: its ids mean nothing here", name=name
             )
             hint = msg(
-                "set RECONCILER_STATE_DIR to one folder for both, and apply both again: they share one local cloud then"
+                "set RECONCILER_STATE_DIR to one folder for both stacks and apply both again: "
+                "they then share one local cloud"
             )
             self.problems.append(warning("simulator", message, hint=hint))
         return state.outputs

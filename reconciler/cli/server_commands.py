@@ -28,8 +28,12 @@ Examples:
 @click.argument("address", type=options.AddressText())
 @options.stack_option
 @options.environment_option
-@click.option("--unprotect", is_flag=True, help="Although it is protected from stop.")
-@click.option("--yes", is_flag=True, help="Do not ask, where the downtime is accepted.")
+@click.option(
+    "--unprotect", is_flag=True, help="Reboot even if the instance is protected from stop."
+)
+@click.option(
+    "--yes", is_flag=True, help="Do not ask for confirmation. Downtime still needs --accept."
+)
 @click.option(
     "--accept",
     multiple=True,

@@ -14,6 +14,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import ends
+from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.render import escape
 from reconciler.render.run.screen import Line
@@ -46,16 +47,16 @@ Examples:
     type=click.Path(dir_okay=False),
     help="Keep the world in this file from now on.",
 )
-@click.option("--seed", type=int, default=0, help="Decides every id, address and chance.")
+@click.option("--seed", type=int, default=0, help="Seed for all ids, addresses and random events.")
 @click.option(
     "--time-scale",
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
     metavar="X",
-    help="How many times faster it works.",
+    help="Speed, as a multiple of real time.",
 )
 @click.option(
-    "--set", "settings", multiple=True, metavar="SWITCH=VALUE", help="Turn a switch; repeatable."
+    "--set", "settings", multiple=True, metavar="SWITCH=VALUE", help="Set a switch; repeatable."
 )
 @click.option(
     "--switches", metavar="FILE", type=click.Path(dir_okay=False), help="A YAML file of switches."
@@ -107,7 +108,7 @@ Examples:
     "--time-scale",
     type=click.FloatRange(min=0, min_open=True),
     metavar="N",
-    help="As with --simulate.",
+    help="Use the same local cloud as --simulate.",
 )
 @options.look_options
 @ends
@@ -138,7 +139,7 @@ Examples:
     "--time-scale",
     type=click.FloatRange(min=0, min_open=True),
     metavar="N",
-    help="As with --simulate.",
+    help="Use the same local cloud as --simulate.",
 )
 @options.look_options
 @ends
@@ -183,7 +184,9 @@ def _endpoint(stack: str, time_scale: float | None) -> Iterator[str]:
     if not path.exists():
         from reconciler.cli.run_context import stop_usage
 
-        raise stop_usage(f"{stack} does not exist", "name the stack's file or folder with --stack")
+        raise stop_usage(
+            f"{stack} does not exist", msg("name the stack's file or folder with --stack")
+        )
     scale = time_scale or composition.scale_of(os.environ) or composition.SIMULATED_TIME_SCALE
     with composition.local_cloud(path, os.environ, time_scale=scale) as variables:
         yield variables["IWINV_ENDPOINT"]

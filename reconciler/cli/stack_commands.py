@@ -88,13 +88,13 @@ Examples:
     "--out",
     metavar="FILE.plan",
     type=click.Path(dir_okay=False),
-    help="Save the plan, for `apply --plan`.",
+    help="Save the plan for `apply --plan`.",
 )
 @click.option(
     "--accept",
     multiple=True,
     type=options.Accepted(),
-    help="Consent that a saved plan carries; repeatable.",
+    help="Consent that the saved plan carries; repeatable.",
 )
 @options.plan_format_option
 @options.exit_code_option
@@ -145,7 +145,7 @@ Examples:
     "plan_file",
     metavar="FILE.plan",
     type=click.Path(dir_okay=False),
-    help="Do exactly this saved plan, or refuse it.",
+    help="Apply exactly this saved plan, or refuse it.",
 )
 @options.consent_options
 @options.format_option
@@ -197,7 +197,7 @@ Examples:
     "--unprotect",
     multiple=True,
     type=options.AddressText(),
-    help="Free the object from its protection; repeatable.",
+    help="Lift the object's protection; repeatable.",
 )
 @options.part_options
 @options.consent_options
@@ -257,8 +257,8 @@ def _plan_options(choices: Choices, *, destroy: bool = False) -> PlanOptions:
 
     if choices.only and choices.without:
         raise stop_usage(
-            msg("--only and --except do not go together"),
-            "say either what is done or what is left out",
+            msg("--only and --except cannot be used together"),
+            msg("choose one: what to include, or what to leave out"),
         )
     return PlanOptions(
         destroy=destroy,

@@ -35,7 +35,7 @@ Examples:
 @click.option(
     "--why",
     is_flag=True,
-    help="Read the account, and tell why it changes: file, field, rule, steps, what waits for what.",
+    help=("Read the account and explain the change: file, field, rule, steps, dependencies."),
 )
 @options.plan_format_option
 @options.simulate_options
@@ -50,22 +50,23 @@ def show(session: Session, *, what: str | None, why: bool) -> int:
     console = session.console
     if what is not None and what.endswith(".plan"):
         if why:
-            raise stop_usage(msg("--why is about an address"), "reconciler show ADDRESS --why")
+            raise stop_usage(msg("--why needs an address"), "reconciler show ADDRESS --why")
         return _show_plan(console, what)
     address = None if what is None else typed(what)
     if what is not None and address is None:
         raise stop_usage(
-            msg("{what} is neither an address nor a FILE.plan", what=what),
+            msg("{argument} is neither an address nor a FILE.plan", argument=what),
             "an address is like instances.web or instances.web[0]",
         )
     if console.markdown:
         raise stop_usage(
-            msg("--format markdown is for plans"), "reconciler show FILE.plan --format markdown"
+            msg("--format markdown works only for plans"),
+            "reconciler show FILE.plan --format markdown",
         )
     if not why:
         return _show_state(session, address)
     if address is None:
-        raise stop_usage(msg("--why is about an address"), "reconciler show ADDRESS --why")
+        raise stop_usage(msg("--why needs an address"), "reconciler show ADDRESS --why")
     return _show_why(session, address)
 
 
@@ -141,7 +142,7 @@ def _show_why(session: Session, address: Address) -> int:
         raise Abort(
             error(
                 "missing-reference",
-                msg("neither the file nor the state has {address}", address=address),
+                msg("{address} is neither in the file nor in the state", address=address),
                 hint=suggestions.hint_for(str(address), known),
             )
         )
@@ -171,8 +172,8 @@ def _show_plan(console: Console, what: str) -> int:
         raise Abort(
             error(
                 "plan-unreadable",
-                msg("{what} is refused: {failure}", what=what, failure=failure),
-                hint=msg("make a new one with `plan --out FILE`"),
+                msg("{path} cannot be used: {reason}", path=what, reason=failure),
+                hint=msg("create a new one with `plan --out FILE`"),
             )
         ) from failure
     if console.json:

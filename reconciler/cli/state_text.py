@@ -107,7 +107,7 @@ def state_lines(state: State | None, *, title: str, where: str) -> Iterable[Line
             f"  {escape.pad(escape.outside(name), address)}  {escape.pad(escape.outside(id), id_cells)}  {marks}".rstrip()
         )
     for intent, result in state.open.values():
-        said = "not finished" if result == "accepted" else "its outcome is not known"
+        said = "its outcome is unknown" if result == "accepted" else "not finished"
         yield Line(
             f"  open: {escape.outside(intent.operation)} {escape.outside(intent.address)}: {said}",
             Tone.CARE,

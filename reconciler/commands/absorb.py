@@ -101,8 +101,8 @@ def write(absorbed: Absorbed) -> None:
                 raise Abort(
                     error(
                         "absorb",
-                        msg("{file} was changed meanwhile; nothing of it was written", file=file),
-                        hint=msg("absorb again"),
+                        msg("{file} changed in the meantime; nothing was written to it", file=file),
+                        hint=msg("run `absorb` again"),
                     )
                 )
             beside = path.with_name(f".{path.name}.new")
@@ -114,9 +114,9 @@ def write(absorbed: Absorbed) -> None:
                 error(
                     "state-write",
                     msg(
-                        "{file} could not be written: {value}",
+                        "{file} cannot be written: {reason}",
                         file=file,
-                        value=failure.strerror or failure,
+                        reason=failure.strerror or failure,
                     ),
                 )
             ) from failure
@@ -149,7 +149,7 @@ def _check(stack: Stack, addresses: tuple[Address, ...]) -> None:
             raise Abort(
                 error(
                     "missing-reference",
-                    msg("the file asks for no {address}", address=address),
+                    msg("{address} is not in the stack file", address=address),
                     hint=suggestions.hint_for(str(address), known),
                 )
             )
@@ -170,9 +170,9 @@ def _edited(
         raise Abort(_shared(taken)) from None
     except CannotEdit as failure:
         message = msg(
-            "the drift cannot be written into {file}: {failure}; nothing was written",
+            "the drift cannot be written to {file}: {reason}; nothing was written",
             file=file,
-            failure=failure,
+            reason=failure,
         )
         raise Abort(error("absorb", message, hint=msg("write it by hand"))) from failure
 
@@ -186,9 +186,9 @@ def _read_back(load: Callable[[Mapping[str, str]], Loaded], texts: Mapping[str, 
     except Abort as stop:
         said = "; ".join(problem.message for problem in stop.problems[:3])
         message = msg(
-            "the edit of {texts} would not be a valid stack ({said}); nothing was written",
-            texts=", ".join(sorted(texts)),
-            said=said,
+            "the edited stack would not be valid ({mistakes}), so {files} was left unchanged",
+            mistakes=said,
+            files=", ".join(sorted(texts)),
         )
         raise Abort(error("absorb", message, hint=msg("write it by hand"))) from stop
 
@@ -196,11 +196,11 @@ def _read_back(load: Callable[[Mapping[str, str]], Loaded], texts: Mapping[str, 
 def _shared(changes: list[Change]) -> Problem:
     who = ", ".join(str(change.address) for change in changes)
     hint = msg(
-        "a line that several objects share can only say one thing: write the difference by hand"
+        "several objects share a line that can have only one value: write the difference by hand"
     )
     return error(
         "absorb",
-        msg("{who} would need different values at one place of the file", who=who),
+        msg("{addresses} need different values at one place of the file", addresses=who),
         hint=hint,
     )
 
@@ -235,8 +235,8 @@ def _prove(
             error(
                 "absorb",
                 msg(
-                    "the edit would change {moved} too; nothing was written",
-                    moved=", ".join(moved[:5]),
+                    "the edit would also change {addresses}; nothing was written",
+                    addresses=", ".join(moved[:5]),
                 ),
                 hint=hint,
             )
@@ -255,8 +255,8 @@ def _prove(
             error(
                 "absorb",
                 msg(
-                    "the edit does not say what is there ({left}); nothing was written",
-                    left=", ".join(left),
+                    "the edit would not match what is live ({fields}); nothing was written",
+                    fields=", ".join(left),
                 ),
                 hint=msg("write it by hand"),
             )

@@ -64,7 +64,7 @@ def reboot(
                     "protected",
                     message,
                     address=str(address),
-                    hint=msg("--unprotect frees this run"),
+                    hint=msg("add --unprotect to lift the protection for this run"),
                 )
             )
         plan = _plan(stack, state, address, live, account, connection)
@@ -144,8 +144,8 @@ def _server(state: State | None, address: Address) -> Entry:
         raise Abort(
             error(
                 "usage",
-                msg("{address} is no server of the stack", address=address),
-                hint=msg("name one like instances.web or instances.web[0]"),
+                msg("{address} is not an instance in this stack", address=address),
+                hint=msg("name an instance, such as instances.web or instances.web[0]"),
             )
         )
     entry = lifecycle.entry_of(state, address)
@@ -156,12 +156,17 @@ def _server(state: State | None, address: Address) -> Entry:
     )
     if doubt is not None:
         message = msg(
-            "{address}: an earlier run left {operation} open",
+            "{address}: an earlier run left {operation} unsettled",
             address=address,
             operation=doubt.operation,
         )
         raise Abort(
-            error("open-intent", message, address=str(address), hint=msg("reconciler recover"))
+            error(
+                "open-intent",
+                message,
+                address=str(address),
+                hint=msg("settle it with `reconciler recover`"),
+            )
         )
     return entry
 
@@ -170,30 +175,28 @@ def _standing(entry: Entry, account: Account) -> LiveResource:
     live = account.find("instances", entry.id)
     if live is None:
         message = msg(
-            "{address}: {entry_id} is not in the account's list",
-            address=entry.address,
-            entry_id=entry.id,
+            "{address}: {id} is not in the account's list", address=entry.address, id=entry.id
         )
         raise Abort(
             error(
                 "missing-object",
                 message,
                 address=entry.address,
-                hint=msg("`reconciler plan` says what can be done"),
+                hint=msg("run `reconciler plan` to see what can be done"),
             )
         )
     if live.attributes.get("power") != "on" or not live.ready:
         message = msg(
-            "{address} does not run: its status is {value}",
+            "{address} is not running: its status is {status}",
             address=entry.address,
-            value=live.attributes.get("status"),
+            status=live.attributes.get("status"),
         )
         raise Abort(
             error(
                 "bad-combination",
                 message,
                 address=entry.address,
-                hint=msg("only a running server can be rebooted"),
+                hint=msg("only a running instance can be rebooted"),
             )
         )
     return live

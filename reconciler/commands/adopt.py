@@ -66,7 +66,7 @@ def _zone(account: Account, text: str) -> str:
     raise Abort(
         error(
             "lookup",
-            msg("there is no zone {text}", text=text),
+            msg("the zone {zone} does not exist", zone=text),
             hint=suggestions.hint_for(text, known),
         )
     )
@@ -82,7 +82,7 @@ def _check(account: Account, desired: AdoptRequest) -> None:
         raise Abort(
             error(
                 "missing-object",
-                msg("the account shows nothing that is called {text}", text=text),
+                msg("the account has no object with the name or id {name}", name=text),
                 hint=suggestions.hint_for(text, known),
             )
         )
@@ -92,12 +92,13 @@ def _told(account: Account) -> list[Problem]:
     if any(account.objects.get(kind) for kind in BUILD_ORDER):
         return []
     hint = msg(
-        "look whether the key belongs to the account that you mean, and whether its servers lie in zones that the API covers"
+        "check that the key belongs to the right account, and that its instances are "
+        "in zones that the API covers"
     )
     return [
         notice(
             "cloud",
-            msg("the key works, but the API lists nothing: no server, no volume, no firewall"),
+            msg("the key works, but the API lists no instance, block storage or firewall"),
             hint=hint,
         )
     ]

@@ -41,7 +41,11 @@ def cloud(connection: Connection) -> Iterator[Check]:
         refused = stop.problems[0]
     silent = refused if refused is not None and connection.exchange.clock_ahead is None else None
     endpoint = connection.endpoint + (" (simulated)" if connection.simulated else "")
-    yield Check("endpoint", endpoint if silent is None else f"{endpoint}, no answer", silent)
+    yield Check(
+        "endpoint",
+        endpoint if silent is None else msg("{endpoint}, no answer", endpoint=endpoint),
+        silent,
+    )
     key = f"..{connection.key_suffix}" if connection.key_suffix else "set"
     yield Check(
         "key",
@@ -53,17 +57,17 @@ def cloud(connection: Connection) -> Iterator[Check]:
 
 def _clock(ahead: float | None) -> Check:
     if ahead is None:
-        return Check("clock", "not compared: no answer with a date came")
+        return Check("clock", msg("not compared: no answer with a date arrived"))
     said = (
         f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the cloud's"
         if abs(ahead) >= 1
-        else "as the cloud's"
+        else msg("matches the cloud's")
     )
     if abs(ahead) > SIGNATURE_SECONDS:
         message = msg(
-            "the clock is {ahead:.0f} s off; the cloud refuses more than {SIGNATURE_SECONDS} s",
-            ahead=abs(ahead),
-            SIGNATURE_SECONDS=SIGNATURE_SECONDS,
+            "the clock is {seconds:.0f} s off; the cloud accepts at most {limit} s",
+            seconds=abs(ahead),
+            limit=SIGNATURE_SECONDS,
         )
         return Check("clock", said, error("clock", message))
     if abs(ahead) > CLOCK_SECONDS_CARE:
@@ -72,8 +76,8 @@ def _clock(ahead: float | None) -> Check:
             said,
             warning(
                 "clock",
-                msg("the clock is {ahead:.0f} s off", ahead=abs(ahead)),
-                hint=msg("set it by NTP"),
+                msg("the clock is {seconds:.0f} s off", seconds=abs(ahead)),
+                hint=msg("synchronize it with NTP"),
             ),
         )
     return Check("clock", said)
@@ -101,11 +105,11 @@ def kept(
         yield from _belongs(state, connection)
     yield _open(state, running)
     if state.facts.get("marker") == "unproved":
-        hint = msg("a create whose answer is lost then always needs a person (recover)")
-        said = "this account does not give descriptions back as they were sent"
+        hint = msg("if the answer to a create is lost, a person must settle it (recover)")
+        said = msg("this account returns descriptions in another form than they were sent")
         yield Check("marker", "unproved", warning("open-intent", said, hint=hint))
     else:
-        yield Check("marker", "as sent, as far as was seen")
+        yield Check("marker", msg("descriptions come back as they were sent"))
 
 
 _STANDING = exit_codes.SAID_FIRST | {"doubled", "state-missing"}
@@ -129,20 +133,26 @@ def standing(
         if all(problem.code != "former-name" for problem in stop.problems):  # told with the state
             yield Check(
                 "objects",
-                f"not compared with the state ({stop.problems[0].code}): `reconciler plan` tells why",
+                msg(
+                    "not compared with the state ({code}): run `reconciler plan` for details",
+                    code=stop.problems[0].code,
+                ),
             )
         return
     found = [problem for problem in planned.plan.problems if problem.code in _STANDING]
     for problem in found:
         said = (
-            "has, or may have, no firewall"
+            msg("has, or may have, no firewall")
             if problem.code == "exposed"
-            else "an object that the state does not know"
+            else msg("this object is not in the state")
         )
         yield Check("objects", f"{problem.address}: {said}", pasteable(problem))
     if not found:
         yield Check(
-            "objects", f"{stack.title}: no server without its firewall, no untracked object"
+            "objects",
+            msg(
+                "{stack}: every instance has its firewall, no untracked objects", stack=stack.title
+            ),
         )
 
 
@@ -158,19 +168,28 @@ def _holds(state: State | None) -> str:
 
 def _belongs(state: State, connection: Connection) -> Iterator[Check]:
     if state.endpoint is not None and state.endpoint != connection.endpoint:
-        said = f"the state belongs to {state.endpoint}, and this is {connection.endpoint}"
+        said = msg(
+            "the state belongs to {state_endpoint}, but the current endpoint is {endpoint}",
+            state_endpoint=state.endpoint,
+            endpoint=connection.endpoint,
+        )
         yield Check(
             "account",
-            "another endpoint",
-            error("account", said, hint=msg("set IWINV_ENDPOINT, or RECONCILER_STATE_DIR")),
+            msg("another endpoint"),
+            error("account", said, hint=msg("set IWINV_ENDPOINT or RECONCILER_STATE_DIR")),
         )
     elif state.account is not None and state.account != connection.account:
-        said = "the state was written with another key; a run goes on only if this one shows an object of the stack"
-        yield Check("account", "another key", warning("account", said))
+        said = msg(
+            "the state was written with a different key; a run continues only if this key "
+            "can see an object of the stack"
+        )
+        yield Check("account", msg("another key"), warning("account", said))
     else:
         yield Check(
             "account",
-            "the one of the state" if state.account is not None else "not noted in the state yet",
+            msg("same as in the state")
+            if state.account is not None
+            else msg("not recorded in the state yet"),
         )
 
 
@@ -186,7 +205,7 @@ def _open(state: State, running: Beside | None) -> Check:
     said = ", ".join(f"{intent.operation} {intent.address}" for intent in found)
     problem = error(
         "open-intent",
-        msg("the outcome is not known of {said}", said=said),
-        hint=msg("the next apply settles it where it can; or `reconciler recover`"),
+        msg("the outcome of {requests} is unknown", requests=said),
+        hint=msg("the next apply settles what it can; otherwise run `reconciler recover`"),
     )
     return Check("open requests", str(len(found)), problem)

@@ -41,15 +41,17 @@ def held(stack: Stack, neighbors: Iterable[Neighbor], options: PlanOptions) -> I
         yield error(
             "former-name",
             msg(
-                "the state of {title} in {where} holds {both}, and no file names {title}: under the name {title2} every object would be created a second time",
-                title=title,
-                where=neighbor.where,
-                both=listed(both),
-                title2=stack.title,
+                "the state of {former} in {path} contains {addresses}, and no file defines "
+                "{former}: as {stack}, every object would be created again",
+                former=title,
+                path=neighbor.where,
+                addresses=listed(both),
+                stack=stack.title,
             ),
             hint=msg(
-                "if {title} was renamed, move its state:\n{move}\nor take the former name back in the file; if {title} is another stack, say so:\n{accepts}",
-                title=title,
+                "if you renamed {former}, move its state:\n{move}\nor restore its name in the "
+                "file; if {former} is a different stack, confirm that with:\n{accepts}",
+                former=title,
                 move=neighbor.move,
                 accepts=accepts,
             ),
@@ -62,8 +64,8 @@ def moved(state: State, stack: Stack) -> Problem:
     return notice(
         "former-name",
         msg(
-            "this folder was the state of {former}; the next apply makes it the state of {title}",
+            "this folder contains the state of {former}; the next apply renames it to {stack}",
             former=former,
-            title=stack.title,
+            stack=stack.title,
         ),
     )

@@ -57,13 +57,13 @@ def bind(
     resource = stack.resources.get(address)
     if resource is None or address.rule is not None:
         hint = (
-            msg("rules are bound with their firewall, by what they let through")
+            msg("import the firewall instead: its rules are bound with it")
             if address.rule is not None
             else None
         )
         known = [str(one) for one in stack.resources if one.rule is None]
         message = (
-            msg("the file asks for no {address}", address=address)
+            msg("{address} is not in the stack file", address=address)
             if resource is None
             else msg("{address} is a rule", address=address)
         )

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reconciler.commands import session
+from reconciler.commands.context import Applied, Beside, Connection, Planned, Prompter, Run, _nobody
 from reconciler.commands.settle import Settling
 from reconciler.common import suggestions
 from reconciler.common.text import msg
@@ -34,10 +35,6 @@ from reconciler.planner.estimate import unmanaged
 from reconciler.planner.saved_plan import SavedPlan
 from reconciler.planner.steps.output_changes import output_changes
 from reconciler.recovery import evidence, undo
-
-if TYPE_CHECKING:
-    pass
-from reconciler.commands.context import Applied, Beside, Connection, Planned, Prompter, Run, _nobody
 
 
 def plan(
@@ -165,16 +162,13 @@ def apply_saved(
         )
         found = saved_plan.differences(plan, planned.plan)
         if found:
-            hint = "Make a new plan: what was reviewed is not what would be done.\n" + "\n".join(
-                found
+            hint = msg(
+                "run `plan` again: applying this file would no longer do what was reviewed\n"
+                "{differences}",
+                differences="\n".join(found),
             )
-            raise Abort(
-                error(
-                    "plan-stale",
-                    msg("the saved plan is refused: not all is as it was when it was made"),
-                    hint=hint,
-                )
-            )
+            message = msg("the saved plan is stale: something changed since it was created")
+            raise Abort(error("plan-stale", message, hint=hint))
         return decide_and_do(planned, connection, writer, given, run, talk)
 
 
@@ -191,11 +185,8 @@ def entry_of(state: State | None, address: Address) -> Entry:
             if asked
             else suggestions.hint_for(str(address), entries)
         )
-        raise Abort(
-            error(
-                "missing-reference", msg("the state holds no {address}", address=address), hint=hint
-            )
-        )
+        message = msg("{address} is not in the state", address=address)
+        raise Abort(error("missing-reference", message, hint=hint))
     return found
 
 
@@ -210,7 +201,7 @@ def outputs(state: State | None, name: str | None) -> Mapping[str, tuple[Any, st
             if kept
             else msg("outputs are computed at the end of an apply")
         )
-        raise Abort(error("output", msg("there is no output {name}", name=name), hint=hint))
+        raise Abort(error("output", msg("the output {name} does not exist", name=name), hint=hint))
     return {name: kept[name]}
 
 
@@ -218,15 +209,15 @@ def check_recordable(planned: Planned) -> None:
     """Stops where a plan may not be saved: it has errors, or was made beside a running apply."""
     if exit_codes.stops(planned.plan.problems):
         raise Abort(
-            error("usage", msg("a plan with errors is not saved")),
+            error("usage", msg("a plan with errors cannot be saved")),
             exit_code=exit_codes.of_problems(planned.plan.problems),
         )
     if planned.provisional is not None:
         message = msg(
-            "a plan made beside a running apply is provisional and is not saved: {provisional}",
-            provisional=planned.provisional,
+            "a plan made while another run is active is provisional and cannot be saved: {run}",
+            run=planned.provisional,
         )
-        raise Abort(error("locked", message, hint=msg("plan again when that run has ended")))
+        raise Abort(error("locked", message, hint=msg("run `plan` again when that run has ended")))
 
 
 def _writing(store: ports.Store, stack: Stack, run: Run) -> session.Writing:
@@ -356,7 +347,7 @@ def _check_addresses(stack: Stack, state: State | None, options: PlanOptions) ->
             raise Abort(
                 error(
                     "missing-reference",
-                    msg("{name}: there is no {unknown}", name=name, unknown=unknown[0]),
+                    msg("{option}: {address} does not exist", option=name, address=unknown[0]),
                     hint=suggestions.hint_for(unknown[0], known),
                 )
             )
@@ -477,23 +468,18 @@ def _tracked(writer: ports.StateWriter) -> Callable[[str], frozenset[str]]:
 def _check_origin(plan: SavedPlan, connection: Connection) -> None:
     if (plan.endpoint, plan.simulated) != (connection.endpoint, connection.simulated):
         message = msg(
-            "the plan was made against {endpoint}{simulated}, and this is {endpoint2}",
-            endpoint=plan.endpoint,
+            "the plan was created for {planned_endpoint}{simulated}, but the current "
+            "endpoint is {endpoint}",
+            planned_endpoint=plan.endpoint,
             simulated=" (simulated)" if plan.simulated else "",
-            endpoint2=connection.endpoint,
+            endpoint=connection.endpoint,
         )
-        raise Abort(
-            error("plan-stale", message, hint=msg("apply it where it was made, or make a new one"))
-        )
+        hint = msg("apply it with the endpoint it was created for, or create a new plan")
+        raise Abort(error("plan-stale", message, hint=hint))
     if plan.account != connection.account:
         message = msg(
-            "the plan was made with another key than ..{key_suffix}",
+            "the plan was created with a different key than ..{key_suffix}",
             key_suffix=connection.key_suffix,
         )
-        raise Abort(
-            error(
-                "plan-stale",
-                message,
-                hint=msg("apply it with the key it was made with, or make a new one"),
-            )
-        )
+        hint = msg("apply it with the key it was created with, or create a new plan")
+        raise Abort(error("plan-stale", message, hint=hint))

@@ -35,10 +35,10 @@ class FirstPasswords:
             os.fchmod(self._descriptor, 0o600)
             _sync_folder(path.parent)
         except FileExistsError:
-            hint = msg("name another one: a file of passwords is only ever a new one")
+            hint = msg("name a new file: passwords are never added to an existing file")
             raise Abort(
                 error(
-                    "usage", msg("--first-passwords: {path} is there already", path=path), hint=hint
+                    "usage", msg("--first-passwords: {path} already exists", path=path), hint=hint
                 )
             ) from None
         except OSError as failure:
@@ -46,9 +46,9 @@ class FirstPasswords:
                 error(
                     "state-write",
                     msg(
-                        "--first-passwords: {path} cannot be made: {value}",
+                        "--first-passwords: {path} cannot be created: {reason}",
                         path=path,
-                        value=failure.strerror or failure,
+                        reason=failure.strerror or failure,
                     ),
                 )
             ) from failure
@@ -84,14 +84,15 @@ class FirstPasswords:
             os.fsync(self._descriptor)
         except OSError as failure:
             message = msg(
-                "the first password of {address} ({id}) cannot be written to {path}: {value}",
+                "the first password of {address} ({id}) cannot be written to {path}: {reason}",
                 address=address,
                 id=id,
                 path=self._path,
-                value=failure.strerror or failure,
+                reason=failure.strerror or failure,
             )
             hint = msg(
-                "the server is recorded; set a new password in the console, or make it again with --replace {address}",
+                "the server is recorded; set a new password in the console, or replace it with "
+                "--replace {address}",
                 address=pasted(address),
             )
             raise RecordFailed(message, hint=hint) from failure

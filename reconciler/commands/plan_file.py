@@ -40,9 +40,9 @@ def write(path: Path, plan: SavedPlan) -> None:
             error(
                 "state-write",
                 msg(
-                    "the plan cannot be saved: {path}: {value}",
+                    "the plan cannot be saved to {path}: {reason}",
                     path=path,
-                    value=failure.strerror or failure,
+                    reason=failure.strerror or failure,
                 ),
             )
         ) from failure
@@ -56,7 +56,9 @@ def read(path: Path) -> SavedPlan:
         raise Abort(
             error(
                 "plan-unreadable",
-                msg("{path} cannot be read: {value}", path=path, value=failure.strerror or failure),
+                msg(
+                    "{path} cannot be read: {reason}", path=path, reason=failure.strerror or failure
+                ),
             )
         ) from failure
     if len(data) > FILE_BYTES_MAX:
@@ -69,12 +71,12 @@ def read(path: Path) -> SavedPlan:
         why = (
             failure
             if isinstance(failure, saved_plan.Unreadable)
-            else "it is not a saved plan of reconciler"
+            else msg("it is not a saved plan of reconciler")
         )
         raise Abort(
             error(
                 "plan-unreadable",
-                msg("{path} is refused: {why}", path=path, why=why),
-                hint=msg("make a new one with `plan --out FILE`"),
+                msg("{path} cannot be used: {reason}", path=path, reason=why),
+                hint=msg("create a new one with `plan --out FILE`"),
             )
         ) from failure

@@ -154,7 +154,7 @@ class _Recovery:
             if wrong is not None:
                 self.problems.append(wrong)
             elif isinstance(found, binding.Binding):
-                self._bind((found,), f"bound to {id}, by a person's word")
+                self._bind((found,), msg("bound to {id} on the operator's word", id=id))
 
     def is_waiting(self) -> bool:
         """Whether time will tell something; where a word waits for the fence, it is waited for as
@@ -179,7 +179,11 @@ class _Recovery:
         for address in self.words.not_created:
             if address in known:
                 if known[address].done:
-                    said = f"{address} was done after all: {known[address].reason}"
+                    said = msg(
+                        "{address} was executed after all: {reason}",
+                        address=address,
+                        reason=known[address].reason,
+                    )
                     self.problems.append(error("bad-combination", said, address=address))
                 continue
             now = self.settling.now()
@@ -227,12 +231,12 @@ class _Recovery:
 
     def _ask(self, proposal: Proposal, talk: RecoveryPrompter) -> None:
         if not self.words.terminal:
-            message = msg("there is no terminal to ask at, and --yes is not given")
+            message = msg("cannot ask: there is no terminal, and --yes is not given")
             raise Abort(
-                error("consent", message, hint=msg("Read what would be bound, then add --yes."))
+                error("consent", message, hint=msg("read what would be bound, then add --yes"))
             )
         if talk.ask(proposal) not in ("yes", self.stack.title):
-            raise Abort(error("consent", msg("nothing was bound, as you asked")))
+            raise Abort(error("consent", msg("Cancelled. Nothing was bound.")))
 
     def _bind(self, bindings: tuple[Binding, ...], reason: str) -> None:
         self.writer.append(

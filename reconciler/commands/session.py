@@ -92,12 +92,14 @@ def own_state(
     if state is not None and (state.stack, state.environment) != (stack.name, stack.environment):
         if not store.was_moved(state):
             message = msg(
-                "this folder holds the state of {stack}",
+                "this folder contains the state of {stack}",
                 stack=title_of(state.stack, state.environment),
             )
             raise Abort(
                 error(
-                    "state-damaged", message, hint=msg("name another folder (RECONCILER_STATE_DIR)")
+                    "state-damaged",
+                    message,
+                    hint=msg("choose another folder with RECONCILER_STATE_DIR"),
                 )
             )
         return replace(state, stack=stack.name, environment=stack.environment), (
@@ -184,16 +186,17 @@ def account_problems(
         return
     if state.endpoint is not None and state.endpoint != connection.endpoint:
         message = msg(
-            "the state belongs to {endpoint}, and this is {endpoint2}",
-            endpoint=state.endpoint,
-            endpoint2=connection.endpoint,
+            "the state belongs to {state_endpoint}, but the current endpoint is {endpoint}",
+            state_endpoint=state.endpoint,
+            endpoint=connection.endpoint,
         )
         raise Abort(
             error(
                 "account",
                 message,
                 hint=msg(
-                    "set IWINV_ENDPOINT, or RECONCILER_STATE_DIR to the state that belongs to it"
+                    "set IWINV_ENDPOINT to it, or RECONCILER_STATE_DIR to the folder of the "
+                    "matching state"
                 ),
             )
         )
@@ -206,7 +209,8 @@ def account_problems(
     bearing = any(row.nonce in sent for rows in account.objects.values() for row in rows.values())
     if not bearing and not any(account.find(kind, id) for kind, id in kept):
         message = msg(
-            "the key ..{key_suffix} shows none of the stack's objects: it belongs to another account than the state",
+            "key ..{key_suffix} cannot see any of this stack's objects; the state was "
+            "written with a different account",
             key_suffix=connection.key_suffix,
         )
         raise Abort(
@@ -219,7 +223,8 @@ def account_problems(
     yield notice(
         "account",
         msg(
-            "the key ..{key_suffix} is another than before; it shows this stack's objects, so the run goes on",
+            "using a different access key (..{key_suffix}) than last time; it can see this "
+            "stack's objects, so continuing",
             key_suffix=connection.key_suffix,
         ),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.commands.absences import Absences
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model import ports
 from reconciler.model.events import Event, Message
@@ -159,11 +160,11 @@ class Settling:
             return False
         exchange, told = self.connection.exchange, float("inf")
         names = ", ".join(sorted({one.intent.address for one in self.open} | set(self.unseen)))
-        names = names or "what is being deleted"
+        names = names or msg("objects being deleted")
         why = (
-            "when an earlier request can no longer be taken"
+            msg("when an earlier request has expired")
             if self.open
-            else "since the lists may not show all yet"
+            else msg("because the lists may not be complete yet")
         )
         with interrupts:
             while (left := min(until) - self.now()) > 0.0:
@@ -174,6 +175,15 @@ class Settling:
                     self.writer.check()
                 if left <= told - COUNTDOWN_SECONDS:
                     told = left
-                    emit(Message(f"{names}: looking again in {int(left) + 1} s, {why}"))
+                    emit(
+                        Message(
+                            msg(
+                                "{addresses}: checking again in {seconds} s, {reason}",
+                                addresses=names,
+                                seconds=int(left) + 1,
+                                reason=why,
+                            )
+                        )
+                    )
                 exchange.next(min(left, SLICE_SECONDS))
         return True

@@ -63,15 +63,19 @@ def _past(store: History, serial: str) -> State:
         kept = store.history()
         if serial == LAST:
             return store.before_last_run() or _not_kept(
-                "there is nothing to undo: no run has changed this stack yet", kept
+                msg("there is nothing to undo: no run has changed this stack yet"), kept
             )
         if not serial.isdecimal() or len(serial) >= 16 or int(serial) not in kept:
-            _not_kept(f"no state of serial {serial} is kept", kept)
+            _not_kept(msg("the state with serial {serial} is not kept", serial=serial), kept)
         return store.past(int(serial))
     except ports.StoreError as failure:
         session.stop_for_store(failure)
 
 
 def _not_kept(message: str, kept: tuple[int, ...]) -> NoReturn:
-    hint = msg("kept are the serials {str}", str=", ".join(map(str, kept))) if kept else None
+    hint = (
+        msg("choose one of the serials {serials}", serials=", ".join(map(str, kept)))
+        if kept
+        else None
+    )
     raise Abort(error("usage", message, hint=hint))

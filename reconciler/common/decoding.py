@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.common.text import msg
+
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _ID = re.compile(r"[!-~]{1,200}")
 _PATH_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
@@ -22,7 +24,9 @@ contract#values).
 def mapping(row: Any, what: str) -> Mapping[str, Any]:
     """The row itself. Raises ValueError where it is not an object."""
     if not isinstance(row, Mapping):
-        raise ValueError(f"{what} is {_kind_of(row)} where an object was promised")
+        raise ValueError(
+            msg("{what} is {found}, but an object is expected", what=what, found=_kind_of(row))
+        )
     return row
 
 
@@ -32,7 +36,7 @@ def identifier(row: Mapping[str, Any], member: str) -> str:
     """
     found = optional_id(row.get(member))
     if found is None:
-        raise ValueError(f"a row has no usable {member}")
+        raise ValueError(msg("a row has no usable {member}", member=member))
     return found
 
 
@@ -42,7 +46,13 @@ def path_id(row: Mapping[str, Any], member: str) -> str:
     """
     found = identifier(row, member)
     if not can_stand_in_path(found):
-        raise ValueError(f"the {member} {found!r} holds characters that cannot be sent safely")
+        raise ValueError(
+            msg(
+                "the {member} {found!r} contains characters that cannot be sent safely",
+                member=member,
+                found=found,
+            )
+        )
     return found
 
 
@@ -106,7 +116,13 @@ def ids(value: Any, id_member: str) -> tuple[str, ...] | None:
             else optional_id(item)
         )
         if one is None:
-            raise ValueError(f"a list holds {_kind_of(item)} where a {id_member} was promised")
+            raise ValueError(
+                msg(
+                    "a list contains {found}, but a {member} is expected",
+                    found=_kind_of(item),
+                    member=id_member,
+                )
+            )
         found.append(one)
     return tuple(found)
 
@@ -115,7 +131,13 @@ def only_row(result: Any, what: str) -> Mapping[str, Any]:
     """The one row of an answer. Raises ValueError where there is not exactly one."""
     rows = result if isinstance(result, list | tuple) else [result]
     if len(rows) != 1 or not isinstance(rows[0], Mapping):
-        raise ValueError(f"the answer holds {len(rows)} rows where one {what} was promised")
+        raise ValueError(
+            msg(
+                "the answer contains {count} rows, but one {what} is expected",
+                count=len(rows),
+                what=what,
+            )
+        )
     return rows[0]
 
 
@@ -132,7 +154,13 @@ def made_id(result: Any, member: str) -> str:
     found = [one for one in found if can_stand_in_path(one)]
     if len(found) != 1 or len(rows) != 1:
         named = ", ".join(found[:10]) or "none"
-        raise ValueError(f"the receipt names not exactly one {member}: {named}")
+        raise ValueError(
+            msg(
+                "the receipt must contain exactly one {member}, not {found}",
+                member=member,
+                found=named,
+            )
+        )
     return found[0]
 
 

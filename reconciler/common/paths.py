@@ -9,6 +9,8 @@ import os
 import stat
 from pathlib import Path
 
+from reconciler.common.text import msg
+
 _STACK_FILES = (".yaml", ".yml")
 
 
@@ -19,7 +21,7 @@ def read_ordinary(path: Path, limit_bytes: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is not an ordinary file", str(path))
+            raise OSError(errno.EINVAL, msg("it is not a regular file"), str(path))
         parts = []
         while limit_bytes > 0 and (part := os.read(descriptor, limit_bytes)):
             parts.append(part)
@@ -37,8 +39,8 @@ def refused(path: Path, folder: Path) -> str | None:
     named.
     """
     if path.suffix not in _STACK_FILES and not path.is_dir():
-        return "is not a *.yaml file"
-    return "leads out of the repository" if leaves_repository(path, folder) else None
+        return msg("is not a *.yaml file")
+    return msg("is outside the repository") if leaves_repository(path, folder) else None
 
 
 def leaves_repository(path: Path, folder: Path) -> bool:

@@ -20,7 +20,9 @@ class PatternError(Exception):
 def matches(pattern: str, text: str) -> bool:
     """Whether a regular expression in the syntax of RE2 is found in a text. Raises `PatternError`."""
     if len(pattern) > PATTERN_CHARACTERS_MAX:
-        raise PatternError(f"the pattern is longer than {PATTERN_CHARACTERS_MAX} characters")
+        raise PatternError(
+            msg("the pattern is longer than {limit} characters", limit=PATTERN_CHARACTERS_MAX)
+        )
     try:
         return _compiled(pattern).search(text) is not None
     except UnicodeEncodeError:
@@ -44,5 +46,10 @@ def _compiled(pattern: str) -> Any:
             else ""
         )
         raise PatternError(
-            f"the pattern `{pattern}` is not a regular expression ({told}){hint}"
+            msg(
+                "the pattern `{pattern}` is not a valid regular expression ({reason}){hint}",
+                pattern=pattern,
+                reason=told,
+                hint=hint,
+            )
         ) from None

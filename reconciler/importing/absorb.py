@@ -92,10 +92,10 @@ class Absorber:
         resource = self.stack.resources.get(change.address)
         if resource is None or resource.place is None:
             raise CannotAbsorb(
-                "the file does not ask for it",
+                msg("it is not in the file"),
                 change.address,
                 None,
-                "import it, or adopt it into a file of its own",
+                msg("import it, or adopt it into a file of its own"),
             )
         added = [
             field.path.removeprefix("rules.")
@@ -126,9 +126,14 @@ class Absorber:
             return resource.place.file, Addition(own, field.path, text)
         said = source.value_at(place) if piece.kind == "alias" and place is not None else piece
         if said is not None and "${" in source.text[said.start : said.end]:
-            hint = msg("write {text} there by hand, or apply to put it back", text=text)
+            hint = msg(
+                "write {text} there by hand, or run apply to restore the old value", text=text
+            )
             raise CannotAbsorb(
-                f"`{field.path}` is computed by an expression, which is not written over",
+                msg(
+                    "`{field}` is computed by an expression, which absorb does not overwrite",
+                    field=field.path,
+                ),
                 resource.address,
                 place,
                 hint,
@@ -142,11 +147,12 @@ class Absorber:
             return self._link(resource, field.path, after)
         if after is None:
             hint = msg(
-                "take the line out by hand, or apply to put it back; `lifecycle: {{ignore: [{path}]}}` leaves it alone",
-                path=field.path,
+                "remove the line by hand, or run apply to restore the value; to leave it "
+                "unmanaged, write `lifecycle: {{ignore: [{field}]}}`",
+                field=field.path,
             )
             raise CannotAbsorb(
-                f"`{field.path}` is empty now, which no file can ask for",
+                msg("`{field}` is now empty, which a file cannot express", field=field.path),
                 resource.address,
                 resource.place,
                 hint,
@@ -164,12 +170,13 @@ class Absorber:
         if address is None:
             section = "firewalls" if path == "firewall" else "instances"
             hint = msg(
-                "name it: existing: {{{section}: {{NAME: {{id: {after}}}}}}}, then absorb again",
+                "name it with existing: {{{section}: {{NAME: {{id: {id}}}}}}}, then run absorb "
+                "again",
                 section=section,
-                after=after,
+                id=after,
             )
             raise CannotAbsorb(
-                f"`{path}` is {after} now, which the stack does not know",
+                msg("`{field}` is now {id}, which is not in the stack", field=path, id=after),
                 resource.address,
                 resource.place,
                 hint,
@@ -184,10 +191,10 @@ class Absorber:
         own = None if name is None else source.value_of(name)
         if own is None:
             raise CannotAbsorb(
-                "its place in the file cannot be told",
+                msg("its place in the file is unknown"),
                 resource.address,
                 resource.place,
-                "write it by hand",
+                msg("write it by hand"),
             )
         return self._unshared(resource, own), source
 
@@ -195,10 +202,11 @@ class Absorber:
     def _unshared(resource: Resource, table: Piece) -> Piece:
         if table.kind == "alias":
             hint = msg(
-                "write out what `*{anchor}` stands for, then absorb again", anchor=table.anchor
+                "replace the alias `*{anchor}` with its value, then run absorb again",
+                anchor=table.anchor,
             )
             raise CannotAbsorb(
-                "its lines are an alias of what others have too",
+                msg("its lines are an alias that other objects share"),
                 resource.address,
                 resource.place,
                 hint,
@@ -219,10 +227,15 @@ class Absorber:
             [row for id in ids if (row := self.account.find("rules", id)) is not None], taken=keys
         )
         if found.left or not found.written:
-            said, reason = found.left[0] if found.left else ("a rule", "it is no longer there")
-            hint = msg("remove it in the console, or `lifecycle: {{ignore: [rules]}}`")
+            said, reason = (
+                found.left[0] if found.left else (msg("a rule"), msg("it no longer exists"))
+            )
+            hint = msg("remove it in the console, or write `lifecycle: {{ignore: [rules]}}`")
             raise CannotAbsorb(
-                f"{said} cannot be written: {reason}", resource.address, resource.place, hint
+                msg("{rule} cannot be written: {reason}", rule=said, reason=reason),
+                resource.address,
+                resource.place,
+                hint,
             )
         own, source = self._own(resource)
         rules = source.entry(own, "rules") if own.kind == "table" else None
@@ -241,10 +254,10 @@ class Absorber:
         table = None if name is None else source.around(name)
         if table is None:
             raise CannotAbsorb(
-                "its place in the file cannot be told",
+                msg("its place in the file is unknown"),
                 resource.address,
                 resource.place,
-                "take it out by hand",
+                msg("remove it by hand"),
             )
         return Removal(table, resource.address.rule or "")
 

@@ -13,6 +13,7 @@ from dataclasses import field
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 from reconciler.importing.adopt_rules import NO_RULES, Rules, rules_of
 from reconciler.importing.yaml_writer import Raw
 from reconciler.model import marker
@@ -118,11 +119,14 @@ def _left(live: LiveResource, stack: str) -> str | None:
         and marker.is_owner_text(live.marked)
         and not live.marked.startswith(mine)
     ):
-        return f"its marker says that it belongs to {live.marked}"
+        return msg("its marker says that it belongs to {stack}", stack=live.marked)
     if live.failed:
-        return "the cloud reports it as failed: a plan would replace it"
+        return msg("the cloud reports it as failed: a plan would replace it")
     if not live.ready:
-        return f"the cloud works on it ({live.attributes.get('status')}): adopt again when it rests"
+        return msg(
+            "it is busy ({status}): run adopt again when it is ready",
+            status=live.attributes.get("status"),
+        )
     return None
 
 
@@ -276,7 +280,7 @@ class _Work:
             ("image", self.account.catalogue.images),
         ):
             if says.get(name) is None:
-                notes.append(f"{name}: the account does not say it")
+                notes.append(msg("{name}: not shown by the API", name=name))
             else:
                 body[name], remarks[name] = (
                     self._image(says[name])
@@ -298,7 +302,12 @@ class _Work:
                 if live.id in members and id != firewall
             ]
             notes += [
-                f"{live.attributes.get('name')} is in {other} too; a stack has one firewall a server"
+                msg(
+                    "{name} is also a member of {firewalls}; a stack gives each instance one "
+                    "firewall",
+                    name=live.attributes.get("name"),
+                    firewalls=other,
+                )
                 for other in others
             ]
         return Adopted(
@@ -326,7 +335,7 @@ class _Work:
         _texts(body, live)
         for name in ("type", "size"):
             if says.get(name) is None:
-                notes.append(f"{name}: the account does not say it")
+                notes.append(msg("{name}: not shown by the API", name=name))
             else:
                 body[name] = says[name]
         owner = says.get("instance")
@@ -335,7 +344,12 @@ class _Work:
         elif (named := self._link("instances", str(owner))) is not None:
             body["instance"] = Raw(named)
         else:
-            notes.append(f"instance: it is on {owner}, which the account does not show")
+            notes.append(
+                msg(
+                    "instance: it is attached to {owner}, which the account does not list",
+                    owner=owner,
+                )
+            )
         body["import"] = live.id
         return Adopted("block_storages", self._keys["block_storages", live.id], body, tuple(notes))
 
@@ -351,7 +365,7 @@ class _Work:
         """
         row = next((row for row in self.account.catalogue.images or () if row["id"] == id), None)
         if row is None:
-            return {"id": id}, "no longer in the catalogue"
+            return {"id": id}, msg("no longer in the catalog")
         version, word = str(row.get("version") or "").removesuffix(".X"), lookup.os_word(row)
         if word is not None and version and row.get("available", True):
             desired = Lookup("images", "os", word, version)

@@ -10,6 +10,7 @@ from typing import Any
 
 from reconciler import resources
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 from reconciler.model.resource import EMPTY, LiveResource
 from reconciler.planner.compare.rule_matching import MEANING
 
@@ -38,7 +39,7 @@ def rules_of(rows: Iterable[LiveResource], *, taken: Collection[str | None] = ()
         says = row.attributes
         meant = tuple(says.get(name) for name in MEANING)
         reason = _unwritable(says) or (
-            "another rule lets the same traffic through" if meant in seen else None
+            msg("another rule allows the same traffic") if meant in seen else None
         )
         if reason is not None:
             left.append((f"{says.get('title')}: {' '.join(str(part) for part in meant)}", reason))
@@ -57,17 +58,17 @@ def rules_of(rows: Iterable[LiveResource], *, taken: Collection[str | None] = ()
 def _unwritable(says: Mapping[str, Any]) -> str | None:
     """Why a stack cannot ask for a rule as it is."""
     if not says.get("title"):
-        return "it has no title, and a stack gives every rule one"
+        return msg("it has no title, and every rule in a stack needs one")
     for name in MEANING:
         wrong = (
             resources.problem_with("rules", name, says.get(name))
             if says.get(name) is not None
-            else f"it has no {name}"
+            else msg("it has no {field}", field=name)
         )
         if wrong is not None:
             return wrong
     low, _, high = str(says["ports"]).partition("-")
-    return "a range of one port is written as that port" if low == high else None
+    return msg("a range of one port must be written as a single port") if low == high else None
 
 
 def _new_key(title: str, taken: Collection[str | None]) -> str:

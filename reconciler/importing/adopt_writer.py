@@ -16,7 +16,10 @@ from reconciler.resources import BUILD_ORDER
 _TITLES = {
     "firewalls": (),
     "instances": (
-        "# ssh_keys and user_script are only set at create, and the API does not tell them: write them where a new server needs them.",
+        (
+            "# ssh_keys and user_script are only set at creation, and the API does not "
+            "return them: add them before you create or replace an instance."
+        ),
     ),
     "block_storages": (),
 }
@@ -40,28 +43,29 @@ def seen_lines(adoption: Adoption, account: Account) -> Iterator[str]:
         str(row["id"]): str(row.get("name") or row["id"]) for row in account.catalogue.zones or ()
     }
     for zone in sorted({*servers, *volumes, *names}):
-        yield f"{names.get(zone, zone)}: {_count(servers[zone], 'server')}, {_count(volumes[zone], 'volume')}"
-    yield f"{_count(len(account.objects.get('firewalls', EMPTY)), 'firewall')} of the account"
-    yield "Servers of zones that the API does not cover stay invisible: compare with the console."
+        yield f"{names.get(zone, zone)}: {_count(servers[zone], 'instances')}, {_count(volumes[zone], 'block_storages')}"
+    yield f"{_count(len(account.objects.get('firewalls', EMPTY)), 'firewalls')} of the account"
+    yield (
+        "Instances in zones that the API does not cover are not listed: compare with the console."
+    )
     bound = ", ".join(
-        _count(adoption.count(kind), word) for kind, word in _WORDS if adoption.count(kind)
+        _count(adoption.count(kind), kind) for kind in BUILD_ORDER if adoption.count(kind)
     )
     yield f"Taken over: {bound or 'nothing'}" + (
-        f"; left as they are: {len(adoption.left)}, at the end of this file"
-        if adoption.left
-        else ""
+        f"; not taken over: {len(adoption.left)}, at the end of this file" if adoption.left else ""
     )
 
 
-_WORDS = (("instances", "server"), ("block_storages", "volume"), ("firewalls", "firewall"))
-
-
-def _count(number: int, noun: str) -> str:
+def _count(number: int, kind: str) -> str:
+    noun = kind.removesuffix("s").replace("_", " ")
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _lines(adoption: Adoption, account: Account) -> Iterator[str]:
-    yield "# Written from what the account holds. The plan of this file is nothing but binds (=); after the next apply it is empty."
+    yield (
+        "# Written from the account. The plan of this file only binds objects (=); "
+        "after the next apply it is empty."
+    )
     for line in seen_lines(adoption, account):
         yield f"#   {_comment(line)}"
     yield "version: 1"
@@ -112,7 +116,7 @@ def _existing(found: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     if not found:
         return
     yield ""
-    yield "existing:  # referred to, not owned"
+    yield "existing:  # referenced, not owned"
     for kind, objects in found.items():
         yield f"  {kind}:"
         for name, id in objects.items():

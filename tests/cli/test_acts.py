@@ -42,7 +42,7 @@ def test_a_reboot_asks_for_the_downtime_and_is_done_and_recorded(
 @pytest.mark.parametrize(
     ("address", "code", "says"),
     [
-        ("firewalls.web", 64, "is no server"),
+        ("firewalls.web", 64, "is not an instance"),
         ("instances.wep", 1, "did you mean `instances.web`?"),
         ("nonsense", 64, "not an address"),
     ],
@@ -67,7 +67,7 @@ def test_a_server_that_is_off_is_not_rebooted(capsys: pytest.CaptureFixture[str]
         capsys, "server", "reboot", "instances.web", *AT, "--yes", "--accept", "downtime", *SCALE
     )
 
-    assert code == 1 and "does not run" in err
+    assert code == 1 and "is not running" in err
 
 
 def test_a_server_protected_from_stop_is_rebooted_only_where_that_is_said(
@@ -254,8 +254,8 @@ def test_why_names_what_a_step_waits_for_and_what_waits_for_it(
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("show", "--why"), 64, "--why is about an address"),
-        (("show", "x.plan", "--why"), 64, "--why is about an address"),
+        (("show", "--why"), 64, "--why needs an address"),
+        (("show", "x.plan", "--why"), 64, "--why needs an address"),
         (("show", "instances.wep", "--why"), 1, "did you mean `instances.web`?"),
         (("show", "instances.web", "--format", "markdown"), 64, "for plans"),
     ],

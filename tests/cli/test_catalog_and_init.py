@@ -56,7 +56,7 @@ CATALOG_WRONG: list[tuple[tuple[str, ...], int, str]] = [
     (("flavors", "--sort", "price"), 64, "did you mean `price_month`?"),
     (("flavors", "--zone", "kr1z01"), 1, "did you mean `kr1-z01`?"),
     (("flavor",), 64, "is not one of"),
-    (("images", "--filter", "plan9"), 0, "nothing there fits"),
+    (("images", "--filter", "plan9"), 0, "no row matches"),
 ]
 
 
@@ -110,7 +110,7 @@ def test_a_first_stack_is_written_and_works_as_it_is(capsys: pytest.CaptureFixtu
     assert (
         code == 0
         and "reconciler plan 'my Shop' --simulate" in out
-        and "Anybody may try to log in" in err
+        and "Anyone may try to log in" in err
     )
     text = Path("my Shop/stack.yaml").read_text(encoding="utf-8")
     assert (
@@ -159,8 +159,8 @@ def test_options_answer_the_questions_and_without_keys_nothing_is_offered(
 def test_at_a_terminal_three_questions_are_asked(tmp_path: Path) -> None:
     terminal = Terminal("init", "shop", "--simulate")
     for question, answer in (
-        ("What is the stack called?", "\n"),
-        ("How large is the server?", "std_2.4-g1\n"),
+        ("What is the name of the stack?", "\n"),
+        ("Which flavor should the instance have?", "std_2.4-g1\n"),
         ("Which SSH key", "\n"),
     ):
         terminal.until(question)
@@ -175,12 +175,12 @@ def test_an_answer_that_will_not_do_is_asked_for_again(tmp_path: Path) -> None:
     # that nobody offers.
     terminal = Terminal("init", "my shop", "--simulate")
     for question, answer in (
-        ("What is the stack called?", "Mein Laden!\n"),
-        ("cannot name a stack", ""),
-        ("What is the stack called?", "laden\n"),
-        ("How large is the server?", "std_2.4\n"),
-        ("there is no std_2.4: did you mean `std_2.4-g1`?", ""),
-        ("How large is the server?", "std_2.4-g1\n"),
+        ("What is the name of the stack?", "Mein Laden!\n"),
+        ("is not a valid stack name", ""),
+        ("What is the name of the stack?", "laden\n"),
+        ("Which flavor should the instance have?", "std_2.4\n"),
+        ("std_2.4 does not exist: did you mean `std_2.4-g1`?", ""),
+        ("Which flavor should the instance have?", "std_2.4-g1\n"),
         ("Which SSH key", "nobody\n"),
         ("there is no nobody", ""),
         ("Which SSH key", "deploy\n"),

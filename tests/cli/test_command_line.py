@@ -68,11 +68,11 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         (["apply", "web.yaml", "--replace", "web server"], "is not an address"),
         (
             ["apply", "web.yaml", "--plan", "x.plan", "--var", "a=b"],
-            "--var and --plan do not go together",
+            "--var cannot be used with --plan",
         ),
         (
             ["apply", "web.yaml", "--plan", "x.plan", "--env", "prod"],
-            "--env and --plan do not go together",
+            "--env cannot be used with --plan",
         ),
         (["plan", "web.yaml", "--format", "xml"], "xml"),
         (["plan", "web.yaml", "--time-scale", "0"], "time-scale"),

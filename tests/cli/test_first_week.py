@@ -164,7 +164,7 @@ def test_a_world_that_cannot_be_kept_is_told_before_and_after(
     code, _, err = call(capsys, "plan", *SCALE)
     assert (
         code == 1
-        and "what was done on the local cloud is lost: " in err
+        and "changes to the local cloud were lost: " in err
         and "No space left on device" in err
     )
 

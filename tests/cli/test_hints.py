@@ -103,14 +103,14 @@ def test_a_protected_server_that_would_be_destroyed(capsys: pytest.CaptureFixtur
 def test_a_lost_state_that_nobody_is_asked_about(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, stack("web"))
     shutil.rmtree("state/.simulator/shop")
-    hinted(capsys, "Read what would be bound, then add --yes.", "recover", "web.yaml", "--rebuild")
+    hinted(capsys, "read what would be bound, then add --yes", "recover", "web.yaml", "--rebuild")
 
 
 def test_a_saved_plan_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
     Path("x.plan").write_text("{}", encoding="utf-8")
     hinted(
         capsys,
-        "make a new one with `plan --out FILE`",
+        "create a new one with `plan --out FILE`",
         "apply",
         "--plan",
         "x.plan",
@@ -156,7 +156,7 @@ def test_a_server_to_reboot_that_is_missing(capsys: pytest.CaptureFixture[str]) 
     call(capsys, "simulator", "do", "delete", "instance", "shop-web", "--stack", "web.yaml")
     hinted(
         capsys,
-        "`reconciler plan web.yaml --simulate` says what can be done",
+        "run `reconciler plan web.yaml --simulate` to see what can be done",
         "server",
         "reboot",
         "instances.web",

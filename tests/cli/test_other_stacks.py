@@ -79,7 +79,8 @@ def test_a_state_in_the_folder_of_another_environment_is_not_planned_with(
     for command in ("plan", "drift"):
         code, _, err = call(capsys, command, "network", "--env", "staging")
         assert (
-            code == 1 and "error[state-damaged]  this folder holds the state of network/prod" in err
+            code == 1
+            and "error[state-damaged]  this folder contains the state of network/prod" in err
         )
 
 

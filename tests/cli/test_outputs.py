@@ -40,7 +40,7 @@ def test_every_form_says_the_same_and_nothing_lingers_after_a_destroy(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     code, _, err = call(capsys, "output", "--inventory", "ansible", "--stack", "shop.yaml")
-    assert code == 1 and "holds no server" in err
+    assert code == 1 and "contains no instance" in err
     assert call(capsys, "apply", "shop.yaml", "--yes", *SCALE)[0] == 0
 
     outputs = json.loads(call(capsys, "output", "--stack", "shop.yaml", "--format", "json")[1])

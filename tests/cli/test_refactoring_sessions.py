@@ -124,13 +124,13 @@ WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
         "a rule",
         ("import", "firewalls.web.rules.https", "1"),
         1,
-        "rules are bound with their firewall",
+        "its rules are bound with it",
     ),
     (
         "nothing to move",
         ("state", "mv", "instances.web", "instances.app"),
         1,
-        "the state holds no instances.web",
+        "instances.web is not in the state",
     ),
     (
         "to another kind",
@@ -213,7 +213,7 @@ def test_an_account_made_by_hand_becomes_a_stack(
     code, out, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml", "--out", "taken.yaml")
     assert (
         (code, out) == (0, "")
-        and "KR1-Z01: 1 server" in err
+        and "KR1-Z01: 1 instance" in err
         and "reconciler plan taken.yaml" in err
     )
     text = Path("taken.yaml").read_text(encoding="utf-8")
@@ -233,11 +233,16 @@ def test_an_account_made_by_hand_becomes_a_stack(
 
 
 ADOPT_WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
-    ("nothing said", (), 64, "say --all"),
-    ("both", ("--all", "web"), 64, "say --all"),
-    ("a name that is nowhere", ("nobody",), 3, "nothing that is called nobody"),
-    ("a zone that is nowhere", ("--all", "--zone", "kr9"), 1, "there is no zone kr9"),
-    ("a name that cannot be a stack's", ("--all", "--name", "Über"), 64, "cannot name a stack"),
+    ("nothing said", (), 64, "use --all"),
+    ("both", ("--all", "web"), 64, "use --all"),
+    ("a name that is nowhere", ("nobody",), 3, "no object with the name or id nobody"),
+    ("a zone that is nowhere", ("--all", "--zone", "kr9"), 1, "the zone kr9 does not exist"),
+    (
+        "a name that cannot be a stack's",
+        ("--all", "--name", "Über"),
+        64,
+        "is not a valid stack name",
+    ),
 ]
 
 
@@ -257,7 +262,7 @@ def test_an_account_that_shows_nothing_gets_a_hint(capsys: pytest.CaptureFixture
     code, out, err = call(capsys, "adopt", "--all", "--stack", "shop.yaml")
     assert (
         code == 0
-        and "the API lists nothing" in err
+        and "the API lists no instance" in err
         and "zones that the API covers" in err
         and "stack: adopted" in out
     )
@@ -279,7 +284,7 @@ def test_adopt_writes_no_file_into_the_folder_of_another_stack(
     )
     assert (
         code == 64
-        and "infra is the folder of stack `infra`" in err
+        and "infra already contains stack `infra`" in err
         and not (folder / "more.yaml").exists()
     )
     assert call(capsys, "validate", "infra")[0] == 0

@@ -62,7 +62,7 @@ def test_a_named_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_p
             ("show", "x.plan", "--stack", "shop.yaml"),
         ):
             found = place.run(*arguments)
-            assert found.code == 1 and "it is not an ordinary file" in found.err, found.text
+            assert found.code == 1 and "it is not a regular file" in found.err, found.text
         journal = tmp_path / "state" / "shop" / "journal"
         journal.unlink()
         os.mkfifo(journal)
@@ -70,7 +70,7 @@ def test_a_named_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(tmp_p
         assert (
             found.code == 1
             and "error[state-damaged]" in found.text
-            and "it is not an ordinary file" in found.text
+            and "it is not a regular file" in found.text
         )
 
 

@@ -113,7 +113,7 @@ def test_every_command_says_which_objects_no_state_tracks(machines: Machines) ->
     assert found.code == 3 and all(f"[untracked]  {id}" in found.out for id in (*sure, likely)), (
         found.text
     )
-    assert "an object that the state does not know" in found.out.splitlines()[0]
+    assert "this object is not in the state" in found.out.splitlines()[0]
 
 
 def test_after_a_destroy_the_other_set_is_said_to_stand(machines: Machines) -> None:

@@ -227,7 +227,7 @@ def test_a_companys_account_is_taken_over_folded_and_named() -> None:
     assert [(live.attributes["name"], reason) for _, live, reason in found.left] == [
         ("archive-01", "the cloud reports it as failed: a plan would replace it")
     ]
-    assert "#   KR1-Z02: 3 servers, 1 volume" in text and "stay invisible" in text
+    assert "#   KR1-Z02: 3 instances, 1 block storage" in text and "are not listed" in text
 
 
 def test_what_another_stack_made_is_written_as_comments(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ block_storages: {data: {type: ssd, size: 10, instance: web, description: mine}}
 
 
 @pytest.mark.parametrize(
-    ("wish", "wanted"),
+    ("desired", "wanted"),
     [
         (AdoptRequest(named=frozenset({"web-01"})), ["instances.web_01"]),
         (

@@ -50,12 +50,12 @@ def load(stack: Path, text: str) -> str:
 NAMED = [
     ("components: {x: {use: %s/outside/shadow}}", "is not a *.yaml file"),
     ("components: {x: {use: notes}}", "is not a *.yaml file"),
-    ("components: {x: {use: %s/outside/stack.yaml}}", "leads out of the repository"),
-    ("components: {x: {use: ../../outside/stack.yaml}}", "leads out of the repository"),
-    ("components: {x: {use: link.yaml}}", "leads out of the repository"),
-    ("stacks: {x: {path: ../../outside}}", "leads out of the repository"),
+    ("components: {x: {use: %s/outside/stack.yaml}}", "is outside the repository"),
+    ("components: {x: {use: ../../outside/stack.yaml}}", "is outside the repository"),
+    ("components: {x: {use: link.yaml}}", "is outside the repository"),
+    ("stacks: {x: {path: ../../outside}}", "is outside the repository"),
     ("stacks: {x: {path: %s/outside/shadow}}", "is not a *.yaml file"),
-    ("stacks: {x: {path: linked}}", "leads out of the repository"),
+    ("stacks: {x: {path: linked}}", "is outside the repository"),
 ]
 
 

@@ -185,4 +185,4 @@ def test_a_copied_folder_is_refused_still(capsys: pytest.CaptureFixture[str]) ->
     subprocess.run(pasted(said, "mv ").replace("mv ", "cp -r "), shell=True, check=True)
     for command in (("plan",), ("apply", "--yes", *SCALE)):
         code, said = run(capsys, command[0], "web.yaml", *command[1:])
-        assert code == 1 and "this folder holds the state of shop" in said
+        assert code == 1 and "this folder contains the state of shop" in said

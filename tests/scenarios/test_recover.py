@@ -190,7 +190,7 @@ def test_before_the_fence_nobody_can_say_that_it_was_not_made(tmp_path: Path) ->
     found = recover(lab, stack, Words(not_created=("instances.web",)))
     assert found.exit_code == 0 and lab.clock.time() - begun > 300
     assert any(
-        isinstance(event, Message) and "looking again in" in event.message for event in lab.events
+        isinstance(event, Message) and "checking again in" in event.message for event in lab.events
     )
 
 

@@ -139,8 +139,8 @@ def test_the_state_of_another_stack_is_refused_as_the_page_says(applied: Run) ->
     Path("stack.yaml").write_text(text.replace("stack: hello", "stack: other"), encoding="utf-8")
     shutil.copytree(FOLDER, FOLDER.parent / "other")
     code, said = applied("apply", "--yes")
-    assert code == 1 and "error[state-damaged]  this folder holds the state of hello" in said
-    assert "error[state-damaged]  this folder holds the state of hello" in PAGE
+    assert code == 1 and "error[state-damaged]  this folder contains the state of hello" in said
+    assert "error[state-damaged]  this folder contains the state of hello" in PAGE
 
 
 def test_a_lost_state_is_brought_back_as_the_page_says(applied: Run) -> None:

@@ -184,7 +184,10 @@ def test_what_was_not_managed_then_is_kept_and_said(tmp_path: Path) -> None:
     ("serial", "said_"),
     [
         ("last", "nothing to undo"),
-        *((serial, f"no state of serial {serial}") for serial in ("7", "x", "²", "9" * 5000)),
+        *(
+            (serial, f"the state with serial {serial} is not kept")
+            for serial in ("7", "x", "²", "9" * 5000)
+        ),
     ],
 )
 def test_what_was_never_kept_is_a_mistake_in_the_arguments(
