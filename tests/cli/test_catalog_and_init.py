@@ -182,7 +182,7 @@ def test_an_answer_that_will_not_do_is_asked_for_again(tmp_path: Path) -> None:
         ("std_2.4 does not exist: did you mean `std_2.4-g1`?", ""),
         ("Which flavor should the instance have?", "std_2.4-g1\n"),
         ("Which SSH key", "nobody\n"),
-        ("there is no nobody", ""),
+        ("nobody does not exist", ""),
         ("Which SSH key", "deploy\n"),
     ):
         terminal.until(question)
