@@ -49,6 +49,7 @@ MUTANTS = (
         "    if found:\n        raise Abort(*found)\n    return state, ()\n",
         "    return state, ()\n",
         (FORMER,),
+        fault=5,
     ),
     Mutant(
         "take over the state of a folder that was copied",
@@ -56,6 +57,7 @@ MUTANTS = (
         '            and name not in self._used()\n            and "state.json" not in self._names(self.folder.parent / name)\n',
         "            and name not in self._used()\n",
         (FORMER,),
+        fault=5,
     ),
     Mutant(
         "take over the folder of an environment that the file still has",
@@ -77,6 +79,7 @@ MUTANTS = (
         "*(() if is_lost else untracked.problems(seen))",
         "",
         (MACHINES,),
+        fault=8,
     ),
     Mutant(
         "overlook untracked objects whose description is the user's",
@@ -84,6 +87,7 @@ MUTANTS = (
         "            if at is not None:\n                yield Untracked(live, at, sure=False)\n",
         "",
         (PROCESSES_MACHINES,),
+        fault=8,
     ),
     Mutant(
         "report what a person has forgotten on purpose",
@@ -105,6 +109,7 @@ MUTANTS = (
         "return (*unprotected.by_account(seen), *",
         "return (*(), *",
         (EXPOSED,),
+        fault=7,
     ),
     Mutant(
         "show a state without the servers that it leaves exposed",
@@ -112,6 +117,7 @@ MUTANTS = (
         'and entry.applied.get("firewall") is None',
         'and entry.applied.get("firewall") is False',
         (EXPOSED,),
+        fault=7,
     ),
     Mutant(
         "overlook the markers of a former environment",
@@ -119,6 +125,7 @@ MUTANTS = (
         "else named or former",
         "else named",
         (FORMER,),
+        fault=5,
     ),
     Mutant(
         "resend a POST whose answer is lost",
@@ -259,6 +266,7 @@ MUTANTS = (
         "if not self.stack.digest or self.stop_at is not None:",
         "if not self.stack.digest:",
         (OUTPUTS_AT_THE_END,),
+        fault=12,
     ),
     Mutant(
         "call an output that cannot be computed a change for ever",
@@ -266,6 +274,7 @@ MUTANTS = (
         "            same = reason == after.reason\n",
         "            same = False\n",
         ("tests/core/test_output_changes.py",),
+        fault=12,
     ),
     Mutant(
         "plan an output with a name that cannot change any more",
@@ -294,6 +303,7 @@ MUTANTS = (
         "        if any(others) and label not in left:\n",
         "        if False:\n",
         ("tests/scenarios/test_second_look.py",),
+        fault=2,
     ),
     Mutant(
         "do not look at a rule before it is edited",
@@ -301,6 +311,7 @@ MUTANTS = (
         "for field in _FIELDS)),\n        recheck=_rechecked,\n",
         "for field in _FIELDS)),\n",
         ("tests/scenarios/test_second_look.py",),
+        fault=2,
     ),
     Mutant(
         "write over a text that somebody has changed since the plan",
@@ -343,6 +354,7 @@ MUTANTS = (
         "        if live.ready\n        else [name for name in _STEADY",
         "        if False\n        else [name for name in _STEADY",
         (AS_PLANNED,),
+        fault=2,
     ),
     Mutant(
         "take what our own steps changed for an edit of others",
@@ -357,6 +369,7 @@ MUTANTS = (
         "            fingerprint=fingerprint(draft, item.live) if deposes else EMPTY,\n",
         "",
         ("tests/scenarios/test_second_look.py",),
+        fault=2,
     ),
     Mutant(
         "take a server for stopped by us that somebody else has stopped",
@@ -371,6 +384,7 @@ MUTANTS = (
         "common.gone(NAME),\n        recheck=_rechecked,\n",
         "common.gone(NAME),\n",
         ("tests/scenarios/test_second_look.py",),
+        fault=2,
     ),
     Mutant(
         "forget the first look between two runs",
@@ -378,6 +392,7 @@ MUTANTS = (
         "                if looks\n                else ()\n",
         "                if False\n                else ()\n",
         (NO_WAIT,),
+        fault=10,
     ),
     Mutant(
         "believe a look from before the request",
@@ -385,6 +400,7 @@ MUTANTS = (
         '            looks.pop(record.target or "", None)\n',
         "",
         (EVIDENCE,),
+        fault=10,
     ),
     Mutant(
         "do not take a word for what is being deleted",
@@ -392,6 +408,7 @@ MUTANTS = (
         'options.accepts("gone", address_of[id])',
         "False",
         (NO_WAIT,),
+        fault=10,
     ),
     Mutant(
         "do not report an old object that is not proved gone",
@@ -399,6 +416,7 @@ MUTANTS = (
         "        draft.problems.append(\n            unsettled.not_proved_gone(",
         "        print(\n            unsettled.not_proved_gone(",
         ("tests/core/test_plan_doubts.py",),
+        fault=10,
     ),
     Mutant(
         "adopt by name",
@@ -526,11 +544,12 @@ MUTANTS = (
         (TRANSPORT, "tests/hostile/test_canaries.py"),
     ),
     Mutant(
-        "fault 27: state a time that the run does not keep",
+        "state a time that the run does not keep",
         "reconciler/planner/steps/change_builder.py",
         "round(timing.POLL_SECONDS)",
         "5",
         ("tests/scenarios/test_figures_shown_are_used.py",),
+        fault=27,
     ),
     Mutant(
         "drop the second look",
@@ -538,6 +557,7 @@ MUTANTS = (
         "        if not self._lists(task):\n            return None\n",
         "        if True:\n            return None\n",
         (LOOK,),
+        fault=2,
     ),
     Mutant(
         "forget the dependants of a doubtful object",
@@ -545,6 +565,7 @@ MUTANTS = (
         "            if not soft and address in self.blocked and",
         "            if False and address in self.blocked and",
         ("tests/core/test_plan_doubts.py",),
+        fault=11,
     ),
     Mutant(
         "go on at an address in doubt",

@@ -19,6 +19,7 @@ MUTANTS_OF_COMMANDS = (
         "        termios.tcflush(sys.stdin, termios.TCIFLUSH)\n",
         "        pass\n",
         (f"{PROMPT}::test_text_typed_before_the_question_is_no_answer",),
+        fault=6,
     ),
     Mutant(
         "apply a plan that could not be shown",

@@ -15,6 +15,7 @@ MUTANTS_OF_DOUBTS = (
         "            twin = self.doubts.twin(resource, wanted, self.state)\n",
         "            twin = None\n",
         ("tests/core/test_plan_doubts.py",),
+        fault=1,
     ),
     Mutant(
         "leave a create in doubt at an address that the file has moved",
@@ -22,6 +23,7 @@ MUTANTS_OF_DOUBTS = (
         "        place = intent.address if options.destroy else moves.place(stack, state, intent.address)\n",
         "        place = intent.address\n",
         ("tests/core/test_plan_doubts.py", of_story("moved before the next run")),
+        fault=1,
     ),
     Mutant(
         "create a rule again under another key",
@@ -29,6 +31,7 @@ MUTANTS_OF_DOUBTS = (
         "        if desired_value is not None and desired_value in sent:\n",
         "        if False:\n",
         ("tests/core/test_plan_doubts.py",),
+        fault=1,
     ),
     Mutant(
         "bind an object to an address whose create is in doubt",
@@ -36,6 +39,7 @@ MUTANTS_OF_DOUBTS = (
         "    if item.entry is not None or not item.reason.startswith(NOT_KNOWN):\n",
         "    if True:\n",
         (TWO_CAUSES,),
+        fault=1,
     ),
     Mutant(
         "list what a create in doubt has made as unmanaged",
@@ -50,6 +54,7 @@ MUTANTS_OF_DOUBTS = (
         '        *(intent.address for intent, result in state.open.values() if result != "accepted"),\n',
         "",
         ("tests/core/test_moves.py",),
+        fault=1,
     ),
     Mutant(
         "change the rules of a firewall in doubt",
@@ -57,6 +62,7 @@ MUTANTS_OF_DOUBTS = (
         "            held_by(draft, item.address, owner.address)\n",
         "            pass\n",
         ("tests/core/test_plan_doubts.py",),
+        fault=11,
     ),
     Mutant(
         "take a rename of what is in doubt for a new object",
@@ -64,6 +70,7 @@ MUTANTS_OF_DOUBTS = (
         "item.disposition not in (Disposition.DELETE, Disposition.UNSETTLED)",
         "item.disposition is not Disposition.DELETE",
         ("tests/core/test_moves.py",),
+        fault=1,
     ),
     Mutant(
         "take another shape of a resource for new objects",
@@ -71,6 +78,7 @@ MUTANTS_OF_DOUBTS = (
         "    return address.kind, address.name, type(address.index)\n",
         "    return address.kind, address.name, type(None)\n",
         ("tests/core/test_moves.py",),
+        fault=15,
     ),
     Mutant(
         "move an object to where it is",
@@ -78,6 +86,7 @@ MUTANTS_OF_DOUBTS = (
         "    if source == target:\n",
         "    if False:\n",
         ("tests/core/test_moves.py",),
+        fault=4,
     ),
     Mutant(
         "put an object beside another form of index",
@@ -85,5 +94,6 @@ MUTANTS_OF_DOUBTS = (
         "            if beside is not None:\n",
         "            if False:\n",
         ("tests/core/test_moves.py",),
+        fault=4,
     ),
 )

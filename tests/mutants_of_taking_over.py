@@ -13,6 +13,7 @@ MUTANTS_OF_TAKING_OVER = (
         "    shared_objects.hold(draft)\n",
         "",
         ("tests/scenarios/test_imports.py", "tests/core/test_plan_protection.py"),
+        fault=9,
     ),
     Mutant(
         "do not look at what other states hold",
@@ -20,6 +21,7 @@ MUTANTS_OF_TAKING_OVER = (
         "        if live.id in elsewhere[title]:\n",
         "        if live.id == title:\n",
         ("tests/scenarios/test_imports.py",),
+        fault=9,
     ),
     Mutant(
         "do not look whom a marker names",
@@ -27,6 +29,7 @@ MUTANTS_OF_TAKING_OVER = (
         "        if title in elsewhere\n",
         "        if title\n",
         ("tests/scenarios/test_imports.py",),
+        fault=9,
     ),
     Mutant(
         "import at the command line what another stack owns",
@@ -34,6 +37,7 @@ MUTANTS_OF_TAKING_OVER = (
         "        if sharer is not None and not options.accepts(",
         "        if sharer is None and not options.accepts(",
         ("tests/cli/test_refactoring_sessions.py",),
+        fault=9,
     ),
     Mutant(
         "forget the consent to an object of two stacks",
@@ -97,6 +101,7 @@ MUTANTS_OF_TAKING_OVER = (
         "                self.problems.append(\n                    data_sources.unknown_import(",
         "                self.problems.count(\n                    data_sources.unknown_import(",
         ("tests/scenarios/test_imports.py",),
+        fault=3,
     ),
     Mutant(
         "make a path without an id",
@@ -104,6 +109,7 @@ MUTANTS_OF_TAKING_OVER = (
         "        if not decoding.can_stand_in_path(part):\n",
         "        if part == 0:\n",
         ("tests/core/test_kinds_operations.py",),
+        fault=3,
     ),
     Mutant(
         "make a request without the ids in it",
@@ -111,5 +117,6 @@ MUTANTS_OF_TAKING_OVER = (
         "    if not isinstance(found, str) or not found.strip():\n",
         "    if found == 0:\n",
         ("tests/core/test_kinds_operations.py",),
+        fault=3,
     ),
 )

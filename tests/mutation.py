@@ -34,6 +34,8 @@ RED, GREEN = 1, 0
 class Mutant:
     """One deliberate breakage: in `file`, `before` (which stands there once) becomes `after`;
     `tests` are the ones that have to notice.
+
+    `fault` is the number of the fault whose fix it takes out, None for any other breakage.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Mutant:
     before: str
     after: str
     tests: tuple[str, ...]
+    fault: int | None = None
 
 
 BOUNDARIES = "tests/faults/test_boundaries.py"

@@ -189,6 +189,21 @@ def test_a_create_in_doubt_holds_back_what_may_be_the_same_object_elsewhere(
     assert next(iter(case.open.values()))[0].address in doubt.message
 
 
+def test_a_rename_stops_before_the_rest_of_a_resource_in_doubt_is_deleted() -> None:
+    # Goal: of two servers one is there and the other is in doubt. A new name without `moved` must
+    # not delete the one that is there, only because the other has no entry yet.
+    case = (
+        settled(server("app[0]"))
+        .leave_out("instances.app[0]")
+        .add(server("front[0]"), server("front[1]"))
+    )
+    case = case.unsettled(sent("instance.create", "instances.app[1]", **ASKED), None)
+    plan = case.plan()
+    assert plan.steps == ()
+    (problem,) = [each for each in plan.problems if each.code == "rename"]
+    assert "moved: [{from: instances.app, to: instances.front}]" in str(problem.hint)
+
+
 @pytest.mark.parametrize("said", [True, False])
 def test_a_create_in_doubt_follows_the_move_that_the_file_says(said: bool) -> None:
     # A move is certain: also an object of another flavor waits. Its old address is not reported

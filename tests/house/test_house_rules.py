@@ -446,8 +446,7 @@ LONG_FILES: dict[str, int] = {
     "tests/core/test_build.py": 766,
     "tests/core/test_evidence.py": 943,
     "tests/simulator/test_simulator_switches.py": 874,
-    "tests/stories/acts.py": 720,
-    "tests/stories/life.py": 822,
+    "tests/stories/life.py": 820,
 }
 """Files that are longer, each with the number of lines that it may not exceed. The list only shrinks."""
 

@@ -1,8 +1,8 @@
 """Any number of stories by one command: `python -m tests.stories --stories 5000 --seed 7`; one of
 them again: `--seed 7 --only 12`.
 
-`--hunt` takes fixes out one by one (the mutants that `tests/stories/hunt.py` names), and says which
-the stories find.
+`--hunt` takes fixes out one by one (the mutants that have the number of a fault in
+`tests/stories/hunt.py`), and says which the stories find.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ def main(arguments: list[str] | None = None) -> int:
         help="take fixes out one by one and see whether the stories find the fault",
     )
     parser.add_argument(
-        "--kind",
+        "--fault",
         type=int,
         action="append",
         metavar="NUMBER",
-        help="hunt for this kind only (repeatable)",
+        help="hunt for the fault of this number only (repeatable)",
     )
     chosen = parser.parse_args(arguments)
     if chosen.hunt:
-        return hunt.main(chosen.kind, stories=chosen.stories, seed=chosen.seed, jobs=chosen.jobs)
+        return hunt.main(chosen.fault, stories=chosen.stories, seed=chosen.seed, jobs=chosen.jobs)
     if chosen.first:
         return _first(chosen.seed, chosen.stories)
     if chosen.only:

@@ -8,10 +8,10 @@ write, and which machine knows what.
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,100 +33,28 @@ from reconciler.store.memory import MemoryDisk, MemoryStore
 from tests.faults import strangers
 from tests.faults.bench import Bench, Ended
 from tests.faults.breaks import Boundary, Break
-from tests.faults.checks import AtSend
 from tests.faults.person import Person
 from tests.lab import EVERYTHING, Interrupts, said
 from tests.stories.desired import AdoptRequest
+from tests.stories.looks import exposed_servers, fingerprints, records
+from tests.stories.processes import (
+    FIXED,
+    GONE,
+    MOVED,
+    PATIENT_RUNS,
+    PLACES,
+    RISKY,
+    RULE,
+    How,
+    Machine,
+    StorySends,
+)
 
 RUNS_MAX = 8
 """Runs that a story may take to come to its end when nothing is broken any more."""
 
-FIXED = re.compile(
-    r"/v1/(?:instances|block-storages|security-groups)/([^/]+)(?:/(rebuild|resize|shutdown|detach))?$"
-)
-"""Requests on one object that destroy, empty or stop something: DELETE, and these verbs."""
-
-MOVED = re.compile(r"\{from: '?([^,'}]+)'?, to: '?([^,'}]+)'?\}")
-GONE = re.compile(r"--accept '?gone=([^'\s]+)'?")
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """How the next process is run.
-
-    `fault` breaks the write of that number, or the read, or the deed of the disk (`place`). `typed`
-    is what somebody types at the question; None is `--yes`. `meddle` is what somebody does to the
-    account when the plan is shown, or at the request `meddle_at` after it.
-    """
-
-    fault: str | None = None
-    place: str = "write"
-    number: int = 1
-    wait: bool = True
-    only: tuple[str, ...] = ()
-    typed: str | None = None
-    destroy: bool = False
-    meddle: Callable[[], str | None] | None = None
-    meddle_at: int = 0
-
-
-@dataclass(slots=True)
-class Machine:
-    """A computer with a disk of its own. `made` maps the nonces that it gave out to the state they
-    belong to; `kept` are former disks.
-    """
-
-    name: str
-    disk: MemoryDisk = field(default_factory=MemoryDisk)
-    made: dict[str, str] = field(default_factory=dict)
-    kept: list[MemoryDisk] = field(default_factory=list)
-
-
-class StorySends(AtSend):
-    """The checks of the fault harness, with what only a story knows."""
-
-    life: Life
-
-    def leaving(self, request: http.Request) -> None:
-        """Before a request leaves."""
-        super().leaving(request)
-        if "//" in request.path or request.path.endswith("/"):
-            self._violated(3, f"{request.method} {request.path} names no object")
-        if request.method != "GET":
-            self.life.before_write(request)
-
-    def fresh(self) -> None:
-        """Another disk is at work from here on."""
-        self._serial = 0
-        self._intents = set()
-
-    def _nothing_lost(self, state: State | None, ended: Ended) -> None:
-        everything = self._bench.nonces
-        made, title = self.life.machine.made, self.life.title
-        self._bench.nonces = {
-            nonce: address for nonce, address in everything.items() if made.get(nonce) == title
-        }
-        try:
-            super()._nothing_lost(state, ended)
-        finally:
-            self._bench.nonces = everything
-
-    def _strangers(self, state: State | None) -> None:
-        for id in self.life.given:
-            self._foreign.pop(id, None)
-        world, given = self._bench.cloud.world, self.life.given
-        now = {
-            id: row
-            for id, row in strangers.theirs(world, self._bench.nonces).items()
-            if id not in given
-        }
-        for id, row in self._foreign.items():
-            if now.get(id) != row:
-                self._violated(4, f"{id} of somebody else was {row} and is {now.get(id)}")
-        for id in sorted(
-            {entry.id for entry in state.entries.values()} & now.keys() if state is not None else ()
-        ):
-            self._violated(4, f"{id} of somebody else stands in the state")
+BESIDE = ("duplicate-name",)
+"""Codes of problems that name an object for its name alone."""
 
 
 class Life(Bench):
@@ -152,7 +80,11 @@ class Life(Bench):
         self.to_take_back: str | None = None
         self.unsaid: set[str] = set()
         self._planned_at = 0.0
-        self._writes = self._reads = self._since_plan = 0
+        self.only_walls: set[str] = set()
+        self.aims: set[str] = set()
+        self.is_patient = False
+        self._since_plan = 0
+        self._counts: Counter[str] = Counter()
         self._is_planned = False
         self._stacks: dict[str, Stack] = {}
         self.lines: list[str] = []
@@ -210,7 +142,8 @@ class Life(Bench):
         """
         for new, old in (same or {}).items():
             self.stands_for[new] = self.stands_for.get(old, old)
-            self.unsaid = self.unsaid | {new} if not said else self.unsaid - {new}
+            said_of_it = said and old not in self.unsaid  # a `moved` from what the state never had
+            self.unsaid = self.unsaid - {new} if said_of_it else self.unsaid | {new}
         self.unsaid &= desired.addresses
         known = (
             {address.split("[")[0] for address in desired.addresses}
@@ -262,7 +195,9 @@ class Life(Bench):
             self.process(How(wait=False))
         self.cloud.set_switches({"visibility_delay": 0})
         self.clock.advance(100.0)
-        self.look(killed=False)
+        for machine in (other, self.machine):
+            self._take(machine)
+            self.look(killed=False)
         return "lets both machines apply at the same time" + (
             ", the second with a copy of the state" if line else ""
         )
@@ -287,9 +222,11 @@ class Life(Bench):
         is left open.
         """
         self.how = how or How()
-        self._writes = self._reads = self._since_plan = 0
+        self._counts.clear()
+        self._since_plan = 0
         self._is_planned = False
         self.meddled.clear()
+        self.only_walls.clear()
         self.meanwhile = self._meddles if self.how.meddle is not None else None
         armed = (
             None
@@ -313,9 +250,9 @@ class Life(Bench):
             self.meanwhile = None
         if ended.exit_code is None:
             self._take(self.machine)
-        if self.how.typed is not None and self.how.typed != self.title and self._writes:
+        if self.how.typed is not None and self.how.typed != self.title and self._counts["write"]:
             self.violations.append(
-                f"8: {self._writes} requests left although {self.how.typed!r} was typed"
+                f"8: {self._counts['write']} requests left although {self.how.typed!r} was typed"
             )
         self._after(ended, person)
         return ended
@@ -359,6 +296,7 @@ class Life(Bench):
     def _show(self, planned: context.Planned) -> None:
         self.plans.append(planned)
         self.meddled.clear()
+        self.only_walls.clear()
         self._is_planned, self._since_plan, self._planned_at = True, 0, planned.at
         if self.how.meddle is not None and self.how.meddle_at == 0:
             self._somebody_acts(seen=True)
@@ -372,30 +310,44 @@ class Life(Bench):
     def _somebody_acts(self, *, seen: bool) -> None:
         how, meddle = self.how, self.how.meddle
         assert meddle is not None
-        before = _fingerprints(self.cloud.world)
+        before = fingerprints(self.cloud.world)
+        self.aims = self._risked()
         line = meddle()
+        self.aims = set()
         self.how = replace(how, meddle=None)
-        after = _fingerprints(self.cloud.world)
+        after = fingerprints(self.cloud.world)
         for id in before.keys() & after.keys():
             if before[id] != after[id]:
                 self.meddled[id] = (line or "changed", seen)
+                if before[id][:-1] == after[id][:-1]:
+                    self.only_walls.add(id)
         self.lines.append(
             f"    meanwhile somebody {line}"
             if line
             else "    meanwhile nobody finds anything to change"
         )
 
+    def _risked(self) -> set[str]:
+        """The ids of what the plan shown is going to change in a way that cannot be taken back."""
+        state = self.state
+        at = {
+            str(step.address)
+            for step in self.plans[-1].plan.steps
+            if step.deposes or step.operation.rpartition(".")[2] in RISKY
+        }
+        entries = () if state is None else state.entries.items()
+        return {entry.id for address, entry in entries if address in at}
+
     def leaving(self, number: int, request: http.Request) -> None:
-        """Aims the fault at a write or a read by its number among those, then looks on."""
-        self._writes += request.method != "GET"
-        self._reads += request.method == "GET"
-        counted = self._writes if self.how.place == "write" else self._reads
-        is_kind = (request.method != "GET") == (self.how.place == "write")
+        """Aims the fault at a request by its number among those of its place, then looks on."""
+        for name, counts in PLACES.items():
+            self._counts[name] += counts(request)
+        place = self.how.place
         if (
             self.armed is not None
-            and self.how.place != "deed"
-            and is_kind
-            and counted == self.how.number
+            and place in PLACES
+            and PLACES[place](request)
+            and self._counts[place] == self.how.number
         ):
             self.armed.one = Break(
                 Boundary("send", number, f"{request.method} {request.path}"), self.armed.one.fault
@@ -410,9 +362,11 @@ class Life(Bench):
         return super()._at_deed(number, name, path)
 
     def arrived(self, number: int, request: http.Request, arrival: Any) -> None:
-        """A list that was answered after somebody acted shows what was done."""
+        """A list that was answered after somebody acted shows what was done, but not to a rule."""
         if request.method == "GET":
-            self.meddled = {id: (line, True) for id, (line, _) in self.meddled.items()}
+            self.meddled = {
+                id: (line, seen or not id.isdigit()) for id, (line, seen) in self.meddled.items()
+            }
         super().arrived(number, request, arrival)
 
     # What holds
@@ -425,10 +379,18 @@ class Life(Bench):
         found = FIXED.fullmatch(request.path)
         if found is not None and (request.method == "DELETE" or found[2]):
             line, seen = self.meddled.get(found[1], ("", False))
-            if seen:
+            # a look before these reads no members of firewalls
+            unread = found[2] in ("rebuild", "resize", "shutdown") and found[1] in self.only_walls
+            if seen and not unread:
                 self.violations.append(
                     f"8: {request.method} {request.path} leaves although somebody {line} since the plan"
                 )
+        rule = RULE.fullmatch(request.path)
+        line, seen = self.meddled.get(rule[1], ("", False)) if rule is not None else ("", False)
+        if seen:
+            self.violations.append(
+                f"8: {request.method} {request.path} leaves although somebody {line} since the plan"
+            )
         if request.method == "POST" and found is None:
             self._no_second(request)
 
@@ -440,6 +402,13 @@ class Life(Bench):
         deposed = set(state.deposed) | {
             effect.depose.id for effect in intent.effects if effect.depose is not None
         }
+        for effect in intent.effects:
+            old = effect.depose.id if effect.depose is not None else ""
+            line, seen = self.meddled.get(old, ("", False))
+            if seen and intent.operation.endswith(".create"):
+                self.violations.append(
+                    f"8: {intent.step} is to replace {old} although somebody {line} since the plan"
+                )
         entries = {entry.id for entry in state.entries.values() if entry.phase is Phase.DELETING}
         if self.to_take_back is not None and intent.address.startswith(
             f"instances.{self.to_take_back}"
@@ -487,10 +456,17 @@ class Life(Bench):
                 if name.split("[")[0] == key
                 for each in ids
             ]
-            wanted = (inputs.get("flavor"), inputs.get("image"))
+            made = [
+                each
+                for each in self.unsaid
+                if each.split("[")[0] == address.split("[", maxsplit=1)[0]
+            ]
+            if len(made) != len(likes):
+                return False
+            wanted = (inputs.get("flavor"), inputs.get("image"), inputs.get("zone"))
             return all(
-                (world.instances[each].flavor_id, world.instances[each].image_id) == wanted
-                for each in likes
+                (server.flavor_id, server.image_id, server.zone_id) == wanted
+                for server in map(world.instances.__getitem__, likes)
             )
         if id in world.block_storages:
             return world.block_storages[id].size == inputs.get("size")
@@ -505,7 +481,7 @@ class Life(Bench):
         machine if they could be seen by then.
         """
         found: dict[str, list[str]] = {}
-        for id, record, text in _records(self.cloud.world):
+        for id, record, text in records(self.cloud.world):
             nonce = marker.split(text)[1]
             address = self.nonces.get(nonce or "")
             if address and (
@@ -529,8 +505,12 @@ class Life(Bench):
             return
         self._ways_out(ended, person)
         self._decisions(state)
+        left = () if state is None or self.how.only else tuple(state.deposed)
+        if ended.exit_code == 0 and left:
+            self.violations.append(f"3: exit 0, and the state still holds {', '.join(left)}")
         if ended.exit_code != 0:
-            self.person.answer(self, self.stack_now, ended, destroy=self.how.destroy)
+            if not self.is_patient:
+                self.person.answer(self, self.stack_now, ended, destroy=self.how.destroy)
             self._paste(ended)
             self._take_back(ended)
 
@@ -590,6 +570,16 @@ class Life(Bench):
                     )
                 )
                 writer.commit()
+        forms: dict[str, set[type]] = {}
+        for address in map(parse, self.state.entries):
+            if address is not None and address.rule is None:
+                name = f"{address.kind}.{address.name}"
+                forms.setdefault(name, set()).add(type(address.index))
+        mixed = sorted(name for name, found_forms in forms.items() if len(found_forms) > 1)
+        if mixed:
+            self.violations.append(
+                f"2: `state mv {source} {target}` gives {', '.join(mixed)} two forms of index"
+            )
         lost = sorted(before - self.ids)
         if lost:
             self.violations.append(
@@ -652,12 +642,15 @@ class Life(Bench):
         try:
             planned = lifecycle.plan(self.stack_now, self.connection(), self.store, PlanOptions())
             problems = (*planned.plan.problems, *planned.problems)
-            text = "\n".join([said(problems), *(str(change) for change in planned.plan.changes)])
+            told = tuple(each for each in problems if each.code not in BESIDE)
+            text = "\n".join([said(told), *(str(change) for change in planned.plan.changes)])
         except Abort:
             return
         except Exception as failure:  # nothing may end with a traceback
             self.violations.append(f"12: plan: {type(failure).__name__}: {failure}")
             return
+        if killed:
+            self.violations += exposed_servers(self, problems)
         state = self.state
         held = (
             {entry.id for entry in state.entries.values()} | set(state.deposed)
@@ -665,7 +658,7 @@ class Life(Bench):
             else set()
         )
         sent = {intent.nonce for intent, _ in state.open.values()} if state is not None else set()
-        for id, record, mark in _records(self.cloud.world):
+        for id, record, mark in records(self.cloud.world):
             nonce, seen = marker.split(mark)[1], record.visible_from <= self.cloud.world.time
             if (
                 seen
@@ -678,6 +671,21 @@ class Life(Bench):
                     f"8: {id} bears a marker of the stack, and the plan says nothing of it"
                 )
 
+    def _unsettled_deletes(self) -> None:
+        """A delete whose object is gone settles by the looks of two runs that do not wait."""
+        state = self.state
+        if state is None:
+            return
+        there = {id for id, _, _ in records(self.cloud.world)}
+        deleting = {e.id for e in state.entries.values() if e.phase is Phase.DELETING}
+        deleting |= {old.id for old in state.deposed.values() if old.phase is Phase.DELETING}
+        left = sorted(id for id in deleting - there if not id.isdigit())
+        if left:
+            self.violations.append(
+                f"3: {PATIENT_RUNS} runs with --no-wait do not settle the delete of"
+                f" {', '.join(left)}"
+            )
+
     def come_to_the_end(self, *, wait: bool) -> None:
         """Nothing is broken any more: a few runs and a person's answers bring everything to what
         the file says.
@@ -686,9 +694,13 @@ class Life(Bench):
         self.cloud.set_faults([])
         self.lies = None
         ended: Ended | None = None
-        for number in range(RUNS_MAX):
+        patient = 0 if wait else PATIENT_RUNS
+        for number in range(RUNS_MAX + patient):
             self.clock.advance(600.0 if not wait or number == 0 else 200.0)
+            self.is_patient = number < patient
             ended = self.process(How(wait=wait))
+            if number == patient - 1 and ended is not None:
+                self._unsettled_deletes()
             if self.violations or ended is None or ended.exit_code == 0:
                 break
             self._clear_away(ended)
@@ -708,11 +720,21 @@ class Life(Bench):
         told = " ".join(problem.message for problem in ended.problems)
         if any(problem.code == "state-missing" for problem in ended.problems):
             self._rebuild()
+        for problem in dict.fromkeys(ended.problems):
+            if problem.code == "foreign-volume":
+                self._detach_foreign(problem.message)
         held = self.ids
-        for id, _, text in _records(self.cloud.world):
+        for id, _, text in records(self.cloud.world):
             if id in told and id not in held and self.nonces.get(marker.split(text)[1] or ""):
                 self.remove(id)
                 self.lines.append(f"    deletes {id} in the console")
+
+    def _detach_foreign(self, message: str) -> None:
+        volumes = self.cloud.world.block_storages
+        for id in [id for id in volumes if id in message and id not in self.ids]:
+            self.given.add(id)
+            self.cloud.world.put_volume(replace(volumes[id], instance_id=None))
+            self.lines.append(f"    detaches {id} in the console")
 
     def _rebuild(self) -> None:
         number = next(self._runs)
@@ -770,7 +792,7 @@ class Life(Bench):
                 f"3: the state holds {sorted(entries.keys() ^ self.desired.addresses)} more or less than the file asks for"
             )
         rules = {str(rule.rule_id) for wall in world.firewalls.values() for rule in wall.rules}
-        there = {id for id, _, _ in _records(world)} | rules
+        there = {id for id, _, _ in records(world)} | rules
         dead = sorted(entry.address for entry in entries.values() if entry.id not in there)
         if dead:
             self.violations.append(f"3: {', '.join(dead)} is in the state and not in the account")
@@ -782,7 +804,7 @@ class Life(Bench):
         held = {entry.id for entry in entries.values()}
         extra = [
             id
-            for id, _, text in _records(world)
+            for id, _, text in records(world)
             if marker.split(text)[1] in self.machine.made and id not in held
         ]
         if extra and len(self.machines) == 1:
@@ -791,32 +813,3 @@ class Life(Bench):
     def emitted(self) -> tuple[Problem, ...]:
         """Problems of the last process."""
         return tuple(event.problem for event in self.events if isinstance(event, ProblemFound))
-
-
-def _records(world: World) -> list[tuple[str, Any, str | None]]:
-    """Each object of the account: its id, its record, and the text that may bear a marker."""
-    rows: list[tuple[str, Any, str | None]] = [
-        (id, server, server.description) for id, server in world.instances.items()
-    ]
-    rows += [(id, volume, volume.description) for id, volume in world.block_storages.items()]
-    return rows + [(id, wall, wall.content) for id, wall in world.firewalls.items()]
-
-
-def _fingerprints(world: World) -> dict[str, tuple[object, ...]]:
-    """What of each object counts as planned."""
-    found: dict[str, tuple[object, ...]] = {}
-    for id, server in world.instances.items():
-        volumes, walls = sorted(world.volumes_of(id)), sorted(world.firewalls_of(id))
-        found[id] = (
-            server.name,
-            server.description,
-            server.flavor_id,
-            server.image_id,
-            tuple(volumes),
-            tuple(walls),
-        )
-    for id, volume in world.block_storages.items():
-        found[id] = (volume.name, volume.description, volume.size, volume.owner_or_target)
-    for id, wall in world.firewalls.items():
-        found[id] = (wall.title, wall.content, tuple(world.members(id)))
-    return found

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from tests.stories import acts
-from tests.stories.life import How, Life
+from tests.stories import acts, edits
+from tests.stories.life import Life
+from tests.stories.processes import How
 
 SEED = 20_260_101
 
@@ -72,13 +73,15 @@ class Message:
 
 
 def drawn(seed: int, number: int) -> Story:
-    """The story of that number: its pair comes from a shuffled list of all pairs, everything else
-    by chance.
+    """The story of that number: those with an odd number follow a chain, the others a pair. Both
+    come from shuffled lists, everything else by chance.
     """
+    chance = Random(f"{seed} {number}")
+    if number % 2:
+        return _chained(seed, number, chance)
     pairs = list(PAIRS)
     Random(f"{seed} pairs").shuffle(pairs)
-    chance = Random(f"{seed} {number}")
-    families = pairs[number % len(pairs)]
+    families = pairs[number // 2 % len(pairs)]
     doubt = bool(set(families) & DOUBTFUL) and bool(set(families) & {"names", "edits"})
     if chance.random() < 0.5 or (doubt and families[0] not in DOUBTFUL and chance.random() < 0.5):
         families = families[::-1]
@@ -106,9 +109,26 @@ def drawn(seed: int, number: int) -> Story:
     )
 
 
+def _chained(seed: int, number: int, chance: Random) -> Story:
+    chains = [chain for chain in acts.CHAINS for _ in range(chain.weight)]
+    Random(f"{seed} chains").shuffle(chains)
+    chain = chains[number // 2 % len(chains)]
+    chosen = [chance.choice(causes) for causes in chain.scenes]
+    scenes = [(cause,) if cause else () for cause in chosen]
+    if chance.random() < 0.3:
+        scenes.insert(chance.randint(0, len(scenes)), (chance.choice(acts.CAUSES),))
+    return Story(
+        seed,
+        number,
+        chance.random() < 0.7 if chain.begun is None else chain.begun,
+        chance.random() < 0.6 if chain.waits is None else chain.waits,
+        tuple(Scene(causes, chance.randrange(1 << 30)) for causes in scenes),
+    )
+
+
 def live(story: Story) -> Message:
     """Lives it to its end."""
-    life = Life(acts.first_file(Random(f"{story.seed} {story.number} file")))
+    life = Life(edits.first_file(Random(f"{story.seed} {story.number} file")))
     if story.begun:
         ended = life.process(How())
         assert ended is not None and ended.exit_code == 0 and not life.violations, (

@@ -15,6 +15,7 @@ from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import EMPTY, Link
 from reconciler.model.state import Phase
+from reconciler.planner.compare import unsettled
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 from reconciler.planner.compare.rule_matching import meaning
 from reconciler.planner.compare.unsettled import ALIKE
@@ -30,17 +31,19 @@ def unsaid(seen: Assessment) -> Iterator[Problem]:
     kind; of one resource that gets another shape the number may differ.
 
     What is in doubt at an address that the file has not goes as well: it may be deleted as soon as
-    it is no longer in doubt.
+    it is no longer in doubt. A create in doubt counts as one of its resource, and so does what it
+    holds back.
 
     `removed: [{from: ADDRESS, keep: false}]` says that it is no rename, and so does `--accept
     delete=ADDRESS`.
     """
+    doubts = unsettled.of(seen.stack, seen.state, seen.options)
     going = _groups(item for item in seen.items.values() if _goes(seen, item))
     coming = (
         _groups(
             item
             for item in seen.items.values()
-            if item.disposition is Disposition.CREATE and item.entry is None
+            if item.entry is None and item.resource is not None and _comes(item, doubts.reasons)
         )
         if going
         else {}
@@ -56,13 +59,26 @@ def unsaid(seen: Assessment) -> Iterator[Problem]:
         pairs = [
             (new, found)
             for new in by_likeness
-            if new not in taken and (found := _pairs(seen, left, coming[new])) is not None
+            if new not in taken
+            and (found := _pairs(seen, left, coming[new], _of(old, doubts.homeless))) is not None
         ]
         if not pairs:
             continue
         new, found = pairs[0]
         taken.add(new)
         yield _told(old, new, found)
+
+
+def _comes(item: ManagedObject, reasons: Mapping[str, str]) -> bool:
+    """Whether an object is to be created, now or when what may be the same is no longer in doubt."""
+    held = item.disposition is Disposition.UNSETTLED and str(item.address) not in reasons
+    return item.disposition is Disposition.CREATE or (
+        held and item.reason.startswith(unsettled.NOT_KNOWN)
+    )
+
+
+def _of(group: Group, addresses: Iterable[Address]) -> list[Address]:
+    return [address for address in addresses if address.rule is None and _group(address) == group]
 
 
 def _goes(seen: Assessment, item: ManagedObject) -> bool:
@@ -108,17 +124,26 @@ def _whole(
 
 
 def _pairs(
-    seen: Assessment, left: list[ManagedObject], made: list[ManagedObject]
+    seen: Assessment, left: list[ManagedObject], made: list[ManagedObject], doubts: list[Address]
 ) -> list[tuple[Address, Address]] | None:
+    """Old and new addresses, or None where they do not match. `doubts` are creates in doubt beside
+    what goes: what they ask for was compared when they held back the new objects.
+    """
+    if not doubts:
+        made = [item for item in made if item.disposition is Disposition.CREATE]
+    if not made:
+        return None
     reshaped = _group(left[0].address)[:2] == _group(made[0].address)[:2] and type(
         left[0].address.index
     ) is not type(made[0].address.index)
-    if left[0].kind.name != made[0].kind.name or (len(left) != len(made) and not reshaped):
+    number = len(left) + len(doubts)
+    if left[0].kind.name != made[0].kind.name or (number != len(made) and not reshaped):
         return None
-    pairs = list(zip(left, made, strict=False))
+    items = {item.address: item for item in left}
+    pairs = list(zip(sorted([*items, *doubts]), made, strict=False))
     return (
-        [(old.address, new.address) for old, new in pairs]
-        if all(_are_alike(seen, old, new) for old, new in pairs)
+        [(old, new.address) for old, new in pairs]
+        if all(old not in items or _are_alike(seen, items[old], new) for old, new in pairs)
         else None
     )
 
