@@ -41,31 +41,31 @@ SITUATIONS = {
     "{}; if both stacks are to own it: --accept {}": f"{HINTS}::test_an_import_of_what_another_stack_owns",
     "add --yes to {}": f"{REPAIR}::test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud",
     "create a new one with `plan --out FILE`": f"{HINTS}::test_a_saved_plan_that_cannot_be_read",
-    "look in the console; if it is really gone, --accept {}": f"{HINTS}::test_the_only_server_that_is_missing",
+    "check the console; if it is gone: --accept {}": f"{HINTS}::test_the_only_server_that_is_missing",
     "choose one with --env: {}": f"{REPAIR}::test_what_is_asked_of_a_stack_with_environments_names_one",
     "leave out --env, or define `environments:`": f"{HINTS}::test_an_environment_of_a_stack_without_any",
-    "If that is meant, add --allow-empty; to remove the whole stack, use `reconciler destroy`.": (
+    "If this is intended, add --allow-empty; to remove the whole stack, use `reconciler destroy`.": (
         "tests/cli/test_simulated_sessions.py::test_a_file_that_no_longer_asks_for_anything_is_refused_without_allow_empty"
     ),
     "Read the plan, then add --yes.": f"{HINTS}::test_a_plan_that_nobody_is_asked_about",
-    "if it is really gone: --accept {}, or state forget {}": f"{HINTS}::test_one_server_of_six_that_is_missing",
-    "whether the cloud shrinks a disk is not known; --replace {} makes a new server instead": f"{HINTS}::test_a_flavor_with_a_smaller_disk",
-    "give it `ssh_keys`, or `apply --first-passwords FILE`": f"{REPAIR}::test_a_lost_state_is_rebuilt_from_the_command_line",
-    "bring back the state of {}, and the environments of the file as they were; --accept {} says that it is not yours": (
+    "if it is gone: --accept {}, or state forget {}": f"{HINTS}::test_one_server_of_six_that_is_missing",
+    "the API does not say whether a disk can shrink; --replace {} creates a new instance instead": f"{HINTS}::test_a_flavor_with_a_smaller_disk",
+    "add `ssh_keys`, or run `apply --first-passwords FILE`": f"{REPAIR}::test_a_lost_state_is_rebuilt_from_the_command_line",
+    "restore the state of {} and the environments of the file; if it is not yours: --accept {}": (
         "tests/scenarios/test_former_names.py::test_marked_objects_of_a_former_environment_stop_a_run_without_any_state"
     ),
-    "bring the state back; `reconciler recover --rebuild` binds what is proved; --accept {} says it is not yours": (
+    "restore the state, or run `reconciler recover --rebuild`; if it is not yours: --accept {}": (
         "tests/scenarios/test_recovery_page.py::test_a_lost_state_is_brought_back_as_the_page_says"
     ),
-    "take the line out of `moved`, or let one of them go: reconciler state forget '{}'": (
+    "remove the line from `moved`, or forget one of them: reconciler state forget '{}'": (
         f"{HINTS}::test_an_object_that_is_to_move_to_where_another_is"
     ),
-    "lift the protection in the file, or --unprotect {}": f"{HINTS}::test_a_protected_server_that_would_be_destroyed",
-    "--unprotect {} frees this run; `protect: false` and an apply free the following ones": (
+    "remove the protection in the file, or --unprotect {}": f"{HINTS}::test_a_protected_server_that_would_be_destroyed",
+    "--unprotect {} lifts it for this run; `protect: false` and an apply lift it for later runs": (
         "tests/cli/test_first_week.py::test_what_is_held_back_is_told_once_more_at_the_end"
     ),
     "names cannot be swapped in one step; use `state mv` with a temporary name": f"{HINTS}::test_two_names_that_are_to_be_exchanged",
-    "leave out --replace {}": f"{HINTS}::test_a_firewall_that_cannot_be_replaced",
+    "remove --replace {}": f"{HINTS}::test_a_firewall_that_cannot_be_replaced",
     "set it with --var {}=VALUE, RECONCILER_VAR_{}, or a default": f"{HINTS}::test_a_variable_without_a_value",
     "--var-file needs a file with one `NAME: VALUE` per line": "tests/cli/test_first_week.py::test_a_file_of_variables_is_told_of_as_one",
     "read what would be bound, then add --yes": f"{HINTS}::test_a_lost_state_that_nobody_is_asked_about",
@@ -84,16 +84,16 @@ SITUATIONS = {
     "run `reconciler apply` again, or confirm it yourself: --accept {}": f"{TROUBLE}::test_delete_that_was_seen_gone_once",
     "run `reconciler apply` again": f"{TROUBLE}::test_firewall_that_is_wanted_again_while_it_is_deleted",
     "settle it first: reconciler recover": f"{TROUBLE}::test_move_of_an_address_with_an_open_request",
-    "if it is really gone: --accept {}": f"{TROUBLE}::test_replaced_server_that_somebody_deleted",
+    "if it is gone: --accept {}": f"{TROUBLE}::test_replaced_server_that_somebody_deleted",
     "if that is not its object any more: reconciler state forget {}": f"{TROUBLE}::test_import_to_an_address_that_has_an_object",
     "`reconciler recover` shows what was asked and what there is": f"{TROUBLE}::test_adopt_of_an_object_of_another_address",
     "run it again then, or without --no-wait": f"{TROUBLE}::test_open_request_that_can_still_be_taken",
     "reconciler recover --adopt {}": f"{TROUBLE}::test_not_created_of_an_object_with_the_marker",
     "the next apply settles what it can; otherwise run `reconciler recover`": f"{TROUBLE}::test_doctor_with_an_open_request",
-    "`reconciler doctor` tells why": f"{TROUBLE}::test_keys_that_are_refused_during_a_run",
-    "the cloud may refuse the pair; `reconciler catalog flavors` shows others": f"{TROUBLE}::test_image_that_the_flavor_does_not_support",
+    "`reconciler doctor` shows the reason": f"{TROUBLE}::test_keys_that_are_refused_during_a_run",
+    "choose a flavor for this image type: `reconciler catalog flavors` lists them": f"{TROUBLE}::test_image_that_the_flavor_does_not_support",
     "lifecycle.ignore: [{}], or --replace {}": f"{TROUBLE}::test_keys_of_a_server_that_exists",
-    "to take it: --replace {}": f"{TROUBLE}::test_newer_image_of_the_same_name",
+    "to use it: --replace {}": f"{TROUBLE}::test_newer_image_of_the_same_name",
     "finish that run first: `reconciler apply {}{}`": f"{TROUBLE}::test_outputs_of_a_stack_whose_run_was_interrupted",
     "add --simulate, or leave out --time-scale": f"{TROUBLE}::test_time_scale_for_an_account",
     "the server is recorded; set a new password in the console, or replace it with --replace {}": f"{TROUBLE}::test_first_password_that_cannot_be_written",
@@ -173,7 +173,7 @@ def hints_in(text: str) -> Iterator[str]:
             while following.startswith(before + " " * len("hint: ")):
                 hint, following = f"{hint}\n{following.strip()}", next(lines, "")
             yield hint.strip()
-        elif line.startswith((" To go on:", " Nothing is open. To do the rest:")):
+        elif line.startswith((" To continue:", " Nothing is open. To do the rest:")):
             yield line.strip()
         line = following
 
@@ -192,7 +192,7 @@ def pastes(arguments: Sequence[str], text: str) -> Iterator[Paste]:
             yield Paste(hint, waiting, is_option=True)
         for found in _OPTION.finditer(rest := _COMMAND.sub("", hint)):
             values = shlex.split((found[2] or "").rstrip(".,;:)"))
-            if values and rest[: found.start()].endswith("leave out "):
+            if values and rest[: found.start()].endswith("remove "):
                 at = list(arguments).index(found[1])
                 yield Paste(hint, (*arguments[:at], *arguments[at + 2 :]), is_option=True)
             elif values and _ADDRESS.search(values[0]) and not _PLACEHOLDER.search(values[0]):

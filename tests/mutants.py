@@ -489,7 +489,7 @@ MUTANTS = (
     Mutant(
         "drop what is missing",
         "reconciler/planner/compare/classify.py",
-        '            Disposition.UNSETTLED,\n            f"{entry.id} is not in the account\'s list, and we did not delete it",\n',
+        '            Disposition.UNSETTLED,\n            f"{entry.id} is missing from the account\'s list, and reconciler did not delete it",\n',
         '            accepted,\n            "gone",\n',
         (LYING, "tests/core/test_plan_servers.py"),
     ),

@@ -18,7 +18,6 @@ from reconciler.config.document import Node, Scalar
 from reconciler.config.functions import CallError, described, text_of
 from reconciler.model import validators
 from reconciler.model.resource import Deferred, Lookup, Plain, Value
-from reconciler.model.resource_type import Field, Form
 
 Reader: TypeAlias = Callable[[BuildContext, str, str, Node, Mapping[str, Any]], "Value | Invalid"]
 """Takes the workshop, kind, field, node and scope."""
@@ -258,26 +257,33 @@ def _link(kind_of_target: str) -> Reader:
     return reader
 
 
-_READERS: Mapping[Form, Reader] = {
-    Form.TEXT: _text,
-    Form.WORD: _word,
-    Form.INTEGER: _whole,
-    Form.BOOLEAN: _boolean,
-    Form.PORTS: _ports,
-    Form.CIDR: _cidr,
-}
-
-
-def _reader(field: Field) -> Reader:
-    if field.link is not None:
-        return _link(field.link)
-    if field.lookup is not None:
-        return _lookups(field.lookup) if field.several else _lookup(field.lookup)
-    return _READERS[field.form]
-
-
 FIELDS: Mapping[str, Mapping[str, Reader]] = {
-    name: {field.name: _reader(field) for field in kind.fields.values()}
-    for name, kind in resources.all_kinds().items()
+    "instances": {
+        "zone": _lookup("zones"),
+        "flavor": _lookup("flavors"),
+        "image": _lookup("images"),
+        "name": _text,
+        "description": _text,
+        "ssh_keys": _lookups("ssh_keys"),
+        "user_script": _lookup("user_scripts"),
+        "firewall": _link("firewalls"),
+        "power": _word,
+    },
+    "block_storages": {
+        "type": _word,
+        "size": _whole,
+        "name": _text,
+        "description": _text,
+        "instance": _link("instances"),
+    },
+    "firewalls": {"name": _text, "description": _text, "icmp": _boolean},
+    "rules": {
+        "direction": _word,
+        "protocol": _word,
+        "ports": _ports,
+        "cidr": _cidr,
+        "title": _word,
+        "description": _text,
+    },
 }
 """How each field of each kind is read."""

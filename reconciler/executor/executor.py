@@ -317,7 +317,7 @@ class _Executor:
             self.sender.stop = self.sender.stop or problem
             return
         problem = (
-            replace(problem, hint="it is tried again, until what waits for it is late")
+            replace(problem, hint="retrying until its dependants are late")
             if problem.code == "cloud"
             else problem
         )
@@ -429,7 +429,7 @@ class _Executor:
             f"{failure}; nothing further was sent",
             *verdicts.worse_than_before(self.writer.state, self._exposed()),
         ]
-        parts += [f"not on record: {', '.join(lost)}"] if lost else []
+        parts += [f"not recorded: {', '.join(lost)}"] if lost else []
         self._report(error(code, "; ".join(parts), hint=failure.hint))
 
     def result(self) -> Result:

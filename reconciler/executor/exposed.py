@@ -30,12 +30,12 @@ class Exposed:
     def lines(self) -> tuple[str, ...]:
         """What is said of them, with what puts it right."""
         found = [
-            f"{server} has no firewall; the next apply, or the console, puts it behind one"
+            f"{server} has no firewall; attach one with the next apply or in the console"
             for server in self.sure
         ]
         if self.doubtful:
             found.append(
-                f"{', '.join(self.doubtful)} may have no firewall; look in the console, or apply again"
+                f"{', '.join(self.doubtful)} may have no firewall; check the console, or apply again"
             )
         return tuple(found)
 

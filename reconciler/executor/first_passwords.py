@@ -41,7 +41,7 @@ def kept(
         return None, None
     login = first_login(result)
     if login is None:
-        return None, f"{address}: the cloud's answer held no first password to keep"
+        return None, f"{address}: the cloud's answer contained no first password"
     try:
         keep(address, id, *login)
     except RecordFailed as failure:

@@ -34,7 +34,7 @@ def exposure(step: Step, target: str | None, inputs: Mapping[str, Any], known: K
         return None
     ports = ", ".join(f"tcp/{port}" for port in sorted(opened))
     options = " ".join(f"--accept {pasted(f'exposure={address}')}" for address in step.not_to_all)
-    return f"it would open {ports} to the whole internet on {', '.join(step.not_to_all)}, to which nobody said yes ({options}); not sent"
+    return f"it would open {ports} to 0.0.0.0/0 on {', '.join(step.not_to_all)} without consent (add {options}); not sent"
 
 
 def _of(rules: Any) -> Reach:

@@ -183,7 +183,7 @@ def _check(kind: str, name: str, value: Value, made: Any, *, marked: bool) -> No
     if not isinstance(value, Unknown | Deferred):
         return
     said = (
-        "it would be left out of the request"
+        "it would be missing from the request"
         if made is None
         else resources.problem_with(kind, name, made, marked=marked)
     )

@@ -110,9 +110,7 @@ class Preconditions:
         elif now >= task.deadline:
             self.transitions.fail(
                 task,
-                Failure(
-                    "it could not be looked at before it would be changed for good; nothing was sent"
-                ),
+                Failure("could not re-read it before an irreversible change; nothing was sent"),
             )
         else:
             self.poller.ask_once(unread, task.look_after or 0.0, now)
@@ -135,7 +133,11 @@ class Preconditions:
         changed = fingerprint.differences(
             planned, found, account, left, lambda other: self._moved(id, other)
         )
-        return f"it is not as planned: {'; '.join(changed)}; nothing was sent" if changed else None
+        return (
+            f"it changed since the plan: {'; '.join(changed)}; nothing was sent"
+            if changed
+            else None
+        )
 
     def _ours(self, id: str) -> list[Task]:
         """The steps of this run about an object of which a request has left."""

@@ -161,7 +161,7 @@ class Sender:
             except ValueError as failure:
                 self.waiter.doubt(
                     task,
-                    f"accepted, but the receipt does not say what was made: {failure}",
+                    f"accepted, but the receipt does not name what was created: {failure}",
                     answer.status,
                 )
                 return
@@ -169,7 +169,7 @@ class Sender:
                 named, task.target = task.target, None
                 self.waiter.doubt(
                     task,
-                    f"accepted, but the receipt names {named}, which was there before",
+                    f"accepted, but the receipt names {named}, which existed before",
                     answer.status,
                 )
                 return
@@ -216,7 +216,7 @@ class Sender:
             self.stop = self.stop or error(
                 "credentials",
                 msg("the cloud refuses the keys: {code}", code=code),
-                hint=msg("`reconciler doctor` tells why"),
+                hint=msg("`reconciler doctor` shows the reason"),
             )
             self.transitions.fail(task, _failure(answer))
         elif second is not None and not task.second and answer.error_code in second.refusals:
@@ -224,7 +224,7 @@ class Sender:
             way = ", ".join(second.operations)
             self.emit(
                 Message(
-                    f"{task.step.address}: {task.step.operation} was refused ({code}); going on with {way}"
+                    f"{task.step.address}: {task.step.operation} was refused ({code}); continuing with {way}"
                 )
             )
         else:
@@ -243,9 +243,7 @@ class Sender:
         if former is not None:
             task.inputs, task.restore = {**task.inputs, "former": former}, "firewall.attach"
             self.emit(
-                Message(
-                    f"{task.step.address}: its new firewall was refused; it goes back behind the one it had"
-                )
+                Message(f"{task.step.address}: new firewall refused; reattaching the previous one")
             )
 
     def _is_stale(self, task: Task) -> bool:

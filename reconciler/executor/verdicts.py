@@ -203,7 +203,7 @@ def interruption(state: State, tasks: Sequence[Task], exposed: Exposed = _NOBODY
     return error(
         "interrupted",
         "; ".join(parts),
-        hint=msg("the record is complete: the next apply goes on from here"),
+        hint=msg("the state is complete: the next apply continues from here"),
     )
 
 

@@ -128,11 +128,11 @@ class Waiter:
         elif late:
             self.ledger.outcome(task, "failed", code="deadline")
             why = (
-                "no list could be read that would tell"
+                "no list that would prove it could be read"
                 if verdict is verdicts.Verdict.UNREAD
-                else "not ready in the time allowed"
+                else "not ready within the time limit"
             )
-            self.transitions.fail(task, Failure(f"{why}; the next run goes on with it"))
+            self.transitions.fail(task, Failure(f"{why}; the next run continues with it"))
         elif verdict is verdicts.Verdict.LATER:
             if task.first_absence is None:
                 task.not_yet = min(self.poller.lists[what].shown_at for what in watched)
@@ -224,7 +224,7 @@ class Waiter:
                     if done
                     else ()
                 )
-                self.ledger.note("settled: at rest", effects=effects, settles=sequence)
+                self.ledger.note("settled: idle", effects=effects, settles=sequence)
 
     # Doubt
     # ----------------------------------------------------------------------------------------------------------------------
@@ -241,7 +241,7 @@ class Waiter:
         self.scheduler.watch(task, self.operations.evidence_lists(task))
         self.emit(
             Message(
-                f"{task.step.address}: no answer to {task.operation} ({reason}); looking for what became of it"
+                f"{task.step.address}: no answer to {task.operation} ({reason}); checking whether it took effect"
             )
         )
 
@@ -258,7 +258,7 @@ class Waiter:
         if intent is None or not self.poller.fresh(whats, task.judged):
             if now >= task.deadline:
                 self.transitions.give_up(
-                    task, task.not_proved or "no list could be read that would tell"
+                    task, task.not_proved or "no list that would prove it could be read"
                 )
             self.poller.ask(whats, max(task.next_poll, now))
             return
@@ -303,12 +303,12 @@ class Waiter:
             self.poller.ask(self.operations.evidence_lists(task), task.next_poll)
         elif shown:
             self.transitions.give_up(
-                task, "it is still shown, and its request could still be taken"
+                task, "it is still shown, and its request could still be accepted"
             )
         elif followed:
             self.transitions.give_up(
                 task,
-                f"it is not shown, and its delete had no answer: its successor needs --accept {pasted(f'gone={task.step.address}')}",
+                f"it is not shown, and its delete was not answered: its replacement needs --accept {pasted(f'gone={task.step.address}')}",
             )
         else:
             self.begin(task, accepted=now)

@@ -50,7 +50,7 @@ def parse(text: str) -> Endpoint:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as failure:
-        raise EndpointRefused(f"the endpoint is no URL: {failure}") from failure
+        raise EndpointRefused(f"the endpoint is not a URL: {failure}") from failure
     host = (parts.hostname or "").lower()
     _check_shape(parts, host)
     loopback = is_loopback(host)
@@ -58,7 +58,7 @@ def parse(text: str) -> Endpoint:
         raise EndpointRefused(f"the endpoint must start with https:// (for example {DEFAULT})")
     if parts.scheme == "http" and not loopback:
         raise EndpointRefused(
-            "the endpoint must be https: keys are not sent in the clear, except to this machine itself"
+            "the endpoint must be https: keys are sent unencrypted only to this machine itself"
         )
     default = {"https": 443, "http": 80}[parts.scheme]
     suffix = "" if port in (None, default) else f":{port}"
@@ -77,10 +77,10 @@ def is_loopback(host: str) -> bool:
 
 def _check_shape(parts: SplitResult, host: str) -> None:
     if not host or _HOST.fullmatch(host) is None:
-        raise EndpointRefused(f"the endpoint names no host (for example {DEFAULT})")
+        raise EndpointRefused(f"the endpoint has no host (for example {DEFAULT})")
     if parts.username is not None or parts.password is not None:
         raise EndpointRefused(
-            "the endpoint may not hold a user or password; keys come from the environment"
+            "the endpoint must not contain a user or password; keys come from the environment"
         )
     if parts.path not in ("", "/") or parts.query or parts.fragment:
         raise EndpointRefused(

@@ -48,7 +48,7 @@ def judge(response: http.Response) -> Answer:
     except _Unreadable as failure:
         return _without_body(response, str(failure))
     if not isinstance(body, Mapping):
-        return _without_body(response, "the body is JSON, but no object")
+        return _without_body(response, "the body is JSON, but not an object")
     if 200 <= response.status < 300:
         return _of_success_status(response.status, body)
     return _of_error_status(response, body)
@@ -66,7 +66,7 @@ def decode(body: bytes) -> Any:
     if len(body) > BODY_BYTES_MAX:
         raise _Unreadable("the body is too large")
     if body.count(b"[") + body.count(b"{") > PARTS_MAX:
-        raise _Unreadable("the body holds too many parts")
+        raise _Unreadable("the body contains too many parts")
     try:
         text = body.decode("utf-8-sig")
         found = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
@@ -88,7 +88,7 @@ def decode(body: bytes) -> Any:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise _Unreadable("the body holds a member twice")
+        raise _Unreadable("the body contains a duplicate member")
     for member in _SECRET_MEMBERS & found.keys():
         if found[member] is not None:
             found[member] = Secret(found[member])
@@ -96,7 +96,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _Unreadable(f"the body holds {name}, which is not JSON")
+    raise _Unreadable(f"the body contains {name}, which is not JSON")
 
 
 def _without_surrogates(value: Any) -> Any:

@@ -178,7 +178,7 @@ class ListReading:
         if self.done or self._began is None:
             return
         endless = f"the list of {_words(self.what)} does not end"
-        hint = msg("try again later; if it stays so, ask the cloud's support")
+        hint = msg("try again later; if it persists, contact iwinv support")
         if self._untracked > UNTRACKED_PAGES_MAX and self._total is None:
             said = f"{endless}: {UNTRACKED_PAGES_MAX} pages in a row show nothing of this stack"
             self._failure = error("cloud", said, hint=hint)
@@ -186,9 +186,9 @@ class ListReading:
             self._failure = error(
                 "cloud",
                 msg(
-                    "{endless} within {READING_SECONDS_MAX:.0f} s ({pages} pages)",
+                    "{endless} within {seconds:.0f} s ({pages} pages)",
                     endless=endless,
-                    READING_SECONDS_MAX=READING_SECONDS_MAX,
+                    seconds=READING_SECONDS_MAX,
                     pages=self.pages,
                 ),
                 hint=hint,
@@ -209,7 +209,7 @@ class ListReading:
             self._shown = Seen(complete=False)
             return
         if not isinstance(found, list):
-            raise ValueError("the result is no list")
+            raise ValueError("the result is not a list")
         decoded = [self._decode(row) for row in found]
         self.pages += 1
         self._patience.went_well()
@@ -221,7 +221,7 @@ class ListReading:
             self._finish()
             return
         if len(ids) < len(decoded) or not self._ids.isdisjoint(ids) or self._has_moved(answer.meta):
-            self._restart("rows came twice or the total moved")
+            self._restart("rows were repeated or the total changed")
             return
         self._untracked = 0 if ids & self._tracked else self._untracked + 1
         self._ids |= ids
@@ -283,9 +283,9 @@ class ListReading:
             self._failure = error(
                 "cloud",
                 msg(
-                    "the list of {what} does not end after {PAGES_MAX} pages",
-                    what=_words(self.what),
-                    PAGES_MAX=PAGES_MAX,
+                    "the list of {kind} does not end after {pages} pages",
+                    kind=_words(self.what),
+                    pages=PAGES_MAX,
                 ),
             )
         else:
@@ -319,8 +319,8 @@ class ListReading:
         self._restarts += 1
         if self._restarts > RESTARTS_MAX:
             message = msg(
-                "the list of {what} changes while it is read ({reason})",
-                what=_words(self.what),
+                "the list of {kind} changes while it is read ({reason})",
+                kind=_words(self.what),
                 reason=reason,
             )
             self._failure = error(

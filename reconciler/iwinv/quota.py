@@ -309,9 +309,9 @@ class FileQuotaLog:
         self.problem = warning(
             "quota",
             msg(
-                "request log unavailable ({reason}); limiting this run to {QUOTA_CALLS} requests per minute",
+                "request log unavailable ({reason}); limiting this run to {calls} requests per minute",
                 reason=reason,
-                QUOTA_CALLS=QUOTA_CALLS // ALONE_PARTS,
+                calls=QUOTA_CALLS // ALONE_PARTS,
             ),
             hint=msg(
                 "make {parent} writable, or set XDG_STATE_HOME to a folder that is",

@@ -52,28 +52,28 @@ def explain(answer: Refused, doing: str) -> Problem:
         return error(
             "credentials",
             msg(
-                "the cloud refused this key or address while {doing} ({value})",
+                "the cloud refused this key or address while {doing} ({code})",
                 doing=doing,
-                value=answer.error_code or 403,
+                code=answer.error_code or 403,
             ),
             hint=msg(
-                "if this machine's address is not on the key's list in the console, add it; the cloud gives the same answer for faults of its own that pass, so try again before changing anything"
+                "try again first: the cloud also gives this answer for temporary faults of its own; if it persists, add this machine's address to the key's list in the console"
             ),
         )
     if answer.status == 429:
         return error(
             "cloud",
-            msg("the cloud kept refusing for too many requests while {doing}", doing=doing),
-            hint=msg("something else uses the same account's quota; wait until it has ended"),
+            msg("the cloud kept answering `too many requests` while {doing}", doing=doing),
+            hint=msg("another program is using this account's quota; wait until it ends"),
         )
     said = f": {answer.message}" if answer.message else ""
     return error(
         "cloud",
         msg(
-            "the cloud refused {doing} ({value}){said}",
+            "the cloud refused {doing} ({code}){details}",
             doing=doing,
-            value=answer.error_code or answer.status,
-            said=said,
+            code=answer.error_code or answer.status,
+            details=said,
         ),
     )
 
@@ -85,7 +85,7 @@ def _unauthenticated(answer: Refused, doing: str) -> Problem:
         return error(
             "clock",
             msg(
-                "this machine's clock is {ahead:.0f} s {side} the cloud's, and signatures are good for 300 s",
+                "this machine's clock is {ahead:.0f} s {side} the cloud's, and signatures are valid for 300 s",
                 ahead=abs(ahead),
                 side=side,
             ),
@@ -99,7 +99,7 @@ def _unauthenticated(answer: Refused, doing: str) -> Problem:
     }.get(answer.error_code or "", "the cloud did not accept the keys")
     return error(
         "credentials",
-        msg("{what} ({value}){known}", what=what, value=answer.error_code or 401, known=known),
+        msg("{what} ({code}){clock}", what=what, code=answer.error_code or 401, clock=known),
         hint=msg(
             "check IWINV_ACCESS_KEY and IWINV_SECRET_KEY, and this machine's clock if they are right"
         ),

@@ -87,7 +87,7 @@ class Retry:
                 "cloud",
                 message,
                 hint=msg(
-                    "it was asked {attempts} times; check the endpoint, or try again later",
+                    "{attempts} attempts failed; check the endpoint, or try again later",
                     attempts=self._attempts,
                 ),
             )

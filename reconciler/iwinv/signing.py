@@ -32,14 +32,14 @@ class Keys:
     def __post_init__(self) -> None:
         if _ACCESS.fullmatch(self.access) is None:
             raise ValueError(
-                "the access key is empty or holds blanks, line breaks or characters outside ASCII"
+                "the access key is empty or contains blanks, line breaks or characters outside ASCII"
             )
         if (
             not self.secret
             or len(self.secret) > _SECRET_LENGTH_MAX
             or any(ord(letter) < 32 for letter in self.secret)
         ):
-            raise ValueError("the secret key is empty, too long, or holds line breaks")
+            raise ValueError("the secret key is empty, too long, or contains line breaks")
 
     @property
     def digest(self) -> str:
@@ -52,7 +52,7 @@ def check_path(path: str) -> None:
     trailing slash.
     """
     if _PATH.fullmatch(path) is None:
-        raise UnsafePath(f"a path holds characters that cannot be sent safely: {path[:200]!r}")
+        raise UnsafePath(f"a path contains characters that cannot be sent safely: {path[:200]!r}")
 
 
 def sign(secret: str, timestamp: int, path: str) -> str:

@@ -73,7 +73,7 @@ class HttpTransport:
             # While the body is read the library below speaks for itself: a cut chunk, a missing
             # end, a reset connection.
             raise http.WireError(
-                f"the answer was cut ({type(failure).__name__})", sent=True
+                f"the answer was truncated ({type(failure).__name__})", sent=True
             ) from None
 
     def _session(self, *, fresh: bool) -> requests.Session:
@@ -133,7 +133,7 @@ def _bundle(endpoint: Endpoint) -> str | bool:
         )
     except OSError:  # ssl.SSLError is one
         raise http.WireError(
-            f"{name} names no file of certificates that can be read", sent=False
+            f"{name} does not name a readable certificate file", sent=False
         ) from None
     return str(chosen)
 
@@ -241,7 +241,7 @@ def _of_certificate(number: int | None, host: str | None) -> str:
     if number in _OTHER_NAME:
         return f"the endpoint's certificate is not for {host}"
     if number in _UNKNOWN_AUTHORITY:
-        return f"the endpoint's certificate is of an authority that is not trusted; {BUNDLES[0]} may name the file of your own one"
+        return f"the endpoint's certificate is from an authority that is not trusted; set {BUNDLES[0]} to the file of your own authority"
     return "the endpoint's certificate was not accepted"
 
 

@@ -69,9 +69,9 @@ class NotifyingClient:
         ):
             self._told.add(self._paced)
             why = (
-                "the quota of calls is used up: the next is sent"
+                "the request quota is used up: sending the next request"
                 if self._paced
-                else "no usable answer yet: it is asked again"
+                else "no usable answer yet: asking again"
             )
             self._tell(f"{why} in {math.ceil(timeout_seconds)} s")
         return self._exchange.next(timeout_seconds)

@@ -109,16 +109,16 @@ def shared(
 ) -> Problem:
     """The problem of an object that another stack owns as well, with the ways out."""
     message = msg(
-        "{address}: {live_id} belongs to the stack {title} ({proof}), which can change or delete it",
+        "{address}: {id} belongs to the stack {stack} ({proof}), which can change or delete it",
         address=address,
-        live_id=live.id,
-        title=sharer.title,
+        id=live.id,
+        stack=sharer.title,
         proof=sharer.proof,
     )
     release = f"take it out of {sharer.title} first, by `removed: [{{from: {sharer.address}, keep: true}}]` in its file and an apply"
     hint = msg(
-        "{release}; if both stacks are to own it: --accept {value}",
+        "{release}; if both stacks are to own it: --accept {consent}",
         release=release,
-        value=pasted(f"shared={address}"),
+        consent=pasted(f"shared={address}"),
     )
     return error("shared", message, place=place, address=address, hint=hint)

@@ -43,24 +43,13 @@ class Edit(Enum):
     CREATE_ONLY = "create-only"
 
 
-class Form(Enum):
-    """How the value of a field is written in stack files, if no catalogue or link says so."""
-
-    TEXT = "text, which may wait for an apply"
-    WORD = "text, known when the file is read"
-    INTEGER = "whole number"
-    BOOLEAN = "true or false"
-    PORTS = "port or range of ports"
-    CIDR = "address range"
-
-
 @dataclass(frozen=True, slots=True)
 class Field:
     """One attribute of a kind. `clearable` is False for texts the API cannot empty; `lookup` names
     its catalogue. `identity`: an object with another value is not the one that is looked for.
     `required`: a create must say it. `check` says what is wrong with a value, `unmarked_check` if
     the object's description carries no marker. `limited`: a text with a limit, which binds only if
-    it is sent. `several`: a list of values that a catalogue has.
+    it is sent.
     """
 
     name: str
@@ -73,8 +62,6 @@ class Field:
     check: Callable[[Plain], str | None] | None = None
     unmarked_check: Callable[[Plain], str | None] | None = None
     limited: bool = False
-    form: Form = Form.TEXT
-    several: bool = False
 
     def problem_with(self, value: Plain, *, marked: bool = True) -> str | None:
         """What is wrong with a value, in words for people, or None."""

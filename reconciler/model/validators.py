@@ -32,7 +32,7 @@ def _length(value: Plain, low: int, high: int, what: str) -> str | None:
         return f"{what} is a text"
     odd = _CONTROL.search(value)
     if odd is not None:
-        return f"{what} holds a control character (U+{ord(odd.group()):04X})"
+        return f"{what} contains a control character (U+{ord(odd.group()):04X})"
     if len(value) > high:
         return f"{what} is {len(value)} characters long; the most is {high}: {len(value) - high} too many"
     if len(value) < low:
@@ -60,7 +60,7 @@ def description(value: Plain, *, marked: bool) -> str | None:
         and isinstance(value, str)
         and MARKED_DESCRIPTION_MAX < len(value) <= DESCRIPTION_MAX
     ):
-        return f"{problem} (the rest is for the marker; `marker: false` does without)"
+        return f"{problem} (the rest is reserved for the marker; `marker: false` frees it)"
     return problem
 
 
@@ -73,7 +73,7 @@ def cidr(value: Plain) -> str | None:
     found = _CIDR.fullmatch(value)
     if found is None:
         if ":" in value:
-            return f"`{value[:50]}` is IPv6, which the cloud's rules do not take"
+            return f"`{value[:50]}` is IPv6, which the cloud's rules do not support"
         return f"`{value[:50]}` is not an IPv4 range such as 10.0.0.0/8"
     octets = found.groups()[:4]
     if any(int(octet) > 255 or (len(octet) > 1 and octet[0] == "0") for octet in octets):
@@ -113,7 +113,7 @@ def size(value: Plain) -> str | None:
     """What is wrong with the size of a volume, in GB."""
     if isinstance(value, bool) or not isinstance(value, int):
         return "the size is a whole number of GB"
-    return None if 1 <= value <= 20_000 else f"{value} GB is not a size the cloud has (1 to 20,000)"
+    return None if 1 <= value <= 20_000 else f"{value} GB is not an available size (1 to 20,000)"
 
 
 def boolean(value: Plain) -> str | None:
@@ -128,9 +128,9 @@ def identifier(value: Plain) -> str | None:
     if not isinstance(value, str) or not value or len(value) > 100:
         return "an id is a text of 1 to 100 characters"
     if value != value.strip() and identifier(value.strip()) is None:
-        return f"`{value[:50]}` has blanks around the id: write {value.strip()}"
+        return f"`{value[:50]}` has blanks around the id: use {value.strip()}"
     if _UNSAFE_ID.search(value) or value[0] == ".":
-        return f"`{value[:50]}` is not an id: it may hold A-Z a-z 0-9 _ - ."
+        return f"`{value[:50]}` is not an id: it may contain A-Z a-z 0-9 _ - ."
     return None
 
 
@@ -141,7 +141,7 @@ def key(value: Plain) -> str | None:
     if not 1 <= len(value) <= 16:
         return f"the key `{value[:50]}` is {len(value)} characters long; a key has 1 to 16"
     if '"' in value or "\\" in value or _CONTROL.search(value):
-        return f"the key `{value}` holds a quote, a backslash or a control character"
+        return f"the key `{value}` contains a quote, a backslash or a control character"
     return None
 
 

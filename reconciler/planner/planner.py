@@ -205,14 +205,9 @@ def _ordered(draft: PlanBuilder) -> tuple[Step, ...] | None:
     try:
         return draft.order()
     except graph.Cycle as cycle:
-        path = " -> ".join(cycle.path)
-        draft.problems.append(
-            error(
-                "cycle",
-                msg("these steps wait for each other: {path}", path=path),
-                hint=msg("break it with two applies"),
-            )
-        )
+        message = msg("dependency cycle: {path}", path=" -> ".join(cycle.path))
+        hint = msg("split the change into two applies")
+        draft.problems.append(error("cycle", message, hint=hint))
         return None
 
 
@@ -298,15 +293,9 @@ def _common(draft: PlanBuilder, item: ManagedObject) -> bool:
         change(draft, item, Action.NONE, item.reason)  # with its firewall, which is told
         return True
     if item.disposition is Disposition.KEEP and item.resource is None:
-        message = msg("{text} is kept: {reason}", text=text, reason=item.reason)
-        draft.problems.append(
-            error(
-                "protected",
-                message,
-                address=text,
-                hint="lift the protection in the file, or --unprotect " + text,
-            )
-        )
+        message = msg("{address} is kept: {reason}", address=text, reason=item.reason)
+        hint = msg("remove the protection in the file, or --unprotect {address}", address=text)
+        draft.problems.append(error("protected", message, address=text, hint=hint))
         change(draft, item, Action.BLOCKED, item.reason, impact=Impact(blocked_by=text))
         return True
     return False
@@ -340,7 +329,7 @@ def _wait_for_ready(draft: PlanBuilder, item: ManagedObject) -> None:
     if row is not None and row.action is Action.NONE:
         action, what = (Action.UPDATE, "changed") if works else (Action.CREATE, "made")
         draft.changes[item.address] = replace(
-            row, action=action, reason=f"not ready yet: an earlier run {what} it, this one goes on"
+            row, action=action, reason=f"not ready yet: an earlier run {what} it; continuing"
         )
 
 
@@ -367,14 +356,14 @@ def _hold_back(
                 error(
                     "protected",
                     msg(
-                        "{address} is protected from {guarded}: nothing is done to it",
+                        "{address} is protected from {risks}, so it is left unchanged",
                         address=address,
-                        guarded=guarded,
+                        risks=guarded,
                     ),
                     place=row.place,
                     address=str(address),
                     hint=msg(
-                        "--unprotect {address} frees this run; `protect: false` and an apply free the following ones",
+                        "--unprotect {address} lifts it for this run; `protect: false` and an apply lift it for later runs",
                         address=pasted(address),
                     ),
                 )
@@ -427,8 +416,9 @@ def _of_the_part(draft: PlanBuilder, problems: list[Problem]) -> list[Problem]:
 
 
 def _said_of(part: Selection) -> list[Problem]:
+    message = "{by} needs {address}, so it is included"
     return [
-        notice("joined", msg("{a} comes along: {by} needs it", a=a, by=by), address=str(a))
+        notice("joined", msg(message, by=by, address=a), address=str(a))
         for a, by in sorted(part.joined.items())
     ]
 

@@ -156,9 +156,9 @@ def read(text: str) -> SavedPlan:
             f"it has format {body.get('format')!r}, and this version reads format {FORMAT}"
         )
     if body.pop("checksum", None) != checked:
-        raise Unreadable("its checksum does not fit: the file was changed or cut")
+        raise Unreadable("its checksum does not match: the file was changed or truncated")
     if set(body) != {"kind", "format", "document", *_MEMBERS}:
-        raise Unreadable("its members are not those of a saved plan")
+        raise Unreadable("it does not have the members of a saved plan")
     members = {name: body[name] for name in _MEMBERS}
     _check_types(members, body["document"])
     for name in ("accept", "changes", "steps"):
@@ -169,7 +169,7 @@ def read(text: str) -> SavedPlan:
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text} is no number of JSON")
+        raise ValueError(f"{text} is not a JSON number")
     return number
 
 
@@ -182,7 +182,7 @@ def differences(saved: SavedPlan, plan: Plan) -> tuple[str, ...]:
     found += _of_rows("change", "address", saved.changes, serialize.changes_exactly(plan))
     found += _of_rows("step", "key", saved.steps, serialize.steps_exactly(plan))
     if not found and [row["key"] for row in saved.steps] != [step.key for step in plan.steps]:
-        found.append("the steps come in another order")
+        found.append("the order of the steps differs")
     found += _of_fingerprints(saved.fingerprints, plan.fingerprints)
     rest = len(found) - _DIFFERENCES_SHOWN_MAX
     return tuple(found if rest <= 0 else [*found[:_DIFFERENCES_SHOWN_MAX], f"and {rest} more"])
@@ -195,9 +195,9 @@ def _of_head(saved: SavedPlan, plan: Plan) -> list[str]:
             f"it is a plan of {title_of(saved.stack, saved.environment)}, not of {plan.title}"
         )
     if saved.digest != plan.digest:
-        found.append("the stack files have changed since the plan was made")
+        found.append("the stack files have changed since the plan was created")
     if saved.lineage and saved.lineage != plan.lineage:
-        found.append("the state is another one than the plan was made with (its lineage differs)")
+        found.append("the plan was created with a different state (its lineage differs)")
     elif saved.serial != plan.serial:
         found.append(f"the state has moved on: serial {plan.serial}, planned with {saved.serial}")
     return found
@@ -208,8 +208,10 @@ def _of_rows(
 ) -> list[str]:
     before = {str(row[key]): row for row in saved}
     after = {str(row[key]): row for row in now}
-    found = [f"{noun} {name}: planned, and not needed now" for name in before if name not in after]
-    found += [f"{noun} {name}: needed now, and not planned" for name in after if name not in before]
+    found = [
+        f"{noun} {name}: planned, but no longer needed" for name in before if name not in after
+    ]
+    found += [f"{noun} {name}: needed now, but not planned" for name in after if name not in before]
     for name, row in before.items():
         if name in after and row != after[name]:
             members = [member for member, value in after[name].items() if row.get(member) != value]
@@ -233,7 +235,7 @@ def _of_rows(
 
 def _of_fingerprints(saved: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return [
-        f"object {id}: it was changed since the plan was made"
+        f"object {id}: it was changed since the plan was created"
         for id in sorted(saved.keys() | now.keys())
         if saved.get(id) != now.get(id)
     ]

@@ -316,16 +316,16 @@ def _accepted(
         return Settlement(intent, Finding.DONE, "accepted, and its object is in the state")
     progress = _progress(intent, newest.account, kinds)
     if progress is Progress.DONE:
-        return Settlement(intent, Finding.DONE, "it is as asked", intent.done(intent.target))
+        return Settlement(intent, Finding.DONE, "it is as requested", intent.done(intent.target))
     target = newest.account.find(kind_of(kinds, intent.operation).name, intent.target or "")
     if target is not None and not target.ready and not target.failed:
-        return Settlement(intent, Finding.NOT_YET, "the cloud took it, and works on it")
+        return Settlement(intent, Finding.NOT_YET, "the cloud accepted it and is working on it")
     until = float(intent.signed + operation_of(kinds, intent.operation).seconds[2])
     if now < until and progress is not Progress.FAILED:
         return Settlement(
-            intent, Finding.NOT_YET, "the cloud took it, and does not show it yet", until=until
+            intent, Finding.NOT_YET, "the cloud accepted it and does not list it yet", until=until
         )
-    return Settlement(intent, Finding.DONE, "accepted; the plan goes on from what is there")
+    return Settlement(intent, Finding.DONE, "accepted; the plan continues from the current state")
 
 
 # Creates
@@ -347,7 +347,7 @@ def _create(
         return Settlement(
             intent,
             Finding.NEEDS_DECISION,
-            f"{len(bearing)} objects bear its marker: {ids}",
+            f"{len(bearing)} objects carry its marker: {ids}",
             candidates=bearing,
         )
     if bearing:
@@ -358,18 +358,20 @@ def _create(
             and bearing[0].attributes.get(n, intent.inputs[n]) != intent.inputs[n]
         ]
         if wrong:
-            reason = f"{bearing[0].id} bears its marker, but {', '.join(wrong)} is not as asked"
+            reason = (
+                f"{bearing[0].id} carries its marker, but {', '.join(wrong)} is not as requested"
+            )
             return Settlement(intent, Finding.NEEDS_DECISION, reason, candidates=bearing)
         if entry_with(state, kind, bearing[0].id) is not None:
             return Settlement(
-                intent, Finding.DONE, f"{bearing[0].id} bears its marker, and is in the state"
+                intent, Finding.DONE, f"{bearing[0].id} carries its marker, and is in the state"
             )
         phase = Phase.READY if bearing[0].ready else Phase.INCOMPLETE
-        reason = f"{bearing[0].id} bears its marker"
+        reason = f"{bearing[0].id} carries its marker"
         return Settlement(intent, Finding.DONE, reason, intent.done(bearing[0].id, phase))
     similar = _similar(intent, newest, kind, state)
     if state.facts.get("marker") == "unproved":
-        reason = "this account does not give markers back as sent, so no list can tell"
+        reason = "this account does not return markers as sent, so no list can prove it"
         return Settlement(intent, Finding.NEEDS_DECISION, reason, candidates=similar)
     return _absent(intent, observations, kinds, now, state, similar)
 
@@ -387,13 +389,11 @@ def _absent(
     """
     kind, limit = kind_of(kinds, intent.operation).name, fence(intent)
     if now < limit:
-        reason = "its request could still be taken; it is looked for again past the fence"
+        reason = "its request could still be accepted until the signature fence"
         return Settlement(intent, Finding.NOT_YET, reason, until=limit, candidates=similar)
     usable = [o for o in observations if o.at >= limit and kind in o.account.complete]
     if usable and not all(_has_control(intent, o.account, kind, state) for o in usable):
-        reason = (
-            "no other marked object of this stack is there to show that the list can be trusted"
-        )
+        reason = "no other marked object of this stack proves that the list can be trusted"
         return Settlement(intent, Finding.NEEDS_DECISION, reason, candidates=similar)
     seen = [usable[0].at] if usable else []
     seen += [
@@ -402,7 +402,7 @@ def _absent(
     first = min(seen, default=None)
     if usable and first is not None and usable[-1].at - first >= LISTS_APART_SECONDS:
         return Settlement(
-            intent, Finding.NOT_DONE, "two complete lists past the fence do not show it"
+            intent, Finding.NOT_DONE, "two complete lists after the signature fence do not show it"
         )
     until = limit if first is None else first + LISTS_APART_SECONDS
     return Settlement(
@@ -479,7 +479,7 @@ def _unmarked_create(
         return Settlement(
             intent,
             Finding.DONE,
-            f"rule {same[0].id} lets that traffic through",
+            f"rule {same[0].id} allows that traffic",
             intent.done(same[0].id),
         )
     return _not_shown(intent, observations, kinds, now)
@@ -501,14 +501,14 @@ def _edit(
         return Settlement(
             intent,
             Finding.NEEDS_DECISION,
-            "a rebuild to the same image leaves nothing to tell it by",
+            "a rebuild to the same image leaves no evidence",
         )
     if progress is Progress.DONE:
-        return Settlement(intent, Finding.DONE, "it is as asked", intent.done(intent.target))
+        return Settlement(intent, Finding.DONE, "it is as requested", intent.done(intent.target))
     target = newest.find(kind_of(kinds, intent.operation).name, intent.target or "")
     if target is not None and not target.ready and not target.failed:
         return Settlement(
-            intent, Finding.NOT_YET, "its object is at work", until=now + LISTS_APART_SECONDS
+            intent, Finding.NOT_YET, "its object is busy", until=now + LISTS_APART_SECONDS
         )
     if target is None and intent.target is not None and _is_told(intent, newest, kinds):
         return Settlement(
@@ -542,23 +542,23 @@ def _delete(
             return Settlement(
                 intent,
                 Finding.NOT_YET,
-                "its list could not be read whole",
+                "its list could not be read completely",
                 until=now + LISTS_APART_SECONDS,
             )
         if kinds[kind].detail is not None and intent.target not in last.gone:
             return Settlement(
                 intent,
                 Finding.NOT_YET,
-                "whether it is gone is looked at twice",
+                "a second check must confirm that it is gone",
                 until=now + ABSENCE_SECONDS,
             )
         if intent.address in followed and entry is not None and entry.id == intent.target:
-            reason = f"{entry.id} is not shown, and its delete had no answer: its successor needs --accept {pasted(f'gone={intent.address}')}"
+            reason = f"{entry.id} is not shown, and its delete was not answered: its replacement needs --accept {pasted(f'gone={intent.address}')}"
             return Settlement(intent, Finding.NEEDS_DECISION, reason)
         return Settlement(intent, Finding.DONE, "it is gone", intent.effects)
     if not target.ready and not target.failed:
         return Settlement(
-            intent, Finding.NOT_YET, "its object is at work", until=now + LISTS_APART_SECONDS
+            intent, Finding.NOT_YET, "its object is busy", until=now + LISTS_APART_SECONDS
         )
     return _not_shown(intent, observations, kinds, now)
 
@@ -574,14 +574,16 @@ def _not_shown(
         return Settlement(
             intent,
             Finding.NOT_YET,
-            "the list that would tell could not be read whole",
+            "the list that would prove it could not be read completely",
             until=now + LISTS_APART_SECONDS,
         )
     if observations[-1].at >= limit:
         return Settlement(
-            intent, Finding.NOT_DONE, "past the fence it is not as asked, and its object is at rest"
+            intent,
+            Finding.NOT_DONE,
+            "after the signature fence it is not as requested, and its object is idle",
         )
-    return Settlement(intent, Finding.NOT_YET, "its request could still be taken", until=limit)
+    return Settlement(intent, Finding.NOT_YET, "its request could still be accepted", until=limit)
 
 
 def _is_told(intent: Intent, account: Account, kinds: Mapping[str, ResourceType]) -> bool:

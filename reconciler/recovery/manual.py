@@ -1,4 +1,4 @@
-"""Recovery by a person's word: what may be said of a request whose outcome no evidence proves, and
+"""Recovery decided by a person: what may be said of a request whose outcome no evidence proves, and
 what follows from it (safety#settling).
 
 A word is checked as far as it can be: the object is there, of the right kind, nobody else's, and
@@ -172,7 +172,7 @@ def adopt(
         Note(
             state.sequence + 1,
             run,
-            f"settled: done: {id}, by a person's word",
+            f"settled: done: {id}, decided by a person",
             effects,
             intent.sequence,
         ),
@@ -198,7 +198,7 @@ def _not_it(state: State, intent: Intent, live: LiveResource) -> str | None:
         return f"{live.id} already belongs to {owner}"
     proved = state.facts.get("marker") != "unproved"
     if proved and None not in (live.nonce, intent.nonce) and live.nonce != intent.nonce:
-        return f"{live.id} bears the marker of another request, so this one did not make it"
+        return f"{live.id} carries the marker of another request, so this one did not create it"
     parent = live.attributes.get("firewall") if live.kind == "rules" else None
     if parent is not None and parent != intent.inputs.get("firewall"):
         return f"rule {live.id} is one of {parent}, and the request was about {intent.inputs.get('firewall')}"
@@ -233,7 +233,7 @@ def not_created(
         default=now,
     )
     if now < late:
-        said = f"the request for {address} can still be taken for {int(late - now) + 1} s: until then nobody can say that it was not done"
+        said = f"the request for {address} can still be taken for {int(late - now) + 1} s: until then it cannot be declared not created"
         return error(
             "open-intent",
             said,
@@ -249,7 +249,7 @@ def not_created(
         if live.nonce in nonces
     ]
     if bearing:
-        said = f"{', '.join(bearing)} bears the marker of that very request, so it was done"
+        said = f"{', '.join(bearing)} carries the marker of this request, so it was executed"
         return error(
             "bad-combination",
             said,
@@ -260,7 +260,7 @@ def not_created(
         Note(
             state.sequence + 1 + place,
             run,
-            "settled: not done, by a person's word",
+            "settled: not done, decided by a person",
             evidence.lost(intent),
             intent.sequence,
         )
@@ -269,7 +269,7 @@ def not_created(
 
 
 def free_for(state: State, binding: Binding) -> Problem | None:
-    """Why an object cannot be bound to an address by a person's word, or None."""
+    """Why an object cannot be bound to an address decided by a person, or None."""
     text = str(binding.address)
     entry = state.entries.get(text)
     if entry is not None:

@@ -35,8 +35,8 @@ from reconciler.model.resource_type import Edit, ResourceType
 from reconciler.model.state import Entry, State
 
 _AGAIN = {
-    "instances": "other id, other addresses, and an empty disk",
-    "block_storages": "other id, and empty",
+    "instances": "new id, new addresses, and an empty disk",
+    "block_storages": "new id, and empty",
     "firewalls": "other id",
 }
 
@@ -254,9 +254,9 @@ def _not_meant(
     for text, entry in sorted(kept.items()):
         for name, value in _unmeant(entry, meant, kinds[entry.kind]).items():
             message = msg(
-                "{name} was {value} then, which is not there any more, nor referred to in the file: it stays as it is",
+                "{name} was {target} then, which no longer exists and is not referenced in the file; it is left unchanged",
                 name=name,
-                value=value,
+                target=value,
             )
             yield notice("undo", message, address=names[text])
 
@@ -264,7 +264,7 @@ def _not_meant(
 def _displaced(past: State, kept: Mapping[str, Entry]) -> Iterator[Problem]:
     for text in sorted(past.entries.keys() - kept.keys()):
         message = msg(
-            "what stood here then is gone, and another object of that time has its address now: it does not come back"
+            "the object of that time is gone, and another one has its address now: it is not restored"
         )
         yield notice("undo", message, address=text)
 
@@ -277,8 +277,8 @@ def _not_known(
         new = [] if later is None else sorted(set(later.applied) - set(entry.applied))
         if later is not None and later.id == entry.id and new:
             message = msg(
-                "{new} was not managed then, so what it was is not known: it stays as it is",
-                new=", ".join(new),
+                "{fields} was not managed then; its previous value is unknown and it is left unchanged",
+                fields=", ".join(new),
             )
             yield notice("undo", message, address=later.address)
 
@@ -301,10 +301,10 @@ def lost(plan: Plan, serial: int, kinds: Mapping[str, ResourceType]) -> tuple[Pr
     """
     found = [_lost_of(change, kinds) for change in plan.changes]
     message = msg(
-        "this goes back to the state of serial {serial}; the stack's file stays as it is",
+        "this restores the state of serial {serial}; the stack file is not changed",
         serial=serial,
     )
-    hint = msg("take the file back too, or the next apply does it all again")
+    hint = msg("restore the file as well, or the next apply repeats the changes")
     return (
         notice("undo", message, hint=hint),
         *(problem for problem in found if problem is not None),
@@ -317,16 +317,22 @@ def _lost_of(change: Change, kinds: Mapping[str, ResourceType]) -> Problem | Non
         return None
     if change.action is Action.CREATE:
         return notice(
-            "undo", msg("comes back as a new object: {AGAIN}", AGAIN=_AGAIN[kind]), address=address
+            "undo",
+            msg("is created again as a new object: {changed}", changed=_AGAIN[kind]),
+            address=address,
         )
     if change.action is Action.REPLACE:
-        return notice("undo", msg("is made anew: {AGAIN}", AGAIN=_AGAIN[kind]), address=address)
+        return notice(
+            "undo", msg("is created again: {changed}", changed=_AGAIN[kind]), address=address
+        )
     fields = [
         field.path for field in change.fields if _edit(kinds, kind, field.path) is Edit.REBUILD
     ]
     if change.action is Action.REBUILD or fields:
         return notice(
-            "undo", msg("gets its former image, not the data that was on its disk"), address=address
+            "undo",
+            msg("gets its earlier image, but not the data that was on its disk"),
+            address=address,
         )
     return None
 

@@ -14,27 +14,27 @@ from reconciler.model.resource_type import Edit, ResourceType
 
 RULES: Mapping[Edit, str] = {
     Edit.IN_PLACE: "the API changes it in place (contract 21)",
-    Edit.RESIZE: "the API changes a flavor by a resize only; whether the server runs meanwhile it does not say (contract 14)",
-    Edit.REBUILD: "the API changes an image by a rebuild only, which empties the server's disk (contract 14, 21)",
-    Edit.REPLACE: "the API has no call that changes it, so the object is made anew (contract 21)",
-    Edit.POWER: "the API starts a server, or shuts it down, which is a power cut (contract 14)",
-    Edit.MEMBER: "the API attaches a firewall to a server and detaches it; a server has one (contract 17)",
-    Edit.ATTACH: "the API detaches a volume from one server and attaches it to another; the data stays (contract 16)",
-    Edit.CREATE_ONLY: "the API takes it when the object is made, and never after (contract 21)",
+    Edit.RESIZE: "the API changes a flavor by a resize only; it does not say whether the instance keeps running (contract 14)",
+    Edit.REBUILD: "the API changes an image by a rebuild only, which erases the instance's disk (contract 14, 21)",
+    Edit.REPLACE: "the API cannot change it, so the object is replaced (contract 21)",
+    Edit.POWER: "the API starts an instance, or shuts it down, which is a power cut (contract 14)",
+    Edit.MEMBER: "the API attaches a firewall to an instance and detaches it; an instance has one (contract 17)",
+    Edit.ATTACH: "the API detaches block storage from one instance and attaches it to another; the data stays (contract 16)",
+    Edit.CREATE_ONLY: "the API sets it at creation only (contract 21)",
 }
 """What the API can do about an edit of each kind: the reason for the way that a plan takes."""
 
 CLASSES: Mapping[RiskClass, str] = {
-    RiskClass.DELETE: "an object goes, and nothing brings it back",
-    RiskClass.DATA_LOSS: "a disk is emptied while its object, or a successor, lives on",
-    RiskClass.DOWNTIME: "a running server is down for a while",
-    RiskClass.DETACH: "a volume leaves a server that stays, and nobody can see whether it is mounted",
-    RiskClass.ADDRESS_CHANGE: "a server gets other addresses",
-    RiskClass.EXPOSURE: "a running server is without its firewall, or a management port opens to the whole internet",
-    RiskClass.LOCKOUT: "somebody that `guard` names loses a port that they reach now",
-    RiskClass.GONE: "a successor is made for an object that is missing and that we did not delete",
-    RiskClass.DUPLICATE: "an object is made although one in the account looks like it",
-    RiskClass.SHARED: "an object that belongs to another stack is bound, changed or deleted by this one as well",
+    RiskClass.DELETE: "an object is deleted and cannot be restored",
+    RiskClass.DATA_LOSS: "a disk is erased, but its object or a replacement stays",
+    RiskClass.DOWNTIME: "a running instance is down for a while",
+    RiskClass.DETACH: "block storage is detached from an instance that stays, and may be mounted there",
+    RiskClass.ADDRESS_CHANGE: "an instance gets other addresses",
+    RiskClass.EXPOSURE: "a running instance loses its firewall, or a management port opens to 0.0.0.0/0",
+    RiskClass.LOCKOUT: "an address that `guard` protects loses a port that it reaches now",
+    RiskClass.GONE: "a replacement is created for an object that is missing and that reconciler did not delete",
+    RiskClass.DUPLICATE: "an object is created although a similar one is in the account",
+    RiskClass.SHARED: "an object that belongs to another stack is also bound, changed or deleted by this one",
 }
 """What each class of consent means."""
 

@@ -36,16 +36,16 @@ def recovered_lines(found: Recovered, look: Look, *, command: str, go_on: str) -
         yield Line()
         yield from problem_view.problems_lines(found.problems, look)
     if not (found.settled or found.bound or found.cases or found.problems):
-        yield Line(" Nothing is open: the state knows the end of every request it sent.", Tone.GOOD)
+        yield Line(" Nothing is unsettled: the outcome of every request is known.", Tone.GOOD)
     elif not found.cases and not found.problems:
         yield Line()
-        yield Line(f" Nothing is open. To do the rest:  {escape.outside(go_on)}", Tone.GOOD)
+        yield Line(f" Nothing is unsettled. To do the rest:  {escape.outside(go_on)}", Tone.GOOD)
 
 
 def proposal_lines(found: Proposal, look: Look, *, title: str) -> Iterable[Line]:
     """What `--rebuild` would bind, and what it would leave."""
     yield Line(
-        f" {escape.outside(title)}: the state knows nothing of these objects; they would be bound as they are",
+        f" {escape.outside(title)}: these objects are missing from the state; they would be bound as they are",
         Tone.TITLE,
     )
     for binding in found.bindings:
@@ -85,7 +85,7 @@ def case_lines(one: Case, *, command: str, go_on: str) -> Iterable[Line]:
     yield Line(f"    it was not:   {_command(command, '--not-created', intent.address)}")
     until = one.until if one.until is not None and one.until > fence(intent) else fence(intent)
     yield Line(
-        f"    until {format.moment(until)} an earlier request may still be taken; before that, nobody can say that it was not",
+        f"    until {format.moment(until)} an earlier request may still be accepted; before that, it cannot be declared not created",
         Tone.FAINT,
     )
 
@@ -114,7 +114,7 @@ def _cell(value: Any) -> str:
 
 def _settled(one: Settled) -> Line:
     what = "done" if one.done else "not done"
-    who = ", by your word" if one.by_word else ""
+    who = ", as you decided" if one.by_word else ""
     text = f" {'+' if one.done else 'x'}  {escape.outside(one.address)}    {format.deed(one.operation)}: {what}{who}"
     reason = "" if one.by_word or not one.reason else f" ({escape.outside(one.reason)})"
     return Line(text + reason, Tone.GOOD)

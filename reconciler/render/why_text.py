@@ -29,7 +29,7 @@ def why_lines(found: Why, look: Look) -> Iterable[Line]:
     fields = {} if change is None else {field.path: field for field in change.fields}
     title = escape.outside(found.address)
     if change is None or (change.action is Action.NONE and not found.steps):
-        yield Line(f" {title}    nothing changes: it is as the file says", Tone.GOOD)
+        yield Line(f" {title}    no change: it matches the configuration", Tone.GOOD)
     else:
         cut = power_cuts([each.step for each in found.steps]).get(found.address, "")
         beside = Beside({each.field.path: each.left for each in found.fields if each.was_left}, cut)
@@ -113,7 +113,7 @@ def _step(number: int, each: StepReason, look: Look) -> Iterable[Line]:
     if each.after:
         yield from _wrapped("    after    ", _named(each.after), look)
     if each.after_accepted:
-        why = f"once the cloud has accepted {_named(each.after_accepted)}: whether this account may make servers in a zone shows only then"
+        why = f"once the cloud has accepted {_named(each.after_accepted)}: only then it is known whether the account may create instances in the zone"
         yield from _wrapped("    after    ", why, look)
     if each.before:
         yield from _wrapped("    before   ", _named(each.before), look)

@@ -12,7 +12,6 @@ from reconciler.model.resource_type import (
     Call,
     Edit,
     Field,
-    Form,
     Listing,
     Operation,
     Paging,
@@ -71,10 +70,8 @@ _FIELDS = (
         unmarked_check=_texts.unmarked_description,
         limited=True,
     ),
-    Field("type", Edit.REPLACE, identity=True, required=True, form=Form.WORD),
-    Field(
-        "size", Edit.REPLACE, identity=True, required=True, check=validators.size, form=Form.INTEGER
-    ),
+    Field("type", Edit.REPLACE, identity=True, required=True),
+    Field("size", Edit.REPLACE, identity=True, required=True, check=validators.size),
     Field("instance", Edit.ATTACH, link="instances", required=True),
 )
 

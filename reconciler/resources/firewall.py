@@ -19,7 +19,6 @@ from reconciler.model.resource_type import (
     Call,
     Edit,
     Field,
-    Form,
     Listing,
     Operation,
     Paging,
@@ -64,7 +63,7 @@ _FIELDS = (
         unmarked_check=_texts.unmarked_description,
         limited=True,
     ),
-    Field("icmp", Edit.IN_PLACE, check=validators.boolean, form=Form.BOOLEAN),
+    Field("icmp", Edit.IN_PLACE, check=validators.boolean),
 )
 
 

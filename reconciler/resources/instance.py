@@ -13,7 +13,6 @@ from reconciler.model.resource_type import (
     Call,
     Edit,
     Field,
-    Form,
     Listing,
     Operation,
     Progress,
@@ -82,10 +81,10 @@ _FIELDS = (
     Field("zone", Edit.REPLACE, lookup="zones", identity=True, required=True),
     Field("flavor", Edit.RESIZE, lookup="flavors", identity=True, required=True),
     Field("image", Edit.REBUILD, lookup="images", identity=True, required=True),
-    Field("ssh_keys", Edit.CREATE_ONLY, lookup="ssh_keys", several=True),
+    Field("ssh_keys", Edit.CREATE_ONLY, lookup="ssh_keys"),
     Field("user_script", Edit.CREATE_ONLY, lookup="user_scripts"),
     Field("firewall", Edit.MEMBER, link="firewalls"),
-    Field("power", Edit.POWER, check=validators.one_of("on", "off"), form=Form.WORD),
+    Field("power", Edit.POWER, check=validators.one_of("on", "off")),
 )
 
 

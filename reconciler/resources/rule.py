@@ -14,7 +14,6 @@ from reconciler.model.resource_type import (
     Call,
     Edit,
     Field,
-    Form,
     Listing,
     Operation,
     Paging,
@@ -44,18 +43,11 @@ def kind(firewall_api: str) -> ResourceType:
 
 
 _FIELDS = (
-    Field("direction", Edit.IN_PLACE, check=validators.one_of("in", "out"), form=Form.WORD),
-    Field("protocol", Edit.IN_PLACE, check=validators.one_of("tcp", "udp"), form=Form.WORD),
-    Field("ports", Edit.IN_PLACE, check=validators.ports, form=Form.PORTS),
-    Field("cidr", Edit.IN_PLACE, check=validators.cidr, form=Form.CIDR),
-    Field(
-        "title",
-        Edit.IN_PLACE,
-        clearable=False,
-        check=validators.rule_title,
-        limited=True,
-        form=Form.WORD,
-    ),
+    Field("direction", Edit.IN_PLACE, check=validators.one_of("in", "out")),
+    Field("protocol", Edit.IN_PLACE, check=validators.one_of("tcp", "udp")),
+    Field("ports", Edit.IN_PLACE, check=validators.ports),
+    Field("cidr", Edit.IN_PLACE, check=validators.cidr),
+    Field("title", Edit.IN_PLACE, clearable=False, check=validators.rule_title, limited=True),
     Field(
         "description",
         Edit.IN_PLACE,

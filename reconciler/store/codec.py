@@ -90,7 +90,7 @@ def decode_snapshot(data: bytes, *, name: str = "state.json") -> Snapshot:
         check_format(document, name=name)
         body, found, checksum = data.rpartition(_CHECKSUM)
         if not found or checksum != hashlib.sha256(body).hexdigest().encode() + b'"\n}\n':
-            _fail("the checksum does not fit: it was changed by something else, or cut")
+            _fail("the checksum does not match: the file was changed or truncated")
         return _snapshot(document)
     except (ValueError, RecursionError) as error:
         raise damaged(
@@ -351,7 +351,7 @@ def _texts(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
 def _one_of(row: Mapping[str, Any], name: str, allowed: frozenset[str]) -> str:
     value = _text(row, name)
     if value not in allowed:
-        _fail(f"{name} is none of {', '.join(sorted(allowed))}")
+        _fail(f"{name} is not one of {', '.join(sorted(allowed))}")
     return value
 
 

@@ -15,8 +15,8 @@ def damaged(message: str, data: bytes, *, name: str, hint: str) -> StateDamaged:
     """What to say of a file that cannot be read; what Git did to it, where that is why."""
     if _CONFLICT.search(data):
         hint = msg(
-            "take one side whole: git checkout --ours -- {value}\n",
-            value=shlex.quote(name.rpartition("/")[0] or "."),
+            "take one side whole: git checkout --ours -- {folder}\n",
+            folder=shlex.quote(name.rpartition("/")[0] or "."),
         )
         hint += "then bind what only the other side made: reconciler recover --rebuild"
         return StateDamaged(
@@ -28,6 +28,6 @@ def damaged(message: str, data: bytes, *, name: str, hint: str) -> StateDamaged:
             name=shlex.quote(name),
         )
         return StateDamaged(
-            f"{name} has the line ends of Windows: Git or an editor changed them", hint=hint
+            f"{name} has Windows line endings: Git or an editor changed them", hint=hint
         )
     return StateDamaged(message, hint=hint)

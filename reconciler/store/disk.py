@@ -140,7 +140,9 @@ class RealDisk:
         # its rights would be set, and old states removed, in a folder that is not ours
         if folder.is_symlink():
             raise OSError(
-                errno.ELOOP, "it is a symbolic link, through which no state is written", str(folder)
+                errno.ELOOP,
+                "it is a symbolic link, and no state is written through one",
+                str(folder),
             )
         missing = []
         for above in (folder, *folder.parents):

@@ -46,9 +46,9 @@ JOURNAL_BYTES_FULL = 16 * 1024 * 1024
 """A journal that has grown so long is folded into a snapshot before its thousandth record."""
 
 _READ_ATTEMPTS_MAX = 5
-_HINT_RIGHTS = "see to the rights of the state's folder"
+_HINT_RIGHTS = "fix the permissions of the state's folder"
 _HINT_LINK = "put the folder itself there, or set RECONCILER_STATE_DIR to the folder that holds it"
-_HINT_FAILED = "make room on the disk, or see to its rights, then run the command again: it goes on from what was recorded"
+_HINT_FAILED = "free up disk space or fix the folder's permissions, then run the command again: it continues from what was recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,7 +452,7 @@ class FileWriter:
     def _require_known(self) -> None:
         if not self._is_known:
             raise RecordFailed(
-                "nothing more is recorded after a write that stopped half way", hint=_HINT_FAILED
+                "nothing more is recorded after a write that failed halfway", hint=_HINT_FAILED
             )
 
     def _require_mine(self) -> None:
@@ -486,7 +486,7 @@ def _combine(
     if state_data is None:
         if journal_data is None:
             return None
-        raise StateDamaged(f"{where} is not there, but its journal is", hint=HINT_DAMAGED)
+        raise StateDamaged(f"{where} is missing, but its journal exists", hint=HINT_DAMAGED)
     state = decode_snapshot(state_data, name=str(where)).state
     if journal_data is None:
         return Reading(state)
@@ -510,13 +510,13 @@ def _follow(state: State, journal: Written, *, folder: Path) -> Reading:
         # has.
         if last > state.sequence:
             raise StateDamaged(
-                f"{folder / 'journal'} has records that its state should have, and has not",
+                f"{folder / 'journal'} contains records that its state lacks",
                 hint=HINT_DAMAGED,
             )
         return Reading(state)
     if header.sequence != state.sequence:
         raise StateDamaged(
-            f"{folder / 'journal'} does not go on where its state ends", hint=HINT_DAMAGED
+            f"{folder / 'journal'} does not continue where its state ends", hint=HINT_DAMAGED
         )
     return Reading(fold(state, journal.records), len(journal.records), journal.torn)
 

@@ -64,7 +64,7 @@ class Lock:
         if found != self.epoch:
             raise LostLock(
                 "the lock on this stack was broken by somebody else (`state unlock`)",
-                hint="see who works on it now, then run the command again: it goes on from what was recorded",
+                hint="find out who is working on it, then run the command again: it continues from what was recorded",
             )
 
     def tell(self, step: str) -> None:

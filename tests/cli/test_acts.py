@@ -290,7 +290,7 @@ def test_why_tells_who_goes_first_in_a_new_zone_and_what_an_object_costs(
         in " ".join(first.split())
     )
     assert (
-        "once the cloud has accepted create instance instances.api: whether this account may make servers"
+        "once the cloud has accepted create instance instances.api: only then it is known whether"
         in " ".join(then.split())
     )
     assert found["steps"][0]["after_accepted"] == ["instance.create instances.api"]

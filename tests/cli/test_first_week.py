@@ -198,12 +198,13 @@ def test_what_is_held_back_is_told_once_more_at_the_end(capsys: pytest.CaptureFi
     fewer = kept.replace("{seoul: 서울, busan: 부산}", "{seoul: 바꿈}")
     Path("stack.yaml").write_text(fewer, encoding="utf-8")
     code, _, err = call(capsys, "apply", "--yes", *SCALE)
-    assert code == 4 and "shop: 1 done." in err and "To go on" not in err
+    assert code == 4 and "shop: 1 done." in err and "To continue" not in err
     assert 'error[protected]  instances.web["busan"] is protected from delete' in err
 
 
 def test_an_undo_of_nothing_says_as_they_were_then(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
     assert (
-        "No changes. 2 objects as they were then." in call(capsys, "plan", "--undo", "2", *SCALE)[1]
+        "No changes. 2 objects match the restored state."
+        in call(capsys, "plan", "--undo", "2", *SCALE)[1]
     )

@@ -49,7 +49,7 @@ def test_the_only_server_that_is_missing(capsys: pytest.CaptureFixture[str]) -> 
     call(capsys, "simulator", "do", "delete", "instance", "shop-web", "--stack", "web.yaml")
     hinted(
         capsys,
-        "look in the console; if it is really gone, --accept gone=instances.web",
+        "check the console; if it is gone: --accept gone=instances.web",
         "plan",
         "web.yaml",
     )
@@ -60,7 +60,7 @@ def test_one_server_of_six_that_is_missing(capsys: pytest.CaptureFixture[str]) -
     call(capsys, "simulator", "do", "delete", "instance", "shop-web-3", "--stack", "web.yaml")
     hinted(
         capsys,
-        "if it is really gone: --accept 'gone=instances.web[3]', or state forget",
+        "if it is gone: --accept 'gone=instances.web[3]', or state forget",
         "plan",
         "web.yaml",
     )
@@ -71,7 +71,7 @@ def test_an_object_that_is_to_move_to_where_another_is(capsys: pytest.CaptureFix
     write(stack("b", more="moved: [{from: instances.a, to: instances.b}]"))
     hinted(
         capsys,
-        "let one of them go: reconciler state forget --stack web.yaml --simulate 'instances.b'",
+        "forget one of them: reconciler state forget --stack web.yaml --simulate 'instances.b'",
         "plan",
         "web.yaml",
     )
@@ -122,14 +122,14 @@ def test_a_saved_plan_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) ->
 def test_a_flavor_with_a_smaller_disk(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, stack("web").replace("std_1.2-g1", "std_4.8-g1"))
     write(stack("web"))
-    hinted(capsys, "--replace instances.web makes a new server instead", "plan", "web.yaml")
+    hinted(capsys, "--replace instances.web creates a new instance instead", "plan", "web.yaml")
 
 
 def test_a_firewall_that_cannot_be_replaced(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, WEB)
     hinted(
         capsys,
-        "leave out --replace firewalls.web",
+        "remove --replace firewalls.web",
         "plan",
         "web.yaml",
         "--replace",

@@ -38,11 +38,11 @@ def flavor(capsys: pytest.CaptureFixture[str]) -> str:
     ("typed", "code", "said"),
     [
         ("shop\n", 0, "1 done."),
-        ("yes\n", 4, "`yes` is not enough here"),
-        ("no\n", 4, "as you asked"),
-        ("\n", 4, "as you asked"),
+        ("yes\n", 4, "`yes` is not enough"),
+        ("no\n", 4, "Nothing was changed"),
+        ("\n", 4, "Nothing was changed"),
         ("Shop\n", 4, "Shop is not shop"),
-        ("\x04", 4, "as you asked"),
+        ("\x04", 4, "Nothing was changed"),
     ],
 )
 def test_where_a_class_is_open_only_the_name_says_yes(
@@ -65,7 +65,7 @@ def test_text_typed_before_the_question_is_no_answer(
     terminal.until("Type shop to apply, anything else to stop:")
     terminal.type("\n")
 
-    assert terminal.end() == 4 and "as you asked" in terminal.text
+    assert terminal.end() == 4 and "Nothing was changed" in terminal.text
     assert flavor(capsys) == "std_2.4-g1"
 
 
@@ -107,9 +107,9 @@ def test_what_was_accepted_beforehand_is_not_asked_again(resize: str) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        ((), 4, "there is no terminal to ask at"),
+        ((), 4, "no terminal to ask"),
         (("--yes",), 4, "--accept downtime=instances.web"),
-        (("--accept", "downtime"), 4, "--yes is not given"),
+        (("--accept", "downtime"), 4, "--yes was not given"),
         (("--yes", "--accept", "downtime=instances.other"), 4, "--accept downtime=instances.web"),
         (("--yes", "--accept", "downtime"), 0, ""),
     ],

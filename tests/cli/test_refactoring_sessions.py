@@ -111,7 +111,7 @@ WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
         "an id with a blank",
         ("import", "instances.web", "INSTANCE-x "),
         1,
-        "has blanks around the id: write INSTANCE-x",
+        "has blanks around the id: use INSTANCE-x",
     ),
     ("a path", ("import", "firewalls.web", "../instances"), 1, "is not an id"),
     (
@@ -136,7 +136,7 @@ WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
         "to another kind",
         ("state", "mv", "instances.web", "firewalls.web"),
         1,
-        "only an object of the same kind",
+        "the kind must be the same",
     ),
     ("no address", ("import", "web", "INSTANCE-x"), 64, "is not an address"),
 ]

@@ -213,7 +213,7 @@ def test_a_lost_state_is_rebuilt_from_the_command_line(capsys: pytest.CaptureFix
 
 
 def test_nothing_open_is_said_so_in_both_formats(capsys: pytest.CaptureFixture[str]) -> None:
-    assert "Nothing is open" in call(capsys, "recover")[1]
+    assert "Nothing is unsettled" in call(capsys, "recover")[1]
     document = json.loads(call(capsys, "recover", "--format", "json")[1])
     assert document == {
         "stack": "shop",

@@ -177,9 +177,9 @@ def test_another_run_of_the_stack_is_told_and_exits_6(
     [
         ("shop\n", 0, "done."),
         ("yes\n", 0, "done."),
-        ("no\n", 4, "as you asked"),
+        ("no\n", 4, "Nothing was changed"),
         ("shopp\n", 4, "shopp is not shop"),
-        ("\x04", 4, "as you asked"),
+        ("\x04", 4, "Nothing was changed"),
     ],
 )
 def test_at_a_terminal_the_typed_name_decides(typed: str, code: int, said: str) -> None:
@@ -209,7 +209,7 @@ def test_ctrl_c_during_the_run_records_what_is_under_way_and_the_next_run_goes_o
     assert (
         code == 130
         and "Interrupted: no new step is begun" in terminal.text
-        and "To go on:" in terminal.text
+        and "To continue:" in terminal.text
     )
     assert "incomplete" in call(capsys, "show", "--stack", "web.yaml")[1]
     assert apply(capsys, *SCALE)[0] in (0, 3)

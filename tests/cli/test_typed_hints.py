@@ -30,7 +30,10 @@ HINTS = [
         "run `reconciler apply` again",
         f"run `reconciler apply {PLACE} --var n=3 --only instances.a --simulate` again",
     ),
-    ("`reconciler doctor` tells why", f"`reconciler doctor --stack {PLACE} --simulate` tells why"),
+    (
+        "`reconciler doctor` shows the reason",
+        f"`reconciler doctor --stack {PLACE} --simulate` tells why",
+    ),
     (
         "`reconciler catalog flavors` shows others",
         "`reconciler catalog flavors --stack web.yaml --simulate` shows others",

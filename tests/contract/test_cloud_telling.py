@@ -26,7 +26,9 @@ def test_a_reading_that_waits_for_the_quota_says_how_long(tmp_path: Path) -> Non
     # Goal: a minute without a word looks like a program that hangs.
     assert told_by(Lab(), 30) == []
     lab = Lab()
-    assert told_by(lab, 32)[0].startswith("the quota of calls is used up: the next is sent in ")
+    assert told_by(lab, 32)[0].startswith(
+        "the request quota is used up: sending the next request in "
+    )
 
 
 def test_a_reading_without_an_answer_says_that_it_asks_again(tmp_path: Path) -> None:
@@ -34,7 +36,7 @@ def test_a_reading_without_an_answer_says_that_it_asks_again(tmp_path: Path) -> 
     lab = Lab(faults=(Fault("lost_before", method="GET"),))
     said = told_by(lab, 1)
     assert (
-        said[0] == "no usable answer yet: it is asked again in 2 s"
+        said[0] == "no usable answer yet: asking again in 2 s"
         and "failed" in said[-1]
         and len(said) == 2
     )

@@ -165,7 +165,7 @@ BYTES: list[tuple[str, bytes]] = [
     ("nested without end", b"[" * 200_000),
     ("objects without end", b'{"a":' * 200_000),
     ("a number without end", b'{"format":' + b"9" * 100_000 + b"}"),
-    ("no number", b'{"format":NaN}'),
+    ("not a JSON number", b'{"format":NaN}'),
     ("a number out of range", b'{"format":1e999}'),
     ("no checksum", b'{"format":1}'),
 ]
@@ -321,7 +321,7 @@ GIT = {
         "conflict markers",
         "git checkout --ours -- state/shop",
     ),
-    "line ends": (None, "line ends of Windows", "sed -i 's/\\r$//' state/shop/"),
+    "line endings": (None, "Windows line endings", "sed -i 's/\\r$//' state/shop/"),
 }
 
 

@@ -294,5 +294,6 @@ def test_a_refusal_names_the_options_to_paste() -> None:
 
     assert (
         problem is not None
-        and problem.hint == "If it is meant, add --accept 'delete=instances.web[\"a b\"]' --yes"
+        and problem.hint
+        == "If this is intended, add --accept 'delete=instances.web[\"a b\"]' --yes"
     )

@@ -179,7 +179,7 @@ CREATES = [
         create(),
         ((T + 1, account(CONTROL, MINE)),),
         Finding.DONE,
-        "bears its marker",
+        "carries its marker",
         id="i-2",
     ),
     Row(
@@ -187,15 +187,15 @@ CREATES = [
         create(),
         ((T + 1, account(CONTROL, replace(MINE, ready=False))),),
         Finding.DONE,
-        "bears its marker",
+        "carries its marker",
         id="i-2",
     ),
     Row(
-        "two bear its marker: the cloud doubled it",
+        "two carry its marker: the cloud doubled it",
         create(),
         ((T + 1, account(CONTROL, MINE, server("i-3", nonce=NEW))),),
         Finding.NEEDS_DECISION,
-        "2 objects bear its marker",
+        "2 objects carry its marker",
         candidates=("i-2", "i-3"),
     ),
     Row(
@@ -203,7 +203,7 @@ CREATES = [
         create(),
         ((T + 1, account(CONTROL, server("i-2", nonce=NEW, flavor="big"))),),
         Finding.NEEDS_DECISION,
-        "flavor is not as asked",
+        "flavor is not as requested",
         candidates=("i-2",),
     ),
     Row(
@@ -221,7 +221,7 @@ CREATES = [
         create(),
         ((T + 100, account(CONTROL)),),
         Finding.NOT_YET,
-        "could still be taken",
+        "could still be accepted",
         until=PAST,
     ),
     Row(
@@ -338,7 +338,7 @@ CREATES = [
         create(),
         ((PAST, account(CONTROL)), (PAST + 60, account(CONTROL))),
         Finding.NEEDS_DECISION,
-        "does not give markers back",
+        "does not return markers",
         state=state(WEB, facts={"marker": "unproved"}),
     ),
     Row(
@@ -399,11 +399,11 @@ RULE = create(
 WALL = row("firewalls", "f-1")
 RULES = [
     Row(
-        "a rule that lets that traffic through",
+        "a rule that allows that traffic",
         RULE,
         ((T + 1, account(WALL, rule("9"))),),
         Finding.DONE,
-        "lets that traffic",
+        "allows that traffic",
         id="9",
     ),
     Row(
@@ -435,7 +435,7 @@ RULES = [
         RULE,
         ((PAST, account(WALL)),),
         Finding.NOT_DONE,
-        "not as asked",
+        "not as requested",
     ),
     Row(
         "the rules of the group were not read",
@@ -454,7 +454,7 @@ RULES = [
         "could not be read",
         until=PAST + 60,
     ),
-    Row("its group is no more", RULE, ((PAST, account()),), Finding.NOT_DONE, "not as asked"),
+    Row("its group is no more", RULE, ((PAST, account()),), Finding.NOT_DONE, "not as requested"),
 ]
 
 RESIZE = edit(
@@ -466,13 +466,13 @@ RESIZE = edit(
 BIG = server("i-1", flavor="big")
 ATTACH = edit("firewall.attach", None, firewall="f-1", instance="i-1")
 EDITS = [
-    Row("it is as asked", RESIZE, ((T + 1, account(BIG)),), Finding.DONE, "as asked", id="i-1"),
+    Row("it is done", RESIZE, ((T + 1, account(BIG)),), Finding.DONE, "as requested", id="i-1"),
     Row(
         "as asked, but at work",
         RESIZE,
         ((T + 9, account(replace(BIG, ready=False))),),
         Finding.NOT_YET,
-        "at work",
+        "busy",
         until=T + 69,
     ),
     Row(
@@ -488,14 +488,14 @@ EDITS = [
         RESIZE,
         ((PAST, account(server("i-1"))),),
         Finding.NOT_DONE,
-        "at rest",
+        "idle",
     ),
     Row(
         "past the fence, and at work",
         RESIZE,
         ((PAST, account(server("i-1", ready=False))),),
         Finding.NOT_YET,
-        "at work",
+        "busy",
         until=PAST + 60,
     ),
     Row(
@@ -530,7 +530,7 @@ EDITS = [
         ),
         ((T + 1, account(server("i-1", image="rocky"))),),
         Finding.DONE,
-        "as asked",
+        "as requested",
         id="i-1",
     ),
     Row(
@@ -538,21 +538,21 @@ EDITS = [
         edit("instance.stop", "i-1"),
         ((T + 1, account(server("i-1", power="off"))),),
         Finding.DONE,
-        "as asked",
+        "as requested",
     ),
     Row(
         "a membership that shows",
         ATTACH,
         ((T + 1, account(WALL, members={"f-1": ("i-1",)})),),
         Finding.DONE,
-        "as asked",
+        "as requested",
     ),
     Row(
         "a membership that does not",
         ATTACH,
         ((PAST, account(WALL, members={"f-1": ()})),),
         Finding.NOT_DONE,
-        "not as asked",
+        "not as requested",
     ),
     Row(
         "members that were not read",
@@ -567,7 +567,7 @@ EDITS = [
         edit("block_storage.attach", "v-1", address="block_storages.data", instance="i-2"),
         ((T + 1, account(row("block_storages", "v-1", instance="i-2"))),),
         Finding.DONE,
-        "as asked",
+        "as requested",
     ),
 ]
 
@@ -586,7 +586,7 @@ DELETES = [
         DELETE,
         ((T + 1, account()),),
         Finding.NOT_YET,
-        "looked at twice",
+        "second check",
         until=T + 11,
     ),
     Row(
@@ -594,7 +594,7 @@ DELETES = [
         DELETE,
         ((PAST + 1, account()),),
         Finding.NOT_YET,
-        "looked at twice",
+        "second check",
         until=PAST + 11,
     ),
     Row(
@@ -629,7 +629,7 @@ DELETES = [
         DELETE,
         ((T + 9, account(server("i-1", ready=False))),),
         Finding.NOT_YET,
-        "at work",
+        "busy",
         until=T + 69,
     ),
     Row(
@@ -645,7 +645,7 @@ DELETES = [
         DELETE,
         ((PAST, account(CONTROL)),),
         Finding.NOT_DONE,
-        "not as asked",
+        "not as requested",
     ),
     Row(
         "a rule that is gone",
@@ -684,7 +684,7 @@ ACCEPTED = [
         RESIZE,
         ((T + 99, account(BIG)),),
         Finding.DONE,
-        "as asked",
+        "as requested",
         result="accepted",
         id="i-1",
     ),
@@ -693,7 +693,7 @@ ACCEPTED = [
         RESIZE,
         ((T + 9, account(server("i-1", ready=False))),),
         Finding.NOT_YET,
-        "works on it",
+        "working on it",
         result="accepted",
     ),
     Row(
@@ -701,7 +701,7 @@ ACCEPTED = [
         RESIZE,
         ((T + 9, account(server("i-1"))),),
         Finding.NOT_YET,
-        "does not show it yet",
+        "does not list it yet",
         result="accepted",
         until=T + 180,
     ),
@@ -710,7 +710,7 @@ ACCEPTED = [
         RESIZE,
         ((T + 180, account(server("i-1"))),),
         Finding.DONE,
-        "goes on",
+        "continues",
         result="accepted",
     ),
 ]
@@ -792,7 +792,7 @@ def test_a_lost_create_leaves_its_nonce_so_that_what_comes_all_the_same_is_known
         "doubled",
         "instances.new",
     ) and problem.message.startswith("i-2")
-    assert "look at i-2 under the servers in the console" in (problem.hint or "")
+    assert "open i-2 under the instances in the console" in (problem.hint or "")
     assert "DELETE" not in (problem.hint or ""), (
         "a row of a list is no proof that the object is ours"
     )

@@ -65,7 +65,7 @@ OS_ROWS: list[tuple[str, Lookup, str | None, str]] = [
     ("9.10 is higher than 9.4", by_os("rocky", "9"), "z1", "r-9b"),
     ("9.4 exactly", by_os("rocky", "9.4"), "z1", "r-9a"),
     ("without a name", by_os("alma", "9"), "z1", "a-9"),
-    ("a tie", by_os("debian", "12"), "z1", "!2 images are equally 'debian 12': d-12a, d-12b"),
+    ("a tie", by_os("debian", "12"), "z1", "!2 images match 'debian 12' equally: d-12a, d-12b"),
     ("no such version", by_os("ubuntu", "30.04"), "z1", "!no image 'ubuntu 30.04' in zone z1"),
     ("no such system", by_os("plan9", "4"), "z1", "!no image 'plan9 4' in zone z1"),
     ("the id as it is", Lookup("images", "id", "whatever"), "z1", "whatever"),

@@ -353,7 +353,7 @@ def test_a_changed_key_of_for_each_looks_like_a_rename_too() -> None:
     case = Case(**{**_members(case), "extra": {"shapes": {("instances", "web"): ("a", "c")}}})
     assert [p.hint for p in case.plan().problems] == [
         "moved: [{from: 'instances.web[\"b\"]', to: 'instances.web[\"c\"]'}]\n"
-        "if it is none, say so: removed: [{from: 'instances.web[\"b\"]', keep: false}]"
+        "if it is not a rename: removed: [{from: 'instances.web[\"b\"]', keep: false}]"
     ]
 
 

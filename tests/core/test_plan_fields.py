@@ -236,7 +236,7 @@ def test_an_attribute_of_somebody_elses_object_is_known() -> None:
             (),
             "office",
             "no firewall of this account has the name 'office'",
-            "the account shows none",
+            "the account has none",
         ),
         (
             ("f-1",),

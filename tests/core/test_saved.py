@@ -131,11 +131,11 @@ def test_a_forged_member_is_refused_too(value: Any) -> None:
             "step instance.resize instances.web: name was none in the plan and is renamed now",
         ),
         ("a target", replace(PLAN, steps=(replace(STEP, target="8"),)), "not as planned (target)"),
-        ("a step less", replace(PLAN, steps=()), "planned, and not needed now"),
+        ("a step less", replace(PLAN, steps=()), "planned, but no longer needed"),
         (
             "a step more",
             replace(PLAN, steps=(STEP, replace(STEP, key="instance.start instances.web"))),
-            "needed now, and not planned",
+            "needed now, but not planned",
         ),
         (
             "a change",
@@ -182,7 +182,7 @@ def test_steps_in_another_order_are_a_difference() -> None:
 
     assert saved_plan.differences(
         save(replace(PLAN, steps=(STEP, other))), replace(PLAN, steps=(other, STEP))
-    ) == ("the steps come in another order",)
+    ) == ("the order of the steps differs",)
 
 
 def test_a_plan_made_without_a_state_fits_the_new_state_of_its_apply() -> None:

@@ -175,7 +175,7 @@ def test_an_object_whose_field_somebody_edits_after_the_plan_is_left_alone(
         acts_after_the_plan(bench, edit, id)
     ended = bench.run(calm.stack, destroy=calm.story.destroy)
     assert ended.exit_code == 3 and len(edited) == 1
-    said = [text for text in failures(bench) if text.startswith("it is not as planned: ")]
+    said = [text for text in failures(bench) if text.startswith("it changed since the plan: ")]
     assert said and all(
         f"{name} was " in text and " in the plan and is " in text for text in said
     ), failures(bench)

@@ -73,7 +73,7 @@ def test_a_plan_beside_a_running_apply_is_provisional_and_is_not_saved(tmp_path:
         hold.let_go.set()
         assert ended(first).code == 0
         assert beside.code == 6 and not (tmp_path / "x.plan").exists(), beside.text
-        assert f"process {first.pid}" in beside.out and "outcome is not known" not in beside.text
+        assert f"process {first.pid}" in beside.out and "unknown outcome" not in beside.text
         after = place.run("plan", "shop.yaml", "--detailed-exitcode")
         assert after.code == 0 and "works on this stack" not in after.text
 

@@ -63,7 +63,7 @@ def test_ctrl_c_once_awaits_the_answer_under_way_and_records_it(tmp_path: Path) 
         process.send_signal(signal.SIGINT)
         found = ended(process)
         assert found.code == 130 and time.monotonic() - began < 5 + 3, found.text
-        assert "Interrupted" in found.err and "the record is complete" in found.err
+        assert "Interrupted" in found.err and "the state is complete" in found.err
         assert [
             entry.kind for entry in place.state.entries.values() if entry.kind == "instances"
         ] == ["instances"]
@@ -85,7 +85,7 @@ def test_a_terminal_that_goes_ends_the_run_in_order(
         for _ in range(times):
             process.send_signal(signal.SIGHUP)
         found = ended(process)
-        assert found.code == 130 and "the record is complete" in found.err, found.text
+        assert found.code == 130 and "the state is complete" in found.err, found.text
         assert [
             entry.kind for entry in place.state.entries.values() if entry.kind == "instances"
         ] == ["instances"]

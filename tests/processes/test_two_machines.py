@@ -144,7 +144,7 @@ def test_what_is_left_alone_by_consent_is_said_no_more(machines: Machines) -> No
     assert len(commands) == 3
     for command in commands:
         found = machines.second.run(*shlex.split(command)[1:])
-        assert "is left alone from now on" in found.text
+        assert "is ignored from now on" in found.text
     found = machines.second_says("plan", "--detailed-exitcode")
     assert found.code == 0 and "untracked" not in found.text, found.text
 

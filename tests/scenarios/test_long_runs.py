@@ -45,7 +45,7 @@ def test_a_server_that_was_seen_at_work_past_its_deadline_is_late(tmp_path: Path
     result = lab.apply(lab.stack(SERVERS.replace("COUNT", "2"), tmp_path))
     assert result.exit_code == 3
     assert {failure.message for failure in result.failed.values()} == {
-        "not ready in the time allowed; the next run goes on with it"
+        "not ready within the time limit; the next run continues with it"
     }
 
 
@@ -66,7 +66,7 @@ def test_a_run_ends_even_where_no_list_can_be_read_any_more(tmp_path: Path) -> N
         "instances" in problem.message for problem in result.problems
     )
     assert {failure.message for failure in result.failed.values()} == {
-        "no list could be read that would tell; the next run goes on with it"
+        "no list that would prove it could be read; the next run continues with it"
     }
     # What cannot be read is not asked for without a pause: three tries, then ten seconds.
     broken = [

@@ -67,7 +67,7 @@ def test_a_rule_that_becomes_everything_is_not_sent(tmp_path: Path) -> None:
     assert result.exit_code == 3 and len(rules) == 1, rules
     (failure,) = result.failed.values()
     assert (
-        "tcp/22 to the whole internet on instances.api" in failure.message
+        "tcp/22 to 0.0.0.0/0 on instances.api" in failure.message
         and "--accept exposure=instances.api" in failure.message
     )
     assert "instance.create instances.jump" in result.done
@@ -161,7 +161,7 @@ def test_a_firewall_that_is_written_whole_is_judged_whole() -> None:
         said(open_already, (ssh,)) is None and said({}, ({**ssh, "cidr": "10.0.0.5/32"},)) is None
     )
     for there in ({}, elsewhere):
-        assert "tcp/22 to the whole internet on instances.api" in (said(there, (ssh,)) or "")
+        assert "tcp/22 to 0.0.0.0/0 on instances.api" in (said(there, (ssh,)) or "")
 
 
 @pytest.mark.parametrize("api", ["security-groups", "firewall"])

@@ -114,7 +114,7 @@ def test_a_lost_answer_is_settled_by_the_marker_alone(tmp_path: Path) -> None:
     assert lab.apply(stack).exit_code == 0 and list(world_of(lab.cloud)["instances"]) == [
         "shop-web"
     ]
-    assert "Nothing is open" in said(recover(lab, stack))
+    assert "Nothing is unsettled" in said(recover(lab, stack))
 
 
 def test_without_proof_it_is_shown_what_was_asked_and_what_there_is(tmp_path: Path) -> None:
@@ -248,7 +248,8 @@ def test_an_object_that_bears_the_marker_of_another_request_is_not_what_this_one
     lab.apply(stack, wait=False)
     found = recover(lab, stack, Words(adopt={"instances.web": id}), wait=False)
     assert (
-        found.exit_code == 3 and "bears the marker of another request" in found.problems[0].message
+        found.exit_code == 3
+        and "carries the marker of another request" in found.problems[0].message
     )
     assert lab.state is not None and lab.state.entries == {}
 
@@ -333,7 +334,7 @@ def test_a_word_that_cannot_be_true_is_refused(
 
 
 def test_what_bears_the_marker_is_not_said_to_be_not_made(tmp_path: Path) -> None:
-    """Goal: an object with our marker that is not as asked: only a person can tell, and not against
+    """Goal: an object with our marker that is not as requested: only a person can tell, and not against
     the marker.
     """
     lab, stack = left_open(tmp_path, LOST)
@@ -345,8 +346,7 @@ def test_what_bears_the_marker_is_not_said_to_be_not_made(tmp_path: Path) -> Non
     lab.clock.advance(600)
     found = recover(lab, stack, Words(not_created=("instances.web",)))
     assert (
-        found.exit_code == 3
-        and "bears the marker of that very request" in found.problems[0].message
+        found.exit_code == 3 and "carries the marker of this request" in found.problems[0].message
     )
     assert recover(lab, stack, Words(adopt={"instances.web": "INSTANCE-odd"})).exit_code == 0
 
@@ -478,7 +478,7 @@ def test_a_create_that_nothing_proves_is_left_with_the_reason(tmp_path: Path) ->
     result = lab.apply(lab.stack(STACK, tmp_path), wait=False)
     unknown = [event.message for event in lab.events if isinstance(event, StepUnknown)]
     assert result.exit_code == 3 and unknown == [
-        "its request could still be taken; it is looked for again past the fence"
+        "its request could still be accepted until the signature fence"
     ]
     with pytest.raises(Abort) as stop:
         lifecycle.entry_of(lab.state, at("instances.web"))

@@ -74,7 +74,9 @@ def test_a_server_whose_new_firewall_is_refused_goes_back_behind_the_old_one(
         and lab.state.facts.get("attach", "refuse") == "refuse"
     )
     assert (one, lab.state.entries["instances.a"].id) in lab.cloud.snapshot().memberships
-    assert any(isinstance(event, Message) and "goes back" in event.message for event in lab.events)
+    assert any(
+        isinstance(event, Message) and "reattaching" in event.message for event in lab.events
+    )
     lab.full = None
     assert lab.apply(stack).exit_code == 0 and shown(lab.plan(stack)) == []
 

@@ -243,7 +243,10 @@ def test_a_rule_that_somebody_has_edited_meanwhile_is_not_deleted_with_the_edit(
     web, sends = id_of(lab, "firewalls.web"), len(lab.sends)
     lab.plans = meanwhile(lab, edit_rules(web, "443", **members))
     result = lab.apply(lab.stack(FEWER, tmp_path))
-    assert result.exit_code == 3 and "not as planned" in next(iter(result.failed.values())).message
+    assert (
+        result.exit_code == 3
+        and "changed since the plan" in next(iter(result.failed.values())).message
+    )
     assert writes(lab, sends) == [] and len(lab.cloud.snapshot().firewalls[web].rules) == 2
     lab.plans = []
     assert (

@@ -125,9 +125,9 @@ def test_what_cannot_come_back_is_named_for_each_object(tmp_path: Path) -> None:
 
     assert (
         told["instances.web[1]"]
-        == "comes back as a new object: other id, other addresses, and an empty disk"
+        == "is created again as a new object: new id, new addresses, and an empty disk"
     )
-    assert told["block_storages.data"] == "comes back as a new object: other id, and empty"
+    assert told["block_storages.data"] == "is created again as a new object: new id, and empty"
     assert world_of(lab.cloud) == before
     now = {e.address: e.id for e in lab.state.entries.values()} if lab.state else {}
     assert {address for address in ids if ids[address] != now[address]} == {
@@ -174,7 +174,7 @@ def test_what_was_not_managed_then_is_kept_and_said(tmp_path: Path) -> None:
     assert [(n.address, n.message) for n in notices] == [
         (
             "instances.db",
-            "description was not managed then, so what it was is not known: it stays as it is",
+            "description was not managed then; its previous value is unknown and it is left unchanged",
         )
     ]
     assert lab.plan(former, undo=options.undo, pinned=options.pinned).steps == ()

@@ -234,7 +234,7 @@ def replaced() -> Plan:
         Change(
             address("instances.lost"),
             Action.DECIDE,
-            "77 is not in the account's list, and we did not delete it",
+            "77 is missing from the account's list, and reconciler did not delete it",
         ),
         Change(
             address("firewalls.web"),

@@ -59,7 +59,7 @@ def test_drift_that_an_apply_leaves_is_not_said_to_be_reverted() -> None:
 
     whole, narrowed = shown(mixed), shown(replace(mixed, partial=True))
 
-    assert "and left: the file says the same by now, or ignores it" in whole
+    assert "and left: it matches the file already, or is ignored" in whole
     assert "and left by this narrowed plan" in narrowed
     assert "apply to revert" not in whole + narrowed
 
@@ -68,7 +68,7 @@ def test_an_empty_plan_is_one_line() -> None:
     empty = plans.plan(unchanged=11, calls=CallBudget(read=5))
 
     assert shown(empty) == (
-        " No changes. 11 objects as the file says.    shop/prod    key ..9f41    state state/shop.prod (serial 12)    "
+        " No changes. 11 objects match the configuration.    shop/prod    key ..9f41    state state/shop.prod (serial 12)    "
         "read 5 calls    21 Nov 14:01 KST\n"
     )
 
@@ -76,7 +76,7 @@ def test_an_empty_plan_is_one_line() -> None:
 def test_an_empty_plan_with_drift_shows_the_drift_and_says_that_nothing_changes() -> None:
     text = shown(plans.plan(drift=plans.mixed().drift, unchanged=3))
 
-    assert "DRIFT" in text and text.endswith(" No changes. 3 objects as the file says.\n")
+    assert "DRIFT" in text and text.endswith(" No changes. 3 objects match the configuration.\n")
 
 
 def test_every_screen_of_the_local_cloud_says_simulated() -> None:

@@ -136,7 +136,7 @@ def test_the_end_says_done_failed_skipped_because_and_how_to_go_on() -> None:
         "  unknown  instances.web  create instance: no answer",
         "  skipped  block_storages.data  create block storage: because of instances.db",
         " shop/prod: 1 done, 1 failed, 1 skipped.    9 calls in 1 min 3 s (planned about 1 min)",
-        " To go on:  reconciler apply web.yaml --env prod",
+        " To continue:  reconciler apply web.yaml --env prod",
     ]
 
 

@@ -113,13 +113,11 @@ def answer(decision: Decision, title: str, typed: str | None) -> Decision:
     if text == title or (text == "yes" and not decision.open):
         return Decision(Verdict.GO, (), decision.given + decision.open)
     if text == "yes":
-        message = msg(
-            "`yes` is not enough here: the plan does something that cannot simply be undone"
-        )
-        hint = msg("Type the stack's name, {title}, to say yes to all of it.", title=title)
+        message = msg("`yes` is not enough: this plan contains changes that cannot be undone")
+        hint = msg("Type the stack's name, {title}, to approve all of it.", title=title)
     else:
         message = (
-            msg("nothing was applied, as you asked")
+            msg("Cancelled. Nothing was changed.")
             if text in ("", "no", "n")
             else msg("nothing was applied: {text} is not {title}", text=text, title=title)
         )
@@ -187,7 +185,7 @@ def _emptying(
         "empty",
         why,
         hint=msg(
-            "If that is meant, add --allow-empty; to remove the whole stack, use `reconciler destroy`."
+            "If this is intended, add --allow-empty; to remove the whole stack, use `reconciler destroy`."
         ),
     )
 
@@ -199,8 +197,8 @@ def _unnamed(still: Iterable[Consent]) -> Problem | None:
     options = accept_options(open_ones)
     return error(
         "consent",
-        msg("this plan needs consent that has to name each object"),
-        hint=msg("If it is meant, add {options}", options=options),
+        msg("this plan needs consent for each object by name"),
+        hint=msg("If this is intended, add {options}", options=options),
     )
 
 
@@ -210,14 +208,14 @@ def _nobody_to_ask(still: tuple[Consent, ...], given: Given) -> Problem | None:
     if not still:
         return error(
             "consent",
-            msg("there is no terminal to ask at, and --yes is not given"),
+            msg("there is no terminal to ask for approval, and --yes was not given"),
             hint=msg("Read the plan, then add --yes."),
         )
     options = accept_options(still) + ("" if given.yes else " --yes")
     return error(
         "consent",
-        msg("this plan needs consent, and there is no terminal to ask at"),
-        hint=msg("If it is meant, add {options}", options=options),
+        msg("this plan needs consent, and there is no terminal to ask for it"),
+        hint=msg("If this is intended, add {options}", options=options),
     )
 
 

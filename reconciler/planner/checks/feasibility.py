@@ -80,7 +80,7 @@ def _filled(
         if wrong is not None:
             yield error(
                 "bad-format",
-                msg("{name} became {value!r}: {wrong}", name=name, value=value, wrong=wrong),
+                msg("{name} became {result!r}: {problem}", name=name, result=value, problem=wrong),
                 place=_place(item, name),
                 address=str(item.address),
             )
@@ -102,7 +102,7 @@ def _server(
     zone, address = wanted.get("zone", live_zone), str(item.address)
     row = _row(catalogue.zones, zone)
     if made and row is not None and not row.get("available", True):
-        message = msg("zone {zone} takes no new servers", zone=zone)
+        message = msg("zone {zone} does not accept new instances", zone=zone)
         yield error(
             "not-offered",
             message,
@@ -119,7 +119,7 @@ def _server(
         if not row.get("available", True):
             yield error(
                 "not-offered",
-                msg("{name} {wanted} is no longer offered", name=name, wanted=wanted[name]),
+                msg("{name} {id} is no longer offered", name=name, id=wanted[name]),
                 place=_place(item, name),
                 address=address,
             )
@@ -127,9 +127,9 @@ def _server(
         # A row without zones does not say where it is offered (contract#flavors, contract#images).
         if zones and zone is not None and zone not in zones:
             message = msg(
-                "{name} {wanted} is not offered in zone {zone}",
+                "{name} {id} is not offered in zone {zone}",
                 name=name,
-                wanted=wanted[name],
+                id=wanted[name],
                 zone=zone,
             )
             hint = msg("it is offered in {zones}", zones=", ".join(zones))
@@ -155,13 +155,13 @@ def _unsupported(
         return
     if not {image["id"], image["type"]} & set(flavor["images"]):
         message = msg(
-            "flavor {flavor} supports {flavor2}, and image {image} is {image2}",
+            "flavor {flavor} supports only {supported} images, and image {image} is {type}",
             flavor=flavor["id"],
-            flavor2=", ".join(flavor["images"]),
+            supported=", ".join(flavor["images"]),
             image=image["id"],
-            image2=image["type"],
+            type=image["type"],
         )
-        hint = msg("the cloud may refuse the pair; `reconciler catalog flavors` shows others")
+        hint = msg("choose a flavor for this image type: `reconciler catalog flavors` lists them")
         yield warning(
             "not-offered",
             message,
@@ -197,10 +197,10 @@ def _unlisted(
         for id in value if isinstance(value, tuple) else (value,):
             if isinstance(id, str) and _row(rows, id) is None:
                 message = msg(
-                    "{name} {id} is not in the account's list of {value}; it is taken as it is",
+                    "{name} {id} is not in the account's list of {catalog}; it is used as given",
                     name=name,
                     id=id,
-                    value=listed.replace("_", " "),
+                    catalog=listed.replace("_", " "),
                 )
                 yield warning(
                     "not-offered", message, place=_place(item, name), address=str(item.address)
@@ -230,14 +230,14 @@ def _shrinks(
         return
     if after["disk_gb"] < before["disk_gb"]:
         message = msg(
-            "flavor {after} has a smaller disk ({after2} GB) than {before} ({before2} GB)",
-            after=after["id"],
-            after2=after["disk_gb"],
-            before=before["id"],
-            before2=before["disk_gb"],
+            "flavor {flavor} has a smaller disk ({after_gb} GB) than {former} ({before_gb} GB)",
+            flavor=after["id"],
+            after_gb=after["disk_gb"],
+            former=before["id"],
+            before_gb=before["disk_gb"],
         )
         hint = msg(
-            "whether the cloud shrinks a disk is not known; --replace {address} makes a new server instead",
+            "the API does not say whether a disk can shrink; --replace {address} creates a new instance instead",
             address=pasted(item.address),
         )
         yield warning(
@@ -260,7 +260,7 @@ def _volume(
     if row is None:
         if types:
             hint = "types: " + ", ".join(str(t["id"]) for t in types)
-            message = msg("there is no volume type {value!r}", value=wanted.get("type"))
+            message = msg("there is no block storage type {type!r}", type=wanted.get("type"))
             yield error(
                 "not-offered", message, place=_place(item, "type"), address=address, hint=hint
             )
@@ -268,29 +268,31 @@ def _volume(
     size = wanted.get("size")
     if isinstance(size, int) and not row["min_gb"] <= size <= row["max_gb"]:
         message = msg(
-            "a {row} volume has {row2} to {row3} GB, not {size}",
-            row=row["id"],
-            row2=row["min_gb"],
-            row3=row["max_gb"],
+            "{type} block storage must have {low} to {high} GB, not {size}",
+            type=row["id"],
+            low=row["min_gb"],
+            high=row["max_gb"],
             size=size,
         )
         yield error("out-of-bounds", message, place=_place(item, "size"), address=address)
     elif isinstance(size, int) and size % SIZE_STEP_GB:
         message = msg(
-            "{size} GB is not a multiple of {SIZE_STEP_GB}; the console takes only those",
+            "{size} GB is not a multiple of {step}; the console accepts only multiples",
             size=size,
-            SIZE_STEP_GB=SIZE_STEP_GB,
+            step=SIZE_STEP_GB,
         )
         yield warning("out-of-bounds", message, place=_place(item, "size"), address=address)
     zone = _zone_of(assessment, wanted.get("instance"))
     if row.get("zones") is not None and zone is not None and zone not in row["zones"]:
-        message = msg("{row} volumes are not offered in zone {zone}", row=row["id"], zone=zone)
+        message = msg(
+            "{type} block storage is not offered in zone {zone}", type=row["id"], zone=zone
+        )
         yield error(
             "not-offered",
             message,
             place=_place(item, "type"),
             address=address,
-            hint=msg("zones: {row}", row=", ".join(row["zones"])),
+            hint=msg("zones: {zones}", zones=", ".join(row["zones"])),
         )
 
 

@@ -54,17 +54,17 @@ def _told(asked: str, name: str, id: str, items: list[ManagedObject]) -> Problem
     who = ", ".join(addresses[:_ADDRESSES_TOLD_MAX]) + (f" and {rest} more" if rest > 0 else "")
     place = first.resource.places.get("image") if first.resource is not None else None
     message = msg(
-        "{asked} is {name} ({id}) by now; {who} {value} on the image that was found before",
-        asked=asked,
+        "{lookup} now resolves to {name} ({id}); {instances} {verb} on the earlier image",
+        lookup=asked,
         name=name,
         id=id,
-        who=who,
-        value="stays" if len(items) == 1 else "stay",
+        instances=who,
+        verb="stays" if len(items) == 1 else "stay",
     )
     return notice(
         "newer-image",
         message,
         place=place,
         address=addresses[0],
-        hint=msg("to take it: --replace {addresses}", addresses=pasted(addresses[0])),
+        hint=msg("to use it: --replace {addresses}", addresses=pasted(addresses[0])),
     )

@@ -201,14 +201,16 @@ def _told(old: Group, new: Group, pairs: list[tuple[Address, Address]]) -> Probl
         lines = [f"{{from: {before}, to: {after}}}"]
     first = pairs[0]
     message = msg(
-        "{first} would be deleted and {first2} made, and they are alike: it looks like a rename",
-        first=first[0],
-        first2=first[1],
+        "{old} would be deleted and a similar {new} created: this looks like a rename",
+        old=first[0],
+        new=first[1],
     )
     gone = [_quoted(source) for source, _ in pairs] if before == after else [before]
     no = ", ".join(f"{{from: {source}, keep: false}}" for source in gone)
     hint = msg(
-        "moved: [{lines}]\nif it is none, say so: removed: [{no}]", lines=", ".join(lines), no=no
+        "moved: [{moved}]\nif it is not a rename: removed: [{removed}]",
+        moved=", ".join(lines),
+        removed=no,
     )
     return error("rename", message, address=str(first[0]), hint=hint)
 

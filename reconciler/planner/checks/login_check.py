@@ -23,10 +23,10 @@ def without_login(plan: Plan, stack: Stack) -> Iterator[Problem]:
         yield warning(
             "no-login",
             msg(
-                "{address} is made without ssh_keys: its first password is the only way in, and nothing keeps it",
+                "{address} is created without ssh_keys: its first password is the only login and is not stored",
                 address=step.address,
             ),
             place=None if resource is None else resource.place,
             address=str(step.address),
-            hint=msg("give it `ssh_keys`, or `apply --first-passwords FILE`"),
+            hint=msg("add `ssh_keys`, or run `apply --first-passwords FILE`"),
         )

@@ -71,14 +71,14 @@ def missing_state(seen: Assessment) -> Iterator[Problem]:
             yield _of_a_former_environment(live, at)
             continue
         what = (
-            "bears the marker of this stack"
+            "was created by this stack"
             if named is not None
-            else "has the name that is about to be made"
+            else "has the name of the object to create"
         )
         yield error(
             "state-missing",
             msg(
-                "{live_id} {what} ({live!r}), but the state knows nothing of it: making {at} would make it twice",
+                "{live_id} {what} ({live!r}) but is missing from the state; creating {at} would duplicate it",
                 live_id=live.id,
                 what=what,
                 live=_name(live),
@@ -86,8 +86,8 @@ def missing_state(seen: Assessment) -> Iterator[Problem]:
             ),
             address=at,
             hint=msg(
-                "bring the state back; `reconciler recover --rebuild` binds what is proved; --accept {value} says it is not yours",
-                value=pasted(f"duplicate={at}"),
+                "restore the state, or run `reconciler recover --rebuild`; if it is not yours: --accept {consent}",
+                consent=pasted(f"duplicate={at}"),
             ),
         )
 
@@ -127,16 +127,16 @@ def _of_a_former_environment(live: LiveResource, at: str) -> Problem:
     return error(
         "former-name",
         msg(
-            "{live_id} bears the marker of {whose}, which the file does not have any more: creating {at} would create it a second time",
-            live_id=live.id,
-            whose=whose,
-            at=at,
+            "{id} was created by {stack}, which is no longer in the file; creating {address} would duplicate it",
+            id=live.id,
+            stack=whose,
+            address=at,
         ),
         address=at,
         hint=msg(
-            "bring back the state of {whose}, and the environments of the file as they were; --accept {value} says that it is not yours",
-            whose=whose,
-            value=pasted(f"duplicate={at}"),
+            "restore the state of {stack} and the environments of the file; if it is not yours: --accept {consent}",
+            stack=whose,
+            consent=pasted(f"duplicate={at}"),
         ),
     )
 
@@ -215,11 +215,13 @@ def in_doubt(item: ManagedObject) -> Problem | None:
 
 
 def adoptable(seen: Assessment, text: str, id: str) -> Binding | Problem:
-    """The bind of one object to one address by a person's word, or why it cannot be."""
+    """The bind of one object to one address decided by a person, or why it cannot be."""
     address = parse(text)
     item = seen.items.get(address) if address is not None else None
     if address is None or item is None or address.rule is not None:
-        return error("missing-reference", msg("the stack has no {text}", text=text), address=text)
+        return error(
+            "missing-reference", msg("the stack has no {address}", address=text), address=text
+        )
     if (doubt := in_doubt(item)) is not None:
         return doubt
     live = seen.account.find(item.kind.name, id)
@@ -227,8 +229,8 @@ def adoptable(seen: Assessment, text: str, id: str) -> Binding | Problem:
         return error(
             "missing-object",
             msg(
-                "the account shows no {value} {id}",
-                value=item.kind.singular.replace("_", " "),
+                "this account has no {kind} {id}",
+                kind=item.kind.singular.replace("_", " "),
                 id=id,
             ),
             address=text,

@@ -41,14 +41,14 @@ def namesakes(seen: Assessment, changes: Mapping[Address, Change]) -> Iterator[P
         yield warning(
             "duplicate-name",
             msg(
-                "{other}, which is not of this stack, is named {name!r} as well",
+                "{other}, which is not part of this stack, has the same name {name!r}",
                 other=other,
                 name=name,
             ),
             place=place,
             address=str(address),
             hint=msg(
-                "give it another `name:` where the two could be mistaken for each other, in the console or in a lookup by name"
+                "give it another `name:` if the two could be confused in the console or in a lookup by name"
             ),
         )
 

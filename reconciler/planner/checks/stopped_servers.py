@@ -37,5 +37,5 @@ def left_off(seen: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
                 "stays-off",
                 message,
                 address=str(address),
-                hint=msg("start it in the console, or let an apply finish what was begun"),
+                hint=msg("start it in the console, or finish the earlier change with an apply"),
             )

@@ -59,7 +59,7 @@ def by_state(stack: Stack, state: State | None) -> Iterator[Problem]:
         ):
             yield _problem(
                 text,
-                f"{text} ({entry.id}) {'may have' if text in sent else 'has'} no firewall, as far as the state knows",
+                f"{text} ({entry.id}) {'may have' if text in sent else 'has'} no firewall, according to the state",
                 wanted,
             )
 

@@ -87,15 +87,18 @@ def problems(seen: Assessment) -> Iterator[Problem]:
         if seen.options.accepts("duplicate", address):
             yield notice(
                 "untracked",
-                msg("{id} is left alone from now on: you said that it is not this stack's", id=id),
+                msg(
+                    "{id} is ignored from now on, because you accepted that it does not belong to this stack",
+                    id=id,
+                ),
                 address=address,
             )
             continue
         hint = msg(
-            "to adopt it, add it to the file under a name of its own, with `import: {id}`\nor look at {id} in the console, and delete it there if nothing uses it\nor leave it alone: {command} --accept {value}",
+            "to adopt it, add it to the file under a name of its own, with `import: {id}`\nor look at {id} in the console, and delete it there if nothing uses it\nor leave it alone: {command} --accept {consent}",
             id=id,
             command=command,
-            value=pasted(f"duplicate={address}"),
+            consent=pasted(f"duplicate={address}"),
         )
         if found.sure:
             message = msg(
@@ -107,7 +110,7 @@ def problems(seen: Assessment) -> Iterator[Problem]:
         else:
             name = found.live.attributes.get("name")
             message = msg(
-                "{id} has a marker and the name {name!r} of {address}, and is not in the state: it may be a second one of this stack",
+                "{id} has a marker and the name {name!r} of {address}, and is not in the state: it may be a duplicate",
                 id=id,
                 name=name,
                 address=address,

@@ -104,14 +104,14 @@ def _not_replaceable(state: State, options: PlanOptions) -> Iterator[Problem]:
         address = parse(text)
         if address is not None and address.kind == "firewalls" and text in state.entries:
             message = msg(
-                "{text} cannot be replaced: every field of a firewall and of its rules changes in place",
+                "{text} cannot be replaced: all fields of a firewall and its rules change in place",
                 text=text,
             )
             yield error(
                 "usage",
                 message,
                 address=text,
-                hint=msg("leave out --replace {text}", text=pasted(text)),
+                hint=msg("remove --replace {text}", text=pasted(text)),
             )
 
 
@@ -196,7 +196,7 @@ class _Classifier:
         if owner is not None:
             hint = (
                 msg(
-                    "if it is to have this address now: moved: [{{from: {owner}, to: {text}}}], without `import`",
+                    "to give it this address: moved: [{{from: {owner}, to: {text}}}], without `import`",
                     owner=owner,
                     text=text,
                 )
@@ -223,7 +223,7 @@ class _Classifier:
         if first != resource.address:
             yield error(
                 "bad-combination",
-                msg("{live_id} is to be imported as {first} too", live_id=live.id, first=first),
+                msg("{live_id} is imported as {first} too", live_id=live.id, first=first),
                 place=place,
                 address=text,
             )
@@ -233,7 +233,7 @@ class _Classifier:
         gone = (
             "left out of the file"
             if self.options.undo is None
-            else f"not there at serial {self.options.undo}"
+            else f"not present at serial {self.options.undo}"
         )
         disposition, reason = Disposition.DELETE, gone if not self.options.destroy else "destroy"
         if entry.address in self.doubts.reasons:
@@ -246,7 +246,7 @@ class _Classifier:
             said = (
                 "removed from the stack"
                 if self.options.undo is None
-                else f"{gone} and taken over since"
+                else f"{gone} and imported since"
             )
             disposition, reason = Disposition.FORGET, f"{said}, kept in the account"
         return ManagedObject(
@@ -277,16 +277,16 @@ class _Classifier:
         if entry.phase is Phase.DELETING:
             return (
                 Disposition.UNSETTLED,
-                f"an earlier run deleted {entry.id}, and whether it is gone is looked at twice",
+                f"an earlier run deleted {entry.id}, and a second check must confirm that it is gone",
             )
         if entry.phase is Phase.INCOMPLETE:
             return (
                 Disposition.UNSETTLED,
-                f"{entry.id} was made by an earlier run, and the account's list does not show it yet",
+                f"{entry.id} was created by an earlier run, and the account does not list it yet",
             )
         return (
             Disposition.UNSETTLED,
-            f"{entry.id} is not in the account's list, and we did not delete it",
+            f"{entry.id} is missing from the account's list, and reconciler did not delete it",
         )
 
     def _fate(
@@ -310,7 +310,7 @@ class _Classifier:
             disposition, reason = self._missing(entry, accepted=Disposition.CREATE)
             return (Disposition.CREATE if disposition is Disposition.GONE else disposition), reason
         if entry.phase is Phase.DELETING:
-            reason = "an earlier run deletes it, and the cloud still shows it"
+            reason = "an earlier run is deleting it, and the account still lists it"
             return (Disposition.REPLACE if kind.replaceable else Disposition.UNSETTLED), reason
         if live.failed:
             return Disposition.REPLACE, "the cloud reports it as failed"
@@ -320,7 +320,7 @@ class _Classifier:
         if forced:
             return Disposition.REPLACE, f"{', '.join(forced)} cannot be changed in place"
         return (
-            (Disposition.REPLACE, "asked for by --replace")
+            (Disposition.REPLACE, "requested by --replace")
             if text in self.options.replace
             else (Disposition.KEEP, "")
         )

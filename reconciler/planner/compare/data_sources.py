@@ -54,7 +54,7 @@ def objects(
         else:
             said = f"no {what} of this account has the {desired.by} {desired.value!r}"
             hint = meant(account, address.kind, desired.value, by=desired.by) or msg(
-                "the account shows none"
+                "the account has none"
             )
         problems.append(error("lookup", said, place=desired.place, address=str(address), hint=hint))
     return found, problems
@@ -70,13 +70,13 @@ def deleted(
         if live.id in going:
             owner = going[live.id]
             message = msg(
-                "{address} is {live_id}, the {owner} of this stack, which this plan would delete",
+                "{address} is {id}, the {owner} of this stack, which this plan would delete",
                 address=address,
-                live_id=live.id,
+                id=live.id,
                 owner=owner,
             )
             hint = msg(
-                "keep it in the file and refer to it by its key; or, for another stack to own it: removed: [{{from: {owner}, keep: true}}]",
+                "keep it in the file and refer to it by its key; or, to hand it to another stack: removed: [{{from: {owner}, keep: true}}]",
                 owner=owner,
             )
             yield error(

@@ -128,8 +128,8 @@ def _notice(item: ManagedObject, field: Field, asked: Any, live: Any) -> list[Pr
         return []  # nobody knows what it is: nothing is destroyed on a guess
     if not field.clearable and asked in (None, "") and live not in (None, "", ABSENT):
         message = msg(
-            "{field_name} cannot be cleared: the API keeps the old text {live!r} (contract 21)",
-            field_name=field.name,
+            "{field} cannot be cleared: the API keeps the old text {live!r} (contract 21)",
+            field=field.name,
             live=live,
         )
         return [
@@ -154,7 +154,7 @@ def _create_only(
         if asked[name] == _normal(applied[name]):
             continue
         address = str(item.address)
-        message = msg("{name} is only set when the object is made; nothing will be done", name=name)
+        message = msg("{name} can only be set at creation; this edit has no effect", name=name)
         hint = msg(
             "lifecycle.ignore: [{name}], or --replace {address}", name=name, address=pasted(address)
         )
@@ -170,7 +170,8 @@ def _no_longer_managed(item: ManagedObject, applied: Mapping[str, Any]) -> list[
     found = []
     for name in sorted(set(applied) - set(item.resource.attributes)):
         message = msg(
-            "{name} is no longer in the file: it is kept as it is and no longer watched", name=name
+            "{name} is no longer in the file: its value is kept and no longer checked for drift",
+            name=name,
         )
         found.append(
             notice(

@@ -50,13 +50,13 @@ def find(lookup: Lookup, catalogue: Catalogue, *, zone: str | None, address: str
         return error(
             "lookup",
             msg(
-                "{SINGULAR} {lookup} cannot be looked up: the account's list could not be read",
-                SINGULAR=_SINGULAR[lookup.catalogue],
+                "{kind} {lookup} cannot be looked up: the account's list could not be read",
+                kind=_SINGULAR[lookup.catalogue],
                 lookup=_quoted(lookup),
             ),
             place=lookup.place,
             address=address,
-            hint=msg("write the id as {{id: ...}}, which is taken as it is"),
+            hint=msg("write the id as {{id: ...}}, which is used as given"),
         )
     if lookup.by == "os":
         return _image_by_os(lookup, rows, zone, address)
@@ -131,11 +131,11 @@ def _by_id_or_name(
         return error(
             "lookup",
             msg(
-                "{named} {what}s are named {lookup}: {named2}",
-                named=len(named),
-                what=what,
+                "{count} {kind}s are named {lookup}: {found}",
+                count=len(named),
+                kind=what,
                 lookup=_quoted(lookup),
-                named2=", ".join(named),
+                found=", ".join(named),
             ),
             place=lookup.place,
             address=address,
@@ -143,7 +143,7 @@ def _by_id_or_name(
         )
     return error(
         "lookup",
-        msg("no {what} {lookup} in this account", what=what, lookup=_quoted(lookup)),
+        msg("no {kind} {lookup} in this account", kind=what, lookup=_quoted(lookup)),
         place=lookup.place,
         address=address,
         hint=_nearest(lookup, rows),
@@ -206,7 +206,7 @@ def _image_by_os(
             msg("no image {lookup} in zone {zone}", lookup=_quoted(lookup), zone=zone),
             place=lookup.place,
             address=address,
-            hint=msg("there is: {listed}", listed=listed),
+            hint=msg("available: {listed}", listed=listed),
         )
     best = max(_rank(row) for row in found)
     highest = sorted(str(row["id"]) for row in found if _rank(row) == best)
@@ -214,10 +214,10 @@ def _image_by_os(
         return error(
             "lookup",
             msg(
-                "{highest} images are equally {lookup}: {highest2}",
-                highest=len(highest),
+                "{count} images match {lookup} equally: {images}",
+                count=len(highest),
                 lookup=_quoted(lookup),
-                highest2=", ".join(highest),
+                images=", ".join(highest),
             ),
             place=lookup.place,
             address=address,

@@ -77,12 +77,12 @@ def _retired(stack: Stack, targets: Mapping[str, str]) -> Iterator[Problem]:
             }
         spelled = hint_for(address.rule or address.name, known)
         hint = msg(
-            "correct the line, or say what becomes of the object: removed: [{{from: '{target}', keep: false}}]",
+            "correct the line, or state what happens to the object: removed: [{{from: '{target}', keep: false}}]",
             target=target,
         )
         message = msg(
-            "`{text}` moves to `{target}`, which the stack does not define",
-            text=text,
+            "`{source}` moves to `{target}`, which the stack does not define",
+            source=text,
             target=target,
         )
         yield error(
@@ -110,7 +110,7 @@ def rename(state: State, source: Address, target: Address) -> Moved:
         )
     if source.kind != target.kind or apart or (source.rule is None) != (target.rule is None):
         message = msg(
-            "{source} cannot become {target}: only an object of the same kind can, and a rule stays in its firewall",
+            "{source} cannot become {target}: the kind must be the same, and a rule stays in its firewall",
             source=source,
             target=target,
         )
@@ -148,8 +148,8 @@ def _mixed(staying: Iterable[str], targets: Mapping[str, str]) -> Iterator[Probl
             )
             if beside is not None:
                 message = msg(
-                    "{text} cannot become {target} beside {beside}: no file asks for both",
-                    text=text,
+                    "{source} cannot become {target} beside {beside}: a file cannot define both",
+                    source=text,
                     target=target,
                     beside=beside,
                 )
@@ -241,8 +241,8 @@ def _problems(state: State, targets: Mapping[str, str]) -> Iterator[Problem]:
         other = taken.setdefault(target, text)
         if operation is not None:
             message = msg(
-                "{text} cannot become {target} while the outcome of {operation}, sent by an earlier run, is not known",
-                text=text,
+                "{source} cannot become {target} while the outcome of {operation}, sent by an earlier run, is not known",
+                source=text,
                 target=target,
                 operation=operation,
             )
@@ -253,9 +253,9 @@ def _problems(state: State, targets: Mapping[str, str]) -> Iterator[Problem]:
             yield error(
                 "move",
                 msg(
-                    "both {other} and {text} would become {target}",
+                    "both {other} and {source} would become {target}",
                     other=other,
-                    text=text,
+                    source=text,
                     target=target,
                 ),
                 address=target,
@@ -263,14 +263,14 @@ def _problems(state: State, targets: Mapping[str, str]) -> Iterator[Problem]:
             )
         elif target in state.entries and target not in targets:
             message = msg(
-                "{text} cannot become {target}: the state holds both, {entries_id} and {entries_id2}",
-                text=text,
+                "{source} cannot become {target}: the state holds both, {source_id} and {target_id}",
+                source=text,
                 target=target,
-                entries_id=state.entries[text].id,
-                entries_id2=state.entries[target].id,
+                source_id=state.entries[text].id,
+                target_id=state.entries[target].id,
             )
             hint = msg(
-                "take the line out of `moved`, or let one of them go: reconciler state forget '{target}'",
+                "remove the line from `moved`, or forget one of them: reconciler state forget '{target}'",
                 target=target,
             )
             yield error("move", message, address=target, hint=hint)

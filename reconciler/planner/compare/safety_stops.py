@@ -47,16 +47,16 @@ def mass_absence(
             yield error(
                 "mass-absence",
                 msg(
-                    "{entry_id} is not in the account's list of {kind}: {missing} of {tracked} are missing, so the list is doubted",
-                    entry_id=entry.id,
+                    "{id} is not in the account's list of {kind}: {missing} of {tracked} tracked objects are missing; refusing to trust this list",
+                    id=entry.id,
                     kind=kind,
                     missing=len(missing),
                     tracked=len(tracked),
                 ),
                 address=entry.address,
                 hint=msg(
-                    "look in the console; if it is really gone, --accept {value}",
-                    value=pasted(f"gone={entry.address}"),
+                    "check the console; if it is gone: --accept {consent}",
+                    consent=pasted(f"gone={entry.address}"),
                 ),
             )
 
@@ -82,9 +82,9 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
                 yield error(
                     "doubled",
                     msg(
-                        "{id} bears the marker of a create of {late} that was taken for not done: the cloud shows it later than it can",
+                        "{id} carries the marker of an earlier create of {address} that was recorded as not executed; the cloud listed it late",
                         id=id,
-                        late=late,
+                        address=late,
                     ),
                     address=late,
                     hint=_way_out(kind, id),
@@ -96,10 +96,10 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
             yield error(
                 "doubled",
                 msg(
-                    "{id} bears the marker of {address}, which is {id_of_ours}: the cloud made it twice from one request",
+                    "{id} carries the marker of {address}, which is {known_id}: the cloud created two objects from one request",
                     id=id,
                     address=address,
-                    id_of_ours=id_of_ours,
+                    known_id=id_of_ours,
                 ),
                 address=address,
                 hint=_way_out(kind, id),
@@ -110,11 +110,11 @@ def _way_out(kind: str, id: str) -> str:
     """No command that deletes it: one row of a list is all that speaks for it, and a row may belong
     to somebody else's object.
     """
-    return f"look at {id} under {_PAGES[kind]} in the console; if it is the copy, delete it there: it costs money and no stack uses it"
+    return f"open {id} under {_PAGES[kind]} in the console; if it is the duplicate, delete it there: it is billed and no stack uses it"
 
 
 _PAGES = {
-    "instances": "the servers",
+    "instances": "the instances",
     "block_storages": "the block storages",
     "firewalls": "the firewalls",
 }

@@ -26,7 +26,7 @@ from reconciler.planner.compare import moves
 if TYPE_CHECKING:
     from reconciler.planner.compare.assessment import ManagedObject, PlanOptions
 
-NOT_KNOWN = "the outcome is not known"
+NOT_KNOWN = "unknown outcome"
 """Begins the reason of an address where a request is open."""
 
 ALIKE: Mapping[str, tuple[str, ...]] = {
@@ -143,9 +143,9 @@ def problem_of(item: ManagedObject) -> Problem:
             hint=msg("run `reconciler apply` again"),
         )
     hint = msg(
-        "if it is really gone: --accept {value}, or state forget {text}",
-        value=pasted(f"gone={text}"),
-        text=pasted(text),
+        "if it is gone: --accept {consent}, or state forget {address}",
+        consent=pasted(f"gone={text}"),
+        address=pasted(text),
     )
     return error(
         "missing-object",
@@ -159,10 +159,10 @@ def not_proved_gone(address: str, what: str) -> Problem:
     """Says that one of the two looks that prove an object gone is missing: that of the next run is
     enough.
     """
-    said = f"{what} was deleted and is no longer shown; a second look, {ABSENCE_SECONDS:g} s after the first, has to confirm it"
+    said = f"{what} was deleted and is no longer listed; a second check, {ABSENCE_SECONDS:g} s after the first, must confirm it"
     hint = msg(
-        "run `reconciler apply` again, or confirm it yourself: --accept {value}",
-        value=pasted(f"gone={address}"),
+        "run `reconciler apply` again, or confirm it yourself: --accept {consent}",
+        consent=pasted(f"gone={address}"),
     )
     return error("incomplete", said, address=address, hint=hint)
 

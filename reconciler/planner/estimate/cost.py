@@ -126,18 +126,18 @@ def traps(seen: Assessment, changes: Mapping[Address, Change]) -> Iterator[Probl
         yield notice(
             "billed",
             msg(
-                "{left} will be on no server and go on being billed{left2}",
-                left=_named(left),
-                left2=_monthly(left, known),
+                "{names} will be detached and still billed{price}",
+                names=_named(left),
+                price=_monthly(left, known),
             ),
         )
     if forgotten:
         yield notice(
             "billed",
             msg(
-                "{forgotten} will be in no stack and go on being billed{forgotten2}",
-                forgotten=_named(forgotten),
-                forgotten2=_monthly(forgotten, known),
+                "{names} will belong to no stack and still be billed{price}",
+                names=_named(forgotten),
+                price=_monthly(forgotten, known),
             ),
         )
 

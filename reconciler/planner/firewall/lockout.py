@@ -173,9 +173,9 @@ class _Watch:
                 yield warning(
                     "lockout",
                     msg(
-                        "{address} is new and will not let in what the guard asks for: {said}",
+                        "{address} is new and does not allow the access that `guard` requires: {missing}",
                         address=item.address,
-                        said=said,
+                        missing=said,
                     ),
                     place=item.resource.place if item.resource is not None else None,
                     address=token,
@@ -224,13 +224,15 @@ def _block(draft: PlanBuilder, guard: Guard, loss: _Loss) -> Problem:
     return error(
         "lockout",
         msg(
-            "{address} would take away what the guard keeps: {said}",
+            "{address} would remove access that `guard` protects: {lost}",
             address=loss.address,
-            said=said,
+            lost=said,
         ),
         place=row.place,
         address=str(loss.address),
-        hint=msg("{hint}; if it is meant: {consents}", hint=hint, consents=_said_yes(consents)),
+        hint=msg(
+            "{hint}; if this is intended: {consents}", hint=hint, consents=_said_yes(consents)
+        ),
     )
 
 
@@ -263,7 +265,7 @@ def _way_out(assessment: Assessment, guard: Guard, lost: Reach, group: str | Non
         for rule in rules
     ]
     if owner is None or owner.existing:
-        return f"let it in there first, in the console: {', '.join(spelled)}"
+        return f"allow it there first, in the console: {', '.join(spelled)}"
     taken = {address.rule for address in assessment.stack.resources if address.owner == owner}
     keys = _free_keys(taken, len(spelled))
     return f"add to the rules of {owner}: " + ", ".join(

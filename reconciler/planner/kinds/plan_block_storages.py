@@ -46,13 +46,13 @@ def _create(draft: PlanBuilder, item: ManagedObject) -> None:
             error(
                 "bad-combination",
                 msg(
-                    "{address} cannot be made without a server: a volume is always born attached",
+                    "{address} cannot be created without an instance: iwinv creates block storage attached",
                     address=item.address,
                 ),
                 place=item.resource.place if item.resource else None,
                 address=str(item.address),
                 hint=msg(
-                    "name a server with `instance:`; once it exists it may say `instance: none`"
+                    "name an instance with `instance:`; once created, it may have `instance: none`"
                 ),
             )
         )
@@ -251,15 +251,16 @@ def _same_zone(draft: PlanBuilder, item: ManagedObject, owner: Link, owner_id: s
     there = draft.resolver.attribute(owner.address, "zone")
     if isinstance(there, str) and there != zone:
         message = msg(
-            "{address} is in zone {zone} and cannot move to {address2} in {there}",
+            "{address} is in zone {zone} and cannot move to {instance} in {instance_zone}",
             address=item.address,
             zone=zone,
-            address2=owner.address,
-            there=there,
+            instance=owner.address,
+            instance_zone=there,
         )
         place = item.resource.places.get("instance", item.resource.place) if item.resource else None
         hint = msg(
-            "name a server of {zone}, or make a new volume there and copy the data", zone=zone
+            "name an instance of {zone}, or create a new block storage there and copy the data",
+            zone=zone,
         )
         draft.problems.append(
             error("bad-combination", message, place=place, address=str(item.address), hint=hint)
@@ -281,7 +282,7 @@ def _replace(draft: PlanBuilder, item: ManagedObject) -> None:
     old, owner_id, owner = item.live_id, _current_owner(item), wanted.get("instance")
     if not isinstance(owner, Link):
         message = msg(
-            "{address} cannot be replaced while it is on no server: a volume is always born attached",
+            "{address} cannot be replaced while it is detached: iwinv creates block storage attached",
             address=item.address,
         )
         place = item.resource.place if item.resource else None
@@ -291,7 +292,7 @@ def _replace(draft: PlanBuilder, item: ManagedObject) -> None:
                 message,
                 place=place,
                 address=str(item.address),
-                hint=msg("name a server first"),
+                hint=msg("name an instance first"),
             )
         )
         return
@@ -323,8 +324,8 @@ def _replace(draft: PlanBuilder, item: ManagedObject) -> None:
     # its deletion was consented to, and cannot be stopped
     agreed = item.entry is not None and item.entry.phase is Phase.DELETING
     impact = Impact(consents=() if agreed else (Consent(RiskClass.DATA_LOSS, str(item.address)),))
-    why = "as the file asks" if asked_for else "its server holds no more volumes"
-    way = f"delete first: {why}" if delete_first else "create first, the old one goes last"
+    why = "as the file asks" if asked_for else "its instance is at its block storage limit"
+    way = f"delete first: {why}" if delete_first else "create first, delete the old one last"
     change(
         draft,
         item,

@@ -134,7 +134,9 @@ def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
     if staying:
         reason = f"{', '.join(draft.assessment.name_of(id) or id for id in staying)} still uses it"
         draft.blocked[item.address] = reason
-        hint = msg("take it off with `firewall: none` on a server of this stack, or in the console")
+        hint = msg(
+            "detach it with `firewall: none` on an instance of this stack, or in the console"
+        )
         draft.problems.append(
             error(
                 "foreign-member",
@@ -262,11 +264,11 @@ def _no_two_alike(draft: PlanBuilder, items: list[ManagedObject]) -> None:
         other = first.setdefault(says, item) if says is not None else item
         if other is not item:
             message = msg(
-                "{address} lets the same traffic through as {address2}",
+                "{address} allows the same traffic as {other}",
                 address=item.address,
-                address2=other.address,
+                other=other.address,
             )
-            hint = msg("keep one of them: the cloud refuses a second one")
+            hint = msg("remove one of them: the cloud refuses duplicates")
             place = item.resource.place if item.resource is not None else None
             draft.problems.append(
                 error("duplicate-rule", message, place=place, address=str(item.address), hint=hint)

@@ -505,7 +505,7 @@ def _replace(draft: PlanBuilder, item: ManagedObject) -> None:
     if (delete_first or stops) and not agreed:
         consents.append(Consent(RiskClass.DOWNTIME, str(address)))
     impact = Impact(consents=tuple(consents), address_change=True)
-    way = "delete first" if delete_first else "create first, the old one goes last"
+    way = "delete first" if delete_first else "create first, delete the old one last"
     change(
         draft,
         item,
@@ -550,14 +550,14 @@ def _volumes_can_follow(
                 error(
                     "bad-combination",
                     msg(
-                        "{address} cannot move to another zone while {address2} stays on it: a volume cannot leave its zone",
+                        "{address} cannot move to another zone while {block_storage} stays attached: block storage cannot leave its zone",
                         address=item.address,
-                        address2=address,
+                        block_storage=address,
                     ),
                     place=item.resource.place if item.resource else None,
                     address=str(item.address),
                     hint=msg(
-                        "set `instance: none` on {address}, move it to a server of its zone, or remove it",
+                        "set `instance: none` on {address}, move it to an instance of its zone, or remove it",
                         address=address,
                     ),
                 )

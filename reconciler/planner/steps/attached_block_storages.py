@@ -32,7 +32,7 @@ def no_foreign_volumes(draft: PlanBuilder, item: ManagedObject) -> bool:
         if volume.disposition is Disposition.UNSETTLED
     ]
     if unsettled:
-        draft.blocked[item.address] = f"{unsettled[0]} on it is in doubt"
+        draft.blocked[item.address] = f"{unsettled[0]} on it is unsettled"
         change(
             draft,
             item,
@@ -43,7 +43,7 @@ def no_foreign_volumes(draft: PlanBuilder, item: ManagedObject) -> bool:
         return False
     if not foreign:
         return True
-    draft.blocked[item.address] = "a volume that this stack does not own hangs on it"
+    draft.blocked[item.address] = "block storage that this stack does not own is attached to it"
     draft.problems.append(foreign_volume(item.address, item.live.id, foreign))
     change(draft, item, Action.BLOCKED, draft.blocked[item.address])
     return False
@@ -69,10 +69,10 @@ def foreign_volume(address: Address, server_id: str, foreign: list[str]) -> Prob
     return error(
         "foreign-volume",
         msg(
-            "{address} ({server_id}) is not removed: {foreign} hangs on it and does not belong to this stack",
+            "{address} ({id}) is not removed: {attached} is attached to it and does not belong to this stack",
             address=address,
-            server_id=server_id,
-            foreign=", ".join(foreign),
+            id=server_id,
+            attached=", ".join(foreign),
         ),
         address=str(address),
         hint=msg("detach it in the console, or import it into the stack"),

@@ -110,8 +110,8 @@ def check(draft: PlanBuilder) -> Iterator[Problem]:
             )
             tell = error if found.sure else warning
             message = msg(
-                "{server} holds {limit} volumes, and {address} would be one more",
-                server=server,
+                "{instance} supports at most {limit} block storages; {address} would exceed the limit",
+                instance=server,
                 limit=found.limit,
                 address=address,
             )
@@ -120,5 +120,5 @@ def check(draft: PlanBuilder) -> Iterator[Problem]:
                 message,
                 place=place,
                 address=str(address),
-                hint="put it on another server, or take one off this one",
+                hint="attach it to another instance, or detach one from this one",
             )

@@ -20,7 +20,7 @@ from reconciler.planner.compare.assessment import (
 from reconciler.planner.compare.field_diff import Compared
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
-FOLLOWS = "follows its server"
+FOLLOWS = "moves with its instance"
 """Why a volume moves or is detached where its server is replaced or goes."""
 
 

@@ -89,11 +89,11 @@ def miss_deposed(draft: PlanBuilder, old: Deposed) -> None:
         return
     if old.phase is not Phase.DELETING:
         message = msg(
-            "{old_id}, which {address} has replaced, is not in the account's list, and we did not delete it",
-            old_id=old.id,
+            "{id}, which {address} has replaced, is missing from the account's list, and reconciler did not delete it",
+            id=old.id,
             address=old.address,
         )
-        hint = msg("if it is really gone: --accept {value}", value=pasted(f"gone={old.address}"))
+        hint = msg("if it is gone: --accept {consent}", consent=pasted(f"gone={old.address}"))
         draft.problems.append(error("missing-object", message, address=old.address, hint=hint))
     elif old.kind in draft.assessment.account.complete:
         draft.problems.append(

@@ -84,7 +84,7 @@ def _unknown(pattern: str, known: Iterable[Address]) -> Problem:
     hint = suggestions.hint_for(pattern, (str(address) for address in known))
     return error(
         "missing-reference",
-        msg("nothing in the plan or the state is {pattern!r}", pattern=pattern),
+        msg("nothing in the plan or the state matches {pattern!r}", pattern=pattern),
         address=pattern,
         hint=hint,
     )

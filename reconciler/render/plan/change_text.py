@@ -122,14 +122,14 @@ def _billed(change: Change) -> Iterable[str]:
     """
     for field in change.fields:
         if field.path == "power" and field.after == "off":
-            yield "billed all the same while it is off"
+            yield "still billed while off"
         if (
             field.path == "instance"
             and field.after is None
             and field.before is not None
-            and change.reason != "follows its server"
+            and change.reason != "moves with its instance"
         ):
-            yield "billed all the same while it is on no server"
+            yield "still billed while detached"
 
 
 def _reverts(change: Change) -> list[str]:

@@ -17,7 +17,7 @@ _COMES_OR_GOES = frozenset(
     {Action.REPLACE, Action.DELETE, Action.RESIZE, Action.CREATE, Action.FORGET}
 )
 _NAMED_MAX = 2
-_UNKNOWN = "unknown: the API tells no prices of volumes; `prices:` in the stack does"
+_UNKNOWN = "unknown: the API lists no prices of block storage; set `prices:` in the stack"
 
 
 def phrase(plan: Plan) -> str:

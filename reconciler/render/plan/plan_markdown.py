@@ -127,7 +127,7 @@ def _head(
     if left_out:
         missing = "; ".join(left_out)
         parts.append(
-            f"**This comment is cut, not the plan**: {missing} not shown. Read `reconciler plan` before you say yes.\n\n"
+            f"**This comment is cut, not the plan**: {missing} not shown. Read `reconciler plan` before you approve it.\n\n"
         )
     parts.append(
         f"Plan `{header.id or plan_text.plan_id(plan)}`, read {format.moment(header.at)} "

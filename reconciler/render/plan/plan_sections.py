@@ -27,7 +27,7 @@ GROUP_MIN = 3
 """As many equal changes become one row; fewer are as quickly read one by one."""
 
 _DRIFT_REVERTED = "DRIFT   changed outside: this apply reverts it; or absorb ADDRESS, or ignore"
-_DRIFT_LEFT = "DRIFT   changed outside, and left: the file says the same by now, or ignores it"
+_DRIFT_LEFT = "DRIFT   changed outside, and left: it matches the file already, or is ignored"
 _DRIFT_NARROWED = "DRIFT   changed outside, and left by this narrowed plan"
 _DRIFT_ALONE = "DRIFT   changed outside: absorb ADDRESS, or apply to revert, or ignore"
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 from reconciler.model import exit_codes, serialize
 from reconciler.model.diagnostics import Problem
 from reconciler.model.plan import Action, Plan
@@ -21,7 +22,9 @@ from reconciler.render.plan import cost_text, plan_rows, plan_sections, totals
 from reconciler.render.plan.totals import flowing
 from reconciler.render.run.screen import Line, Look, Tone
 
-_BY_THE_RULES = "opens and closes by the rules alone: country and bot blocks made in the console are not visible here"
+_BY_THE_RULES = msg(
+    "based on firewall rules only; country and bot blocks set in the console are not visible"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +131,15 @@ def _as_written(plan: Plan) -> str:
     if plan.destroy:
         return "There is nothing to destroy."
     if any(problem.code == "undo" for problem in plan.problems):
-        return f"{format.count(plan.unchanged, 'object')} as they were then."
+        return _matching(plan.unchanged, "the restored state")
     if plan.partial:
-        return "Narrowed by --only or --except: the rest of the stack is not looked at here."
-    return f"{format.count(plan.unchanged, 'object')} as the file says."
+        return "Narrowed by --only or --except: the rest of the stack is not checked."
+    return _matching(plan.unchanged, "the configuration")
+
+
+def _matching(count: int, what: str) -> str:
+    verb = "matches" if count == 1 else "match"
+    return f"{format.count(count, 'object')} {verb} {what}."
 
 
 def _sections(plan: Plan, look: Look) -> Iterable[Line]:
@@ -158,13 +166,17 @@ def first_lines(found: Sequence[Problem], look: Look) -> Iterable[Line]:
 
 def asides(plan: Plan) -> Iterable[str]:
     """What is true of several rows and said once below them."""
-    born = [
+    exposed = [
         each.impact.exposure_seconds
         for each in plan.changes
         if each.action is Action.CREATE and each.impact.exposure_seconds
     ]
-    if born:
-        yield f"a new server is without its firewall for about {format.duration(max(born))} after its birth"
+    if exposed:
+        duration = format.duration(max(exposed))
+        yield msg(
+            "new instances run without their firewall for about {duration} after creation",
+            duration=duration,
+        )
     if any(change.impact.opens or change.impact.closes for change in plan.changes):
         yield _BY_THE_RULES
 

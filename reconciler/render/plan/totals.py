@@ -59,7 +59,7 @@ def _left(plan: Plan, look: Look) -> Iterable[Line]:
             f"{count} not in this stack ({price}--unmanaged lists {'it' if count == 1 else 'them'})"
         )
     if plan.partial:
-        parts.append("narrowed by --only or --except: the rest of the stack is not looked at here")
+        parts.append("narrowed by --only or --except: the rest of the stack is not checked")
     if parts:
         yield from flowing(" ", parts, look, tone=Tone.FAINT)
 

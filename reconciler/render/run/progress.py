@@ -233,7 +233,7 @@ def event_lines(
             took = event.sent or waits(event.operation)
             yield step(
                 "ok",
-                format.duration(event.seconds) if took else "nothing to send: it is as asked",
+                format.duration(event.seconds) if took else "nothing to send: already as requested",
                 Tone.GOOD,
             )
         case StepFailed():
@@ -345,7 +345,7 @@ def summary_lines(
     )
     yield Line(f" {escape.outside(title)}: {said}.    {took}{expected}", tone)
     if summary.next is not None:
-        yield Line(f" To go on:  {escape.outside(summary.next)}", Tone.TITLE)
+        yield Line(f" To continue:  {escape.outside(summary.next)}", Tone.TITLE)
 
 
 def _off(seconds: float, summary: Summary) -> str:
