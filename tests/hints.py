@@ -173,7 +173,7 @@ def hints_in(text: str) -> Iterator[str]:
             while following.startswith(before + " " * len("hint: ")):
                 hint, following = f"{hint}\n{following.strip()}", next(lines, "")
             yield hint.strip()
-        elif line.startswith((" To continue:", " Nothing is open. To do the rest:")):
+        elif line.startswith((" To continue:", " Nothing is unsettled. To do the rest:")):
             yield line.strip()
         line = following
 
