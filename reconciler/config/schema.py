@@ -174,7 +174,12 @@ def validator(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
             known[id(part)] = compiled(part, root) if isinstance(part, Mapping) else lambda _: False
         return known[id(part)](node)
 
-    return _validator_class(fits)({**schema, "$defs": root.get("$defs", {})})
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
+
+    # the schema of a component refers to that of a stack by its file name
+    registry: Any = Registry().with_resource(root.get("$id", ""), DRAFT202012.create_resource(root))
+    return _validator_class(fits)({**schema, "$defs": root.get("$defs", {})}, registry=registry)
 
 
 def _validator_class(fits: Callable[[Any, Node], bool]) -> Any:

@@ -98,6 +98,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     # the local cloud shares no code with the program
     "yaml": ("reconciler/config/yaml_reader.py", "reconciler/simulator/"),
     "jsonschema": ("reconciler/config/schema.py",),
+    "referencing": ("reconciler/config/schema.py",),
     "requests": ("reconciler/iwinv/transport.py",),
     "urllib3": ("reconciler/iwinv/transport.py",),  # what requests raises under a broken answer
     "deepdiff": ("reconciler/planner/compare/diff.py",),
