@@ -17,8 +17,8 @@ MUTANTS_OF_FILES = (
     Mutant(
         "report a mistake of a count for each of its objects",
         "reconciler/model/diagnostics.py",
-        "        groups.setdefault(replace(problem, address=None) if shared else problem, set())",
-        "        groups.setdefault(problem, set())",
+        "groups.setdefault(_of_resource(problem) if shared else problem, [])",
+        "groups.setdefault(problem, [])",
         ("tests/core/test_names_written_two_ways.py",),
     ),
     Mutant(

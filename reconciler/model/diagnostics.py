@@ -9,6 +9,7 @@ from dataclasses import replace
 from enum import Enum
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import Text
 
 
 class Severity(Enum):
@@ -108,22 +109,43 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
 
 
 def _together(problems: Iterable[Problem]) -> Iterator[Problem]:
-    groups: dict[Problem, set[str | None]] = {}
+    groups: dict[Problem, list[Problem]] = {}
     for problem in problems:
         shared = (
             problem.severity is Severity.ERROR
             and problem.place is not None
             and problem.address is not None
         )
-        groups.setdefault(replace(problem, address=None) if shared else problem, set()).add(
-            problem.address
-        )
-    for problem, addresses in groups.items():
-        resources = {
-            address if address is None or len(addresses) == 1 else address.partition("[")[0]
-            for address in addresses
-        }
-        yield replace(problem, address=resources.pop() if len(resources) == 1 else None)
+        groups.setdefault(_of_resource(problem) if shared else problem, []).append(problem)
+    for common, members in groups.items():
+        addresses = {problem.address for problem in members}
+        resources = {_resource(address) for address in addresses}
+        if len(addresses) == 1:
+            yield members[0]
+        else:
+            yield replace(common, address=resources.pop() if len(resources) == 1 else None)
+
+
+def _resource(address: str | None) -> str | None:
+    """The address without its index."""
+    return None if address is None else address.partition("[")[0]
+
+
+def _of_resource(problem: Problem) -> Problem:
+    """The problem without an address, and with the resource where its texts name the object."""
+    message = _naming_resource(problem.message, problem.address)
+    hint = None if problem.hint is None else _naming_resource(problem.hint, problem.address)
+    return replace(problem, address=None, message=message, hint=hint)
+
+
+def _naming_resource(text: str, address: str | None) -> str:
+    if not isinstance(text, Text) or address is None:
+        return text
+    fields = {
+        name: _resource(address) if str(value) == address else value
+        for name, value in text.fields.items()
+    }
+    return Text(text.template, fields)
 
 
 CODES: dict[str, str] = {

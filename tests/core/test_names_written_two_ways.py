@@ -9,8 +9,9 @@ import unicodedata
 import pytest
 
 from reconciler.common import suggestions
+from reconciler.common.text import msg
 from reconciler.model.address import Address
-from reconciler.model.diagnostics import Place
+from reconciler.model.diagnostics import Place, error, in_order
 from reconciler.model.resource import Catalogue, Existing, Lookup
 from reconciler.planner.compare import lookup
 from reconciler.planner.compare.lookup import find
@@ -75,3 +76,21 @@ def test_a_lookup_that_fails_for_a_whole_count_is_told_once() -> None:
         (problem.address, problem.place) for problem in plan.problems if problem.code == "lookup"
     ]
     assert found == [("instances.web", desired.place)]
+
+
+def test_a_mistake_that_names_each_object_of_a_count_is_reported_once() -> None:
+    place = Place("stack.yaml", 4, 3)
+    found = [
+        error(
+            "missing-key",
+            msg("{address} has no `{field}`", address=address, field="flavor"),
+            place=place,
+            address=address,
+            hint=msg("write `flavor:` on {address}", address=address),
+        )
+        for address in ("instances.web[0]", "instances.web[1]", "instances.db")
+    ]
+    assert [(each.message, each.address, each.hint) for each in in_order(found)] == [
+        ("instances.db has no `flavor`", "instances.db", "write `flavor:` on instances.db"),
+        ("instances.web has no `flavor`", "instances.web", "write `flavor:` on instances.web"),
+    ]
