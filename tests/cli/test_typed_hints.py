@@ -32,7 +32,7 @@ HINTS = [
     ),
     (
         "`reconciler doctor` shows the reason",
-        f"`reconciler doctor --stack {PLACE} --simulate` tells why",
+        f"`reconciler doctor --stack {PLACE} --simulate` shows the reason",
     ),
     (
         "`reconciler catalog flavors` shows others",

@@ -129,4 +129,4 @@ def test_the_lock_of_a_run_that_died_is_free_and_its_story_is_cleared_away(tmp_p
         assert story.code == 0 and "died" in story.out and f"process {first.pid}" in story.out, (
             story.text
         )
-        assert "nobody holds the lock" in place.run("state", "unlock", "--stack", "shop.yaml").out
+        assert "the state is not locked" in place.run("state", "unlock", "--stack", "shop.yaml").out

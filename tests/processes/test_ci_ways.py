@@ -155,7 +155,7 @@ def test_a_state_in_git_goes_on_from_its_commit_and_a_lost_push_makes_nothing_tw
         assert (
             stopped.code == 4
             and "error[state-missing]" in stopped.text
-            and "recover --rebuild" in stopped.text
+            and "recover infra --rebuild" in stopped.text
         ), stopped.text
         rebuilt = run(place, third, "reconciler", "recover", "infra", "--rebuild", "--yes")
         assert rebuilt.code == 0 and "1 object bound" in rebuilt.out, rebuilt.text

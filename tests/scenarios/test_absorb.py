@@ -208,7 +208,7 @@ def test_a_line_that_several_objects_share_is_not_written(lab: Lab, tmp_path: Pa
     send(lab, "PUT", f"/v1/instances/{found['instances.web[0]']}", {"description": "첫째"})
     with pytest.raises(Abort) as stop:
         absorbed(lab, tmp_path, "instances.web[0]")
-    assert "instances.web[1] too" in stop.value.problems[0].message
+    assert "would also change instances.web[1]" in stop.value.problems[0].message
     send(lab, "PUT", f"/v1/instances/{found['instances.web[1]']}", {"description": "둘째"})
     with pytest.raises(Abort) as stop:
         absorbed(lab, tmp_path, "instances.web")
@@ -363,6 +363,6 @@ def test_a_text_that_would_not_read_back_is_the_mistake_of_the_edit(
     problem = stop.value.problems[0]
     assert (
         problem.code == "absorb"
-        and "would not be a valid stack" in problem.message
+        and "the edited stack would not be valid" in problem.message
         and problem.place is None
     )
