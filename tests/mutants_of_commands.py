@@ -139,15 +139,6 @@ MUTANTS_OF_COMMANDS = (
         ),
     ),
     Mutant(
-        "recommend absorb for what no file can say",
-        "reconciler/render/plan/change_text.py",
-        "    keeps = all(can_be_written(field.path, field.before) for field in change.fields)\n",
-        "    keeps = True\n",
-        (
-            "tests/ui/test_plan_text.py::test_a_row_names_absorb_only_if_the_file_could_say_what_is_there",
-        ),
-    ),
-    Mutant(
         "draw the live table over a question",
         "reconciler/cli/apply.py",
         "        elif self._view is None and isinstance(event, (ProblemFound, Message)):\n",

@@ -19,7 +19,9 @@ from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.plan import Change, FieldChange
 from reconciler.model.resource import Account, Resource, Stack
-from reconciler.planner.compare.absorbable import _LINKS, _LOOKUPS
+
+_LINKS = ("firewall", "instance")
+_LOOKUPS = ("flavor", "image", "zone")
 
 
 class CannotAbsorb(Exception):

@@ -10,7 +10,6 @@ from typing import Any
 from reconciler.common.dataclass import dataclass
 from reconciler.model.plan import Action, Cause, Change, DataLoss, FieldChange, Impact
 from reconciler.model.serialize import sources
-from reconciler.planner.compare.absorbable import can_be_written
 from reconciler.render import escape, format
 
 
@@ -145,8 +144,7 @@ def _reverts(change: Change) -> list[str]:
     )
     if not grave or causes != {Cause.OUTSIDE}:
         return []
-    keeps = all(can_be_written(field.path, field.before) for field in change.fields)
-    return ["reverts what was changed outside" + ("; `absorb` keeps that" if keeps else "")]
+    return ["reverts what was changed outside"]
 
 
 def edit(field: FieldChange, left: Mapping[str, Any] | None = None) -> str:
