@@ -7,6 +7,7 @@ counted, so that no expression takes long.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,16 +28,18 @@ _CHARACTERS_PER_STEP = 16
 TOO_LONG = msg("the expression would take too long over that many values")
 
 
-class Members:
+class Members(ABC):
     """Something whose parts are read one at a time."""
 
+    @abstractmethod
     def member(self, step: Any) -> Any:
-        """The value under a name, number or key. Raises `ExpressionError` if there is none."""
-        raise NotImplementedError
+        """What stands under a name, a number or a key. Raises `ExpressionError` where nothing
+        does.
+        """
 
+    @abstractmethod
     def has(self, step: Any) -> Any:
         """Whether something stands there, or `Unknown`."""
-        raise NotImplementedError
 
 
 class Evaluator:
