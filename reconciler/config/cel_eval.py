@@ -204,8 +204,6 @@ class Evaluator:
             try:
                 value = self._condition(part)
             except ExpressionError as failure:
-                if failure.message == TOO_LONG:
-                    raise
                 failed = failed or failure
                 continue
             if value is decisive:
