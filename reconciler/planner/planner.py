@@ -276,7 +276,7 @@ def _common(draft: PlanBuilder, item: ManagedObject) -> bool:
     """The fates that are the same for every kind; whether the item had one of them."""
     text = str(item.address)
     if item.disposition is Disposition.UNSETTLED:
-        draft.problems.append(unsettled.problem_of(item))
+        draft.problems.append(unsettled.problem_of(item, draft.assessment.options))
         draft.blocked[item.address] = item.reason
         change(draft, item, Action.DECIDE, item.reason)
         return True

@@ -145,6 +145,20 @@ def test_delete_that_was_seen_gone_once(capsys: Screen, cloud: Steering) -> None
     assert led_to("apply", "web.yaml", "gone=instances.web")[0] == 0
 
 
+def test_destroy_that_saw_its_delete_once_is_run_again_as_destroy(
+    capsys: Screen, cloud: Steering
+) -> None:
+    # An apply would create the instance again.
+    applied(capsys, stack("web"))
+    with cloud.interrupted_at("DELETE"):
+        call(capsys, "destroy", "web.yaml", "--yes", "--accept", "delete")
+    cloud.ahead += 60
+    code, out, err = call(capsys, "destroy", "web.yaml", "--yes", "--no-wait")
+    assert code == 3
+    assert "run `reconciler destroy web.yaml" in out + err
+    assert "reconciler apply" not in out + err
+
+
 def test_firewall_that_is_wanted_again_while_it_is_deleted(capsys: Screen, cloud: Steering) -> None:
     firewall = "firewalls: {web: {icmp: true, description: first}}"
     applied(capsys, stack("x", more=firewall))

@@ -80,8 +80,7 @@ def problems(seen: Assessment) -> Iterator[Problem]:
     """An error for each object that is this stack's, a warning for each that may be; a notice for
     one that consent leaves alone.
     """
-    # an apply after a destroy would create everything again
-    command = "reconciler destroy" if seen.options.destroy else "reconciler apply"
+    command = seen.options.command
     for found in find(seen):
         id, address = found.live.id, found.address
         if seen.options.accepts("duplicate", address):

@@ -65,6 +65,13 @@ class PlanOptions:
     unmanaged: bool = False
     elsewhere: Elsewhere = field(default_factory=dict)
 
+    @property
+    def command(self) -> str:
+        """The command to run again. After a destroy it is not `apply`, which would create
+        everything anew.
+        """
+        return "reconciler destroy" if self.destroy else "reconciler apply"
+
     def accepts(self, risk: str, address: str) -> bool:
         """Whether a class that only counts by address was accepted for it (`gone`, `duplicate`,
         `lockout`, `shared`).

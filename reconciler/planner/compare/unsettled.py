@@ -123,7 +123,7 @@ def of(stack: Stack, state: State, options: PlanOptions) -> Doubts:
     return Doubts(reasons, homeless)
 
 
-def problem_of(item: ManagedObject) -> Problem:
+def problem_of(item: ManagedObject, options: PlanOptions) -> Problem:
     """What is told of an address in doubt, with the way out."""
     text = str(item.address)
     if item.reason.startswith(NOT_KNOWN):
@@ -134,13 +134,13 @@ def problem_of(item: ManagedObject) -> Problem:
             hint=msg("reconciler recover"),
         )
     if item.live is None and item.entry is not None and item.entry.phase is Phase.DELETING:
-        return not_proved_gone(text, item.entry.id)
+        return not_proved_gone(text, item.entry.id, options)
     if item.live is not None:
         return error(
             "incomplete",
             msg("{text}: {reason}", text=text, reason=item.reason),
             address=text,
-            hint=msg("run `reconciler apply` again"),
+            hint=msg("run `{command}` again", command=options.command),
         )
     hint = msg(
         "if it is gone: --accept {consent}, or state forget {address}",
@@ -155,13 +155,14 @@ def problem_of(item: ManagedObject) -> Problem:
     )
 
 
-def not_proved_gone(address: str, what: str) -> Problem:
+def not_proved_gone(address: str, what: str, options: PlanOptions) -> Problem:
     """Says that one of the two looks that prove an object gone is missing: that of the next run is
     enough.
     """
     said = f"{what} was deleted and is no longer listed; a second check, {ABSENCE_SECONDS:g} s after the first, must confirm it"
     hint = msg(
-        "run `reconciler apply` again, or confirm it yourself: --accept {consent}",
+        "run `{command}` again, or confirm it yourself: --accept {consent}",
+        command=options.command,
         consent=pasted(f"gone={address}"),
     )
     return error("incomplete", said, address=address, hint=hint)

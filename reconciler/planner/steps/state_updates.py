@@ -97,7 +97,11 @@ def miss_deposed(draft: PlanBuilder, old: Deposed) -> None:
         draft.problems.append(error("missing-object", message, address=old.address, hint=hint))
     elif old.kind in draft.assessment.account.complete:
         draft.problems.append(
-            unsettled.not_proved_gone(old.address, f"{old.id}, which {old.address} has replaced")
+            unsettled.not_proved_gone(
+                old.address,
+                f"{old.id}, which {old.address} has replaced",
+                draft.assessment.options,
+            )
         )
 
 
