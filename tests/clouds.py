@@ -15,9 +15,9 @@ from typing import Any
 
 from reconciler.common.timing import IN_FLIGHT_MAX
 from reconciler.iwinv.client import HttpClient
-from reconciler.iwinv.clock import SystemClock, VirtualClock
+from reconciler.iwinv.clock import SystemClock
 from reconciler.iwinv.endpoint import parse
-from reconciler.iwinv.network import ThreadNetwork, VirtualNetwork
+from reconciler.iwinv.network import ThreadNetwork
 from reconciler.iwinv.quota import MemoryQuotaLog
 from reconciler.iwinv.readers import CloudReads
 from reconciler.iwinv.refresh import read_account
@@ -29,6 +29,8 @@ from reconciler.model.resource import Account, RefreshScope
 from reconciler.model.resource_type import Call, ResourceType
 from reconciler.resources import all_kinds
 from reconciler.simulator import Cloud, Fault, SimulatorServer, World
+from tests.doubles.clock import VirtualClock
+from tests.doubles.network import VirtualNetwork
 
 Middle = Callable[[http.Request, http.Send], http.Response]
 """What may stand between client and cloud: it gets a request and the way on, and answers or raises

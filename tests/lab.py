@@ -20,8 +20,6 @@ from reconciler.config import builder, schema, yaml_reader
 from reconciler.config.variables import VariableInputs
 from reconciler.executor import Result
 from reconciler.iwinv.client import HttpClient
-from reconciler.iwinv.clock import VirtualClock
-from reconciler.iwinv.network import VirtualNetwork
 from reconciler.iwinv.quota import Book, MemoryQuotaLog
 from reconciler.iwinv.readers import CloudReads
 from reconciler.iwinv.signing import Keys
@@ -37,6 +35,8 @@ from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
 from reconciler.store.memory import MemoryStore
+from tests.doubles.clock import VirtualClock
+from tests.doubles.network import VirtualNetwork
 
 START = 1_767_225_600.0
 EVERYTHING = ("delete", "data-loss", "downtime", "detach", "address-change", "exposure")

@@ -12,13 +12,15 @@ from collections.abc import Iterable
 import pytest
 
 from reconciler.iwinv.client import HttpClient
-from reconciler.iwinv.clock import SystemClock, VirtualClock
-from reconciler.iwinv.network import ThreadNetwork, VirtualNetwork
+from reconciler.iwinv.clock import SystemClock
+from reconciler.iwinv.network import ThreadNetwork
 from reconciler.iwinv.quota import MemoryQuotaLog
 from reconciler.iwinv.signing import Keys, UnsafePath
 from reconciler.model import http
 from reconciler.model.ports import Accepted, NoAnswer, Refused
 from reconciler.model.resource_type import Call
+from tests.doubles.clock import VirtualClock
+from tests.doubles.network import VirtualNetwork
 
 KEYS = Keys("access", "secret")
 READ = Call("GET", "/v1/zones")

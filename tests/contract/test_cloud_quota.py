@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from reconciler.iwinv.client import HttpClient
-from reconciler.iwinv.clock import VirtualClock
-from reconciler.iwinv.network import VirtualNetwork
 from reconciler.iwinv.quota import ANSWER_SECONDS_MAX, FileQuotaLog, MemoryQuotaLog
 from reconciler.iwinv.signing import Keys
 from reconciler.model import http
 from reconciler.model.diagnostics import Problem
 from reconciler.model.ports import QuotaLog
 from reconciler.model.resource_type import Call
+from tests.doubles.clock import VirtualClock
+from tests.doubles.network import VirtualNetwork
 
 KEYS = Keys("access", "secret")
 READ = Call("GET", "/v1/zones")

@@ -284,7 +284,7 @@ def test_a_failed_list_fails_the_whole_read_and_leaves_nothing_in_flight() -> No
 
 
 def test_a_wrong_clock_is_named_as_what_it_is() -> None:
-    from reconciler.iwinv.clock import VirtualClock
+    from tests.doubles.clock import VirtualClock
 
     cloud = virtual_cloud(clock=VirtualClock(offset=-900.0))
     with pytest.raises(ReadFailed) as caught:

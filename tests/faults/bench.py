@@ -16,7 +16,6 @@ from reconciler.commands import context, lifecycle
 from reconciler.commands import recover as recovering
 from reconciler.commands.recover import Words
 from reconciler.iwinv.client import HttpClient
-from reconciler.iwinv.clock import VirtualClock
 from reconciler.iwinv.network import Arrival
 from reconciler.iwinv.quota import Book, MemoryQuotaLog
 from reconciler.iwinv.signing import Keys
@@ -33,6 +32,7 @@ from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.world import World
 from reconciler.store import memory
 from reconciler.store.memory import Crash, Kept, MemoryDisk, MemoryStore
+from tests.doubles.clock import VirtualClock
 from tests.faults import breaks, strangers
 from tests.faults.breaks import Boundary, Break
 from tests.faults.checks import AtSend

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from reconciler.iwinv.clock import VirtualClock
 from reconciler.iwinv.network import Arrival
 from reconciler.model import http
+from tests.doubles.clock import VirtualClock
 
 LATENCY_SECONDS = 0.2
 
