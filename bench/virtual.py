@@ -12,10 +12,10 @@ from pathlib import Path
 
 from bench import bounds, stacks
 from reconciler.commands import lifecycle
-from reconciler.iwinv.quota import Book, MemoryQuotaLog
+from reconciler.iwinv.quota import MemoryQuotaLog, QuotaRecord
 from reconciler.model.resource import Stack
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.store.cache import AccountCache
+from reconciler.store.cache import FileAccountCache
 from tests.lab import Lab
 
 
@@ -132,7 +132,7 @@ def read(lab: Lab, stack: Stack, servers: int) -> Reads:
     catalogue.
     """
     with tempfile.TemporaryDirectory() as folder:
-        cache = AccountCache(Path(folder), "bench", origin="bench", clock=lab.clock.time)
+        cache = FileAccountCache(Path(folder), "bench", origin="bench", clock=lab.clock.time)
         for _ in range(2):
             lab.clock.advance_to(lab.clock.monotonic() + 120.0)
             lab.sends.clear()
@@ -158,7 +158,7 @@ def sharing(seconds: float = 600.0, latency: float = 0.3, head_start: float = 30
     """Two senders over one log, the second `head_start` seconds late; each sends whenever it is
     let.
     """
-    book = Book()
+    book = QuotaRecord()
     logs = {name: MemoryQuotaLog(book=book, owner=name) for name in ("first", "second")}
     wake = {"first": 0.0, "second": head_start}
     answers: list[tuple[float, str]] = []

@@ -27,23 +27,23 @@ from reconciler.model.address import parse
 from reconciler.model.diagnostics import in_order
 from reconciler.model.events import Summary
 from reconciler.planner.checks import approval
-from reconciler.planner.checks.approval import Given
+from reconciler.planner.checks.approval import GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.render import why_text
 from reconciler.render.explain_change import why
 from reconciler.render.plan import plan_markdown, plan_text
 from reconciler.render.plan.plan_sections import sections
-from reconciler.render.plan.plan_text import Header
+from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.run import progress, screen
 from reconciler.render.run.progress import Tally
-from reconciler.render.run.run_report import Ledger
-from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.render.run.run_report import RunReport
+from reconciler.render.run.screen import Line, Style, Tone
 from reconciler.simulator.edits import edit
 from tests.lab import Lab
 
 PAGE = ROOT / "docs" / "explanation" / "plan.md"
 PICTURES = ROOT / "docs" / "screens"
-LOOK = Look(width=110)
+LOOK = Style(width=110)
 STACK = """\
 version: 1
 stack: shop
@@ -102,16 +102,16 @@ class Studio:
         assert result.exit_code == 0, result
         return self.lab.plans[-1]
 
-    def lines(self, planned: context.Planned, look: Look = LOOK) -> list[Line]:
+    def lines(self, planned: context.Planned, look: Style = LOOK) -> list[Line]:
         """The screen of a plan."""
         plan = replace(planned.plan, problems=in_order((*planned.plan.problems, *planned.problems)))
-        decision = approval.decide(plan, Given(terminal=True), tracked=planned.tracked)
+        decision = approval.decide(plan, GivenConsent(terminal=True), tracked=planned.tracked)
         return list(plan_text.plan_lines(plan, header(planned), look, decision, planned.outputs))
 
     def run(self, planned: context.Planned) -> list[Line]:
         """The lines of a run, as a log shows them, and its end."""
         rows = [row for section in sections(planned.plan) for row in section.rows]
-        ledger, tally, ended, found = Ledger(rows, planned.plan.steps), Tally(), 0, list[Line]()
+        ledger, tally, ended, found = RunReport(rows, planned.plan.steps), Tally(), 0, list[Line]()
         for event in self.lab.events:
             tally.take(event)
             ledger.take(event)
@@ -135,9 +135,11 @@ class Studio:
         return found
 
 
-def header(planned: context.Planned) -> Header:
+def header(planned: context.Planned) -> PlanHeader:
     """The first line of a screen."""
-    return Header(key_suffix="9f41", state="state/.simulator/shop", at=planned.at, simulated=True)
+    return PlanHeader(
+        key_suffix="9f41", state="state/.simulator/shop", at=planned.at, simulated=True
+    )
 
 
 def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
@@ -153,11 +155,11 @@ def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
     )
     planned = studio.plan()
     yield "day", studio.lines(planned)
-    yield "day_80", studio.lines(planned, Look(width=80))
+    yield "day_80", studio.lines(planned, Style(width=80))
     address = parse("instances.db")
     assert address is not None
     yield "why", list(why_text.why_lines(why(planned.plan, address, studio.lab.kinds), LOOK))
-    decision = approval.decide(planned.plan, Given(terminal=True), tracked=planned.tracked)
+    decision = approval.decide(planned.plan, GivenConsent(terminal=True), tracked=planned.tracked)
     yield "markdown", plan_markdown.plan_markdown(planned.plan, header(planned), decision)
     yield "run", studio.run(studio.apply())
     edit(studio.lab.cloud.world, "set", "instance", "shop-web-1", {"description": "hands off"})

@@ -20,7 +20,7 @@ from reconciler.config import builder, schema, yaml_reader
 from reconciler.config.variables import VariableInputs
 from reconciler.executor import Result
 from reconciler.iwinv.client import HttpClient
-from reconciler.iwinv.quota import Book, MemoryQuotaLog
+from reconciler.iwinv.quota import MemoryQuotaLog, QuotaRecord
 from reconciler.iwinv.readers import CloudReads
 from reconciler.iwinv.signing import Keys
 from reconciler.model import http, ports
@@ -29,7 +29,7 @@ from reconciler.model.events import Event
 from reconciler.model.plan import Plan
 from reconciler.model.resource import Stack
 from reconciler.model.state import State
-from reconciler.planner.checks.approval import Decision, Given
+from reconciler.planner.checks.approval import Decision, GivenConsent
 from reconciler.planner.checks.approval import parse as parse_acceptance
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.cloud import Cloud
@@ -64,7 +64,7 @@ class Lab:
         self.sends: list[tuple[float, http.Request]] = []
         self.events: list[Event] = []
         self.plans: list[context.Planned] = []
-        self.quota = Book()
+        self.quota = QuotaRecord()
         self._numbers = itertools.count(1)
         self._runs = itertools.count(1)
         self.interrupted: Callable[[], bool] = lambda: False
@@ -155,7 +155,9 @@ class Lab:
                 chosen,
                 accept=(*chosen.accept, *(("delete", text) for text in sorted(self.state.entries))),
             )
-        given = Given(accept=tuple(words), yes=True, allow_empty=True, destroy=chosen.destroy)
+        given = GivenConsent(
+            accept=tuple(words), yes=True, allow_empty=True, destroy=chosen.destroy
+        )
         number = next(self._runs)
         run = context.Run(
             id=f"run-{number}",

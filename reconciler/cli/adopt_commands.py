@@ -37,7 +37,7 @@ Examples:
 @click.option(
     "--accept",
     multiple=True,
-    type=options.Accepted(),
+    type=options.AcceptParam(),
     help="Consent: shared=ADDRESS, if another stack owns the object as well.",
 )
 @options.simulate_options

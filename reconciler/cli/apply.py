@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli import composition, plan_output, state_text
-from reconciler.cli.interrupts import Interrupts
+from reconciler.cli.interrupts import SignalHandler
 from reconciler.cli.options import Choices, part_words
 from reconciler.cli.run_context import Session, lock_seconds
 from reconciler.commands import actions, lifecycle
@@ -27,14 +27,14 @@ from reconciler.model.address import parse
 from reconciler.model.events import Event, Message, ProblemFound, Summary
 from reconciler.model.resource import Stack
 from reconciler.planner.checks import approval
-from reconciler.planner.checks.approval import Acceptance, Decision, Given
+from reconciler.planner.checks.approval import Acceptance, Decision, GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.render import escape
 from reconciler.render.format import count
 from reconciler.render.plan import plan_json, plan_sections, plan_text
 from reconciler.render.run import events_json, progress
 from reconciler.render.run.progress import Tally
-from reconciler.render.run.run_report import Ledger
+from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Line, Tone
 from reconciler.version import VERSION
 
@@ -46,7 +46,7 @@ _FIRST = b"\n Interrupted: no new step is begun; answers under way are awaited f
 
 def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
     """Plans, asks and does it; also destroys, where the options say so."""
-    talker = _Talker(session)
+    prompter = _Prompter(session)
 
     def work() -> Applied:
         stack = session.load_what_stands() if options.destroy else session.load()
@@ -54,20 +54,20 @@ def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
             session.tell_problems()
         given = _given(session, stack.accept, choices, destroy=options.destroy)
         with (
-            _run(session, choices, talker, destroy=options.destroy) as run,
-            talker.at(stack) as (connection, store),
+            _run(session, choices, prompter, destroy=options.destroy) as run,
+            prompter.at(stack) as (connection, store),
         ):
             stack, chosen = session.back(stack, store, connection, options, choices.undo)
             return lifecycle.apply(
-                stack, connection, store, chosen, given, run, talker.conversation
+                stack, connection, store, chosen, given, run, prompter.conversation
             )
 
-    return _carry_out(talker, work)
+    return _carry_out(prompter, work)
 
 
 def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
     """Does a saved plan exactly, or refuses it."""
-    talker = _Talker(session)
+    prompter = _Prompter(session)
 
     def work() -> Applied:
         plan = planfile.read(Path(plan_file))
@@ -84,8 +84,8 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
         destroy = bool(plan.options.get("destroy"))
         given = _given(session, stack.accept, merged, destroy=destroy)
         with (
-            _run(session, merged, talker, destroy=destroy) as run,
-            talker.at(stack) as (connection, store),
+            _run(session, merged, prompter, destroy=destroy) as run,
+            prompter.at(stack) as (connection, store),
         ):
             # A plan of an undo holds the serial that it goes back to; its lookups are pinned as
             # they were.
@@ -93,15 +93,15 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
                 stack, store, connection, PlanOptions(), plan.options.get("undo")
             )
             return lifecycle.apply_saved(
-                stack, connection, store, plan, given, run, talker.conversation
+                stack, connection, store, plan, given, run, prompter.conversation
             )
 
-    return _carry_out(talker, work)
+    return _carry_out(prompter, work)
 
 
 def reboot(session: Session, address: str, choices: Choices, *, unprotect: bool) -> int:
     """Restarts a server of the stack, whose file is only asked for its name."""
-    talker = _Talker(session)
+    prompter = _Prompter(session)
 
     def work() -> Applied:
         name, environment = session.identify()
@@ -109,8 +109,8 @@ def reboot(session: Session, address: str, choices: Choices, *, unprotect: bool)
         assert found is not None
         given = _given(session, (), choices, destroy=False)
         with (
-            _run(session, choices, talker, destroy=False) as run,
-            talker.at(stack) as (connection, store),
+            _run(session, choices, prompter, destroy=False) as run,
+            prompter.at(stack) as (connection, store),
         ):
             run = replace(run, again=session.again("server", "reboot", address, by_option=True))
             return actions.reboot(
@@ -120,46 +120,48 @@ def reboot(session: Session, address: str, choices: Choices, *, unprotect: bool)
                 store,
                 given,
                 run,
-                talker.conversation,
+                prompter.conversation,
                 unprotect=unprotect,
             )
 
-    return _carry_out(talker, work)
+    return _carry_out(prompter, work)
 
 
-def _carry_out(talker: _Talker, work: Callable[[], Applied]) -> int:
+def _carry_out(prompter: _Prompter, work: Callable[[], Applied]) -> int:
     """Runs the work, ends it on the screen whatever happens, and gives the exit code."""
-    console = talker.session.console
+    console = prompter.session.console
     try:
         applied = work()
     except Abort as stop:
         if not console.json:
             raise
-        talker.stopped(stop)
+        prompter.stopped(stop)
         return stop.exit_code
     except KeyboardInterrupt:
-        talker.close()
-        if not talker.began:
+        prompter.close()
+        if not prompter.began:
             raise
         console.tell(
             [Line(" Interrupted after the run; everything it did is recorded.", Tone.CARE)]
         )
         return exit_codes.INTERRUPTED
     finally:
-        talker.close()
-    talker.ended(applied)
+        prompter.close()
+    prompter.ended(applied)
     return applied.exit_code
 
 
 @contextmanager
-def _run(session: Session, choices: Choices, talker: _Talker, *, destroy: bool) -> Iterator[Run]:
+def _run(
+    session: Session, choices: Choices, prompter: _Prompter, *, destroy: bool
+) -> Iterator[Run]:
     """The run; where first passwords are to be kept, their file is open as long as the block lasts."""
     command = "destroy" if destroy else "apply"
     run = Run(
-        id=talker.run,
-        holder=composition.holder(f"reconciler {command}", talker.run),
+        id=prompter.run,
+        holder=composition.holder(f"reconciler {command}", prompter.run),
         nonce=composition.nonce,
-        interrupts=Interrupts(_tell_interrupted, leave=_leave),
+        interrupts=SignalHandler(_tell_interrupted, leave=_leave),
         again=session.again(command),
         lock_timeout_seconds=lock_seconds(choices.lock_timeout, session.console),
         wait=not choices.no_wait,
@@ -180,8 +182,8 @@ def _run(session: Session, choices: Choices, talker: _Talker, *, destroy: bool) 
 
 def _given(
     session: Session, standing: tuple[str, ...], choices: Choices, *, destroy: bool
-) -> Given:
-    return Given(
+) -> GivenConsent:
+    return GivenConsent(
         accept=choices.accept,
         standing=tuple(found for found in map(approval.parse, standing) if found is not None),
         yes=choices.yes,
@@ -205,7 +207,7 @@ def _leave(code: int) -> None:
     os._exit(code)
 
 
-class _Talker:
+class _Prompter:
     """Shows the plan, asks, follows the run and tells its end, as text or as JSON lines."""
 
     def __init__(self, session: Session) -> None:
@@ -214,11 +216,11 @@ class _Talker:
         self.run = composition.run_id()
         self.connection: Connection | None = None
         self._tally = Tally()
-        self._view: progress.View | None = None
+        self._view: progress.ProgressView | None = None
         self._began = False
         self._title = ""
         self._total = 0
-        self._ledger = Ledger()
+        self._ledger = RunReport()
         self._json = events_json.JsonLines(
             run=self.run, now=time.time, write=session.console.out.write
         )
@@ -250,7 +252,7 @@ class _Talker:
             for row in section.rows
             if section.name != "left"
         ]
-        self._ledger = Ledger(rows, plan.steps)
+        self._ledger = RunReport(rows, plan.steps)
         if console.json:
             given = [Acceptance(item.risk, item.address) for item in decision.given]
             self._json.plan(
@@ -358,7 +360,7 @@ class _Talker:
             )
         )
 
-    def _new_view(self) -> progress.View:
+    def _new_view(self) -> progress.ProgressView:
         console = self.session.console
         if console.err.is_terminal:
             look = console.look(console.err)

@@ -43,7 +43,9 @@ def _of_state(path: Path, given: Mapping[str, Any]) -> list[str]:
     try:
         name, environment = loader.identify(path, given.get("environment"))
         state = session.read_state(
-            composition.store(composition.Place(path, name, environment, simulated), os.environ)
+            composition.store(
+                composition.StateLocation(path, name, environment, simulated), os.environ
+            )
         )
     except Abort:
         return []

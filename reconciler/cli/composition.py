@@ -39,7 +39,7 @@ _NONCE_LENGTH = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StateLocation:
     """Which stack it is about, as far as files on this machine go."""
 
     path: Path
@@ -48,7 +48,7 @@ class Place:
     simulated: bool
 
 
-def store(place: Place, environ: Mapping[str, str]) -> FileStore:
+def store(place: StateLocation, environ: Mapping[str, str]) -> FileStore:
     """The store of a stack's state."""
     from reconciler.config import loader
     from reconciler.store.folder_store import FileStore
@@ -214,7 +214,7 @@ def _connect(
     from reconciler.iwinv.readers import CloudReads
     from reconciler.iwinv.transport import HttpTransport
     from reconciler.model.resource_type import with_seconds
-    from reconciler.store.cache import AccountCache
+    from reconciler.store.cache import FileAccountCache
 
     keys = _keys(environ)
     try:
@@ -236,7 +236,9 @@ def _connect(
     # The local cloud has another port each time; which world it serves goes with its folder.
     origin = "simulated" if simulated else endpoint.origin
     kept = (
-        None if cache is None else AccountCache(cache, keys.digest, origin=origin, clock=time.time)
+        None
+        if cache is None
+        else FileAccountCache(cache, keys.digest, origin=origin, clock=time.time)
     )
     if kept is not None:
         all_kinds = with_seconds(all_kinds, kept.seconds())
@@ -274,7 +276,7 @@ def kept_catalogue(place: Path, environ: Mapping[str, str], *, simulated: bool) 
     """
     from reconciler.iwinv.endpoint import DEFAULT, EndpointRefused, parse
     from reconciler.model.resource import Catalogue
-    from reconciler.store.cache import AccountCache
+    from reconciler.store.cache import FileAccountCache
 
     if simulated:
         from reconciler.simulator import ACCESS_KEY, SECRET_KEY
@@ -289,7 +291,7 @@ def kept_catalogue(place: Path, environ: Mapping[str, str], *, simulated: bool) 
     except EndpointRefused:
         return Catalogue()
     folder = _cache_folder(place, environ, simulated=simulated)
-    cache = AccountCache(folder, _keys(environ).digest, origin=origin, clock=time.time)
+    cache = FileAccountCache(folder, _keys(environ).digest, origin=origin, clock=time.time)
     return Catalogue(**cache.catalogue(Catalogue.__dataclass_fields__))
 
 

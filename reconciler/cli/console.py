@@ -18,7 +18,7 @@ from reconciler.model.diagnostics import Problem, error
 from reconciler.render import escape
 from reconciler.render import problem_text as problem_view
 from reconciler.render.run import screen
-from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.render.run.screen import Line, Style, Tone
 
 COLUMNS_MIN = 40
 
@@ -59,14 +59,14 @@ class Console:
             and sys.stdin.isatty()
         )
 
-    def look(self, stream: Stream) -> Look:
+    def look(self, stream: Stream) -> Style:
         """How that stream is to be written to."""
         if not stream.is_terminal:
-            return Look(width=None, color=False, verbose=self.verbose)
+            return Style(width=None, color=False, verbose=self.verbose)
         width = max(shutil.get_terminal_size().columns, COLUMNS_MIN)
         dumb = self.environ.get("TERM") == "dumb"
         color = self.color and not dumb and not self.environ.get("NO_COLOR")
-        return Look(
+        return Style(
             width=width,
             color=color,
             verbose=self.verbose,

@@ -17,7 +17,7 @@ from reconciler.model.exit_codes import INTERRUPTED
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupts:
+class SignalHandler:
     """While its block lasts, a first signal is only noted; `told` is called with it. Called, it
     says whether there was one.
     """
@@ -31,7 +31,7 @@ class Interrupts:
     def __call__(self) -> bool:
         return self._asked
 
-    def __enter__(self) -> Interrupts:
+    def __enter__(self) -> SignalHandler:
         if threading.current_thread() is threading.main_thread():
             # started by `nohup`, which a run then outlives
             ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN

@@ -41,7 +41,7 @@ class Pair(click.ParamType[tuple[str, str]]):
         return name, text
 
 
-class Accepted(click.ParamType[Acceptance]):
+class AcceptParam(click.ParamType[Acceptance]):
     """The value of `--accept`: `CLASS` or `CLASS=ADDRESS`."""
 
     name = "CLASS[=ADDRESS]"
@@ -331,7 +331,7 @@ consent_options = _joined(
     click.option(
         "--accept",
         multiple=True,
-        type=Accepted(),
+        type=AcceptParam(),
         help="Consent to a risk class, for all objects or one address; repeatable.",
     ),
     click.option(

@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.cli.run_context import Session
-from reconciler.commands.context import Beside, Connection, Planned
+from reconciler.commands.context import ConcurrentRun, Connection, Planned
 from reconciler.model import exit_codes
 from reconciler.model.diagnostics import in_order
 from reconciler.model.plan import Plan, unstated
 from reconciler.planner.checks import approval
-from reconciler.planner.checks.approval import Acceptance, Given
+from reconciler.planner.checks.approval import Acceptance, GivenConsent
 from reconciler.render import escape
 from reconciler.render.plan import plan_json, plan_text
 from reconciler.render.run.screen import Line, Tone
@@ -30,18 +30,18 @@ def exit_code(planned: Planned, *, detailed: bool) -> int:
     return exit_codes.CHANGES if detailed and code == exit_codes.DONE and changed else code
 
 
-def running(store: FileStore) -> Callable[[], Beside | None]:
+def running(store: FileStore) -> Callable[[], ConcurrentRun | None]:
     """Asks who works on the stack now (safety#one-writer)."""
 
-    def ask() -> Beside | None:
+    def ask() -> ConcurrentRun | None:
         held = store.holder()
         if held is None or not held.alive:
             return None
         if held.holder is None:
-            return Beside("another run works on this stack now")
+            return ConcurrentRun("another run works on this stack now")
         who = held.holder
         at = f", at {who.step}" if who.step else ""
-        return Beside(
+        return ConcurrentRun(
             f"{who.user} on {who.host} (process {who.pid}, `{who.command}`{at}) works on this stack now",
             who.run,
         )
@@ -158,8 +158,8 @@ def saved_lines(out: str, session: Session) -> list[Line]:
     return [Line(f" Saved. To do exactly this:  {escape.outside(command)}", Tone.GOOD)]
 
 
-def _given(planned: Planned, accept: Sequence[Acceptance]) -> Given:
+def _given(planned: Planned, accept: Sequence[Acceptance]) -> GivenConsent:
     standing = tuple(
         found for found in map(approval.parse, planned.stack.accept) if found is not None
     )
-    return Given(accept=tuple(accept), standing=standing, terminal=True)
+    return GivenConsent(accept=tuple(accept), standing=standing, terminal=True)

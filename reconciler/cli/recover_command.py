@@ -71,7 +71,7 @@ def recover(
     or that it is none with --not-created.
     """
     from reconciler.cli import composition
-    from reconciler.cli.interrupts import Interrupts
+    from reconciler.cli.interrupts import SignalHandler
     from reconciler.commands import recover as recovering
     from reconciler.commands.context import Run
 
@@ -85,13 +85,13 @@ def recover(
         id=name,
         holder=composition.holder("reconciler recover", name),
         nonce=composition.nonce,
-        interrupts=Interrupts(_interrupted, leave=_leave),
+        interrupts=SignalHandler(_interrupted, leave=_leave),
         again=session.again("recover"),
         lock_timeout_seconds=lock_seconds(lock_timeout, console),
         wait=not no_wait,
     )
     console.begin()
-    words = recovering.Words(dict(adopt), tuple(not_created), rebuild, yes, console.can_ask)
+    words = recovering.Answers(dict(adopt), tuple(not_created), rebuild, yes, console.can_ask)
     with session.connect() as connection:
         found = recovering.recover(
             wanted, connection, store, words, run, _talk(console, wanted.title)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reconciler.model.resource import Catalogue, Stack
     from reconciler.model.state import State
     from reconciler.planner.compare.assessment import PlanOptions
-    from reconciler.render.plan.plan_text import Header
+    from reconciler.render.plan.plan_text import PlanHeader
     from reconciler.store.folder_store import FileStore
 
 LOCK_SECONDS_AT_TERMINAL = 60.0
@@ -87,7 +87,7 @@ class Session:
         name, environment = loader.identify(path, environment)
         state = session.read_state(
             composition.store(
-                composition.Place(path, name, environment, self.simulate), self.environ
+                composition.StateLocation(path, name, environment, self.simulate), self.environ
             )
         )
         if state is None:
@@ -177,9 +177,9 @@ class Session:
         """The catalogue as an earlier run kept it."""
         return composition.kept_catalogue(self.path, self.environ, simulated=self.simulate)
 
-    def place(self, stack: str, environment: str | None) -> composition.Place:
+    def place(self, stack: str, environment: str | None) -> composition.StateLocation:
         """Where the files of that stack and environment lie."""
-        return composition.Place(self.path, stack, environment, self.simulate)
+        return composition.StateLocation(self.path, stack, environment, self.simulate)
 
     def store(self, stack: str, environment: str | None) -> FileStore:
         """The store of the state of that stack and environment."""
@@ -221,11 +221,11 @@ class Session:
         self.problems += told
         return stack, options
 
-    def header(self, planned: Planned, connection: Connection, store: FileStore) -> Header:
+    def header(self, planned: Planned, connection: Connection, store: FileStore) -> PlanHeader:
         """What the first line of a plan tells of account and state."""
-        from reconciler.render.plan.plan_text import Header
+        from reconciler.render.plan.plan_text import PlanHeader
 
-        return Header(
+        return PlanHeader(
             key_suffix=connection.key_suffix,
             state=shown_path(store.folder),
             at=planned.at,

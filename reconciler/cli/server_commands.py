@@ -13,13 +13,13 @@ from reconciler.planner.checks.approval import Acceptance
 
 
 @click.group()
-def server() -> None:
+def instance() -> None:
     """Acts on one server of a stack that change nothing that is asked for: reboot it, open its
     console.
     """
 
 
-@server.command(
+@instance.command(
     epilog="""\b
 Examples:
   reconciler server reboot instances.web[0]
@@ -37,7 +37,7 @@ Examples:
 @click.option(
     "--accept",
     multiple=True,
-    type=options.Accepted(),
+    type=options.AcceptParam(),
     help="Consent: downtime, or downtime=ADDRESS.",
 )
 @options.format_option
@@ -61,7 +61,7 @@ def reboot(
     return apply.reboot(session, address, choices, unprotect=unprotect)
 
 
-@server.command(
+@instance.command(
     "console",
     epilog="""\b
 Examples:

@@ -93,7 +93,7 @@ Examples:
 @click.option(
     "--accept",
     multiple=True,
-    type=options.Accepted(),
+    type=options.AcceptParam(),
     help="Consent that the saved plan carries; repeatable.",
 )
 @options.plan_format_option

@@ -179,7 +179,7 @@ def _show_plan(console: Console, what: str) -> int:
     if console.json:
         console.out.write(plan_json.text(dict(saved.document)))
         return exit_codes.DONE
-    header = plan_text.Header(
+    header = plan_text.PlanHeader(
         key_suffix="",
         state=f"of lineage {saved.lineage[:8] or 'none'}",
         at=saved.made_at,

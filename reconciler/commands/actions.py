@@ -18,7 +18,7 @@ from reconciler.model.diagnostics import error
 from reconciler.model.plan import Action, Change, Consent, Impact, Plan, RiskClass, Step
 from reconciler.model.resource import Account, LiveResource, RefreshScope, Stack
 from reconciler.model.state import Entry, State
-from reconciler.planner.checks.approval import Given
+from reconciler.planner.checks.approval import GivenConsent
 from reconciler.planner.estimate.forecast import budget, forecast
 
 _OPERATION = "instance.reboot"
@@ -29,7 +29,7 @@ def reboot(
     address: Address,
     connection: Connection,
     store: ports.Store,
-    given: Given,
+    given: GivenConsent,
     run: Run,
     talk: Prompter,
     *,
@@ -49,7 +49,7 @@ def reboot(
         environment=stack.environment,
     ) as writer:
         state = writer.state
-        entry = _server(state, address)
+        entry = _instance(state, address)
         account = session.read_account(
             connection, RefreshScope(instances=True, tracked={"instances": frozenset({entry.id})})
         )
@@ -88,7 +88,9 @@ def _plan(
     connection: Connection,
 ) -> Plan:
     low, _, high = connection.kinds["instances"].operations["reboot"].seconds
-    step = Step(f"{_OPERATION} {address}", address, _OPERATION, target=live.id, servers=(live.id,))
+    step = Step(
+        f"{_OPERATION} {address}", address, _OPERATION, target=live.id, instances=(live.id,)
+    )
     impact = Impact(
         consents=(Consent(RiskClass.DOWNTIME, str(address)),), downtime_seconds=(low, high)
     )
@@ -111,7 +113,7 @@ def console(address: Address, connection: Connection, store: ports.StateReader) 
     """The link to a server's console: a credential, for stdout and nothing else."""
     from reconciler.iwinv import one_shot, refresh
 
-    entry = _server(session.read_state(store), address)
+    entry = _instance(session.read_state(store), address)
     try:
         return one_shot.console_link(
             connection.exchange, entry.id, time_scale=connection.time_scale
@@ -139,7 +141,7 @@ def bill(connection: Connection) -> Mapping[str, object]:
     }
 
 
-def _server(state: State | None, address: Address) -> Entry:
+def _instance(state: State | None, address: Address) -> Entry:
     if address.kind != "instances" or address.rule is not None or address.existing:
         raise Abort(
             error(

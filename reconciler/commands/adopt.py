@@ -42,11 +42,11 @@ def read(connection: Connection) -> Account:
         catalogue=frozenset({"zones", "flavors", "images"}),
     )
     account = session.read_account(connection, lists)
-    groups = frozenset(account.objects.get("firewalls", EMPTY))
-    if not groups:
+    firewalls = frozenset(account.objects.get("firewalls", EMPTY))
+    if not firewalls:
         return account
     more = session.read_account(
-        connection, RefreshScope(firewalls=True, rules_of=groups, members_of=groups)
+        connection, RefreshScope(firewalls=True, rules_of=firewalls, members_of=firewalls)
     )
     objects = {
         **account.objects,

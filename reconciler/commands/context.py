@@ -142,7 +142,7 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class ConcurrentRun:
     """A run that works on the stack now: `said` tells who, `run` is its name in the records where
     that is known.
     """
@@ -151,5 +151,5 @@ class Beside:
     run: str | None = None
 
 
-def _nobody() -> Beside | None:
+def _nobody() -> ConcurrentRun | None:
     return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from reconciler.commands import lifecycle, session
-from reconciler.commands.context import Beside, Connection
+from reconciler.commands.context import ConcurrentRun, Connection
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes, ports
@@ -87,7 +87,7 @@ def kept(
     store: ports.StateReader,
     where: str,
     connection: Connection | None,
-    beside: Callable[[], Beside | None],
+    beside: Callable[[], ConcurrentRun | None],
 ) -> Iterator[Check]:
     """What the state says of itself: readable, whose, what is under way, what is not known."""
     running = beside()
@@ -121,7 +121,7 @@ def standing(
     pasteable: Callable[[Problem], Problem],
     connection: Connection,
     store: ports.StateReader,
-    beside: Callable[[], Beside | None],
+    beside: Callable[[], ConcurrentRun | None],
 ) -> Iterator[Check]:
     """Servers without their firewall, and objects of the stack that its state does not know, as a
     plan finds them.
@@ -193,7 +193,7 @@ def _belongs(state: State, connection: Connection) -> Iterator[Check]:
         )
 
 
-def _open(state: State, running: Beside | None) -> Check:
+def _open(state: State, running: ConcurrentRun | None) -> Check:
     run = None if running is None else running.run
     found = [
         intent

@@ -12,8 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.commands import session
-from reconciler.commands.context import Applied, Beside, Connection, Planned, Prompter, Run, _nobody
-from reconciler.commands.settle import Settling
+from reconciler.commands.context import (
+    Applied,
+    ConcurrentRun,
+    Connection,
+    Planned,
+    Prompter,
+    Run,
+    _nobody,
+)
+from reconciler.commands.settle import Settler
 from reconciler.common import suggestions
 from reconciler.common.text import msg
 from reconciler.model import exit_codes, ports
@@ -27,7 +35,7 @@ from reconciler.model.resource_type import ResourceType
 from reconciler.model.state import Entry, Phase, State, is_stale
 from reconciler.planner import saved_plan
 from reconciler.planner.checks import approval
-from reconciler.planner.checks.approval import Given, Verdict
+from reconciler.planner.checks.approval import Approval, GivenConsent
 from reconciler.planner.checks.login_check import without_login
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.planner.estimate import cost as costs
@@ -42,7 +50,7 @@ def plan(
     connection: Connection,
     store: ports.StateReader,
     options: PlanOptions,
-    beside: Callable[[], Beside | None] = _nobody,
+    beside: Callable[[], ConcurrentRun | None] = _nobody,
 ) -> Planned:
     """Reads the account and says what an apply would do. Changes nothing and takes no lock.
 
@@ -63,7 +71,7 @@ def drift(
     stack: Stack,
     connection: Connection,
     store: ports.StateReader,
-    beside: Callable[[], Beside | None] = _nobody,
+    beside: Callable[[], ConcurrentRun | None] = _nobody,
 ) -> Planned:
     """What somebody else changed: the plan's drift alone, never a change that the file asks for."""
     found = plan(stack, connection, store, PlanOptions(), beside)
@@ -101,7 +109,7 @@ def apply(
     connection: Connection,
     store: ports.Store,
     options: PlanOptions,
-    given: Given,
+    given: GivenConsent,
     run: Run,
     talk: Prompter,
 ) -> Applied:
@@ -113,7 +121,7 @@ def apply(
     options = replace(options, elsewhere=session.elsewhere(store))
     with _writing(store, stack, run) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
-        settling = Settling(connection, writer, run.id)
+        settling = Settler(connection, writer, run.id)
         planned = _plan(stack, writer.state, connection, options, settling, told=told)
         applied = decide_and_do(planned, connection, writer, given, run, talk)
         # What an earlier run left open and may still come is waited for last, when everything else
@@ -138,7 +146,7 @@ def apply_saved(
     connection: Connection,
     store: ports.Store,
     plan: SavedPlan,
-    given: Given,
+    given: GivenConsent,
     run: Run,
     talk: Prompter,
 ) -> Applied:
@@ -157,7 +165,7 @@ def apply_saved(
             writer.state,
             connection,
             options,
-            Settling(connection, writer, run.id),
+            Settler(connection, writer, run.id),
             told=told,
         )
         found = saved_plan.differences(plan, planned.plan)
@@ -235,14 +243,14 @@ def _plan(
     state: State | None,
     connection: Connection,
     options: PlanOptions,
-    settling: Settling | None = None,
+    settling: Settler | None = None,
     *,
     told: tuple[Problem, ...] = (),
 ) -> Planned:
     from reconciler.planner.compare.refresh_scope import needs
 
     _check_addresses(stack, state, options)
-    settling, begun = settling or Settling(connection), connection.exchange.unix()
+    settling, begun = settling or Settler(connection), connection.exchange.unix()
     account, beside = _read(stack, state, connection, options)
     if state is not None and _is_unsettled(state):
         before = needs(stack, state, options)
@@ -357,7 +365,7 @@ def decide_and_do(
     planned: Planned,
     connection: Connection,
     writer: ports.StateWriter,
-    given: Given,
+    given: GivenConsent,
     run: Run,
     talk: Prompter,
 ) -> Applied:
@@ -377,9 +385,9 @@ def decide_and_do(
             # what was settled, and the key that it was seen with
             writer.commit(account=connection.account, endpoint=connection.endpoint)
         return Applied(planned, planned.exit_code, outputs=writer.state.outputs)
-    if decision.verdict is Verdict.ASK:
+    if decision.verdict is Approval.ASK:
         decision = approval.answer(decision, made.title, talk.ask(planned, decision))
-    if decision.verdict is not Verdict.GO:
+    if decision.verdict is not Approval.GO:
         raise Abort(
             *((decision.problem,) if decision.problem else ()), exit_code=exit_codes.REFUSED
         )

@@ -11,7 +11,7 @@ from dataclasses import field, replace
 
 from reconciler.commands import session
 from reconciler.commands.context import Connection, Run
-from reconciler.commands.settle import Settling
+from reconciler.commands.settle import Settler
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes, ports
@@ -33,7 +33,7 @@ from reconciler.recovery.manual import Proposal, Recovered, Settled
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class Answers:
     """What a person said. `adopt` maps an address to the id that is its object, `not_created` are
     addresses whose request was not done.
 
@@ -63,7 +63,7 @@ def recover(
     stack: Stack,
     connection: Connection,
     store: ports.Store,
-    words: Words,
+    words: Answers,
     run: Run,
     talk: RecoveryPrompter,
 ) -> Recovered:
@@ -79,7 +79,7 @@ def recover(
         environment=stack.environment,
     ) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
-        settling, beside = Settling(connection, writer, run.id), session.elsewhere(store)
+        settling, beside = Settler(connection, writer, run.id), session.elsewhere(store)
         work = _Recovery(stack, connection, writer, words, run, settling, beside, problems=[*told])
         work.look()
         work.adopt()
@@ -98,9 +98,9 @@ class _Recovery:
     stack: Stack
     connection: Connection
     writer: ports.StateWriter
-    words: Words
+    words: Answers
     run: Run
-    settling: Settling
+    settling: Settler
     elsewhere: Elsewhere
     account: Account | None = None
     problems: list[Problem] = field(default_factory=list)

@@ -38,7 +38,7 @@ ROUNDS_MAX = 16
 
 
 @dataclass(slots=True)
-class Settling:
+class Settler:
     """What one run has seen of open intents. Without a `writer` nothing is recorded: a plan only
     looks.
 

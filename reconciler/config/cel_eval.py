@@ -14,7 +14,7 @@ from typing import Any
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.config.cel_operators import apply, bounded, is_list, is_number
-from reconciler.config.cel_syntax import TYPES, ExpressionError, Node, unknown_name
+from reconciler.config.cel_syntax import TYPES, CelNode, ExpressionError, unknown_name
 from reconciler.config.functions import CALLS, CallError, TypeName, described
 from reconciler.model.resource import Ref, Unknown
 
@@ -57,7 +57,7 @@ class Evaluator:
         self._root, self._touch, self._spent = root, touch, spent
         self._bound: dict[str, Any] = {}
 
-    def value(self, node: Node) -> Any:
+    def value(self, node: CelNode) -> Any:
         """The value of a tree, or `Unknown`. Raises `ExpressionError` with the place of the part
         that has none.
         """
@@ -101,7 +101,7 @@ class Evaluator:
 
     # Names and what is read of them
 
-    def name(self, node: Node) -> Any:
+    def name(self, node: CelNode) -> Any:
         if node.value in self._bound:
             return self._bound[node.value]
         try:
@@ -111,10 +111,10 @@ class Evaluator:
                 return TypeName(node.value)
             raise unknown_name(node.value, node.at) from None
 
-    def select(self, node: Node) -> Any:
+    def select(self, node: CelNode) -> Any:
         return self._member(self.value(node.parts[0]), node.value[0])
 
-    def index(self, node: Node) -> Any:
+    def index(self, node: CelNode) -> Any:
         value, index = self.value(node.parts[0]), self.value(node.parts[1])
         if isinstance(value, Unknown) or isinstance(index, Unknown):
             return _either_unknown(value, index)
@@ -144,7 +144,7 @@ class Evaluator:
             return self._touch(value[step])
         raise ExpressionError(msg("{found} has no `{step}`", found=described(value), step=step))
 
-    def has(self, node: Node) -> Any:
+    def has(self, node: CelNode) -> Any:
         asked = node.parts[0]
         if asked.kind not in ("select", "index"):
             raise ExpressionError(msg("has() needs something with a field, such as has(vars.x)"))
@@ -167,14 +167,14 @@ class Evaluator:
 
     # Conditions
 
-    def choice(self, node: Node) -> Any:
+    def choice(self, node: CelNode) -> Any:
         condition, yes, no = node.parts
         verdict = self._condition(condition)
         if isinstance(verdict, Unknown):
             return unknown({*verdict.source, *self._sources(yes), *self._sources(no)})
         return self.value(yes if verdict else no)
 
-    def _sources(self, node: Node) -> tuple[Ref, ...]:
+    def _sources(self, node: CelNode) -> tuple[Ref, ...]:
         """What a branch waits for that may not be taken."""
         try:
             found = self.whole(self.value(node))
@@ -184,7 +184,7 @@ class Evaluator:
             return ()
         return found.source if isinstance(found, Unknown) else ()
 
-    def _condition(self, node: Node) -> Any:
+    def _condition(self, node: CelNode) -> Any:
         value = self.value(node)
         if isinstance(value, Unknown | bool):
             return value
@@ -193,7 +193,7 @@ class Evaluator:
             offset=node.at,
         )
 
-    def logic(self, node: Node) -> Any:
+    def logic(self, node: CelNode) -> Any:
         """`&&` and `||`, in which one operand may decide whatever the other is, and even if the
         other cannot be evaluated.
         """
@@ -216,13 +216,13 @@ class Evaluator:
             unknown(waits) if any(isinstance(value, Unknown) for value in values) else not decisive
         )
 
-    def negated(self, node: Node) -> Any:
+    def negated(self, node: CelNode) -> Any:
         value = self._condition(node.parts[0])
         return value if isinstance(value, Unknown) else not value
 
     # Operators
 
-    def negative(self, node: Node) -> Any:
+    def negative(self, node: CelNode) -> Any:
         value = self.value(node.parts[0])
         if isinstance(value, Unknown):
             return value
@@ -230,7 +230,7 @@ class Evaluator:
             raise ExpressionError(msg("`-` cannot be applied to {found}", found=described(value)))
         return bounded(-value)
 
-    def binary(self, node: Node) -> Any:
+    def binary(self, node: CelNode) -> Any:
         left, right = self.value(node.parts[0]), self.value(node.parts[1])
         sign = node.value
         if sign == "in" and isinstance(right, Mapping):
@@ -243,13 +243,13 @@ class Evaluator:
 
     # Functions and macros
 
-    def call(self, node: Node) -> Any:
+    def call(self, node: CelNode) -> Any:
         return self._call(node.value, node.parts)
 
-    def method(self, node: Node) -> Any:
+    def method(self, node: CelNode) -> Any:
         return self._call(node.value[0], node.parts)
 
-    def _call(self, name: str, arguments: tuple[Node, ...]) -> Any:
+    def _call(self, name: str, arguments: tuple[CelNode, ...]) -> Any:
         values = [self.value(part) for part in arguments]
         # these do not look into their argument
         if name not in ("size", "length", "keys", "type", "dyn"):
@@ -274,7 +274,7 @@ class Evaluator:
         )
         return made
 
-    def macro(self, node: Node) -> Any:
+    def macro(self, node: CelNode) -> Any:
         (name, variable), (target, *bodies) = node.value, node.parts
         items = self.value(target)
         if isinstance(items, Unknown):
@@ -298,11 +298,11 @@ class Evaluator:
             self._bound = {**outer, variable: value}
             yield value
 
-    def _verdicts(self, each: Iterator[Any], body: Node) -> Iterator[tuple[Any, Any]]:
+    def _verdicts(self, each: Iterator[Any], body: CelNode) -> Iterator[tuple[Any, Any]]:
         for item in each:
             yield item, self._condition(body)
 
-    def _all(self, each: Iterator[Any], bodies: list[Node], *, decisive: bool = False) -> Any:
+    def _all(self, each: Iterator[Any], bodies: list[CelNode], *, decisive: bool = False) -> Any:
         waits: set[Ref] = set()
         open_ = False
         for _, verdict in self._verdicts(each, bodies[0]):
@@ -313,22 +313,22 @@ class Evaluator:
                 waits.update(verdict.source)
         return unknown(waits) if open_ else not decisive
 
-    def _exists(self, each: Iterator[Any], bodies: list[Node]) -> Any:
+    def _exists(self, each: Iterator[Any], bodies: list[CelNode]) -> Any:
         return self._all(each, bodies, decisive=True)
 
-    def _exists_one(self, each: Iterator[Any], bodies: list[Node]) -> Any:
+    def _exists_one(self, each: Iterator[Any], bodies: list[CelNode]) -> Any:
         found = self._filter(each, bodies)
         return found if isinstance(found, Unknown) else len(found) == 1
 
-    def _filter(self, each: Iterator[Any], bodies: list[Node]) -> Any:
+    def _filter(self, each: Iterator[Any], bodies: list[CelNode]) -> Any:
         return self._gather(self._verdicts(each, bodies[0]), None)
 
-    def _map(self, each: Iterator[Any], bodies: list[Node]) -> Any:
+    def _map(self, each: Iterator[Any], bodies: list[CelNode]) -> Any:
         if len(bodies) == 1:
             return [self.value(bodies[0]) for _ in each]
         return self._gather(self._verdicts(each, bodies[0]), bodies[1])
 
-    def _gather(self, verdicts: Iterator[tuple[Any, Any]], body: Node | None) -> Any:
+    def _gather(self, verdicts: Iterator[tuple[Any, Any]], body: CelNode | None) -> Any:
         """The elements whose verdict is true, or what `body` makes of them; `Unknown`, with all
         that may be among them, where one is.
         """
@@ -347,13 +347,13 @@ class Evaluator:
 
     # Literals
 
-    def literal(self, node: Node) -> Any:
+    def literal(self, node: CelNode) -> Any:
         return node.value
 
-    def list_of(self, node: Node) -> Any:
+    def list_of(self, node: CelNode) -> Any:
         return [self.value(part) for part in node.parts]
 
-    def map_of(self, node: Node) -> Any:
+    def map_of(self, node: CelNode) -> Any:
         keys = [self.value(part) for part in node.parts[::2]]
         for key in keys:
             if isinstance(key, Unknown):
@@ -365,7 +365,7 @@ class Evaluator:
         return dict(zip(keys, [self.value(part) for part in node.parts[1::2]], strict=True))
 
 
-_KINDS: Mapping[str, Callable[[Evaluator, Node], Any]] = {
+_KINDS: Mapping[str, Callable[[Evaluator, CelNode], Any]] = {
     "literal": Evaluator.literal,
     "name": Evaluator.name,
     "select": Evaluator.select,
@@ -384,7 +384,7 @@ _KINDS: Mapping[str, Callable[[Evaluator, Node], Any]] = {
     "map": Evaluator.map_of,
 }
 
-_MACROS: Mapping[str, Callable[[Evaluator, Iterator[Any], list[Node]], Any]] = {
+_MACROS: Mapping[str, Callable[[Evaluator, Iterator[Any], list[CelNode]], Any]] = {
     "all": Evaluator._all,
     "exists": Evaluator._exists,
     "exists_one": Evaluator._exists_one,

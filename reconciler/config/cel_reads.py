@@ -7,14 +7,21 @@ from typing import NamedTuple
 
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
-from reconciler.config.cel_syntax import MACROS, ROOTS, TYPES, ExpressionError, Node, unknown_name
+from reconciler.config.cel_syntax import (
+    MACROS,
+    ROOTS,
+    TYPES,
+    CelNode,
+    ExpressionError,
+    unknown_name,
+)
 from reconciler.config.functions import CALLS
 
 COMPUTED = None
 """Stands for an index that is not written out."""
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """A name, a number or a key that follows a root; `COMPUTED` where an expression gives it. `at`
     is where it stands.
     """
@@ -32,8 +39,8 @@ class Read(NamedTuple):
     """
 
     root: str
-    steps: tuple[Step, ...]
-    fields: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
+    fields: tuple[PathStep, ...]
     protected: bool
     asked: bool
     at: int
@@ -44,14 +51,14 @@ class Read(NamedTuple):
         return tuple(step.value for step in self.steps)
 
 
-def reads(tree: Node) -> Iterator[Read]:
+def reads(tree: CelNode) -> Iterator[Read]:
     """Everything that an expression reads. Raises `ExpressionError` for a name or a function that
     expressions do not know.
     """
     yield from _reads(tree, frozenset(), protected=False)
 
 
-def _reads(node: Node, bound: frozenset[str], *, protected: bool) -> Iterator[Read]:
+def _reads(node: CelNode, bound: frozenset[str], *, protected: bool) -> Iterator[Read]:
     if (
         node.kind == "name" and node.value not in bound and node.value not in TYPES
     ) or node.kind in ("select", "index"):
@@ -80,13 +87,13 @@ def _reads(node: Node, bound: frozenset[str], *, protected: bool) -> Iterator[Re
         _check_call(node)
 
 
-def _of_chain(node: Node, bound: frozenset[str], *, protected: bool) -> Iterator[Read]:
+def _of_chain(node: CelNode, bound: frozenset[str], *, protected: bool) -> Iterator[Read]:
     """What a root with steps behind it reads, and what stands in its indices."""
-    steps: list[Step] = []
+    steps: list[PathStep] = []
     at = node.at
     while node.kind in ("select", "index"):
         if node.kind == "select":
-            steps.append(Step(*node.value))
+            steps.append(PathStep(*node.value))
         else:
             index = node.parts[1]
             fixed = (
@@ -95,7 +102,9 @@ def _of_chain(node: Node, bound: frozenset[str], *, protected: bool) -> Iterator
                 and not isinstance(index.value, bool)
             )
             steps.append(
-                Step(index.value if fixed else COMPUTED, index.at + isinstance(index.value, str))
+                PathStep(
+                    index.value if fixed else COMPUTED, index.at + isinstance(index.value, str)
+                )
             )
             if not fixed:
                 yield from _reads(index, bound, protected=protected)
@@ -110,16 +119,16 @@ def _of_chain(node: Node, bound: frozenset[str], *, protected: bool) -> Iterator
         yield Read(node.value, tuple(reversed(steps)), (), protected, False, at)
 
 
-def _fields(body: Node, variable: str) -> Iterator[Step]:
+def _fields(body: CelNode, variable: str) -> Iterator[PathStep]:
     """The fields that a macro's body reads of its variable."""
     if body.kind == "select" and body.parts[0].kind == "name" and body.parts[0].value == variable:
-        yield Step(*body.value)
+        yield PathStep(*body.value)
     elif not (body.kind == "macro" and body.value[1] == variable):
         for part in body.parts:
             yield from _fields(part, variable)
 
 
-def _check_call(node: Node) -> None:
+def _check_call(node: CelNode) -> None:
     if node.kind not in ("call", "method"):
         return
     name, at = (node.value, node.at) if node.kind == "call" else node.value

@@ -116,7 +116,7 @@ class ExpressionError(Exception):
         self.message, self.offset, self.code, self.hint = message, offset, code, hint
 
 
-class Node(NamedTuple):
+class CelNode(NamedTuple):
     """A part of an expression; `at` is the offset at which it begins.
 
     | kind | parts | value |
@@ -138,7 +138,7 @@ class Node(NamedTuple):
 
     kind: str
     at: int
-    parts: tuple[Node, ...] = ()
+    parts: tuple[CelNode, ...] = ()
     value: Any = None
 
 
@@ -166,7 +166,7 @@ def end_of(text: str, start: int) -> int:
 
 
 @lru_cache(maxsize=16384)
-def parse(source: str) -> Node:
+def parse(source: str) -> CelNode:
     """The tree of a source. Raises `ExpressionError` with an offset in the source."""
     if not source.strip():
         raise ExpressionError(
@@ -198,18 +198,18 @@ def unknown_name(name: str, at: int) -> ExpressionError:
     )
 
 
-def _plain_path(source: str, path: re.Match[str]) -> Node:
+def _plain_path(source: str, path: re.Match[str]) -> CelNode:
     start = path.start(1)
-    node, at = Node("name", start, value=path[1]), path.end(1)
+    node, at = CelNode("name", start, value=path[1]), path.end(1)
     for step in _STEP.finditer(source, at):
         if step.lastgroup == "name":
-            node = Node("select", start, (node,), (step["name"], step.start("name")))
+            node = CelNode("select", start, (node,), (step["name"], step.start("name")))
         else:
             index = int(step["number"]) if step.lastgroup == "number" else step["text"][1:-1]
-            node = Node(
+            node = CelNode(
                 "index",
                 start,
-                (node, Node("literal", step.start(step.lastgroup or 0), value=index)),
+                (node, CelNode("literal", step.start(step.lastgroup or 0), value=index)),
             )
     return node
 
@@ -234,7 +234,7 @@ def _library() -> tuple[Any, Any]:
     ), lark.exceptions
 
 
-def _parsed(source: str) -> Node:
+def _parsed(source: str) -> CelNode:
     parser, errors = _library()
     try:
         return _node(parser.parse(source), 0)
@@ -261,7 +261,7 @@ def _parsed(source: str) -> Node:
         ) from None
 
 
-def _node(found: Any, depth: int) -> Node:
+def _node(found: Any, depth: int) -> CelNode:
     """A tree of the parser as ours."""
     at, kind = found.meta.start_pos, found.data
     if depth > DEPTH_MAX:
@@ -271,44 +271,44 @@ def _node(found: Any, depth: int) -> Node:
     if kind == "name":
         text = str(words[0])
         return (
-            Node("literal", at, value=_CONSTANTS[text])
+            CelNode("literal", at, value=_CONSTANTS[text])
             if text in _CONSTANTS
-            else Node("name", at, value=text)
+            else CelNode("name", at, value=text)
         )
     if kind == "string":
-        return Node("literal", at, value=_text(str(words[0]), at))
+        return CelNode("literal", at, value=_text(str(words[0]), at))
     if kind == "number":
-        return Node("literal", at, value=_number(str(words[0]), at))
+        return CelNode("literal", at, value=_number(str(words[0]), at))
     if kind == "select":
-        return Node("select", at, parts, (str(words[0]), words[0].start_pos))
+        return CelNode("select", at, parts, (str(words[0]), words[0].start_pos))
     if kind == "call" and str(words[0]) == "has" and len(parts) == 1:
-        return Node("has", at, parts)
+        return CelNode("has", at, parts)
     if kind == "call":
-        return Node("call", at, parts, str(words[0]))
+        return CelNode("call", at, parts, str(words[0]))
     if kind == "method":
         return _method(at, parts, str(words[0]), words[0].start_pos)
     if kind == "binary":
-        return Node("binary", at, parts, str(words[0]))
-    return Node(str(kind), at, parts)
+        return CelNode("binary", at, parts, str(words[0]))
+    return CelNode(str(kind), at, parts)
 
 
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
 
-def _method(at: int, parts: tuple[Node, ...], name: str, name_at: int) -> Node:
+def _method(at: int, parts: tuple[CelNode, ...], name: str, name_at: int) -> CelNode:
     if (
         name not in MACROS
         or not 3 <= len(parts) <= (4 if name == "map" else 3)
         or parts[1].kind != "name"
     ):
-        return Node("method", at, parts, (name, name_at))
+        return CelNode("method", at, parts, (name, name_at))
     variable = parts[1]
     if variable.value in ROOTS:
         raise ExpressionError(
             msg("`{name}` is reserved; give the element another name", name=variable.value),
             offset=variable.at,
         )
-    return Node("macro", at, (parts[0], *parts[2:]), (name, variable.value))
+    return CelNode("macro", at, (parts[0], *parts[2:]), (name, variable.value))
 
 
 def _number(text: str, at: int) -> int | float:

@@ -15,7 +15,7 @@ from reconciler.config import component_scope, locals_, variables
 from reconciler.config.build_context import BuildContext, Invalid, waited_for
 from reconciler.config.document import Document, Node, Table
 from reconciler.config.document import table as entries_of
-from reconciler.config.references import POISON
+from reconciler.config.references import UNAVAILABLE
 from reconciler.model.diagnostics import Place
 from reconciler.model.resource import Deferred
 from reconciler.resources import SECTIONS
@@ -172,7 +172,7 @@ def _given(ctx: BuildContext, node: Node | None, *, late: bool) -> Any:
         return node
     value: Any = ctx.value(node, ctx.scope)
     if isinstance(value, Invalid):
-        return POISON
+        return UNAVAILABLE
     return (
         value
         if isinstance(value, Deferred) or waited_for(value)
@@ -186,6 +186,8 @@ def outputs(ctx: BuildContext, include: Include) -> Mapping[str, Any]:
     with ctx.inside(include.scope):
         for name, node in entries_of(include.root.get("outputs")).items():
             members = entries_of(node)
-            value: Any = ctx.value(members["value"], ctx.scope) if "value" in members else POISON
-            found[name] = POISON if isinstance(value, Invalid) else value
+            value: Any = (
+                ctx.value(members["value"], ctx.scope) if "value" in members else UNAVAILABLE
+            )
+            found[name] = UNAVAILABLE if isinstance(value, Invalid) else value
     return found

@@ -39,7 +39,7 @@ itself.
 _CYCLES_TOLD_MAX = 10
 
 
-class Node(NamedTuple):
+class DependencyNode(NamedTuple):
     """One facet of one object: the object itself (`firewall`, `rule`, `instance`, `volume`), or its
     `membership`, `attachment`, `power`.
     """
@@ -55,20 +55,20 @@ class Node(NamedTuple):
         )
 
 
-Edges = Mapping[Node, frozenset[Node]]
+Edges = Mapping[DependencyNode, frozenset[DependencyNode]]
 
 
-def node_of(address: Address) -> Node:
+def node_of(address: Address) -> DependencyNode:
     """The node of the object itself."""
-    return Node("rule" if address.rule is not None else _OBJECT[address.kind], address)
+    return DependencyNode("rule" if address.rule is not None else _OBJECT[address.kind], address)
 
 
-def facets(address: Address) -> tuple[Node, ...]:
+def facets(address: Address) -> tuple[DependencyNode, ...]:
     """All nodes of an object, itself first; a firewall's rules are objects of their own."""
     if address.rule is not None or address.kind == "firewalls":
         return (node_of(address),)
     more = ("membership", "power") if address.kind == "instances" else ("attachment",)
-    return (node_of(address), *(Node(facet, address) for facet in more))
+    return (node_of(address), *(DependencyNode(facet, address) for facet in more))
 
 
 def edges(stack: Stack) -> Edges:
@@ -91,7 +91,7 @@ class _Waits:
         self._stack = stack
         self._everything = _Everything(stack)
 
-    def of(self, node: Node) -> set[Node]:
+    def of(self, node: DependencyNode) -> set[DependencyNode]:
         """The nodes that must be there before; those of objects that are not the stack's own are
         left out.
         """
@@ -108,7 +108,7 @@ class _Waits:
         found.discard(node)
         return {before for before in found if before.address in self._stack.resources}
 
-    def _of_object(self, address: Address, resource: Resource) -> Iterator[Node]:
+    def _of_object(self, address: Address, resource: Resource) -> Iterator[DependencyNode]:
         yield from _by_nature(address, resource)
         for waited in resource.depends_on:
             yield from self._everything.of(waited)
@@ -120,7 +120,7 @@ def _facet_of_field(address: Address, field: str) -> str:
     return _WRITTEN_FACETS.get((address.kind, field)) or _OBJECT[address.kind]
 
 
-def _by_nature(address: Address, resource: Resource) -> Iterator[Node]:
+def _by_nature(address: Address, resource: Resource) -> Iterator[DependencyNode]:
     if address.rule is not None:
         yield node_of(address.owner)
     elif address.kind == "block_storages":
@@ -130,7 +130,7 @@ def _by_nature(address: Address, resource: Resource) -> Iterator[Node]:
             yield node_of(server.address)
 
 
-def _waits(value: Any, stack: Stack) -> Iterator[Node]:
+def _waits(value: Any, stack: Stack) -> Iterator[DependencyNode]:
     if isinstance(value, Link):
         yield node_of(value.address)
     elif isinstance(value, Deferred):
@@ -141,12 +141,12 @@ def _waits(value: Any, stack: Stack) -> Iterator[Node]:
             yield from _waits(item, stack)
 
 
-def _read(ref: Ref, stack: Stack) -> Iterator[Node]:
+def _read(ref: Ref, stack: Stack) -> Iterator[DependencyNode]:
     for address in stack.addresses(ref.address):
         if ref.attribute is None:
             yield from facets(address)
         else:
-            yield Node(
+            yield DependencyNode(
                 READ_FACETS.get((address.kind, ref.attribute), _OBJECT[address.kind]), address
             )
 
@@ -158,7 +158,7 @@ class _Everything:
         self._stack = stack
         self._rules = _rules(stack)
 
-    def of(self, waited: Address) -> Iterator[Node]:
+    def of(self, waited: Address) -> Iterator[DependencyNode]:
         for owner in self._stack.addresses(waited.owner):
             if waited.rule is not None:
                 yield node_of(owner.with_rule(waited.rule))
@@ -167,19 +167,21 @@ class _Everything:
                 yield from self._rules.get(owner, ())
 
 
-def _rules(stack: Stack) -> dict[Address, list[Node]]:
+def _rules(stack: Stack) -> dict[Address, list[DependencyNode]]:
     """The rules of each firewall that has some."""
-    found: dict[Address, list[Node]] = {}
+    found: dict[Address, list[DependencyNode]] = {}
     for address in stack.resources:
         if address.rule is not None:
             found.setdefault(address.owner, []).append(node_of(address))
     return found
 
 
-def _softened(hard: dict[Node, set[Node]], stack: Stack) -> dict[Node, frozenset[Node]]:
+def _softened(
+    hard: dict[DependencyNode, set[DependencyNode]], stack: Stack
+) -> dict[DependencyNode, frozenset[DependencyNode]]:
     import networkx as nx
 
-    graph: nx.DiGraph[Node] = nx.DiGraph()
+    graph: nx.DiGraph[DependencyNode] = nx.DiGraph()
     graph.add_nodes_from(hard)
     graph.add_edges_from((node, before) for node, waits in hard.items() for before in waits)
     rules = _rules(stack)
@@ -196,7 +198,7 @@ def _softened(hard: dict[Node, set[Node]], stack: Stack) -> dict[Node, frozenset
         link = resource.attributes.get("firewall")
         if address.kind != "instances" or not isinstance(link, Link):
             continue
-        membership = Node("membership", address)
+        membership = DependencyNode("membership", address)
         for rule in rules.get(link.address, ()):
             if rule not in risky or membership not in nx.descendants(graph, rule):
                 graph.add_edge(membership, rule)
@@ -218,12 +220,12 @@ def cycles(stack: Stack) -> tuple[Problem, ...]:
     return tuple(found)
 
 
-def _suspects(stack: Stack) -> dict[Node, set[Node]]:
+def _suspects(stack: Stack) -> dict[DependencyNode, set[DependencyNode]]:
     """The nodes that what the file says lets wait for something, and all that those wait for: no
     other can be on a circle.
     """
     waits = _Waits(stack)
-    graph: dict[Node, set[Node]] = {}
+    graph: dict[DependencyNode, set[DependencyNode]] = {}
     waiting = [
         node
         for address, resource in stack.resources.items()
@@ -244,7 +246,7 @@ def _says_order(resource: Resource) -> bool:
     return any(isinstance(value, Deferred) for value in resource.attributes.values())
 
 
-def _circle(graph: Mapping[Node, set[Node]]) -> list[Node] | None:
+def _circle(graph: Mapping[DependencyNode, set[DependencyNode]]) -> list[DependencyNode] | None:
     """One circle, each node before the one that it waits for and the least first; None if there is
     none.
     """
@@ -257,21 +259,23 @@ def _circle(graph: Mapping[Node, set[Node]]) -> list[Node] | None:
     return circle[first:] + circle[:first]
 
 
-def _any_circle(graph: Mapping[Node, Iterable[Node]]) -> list[Node] | None:
+def _any_circle(
+    graph: Mapping[DependencyNode, Iterable[DependencyNode]],
+) -> list[DependencyNode] | None:
     try:
         graphlib.TopologicalSorter(graph).prepare()
     except graphlib.CycleError as failure:
-        nodes: list[Node] = failure.args[1]
+        nodes: list[DependencyNode] = failure.args[1]
         return nodes[:0:-1]
     return None
 
 
-def _key(node: Node) -> tuple[Any, str]:
+def _key(node: DependencyNode) -> tuple[Any, str]:
     return (node.address.sort_key, node.facet)
 
 
-def _told(path: list[Node], stack: Stack) -> Problem:
-    def shown(node: Node) -> str:
+def _told(path: list[DependencyNode], stack: Stack) -> Problem:
+    def shown(node: DependencyNode) -> str:
         place = stack.resources[node.address].place
         return f"{node} ({place})" if place is not None else str(node)
 

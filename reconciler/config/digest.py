@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.config.references import Poison
+from reconciler.config.references import Unavailable
 from reconciler.model.resource import (
     Deferred,
     Lifecycle,
@@ -49,7 +49,7 @@ def digest(stack: Stack) -> str:
         whole["guard"] = [
             list(stack.guard.admin),
             list(stack.guard.ports),
-            [str(address) for address in stack.guard.servers],
+            [str(address) for address in stack.guard.instances],
         ]
     if stack.moved:
         whole["moved"] = [[str(move.source), str(move.target)] for move in stack.moved]
@@ -125,7 +125,7 @@ def _value(value: Value) -> Any:
         return {"$unknown": [str(ref) for ref in value.source]}
     if isinstance(value, tuple):
         return [_value(item) for item in value]
-    if isinstance(value, Poison):
+    if isinstance(value, Unavailable):
         return {"$poison": None}  # the stack has mistakes, which are told
     assert isinstance(value, Mapping)
     return {str(key): _value(value[key]) for key in sorted(value)}

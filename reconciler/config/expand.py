@@ -15,7 +15,7 @@ from reconciler.config.attributes import FIELDS
 from reconciler.config.build_context import BuildContext, Invalid, Shape
 from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.config.document import table as entries_of
-from reconciler.config.expression import POISON
+from reconciler.config.references import UNAVAILABLE
 from reconciler.model import validators
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place
@@ -168,7 +168,7 @@ def _objects(
 ) -> Iterator[tuple[Address, Mapping[str, Any]]]:
     """The addresses that a resource stands for, each with the names that its texts may read."""
     if (kind, name) in ctx.broken:
-        yield Address(kind, name), {**ctx.scope, "count": POISON, "each": POISON}
+        yield Address(kind, name), {**ctx.scope, "count": UNAVAILABLE, "each": UNAVAILABLE}
     elif shape is None:
         yield Address(kind, name), ctx.scope
     elif isinstance(shape, int):

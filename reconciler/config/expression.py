@@ -18,7 +18,7 @@ from reconciler.config.cel_syntax import FILE_ROOTS, ExpressionError
 from reconciler.config.functions import CallError, described, text_of
 from reconciler.config.references import (
     ATTRIBUTES,
-    POISON,
+    UNAVAILABLE,
     Shape,
     Shapes,
     check_names,
@@ -32,7 +32,7 @@ from reconciler.resources import SECTIONS
 
 __all__ = [
     "ATTRIBUTES",
-    "POISON",
+    "UNAVAILABLE",
     "Attributes",
     "ExpressionError",
     "Shapes",
@@ -166,7 +166,7 @@ class _World:
 
     def touch(self, value: Any) -> Any:
         """What a value of the file or of an object is now."""
-        if value is POISON:
+        if value is UNAVAILABLE:
             raise ExpressionError("", code="")
         if isinstance(value, Deferred):
             if id(value) not in self._deferred:

@@ -10,7 +10,7 @@ from reconciler.common.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FieldDoc:
     """One field. `types` are the forms that it takes, in words; `members` the names below it;
     `keyed` what its own keys stand for.
     """

@@ -32,7 +32,7 @@ def guard(ctx: BuildContext, node: Node | None) -> Guard | None:
         ports=tuple(
             _checked(ctx, entries.get("ports"), "ports", validators.ports, "out-of-bounds")
         ),
-        servers=tuple(sorted(set(_servers(ctx, entries.get("servers"))))),
+        instances=tuple(sorted(set(_instances(ctx, entries.get("servers"))))),
         place=node.place,
     )
 
@@ -86,7 +86,7 @@ def _checked(
             ctx.report(code, wrong, written.place)
 
 
-def _servers(ctx: BuildContext, node: Node | None) -> Iterator[Address]:
+def _instances(ctx: BuildContext, node: Node | None) -> Iterator[Address]:
     """The addresses of servers, all of a resource where its index is left out."""
     for text, written in _texts(ctx, node, "servers"):
         found = addresses.parse(text) or addresses.parse(f"instances.{text}")

@@ -111,7 +111,7 @@ def _others(
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """The outputs of the other stacks that a document names, and which could not be had."""
     from reconciler.config.document import Scalar, table
-    from reconciler.config.references import POISON
+    from reconciler.config.references import UNAVAILABLE
     from reconciler.model.state import STALE, is_stale
 
     found: dict[str, Any] = {}
@@ -119,7 +119,7 @@ def _others(
     for name, node in table(document.root.get("stacks")).items():
         members = table(node)
         path, env = members.get("path"), members.get("env")
-        found[name] = {"outputs": POISON}
+        found[name] = {"outputs": UNAVAILABLE}
         if not isinstance(path, Scalar) or read is None:
             continue
         chosen = env.text if isinstance(env, Scalar) and env.value is not None else None

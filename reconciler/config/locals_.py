@@ -12,7 +12,7 @@ from reconciler.config import expression
 from reconciler.config.build_context import BuildContext, Invalid
 from reconciler.config.cel_reads import Read
 from reconciler.config.document import Node, Scalar, Sequence, Table
-from reconciler.config.expression import POISON, ExpressionError
+from reconciler.config.expression import UNAVAILABLE, ExpressionError
 
 
 def evaluate(ctx: BuildContext, root: Table, *, late: bool) -> None:
@@ -31,9 +31,9 @@ def evaluate(ctx: BuildContext, root: Table, *, late: bool) -> None:
     for name in _in_order(ctx, section):
         node = section.entries[name]
         value: Any = ctx.value(node, scope)
-        values[name] = POISON if isinstance(value, Invalid) else value
+        values[name] = UNAVAILABLE if isinstance(value, Invalid) else value
     for name in section.entries:
-        values.setdefault(name, POISON)
+        values.setdefault(name, UNAVAILABLE)
     ctx.problems = keep
     ctx.scope = scope
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.config.field_doc import Field
+from reconciler.config.field_doc import FieldDoc
 from reconciler.config.schema import load
 from reconciler.model.resource_type import Edit
 from reconciler.resources import SPELLINGS, all_kinds
@@ -36,7 +36,7 @@ EDITS: Mapping[Edit, str] = {
 """What an edit of a field does to an object that exists (stack-files#edits)."""
 
 
-def find(path: tuple[str, ...], *, schema: str = "stack") -> Field | None:
+def find(path: tuple[str, ...], *, schema: str = "stack") -> FieldDoc | None:
     """The field at a path, None where there is none. Keys that the user chooses are left out:
     `instances.flavor`.
     """
@@ -53,7 +53,7 @@ def find(path: tuple[str, ...], *, schema: str = "stack") -> Field | None:
     return _field(wanted, node, root, required=required)
 
 
-def below(path: tuple[str, ...], *, schema: str = "stack") -> Iterator[Field]:
+def below(path: tuple[str, ...], *, schema: str = "stack") -> Iterator[FieldDoc]:
     """The fields directly below a path, in the order of the schema."""
     found = find(path, schema=schema)
     for name in found.members if found is not None else ():
@@ -64,7 +64,7 @@ def below(path: tuple[str, ...], *, schema: str = "stack") -> Iterator[Field]:
 
 def _field(
     path: tuple[str, ...], node: Mapping[str, Any], root: Mapping[str, Any], *, required: bool
-) -> Field:
+) -> FieldDoc:
     shape = _shape(node, root)
     own = {**shape, **{name: value for name, value in node.items() if name != "$ref"}}
     others = shape.get("additionalProperties")
@@ -73,7 +73,7 @@ def _field(
         if isinstance(others, Mapping)
         else None
     )
-    return Field(
+    return FieldDoc(
         path=path,
         description=str(own.get("description", "")),
         types=tuple(dict.fromkeys(_types(own, root))),

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
-from reconciler.config.cel_reads import COMPUTED, Read, Step
+from reconciler.config.cel_reads import COMPUTED, PathStep, Read
 from reconciler.config.cel_syntax import FILE_ROOTS, ExpressionError
 from reconciler.config.template import Template, moved
 from reconciler.model.address import Address
@@ -28,13 +28,13 @@ have the kind `existing.<kind>`.
 """
 
 
-class Poison:
+class Unavailable:
     """Stands for a value that could not be had, and of which the user has been told: what reads it
     fails without a word.
     """
 
 
-POISON = Poison()
+UNAVAILABLE = Unavailable()
 
 
 def check_names(
@@ -170,7 +170,7 @@ def _check_resource(
         )
 
 
-def _check_attributes(read: Read, address: Address, steps: list[Step], shape: Shape) -> None:
+def _check_attributes(read: Read, address: Address, steps: list[PathStep], shape: Shape) -> None:
     if shape is not None and steps:
         first = steps.pop(0)
         if first.value is not COMPUTED and not read.protected and not _has(shape, first.value):

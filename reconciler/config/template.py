@@ -8,7 +8,7 @@ from typing import NamedTuple
 from reconciler.common.text import msg
 from reconciler.config import cel_reads, cel_syntax
 from reconciler.config.cel_reads import Read
-from reconciler.config.cel_syntax import ExpressionError, Node
+from reconciler.config.cel_syntax import CelNode, ExpressionError
 
 TEXT_CHARACTERS_MAX = 4_000
 """The longest text in which `${...}` is read."""
@@ -18,7 +18,7 @@ class Expression(NamedTuple):
     """One `${...}`: where its source begins in the text, its tree, and what that reads."""
 
     offset: int
-    tree: Node
+    tree: CelNode
     reads: tuple[Read, ...]
 
 

@@ -40,7 +40,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class TextEdit:
     """Put `text` in the place of what lies between two offsets."""
 
     start: int
@@ -58,14 +58,14 @@ class Addition:
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class TextRemoval:
     """One entry less in a mapping."""
 
     table: Piece
     name: str
 
 
-AdoptRequest: TypeAlias = "Edit | Addition | Removal"
+AdoptRequest: TypeAlias = "TextEdit | Addition | TextRemoval"
 
 _MOVABLE = re.compile(r"[\w][\w./ -]*", re.ASCII)
 """Plain texts that mean the same in brackets and outside."""
@@ -81,16 +81,16 @@ class CannotEdit(Exception):
 
 def resolved(
     text: str, pieces: Sequence[Piece], desired_values: Iterable[AdoptRequest]
-) -> list[Edit]:
+) -> list[TextEdit]:
     """The edits that do all wishes together. Raises `Conflict` or `CannotEdit`."""
-    edits: list[Edit] = []
+    edits: list[TextEdit] = []
     tables: dict[Piece, tuple[dict[str, str], set[str]]] = {}
     for desired in desired_values:
-        if isinstance(desired, Edit):
+        if isinstance(desired, TextEdit):
             edits += [] if desired in edits else [desired]
             continue
         added, removed = tables.setdefault(desired.table, ({}, set()))
-        if isinstance(desired, Removal):
+        if isinstance(desired, TextRemoval):
             removed.add(desired.name)
         elif added.setdefault(desired.name, desired.value) != desired.value:
             raise Conflict
@@ -109,14 +109,14 @@ def resolved(
     return edits
 
 
-def applied(text: str, edits: Iterable[Edit]) -> str:
+def applied(text: str, edits: Iterable[TextEdit]) -> str:
     """The text after all edits. They may not overlap."""
     for edit in sorted(set(edits), key=lambda one: (one.start, one.end), reverse=True):
         text = text[: edit.start] + edit.text + text[edit.end :]
     return text
 
 
-def overlap(edits: Sequence[Edit]) -> bool:
+def overlap(edits: Sequence[TextEdit]) -> bool:
     """Whether two edits want the same characters."""
     ordered = sorted(edits, key=lambda one: (one.start, one.end))
     return any(
@@ -125,9 +125,9 @@ def overlap(edits: Sequence[Edit]) -> bool:
     )
 
 
-def _together(edits: Iterable[Edit]) -> list[Edit]:
+def _together(edits: Iterable[TextEdit]) -> list[TextEdit]:
     """The edits, with what several of them add at one place as one, in their order."""
-    found: dict[tuple[int, int], Edit] = {}
+    found: dict[tuple[int, int], TextEdit] = {}
     rest = []
     for edit in edits:
         at = (edit.start, edit.end)
@@ -135,7 +135,7 @@ def _together(edits: Iterable[Edit]) -> list[Edit]:
             rest.append(edit)
         else:
             found[at] = (
-                Edit(*at, found[at].text + edit.text.removeprefix("\r").removeprefix("\n"))
+                TextEdit(*at, found[at].text + edit.text.removeprefix("\r").removeprefix("\n"))
                 if at in found
                 else edit
             )
@@ -144,14 +144,14 @@ def _together(edits: Iterable[Edit]) -> list[Edit]:
 
 def _in_table(
     text: str, table: Piece, added: Mapping[str, str], removed: set[str]
-) -> Iterator[Edit]:
+) -> Iterator[TextEdit]:
     """The entries that come into a mapping and go from it, in its manner: on its line, or each on a
     line of its own.
     """
     names = [name for name, _ in table.keys]
     entries = [f"{name}: {value}" for name, value in added.items()]
     if table.kind != "table" or not names:
-        yield Edit(
+        yield TextEdit(
             table.start,
             table.end,
             f"{_space_at(text, table.start)}{_properties(table)}{{{', '.join(entries)}}}",
@@ -163,10 +163,10 @@ def _in_table(
         return
     starts = [start for _, start in table.keys]
     if all(goes) and not entries:
-        yield Edit(starts[0], table.end, "{}" + ("\n" if text[table.end - 1] == "\n" else ""))
+        yield TextEdit(starts[0], table.end, "{}" + ("\n" if text[table.end - 1] == "\n" else ""))
         return
     yield from (
-        Edit(_line_of(text, start), _line_after(text, end), "")
+        TextEdit(_line_of(text, start), _line_after(text, end), "")
         for start, end, out in zip(starts, table.ends, goes, strict=True)
         if out
     )
@@ -174,26 +174,30 @@ def _in_table(
         at, newline = _line_after(text, table.end), "\r\n" if "\r\n" in text else "\n"
         indent = " " * (starts[0] - _line_of(text, starts[0]))
         before = "" if at == 0 or text[at - 1] == "\n" else newline
-        yield Edit(at, at, before + "".join(f"{indent}{entry}{newline}" for entry in entries))
+        yield TextEdit(at, at, before + "".join(f"{indent}{entry}{newline}" for entry in entries))
 
 
-def _in_brackets(text: str, table: Piece, entries: list[str], goes: list[bool]) -> Iterator[Edit]:
+def _in_brackets(
+    text: str, table: Piece, entries: list[str], goes: list[bool]
+) -> Iterator[TextEdit]:
     starts, more = [start for _, start in table.keys], ", ".join(entries)
     if all(goes):
-        yield Edit(text.index("{", table.start) + 1, table.end - 1, more)
+        yield TextEdit(text.index("{", table.start) + 1, table.end - 1, more)
         return
     kept = max(place for place, out in enumerate(goes) if not out)
     for place in range(kept):
         if goes[place]:
-            yield Edit(starts[place], starts[place + 1], "")
+            yield TextEdit(starts[place], starts[place + 1], "")
     at = table.ends[kept]
     tail = table.ends[-1] if kept + 1 < len(goes) else at
     if more or tail > at:
         space = " " if more and text[at - 1] == ":" else ""
-        yield Edit(at, tail, f"{space}, {more}" if more else "")
+        yield TextEdit(at, tail, f"{space}, {more}" if more else "")
 
 
-def _anchors_kept(text: str, pieces: Sequence[Piece], edits: Sequence[Edit]) -> Iterator[Edit]:
+def _anchors_kept(
+    text: str, pieces: Sequence[Piece], edits: Sequence[TextEdit]
+) -> Iterator[TextEdit]:
     """Where a value goes that an anchor defines: its first alias defines it from now on, so that
     all others mean what they did.
     """
@@ -230,7 +234,7 @@ def _anchors_kept(text: str, pieces: Sequence[Piece], edits: Sequence[Edit]) -> 
             or (plain and _MOVABLE.fullmatch(value) is None)
         ):
             raise CannotEdit(f"the anchor `{piece.anchor}` defines it for other places of the file")
-        yield Edit(use.start, use.end, f"&{piece.anchor} {value}")
+        yield TextEdit(use.start, use.end, f"&{piece.anchor} {value}")
 
 
 def _properties(table: Piece) -> str:

@@ -17,7 +17,7 @@ from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.config import document
 from reconciler.config.document import Document, Node, Scalar, Table
-from reconciler.config.expression import POISON
+from reconciler.config.references import UNAVAILABLE
 from reconciler.model import validators
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY, Plain
@@ -61,7 +61,7 @@ class _Unfit(Exception):
 def values(
     declared: Table | None, environment: Table | None, inputs: VariableInputs
 ) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:
-    """The value of each declared variable (`POISON` where it has none), and what is wrong with
+    """The value of each declared variable (`UNAVAILABLE` where it has none), and what is wrong with
     declarations and values.
     """
     problems: list[Problem] = []
@@ -70,7 +70,7 @@ def values(
     for name, place, node in declared.keyed() if declared is not None else ():
         kind = _kind(name, node, problems)
         found[name] = (
-            POISON
+            UNAVAILABLE
             if kind is None
             else _value(name, kind, document.table(node), place, environment, inputs, problems)
         )
@@ -96,15 +96,15 @@ def parameter(
     """
     problems: list[Problem] = []
     kind = _kind(name, declaration, problems)
-    if kind is None or given is POISON:
-        return POISON, tuple(problems)
+    if kind is None or given is UNAVAILABLE:
+        return UNAVAILABLE, tuple(problems)
     members = document.table(declaration)
     if given is not None and not isinstance(given, Scalar | document.Sequence | Table | Computed):
         return given, ()
     chosen = given if given is not None else members.get("default")
     if chosen is None:
         hint = msg("pass it: with: {{{name}: VALUE}}", name=name)
-        return POISON, (
+        return UNAVAILABLE, (
             error(
                 "variable-missing",
                 msg("parameter `{name}` of the component has no value", name=name),
@@ -117,7 +117,7 @@ def parameter(
         _check(kind, value, members)
     except _Unfit as failure:
         where = chosen.place if given is not None else place
-        return POISON, (
+        return UNAVAILABLE, (
             error(
                 "variable-value",
                 msg("parameter `{name}`: {reason}", name=name, reason=failure),
@@ -165,8 +165,8 @@ def _value(
     inputs: VariableInputs,
     problems: list[Problem],
 ) -> Any:
-    """The strongest value that is given and fits, else `POISON` with a problem."""
-    chosen: Any = POISON
+    """The strongest value that is given and fits, else `UNAVAILABLE` with a problem."""
+    chosen: Any = UNAVAILABLE
     try:
         for given in _given(name, kind, declaration.get("default"), environment, inputs):
             try:
@@ -184,7 +184,7 @@ def _value(
                         place=given.place or place,
                     )
                 )
-                chosen = POISON
+                chosen = UNAVAILABLE
             else:
                 chosen = given.value
     except _Unfit as failure:
@@ -195,8 +195,8 @@ def _value(
                 place=place,
             )
         )
-        return POISON
-    if chosen is POISON and not any(
+        return UNAVAILABLE
+    if chosen is UNAVAILABLE and not any(
         f"variable `{name}`" in problem.message for problem in problems
     ):
         hint = msg("set it with --var {name}=VALUE, RECONCILER_VAR_{name}, or a default", name=name)

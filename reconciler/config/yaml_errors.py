@@ -16,7 +16,7 @@ ALL_OF_THE_FOLDER = msg(
 """The way out where a file of another meaning lies beside a stack."""
 
 
-class _Words(NamedTuple):
+class _KnownError(NamedTuple):
     """`found` is part of the parser's complaint, `at` the text at that point that it is about
     (empty: any).
     """
@@ -27,116 +27,116 @@ class _Words(NamedTuple):
     hint: str
 
 
-_WORDS: tuple[_Words, ...] = (
-    _Words(
+_KNOWN_ERRORS: tuple[_KnownError, ...] = (
+    _KnownError(
         msg("a tab is used where YAML needs spaces"),
         "\t",
         "a tab stands where YAML wants spaces",
         "indent with spaces",
     ),
-    _Words(
+    _KnownError(
         "cannot start any token",
         "",
         msg("a plain string cannot start with this character"),
         msg("put the string in quotes"),
     ),
-    _Words(
+    _KnownError(
         "mapping values are not allowed",
         "",
         msg("`:` is used where no key can be"),
         msg("check the indentation, or put a string that contains `: ` in quotes"),
     ),
-    _Words(
+    _KnownError(
         "expected ',' or ']'",
         "",
         msg("a list in brackets is not closed, or a comma is missing"),
         "write [a, b]",
     ),
-    _Words(
+    _KnownError(
         "expected ',' or '}'",
         "",
         msg("a mapping in braces is not closed, or a comma is missing"),
         "write {a: 1, b: 2}",
     ),
-    _Words(
+    _KnownError(
         "could not find expected ':'",
         "",
         msg("a key has no `:`"),
         msg("write `key: value`, and check the indentation"),
     ),
-    _Words(
+    _KnownError(
         "expected key",
         "",
         msg("the indentation matches no mapping above"),
         msg("start all keys of one mapping in the same column"),
     ),
-    _Words(
+    _KnownError(
         "expected <block end>",
         "",
         msg("the indentation matches no mapping above"),
         msg("start all keys of one mapping in the same column"),
     ),
-    _Words(
+    _KnownError(
         "expected '-' indicator",
         "",
         msg("the indentation matches no list above"),
         msg("start all `-` of one list in the same column"),
     ),
-    _Words(
+    _KnownError(
         "unexpected end of stream",
         "",
         msg("a quote is never closed"),
         msg("close it with the same quote"),
     ),
-    _Words(
+    _KnownError(
         "unexpected document indicator",
         "",
         msg("a quote is never closed"),
         msg("close it with the same quote"),
     ),
-    _Words(
+    _KnownError(
         "escape",
         "",
         msg("double quotes contain an escape that YAML does not know"),
         "write \\\\ for a backslash, or use single quotes",
     ),
-    _Words(
+    _KnownError(
         "undefined tag handle",
         "",
         msg("tags are not part of the language"),
         msg("put a string that starts with ! in quotes"),
     ),
-    _Words(
+    _KnownError(
         "expected alphabetic or numeric character",
         "",
         msg("an alias has no name"),
         msg("put a string that starts with & or * in quotes"),
     ),
-    _Words(
+    _KnownError(
         "block sequence entries are not allowed",
         "",
         msg("a list cannot start here"),
         msg("start it on its own line"),
     ),
-    _Words(
+    _KnownError(
         "expected the node content",
         "",
         msg("a value is missing"),
         msg("write one, or put a string with this character in quotes"),
     ),
-    _Words(
+    _KnownError(
         "expected node content",
         ":",
         msg("a string cannot start with `:` here"),
         msg('put it in quotes: "::/0"'),
     ),
-    _Words(
+    _KnownError(
         "expected node content",
         "",
         msg("a value is missing"),
         msg("write one, or put a string with this character in quotes"),
     ),
-    _Words(
+    _KnownError(
         "expected <document start>",
         "",
         msg("there is text after the end of the value"),
@@ -225,7 +225,7 @@ def problem_of(
         return error(
             "yaml-quote", message, place=place_at(text, index, file), hint=msg('write "web[0]"')
         )
-    for words in _WORDS:
+    for words in _KNOWN_ERRORS:
         if words.found in problem and (not words.at or text[index : index + 1] == words.at):
             at = begin if begin is not None and words.found in _AT_BEGINNING else index
             return error(
@@ -254,7 +254,7 @@ def _breaks_at_index(text: str, index: int) -> bool:
     return text[index : index + 1] == "[" and text[index - 1 : index].isalnum()
 
 
-def _hint(words: _Words, text: str, index: int) -> str:
+def _hint(words: _KnownError, text: str, index: int) -> str:
     line = text[text.rfind("\n", 0, index) + 1 :].partition("\n")[0]
     if "mapping values" in words.found and "${" in line:
         return msg('put a string with `${{...}}` that contains `: ` in quotes: "${{...}}"')

@@ -406,7 +406,7 @@ class _Executor:
         self.writer.commit(account=account_digest, endpoint=endpoint)
 
     def _exposed(self) -> Exposed:
-        return exposed.servers(self.tasks, self.ledger.known, self.poller)
+        return exposed.instances(self.tasks, self.ledger.known, self.poller)
 
     def _outputs(self) -> None:
         # An act that no file was read for leaves what the last apply gave; a run that is broken off

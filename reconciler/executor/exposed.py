@@ -30,8 +30,8 @@ class Exposed:
     def lines(self) -> tuple[str, ...]:
         """What is said of them, with what puts it right."""
         found = [
-            f"{server} has no firewall; attach one with the next apply or in the console"
-            for server in self.sure
+            f"{instance} has no firewall; attach one with the next apply or in the console"
+            for instance in self.sure
         ]
         if self.doubtful:
             found.append(
@@ -40,7 +40,7 @@ class Exposed:
         return tuple(found)
 
 
-def servers(tasks: Mapping[str, Task], known: Known, poller: ListPoller) -> Exposed:
+def instances(tasks: Mapping[str, Task], known: Known, poller: ListPoller) -> Exposed:
     """The servers that run, and are to be behind a firewall that they did not get."""
     sure: list[str] = []
     doubtful: list[str] = []
@@ -51,9 +51,9 @@ def servers(tasks: Mapping[str, Task], known: Known, poller: ListPoller) -> Expo
             or _is_behind_another(task)
         ):
             continue
-        server = _server(task, tasks)
-        live = known.live("instances", server)
-        if server is None or (live is not None and live.attributes.get("power") == "off"):
+        instance = _instance(task, tasks)
+        live = known.live("instances", instance)
+        if instance is None or (live is not None and live.attributes.get("power") == "off"):
             continue
         left = _leaving(task, tasks)
         if left is None:
@@ -61,7 +61,7 @@ def servers(tasks: Mapping[str, Task], known: Known, poller: ListPoller) -> Expo
         has_left = left is task or (left.status is Status.DONE and left.sent)
         if task.second and task.operation == "firewall.detach":
             has_left = False
-        if has_left and any(server in members for members in poller.members.values()):
+        if has_left and any(instance in members for members in poller.members.values()):
             continue
         (sure if has_left and not _may_have_happened(task) else doubtful).append(
             str(task.step.address)
@@ -76,7 +76,7 @@ def _is_behind_another(task: Task) -> bool:
     return task.failure is not None and task.failure.error_code in SWITCH_SECOND_WAY.refusals
 
 
-def _server(task: Task, tasks: Mapping[str, Task]) -> str | None:
+def _instance(task: Task, tasks: Mapping[str, Task]) -> str | None:
     """The id of the server, None where it was not made."""
     named = task.step.inputs["instance"]
     if not isinstance(named, Link):

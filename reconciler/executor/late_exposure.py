@@ -41,14 +41,16 @@ def _of(rules: Any) -> Reach:
     return reachability.of_rules(rules, False)
 
 
-def _rules(known: Known, group: Any) -> dict[str, dict[str, Any]]:
+def _rules(known: Known, firewall: Any) -> dict[str, dict[str, Any]]:
     """The rules of a group: as they were seen last, with what this run has made of them since."""
     seen = known.seen.get("rules", {}).items()
     found = {
-        id: _meant(live.attributes) for id, live in seen if live.attributes.get("firewall") == group
+        id: _meant(live.attributes)
+        for id, live in seen
+        if live.attributes.get("firewall") == firewall
     }
     for entry in known.entries.values():
-        if entry.kind == "rules" and entry.parent == group:
+        if entry.kind == "rules" and entry.parent == firewall:
             found[entry.id] = {**found.get(entry.id, {}), **_meant(entry.applied)}
     return found
 

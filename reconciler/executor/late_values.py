@@ -94,7 +94,7 @@ class Known:
                 owner = parse(str(entry.applied["firewall"] or ""))
                 return self.id_of(owner) if owner is not None else None
         return next(
-            (group for group, members in self.members.items() if instance_id in members), None
+            (firewall for firewall, members in self.members.items() if instance_id in members), None
         )
 
 

@@ -39,7 +39,7 @@ class Preconditions:
 
     def __post_init__(self) -> None:
         for task in self.scheduler.tasks.values():
-            for id in {task.step.target, *task.step.servers} - {None}:
+            for id in {task.step.target, *task.step.instances} - {None}:
                 self._near.setdefault(str(id), []).append(task)
 
     def is_due(self, task: Task) -> bool:
@@ -128,7 +128,7 @@ class Preconditions:
             return "it is no longer in the account's list; nothing was sent"
         left = self._left(task, id)
         account = self.poller.account()
-        gone = {group: () for group in planned.get(FIREWALLS, ()) if self._is_gone(group)}
+        gone = {firewall: () for firewall in planned.get(FIREWALLS, ()) if self._is_gone(firewall)}
         account = replace(account, members={**account.members, **gone}) if gone else account
         changed = fingerprint.differences(
             planned, found, account, left, lambda other: self._moved(id, other)

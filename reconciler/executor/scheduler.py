@@ -106,8 +106,8 @@ class Scheduler:
     def take(self, task: Task) -> None:
         """The task that `next` gave begins or goes on: its servers are busy until it ends."""
         heapq.heappop(self._startable)
-        for server in task.step.servers:
-            self._holders[server] = task.key
+        for instance in task.step.instances:
+            self._holders[instance] = task.key
 
     def next_time(self) -> float:
         """When a task may begin that is only waiting for its time."""
@@ -119,9 +119,9 @@ class Scheduler:
     def _busy(self, task: Task) -> str | None:
         return next(
             (
-                server
-                for server in task.step.servers
-                if self._holders.get(server, task.key) != task.key
+                instance
+                for instance in task.step.instances
+                if self._holders.get(instance, task.key) != task.key
             ),
             None,
         )
@@ -202,8 +202,8 @@ class Scheduler:
             self._let_go(task)
 
     def _let_go(self, task: Task) -> None:
-        for server in task.step.servers:
-            if self._holders.get(server) == task.key:
-                del self._holders[server]
-                for key in self._parked.pop(server, ()):
+        for instance in task.step.instances:
+            if self._holders.get(instance) == task.key:
+                del self._holders[instance]
+                for key in self._parked.pop(instance, ()):
                     self._push(self.tasks[key])

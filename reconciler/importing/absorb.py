@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.config.text_edits import Addition, AdoptRequest, Edit, Piece, Removal
+from reconciler.config.text_edits import Addition, AdoptRequest, Piece, TextEdit, TextRemoval
 from reconciler.importing import adopt_rules
 from reconciler.importing.yaml_writer import Raw, flow, key
 from reconciler.model.address import Address, parse
@@ -261,11 +261,11 @@ class Absorber:
                 resource.place,
                 msg("remove it by hand"),
             )
-        return Removal(table, resource.address.rule or "")
+        return TextRemoval(table, resource.address.rule or "")
 
 
-def _put(text: str, piece: Piece, value: str) -> Edit:
+def _put(text: str, piece: Piece, value: str) -> TextEdit:
     """Another value in the place of one; a text written as a block keeps the end of its last line."""
     end = piece.start + len(text[piece.start : piece.end].rstrip())
     space = " " if piece.start == end and text[piece.start - 1 : piece.start] == ":" else ""
-    return Edit(piece.start, end, space + value)
+    return TextEdit(piece.start, end, space + value)

@@ -85,10 +85,14 @@ def adopt(account: Account, desired: AdoptRequest, *, stack: str) -> Adoption:
                 work.left.append((kind, live, reason))
     work.name_all()
     firewalls = [work.firewall(live) for live in work.taken["firewalls"]]
-    servers = [work.servers(group) for group in work.groups]
-    volumes = [work.volume(live) for live in work.taken["block_storages"]]
+    instances = [work.instances(group) for group in work.groups]
+    block_storages = [work.block_storage(live) for live in work.taken["block_storages"]]
     return Adoption(
-        stack, (*firewalls, *servers, *volumes), work.existing, tuple(work.left), work.defaults
+        stack,
+        (*firewalls, *instances, *block_storages),
+        work.existing,
+        tuple(work.left),
+        work.defaults,
     )
 
 
@@ -139,7 +143,7 @@ class _Work:
     )
     left: list[tuple[str, LiveResource, str]] = field(default_factory=list)
     existing: dict[str, dict[str, str]] = field(default_factory=dict)
-    groups: list[_Group] = field(default_factory=list)
+    groups: list[_SimilarObjects] = field(default_factory=list)
     defaults: dict[str, Any] = field(default_factory=dict)
     _links: dict[tuple[str, str], str] = field(default_factory=dict)
     _used: dict[str, set[str]] = field(default_factory=dict)
@@ -158,7 +162,7 @@ class _Work:
         for members in self._grouped():
             if len(members) == 1:
                 live = members[0][1]
-                group = _Group(
+                group = _SimilarObjects(
                     self._new_key("instances", _slug(live.attributes.get("name"), "instances")),
                     "",
                     members,
@@ -166,7 +170,7 @@ class _Work:
                 self._links["instances", live.id] = group.key
             else:
                 prefix = str(members[0][1].attributes["name"])[: -len(members[0][0])]
-                group = _Group(
+                group = _SimilarObjects(
                     self._new_key("instances", _slug(prefix, "instances")), prefix, members
                 )
                 self._links.update(
@@ -189,8 +193,10 @@ class _Work:
             if kind == "firewalls"
             else [str(live.attributes.get("instance"))]
         )
-        servers = [found for id in ids if (found := self.account.find("instances", id)) is not None]
-        names = [_slug(server.attributes.get("name"), "instances") for server in servers]
+        instances = [
+            found for id in ids if (found := self.account.find("instances", id)) is not None
+        ]
+        names = [_slug(instance.attributes.get("name"), "instances") for instance in instances]
         return _beginning(names).strip("_") or own
 
     def _grouped(self) -> Iterator[list[tuple[str, LiveResource]]]:
@@ -239,9 +245,9 @@ class _Work:
         self._links[kind, id] = f"existing.{kind}.{key}"
         return self._links[kind, id]
 
-    def _firewall_of(self, server: str) -> str | None:
+    def _firewall_of(self, instance: str) -> str | None:
         return next(
-            (group for group, members in self.account.members.items() if server in members), None
+            (group for group, members in self.account.members.items() if instance in members), None
         )
 
     # Objects
@@ -264,7 +270,7 @@ class _Work:
         body["import"] = live.id
         return Adopted("firewalls", self._keys["firewalls", live.id], body, rules=rules)
 
-    def servers(self, group: _Group) -> Adopted:
+    def instances(self, group: _SimilarObjects) -> Adopted:
         """One server, or several equal ones."""
         first, notes, remarks = group.members[0][1], list[str](), dict[str, str]()
         says = first.attributes
@@ -318,7 +324,7 @@ class _Work:
             {name: said for name, said in remarks.items() if said},
         )
 
-    def _fold(self, group: _Group, body: dict[str, Any]) -> None:
+    def _fold(self, group: _SimilarObjects, body: dict[str, Any]) -> None:
         texts = [_user_text(live) for _, live in group.members]
         numbers = [number for number, _ in group.members]
         same = len(set(texts)) == 1
@@ -329,7 +335,7 @@ class _Work:
         elif texts[0] is not None:
             body["description"] = texts[0]
 
-    def volume(self, live: LiveResource) -> Adopted:
+    def block_storage(self, live: LiveResource) -> Adopted:
         """A volume, with the server that it is on."""
         says, body, notes = live.attributes, dict[str, Any](), list[str]()
         _texts(body, live)
@@ -375,7 +381,7 @@ class _Work:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class _SimilarObjects:
     """Servers under one key: one without a number, or several with theirs behind a common beginning
     of their names.
     """

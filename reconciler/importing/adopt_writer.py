@@ -32,18 +32,18 @@ def text(adoption: Adoption, account: Account) -> str:
 
 def seen_lines(adoption: Adoption, account: Account) -> Iterator[str]:
     """What was seen, zone by zone, and what the API does not show."""
-    servers = Counter(
+    instances = Counter(
         str(row.attributes.get("zone")) for row in account.objects.get("instances", EMPTY).values()
     )
-    volumes = Counter(
+    block_storages = Counter(
         str(row.attributes.get("zone"))
         for row in account.objects.get("block_storages", EMPTY).values()
     )
     names = {
         str(row["id"]): str(row.get("name") or row["id"]) for row in account.catalogue.zones or ()
     }
-    for zone in sorted({*servers, *volumes, *names}):
-        yield f"{names.get(zone, zone)}: {_count(servers[zone], 'instances')}, {_count(volumes[zone], 'block_storages')}"
+    for zone in sorted({*instances, *block_storages, *names}):
+        yield f"{names.get(zone, zone)}: {_count(instances[zone], 'instances')}, {_count(block_storages[zone], 'block_storages')}"
     yield f"{_count(len(account.objects.get('firewalls', EMPTY)), 'firewalls')} of the account"
     yield (
         "Instances in zones that the API does not cover are not listed: compare with the console."

@@ -59,7 +59,7 @@ class Slot:
 
 
 @dataclass(slots=True)
-class Book:
+class QuotaRecord:
     """The sends of the last minute, and who waits for a slot. A value with rules, without a file."""
 
     slots: list[Slot] = field(default_factory=list)
@@ -170,12 +170,12 @@ class MemoryQuotaLog:
         *,
         limit: int = QUOTA_CALLS,
         time_scale: float = 1.0,
-        book: Book | None = None,
+        book: QuotaRecord | None = None,
         owner: str = "self",
     ) -> None:
         self._limit = limit
         self._window = QUOTA_SECONDS / time_scale
-        self._book = book if book is not None else Book()
+        self._book = book if book is not None else QuotaRecord()
         self._owner = owner
 
     def reserve(self, now: float) -> float:
@@ -268,7 +268,10 @@ class FileQuotaLog:
         )
 
     def _change(
-        self, now: float, shared: Callable[[Book], None], alone: Callable[[MemoryQuotaLog], None]
+        self,
+        now: float,
+        shared: Callable[[QuotaRecord], None],
+        alone: Callable[[MemoryQuotaLog], None],
     ) -> None:
         if self._alone is None:
             try:
@@ -281,7 +284,7 @@ class FileQuotaLog:
         alone(self._alone)
 
     @contextmanager
-    def _open(self, now: float) -> Iterator[Book]:
+    def _open(self, now: float) -> Iterator[QuotaRecord]:
         """The book under its lock; written back whole when the block ends. Raises OSError (a lock
         that is not had included).
         """
@@ -333,21 +336,21 @@ def _offset() -> tuple[str, float] | None:
         return None
 
 
-def _read(path: Path, now: float, window: float, offset: tuple[str, float] | None) -> Book:
+def _read(path: Path, now: float, window: float, offset: tuple[str, float] | None) -> QuotaRecord:
     """The book in a file; where its content cannot be read, an empty one at half rate, since the
     last minute is not known.
     """
     try:
         raw = read_ordinary(path, _FILE_BYTES_MAX + 1)
     except FileNotFoundError:
-        return Book()
+        return QuotaRecord()
     try:
         if len(raw) > _FILE_BYTES_MAX:
             raise ValueError("too large")
         found = json.loads(raw)
         return _decode(found, _clock_moved(found.get("offset"), offset))
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
-        return Book(slow_until=now + window)
+        return QuotaRecord(slow_until=now + window)
 
 
 def _clock_moved(before: Any, now: tuple[str, float] | None) -> float:
@@ -360,7 +363,7 @@ def _clock_moved(before: Any, now: tuple[str, float] | None) -> float:
     return moved if abs(moved) >= _CLOCK_SET_SECONDS else 0.0
 
 
-def _decode(found: Any, moved: float) -> Book:
+def _decode(found: Any, moved: float) -> QuotaRecord:
     slots = [
         Slot(
             str(owner)[:64],
@@ -373,10 +376,10 @@ def _decode(found: Any, moved: float) -> Book:
         str(owner)[:64]: float(due) + moved
         for owner, due in list(found["claims"].items())[:QUOTA_CALLS]
     }
-    return Book(slots, float(found["slow_until"]) + moved, claims)
+    return QuotaRecord(slots, float(found["slow_until"]) + moved, claims)
 
 
-def _write(path: Path, book: Book, offset: tuple[str, float] | None) -> None:
+def _write(path: Path, book: QuotaRecord, offset: tuple[str, float] | None) -> None:
     """In place, under the lock: a file cut off by a kill is taken for a minute that is not known,
     as `_read` says.
     """

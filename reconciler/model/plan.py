@@ -82,7 +82,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class DataLoss:
-    """A disk that is lost: the address, `root` or `volume`, and its size in GB (None where
+    """A disk that is lost: the address, `root` or `block_storage`, and its size in GB (None where
     unknown).
     """
 
@@ -167,7 +167,7 @@ class Step:
     then, under `subject`) or is made by this step. `inputs` are normal-form values; links and
     deferred values are resolved just before the send. `after` are keys of steps that must be done;
     `regardless_of` those of them whose failure does not matter, `after_accepted` those of which it is
-    enough that the cloud has taken them. `servers` are addresses (or ids) of servers on which one
+    enough that the cloud has taken them. `instances` are addresses (or ids) of servers on which one
     thing is done at a time. `fingerprint` names what the second look before a destructive write
     must still find (id, creation time, attributes). `deposes`: the create of a successor, its
     address's old object becomes deposed. `applies` are the managed values to record when it is
@@ -183,7 +183,7 @@ class Step:
     after: tuple[str, ...] = ()
     regardless_of: tuple[str, ...] = ()
     after_accepted: tuple[str, ...] = ()
-    servers: tuple[str, ...] = ()
+    instances: tuple[str, ...] = ()
     fallback: Fallback | None = None
     fingerprint: Mapping[str, Any] = EMPTY
     deposes: bool = False

@@ -225,12 +225,12 @@ class Guard:
     """Who must always reach which ports (planning#guard): TCP `ports` (`22`, `8000-8010`) from
     every address of the `admin` ranges.
 
-    `servers` are the addresses that it is about, sorted; empty means every server of the stack.
+    `instances` are the addresses that it is about, sorted; empty means every server of the stack.
     """
 
     admin: tuple[str, ...]
     ports: tuple[str, ...]
-    servers: tuple[Address, ...] = ()
+    instances: tuple[Address, ...] = ()
     place: Place | None = field(default=None, compare=False)
 
 

@@ -240,7 +240,7 @@ def _exact_step(step: Step) -> dict[str, Any]:
         "target": step.target,
         "inputs": exact(step.inputs),
         "regardless_of": list(step.regardless_of),
-        "servers": list(step.servers),
+        "servers": list(step.instances),
         "fallback": None
         if second is None
         else [list(second.refusals), list(second.operations), second.restore],

@@ -320,7 +320,7 @@ def _wait_for_ready(draft: PlanBuilder, item: ManagedObject) -> None:
         item.address,
         f"{singular}.{WAIT}",
         target=item.live.id,
-        servers=(item.live.id,),
+        instances=(item.live.id,),
         calls=0,
     )
     key = draft.add(step, provides=[("object", item.address)])
@@ -445,7 +445,7 @@ def _equal_names(seen: Assessment) -> list[Problem]:
     """Two equal remote names of a kind: an error where one of them is to be made, a warning where
     both exist already (stack-files#remote-names).
     """
-    groups: dict[tuple[str, str], list[ManagedObject]] = {}
+    firewalls: dict[tuple[str, str], list[ManagedObject]] = {}
     for item in seen.items.values():
         if item.resource is None or item.kind.name == "rules":
             continue
@@ -455,9 +455,9 @@ def _equal_names(seen: Assessment) -> list[Problem]:
         if name is None and item.live is not None:
             name = item.live.attributes.get("name")
         if isinstance(name, str):
-            groups.setdefault((item.kind.name, name), []).append(item)
+            firewalls.setdefault((item.kind.name, name), []).append(item)
     found = []
-    for (_, name), items in sorted(groups.items()):
+    for (_, name), items in sorted(firewalls.items()):
         if len(items) < 2:
             continue
         made = any(item.disposition is Disposition.CREATE for item in items)

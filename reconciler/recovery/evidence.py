@@ -590,13 +590,15 @@ def _is_told(intent: Intent, account: Account, kinds: Mapping[str, ResourceType]
     """Whether the lists that show what the intent asked for were read whole. A group that is no
     more has neither rules nor members.
     """
-    groups = account.objects.get("firewalls", EMPTY)
+    firewalls = account.objects.get("firewalls", EMPTY)
     for what in operation_of(kinds, intent.operation).settled_by(intent.target, intent.inputs):
-        name, _, group = what.partition(":")
-        gone = bool(group) and group not in groups and "firewalls" in account.complete
+        name, _, firewall = what.partition(":")
+        gone = bool(firewall) and firewall not in firewalls and "firewalls" in account.complete
         # The rules of a group that is listed were read, or the account would not be there.
-        listed = group in groups and name in account.objects
-        read = group in account.members if name == "members" else name in account.complete or listed
+        listed = firewall in firewalls and name in account.objects
+        read = (
+            firewall in account.members if name == "members" else name in account.complete or listed
+        )
         if not (read or gone):
             return False
     return True

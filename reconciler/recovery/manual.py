@@ -30,7 +30,7 @@ _NOT_SHOWN = ("ssh_keys", "user_script", "former")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class UnsettledRow:
     """One line of the side by side: what was asked, and what each candidate shows."""
 
     name: str
@@ -48,7 +48,7 @@ class Case:
     reason: str
     until: float | None
     candidates: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[UnsettledRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +88,27 @@ def case(found: Settlement) -> Case:
     intent = found.intent
     names = [name for name in sorted(intent.inputs) if name not in (*_NOT_SHOWN, "description")]
     rows = [
-        Row(
+        UnsettledRow(
             name, intent.inputs[name], tuple(live.attributes.get(name) for live in found.candidates)
         )
         for name in names
     ]
     if "description" in intent.inputs:
         text, _ = split(str(intent.inputs["description"]))
-        rows.append(Row("description", text, tuple(_text(live) for live in found.candidates)))
+        rows.append(
+            UnsettledRow("description", text, tuple(_text(live) for live in found.candidates))
+        )
     if intent.nonce is not None:
         rows.append(
-            Row("marker", f"rc-{intent.nonce}", tuple(_marker(live) for live in found.candidates))
+            UnsettledRow(
+                "marker", f"rc-{intent.nonce}", tuple(_marker(live) for live in found.candidates)
+            )
         )
     if any(live.attributes.get("made") for live in found.candidates):
         rows.append(
-            Row("made", None, tuple(live.attributes.get("made") for live in found.candidates))
+            UnsettledRow(
+                "made", None, tuple(live.attributes.get("made") for live in found.candidates)
+            )
         )
     return Case(
         intent, found.reason, found.until, tuple(live.id for live in found.candidates), tuple(rows)

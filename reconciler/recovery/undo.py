@@ -93,7 +93,9 @@ def former(
         outputs=tuple(output for output in stack.outputs if _stands(output, ordered)),
         guard=None
         if stack.guard is None
-        else replace(stack.guard, servers=tuple(a for a in stack.guard.servers if a in ordered)),
+        else replace(
+            stack.guard, instances=tuple(a for a in stack.guard.instances if a in ordered)
+        ),
         moved=(),
         removed=tuple(Removal(address, keep=True) for address, _ in _taken_over(entries, ordered)),
     )

@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.config.field_doc import Field
+from reconciler.config.field_doc import FieldDoc
 from reconciler.render import escape
-from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.render.run.screen import Line, Style, Tone
 
 _WIDTH = 100
 
 
-def explain_lines(field: Field, members: Iterable[Field], look: Look) -> Iterable[Line]:
+def explain_lines(field: FieldDoc, members: Iterable[FieldDoc], look: Style) -> Iterable[Line]:
     """The field, then one line for each of those below it."""
     width = min(look.width or _WIDTH, _WIDTH)
     yield Line(f" {field.name or 'a stack file'}", Tone.TITLE)

@@ -34,7 +34,7 @@ _VALUE_CELLS_MAX = 60
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-class Words(str):
+class UserText(str):
     """A text that is shown without quotes, spaces or not: the user's own words for something."""
 
     __slots__ = ()
@@ -50,7 +50,7 @@ def value(item: Any) -> str:
         return "true" if item else "false"
     if isinstance(item, Unknown):
         return f"({item})"
-    if isinstance(item, (Link, Lookup, Words)):
+    if isinstance(item, (Link, Lookup, UserText)):
         return escape.outside(item)
     if isinstance(item, Deferred):
         return escape.outside(item.text)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from reconciler.config.dependencies import Node, edges
+from reconciler.config.dependencies import DependencyNode, edges
 from reconciler.model.resource import Stack
 from reconciler.render import escape
 
@@ -23,12 +23,12 @@ def graph_text(stack: Stack, form: str) -> str:
     return FORMS[form](stack, _shown(stack))
 
 
-def _shown(stack: Stack) -> Mapping[Node, tuple[Node, ...]]:
+def _shown(stack: Stack) -> Mapping[DependencyNode, tuple[DependencyNode, ...]]:
     """Every node that means something, in order, with the nodes it waits for."""
     found = edges(stack)
     waited = {before for waits in found.values() for before in waits}
 
-    def counts(node: Node) -> bool:
+    def counts(node: DependencyNode) -> bool:
         field = _FIELD.get(node.facet)
         return field is None or node in waited or field in stack.resources[node.address].attributes
 
@@ -39,7 +39,7 @@ def _shown(stack: Stack) -> Mapping[Node, tuple[Node, ...]]:
     }
 
 
-def _place(node: Node) -> Any:
+def _place(node: DependencyNode) -> Any:
     return (
         node.address.sort_key,
         node.facet not in ("firewall", "rule", "instance", "volume"),
@@ -47,7 +47,7 @@ def _place(node: Node) -> Any:
     )
 
 
-def _text(stack: Stack, nodes: Mapping[Node, tuple[Node, ...]]) -> str:
+def _text(stack: Stack, nodes: Mapping[DependencyNode, tuple[DependencyNode, ...]]) -> str:
     lines = [f" {escape.outside(stack.title)}: what waits for what"]
     for node, waits in nodes.items():
         lines.append(f"  {escape.outside(node)}")
@@ -55,7 +55,7 @@ def _text(stack: Stack, nodes: Mapping[Node, tuple[Node, ...]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _dot(stack: Stack, nodes: Mapping[Node, tuple[Node, ...]]) -> str:
+def _dot(stack: Stack, nodes: Mapping[DependencyNode, tuple[DependencyNode, ...]]) -> str:
     lines = [
         f"digraph {_dot_quoted(stack.title)} {{",
         "  rankdir=LR;",
@@ -74,7 +74,7 @@ def _dot_quoted(item: object) -> str:
     return '"' + escape.outside(item).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _mermaid(stack: Stack, nodes: Mapping[Node, tuple[Node, ...]]) -> str:
+def _mermaid(stack: Stack, nodes: Mapping[DependencyNode, tuple[DependencyNode, ...]]) -> str:
     names = {node: f"n{number}" for number, node in enumerate(nodes)}
     lines = ["flowchart LR"]
     lines += [f'  {name}["{_mermaid_escaped(node)}"]' for node, name in names.items()]
@@ -84,14 +84,14 @@ def _mermaid(stack: Stack, nodes: Mapping[Node, tuple[Node, ...]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _mermaid_escaped(node: Node) -> str:
+def _mermaid_escaped(node: DependencyNode) -> str:
     """Everything but letters, digits and what addresses are made of as a numbered entity, so that
     nothing in a label is obeyed.
     """
     return "".join(c if c.isalnum() or c in " ._-" else f"#{ord(c)};" for c in escape.outside(node))
 
 
-def _json(stack: Stack, nodes: Mapping[Node, tuple[Node, ...]]) -> str:
+def _json(stack: Stack, nodes: Mapping[DependencyNode, tuple[DependencyNode, ...]]) -> str:
     document = {
         "format_version": "1.0",
         "stack": stack.name,
@@ -110,16 +110,18 @@ def _json(stack: Stack, nodes: Mapping[Node, tuple[Node, ...]]) -> str:
     return escape.json_text(json.loads(json.dumps(document)), indent=2) + "\n"
 
 
-def _pairs(nodes: Mapping[Node, tuple[Node, ...]]) -> Iterable[tuple[Node, Node]]:
+def _pairs(
+    nodes: Mapping[DependencyNode, tuple[DependencyNode, ...]],
+) -> Iterable[tuple[DependencyNode, DependencyNode]]:
     return ((node, before) for node, waits in nodes.items() for before in waits)
 
 
-def _where(stack: Stack, node: Node) -> dict[str, Any]:
+def _where(stack: Stack, node: DependencyNode) -> dict[str, Any]:
     place = stack.resources[node.address].place
     return {"place": None if place is None else {"file": place.file, "line": place.line}}
 
 
-FORMS: Mapping[str, Callable[[Stack, Mapping[Node, tuple[Node, ...]]], str]] = {
+FORMS: Mapping[str, Callable[[Stack, Mapping[DependencyNode, tuple[DependencyNode, ...]]], str]] = {
     "text": _text,
     "dot": _dot,
     "mermaid": _mermaid,

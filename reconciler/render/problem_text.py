@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 
 from reconciler.model.diagnostics import Problem, Severity
 from reconciler.render import escape, format
-from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.render.run.screen import Line, Style, Tone
 
 _TONES = {Severity.ERROR: Tone.DANGER, Severity.WARNING: Tone.CARE, Severity.NOTICE: Tone.PLAIN}
 
 
-def problems_lines(found: Sequence[Problem], look: Look) -> Iterable[Line]:
+def problems_lines(found: Sequence[Problem], look: Style) -> Iterable[Line]:
     """All problems in the order given, then their count; one line of the file that is wrong for
     many objects is told once.
     """
@@ -25,7 +25,7 @@ def problems_lines(found: Sequence[Problem], look: Look) -> Iterable[Line]:
         yield Line(tally(found))
 
 
-def problem_lines(item: Problem, look: Look, *, indent: str = "") -> Iterable[Line]:
+def problem_lines(item: Problem, look: Style, *, indent: str = "") -> Iterable[Line]:
     """One problem: its line, and its hint on lines of their own."""
     where = f"{escape.outside(item.place)}  " if item.place is not None else ""
     about = ""
@@ -52,7 +52,7 @@ def tally(found: Sequence[Problem]) -> str:
     return ", ".join(format.count(number, severity.value) for severity, number in counts if number)
 
 
-def _folded(text: str, hanging: str, look: Look, tone: Tone) -> Iterable[Line]:
+def _folded(text: str, hanging: str, look: Style, tone: Tone) -> Iterable[Line]:
     if look.width is None or escape.width(text) <= look.width:
         yield Line(text, tone)
         return

@@ -11,17 +11,17 @@ from typing import Any
 from reconciler.model.resource_type import deletes
 from reconciler.recovery.binding import Binding
 from reconciler.recovery.evidence import fence
-from reconciler.recovery.manual import Case, Proposal, Recovered, Row, Settled
+from reconciler.recovery.manual import Case, Proposal, Recovered, Settled, UnsettledRow
 from reconciler.render import escape, format
 from reconciler.render import problem_text as problem_view
-from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.render.run.screen import Line, Style, Tone
 
 CANDIDATES_SHOWN_MAX = 12
 _SIDE_BY_SIDE = 3
 _CELLS_MAX = 36
 
 
-def recovered_lines(found: Recovered, look: Look, *, command: str, go_on: str) -> Iterable[Line]:
+def recovered_lines(found: Recovered, look: Style, *, command: str, go_on: str) -> Iterable[Line]:
     """The end of `recover`. `command` is the line to answer with, to which options are added;
     `go_on` the one that does the rest.
     """
@@ -42,7 +42,7 @@ def recovered_lines(found: Recovered, look: Look, *, command: str, go_on: str) -
         yield Line(f" Nothing is unsettled. To do the rest:  {escape.outside(go_on)}", Tone.GOOD)
 
 
-def proposal_lines(found: Proposal, look: Look, *, title: str) -> Iterable[Line]:
+def proposal_lines(found: Proposal, look: Style, *, title: str) -> Iterable[Line]:
     """What `--rebuild` would bind, and what it would leave."""
     yield Line(
         f" {escape.outside(title)}: these objects are missing from the state; they would be bound as they are",
@@ -90,7 +90,9 @@ def case_lines(one: Case, *, command: str, go_on: str) -> Iterable[Line]:
     )
 
 
-def _table(rows: Sequence[Row], candidates: Sequence[str], start: int, end: int) -> Iterable[Line]:
+def _table(
+    rows: Sequence[UnsettledRow], candidates: Sequence[str], start: int, end: int
+) -> Iterable[Line]:
     table = [("", "asked", *candidates[start:end])]
     table += [
         (row.name, _cell(row.asked), *(_cell(value) for value in row.shown[start:end]))

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 
 from reconciler.planner.estimate.unmanaged import Unmanaged
 from reconciler.render import escape, format
-from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.render.run.screen import Line, Style, Tone
 
 _TITLE = (
     " UNMANAGED   in the account, and not this stack's: `import ADDRESS ID` or `adopt` take them in"
 )
 
 
-def unmanaged_lines(found: Sequence[Unmanaged], look: Look) -> Iterable[Line]:
+def unmanaged_lines(found: Sequence[Unmanaged], look: Style) -> Iterable[Line]:
     """One line an object: kind, id, name, what it is, whose marker it bears, and what it costs a
     month, VAT excluded.
     """

@@ -12,14 +12,14 @@ from reconciler.model.plan import Action, Cause, Step
 from reconciler.render import escape, format, problem_text
 from reconciler.render.explain_change import FieldReason, StepReason, Why
 from reconciler.render.plan import change_text, cost_text, plan_rows
-from reconciler.render.plan.change_text import Beside
+from reconciler.render.plan.change_text import RowContext
 from reconciler.render.plan.plan_sections import named, power_cuts
-from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.render.run.screen import Line, Style, Tone
 
 _STEPS_LISTED_MAX = 8
 
 
-def why_lines(found: Why, look: Look) -> Iterable[Line]:
+def why_lines(found: Why, look: Style) -> Iterable[Line]:
     """The chain from the file to the steps, one link a line."""
     change = (
         None
@@ -32,7 +32,9 @@ def why_lines(found: Why, look: Look) -> Iterable[Line]:
         yield Line(f" {title}    no change: it matches the configuration", Tone.GOOD)
     else:
         cut = power_cuts([each.step for each in found.steps]).get(found.address, "")
-        beside = Beside({each.field.path: each.left for each in found.fields if each.was_left}, cut)
+        beside = RowContext(
+            {each.field.path: each.left for each in found.fields if each.was_left}, cut
+        )
         said = "   ".join(part for part in change_text.what(change, beside) if part)
         yield from _wrapped(f" {format.SYMBOLS[change.action]}  {title}  ", said, look, Tone.TITLE)
     for each in found.fields:
@@ -61,7 +63,7 @@ def why_lines(found: Why, look: Look) -> Iterable[Line]:
         yield from problem_text.problem_lines(problem, look, indent="  ")
 
 
-def _field(each: FieldReason, look: Look) -> Iterable[Line]:
+def _field(each: FieldReason, look: Style) -> Iterable[Line]:
     place = f"{_where(each.place)}  " if each.place is not None else ""
     yield from _wrapped(
         "  the file   " if each.field.cause is not Cause.OUTSIDE else "  outside    ",
@@ -83,7 +85,7 @@ def _field(each: FieldReason, look: Look) -> Iterable[Line]:
         yield from _wrapped("  the rule   ", each.rule, look)
 
 
-def _step(number: int, each: StepReason, look: Look) -> Iterable[Line]:
+def _step(number: int, each: StepReason, look: Style) -> Iterable[Line]:
     step = each.step
     yield from _wrapped(
         f"  step {number:<6}",
@@ -140,7 +142,7 @@ def _where(place: Place) -> str:
     return escape.outside(f"{place.file.rpartition('/')[2]}:{place.line}")
 
 
-def _wrapped(label: str, text: str, look: Look, tone: Tone = Tone.PLAIN) -> Iterable[Line]:
+def _wrapped(label: str, text: str, look: Style, tone: Tone = Tone.PLAIN) -> Iterable[Line]:
     width = 120 if look.width is None else look.width
     for number, part in enumerate(plan_rows.flow([text], max(width - len(label), 20))):
         yield Line(f"{label if number == 0 else ' ' * len(label)}{part}", tone)

@@ -224,11 +224,11 @@ def _itself_and_all(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str
     return (*common.itself(fingerprint, inputs), f"members:{id}", f"rules:{id}")
 
 
-def _server_and_members(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
+def _instance_and_members(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
     return (*common.itself(fingerprint, inputs), f"members:{inputs.get('firewall')}")
 
 
-def _server_and_former(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
+def _instance_and_former(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
     former = (f"members:{inputs['former']}",) if "former" in inputs else ()
     return (*common.itself(fingerprint, inputs), *former)
 
@@ -278,7 +278,7 @@ def _operations(path: str, older: bool) -> tuple[Operation, ...]:
             settled_by=_members_of,
             progress=_membership(wanted=True),
             seconds=(0, 2, 30),
-            recheck=_server_and_former,
+            recheck=_instance_and_former,
         ),
         Operation(
             "detach",
@@ -288,6 +288,6 @@ def _operations(path: str, older: bool) -> tuple[Operation, ...]:
             settled_by=_members_of,
             progress=_membership(wanted=False),
             seconds=(0, 2, 30),
-            recheck=_server_and_members,
+            recheck=_instance_and_members,
         ),
     )

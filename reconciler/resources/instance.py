@@ -230,8 +230,8 @@ def _reshaped(inputs: Inputs) -> Mapping[str, Any]:
 
 
 def _itself_and_memberships(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
-    groups = (f"members:{group}" for group in fingerprint.get("firewalls", ()))
-    return (*common.itself(fingerprint, inputs), *groups)
+    firewalls = (f"members:{firewall}" for firewall in fingerprint.get("firewalls", ()))
+    return (*common.itself(fingerprint, inputs), *firewalls)
 
 
 _SEEN = common.lists(NAME)

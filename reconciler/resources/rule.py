@@ -90,7 +90,7 @@ def _decode_in(row: Any, parent: str | None) -> LiveResource:
     return decode({**decoding.mapping(row, "a rule"), "firewall_id": parent})
 
 
-def _rules_of_group(result: Any) -> list[Any] | None:
+def _rules_of_firewall(result: Any) -> list[Any] | None:
     """The rules in a group's detail; None where the answer is empty, which says that the group is
     gone (contract#absence).
     """
@@ -110,7 +110,7 @@ _OLDER_LIST = Listing(
     identify=_identify,
     decode=_decode_in,
     paging=Paging.WHOLE,
-    unpack=_rules_of_group,
+    unpack=_rules_of_firewall,
 )
 
 
@@ -134,7 +134,7 @@ def _receipt(result: Any) -> str | None:
     return decoding.made_id(result, "rule_id")
 
 
-def _of_group(target: str | None, inputs: Inputs) -> tuple[str, ...]:
+def _of_firewall(target: str | None, inputs: Inputs) -> tuple[str, ...]:
     return (f"rules:{inputs['firewall']}",)
 
 
@@ -153,7 +153,7 @@ _OPERATIONS = (
         _create,
         _receipt,
         watches=common.no_lists,
-        settled_by=_of_group,
+        settled_by=_of_firewall,
         progress=common.made(NAME),
         deadline_seconds=900,
     ),
@@ -162,7 +162,7 @@ _OPERATIONS = (
         _update,
         common.no_receipt,
         watches=common.no_lists,
-        settled_by=_of_group,
+        settled_by=_of_firewall,
         progress=common.shows(NAME, tuple(field.name for field in _FIELDS)),
         recheck=_rechecked,
     ),
@@ -171,7 +171,7 @@ _OPERATIONS = (
         _delete,
         common.no_receipt,
         watches=common.no_lists,
-        settled_by=_of_group,
+        settled_by=_of_firewall,
         progress=common.gone(NAME),
         recheck=_rechecked,
     ),

@@ -30,7 +30,7 @@ SECONDS_MAX = 3600.0
 _BYTES_MAX = 16 * 1024 * 1024
 
 
-class AccountCache:
+class FileAccountCache:
     """The cache of one account. `folder` is the user's; `digest` that of the key; `origin` the
     endpoint, on which the catalogue hangs.
     """

@@ -52,7 +52,7 @@ _HINT_FAILED = "free up disk space or fix the folder's permissions, then run the
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class StateReading:
     """What lies on the disk: the state with `records` records of the journal folded in; `torn`
     where a last one was cut off.
     """
@@ -156,7 +156,7 @@ class FileStore:
         pairs = [*([aside] if aside else []), [other, self.folder]]
         return " && ".join(shlex.join(["mv", *map(str, pair)]) for pair in pairs)
 
-    def examine(self) -> Reading | None:
+    def examine(self) -> StateReading | None:
         """As `read`, with what there is to tell about it. Takes no lock, so a writer may be at work
         meanwhile.
         """
@@ -195,7 +195,7 @@ class FileStore:
             ) from error
         try:
             identity = _identity(self._disk, self.folder)
-            found = self.examine() or Reading(
+            found = self.examine() or StateReading(
                 State(lineage=self._token(), serial=0, stack=stack, environment=environment)
             )
             found = self._as_named(found, stack, environment)
@@ -204,7 +204,7 @@ class FileStore:
             raise
         return FileWriter(self._disk, self.folder, lock, found, identity)
 
-    def _as_named(self, found: Reading, stack: str, environment: str | None) -> Reading:
+    def _as_named(self, found: StateReading, stack: str, environment: str | None) -> StateReading:
         """The state under the name that it is opened by. Raises `StateDamaged` where it is another
         stack's, and was not moved here.
         """
@@ -217,7 +217,7 @@ class FileStore:
                 stack=title_of(state.stack, state.environment),
             )
             raise StateDamaged(message, hint="name another folder (RECONCILER_STATE_DIR)")
-        return Reading(
+        return StateReading(
             replace(state, stack=stack, environment=environment), max(found.records, 1), found.torn
         )  # 1: there is something to write
 
@@ -278,7 +278,12 @@ class FileWriter:
     """The one writer of a folder, from `open` to `close`."""
 
     def __init__(
-        self, disk: Disk, folder: Path, lock: locks.Lock, found: Reading, identity: Hashable | None
+        self,
+        disk: Disk,
+        folder: Path,
+        lock: locks.Lock,
+        found: StateReading,
+        identity: Hashable | None,
     ) -> None:
         self._disk, self._folder, self._lock, self._identity = disk, folder, lock, identity
         self._folded, self._fresh = found.state, list[Record]()
@@ -481,7 +486,7 @@ def _identity(disk: Disk, folder: Path) -> Hashable | None:
 
 def _combine(
     state_data: bytes | None, journal_data: bytes | None, *, folder: Path
-) -> Reading | None:
+) -> StateReading | None:
     where = folder / "state.json"
     if state_data is None:
         if journal_data is None:
@@ -489,11 +494,11 @@ def _combine(
         raise StateDamaged(f"{where} is missing, but its journal exists", hint=HINT_DAMAGED)
     state = decode_snapshot(state_data, name=str(where)).state
     if journal_data is None:
-        return Reading(state)
+        return StateReading(state)
     return _follow(state, decode_journal(journal_data, name=str(folder / "journal")), folder=folder)
 
 
-def _follow(state: State, journal: Written, *, folder: Path) -> Reading:
+def _follow(state: State, journal: Written, *, folder: Path) -> StateReading:
     header, last = journal.header, journal.header.sequence + len(journal.records)
     if header.lineage != state.lineage:
         raise StateDamaged(
@@ -513,12 +518,12 @@ def _follow(state: State, journal: Written, *, folder: Path) -> Reading:
                 f"{folder / 'journal'} contains records that its state lacks",
                 hint=HINT_DAMAGED,
             )
-        return Reading(state)
+        return StateReading(state)
     if header.sequence != state.sequence:
         raise StateDamaged(
             f"{folder / 'journal'} does not continue where its state ends", hint=HINT_DAMAGED
         )
-    return Reading(fold(state, journal.records), len(journal.records), journal.torn)
+    return StateReading(fold(state, journal.records), len(journal.records), journal.torn)
 
 
 def _serials(disk: Disk, folder: Path) -> tuple[int, ...]:

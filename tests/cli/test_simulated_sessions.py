@@ -158,7 +158,7 @@ def test_another_run_of_the_stack_is_told_and_exits_6(
 ) -> None:
     from reconciler.cli import composition
 
-    place = composition.Place(Path("web.yaml"), "shop", None, simulated=True)
+    place = composition.StateLocation(Path("web.yaml"), "shop", None, simulated=True)
     writer = composition.store(place, os.environ).open(
         composition.holder("reconciler apply"), timeout_seconds=0, stack="shop", environment=None
     )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.common.timing import Expected
-from reconciler.store.cache import CATALOGUE_SECONDS, SAMPLES_MAX, AccountCache
+from reconciler.store.cache import CATALOGUE_SECONDS, SAMPLES_MAX, FileAccountCache
 
 ZONES = ({"id": "kr1-z01", "name": "Korea", "available": True},)
 FLAVORS = (
@@ -40,8 +40,8 @@ class _Clock:
 
 def cache(
     folder: Path, clock: _Clock | None = None, *, digest: str = "ab" * 32, origin: str = "https://a"
-) -> AccountCache:
-    return AccountCache(folder, digest, origin=origin, clock=clock or _Clock())
+) -> FileAccountCache:
+    return FileAccountCache(folder, digest, origin=origin, clock=clock or _Clock())
 
 
 def test_a_list_comes_back_as_it_was_kept(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from reconciler.model.address import Address, parse
 from reconciler.model.plan import Action, Change, Consent, Impact, Plan, RiskClass, Step
 from reconciler.planner.checks import approval
-from reconciler.planner.checks.approval import Acceptance, Given, Verdict
+from reconciler.planner.checks.approval import Acceptance, Approval, GivenConsent
 
 
 def address(text: str) -> Address:
@@ -53,140 +53,152 @@ delete, downtime = Acceptance(RiskClass.DELETE), Acceptance(RiskClass.DOWNTIME)
 @pytest.mark.parametrize(
     ("name", "changes", "given", "verdict", "still_open"),
     [
-        ("nothing open asks at a terminal", [CREATE], Given(terminal=True), Verdict.ASK, []),
-        ("nothing open goes with --yes", [CREATE], Given(yes=True), Verdict.GO, []),
+        (
+            "nothing open asks at a terminal",
+            [CREATE],
+            GivenConsent(terminal=True),
+            Approval.ASK,
+            [],
+        ),
+        ("nothing open goes with --yes", [CREATE], GivenConsent(yes=True), Approval.GO, []),
         (
             "--yes at a terminal goes where nothing is open",
             [CREATE],
-            Given(yes=True, terminal=True),
-            Verdict.GO,
+            GivenConsent(yes=True, terminal=True),
+            Approval.GO,
             [],
         ),
-        ("nobody to ask and no --yes", [CREATE], Given(), Verdict.REFUSED, []),
+        ("nobody to ask and no --yes", [CREATE], GivenConsent(), Approval.REFUSED, []),
         (
             "an open class is asked for at a terminal",
             [DELETE],
-            Given(terminal=True),
-            Verdict.ASK,
+            GivenConsent(terminal=True),
+            Approval.ASK,
             ["delete"],
         ),
-        ("--yes does not cover a class", [DELETE], Given(yes=True), Verdict.REFUSED, ["delete"]),
+        (
+            "--yes does not cover a class",
+            [DELETE],
+            GivenConsent(yes=True),
+            Approval.REFUSED,
+            ["delete"],
+        ),
         (
             "--yes at a terminal still asks for a class",
             [DELETE],
-            Given(yes=True, terminal=True),
-            Verdict.ASK,
+            GivenConsent(yes=True, terminal=True),
+            Approval.ASK,
             ["delete"],
         ),
         (
             "--accept CLASS covers every address",
             [DELETE],
-            Given(accept=(delete,), yes=True),
-            Verdict.GO,
+            GivenConsent(accept=(delete,), yes=True),
+            Approval.GO,
             [],
         ),
         (
             "--accept CLASS=ADDRESS covers that one",
             [DELETE],
-            Given(accept=(Acceptance(RiskClass.DELETE, "instances.old"),), yes=True),
-            Verdict.GO,
+            GivenConsent(accept=(Acceptance(RiskClass.DELETE, "instances.old"),), yes=True),
+            Approval.GO,
             [],
         ),
         (
             "and no other",
             [DELETE],
-            Given(accept=(Acceptance(RiskClass.DELETE, "instances.web"),), yes=True),
-            Verdict.REFUSED,
+            GivenConsent(accept=(Acceptance(RiskClass.DELETE, "instances.web"),), yes=True),
+            Approval.REFUSED,
             ["delete"],
         ),
         (
             "--accept alone answers no prompt outside a terminal",
             [DELETE],
-            Given(accept=(delete,)),
-            Verdict.REFUSED,
+            GivenConsent(accept=(delete,)),
+            Approval.REFUSED,
             [],
         ),
         (
             "--accept alone is still asked at a terminal",
             [DELETE],
-            Given(accept=(delete,), terminal=True),
-            Verdict.ASK,
+            GivenConsent(accept=(delete,), terminal=True),
+            Approval.ASK,
             [],
         ),
         (
             "the environment accepts likewise",
             [DELETE],
-            Given(standing=(delete,), yes=True),
-            Verdict.GO,
+            GivenConsent(standing=(delete,), yes=True),
+            Approval.GO,
             [],
         ),
         (
             "one of two classes is open",
             [DELETE, RESIZE],
-            Given(accept=(delete,), yes=True),
-            Verdict.REFUSED,
+            GivenConsent(accept=(delete,), yes=True),
+            Approval.REFUSED,
             ["downtime"],
         ),
         (
             "both covered",
             [DELETE, RESIZE],
-            Given(accept=(delete, downtime), yes=True),
-            Verdict.GO,
+            GivenConsent(accept=(delete, downtime), yes=True),
+            Approval.GO,
             [],
         ),
         (
             "lockout is refused even at a terminal",
             [LOCKOUT],
-            Given(terminal=True),
-            Verdict.REFUSED,
+            GivenConsent(terminal=True),
+            Approval.REFUSED,
             ["lockout"],
         ),
         (
             "lockout is not covered by its class",
             [LOCKOUT],
-            Given(accept=(Acceptance(RiskClass.LOCKOUT),), yes=True),
-            Verdict.REFUSED,
+            GivenConsent(accept=(Acceptance(RiskClass.LOCKOUT),), yes=True),
+            Approval.REFUSED,
             ["lockout"],
         ),
         (
             "lockout is covered by address",
             [LOCKOUT],
-            Given(accept=(Acceptance(RiskClass.LOCKOUT, "firewalls.web"),), yes=True),
-            Verdict.GO,
+            GivenConsent(accept=(Acceptance(RiskClass.LOCKOUT, "firewalls.web"),), yes=True),
+            Approval.GO,
             [],
         ),
         (
             "an environment cannot stand for a lockout",
             [LOCKOUT],
-            Given(standing=(Acceptance(RiskClass.LOCKOUT, "firewalls.web"),), yes=True),
-            Verdict.REFUSED,
+            GivenConsent(standing=(Acceptance(RiskClass.LOCKOUT, "firewalls.web"),), yes=True),
+            Approval.REFUSED,
             ["lockout"],
         ),
         (
             "a missing object is held back and the rest goes",
             [GONE, CREATE],
-            Given(yes=True),
-            Verdict.GO,
+            GivenConsent(yes=True),
+            Approval.GO,
             [],
         ),
         (
             "its successor needs the address",
             [GONE_ACCEPTED],
-            Given(accept=(Acceptance(RiskClass.GONE),), yes=True),
-            Verdict.REFUSED,
+            GivenConsent(accept=(Acceptance(RiskClass.GONE),), yes=True),
+            Approval.REFUSED,
             ["gone"],
         ),
         (
             "a protected object is held back and asks for nothing",
             [PROTECTED, CREATE],
-            Given(yes=True),
-            Verdict.GO,
+            GivenConsent(yes=True),
+            Approval.GO,
             [],
         ),
     ],
 )
 def test_what_was_said_decides_whether_to_go_ask_or_refuse(
-    name: str, changes: list[Change], given: Given, verdict: Verdict, still_open: list[str]
+    name: str, changes: list[Change], given: GivenConsent, verdict: Approval, still_open: list[str]
 ) -> None:
     decision = approval.decide(plan(*changes), given, tracked=MANY)
 
@@ -194,27 +206,27 @@ def test_what_was_said_decides_whether_to_go_ask_or_refuse(
         verdict,
         still_open,
     ), name
-    assert (decision.problem is not None) == (verdict is Verdict.REFUSED)
+    assert (decision.problem is not None) == (verdict is Approval.REFUSED)
 
 
 @pytest.mark.parametrize(
     ("changes", "typed", "verdict"),
     [
-        ([CREATE], "yes", Verdict.GO),
-        ([CREATE], "shop/prod", Verdict.GO),
-        ([CREATE], " shop/prod \n", Verdict.GO),
-        ([CREATE], "y", Verdict.REFUSED),
-        ([CREATE], "", Verdict.REFUSED),
-        ([CREATE], None, Verdict.REFUSED),
-        ([DELETE], "yes", Verdict.REFUSED),
-        ([DELETE], "shop", Verdict.REFUSED),
-        ([DELETE], "shop/prod", Verdict.GO),
+        ([CREATE], "yes", Approval.GO),
+        ([CREATE], "shop/prod", Approval.GO),
+        ([CREATE], " shop/prod \n", Approval.GO),
+        ([CREATE], "y", Approval.REFUSED),
+        ([CREATE], "", Approval.REFUSED),
+        ([CREATE], None, Approval.REFUSED),
+        ([DELETE], "yes", Approval.REFUSED),
+        ([DELETE], "shop", Approval.REFUSED),
+        ([DELETE], "shop/prod", Approval.GO),
     ],
 )
 def test_the_typed_stack_name_covers_classes_and_yes_only_plans_without(
-    changes: list[Change], typed: str | None, verdict: Verdict
+    changes: list[Change], typed: str | None, verdict: Approval
 ) -> None:
-    asked = approval.decide(plan(*changes), Given(terminal=True), tracked=MANY)
+    asked = approval.decide(plan(*changes), GivenConsent(terminal=True), tracked=MANY)
 
     assert approval.answer(asked, "shop/prod", typed).verdict is verdict
 
@@ -236,14 +248,14 @@ def test_a_plan_that_empties_the_stack_is_refused(
 ) -> None:
     addresses = [f"instances.a{number}" for number in range(tracked)]
     doomed = plan(*(change(text, Action.DELETE, RiskClass.DELETE) for text in addresses[:deleted]))
-    given = Given(accept=(delete,), yes=True)
+    given = GivenConsent(accept=(delete,), yes=True)
 
-    def verdict(given: Given) -> Verdict:
+    def verdict(given: GivenConsent) -> Approval:
         return approval.decide(doomed, given, tracked=addresses, empty_file=empty_file).verdict
 
-    assert verdict(given) is (Verdict.REFUSED if refused else Verdict.GO), name
-    assert verdict(Given(accept=(delete,), yes=True, allow_empty=True)) is Verdict.GO
-    assert verdict(Given(accept=(delete,), yes=True, destroy=True)) is Verdict.GO
+    assert verdict(given) is (Approval.REFUSED if refused else Approval.GO), name
+    assert verdict(GivenConsent(accept=(delete,), yes=True, allow_empty=True)) is Approval.GO
+    assert verdict(GivenConsent(accept=(delete,), yes=True, destroy=True)) is Approval.GO
 
 
 def test_rules_are_not_objects_of_their_own_when_a_stack_is_emptied() -> None:
@@ -290,7 +302,7 @@ def test_an_acceptance_is_spelled_as_class_or_class_and_address(
 def test_a_refusal_names_the_options_to_paste() -> None:
     doomed = plan(change('instances.web["a b"]', Action.DELETE, RiskClass.DELETE))
 
-    problem = approval.decide(doomed, Given(), tracked=MANY).problem
+    problem = approval.decide(doomed, GivenConsent(), tracked=MANY).problem
 
     assert (
         problem is not None

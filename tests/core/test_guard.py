@@ -25,7 +25,7 @@ def test_a_guard_is_ranges_ports_and_servers() -> None:
     assert stack.guard is not None
     assert stack.guard.admin == ("203.0.113.7/32", "10.0.0.0/8")
     assert stack.guard.ports == ("22", "8000-8010")
-    assert stack.guard.servers == (
+    assert stack.guard.instances == (
         at("instances.db"),
         at("instances.web[0]"),
         at("instances.web[1]"),
@@ -35,7 +35,7 @@ def test_a_guard_is_ranges_ports_and_servers() -> None:
 def test_left_out_servers_mean_all_of_them() -> None:
     # Goal: the short form is the safe one.
     stack = built(HEAD + SERVERS + "guard: {admin: [10.0.0.0/8], ports: [22]}")
-    assert stack.guard is not None and stack.guard.servers == ()
+    assert stack.guard is not None and stack.guard.instances == ()
     assert built(HEAD + SERVERS).guard is None
 
 

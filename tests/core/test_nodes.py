@@ -61,7 +61,7 @@ instances: {{a: {{firewall: a}}, b: {{firewall: b}}}}
 """
         )
     )
-    order: set[dependencies.Node] = set()
+    order: set[dependencies.DependencyNode] = set()
     while len(order) < len(found):
         ready = [node for node, waits in found.items() if node not in order and waits <= order]
         assert ready

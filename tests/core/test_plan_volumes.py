@@ -189,7 +189,7 @@ def test_a_move_proves_the_detach_before_it_attaches() -> None:
         step(plan, "block_storage.attach block_storages.data"),
     )
     assert attach.after == (detach.key,)
-    assert (detach.servers, attach.servers) == (("i-web",), ("i-app",))
+    assert (detach.instances, attach.instances) == (("i-web",), ("i-app",))
 
 
 def test_two_full_servers_swap_their_volumes() -> None:

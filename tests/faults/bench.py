@@ -14,10 +14,10 @@ from typing import Any
 
 from reconciler.commands import context, lifecycle
 from reconciler.commands import recover as recovering
-from reconciler.commands.recover import Words
+from reconciler.commands.recover import Answers
 from reconciler.iwinv.client import HttpClient
 from reconciler.iwinv.network import Arrival
-from reconciler.iwinv.quota import Book, MemoryQuotaLog
+from reconciler.iwinv.quota import MemoryQuotaLog, QuotaRecord
 from reconciler.iwinv.signing import Keys
 from reconciler.model import http, ports
 from reconciler.model.abort import Abort
@@ -26,7 +26,7 @@ from reconciler.model.events import ProblemFound
 from reconciler.model.plan import RiskClass
 from reconciler.model.resource import Stack
 from reconciler.model.state import State
-from reconciler.planner.checks.approval import Acceptance, Given
+from reconciler.planner.checks.approval import Acceptance, GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.world import World
@@ -108,7 +108,7 @@ class Bench(Lab):
         self.meanwhile: Callable[[], None] | None = None
         self.lies: Callable[[http.Request, http.Response], http.Response] | None = None
         self.line: Line | None = None
-        self.quota = Book()
+        self.quota = QuotaRecord()
         self.interrupted = self._is_interrupted
         self._sends = 0
         self._deeds = 0
@@ -198,7 +198,7 @@ class Bench(Lab):
         self.check.end(ended)
         return ended
 
-    def recover(self, stack: Stack, words: Words) -> None:
+    def recover(self, stack: Stack, words: Answers) -> None:
         """A `recover` with a person's words."""
         number = next(self._runs)
         holder = ports.Holder("tester", "lab", number, "recover", self.clock.time())
@@ -234,7 +234,9 @@ class Bench(Lab):
             emit=self.events.append,
         )
         options = PlanOptions(destroy=destroy, accept=accepted)
-        given = Given(accept=classes + by_address, yes=True, allow_empty=True, destroy=destroy)
+        given = GivenConsent(
+            accept=classes + by_address, yes=True, allow_empty=True, destroy=destroy
+        )
         applied = lifecycle.apply(stack, self.connection(), self.store, options, given, run, talk)
         found = () if applied.result is None else applied.result.problems
         return applied.exit_code, (*found, *self._said())

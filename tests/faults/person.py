@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reconciler.commands.recover import Words
+from reconciler.commands.recover import Answers
 from reconciler.iwinv import refresh
 from reconciler.model.diagnostics import Problem
 from reconciler.model.resource import Stack
@@ -59,7 +59,7 @@ class Person:
             else:
                 not_created.append(one.intent.address)
         if adopt or not_created:
-            bench.recover(stack, Words(adopt=adopt, not_created=tuple(not_created)))
+            bench.recover(stack, Answers(adopt=adopt, not_created=tuple(not_created)))
 
     def _made(self, bench: Bench, found: Settlement) -> str | None:
         """The object of an open create in the account, and what was said of it."""

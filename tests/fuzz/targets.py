@@ -29,15 +29,15 @@ from reconciler.model.ports import Accepted, StoreError
 from reconciler.planner import saved_plan
 from reconciler.planner.saved_plan import Unreadable
 from reconciler.render.plan import plan_json, plan_markdown, plan_text, saved_text
-from reconciler.render.plan.plan_text import Header
+from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.run import screen
-from reconciler.render.run.screen import Look
+from reconciler.render.run.screen import Style
 from reconciler.resources import all_kinds
 from reconciler.store import codec, journal
 from tests.ui.plans import mixed
 
 EXIT_CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 64, 130})
-LOOK = Look(width=80, color=True, verbose=True)
+LOOK = Style(width=80, color=True, verbose=True)
 KINDS = (all_kinds(), all_kinds("firewall"))
 LISTS = (
     "instances",
@@ -108,7 +108,7 @@ def plan(data: bytes) -> None:
             if schema.plan_mistake(found.document) is not None:
                 continue
             shown = saved_text.plan_of(found)
-            header = Header(
+            header = PlanHeader(
                 key_suffix="",
                 state="",
                 at=found.made_at,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.config import reference
-from reconciler.config.field_doc import Field
+from reconciler.config.field_doc import FieldDoc
 from reconciler.config.functions import FUNCTIONS
 from reconciler.config.references import ATTRIBUTES
 from reconciler.render.explain_text import written
@@ -119,7 +119,7 @@ def _lines() -> Iterator[str]:
     yield from _table(reference.below((), schema="component"))
 
 
-def _section(field: Field, schema: str, *, depth: int) -> Iterator[str]:
+def _section(field: FieldDoc, schema: str, *, depth: int) -> Iterator[str]:
     members = list(reference.below(field.path, schema=schema))
     if not members or field.name == "defaults":
         return
@@ -134,12 +134,12 @@ def _section(field: Field, schema: str, *, depth: int) -> Iterator[str]:
             yield from _section(member, schema, depth=depth + 1)
 
 
-def _title(field: Field) -> str:
+def _title(field: FieldDoc) -> str:
     """`instances.KEY`: with the keys that the user chooses."""
     return f"`{field.name}{'.KEY' if field.keyed else ''}`"
 
 
-def _table(fields: Iterator[Field] | list[Field]) -> Iterator[str]:
+def _table(fields: Iterator[FieldDoc] | list[FieldDoc]) -> Iterator[str]:
     yield "| field | takes | meaning |"
     yield "|---|---|---|"
     for field in fields:
@@ -147,13 +147,13 @@ def _table(fields: Iterator[Field] | list[Field]) -> Iterator[str]:
         yield f"| {star}`{field.path[-1]}`{star} | {_cell(_takes(field))} | {_cell(_meaning(field))} |"
 
 
-def _takes(field: Field) -> str:
+def _takes(field: FieldDoc) -> str:
     kinds = list(field.types)
     kinds += [", ".join(f"`{value}`" for value in field.allowed)] if field.allowed else []
     return "; ".join(kinds) or "anything"
 
 
-def _meaning(field: Field) -> str:
+def _meaning(field: FieldDoc) -> str:
     parts = [field.description]
     parts += [f"Default: `{written(field.default)}`."] if field.default is not None else []
     parts += [f"An edit: {field.edit}."] if field.edit is not None else []

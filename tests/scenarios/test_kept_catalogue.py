@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.commands import context, lifecycle
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.store.cache import AccountCache
+from reconciler.store.cache import FileAccountCache
 from tests.lab import Lab
 
 STACK = """
@@ -22,7 +22,7 @@ instances:
 
 def planned(lab: Lab, tmp: Path, *, key: str = "deploy", cached: bool = True) -> context.Planned:
     """What a new command would plan."""
-    cache = AccountCache(tmp / "cache", "lab", origin="lab", clock=lab.clock.time)
+    cache = FileAccountCache(tmp / "cache", "lab", origin="lab", clock=lab.clock.time)
     connection = replace(lab.connection(), cache=cache if cached else None)
     return lifecycle.plan(
         lab.stack(STACK.replace("KEY", key), tmp / "files"), connection, lab.store, PlanOptions()

@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.commands import context
 from reconciler.model.resource_type import with_seconds
-from reconciler.store.cache import AccountCache
+from reconciler.store.cache import FileAccountCache
 from tests.lab import Lab
 
 STACK = """
@@ -27,7 +27,7 @@ class _LearningLab(Lab):
 
     def __init__(self, folder: Path, seconds: int) -> None:
         super().__init__(switches={"ticks.create": seconds})
-        self._cache = AccountCache(folder, "lab", origin="lab", clock=self.clock.time)
+        self._cache = FileAccountCache(folder, "lab", origin="lab", clock=self.clock.time)
 
     def connection(self) -> context.Connection:
         made = super().connection()

@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.commands import context, lifecycle, session
 from reconciler.commands import recover as recovering
-from reconciler.commands.recover import Words
+from reconciler.commands.recover import Answers
 from reconciler.model import ports
 from reconciler.model.abort import Abort
 from reconciler.model.events import Message, StepUnknown
@@ -21,7 +21,7 @@ from reconciler.recovery import manual
 from reconciler.recovery.manual import Case, Proposal, Recovered
 from reconciler.render import recovery_json, recovery_text
 from reconciler.render.run import screen
-from reconciler.render.run.screen import Look
+from reconciler.render.run.screen import Style
 from reconciler.simulator.faults import Fault, FaultPlan
 from reconciler.simulator.records import Instance
 from reconciler.simulator.world import World
@@ -51,7 +51,7 @@ UNSEEN = Fault("answer_lost", method="POST", route="createInstance", nth=1)
 def recover(
     lab: Lab,
     stack: Stack,
-    words: Words | None = None,
+    words: Answers | None = None,
     *,
     wait: bool = True,
     typed: str | None = None,
@@ -71,7 +71,7 @@ def recover(
     talk = recovering.RecoveryPrompter(
         emit=lab.events.append, show=PROPOSED.append, ask=lambda proposal: typed
     )
-    return recovering.recover(stack, lab.connection(), lab.store, words or Words(), run, talk)
+    return recovering.recover(stack, lab.connection(), lab.store, words or Answers(), run, talk)
 
 
 PROPOSED: list[Proposal] = []
@@ -89,7 +89,7 @@ def left_open(tmp: Path, fault: Fault, text: str = STACK) -> tuple[Lab, Stack]:
 
 def said(found: Recovered) -> str:
     """The screen."""
-    look = Look(width=None, color=False)
+    look = Style(width=None, color=False)
     return screen.text(
         recovery_text.recovered_lines(
             found, look, command="reconciler recover", go_on="reconciler apply"
@@ -161,7 +161,7 @@ def test_a_delete_that_only_a_person_can_tell_of_names_its_consent() -> None:
         1_767_225_600,
     )
     case = Case(intent, "is not shown", None, (), ())
-    look = Look(width=None, color=False)
+    look = Style(width=None, color=False)
     text = screen.text(
         recovery_text.case_lines(case, command="reconciler recover", go_on="reconciler apply"), look
     )
@@ -172,7 +172,7 @@ def test_a_delete_that_only_a_person_can_tell_of_names_its_consent() -> None:
 def test_a_word_that_it_was_not_made_lets_the_next_apply_make_it(tmp_path: Path) -> None:
     lab, stack = left_open(tmp_path, LOST)
     lab.clock.advance(600)
-    found = recover(lab, stack, Words(not_created=("instances.web",)))
+    found = recover(lab, stack, Answers(not_created=("instances.web",)))
     assert found.exit_code == 0 and found.settled[0].by_word and not found.settled[0].done
     assert lab.apply(stack).exit_code == 0
     assert list(world_of(lab.cloud)["instances"]) == ["shop-web"]
@@ -180,14 +180,14 @@ def test_a_word_that_it_was_not_made_lets_the_next_apply_make_it(tmp_path: Path)
 
 def test_before_the_fence_nobody_can_say_that_it_was_not_made(tmp_path: Path) -> None:
     lab, stack = left_open(tmp_path, LOST)
-    found = recover(lab, stack, Words(not_created=("instances.web",)), wait=False)
+    found = recover(lab, stack, Answers(not_created=("instances.web",)), wait=False)
     assert (
         found.exit_code == 3
         and "can still be taken" in found.problems[0].message
         and len(found.cases) == 1
     )
     begun = lab.clock.time()
-    found = recover(lab, stack, Words(not_created=("instances.web",)))
+    found = recover(lab, stack, Answers(not_created=("instances.web",)))
     assert found.exit_code == 0 and lab.clock.time() - begun > 300
     assert any(
         isinstance(event, Message) and "checking again in" in event.message for event in lab.events
@@ -197,7 +197,7 @@ def test_before_the_fence_nobody_can_say_that_it_was_not_made(tmp_path: Path) ->
 def test_a_word_about_an_object_binds_it_with_what_was_asked(tmp_path: Path) -> None:
     lab, stack = left_open(tmp_path, LOST)
     lab.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
-    found = recover(lab, stack, Words(adopt={"instances.web": "INSTANCE-hand"}))
+    found = recover(lab, stack, Answers(adopt={"instances.web": "INSTANCE-hand"}))
     assert found.exit_code == 0 and found.settled[0].done and found.settled[0].by_word
     assert lab.state is not None and lab.state.entries["instances.web"].id == "INSTANCE-hand"
     assert lab.state.entries["instances.web"].nonce is None  # it bears no marker of ours
@@ -215,7 +215,7 @@ def test_what_comes_late_all_the_same_is_told_where_a_person_named_another_objec
     )
     lab.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
     assert (
-        recover(lab, stack, Words(adopt={"instances.web": "INSTANCE-hand"}), wait=False).exit_code
+        recover(lab, stack, Answers(adopt={"instances.web": "INSTANCE-hand"}), wait=False).exit_code
         == 0
     )
     lab.clock.advance(200)
@@ -246,7 +246,7 @@ def test_an_object_that_bears_the_marker_of_another_request_is_not_what_this_one
     lab.cloud.faults = FaultPlan((LOST,), seed=7)
     stack = lab.stack(STACK, tmp_path)
     lab.apply(stack, wait=False)
-    found = recover(lab, stack, Words(adopt={"instances.web": id}), wait=False)
+    found = recover(lab, stack, Answers(adopt={"instances.web": id}), wait=False)
     assert (
         found.exit_code == 3
         and "carries the marker of another request" in found.problems[0].message
@@ -326,7 +326,7 @@ def test_a_word_that_cannot_be_true_is_refused(
     found = recover(
         lab,
         stack,
-        Words(adopt={address: id.replace("OTHER", lab.state.entries["instances.other"].id)}),
+        Answers(adopt={address: id.replace("OTHER", lab.state.entries["instances.other"].id)}),
         wait=False,
     )
     assert (found.problems[0].code, wanted in found.problems[0].message) == (code, True), name
@@ -344,11 +344,11 @@ def test_what_bears_the_marker_is_not_said_to_be_not_made(tmp_path: Path) -> Non
         lambda world: by_hand(world, "INSTANCE-odd", "shop-web", description=f"odd rc-{nonce}")
     )
     lab.clock.advance(600)
-    found = recover(lab, stack, Words(not_created=("instances.web",)))
+    found = recover(lab, stack, Answers(not_created=("instances.web",)))
     assert (
         found.exit_code == 3 and "carries the marker of this request" in found.problems[0].message
     )
-    assert recover(lab, stack, Words(adopt={"instances.web": "INSTANCE-odd"})).exit_code == 0
+    assert recover(lab, stack, Answers(adopt={"instances.web": "INSTANCE-odd"})).exit_code == 0
 
 
 def test_after_a_lost_state_everything_that_proves_to_be_ours_is_bound(tmp_path: Path) -> None:
@@ -363,19 +363,19 @@ def test_after_a_lost_state_everything_that_proves_to_be_ours_is_bound(tmp_path:
     assert lost.exit_code == 4 and {problem.code for problem in lost.problems} == {"state-missing"}
 
     with pytest.raises(Abort) as stop:
-        recover(lab, stack, Words(rebuild=True))
+        recover(lab, stack, Answers(rebuild=True))
     assert stop.value.exit_code == 4 and "--yes" in str(stop.value.problems[0])
     with pytest.raises(Abort) as stop:
-        recover(lab, stack, Words(rebuild=True, terminal=True), typed="no")
+        recover(lab, stack, Answers(rebuild=True, terminal=True), typed="no")
     assert stop.value.exit_code == 4 and not lab.store.read()
 
-    found = recover(lab, stack, Words(rebuild=True, terminal=True), typed="shop")
+    found = recover(lab, stack, Answers(rebuild=True, terminal=True), typed="shop")
     assert found.exit_code == 0 and [str(one.address) for one in found.bound] == [
         "firewalls.web",
         "instances.web",
     ]
     assert [str(one.address) for one in PROPOSED[0].bindings] == ["firewalls.web", "instances.web"]
-    text = screen.text(recovery_text.proposal_lines(PROPOSED[0], Look(), title="shop"), Look())
+    text = screen.text(recovery_text.proposal_lines(PROPOSED[0], Style(), title="shop"), Style())
     assert text.count(" =  ") == 2
     assert lab.apply(stack).exit_code == 0
     assert not lab.plan(stack).steps
@@ -394,13 +394,13 @@ def test_what_is_not_proved_after_a_lost_state_is_left_to_a_person(tmp_path: Pat
         )
     )
     lab.store = MemoryStore()
-    found = recover(lab, stack, Words(rebuild=True, yes=True))
+    found = recover(lab, stack, Answers(rebuild=True, yes=True))
     assert (
         found.exit_code == 4
         and not found.bound
         and {one.code for one in found.problems} == {"state-missing"}
     )
-    found = recover(lab, stack, Words(adopt={"instances.web": real.instance_id}))
+    found = recover(lab, stack, Answers(adopt={"instances.web": real.instance_id}))
     assert (
         found.exit_code == 0
         and lab.state is not None
@@ -419,7 +419,7 @@ def test_an_object_of_another_stack_is_not_proposed(tmp_path: Path) -> None:
     assert lab.apply(other).exit_code == 0
     lab.store = MemoryStore()
     stack = lab.stack(STACK, tmp_path / "shop")
-    found = recover(lab, stack, Words(rebuild=True, yes=True))
+    found = recover(lab, stack, Answers(rebuild=True, yes=True))
     assert not found.bound and {one.code for one in found.problems} == {"state-missing"}
     assert lab.plan(stack, accept=(("duplicate", "instances.web"),)).steps
 
@@ -429,16 +429,16 @@ def test_what_a_running_apply_has_under_way_is_no_doubt_of_a_plan(tmp_path: Path
     assert lab.state is not None
     (run,) = {intent.run for intent, _ in lab.state.open.values()}
 
-    def planned(beside: context.Beside | None) -> context.Planned:
+    def planned(beside: context.ConcurrentRun | None) -> context.Planned:
         return lifecycle.plan(stack, lab.connection(), lab.store, PlanOptions(), lambda: beside)
 
     assert shown(planned(None).plan) == ["decide instances.web"]
-    found = planned(context.Beside("somebody works on this stack", run))
+    found = planned(context.ConcurrentRun("somebody works on this stack", run))
     assert (
         shown(found.plan) == ["create instances.web"]
         and found.provisional == "somebody works on this stack"
     )
-    assert shown(planned(context.Beside("somebody else", "another run")).plan) == [
+    assert shown(planned(context.ConcurrentRun("somebody else", "another run")).plan) == [
         "decide instances.web"
     ]
     with pytest.raises(Abort) as stop:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.commands import context, import_
-from reconciler.commands.recover import Words
+from reconciler.commands.recover import Answers
 from reconciler.model import http, ports
 from reconciler.model.abort import Abort
 from reconciler.model.resource import Stack
@@ -237,7 +237,7 @@ def test_a_request_signed_with_a_clock_far_ahead_is_not_waited_for_until_that_ti
     started = lab.clock.time()
     assert lab.apply(stack).exit_code == 3
     assert lab.clock.time() - started < 2_000
-    found = recover(lab, stack, Words(not_created=("instances.second",)))
+    found = recover(lab, stack, Answers(not_created=("instances.second",)))
     assert found.exit_code == 0 and lab.apply(stack).exit_code == 0
     assert len(lab.cloud.snapshot().instances) == 2
 
@@ -443,7 +443,7 @@ def test_nothing_is_bound_where_the_create_of_an_object_is_in_doubt(tmp_path: Pa
     assert [(p.code, p.hint) for p in stopped.value.problems] == [
         ("open-intent", "reconciler recover")
     ]
-    found = recover(lab, stack, Words(adopt={"instances.front": "INSTANCE-other"}), wait=False)
+    found = recover(lab, stack, Answers(adopt={"instances.front": "INSTANCE-other"}), wait=False)
     assert (
         found.problems[0].code == "open-intent"
         and "sent by an earlier run for instances.app" in found.problems[0].message

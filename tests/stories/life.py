@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.commands import context, lifecycle, recover, session
-from reconciler.commands.recover import Words
+from reconciler.commands.recover import Answers
 from reconciler.model import http, marker, ports
 from reconciler.model.abort import Abort
 from reconciler.model.address import parse
@@ -25,7 +25,7 @@ from reconciler.model.events import ProblemFound
 from reconciler.model.plan import Action, RiskClass
 from reconciler.model.resource import Stack
 from reconciler.model.state import Note, Phase, State
-from reconciler.planner.checks.approval import Acceptance, Given
+from reconciler.planner.checks.approval import Acceptance, GivenConsent
 from reconciler.planner.compare import moves
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.world import World
@@ -281,7 +281,7 @@ class Life(Bench):
         )
         words = tuple(Acceptance(RiskClass(name)) for name in EVERYTHING if how.typed is None)
         words += tuple(Acceptance(RiskClass(name), address) for name, address in accepted)
-        given = Given(
+        given = GivenConsent(
             accept=words,
             yes=how.typed is None,
             terminal=how.typed is not None,
@@ -750,7 +750,7 @@ class Life(Bench):
                 self.stack_now,
                 self.connection(),
                 self.store,
-                Words(rebuild=True, yes=True),
+                Answers(rebuild=True, yes=True),
                 run,
                 talk,
             )

@@ -13,10 +13,10 @@ from reconciler.model.plan import Plan, RiskClass
 from reconciler.model.resource import Deferred, Guard, Lifecycle, LiveResource, Ref, Resource
 from reconciler.model.state import Deposed
 from reconciler.planner.checks.approval import Acceptance
-from reconciler.render.run.screen import Look
+from reconciler.render.run.screen import Style
 from tests.builders import Case, at, firewall, nothing, rule, server, settled, volume
 
-WIDE = Look(width=120)
+WIDE = Style(width=120)
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Situation:
     """A plan and how it is looked at. `accept` is what was consented to beforehand."""
 
     plan: Callable[[], Plan]
-    look: Look = WIDE
+    look: Style = WIDE
     accept: tuple[Acceptance, ...] = ()
     tracked: int = 100
 
@@ -188,7 +188,7 @@ def _row(kind: str, id: str, **attributes: Any) -> LiveResource:
 SITUATIONS: Mapping[str, Situation] = {
     "no_changes": Situation(lambda: shop().plan()),
     "one_server": Situation(
-        lambda: nothing(*placed(server("web", ssh_keys=("deploy",)))).plan(), Look(width=80)
+        lambda: nothing(*placed(server("web", ssh_keys=("deploy",)))).plan(), Style(width=80)
     ),
     "first_stack": Situation(
         lambda: nothing(
@@ -207,7 +207,7 @@ SITUATIONS: Mapping[str, Situation] = {
         )
     ),
     "resize_80": Situation(
-        lambda: shop().edit("instances.web[0]", flavor="big").plan(), Look(width=80)
+        lambda: shop().edit("instances.web[0]", flavor="big").plan(), Style(width=80)
     ),
     "rebuild": Situation(lambda: shop().edit("instances.db", image="rocky").plan()),
     "power_off": Situation(lambda: shop(power="on").edit("instances.db", power="off").plan()),
@@ -218,13 +218,13 @@ SITUATIONS: Mapping[str, Situation] = {
             .edit("instances.web[1]", zone="z2", life=Lifecycle(replace="delete_first"))
             .plan()
         ),
-        Look(width=100, ascii=True),
+        Style(width=100, ascii=True),
     ),
     "replace_volume": Situation(lambda: shop().edit("block_storages.data", size=500).plan()),
     "move_volume": Situation(lambda: shop().edit("block_storages.data", instance="web[0]").plan()),
     "delete": Situation(
         lambda: shop().leave_out("instances.db", "block_storages.data", "firewalls.db").plan(),
-        Look(width=200),
+        Style(width=200),
     ),
     "open_to_all": Situation(
         lambda: shop().edit("firewalls.web.rules.ssh", cidr="0.0.0.0/0").plan()
@@ -300,19 +300,19 @@ SITUATIONS: Mapping[str, Situation] = {
             )
             .plan()
         ),
-        Look(width=80),
+        Style(width=80),
     ),
     "thirty": Situation(thirty),
-    "thirty_80": Situation(thirty, Look(width=80)),
-    "everything_80": Situation(everything, Look(width=80)),
-    "everything_200": Situation(everything, Look(width=200)),
+    "thirty_80": Situation(thirty, Style(width=80)),
+    "everything_80": Situation(everything, Style(width=80)),
+    "everything_200": Situation(everything, Style(width=200)),
     "two_zones": Situation(
         lambda: nothing(
             *many(6),
             *placed(server("db", zone="z2"), server("log", zone="z2")),
             volume("data", "db"),
         ).plan(),
-        Look(width=80, verbose=True),
+        Style(width=80, verbose=True),
     ),
     "verbose_cost": Situation(
         lambda: replace(
@@ -321,8 +321,8 @@ SITUATIONS: Mapping[str, Situation] = {
             .leave_out("instances.old"),
             extra={"prices": {"ssd": 120}},
         ).plan(),
-        Look(width=120, verbose=True),
+        Style(width=120, verbose=True),
     ),
-    "five_hundred": Situation(five_hundred, Look(width=None)),
+    "five_hundred": Situation(five_hundred, Style(width=None)),
 }
 """Name to situation; each has a golden screen of that name."""

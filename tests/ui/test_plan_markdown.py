@@ -12,20 +12,20 @@ from reconciler.model import diagnostics
 from reconciler.model.address import parse
 from reconciler.model.plan import Action, Cause, Change, FieldChange, Plan, RiskClass
 from reconciler.planner.checks import approval
-from reconciler.planner.checks.approval import Acceptance, Given
+from reconciler.planner.checks.approval import Acceptance, GivenConsent
 from reconciler.render.plan.plan_markdown import CHARACTERS_MAX, plan_markdown, problems_markdown
-from reconciler.render.plan.plan_text import Header
+from reconciler.render.plan.plan_text import PlanHeader
 from tests.ui import plans, snapshots
 from tests.ui.situations import SITUATIONS
 
-HEADER = Header(key_suffix="9f41", state="state/shop", at=1_795_237_260, id="7f3a")
+HEADER = PlanHeader(key_suffix="9f41", state="state/shop", at=1_795_237_260, id="7f3a")
 FENCE = re.compile(r"^```[a-z]*$", re.MULTILINE)
 
 
 def comment(plan: Plan, *accept: Acceptance) -> str:
     decision = approval.decide(
         plan,
-        Given(accept=accept, terminal=True),
+        GivenConsent(accept=accept, terminal=True),
         tracked=tuple(f"instances.t{n}" for n in range(2000)),
     )
     return plan_markdown(plan, HEADER, decision)
@@ -124,7 +124,7 @@ def test_a_lockout_that_holds_the_whole_plan_says_so_in_the_open() -> None:
     # Goal: nobody takes the harmless part for done.
     plan = SITUATIONS["lockout"].plan()
     opened = plan_markdown(
-        plan, HEADER, approval.decide(plan, Given(terminal=True), tracked=())
+        plan, HEADER, approval.decide(plan, GivenConsent(terminal=True), tracked=())
     ).split("<details>")[0]
     assert (
         "**Nothing is sent, the rest neither, before lockout is accepted by name or the file avoids it.**"

@@ -8,28 +8,28 @@ import pytest
 
 from reconciler.model.plan import Action, CallBudget, Cause, Change, Plan
 from reconciler.planner.checks import approval
-from reconciler.planner.checks.approval import Given
+from reconciler.planner.checks.approval import GivenConsent
 from reconciler.render import escape
 from reconciler.render.plan import plan_text
-from reconciler.render.plan.plan_text import Header
+from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.run import screen
-from reconciler.render.run.screen import Look
+from reconciler.render.run.screen import Style
 from tests.ui import plans, snapshots
 
-HEADER = Header(key_suffix="9f41", state="state/shop.prod", at=1_795_237_260)
+HEADER = PlanHeader(key_suffix="9f41", state="state/shop.prod", at=1_795_237_260)
 
 
 def shown(
     plan: Plan,
     *,
     width: int | None = None,
-    header: Header = HEADER,
+    header: PlanHeader = HEADER,
     color: bool = False,
     verbose: bool = False,
 ) -> str:
-    look = Look(width=width, color=color, verbose=verbose)
+    look = Style(width=width, color=color, verbose=verbose)
     decision = approval.decide(
-        plan, Given(terminal=True), tracked=("instances.a", "instances.b", "instances.old")
+        plan, GivenConsent(terminal=True), tracked=("instances.a", "instances.b", "instances.old")
     )
     return screen.text(plan_text.plan_lines(plan, header, look, decision), look)
 

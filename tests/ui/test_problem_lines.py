@@ -6,7 +6,7 @@ from reconciler.model import diagnostics
 from reconciler.model.diagnostics import Place
 from reconciler.render import problem_text as view
 from reconciler.render.run import screen
-from reconciler.render.run.screen import Look
+from reconciler.render.run.screen import Style
 
 
 def test_each_problem_has_its_place_code_and_hint_and_all_are_counted() -> None:
@@ -27,7 +27,7 @@ def test_each_problem_has_its_place_code_and_hint_and_all_are_counted() -> None:
         diagnostics.warning("no-login", "instances.db gets no SSH key", address="instances.db"),
     ]
 
-    assert screen.text(view.problems_lines(found, Look()), Look()).splitlines() == [
+    assert screen.text(view.problems_lines(found, Style()), Style()).splitlines() == [
         "web.yaml:4:5  error[unknown-key]  `flavour` is not a known key of instances",
         "    hint: did you mean `flavor`?",
         "web.yaml:9:5  error[missing-reference]  instances.web: no firewall 웹",
@@ -45,7 +45,7 @@ def test_a_narrow_screen_folds_lines_and_leaves_nothing_out() -> None:
         hint="and a hint that is long too, really",
     )
 
-    lines = screen.text(view.problem_lines(found, Look(width=40)), Look()).splitlines()
+    lines = screen.text(view.problem_lines(found, Style(width=40)), Style()).splitlines()
 
     assert max(map(len, lines)) <= 40
     assert " ".join(" ".join(lines).split()) == (
@@ -68,7 +68,7 @@ def test_one_line_that_is_wrong_for_many_objects_is_told_once() -> None:
         for at in (f"instances.web[{n}]" for n in range(300))
     ]
 
-    assert screen.text(view.problems_lines(found, Look()), Look()).splitlines() == [
+    assert screen.text(view.problems_lines(found, Style()), Style()).splitlines() == [
         "web.yaml:4:5  error[bad-length]  instances.web[0..299]: the description is too long",
         "    hint: shorten ADDRESS",
         "300 errors",

@@ -17,11 +17,11 @@ from reconciler.model.events import (
     Summary,
 )
 from reconciler.model.plan import Step
-from reconciler.render.plan.plan_rows import Row
+from reconciler.render.plan.plan_rows import PlanRow
 from reconciler.render.run import progress, screen
 from reconciler.render.run.progress import Lines, Live, Tally
-from reconciler.render.run.run_report import Ledger
-from reconciler.render.run.screen import Look
+from reconciler.render.run.run_report import RunReport
+from reconciler.render.run.screen import Style
 from tests.ui import plans
 
 WEB: dict[str, Any] = {
@@ -61,10 +61,10 @@ SUMMARY = Summary(
 )
 
 
-def rows() -> list[Row]:
+def rows() -> list[PlanRow]:
     """The rows of the plan that the run is of."""
     return [
-        Row("+", each["address"], (what,), stands_for=(each["address"],))
+        PlanRow("+", each["address"], (what,), stands_for=(each["address"],))
         for each, what in (
             (WEB, "std_2.4-g1  ubuntu 22.04"),
             (DB, "std_4.8-g1"),
@@ -73,8 +73,8 @@ def rows() -> list[Row]:
     ]
 
 
-def ledger() -> Ledger:
-    return Ledger(
+def ledger() -> RunReport:
+    return RunReport(
         rows(),
         [
             Step(each["key"], plans.address(each["address"]), each["operation"])
@@ -85,7 +85,7 @@ def ledger() -> Ledger:
 
 def test_elsewhere_than_at_a_terminal_each_step_is_one_line() -> None:
     written: list[str] = []
-    view = Lines(written.append, Look(), total=3, ledger=ledger())
+    view = Lines(written.append, Style(), total=3, ledger=ledger())
     for event in RUN:
         view(event)
 
@@ -99,7 +99,7 @@ def test_elsewhere_than_at_a_terminal_each_step_is_one_line() -> None:
 
 def test_verbose_lines_tell_starts_and_waits_too() -> None:
     written: list[str] = []
-    view = Lines(written.append, Look(verbose=True), total=3)
+    view = Lines(written.append, Style(verbose=True), total=3)
     for event in RUN[:2]:
         view(event)
 
@@ -108,7 +108,7 @@ def test_verbose_lines_tell_starts_and_waits_too() -> None:
 
 def test_a_terminal_shows_what_is_under_way_and_keeps_what_ended() -> None:
     stream, moment = io.StringIO(), [0.0]
-    view = Live(stream, Look(width=80), total=3, now=lambda: moment[0], ledger=ledger())
+    view = Live(stream, Style(width=80), total=3, now=lambda: moment[0], ledger=ledger())
     try:
         for event in RUN[:3]:
             view(event)
@@ -127,7 +127,7 @@ def test_the_end_says_done_failed_skipped_because_and_how_to_go_on() -> None:
         tally.take(event)
 
     text = screen.text(
-        progress.summary_lines(SUMMARY, tally, title="shop/prod", look=Look()), Look()
+        progress.summary_lines(SUMMARY, tally, title="shop/prod", look=Style()), Style()
     )
 
     assert text.splitlines() == [
@@ -142,9 +142,9 @@ def test_the_end_says_done_failed_skipped_because_and_how_to_go_on() -> None:
 
 def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() -> None:
     stream = io.StringIO()
-    followed = Ledger(
+    followed = RunReport(
         [
-            Row(
+            PlanRow(
                 "+",
                 "instances.web[0..1]",
                 ("2 alike", "std_2.4-g1"),
@@ -152,7 +152,7 @@ def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() 
             )
         ]
     )
-    view = Live(stream, Look(width=80), total=2, now=lambda: 0.0, ledger=followed)
+    view = Live(stream, Style(width=80), total=2, now=lambda: 0.0, ledger=followed)
     steps: list[dict[str, Any]] = [
         {
             "key": f"instance.create instances.web[{number}]",
@@ -177,11 +177,11 @@ def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() 
 
 def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_rest_in_part() -> None:
     quiet = [
-        Row("+", f"instances.a{number}", ("std_2.4-g1",), stands_for=(f"instances.a{number}",))
+        PlanRow("+", f"instances.a{number}", ("std_2.4-g1",), stands_for=(f"instances.a{number}",))
         for number in range(30)
     ]
     danger = [
-        Row(
+        PlanRow(
             "-",
             f"instances.z{number}",
             ("deleted",),
@@ -190,7 +190,7 @@ def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_res
         )
         for number in range(25)
     ]
-    followed = Ledger([*quiet, *danger])
+    followed = RunReport([*quiet, *danger])
     for row in (*quiet, *danger):
         followed._by_address[row.address].total = 1
         followed.take(
@@ -203,7 +203,7 @@ def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_res
             )
         )
 
-    text = screen.text(progress.row_lines(followed.done, Look()), Look())
+    text = screen.text(progress.row_lines(followed.done, Style()), Style())
 
     assert text.count("  -  ") == 25 and text.endswith("  ok       and 30 more\n")
 
@@ -212,8 +212,8 @@ def test_the_end_compares_the_estimate_with_what_happened_at_the_clouds_own_spee
     def said(seconds: float, exit_code: int = 0) -> str:
         summary = Summary(1, 0, 0, 0, calls=9, seconds=seconds, exit_code=exit_code, eta_seconds=60)
         return screen.text(
-            progress.summary_lines(summary, Tally(), title="shop", look=Look(), time_scale=60.0),
-            Look(),
+            progress.summary_lines(summary, Tally(), title="shop", look=Style(), time_scale=60.0),
+            Style(),
         )
 
     assert "(planned about 1 min: it took 20 % longer)" in said(1.2)

@@ -9,21 +9,21 @@ import pytest
 from reconciler.model.plan import Action
 from reconciler.planner import saved_plan
 from reconciler.planner.checks import approval
-from reconciler.planner.checks.approval import Given
+from reconciler.planner.checks.approval import GivenConsent
 from reconciler.render import escape
 from reconciler.render.plan import plan_json, plan_text, saved_text
 from reconciler.render.plan.plan_sections import sections
-from reconciler.render.plan.plan_text import Header
+from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.run import screen
 from tests.ui import snapshots
 from tests.ui.situations import SITUATIONS, Situation
 
-HEADER = Header(key_suffix="9f41", state="state/shop", at=1_795_237_260, id="7f3a")
+HEADER = PlanHeader(key_suffix="9f41", state="state/shop", at=1_795_237_260, id="7f3a")
 
 
 def shown(situation: Situation, *, color: bool = False) -> str:
     plan, look = situation.plan(), situation.look
-    given = Given(accept=situation.accept, terminal=True, destroy=plan.destroy)
+    given = GivenConsent(accept=situation.accept, terminal=True, destroy=plan.destroy)
     tracked = tuple(f"instances.t{number}" for number in range(situation.tracked))
     return screen.text(
         plan_text.plan_lines(plan, HEADER, look, approval.decide(plan, given, tracked=tracked)),
@@ -99,7 +99,7 @@ def test_a_saved_plan_is_shown_as_it_was(name: str) -> None:
         document=document,
     )
     decision = approval.decide(
-        plan, Given(accept=situation.accept, terminal=True, destroy=plan.destroy), tracked=()
+        plan, GivenConsent(accept=situation.accept, terminal=True, destroy=plan.destroy), tracked=()
     )
 
     now, later = (

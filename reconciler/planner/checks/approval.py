@@ -40,7 +40,7 @@ class Acceptance:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class GivenConsent:
     """What the user said before the plan was shown.
 
     `accept` comes from the command line or a saved plan, `standing` from the environment's
@@ -56,7 +56,7 @@ class Given:
     destroy: bool = False
 
 
-class Verdict(Enum):
+class Approval(Enum):
     """What to do with the plan now."""
 
     GO = "go"
@@ -70,7 +70,7 @@ class Decision:
     it is refused.
     """
 
-    verdict: Verdict
+    verdict: Approval
     open: tuple[Consent, ...] = ()
     given: tuple[Consent, ...] = ()
     problem: Problem | None = None
@@ -85,7 +85,7 @@ def parse(text: str) -> Acceptance | None:
 
 
 def decide(
-    plan: Plan, given: Given, *, tracked: Collection[str], empty_file: bool = False
+    plan: Plan, given: GivenConsent, *, tracked: Collection[str], empty_file: bool = False
 ) -> Decision:
     """Whether the plan may be done on what was said so far.
 
@@ -99,10 +99,10 @@ def decide(
     if refusal is None and not given.terminal:
         refusal = _nobody_to_ask(still, given)
     if refusal is not None:
-        return Decision(Verdict.REFUSED, still, covered, refusal)
+        return Decision(Approval.REFUSED, still, covered, refusal)
     if given.yes and not still:
-        return Decision(Verdict.GO, still, covered)
-    return Decision(Verdict.ASK, still, covered)
+        return Decision(Approval.GO, still, covered)
+    return Decision(Approval.ASK, still, covered)
 
 
 def answer(decision: Decision, title: str, typed: str | None) -> Decision:
@@ -111,7 +111,7 @@ def answer(decision: Decision, title: str, typed: str | None) -> Decision:
     """
     text = (typed or "").strip()
     if text == title or (text == "yes" and not decision.open):
-        return Decision(Verdict.GO, (), decision.given + decision.open)
+        return Decision(Approval.GO, (), decision.given + decision.open)
     if text == "yes":
         message = msg("`yes` is not enough: this plan contains changes that cannot be undone")
         hint = msg("Type the stack's name, {title}, to approve all of it.", title=title)
@@ -123,7 +123,7 @@ def answer(decision: Decision, title: str, typed: str | None) -> Decision:
         )
         hint = None
     return Decision(
-        Verdict.REFUSED, decision.open, decision.given, error("consent", message, hint=hint)
+        Approval.REFUSED, decision.open, decision.given, error("consent", message, hint=hint)
     )
 
 
@@ -164,7 +164,7 @@ def _wanted(plan: Plan) -> tuple[Consent, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def _covers(item: Consent, given: Given) -> bool:
+def _covers(item: Consent, given: GivenConsent) -> bool:
     if item.risk in BY_ADDRESS_ONLY:
         return Acceptance(item.risk, item.address) in given.accept
     return any(
@@ -174,7 +174,7 @@ def _covers(item: Consent, given: Given) -> bool:
 
 
 def _emptying(
-    plan: Plan, given: Given, tracked: Collection[str], empty_file: bool
+    plan: Plan, given: GivenConsent, tracked: Collection[str], empty_file: bool
 ) -> Problem | None:
     if given.allow_empty or given.destroy:
         return None
@@ -202,7 +202,7 @@ def _unnamed(still: Iterable[Consent]) -> Problem | None:
     )
 
 
-def _nobody_to_ask(still: tuple[Consent, ...], given: Given) -> Problem | None:
+def _nobody_to_ask(still: tuple[Consent, ...], given: GivenConsent) -> Problem | None:
     if not still and given.yes:
         return None
     if not still:

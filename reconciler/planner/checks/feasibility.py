@@ -36,9 +36,9 @@ def check(
         yield from _demanded(replace(item.resource, attributes=wanted), edited, made=made)
         yield from _filled(item, item.resource, wanted, edited, made=made)
     if item.kind.name == "instances":
-        yield from _server(assessment.account.catalogue, item, wanted, edited, made=made)
+        yield from _instance(assessment.account.catalogue, item, wanted, edited, made=made)
     elif item.kind.name == "block_storages" and made:
-        yield from _volume(assessment, item, wanted)
+        yield from _block_storage(assessment, item, wanted)
 
 
 def _place(item: ManagedObject, name: str) -> Place | None:
@@ -90,7 +90,7 @@ def _row(rows: tuple[Mapping[str, Any], ...] | None, id: Any) -> Mapping[str, An
     return next((row for row in rows or () if row["id"] == id), None)
 
 
-def _server(
+def _instance(
     catalogue: Catalogue,
     item: ManagedObject,
     wanted: Mapping[str, Value],
@@ -249,7 +249,7 @@ def _shrinks(
         )
 
 
-def _volume(
+def _block_storage(
     assessment: Assessment, item: ManagedObject, wanted: Mapping[str, Value]
 ) -> Iterator[Problem]:
     row, address = (
@@ -299,9 +299,9 @@ def _volume(
 def _zone_of(assessment: Assessment, owner: Value) -> Any:
     if not isinstance(owner, Link):
         return None
-    server = assessment.items.get(owner.address)
-    if server is None:
+    instance = assessment.items.get(owner.address)
+    if instance is None:
         return None
-    return server.wanted.get(
-        "zone", None if server.live is None else server.live.attributes.get("zone")
+    return instance.wanted.get(
+        "zone", None if instance.live is None else instance.live.attributes.get("zone")
     )

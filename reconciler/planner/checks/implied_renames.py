@@ -165,10 +165,10 @@ def _are_alike(seen: Assessment, old: ManagedObject, new: ManagedObject) -> bool
 
 def _same_place(old: ManagedObject, new: ManagedObject) -> bool:
     """Volumes of one type and size are common; only one on the same server looks like the old one."""
-    server = new.wanted.get("instance")
-    if old.kind.name != "block_storages" or old.entry is None or not isinstance(server, Link):
+    instance = new.wanted.get("instance")
+    if old.kind.name != "block_storages" or old.entry is None or not isinstance(instance, Link):
         return old.kind.name != "block_storages"
-    return old.entry.applied.get("instance") == str(server.address)
+    return old.entry.applied.get("instance") == str(instance.address)
 
 
 def _traffic(seen: Assessment, item: ManagedObject) -> frozenset[Any]:

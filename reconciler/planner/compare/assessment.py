@@ -141,19 +141,19 @@ class Assessment:
     _groups: dict[str, list[str]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        groups: dict[str, list[str]] = {}
+        firewalls: dict[str, list[str]] = {}
         for firewall, members in self.account.members.items():
-            for server in members:
-                groups.setdefault(server, []).append(firewall)
+            for instance in members:
+                firewalls.setdefault(instance, []).append(firewall)
         for item in self.items.values():
             wanted = item.wanted.get("firewall")
             if (
                 item.live is not None
-                and len(found := groups.get(item.live.id, [])) > 1
+                and len(found := firewalls.get(item.live.id, [])) > 1
                 and isinstance(wanted, Link)
             ):
-                found.sort(key=lambda group: group != self.id_of(wanted.address))
-        object.__setattr__(self, "_groups", groups)
+                found.sort(key=lambda firewall: firewall != self.id_of(wanted.address))
+        object.__setattr__(self, "_groups", firewalls)
 
     def name_of(self, id: str | None) -> str | None:
         """The address text of an id of ours or of an object referred to, else the id itself."""

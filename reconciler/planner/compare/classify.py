@@ -458,7 +458,7 @@ class _Classifier:
         for row in self.account.objects.get("rules", EMPTY).values():
             live.setdefault(str(row.attributes["firewall"]), []).append(row)
         for owner in owners:
-            group = (
+            firewall = (
                 owner.entry.id
                 if owner.entry is not None
                 else None
@@ -469,15 +469,15 @@ class _Classifier:
                 owner=owner,
                 kind=self.kinds["rules"],
                 desired=wanted.get(owner.address, []),
-                entries=[] if group is None else remembered.get(group, []),
-                live=[] if group is None else live.get(group, []),
+                entries=[] if firewall is None else remembered.get(firewall, []),
+                live=[] if firewall is None else live.get(firewall, []),
                 unsettled=self.doubts.reasons,
-                sent=self.doubts.traffic(group),
+                sent=self.doubts.traffic(firewall),
                 traffic=traffic,
             )
             items.update({item.address: item for item in matched.items})
-            if matched.unmanaged_rules and group is not None:
-                unmanaged_rules[group] = matched.unmanaged_rules
+            if matched.unmanaged_rules and firewall is not None:
+                unmanaged_rules[firewall] = matched.unmanaged_rules
 
 
 def _keep_what_is_protected(items: dict[Address, ManagedObject]) -> None:

@@ -16,7 +16,7 @@ _STEADY = ("id", "name", "description", "zone", "made", "type", "size", "firewal
 """What does not change while the cloud works on an object."""
 
 _PASSING = frozenset({"status", "volumes"})
-"""`status` passes by itself, and `power` says what matters of it; `volumes` are compared as a set."""
+"""`status` passes by itself, and `power` says what matters of it; `block_storages` are compared as a set."""
 
 _LABELS = {"nonce": "marker", "made": "creation time"}
 _SHOWN_MAX = 80
@@ -25,7 +25,7 @@ _SHOWN_MAX = 80
 def of(live: LiveResource, account: Account) -> dict[str, Any]:
     """All that was read of an object, and what is attached to it, as far as the account was read.
 
-    Besides `kind`, `id`, `nonce` and the attributes: `volumes` (by the server's own row, None where
+    Besides `kind`, `id`, `nonce` and the attributes: `block_storages` (by the server's own row, None where
     that does not say), `attached` (by the list of volumes) and `firewalls` of a server; `members`
     and `rules` of a firewall. While the cloud works on an object only what is steady then is in it;
     `power` is not where neither on nor off can be said.
@@ -44,9 +44,9 @@ def of(live: LiveResource, account: Account) -> dict[str, Any]:
         found["volumes"] = (
             tuple(sorted(map(str, shown))) if isinstance(shown, tuple | list) else None
         )
-        found["attached"] = _volumes_on(live.id, account)
+        found["attached"] = _block_storages_on(live.id, account)
         found["firewalls"] = tuple(
-            sorted(group for group, members in account.members.items() if live.id in members)
+            sorted(firewall for firewall, members in account.members.items() if live.id in members)
         )
     elif live.kind == FIREWALLS:
         found["members"] = (
@@ -144,7 +144,7 @@ def _sets(
             yield name, set(planned[name]) - set(now[name]), set(now[name]) - set(planned[name])
 
 
-def _volumes_on(server: str, account: Account) -> tuple[str, ...] | None:
+def _block_storages_on(instance: str, account: Account) -> tuple[str, ...] | None:
     """The volumes on a server by the list of volumes, None where that was not read."""
     if "block_storages" not in account.objects:
         return None
@@ -152,7 +152,7 @@ def _volumes_on(server: str, account: Account) -> tuple[str, ...] | None:
         sorted(
             row.id
             for row in account.objects["block_storages"].values()
-            if row.attributes.get("instance") == server
+            if row.attributes.get("instance") == instance
         )
     )
 

@@ -31,9 +31,9 @@ def needs(stack: Stack, state: State | None, options: PlanOptions) -> RefreshSco
     for old in state.deposed.values() if state is not None else ():
         tracked.setdefault(old.kind, set()).add(old.id)
     resources: Mapping[Address, Resource] = {} if options.destroy else stack.resources
-    groups = set(tracked.get("firewalls", ()))
-    groups |= set(_doubtful_groups(state))
-    groups |= {
+    firewalls = set(tracked.get("firewalls", ()))
+    firewalls |= set(_unsettled_firewalls(state))
+    firewalls |= {
         r.import_id
         for a, r in resources.items()
         if a.kind == "firewalls" and a.rule is None and r.import_id
@@ -43,9 +43,9 @@ def needs(stack: Stack, state: State | None, options: PlanOptions) -> RefreshSco
         block_storages=True,
         firewalls=True,
         tracked={kind: frozenset(ids) for kind, ids in sorted(tracked.items())},
-        rules_of=frozenset(groups | set(_guarding(stack, "id"))),
+        rules_of=frozenset(firewalls | set(_guarding(stack, "id"))),
         rules_named=frozenset(_guarding(stack, "name")),
-        members_of=frozenset(groups),
+        members_of=frozenset(firewalls),
         members_for=frozenset(_watched(resources, state)),
         whole=frozenset(_made_perhaps(state)),
         catalogue=frozenset(_catalogue(resources, state, options)) | _priced(options),
@@ -67,10 +67,10 @@ def _sized(
     tracked: Mapping[str, set[str]], resources: Mapping[Address, Resource]
 ) -> frozenset[str]:
     """The flavors wherever there are servers: they say what a month costs, and how large a disk is."""
-    servers = bool(tracked.get("instances")) or any(
+    instances = bool(tracked.get("instances")) or any(
         address.kind == "instances" for address in resources
     )
-    return frozenset({"flavors"} if servers else ())
+    return frozenset({"flavors"} if instances else ())
 
 
 def _priced(options: PlanOptions) -> frozenset[str]:
@@ -117,7 +117,7 @@ def _made_perhaps(state: State | None) -> Iterator[str]:
             yield _MADE[intent.operation]
 
 
-def _doubtful_groups(state: State | None) -> Iterator[str]:
+def _unsettled_firewalls(state: State | None) -> Iterator[str]:
     """Groups of which it is not known what became of a write to them: their rules and members tell."""
     for intent, _ in state.open.values() if state is not None else ():
         if acts_on(intent.operation, "firewall", "rule"):

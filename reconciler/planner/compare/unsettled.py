@@ -60,7 +60,7 @@ class Doubts:
         found = next((intent for intent in mine if _may_be(intent, resource, wanted, state)), None)
         return None if found is None else _twin(found)
 
-    def traffic(self, group: str | None) -> dict[tuple[Any, ...], str]:
+    def traffic(self, firewall: str | None) -> dict[tuple[Any, ...], str]:
         """The same for the rules of a firewall, by id: what each rule in doubt lets through, and
         why a rule for it has to wait.
         """
@@ -69,7 +69,7 @@ class Doubts:
         mine = (
             intent
             for address, intent in self.homeless.items()
-            if address.rule is not None and intent.inputs.get("firewall") == group
+            if address.rule is not None and intent.inputs.get("firewall") == firewall
         )
         return {
             traffic: _twin(intent)
@@ -179,8 +179,8 @@ def _may_be(intent: Intent, resource: Resource, wanted: Mapping[str, Value], sta
     asked, name = intent.inputs, wanted.get("name", resource.at_create.get("name"))
     if same(asked.get("name"), name):
         return True
-    server = wanted.get("instance")
-    entry = state.entries.get(str(server.address)) if isinstance(server, Link) else None
+    instance = wanted.get("instance")
+    entry = state.entries.get(str(instance.address)) if isinstance(instance, Link) else None
     if entry is not None and asked.get("instance", entry.id) != entry.id:
         return False
     pairs = ((asked.get(each), wanted.get(each)) for each in ALIKE[resource.address.kind])

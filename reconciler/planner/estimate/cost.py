@@ -31,15 +31,15 @@ class Prices:
     """
 
     flavors: Mapping[str, Any] | None
-    volumes: Mapping[str, int]
+    block_storages: Mapping[str, int]
 
     @classmethod
-    def known(cls, catalogue: Catalogue, volumes: Mapping[str, int]) -> Prices:
+    def known(cls, catalogue: Catalogue, block_storages: Mapping[str, int]) -> Prices:
         """The prices of servers as the catalogue gives them, of volumes as the stack does."""
         rows = catalogue.flavors
         return cls(
             None if rows is None else {str(row["id"]): row.get("price_month") for row in rows},
-            volumes,
+            block_storages,
         )
 
     def of(self, kind: str, attributes: Mapping[str, Any]) -> int | None:
@@ -48,7 +48,10 @@ class Prices:
             price = (self.flavors or EMPTY).get(str(attributes.get("flavor")))
             return int(price) if isinstance(price, int | float) else None
         if kind == "block_storages":
-            each, size = self.volumes.get(str(attributes.get("type"))), attributes.get("size")
+            each, size = (
+                self.block_storages.get(str(attributes.get("type"))),
+                attributes.get("size"),
+            )
             return each * size if isinstance(each, int) and isinstance(size, int) else None
         return 0
 

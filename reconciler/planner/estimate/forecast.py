@@ -62,7 +62,7 @@ def forecast(
             tuple(maker.deeds(step)),
             weights[step.key],
             step.after,
-            step.servers,
+            step.instances,
             step.after_accepted,
         )
         for step in steps

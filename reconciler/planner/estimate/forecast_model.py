@@ -61,7 +61,7 @@ class Job:
     deeds: Sequence[Deed]
     weight: float
     after: Sequence[str]
-    servers: Sequence[str]
+    instances: Sequence[str]
     once: Sequence[str] = ()
     number: int = 0
     waiting: bool = False
@@ -166,15 +166,17 @@ class Model:
     def _next_job(self) -> Job | None:
         while self._ready:
             job = self.jobs[heapq.heappop(self._ready)[1]]
-            busy = next((s for s in job.servers if self._holders.get(s, job.key) != job.key), None)
+            busy = next(
+                (s for s in job.instances if self._holders.get(s, job.key) != job.key), None
+            )
             if busy is None:
                 return job
             self._parked.setdefault(busy, []).append(job.key)
         return None
 
     def _begin(self, job: Job) -> None:
-        for server in job.servers:
-            self._holders[server] = job.key
+        for instance in job.instances:
+            self._holders[instance] = job.key
         if job.deed.looks and (unread := self._unread(job, self._fresh_since(job))):
             job.looking = True
             self._watch(job, job.deed.looks)
@@ -372,8 +374,8 @@ class Model:
                 heapq.heappush(self._ready, (-self.jobs[key].weight, key))
 
     def _let_go(self, job: Job) -> None:
-        for server in job.servers:
-            if self._holders.get(server) == job.key:
-                del self._holders[server]
-                for key in self._parked.pop(server, ()):
+        for instance in job.instances:
+            if self._holders.get(instance) == job.key:
+                del self._holders[instance]
+                for key in self._parked.pop(instance, ()):
                     heapq.heappush(self._ready, (-self.jobs[key].weight, key))

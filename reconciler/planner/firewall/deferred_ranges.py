@@ -32,14 +32,14 @@ def mark(draft: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
         after.do(step)
     found = []
     for step in steps:
-        group, _ = after.touched(step)
-        if group is None or not _may_open(step):
+        firewall, _ = after.touched(step)
+        if firewall is None or not _may_open(step):
             found.append(step)
             continue
         there = [
-            draft.assessment.name_of(server) or server
-            for server in after.members(group)
-            if server not in made
+            draft.assessment.name_of(instance) or instance
+            for instance in after.members(firewall)
+            if instance not in made
         ]
         found.append(
             replace(

@@ -23,11 +23,11 @@ from reconciler.planner.firewall.firewall_state import FirewallState
 from reconciler.planner.firewall.reachability import Reach
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
-_SERVERS_NAMED_MAX = 4
+_INSTANCES_NAMED_MAX = 4
 
 
 @dataclass(slots=True)
-class _Told:
+class _Exposure:
     """What is to be said of one change."""
 
     opens: list[str] = field(default_factory=list)
@@ -42,13 +42,13 @@ def fill(draft: PlanBuilder, steps: Sequence[Step]) -> None:
     """
     if not firewall_state.concerns(steps):
         return
-    book = _Book(
+    book = _ExposureBuilder(
         draft, firewall_state.standing(draft.assessment), firewall_state.standing(draft.assessment)
     )
     for step in steps:
         book.take(step)
-    book.groups()
-    book.servers()
+    book.firewalls()
+    book.instances()
     for address, told in book.told.items():
         row = draft.changes.get(address)
         if row is not None:
@@ -70,7 +70,7 @@ def fill(draft: PlanBuilder, steps: Sequence[Step]) -> None:
 
 
 @dataclass(slots=True)
-class _Book:
+class _ExposureBuilder:
     """The firewalls before and after, and what was done to each group on the way: (address, what it
     lets through before, after).
     """
@@ -80,48 +80,50 @@ class _Book:
     after: FirewallState
     deeds: dict[str, list[tuple[Address, Reach, Reach]]] = field(default_factory=dict)
     made: set[str] = field(default_factory=set)
-    told: dict[Address, _Told] = field(default_factory=dict)
+    told: dict[Address, _Exposure] = field(default_factory=dict)
 
     def take(self, step: Step) -> None:
         """Notes a step and does it."""
-        group, _ = self.after.touched(step)
+        firewall, _ = self.after.touched(step)
         if step.operation == "instance.create":
             self.made.add(str(step.address))
-        elif acts_on(step.operation, "rule") and group is not None:
+        elif acts_on(step.operation, "rule") and firewall is not None:
             before, after = self.after.rule(step)
-            self.deeds.setdefault(group, []).append((step.address, _alone(before), _alone(after)))
-        elif step.operation in ("firewall.create", "firewall.update") and group is not None:
-            was = self.after.of_group(group) or reachability.NOTHING
+            self.deeds.setdefault(firewall, []).append(
+                (step.address, _alone(before), _alone(after))
+            )
+        elif step.operation in ("firewall.create", "firewall.update") and firewall is not None:
+            was = self.after.of_firewall(firewall) or reachability.NOTHING
             self.after.do(step)
-            is_now = self.after.of_group(group) or reachability.NOTHING
-            self.deeds.setdefault(group, []).append((step.address, was, is_now))
+            is_now = self.after.of_firewall(firewall) or reachability.NOTHING
+            self.deeds.setdefault(firewall, []).append((step.address, was, is_now))
             return
         self.after.do(step)
 
-    def groups(self) -> None:
+    def firewalls(self) -> None:
         """What the changed rules of each group mean to those that stay behind it, and to new
         servers there.
         """
         members: dict[str, list[str]] = {}
-        for server, group in self.after.member.items():
-            if group in self.deeds and (
-                self.before.member.get(server) == group or server in self.made
+        for instance, firewall in self.after.member.items():
+            if firewall in self.deeds and (
+                self.before.member.get(instance) == firewall or instance in self.made
             ):
-                members.setdefault(group, []).append(server)
-        for group, servers in sorted(members.items()):
+                members.setdefault(firewall, []).append(instance)
+        for firewall, instances in sorted(members.items()):
             was, is_now = (
-                self.before.of_group(group) or reachability.NOTHING,
-                self.after.of_group(group) or reachability.NOTHING,
+                self.before.of_firewall(firewall) or reachability.NOTHING,
+                self.after.of_firewall(firewall) or reachability.NOTHING,
             )
             opened, closed = reachability.without(is_now, was), reachability.without(was, is_now)
             public = reachability.public_ports(is_now) - reachability.public_ports(was)
-            there = [server for server in servers if server not in self.made]
-            for address, former, later in self.deeds[group]:
+            there = [instance for instance in instances if instance not in self.made]
+            for address, former, later in self.deeds[firewall]:
                 self._say(
                     address,
                     reachability.shared(later, opened),
                     reachability.shared(former, closed),
-                    servers,
+                    instances,
                 )
                 self._of(address).note = _redundant(
                     address, former, later, opened=opened, closed=closed
@@ -129,46 +131,46 @@ class _Book:
                 if reachability.touches(later, public):
                     self._ask(address, there)
 
-    def servers(self) -> None:
+    def instances(self) -> None:
         """What another firewall means to the servers that get it, and what is open to new ones from
         the start.
         """
-        for server, group in sorted(self.after.member.items()):
-            address = parse(self.draft.assessment.names.get(server, server))
-            former = self._former(server, address)
+        for instance, firewall in sorted(self.after.member.items()):
+            address = parse(self.draft.assessment.names.get(instance, instance))
+            former = self._former(instance, address)
             known = former is not None and former in self.before.member
-            if address is None or (known and self.before.member[former or ""] == group):
+            if address is None or (known and self.before.member[former or ""] == firewall):
                 continue
             was = (
-                self.before.of_server(former)
+                self.before.of_instance(former)
                 if known and former is not None
                 else reachability.NOTHING
-                if server in self.made
+                if instance in self.made
                 else None
             )
-            is_now = self.after.of_server(server)
-            if not known and group is not None and is_now is not None:
+            is_now = self.after.of_instance(instance)
+            if not known and firewall is not None and is_now is not None:
                 # The rules that are new are told with the rules.
-                is_now = self.before.of_group(group) or reachability.NOTHING
+                is_now = self.before.of_firewall(firewall) or reachability.NOTHING
             self._switched(
                 address,
-                server,
+                instance,
                 was,
                 is_now,
-                group if is_now is None else self.before.member.get(former or ""),
+                firewall if is_now is None else self.before.member.get(former or ""),
             )
 
-    def _former(self, server: str, address: Address | None) -> str | None:
+    def _former(self, instance: str, address: Address | None) -> str | None:
         """The server itself, or the one that a new one takes the place of."""
-        if server not in self.made:
-            return server
+        if instance not in self.made:
+            return instance
         item = None if address is None else self.draft.assessment.items.get(address)
         return None if item is None or item.live is None else item.live.id
 
     def _switched(
         self,
         address: Address,
-        server: str,
+        instance: str,
         was: Reach | None,
         is_now: Reach | None,
         unread: str | None,
@@ -182,26 +184,31 @@ class _Book:
             self._of(address).opens.append(f"what {wall} lets through was not read")
             return
         self._say(
-            address, reachability.without(is_now, was), reachability.without(was, is_now), [server]
+            address,
+            reachability.without(is_now, was),
+            reachability.without(was, is_now),
+            [instance],
         )
-        live = self.draft.assessment.account.find("instances", server)
+        live = self.draft.assessment.account.find("instances", instance)
         runs = live is not None and live.attributes.get("power") != "off"
         if runs and reachability.public_ports(is_now) - reachability.public_ports(was):
-            self._ask(address, [server])
+            self._ask(address, [instance])
 
-    def _of(self, address: Address) -> _Told:
-        return self.told.setdefault(address, _Told())
+    def _of(self, address: Address) -> _Exposure:
+        return self.told.setdefault(address, _Exposure())
 
-    def _say(self, address: Address, opened: Reach, closed: Reach, servers: Sequence[str]) -> None:
-        where = names(self.draft.assessment.name_of(server) or server for server in servers)
+    def _say(
+        self, address: Address, opened: Reach, closed: Reach, instances: Sequence[str]
+    ) -> None:
+        where = names(self.draft.assessment.name_of(instance) or instance for instance in instances)
         told = self._of(address)
         told.opens += [f"{line} on {where}" for line in reachability.lines(opened)]
         told.closes += [f"{line} on {where}" for line in reachability.lines(closed)]
 
-    def _ask(self, address: Address, servers: Iterable[str]) -> None:
+    def _ask(self, address: Address, instances: Iterable[str]) -> None:
         self._of(address).consents += [
-            Consent(RiskClass.EXPOSURE, self.draft.assessment.name_of(server) or server)
-            for server in servers
+            Consent(RiskClass.EXPOSURE, self.draft.assessment.name_of(instance) or instance)
+            for instance in instances
         ]
 
 
@@ -224,14 +231,14 @@ def _alone(rule: Mapping[str, Any] | None) -> Reach:
     return reachability.NOTHING if rule is None else reachability.of_rules([rule], False)
 
 
-def names(servers: Iterable[str]) -> str:
+def names(instances: Iterable[str]) -> str:
     """Servers in few words: `web[0], web[1]`, the first few of many."""
-    short = [text.removeprefix("instances.") for text in sorted(set(servers), key=_by_address)]
-    more = len(short) - _SERVERS_NAMED_MAX
+    short = [text.removeprefix("instances.") for text in sorted(set(instances), key=_by_address)]
+    more = len(short) - _INSTANCES_NAMED_MAX
     return (
         ", ".join(short)
         if more <= 0
-        else f"{', '.join(short[:_SERVERS_NAMED_MAX])} and {more} more"
+        else f"{', '.join(short[:_INSTANCES_NAMED_MAX])} and {more} more"
     )
 
 

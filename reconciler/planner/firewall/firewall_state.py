@@ -40,25 +40,25 @@ class FirewallState:
     keep: Callable[[Mapping[str, Any]], bool] = lambda rule: True
     _reach: dict[str, Reach] = field(default_factory=dict)
 
-    def of_group(self, group: str) -> Reach | None:
+    def of_firewall(self, firewall: str) -> Reach | None:
         """What a group lets through; None where its rules were not read."""
-        if group not in self.rules:
+        if firewall not in self.rules:
             return None
-        if group not in self._reach:
-            rules = [rule for rule in self.rules[group].values() if self.keep(rule)]
-            self._reach[group] = reachability.of_rules(rules, self.icmp.get(group))
-        return self._reach[group]
+        if firewall not in self._reach:
+            rules = [rule for rule in self.rules[firewall].values() if self.keep(rule)]
+            self._reach[firewall] = reachability.of_rules(rules, self.icmp.get(firewall))
+        return self._reach[firewall]
 
-    def of_server(self, server: str) -> Reach | None:
+    def of_instance(self, instance: str) -> Reach | None:
         """What comes to a server; None where that is not known."""
-        if server not in self.member:
+        if instance not in self.member:
             return None
-        group = self.member[server]
-        return reachability.UNGUARDED if group is None else self.of_group(group)
+        firewall = self.member[instance]
+        return reachability.UNGUARDED if firewall is None else self.of_firewall(firewall)
 
-    def members(self, group: str) -> list[str]:
+    def members(self, firewall: str) -> list[str]:
         """The servers behind a group, sorted."""
-        return sorted(server for server, found in self.member.items() if found == group)
+        return sorted(instance for instance, found in self.member.items() if found == firewall)
 
     def _token(self, value: Any) -> str:
         """What stands for a group or server that a step names by link or id: its id, else its
@@ -83,26 +83,26 @@ class FirewallState:
 
     def do(self, step: Step) -> None:
         """Does a step: from here on everything is as it will be after it."""
-        group, server = self.touched(step)
-        if step.operation == "firewall.attach" and server is not None:
-            self.member[server] = group
-        elif step.operation == "firewall.detach" and server is not None:
+        firewall, instance = self.touched(step)
+        if step.operation == "firewall.attach" and instance is not None:
+            self.member[instance] = firewall
+        elif step.operation == "firewall.detach" and instance is not None:
             # The second way of a switch takes the old one off; a server that has got another
             # meanwhile keeps that.
-            if self.member.get(server, group) == group:
-                self.member[server] = None
-        elif step.operation == "instance.create" and server is not None:
-            self.member[server] = None
-        elif step.operation == "instance.delete" and server is not None:
-            self.member.pop(server, None)
-        elif group is not None:
-            self._change(step, group)
+            if self.member.get(instance, firewall) == firewall:
+                self.member[instance] = None
+        elif step.operation == "instance.create" and instance is not None:
+            self.member[instance] = None
+        elif step.operation == "instance.delete" and instance is not None:
+            self.member.pop(instance, None)
+        elif firewall is not None:
+            self._change(step, firewall)
 
-    def _change(self, step: Step, group: str) -> None:
+    def _change(self, step: Step, firewall: str) -> None:
         if acts_on(step.operation, "rule"):
             before, after = self.rule(step)
             token = step.target or str(step.address)
-            held = self.rules.setdefault(group, {})
+            held = self.rules.setdefault(firewall, {})
             if after is None:
                 held.pop(token, None)
             else:
@@ -110,40 +110,40 @@ class FirewallState:
             if before == after:
                 return
         elif step.operation == "firewall.delete":
-            self.rules.pop(group, None)
+            self.rules.pop(firewall, None)
         else:
-            self._edit(step, group)
-        self._reach.pop(group, None)
+            self._edit(step, firewall)
+        self._reach.pop(firewall, None)
 
-    def _edit(self, step: Step, group: str) -> None:
+    def _edit(self, step: Step, firewall: str) -> None:
         """A group made or edited; in the older form of the API its rules come along, the whole set."""
         if step.operation == "firewall.create":
-            self.rules[group], self.icmp[group] = {}, False
+            self.rules[firewall], self.icmp[firewall] = {}, False
         rules, icmp = step.inputs.get("rules"), step.inputs.get("icmp")
         if isinstance(rules, tuple | list):
-            self.rules[group] = {
+            self.rules[firewall] = {
                 str(n): rule for n, rule in enumerate(rules) if isinstance(rule, Mapping)
             }
         if isinstance(icmp, bool):
-            self.icmp[group] = icmp
+            self.icmp[firewall] = icmp
 
     def put_back(
-        self, group: str, rules: Mapping[str, Mapping[str, Any]] | None, icmp: bool | None
+        self, firewall: str, rules: Mapping[str, Mapping[str, Any]] | None, icmp: bool | None
     ) -> None:
         """A group as it was before: `rules` None where it was not there."""
-        self._reach.pop(group, None)
-        self.icmp[group] = icmp
+        self._reach.pop(firewall, None)
+        self.icmp[firewall] = icmp
         if rules is None:
-            self.rules.pop(group, None)
+            self.rules.pop(firewall, None)
         else:
-            self.rules[group] = dict(rules)
+            self.rules[firewall] = dict(rules)
 
     def rule(self, step: Step) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]:
         """What a step on a rule makes of it: its traffic before and after, None where there is
         none.
         """
-        group, _ = self.touched(step)
-        before = self.rules.get(group or "", EMPTY).get(step.target or "")
+        firewall, _ = self.touched(step)
+        before = self.rules.get(firewall or "", EMPTY).get(step.target or "")
         if step.operation == "rule.delete":
             return before, None
         asked = {name: step.inputs[name] for name in MEANT if name in step.inputs}
@@ -170,12 +170,12 @@ def standing(
         if item.kind.name == "firewalls" and item.live is not None:
             walls.rules[item.live.id] = {}
     for id, rule in assessment.account.objects.get("rules", EMPTY).items():
-        group = walls.rules.get(str(rule.attributes.get("firewall")))
-        if group is not None:
-            group[id] = {name: rule.attributes.get(name) for name in MEANT}
+        firewall = walls.rules.get(str(rule.attributes.get("firewall")))
+        if firewall is not None:
+            firewall[id] = {name: rule.attributes.get(name) for name in MEANT}
     for members in assessment.account.members.values():
-        for server in members:
-            walls.member.setdefault(server, assessment.firewall_of(server))
+        for instance in members:
+            walls.member.setdefault(instance, assessment.firewall_of(instance))
     for item in assessment.items.values():
         # A server whose firewall the file manages was looked for in every group (`needs`): in none
         # means without one.

@@ -37,7 +37,7 @@ class _Loss:
 
     address: Address
     lost: dict[Address, Reach] = field(default_factory=dict)
-    group: str | None = None
+    firewall: str | None = None
 
 
 def check(
@@ -81,33 +81,35 @@ class _Watch:
         self.refused: dict[Address, _Loss] = {}
         self.accepted: dict[Address, _Loss] = {}
         self.made: set[str] = set()
-        self.servers = {
+        self.instances = {
             item.live.id: item.address
             for item in _guarded(draft.assessment, guard)
             if item.live is not None
         }
-        self.first = {server: self._now(server, unknown=asked) for server in self.servers}
-        self.lacks = dict.fromkeys(self.servers, reachability.NOTHING)
+        self.first = {instance: self._now(instance, unknown=asked) for instance in self.instances}
+        self.lacks = dict.fromkeys(self.instances, reachability.NOTHING)
 
     def take(self, step: Step) -> None:
         """Does a step, or refuses it where it takes something that is not accepted."""
         if step.address in self.refused:
             return
-        group, server = self.walls.touched(step)
-        if group is None:
+        firewall, instance = self.walls.touched(step)
+        if firewall is None:
             if step.operation == "instance.create":
                 self.made.add(str(step.address))
             self.walls.do(step)
             self._forget(step)
             return
-        before = self._copy(group, server)
+        before = self._copy(firewall, instance)
         self.walls.do(step)
-        lost = dict(self._lost([server] if server is not None else self.walls.members(group)))
+        lost = dict(
+            self._lost([instance] if instance is not None else self.walls.members(firewall))
+        )
         if not lost:
             return
         loss = _Loss(
             step.address,
-            {self.servers[s]: what for s, what in lost.items()},
+            {self.instances[s]: what for s, what in lost.items()},
             self.walls.member.get(next(iter(lost))),
         )
         options = self.draft.assessment.options
@@ -119,47 +121,47 @@ class _Watch:
                 )
             return
         self.refused[step.address] = loss
-        self._restore(group, server, before)
+        self._restore(firewall, instance, before)
 
-    def _lost(self, servers: list[str]) -> Iterator[tuple[str, Reach]]:
-        for server in servers:
-            if server not in self.servers:
+    def _lost(self, instances: list[str]) -> Iterator[tuple[str, Reach]]:
+        for instance in instances:
+            if instance not in self.instances:
                 continue
             lacks = reachability.without(
-                self.first[server], self._now(server, unknown=reachability.NOTHING)
+                self.first[instance], self._now(instance, unknown=reachability.NOTHING)
             )
-            newly = reachability.without(lacks, self.lacks[server])
+            newly = reachability.without(lacks, self.lacks[instance])
             if newly.inward:
-                yield server, newly
+                yield instance, newly
             else:
-                self.lacks[server] = lacks
+                self.lacks[instance] = lacks
 
-    def _now(self, server: str, *, unknown: Reach) -> Reach:
+    def _now(self, instance: str, *, unknown: Reach) -> Reach:
         """What the guard asks for and the server lets in now."""
-        found = self.walls.of_server(server)
+        found = self.walls.of_instance(instance)
         return reachability.shared(unknown if found is None else found, self.asked)
 
     def _forget(self, step: Step) -> None:
         if step.operation == "instance.delete":
-            self.servers.pop(step.target or "", None)
+            self.instances.pop(step.target or "", None)
 
-    def _copy(self, group: str, server: str | None) -> tuple[Any, Any, Any]:
-        rules = self.walls.rules.get(group)
+    def _copy(self, firewall: str, instance: str | None) -> tuple[Any, Any, Any]:
+        rules = self.walls.rules.get(firewall)
         member = (
-            self.walls.member.get(server)
-            if server is not None and server in self.walls.member
+            self.walls.member.get(instance)
+            if instance is not None and instance in self.walls.member
             else _ABSENT
         )
-        return None if rules is None else dict(rules), self.walls.icmp.get(group), member
+        return None if rules is None else dict(rules), self.walls.icmp.get(firewall), member
 
-    def _restore(self, group: str, server: str | None, before: tuple[Any, Any, Any]) -> None:
+    def _restore(self, firewall: str, instance: str | None, before: tuple[Any, Any, Any]) -> None:
         rules, icmp, member = before
-        self.walls.put_back(group, rules, icmp)
-        if server is not None:
+        self.walls.put_back(firewall, rules, icmp)
+        if instance is not None:
             if member is _ABSENT:
-                self.walls.member.pop(server, None)
+                self.walls.member.pop(instance, None)
             else:
-                self.walls.member[server] = member
+                self.walls.member[instance] = member
 
     def newcomers(self) -> Iterator[Problem]:
         """A warning for each new server that will not have what the guard asks for."""
@@ -196,7 +198,7 @@ def _guarded(assessment: Assessment, guard: Guard) -> Iterator[ManagedObject]:
             Disposition.FORGET,
             Disposition.GONE,
         )
-        if ours and (not guard.servers or item.address in guard.servers):
+        if ours and (not guard.instances or item.address in guard.instances):
             yield item
 
 
@@ -213,14 +215,16 @@ def _block(draft: PlanBuilder, guard: Guard, loss: _Loss) -> Problem:
     what: dict[tuple[str, ...], list[str]] = {}
     for address, lost in loss.lost.items():
         what.setdefault(reachability.lines(lost), []).append(str(address))
-    said = "; ".join(f"{', '.join(lines)} on {names(servers)}" for lines, servers in what.items())
+    said = "; ".join(
+        f"{', '.join(lines)} on {names(instances)}" for lines, instances in what.items()
+    )
     consents = _consents(row, loss, alone=True)
     impact = replace(row.impact, blocked_by=None, consents=consents)
     draft.blocked[loss.address] = f"would take {said}"
     draft.changes[loss.address] = replace(
         row, action=Action.BLOCKED, reason=f"would take away {said}", impact=impact
     )
-    hint = _way_out(draft.assessment, guard, next(iter(loss.lost.values())), loss.group)
+    hint = _way_out(draft.assessment, guard, next(iter(loss.lost.values())), loss.firewall)
     return error(
         "lockout",
         msg(
@@ -256,10 +260,10 @@ def _consents(row: Change, loss: _Loss, *, alone: bool = False) -> tuple[Consent
     )
 
 
-def _way_out(assessment: Assessment, guard: Guard, lost: Reach, group: str | None) -> str:
+def _way_out(assessment: Assessment, guard: Guard, lost: Reach, firewall: str | None) -> str:
     """The rules to add, and where: with them in the file the plan does not lock anybody out."""
     rules = rules_for(guard, lost)
-    owner = parse(assessment.name_of(group) or "") if group is not None else None
+    owner = parse(assessment.name_of(firewall) or "") if firewall is not None else None
     spelled = [
         f"{{direction: in, protocol: tcp, ports: {rule['ports']}, cidr: {rule['cidr']}}}"
         for rule in rules
@@ -337,16 +341,16 @@ def _roles(assessment: Assessment, steps: tuple[Step, ...], asked: Reach) -> dic
     found: dict[str, _Roles] = {}
     standing = firewall_state.standing(assessment, _within(asked))
     for step in steps:
-        group, server = standing.touched(step)
-        former = standing.member.get(server) if server is not None else None
-        if group is not None and server is not None:
+        firewall, instance = standing.touched(step)
+        former = standing.member.get(instance) if instance is not None else None
+        if firewall is not None and instance is not None:
             if step.operation == "firewall.attach":
-                found.setdefault(group, _Roles()).comes.append(step.key)
+                found.setdefault(firewall, _Roles()).comes.append(step.key)
             if former is not None:
                 found.setdefault(former, _Roles()).goes.append(step.key)
-        elif group is not None and acts_on(step.operation, "rule"):
+        elif firewall is not None and acts_on(step.operation, "rule"):
             before, after = (reachability.shared(_of(rule), asked) for rule in standing.rule(step))
-            roles = found.setdefault(group, _Roles())
+            roles = found.setdefault(firewall, _Roles())
             roles.gives += [step.key] if reachability.without(after, before).inward else []
             roles.takes += [step.key] if reachability.without(before, after).inward else []
         standing.do(step)

@@ -82,7 +82,7 @@ def _birth(
             item.address,
             "block_storage.create",
             inputs=inputs,
-            servers=(draft.server(owner.address),),
+            instances=(draft.instance(owner.address),),
             fingerprint=fingerprint(draft, item.live) if deposes else EMPTY,
             deposes=deposes,
             applies=dict(wanted),
@@ -125,7 +125,7 @@ def _detach(draft: PlanBuilder, item: ManagedObject, owner_id: str, *, suffix: s
         "block_storage.detach",
         target=item.live_id,
         inputs={"instance": owner_id},
-        servers=(owner_id,),
+        instances=(owner_id,),
         fingerprint=fingerprint(draft, item.live),
         applies={} if suffix else {"instance": None},
     )
@@ -152,7 +152,7 @@ def _attach(draft: PlanBuilder, item: ManagedObject, owner: Link, after: tuple[s
         "block_storage.attach",
         target=item.live_id,
         inputs=asked,
-        servers=(draft.server(owner.address),),
+        instances=(draft.instance(owner.address),),
         fingerprint=shown_fields(draft, item.live, asked),
         applies=asked,
     )
@@ -238,12 +238,12 @@ def _move(
 
 def _same_zone(draft: PlanBuilder, item: ManagedObject, owner: Link, owner_id: str | None) -> None:
     """A volume stays in its zone (contract#block-storages): a server of another one cannot take it.
-    (A server that changes its own: see `servers`.)
+    (A server that changes its own: see `instances`.)
     """
-    server = draft.assessment.items.get(owner.address)
+    instance = draft.assessment.items.get(owner.address)
     zone = None if item.live is None else item.live.attributes.get("zone")
     if (
-        server is None
+        instance is None
         or zone is None
         or (owner_id is not None and _owner_address(draft, owner_id) == owner.address)
     ):

@@ -18,7 +18,7 @@ from reconciler.planner.compare.field_diff import Compared
 from reconciler.planner.compare.rule_matching import meaning
 from reconciler.planner.kinds.plan_instances import born_with
 from reconciler.planner.kinds.plan_legacy_rules import is_whole
-from reconciler.planner.steps.attached_block_storages import foreign_volumes
+from reconciler.planner.steps.attached_block_storages import foreign_block_storages
 from reconciler.planner.steps.change_builder import (
     change,
     fingerprint,
@@ -147,9 +147,9 @@ def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
         )
         change(draft, item, Action.BLOCKED, reason)
         return
-    servers = [address for id in members if (address := _address_of(draft, id)) is not None]
+    instances = [address for id in members if (address := _address_of(draft, id)) is not None]
     leaving = [
-        *servers,
+        *instances,
         *(address for id in members if (address := _deposed_at(draft, id)) is not None),
     ]
     step = Step(
@@ -166,12 +166,12 @@ def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
         ],
     )
     consents = [Consent(RiskClass.DELETE, str(item.address))]
-    for address in servers:
-        server = draft.assessment.items[address]
+    for address in instances:
+        instance = draft.assessment.items[address]
         if (
-            server.disposition is Disposition.KEEP
-            and server.live is not None
-            and server.live.attributes.get("power") != "off"
+            instance.disposition is Disposition.KEEP
+            and instance.live is not None
+            and instance.live.attributes.get("power") != "off"
         ):
             consents.append(Consent(RiskClass.EXPOSURE, str(address)))
     change(
@@ -184,7 +184,7 @@ def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
 
 
 def _address_of(draft: PlanBuilder, id: str) -> Address | None:
-    return draft.index.servers.get(id)
+    return draft.index.instances.get(id)
 
 
 def _deposed_at(draft: PlanBuilder, id: str) -> Address | None:
@@ -192,7 +192,9 @@ def _deposed_at(draft: PlanBuilder, id: str) -> Address | None:
     old = draft.assessment.state.deposed.get(id)
     live = draft.assessment.account.find("instances", id)
     return (
-        None if old is None or live is None or foreign_volumes(draft, live) else parse(old.address)
+        None
+        if old is None or live is None or foreign_block_storages(draft, live)
+        else parse(old.address)
     )
 
 
@@ -208,7 +210,7 @@ def _leaves(draft: PlanBuilder, id: str) -> bool:
 
 
 @dataclass(slots=True)
-class _Group:
+class _RuleGroup:
     """The rules of one firewall while their order is found: who holds which traffic now, and who
     frees it.
     """
@@ -227,12 +229,12 @@ def plan_rules(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[Managed
     )
     rows = [*(item.live for item in items if item.live is not None), *unmanaged_rules]
     holder = {found: row.id for row in rows if (found := meaning(row.attributes)) is not None}
-    group = _Group(holder, {})
+    firewall = _RuleGroup(holder, {})
     edits: list[tuple[str, Mapping[str, Value], str | None]] = []
     for item in items:
         if item.disposition is Disposition.DELETE and item.live is not None:
             if owner.disposition is not Disposition.DELETE:
-                group.frees[item.live.id] = _remove(
+                firewall.frees[item.live.id] = _remove(
                     draft, owner, f"rule.delete {item.address}", item.live, address=item.address
                 )
                 change(draft, item, Action.DELETE, item.reason, (_gone(item),))
@@ -242,12 +244,12 @@ def plan_rules(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[Managed
             edited = _edit(draft, owner, item)
             if edited is not None:
                 edits.append(edited)
-                group.frees[edited[2] or ""] = edited[0]
+                firewall.frees[edited[2] or ""] = edited[0]
     for row in unmanaged_rules:
         key = f"rule.delete {owner.address} {row.id}"
         if key in draft.steps:
-            group.frees[row.id] = key
-    _in_order(draft, group, edits)
+            firewall.frees[row.id] = key
+    _in_order(draft, firewall, edits)
     _no_two_alike(draft, items)
 
 
@@ -331,19 +333,21 @@ def _edit(
 
 
 def _in_order(
-    draft: PlanBuilder, group: _Group, edits: list[tuple[str, Mapping[str, Value], str | None]]
+    draft: PlanBuilder,
+    firewall: _RuleGroup,
+    edits: list[tuple[str, Mapping[str, Value], str | None]],
 ) -> None:
     """Adds and edits before removals, but a traffic that another rule still holds only after that
     one lets go (contract#security-groups, duplicates).
     """
     forced: set[tuple[str, str]] = set()
     for key, desired_value, own in edits:
-        holder = group.holder.get(meaning(desired_value) or ())
-        release = group.frees.get(holder) if holder is not None and holder != own else None
+        holder = firewall.holder.get(meaning(desired_value) or ())
+        release = firewall.frees.get(holder) if holder is not None and holder != own else None
         if release is not None and release != key:
             draft.before(release, key)
             forced.add((release, key))
-    removals = [key for key in group.frees.values() if key.startswith("rule.delete")]
+    removals = [key for key in firewall.frees.values() if key.startswith("rule.delete")]
     for removal in removals:
         for key, _, _ in edits:
             if (removal, key) not in forced:

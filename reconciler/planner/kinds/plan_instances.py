@@ -14,7 +14,10 @@ from reconciler.model.resource_type import Edit
 from reconciler.model.state import Phase
 from reconciler.planner.compare import field_diff
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
-from reconciler.planner.steps.attached_block_storages import no_foreign_volumes, volumes_on
+from reconciler.planner.steps.attached_block_storages import (
+    block_storages_on,
+    no_foreign_block_storages,
+)
 from reconciler.planner.steps.change_builder import change, fingerprint, report, shown_fields
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
@@ -84,7 +87,7 @@ def _birth(
             address,
             "instance.create",
             inputs=inputs,
-            servers=(str(address),),
+            instances=(str(address),),
             fingerprint=fingerprint(draft, item.live) if deposes else EMPTY,
             deposes=deposes,
             applies=applies,
@@ -135,7 +138,7 @@ def _attach(
             address,
             "firewall.attach",
             inputs=inputs,
-            servers=(target or str(address),),
+            instances=(target or str(address),),
             fallback=SWITCH_SECOND_WAY if former is not None else None,
             # A server without a firewall gets one at once, without a look.
             fingerprint=fingerprint(draft, item.live) if former is not None else EMPTY,
@@ -163,7 +166,7 @@ def _detach(
         item.address,
         "firewall.detach",
         inputs={"firewall": firewall_id, "instance": target},
-        servers=(target,),
+        instances=(target,),
         fingerprint=fingerprint(draft, item.live),
         applies={"firewall": stays},
     )
@@ -187,7 +190,7 @@ def _power(
         item.address,
         operation,
         target=target,
-        servers=(target or str(item.address),),
+        instances=(target or str(item.address),),
         fingerprint=running if power == "on" else fingerprint(draft, seen),
         applies={"power": power},
         regardless_of=regardless_of,
@@ -244,7 +247,7 @@ def _restart(draft: PlanBuilder, item: ManagedObject, target: str, middle: tuple
             item.address,
             "instance.start",
             target=target,
-            servers=(target,),
+            instances=(target,),
             regardless_of=middle,
         )
         draft.add(step, provides=[("power", item.address)], after=middle)
@@ -283,7 +286,7 @@ def _update(
             "instance.update",
             target=target,
             inputs=texts,
-            servers=(target,),
+            instances=(target,),
             fingerprint=shown_fields(draft, item.live, texts),
             applies=texts,
         )
@@ -342,7 +345,7 @@ def _heavy(
                     item.address,
                     "instance.stop",
                     target=target,
-                    servers=(target,),
+                    instances=(target,),
                     fingerprint=fingerprint(draft, item.live),
                 ),
                 after=after,
@@ -355,7 +358,7 @@ def _heavy(
             operation,
             target=target,
             inputs=inputs,
-            servers=(target,),
+            instances=(target,),
             fallback=RESIZE_SECOND_WAY if fallback else None,
             fingerprint=fingerprint(draft, item.live),
             applies=inputs,
@@ -370,7 +373,7 @@ def _heavy(
             item.address,
             "instance.start",
             target=target,
-            servers=(target,),
+            instances=(target,),
             regardless_of=(main,),
         ),
         after=(main, *stop),
@@ -463,7 +466,7 @@ def _replace(draft: PlanBuilder, item: ManagedObject) -> None:
     """
     wanted = draft.resolver.wanted(item)
     compared = field_diff.compare(draft.assessment, item, wanted)
-    if not _volumes_can_follow(draft, item, wanted):
+    if not _block_storages_can_follow(draft, item, wanted):
         return
     delete_first = is_delete_first(item)
     address, old = item.address, item.live_id
@@ -472,7 +475,7 @@ def _replace(draft: PlanBuilder, item: ManagedObject) -> None:
         address,
         "instance.delete",
         target=old,
-        servers=(old,),
+        instances=(old,),
         fingerprint=fingerprint(draft, item.live),
         deposed=not delete_first,
     )
@@ -526,7 +529,7 @@ def is_delete_first(item: ManagedObject) -> bool:
     return item.resource is not None and item.resource.lifecycle.replace == "delete_first"
 
 
-def _volumes_can_follow(
+def _block_storages_can_follow(
     draft: PlanBuilder, item: ManagedObject, wanted: Mapping[str, Value]
 ) -> bool:
     """A volume stays in its zone: a zone change of a server with volumes that stay is an error; a
@@ -535,14 +538,14 @@ def _volumes_can_follow(
     live = item.live
     if live is None:
         return True
-    if not no_foreign_volumes(draft, item):
+    if not no_foreign_block_storages(draft, item):
         return False
     if wanted.get("zone", live.attributes.get("zone")) == live.attributes.get("zone"):
         return True
-    for address, volume in volumes_on(draft, live.id).items():
-        target = volume.wanted.get("instance")
+    for address, block_storage in block_storages_on(draft, live.id).items():
+        target = block_storage.wanted.get("instance")
         if (
-            volume.disposition in (Disposition.KEEP, Disposition.BIND)
+            block_storage.disposition in (Disposition.KEEP, Disposition.BIND)
             and isinstance(target, Link)
             and target.address == item.address
         ):
@@ -567,14 +570,14 @@ def _volumes_can_follow(
 
 
 def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
-    if item.live is None or not no_foreign_volumes(draft, item):
+    if item.live is None or not no_foreign_block_storages(draft, item):
         return
     step = Step(
         f"instance.delete {item.address}",
         item.address,
         "instance.delete",
         target=item.live.id,
-        servers=(item.live.id,),
+        instances=(item.live.id,),
         fingerprint=fingerprint(draft, item.live),
     )
     draft.add(step, provides=[("removed", item.address), ("left", item.address)])

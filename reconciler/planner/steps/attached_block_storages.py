@@ -14,22 +14,22 @@ from reconciler.planner.steps.change_builder import change
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
 
-def volumes_on(draft: PlanBuilder, instance_id: str) -> dict[Address, ManagedObject]:
+def block_storages_on(draft: PlanBuilder, instance_id: str) -> dict[Address, ManagedObject]:
     """Our volumes that hang on a server now, by address."""
-    return dict(draft.index.volumes.get(instance_id, {}))
+    return dict(draft.index.block_storages.get(instance_id, {}))
 
 
-def no_foreign_volumes(draft: PlanBuilder, item: ManagedObject) -> bool:
+def no_foreign_block_storages(draft: PlanBuilder, item: ManagedObject) -> bool:
     """Whether every volume on a server is ours; else the server's change is blocked, with the
     volumes listed.
     """
     if item.live is None:
         return True
-    foreign = foreign_volumes(draft, item.live)
+    foreign = foreign_block_storages(draft, item.live)
     unsettled = [
         str(a)
-        for a, volume in volumes_on(draft, item.live.id).items()
-        if volume.disposition is Disposition.UNSETTLED
+        for a, block_storage in block_storages_on(draft, item.live.id).items()
+        if block_storage.disposition is Disposition.UNSETTLED
     ]
     if unsettled:
         draft.blocked[item.address] = f"{unsettled[0]} on it is unsettled"
@@ -44,34 +44,34 @@ def no_foreign_volumes(draft: PlanBuilder, item: ManagedObject) -> bool:
     if not foreign:
         return True
     draft.blocked[item.address] = "block storage that this stack does not own is attached to it"
-    draft.problems.append(foreign_volume(item.address, item.live.id, foreign))
+    draft.problems.append(foreign_block_storage(item.address, item.live.id, foreign))
     change(draft, item, Action.BLOCKED, draft.blocked[item.address])
     return False
 
 
-def foreign_volumes(draft: PlanBuilder, server: LiveResource) -> list[str]:
+def foreign_block_storages(draft: PlanBuilder, instance: LiveResource) -> list[str]:
     """Ids of the volumes on a server that this stack does not own, by the list of volumes and by
     the server's own row.
     """
-    there = set(draft.index.rows.get(server.id, ()))
-    shown = server.attributes.get("volumes")
+    there = set(draft.index.rows.get(instance.id, ()))
+    shown = instance.attributes.get("volumes")
     there |= {str(id) for id in shown} if isinstance(shown, tuple) else set()
     ours = {
-        volume.live.id
-        for volume in volumes_on(draft, server.id).values()
-        if volume.live is not None
+        block_storage.live.id
+        for block_storage in block_storages_on(draft, instance.id).values()
+        if block_storage.live is not None
     }
     return sorted(there - ours - set(draft.assessment.state.deposed))
 
 
-def foreign_volume(address: Address, server_id: str, foreign: list[str]) -> Problem:
+def foreign_block_storage(address: Address, instance_id: str, foreign: list[str]) -> Problem:
     """The error of a server that stays, because volumes hang on it that are not the stack's."""
     return error(
         "foreign-volume",
         msg(
             "{address} ({id}) is not removed: {attached} is attached to it and does not belong to this stack",
             address=address,
-            id=server_id,
+            id=instance_id,
             attached=", ".join(foreign),
         ),
         address=str(address),

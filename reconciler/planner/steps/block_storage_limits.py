@@ -14,7 +14,7 @@ from reconciler.model.resource import Link
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
-VOLUMES_PER_SERVER = 3
+BLOCK_STORAGES_PER_INSTANCE = 3
 """Where the server does not say its own number (contract#limits); whether it is meant for each type
 is open.
 """
@@ -46,72 +46,80 @@ class BlockStorageLimits:
         return self.arriving[-over:] if over > 0 else ()
 
 
-def of(draft: PlanBuilder, server: Address) -> BlockStorageLimits | None:
+def of(draft: PlanBuilder, instance: Address) -> BlockStorageLimits | None:
     """The slots of a server of this stack; None where it is none, or is in doubt."""
-    item = draft.assessment.items.get(server)
+    item = draft.assessment.items.get(instance)
     if item is None or item.resource is None or item.disposition is Disposition.UNSETTLED:
         return None
     stays = item.live if item.disposition in (Disposition.KEEP, Disposition.BIND) else None
     arriving = tuple(
-        volume.address
-        for volume in draft.index.meant_for.get(server, ())
-        if _arrives(volume, stays.id if stays else None)
+        block_storage.address
+        for block_storage in draft.index.meant_for.get(instance, ())
+        if _arrives(block_storage, stays.id if stays else None)
     )
     if stays is None:
         return BlockStorageLimits(
-            VOLUMES_PER_SERVER, sure=False, there=0, leaving=0, replaced=0, arriving=arriving
+            BLOCK_STORAGES_PER_INSTANCE,
+            sure=False,
+            there=0,
+            leaving=0,
+            replaced=0,
+            arriving=arriving,
         )
     limit = stays.attributes.get("volume_limit")
-    ours = draft.index.volumes.get(stays.id, {}).values()
+    ours = draft.index.block_storages.get(stays.id, {}).values()
     there = set(draft.index.rows.get(stays.id, ())) | {
-        volume.live.id for volume in ours if volume.live is not None
+        block_storage.live.id for block_storage in ours if block_storage.live is not None
     }
     return BlockStorageLimits(
-        limit if isinstance(limit, int) else VOLUMES_PER_SERVER,
+        limit if isinstance(limit, int) else BLOCK_STORAGES_PER_INSTANCE,
         sure=isinstance(limit, int),
         there=len(there),
-        leaving=sum(_leaves(volume, server) for volume in ours),
-        replaced=sum(volume.disposition is Disposition.REPLACE for volume in ours),
+        leaving=sum(_leaves(block_storage, instance) for block_storage in ours),
+        replaced=sum(block_storage.disposition is Disposition.REPLACE for block_storage in ours),
         arriving=arriving,
     )
 
 
-def _arrives(volume: ManagedObject, server_id: str | None) -> bool:
-    if volume.disposition in (Disposition.CREATE, Disposition.REPLACE):
+def _arrives(block_storage: ManagedObject, instance_id: str | None) -> bool:
+    if block_storage.disposition in (Disposition.CREATE, Disposition.REPLACE):
         return True
-    there = volume.live is not None and volume.live.attributes.get("instance") == server_id
-    return volume.disposition in (Disposition.KEEP, Disposition.BIND) and not there
-
-
-def _leaves(volume: ManagedObject, server: Address) -> bool:
-    if volume.disposition is Disposition.DELETE:
-        return True
-    wanted = volume.wanted.get("instance")
-    elsewhere = "instance" in volume.wanted and not (
-        isinstance(wanted, Link) and wanted.address == server
+    there = (
+        block_storage.live is not None
+        and block_storage.live.attributes.get("instance") == instance_id
     )
-    return volume.disposition in (Disposition.KEEP, Disposition.BIND) and elsewhere
+    return block_storage.disposition in (Disposition.KEEP, Disposition.BIND) and not there
+
+
+def _leaves(block_storage: ManagedObject, instance: Address) -> bool:
+    if block_storage.disposition is Disposition.DELETE:
+        return True
+    wanted = block_storage.wanted.get("instance")
+    elsewhere = "instance" in block_storage.wanted and not (
+        isinstance(wanted, Link) and wanted.address == instance
+    )
+    return block_storage.disposition in (Disposition.KEEP, Disposition.BIND) and elsewhere
 
 
 def check(draft: PlanBuilder) -> Iterator[Problem]:
     """An error for each volume that its server has no slot for; a warning where the number is only
     the usual one.
     """
-    for server in sorted(draft.index.meant_for, key=lambda address: address.sort_key):
-        found = of(draft, server)
+    for instance in sorted(draft.index.meant_for, key=lambda address: address.sort_key):
+        found = of(draft, instance)
         for address in found.beyond if found is not None else ():
             if found is None:
                 continue
-            volume = draft.assessment.items[address]
+            block_storage = draft.assessment.items[address]
             place = (
-                volume.resource.places.get("instance", volume.resource.place)
-                if volume.resource is not None
+                block_storage.resource.places.get("instance", block_storage.resource.place)
+                if block_storage.resource is not None
                 else None
             )
             tell = error if found.sure else warning
             message = msg(
                 "{instance} supports at most {limit} block storages; {address} would exceed the limit",
-                instance=server,
+                instance=instance,
                 limit=found.limit,
                 address=address,
             )

@@ -14,14 +14,14 @@ from reconciler.planner.compare.assessment import Assessment, ManagedObject
 class Index:
     """Looked up, never searched: a plan of thousands of objects asks this for each of them.
 
-    `servers` maps the id of a live server of ours to its address. `volumes` maps a server's id to
+    `instances` maps the id of a live server of ours to its address. `block_storages` maps a server's id to
     our volumes on it, `rows` to the ids of all volumes that the list shows on it. `meant_for` maps
     a server's address to our volumes that the file puts on it. `rules` maps a firewall's address to
     the addresses of its rules. `several` maps an address without index to all objects under it.
     """
 
-    servers: Mapping[str, Address]
-    volumes: Mapping[str, Mapping[Address, ManagedObject]]
+    instances: Mapping[str, Address]
+    block_storages: Mapping[str, Mapping[Address, ManagedObject]]
     rows: Mapping[str, frozenset[str]]
     meant_for: Mapping[Address, tuple[ManagedObject, ...]]
     rules: Mapping[Address, tuple[Address, ...]]
@@ -30,8 +30,8 @@ class Index:
 
 def of(assessment: Assessment) -> Index:
     """The index of a survey, made in one pass over its items and one over the list of volumes."""
-    servers: dict[str, Address] = {}
-    volumes: dict[str, dict[Address, ManagedObject]] = {}
+    instances: dict[str, Address] = {}
+    block_storages: dict[str, dict[Address, ManagedObject]] = {}
     meant: dict[Address, list[ManagedObject]] = {}
     rules: dict[Address, list[Address]] = {}
     several: dict[Address, list[Address]] = {}
@@ -42,10 +42,10 @@ def of(assessment: Assessment) -> Index:
         if address.index is not None:
             several.setdefault(address.resource, []).append(address)
         if item.kind.name == "instances" and item.live is not None:
-            servers[item.live.id] = address
+            instances[item.live.id] = address
         elif item.kind.name == "block_storages":
             if item.live is not None and item.live.attributes.get("instance") is not None:
-                volumes.setdefault(str(item.live.attributes["instance"]), {})[address] = item
+                block_storages.setdefault(str(item.live.attributes["instance"]), {})[address] = item
             wanted = item.wanted.get("instance")
             if isinstance(wanted, Link):
                 meant.setdefault(wanted.address, []).append(item)
@@ -54,8 +54,8 @@ def of(assessment: Assessment) -> Index:
         if row.attributes.get("instance") is not None:
             rows.setdefault(str(row.attributes["instance"]), set()).add(row.id)
     return Index(
-        servers,
-        volumes,
+        instances,
+        block_storages,
         {id: frozenset(found) for id, found in rows.items()},
         {address: tuple(items) for address, items in meant.items()},
         {address: tuple(found) for address, found in rules.items()},

@@ -123,7 +123,7 @@ class PlanBuilder:
         """The keys of the steps that provide a node."""
         return tuple(self._provides.get(node, ()))
 
-    def server(self, address: Address) -> str:
+    def instance(self, address: Address) -> str:
         """The token under which one thing at a time is done on a server: its id where it has one
         and keeps it, else its address.
         """

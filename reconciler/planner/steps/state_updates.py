@@ -19,9 +19,9 @@ from reconciler.model.state import Deposed, Entry, Phase, StateChange
 from reconciler.planner.compare import unsettled
 from reconciler.planner.compare.assessment import Disposition, ManagedObject, link_text
 from reconciler.planner.steps.attached_block_storages import (
-    foreign_volume,
-    foreign_volumes,
-    volumes_on,
+    block_storages_on,
+    foreign_block_storage,
+    foreign_block_storages,
 )
 from reconciler.planner.steps.change_builder import fingerprint
 from reconciler.planner.steps.plan_builder import PlanBuilder
@@ -249,10 +249,10 @@ def delete_deposed(draft: PlanBuilder, address: Address, old: Deposed, live: Liv
     key = f"{kind.singular}.delete {address} {old.id}"
     if key in draft.steps:
         return
-    if old.kind == "instances" and (foreign := foreign_volumes(draft, live)):
-        draft.problems.append(foreign_volume(address, live.id, foreign))
+    if old.kind == "instances" and (foreign := foreign_block_storages(draft, live)):
+        draft.problems.append(foreign_block_storage(address, live.id, foreign))
         return
-    servers = (old.id,) if old.kind == "instances" else ()
+    instances = (old.id,) if old.kind == "instances" else ()
     after = []
     owner = live.attributes.get("instance") if old.kind == "block_storages" else None
     if owner is not None:
@@ -263,7 +263,7 @@ def delete_deposed(draft: PlanBuilder, address: Address, old: Deposed, live: Liv
             "block_storage.detach",
             target=old.id,
             inputs={"instance": owner},
-            servers=(str(owner),),
+            instances=(str(owner),),
             fingerprint=fingerprint(draft, live),
             deposed=True,
         )
@@ -273,7 +273,7 @@ def delete_deposed(draft: PlanBuilder, address: Address, old: Deposed, live: Liv
         address,
         f"{kind.singular}.delete",
         target=old.id,
-        servers=servers,
+        instances=instances,
         fingerprint=fingerprint(draft, live),
         deposed=True,
     )
@@ -284,7 +284,7 @@ def delete_deposed(draft: PlanBuilder, address: Address, old: Deposed, live: Liv
         needs=stands,
         after=(*after, *_arrivals(draft, address)),
     )
-    _volumes_leave_first(draft, old.id, key)
+    _block_storages_leave_first(draft, old.id, key)
     row = draft.changes.get(address)
     reason = f"the deposed {old.id} of an earlier replacement is deleted"
     if row is None or row.action is Action.NONE:
@@ -304,8 +304,8 @@ def _arrivals(draft: PlanBuilder, address: Address) -> tuple[str, ...]:
     return tuple(step.key for step in attaches if step.inputs.get("instance") == Link(address))
 
 
-def _volumes_leave_first(draft: PlanBuilder, server_id: str, delete: str) -> None:
-    for address in volumes_on(draft, server_id):
+def _block_storages_leave_first(draft: PlanBuilder, instance_id: str, delete: str) -> None:
+    for address in block_storages_on(draft, instance_id):
         for key in draft.keys_of(address):
             if draft.steps[key].operation == "block_storage.detach":
                 draft.before(key, delete)

@@ -14,7 +14,7 @@ from reconciler.render import escape, format
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class RowContext:
     """What the plan knows of a change beside the change itself.
 
     `left` maps a path to what the last apply left there, where somebody outside has changed it
@@ -26,12 +26,12 @@ class Beside:
     power_cut: str = ""
 
 
-NOTHING_BESIDE = Beside({})
+NO_CONTEXT = RowContext({})
 _DEPOSED = "the deposed "
 _LINKS = ("firewall", "instance")
 
 
-def what(change: Change, beside: Beside = NOTHING_BESIDE) -> tuple[str, ...]:
+def what(change: Change, beside: RowContext = NO_CONTEXT) -> tuple[str, ...]:
     """The parts of a change's line between its address and its place, all safe text."""
     if change.action in (Action.DECIDE, Action.BLOCKED):
         return _held_back(change, beside)
@@ -45,7 +45,7 @@ def what(change: Change, beside: Beside = NOTHING_BESIDE) -> tuple[str, ...]:
     return tuple(part for part in parts if part)
 
 
-def _deed(change: Change, beside: Beside) -> list[str]:
+def _deed(change: Change, beside: RowContext) -> list[str]:
     reason = escape.outside(change.reason)
     if change.action is Action.CREATE:
         return _created(change, reason)
@@ -103,7 +103,7 @@ def _is_whole_story(said: str, impact: Impact) -> bool:
     )
 
 
-def _held_back(change: Change, beside: Beside) -> tuple[str, ...]:
+def _held_back(change: Change, beside: RowContext) -> tuple[str, ...]:
     verb = "decide" if change.action is Action.DECIDE else "blocked"
     by, reason = change.impact.blocked_by or "", "" if change.reason == "new" else change.reason
     if by == str(change.address):
@@ -175,8 +175,8 @@ def traffic(line: str) -> tuple[str, str]:
     """A line of what a change opens or closes, parted into the traffic and the servers that it is
     on.
     """
-    head, on, servers = line.rpartition(" on ")
-    return (head, servers) if on else (line, "")
+    head, on, instances = line.rpartition(" on ")
+    return (head, instances) if on else (line, "")
 
 
 def opened(verb: str, lines: Sequence[str]) -> list[str]:
@@ -185,13 +185,13 @@ def opened(verb: str, lines: Sequence[str]) -> list[str]:
     """
     found: dict[str, list[str]] = {}
     for line in lines:
-        head, servers = traffic(line)
-        found.setdefault(servers, []).append(head)
+        head, instances = traffic(line)
+        found.setdefault(instances, []).append(head)
     return [
         escape.outside(
-            f"{verb} {', '.join(dict.fromkeys(heads))}" + (f" on {servers}" if servers else "")
+            f"{verb} {', '.join(dict.fromkeys(heads))}" + (f" on {instances}" if instances else "")
         )
-        for servers, heads in found.items()
+        for instances, heads in found.items()
     ]
 
 

@@ -9,7 +9,7 @@ from reconciler.model.plan import Action, Plan, Price
 from reconciler.render import escape, format
 from reconciler.render.plan import plan_rows
 from reconciler.render.plan.address_ranges import span, spans
-from reconciler.render.run.screen import Line, Look
+from reconciler.render.run.screen import Line, Style
 
 TITLE = "COST   KRW a month before and after, without VAT"
 
@@ -65,7 +65,7 @@ def one(part: Price) -> str:
 # -------------------------------------------------------------------------------------------------------------------
 
 
-def lines(parts: Sequence[Price], look: Look) -> Iterable[Line]:
+def lines(parts: Sequence[Price], look: Style) -> Iterable[Line]:
     """What each object costs before and after; equal ones of a resource together."""
     found = [(_named(group), _said(group)) for group in _alike(parts)]
     name = max((escape.width(text) for text, _ in found), default=0)

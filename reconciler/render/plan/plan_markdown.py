@@ -20,9 +20,9 @@ from reconciler.planner.steps.output_changes import OutputChange
 from reconciler.render import escape, format, problem_groups, problem_text
 from reconciler.render.plan import cost_text, plan_rows, plan_text, totals
 from reconciler.render.plan.plan_sections import Section, sections
-from reconciler.render.plan.plan_text import Header
+from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.run import screen
-from reconciler.render.run.screen import Line, Look
+from reconciler.render.run.screen import Line, Style
 
 CHARACTERS_MAX = 60_000
 """A comment of GitHub holds 65,536 characters; what a bot adds has to fit too."""
@@ -47,7 +47,7 @@ class _Page:
 
 def plan_markdown(
     plan: Plan,
-    header: Header,
+    header: PlanHeader,
     decision: Decision | None = None,
     outputs: Sequence[OutputChange] = (),
     *,
@@ -102,7 +102,7 @@ def problems_markdown(found: Sequence[Problem]) -> str:
     lines = _texts(
         line
         for item in found
-        for line in problem_text.problem_lines(item, Look(width=_WIDTH), indent=" ")
+        for line in problem_text.problem_lines(item, Style(width=_WIDTH), indent=" ")
     )
     _block(
         page,
@@ -115,7 +115,12 @@ def problems_markdown(found: Sequence[Problem]) -> str:
 
 
 def _head(
-    plan: Plan, header: Header, found: Sequence[Section], left_out: Sequence[str], *, drift: bool
+    plan: Plan,
+    header: PlanHeader,
+    found: Sequence[Section],
+    left_out: Sequence[str],
+    *,
+    drift: bool,
 ) -> list[str]:
     title = f"{'Drift' if drift else 'Plan'} of `{_code(plan.title)}`"
     simulated = ", simulated" if header.simulated else ""
@@ -162,7 +167,7 @@ def _code(text: str) -> str:
 
 def _rows(section: Section) -> list[str]:
     """The rows of the screen; their signs at the edge colour the lines."""
-    look = Look(width=_WIDTH)
+    look = Style(width=_WIDTH)
     return [
         line.text[2:] if line.text.startswith("  ") else line.text
         for line in plan_rows.table(section.rows, look)
@@ -173,19 +178,19 @@ def _problems(found: Sequence[Problem]) -> list[str]:
     return _texts(
         line
         for item in problem_groups.together(found)
-        for line in problem_text.problem_lines(item, Look(width=_WIDTH), indent=" ")
+        for line in problem_text.problem_lines(item, Style(width=_WIDTH), indent=" ")
     )
 
 
 def _totals(plan: Plan) -> list[str]:
-    parts = [*totals.flowing("Totals   ", totals.totals(plan), Look(width=_WIDTH))]
+    parts = [*totals.flowing("Totals   ", totals.totals(plan), Style(width=_WIDTH))]
     found = totals.harm(plan)
-    parts += totals.flowing("         ", found, Look(width=_WIDTH)) if found else []
+    parts += totals.flowing("         ", found, Style(width=_WIDTH)) if found else []
     return _texts(parts)
 
 
 def _texts(lines: Iterable[Line]) -> list[str]:
-    return [screen.plain(line, Look()) for line in lines]
+    return [screen.plain(line, Style()) for line in lines]
 
 
 def _fenced(lines: Sequence[str], language: str = "") -> str:
@@ -250,7 +255,7 @@ def _fold(
         blocks.append(
             (
                 "Outputs",
-                _texts(plan_text.output_lines(outputs, Look(width=_WIDTH))),
+                _texts(plan_text.output_lines(outputs, Style(width=_WIDTH))),
                 "of the outputs",
             )
         )
@@ -262,14 +267,14 @@ def _fold(
                 cost_text.TITLE,
                 [
                     line.text.strip()
-                    for line in cost_text.lines(plan.cost.parts, Look(width=_WIDTH))
+                    for line in cost_text.lines(plan.cost.parts, Style(width=_WIDTH))
                 ],
                 "of the costs",
             )
         )
     if plan.steps:
         blocks.append(
-            ("Order", _texts(totals.waves("", plan.steps, Look(width=_WIDTH))), "of the order")
+            ("Order", _texts(totals.waves("", plan.steps, Style(width=_WIDTH))), "of the order")
         )
     if not blocks:
         return

@@ -10,8 +10,8 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model.plan import Action, Change
 from reconciler.render import escape, format
 from reconciler.render.plan import change_text
-from reconciler.render.plan.change_text import NOTHING_BESIDE, Beside
-from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.render.plan.change_text import NO_CONTEXT, RowContext
+from reconciler.render.run.screen import Line, Style, Tone
 
 _ADDRESS_CELLS_MAX = 40
 _WHAT_CELLS_MIN = 30
@@ -32,7 +32,7 @@ _DANGEROUS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PlanRow:
     """The cells of one line, all safe text. `stands_for` are the addresses that it is about, as
     they are spelled in steps.
     """
@@ -59,9 +59,9 @@ def is_dangerous(change: Change) -> bool:
     return bool(change.impact.consents) or change.action in _DANGEROUS
 
 
-def row(change: Change, beside: Beside = NOTHING_BESIDE) -> Row:
+def row(change: Change, beside: RowContext = NO_CONTEXT) -> PlanRow:
     """The line of a change."""
-    return Row(
+    return PlanRow(
         symbol=format.SYMBOLS[change.action],
         address=escape.outside(change.address),
         what=change_text.what(change, beside),
@@ -73,12 +73,12 @@ def row(change: Change, beside: Beside = NOTHING_BESIDE) -> Row:
     )
 
 
-def drift_row(change: Change) -> Row:
+def drift_row(change: Change) -> PlanRow:
     """The line of a difference that somebody else made."""
     differences = ", ".join(change_text.edit(field) for field in change.fields) or escape.outside(
         change.reason
     )
-    return Row(
+    return PlanRow(
         "~",
         escape.outside(change.address),
         (differences,),
@@ -89,7 +89,7 @@ def drift_row(change: Change) -> Row:
     )
 
 
-def table(rows: Sequence[Row], look: Look) -> Iterable[Line]:
+def table(rows: Sequence[PlanRow], look: Style) -> Iterable[Line]:
     """The rows as aligned lines; what does not fit goes on in the next line, and nothing is cut."""
     if not rows:
         return
@@ -107,11 +107,13 @@ def table(rows: Sequence[Row], look: Look) -> Iterable[Line]:
         yield from _lines(item, address=address, what=max(what, 1), place=place, width=look.width)
 
 
-def _longest(rows: Sequence[Row]) -> int:
+def _longest(rows: Sequence[PlanRow]) -> int:
     return max(escape.width(_PART.join(item.what)) for item in rows)
 
 
-def _lines(item: Row, *, address: int, what: int, place: int, width: int | None) -> Iterable[Line]:
+def _lines(
+    item: PlanRow, *, address: int, what: int, place: int, width: int | None
+) -> Iterable[Line]:
     """Side by side; what goes on below has the room up to the right edge."""
     left = 5 + address + 2
     texts = flow(item.what, what, below=max(what, (width or 0) - left))
@@ -126,7 +128,7 @@ def _lines(item: Row, *, address: int, what: int, place: int, width: int | None)
         yield Line(f"{begin}  {escape.pad(text, what)}{right}".rstrip(), item.tone)
 
 
-def _stacked(item: Row, *, place: int, cause: int, width: int) -> Iterable[Line]:
+def _stacked(item: PlanRow, *, place: int, cause: int, width: int) -> Iterable[Line]:
     """On a narrow screen: the address with place and cause at the right edge, what happens below."""
     right = f"{escape.pad(item.place, place)}  {escape.pad(item.cause, cause)}".rstrip()
     address = f"  {item.symbol}  {item.address}"

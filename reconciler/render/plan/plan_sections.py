@@ -17,11 +17,11 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model.address import Address
 from reconciler.model.plan import GRAVITY, Action, Cause, Change, FieldChange, Plan, Step
 from reconciler.render import escape, format
-from reconciler.render.format import Words
+from reconciler.render.format import UserText
 from reconciler.render.plan import change_text, plan_rows
 from reconciler.render.plan.address_ranges import span
-from reconciler.render.plan.change_text import Beside
-from reconciler.render.plan.plan_rows import Row
+from reconciler.render.plan.change_text import RowContext
+from reconciler.render.plan.plan_rows import PlanRow
 
 GROUP_MIN = 3
 """As many equal changes become one row; fewer are as quickly read one by one."""
@@ -40,7 +40,7 @@ class Section:
 
     name: str
     title: str
-    rows: tuple[Row, ...]
+    rows: tuple[PlanRow, ...]
 
 
 def sections(plan: Plan, *, verbose: bool = False) -> tuple[Section, ...]:
@@ -68,10 +68,10 @@ def sections(plan: Plan, *, verbose: bool = False) -> tuple[Section, ...]:
             (reverts if _is_revert(change) else others).append(change)
     attention.sort(key=lambda change: (GRAVITY[change.action], change.address.sort_key))
 
-    def shown(changes: Iterable[Change]) -> list[Row]:
+    def shown(changes: Iterable[Change]) -> list[PlanRow]:
         found = []
         for change in changes:
-            beside = Beside(left.get(change.address, {}), cuts.get(change.address, ""))
+            beside = RowContext(left.get(change.address, {}), cuts.get(change.address, ""))
             found.append(
                 _with_rules(
                     plan_rows.row(change, beside), change, with_owner.get(change.address, ())
@@ -167,9 +167,9 @@ def named(change: Change, *pins: Mapping[str, Mapping[str, str]]) -> Change:
     return replace(change, fields=tuple(map(of_field, change.fields)))
 
 
-def _called(text: str) -> Words:
+def _called(text: str) -> UserText:
     """What a pin's text (`os:ubuntu:22.04`, `any:deploy`) says to people."""
-    return Words(text.partition(":")[2].replace(":", " "))
+    return UserText(text.partition(":")[2].replace(":", " "))
 
 
 # Rules that come or go with their firewall
@@ -200,7 +200,7 @@ def _part_rules(changes: Sequence[Change]) -> tuple[list[Change], dict[Address, 
     return kept, parted
 
 
-def _with_rules(row: Row, change: Change, rules: Sequence[Change]) -> Row:
+def _with_rules(row: PlanRow, change: Change, rules: Sequence[Change]) -> PlanRow:
     """The row of a firewall with what its rules say in it, each thing once: what is opened, else
     the rule as it is written.
     """
@@ -245,9 +245,9 @@ def _with_rules(row: Row, change: Change, rules: Sequence[Change]) -> Row:
 # --------------------------------------------------------------------------------------------------------------------
 
 
-def _grouped(found: Sequence[Row], changes: Iterable[Change]) -> list[Row]:
+def _grouped(found: Sequence[PlanRow], changes: Iterable[Change]) -> list[PlanRow]:
     """Equal changes of the instances of one resource as one row, at the place of the first."""
-    groups: dict[object, list[tuple[Row, Address]]] = {}
+    groups: dict[object, list[tuple[PlanRow, Address]]] = {}
     for row, change in zip(found, changes, strict=True):
         groups.setdefault(_alike(row, change), []).append((row, change.address))
     result = []
@@ -266,7 +266,7 @@ def _grouped(found: Sequence[Row], changes: Iterable[Change]) -> list[Row]:
     return sorted((row for row, _ in result), key=lambda row: place[row.stands_for[0]])
 
 
-def _alike(row: Row, change: Change) -> object:
+def _alike(row: PlanRow, change: Change) -> object:
     """What rows have in common that may be put together; nothing that needs attention is."""
     address = change.address
     if row.dangerous or address.index is None:
@@ -282,7 +282,7 @@ def _alike(row: Row, change: Change) -> object:
     )
 
 
-def _what_of_each(row: Row, address: Address) -> tuple[str, ...]:
+def _what_of_each(row: PlanRow, address: Address) -> tuple[str, ...]:
     """What a row says, with its own index or key as `[..]`."""
     own = re.escape(
         escape.outside(

@@ -20,7 +20,7 @@ from reconciler.planner.steps.output_changes import OutputChange
 from reconciler.render import escape, format, problem_groups, problem_text
 from reconciler.render.plan import cost_text, plan_rows, plan_sections, totals
 from reconciler.render.plan.totals import flowing
-from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.render.run.screen import Line, Style, Tone
 
 _BY_THE_RULES = msg(
     "based on firewall rules only; country and bot blocks set in the console are not visible"
@@ -28,7 +28,7 @@ _BY_THE_RULES = msg(
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class PlanHeader:
     """What the first line tells besides the plan: the end of the access key, where the state lies,
     unix seconds of the reading.
 
@@ -47,8 +47,8 @@ class Header:
 
 def plan_lines(
     plan: Plan,
-    header: Header,
-    look: Look,
+    header: PlanHeader,
+    look: Style,
     decision: Decision | None = None,
     outputs: Sequence[OutputChange] = (),
 ) -> Iterable[Line]:
@@ -87,7 +87,7 @@ def plan_lines(
     yield from totals.lines(plan, look, decision)
 
 
-def drift_lines(plan: Plan, header: Header, look: Look) -> Iterable[Line]:
+def drift_lines(plan: Plan, header: PlanHeader, look: Style) -> Iterable[Line]:
     """The whole screen of `drift`."""
     yield from flowing(" ", _head(plan, header), look, tone=Tone.TITLE, gap=4)
     if header.provisional is not None:
@@ -114,7 +114,7 @@ def id_of(*parts: object) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:4]
 
 
-def _head(plan: Plan, header: Header) -> list[str]:
+def _head(plan: Plan, header: PlanHeader) -> list[str]:
     parts = [
         escape.outside(plan.title),
         "simulated" if header.simulated else "",
@@ -142,7 +142,7 @@ def _matching(count: int, what: str) -> str:
     return f"{format.count(count, 'object')} {verb} {what}."
 
 
-def _sections(plan: Plan, look: Look) -> Iterable[Line]:
+def _sections(plan: Plan, look: Style) -> Iterable[Line]:
     first = list(first_lines(plan.problems, look))
     yield from first
     for section in plan_sections.sections(plan, verbose=look.verbose):
@@ -154,7 +154,7 @@ def _sections(plan: Plan, look: Look) -> Iterable[Line]:
         yield from flowing("     ", [f"({said})"], look, tone=Tone.FAINT)
 
 
-def first_lines(found: Sequence[Problem], look: Look) -> Iterable[Line]:
+def first_lines(found: Sequence[Problem], look: Style) -> Iterable[Line]:
     """What is said before everything else, under its title."""
     said = problem_groups.together(problem_groups.first(found))
     if said:
@@ -181,14 +181,14 @@ def asides(plan: Plan) -> Iterable[str]:
         yield _BY_THE_RULES
 
 
-def _outputs(changes: Sequence[OutputChange], look: Look) -> Iterable[Line]:
+def _outputs(changes: Sequence[OutputChange], look: Style) -> Iterable[Line]:
     if changes:
         yield Line()
         yield Line(" OUTPUTS", Tone.TITLE)
         yield from output_lines(changes, look)
 
 
-def output_lines(changes: Sequence[OutputChange], look: Look) -> Iterable[Line]:
+def output_lines(changes: Sequence[OutputChange], look: Style) -> Iterable[Line]:
     """One row an output that will have another value."""
     name = max(escape.width(escape.outside(change.name)) for change in changes)
     for change in changes:
@@ -213,7 +213,7 @@ def _after(value: Any) -> str:
     )
 
 
-def _money(plan: Plan, look: Look) -> Iterable[Line]:
+def _money(plan: Plan, look: Style) -> Iterable[Line]:
     """What each object costs: for whoever looks closer, on the screen with `-v` or at a saved plan."""
     if plan.cost.parts:
         yield Line()
@@ -226,7 +226,7 @@ def _awaited(value: Unknown) -> str:
     return f"known after apply of {escape.outside(totals.some(names, ', '))}"
 
 
-def _notes(plan: Plan, look: Look) -> Iterable[Line]:
+def _notes(plan: Plan, look: Style) -> Iterable[Line]:
     rest = problem_groups.rest(plan.problems)
     if rest:
         yield Line()

@@ -24,7 +24,7 @@ from reconciler.model.plan import (
     Step,
 )
 from reconciler.planner.checks import approval
-from reconciler.planner.checks.approval import Decision, Given
+from reconciler.planner.checks.approval import Decision, GivenConsent
 from reconciler.planner.saved_plan import SavedPlan, Unreadable
 from reconciler.render.plan import plan_text
 
@@ -47,7 +47,7 @@ def id_of(saved: SavedPlan, plan: Plan) -> str:
 def decision_of(saved: SavedPlan, plan: Plan) -> Decision:
     """Which consent the saved plan carries, and which it still needs."""
     return approval.decide(
-        plan, Given(accept=saved.acceptances, terminal=True, allow_empty=True), tracked=()
+        plan, GivenConsent(accept=saved.acceptances, terminal=True, allow_empty=True), tracked=()
     )
 
 

@@ -14,7 +14,7 @@ from reconciler.planner.checks.approval import Decision
 from reconciler.render import escape, format
 from reconciler.render.plan import cost_text, plan_rows
 from reconciler.render.plan.address_ranges import spans
-from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.render.run.screen import Line, Style, Tone
 
 _WAVES_MAX = 12
 _PATH_MAX = 4
@@ -24,7 +24,7 @@ _CELLS_OF_NO_SCREEN = 140
 """Where nobody looks through a screen (a pipe, a log), long lines still end somewhere."""
 
 
-def lines(plan: Plan, look: Look, decision: Decision | None) -> Iterable[Line]:
+def lines(plan: Plan, look: Style, decision: Decision | None) -> Iterable[Line]:
     """All that stands below the rows of a plan with changes."""
     yield from _left(plan, look)
     if plan.steps:
@@ -40,7 +40,7 @@ def lines(plan: Plan, look: Look, decision: Decision | None) -> Iterable[Line]:
 
 
 def flowing(
-    label: str, parts: Sequence[str], look: Look, *, tone: Tone = Tone.PLAIN, gap: int = 4
+    label: str, parts: Sequence[str], look: Style, *, tone: Tone = Tone.PLAIN, gap: int = 4
 ) -> Iterable[Line]:
     """A labelled line of parts that goes on below its first part where the screen is too narrow."""
     width = _CELLS_OF_NO_SCREEN if look.width is None else look.width
@@ -49,7 +49,7 @@ def flowing(
         yield Line(f"{label if number == 0 else ' ' * len(label)}{text}", tone)
 
 
-def _left(plan: Plan, look: Look) -> Iterable[Line]:
+def _left(plan: Plan, look: Style) -> Iterable[Line]:
     parts = [f"{plan.unchanged} unchanged"] if plan.unchanged else []
     count, monthly = plan.unmanaged
     if count:
@@ -68,7 +68,7 @@ def _left(plan: Plan, look: Look) -> Iterable[Line]:
 # ------------------------------------------------------------------------------------------------------------------------
 
 
-def waves(label: str, steps: Sequence[Step], look: Look) -> Iterable[Line]:
+def waves(label: str, steps: Sequence[Step], look: Style) -> Iterable[Line]:
     """The order in one line where it fits, else each wave on a line of its own."""
     texts = order(steps)
     width = _CELLS_OF_NO_SCREEN if look.width is None else look.width
@@ -219,7 +219,7 @@ def _exposed(done: Iterable[Change]) -> list[str]:
 # --------------------------------------------------------------------------------------------------------------------------
 
 
-def _consent(plan: Plan, decision: Decision | None, look: Look) -> Iterable[Line]:
+def _consent(plan: Plan, decision: Decision | None, look: Style) -> Iterable[Line]:
     still = plan.consents if decision is None else decision.open
     given = () if decision is None else decision.given
     if still:

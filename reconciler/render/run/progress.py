@@ -27,8 +27,8 @@ from reconciler.model.events import (
 from reconciler.model.resource_type import waits
 from reconciler.render import escape, format, problem_text
 from reconciler.render.run import screen
-from reconciler.render.run.run_report import Ledger, Track
-from reconciler.render.run.screen import Line, Look, Tone
+from reconciler.render.run.run_report import RunReport, Track
+from reconciler.render.run.screen import Line, Style, Tone
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -41,7 +41,7 @@ _OFF_PERCENT_MIN = 10
 """The estimate is not spoken of where it was off by less."""
 
 
-class View(Protocol):
+class ProgressView(Protocol):
     """Takes the events of a run; `close` puts the terminal back as it was."""
 
     def __call__(self, event: Event) -> None: ...
@@ -80,13 +80,18 @@ class Lines:
     """
 
     def __init__(
-        self, write: Callable[[str], None], look: Look, *, total: int, ledger: Ledger | None = None
+        self,
+        write: Callable[[str], None],
+        look: Style,
+        *,
+        total: int,
+        ledger: RunReport | None = None,
     ) -> None:
         self._write = write
         self._look = look
         self._total = total
         self._ended = 0
-        self._ledger = ledger or Ledger()
+        self._ledger = ledger or RunReport()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, (StepDone, StepFailed, StepSkipped, StepUnknown)):
@@ -111,11 +116,11 @@ class Live:
     def __init__(
         self,
         stream: Any,
-        look: Look,
+        look: Style,
         *,
         total: int,
         now: Callable[[], float],
-        ledger: Ledger | None = None,
+        ledger: RunReport | None = None,
     ) -> None:
         from rich.console import Console
         from rich.live import Live as RichLive
@@ -124,7 +129,7 @@ class Live:
         self._total = total
         self._now = now
         self._ended = 0
-        self._ledger = ledger or Ledger()
+        self._ledger = ledger or RunReport()
         console = Console(
             file=stream,
             force_terminal=True,
@@ -207,7 +212,7 @@ def counted_as(ended: int, total: int) -> str:
 
 
 def event_lines(
-    event: Event, look: Look, *, counted: str = "", ledger: Ledger | None = None
+    event: Event, look: Style, *, counted: str = "", ledger: RunReport | None = None
 ) -> Iterable[Line]:
     """The lines that an event is worth, none for what only a live view or `-v` shows."""
 
@@ -250,7 +255,7 @@ def event_lines(
             return
 
 
-def row_lines(done: Sequence[Track], look: Look) -> Iterable[Line]:
+def row_lines(done: Sequence[Track], look: Style) -> Iterable[Line]:
     """Rows of the plan that are done, as the plan showed them, with the time they took; all that
     was dangerous, some of the rest.
     """
@@ -294,7 +299,7 @@ def summary_lines(
     tally: Tally,
     *,
     title: str,
-    look: Look,
+    look: Style,
     time_scale: float = 1.0,
     done: Sequence[Track] = (),
 ) -> Iterable[Line]:

@@ -17,7 +17,7 @@ from reconciler.model.events import (
 )
 from reconciler.model.plan import Step
 from reconciler.render import escape
-from reconciler.render.plan.plan_rows import Row
+from reconciler.render.plan.plan_rows import PlanRow
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Track:
     and what is under way.
     """
 
-    row: Row
+    row: PlanRow
     total: int
     ended: int = 0
     troubles: int = 0
@@ -54,12 +54,12 @@ class Track:
         return self.ended >= self.total and not self.troubles
 
 
-class Ledger:
+class RunReport:
     """Follows the events of a run, row by row. An address without a row of its own gets one when it
     is first heard of.
     """
 
-    def __init__(self, rows: Iterable[Row] = (), steps: Sequence[Step] = ()) -> None:
+    def __init__(self, rows: Iterable[PlanRow] = (), steps: Sequence[Step] = ()) -> None:
         self._lines: list[Track] = []
         self._by_address: dict[str, Track] = {}
         self._old = frozenset(step.key for step in steps if step.deposed)
@@ -114,7 +114,7 @@ class Ledger:
 
     def _line(self, address: str) -> Track:
         if address not in self._by_address:
-            self._add(Track(Row(" ", escape.outside(address), ()), 0), (address,))
+            self._add(Track(PlanRow(" ", escape.outside(address), ()), 0), (address,))
         return self._by_address[address]
 
     def _add(self, line: Track, addresses: Iterable[str]) -> None:

@@ -32,7 +32,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Style:
     """How the screen is: its width in cells (None: as wide as needed), whether it takes colour,
     whether more is wanted (`-v`).
 
@@ -48,17 +48,17 @@ class Look:
 _CODES = {Tone.TITLE: "1", Tone.DANGER: "1;31", Tone.CARE: "33", Tone.GOOD: "32", Tone.FAINT: "2"}
 
 
-def text(lines: Iterable[Line], look: Look) -> str:
+def text(lines: Iterable[Line], look: Style) -> str:
     """The lines as text, each ended; with colour where the look says so."""
     return "".join(f"{_paint(line, look)}\n" for line in lines)
 
 
-def plain(line: Line, look: Look) -> str:
+def plain(line: Line, look: Style) -> str:
     """The text of a line, our own signs in the letters that the screen has."""
     return line.text.replace("\u00b1  ", "-+ ").replace("\u00b1", "-+") if look.ascii else line.text
 
 
-def _paint(line: Line, look: Look) -> str:
+def _paint(line: Line, look: Style) -> str:
     code = _CODES.get(line.tone) if look.color and line.text else None
     text = plain(line, look)
     return text if code is None else f"\x1b[{code}m{text}\x1b[0m"
