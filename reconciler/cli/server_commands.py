@@ -13,13 +13,13 @@ from reconciler.planner.checks.approval import Acceptance
 
 
 @click.group()
-def instance() -> None:
+def server() -> None:
     """Acts on one server of a stack that change nothing that is asked for: reboot it, open its
     console.
     """
 
 
-@instance.command(
+@server.command(
     epilog="""\b
 Examples:
   reconciler server reboot instances.web[0]
@@ -61,7 +61,7 @@ def reboot(
     return apply.reboot(session, address, choices, unprotect=unprotect)
 
 
-@instance.command(
+@server.command(
     "console",
     epilog="""\b
 Examples:
