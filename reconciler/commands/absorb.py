@@ -16,7 +16,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.config import text_edits, yaml_reader
 from reconciler.config.loader import Loaded
-from reconciler.config.text_edits import AdoptRequest, CannotEdit, Conflict
+from reconciler.config.text_edits import CannotEdit, Conflict, TextChange
 from reconciler.importing.absorb import Absorber, CannotAbsorb, Source
 from reconciler.model import ports
 from reconciler.model.abort import Abort
@@ -67,7 +67,7 @@ def absorb(
     )
     sources = _Sources()
     absorber = Absorber(stack, planned.account, sources.read)
-    wanted: dict[str, list[AdoptRequest]] = {}
+    wanted: dict[str, list[TextChange]] = {}
     taken: list[Change] = []
     problems: list[Problem] = []
     for change in rows:
@@ -160,7 +160,7 @@ def _is_meant(address: Address, addresses: tuple[Address, ...]) -> bool:
 
 
 def _edited(
-    file: str, source: Source, desired_values: list[AdoptRequest], taken: list[Change]
+    file: str, source: Source, desired_values: list[TextChange], taken: list[Change]
 ) -> str:
     try:
         return text_edits.applied(

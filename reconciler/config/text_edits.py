@@ -65,7 +65,7 @@ class TextRemoval:
     name: str
 
 
-AdoptRequest: TypeAlias = "TextEdit | Addition | TextRemoval"
+TextChange: TypeAlias = "TextEdit | Addition | TextRemoval"
 
 _MOVABLE = re.compile(r"[\w][\w./ -]*", re.ASCII)
 """Plain texts that mean the same in brackets and outside."""
@@ -80,7 +80,7 @@ class CannotEdit(Exception):
 
 
 def resolved(
-    text: str, pieces: Sequence[Piece], desired_values: Iterable[AdoptRequest]
+    text: str, pieces: Sequence[Piece], desired_values: Iterable[TextChange]
 ) -> list[TextEdit]:
     """The edits that do all wishes together. Raises `Conflict` or `CannotEdit`."""
     edits: list[TextEdit] = []

@@ -1,8 +1,8 @@
-"""Absorption: what somebody changed outside becomes what the file says, by edits at the places
-where the file says it.
+"""Absorption: a change made outside becomes the value in the file, by an edit at the place where
+the file has the value.
 
-Nothing else of the text is touched, so comments and order stay. What an expression computes is
-never written over.
+Nothing else of the text changes, so comments and order stay. The value of an expression is never
+overwritten.
 """
 
 from __future__ import annotations
@@ -10,18 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from reconciler import resources
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.config.text_edits import Addition, AdoptRequest, Piece, TextEdit, TextRemoval
+from reconciler.config.text_edits import Addition, Piece, TextChange, TextEdit, TextRemoval
 from reconciler.importing import adopt_rules
 from reconciler.importing.yaml_writer import Raw, flow, key
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.plan import Change, FieldChange
 from reconciler.model.resource import Account, Resource, Stack
-
-_LINKS = ("firewall", "instance")
-_LOOKUPS = ("flavor", "image", "zone")
+from reconciler.model.resource_type import Field, ResourceType
 
 
 class CannotAbsorb(Exception):
@@ -87,8 +86,8 @@ class Absorber:
     account: Account
     source: Callable[[str], Source]
 
-    def edits(self, change: Change) -> Iterator[tuple[str, AdoptRequest]]:
-        """The wishes that take one row of drift into the file, each with its file. Raises
+    def edits(self, change: Change) -> Iterator[tuple[str, TextChange]]:
+        """The edits that take one row of drift into the stack, each with its file. Raises
         `CannotAbsorb`.
         """
         resource = self.stack.resources.get(change.address)
@@ -99,35 +98,36 @@ class Absorber:
                 None,
                 msg("import it, or adopt it into a file of its own"),
             )
+        file = resource.place.file
+        owned = resources.owned_by(change.address.kind)
+        section = "" if owned is None else f"{owned.name}."
         added = [
-            field.path.removeprefix("rules.")
+            field.path.removeprefix(section)
             for field in change.fields
-            if field.path.startswith("rules.")
+            if owned is not None and field.path.startswith(section)
         ]
-        if added:
-            yield from (
-                (resource.place.file, desired) for desired in self._with_rules(resource, added)
-            )
+        if owned is not None and added:
+            for request in self._with_rules(resource, owned, added):
+                yield file, request
         for field in change.fields:
-            if field.path == "rule":
-                yield resource.place.file, self._without_rule(resource)
-            elif not field.path.startswith("rules."):
-                yield self._value(resource, field)
+            if owned is not None and field.path == owned.singular:
+                yield file, self._without_rule(resource)
+            elif owned is None or not field.path.startswith(section):
+                yield file, self._value(resource, field)
 
     # Values
     # -----------------------------------------------------------------------------------------------------------------------
 
-    def _value(self, resource: Resource, field: FieldChange) -> tuple[str, AdoptRequest]:
+    def _value(self, resource: Resource, field: FieldChange) -> TextChange:
         text = self._written(resource, field)
         own, source = self._own(resource)
         place = resource.places.get(field.path)
-        assert resource.place is not None
         piece = source.entry(own, field.path) if own.kind == "table" else None
         if piece is None:
-            # It comes from `defaults`: others have it too, so the object gets a line of its own.
-            return resource.place.file, Addition(own, field.path, text)
-        said = source.value_at(place) if piece.kind == "alias" and place is not None else piece
-        if said is not None and "${" in source.text[said.start : said.end]:
+            # It comes from `defaults`, as that of other objects: this one gets a line of its own.
+            return Addition(own, field.path, text)
+        value = source.value_at(place) if piece.kind == "alias" and place is not None else piece
+        if value is not None and "${" in source.text[value.start : value.end]:
             hint = msg(
                 "write {text} there by hand, or run apply to restore the old value", text=text
             )
@@ -140,13 +140,14 @@ class Absorber:
                 place,
                 hint,
             )
-        return resource.place.file, _put(source.text, piece, text)
+        return _replaced(source.text, piece, text)
 
     def _written(self, resource: Resource, field: FieldChange) -> str:
         """The value as the file writes it."""
         after: Any = field.after
-        if field.path in _LINKS:
-            return self._link(resource, field.path, after)
+        each = _field(resource, field.path)
+        if each is not None and each.link is not None:
+            return self._reference(resource, each, each.link, after)
         if after is None:
             hint = msg(
                 "remove the line by hand, or run apply to restore the value; to leave it "
@@ -159,26 +160,23 @@ class Absorber:
                 resource.place,
                 hint,
             )
-        if field.path in _LOOKUPS:
-            return flow({"id": str(after)}) if field.path == "image" else flow(str(after))
-        if field.path == "power":
-            return flow(Raw(after))
-        return flow(int(after) if field.path == "ports" and str(after).isdigit() else after)
+        if each is None:
+            return flow(after)
+        return flow(Raw(after) if each.keyword else each.written(after))
 
-    def _link(self, resource: Resource, path: str, after: Any) -> str:
+    def _reference(self, resource: Resource, each: Field, kind: str, after: Any) -> str:
         if after is None:
             return "none"
         address = parse(str(after))
         if address is None:
-            section = "firewalls" if path == "firewall" else "instances"
             hint = msg(
                 "name it with existing: {{{section}: {{NAME: {{id: {id}}}}}}}, then run absorb "
                 "again",
-                section=section,
+                section=kind,
                 id=after,
             )
             raise CannotAbsorb(
-                msg("`{field}` is now {id}, which is not in the stack", field=path, id=after),
+                msg("`{field}` is now {id}, which is not in the stack", field=each.name, id=after),
                 resource.address,
                 resource.place,
                 hint,
@@ -186,7 +184,7 @@ class Absorber:
         return flow(Raw(str(address) if address.existing else str(address).partition(".")[2]))
 
     def _own(self, resource: Resource) -> tuple[Piece, Source]:
-        """What the file writes of a resource, and the file."""
+        """The text of a resource in its file, and the file."""
         assert resource.place is not None
         source = self.source(resource.place.file)
         name = source.scalar_at(resource.place)
@@ -218,38 +216,42 @@ class Absorber:
     # Rules
     # ------------------------------------------------------------------------------------------------------------------------
 
-    def _with_rules(self, resource: Resource, ids: list[str]) -> list[AdoptRequest]:
-        """Rules that somebody added, as the last of their firewall."""
+    def _with_rules(
+        self, resource: Resource, owned: ResourceType, ids: list[str]
+    ) -> list[TextChange]:
+        """Adds rules that somebody created outside, as the last of their firewall."""
         keys = {
             address.rule
             for address in self.stack.resources
             if address.rule is not None and address.owner == resource.address
         }
-        found = adopt_rules.rules_of(
-            [row for id in ids if (row := self.account.find("rules", id)) is not None], taken=keys
-        )
+        rows = [row for id in ids if (row := self.account.find(owned.name, id)) is not None]
+        found = adopt_rules.rules_of(rows, taken=keys)
         if found.left or not found.written:
-            said, reason = (
+            rule, reason = (
                 found.left[0] if found.left else (msg("a rule"), msg("it no longer exists"))
             )
-            hint = msg("remove it in the console, or write `lifecycle: {{ignore: [rules]}}`")
+            hint = msg(
+                "remove it in the console, or write `lifecycle: {{ignore: [{section}]}}`",
+                section=owned.name,
+            )
             raise CannotAbsorb(
-                msg("{rule} cannot be written: {reason}", rule=said, reason=reason),
+                msg("{rule} cannot be written: {reason}", rule=rule, reason=reason),
                 resource.address,
                 resource.place,
                 hint,
             )
         own, source = self._own(resource)
-        rules = source.entry(own, "rules") if own.kind == "table" else None
+        rules = source.entry(own, owned.name) if own.kind == "table" else None
         if rules is None:
-            return [Addition(own, "rules", flow(found.written))]
+            return [Addition(own, owned.name, flow(found.written))]
         table = self._unshared(resource, rules)
         return [
             Addition(table, key(name), flow(members)) for name, members in found.written.items()
         ]
 
-    def _without_rule(self, resource: Resource) -> AdoptRequest:
-        """A rule that somebody removed."""
+    def _without_rule(self, resource: Resource) -> TextChange:
+        """Removes a rule that somebody deleted outside."""
         assert resource.place is not None
         source = self.source(resource.place.file)
         name = source.scalar_at(resource.place)
@@ -264,8 +266,17 @@ class Absorber:
         return TextRemoval(table, resource.address.rule or "")
 
 
-def _put(text: str, piece: Piece, value: str) -> TextEdit:
-    """Another value in the place of one; a text written as a block keeps the end of its last line."""
+def _field(resource: Resource, path: str) -> Field | None:
+    address = resource.address
+    owned = resources.owned_by(address.kind) if address.rule is not None else None
+    kind = owned or resources.all_kinds()[address.kind]
+    return kind.fields.get(path)
+
+
+def _replaced(text: str, piece: Piece, value: str) -> TextEdit:
+    """Puts another value in the place of one. A text written as a block keeps the end of its last
+    line.
+    """
     end = piece.start + len(text[piece.start : piece.end].rstrip())
     space = " " if piece.start == end and text[piece.start - 1 : piece.start] == ":" else ""
     return TextEdit(piece.start, end, space + value)

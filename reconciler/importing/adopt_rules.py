@@ -1,5 +1,5 @@
-"""The rules of a firewall that is taken over: those that a stack can write, by key, and those that
-it cannot, with the reason.
+"""The rules of an adopted firewall: those that a stack can express, by key, and those that it
+cannot, with the reason.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.resource import EMPTY, LiveResource
 from reconciler.planner.compare.rule_matching import MEANING
+from reconciler.resources import rule
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,24}")
 
@@ -20,63 +21,60 @@ _KEY = re.compile(r"[a-z0-9][a-z0-9._-]{0,24}")
 @dataclass(frozen=True, slots=True)
 class Rules:
     """`written` maps the key to the members of each rule, in the order of the account; `left` are
-    the others as text with the reason.
+    the others as text with the reason. `section` is the key under which a firewall has them.
     """
 
     written: Mapping[str, Mapping[str, Any]] = EMPTY
     left: tuple[tuple[str, str], ...] = ()
+    section: str = rule.NAME
 
 
 NO_RULES = Rules()
 
 
 def rules_of(rows: Iterable[LiveResource], *, taken: Collection[str | None] = ()) -> Rules:
-    """What the rules of one firewall are in a stack; `taken` are keys that they may not get."""
+    """The rules of one firewall as a stack has them; `taken` are keys that they may not get."""
+    fields = resources.all_kinds()[rule.NAME].fields
     written: dict[str, Mapping[str, Any]] = {}
     left: list[tuple[str, str]] = []
     seen: set[tuple[Any, ...]] = set()
     for row in sorted(rows, key=lambda row: (len(row.id), row.id)):
-        says = row.attributes
-        meant = tuple(says.get(name) for name in MEANING)
-        reason = _unwritable(says) or (
-            msg("another rule allows the same traffic") if meant in seen else None
+        shown = row.attributes
+        meaning = tuple(shown.get(name) for name in MEANING)
+        reason = _unwritable(shown) or (
+            msg("another rule allows the same traffic") if meaning in seen else None
         )
         if reason is not None:
-            left.append((f"{says.get('title')}: {' '.join(str(part) for part in meant)}", reason))
+            text = " ".join(map(str, meaning))
+            left.append((msg("{title}: {rule}", title=shown.get("title"), rule=text), reason))
             continue
-        seen.add(meant)
-        key = _new_key(str(says["title"]), {*written, *taken})
-        members: dict[str, Any] = dict(zip(MEANING, meant, strict=True))
-        if str(members["ports"]).isdigit():
-            members["ports"] = int(str(members["ports"]))
-        members |= {"title": says["title"]} if says["title"] != key else {}
-        members |= {"description": says["description"]} if says.get("description") else {}
-        written[key] = members
+        seen.add(meaning)
+        key = _new_key(str(shown["title"]), {*written, *taken})
+        written[key] = {
+            name: each.written(shown[name])
+            for name, each in fields.items()
+            if shown.get(name) and not (name == "title" and shown[name] == key)
+        }
     return Rules(written, tuple(left))
 
 
-def _unwritable(says: Mapping[str, Any]) -> str | None:
-    """Why a stack cannot ask for a rule as it is."""
-    if not says.get("title"):
+def _unwritable(shown: Mapping[str, Any]) -> str | None:
+    """Why a stack cannot ask for a rule as it is, or None."""
+    if not shown.get("title"):
         return msg("it has no title, and every rule in a stack needs one")
     for name in MEANING:
-        wrong = (
-            resources.problem_with("rules", name, says.get(name))
-            if says.get(name) is not None
-            else msg("it has no {field}", field=name)
-        )
+        if shown.get(name) is None:
+            return msg("it has no {field}", field=name)
+        wrong = resources.problem_with(rule.NAME, name, shown[name])
         if wrong is not None:
             return wrong
-    low, _, high = str(says["ports"]).partition("-")
+    low, _, high = str(shown["ports"]).partition("-")
     return msg("a range of one port must be written as a single port") if low == high else None
 
 
 def _new_key(title: str, taken: Collection[str | None]) -> str:
-    wanted = (
-        title
-        if _KEY.fullmatch(title)
-        else re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:25] or "rule"
-    )
+    plain = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:25]
+    wanted = title if _KEY.fullmatch(title) else plain or rule.SINGULAR
     key, number = wanted, 1
     while key in taken:
         number += 1

@@ -1,5 +1,5 @@
-"""A taken-over stack as the text of its file: one resource a block, rules one a line, comments
-where something cannot be said.
+"""An adopted stack as the text of its file: one resource per block, one rule per line, and comments
+where the file cannot say something.
 """
 
 from __future__ import annotations
@@ -8,63 +8,65 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reconciler import resources
+from reconciler.common.text import msg
 from reconciler.importing.adopt import Adopted, Adoption
 from reconciler.importing.yaml_writer import flow, key, scalar
 from reconciler.model.resource import EMPTY, Account, LiveResource
-from reconciler.resources import BUILD_ORDER
-
-_TITLES = {
-    "firewalls": (),
-    "instances": (
-        (
-            "# ssh_keys and user_script are only set at creation, and the API does not "
-            "return them: add them before you create or replace an instance."
-        ),
-    ),
-    "block_storages": (),
-}
+from reconciler.model.resource_type import ResourceType, build_order, sections
 
 
 def text(adoption: Adoption, account: Account) -> str:
-    """The file. It is read by `validate` as it stands, and its plan is nothing but binds."""
+    """The file. `validate` reads it as it is, and its plan only binds objects."""
     return "".join(f"{line}\n" for line in _lines(adoption, account))
 
 
 def seen_lines(adoption: Adoption, account: Account) -> Iterator[str]:
-    """What was seen, zone by zone, and what the API does not show."""
-    instances = Counter(
-        str(row.attributes.get("zone")) for row in account.objects.get("instances", EMPTY).values()
-    )
-    block_storages = Counter(
-        str(row.attributes.get("zone"))
-        for row in account.objects.get("block_storages", EMPTY).values()
+    """What the account shows, zone by zone, and what the API does not show."""
+    kinds = resources.all_kinds()
+    zonal = [kinds[name] for name in sections(kinds) if kinds[name].zonal]
+    in_zone = Counter(
+        (str(live.attributes.get("zone")), kind.name)
+        for kind in zonal
+        for live in account.objects.get(kind.name, EMPTY).values()
     )
     names = {
         str(row["id"]): str(row.get("name") or row["id"]) for row in account.catalogue.zones or ()
     }
-    for zone in sorted({*instances, *block_storages, *names}):
-        yield f"{names.get(zone, zone)}: {_count(instances[zone], 'instances')}, {_count(block_storages[zone], 'block_storages')}"
-    yield f"{_count(len(account.objects.get('firewalls', EMPTY)), 'firewalls')} of the account"
-    yield (
+    for zone in sorted({*names, *(zone for zone, _ in in_zone)}):
+        counts = ", ".join(_count(in_zone[zone, kind.name], kind) for kind in zonal)
+        yield msg("{zone}: {counts}", zone=names.get(zone, zone), counts=counts)
+    for name in sections(kinds):
+        if not kinds[name].zonal:
+            count = _count(len(account.objects.get(name, EMPTY)), kinds[name])
+            yield msg("{count} of the account", count=count)
+    yield msg(
         "Instances in zones that the API does not cover are not listed: compare with the console."
     )
     bound = ", ".join(
-        _count(adoption.count(kind), kind) for kind in BUILD_ORDER if adoption.count(kind)
+        _count(adoption.count(name), kinds[name])
+        for name in build_order(kinds)
+        if adoption.count(name)
     )
-    yield f"Taken over: {bound or 'nothing'}" + (
-        f"; not taken over: {len(adoption.left)}, at the end of this file" if adoption.left else ""
-    )
+    adopted = bound or msg("nothing")
+    if adoption.left:
+        yield msg(
+            "Adopted: {adopted}; not adopted: {number}, listed at the end of this file",
+            adopted=adopted,
+            number=len(adoption.left),
+        )
+    else:
+        yield msg("Adopted: {adopted}", adopted=adopted)
 
 
-def _count(number: int, kind: str) -> str:
-    noun = kind.removesuffix("s").replace("_", " ")
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def _count(number: int, kind: ResourceType) -> str:
+    return msg("{number} {noun}", number=number, noun=kind.noun if number == 1 else kind.nouns)
 
 
 def _lines(adoption: Adoption, account: Account) -> Iterator[str]:
-    yield (
-        "# Written from the account. The plan of this file only binds objects (=); "
-        "after the next apply it is empty."
+    yield "# " + msg(
+        "Written from the account. The plan of this file only binds objects (=); after the next "
+        "apply it is empty."
     )
     for line in seen_lines(adoption, account):
         yield f"#   {_comment(line)}"
@@ -73,21 +75,28 @@ def _lines(adoption: Adoption, account: Account) -> Iterator[str]:
     if adoption.defaults:
         yield ""
         yield "defaults:"
-        for kind, body in adoption.defaults.items():
-            yield f"  {kind}: {flow(body)}"
-    for kind in BUILD_ORDER:
-        yield from _section(kind, [one for one in adoption.resources if one.kind == kind])
+        for name, body in adoption.defaults.items():
+            yield f"  {name}: {flow(body)}"
+    kinds = resources.all_kinds()
+    for name in build_order(kinds):
+        yield from _section(kinds[name], [one for one in adoption.resources if one.kind == name])
     yield from _existing(adoption.existing)
     yield from _left(adoption.left)
 
 
-def _section(kind: str, resources: list[Adopted]) -> Iterator[str]:
-    if not resources:
+def _section(kind: ResourceType, found: list[Adopted]) -> Iterator[str]:
+    if not found:
         return
     yield ""
-    yield from _TITLES.get(kind, ())
-    yield f"{kind}:"
-    for one in resources:
+    unreadable = [each.name for each in kind.fields.values() if not each.returned]
+    if unreadable:
+        yield "# " + msg(
+            "{fields} are only set at creation, and the API does not return them: add them before "
+            "you create or replace an object.",
+            fields=", ".join(unreadable),
+        )
+    yield f"{kind.name}:"
+    for one in found:
         for note in one.notes:
             yield f"  # {_comment(note)}"
         yield f"  {one.key}:"
@@ -105,18 +114,24 @@ def _value(value: Any) -> str:
 def _rules(one: Adopted) -> Iterator[str]:
     if not one.rules.written and not one.rules.left:
         return
-    yield "    rules:"
+    yield f"    {one.rules.section}:"
     for name, members in one.rules.written.items():
         yield f"      {key(name)}: {flow(members)}"
-    for said, reason in one.rules.left:
-        yield f"      # {_comment(said)}: {_comment(reason)}; left alone by `ignore: [rules]`"
+    for rule, reason in one.rules.left:
+        left = msg(
+            "{rule}: {reason}; left alone by `ignore: [{section}]`",
+            rule=rule,
+            reason=reason,
+            section=one.rules.section,
+        )
+        yield f"      # {_comment(left)}"
 
 
 def _existing(found: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
     if not found:
         return
     yield ""
-    yield "existing:  # referenced, not owned"
+    yield "existing:  # " + msg("referenced, not owned")
     for kind, objects in found.items():
         yield f"  {kind}:"
         for name, id in objects.items():
@@ -127,11 +142,15 @@ def _left(left: tuple[tuple[str, LiveResource, str], ...]) -> Iterator[str]:
     if not left:
         return
     yield ""
-    yield "# Not taken over:"
+    yield "# " + msg("Not adopted:")
     for kind, live, reason in left:
-        yield f"#   {kind}: {_comment(str(live.attributes.get('name')))} ({live.id}): {_comment(reason)}"
+        name = live.attributes.get("name")
+        line = msg(
+            "{kind}: {name} ({id}): {reason}", kind=kind, name=name, id=live.id, reason=reason
+        )
+        yield f"#   {_comment(line)}"
 
 
 def _comment(text: str) -> str:
-    """A text that stays on its line."""
+    """A text that stays on one line."""
     return "".join(letter if letter.isprintable() else "?" for letter in text)

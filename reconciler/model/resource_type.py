@@ -30,6 +30,11 @@ def as_asked(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
     return inputs
 
 
+def as_is(value: Plain) -> Plain:
+    """The value itself."""
+    return value
+
+
 class Edit(Enum):
     """What happens when a field of an existing object is edited (stack-files#edits)."""
 
@@ -50,6 +55,11 @@ class Field:
     `required`: a create must say it. `check` says what is wrong with a value, `unmarked_check` if
     the object's description carries no marker. `limited`: a text with a limit, which binds only if
     it is sent.
+
+    For `adopt` and `absorb`: `returned` is False if the API never returns the value. `written(value)`
+    is the value as a stack file spells it, and `keyword` says that it is a word of the language.
+    `usual` is the value for which `adopt` writes no line. `shared`: `adopt` writes the value once,
+    in `defaults`, if all objects of the kind agree.
     """
 
     name: str
@@ -62,6 +72,16 @@ class Field:
     check: Callable[[Plain], str | None] | None = None
     unmarked_check: Callable[[Plain], str | None] | None = None
     limited: bool = False
+    returned: bool = True
+    written: Callable[[Plain], Any] = as_is
+    keyword: bool = False
+    usual: Plain = None
+    shared: bool = False
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the text carries the marker of its object."""
+        return self.unmarked_check is not None
 
     def problem_with(self, value: Plain, *, marked: bool = True) -> str | None:
         """What is wrong with a value, in words for people, or None."""
@@ -207,7 +227,8 @@ class ResourceType:
     `order` is its place where people see several kinds. `owner` is the kind inside of which
     its objects stand in stack files. `replaceable`: its objects may be replaced, and their deletion
     takes a while. `billed`: its objects cost money. `spellings` are what people call it besides its
-    name.
+    name. `zonal`: each object lies in a zone. `folded`: `adopt` writes objects that differ in a
+    number only as one resource with `for_each`.
     """
 
     name: str
@@ -224,6 +245,18 @@ class ResourceType:
     replaceable: bool = False
     billed: bool = False
     spellings: tuple[str, ...] = ()
+    zonal: bool = True
+    folded: bool = False
+
+    @property
+    def noun(self) -> str:
+        """One object of the kind in a sentence: `block storage`."""
+        return self.singular.replace("_", " ")
+
+    @property
+    def nouns(self) -> str:
+        """Several of them: `block storages`."""
+        return self.name.replace("_", " ")
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -69,3 +69,8 @@ def is_limited(kind: str, field: str) -> bool:
     """Whether the field is a text with a limit, which binds only if it is sent."""
     found = all_kinds()[kind].fields.get(field)
     return found is not None and found.limited
+
+
+def owned_by(kind: str) -> ResourceType | None:
+    """The kind whose objects are written inside those of `kind`, as rules in their firewall."""
+    return next((each for each in all_kinds().values() if each.owner == kind), None)

@@ -50,6 +50,7 @@ def kind(firewall_api: str) -> ResourceType:
         detail=path + "/{id}",
         order=3,
         spellings=("firewall",),
+        zonal=False,
     )
 
 

@@ -65,6 +65,7 @@ def kind(firewall_api: str) -> ResourceType:
         billed=True,
         spellings=("instance", "server", "servers"),
         replaceable=True,
+        folded=True,
     )
 
 
@@ -78,13 +79,20 @@ _FIELDS = (
         unmarked_check=_texts.unmarked_description,
         limited=True,
     ),
-    Field("zone", Edit.REPLACE, lookup="zones", identity=True, required=True),
+    Field("zone", Edit.REPLACE, lookup="zones", identity=True, required=True, shared=True),
     Field("flavor", Edit.RESIZE, lookup="flavors", identity=True, required=True),
-    Field("image", Edit.REBUILD, lookup="images", identity=True, required=True),
-    Field("ssh_keys", Edit.CREATE_ONLY, lookup="ssh_keys"),
-    Field("user_script", Edit.CREATE_ONLY, lookup="user_scripts"),
+    Field(
+        "image",
+        Edit.REBUILD,
+        lookup="images",
+        identity=True,
+        required=True,
+        written=lambda id: {"id": id},
+    ),
+    Field("ssh_keys", Edit.CREATE_ONLY, lookup="ssh_keys", returned=False),
+    Field("user_script", Edit.CREATE_ONLY, lookup="user_scripts", returned=False),
     Field("firewall", Edit.MEMBER, link="firewalls"),
-    Field("power", Edit.POWER, check=validators.one_of("on", "off")),
+    Field("power", Edit.POWER, check=validators.one_of("on", "off"), keyword=True, usual="on"),
 )
 
 

@@ -24,6 +24,7 @@ from reconciler.resources import _rule_rows, firewall
 from reconciler.resources._operations import Inputs
 
 NAME = _rule_rows.NAME
+SINGULAR = "rule"
 
 
 def kind(firewall_api: str) -> ResourceType:
@@ -31,7 +32,7 @@ def kind(firewall_api: str) -> ResourceType:
     older = firewall_api == "firewall"
     return ResourceType(
         name=NAME,
-        singular="rule",
+        singular=SINGULAR,
         fields={field.name: field for field in _FIELDS},
         attributes=("id",),
         operations={} if older else {operation.name: operation for operation in _OPERATIONS},
@@ -42,10 +43,15 @@ def kind(firewall_api: str) -> ResourceType:
     )
 
 
+def _as_number(ports: Plain) -> Plain:
+    """A single port is written as a number."""
+    return int(ports) if isinstance(ports, str) and ports.isdecimal() else ports
+
+
 _FIELDS = (
     Field("direction", Edit.IN_PLACE, check=validators.one_of("in", "out")),
     Field("protocol", Edit.IN_PLACE, check=validators.one_of("tcp", "udp")),
-    Field("ports", Edit.IN_PLACE, check=validators.ports),
+    Field("ports", Edit.IN_PLACE, check=validators.ports, written=_as_number),
     Field("cidr", Edit.IN_PLACE, check=validators.cidr),
     Field("title", Edit.IN_PLACE, clearable=False, check=validators.rule_title, limited=True),
     Field(

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.config import text_edits, yaml_reader
-from reconciler.config.text_edits import AdoptRequest, CannotEdit
+from reconciler.config.text_edits import CannotEdit, TextChange
 from reconciler.importing.absorb import Absorber, CannotAbsorb, Source
 from reconciler.model.address import Address
 from reconciler.model.plan import Action, Cause, Change, FieldChange
@@ -38,7 +38,7 @@ def absorbed(text: str, *changes: Change) -> str:
     account = Account({"rules": {row.id: row for row in rows}})
     source = Source(text, yaml_reader.layout(text))
     absorber = Absorber(built(text), account, lambda file: source)
-    desired_values: list[AdoptRequest] = [
+    desired_values: list[TextChange] = [
         desired for change in changes for _, desired in absorber.edits(change)
     ]
     return text_edits.applied(text, text_edits.resolved(text, source.pieces, desired_values))
