@@ -24,9 +24,10 @@ from reconciler.iwinv.refresh import read_account
 from reconciler.iwinv.signing import Keys
 from reconciler.iwinv.transport import HttpTransport
 from reconciler.model import http
+from reconciler.model.kinds import Kinds
 from reconciler.model.ports import Answer, QuotaLog
 from reconciler.model.resource import Account, RefreshScope
-from reconciler.model.resource_type import Call, ResourceType
+from reconciler.model.resource_type import Call
 from reconciler.resources import all_kinds
 from reconciler.simulator import Cloud, Fault, SimulatorServer, World
 from tests.doubles.clock import VirtualClock
@@ -46,7 +47,7 @@ class ClientSide:
 
     cloud: Cloud
     exchange: HttpClient
-    kinds: Mapping[str, ResourceType]
+    kinds: Kinds
     keys: Keys
     requests: list[http.Request] = field(default_factory=list)
     time_scale: float = 1.0

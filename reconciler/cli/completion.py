@@ -11,7 +11,7 @@ from typing import Any
 
 from reconciler.model.abort import Abort
 from reconciler.render import escape
-from reconciler.resources import BUILD_ORDER
+from reconciler.resources import all_kinds
 
 
 def addresses(given: Mapping[str, Any]) -> list[str]:
@@ -31,7 +31,11 @@ def _of_file(path: Path) -> list[str]:
     from reconciler.config.document import table
 
     document, _ = yaml_reader.load(path)
-    return [f"{kind}.{name}" for kind in BUILD_ORDER for name in table(document.root.get(kind))]
+    return [
+        f"{kind}.{name}"
+        for kind in all_kinds().build_order
+        for name in table(document.root.get(kind))
+    ]
 
 
 def _of_state(path: Path, given: Mapping[str, Any]) -> list[str]:

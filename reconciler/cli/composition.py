@@ -213,7 +213,6 @@ def _connect(
     from reconciler.iwinv.quota import FileQuotaLog
     from reconciler.iwinv.readers import CloudReads
     from reconciler.iwinv.transport import HttpTransport
-    from reconciler.model.resource_type import with_seconds
     from reconciler.store.cache import FileAccountCache
 
     keys = _keys(environ)
@@ -241,7 +240,7 @@ def _connect(
         else FileAccountCache(cache, keys.digest, origin=origin, clock=time.time)
     )
     if kept is not None:
-        all_kinds = with_seconds(all_kinds, kept.seconds())
+        all_kinds = all_kinds.with_seconds(kept.seconds())
     log = FileQuotaLog(quota, keys.digest, time_scale=time_scale, on_problem=problems.append)
     network = ThreadNetwork(
         HttpTransport(endpoint, agent=f"iwinv-reconciler/{VERSION}"), IN_FLIGHT_MAX

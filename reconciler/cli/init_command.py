@@ -13,9 +13,9 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import Session, ends, stop_usage
-from reconciler.common import suggestions
+from reconciler.common import suggestions, validators
 from reconciler.common.text import msg
-from reconciler.model import exit_codes, validators
+from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import error
 from reconciler.model.resource import Catalogue

@@ -15,7 +15,7 @@ from reconciler.importing.adopt import Adoption, AdoptRequest
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error, notice
 from reconciler.model.resource import EMPTY, Account, RefreshScope
-from reconciler.resources import BUILD_ORDER
+from reconciler.resources import all_kinds
 
 
 def adopt(
@@ -74,7 +74,9 @@ def _zone(account: Account, text: str) -> str:
 
 def _check(account: Account, desired: AdoptRequest) -> None:
     """Every name that was given means something."""
-    rows = [row for kind in BUILD_ORDER for row in account.objects.get(kind, EMPTY).values()]
+    rows = [
+        row for kind in all_kinds().build_order for row in account.objects.get(kind, EMPTY).values()
+    ]
     known = {row.id for row in rows} | {
         name for row in rows if isinstance(name := row.attributes.get("name"), str)
     }
@@ -89,7 +91,7 @@ def _check(account: Account, desired: AdoptRequest) -> None:
 
 
 def _told(account: Account) -> list[Problem]:
-    if any(account.objects.get(kind) for kind in BUILD_ORDER):
+    if any(account.objects.get(kind) for kind in all_kinds().build_order):
         return []
     hint = msg(
         "check that the key belongs to the right account, and that its instances are "

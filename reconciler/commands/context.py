@@ -11,9 +11,9 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model import exit_codes, ports
 from reconciler.model.diagnostics import Problem
 from reconciler.model.events import Event, Summary
+from reconciler.model.kinds import Kinds
 from reconciler.model.plan import Action, Plan
 from reconciler.model.resource import Account, Stack
-from reconciler.model.resource_type import ResourceType
 from reconciler.planner.checks.approval import Decision
 from reconciler.planner.estimate.unmanaged import Unmanaged
 from reconciler.planner.steps.output_changes import OutputChange
@@ -35,7 +35,7 @@ class Connection:
 
     exchange: ports.Client
     reads: Callable[[Callable[[str], frozenset[str]]], ports.Reads]
-    kinds: Mapping[str, ResourceType]
+    kinds: Kinds
     account: str
     key_suffix: str
     endpoint: str

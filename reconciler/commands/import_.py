@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from reconciler.commands import session
 from reconciler.commands.context import Connection
-from reconciler.common import suggestions
+from reconciler.common import suggestions, validators
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.model import owners, ports, validators
+from reconciler.model import owners, ports
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, Severity, error

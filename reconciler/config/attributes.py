@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from reconciler import resources
+from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import references_by_key
 from reconciler.config.build_context import INVALID, BuildContext, Invalid, waited_for
 from reconciler.config.document import Node, Scalar
 from reconciler.config.functions import CallError, described, text_of
-from reconciler.model import validators
 from reconciler.model.resource import Deferred, Lookup, Plain, Value
 
 Reader: TypeAlias = Callable[[BuildContext, str, str, Node, Mapping[str, Any]], "Value | Invalid"]

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reconciler.common import validators
 from reconciler.common.suggestions import listed, spelled
 from reconciler.common.text import msg
 from reconciler.config import (
@@ -26,11 +27,10 @@ from reconciler.config.build_context import BuildContext, Invalid
 from reconciler.config.document import Document, Node, Scalar, Sequence, Table
 from reconciler.config.document import table as entries_of
 from reconciler.config.variables import NO_INPUTS, VariableInputs
-from reconciler.model import validators
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error, has_errors, in_order
 from reconciler.model.resource import EMPTY, Existing, Output, Resource, Stack
-from reconciler.resources import BUILD_ORDER
+from reconciler.resources import all_kinds
 
 __all__ = ["VariableInputs", "build", "environments", "equal_names"]
 
@@ -210,7 +210,7 @@ def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resou
 
 def _existing(ctx: BuildContext, root: Table) -> None:
     for kind, section in entries_of(root.get("existing")).items():
-        if kind not in BUILD_ORDER or not isinstance(section, Table):
+        if kind not in all_kinds().build_order or not isinstance(section, Table):
             continue
         for name, place, node in section.keyed():
             members = entries_of(node)
@@ -240,7 +240,7 @@ def _shapes(ctx: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[str
     """Notes the shape of every resource, and gives what each key of a `for_each` stands for."""
     each: dict[tuple[str, str], Mapping[str, Any] | None] = {}
     total = 0
-    for kind in BUILD_ORDER:
+    for kind in all_kinds().build_order:
         section = root.get(kind)
         if not isinstance(section, Table):
             continue
@@ -284,7 +284,7 @@ def _resources(
 ) -> dict[Address, Resource]:
     found: dict[Address, Resource] = {}
     defaults = entries_of(root.get("defaults"))
-    for kind in BUILD_ORDER:
+    for kind in all_kinds().build_order:
         section = root.get(kind)
         if not isinstance(section, Table):
             continue

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config.build_context import INVALID, BuildContext, Invalid, Shape
 from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.config.functions import described
-from reconciler.model import validators
 from reconciler.model.resource import Plain
 
 OBJECTS_MAX = 100_000

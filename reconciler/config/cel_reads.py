@@ -9,10 +9,10 @@ from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.config.cel_syntax import (
     MACROS,
-    ROOTS,
     TYPES,
     CelNode,
     ExpressionError,
+    roots,
     unknown_name,
 )
 from reconciler.config.functions import CALLS
@@ -113,7 +113,7 @@ def _of_chain(node: CelNode, bound: frozenset[str], *, protected: bool) -> Itera
         yield from _reads(node, bound, protected=protected)
     elif node.value in bound or (node.value in TYPES and not steps):
         return
-    elif node.value not in ROOTS:
+    elif node.value not in roots():
         raise unknown_name(node.value, node.at)
     else:
         yield Read(node.value, tuple(reversed(steps)), (), protected, False, at)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
-from reconciler.resources import SECTIONS, SPELLINGS
+from reconciler.resources import all_kinds
 
 FILE_ROOTS = (
     "vars",
@@ -26,8 +26,6 @@ FILE_ROOTS = (
     "each",
 )
 """Names whose values the file and its inputs decide."""
-
-ROOTS = (*FILE_ROOTS, *SECTIONS, "existing")
 
 MACROS = ("all", "exists", "exists_one", "filter", "map")
 
@@ -47,7 +45,6 @@ _SPELLINGS = {
     "variables": "vars",
     "local": "locals",
     "environment": "env.name",
-    **SPELLINGS,
 }
 
 _STRING = (
@@ -97,6 +94,11 @@ _ESCAPE = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|(.))", re.DOTALL
 )
 _ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+def roots() -> tuple[str, ...]:
+    """The names with which a path in an expression can begin."""
+    return (*FILE_ROOTS, *all_kinds().sections, "existing")
 
 
 class ExpressionError(Exception):
@@ -165,7 +167,6 @@ def end_of(text: str, start: int) -> int:
     )
 
 
-@lru_cache(maxsize=16384)
 def parse(source: str) -> CelNode:
     """The tree of a source. Raises `ExpressionError` with an offset in the source."""
     if not source.strip():
@@ -181,7 +182,7 @@ def parse(source: str) -> CelNode:
 
 def unknown_name(name: str, at: int) -> ExpressionError:
     """The error for a name that expressions do not know."""
-    right = _SPELLINGS.get(name)
+    right = _SPELLINGS.get(name) or all_kinds().spellings.get(name)
     if right is not None:
         return ExpressionError(
             msg("`{name}` must be spelled `{right}`", name=name, right=right),
@@ -189,7 +190,7 @@ def unknown_name(name: str, at: int) -> ExpressionError:
             code="bad-reference",
             hint=msg("write `{right}`", right=right),
         )
-    hint = hint_for(name, ROOTS) or msg("for a literal `${{` write `$${{`")
+    hint = hint_for(name, roots()) or msg("for a literal `${{` write `$${{`")
     return ExpressionError(
         msg("`{name}` is not known in expressions", name=name),
         offset=at,
@@ -303,7 +304,7 @@ def _method(at: int, parts: tuple[CelNode, ...], name: str, name_at: int) -> Cel
     ):
         return CelNode("method", at, parts, (name, name_at))
     variable = parts[1]
-    if variable.value in ROOTS:
+    if variable.value in roots():
         raise ExpressionError(
             msg("`{name}` is reserved; give the element another name", name=variable.value),
             offset=variable.at,

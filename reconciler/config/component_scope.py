@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from reconciler.config import expression
 from reconciler.config.cel_syntax import ExpressionError
 from reconciler.config.document import Node, Scalar, Sequence, Table
-from reconciler.resources import LINKS, SECTIONS
+from reconciler.resources import all_kinds
 
 _REFERENCE = re.compile(
     r"(?:(?P<existing>existing\.)?(?P<kind>[a-z_]+)\.)?(?P<name>[a-z][a-z0-9_]*)"
@@ -25,12 +25,12 @@ Keys = Mapping[str, frozenset[str]]
 
 def keys_of(root: Table) -> dict[str, frozenset[str]]:
     """The keys that a component defines."""
-    found = {kind: _keys(root.get(kind)) for kind in SECTIONS}
+    found = {kind: _keys(root.get(kind)) for kind in all_kinds().sections}
     existing = root.get("existing")
     found.update(
         {
             f"existing.{kind}": _keys(existing.get(kind) if isinstance(existing, Table) else None)
-            for kind in SECTIONS
+            for kind in all_kinds().sections
         }
     )
     return found
@@ -53,7 +53,7 @@ def renamed(root: Table, prefix: str) -> Table:
                 for kind, section in node.entries.items()
             }
             entries[name] = node._replace(entries=kinds)
-        elif name in SECTIONS and isinstance(node, Table):
+        elif name in all_kinds().sections and isinstance(node, Table):
             entries[name] = _prefixed(_inside(node, keys, prefix, None), prefix)
         else:
             entries[name] = _inside(node, keys, prefix, None)
@@ -84,7 +84,7 @@ def _inside(node: Node, keys: Keys, prefix: str, kind: str | None) -> Node:
 
 
 def _kind(key: str) -> str | None:
-    return "" if key == "depends_on" else LINKS.get(key)
+    return "" if key == "depends_on" else all_kinds().links.get(key)
 
 
 def _scalar(node: Scalar, keys: Keys, prefix: str, kind: str | None) -> Scalar:

@@ -18,7 +18,7 @@ from reconciler.config.document import table as entries_of
 from reconciler.config.references import UNAVAILABLE
 from reconciler.model.diagnostics import Place
 from reconciler.model.resource import Deferred
-from reconciler.resources import SECTIONS
+from reconciler.resources import all_kinds
 
 KEY_LENGTH_MAX = 24
 """The longest key of a resource, the name of the include included (stack-files#addresses)."""
@@ -46,7 +46,9 @@ def includes(ctx: BuildContext, document: Document) -> tuple[Include, ...]:
         return ()
     found: dict[str, Include] = {}
     taken = {
-        (kind, key): place for kind in SECTIONS for key, place in _keys(document.root.get(kind))
+        (kind, key): place
+        for kind in all_kinds().sections
+        for key, place in _keys(document.root.get(kind))
     }
     for name, place, node in section.keyed():
         root = document.parts.get(name)
@@ -58,7 +60,7 @@ def includes(ctx: BuildContext, document: Document) -> tuple[Include, ...]:
             component_scope.renamed(root, name),
             entries_of(entries_of(node).get("with")),
         )
-        for kind in SECTIONS:
+        for kind in all_kinds().sections:
             for key, at in _keys(include.root.get(kind)):
                 _check_key(ctx, kind, key, at, taken)
         found[name] = include

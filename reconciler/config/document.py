@@ -14,7 +14,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY, Plain
-from reconciler.resources import SECTIONS
+from reconciler.resources import all_kinds
 
 
 class Scalar(NamedTuple):
@@ -127,7 +127,6 @@ _MERGED_DEPTH = {
     "locals": 1,
     "environments": 1,
     "defaults": 1,
-    **dict.fromkeys(SECTIONS, 1),
     "outputs": 1,
     "prices": 1,
     "components": 1,
@@ -137,6 +136,10 @@ _MERGED_DEPTH = {
 """How deep the mappings of a section are joined over the files of a folder; a key below stands
 once.
 """
+
+
+def _merged_depth(section: str) -> int:
+    return 1 if section in all_kinds().sections else _MERGED_DEPTH.get(section, 0)
 
 
 def merge(roots: list[Table], problems: list[Problem], *, file: str) -> Table:
@@ -165,7 +168,7 @@ def _join(
             entries[key], marks[key] = value, mark
             continue
         name = section or key
-        below = depth < _MERGED_DEPTH.get(name, 0)
+        below = depth < _merged_depth(name)
         if below and _is_null(value):
             continue
         if below and _is_null(known):

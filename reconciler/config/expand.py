@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import attributes, lifecycle_options, references_by_key
 from reconciler.config.attributes import FIELDS
@@ -16,7 +17,6 @@ from reconciler.config.build_context import BuildContext, Invalid, Shape
 from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.config.document import table as entries_of
 from reconciler.config.references import UNAVAILABLE
-from reconciler.model import validators
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place
 from reconciler.model.resource import EMPTY, Lifecycle, Resource, Value

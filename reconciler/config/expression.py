@@ -17,7 +17,6 @@ from reconciler.config.cel_eval import Evaluator, Members, unknown
 from reconciler.config.cel_syntax import FILE_ROOTS, ExpressionError
 from reconciler.config.functions import CallError, described, text_of
 from reconciler.config.references import (
-    ATTRIBUTES,
     UNAVAILABLE,
     Shape,
     Shapes,
@@ -28,10 +27,9 @@ from reconciler.config.references import (
 from reconciler.config.template import Template, moved, parse
 from reconciler.model.address import Address
 from reconciler.model.resource import Deferred, Link, Lookup, Plain, Ref, Stack, Unknown, Value
-from reconciler.resources import SECTIONS
+from reconciler.resources import all_kinds
 
 __all__ = [
-    "ATTRIBUTES",
     "UNAVAILABLE",
     "Attributes",
     "ExpressionError",
@@ -156,7 +154,7 @@ class _World:
             return _NotYet(name)
         if name in scope:
             return scope[name]
-        if name in SECTIONS:
+        if name in all_kinds().sections:
             return _Kind(self, name, existing=False) if self.shapes is not None else _NotYet(name)
         if name == "existing":
             return _Existing(self) if self.shapes is not None else _NotYet(name)
@@ -213,7 +211,7 @@ class _Existing(Members):
         return _Kind(self._world, str(step), existing=True)
 
     def has(self, step: Any) -> bool:
-        return step in SECTIONS
+        return step in all_kinds().sections
 
 
 class _Kind(Members):
@@ -306,7 +304,8 @@ class _Object(Members, Mapping[str, Any]):
     """One object, with the attributes that expressions may read."""
 
     def __init__(self, world: _World, address: Address) -> None:
-        self._world, self._address, self._names = world, address, ATTRIBUTES[address.kind]
+        self._world, self._address = world, address
+        self._names = all_kinds()[address.kind].attributes
 
     def __len__(self) -> int:
         return len(self._names)
@@ -356,7 +355,7 @@ def _folded(sources: tuple[Ref, ...], shapes: Shapes | None) -> tuple[Ref, ...]:
         if ref.attribute is not None:
             names.setdefault(ref.address, set()).add(ref.attribute)
     for address, read_ in names.items():
-        whole = read_ == set(ATTRIBUTES[address.kind])
+        whole = read_ == set(all_kinds()[address.kind].attributes)
         found |= {Ref(address)} if whole else {Ref(address, name) for name in read_}
     groups: dict[tuple[Address, str | None], list[Ref]] = {}
     for ref in found:

@@ -6,13 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import references_by_key
 from reconciler.config.build_context import BuildContext, Invalid
 from reconciler.config.document import Node, Scalar, Sequence
 from reconciler.config.document import table as entries_of
 from reconciler.model import address as addresses
-from reconciler.model import validators
 from reconciler.model.address import Address
 from reconciler.model.resource import Guard
 

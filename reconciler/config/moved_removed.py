@@ -15,7 +15,7 @@ from reconciler.model import address as addresses
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place
 from reconciler.model.resource import Move, Removal, Resource
-from reconciler.resources import SECTIONS
+from reconciler.resources import all_kinds
 
 
 def moved(
@@ -94,7 +94,7 @@ def _address(ctx: BuildContext, entry: Table, key: str) -> Address | None:
     if (
         found is None
         or found.existing
-        or found.kind not in SECTIONS
+        or found.kind not in all_kinds().sections
         or (found.rule is not None and found.kind != "firewalls")
     ):
         hint = msg(

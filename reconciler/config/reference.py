@@ -10,7 +10,7 @@ from typing import Any
 from reconciler.config.field_doc import FieldDoc
 from reconciler.config.schema import load
 from reconciler.model.resource_type import Edit
-from reconciler.resources import SPELLINGS, all_kinds
+from reconciler.resources import all_kinds
 
 _WORDS = {
     "string": "text",
@@ -43,7 +43,7 @@ def find(path: tuple[str, ...], *, schema: str = "stack") -> FieldDoc | None:
     root = load(schema)
     node: Mapping[str, Any] = root
     required = False
-    wanted = (SPELLINGS.get(path[0], path[0]), *path[1:]) if path else ()
+    wanted = (all_kinds().spellings.get(path[0], path[0]), *path[1:]) if path else ()
     for name in wanted:
         members = _members(node, root)
         if name not in members:

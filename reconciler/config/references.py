@@ -13,12 +13,7 @@ from reconciler.config.cel_reads import COMPUTED, PathStep, Read
 from reconciler.config.cel_syntax import FILE_ROOTS, ExpressionError
 from reconciler.config.template import Template, moved
 from reconciler.model.address import Address
-from reconciler.resources import SECTIONS, all_kinds
-
-ATTRIBUTES: Mapping[str, tuple[str, ...]] = {
-    name: all_kinds()[name].attributes for name in SECTIONS
-}
-"""What expressions may read of each kind (stack-files#attributes)."""
+from reconciler.resources import all_kinds
 
 Shape: TypeAlias = "int | tuple[str, ...] | None"
 
@@ -131,7 +126,7 @@ def _check_resource(
     kind: Any = read.root
     if read.root == "existing":
         kind = steps.pop(0).value if steps else None
-        if kind not in SECTIONS:
+        if kind not in all_kinds().sections:
             hint = msg("name the kind and the object: existing.firewalls.office")
             raise ExpressionError(
                 msg("the object of `existing` is not named"),
@@ -178,9 +173,9 @@ def _check_attributes(read: Read, address: Address, steps: list[PathStep], shape
             error.offset = read.at
             raise error
     asked = steps[:1] if steps or isinstance(shape, tuple) else list(read.fields)
+    known = all_kinds()[address.kind].attributes
     for step in asked:
-        if step.value is not COMPUTED and step.value not in ATTRIBUTES[address.kind]:
-            known = ATTRIBUTES[address.kind]
+        if step.value is not COMPUTED and step.value not in known:
             message = msg(
                 "{kind} have no attribute `{attribute}`", kind=address.kind, attribute=step.value
             )

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler import resources
+from reconciler.common import validators
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.model import validators
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Resource, Stack

@@ -9,6 +9,8 @@ from reconciler.common.text import msg
 from reconciler.config import cel_reads, cel_syntax
 from reconciler.config.cel_reads import Read
 from reconciler.config.cel_syntax import CelNode, ExpressionError
+from reconciler.model.kinds import Kinds
+from reconciler.resources import all_kinds
 
 TEXT_CHARACTERS_MAX = 4_000
 """The longest text in which `${...}` is read."""
@@ -41,13 +43,16 @@ class Template(NamedTuple):
         return first if isinstance(first, Expression) else None
 
 
-@lru_cache(maxsize=16384)
 def parse(text: str) -> Template:
-    """The text taken apart. Raises `ExpressionError` where an expression cannot be read; its offset
-    is in the text.
+    """The parts of a text. Raises `ExpressionError`, with an offset in the text, if an expression
+    cannot be parsed.
     """
-    if "${" not in text:
-        return Template((text,))
+    return _parse(text, all_kinds()) if "${" in text else Template((text,))
+
+
+@lru_cache(maxsize=16384)
+def _parse(text: str, kinds: Kinds) -> Template:
+    """The parts of a text with expressions, whose names depend on the kinds."""
     if len(text) > TEXT_CHARACTERS_MAX:
         raise ExpressionError(
             msg(

@@ -11,14 +11,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from reconciler.common import patterns
+from reconciler.common import patterns, validators
 from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.config import document
 from reconciler.config.document import Document, Node, Scalar, Table
 from reconciler.config.references import UNAVAILABLE
-from reconciler.model import validators
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY, Plain
 

@@ -25,7 +25,7 @@ from reconciler.config.text_edits import Piece
 from reconciler.config.yaml_layout import Layout
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY
-from reconciler.resources import SECTIONS
+from reconciler.resources import all_kinds
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
 """The size of the largest file that is read (stack-files#reading)."""
@@ -39,16 +39,6 @@ ALIASED_NODES_MAX = 20_000
 PROBLEMS_MAX = 100
 """How many mistakes of one file are told; reading stops there."""
 
-_PARTS = frozenset(
-    {"stack", *SECTIONS, "existing", "components", "defaults", "guard", "moved", "removed"}
-)
-"""Keys by which a file is known as a part of a stack: without such a part, objects would be deleted
-or lose their protection.
-"""
-
-_LINE_OF_PART = re.compile(
-    rb"^(?:" + "|".join(sorted(_PARTS)).encode() + rb")[ \t]*:", re.MULTILINE
-)
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
@@ -91,14 +81,17 @@ def load(path: Path, *, instead: Mapping[str, str] = EMPTY) -> tuple[Document, t
 
 
 def _is_part(file: Path) -> bool:
-    """Whether a file looks like a part of a stack, or cannot be opened, so that it may be one. A
-    component's file is none.
+    """Whether a file looks like part of a stack, or cannot be opened. Without such a part, objects
+    would be deleted or lose their protection. The file of a component is not part of a stack.
     """
+    parts = ("stack", *all_kinds().sections, "existing", "components", "defaults", "guard")
+    keys = {*parts, "moved", "removed"}
     root = _root(file, [])
     if root is not None:
-        return "component" not in root.entries and not _PARTS.isdisjoint(root.entries)
+        return "component" not in root.entries and not keys.isdisjoint(root.entries)
+    line = re.compile(rf"^(?:{'|'.join(keys)})[ \t]*:".encode(), re.MULTILINE)
     try:
-        return _LINE_OF_PART.search(paths.read_ordinary(file, FILE_BYTES_MAX)) is not None
+        return line.search(paths.read_ordinary(file, FILE_BYTES_MAX)) is not None
     except OSError:
         return True
 

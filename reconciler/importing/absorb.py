@@ -99,7 +99,7 @@ class Absorber:
                 msg("import it, or adopt it into a file of its own"),
             )
         file = resource.place.file
-        owned = resources.owned_by(change.address.kind)
+        owned = resources.all_kinds().owned_by(change.address.kind)
         section = "" if owned is None else f"{owned.name}."
         added = [
             field.path.removeprefix(section)
@@ -268,7 +268,7 @@ class Absorber:
 
 def _field(resource: Resource, path: str) -> Field | None:
     address = resource.address
-    owned = resources.owned_by(address.kind) if address.rule is not None else None
+    owned = resources.all_kinds().owned_by(address.kind) if address.rule is not None else None
     kind = owned or resources.all_kinds()[address.kind]
     return kind.fields.get(path)
 

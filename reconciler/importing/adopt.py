@@ -22,7 +22,7 @@ from reconciler.importing.adopt_rules import NO_RULES, Rules, rules_of
 from reconciler.importing.yaml_writer import Raw
 from reconciler.model import marker
 from reconciler.model.resource import EMPTY, Account, LiveResource
-from reconciler.model.resource_type import ResourceType, build_order
+from reconciler.model.resource_type import ResourceType
 
 _NUMBERED = re.compile(r"(?P<stem>.*?[^0-9])(?P<number>[0-9]{1,6})")
 
@@ -79,7 +79,7 @@ def adopt(account: Account, desired: AdoptRequest, *, stack: str) -> Adoption:
     kinds = resources.all_kinds()
     adopter = _Adopter(account, Names(account))
     left = []
-    for name in build_order(kinds):
+    for name in kinds.build_order:
         taken = []
         for live in _selected(account, kinds[name], desired):
             reason = _reason_to_leave(live, stack)
@@ -248,7 +248,7 @@ class _Adopter:
         )
 
     def _rules(self, kind: ResourceType, live: LiveResource) -> Rules:
-        owned = resources.owned_by(kind.name)
+        owned = resources.all_kinds().owned_by(kind.name)
         if owned is None:
             return NO_RULES
         rows = self.account.objects.get(owned.name, EMPTY).values()

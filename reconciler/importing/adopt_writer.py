@@ -13,7 +13,7 @@ from reconciler.common.text import msg
 from reconciler.importing.adopt import Adopted, Adoption
 from reconciler.importing.yaml_writer import flow, key, scalar
 from reconciler.model.resource import EMPTY, Account, LiveResource
-from reconciler.model.resource_type import ResourceType, build_order, sections
+from reconciler.model.resource_type import ResourceType
 
 
 def text(adoption: Adoption, account: Account) -> str:
@@ -24,7 +24,7 @@ def text(adoption: Adoption, account: Account) -> str:
 def seen_lines(adoption: Adoption, account: Account) -> Iterator[str]:
     """What the account shows, zone by zone, and what the API does not show."""
     kinds = resources.all_kinds()
-    zonal = [kinds[name] for name in sections(kinds) if kinds[name].zonal]
+    zonal = [kinds[name] for name in kinds.sections if kinds[name].zonal]
     in_zone = Counter(
         (str(live.attributes.get("zone")), kind.name)
         for kind in zonal
@@ -36,7 +36,7 @@ def seen_lines(adoption: Adoption, account: Account) -> Iterator[str]:
     for zone in sorted({*names, *(zone for zone, _ in in_zone)}):
         counts = ", ".join(_count(in_zone[zone, kind.name], kind) for kind in zonal)
         yield msg("{zone}: {counts}", zone=names.get(zone, zone), counts=counts)
-    for name in sections(kinds):
+    for name in kinds.sections:
         if not kinds[name].zonal:
             count = _count(len(account.objects.get(name, EMPTY)), kinds[name])
             yield msg("{count} of the account", count=count)
@@ -45,7 +45,7 @@ def seen_lines(adoption: Adoption, account: Account) -> Iterator[str]:
     )
     bound = ", ".join(
         _count(adoption.count(name), kinds[name])
-        for name in build_order(kinds)
+        for name in kinds.build_order
         if adoption.count(name)
     )
     adopted = bound or msg("nothing")
@@ -78,7 +78,7 @@ def _lines(adoption: Adoption, account: Account) -> Iterator[str]:
         for name, body in adoption.defaults.items():
             yield f"  {name}: {flow(body)}"
     kinds = resources.all_kinds()
-    for name in build_order(kinds):
+    for name in kinds.build_order:
         yield from _section(kinds[name], [one for one in adoption.resources if one.kind == name])
     yield from _existing(adoption.existing)
     yield from _left(adoption.left)

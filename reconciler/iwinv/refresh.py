@@ -12,9 +12,9 @@ from reconciler.common.text import msg
 from reconciler.iwinv.list_reader import ListReading, reading
 from reconciler.iwinv.wait_notice import NotifyingClient
 from reconciler.model.diagnostics import Problem, error
+from reconciler.model.kinds import Kinds
 from reconciler.model.ports import Client, Seen
 from reconciler.model.resource import Account, Catalogue, LiveResource, RefreshScope
-from reconciler.model.resource_type import ResourceType, sections
 
 """The kinds that are listed for the whole account; rules and members are listed for each firewall."""
 
@@ -35,7 +35,7 @@ class ReadFailed(Exception):
 def read_account(
     exchange: Client,
     wants: RefreshScope,
-    kinds: Mapping[str, ResourceType],
+    kinds: Kinds,
     *,
     time_scale: float = 1.0,
     tell: Callable[[str], None] | None = None,
@@ -50,7 +50,7 @@ def read_account(
     started = exchange.sent
     names = [
         name
-        for name in sections(kinds)
+        for name in kinds.sections
         if getattr(wants, name) or (name == "firewalls" and wants.members_for)
     ]
     names += sorted(wants.catalogue | wants.hoped)
@@ -89,7 +89,7 @@ def _rules_named(found: Mapping[str, Seen], wants: RefreshScope) -> list[str]:
 def _read_members(
     exchange: Client,
     wants: RefreshScope,
-    kinds: Mapping[str, ResourceType],
+    kinds: Kinds,
     found: Mapping[str, Seen],
     time_scale: float,
 ) -> dict[str, Seen]:
@@ -119,7 +119,7 @@ def _read(
     exchange: Client,
     names: list[str],
     wants: RefreshScope,
-    kinds: Mapping[str, ResourceType],
+    kinds: Kinds,
     time_scale: float,
 ) -> dict[str, Seen]:
     readings = [
@@ -188,11 +188,9 @@ def _drain(exchange: Client) -> None:
         exchange.next(until - exchange.now())
 
 
-def _account(
-    found: Mapping[str, Seen], wants: RefreshScope, kinds: Mapping[str, ResourceType], calls: int
-) -> Account:
+def _account(found: Mapping[str, Seen], wants: RefreshScope, kinds: Kinds, calls: int) -> Account:
     objects: dict[str, Mapping[str, LiveResource]] = {}
-    for name in sections(kinds):
+    for name in kinds.sections:
         if name in found:
             objects[name] = MappingProxyType({row.id: row for row in found[name].rows})
     groups = frozenset(objects.get("firewalls", {}))
@@ -208,7 +206,7 @@ def _account(
         objects["rules"] = MappingProxyType(
             {row.id: row for part in rules.values() for row in part.rows}
         )
-    complete = {name for name in sections(kinds) if name in found and found[name].complete}
+    complete = {name for name in kinds.sections if name in found and found[name].complete}
     if wants.rules_of and all(id in rules and rules[id].complete for id in wants.rules_of):
         complete.add("rules")
     return Account(

@@ -6,14 +6,11 @@ The facts are data (`Field`); the code that is special about one kind stands in
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from enum import Enum
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.timing import Expected
 from reconciler.model.resource import EMPTY, LiveResource, Plain
 
 FIREWALLS = "firewalls"
@@ -275,57 +272,6 @@ class ResourceType:
         """
         attached = (field.name for field in self.fields.values() if field.edit is Edit.ATTACH)
         return (*self.identity, *attached)
-
-
-def with_seconds(
-    kinds: Mapping[str, ResourceType], learned_of: Mapping[str, Expected]
-) -> Mapping[str, ResourceType]:
-    """The kinds with what was learned of how long their operations usually take, by name as in
-    steps (`instance.create`).
-    """
-
-    def learned(kind: ResourceType, operation: Operation) -> Operation:
-        found = learned_of.get(f"{kind.singular}.{operation.name}")
-        if found is None or not operation.seconds[1]:
-            return operation
-        usual = max(1, math.ceil(found.done))
-        return replace(
-            operation,
-            seconds=(operation.seconds[0], usual, operation.seconds[2]),
-            first_look=max(1, math.ceil(found.look)),
-        )
-
-    return {
-        name: replace(
-            kind,
-            operations={
-                verb: learned(kind, operation) for verb, operation in kind.operations.items()
-            },
-        )
-        for name, kind in kinds.items()
-    }
-
-
-def sections(kinds: Mapping[str, ResourceType]) -> tuple[str, ...]:
-    """The kinds that have a section of their own in stack files, in the order for people."""
-    own = (kind for kind in kinds.values() if kind.owner is None)
-    return tuple(kind.name for kind in sorted(own, key=lambda kind: kind.order))
-
-
-def build_order(kinds: Mapping[str, ResourceType]) -> tuple[str, ...]:
-    """The same kinds, each after those to which its fields link."""
-    found: list[str] = []
-
-    def add(name: str) -> None:
-        for field in kinds[name].fields.values():
-            if field.link is not None and field.link != name and field.link not in found:
-                add(field.link)
-        if name not in found:
-            found.append(name)
-
-    for name in sections(kinds):
-        add(name)
-    return tuple(found)
 
 
 CREATE, DELETE, DETACH, WAIT = "create", "delete", "detach", "wait"

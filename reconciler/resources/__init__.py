@@ -10,24 +10,44 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
-from functools import lru_cache
-from types import MappingProxyType
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from reconciler.model.kinds import Kinds
 from reconciler.model.resource import Plain
-from reconciler.model.resource_type import ResourceType, build_order, sections
+from reconciler.model.resource_type import ResourceType
 
 FIREWALL_APIS: tuple[str, ...] = ("security-groups", "firewall")
-"""The two forms in which the cloud speaks of firewalls (contract#security-groups,
-contract#older-firewall); chosen by the user, never guessed.
+"""The two forms of the firewall API (contract#security-groups, contract#older-firewall). The user
+chooses one; it is never guessed.
 """
 
 
-@lru_cache(maxsize=4)
-def all_kinds(firewall_api: str = "security-groups") -> Mapping[str, ResourceType]:
-    """Every kind by its name, sorted. Raises ValueError where the form of the firewall API is not
-    one of `FIREWALL_APIS`.
+class _Registry:
+    """The kinds of this package and those that were added, made once for each form of the firewall
+    API.
     """
+
+    def __init__(self, added: tuple[ResourceType, ...] = ()) -> None:
+        self.added = added
+        self.made: dict[str, Kinds] = {}
+
+
+_registries = [_Registry()]
+"""The last one counts."""
+
+
+def all_kinds(firewall_api: str = FIREWALL_APIS[0]) -> Kinds:
+    """Every kind. Names, fields and attributes are the same in both forms of the firewall API.
+    Raises ValueError if the form is not one of `FIREWALL_APIS`.
+    """
+    registry = _registries[-1]
+    if firewall_api not in registry.made:
+        registry.made[firewall_api] = _make(firewall_api, registry.added)
+    return registry.made[firewall_api]
+
+
+def _make(firewall_api: str, added: tuple[ResourceType, ...]) -> Kinds:
     if firewall_api not in FIREWALL_APIS:
         raise ValueError(
             f"the firewall API is one of {', '.join(FIREWALL_APIS)}, not {firewall_api!r}"
@@ -35,26 +55,21 @@ def all_kinds(firewall_api: str = "security-groups") -> Mapping[str, ResourceTyp
     names = sorted(
         module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")
     )
-    made = [importlib.import_module(f"{__name__}.{name}").kind(firewall_api) for name in names]
-    return MappingProxyType({kind.name: kind for kind in made})
+    own = (importlib.import_module(f"{__name__}.{name}").kind(firewall_api) for name in names)
+    return Kinds(own).including(*added)
 
 
-SECTIONS = sections(all_kinds())
-"""The kinds that have a section of their own in stack files, in the order for people."""
+@contextmanager
+def extended(*kinds: ResourceType) -> Iterator[None]:
+    """Adds kinds, or puts them in the place of kinds of the same name, until the block ends.
 
-BUILD_ORDER = build_order(all_kinds())
-"""The same kinds, each after those to which its fields link."""
-
-SPELLINGS = {word: kind.name for kind in all_kinds().values() for word in kind.spellings}
-"""What people call a kind besides its name, and that name."""
-
-LINKS = {
-    field.name: field.link
-    for kind in all_kinds().values()
-    for field in kind.fields.values()
-    if field.link is not None
-}
-"""Fields that link to another object, and its kind."""
+    Everything that is derived from the kinds follows. Tests use it to show that a table is enough.
+    """
+    _registries.append(_Registry((*_registries[-1].added, *kinds)))
+    try:
+        yield
+    finally:
+        _registries.pop()
 
 
 def problem_with(kind: str, field: str, value: Plain, *, marked: bool = True) -> str | None:
@@ -69,8 +84,3 @@ def is_limited(kind: str, field: str) -> bool:
     """Whether the field is a text with a limit, which binds only if it is sent."""
     found = all_kinds()[kind].fields.get(field)
     return found is not None and found.limited
-
-
-def owned_by(kind: str) -> ResourceType | None:
-    """The kind whose objects are written inside those of `kind`, as rules in their firewall."""
-    return next((each for each in all_kinds().values() if each.owner == kind), None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.model import validators
+from reconciler.common import validators
 
 NAME = "rules"
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from reconciler.common import decoding
-from reconciler.model import marker, validators
+from reconciler.common import decoding, validators
+from reconciler.model import marker
 from reconciler.model.resource import Plain
 
 _UNDECODED_MARKER = re.compile(r"%20rc-[a-z2-7]{12}\Z")

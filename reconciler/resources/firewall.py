@@ -12,8 +12,8 @@ import html
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from reconciler.common import decoding
-from reconciler.model import marker, validators
+from reconciler.common import decoding, validators
+from reconciler.model import marker
 from reconciler.model.resource import EMPTY, LiveResource, Plain
 from reconciler.model.resource_type import (
     Call,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.common import decoding
-from reconciler.model import validators
+from reconciler.common import decoding, validators
 from reconciler.model.resource import LiveResource, Plain
 from reconciler.model.resource_type import (
     ANYTHING,

@@ -14,6 +14,7 @@ from reconciler.model import exit_codes, ports
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem
+from reconciler.model.kinds import Kinds
 from reconciler.model.resource import Account, LiveResource, Resource, Stack
 from reconciler.model.state import Entry, State
 from reconciler.planner.compare.assessment import PlanOptions
@@ -22,7 +23,7 @@ from reconciler.store.memory import MemoryStore
 CONNECTION = Connection(
     exchange=cast("Any", None),
     reads=cast("Any", None),
-    kinds={},
+    kinds=Kinds(()),
     account="new",
     key_suffix="9f41",
     endpoint="https://api.example",

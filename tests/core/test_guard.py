@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.model import validators
+from reconciler.common import validators
 from tests.stackfiles import HEAD, at, built, the_problem, told
 
 SERVERS = """

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from reconciler.model.resource_type import operation_of
-from reconciler.resources import BUILD_ORDER, FIREWALL_APIS, LINKS, SECTIONS, SPELLINGS, all_kinds
+from reconciler.config import template
+from reconciler.config.cel_syntax import ExpressionError, roots
+from reconciler.model.resource import LiveResource
+from reconciler.model.resource_type import Edit, Field, ResourceType, operation_of
+from reconciler.resources import FIREWALL_APIS, all_kinds, extended
 
 NEWER = all_kinds()
 S, B, F = "INSTANCE-1", "BLOCKSTORAGE-1", "FIREWALL-1"
@@ -98,11 +102,11 @@ def test_protect_forbids_by_the_words_of_the_operations() -> None:
 
 
 def test_sections_are_in_the_order_for_people() -> None:
-    assert SECTIONS == ("instances", "block_storages", "firewalls")
+    assert NEWER.sections == ("instances", "block_storages", "firewalls")
 
 
 def test_each_kind_is_built_after_those_to_which_it_links() -> None:
-    assert BUILD_ORDER == ("firewalls", "instances", "block_storages")
+    assert NEWER.build_order == ("firewalls", "instances", "block_storages")
 
 
 @pytest.mark.parametrize("api", FIREWALL_APIS)
@@ -136,9 +140,51 @@ def test_a_create_must_say_what_the_contract_asks_for() -> None:
 
 def test_no_word_means_two_kinds() -> None:
     spoken = [word for kind in NEWER.values() for word in kind.spellings]
-    assert len(spoken) == len(set(spoken)) == len(SPELLINGS)
+    assert len(spoken) == len(set(spoken)) == len(NEWER.spellings)
     assert not set(spoken) & set(NEWER)
 
 
 def test_each_link_field_leads_to_one_kind() -> None:
-    assert LINKS == {"firewall": "firewalls", "instance": "instances"}
+    assert NEWER.links == {"firewall": "firewalls", "instance": "instances"}
+
+
+TOY = ResourceType(
+    name="toys",
+    singular="toy",
+    fields={"firewall": Field("firewall", Edit.REPLACE, link="firewalls")},
+    attributes=("id",),
+    operations={},
+    decode=lambda row: LiveResource("toys", row["id"], {}),
+    order=9,
+    spellings=("plaything",),
+)
+
+
+def test_a_kind_is_added_until_its_block_ends() -> None:
+    with extended(TOY):
+        kinds = all_kinds()
+        assert kinds["toys"] is TOY
+        assert kinds.sections[-1] == kinds.build_order[-1] == "toys"
+        assert kinds.spellings["plaything"] == "toys"
+        assert "toys" in roots()
+        assert all_kinds("firewall")["toys"] is TOY
+    assert all_kinds() is NEWER
+    assert "toys" not in roots()
+
+
+def test_a_table_takes_the_place_of_the_one_with_its_name() -> None:
+    other = replace(NEWER["firewalls"], spellings=("wall",))
+    with extended(TOY), extended(other):
+        assert all_kinds()["firewalls"] is other
+        assert all_kinds().spellings["wall"] == "firewalls"
+        assert tuple(all_kinds()) == (*NEWER, "toys")
+
+
+def test_expressions_are_read_anew_for_another_set_of_kinds() -> None:
+    text = "${toys.a.id}"
+    with pytest.raises(ExpressionError):
+        template.parse(text)
+    with extended(TOY):
+        assert template.parse(text).expressions[0].reads[0].root == "toys"
+    with pytest.raises(ExpressionError):
+        template.parse(text)

@@ -11,8 +11,8 @@ from pathlib import Path
 from reconciler.config import reference
 from reconciler.config.field_doc import FieldDoc
 from reconciler.config.functions import FUNCTIONS
-from reconciler.config.references import ATTRIBUTES
 from reconciler.render.explain_text import written
+from reconciler.resources import all_kinds
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "language.md"
 
@@ -95,8 +95,9 @@ def page() -> str:
 
 def _lines() -> Iterator[str]:
     yield from HEAD.splitlines()
-    for kind, names in ATTRIBUTES.items():
-        yield f"| `{kind}.KEY.` {', '.join(f'`{name}`' for name in names)} | of a resource; under `count` a list, under `for_each` a map |"
+    for kind in all_kinds().sections:
+        names = ", ".join(f"`{name}`" for name in all_kinds()[kind].attributes)
+        yield f"| `{kind}.KEY.` {names} | of a resource; under `count` a list, under `for_each` a map |"
     yield ""
     yield "Beside CEL's own (`+ - * / %`, comparisons, `&& || !`, `a ? b : c`, `in`, `.map(x, ...)`, `.filter(x, ...)`, `.exists(x, ...)`,"
     yield "`.all(x, ...)`, `size`, `string`, `int`, `contains`, `startsWith`, `endsWith`, `matches`, `has`), each also as a method:"

@@ -17,7 +17,6 @@ from jsonschema import Draft202012Validator
 
 from reconciler.config import builder, requirements, schema, variables, yaml_reader
 from reconciler.config.attributes import FIELDS
-from reconciler.config.expression import ATTRIBUTES
 from reconciler.config.lifecycle_options import PROTECTED
 from reconciler.resources import block_storage, firewall, instance
 from reconciler.resources import rule as rules
@@ -412,8 +411,6 @@ def test_the_language_and_the_kinds_know_the_same_fields() -> None:
     for module in (instance, block_storage, firewall, rules):
         kind = module.kind("security-groups")
         assert set(kind.fields) == set(FIELDS[kind.name]), kind.name
-        if kind.name in ATTRIBUTES:
-            assert set(ATTRIBUTES[kind.name]) == set(kind.attributes), kind.name
 
 
 def test_the_schema_file_is_written_in_one_way() -> None:

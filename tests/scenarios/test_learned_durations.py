@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from reconciler.commands import context
-from reconciler.model.resource_type import with_seconds
 from reconciler.store.cache import FileAccountCache
 from tests.lab import Lab
 
@@ -32,7 +31,7 @@ class _LearningLab(Lab):
     def connection(self) -> context.Connection:
         made = super().connection()
         return replace(
-            made, cache=self._cache, kinds=with_seconds(made.kinds, self._cache.seconds())
+            made, cache=self._cache, kinds=made.kinds.with_seconds(self._cache.seconds())
         )
 
     def create_and_remove(self, tmp: Path) -> tuple[float, float]:

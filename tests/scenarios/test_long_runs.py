@@ -25,10 +25,9 @@ def lab_with_deadline(seconds: int) -> Lab:
     lab = Lab()
     servers = lab.kinds["instances"]
     create = replace(servers.operations["create"], deadline_seconds=seconds)
-    lab.kinds = {
-        **lab.kinds,
-        "instances": replace(servers, operations={**servers.operations, "create": create}),
-    }
+    lab.kinds = lab.kinds.including(
+        replace(servers, operations={**servers.operations, "create": create})
+    )
     return lab
 
 
@@ -82,9 +81,8 @@ def test_absences_that_take_long_to_prove_are_not_late(tmp_path: Path) -> None:
     assert lab.apply(stack).exit_code == 0
     servers = lab.kinds["instances"]
     delete = replace(servers.operations["delete"], deadline_seconds=60)
-    lab.kinds = {
-        **lab.kinds,
-        "instances": replace(servers, operations={**servers.operations, "delete": delete}),
-    }
+    lab.kinds = lab.kinds.including(
+        replace(servers, operations={**servers.operations, "delete": delete})
+    )
     result = lab.apply(stack, destroy=True)
     assert (result.exit_code, len(result.done), len(lab.cloud.world.instances)) == (0, 60, 0)

@@ -20,7 +20,7 @@ from reconciler.model.state import Entry, Phase, StateChange
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 from reconciler.planner.compare.unsettled import NOT_KNOWN
 from reconciler.recovery.binding import Binding
-from reconciler.resources import SECTIONS
+from reconciler.resources import all_kinds
 
 
 def strangers(seen: Assessment) -> Iterator[tuple[str, LiveResource]]:
@@ -30,7 +30,7 @@ def strangers(seen: Assessment) -> Iterator[tuple[str, LiveResource]]:
     ours |= {item.live.id for item in seen.items.values() if item.live is not None}
     sent = sent_nonces(state)
     used = {live.id for live in seen.existing.values()}
-    for kind in sorted(SECTIONS):
+    for kind in sorted(all_kinds().sections):
         rows = seen.account.objects.get(kind, {})
         for id in sorted(rows):
             if id not in ours and id not in used and rows[id].nonce not in sent:

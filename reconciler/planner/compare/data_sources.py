@@ -12,7 +12,7 @@ from reconciler.common.text import msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY, Account, LiveResource, Stack
-from reconciler.resources import SECTIONS
+from reconciler.resources import all_kinds
 
 Pins: TypeAlias = "Mapping[str, Mapping[str, Mapping[str, str]]]"
 """The ids that lookups gave: address to field to text to id."""
@@ -126,7 +126,9 @@ def meant(account: Account, kind: str, value: str, *, by: str = "id") -> str | N
     another kind, a name, a near miss.
     """
     rows = account.objects.get(kind, EMPTY).values()
-    found = next((other for other in SECTIONS if account.find(other, value) is not None), None)
+    found = next(
+        (other for other in all_kinds().sections if account.find(other, value) is not None), None
+    )
     if found is not None:
         return (
             f"`{value}` is an id, not a name: write `id`"

@@ -13,7 +13,7 @@ from reconciler.model.resource import Account
 from reconciler.model.resource_type import deletes
 from reconciler.model.state import Entry, Phase, State
 from reconciler.recovery import evidence
-from reconciler.resources import SECTIONS
+from reconciler.resources import all_kinds
 
 MISSING_PERCENT_MAX = 20
 
@@ -28,7 +28,7 @@ def mass_absence(
     rest. `--accept gone=ADDRESS`, given for each of them, lets the run go on.
     """
     deleting = {intent.address for intent, _ in state.open.values() if deletes(intent.operation)}
-    for kind in sorted(SECTIONS):
+    for kind in sorted(all_kinds().sections):
         tracked = [
             entry
             for entry in state.entries.values()
@@ -75,7 +75,7 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
             if old.nonce is not None
         }
     )
-    for kind in sorted(SECTIONS):
+    for kind in sorted(all_kinds().sections):
         for id, live in sorted(account.objects.get(kind, {}).items()):
             late = state.facts.get(evidence.LOST + (live.nonce or ""))
             if late is not None and id not in {entry.id for entry in state.entries.values()}:

@@ -11,7 +11,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model.owners import sent_nonces
 from reconciler.model.resource import EMPTY, Account, LiveResource
 from reconciler.model.state import State, StateChange
-from reconciler.resources import SECTIONS
+from reconciler.resources import all_kinds
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +47,15 @@ def unmanaged(
     ours |= {effect.put.id for effect in records if effect.put is not None}
     sent = frozenset() if state is None else sent_nonces(state)
     flavors = {str(row["id"]): row.get("price_month") for row in account.catalogue.flavors or ()}
-    rows = (live for kind in SECTIONS for live in account.objects.get(kind, EMPTY).values())
+    sections = all_kinds().sections
+    rows = (live for kind in sections for live in account.objects.get(kind, EMPTY).values())
     found = [
         _of(live, flavors, prices)
         for live in rows
         if live.id not in ours and live.nonce not in sent
     ]
     return tuple(
-        sorted(found, key=lambda each: (SECTIONS.index(each.kind), each.name or "", each.id))
+        sorted(found, key=lambda each: (sections.index(each.kind), each.name or "", each.id))
     )
 
 

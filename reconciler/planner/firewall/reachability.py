@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, TypeAlias
 
+from reconciler.common import validators
 from reconciler.common.dataclass import dataclass
 from reconciler.common.ranges import (
     ADDRESS_MAX,
@@ -27,7 +28,6 @@ from reconciler.common.ranges import (
     turned,
     union,
 )
-from reconciler.model import validators
 from reconciler.model.resource import EMPTY, Unknown
 
 Traffic: TypeAlias = Mapping[str, Bands]

@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from reconciler.model.resource import Plain
-
 NAME_MAX = 32
 FIREWALL_NAME_MIN = 4
 DESCRIPTION_MAX = 50
@@ -27,7 +25,7 @@ _CONTROL = re.compile("[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ufeff]")
 _UNSAFE_ID = re.compile(r"[^A-Za-z0-9_.-]")
 
 
-def _length(value: Plain, low: int, high: int, what: str) -> str | None:
+def _length(value: object, low: int, high: int, what: str) -> str | None:
     if not isinstance(value, str):
         return f"{what} is a text"
     odd = _CONTROL.search(value)
@@ -40,17 +38,17 @@ def _length(value: Plain, low: int, high: int, what: str) -> str | None:
     return None
 
 
-def name(value: Plain) -> str | None:
+def name(value: object) -> str | None:
     """What is wrong with the remote name of a server or volume."""
     return _length(value, 1, NAME_MAX, "the name")
 
 
-def firewall_name(value: Plain) -> str | None:
+def firewall_name(value: object) -> str | None:
     """What is wrong with the remote name of a firewall."""
     return _length(value, FIREWALL_NAME_MIN, NAME_MAX, "the name of a firewall")
 
 
-def description(value: Plain, *, marked: bool) -> str | None:
+def description(value: object, *, marked: bool) -> str | None:
     """What is wrong with a description of a server, volume or firewall."""
     most = MARKED_DESCRIPTION_MAX if marked else DESCRIPTION_MAX
     problem = _length(value, 0, most, "the description")
@@ -64,7 +62,7 @@ def description(value: Plain, *, marked: bool) -> str | None:
     return problem
 
 
-def cidr(value: Plain) -> str | None:
+def cidr(value: object) -> str | None:
     """What is wrong with an address range: IPv4 with its mask; host bits are kept as they are
     (contract#security-groups).
     """
@@ -85,7 +83,7 @@ def cidr(value: Plain) -> str | None:
     return None
 
 
-def ports(value: Plain) -> str | None:
+def ports(value: object) -> str | None:
     """What is wrong with the ports of a rule: one, or an ascending range, of 1 to 65535."""
     found = _PORTS.fullmatch(value) if isinstance(value, str) else None
     if found is None:
@@ -98,10 +96,10 @@ def ports(value: Plain) -> str | None:
     return None
 
 
-def one_of(*allowed: str) -> Callable[[Plain], str | None]:
+def one_of(*allowed: str) -> Callable[[object], str | None]:
     """A check that a value is one of these texts."""
 
-    def check(value: Plain) -> str | None:
+    def check(value: object) -> str | None:
         if isinstance(value, str) and value in allowed:
             return None
         return f"`{str(value)[:50]}` is not one of {', '.join(allowed)}"
@@ -109,19 +107,19 @@ def one_of(*allowed: str) -> Callable[[Plain], str | None]:
     return check
 
 
-def size(value: Plain) -> str | None:
+def size(value: object) -> str | None:
     """What is wrong with the size of a volume, in GB."""
     if isinstance(value, bool) or not isinstance(value, int):
         return "the size is a whole number of GB"
     return None if 1 <= value <= 20_000 else f"{value} GB is not an available size (1 to 20,000)"
 
 
-def boolean(value: Plain) -> str | None:
+def boolean(value: object) -> str | None:
     """What is wrong with a value that must be true or false."""
     return None if isinstance(value, bool) else f"`{str(value)[:50]}` is neither true nor false"
 
 
-def identifier(value: Plain) -> str | None:
+def identifier(value: object) -> str | None:
     """What is wrong with an id: it becomes part of a path, and only these characters are known to
     be signed alike (contract#authentication).
     """
@@ -134,7 +132,7 @@ def identifier(value: Plain) -> str | None:
     return None
 
 
-def key(value: Plain) -> str | None:
+def key(value: object) -> str | None:
     """What is wrong with a key of `for_each`: 1 to 16 characters that can stand in an address."""
     if not isinstance(value, str):
         return "a key of for_each is a text"
@@ -145,11 +143,11 @@ def key(value: Plain) -> str | None:
     return None
 
 
-def rule_title(value: Plain) -> str | None:
+def rule_title(value: object) -> str | None:
     """What is wrong with the title of a rule."""
     return _length(value, 1, RULE_TITLE_MAX, "the title")
 
 
-def rule_description(value: Plain) -> str | None:
+def rule_description(value: object) -> str | None:
     """What is wrong with the description of a rule."""
     return _length(value, 0, RULE_DESCRIPTION_MAX, "the description")
