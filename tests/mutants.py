@@ -23,19 +23,19 @@ MACHINES = "tests/faults/test_two_machines.py"
 PROCESSES_MACHINES = "tests/processes/test_two_machines.py"
 EXPOSED = "tests/processes/test_left_exposed.py"
 FOUND = "tests/faults/test_found.py"
-EVIDENCE = "tests/core/test_evidence.py"
+EVIDENCE = "tests/recovery/test_evidence.py"
 NO_WAIT = "tests/faults/test_no_wait.py"
 LYING = "tests/faults/test_lying_lists.py"
 LOOK = "tests/faults/test_second_look.py"
 AS_PLANNED = "tests/faults/test_as_planned.py"
-TRANSPORT = "tests/contract/test_cloud_transport.py"
-SIMULATOR = "tests/simulator/test_simulator_server.py"
-TLS = "tests/contract/test_cloud_tls.py"
-STORE = "tests/contract/test_store.py"
+TRANSPORT = "tests/iwinv/test_transport.py"
+SIMULATOR = "tests/simulator/test_server.py"
+TLS = "tests/iwinv/test_tls.py"
+STORE = "tests/store/test_store.py"
 WRONG = "tests/scenarios/test_when_things_go_wrong.py"
 TWO_CAUSES = "tests/scenarios/test_two_causes.py"
 OUTPUTS_AT_THE_END = "tests/scenarios/test_outputs_at_the_end.py"
-STORE_FAULTS = "tests/contract/test_store_faults.py"
+STORE_FAULTS = "tests/store/test_faults.py"
 INTERRUPTED = "tests/processes/test_interrupted.py"
 
 MUTANTS = (
@@ -174,14 +174,14 @@ MUTANTS = (
         "reconciler/iwinv/client.py",
         "        if isinstance(arrival, http.WireError) and not arrival.sent:\n",
         "        if False:\n",
-        ("tests/contract/test_cloud_exchange.py",),
+        ("tests/iwinv/test_client.py",),
     ),
     Mutant(
         "take half the quota without a shared log",
         "reconciler/iwinv/quota.py",
         "self._limit // ALONE_PARTS), time_scale",
         "self._limit // 2), time_scale",
-        ("tests/contract/test_cloud_quota.py",),
+        ("tests/iwinv/test_quota.py",),
     ),
     Mutant(
         "trust the certificates of one variable only",
@@ -209,28 +209,28 @@ MUTANTS = (
         "reconciler/iwinv/list_reader.py",
         "                    self._bound(now)\n",
         "",
-        ("tests/contract/test_cloud_lists.py",),
+        ("tests/iwinv/test_list_reader.py",),
     ),
     Mutant(
         "send what drips five times",
         "reconciler/iwinv/retry.py",
         " or now - since >= UNANSWERED_SECONDS_MAX:",
         ":",
-        ("tests/contract/test_cloud_lists.py",),
+        ("tests/iwinv/test_list_reader.py",),
     ),
     Mutant(
         "send an unknown key twice",
         "reconciler/iwinv/retry.py",
         "            and not refusals.is_unknown_key(answer)\n",
         "",
-        ("tests/contract/test_cloud_lists.py",),
+        ("tests/iwinv/test_list_reader.py",),
     ),
     Mutant(
         "do not wait until the date of a 429",
         "reconciler/iwinv/envelope.py",
         "        if until is None or now is None\n",
         "        if until is not None or now is None\n",
-        ("tests/contract/test_cloud_envelope.py",),
+        ("tests/iwinv/test_envelope.py",),
     ),
     Mutant(
         "record after the send",
@@ -273,7 +273,7 @@ MUTANTS = (
         "reconciler/planner/steps/output_changes.py",
         "            same = reason == after.reason\n",
         "            same = False\n",
-        ("tests/core/test_output_changes.py",),
+        ("tests/planner/test_output_changes.py",),
         fault=12,
     ),
     Mutant(
@@ -346,7 +346,7 @@ MUTANTS = (
         "reconciler/resources/rule.py",
         '_rule_rows.masked(decoding.text(row.get("ip")))',
         'decoding.text(row.get("ip"))',
-        ("tests/scenarios/test_bare_addresses.py", "tests/core/test_kinds_decode.py"),
+        ("tests/scenarios/test_bare_addresses.py", "tests/resources/test_decode.py"),
     ),
     Mutant(
         "look at what an object is, not at what it says",
@@ -415,7 +415,7 @@ MUTANTS = (
         "reconciler/planner/steps/state_updates.py",
         "        draft.problems.append(\n            unsettled.not_proved_gone(",
         "        print(\n            unsettled.not_proved_gone(",
-        ("tests/core/test_plan_doubts.py",),
+        ("tests/planner/test_unsettled.py",),
         fault=10,
     ),
     Mutant(
@@ -460,9 +460,9 @@ MUTANTS = (
         "    if isinstance(answer, NoAnswer):\n        return True\n"
         "    if not isinstance(answer, Accepted) or not isinstance(answer.result, list):\n        return False\n",
         (
-            "tests/contract/test_cloud_lists.py",
-            "tests/contract/test_cloud_suite.py",
-            "tests/contract/test_cloud_reader.py",
+            "tests/iwinv/test_list_reader.py",
+            "tests/iwinv/test_every_operation.py",
+            "tests/iwinv/test_refresh.py",
         ),
     ),
     Mutant(
@@ -491,7 +491,7 @@ MUTANTS = (
         "reconciler/planner/compare/classify.py",
         '            Disposition.UNSETTLED,\n            f"{entry.id} is missing from the account\'s list, and reconciler did not delete it",\n',
         '            accepted,\n            "gone",\n',
-        (LYING, "tests/core/test_plan_servers.py"),
+        (LYING, "tests/planner/test_plan_instances.py"),
     ),
     Mutant(
         "skip the folder sync",
@@ -527,7 +527,7 @@ MUTANTS = (
         "reconciler/planner/saved_plan.py",
         "    elif saved.serial != plan.serial:\n",
         "    elif False:\n",
-        ("tests/core/test_saved.py",),
+        ("tests/planner/test_saved_plan.py",),
     ),
     Mutant(
         "follow redirects",
@@ -564,7 +564,7 @@ MUTANTS = (
         "reconciler/planner/steps/plan_builder.py",
         "            if not soft and address in self.blocked and",
         "            if False and address in self.blocked and",
-        ("tests/core/test_plan_doubts.py",),
+        ("tests/planner/test_unsettled.py",),
         fault=11,
     ),
     Mutant(

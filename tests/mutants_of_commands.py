@@ -63,7 +63,9 @@ MUTANTS_OF_COMMANDS = (
         "reconciler/planner/compare/lookup.py",
         '    return repr(text if text == line[:_QUOTED_MAX] else f"{line[:_QUOTED_MAX]}...")\n',
         "    return repr(text)\n",
-        ("tests/core/test_lookup.py::test_a_script_written_inline_is_not_repeated_in_the_message",),
+        (
+            "tests/planner/test_lookup.py::test_a_script_written_inline_is_not_repeated_in_the_message",
+        ),
     ),
     Mutant(
         "write a state through a link",
@@ -93,16 +95,14 @@ MUTANTS_OF_COMMANDS = (
         "reconciler/common/paths.py",
         "        return root is not None and not path.resolve().is_relative_to(root)\n",
         "        return False\n",
-        ("tests/reading/test_paths.py",),
+        ("tests/config/test_paths.py",),
     ),
     Mutant(
         "leave line breaks out of the endpoint",
         "reconciler/iwinv/endpoint.py",
         "    if not text.isprintable():",
         "    if False:",
-        (
-            "tests/contract/test_cloud_signing.py::test_keys_go_nowhere_but_to_https_or_this_machine",
-        ),
+        ("tests/iwinv/test_signing.py::test_keys_go_nowhere_but_to_https_or_this_machine",),
     ),
     Mutant(
         "die with the terminal",
@@ -126,7 +126,7 @@ MUTANTS_OF_COMMANDS = (
         "    if _CONFLICT.search(data):\n",
         "    if False:\n",
         (
-            "tests/contract/test_store_codec.py::test_what_git_did_to_a_state_or_journal_is_named_with_the_way_back",
+            "tests/store/test_codec.py::test_what_git_did_to_a_state_or_journal_is_named_with_the_way_back",
         ),
     ),
     Mutant(

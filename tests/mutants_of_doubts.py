@@ -14,7 +14,7 @@ MUTANTS_OF_DOUBTS = (
         "reconciler/planner/compare/classify.py",
         "            twin = self.doubts.twin(resource, wanted, self.state)\n",
         "            twin = None\n",
-        ("tests/core/test_plan_doubts.py",),
+        ("tests/planner/test_unsettled.py",),
         fault=1,
     ),
     Mutant(
@@ -22,7 +22,7 @@ MUTANTS_OF_DOUBTS = (
         "reconciler/planner/compare/unsettled.py",
         "        place = intent.address if options.destroy else moves.place(stack, state, intent.address)\n",
         "        place = intent.address\n",
-        ("tests/core/test_plan_doubts.py", of_story("moved before the next run")),
+        ("tests/planner/test_unsettled.py", of_story("moved before the next run")),
         fault=1,
     ),
     Mutant(
@@ -30,7 +30,7 @@ MUTANTS_OF_DOUBTS = (
         "reconciler/planner/compare/rule_matching.py",
         "        if desired_value is not None and desired_value in sent:\n",
         "        if False:\n",
-        ("tests/core/test_plan_doubts.py",),
+        ("tests/planner/test_unsettled.py",),
         fault=1,
     ),
     Mutant(
@@ -46,14 +46,14 @@ MUTANTS_OF_DOUBTS = (
         "reconciler/planner/estimate/unmanaged.py",
         " and live.nonce not in sent\n",
         "\n",
-        ("tests/core/test_plan_doubts.py",),
+        ("tests/planner/test_unsettled.py",),
     ),
     Mutant(
         "move all of a resource but what is in doubt",
         "reconciler/planner/compare/moves.py",
         '        *(intent.address for intent, result in state.open.values() if result != "accepted"),\n',
         "",
-        ("tests/core/test_moves.py",),
+        ("tests/planner/test_moves.py",),
         fault=1,
     ),
     Mutant(
@@ -61,7 +61,7 @@ MUTANTS_OF_DOUBTS = (
         "reconciler/planner/planner.py",
         "            held_by(draft, item.address, owner.address)\n",
         "            pass\n",
-        ("tests/core/test_plan_doubts.py",),
+        ("tests/planner/test_unsettled.py",),
         fault=11,
     ),
     Mutant(
@@ -69,7 +69,7 @@ MUTANTS_OF_DOUBTS = (
         "reconciler/planner/checks/implied_renames.py",
         "item.disposition not in (Disposition.DELETE, Disposition.UNSETTLED)",
         "item.disposition is not Disposition.DELETE",
-        ("tests/core/test_moves.py",),
+        ("tests/planner/test_moves.py",),
         fault=1,
     ),
     Mutant(
@@ -77,7 +77,7 @@ MUTANTS_OF_DOUBTS = (
         "reconciler/planner/checks/implied_renames.py",
         "    return address.kind, address.name, type(address.index)\n",
         "    return address.kind, address.name, type(None)\n",
-        ("tests/core/test_moves.py",),
+        ("tests/planner/test_moves.py",),
         fault=15,
     ),
     Mutant(
@@ -85,7 +85,7 @@ MUTANTS_OF_DOUBTS = (
         "reconciler/planner/compare/moves.py",
         "    if source == target:\n",
         "    if False:\n",
-        ("tests/core/test_moves.py",),
+        ("tests/planner/test_moves.py",),
         fault=4,
     ),
     Mutant(
@@ -93,7 +93,7 @@ MUTANTS_OF_DOUBTS = (
         "reconciler/planner/compare/moves.py",
         "            if beside is not None:\n",
         "            if False:\n",
-        ("tests/core/test_moves.py",),
+        ("tests/planner/test_moves.py",),
         fault=4,
     ),
 )

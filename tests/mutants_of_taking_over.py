@@ -12,7 +12,7 @@ MUTANTS_OF_TAKING_OVER = (
         "reconciler/planner/planner.py",
         "    shared_objects.hold(draft)\n",
         "",
-        ("tests/scenarios/test_imports.py", "tests/core/test_plan_protection.py"),
+        ("tests/scenarios/test_imports.py", "tests/planner/test_protection.py"),
         fault=9,
     ),
     Mutant(
@@ -108,7 +108,7 @@ MUTANTS_OF_TAKING_OVER = (
         "reconciler/resources/_operations.py",
         "        if not decoding.can_stand_in_path(part):\n",
         "        if part == 0:\n",
-        ("tests/core/test_kinds_operations.py",),
+        ("tests/resources/test_operations.py",),
         fault=3,
     ),
     Mutant(
@@ -116,7 +116,7 @@ MUTANTS_OF_TAKING_OVER = (
         "reconciler/resources/_operations.py",
         "    if not isinstance(found, str) or not found.strip():\n",
         "    if found == 0:\n",
-        ("tests/core/test_kinds_operations.py",),
+        ("tests/resources/test_operations.py",),
         fault=3,
     ),
 )

@@ -25,7 +25,7 @@ from reconciler.simulator import Cloud
 from reconciler.store import codec, journal
 from tests.fuzz import targets
 from tests.fuzz.targets import Target
-from tests.ui.plans import first, mixed, replaced
+from tests.render.plans import first, mixed, replaced
 
 _EXAMPLES = Path(__file__).parents[2] / "examples" / "stacks"
 _YAML_WORDS = """\

@@ -34,7 +34,7 @@ from reconciler.render.run import screen
 from reconciler.render.run.screen import Style
 from reconciler.resources import all_kinds
 from reconciler.store import codec, journal
-from tests.ui.plans import mixed
+from tests.render.plans import mixed
 
 EXIT_CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 64, 130})
 LOOK = Style(width=80, color=True, verbose=True)

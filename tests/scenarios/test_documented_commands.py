@@ -87,11 +87,11 @@ ELSEWHERE = {
     "./try ": "tests/scenarios/test_examples.py::test_an_example_comes_up_is_empty_to_plan_and_goes_down",
     ".ci/run": ".ci/run",  # it is what runs the tests
     "export ": "tests/cli/test_command_line.py",  # the environment of the commands below it
-    "call ": "tests/simulator/test_simulator_docs.py::test_every_request_shown_on_the_page_was_answered_as_today",
-    "server=$(call": "tests/simulator/test_simulator_docs.py::test_every_request_shown_on_the_page_was_answered_as_today",
-    "sleep ": "tests/simulator/test_simulator_docs.py::test_every_request_shown_on_the_page_was_answered_as_today",
-    "for n in": "tests/simulator/test_simulator_docs.py::test_every_request_shown_on_the_page_was_answered_as_today",
-    "curl -sS $IWINV_ENDPOINT/_simulator/": "tests/simulator/test_simulator_server.py",
+    "call ": "tests/simulator/test_docs.py::test_every_request_shown_on_the_page_was_answered_as_today",
+    "server=$(call": "tests/simulator/test_docs.py::test_every_request_shown_on_the_page_was_answered_as_today",
+    "sleep ": "tests/simulator/test_docs.py::test_every_request_shown_on_the_page_was_answered_as_today",
+    "for n in": "tests/simulator/test_docs.py::test_every_request_shown_on_the_page_was_answered_as_today",
+    "curl -sS $IWINV_ENDPOINT/_simulator/": "tests/simulator/test_server.py",
     "ls ": "tests/scenarios/test_recovery_page.py",
     "df ": "tests/scenarios/test_recovery_page.py",
     "cp ": "tests/scenarios/test_recovery_page.py::test_a_damage_is_told_as_the_page_says_and_its_repair_helps",
@@ -136,7 +136,7 @@ SITUATIONS: dict[str, Callable[[pytest.CaptureFixture[str]], None]] = {
 """What is there when the commands of a page begin."""
 
 SERVES = "simulator serve"
-"""It runs until it is interrupted, and is started by `tests/simulator/test_simulator_server.py`;
+"""It runs until it is interrupted, and is started by `tests/simulator/test_server.py`;
 here its options are read.
 """
 

@@ -22,7 +22,7 @@ from reconciler.render.run import progress, screen
 from reconciler.render.run.progress import Lines, Live, Tally
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Style
-from tests.ui import plans
+from tests.render import plans
 
 WEB: dict[str, Any] = {
     "key": "instance.create instances.web",

@@ -1,4 +1,4 @@
-"""Golden text: compared byte by byte, renewed by `RENEW_GOLDEN=1 pytest tests/ui`, read in review
+"""Golden text: compared byte by byte, renewed by `RENEW_GOLDEN=1 pytest tests/render`, read in review
 like code.
 """
 

@@ -19,7 +19,7 @@ from reconciler.store import folder_store
 from reconciler.store.codec import Snapshot, encode_snapshot
 from reconciler.store.folder_store import FileStore
 from reconciler.store.memory import MemoryDisk, MemoryStore
-from tests.contract.store_builders import (
+from tests.store.builders import (
     HOLDER,
     add_server,
     created,

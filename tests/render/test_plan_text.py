@@ -14,7 +14,7 @@ from reconciler.render.plan import plan_text
 from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.run import screen
 from reconciler.render.run.screen import Style
-from tests.ui import plans, snapshots
+from tests.render import plans, snapshots
 
 HEADER = PlanHeader(key_suffix="9f41", state="state/shop.prod", at=1_795_237_260)
 

@@ -15,8 +15,8 @@ from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance, GivenConsent
 from reconciler.render.plan.plan_markdown import CHARACTERS_MAX, plan_markdown, problems_markdown
 from reconciler.render.plan.plan_text import PlanHeader
-from tests.ui import plans, snapshots
-from tests.ui.situations import SITUATIONS
+from tests.render import plans, snapshots
+from tests.render.situations import SITUATIONS
 
 HEADER = PlanHeader(key_suffix="9f41", state="state/shop", at=1_795_237_260, id="7f3a")
 FENCE = re.compile(r"^```[a-z]*$", re.MULTILINE)

@@ -17,7 +17,7 @@ from reconciler.model.plan import Action, Change, Plan, RiskClass
 from reconciler.planner.checks.approval import Acceptance
 from reconciler.render.plan import plan_json
 from reconciler.render.run import events_json
-from tests.ui import plans
+from tests.render import plans
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 

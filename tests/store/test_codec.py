@@ -27,7 +27,7 @@ from reconciler.store.codec import (
 )
 from reconciler.store.journal import Header, decode_journal, encode_line
 from reconciler.store.memory import MemoryDisk, MemoryStore
-from tests.contract.store_builders import created, intent, note, one_of_each, records, states
+from tests.store.builders import created, intent, note, one_of_each, records, states
 
 GOLDEN = Path(__file__).parent / "golden"
 

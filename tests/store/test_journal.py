@@ -11,7 +11,7 @@ from reconciler.model.ports import RecordFailed, StateDamaged
 from reconciler.model.state import Intent, Record
 from reconciler.store.journal import Header, Journal, decode_journal
 from reconciler.store.memory import Fault, MemoryDisk, MemoryStore
-from tests.contract.store_builders import add_server, created, intent, note, open_writer
+from tests.store.builders import add_server, created, intent, note, open_writer
 
 RECORDS: tuple[Record, ...] = (
     intent(1),

@@ -16,9 +16,9 @@ import pytest
 
 from reconciler.model.ports import Locked, RecordFailed
 from reconciler.store.folder_store import FileStore
-from tests.contract.store_builders import add_server, created, intent, open_writer
+from tests.store.builders import add_server, created, intent, open_writer
 
-WORKER = Path(__file__).parent / "store_worker.py"
+WORKER = Path(__file__).parent / "worker.py"
 TIMEOUT_SECONDS = 60
 
 

@@ -16,7 +16,7 @@ from reconciler.store import folder_store
 from reconciler.store.disk import File
 from reconciler.store.folder_store import FileWriter
 from reconciler.store.memory import Crash, Fault, Kept, MemoryDisk, MemoryStore
-from tests.contract.store_builders import created, intent, note, open_writer
+from tests.store.builders import created, intent, note, open_writer
 
 RECORDS: tuple[Record, ...] = (
     intent(1),

@@ -14,9 +14,9 @@ import pytest
 from reconciler.model.plan import Action, RiskClass
 from reconciler.render.plan import plan_json
 from reconciler.render.run import events_json
-from tests.ui import snapshots
-from tests.ui.situations import SITUATIONS
-from tests.ui.test_json_formats import EVENTS, validator
+from tests.render import snapshots
+from tests.render.situations import SITUATIONS
+from tests.render.test_json_formats import EVENTS, validator
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reference" / "plan-format.md").read_text(encoding="utf-8")

@@ -15,8 +15,8 @@ from reconciler.render.plan import plan_json, plan_text, saved_text
 from reconciler.render.plan.plan_sections import sections
 from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.run import screen
-from tests.ui import snapshots
-from tests.ui.situations import SITUATIONS, Situation
+from tests.render import snapshots
+from tests.render.situations import SITUATIONS, Situation
 
 HEADER = PlanHeader(key_suffix="9f41", state="state/shop", at=1_795_237_260, id="7f3a")
 
