@@ -1,0 +1,99 @@
+"""The glossary is the vocabulary: words that it strikes are used nowhere."""
+
+from __future__ import annotations
+
+import io
+import keyword
+import re
+import tokenize
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GLOSSARY = ROOT / "docs" / "glossary.md"
+SOURCES = sorted((ROOT / "reconciler").rglob("*.py"))
+PAGES = sorted(
+    path for path in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md") if path != GLOSSARY
+)
+"""How many uses of struck words are left; these numbers only fall."""
+NAMES_LEFT = 1529
+SENTENCES_LEFT = 402
+PAGES_LEFT = 66
+PROGRAMMING = frozenset({"__slots__", "slots"})
+
+
+def struck(heading: str) -> tuple[str, ...]:
+    """The words of the table under a line of the glossary."""
+    _, _, rest = GLOSSARY.read_text("utf-8").partition(heading)
+    rows = re.findall(r"^\| (.+?) \|", rest.partition("\n\nIn ")[0], re.MULTILINE)
+    return tuple(word for row in rows[2:] for word in row.split(", "))
+
+
+def phrases(text: str, refused: tuple[str, ...]) -> list[str]:
+    """The struck phrases in a text. `There is no` is plain English, `it is no server` is not."""
+    found = "|".join(map(re.escape, refused))
+    return re.findall(rf"(?<!there )\b(?:{found})\b", text, re.IGNORECASE)
+
+
+def names(source: str) -> Iterator[str]:
+    """Every name in a module's code."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.NAME and not keyword.iskeyword(token.string):
+            yield token.string
+
+
+def parts(name: str) -> list[str]:
+    """The words of a name in snake or camel case, in lower case."""
+    return [part.lower() for part in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+
+
+def sentences(source: str) -> Iterator[str]:
+    """Every docstring, comment and other text in a module."""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type in (tokenize.STRING, tokenize.COMMENT):
+            yield " ".join(token.string.split())
+
+
+def test_names_in_the_code_use_the_words_of_the_glossary() -> None:
+    refused = frozenset(struck("In names of the code:"))
+    found = Counter(
+        f"{path.relative_to(ROOT)} {name}"
+        for path in SOURCES
+        for name in names(path.read_text("utf-8"))
+        if name not in PROGRAMMING and refused & set(parts(name))
+    )
+    assert sum(found.values()) <= NAMES_LEFT, found
+
+
+def test_sentences_in_the_code_use_the_words_of_the_glossary() -> None:
+    refused = struck("In sentences:")
+    found = [
+        f"{path.relative_to(ROOT)} `{phrase}`: {text[:160]}"
+        for path in SOURCES
+        for text in sentences(path.read_text("utf-8"))
+        for phrase in phrases(text, refused)
+    ]
+    assert len(found) <= SENTENCES_LEFT, "\n".join(found)
+
+
+def test_pages_use_the_words_of_the_glossary() -> None:
+    refused = struck("In sentences:")
+    found = [
+        f"{path.relative_to(ROOT)}:{number} `{phrase}`"
+        for path in PAGES
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        for phrase in phrases(line, refused)
+    ]
+    assert len(found) <= PAGES_LEFT, "\n".join(found)
+
+
+@pytest.mark.parametrize("text", ["the object hangs on it", "It is told at once", "for good"])
+def test_a_struck_phrase_is_found(text: str) -> None:
+    assert phrases(text, struck("In sentences:"))
+
+
+def test_the_words_of_a_name_are_found() -> None:
+    assert parts("_isToldOnce_looks") == ["is", "told", "once", "looks"]
