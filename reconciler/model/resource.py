@@ -318,6 +318,24 @@ class Catalogue:
 
 
 @dataclass(frozen=True, slots=True)
+class Prices:
+    """The known prices, in KRW a month without VAT. `flavors` maps a flavor to the price of one
+    instance, and is None if the catalog was not read; `per_gb` maps a type of block storage to the
+    price of one GB.
+    """
+
+    flavors: Mapping[str, Any] | None
+    per_gb: Mapping[str, int]
+
+    @classmethod
+    def known(cls, catalogue: Catalogue, per_gb: Mapping[str, int]) -> Prices:
+        """The prices of flavors by the catalog, those of block storage as given."""
+        rows = catalogue.flavors
+        flavors = None if rows is None else {str(row["id"]): row.get("price_month") for row in rows}
+        return cls(flavors, per_gb)
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """What was read of the account, once, for one plan.
 

@@ -7,11 +7,12 @@ The facts are data (`Field`); the code that is special about one kind stands in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import field
 from enum import Enum
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
-from reconciler.model.resource import EMPTY, LiveResource, Plain
+from reconciler.model.resource import EMPTY, Catalogue, LiveResource, Plain, Prices
 
 FIREWALLS = "firewalls"
 """The kind whose objects have lists of their own: their rules and their members."""
@@ -49,7 +50,8 @@ class Edit(Enum):
 class Field:
     """One attribute of a kind. `clearable` is False for texts the API cannot empty; `lookup` names
     its catalogue. `identity`: an object with another value is not the one that is looked for.
-    `required`: a create must say it. `check` says what is wrong with a value, `unmarked_check` if
+    `required`: a create must say it. `offered_in` names the list of the catalog that shows which
+    values the cloud offers; it is read before a create. `check` says what is wrong with a value, `unmarked_check` if
     the object's description carries no marker. `limited`: a text with a limit, which binds only if
     it is sent.
 
@@ -74,6 +76,7 @@ class Field:
     keyword: bool = False
     usual: Plain = None
     shared: bool = False
+    offered_in: str | None = None
 
     @property
     def is_marked(self) -> bool:
@@ -145,7 +148,9 @@ class Operation:
     `always_sent`: nothing that the object shows makes it needless, as with a reboot.
     `recheck(fingerprint, inputs)` names the lists that are read again before it is sent, that of
     the object itself first; None if it needs no second look. `protected_as` is the word by which
-    `protect` forbids it (stack-files#lifecycle).
+    `protect` forbids it (stack-files#lifecycle). `disrupts`: its object is down until it ends.
+    `loses_disk`: it empties or deletes the disk of its object. `login_field` names a field; if
+    that is not set, the answer to a create holds a password, which is shown only there.
     """
 
     name: str
@@ -162,6 +167,9 @@ class Operation:
     always_sent: bool = False
     recheck: Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[str, ...]] | None = None
     protected_as: str | None = None
+    disrupts: bool = False
+    loses_disk: bool = False
+    login_field: str | None = None
 
     @property
     def look_seconds(self) -> int:
@@ -222,10 +230,20 @@ class ResourceType:
     is no such call), `absent_errors` the error names with which it proves absence besides an empty
     answer (contract#absence).
     `order` is its place where people see several kinds. `owner` is the kind inside of which
-    its objects stand in stack files. `replaceable`: its objects may be replaced, and their deletion
-    takes a while. `billed`: its objects cost money. `spellings` are what people call it besides its
-    name. `zonal`: each object lies in a zone. `folded`: `adopt` writes objects that differ in a
-    number only as one resource with `for_each`.
+    its objects stand in stack files; `owner_attribute` is the attribute of its live objects that
+    holds the owner's id. `replaceable`: its objects may be replaced, and their deletion takes a
+    while. `spellings` are what people call it besides its name. `zonal`: each object lies in a
+    zone. `folded`: `adopt` writes objects that differ in a number only as one resource with
+    `for_each`.
+
+    `price(attributes, prices)` is what one object costs a month in KRW, None if that is unknown;
+    a kind without it costs nothing. `describe(attributes)` is one line about an object, besides its
+    name and id. `disk` says which kind of disk its objects have (`root` or `volume`), and
+    `disk_gb(attributes, catalogue)` how large that is.
+
+    Derived: `attachment` is the field that attaches an object to another one, `membership` the
+    field that makes it a member of another one, `power` the field that turns it on and off; each is
+    None if the kind has no such field.
     """
 
     name: str
@@ -239,11 +257,29 @@ class ResourceType:
     absent_errors: frozenset[str] = frozenset()
     order: int = 0
     owner: str | None = None
+    owner_attribute: str | None = None
     replaceable: bool = False
-    billed: bool = False
     spellings: tuple[str, ...] = ()
     zonal: bool = True
     folded: bool = False
+    price: Callable[[Mapping[str, Any], Prices], int | None] | None = None
+    describe: Callable[[Mapping[str, Any]], str] = lambda attributes: ""
+    disk: str | None = None
+    disk_gb: Callable[[Mapping[str, Any], Catalogue], int | None] = lambda attributes, rows: None
+    attachment: str | None = field(init=False)
+    membership: str | None = field(init=False)
+    power: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        by_edit = {known.edit: known.name for known in self.fields.values()}
+        object.__setattr__(self, "attachment", by_edit.get(Edit.ATTACH))
+        object.__setattr__(self, "membership", by_edit.get(Edit.MEMBER))
+        object.__setattr__(self, "power", by_edit.get(Edit.POWER))
+
+    @property
+    def billed(self) -> bool:
+        """Whether its objects cost money."""
+        return self.price is not None
 
     @property
     def noun(self) -> str:
@@ -254,6 +290,10 @@ class ResourceType:
     def nouns(self) -> str:
         """Several of them: `block storages`."""
         return self.name.replace("_", " ")
+
+    def operation_name(self, verb: str) -> str:
+        """The name of an operation as in steps: `instance.create`."""
+        return f"{self.singular}.{verb}"
 
     @property
     def identity(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.common import decoding, validators
-from reconciler.model.resource import LiveResource, Plain
+from reconciler.model.resource import Catalogue, LiveResource, Plain, Prices
 from reconciler.model.resource_type import (
     Call,
     Edit,
@@ -22,7 +22,9 @@ from reconciler.resources import _operations as common
 from reconciler.resources import _texts
 from reconciler.resources._operations import Inputs
 
-NAME = "block_storages"
+NAME, SINGULAR = "block_storages", "block_storage"
+CREATE, DELETE = "block_storage.create", "block_storage.delete"
+ATTACH, DETACH = "block_storage.attach", "block_storage.detach"
 PATH = "/v1/block-storages"
 
 _AT_WORK = frozenset({"pending", "building", "work", "deleting"})
@@ -35,7 +37,7 @@ def kind(firewall_api: str) -> ResourceType:
     """The kind `block_storages`; the form of the firewall API makes no difference to it."""
     return ResourceType(
         name=NAME,
-        singular="block_storage",
+        singular=SINGULAR,
         fields={field.name: field for field in _FIELDS},
         attributes=("id", "name", "type", "size", "instance"),
         operations={operation.name: operation for operation in _OPERATIONS},
@@ -53,9 +55,12 @@ def kind(firewall_api: str) -> ResourceType:
         detail=PATH + "/{id}",
         absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
         order=2,
-        billed=True,
         spellings=("block_storage", "volume", "volumes"),
         replaceable=True,
+        price=_price,
+        describe=_describe,
+        disk="volume",
+        disk_gb=_disk_gb,
     )
 
 
@@ -69,7 +74,7 @@ _FIELDS = (
         unmarked_check=_texts.unmarked_description,
         limited=True,
     ),
-    Field("type", Edit.REPLACE, identity=True, required=True),
+    Field("type", Edit.REPLACE, identity=True, required=True, offered_in="storage_types"),
     Field("size", Edit.REPLACE, identity=True, required=True, check=validators.size),
     Field("instance", Edit.ATTACH, link="instances", required=True),
 )
@@ -106,6 +111,22 @@ def decode(row: Mapping[str, Any]) -> LiveResource:
         nonce=nonce,
         marked=before if nonce else None,
     )
+
+
+def _price(attributes: Mapping[str, Any], prices: Prices) -> int | None:
+    each, size = prices.per_gb.get(str(attributes.get("type"))), attributes.get("size")
+    return each * size if isinstance(each, int) and isinstance(size, int) else None
+
+
+def _describe(attributes: Mapping[str, Any]) -> str:
+    owner = attributes.get("instance")
+    place = f" on {owner}" if owner else ", detached"
+    return f"{attributes.get('size')} GB {attributes.get('type')}{place}"
+
+
+def _disk_gb(attributes: Mapping[str, Any], catalogue: Catalogue) -> int | None:
+    size = attributes.get("size")
+    return size if isinstance(size, int) else None
 
 
 def _identify(row: Any) -> str:
@@ -205,5 +226,6 @@ _OPERATIONS = (
         seconds=(4, 8, 60),
         recheck=common.itself,
         protected_as="delete",
+        loses_disk=True,
     ),
 )

@@ -30,7 +30,9 @@ from reconciler.resources import _operations as common
 from reconciler.resources import _rule_rows, _texts
 from reconciler.resources._operations import Inputs
 
-NAME = "firewalls"
+NAME, SINGULAR, MEMBERS = "firewalls", "firewall", "members"
+CREATE, UPDATE, DELETE = "firewall.create", "firewall.update", "firewall.delete"
+ATTACH, DETACH = "firewall.attach", "firewall.detach"
 NEWER = "/v1/security-groups"
 OLDER = "/v1/firewall"
 
@@ -41,12 +43,12 @@ def kind(firewall_api: str) -> ResourceType:
     path = OLDER if older else NEWER
     return ResourceType(
         name=NAME,
-        singular="firewall",
+        singular=SINGULAR,
         fields={field.name: field for field in _FIELDS},
         attributes=("id", "name", "icmp"),
         operations={operation.name: operation for operation in _operations(path, older)},
         decode=decode,
-        lists={NAME: _listing(path, older), "members": _MEMBERS},
+        lists={NAME: _listing(path, older), MEMBERS: _MEMBERS},
         detail=path + "/{id}",
         order=3,
         spellings=("firewall",),

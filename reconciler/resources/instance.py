@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.common import decoding, validators
-from reconciler.model.resource import LiveResource, Plain
+from reconciler.model.resource import Catalogue, LiveResource, Plain, Prices
 from reconciler.model.resource_type import (
     ANYTHING,
     Call,
@@ -22,7 +22,10 @@ from reconciler.resources import _operations as common
 from reconciler.resources import _texts
 from reconciler.resources._operations import Inputs
 
-NAME = "instances"
+NAME, SINGULAR = "instances", "instance"
+CREATE, DELETE = "instance.create", "instance.delete"
+START, STOP, REBOOT = "instance.start", "instance.stop", "instance.reboot"
+RESIZE, REBUILD = "instance.resize", "instance.rebuild"
 PATH = "/v1/instances"
 
 MASK = "44927"
@@ -38,7 +41,7 @@ def kind(firewall_api: str) -> ResourceType:
     """The kind `instances`; the form of the firewall API makes no difference to it."""
     return ResourceType(
         name=NAME,
-        singular="instance",
+        singular=SINGULAR,
         fields={field.name: field for field in _FIELDS},
         attributes=(
             "id",
@@ -61,10 +64,13 @@ def kind(firewall_api: str) -> ResourceType:
         detail=PATH + "/{id}",
         absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
         order=1,
-        billed=True,
         spellings=("instance", "server", "servers"),
         replaceable=True,
         folded=True,
+        price=_price,
+        describe=_describe,
+        disk="root",
+        disk_gb=_disk_gb,
     )
 
 
@@ -78,8 +84,18 @@ _FIELDS = (
         unmarked_check=_texts.unmarked_description,
         limited=True,
     ),
-    Field("zone", Edit.REPLACE, lookup="zones", identity=True, required=True, shared=True),
-    Field("flavor", Edit.RESIZE, lookup="flavors", identity=True, required=True),
+    Field(
+        "zone",
+        Edit.REPLACE,
+        lookup="zones",
+        identity=True,
+        required=True,
+        shared=True,
+        offered_in="zones",
+    ),
+    Field(
+        "flavor", Edit.RESIZE, lookup="flavors", identity=True, required=True, offered_in="flavors"
+    ),
     Field(
         "image",
         Edit.REBUILD,
@@ -87,6 +103,7 @@ _FIELDS = (
         identity=True,
         required=True,
         written=lambda id: {"id": id},
+        offered_in="images",
     ),
     Field("ssh_keys", Edit.CREATE_ONLY, lookup="ssh_keys", returned=False),
     Field("user_script", Edit.CREATE_ONLY, lookup="user_scripts", returned=False),
@@ -132,6 +149,28 @@ def decode(row: Mapping[str, Any]) -> LiveResource:
         nonce=nonce,
         marked=before if nonce else None,
     )
+
+
+def _price(attributes: Mapping[str, Any], prices: Prices) -> int | None:
+    price = (prices.flavors or {}).get(str(attributes.get("flavor")))
+    return int(price) if isinstance(price, int | float) else None
+
+
+def _describe(attributes: Mapping[str, Any]) -> str:
+    shown = (attributes.get(name) for name in ("flavor", "zone", "status"))
+    return " ".join(str(value) for value in shown if value)
+
+
+def _disk_gb(attributes: Mapping[str, Any], catalogue: Catalogue) -> int | None:
+    """The size of the root disk: as the instance's row says it, otherwise as the catalog says of its
+    flavor, if that was read.
+    """
+    size = attributes.get("disk_gb")
+    if size is None:
+        flavor = attributes.get("flavor")
+        rows = (row for row in catalogue.flavors or () if row["id"] == flavor)
+        size = next((row.get("disk_gb") for row in rows), None)
+    return size if isinstance(size, int) else None
 
 
 def _identify(row: Any) -> str:
@@ -254,6 +293,7 @@ _OPERATIONS = (
         seconds=(20, 40, 180),
         deadline_seconds=900,
         recheck=common.itself,
+        login_field="ssh_keys",
     ),
     # The answer carries the row after the edit; nothing changes afterwards (contract#instances).
     Operation(
@@ -276,6 +316,7 @@ _OPERATIONS = (
         seconds=(5, 15, 60),
         leaves=lambda inputs: {"power": "on"},
         recheck=common.itself,
+        disrupts=True,
     ),
     Operation(
         "stop",
@@ -288,6 +329,7 @@ _OPERATIONS = (
         leaves=lambda inputs: {"power": "off"},
         recheck=common.itself,
         protected_as="stop",
+        disrupts=True,
     ),
     Operation(
         "reboot",
@@ -298,6 +340,7 @@ _OPERATIONS = (
         progress=_at_rest,
         seconds=(10, 20, 90),
         always_sent=True,
+        disrupts=True,
     ),
     # Both may end powered off, which is a legal end (contract#statuses); whether the server is then
     # started is the plan's matter.
@@ -312,6 +355,7 @@ _OPERATIONS = (
         leaves=_reshaped,
         recheck=common.itself,
         protected_as="resize",
+        disrupts=True,
     ),
     Operation(
         "rebuild",
@@ -324,6 +368,8 @@ _OPERATIONS = (
         leaves=_reshaped,
         recheck=common.itself,
         protected_as="rebuild",
+        disrupts=True,
+        loses_disk=True,
     ),
     Operation(
         "delete",
@@ -335,5 +381,6 @@ _OPERATIONS = (
         seconds=(5, 15, 120),
         recheck=_itself_and_memberships,
         protected_as="delete",
+        loses_disk=True,
     ),
 )

@@ -22,8 +22,8 @@ from reconciler.resources import _operations as common
 from reconciler.resources import _rule_rows, firewall
 from reconciler.resources._operations import Inputs
 
-NAME = _rule_rows.NAME
-SINGULAR = "rule"
+NAME, SINGULAR = _rule_rows.NAME, "rule"
+CREATE, UPDATE, DELETE = "rule.create", "rule.update", "rule.delete"
 
 
 def kind(firewall_api: str) -> ResourceType:
@@ -39,6 +39,7 @@ def kind(firewall_api: str) -> ResourceType:
         lists={NAME: _OLDER_LIST if older else _NEWER_LIST},
         order=4,
         owner=firewall.NAME,
+        owner_attribute=firewall.SINGULAR,
     )
 
 
