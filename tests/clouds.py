@@ -2,7 +2,7 @@
 on a socket.
 
 with_virtual = virtual_cloud()                    # nobody sleeps; the clock moves when the exchange
-waits account = with_virtual.read(Wants(instances=True)) with served_cloud() as served: ...
+waits account = with_virtual.read(Wants(kinds=frozenset({"instances"}))) with served_cloud() as served: ...
 # real HTTP on loopback, an ephemeral port
 """
 

@@ -163,7 +163,9 @@ def _inventory(session: Session, stack: str, form: str) -> int:
         )
     tracked = frozenset(entry.id for entry in state.entries.values() if entry.kind == "instances")
     wants = RefreshScope(
-        instances=True, tracked={"instances": tracked}, catalogue=frozenset({"images"})
+        kinds=frozenset({"instances"}),
+        tracked={"instances": tracked},
+        catalogue=frozenset({"images"}),
     )
     with session.connect() as connection:
         account = opening.read_account(connection, wants)

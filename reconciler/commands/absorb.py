@@ -243,7 +243,7 @@ def _prove(
         )
     state = session.read_state(store)
     # What is written now may have to be looked up, which the plan before did not need.
-    lists = planning.needs(after, state, PlanOptions()).catalogue
+    lists = planning.refresh_scope(after, state, PlanOptions()).catalogue
     catalogue = session.read_account(connection, RefreshScope(catalogue=lists)).catalogue
     account = replace(planned.account, catalogue=catalogue)
     made = planning.make(

@@ -51,7 +51,10 @@ def reboot(
         state = writer.state
         entry = _instance(state, address)
         account = session.read_account(
-            connection, RefreshScope(instances=True, tracked={"instances": frozenset({entry.id})})
+            connection,
+            RefreshScope(
+                kinds=frozenset({"instances"}), tracked={"instances": frozenset({entry.id})}
+            ),
         )
         beside = tuple(session.account_problems(state, account, connection))
         live = _standing(entry, account)

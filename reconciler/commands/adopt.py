@@ -36,9 +36,7 @@ def read(connection: Connection) -> Account:
     members.
     """
     lists = RefreshScope(
-        instances=True,
-        block_storages=True,
-        firewalls=True,
+        kinds=frozenset(connection.kinds.sections),
         catalogue=frozenset({"zones", "flavors", "images"}),
     )
     account = session.read_account(connection, lists)
@@ -46,7 +44,8 @@ def read(connection: Connection) -> Account:
     if not firewalls:
         return account
     more = session.read_account(
-        connection, RefreshScope(firewalls=True, rules_of=firewalls, members_of=firewalls)
+        connection,
+        RefreshScope(kinds=frozenset({"firewalls"}), rules_of=firewalls, members_of=firewalls),
     )
     objects = {
         **account.objects,

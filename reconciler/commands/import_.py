@@ -93,7 +93,7 @@ def bind(
         writer.belong(account=connection.account, endpoint=connection.endpoint)
         state = moves.move(desired_value, writer.state).state
         account = session.read_account(
-            connection, planning.needs(desired_value, state, options), cached=True
+            connection, planning.refresh_scope(desired_value, state, options), cached=True
         )
         told = (*named, *session.account_problems(state, account, connection))
         seen = classify(

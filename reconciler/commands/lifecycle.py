@@ -247,18 +247,18 @@ def _plan(
     *,
     told: tuple[Problem, ...] = (),
 ) -> Planned:
-    from reconciler.planner.compare.refresh_scope import needs
+    from reconciler.planner.compare.refresh_scope import refresh_scope
 
     _check_addresses(stack, state, options)
     settling, begun = settling or Settler(connection), connection.exchange.unix()
     account, beside = _read(stack, state, connection, options)
     if state is not None and _is_unsettled(state):
-        before = needs(stack, state, options)
+        before = refresh_scope(stack, state, options)
         state, options = settling.settle(
             state, evidence.Observation(account, begun), options, _wanted(stack, options)
         )
         # what was settled asks for lists that were not read
-        if replace(needs(stack, state, options), whole=before.whole) != before:
+        if replace(refresh_scope(stack, state, options), whole=before.whole) != before:
             account, beside = _read(stack, state, connection, options)
     # late, so that the first request goes out sooner
     from reconciler.planner import planner as planning
@@ -309,9 +309,9 @@ def _read(
     stack: Stack, state: State | None, connection: Connection, options: PlanOptions
 ) -> tuple[Account, tuple[Problem, ...]]:
     """What a plan needs of the account, and what there is to tell of whose it is."""
-    from reconciler.planner.compare.refresh_scope import needs
+    from reconciler.planner.compare.refresh_scope import refresh_scope
 
-    account = session.read_account(connection, needs(stack, state, options), cached=True)
+    account = session.read_account(connection, refresh_scope(stack, state, options), cached=True)
     return account, tuple(session.account_problems(state, account, connection))
 
 

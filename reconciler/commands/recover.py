@@ -112,7 +112,7 @@ class _Recovery:
         state = self.writer.state
         begun = self.connection.exchange.unix()
         self.account = session.read_account(
-            self.connection, planning.needs(self.stack, state, PlanOptions()), cached=True
+            self.connection, planning.refresh_scope(self.stack, state, PlanOptions()), cached=True
         )
         self.problems += [
             one

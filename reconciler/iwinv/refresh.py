@@ -51,7 +51,7 @@ def read_account(
     names = [
         name
         for name in kinds.sections
-        if getattr(wants, name) or (name == "firewalls" and wants.members_for)
+        if name in wants.kinds or (name == "firewalls" and wants.members_for)
     ]
     names += sorted(wants.catalogue | wants.hoped)
     # In the older form the groups bring their rules; only what they did not bring is asked for

@@ -363,7 +363,7 @@ class Account:
 class RefreshScope:
     """What a run needs of the account, each list once.
 
-    `tracked` maps a kind to the ids that a complete list must show. `rules_of` and `members_of` are
+    `kinds` are the kinds whose lists are read. `tracked` maps a kind to the ids that a complete list must show. `rules_of` and `members_of` are
     firewall ids. `members_for` are ids of instances whose firewall must be known: where one is in
     none of `members_of`, the members of the other groups are read too. `rules_named` are names of
     firewalls whose rules are wanted as well, where the list shows one of that name. `whole` are
@@ -372,9 +372,7 @@ class RefreshScope:
     only a price or a size is missing: one that cannot be read is left out.
     """
 
-    instances: bool = False
-    block_storages: bool = False
-    firewalls: bool = False
+    kinds: frozenset[str] = frozenset()
     tracked: Mapping[str, frozenset[str]] = EMPTY
     rules_of: frozenset[str] = frozenset()
     rules_named: frozenset[str] = frozenset()

@@ -38,7 +38,7 @@ from reconciler.planner.compare.assessment import (
     PlanOptions,
 )
 from reconciler.planner.compare.classify import classify
-from reconciler.planner.compare.refresh_scope import needs
+from reconciler.planner.compare.refresh_scope import refresh_scope
 from reconciler.planner.compare.resolver import Resolver
 from reconciler.planner.estimate import cost as costs
 from reconciler.planner.estimate import unmanaged
@@ -56,7 +56,7 @@ from reconciler.planner.steps.change_builder import change
 from reconciler.planner.steps.plan_builder import PlanBuilder
 from reconciler.planner.steps.targeting import Selection, select
 
-__all__ = ["PlanOptions", "make", "needs"]
+__all__ = ["PlanOptions", "make", "refresh_scope"]
 
 
 def make(

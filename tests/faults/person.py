@@ -136,7 +136,9 @@ def _settlements(
     connection = bench.connection()
     at = connection.exchange.unix()
     account = refresh.read_account(
-        connection.exchange, planning.needs(stack, state, planning.PlanOptions()), bench.kinds
+        connection.exchange,
+        planning.refresh_scope(stack, state, planning.PlanOptions()),
+        bench.kinds,
     )
     wanted = set() if destroy else {str(address) for address in stack.resources}
     return evidence.settle(

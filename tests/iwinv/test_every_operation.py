@@ -225,7 +225,9 @@ def test_a_firewall_is_made_edited_joined_left_and_deleted(side: Side) -> None:
         "icmp": False,
     }.items() <= side.live("firewalls", group).attributes.items()
     side.finish("firewall.attach", {"firewall": group, "instance": server})
-    assert side.account(firewalls=True, members_of=frozenset({group})).members == {group: (server,)}
+    assert side.account(kinds=frozenset({"firewalls"}), members_of=frozenset({group})).members == {
+        group: (server,)
+    }
     side.finish("firewall.detach", {"firewall": group, "instance": server})
     side.finish("firewall.delete", {}, group)
     assert side.is_absent("firewalls", group) is True
@@ -276,13 +278,15 @@ def test_in_the_older_form_an_edit_writes_the_whole_set_of_rules(
     group = side.make("firewall.create", {"name": "group", "rules": (RULE,)})
     ssh = {**RULE, "ports": "22", "title": "ssh", "description": None}
     side.finish("firewall.update", {"name": "group", "rules": (RULE, ssh)}, group)
-    account = side.account(firewalls=True, rules_of=frozenset({group}))
+    account = side.account(kinds=frozenset({"firewalls"}), rules_of=frozenset({group}))
     assert sorted(str(rule.attributes["ports"]) for rule in account.objects["rules"].values()) == [
         "22",
         "443",
     ]
     side.finish("firewall.update", {"name": "group", "rules": ()}, group)
-    assert not side.account(firewalls=True, rules_of=frozenset({group})).objects["rules"]
+    assert not side.account(kinds=frozenset({"firewalls"}), rules_of=frozenset({group})).objects[
+        "rules"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -352,19 +356,19 @@ def test_whatever_the_contract_leaves_open_a_server_and_a_volume_come_and_go(
     side.finish("block_storage.delete", {}, volume)
     side.finish("instance.delete", {}, server)
     assert side.is_absent("instances", server) is True
-    assert not side.account(instances=True).objects["instances"]
+    assert not side.account(kinds=frozenset({"instances"})).objects["instances"]
 
 
 @pytest.mark.parametrize("cap", [10, 7])
 def test_a_cloud_that_gives_smaller_pages_than_asked_is_read_whole(cap: int) -> None:
     side = Side(virtual_cloud(switches={"page_size_cap": cap}), "security-groups")
     groups = {side.make("firewall.create", {"name": f"group-{n}"}) for n in range(25)}
-    assert set(side.account(firewalls=True).objects["firewalls"]) == groups
+    assert set(side.account(kinds=frozenset({"firewalls"})).objects["firewalls"]) == groups
     assert (
         set(
-            side.account(firewalls=True, tracked={"firewalls": frozenset(groups)}).objects[
-                "firewalls"
-            ]
+            side.account(
+                kinds=frozenset({"firewalls"}), tracked={"firewalls": frozenset(groups)}
+            ).objects["firewalls"]
         )
         == groups
     )

@@ -16,7 +16,7 @@ from reconciler.resources import FIREWALL_APIS
 from tests.clouds import VirtualCloud, virtual_cloud
 
 CREATE = {"zone": "kr1-z01", "flavor": "std_2.4-g1", "image": "PIMAGE-0Ex1UbuntuJammy22LTS0a"}
-EVERYTHING = RefreshScope(instances=True, block_storages=True, firewalls=True)
+EVERYTHING = RefreshScope(kinds=frozenset({"instances", "block_storages", "firewalls"}))
 
 
 def made(cloud: VirtualCloud, operation: str, inputs: Mapping[str, object]) -> str:
@@ -75,7 +75,9 @@ def test_an_empty_account_is_three_lists_and_nothing_else() -> None:
 
 def test_only_what_is_wanted_is_read() -> None:
     cloud = virtual_cloud()
-    account = cloud.read(RefreshScope(block_storages=True, catalogue=frozenset({"zones"})))
+    account = cloud.read(
+        RefreshScope(kinds=frozenset({"block_storages"}), catalogue=frozenset({"zones"}))
+    )
     assert paths(cloud) == {"/v1/block-storages": 1, "/v1/zones": 1}
     assert set(account.objects) == {"block_storages"}
     assert account.catalogue.flavors is None
@@ -92,14 +94,16 @@ def test_lists_are_read_side_by_side() -> None:
     cloud = virtual_cloud(latency_seconds=1.0)
     cloud.read(
         RefreshScope(
-            instances=True, block_storages=True, firewalls=True, catalogue=frozenset({"zones"})
+            kinds=frozenset({"instances", "block_storages", "firewalls"}),
+            catalogue=frozenset({"zones"}),
         )
     )
     assert cloud.clock.monotonic() == 1.0
     alone = virtual_cloud(latency_seconds=1.0, limit=1)
     alone.read(
         RefreshScope(
-            instances=True, block_storages=True, firewalls=True, catalogue=frozenset({"zones"})
+            kinds=frozenset({"instances", "block_storages", "firewalls"}),
+            catalogue=frozenset({"zones"}),
         )
     )
     assert alone.clock.monotonic() == 4.0
@@ -178,7 +182,9 @@ def test_rules_and_members_are_read_of_the_groups_asked_for_alone() -> None:
     cloud, groups, servers = with_groups(3)
     account = cloud.read(
         RefreshScope(
-            firewalls=True, rules_of=frozenset(groups[:2]), members_of=frozenset(groups[2:])
+            kinds=frozenset({"firewalls"}),
+            rules_of=frozenset(groups[:2]),
+            members_of=frozenset(groups[2:]),
         )
     )
     assert paths(cloud) == {
@@ -199,20 +205,27 @@ def test_where_the_firewall_of_a_server_must_be_known_other_groups_are_read_unti
 ):
     cloud, groups, servers = with_groups(9)
     order = [
-        group.id for group in cloud.read(RefreshScope(firewalls=True)).objects["firewalls"].values()
+        group.id
+        for group in cloud.read(RefreshScope(kinds=frozenset({"firewalls"})))
+        .objects["firewalls"]
+        .values()
     ]
     place = order.index(groups[-1])
     cloud.requests.clear()
     account = cloud.read(
         RefreshScope(
-            firewalls=True, members_of=frozenset(groups[:1]), members_for=frozenset(servers)
+            kinds=frozenset({"firewalls"}),
+            members_of=frozenset(groups[:1]),
+            members_for=frozenset(servers),
         )
     )
     assert account.members[groups[-1]] == tuple(servers)
     assert len(account.members) <= place + 4
     again = cloud.read(
         RefreshScope(
-            firewalls=True, members_of=frozenset(groups[-1:]), members_for=frozenset(servers)
+            kinds=frozenset({"firewalls"}),
+            members_of=frozenset(groups[-1:]),
+            members_for=frozenset(servers),
         )
     )
     assert set(again.members) == {groups[-1]}
@@ -220,14 +233,18 @@ def test_where_the_firewall_of_a_server_must_be_known_other_groups_are_read_unti
 
 def test_where_a_server_is_in_no_group_all_are_read_and_it_is_known() -> None:
     cloud, groups, _ = with_groups(5)
-    account = cloud.read(RefreshScope(firewalls=True, members_for=frozenset({"INSTANCE-nowhere"})))
+    account = cloud.read(
+        RefreshScope(kinds=frozenset({"firewalls"}), members_for=frozenset({"INSTANCE-nowhere"}))
+    )
     assert set(account.members) == set(groups)
 
 
 def test_rules_come_free_with_the_older_list() -> None:
     cloud, groups, servers = with_groups(3, firewall_api="firewall")
     account = cloud.read(
-        RefreshScope(firewalls=True, rules_of=frozenset(groups), members_of=frozenset(groups))
+        RefreshScope(
+            kinds=frozenset({"firewalls"}), rules_of=frozenset(groups), members_of=frozenset(groups)
+        )
     )
     assert paths(cloud) == {"/v1/firewall": 1} | {
         f"/v1/security-groups/{group}/instances": 1 for group in groups
@@ -245,7 +262,9 @@ def test_a_group_that_is_gone_is_no_failure_where_its_list_says_so_too(firewall_
     gone = groups[0]
     assert isinstance(cloud.do("firewall.delete", {}, gone), Accepted)
     account = cloud.read(
-        RefreshScope(firewalls=True, rules_of=frozenset({gone}), members_of=frozenset({gone}))
+        RefreshScope(
+            kinds=frozenset({"firewalls"}), rules_of=frozenset({gone}), members_of=frozenset({gone})
+        )
     )
     assert set(account.objects["firewalls"]) == {groups[1]}
     assert account.members == {}
@@ -263,7 +282,7 @@ def test_a_group_that_is_listed_but_refuses_its_rules_stops_the_read() -> None:
 
     broken = virtual_cloud(cloud=cloud.cloud, clock=cloud.clock, middle=middle)
     with pytest.raises(ReadFailed, match="although the list of firewalls shows it"):
-        broken.read(RefreshScope(firewalls=True, rules_of=frozenset(groups)))
+        broken.read(RefreshScope(kinds=frozenset({"firewalls"}), rules_of=frozenset(groups)))
 
 
 def test_a_failed_list_fails_the_whole_read_and_leaves_nothing_in_flight() -> None:
@@ -288,6 +307,6 @@ def test_a_wrong_clock_is_named_as_what_it_is() -> None:
 
     cloud = virtual_cloud(clock=VirtualClock(offset=-900.0))
     with pytest.raises(ReadFailed) as caught:
-        cloud.read(RefreshScope(instances=True))
+        cloud.read(RefreshScope(kinds=frozenset({"instances"})))
     assert caught.value.problem.code == "clock"
     assert "900 s behind" in caught.value.problem.message

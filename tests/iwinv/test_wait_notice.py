@@ -9,7 +9,7 @@ from reconciler.model.resource import RefreshScope
 from reconciler.simulator.faults import Fault
 from tests.lab import Lab
 
-LISTS = RefreshScope(instances=True, block_storages=True)
+LISTS = RefreshScope(kinds=frozenset({"instances", "block_storages"}))
 
 
 def told_by(lab: Lab, reads: int) -> list[str]:

@@ -15,7 +15,7 @@ import pytest
 from reconciler.model import serialize
 from reconciler.model.resource import Deferred, Ref
 from reconciler.model.state import Entry, Phase
-from reconciler.planner.compare.refresh_scope import needs
+from reconciler.planner.compare.refresh_scope import refresh_scope
 from reconciler.planner.estimate.forecast import weights_of
 from reconciler.planner.planner import PlanOptions
 from tests.builders import (
@@ -247,7 +247,7 @@ def test_only_what_the_plan_looks_at_is_read() -> None:
     # Goal: groups of ours with their rules and members, servers whose firewall is managed, no
     # catalogue where nothing is looked up.
     case = settled(server("web", firewall="web"), server("db"), firewall("web"))
-    wants = needs(case.stack(), case.state(), PlanOptions())
+    wants = refresh_scope(case.stack(), case.state(), PlanOptions())
     assert [set(ids) for ids in (wants.rules_of, wants.members_of, wants.members_for)] == [
         {"f-web"},
         {"f-web"},
@@ -276,4 +276,4 @@ def test_only_what_the_plan_looks_at_is_read() -> None:
 )
 def test_the_catalogue_is_read_for_what_is_made(name: str, case: Case, lists: set[str]) -> None:
     # Goal: feasibility has what it looks at.
-    assert needs(case.stack(), case.state(), PlanOptions()).catalogue == lists, name
+    assert refresh_scope(case.stack(), case.state(), PlanOptions()).catalogue == lists, name

@@ -18,7 +18,7 @@ from reconciler.model.state import State
 from reconciler.planner.checks import lost_state
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.planner.compare.classify import classify
-from reconciler.planner.compare.refresh_scope import needs
+from reconciler.planner.compare.refresh_scope import refresh_scope
 from reconciler.store.memory import MemoryStore
 from tests.lab import EVERYTHING, Lab, said
 from tests.scenarios.world import SHOP, world_of
@@ -252,7 +252,7 @@ def test_a_rebuilt_state_does_not_take_what_another_state_holds(tmp_path: Path) 
     )
     options = PlanOptions(elsewhere=session.elsewhere(blog.store))
     state = State("lineage", 0, "blog", None)
-    account = session.read_account(blog.connection(), needs(stack, state, options))
+    account = session.read_account(blog.connection(), refresh_scope(stack, state, options))
     seen = classify(stack=stack, state=state, account=account, kinds=blog.kinds, options=options)
     assert not lost_state.propose(seen)
     wrong = lost_state.adoptable(seen, "instances.b", id)

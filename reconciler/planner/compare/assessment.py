@@ -146,7 +146,7 @@ class Assessment:
             for instance in members:
                 firewalls.setdefault(instance, []).append(firewall)
         for item in self.items.values():
-            wanted = item.wanted.get("firewall")
+            wanted = item.wanted.get(item.kind.membership or "")
             if (
                 item.live is not None
                 and len(found := firewalls.get(item.live.id, [])) > 1

@@ -1,5 +1,5 @@
-"""What a plan needs to be read of the account: known from the stack and the state alone, so that
-each list is read once.
+"""Which lists a plan needs: known from the stack and the state alone, so that each list is read
+once.
 """
 
 from __future__ import annotations
@@ -8,20 +8,17 @@ from collections.abc import Iterator, Mapping
 
 from reconciler.model.address import Address
 from reconciler.model.resource import EMPTY, Lookup, RefreshScope, Resource, Stack
-from reconciler.model.resource_type import acts_on
+from reconciler.model.resource_type import Edit, ResourceType, acts_on, creates, kind_of
 from reconciler.model.state import Entry, State
 from reconciler.planner.compare import moves
 from reconciler.planner.compare.assessment import PlanOptions
-
-_CATALOGUE_OF_CREATES = {
-    "instances": ("flavors", "images", "zones"),
-    "block_storages": ("storage_types",),
-}
-"""What feasibility asks for where an object is to be made."""
+from reconciler.resources import all_kinds
+from reconciler.resources import firewall as firewall_kind
+from reconciler.resources import rule as rule_kind
 
 
-def needs(stack: Stack, state: State | None, options: PlanOptions) -> RefreshScope:
-    """The lists, groups and catalogue lists that `plan.make` will look at."""
+def refresh_scope(stack: Stack, state: State | None, options: PlanOptions) -> RefreshScope:
+    """The lists of the account and of the catalog that `planner.make` looks at."""
     if state is not None and not options.destroy:
         state = moves.move(stack, state).state
     tracked: dict[str, set[str]] = {}
@@ -31,57 +28,62 @@ def needs(stack: Stack, state: State | None, options: PlanOptions) -> RefreshSco
     for old in state.deposed.values() if state is not None else ():
         tracked.setdefault(old.kind, set()).add(old.id)
     resources: Mapping[Address, Resource] = {} if options.destroy else stack.resources
-    firewalls = set(tracked.get("firewalls", ()))
+    firewalls = set(tracked.get(firewall_kind.NAME, ()))
     firewalls |= set(_unsettled_firewalls(state))
     firewalls |= {
-        r.import_id
-        for a, r in resources.items()
-        if a.kind == "firewalls" and a.rule is None and r.import_id
+        resource.import_id
+        for address, resource in resources.items()
+        if address.kind == firewall_kind.NAME and address.rule is None and resource.import_id
     }
     return RefreshScope(
-        instances=True,
-        block_storages=True,
-        firewalls=True,
+        kinds=frozenset(all_kinds().sections),
         tracked={kind: frozenset(ids) for kind, ids in sorted(tracked.items())},
         rules_of=frozenset(firewalls | set(_guarding(stack, "id"))),
         rules_named=frozenset(_guarding(stack, "name")),
         members_of=frozenset(firewalls),
-        members_for=frozenset(_watched(resources, state)),
-        whole=frozenset(_made_perhaps(state)),
-        catalogue=frozenset(_catalogue(resources, state, options)) | _priced(options),
-        hoped=_sized(tracked, resources),
+        members_for=frozenset(_members(resources, state)),
+        whole=frozenset(_with_unsettled_creates(state)),
+        catalogue=frozenset(_catalogue(resources, state, options)) | _prices(options),
+        hoped=_sizes(tracked, resources),
     )
 
 
 def _guarding(stack: Stack, by: str) -> Iterator[str]:
-    """The firewalls of others that the stack refers to: a guard asks what they let through."""
+    """The firewalls of others that the stack refers to: a guard needs to know what they allow."""
     if stack.guard is not None:
         yield from (
             desired.value
             for address, desired in stack.existing.items()
-            if address.kind == "firewalls" and desired.by == by
+            if address.kind == firewall_kind.NAME and desired.by == by
         )
 
 
-def _sized(
+def _size_list(kind: ResourceType) -> frozenset[str]:
+    """The list of the catalog that shows what a month costs and how large a disk is."""
+    resized = (field for field in kind.fields.values() if field.edit is Edit.RESIZE)
+    return frozenset(field.offered_in for field in resized if field.offered_in is not None)
+
+
+def _sizes(
     tracked: Mapping[str, set[str]], resources: Mapping[Address, Resource]
 ) -> frozenset[str]:
-    """The flavors wherever there are servers: they say what a month costs, and how large a disk is."""
-    instances = bool(tracked.get("instances")) or any(
-        address.kind == "instances" for address in resources
-    )
-    return frozenset({"flavors"} if instances else ())
+    """The lists with the prices and sizes of the kinds that the stack has objects of."""
+    used = {kind for kind, ids in tracked.items() if ids} | {each.kind for each in resources}
+    kinds = (kind for kind in all_kinds().values() if kind.name in used)
+    return frozenset().union(*map(_size_list, kinds))
 
 
-def _priced(options: PlanOptions) -> frozenset[str]:
-    """Prices that are asked for by themselves: what is not managed costs. One list, often cached."""
-    return frozenset({"flavors"} if options.unmanaged else ())
+def _prices(options: PlanOptions) -> frozenset[str]:
+    """The lists with the prices of unmanaged objects, if those are to be listed."""
+    kinds = all_kinds().values() if options.unmanaged else ()
+    return frozenset().union(*map(_size_list, kinds))
 
 
-def _watched(resources: Mapping[Address, Resource], state: State | None) -> Iterator[str]:
-    """Ids of servers whose firewall the file manages: it must be known which group they are in."""
+def _members(resources: Mapping[Address, Resource], state: State | None) -> Iterator[str]:
+    """Ids of the instances whose firewall the file manages: a plan must know their firewall."""
+    fields = {kind.name: kind.membership for kind in all_kinds().values() if kind.membership}
     for address, resource in resources.items():
-        if address.kind != "instances" or "firewall" not in resource.attributes:
+        if fields.get(address.kind) not in resource.attributes:
             continue
         entry = None if state is None else state.entries.get(str(address))
         if entry is not None:
@@ -90,40 +92,35 @@ def _watched(resources: Mapping[Address, Resource], state: State | None) -> Iter
             yield resource.import_id
 
 
-def _remade(resource: Resource, entry: Entry) -> bool:
-    """Whether a volume is asked for in another type or size than it was left in: then a new one is
-    made (stack-files#edits).
+def _is_replaced(kind: ResourceType, resource: Resource, entry: Entry) -> bool:
+    """Whether the file asks for another value of a field that only a new object can have
+    (stack-files#edits). Fields with a lookup are read anyway.
     """
-    says = resource.attributes
-    return entry.kind == "block_storages" and any(
-        says.get(name, entry.applied.get(name)) != entry.applied.get(name)
-        for name in ("type", "size")
+    applied = entry.applied
+    return any(
+        resource.attributes.get(field.name, applied.get(field.name)) != applied.get(field.name)
+        for field in kind.fields.values()
+        if field.edit is Edit.REPLACE and field.lookup is None
     )
 
 
-_MADE = {
-    "instance.create": "instances",
-    "block_storage.create": "block_storages",
-    "firewall.create": "firewalls",
-}
-
-
-def _made_perhaps(state: State | None) -> Iterator[str]:
-    """Kinds of which it is not known whether an earlier run made one: that a list does not show it
-    may say that it did not.
+def _with_unsettled_creates(state: State | None) -> Iterator[str]:
+    """Kinds with a create of unknown outcome: that a list does not show an object may prove that it
+    was not created.
     """
     for intent, result in state.open.values() if state is not None else ():
-        if result != "accepted" and intent.operation in _MADE:
-            yield _MADE[intent.operation]
+        if result != "accepted" and creates(intent.operation):
+            kind = kind_of(all_kinds(), intent.operation)
+            yield from () if kind.owner is not None else (kind.name,)
 
 
 def _unsettled_firewalls(state: State | None) -> Iterator[str]:
-    """Groups of which it is not known what became of a write to them: their rules and members tell."""
+    """Firewalls with a write of unknown outcome: their rules and members may settle it."""
     for intent, _ in state.open.values() if state is not None else ():
-        if acts_on(intent.operation, "firewall", "rule"):
+        if acts_on(intent.operation, firewall_kind.SINGULAR, rule_kind.SINGULAR):
             yield from (
                 str(intent.inputs[name])
-                for name in ("firewall", "former")
+                for name in (firewall_kind.SINGULAR, "former")
                 if intent.inputs.get(name)
             )
 
@@ -131,11 +128,12 @@ def _unsettled_firewalls(state: State | None) -> Iterator[str]:
 def _catalogue(
     resources: Mapping[Address, Resource], state: State | None, options: PlanOptions
 ) -> Iterator[str]:
+    kinds = all_kinds()
     for address, resource in resources.items():
-        text = str(address)
+        text, kind = str(address), kinds[address.kind]
         entry = None if state is None else state.entries.get(text)
-        if entry is None or _remade(resource, entry):
-            yield from _CATALOGUE_OF_CREATES.get(address.kind, ())
+        if address.rule is None and (entry is None or _is_replaced(kind, resource, entry)):
+            yield from (field.offered_in for field in kind.fields.values() if field.offered_in)
         for name, value in resource.attributes.items():
             for desired in value if isinstance(value, tuple) else (value,):
                 if not isinstance(desired, Lookup) or desired.by == "id":
@@ -146,7 +144,7 @@ def _catalogue(
                     if entry is not None and text not in options.replace
                     else EMPTY
                 )
-                # An image found by os is asked for anyway, to say whether there is a newer one; a
-                # saved plan asks for nothing.
+                # An image found by os is read anyway, to report a newer one; a saved plan reads
+                # nothing.
                 if desired.key not in pinned and (desired.key not in kept or desired.by == "os"):
                     yield desired.catalogue

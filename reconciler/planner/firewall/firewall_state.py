@@ -177,7 +177,7 @@ def standing(
         for instance in members:
             walls.member.setdefault(instance, assessment.firewall_of(instance))
     for item in assessment.items.values():
-        # A server whose firewall the file manages was looked for in every group (`needs`): in none
+        # A server whose firewall the file manages was looked for in every group (`refresh_scope`): in none
         # means without one.
         managed = item.resource is not None and "firewall" in item.resource.attributes
         if (
