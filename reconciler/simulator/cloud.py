@@ -14,24 +14,29 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
-from urllib.parse import urlencode
 
 from reconciler.model.http import Request, Response, WireError
-from reconciler.simulator.call import Call, Reply
+from reconciler.simulator.answers import (
+    CUT_AFTER,
+    Answer,
+    distort,
+    failure,
+    refusal,
+    spoilt,
+    success,
+)
 from reconciler.simulator.clock import TIME_MAX, http_date
-from reconciler.simulator.distort import HTML, distort
 from reconciler.simulator.errors import (
-    CODES,
     ApiError,
     MethodNotAllowed,
-    envelope_error,
     error_response,
     plain_response,
-    result_shape,
+    refuse_if,
 )
 from reconciler.simulator.faults import INSTANTS, Fault, FaultPlan
-from reconciler.simulator.gate import Quota, check_caller, sign
-from reconciler.simulator.routes import Route, find_route
+from reconciler.simulator.gate import Quota, check_caller, signed_request
+from reconciler.simulator.kinds.call import Call
+from reconciler.simulator.kinds.registry import Route, find_route
 from reconciler.simulator.switches import Switches
 from reconciler.simulator.world import World
 from reconciler.simulator.worldfile import default_world
@@ -42,20 +47,6 @@ T = TypeVar("T")
 READS = frozenset({"GET", "HEAD"})
 ADVANCE_SECONDS_MAX = 3_155_760_000.0
 """The furthest that the world's time jumps at once: a hundred years."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What goes back: a response, perhaps late, perhaps only its first bytes, or nothing at all.
-
-    `keep` is the number of body bytes that are sent before the connection is cut; a response of
-    None is cut at once.
-    """
-
-    response: Response | None
-    reason: str = ""
-    delay: float = 0.0
-    keep: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +129,7 @@ class Cloud:
         self._advance()
 
     # The wire
-    # ----------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
 
     def handle(self, request: Request, *, peer: str = "127.0.0.1") -> Response:
         """The whole cloud in process: a Response, or WireError where no whole one came."""
@@ -176,55 +167,55 @@ class Cloud:
         self, request: Request, peer: str, route: Route | None, drawn: list[Fault]
     ) -> Answer:
         fault = next((each for each in drawn if each.instant in INSTANTS), None)
-        instant = fault.instant if fault is not None else ""
-        if fault is not None and instant == "refused_before":
-            return Answer(_refusal(fault, self.switches))
-        if fault is not None and instant == "lost_before":
+        if fault is None:
+            return self._respond(request, peer, route, drawn)
+        if fault.instant == "refused_before":
+            return Answer(refusal(fault, self.switches))
+        if fault.instant == "lost_before":
             return Answer(None, "the connection was cut before the request arrived")
-        if fault is not None and instant == "executed_late":
+        if fault.instant == "executed_late":
             self._late.append(_Late(self._clock() + fault.seconds, request, peer))
             self._late.sort(key=lambda late: late.at)
-            return (
-                Answer(_failure(fault))
-                if fault.status is not None
-                else Answer(None, "no answer came in time")
-            )
-        response, cut = self._respond(request, peer, route, drawn)
-        if instant == "executed_twice":
+            response = None if fault.status is None else failure(fault)
+            return Answer(response, "no answer came in time")
+        answer = self._respond(request, peer, route, drawn)
+        if fault.instant == "executed_twice":
             self._respond(request, peer, route, drawn)
-        if cut:
-            return Answer(None, cut)
-        return _spoilt(response, fault) if fault is not None else Answer(response)
+        return answer if answer.response is None else spoilt(answer.response, fault)
 
     def _respond(
         self, request: Request, peer: str, route: Route | None, drawn: list[Fault]
-    ) -> tuple[Response, str]:
-        """The true answer, distorted where asked, and why the connection is cut instead, if it is."""
+    ) -> Answer:
+        """The true answer, distorted if a fault asks for it; cut if a switch does."""
+        operation = "" if route is None else route.operation
+        response = self._response(request, peer, operation, drawn)
+        if response is None:
+            return Answer(None, CUT_AFTER)
+        date = ("Date", http_date(self._clock()))
+        return Answer(Response(response.status, (*response.headers, date), response.body))
+
+    def _response(
+        self, request: Request, peer: str, operation: str, drawn: list[Fault]
+    ) -> Response | None:
         refused = self._quota.admit(request, self._clock(), self.time_scale, self.switches)
         if refused is not None:
-            return self._dated(refused), ""
+            return refused
+        outcome = self.switches.create_outcome if operation == "createInstance" else ""
+        faults = {each.instant: each for each in reversed(drawn)}
         try:
             self._check(request, peer, now=self._clock())
-            unknown = next((each for each in drawn if each.instant == "unknown_code"), None)
-            if unknown is not None:
-                return self._dated(_refusal(unknown, self.switches)), ""
-            response = self._execute(
-                request, stale=next((each for each in drawn if each.instant == "stale_read"), None)
-            )
+            if "unknown_code" in faults:
+                return refusal(faults["unknown_code"], self.switches)
+            response = self._execute(request, stale=faults.get("stale_read"))
+            refuse_if(outcome == "http_500", "DEV_CHECK_RETURN")
         except ApiError as error:
-            return self._dated(error_response(error, self.switches)), ""
+            return error_response(error, self.switches)
         except MethodNotAllowed as error:
-            return self._dated(
-                plain_response(
-                    405, {"message": "허용되지 않은 메서드입니다."}, ("Allow", error.allowed)
-                )
-            ), ""
-        if route is not None and route.operation == "createInstance":
-            if self.switches.create_outcome == "lost":
-                return response, "the connection was cut after the request was executed"
-            if self.switches.create_outcome == "http_500":
-                return self._dated(error_response(ApiError("DEV_CHECK_RETURN"), self.switches)), ""
-        return self._dated(distort(response, drawn, lambda: self._previous_page(request))), ""
+            message = {"message": "허용되지 않은 메서드입니다."}
+            return plain_response(405, message, ("Allow", error.allowed))
+        if outcome == "lost":
+            return None
+        return distort(response, drawn, lambda: self._previous_page(request))
 
     def _check(self, request: Request, peer: str, *, now: float) -> None:
         check_caller(
@@ -253,7 +244,7 @@ class Cloud:
             ids=ids,
             query=dict(request.query),
         )
-        response = _success(route.handler(call), route.status(self.switches))
+        response = success(route.handler(call), route.status(self.switches))
         for kind, key in call.seen:
             world.note_read(kind, key)
         return response
@@ -274,25 +265,16 @@ class Cloud:
         if not number.isdecimal() or int(number) < 2:
             return []
         query["page_no"] = str(int(number) - 1)
-        result = json.loads(self._execute(replace(request, query=tuple(query.items()))).body)[
-            "result"
-        ]
+        page = self._execute(replace(request, query=tuple(query.items())))
+        result = json.loads(page.body)["result"]
         return result if isinstance(result, list) else []
-
-    def _dated(self, response: Response) -> Response:
-        return Response(
-            response.status, (*response.headers, ("Date", http_date(self._clock()))), response.body
-        )
 
     def _note(
         self, request: Request, route: Route | None, answer: Answer, drawn: list[Fault]
     ) -> None:
-        status = answer.response.status if answer.response is not None else None
-        code = (
-            _error_code(answer.response.body)
-            if answer.response is not None and answer.response.status >= 400
-            else ""
-        )
+        status, body = None, b""
+        if answer.response is not None:
+            status, body = answer.response.status, answer.response.body
         self.log.append(
             Entry(
                 number=self._number,
@@ -300,15 +282,15 @@ class Cloud:
                 method=request.method,
                 path=request.path,
                 query=request.query,
-                operation=route.operation if route else "",
+                operation="" if route is None else route.operation,
                 status=status,
-                error_code=code,
+                error_code=_error_code(body) if (status or 0) >= 400 else "",
                 faults=tuple(each.instant for each in drawn),
             )
         )
 
     # Time
-    # --------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
 
     def _advance(self) -> None:
         """Bring the world to now, executing on the way what was under way late."""
@@ -353,7 +335,7 @@ class Cloud:
             return min(moments, default=None)
 
     # For tests, steering and saving
-    # ------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
 
     @property
     def world(self) -> World:
@@ -416,15 +398,8 @@ class Cloud:
         """A request signed with this cloud's own keys: a dictionary body becomes a form, a `json:`
         one JSON; for tests and stories.
         """
-        headers = list(sign(self.access_key, self.secret_key, path, self._clock()))
-        content = b""
-        if isinstance(body, Mapping):
-            headers.append(("Content-Type", "application/x-www-form-urlencoded"))
-            content = urlencode({str(name): str(value) for name, value in body.items()}).encode()
-        elif isinstance(body, str):
-            headers.append(("Content-Type", "application/json"))
-            content = body.encode()
-        return Request(method, path, tuple((query or {}).items()), tuple(headers), content)
+        keys = (self.access_key, self.secret_key)
+        return signed_request(keys, method, path, now=self._clock(), query=query, body=body)
 
     def _changed(self) -> None:
         self._unsaved = False
@@ -437,78 +412,6 @@ def _route_or_none(request: Request, switches: Switches) -> Route | None:
         return find_route(request.method, request.path, switches)[0]
     except (ApiError, MethodNotAllowed):
         return None
-
-
-def _success(reply: Reply, status: int) -> Response:
-    """A success in the envelope (contract#envelope)."""
-    body: dict[str, object] = {
-        "code": "0x00",
-        "error_code": "SUCCESS",
-        "message": "",
-        "result": reply.result,
-    }
-    if reply.counted and isinstance(reply.result, list):
-        body["count"] = len(reply.result)
-    if reply.page is not None:
-        number, size = reply.page
-        body["page_no"], body["page_size"] = (
-            (str(number), str(size)) if reply.page_as_text else (number, size)
-        )
-    if reply.total is not None:
-        body["total"] = reply.total
-    return plain_response(status, body)
-
-
-def _refusal(fault: Fault, switches: Switches) -> Response:
-    """The answer that a fault asks for instead of execution."""
-    if fault.body is not None or (
-        fault.status is not None and fault.status >= 500 and not fault.code
-    ):
-        return _failure(fault)
-    if fault.instant == "unknown_code" or fault.code:
-        name = fault.code or "SOMETHING_NEW"
-        known = CODES.get(name)
-        status = fault.status or (known.status if known else 400)
-        message = fault.message or (known.message if known else "알 수 없는 오류입니다.")
-        return envelope_error(
-            status, hex(fault.code_number), name, message, result_shape(known, switches)
-        )
-    if fault.status == 429:
-        headers = (("Retry-After", str(int(fault.seconds) or 5)),) if switches.retry_after else ()
-        return plain_response(
-            429, {"message": fault.message or "요청 한도를 초과하였습니다."}, *headers
-        )
-    if fault.status == 422:
-        message = fault.message or "입력값을 확인해 주세요."
-        return plain_response(422, {"message": message, "errors": {"name": [message]}})
-    return plain_response(fault.status or 500, {"message": fault.message or "일시적인 오류입니다."})
-
-
-def _failure(fault: Fault) -> Response:
-    """A 5xx as a gateway writes it, or the body the fault brings along."""
-    body = HTML if fault.body is None else fault.body
-    kind = "text/html" if body.lstrip().startswith("<") or not body.strip() else "application/json"
-    return Response(fault.status or 502, (("Content-Type", kind),), body.encode())
-
-
-def _spoilt(response: Response, fault: Fault) -> Answer:
-    """What becomes of the answer to a request that was executed."""
-    if fault.instant == "answer_lost":
-        return Answer(None, "the connection was cut after the request was executed")
-    if fault.instant == "executed_then_5xx":
-        return Answer(_failure(fault))
-    if fault.instant == "answer_cut":
-        return Answer(
-            response,
-            "the connection was cut in the middle of the answer",
-            keep=len(response.body) // 2,
-        )
-    if fault.instant == "answer_garbled":
-        body = (HTML if fault.body is None else fault.body).encode()
-        return Answer(Response(fault.status or response.status, response.headers, body))
-    if fault.instant == "answer_slow":
-        return Answer(response, delay=fault.seconds)
-    return Answer(response)
 
 
 def _error_code(body: bytes) -> str:

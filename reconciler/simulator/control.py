@@ -1,12 +1,15 @@
 """Steering: what `/_simulator/` answers. Outside quota and signature; the server lets only this
 machine in.
 
-GET  world      the whole world as YAML (JSON when asked for)     PUT  world      go on with this
-one POST do         {action, kind, object, values}                    POST advance    {seconds} GET
-faults     those in force, and how often each has struck     PUT  faults     these instead; POST
-adds, DELETE clears GET  switches   those that are not at their default               PUT  switches
-turn these GET  requests   the last requests, newest last                    GET  (nothing)  what
-there is
+- `world`: GET gives the whole world as YAML, or as JSON when asked; PUT continues with another one
+- `do`: POST {action, kind, object, values} changes it from outside
+- `advance`: POST {seconds} lets its time jump ahead
+- `faults`: GET gives those in force and how often each has struck; PUT replaces them, POST adds,
+  DELETE clears
+- `switches`: GET gives those that are not at their default; PUT turns some
+- `requests`: GET gives the last requests, newest last
+
+Without a name, GET says what there is.
 """
 
 from __future__ import annotations
@@ -41,18 +44,13 @@ class ControlError(ValueError):
 def steer(cloud: Cloud, request: Request) -> Response:
     """Answer one request below `/_simulator/`."""
     noun = request.path.removeprefix("/_simulator/").strip("/")
-    by_method = _ACTS.get(noun)
-    if by_method is None:
-        return plain_response(
-            404, {"message": "there are " + ", ".join(sorted(each for each in _ACTS if each))}
-        )
-    act = by_method.get(request.method)
+    if noun not in _ACTS:
+        known = ", ".join(sorted(each for each in _ACTS if each))
+        return plain_response(404, {"message": f"there are {known}"})
+    act = _ACTS[noun].get(request.method)
     if act is None:
-        return plain_response(
-            405,
-            {"message": "there are " + ", ".join(sorted(by_method))},
-            ("Allow", ", ".join(sorted(by_method))),
-        )
+        known = ", ".join(sorted(_ACTS[noun]))
+        return plain_response(405, {"message": f"there are {known}"}, ("Allow", known))
     try:
         return act(cloud, request)
     except RecursionError:
@@ -80,30 +78,18 @@ def _do(cloud: Cloud, request: Request) -> Response:
     unknown = sorted(set(body) - {"action", "kind", "object", "values"})
     if unknown:
         raise ControlError(f"unknown: {', '.join(unknown)}; there are action, kind, object, values")
-    action, kind, name, values = (
-        body.get("action"),
-        body.get("kind"),
-        body.get("object", ""),
-        body.get("values") or {},
-    )
+    action, kind = body.get("action"), body.get("kind")
+    name, values = str(body.get("object", "")), body.get("values") or {}
     if not isinstance(action, str) or not isinstance(kind, str) or not isinstance(values, Mapping):
         raise ControlError("action and kind are texts, values is an object")
-    ids = cloud.change(lambda world: edit(world, action, kind, str(name), values))
-    return plain_response(200, {"done": True, "object": ids})
+    key = cloud.change(lambda world: edit(world, action, kind, name, values))
+    return plain_response(200, {"done": True, "object": key})
 
 
-def _get_faults(cloud: Cloud, request: Request) -> Response:
-    del request
-    plan = cloud.faults
-    return plain_response(
-        200,
-        {
-            "faults": [
-                {**fault.to_data(), "struck": struck}
-                for fault, struck in zip(plan.faults, plan.struck, strict=True)
-            ]
-        },
-    )
+def _get_faults(cloud: Cloud, _request: Request) -> Response:
+    counted = zip(cloud.faults.faults, cloud.faults.struck, strict=True)
+    faults = [{**fault.to_data(), "struck": struck} for fault, struck in counted]
+    return plain_response(200, {"faults": faults})
 
 
 def _put_faults(cloud: Cloud, request: Request) -> Response:
@@ -118,8 +104,7 @@ def _post_faults(cloud: Cloud, request: Request) -> Response:
     return _done()
 
 
-def _delete_faults(cloud: Cloud, request: Request) -> Response:
-    del request
+def _delete_faults(cloud: Cloud, _request: Request) -> Response:
     cloud.set_faults(())
     return _done()
 
@@ -132,8 +117,7 @@ def _advance(cloud: Cloud, request: Request) -> Response:
     return plain_response(200, {"done": True, "time": cloud.world.time})
 
 
-def _get_switches(cloud: Cloud, request: Request) -> Response:
-    del request
+def _get_switches(cloud: Cloud, _request: Request) -> Response:
     return plain_response(200, cloud.switches.changed())
 
 
@@ -142,16 +126,13 @@ def _put_switches(cloud: Cloud, request: Request) -> Response:
     return plain_response(200, cloud.switches.changed())
 
 
-def _get_requests(cloud: Cloud, request: Request) -> Response:
-    del request
+def _get_requests(cloud: Cloud, _request: Request) -> Response:
     return plain_response(200, {"requests": [dataclasses.asdict(each) for each in cloud.entries()]})
 
 
-def _help(cloud: Cloud, request: Request) -> Response:
-    del cloud, request
-    return plain_response(
-        200, {"paths": {noun: sorted(methods) for noun, methods in _ACTS.items() if noun}}
-    )
+def _help(_cloud: Cloud, _request: Request) -> Response:
+    paths = {noun: sorted(methods) for noun, methods in _ACTS.items() if noun}
+    return plain_response(200, {"paths": paths})
 
 
 _ACTS: dict[str, dict[str, Callable[[Cloud, Request], Response]]] = {

@@ -1,37 +1,21 @@
-"""Edits: the world changed from outside, as someone in the console would, for showing drift.
+"""Edits: the world changed from outside, as somebody in the console would, for showing drift.
 
-An object is named by its id or, where only one has it, its name. Values are in the contract's own
-members; what the API would refuse is allowed here, because a console may do more than the API.
+An object is named by its id or, if no other has it, its name. Values are in the contract's own
+members. What the API would refuse is allowed here, because a console may do more than the API.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Mapping
+from typing import Any
 
-from reconciler.simulator.records import BlockStorage, Firewall, Instance, Membership, Row, Rule
-from reconciler.simulator.world import World
-from reconciler.simulator.worldfile import (
-    CATALOGUE,
-    WorldFileError,
-    instance_from_data,
-    volume_from_data,
-)
+from reconciler.simulator.kinds.records import Membership, Rule
+from reconciler.simulator.kinds.registry import KINDS, Kind
+from reconciler.simulator.world import World, find_key
+from reconciler.simulator.worldfile import WorldFileError, record_from_data, rule_from_data
 
-RECORD_KINDS = ("instance", "block_storage", "firewall", "rule")
-CATALOGUE_KINDS = {
-    "zone": "zones",
-    "flavor": "flavors",
-    "image": "images",
-    "storage_type": "storage_types",
-} | {
-    "ssh_key": "ssh_keys",
-    "user_script": "user_scripts",
-    "bill": "bills",
-}
-KINDS = (*RECORD_KINDS, *CATALOGUE_KINDS)
 ALIASES = {
     "server": "instance",
     "volume": "block_storage",
@@ -40,7 +24,8 @@ ALIASES = {
     "key": "ssh_key",
 }
 ACTIONS = ("set", "delete", "create")
-R = TypeVar("R")
+RULE = "rule"
+_NUMBERS: Mapping[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float)}
 
 
 class EditError(ValueError):
@@ -64,10 +49,12 @@ def edit(
     if action == "set" and not values:
         raise EditError("set needs MEMBER=VALUE")
     try:
-        return _EDITS[(action, kind if kind in RECORD_KINDS else "catalogue")](
-            world, kind, name, values
-        )
-    except (TypeError, WorldFileError) as problem:
+        if kind == RULE:
+            return _edit_rule(world, action, name, values)
+        if KINDS[kind].record is None:
+            return _edit_row(world, action, KINDS[kind], name, values)
+        return _edit_record(world, action, KINDS[kind], name, values)
+    except (TypeError, LookupError, WorldFileError) as problem:
         raise EditError(str(problem)) from None
 
 
@@ -83,332 +70,138 @@ def parse_values(texts: list[str] | tuple[str, ...]) -> dict[str, object]:
 
 
 def _kind(text: str) -> str:
+    kinds = [*(name for name, kind in KINDS.items() if kind.label), RULE]
     word = text.strip().lower().replace("-", "_")
     for candidate in (word, word.removesuffix("s")):
         found = ALIASES.get(candidate, candidate)
-        if found in KINDS:
+        if found in kinds:
             return found
-    raise EditError(f"{text}: no such kind; there are {', '.join(KINDS)}")
+    raise EditError(f"{text}: no such kind; there are {', '.join(kinds)}")
 
 
-def _find(kind: str, name: str, names: Mapping[str, str | None]) -> str:
-    """The key of the object with this id, or the only one with this name."""
-    if name in names:
-        return name
-    found = [key for key, each in names.items() if each == name]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise EditError(
-            f"{len(found)} of kind {kind} are named {name}: {', '.join(found)}; use an id"
-        )
-    known = sorted({each or key for key, each in names.items()})
-    raise EditError(f"no {kind} {name}; there are {', '.join(known[:20]) or 'none'}")
-
-
-# Instances
-# -------------------------------------------------------------------------------------------------------------------
-
-
-def _find_instance(world: World, name: str) -> Instance:
-    return world.instances[
-        _find("instance", name, {key: each.name for key, each in world.instances.items()})
-    ]
-
-
-def _set_instance(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind
-    instance = _find_instance(world, name)
-    if "security_group" in values:
-        _join(world, instance.instance_id, values.pop("security_group"))
-    world.put_instance(
-        _replaced(instance, _renamed(values, "zone", "flavor", "image"), "instance_id")
-    )
-    return instance.instance_id
-
-
-def _join(world: World, instance_id: str, group: object) -> None:
-    for each in world.firewalls_of(instance_id):
-        world.remove_membership(each, instance_id)
-    if group not in {None, "", "none"}:
-        world.put_membership(Membership(_find_firewall(world, str(group)).firewall_id, instance_id))
-
-
-def _delete_instance(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind, values
-    instance = _find_instance(world, name)
-    world.remove_instance(instance.instance_id, world.time)
-    return instance.instance_id
-
-
-def _create_instance(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind
-    group = values.pop("security_group", None)
-    instance = instance_from_data(
-        world, {"name": name, **_renamed(values, "zone", "flavor", "image")}
-    )
-    world.put_instance(instance)
-    if group is not None:
-        _join(world, instance.instance_id, group)
-    return instance.instance_id
-
-
-# Block storages
-# --------------------------------------------------------------------------------------------------------------
-
-
-def _find_volume(world: World, name: str) -> BlockStorage:
-    return world.block_storages[
-        _find("block_storage", name, {key: each.name for key, each in world.block_storages.items()})
-    ]
-
-
-def _set_volume(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind
-    volume = _find_volume(world, name)
-    values = _owned(world, _renamed(values, "zone", "instance"))
-    world.put_volume(_replaced(volume, values, "block_storage_id"))
-    return volume.block_storage_id
-
-
-def _owned(world: World, values: dict[str, object]) -> dict[str, object]:
-    owner = values.get("instance_id")
-    return (
-        values
-        if owner is None
-        else {**values, "instance_id": _find_instance(world, str(owner)).instance_id}
-    )
-
-
-def _delete_volume(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind, values
-    volume = _find_volume(world, name)
-    world.remove_volume(volume.block_storage_id, world.time)
-    return volume.block_storage_id
-
-
-def _create_volume(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind
-    volume = volume_from_data(
-        world, {"name": name, **_owned(world, _renamed(values, "zone", "instance"))}
-    )
-    world.put_volume(volume)
-    return volume.block_storage_id
-
-
-# Firewalls and rules
-# ---------------------------------------------------------------------------------------------------------
-
-
-def _find_firewall(world: World, name: str) -> Firewall:
-    return world.firewalls[
-        _find("firewall", name, {key: each.title for key, each in world.firewalls.items()})
-    ]
-
-
-def _set_firewall(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind
-    firewall = _find_firewall(world, name)
-    if "rules" in values:
-        rules = values["rules"]
-        values["rules"] = _rules(world, _json(rules) if isinstance(rules, str) else rules)
-    world.put_firewall(_replaced(firewall, _renamed(values, title="name"), "firewall_id"))
-    return firewall.firewall_id
-
-
-def _delete_firewall(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind, values
-    firewall = _find_firewall(world, name)
-    world.remove_firewall(firewall.firewall_id)
-    return firewall.firewall_id
-
-
-def _create_firewall(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind
-    firewall = Firewall(world.new_id("firewall"), name, None, "N", ())
-    world.put_firewall(firewall)
-    return (
-        _set_firewall(world, "firewall", firewall.firewall_id, values)
-        if values
-        else firewall.firewall_id
-    )
-
-
-def _rules(world: World, rules: object) -> tuple[Rule, ...]:
-    if not isinstance(rules, list) or not all(isinstance(each, dict) for each in rules):
-        raise EditError("rules is a list of objects")
-    return tuple(Rule(**{"rule_id": world.new_rule_id(), **each}) for each in rules)
-
-
-def _find_rule(world: World, name: str) -> tuple[Firewall, Rule]:
-    group, slash, title = name.partition("/")
-    if not slash:
-        raise EditError("a rule is named FIREWALL/RULE")
-    firewall = _find_firewall(world, group)
-    key = _find("rule", title, {str(each.rule_id): each.title for each in firewall.rules})
-    return firewall, next(each for each in firewall.rules if str(each.rule_id) == key)
-
-
-def _set_rule(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind
-    firewall, rule = _find_rule(world, name)
-    changed = _replaced(rule, values, "rule_id")
-    world.put_rules(
-        firewall.firewall_id, [changed if each is rule else each for each in firewall.rules]
-    )
-    return str(rule.rule_id)
-
-
-def _delete_rule(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind, values
-    firewall, rule = _find_rule(world, name)
-    world.put_rules(firewall.firewall_id, [each for each in firewall.rules if each is not rule])
-    return str(rule.rule_id)
-
-
-def _create_rule(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del kind
-    group, _, title = name.partition("/")
-    firewall = _find_firewall(world, group)
-    plain = Rule(
-        world.new_rule_id(),
-        bound="IN",
-        protocol="TCP",
-        port="443",
-        ip="0.0.0.0/0",
-        title=title or "rule",
-    )
-    rule = _replaced(plain, values, "rule_id")
-    world.put_rules(firewall.firewall_id, (*firewall.rules, rule))
-    return str(rule.rule_id)
-
-
-# Catalogue
-# -------------------------------------------------------------------------------------------------------------------
-
-
-def _table(world: World, kind: str) -> tuple[dict[str, Row], str]:
-    section = CATALOGUE_KINDS[kind]
-    table: dict[str, Row] = getattr(world, section)
-    return table, CATALOGUE[section]
-
-
-def _catalogue_key(world: World, kind: str, name: str) -> str:
-    table, _ = _table(world, kind)
-    return _find(
-        kind,
-        name,
-        {
-            key: cast("str | None", row.get("name") or row.get("zone_name"))
-            for key, row in table.items()
-        },
-    )
-
-
-def _set_row(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    table, key_member = _table(world, kind)
-    key = _catalogue_key(world, kind, name)
-    if values.get(key_member, key) != key:
-        raise EditError(f"{key_member} cannot be changed")
-    table[key] = {
-        **table[key],
-        **{name: _like(value, table[key].get(name)) for name, value in values.items()},
-    }
+def _edit_record(
+    world: World, action: str, kind: Kind, name: str, values: dict[str, object]
+) -> str:
+    key = "" if action == "create" else world.key_of(kind.name, name)
+    if action == "delete":
+        world.remove(kind.name, key)
+        return key
+    values = _resolved(world, kind, values)
+    firewall_id = values.pop("security_group", None) if kind.name == "instance" else None
+    if action == "create":
+        record = record_from_data(world, kind, {kind.label: name, **_typed(kind.record, values)})
+    else:
+        record = _replaced(world.table(kind.name)[key], values, kind.key)
+    world.put(record)
+    key = str(getattr(record, kind.key))
+    if firewall_id is not None:
+        for each in world.firewalls_of(key):
+            world.remove("membership", (each, key))
+    if firewall_id:
+        world.put(Membership(str(firewall_id), key))
     return key
 
 
-def _delete_row(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    del values
-    table, _ = _table(world, kind)
-    key = _catalogue_key(world, kind, name)
-    del table[key]
-    return key
-
-
-def _create_row(world: World, kind: str, name: str, values: dict[str, object]) -> str:
-    table, key_member = _table(world, kind)
-    key = str(values.get(key_member) or name)
-    if key in table:
-        raise EditError(f"{kind} {key} exists")
-    table[key] = {
-        key_member: key,
-        **({"name": name} if key_member != "type" else {}),
-        **{member: _like(value, None) for member, value in values.items()},
-    }
-    return key
-
-
-_EDITS: dict[tuple[str, str], Callable[[World, str, str, dict[str, object]], str]] = {
-    ("set", "instance"): _set_instance,
-    ("delete", "instance"): _delete_instance,
-    ("create", "instance"): _create_instance,
-    ("set", "block_storage"): _set_volume,
-    ("delete", "block_storage"): _delete_volume,
-    ("create", "block_storage"): _create_volume,
-    ("set", "firewall"): _set_firewall,
-    ("delete", "firewall"): _delete_firewall,
-    ("create", "firewall"): _create_firewall,
-    ("set", "rule"): _set_rule,
-    ("delete", "rule"): _delete_rule,
-    ("create", "rule"): _create_rule,
-    ("set", "catalogue"): _set_row,
-    ("delete", "catalogue"): _delete_row,
-    ("create", "catalogue"): _create_row,
-}
-
-
-def _renamed(values: dict[str, object], *with_id: str, **words: str) -> dict[str, object]:
-    """Members as records name them: `flavor` for `flavor_id`, and so on."""
-    renamed = {name: f"{name}_id" for name in with_id} | {
-        other: name for name, other in words.items()
-    }
-    return {renamed.get(name, name): value for name, value in values.items()}
-
-
-def _replaced(record: R, values: dict[str, object], key_member: str) -> R:
-    """The record with these members; anything that is not one, or changes its id, is refused. A
-    status set is final.
+def _resolved(world: World, kind: Kind, values: dict[str, object]) -> dict[str, object]:
+    """Values by the members of records, with ids for names of other objects and records for rules.
+    An empty `security_group` is none.
     """
-    fields = {each.name: str(each.type) for each in dataclasses.fields(cast("Any", record))}
-    allowed = sorted(set(fields) - {key_member, "pending"})
+    values = {kind.words.get(word, word): value for word, value in values.items()}
+    for member, other in kind.refers.items():
+        if values.get(member) is not None:
+            values[member] = world.key_of(other, str(values[member]))
+    if kind.name == "instance" and "security_group" in values:
+        group = values["security_group"]
+        none = group in (None, "", "none")
+        values["security_group"] = "" if none else world.key_of("firewall", str(group))
+    if kind.name == "firewall" and "rules" in values:
+        rules = values["rules"]
+        rules = _json(rules) if isinstance(rules, str) else rules
+        if not isinstance(rules, list) or not all(isinstance(each, dict) for each in rules):
+            raise EditError("rules is a list of objects")
+        values["rules"] = tuple(rule_from_data(world, each, "rules") for each in rules)
+    return values
+
+
+def _edit_rule(world: World, action: str, name: str, values: dict[str, object]) -> str:
+    firewall_name, slash, title = name.partition("/")
+    if not slash and action != "create":
+        raise EditError("a rule is named FIREWALL/RULE")
+    firewall = world.firewalls[world.key_of("firewall", firewall_name)]
+    if action == "create":
+        rule = Rule(world.new_rule_id(), "IN", "TCP", "443", "0.0.0.0/0", title or "rule")
+        rules = (*firewall.rules, _replaced(rule, values, "rule_id"))
+    else:
+        key = find_key(RULE, title, {str(each.rule_id): each.title for each in firewall.rules})
+        rule = next(each for each in firewall.rules if str(each.rule_id) == key)
+        kept = () if action == "delete" else (_replaced(rule, values, "rule_id"),)
+        position = firewall.rules.index(rule)
+        rules = (*firewall.rules[:position], *kept, *firewall.rules[position + 1 :])
+    world.put_rules(firewall.firewall_id, rules)
+    return str(rule.rule_id)
+
+
+def _edit_row(world: World, action: str, kind: Kind, name: str, values: dict[str, object]) -> str:
+    table = world.table(kind.name)
+    if action == "create":
+        key = str(values.get(kind.key) or name)
+        if key in table:
+            raise EditError(f"{kind.name} {key} exists")
+        table[key] = {kind.key: key, kind.label: name}
+    else:
+        key = world.key_of(kind.name, name)
+        if values.get(kind.key, key) != key:
+            raise EditError(f"{kind.key} cannot be changed")
+    if action == "delete":
+        del table[key]
+        return key
+    row = table[key]
+    table[key] = row | {each: _like(value, row.get(each)) for each, value in values.items()}
+    return key
+
+
+def _replaced(record: Any, values: dict[str, object], key_member: str) -> Any:
+    """The record with these members; anything that is not one, or changes its id, is refused. A
+    status that is set is final.
+    """
+    names = {each.name for each in dataclasses.fields(record)}
+    allowed = sorted(names - {key_member, "pending"})
     unknown = [name for name in values if name not in allowed]
     if unknown:
         raise EditError(f"{unknown[0]} cannot be set; there are {', '.join(allowed)}")
-    coerced = {name: _coerced(name, value, fields[name]) for name, value in values.items()}
-    if "status" in values and "pending" in fields:
-        coerced["pending"] = None
-    return cast("R", dataclasses.replace(cast("Any", record), **coerced))
+    final = {"pending": None} if "status" in values and "pending" in names else {}
+    return dataclasses.replace(record, **_typed(record, values), **final)
+
+
+def _typed(record: Any, values: Mapping[str, object]) -> dict[str, Any]:
+    """The values in the types of their fields; what is not a field stays as it is."""
+    types = {each.name: str(each.type) for each in dataclasses.fields(record)}
+    types.pop("pending", None)
+    return {
+        name: _coerced(name, value, types[name]) if name in types else value
+        for name, value in values.items()
+    }
 
 
 def _coerced(name: str, value: object, annotation: str) -> object:
-    """The value in the type of its field, read from text where it comes from a command line."""
-    if value is None or (value == "none" and "None" in annotation):
-        if "None" in annotation:
-            return None
-    elif annotation.startswith("str"):
-        return value if isinstance(value, str) else str(value)
-    elif annotation.startswith("tuple"):
-        return (
-            tuple(value.split(","))
-            if isinstance(value, str)
-            else tuple(cast("list[object]", value))
-        )
-    else:
-        plain = _json(value) if isinstance(value, str) else value
-        kinds: dict[str, type | tuple[type, ...]] = {
-            "bool": bool,
-            "int": int,
-            "float": (int, float),
-        }
-        kind = annotation.partition(" ")[0]
-        if isinstance(plain, kinds[kind]) and isinstance(plain, bool) == (kind == "bool"):
-            return plain
+    """The value in the type of its field, read from text if it comes from a command line."""
+    kind, _, optional = annotation.partition(" | ")
+    if optional and value in (None, "none"):
+        return None
+    if value is not None and kind == "str":
+        return str(value)
+    if isinstance(value, list | tuple | str) and kind.startswith("tuple"):
+        return tuple(value.split(",") if isinstance(value, str) else value)
+    plain = _json(value) if isinstance(value, str) else value
+    wanted = _NUMBERS.get(kind, ())
+    if isinstance(plain, wanted) and isinstance(plain, bool) == (kind == "bool"):
+        return plain
     raise EditError(f"{name} may not be {json.dumps(value, ensure_ascii=False)}")
 
 
 def _like(value: object, before: object) -> object:
-    """A value of a catalogue row: text stays text where text was, else it is read as JSON if it can
-    be.
+    """A value of a catalog row: text stays text if there was text, else it is read as JSON if it
+    can be.
     """
     if not isinstance(value, str) or isinstance(before, str):
         return value

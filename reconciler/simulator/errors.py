@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from typing import TypeVar
 
 from reconciler.model.http import Response
 from reconciler.simulator.switches import Switches
 
 JSON = ("Content-Type", "application/json")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +184,19 @@ class ApiError(Exception):
         self.code = CODES[name]
         self.field = field
         self.message = message or self.code.message + (f" ({field})" if field else "")
+
+
+def refuse_if(wrong: bool, name: str, field: str = "") -> None:
+    """Raise the ApiError of this code if something about the request is wrong."""
+    if wrong:
+        raise ApiError(name, field)
+
+
+def found(record: R | None, name: str, field: str = "") -> R:
+    """The record. Raises the ApiError of this code if there is none."""
+    if record is None:
+        raise ApiError(name, field)
+    return record
 
 
 class MethodNotAllowed(Exception):

@@ -14,9 +14,17 @@ import ipaddress
 import math
 import re
 from collections import deque
+from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from reconciler.model.http import Request, Response
-from reconciler.simulator.errors import ApiError, envelope_error, plain_response
+from reconciler.simulator.errors import (
+    ApiError,
+    envelope_error,
+    found,
+    plain_response,
+    refuse_if,
+)
 from reconciler.simulator.switches import Switches
 
 SCOPES_MAX = 1_000
@@ -30,40 +38,50 @@ def signature(secret_key: str, timestamp: str, path: str) -> str:
     ).hexdigest()
 
 
-def sign(access_key: str, secret_key: str, path: str, now: float) -> tuple[tuple[str, str], ...]:
-    """The three headers of a request signed now; for tests and stories that have no client of their
-    own.
+def signed_request(
+    keys: tuple[str, str],
+    method: str,
+    path: str,
+    *,
+    now: float,
+    query: Mapping[str, str] | None = None,
+    body: object = None,
+) -> Request:
+    """A request signed now with an access key and a secret key: a mapping becomes a form, text is
+    JSON; for tests and stories that have no client of their own.
     """
+    access_key, secret_key = keys
     timestamp = str(int(now))
-    return (
+    headers = [
         ("X-iwinv-Timestamp", timestamp),
         ("X-iwinv-Credential", access_key),
         ("X-iwinv-Signature", signature(secret_key, timestamp, path)),
-    )
+    ]
+    content = b""
+    if isinstance(body, Mapping):
+        headers.append(("Content-Type", "application/x-www-form-urlencoded"))
+        content = urlencode({str(name): str(value) for name, value in body.items()}).encode()
+    elif isinstance(body, str):
+        headers.append(("Content-Type", "application/json"))
+        content = body.encode()
+    return Request(method, path, tuple((query or {}).items()), tuple(headers), content)
 
 
 def check_caller(
     request: Request, *, now: float, peer: str, access_key: str, secret_key: str, switches: Switches
 ) -> None:
     """Raise the ApiError that this caller deserves, or return."""
-    credential = request.header("X-iwinv-Credential")
-    timestamp = request.header("X-iwinv-Timestamp")
-    sent = request.header("X-iwinv-Signature")
-    if not credential:
-        raise ApiError("CHECK_CREDENTIAL")
-    if (
-        not timestamp
-        or not sent
-        or not re.fullmatch(r"[0-9]{1,15}", timestamp)
-        or not re.fullmatch(r"[0-9a-f]{64}", sent)
-    ):
-        raise ApiError("CHECK_SIGNATURE")
-    if not hmac.compare_digest(credential.encode("utf-8", "replace"), access_key.encode()):
-        raise ApiError("CHECK_CREDENTIAL")
-    if abs(int(now) - int(timestamp)) > switches.clock_skew_limit:
-        raise ApiError("INVALID_SIGNATURE", "X-iwinv-Timestamp")
-    if not hmac.compare_digest(sent, signature(secret_key, timestamp, request.path)):
-        raise ApiError("INVALID_SIGNATURE")
+    credential = found(request.header("X-iwinv-Credential") or None, "CHECK_CREDENTIAL")
+    timestamp = request.header("X-iwinv-Timestamp") or ""
+    sent = request.header("X-iwinv-Signature") or ""
+    usable = re.fullmatch(r"[0-9]{1,15}", timestamp) and re.fullmatch(r"[0-9a-f]{64}", sent)
+    refuse_if(not usable, "CHECK_SIGNATURE")
+    known = hmac.compare_digest(credential.encode("utf-8", "replace"), access_key.encode())
+    refuse_if(not known, "CHECK_CREDENTIAL")
+    off = abs(int(now) - int(timestamp))
+    refuse_if(off > switches.clock_skew_limit, "INVALID_SIGNATURE", "X-iwinv-Timestamp")
+    matches = hmac.compare_digest(sent, signature(secret_key, timestamp, request.path))
+    refuse_if(not matches, "INVALID_SIGNATURE")
     if switches.allowlist and not _allowed(peer, switches.allowlist):
         raise ApiError("CHECK_IP", message="허용되지 않은 IP입니다.")
 
@@ -89,37 +107,29 @@ class Quota:
         limit = switches.rate_limit
         if limit is None:
             return None
+        sliding = switches.rate_window == "sliding"
         length = switches.rate_seconds / scale
-        scope = (
-            "account"
-            if switches.rate_scope == "account"
-            else request.header("X-iwinv-Credential") or ""
-        )
-        # unknown keys are strangers' inventions; forgetting them all costs nothing
+        by_key = switches.rate_scope == "key"
+        scope = request.header("X-iwinv-Credential") or "" if by_key else "account"
+        # unknown keys are inventions of strangers; forgetting them all costs nothing
         if len(self._calls) > SCOPES_MAX:
             self._calls = {name: each for name, each in self._calls.items() if name == scope}
         calls = self._calls.setdefault(scope, deque())
-        start = (
-            now - length if switches.rate_window == "sliding" else math.floor(now / length) * length
-        )
-        while calls and _is_over(calls[0], start, sliding=switches.rate_window == "sliding"):
+        start = now - length if sliding else math.floor(now / length) * length
+        # a sliding window frees a slot exactly its length after the call; a fixed one starts afresh
+        while calls and (calls[0] < start or (sliding and calls[0] == start)):
             calls.popleft()
         refused = len(calls) >= limit
         if not refused or switches.rate_counts_refused:
             calls.append(now)
         if not refused:
             return None
-        oldest = calls[len(calls) - limit] if switches.rate_window == "sliding" else start
+        oldest = calls[len(calls) - limit] if sliding else start
         return _too_many((oldest + length - now) * scale, switches)
 
     def forget(self) -> None:
         """Start with an empty window."""
         self._calls.clear()
-
-
-def _is_over(moment: float, start: float, *, sliding: bool) -> bool:
-    """A sliding window frees a slot exactly its length after the call; a fixed one starts afresh."""
-    return moment <= start if sliding else moment < start
 
 
 def _too_many(wait: float, switches: Switches) -> Response:

@@ -28,7 +28,8 @@ from urllib.parse import parse_qsl
 
 from reconciler.model.http import Request, Response
 from reconciler.simulator import control
-from reconciler.simulator.cloud import ACCESS_KEY, SECRET_KEY, Answer, Cloud
+from reconciler.simulator.answers import Answer
+from reconciler.simulator.cloud import ACCESS_KEY, SECRET_KEY, Cloud
 from reconciler.simulator.errors import plain_response
 from reconciler.simulator.keeper import Keeper, WorldNotKept
 

@@ -1,9 +1,9 @@
 """Worlds as data: the default one, and reading and writing a whole world as YAML or JSON.
 
-A file may be partial: a section of the catalogue that is left out is the default one, and an
-instance needs only a name. What is written is whole and exact, so that loading it gives the same
-world; times are wall-clock seconds, so that what was under way finishes by itself however much
-later it is loaded.
+A file may be partial: a section of the catalog that is left out is the default one, and an instance
+needs only a name. What is written is whole and exact, so that loading it gives the same world.
+Times are wall-clock seconds, so what was under way finishes by itself even if it is loaded much
+later.
 """
 
 from __future__ import annotations
@@ -13,50 +13,24 @@ import functools
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import yaml
 
 from reconciler.simulator.clock import TIME_MAX, read_time
-from reconciler.simulator.records import (
-    BlockStorage,
-    Firewall,
-    Instance,
-    Membership,
-    Pending,
-    Row,
-    Rule,
-)
+from reconciler.simulator.kinds.records import Instance, Membership, Pending, Row, Rule
+from reconciler.simulator.kinds.registry import KINDS, Kind
 from reconciler.simulator.world import World
 
 FORMAT = 1
-CATALOGUE = {
-    "zones": "zone_id",
-    "flavors": "flavor_id",
-    "images": "image_id",
-    "storage_types": "type",
-    "ssh_keys": "ssh_key_id",
-    "user_scripts": "user_script_id",
-    "bills": "bill_id",
-}
-"""Sections of the catalogue and the member that is the key of a row."""
-
 SCALARS = ("seed", "time", "serial", "rule_serial", "charged", "month_end")
-RECORDS = {
-    "instances": Instance,
-    "block_storages": BlockStorage,
-    "firewalls": Firewall,
-    "memberships": Membership,
-    "gone": Instance,
-}
-R = TypeVar("R")
 
 
 class WorldFileError(ValueError):
-    """A file that is no world; the text says what is wrong with it."""
+    """A file that is not a world; the text says what is wrong with it."""
 
 
 def default_world(*, seed: int = 0) -> World:
@@ -73,12 +47,9 @@ def packaged_world(name: str) -> World:
 
 @functools.cache
 def _packaged(name: str) -> World:
-    text = (resources.files("reconciler.simulator") / "data" / f"{name}.yaml").read_text(
-        encoding="utf-8"
-    )
-    return _filled(
-        World(), _mapping(_read_yaml(text)), None if name == "default" else _packaged("default")
-    )
+    data = resources.files("reconciler.simulator") / "data" / f"{name}.yaml"
+    base = None if name == "default" else _packaged("default")
+    return _filled(_mapping(_read_yaml(data.read_text(encoding="utf-8"))), base)
 
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -106,14 +77,12 @@ def world_from_data(data: object) -> World:
     mapping = _mapping(data)
     if mapping.get("format", FORMAT) != FORMAT:
         raise WorldFileError(f"format {mapping.get('format')!r} is not {FORMAT}")
-    unknown = sorted(
-        str(name)
-        for name in mapping
-        if name not in {"format", "storage_prices", *SCALARS, *CATALOGUE, *RECORDS}
-    )
+    known = {"format", "storage_prices", "gone", *SCALARS}
+    known |= {kind.section for kind in KINDS.values()}
+    unknown = sorted(str(name) for name in mapping if name not in known)
     if unknown:
         raise WorldFileError(f"unknown section: {', '.join(unknown)}")
-    return _filled(World(), mapping, _packaged("default"))
+    return _filled(mapping, _packaged("default"))
 
 
 def _mapping(data: object) -> Mapping[str, Any]:
@@ -124,7 +93,8 @@ def _mapping(data: object) -> Mapping[str, Any]:
     return data
 
 
-def _filled(world: World, data: Mapping[str, Any], base: World | None) -> World:
+def _filled(data: Mapping[str, Any], base: World | None) -> World:
+    world = World()
     for name in SCALARS:
         if name in data:
             kind = type(getattr(world, name))
@@ -133,86 +103,72 @@ def _filled(world: World, data: Mapping[str, Any], base: World | None) -> World:
             if not 0 <= data[name] <= TIME_MAX:
                 raise WorldFileError(f"{name} is from 0 to {TIME_MAX:.0f}")
             setattr(world, name, kind(data[name]))
-    for section, key in CATALOGUE.items():
-        if section in data or base is None:
-            setattr(world, section, _rows(section, key, data.get(section)))
-        else:
-            setattr(world, section, dict(getattr(base, section)))
     prices = data.get("storage_prices", {} if base is None else base.storage_prices)
     world.storage_prices = {str(name): int(price) for name, price in _mapping(prices).items()}
-    _fill_records(world, data)
+    for each in KINDS.values():
+        if each.record is None:
+            if base is not None and each.section not in data:
+                world.table(each.name).update(base.table(each.name))
+            else:
+                world.table(each.name).update(_rows(each, data.get(each.section)))
+    # whatever may be named by others comes first
+    for each in sorted(KINDS.values(), key=lambda kind: bool(kind.refers)):
+        if each.record is not None:
+            _fill(world, each, data)
+    for where, entry in _entries(data, "gone"):
+        gone = _record(world, Instance, entry, where)
+        world.gone[gone.instance_id] = gone
     return world
 
 
-def _rows(section: str, key: str, rows: object) -> dict[str, Row]:
-    if rows is None:
-        return {}
+def _rows(kind: Kind, rows: object) -> dict[str, Row]:
+    rows = rows or []
     if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and isinstance(row.get(key), str) for row in rows
+        isinstance(row, dict) and isinstance(row.get(kind.key), str) for row in rows
     ):
-        raise WorldFileError(f"{section} is a list of objects with {key}")
-    return {row[key]: row for row in rows}
+        raise WorldFileError(f"{kind.section} is a list of objects with {kind.key}")
+    return {row[kind.key]: row for row in rows}
 
 
-def _fill_records(world: World, data: Mapping[str, Any]) -> None:
-    for position, entry in enumerate(_list(data, "instances"), start=1):
-        world.put_instance(instance_from_data(world, entry, f"instances, entry {position}"))
-    for position, entry in enumerate(_list(data, "firewalls"), start=1):
-        members = entry.get("members", [])
-        filled = {
-            **_firewall_defaults(world, entry),
-            **{name: value for name, value in entry.items() if name != "members"},
-        }
-        filled["rules"] = tuple(
-            _rule(world, each, f"firewalls, entry {position}") for each in filled["rules"] or []
-        )
-        firewall = _record(Firewall, filled, f"firewalls, entry {position}")
-        world.put_firewall(firewall)
-        for member in members:
-            world.put_membership(Membership(firewall.firewall_id, _instance_id(world, member)))
-    for position, entry in enumerate(_list(data, "block_storages"), start=1):
-        world.put_volume(volume_from_data(world, entry, f"block_storages, entry {position}"))
-    for position, entry in enumerate(_list(data, "memberships"), start=1):
-        world.put_membership(_record(Membership, entry, f"memberships, entry {position}"))
-    for position, entry in enumerate(_list(data, "gone"), start=1):
-        gone = _record(Instance, entry, f"gone, entry {position}")
-        world.gone[gone.instance_id] = gone
+def _fill(world: World, kind: Kind, data: Mapping[str, Any]) -> None:
+    for where, entry in _entries(data, kind.section):
+        entry = dict(entry)
+        members = entry.pop("members", []) if kind.name == "firewall" else []
+        record = record_from_data(world, kind, entry, where)
+        world.put(record)
+        for each in members:
+            world.put(Membership(record.firewall_id, _key_of(world, "instance", each)))
 
 
-def _list(data: Mapping[str, Any], section: str) -> list[dict[str, Any]]:
+def _entries(data: Mapping[str, Any], section: str) -> Iterator[tuple[str, dict[str, Any]]]:
     rows = data.get(section) or []
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise WorldFileError(f"{section} is a list of objects")
-    return rows
+    return ((f"{section}, entry {number}", row) for number, row in enumerate(rows, start=1))
 
 
-def instance_from_data(world: World, entry: Mapping[str, Any], where: str = "instance") -> Instance:
-    """An instance that may leave out everything: it is running since it was made, in the first
-    zone, at the smallest size.
+def record_from_data(
+    world: World, kind: Kind, entry: Mapping[str, Any], where: str | None = None
+) -> Any:
+    """A record from an entry that may leave out what the kind has defaults for. It may name the
+    objects that it refers to, and give `start_date` as the API prints it.
     """
-    instance_id = entry.get("instance_id") or world.new_id("instance")
-    public, private = (
-        ("", "") if {"public_address", "private_address"} <= set(entry) else world.new_addresses()
-    )
-    created = _created(world, entry)
-    defaults = {
-        "instance_id": instance_id,
-        "name": "",
-        "description": None,
-        "status": "active",
-        "zone_id": next(iter(world.zones), ""),
-        "flavor_id": next(iter(world.flavors), ""),
-        "image_id": next(iter(world.images), ""),
-        "created": created,
-        "charged_until": created,
-        "public_address": public,
-        "private_address": private,
-    }
-    return _record(Instance, {**defaults, **_without_date(entry)}, where)
+    entry = dict(entry)
+    for name, other in kind.refers.items():
+        if entry.get(name) is not None:
+            entry[name] = _key_of(world, other, entry[name])
+    if kind.prefix:
+        entry[kind.key] = entry.get(kind.key) or world.new_id(kind.name)
+    names = {each.name for each in dataclasses.fields(kind.record)}
+    if "created" in names:
+        created = _created(world, entry)
+        entry = {"charged_until": created, **entry, "created": created}
+        entry.pop("start_date", None)
+    return _record(world, kind.record, {**kind.defaults(world, entry), **entry}, where or kind.name)
 
 
 def _created(world: World, entry: Mapping[str, Any]) -> float:
-    """When an object was made: in seconds, or as the API prints it, else at the world's own time."""
+    """When an object was created: in seconds or as the API prints it, else the world's own time."""
     if "start_date" not in entry:
         return float(entry.get("created", world.time))
     try:
@@ -223,62 +179,24 @@ def _created(world: World, entry: Mapping[str, Any]) -> float:
         ) from None
 
 
-def _without_date(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in entry.items() if name != "start_date"}
-
-
-def volume_from_data(
-    world: World, entry: Mapping[str, Any], where: str = "block_storage"
-) -> BlockStorage:
-    """A volume that may leave out everything; its owner may be given by name, and decides its zone."""
-    owner = None if entry.get("instance_id") is None else _instance_id(world, entry["instance_id"])
-    created = _created(world, entry)
-    defaults = {
-        "block_storage_id": entry.get("block_storage_id") or world.new_id("block_storage"),
-        "name": None,
-        "description": None,
-        "type": "ssd",
-        "size": 20,
-        "status": "active",
-        "zone_id": world.instances[owner].zone_id
-        if owner is not None
-        else next(iter(world.zones), ""),
-        "created": created,
-        "charged_until": created,
-    }
-    return _record(BlockStorage, {**defaults, **_without_date(entry), "instance_id": owner}, where)
-
-
-def _firewall_defaults(world: World, entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "firewall_id": entry.get("firewall_id") or world.new_id("firewall"),
-        "content": None,
-        "icmp": "N",
-        "rules": [],
-    }
-
-
-def _instance_id(world: World, name_or_id: object) -> str:
-    if name_or_id in world.instances:
-        return str(name_or_id)
+def _key_of(world: World, kind: str, name: object) -> str:
     try:
-        return world.find(str(name_or_id)).instance_id
+        return world.key_of(kind, str(name))
     except LookupError as problem:
         raise WorldFileError(str(problem)) from None
 
 
-def _rule(world: World, data: object, where: str) -> Rule:
+def rule_from_data(world: World, data: object, where: str) -> Rule:
+    """A rule; without an id it takes a new one."""
     if not isinstance(data, dict):
         raise WorldFileError(f"{where}: a rule is an object")
-    return _record(
-        Rule,
-        {"rule_id": data.get("rule_id") or world.new_rule_id(), "content": None, **data},
-        where,
-    )
+    rule_id = data.get("rule_id") or world.new_rule_id()
+    rule: Rule = _record(world, Rule, {"rule_id": rule_id, "content": None, **data}, where)
+    return rule
 
 
-def _record(kind: type[R], data: Mapping[str, Any], where: str) -> R:
-    names = {each.name for each in dataclasses.fields(cast("Any", kind))}
+def _record(world: World, record: Any, data: Mapping[str, Any], where: str) -> Any:
+    names = {each.name for each in dataclasses.fields(record)}
     unknown = sorted(str(name) for name in data if name not in names)
     if unknown:
         raise WorldFileError(
@@ -286,11 +204,14 @@ def _record(kind: type[R], data: Mapping[str, Any], where: str) -> R:
         )
     values = dict(data)
     if isinstance(values.get("pending"), Mapping):
-        values["pending"] = _record(Pending, values["pending"], where)
+        values["pending"] = _record(world, Pending, values["pending"], where)
     if isinstance(values.get("ssh_key_ids"), list):
         values["ssh_key_ids"] = tuple(values["ssh_key_ids"])
+    if "rules" in values and not isinstance(values["rules"], tuple):
+        rules = values["rules"] or []
+        values["rules"] = tuple(rule_from_data(world, each, where) for each in rules)
     try:
-        return kind(**values)
+        return record(**values)
     except TypeError as problem:
         raise WorldFileError(f"{where}: {problem}") from None
 
@@ -299,22 +220,21 @@ def world_to_data(world: World) -> dict[str, Any]:
     """The whole world as plain data, in an order that reads well."""
     data: dict[str, Any] = {"format": FORMAT, **{name: getattr(world, name) for name in SCALARS}}
     data["storage_prices"] = dict(world.storage_prices)
-    for section in RECORDS:
-        data[section] = [_plain(each) for each in getattr(world, section).values()]
-    for section in CATALOGUE:
-        data[section] = list(getattr(world, section).values())
+    tables = {kind.section: (kind, world.table(kind.name).values()) for kind in KINDS.values()}
+    for section, (kind, records) in tables.items():
+        if kind.record is not None:
+            data[section] = [_plain(each) for each in records]
+    data["gone"] = [_plain(each) for each in world.gone.values()]
+    for section, (kind, rows) in tables.items():
+        if kind.record is None:
+            data[section] = list(rows)
     return data
 
 
-def _plain(record: Any) -> dict[str, Any]:
-    values = {each.name: getattr(record, each.name) for each in dataclasses.fields(record)}
-    if values.get("pending") is not None:
-        values["pending"] = dataclasses.asdict(values["pending"])
-    if "rules" in values:
-        values["rules"] = [dataclasses.asdict(each) for each in values["rules"]]
-    if "ssh_key_ids" in values:
-        values["ssh_key_ids"] = list(values["ssh_key_ids"])
-    return values
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 def world_to_yaml(world: World) -> str:
@@ -329,9 +249,7 @@ def load_world(path: Path) -> World:
     """The world in a file."""
     try:
         return world_from_text(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as problem:
-        raise WorldFileError(f"{path}: {problem}") from None
-    except WorldFileError as problem:
+    except (OSError, UnicodeDecodeError, WorldFileError) as problem:
         raise WorldFileError(f"{path}: {problem}") from None
 
 

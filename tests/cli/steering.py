@@ -19,7 +19,8 @@ from reconciler import simulator
 from reconciler.iwinv import clock
 from reconciler.iwinv.network import Arrival, ThreadNetwork
 from reconciler.model.http import Request
-from reconciler.simulator.cloud import Answer, Cloud
+from reconciler.simulator.answers import Answer
+from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
 from reconciler.simulator.world import World
 from reconciler.simulator.worldfile import load_world, save_world

@@ -96,11 +96,11 @@ class Person:
         self.answers.append(f"deleted the double of {problem.address}")
         world, now = bench.cloud.world, bench.cloud.world.time
         if id in world.instances:
-            bench.cloud.change(lambda world: world.remove_instance(id, now))
+            bench.cloud.change(lambda world: world.remove("instance", id, now))
         elif id in world.block_storages:
-            bench.cloud.change(lambda world: world.remove_volume(id, now))
+            bench.cloud.change(lambda world: world.remove("block_storage", id, now))
         elif id in world.firewalls:
-            bench.cloud.change(lambda world: world.remove_firewall(id))
+            bench.cloud.change(lambda world: world.remove("firewall", id))
 
     def _gone(self, bench: Bench, address: str) -> None:
         state = bench.state

@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from reconciler.model import http, marker
-from reconciler.simulator.call import Call
 from reconciler.simulator.cloud import Cloud
-from reconciler.simulator.records import BlockStorage, Firewall, Instance
+from reconciler.simulator.kinds.call import Call
+from reconciler.simulator.kinds.records import BlockStorage, Firewall, Instance
 from reconciler.simulator.world import World
 
 
@@ -31,13 +31,13 @@ def settle_in(cloud: Cloud) -> None:
             },
             name,
         )
-        cloud.change(partial(World.put_instance, instance=instance))
+        cloud.change(partial(World.put, record=instance))
         volume = _volume(
             cloud.world, {"type": "ssd", "size": "20"}, f"{name}-disk", instance.instance_id
         )
-        cloud.change(partial(World.put_volume, volume=volume))
+        cloud.change(partial(World.put, record=volume))
     group = Firewall(_id(cloud.world, "firewall"), "their-firewall", "shop.-.web", "N")
-    cloud.change(lambda world: world.put_firewall(group))
+    cloud.change(lambda world: world.put(group))
 
 
 def twin(cloud: Cloud, request: http.Request) -> None:
@@ -57,11 +57,11 @@ def twin(cloud: Cloud, request: http.Request) -> None:
     if request.path == "/v1/instances":
         form = _decoded(call)
         made = _instance(world, form, form.get("name", ""))
-        cloud.change(lambda world: world.put_instance(made))
+        cloud.change(lambda world: world.put(made))
     elif request.path == "/v1/block-storages":
         form = _decoded(call)
         volume = _volume(world, form, form.get("name", ""), None)
-        cloud.change(lambda world: world.put_volume(volume))
+        cloud.change(lambda world: world.put(volume))
     elif request.path == "/v1/security-groups":
         body = call.json()
         group = Firewall(
@@ -70,7 +70,7 @@ def twin(cloud: Cloud, request: http.Request) -> None:
             _text(body.get("content")),
             str(body.get("icmp")),
         )
-        cloud.change(lambda world: world.put_firewall(group))
+        cloud.change(lambda world: world.put(group))
 
 
 def theirs(world: World, ours: Mapping[str, str]) -> dict[str, dict[str, Any]]:

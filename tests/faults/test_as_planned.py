@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.events import StepFailed
-from reconciler.simulator.records import Membership
+from reconciler.simulator.kinds.records import Membership
 from reconciler.simulator.world import World
 from tests.faults.bench import Bench
 from tests.faults.test_second_look import acts_after_the_plan, begun
@@ -22,21 +22,21 @@ Act = Callable[[World, str], None]
 
 def server(**members: Any) -> Act:
     """Edits members of a server; a text goes before its marker."""
-    return lambda world, id: world.put_instance(
+    return lambda world, id: world.put(
         replace(world.instances[id], **_marked(members, world.instances[id].description))
     )
 
 
 def volume(**members: Any) -> Act:
     """The same for a volume."""
-    return lambda world, id: world.put_volume(
+    return lambda world, id: world.put(
         replace(world.block_storages[id], **_marked(members, world.block_storages[id].description))
     )
 
 
 def firewall(**members: Any) -> Act:
     """The same for a firewall."""
-    return lambda world, id: world.put_firewall(
+    return lambda world, id: world.put(
         replace(world.firewalls[id], **_marked(members, world.firewalls[id].content))
     )
 
@@ -52,25 +52,25 @@ def _marked(members: dict[str, Any], text: str | None) -> dict[str, Any]:
 def theirs_attached(world: World, id: str) -> None:
     """A volume of somebody else is attached to the server."""
     other = next(row for row in world.block_storages.values() if row.name == "theirs-disk")
-    world.put_volume(replace(other, instance_id=id))
+    world.put(replace(other, instance_id=id))
 
 
 def taken_off(world: World, id: str) -> None:
     """The server leaves its firewall."""
     for group in world.firewalls_of(id):
-        world.remove_membership(group, id)
+        world.remove("membership", (group, id))
 
 
 def moved_to_theirs(world: World, id: str) -> None:
     """The volume goes to a server of somebody else."""
     other = next(row for row in world.instances.values() if row.name == "theirs")
-    world.put_volume(replace(world.block_storages[id], instance_id=other.instance_id))
+    world.put(replace(world.block_storages[id], instance_id=other.instance_id))
 
 
 def theirs_joined(world: World, id: str) -> None:
     """A server of somebody else is put behind the firewall."""
     other = next(row for row in world.instances.values() if row.name == "theirs")
-    world.put_membership(Membership(id, other.instance_id))
+    world.put(Membership(id, other.instance_id))
 
 
 def rule_added(world: World, id: str) -> None:

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from reconciler.model.resource import Stack
 from reconciler.model.state import Phase
-from reconciler.simulator.records import Rule
+from reconciler.simulator.kinds.records import Rule
 from reconciler.simulator.world import World
 from tests.faults import breaks, strangers
 from tests.faults.bench import Bench, Ended
@@ -164,7 +164,7 @@ class Story(RuleBasedStateMachine):
     @rule()
     def somebody_renames_a_server(self) -> None:
         self._change_a_server(
-            lambda world, id: world.put_instance(replace(world.instances[id], name="renamed"))
+            lambda world, id: world.put(replace(world.instances[id], name="renamed"))
         )
 
     @rule()
@@ -244,7 +244,7 @@ def _put_rules(id: str, rules: Sequence[Rule], world: World) -> None:
 
 
 def _remove_instance(id: str, world: World) -> None:
-    world.remove_instance(id, world.time)
+    world.remove("instance", id, world.time)
 
 
 def seen(bench: Bench) -> dict[str, Any]:

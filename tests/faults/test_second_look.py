@@ -19,12 +19,12 @@ Act = Callable[[World, str], None]
 
 def deleted(world: World, id: str) -> None:
     """Somebody was quicker."""
-    world.remove_instance(id, world.time)
+    world.remove("instance", id, world.time)
 
 
 def another(world: World, id: str) -> None:
     """Something else answers to the id: it was made at another time."""
-    world.put_instance(replace(world.instances[id], created=world.time - 5.0))
+    world.put(replace(world.instances[id], created=world.time - 5.0))
 
 
 def acts_after_the_plan(bench: Bench, act: Act, id: str) -> None:

@@ -19,8 +19,8 @@ import pytest
 from reconciler.cli import program
 from reconciler.model.http import Request, Response
 from reconciler.simulator import Cloud, SimulatorServer
-from reconciler.simulator.cloud import Answer
-from reconciler.simulator.records import BlockStorage, Firewall, Instance, Rule
+from reconciler.simulator.answers import Answer
+from reconciler.simulator.kinds.records import BlockStorage, Firewall, Instance, Rule
 from reconciler.simulator.world import World
 from tests.stackfiles import WEB_HEAD
 
@@ -167,7 +167,7 @@ def obeyed(text: str) -> list[str]:
 def strangers(world: World, text: str) -> None:
     """Objects of somebody else, with that text wherever a text may stand."""
     image = next(iter(world.images))
-    world.put_instance(
+    world.put(
         Instance(
             "INSTANCE-else",
             text,
@@ -181,7 +181,7 @@ def strangers(world: World, text: str) -> None:
             "10.0.0.9",
         )
     )
-    world.put_volume(
+    world.put(
         BlockStorage(
             "BLOCKSTORAGE-else",
             text,
@@ -194,7 +194,7 @@ def strangers(world: World, text: str) -> None:
             world.time,
         )
     )
-    world.put_firewall(
+    world.put(
         Firewall(
             "FIREWALL-else",
             text,
@@ -208,9 +208,9 @@ def strangers(world: World, text: str) -> None:
 def spoil(world: World, text: str) -> None:
     """Our own objects, as somebody in the console has changed them."""
     (web,) = (server for server in world.instances.values() if server.name == "shop-web")
-    world.put_instance(replace(web, name=text, description=text))
+    world.put(replace(web, name=text, description=text))
     (group,) = (group for group in world.firewalls.values() if group.title == "shop-web")
-    world.put_firewall(
+    world.put(
         replace(
             group,
             title=text,

@@ -25,7 +25,7 @@ from reconciler.model.http import Request
 from reconciler.model.state import State
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator import Cloud, SimulatorServer
-from reconciler.simulator.cloud import Answer
+from reconciler.simulator.answers import Answer
 from reconciler.store.folder_store import FileStore
 from tests.processes.launcher import moved
 from tests.stackfiles import WEB_HEAD

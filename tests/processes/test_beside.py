@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from reconciler.model.http import Request
-from reconciler.simulator.cloud import Answer
+from reconciler.simulator.answers import Answer
 from tests.processes.bridge import STACK, StruckCloud, desk, ended, names, wait_for
 from tests.scenarios.world import world_of
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.http import Request
-from reconciler.simulator.cloud import Answer
+from reconciler.simulator.answers import Answer
 from reconciler.store.folder_store import FileStore
 from tests.processes.bridge import LAUNCHER, PYTHON, STACK, StruckCloud, desk, ended, names
 from tests.scenarios.world import world_of

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.simulator.records import Instance
+from reconciler.simulator.kinds.records import Instance
 from reconciler.simulator.world import World
 from tests.processes.bridge import PAST_THE_FENCE_SECONDS, RATE, Desk, Killer, desk, ended, kill
 from tests.scenarios.world import world_of
@@ -87,7 +87,7 @@ def check_the_end(place: Desk, said: str) -> None:
 def somebody_else(world: World) -> None:
     """A server that is nobody's business, in the same account."""
     made = world.time - 86_400
-    world.put_instance(
+    world.put(
         Instance(
             "INSTANCE-foreign",
             "somebody-else",

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.http import Request
-from reconciler.simulator.cloud import Answer
+from reconciler.simulator.answers import Answer
 from tests.processes.bridge import CUT, PAST_THE_FENCE_SECONDS, Desk, StruckCloud, desk, kill
 
 TEXT = """\

@@ -56,7 +56,7 @@ def kept(place: Desk) -> dict[str, bytes]:
 def describe(world: World) -> None:
     """Somebody describes the server in the console in another way."""
     (server,) = world.instances.values()
-    world.put_instance(replace(server, description=f"api {server.description}"))
+    world.put(replace(server, description=f"api {server.description}"))
 
 
 CHANGES = [

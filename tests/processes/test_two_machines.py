@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.http import Request
-from reconciler.simulator.cloud import Answer
+from reconciler.simulator.answers import Answer
 from tests.processes.bridge import TIMEOUT_SECONDS, Desk, Ended, StruckCloud, desk
 
 HEAD = """\

@@ -15,7 +15,7 @@ from reconciler.model.events import Event, StepDone
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
-from reconciler.simulator.records import Firewall
+from reconciler.simulator.kinds.records import Firewall
 from tests.lab import Lab
 
 STACK = """\
@@ -91,9 +91,7 @@ def test_a_first_run_that_was_killed_has_noted_whose_its_objects_are(tmp_path: P
     lab.store.disk.reboot()
     assert lab.state is not None and lab.state.entries
     lab.digest, lab.cloud = "stranger", Cloud(clock=lab.clock.time)
-    lab.cloud.change(
-        lambda world: world.put_firewall(Firewall("FIREWALL-theirs", "office", None, "N"))
-    )
+    lab.cloud.change(lambda world: world.put(Firewall("FIREWALL-theirs", "office", None, "N")))
     with pytest.raises(Abort) as stop:
         lab.apply(stack)
     assert stop.value.exit_code == 5 and lab.state.account == "lab"

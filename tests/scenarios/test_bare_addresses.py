@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.plan import Action
-from reconciler.simulator.records import Firewall, Rule
+from reconciler.simulator.kinds.records import Firewall, Rule
 from reconciler.simulator.world import World
 from tests.lab import Lab
 from tests.scenarios.test_second_look import id_of, meanwhile, writes
@@ -51,9 +51,7 @@ def test_a_firewall_made_in_the_console_is_imported_without_a_write(
         Rule(2, "IN", "TCP", "22", "203.0.113.5", "office"),
     )
     lab.cloud.change(
-        lambda world: world.put_firewall(
-            Firewall("FIREWALL-theirs", "by-hand", "by hand", "N", rules)
-        )
+        lambda world: world.put(Firewall("FIREWALL-theirs", "by-hand", "by hand", "N", rules))
     )
     stack = lab.stack(TEXT.replace("  web:\n", "  web:\n    import: FIREWALL-theirs\n"), tmp_path)
     plan = lab.plan(stack)

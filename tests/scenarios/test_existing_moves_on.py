@@ -48,8 +48,8 @@ def office(lab: Lab) -> str:
 def rename(world: World) -> None:
     """The group that was named `office` no longer is; the other one is."""
     was = {group.title: group for group in world.firewalls.values()}
-    world.put_firewall(replace(was["office"], title="former"))
-    world.put_firewall(replace(was["elsewhere"], title="office"))
+    world.put(replace(was["office"], title="former"))
+    world.put(replace(was["elsewhere"], title="office"))
 
 
 def test_a_server_joins_the_group_that_was_shown(tmp_path: Path) -> None:

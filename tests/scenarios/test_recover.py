@@ -23,7 +23,7 @@ from reconciler.render import recovery_json, recovery_text
 from reconciler.render.run import screen
 from reconciler.render.run.screen import Style
 from reconciler.simulator.faults import Fault, FaultPlan
-from reconciler.simulator.records import Instance
+from reconciler.simulator.kinds.records import Instance
 from reconciler.simulator.world import World
 from reconciler.store.memory import MemoryStore
 from tests.builders import at
@@ -456,7 +456,7 @@ def by_hand(
 ) -> None:
     """A server that somebody made in the console just now."""
     image = next(iter(world.images))
-    world.put_instance(
+    world.put(
         Instance(
             id,
             name,

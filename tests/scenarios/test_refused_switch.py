@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.model import http
 from reconciler.model.events import Message
-from reconciler.simulator.records import Membership
+from reconciler.simulator.kinds.records import Membership
 from reconciler.simulator.world import World
 from tests.lab import Lab, shown
 from tests.scenarios.test_second_look import id_of, meanwhile
@@ -188,9 +188,7 @@ def test_a_server_that_somebody_has_put_behind_another_firewall_is_not_said_to_h
     )
     lab.plans = meanwhile(
         lab,
-        lambda world: world.put_membership(
-            Membership(id_of(lab, "firewalls.two"), id_of(lab, "instances.a"))
-        ),
+        lambda world: world.put(Membership(id_of(lab, "firewalls.two"), id_of(lab, "instances.a"))),
     )
     result = lab.apply(lab.stack(behind("one", "one"), tmp_path))
     assert (
@@ -220,8 +218,8 @@ def test_a_server_that_somebody_has_moved_to_a_third_firewall_meanwhile_stays_th
     )
 
     def move(world: World) -> None:
-        world.remove_membership(one, a)
-        world.put_membership(Membership(three, a))
+        world.remove("membership", (one, a))
+        world.put(Membership(three, a))
 
     assert lab.state is not None
     learned = dict(lab.state.facts)
@@ -250,7 +248,7 @@ def test_a_server_that_somebody_has_put_behind_a_second_firewall_is_taken_off_it
         id_of(lab, f"firewalls.{second}"),
         memberships(lab),
     )
-    lab.cloud.change(lambda world: world.put_membership(Membership(other, a)))
+    lab.cloud.change(lambda world: world.put(Membership(other, a)))
     plan = lab.plan(stack)
     assert [(row.address, row.fields[0].after) for row in plan.drift] == [
         (plan.steps[0].address, f"firewalls.{second}")

@@ -12,7 +12,7 @@ import pytest
 
 from reconciler.commands import context
 from reconciler.model import http
-from reconciler.simulator.records import Membership
+from reconciler.simulator.kinds.records import Membership
 from reconciler.simulator.world import World
 from tests.lab import Lab
 from tests.scenarios.test_when_things_go_wrong import HEAD
@@ -56,7 +56,7 @@ def test_a_server_that_is_not_as_planned_any_more_is_not_deleted(tmp_path: Path)
     lab = Lab()
     assert lab.apply(lab.stack(ONE, tmp_path)).exit_code == 0
     old, sends = id_of(lab, "instances.old"), len(lab.sends)
-    lab.plans = meanwhile(lab, lambda world: world.remove_instance(old, world.time))
+    lab.plans = meanwhile(lab, lambda world: world.remove("instance", old, world.time))
     result = lab.apply(lab.stack(ONE.replace("  old: {}\n", ""), tmp_path))
     assert result.exit_code == 3 and list(result.failed) == ["instance.delete instances.old"]
     assert "nothing was sent" in result.failed["instance.delete instances.old"].message
@@ -96,7 +96,7 @@ def test_a_volume_that_somebody_has_moved_meanwhile_is_neither_detached_nor_dele
     )
     lab.plans = meanwhile(
         lab,
-        lambda world: world.put_volume(replace(world.block_storages[volume], instance_id=theirs)),
+        lambda world: world.put(replace(world.block_storages[volume], instance_id=theirs)),
     )
     result = lab.apply(lab.stack(text, tmp_path))
     assert (
@@ -115,7 +115,7 @@ def test_a_firewall_that_somebody_has_put_a_server_behind_meanwhile_is_not_delet
     lab = Lab(switches={"delete_attached_group": "allow"})
     lab.apply(lab.stack(SERVERS + group, tmp_path))
     web, theirs, sends = id_of(lab, "firewalls.web"), id_of(lab, "instances.theirs"), len(lab.sends)
-    lab.plans = meanwhile(lab, lambda world: world.put_membership(Membership(web, theirs)))
+    lab.plans = meanwhile(lab, lambda world: world.put(Membership(web, theirs)))
     result = lab.apply(lab.stack(SERVERS, tmp_path))
     assert (
         result.exit_code == 3
@@ -138,7 +138,7 @@ def test_a_server_on_which_somebody_has_hung_a_volume_meanwhile_is_not_deleted(
     )
     lab.plans = meanwhile(
         lab,
-        lambda world: world.put_volume(replace(world.block_storages[volume], instance_id=theirs)),
+        lambda world: world.put(replace(world.block_storages[volume], instance_id=theirs)),
     )
     result = lab.apply(lab.stack(SERVERS.replace("  theirs: {}\n", "") + VOLUME % "none", tmp_path))
     assert (
@@ -192,7 +192,7 @@ def test_a_server_that_somebody_has_rebuilt_meanwhile_keeps_its_new_disk(
     old, sends = id_of(lab, "instances.old"), len(lab.sends)
     lab.plans = meanwhile(
         lab,
-        lambda world: world.put_instance(replace(world.instances[old], image_id="PIMAGE-theirs")),
+        lambda world: world.put(replace(world.instances[old], image_id="PIMAGE-theirs")),
     )
     result = lab.apply(lab.stack(ONE.replace("  old: {}\n", after), tmp_path))
     assert result.exit_code == 3 and "image was" in next(iter(result.failed.values())).message
@@ -294,8 +294,8 @@ def test_a_server_that_somebody_has_put_behind_another_firewall_meanwhile_is_not
     )
 
     def move(world: World) -> None:
-        world.remove_membership(web, a)
-        world.put_membership(Membership(other, a))
+        world.remove("membership", (web, a))
+        world.put(Membership(other, a))
 
     lab.plans = meanwhile(lab, move)
     lab.apply(
@@ -339,9 +339,7 @@ def test_a_server_that_somebody_edits_while_its_volume_leaves_it_is_not_deleted(
     def edit(world: World) -> None:
         server = world.instances[a]
         text = f"do not delete {(server.description or '').rpartition(' ')[2]}"
-        world.put_instance(
-            replace(server, name="kept-by-them", description=text, flavor_id="std_8.16-g1")
-        )
+        world.put(replace(server, name="kept-by-them", description=text, flavor_id="std_8.16-g1"))
 
     lab.after = ("/detach", edit)
     result = lab.apply(lab.stack((SERVERS + VOLUME % "b").replace("  a: {}\n", ""), tmp_path))
@@ -369,7 +367,7 @@ def test_a_server_that_somebody_has_resized_meanwhile_is_not_resized_again(
     old, sends = id_of(lab, "instances.old"), len(lab.sends)
     lab.plans = meanwhile(
         lab,
-        lambda world: world.put_instance(replace(world.instances[old], flavor_id="std_8.16-g1")),
+        lambda world: world.put(replace(world.instances[old], flavor_id="std_8.16-g1")),
     )
     result = lab.apply(
         lab.stack(ONE.replace("old: {}", f"old: {{flavor: std_4.8-g1{lifecycle}}}"), tmp_path)
@@ -387,7 +385,7 @@ def test_a_server_that_is_not_as_planned_gets_no_successor(tmp_path: Path) -> No
     assert lab.apply(lab.stack(ONE, tmp_path)).exit_code == 0
     old, sends = id_of(lab, "instances.old"), len(lab.sends)
     lab.plans = meanwhile(
-        lab, lambda world: world.put_instance(replace(world.instances[old], name="kept-by-them"))
+        lab, lambda world: world.put(replace(world.instances[old], name="kept-by-them"))
     )
     result = lab.apply(lab.stack(ONE, tmp_path), replace=frozenset({"instances.old"}))
     assert (
@@ -451,12 +449,12 @@ def test_a_text_that_somebody_has_changed_meanwhile_is_not_overwritten(
 
     def edit(world: World) -> None:
         server, group = world.instances[a], world.firewalls[web]
-        world.put_instance(
+        world.put(
             replace(server, name="theirs")
             if planned == "name"
             else replace(server, description=f"theirs {(server.description or '').split()[-1]}")
         )
-        world.put_firewall(
+        world.put(
             replace(group, title="theirs")
             if planned == "name"
             else replace(group, content=f"theirs {(group.content or '').split()[-1]}")
@@ -481,7 +479,7 @@ def test_a_name_that_somebody_gave_a_firewall_meanwhile_is_not_taken_back_by_a_d
     assert lab.apply(lab.stack(TEXTS, tmp_path)).exit_code == 0
     web = id_of(lab, "firewalls.web")
     lab.plans = meanwhile(
-        lab, lambda world: world.put_firewall(replace(world.firewalls[web], title="theirs"))
+        lab, lambda world: world.put(replace(world.firewalls[web], title="theirs"))
     )
     text = TEXTS.replace("web: {name: before, description: before}", "web: {description: after}")
     assert lab.apply(lab.stack(text, tmp_path)).exit_code == 3
@@ -495,7 +493,7 @@ def test_what_a_text_edit_does_not_replace_is_no_reason_to_hold_it_back(tmp_path
     a = id_of(lab, "instances.a")
     lab.plans = meanwhile(
         lab,
-        lambda world: world.put_instance(replace(world.instances[a], flavor_id="std_8.16-g1")),
+        lambda world: world.put(replace(world.instances[a], flavor_id="std_8.16-g1")),
     )
     assert lab.apply(lab.stack(TEXTS.replace("before", "after"), tmp_path)).exit_code == 0
 
@@ -520,7 +518,7 @@ def test_a_server_that_somebody_has_resized_meanwhile_is_not_switched_on(tmp_pat
     old, sends = id_of(lab, "instances.old"), len(lab.sends)
     lab.plans = meanwhile(
         lab,
-        lambda world: world.put_instance(replace(world.instances[old], flavor_id="std_8.16-g1")),
+        lambda world: world.put(replace(world.instances[old], flavor_id="std_8.16-g1")),
     )
     result = lab.apply(lab.stack(text.replace("power: off", "power: on"), tmp_path))
     assert result.exit_code == 3 and writes(lab, sends) == []
@@ -537,7 +535,7 @@ def test_a_free_volume_that_somebody_has_attached_meanwhile_is_not_moved(tmp_pat
     )
     lab.plans = meanwhile(
         lab,
-        lambda world: world.put_volume(replace(world.block_storages[volume], instance_id=theirs)),
+        lambda world: world.put(replace(world.block_storages[volume], instance_id=theirs)),
     )
     result = lab.apply(lab.stack(SERVERS + VOLUME % "b", tmp_path))
     assert result.exit_code == 3 and writes(lab, sends) == []
@@ -568,8 +566,8 @@ def test_a_firewall_that_somebody_has_deleted_meanwhile_stops_the_write_at_once(
 
     def delete(world: World) -> None:
         began.append(lab.clock.monotonic())
-        world.remove_membership(web, a)
-        world.remove_firewall(web)
+        world.remove("membership", (web, a))
+        world.remove("firewall", web)
 
     lab.plans, sends = meanwhile(lab, delete), len(lab.sends)
     result = lab.apply(lab.stack(text, tmp_path))

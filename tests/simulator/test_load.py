@@ -9,8 +9,9 @@ from dataclasses import replace
 import pytest
 
 from reconciler.simulator import World
-from reconciler.simulator.records import BlockStorage, Firewall, Membership, Rule
-from reconciler.simulator.worldfile import default_world, instance_from_data
+from reconciler.simulator.kinds.records import BlockStorage, Firewall, Membership, Rule
+from reconciler.simulator.kinds.registry import KINDS
+from reconciler.simulator.worldfile import default_world, record_from_data
 from tests.simulator.harness import Account, account
 
 
@@ -18,13 +19,16 @@ def large_world() -> World:
     """6,000 servers, 3,500 volumes, 500 groups with 20 rules each."""
     world = default_world()
     for number in range(6_000):
-        world.put_instance(
-            replace(instance_from_data(world, {"name": f"web-{number}"}), description="x" * 20)
+        world.put(
+            replace(
+                record_from_data(world, KINDS["instance"], {"name": f"web-{number}"}),
+                description="x" * 20,
+            )
         )
     keys = list(world.instances)
     for number in range(3_500):
         key = world.new_id("block_storage")
-        world.put_volume(
+        world.put(
             BlockStorage(
                 key,
                 f"data-{number}",
@@ -43,9 +47,9 @@ def large_world() -> World:
             for each in range(20)
         )
         firewall = Firewall(world.new_id("firewall"), f"group-{number}", "text", "N", rules)
-        world.put_firewall(firewall)
+        world.put(firewall)
         for member in range(4):
-            world.put_membership(Membership(firewall.firewall_id, keys[number * 4 + member]))
+            world.put(Membership(firewall.firewall_id, keys[number * 4 + member]))
     return world
 
 

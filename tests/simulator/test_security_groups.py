@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.simulator.records import Rule
+from reconciler.simulator.kinds.records import Rule
 from tests.simulator.harness import OTHER_ZONE, Account, account
 
 RULE = {"bound": "IN", "protocol": "TCP", "port": "443", "ip": "192.0.2.1/24", "title": "https"}

@@ -277,7 +277,7 @@ def test_a_world_written_by_hand_may_be_short() -> None:
         ("instances: [{name: web, start_date: today}]", "YYYY-MM-DD"),
         ("zones: [{name: x}]", "objects with zone_id"),
         ("seed: x", "seed is a number"),
-        ("block_storages: [{instance_id: web}]", "0 instances are named web"),
+        ("block_storages: [{instance_id: web}]", "no instance web; there are none"),
         ("firewalls: [{title: web-policy, rules: [1]}]", "a rule is an object"),
         ("firewalls: [{title: web-policy, rules: [{bound: IN}]}]", "firewalls, entry 1"),
         ("firewalls: [{content: x}]", "title"),

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from reconciler.model.state import Entry, Phase
-from reconciler.simulator.records import Instance, Membership, Rule
+from reconciler.simulator.kinds.records import Instance, Membership, Rule
 from reconciler.simulator.world import World
 from tests.faults import breaks
 from tests.stories import edits
@@ -64,7 +64,7 @@ def somebody_renames(life: Life, chance: Random) -> str | None:
     if entry is None:
         return None
     life.cloud.change(
-        lambda world: world.put_instance(replace(world.instances[entry.id], name="do-not-touch"))
+        lambda world: world.put(replace(world.instances[entry.id], name="do-not-touch"))
     )
     return f"renamed {entry.id} ({entry.address})"
 
@@ -76,7 +76,7 @@ def somebody_describes(life: Life, chance: Random) -> str | None:
     text = life.cloud.world.instances[entry.id].description or ""
     mark = text[-16:] if " rc-" in text else ""
     life.cloud.change(
-        lambda world: world.put_instance(
+        lambda world: world.put(
             replace(world.instances[entry.id], description=f"do not delete{mark}")
         )
     )
@@ -88,9 +88,7 @@ def somebody_resizes(life: Life, chance: Random) -> str | None:
     if entry is None:
         return None
     life.cloud.change(
-        lambda world: world.put_instance(
-            replace(world.instances[entry.id], flavor_id="std_8.16-g1")
-        )
+        lambda world: world.put(replace(world.instances[entry.id], flavor_id="std_8.16-g1"))
     )
     return f"resized {entry.id} ({entry.address}) to std_8.16-g1"
 
@@ -123,7 +121,7 @@ def somebody_attaches_a_volume(life: Life, chance: Random) -> str | None:
         instance_id=entry.id,
         name="their-data",
     )
-    life.cloud.change(lambda world: world.put_volume(volume))
+    life.cloud.change(lambda world: world.put(volume))
     return f"attached a volume of their own to {entry.id} ({entry.address})"
 
 
@@ -132,7 +130,7 @@ def somebody_takes_out_of_a_firewall(life: Life, chance: Random) -> str | None:
     walls = life.cloud.world.firewalls_of(entry.id) if entry is not None else []
     if entry is None or not walls:
         return None
-    life.cloud.change(lambda world: world.remove_membership(walls[0], entry.id))
+    life.cloud.change(lambda world: world.remove("membership", (walls[0], entry.id)))
     return f"took {entry.id} ({entry.address}) out of {walls[0]}"
 
 
@@ -146,8 +144,8 @@ def somebody_puts_behind_another_firewall(life: Life, chance: Random) -> str | N
 
     def act(world: World) -> None:
         for wall in world.firewalls_of(entry.id):
-            world.remove_membership(wall, entry.id)
-        world.put_membership(Membership(theirs[0], entry.id))
+            world.remove("membership", (wall, entry.id))
+        world.put(Membership(theirs[0], entry.id))
 
     life.cloud.change(act)
     life.given.add(theirs[0])  # the members of a firewall count as its own
@@ -213,7 +211,7 @@ def somebody_makes_a_twin(life: Life, chance: Random) -> str | None:
         status="active",
         pending=None,
     )
-    life.cloud.change(lambda world: world.put_instance(twin))
+    life.cloud.change(lambda world: world.put(twin))
     return f"made a server {twin.name} by hand ({id})"
 
 

@@ -96,7 +96,7 @@ class Life(Bench):
             name="blog-web",
             description=f"blog.-.web rc-{'a' * 12}",
         )
-        self.cloud.change(lambda world: world.put_instance(blog))
+        self.cloud.change(lambda world: world.put(blog))
         self._take(self.machine)
 
     @property
@@ -733,7 +733,7 @@ class Life(Bench):
         volumes = self.cloud.world.block_storages
         for id in [id for id in volumes if id in message and id not in self.ids]:
             self.given.add(id)
-            self.cloud.world.put_volume(replace(volumes[id], instance_id=None))
+            self.cloud.world.put(replace(volumes[id], instance_id=None))
             self.lines.append(f"    detaches {id} in the console")
 
     def _rebuild(self) -> None:
@@ -762,15 +762,17 @@ class Life(Bench):
     def remove(self, id: str) -> None:
         """Somebody deletes an object in the console."""
         now = self.cloud.world.time
-        self.given |= set(self.cloud.world.volumes_of(id))  # the cloud detaches them
+        self.given |= set(
+            self.cloud.world.block_storages_by_instance().get(id, [])
+        )  # the cloud detaches them
 
         def act(world: World) -> None:
             if id in world.instances:
-                world.remove_instance(id, now)
+                world.remove("instance", id, now)
             elif id in world.block_storages:
-                world.remove_volume(id, now)
+                world.remove("block_storage", id, now)
             else:
-                world.remove_firewall(id)
+                world.remove("firewall", id)
 
         self.cloud.change(act)
 

@@ -70,7 +70,10 @@ def fingerprints(world: World) -> dict[str, tuple[object, ...]]:
     """What of each object counts as planned."""
     found: dict[str, tuple[object, ...]] = {}
     for id, server in world.instances.items():
-        volumes, walls = sorted(world.volumes_of(id)), sorted(world.firewalls_of(id))
+        volumes, walls = (
+            sorted(world.block_storages_by_instance().get(id, [])),
+            sorted(world.firewalls_of(id)),
+        )
         found[id] = (
             server.name,
             server.description,

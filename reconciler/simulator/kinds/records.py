@@ -1,16 +1,17 @@
-"""The things an account holds: frozen records in the contract's own words, one class a kind.
+"""The objects of an account: frozen records with the contract's members, one class for each kind.
 
-A record never changes; an operation puts a new one in its place. That makes a copy of a whole world
-a handful of dictionary copies. The catalogue (zones, flavors, images, keys, scripts, volume types,
-bills) is kept as the plain rows the API prints.
+A record never changes; an operation puts a new one in its place. Copying a whole world is therefore
+copying a handful of dictionaries. The catalog (zones, flavors, images, keys, scripts, block storage
+types, bills) is kept as the plain rows that the API prints.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 Row = dict[str, object]
-"""One catalogue object as the API prints it; shared between worlds and therefore never changed in
+"""One object of the catalog as the API prints it; worlds share it, so it is never changed in
 place.
 """
 
@@ -22,8 +23,8 @@ BUSY = frozenset({"building", "pending", "work", "deleting"})
 class Pending:
     """An operation under way in the background and what holds when it is done.
 
-    It ends at world time `due`, or, where a switch counts reads instead of seconds, when `reads`
-    further reads were answered. `target` is the flavor, image or instance that holds afterwards.
+    It ends at world time `due` or, if a switch counts reads instead of seconds, after `reads`
+    further reads. `target` is the flavor, image or instance that holds afterwards.
     """
 
     operation: str
@@ -33,12 +34,26 @@ class Pending:
     target: str = ""
 
 
+class _Working:
+    """An object on which background work may run."""
+
+    __slots__ = ()
+    status: str
+    pending: Pending | None
+
+    @property
+    def busy(self) -> bool:
+        """Whether an operation on it would be answered as busy."""
+        return self.pending is not None or self.status in BUSY
+
+
 @dataclass(frozen=True, slots=True)
-class Instance:
-    """A server (contract#instances). `stopped` is the deletion time of a tombstone; times are unix
-    seconds of world time.
+class Instance(_Working):
+    """An instance (contract#instances). `stopped` is the deletion time of a tombstone; times are
+    unix seconds of world time.
     """
 
+    kind: ClassVar[str] = "instance"
     instance_id: str
     name: str
     description: str | None
@@ -60,16 +75,12 @@ class Instance:
     stopped: float | None = None
     pending: Pending | None = None
 
-    @property
-    def busy(self) -> bool:
-        """Whether an operation on it would be answered as busy."""
-        return self.pending is not None or self.status in BUSY
-
 
 @dataclass(frozen=True, slots=True)
-class BlockStorage:
-    """A volume (contract#block-storages). `instance_id` is its owner, None when detached."""
+class BlockStorage(_Working):
+    """A block storage (contract#block-storages). `instance_id` is its owner, None when detached."""
 
+    kind: ClassVar[str] = "block_storage"
     block_storage_id: str
     name: str | None
     description: str | None
@@ -82,11 +93,6 @@ class BlockStorage:
     visible_from: float = 0.0
     charged_until: float = 0.0
     pending: Pending | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether an operation on it would be answered as busy."""
-        return self.pending is not None or self.status in BUSY
 
     @property
     def owner_or_target(self) -> str | None:
@@ -111,10 +117,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Firewall:
-    """A security group, also seen as an older firewall (contract#security-groups,
-    contract#older-firewall). `content` is kept as sent, unescaped.
+    """A firewall, which the API shows as a security group and in an older form
+    (contract#security-groups, contract#older-firewall). `content` is kept as sent, unescaped.
     """
 
+    kind: ClassVar[str] = "firewall"
     firewall_id: str
     title: str
     content: str | None
@@ -127,9 +134,15 @@ class Firewall:
 class Membership:
     """An instance in a firewall; visible unless it is still being attached."""
 
+    kind: ClassVar[str] = "membership"
     firewall_id: str
     instance_id: str
     pending: Pending | None = None
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """What tells it from other memberships."""
+        return self.firewall_id, self.instance_id
 
     @property
     def visible(self) -> bool:

@@ -1,7 +1,6 @@
-"""A call: one authenticated request with its parameters taken apart, and the reply an operation
-gives.
+"""A call: one authenticated request with its parameters taken apart, and the reply to it.
 
-Query and body are read here once, so that operations speak of members and not of bytes. A body is
+Query and body are read here, so that operations deal with members and not with bytes. A body is
 read by its content type; an empty one is an empty form whatever its type says (contract#transport).
 """
 
@@ -9,17 +8,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
 from reconciler.model.http import Request
-from reconciler.simulator.errors import ApiError
+from reconciler.simulator.errors import ApiError, refuse_if
+from reconciler.simulator.kinds.records import Pending
 from reconciler.simulator.switches import Switches
 from reconciler.simulator.world import World
 
 R = TypeVar("R")
+_DECODERS: Mapping[str, Callable[[str], str]] = {
+    "none": str,
+    "once_form": unquote_plus,
+    "once_rfc3986": unquote,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Call:
     seen: list[tuple[str, str]] = field(default_factory=list)
 
     # Query
-    # -------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
 
     def text(self, name: str) -> str:
         """A query value; empty where it is missing or empty, which both mean no filter
@@ -75,6 +80,14 @@ class Call:
             raise ApiError("CHECK_PARAM", name)
         return number
 
+    def choice(self, name: str, allowed: Collection[str]) -> list[str]:
+        """A comma-separated filter of a closed set; an unknown word is an error, not an empty list
+        (contract#pagination).
+        """
+        words = self.words(name)
+        refuse_if(any(word not in allowed for word in words), "CHECK_PARAM", name)
+        return words
+
     def page(self, *, default_size: int = 10) -> tuple[int, int]:
         """Page number and size as asked, the size capped where a switch says so."""
         number = self.integer("page_no", default=1, minimum=1)
@@ -83,14 +96,23 @@ class Call:
         return number, size if cap is None else min(size, cap)
 
     # Time
-    # --------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
 
     def after(self, seconds: float) -> float:
         """The world time at which a background duration starting now is over."""
         return self.now + seconds / self.scale
 
+    def begin(
+        self, operation: str, *, tick: str, status: str = "active", target: str = ""
+    ) -> Pending:
+        """An operation that starts now and takes as long as the switch `ticks` says for `tick`."""
+        duration: float = getattr(self.switches.ticks, tick)
+        if duration < 0:
+            return Pending(operation, reads=int(-duration), status=status, target=target)
+        return Pending(operation, due=self.after(duration), status=status, target=target)
+
     # Body
-    # --------------------------------------------------------------------------------------------------------------------
+    # ----------------------------------------------------------------------------------------------
 
     def form(self) -> dict[str, str]:
         """The members of a form body as text (instances and block storages)."""
@@ -167,31 +189,15 @@ def _multipart(body: bytes, content_type: str) -> list[tuple[str, str]]:
     return fields
 
 
-def decode_text(text: str, switches: Switches) -> str:
-    """A name or description of a server or volume, percent-decoded as the switch says
-    (contract#values).
+def decoded(form: Mapping[str, str], name: str, switches: Switches) -> str | None:
+    """The `name` or `description` of an instance or block storage, percent-decoded as the switch
+    says (contract#values) and measured; None when it was not sent.
     """
-    if switches.instance_text_decoding == "none":
-        return text
-    return unquote_plus(text) if switches.instance_text_decoding == "once_form" else unquote(text)
-
-
-def decoded_name(form: Mapping[str, str], switches: Switches) -> str | None:
-    """The `name` member, decoded and measured; None when it was not sent."""
-    return _measured(form, "name", switches.max_name, switches)
-
-
-def decoded_description(form: Mapping[str, str], switches: Switches) -> str | None:
-    """The `description` member, decoded and measured; None when it was not sent."""
-    return _measured(form, "description", switches.max_description, switches)
-
-
-def _measured(form: Mapping[str, str], name: str, longest: int, switches: Switches) -> str | None:
     if name not in form:
         return None
-    text = decode_text(form[name], switches)
-    if len(text) > longest:
-        raise ApiError("CHECK_LENGTH", name)
+    text = _DECODERS[switches.instance_text_decoding](form[name])
+    longest = switches.max_name if name == "name" else switches.max_description
+    refuse_if(len(text) > longest, "CHECK_LENGTH", name)
     return text
 
 
@@ -200,8 +206,12 @@ def required(form: Mapping[str, object], *names: str) -> None:
     missing.
     """
     for name in names:
-        if form.get(name) in (None, ""):
-            raise ApiError("REQUIRED_POST_PARAM_MISSING", name)
+        refuse_if(form.get(name) in (None, ""), "REQUIRED_POST_PARAM_MISSING", name)
+
+
+def check_limit(maximum: int | None, count: int) -> None:
+    """Refuse a count above the maximum, if there is one."""
+    refuse_if(maximum is not None and count > maximum, "LIMIT_EXCEEDED")
 
 
 def paged(rows: Sequence[R], page: tuple[int, int]) -> list[R]:

@@ -1,22 +1,16 @@
-"""Money: begun days and the bill of a month (contract#bill, contract#prices). Integers of KRW, VAT
-excluded unless named.
+"""Charges: begun days and the bill of a month (contract#bill, contract#prices). Amounts are integers
+of KRW without VAT unless a name says otherwise.
 """
 
 from __future__ import annotations
 
 from reconciler.simulator.clock import DAY, month_start, print_date
-from reconciler.simulator.records import Row
+from reconciler.simulator.kinds.records import Row
 
 
 def due_days(charged_until: float, now: float) -> int:
     """Days begun and not charged yet; an object that existed for a moment has begun one."""
     return 0 if now < charged_until else int((now - charged_until) // DAY) + 1
-
-
-def daily_price(flavor: Row | None) -> int:
-    """A flavor's own price for a day; 0 for a flavor the catalogue does not know."""
-    price = (flavor or {}).get("price")
-    return int(price.get("partial", {}).get("KRW", 0)) if isinstance(price, dict) else 0
 
 
 def monthly_bill(bill_id: str, end: float, price: int) -> Row:

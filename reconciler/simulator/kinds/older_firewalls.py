@@ -1,5 +1,5 @@
-"""Firewalls in the older form: the same objects as security groups, rules inline, every edit
-rewrites them (contract#older-firewall).
+"""Firewalls in the older form: the same objects as security groups, with their rules inside; every
+edit rewrites them (contract#older-firewall).
 """
 
 from __future__ import annotations
@@ -7,30 +7,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from reconciler.simulator.call import Call, Reply
 from reconciler.simulator.errors import ApiError
-from reconciler.simulator.operations.rules import new_rule, rule_row
-from reconciler.simulator.operations.security_groups import (
-    edited_group,
-    existing_group,
+from reconciler.simulator.kinds.call import Call, Reply
+from reconciler.simulator.kinds.records import Firewall, Row, Rule
+from reconciler.simulator.kinds.rules import new_rule, rule_row
+from reconciler.simulator.kinds.security_groups import (
+    edited_firewall,
+    existing_firewall,
     group_row,
-    new_group,
-    visible_groups,
+    new_firewall,
+    shown,
+    visible,
 )
-from reconciler.simulator.records import Firewall, Row, Rule
 
 
 def list_firewalls(call: Call) -> Reply:
     """GET /v1/firewall: unpaged."""
-    return Reply([_row(call, each) for each in visible_groups(call)])
+    return Reply([_row(call, each) for each in visible(call)])
 
 
 def get_firewall(call: Call) -> Reply:
     """GET /v1/firewall/{firewall_id}: absent as a security group is, 200 and an empty list."""
-    firewall = call.world.firewalls.get(call.ids[0])
-    return Reply(
-        [] if firewall is None or firewall.visible_from > call.now else [_row(call, firewall)]
-    )
+    firewall = shown(call)
+    return Reply([] if firewall is None else [_row(call, firewall)])
 
 
 def _row(call: Call, firewall: Firewall) -> Row:
@@ -38,24 +37,26 @@ def _row(call: Call, firewall: Firewall) -> Row:
 
 
 def create_firewall(call: Call) -> Reply:
-    """POST /v1/firewall: the group and its rules at once, or neither."""
+    """POST /v1/firewall: the firewall and its rules at once, or neither."""
     body = call.json()
     wanted = _rule_bodies(body)
-    firewall = replace(new_group(call, body), rules=_new_rules(call, wanted))
-    call.world.put_firewall(firewall)
-    return Reply([_row(call, firewall)])
+    return _put(call, replace(new_firewall(call, body), rules=_new_rules(call, wanted)))
 
 
 def edit_firewall(call: Call) -> Reply:
     """PUT /v1/firewall/{firewall_id}: all former rules go, only those sent remain, under new ids."""
-    firewall = existing_group(call)
+    firewall = existing_firewall(call)
     body = call.json()
     wanted = _rule_bodies(body)
-    edited = edited_group(call, firewall, body)
+    edited = edited_firewall(call, firewall, body)
     if "rules" in body or call.switches.put_without_rules == "remove":
         edited = replace(edited, rules=_new_rules(call, wanted))
-    call.world.put_firewall(edited)
-    return Reply([_row(call, edited)])
+    return _put(call, edited)
+
+
+def _put(call: Call, firewall: Firewall) -> Reply:
+    call.world.put(firewall)
+    return Reply([_row(call, firewall)])
 
 
 def _rule_bodies(body: Mapping[str, object]) -> list[Mapping[str, object]]:
