@@ -19,8 +19,7 @@ from reconciler.iwinv.clock import SystemClock
 from reconciler.iwinv.endpoint import parse
 from reconciler.iwinv.network import ThreadNetwork
 from reconciler.iwinv.quota import MemoryQuotaLog
-from reconciler.iwinv.readers import CloudReads
-from reconciler.iwinv.refresh import read_account
+from reconciler.iwinv.refresh import CloudReads, read_account
 from reconciler.iwinv.signing import Keys
 from reconciler.iwinv.transport import HttpTransport
 from reconciler.model import http

@@ -21,7 +21,7 @@ from reconciler.config.variables import VariableInputs
 from reconciler.executor import Result
 from reconciler.iwinv.client import HttpClient
 from reconciler.iwinv.quota import MemoryQuotaLog, QuotaRecord
-from reconciler.iwinv.readers import CloudReads
+from reconciler.iwinv.refresh import CloudReads
 from reconciler.iwinv.signing import Keys
 from reconciler.model import http, ports
 from reconciler.model.diagnostics import Problem, has_errors

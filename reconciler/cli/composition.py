@@ -211,7 +211,7 @@ def _connect(
     from reconciler.iwinv.endpoint import DEFAULT, EndpointRefused, parse
     from reconciler.iwinv.network import ThreadNetwork
     from reconciler.iwinv.quota import FileQuotaLog
-    from reconciler.iwinv.readers import CloudReads
+    from reconciler.iwinv.refresh import CloudReads
     from reconciler.iwinv.transport import HttpTransport
     from reconciler.store.cache import FileAccountCache
 

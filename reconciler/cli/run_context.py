@@ -199,7 +199,7 @@ class Session:
             cached=options.uses_cache(),
         ) as connection:
             yield replace(
-                connection, tell=lambda line: self.console.tell([Line(f" {line}", Tone.FAINT)])
+                connection, notify=lambda line: self.console.tell([Line(f" {line}", Tone.FAINT)])
             )
 
     def back(

@@ -114,14 +114,18 @@ def _plan(
 
 def console(address: Address, connection: Connection, store: ports.StateReader) -> Secret:
     """The link to a server's console: a credential, for stdout and nothing else."""
-    from reconciler.iwinv import one_shot, refresh
+    from reconciler.iwinv import single_reader
+    from reconciler.iwinv.driver import ReadFailed
 
     entry = _instance(session.read_state(store), address)
     try:
-        return one_shot.console_link(
-            connection.exchange, entry.id, time_scale=connection.time_scale
+        return single_reader.console_link(
+            connection.exchange,
+            connection.kinds[address.kind],
+            entry.id,
+            time_scale=connection.time_scale,
         )
-    except refresh.ReadFailed as failure:
+    except ReadFailed as failure:
         raise Abort(failure.problem) from failure
 
 
@@ -129,11 +133,12 @@ def bill(connection: Connection) -> Mapping[str, object]:
     """This month so far: `price` in whole units of `currency`, VAT excluded, `start` and `end` as
     the cloud writes them.
     """
-    from reconciler.iwinv import one_shot, refresh
+    from reconciler.iwinv import single_reader
+    from reconciler.iwinv.driver import ReadFailed
 
     try:
-        found = one_shot.live_bill(connection.exchange, time_scale=connection.time_scale)
-    except refresh.ReadFailed as failure:
+        found = single_reader.live_bill(connection.exchange, time_scale=connection.time_scale)
+    except ReadFailed as failure:
         raise Abort(failure.problem) from failure
     return {
         "price": found.price,

@@ -29,8 +29,8 @@ class Connection:
     a screen may show.
 
     `reads` makes the readings of a run from what tells the ids that a list must show. `cache` is
-    what is kept of the account between runs, None where nothing is (`--no-cache`). `tell` takes a
-    line about a reading that has to wait.
+    what is kept of the account between runs, None where nothing is (`--no-cache`). `notify` takes
+    a line about a read that has to wait.
     """
 
     exchange: ports.Client
@@ -42,7 +42,7 @@ class Connection:
     simulated: bool = False
     time_scale: float = 1.0
     cache: ports.AccountCache | None = None
-    tell: Callable[[str], None] = lambda line: None
+    notify: Callable[[str], None] = lambda line: None
 
 
 @dataclass(frozen=True, slots=True)

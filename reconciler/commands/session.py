@@ -136,6 +136,7 @@ def read_account(connection: Connection, wants: RefreshScope, *, cached: bool = 
     where a list cannot be read.
     """
     from reconciler.iwinv import refresh
+    from reconciler.iwinv.driver import ReadFailed
 
     cache = connection.cache
     kept = cache.catalogue(wants.catalogue | wants.hoped) if cache is not None and cached else {}
@@ -146,9 +147,9 @@ def read_account(connection: Connection, wants: RefreshScope, *, cached: bool = 
             asked,
             connection.kinds,
             time_scale=connection.time_scale,
-            tell=connection.tell,
+            notify=connection.notify,
         )
-    except refresh.ReadFailed as failure:
+    except ReadFailed as failure:
         raise Abort(failure.problem) from failure
     if cache is not None:
         cache.keep_catalogue(

@@ -102,7 +102,10 @@ LISTS: Mapping[str, Listing] = MappingProxyType(
         "ssh_keys": Listing("/v1/auth/ssh_key", _identify("ssh_key_id", "an SSH key"), ssh_key),
         # Singular in the API, and answered with 404 where the account has none (contract#scripts).
         "user_scripts": Listing(
-            "/v1/instance/script", _identify("user_script_id", "a user script"), user_script
+            "/v1/instance/script",
+            _identify("user_script_id", "a user script"),
+            user_script,
+            missing_status=404,
         ),
         "storage_types": Listing(
             "/v1/block-storages/types",

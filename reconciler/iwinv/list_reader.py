@@ -1,31 +1,31 @@
-"""Reading whole lists, as state machines without I/O: what to ask next, what an answer means, when
-the list is complete (quota#lists).
+"""Reading whole lists, without I/O: what to ask next, what an answer shows, and when the list is
+complete (quota#lists).
 
-A reading is resumed from outside: `next_call` gives a call when one is due, `take` gets its answer.
-The reader runs several side by side, and apply lets the same readings answer for what it waits for.
-There is no snapshot of a list, so rows that repeat across pages, a total that moves, or pages of
-another size make the walk start again (contract#pagination).
+The API gives no snapshot of a list. If rows repeat across pages, the total changes, or pages come
+in another size, the reading starts again at the first page (contract#pagination).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.common.timing import PAGE_SIZE
-from reconciler.iwinv import catalog, refusals
-from reconciler.iwinv.retry import Retry
-from reconciler.model.diagnostics import Problem, error
-from reconciler.model.ports import Accepted, Answer, NoAnswer, Refused, Seen
+from reconciler.iwinv import catalog, errors
+from reconciler.iwinv.reading import BaseReading
+from reconciler.model.diagnostics import error
+from reconciler.model.ports import Accepted, Refused, Seen
+from reconciler.model.resource import EMPTY
 from reconciler.model.resource_type import Call, Listing, Paging, ResourceType
 
 PAGES_MAX = 2_000
 UNTRACKED_PAGES_MAX = 200
-"""The most pages in a row that show nothing tracked, where the cloud does not say how many rows
-there are: such a list may never end.
+"""The most pages in a row that show nothing tracked if the cloud does not say how many rows there
+are: such a list may never end.
 """
 
 READING_SECONDS_MAX = 600.0
@@ -36,6 +36,31 @@ them.
 RESTARTS_MAX = 4
 
 
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """Which list is read, and how far.
+
+    `what` is its name: a kind, `rules:<firewall id>`, `members:<firewall id>`, or a list of the
+    catalogue. `tracked` are ids that the list should show: if one is missing, the list is read to an
+    empty page. `whole`: something is concluded from what the list does not show, so a short first
+    page is not believed to be everything. `lists` are all lists by name: rows of one of them may
+    come with each row (`rules:<firewall id>` in the older firewall form).
+    """
+
+    what: str
+    listing: Listing
+    parent: str | None = None
+    tracked: frozenset[str] = frozenset()
+    whole: bool = False
+    lists: Mapping[str, Listing] = EMPTY
+
+    @property
+    def title(self) -> str:
+        """The list in words for people."""
+        name = self.what.partition(":")[0].replace("_", " ")
+        return f"{name} of {self.parent}" if self.parent else name
+
+
 def reading(
     what: str,
     kinds: Mapping[str, ResourceType],
@@ -44,31 +69,18 @@ def reading(
     whole: bool = False,
     time_scale: float = 1.0,
 ) -> ListReading:
-    """A reading of one list: a kind, `rules:<firewall id>`, `members:<firewall id>`, or a list of
-    the catalogue.
-
-    `tracked` are ids that the list should show; where one is missing the walk goes on to an empty
-    page. `whole` is whether something is to be concluded of what the list does not show, so that a
-    short first page is not believed to be all. `time_scale` divides the waits. Raises ValueError
-    where there is no such list.
+    """A reading of one list, by the names and meanings of `ListQuery`. `time_scale` divides the
+    waits. Raises ValueError if there is no such list.
     """
+    lists = {
+        **catalog.LISTS,
+        **{name: listing for kind in kinds.values() for name, listing in kind.lists.items()},
+    }
     name, _, parent = what.partition(":")
-    for kind in kinds.values():
-        if name in kind.lists:
-            listing = kind.lists[name]
-            inner = kinds["rules"].lists["rules"] if listing.inline is not None else None
-            return ListReading(
-                what,
-                listing,
-                parent or None,
-                tracked=tracked,
-                whole=whole,
-                time_scale=time_scale,
-                inner=inner,
-            )
-    if name in catalog.LISTS:
-        return ListReading(what, catalog.LISTS[name], None, tracked=tracked, time_scale=time_scale)
-    raise ValueError(f"there is no list {what!r}")
+    if name not in lists:
+        raise ValueError(f"there is no list {what!r}")
+    query = ListQuery(what, lists[name], parent or None, tracked, whole, lists)
+    return ListReading(query, time_scale=time_scale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,227 +90,158 @@ class _Row:
     inline: tuple[str, tuple[Any, ...]] | None
 
 
-class ListReading:
-    """One list on its way; see `reading`.
+@dataclass(slots=True)
+class _Pages:
+    """What the pages showed since the reading started, or started again."""
 
-    What it shows is rows as the listing decodes them, in the cloud's order, without those of
-    deleted objects. It is not complete where the cloud has no such list to give (a script list
-    answered with 404, the rules of a deleted group). `inner` decodes the rows of the other list
-    that comes with each row (`rules:<firewall id>` in the older firewall form).
+    number: int = 1
+    total: int | None = None
+    probing: bool = False
+    untracked: int = 0
+    ids: set[str] = field(default_factory=set)
+    rows: list[Any] = field(default_factory=list)
+    inline: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+
+
+class ListReading(BaseReading):
+    """Reads one list to its end.
+
+    It shows the rows as the listing decodes them, in the cloud's order, without those of deleted
+    objects. It is not complete if the cloud has no such list (a script list answered with 404, the
+    rules of a deleted firewall).
     """
 
-    def __init__(
-        self,
-        what: str,
-        listing: Listing,
-        parent: str | None,
-        *,
-        tracked: frozenset[str] = frozenset(),
-        whole: bool = False,
-        time_scale: float = 1.0,
-        inner: Listing | None = None,
-    ) -> None:
-        self.what = what
+    def __init__(self, query: ListQuery, *, time_scale: float = 1.0) -> None:
+        super().__init__(query.what, f"reading the list of {query.title}", time_scale)
         self.pages = 0
-        self._listing = listing
-        self._parent = parent
-        self._tracked = tracked
-        self._whole = whole
-        self._inner = inner
-        self._patience = Retry(f"reading the list of {_words(what)}", time_scale)
-        self._failure: Problem | None = None
-        self._shown: Seen | None = None
-        self._asked = False
-        self._due = -math.inf
-        self._restarts = 0
+        self._query = query
         self._size = PAGE_SIZE
-        self._paged = listing.paging is Paging.PAGES
-        self._probing = self._probed = False
-        self._page = 1
-        self._untracked = 0
+        self._paged = query.listing.paging is Paging.PAGES
+        self._probed = False
+        self._restarts = 0
         self._began: float | None = None
-        self._total: int | None = None
-        self._ids: set[str] = set()
-        self._rows: list[Any] = []
-        self._inline: dict[str, tuple[Any, ...]] = {}
+        self._found = _Pages()
 
-    @property
-    def seen(self) -> Seen | None:
-        """What the list showed, once it is read."""
-        return self._shown
-
-    @property
-    def failure(self) -> Problem | None:
-        """Why it could not be read."""
-        return self._failure
-
-    @property
-    def done(self) -> bool:
-        """Whether it is over, one way or the other."""
-        return self._shown is not None or self._failure is not None
-
-    def next_call(self, now: float) -> Call | None:
-        """The call that is due, or None where one is under way, a wait is on, or the reading is
-        over. `now` is monotonic.
-        """
-        if self.done or self._asked or now < self._due:
-            return None
-        self._asked = True
+    def _call(self, now: float) -> Call:
         self._began = now if self._began is None else self._began
-        query = self._listing.query
+        listing = self._query.listing
+        query = listing.query
         if self._paged:
-            query += (("page_no", str(self._page)), ("page_size", str(self._size)))
-        return Call("GET", self._listing.path.replace("{parent}", self._parent or ""), query=query)
+            query += (("page_no", str(self._found.number)), ("page_size", str(self._size)))
+        return Call("GET", listing.path.replace("{parent}", self._query.parent or ""), query=query)
 
-    def wake_in(self, now: float) -> float:
-        """Seconds until a call is due; infinite while one is under way or the reading is over."""
-        return math.inf if self.done or self._asked else max(self._due - now, 0.0)
-
-    def take(self, answer: Answer, now: float) -> None:
-        """The answer to the last call."""
-        self._asked = False
-        match answer:
-            case Accepted():
-                try:
-                    self._take_page(answer)
-                    self._bound(now)
-                except ValueError as failure:
-                    self._wait_or_fail(self._patience.after_garbage(str(failure), now))
-            case Refused() if refusals.is_no_list(self.what, answer):
-                self._shown = Seen(complete=False)
-            case Refused() if self._probing and answer.status not in (401, 403, 429):
-                self._finish()  # no page of that size can be asked for
-            case Refused():
-                self._wait_or_fail(self._patience.after_refusal(answer, now))
-            case NoAnswer():
-                self._wait_or_fail(self._patience.after_silence(answer, now))
-
-    def _bound(self, now: float) -> None:
-        """Gives up a list that does not come to an end."""
-        if self.done or self._began is None:
+    def _accept(self, answer: Accepted, now: float) -> None:
+        """Takes a page. Nothing of it is kept if it is not as the contract promises."""
+        listing, result = self._query.listing, answer.result
+        if listing.unpack is not None and (result := listing.unpack(result)) is None:
+            self.seen = Seen(complete=False)
             return
-        endless = f"the list of {_words(self.what)} does not end"
-        hint = msg("try again later; if it persists, contact iwinv support")
-        if self._untracked > UNTRACKED_PAGES_MAX and self._total is None:
-            said = f"{endless}: {UNTRACKED_PAGES_MAX} pages in a row show nothing of this stack"
-            self._failure = error("cloud", said, hint=hint)
-        elif now - self._began > READING_SECONDS_MAX:
-            self._failure = error(
-                "cloud",
-                msg(
-                    "{endless} within {seconds:.0f} s ({pages} pages)",
-                    endless=endless,
-                    seconds=READING_SECONDS_MAX,
-                    pages=self.pages,
-                ),
-                hint=hint,
-            )
-
-    def _wait_or_fail(self, verdict: float | Problem) -> None:
-        if isinstance(verdict, Problem):
-            self._failure = verdict
-        else:
-            self._due = verdict
-
-    def _take_page(self, answer: Accepted) -> None:
-        """Raises ValueError where the page is not as the contract promises; nothing of it is kept
-        then.
-        """
-        found = answer.result
-        if self._listing.unpack is not None and (found := self._listing.unpack(found)) is None:
-            self._shown = Seen(complete=False)
-            return
-        if not isinstance(found, list):
+        if not isinstance(result, list):
             raise ValueError("the result is not a list")
-        decoded = [self._decode(row) for row in found]
+        rows = [self._decode(row) for row in result]
         self.pages += 1
-        self._patience.went_well()
-        if self._paged and self._is_other_size(answer.meta):
-            return
-        ids = {row.id for row in decoded}
-        if self._probing and self._ids >= ids:
-            # the second page is the first again: the list ignores pages and had come whole
-            self._finish()
-            return
-        if len(ids) < len(decoded) or not self._ids.isdisjoint(ids) or self._has_moved(answer.meta):
-            self._restart("rows were repeated or the total changed")
-            return
-        self._untracked = 0 if ids & self._tracked else self._untracked + 1
-        self._ids |= ids
-        self._rows += [row.value for row in decoded if row.value is not None]
-        self._inline.update(row.inline for row in decoded if row.inline is not None)
-        self._go_on(len(found), answer.meta)
+        self._retry.succeeded()
+        self._take_rows(rows, answer.meta)
+        self._stop_if_endless(now)
+
+    def _refuse(self, answer: Refused) -> bool:
+        listing = self._query.listing
+        if answer.status == listing.missing_status or answer.error_code in listing.missing_errors:
+            self.seen = Seen(complete=False)
+        elif self._found.probing and errors.is_about_the_call(answer):
+            self._finish()  # the cloud gives no page of that size
+        else:
+            return False
+        return True
 
     def _decode(self, row: Any) -> _Row:
-        listing = self._listing
-        inline = None
-        if listing.inline is not None and self._inner is not None:
+        listing, inline = self._query.listing, None
+        if listing.inline is not None:
             name, others = listing.inline(row)
             if isinstance(others, list):
-                inline = (
-                    name,
-                    tuple(self._inner.decode(other, name.partition(":")[2]) for other in others),
-                )
-        return _Row(listing.identify(row), listing.decode(row, self._parent), inline)
+                inner, _, parent = name.partition(":")
+                decode = self._query.lists[inner].decode
+                inline = (name, tuple(decode(other, parent) for other in others))
+        return _Row(listing.identify(row), listing.decode(row, self._query.parent), inline)
 
-    def _go_on(self, count: int, meta: Mapping[str, Any]) -> None:
-        """Decides whether the list is at its end."""
-        missing = not self._tracked <= self._ids
-        if not self._paged:
-            doubtful = (
-                missing
-                or self._whole
-                or count >= meta.get("page_size", math.inf)
-                or meta.get("count", 0) > count
-            )
-            if self._listing.paging is Paging.UNSTATED and count and doubtful:
-                # Not documented as paged, but it may be: one look at a second page tells.
-                self._paged = True
-                self._look_for_more(meta.get("page_size", count))
-            else:
-                self._finish()
+    def _take_rows(self, rows: list[_Row], meta: Mapping[str, Any]) -> None:
+        found, ids = self._found, {row.id for row in rows}
+        if self._paged and self._has_other_size(meta):
             return
-        self._probing = False
-        if (
-            self._whole
-            and self._page == 1
-            and 0 < count < self._size
-            and self._total is None
-            and not self._probed
-        ):
+        if found.probing and found.ids >= ids:
+            # The second page is the first again: the list ignores pages and came whole.
+            self._finish()
+            return
+        repeated = len(ids) < len(rows) or not found.ids.isdisjoint(ids)
+        if repeated or self._total_changed(meta):
+            self._restart("rows were repeated or the total changed")
+            return
+        found.untracked = 0 if ids & self._query.tracked else found.untracked + 1
+        found.ids |= ids
+        found.rows += [row.value for row in rows if row.value is not None]
+        found.inline.update(row.inline for row in rows if row.inline is not None)
+        if self._paged:
+            self._after_page(len(rows), meta)
+        else:
+            self._after_unpaged(len(rows), meta)
+
+    def _after_unpaged(self, count: int, meta: Mapping[str, Any]) -> None:
+        """Ends a list that came whole. One that is not documented as paged may be paged all the
+        same: if rows may be missing, a second page is asked for.
+        """
+        in_doubt = (
+            self._query.whole
+            or self._misses_tracked()
+            or count >= meta.get("page_size", math.inf)
+            or meta.get("count", 0) > count
+        )
+        if self._query.listing.paging is Paging.UNSTATED and count and in_doubt:
+            self._paged = True
+            self._probe(meta.get("page_size", count))
+        else:
+            self._finish()
+
+    def _after_page(self, count: int, meta: Mapping[str, Any]) -> None:
+        """Asks for the next page, or ends the list."""
+        found = self._found
+        found.probing = False
+        short_first = found.number == 1 and 0 < count < self._size and found.total is None
+        if self._query.whole and short_first and not self._probed:
             # The largest page is not known (contract#limits): a cloud that gives fewer rows than
-            # asked, and does not say so, would look whole.
-            self._look_for_more(count)
+            # asked for, and does not say so, would look whole.
+            self._probe(count)
             return
-        # Without a size in the answer, a short page may as well be a smaller page.
+        # If the answer does not state the size, a short page may also be a smaller page.
         short = (
             count < self._size
             and "page_size" in meta
-            and not missing
+            and not self._misses_tracked()
             and meta.get("count", 0) <= count
         )
-        if count == 0 or (short if self._total is None else len(self._ids) >= self._total):
+        at_end = short if found.total is None else len(found.ids) >= found.total
+        if count == 0 or at_end:
             self._finish()
-        elif self._page >= PAGES_MAX:
-            self._failure = error(
-                "cloud",
-                msg(
-                    "the list of {kind} does not end after {pages} pages",
-                    kind=_words(self.what),
-                    pages=PAGES_MAX,
-                ),
+        elif found.number >= PAGES_MAX:
+            message = msg(
+                "the list of {list} does not end after {pages} pages",
+                list=self._query.title,
+                pages=PAGES_MAX,
             )
+            self.failure = error("cloud", message)
         else:
-            self._page += 1
+            found.number += 1
 
-    def _look_for_more(self, size: int) -> None:
-        """Asks for the page that follows the first, so many rows as that had."""
-        self._probing = self._probed = True
-        self._size, self._page = size, 2
+    def _misses_tracked(self) -> bool:
+        return not self._query.tracked <= self._found.ids
 
-    def _is_other_size(self, meta: Mapping[str, Any]) -> bool:
-        """A page of another size than asked would leave rows out: the walk starts again at that
-        size (quota#lists).
+    def _probe(self, size: int) -> None:
+        """Asks for the page after the first, with as many rows as the first had."""
+        self._found.probing = self._probed = True
+        self._size, self._found.number = size, 2
+
+    def _has_other_size(self, meta: Mapping[str, Any]) -> bool:
+        """Whether the page has another size than asked for, which would leave rows out: the list is
+        then read again at that size (quota#lists).
         """
         size = meta.get("page_size")
         if size is None or size == self._size or not 1 <= size <= 100_000:
@@ -307,33 +250,47 @@ class ListReading:
         self._restart(f"pages came with {size} rows")
         return True
 
-    def _has_moved(self, meta: Mapping[str, Any]) -> bool:
-        total = meta.get("total")
+    def _total_changed(self, meta: Mapping[str, Any]) -> bool:
+        total, before = meta.get("total"), self._found.total
         if total is None:
             return False
-        moved = self._total is not None and total != self._total
-        self._total = total
-        return moved
+        self._found.total = total
+        return before not in (None, total)
 
     def _restart(self, reason: str) -> None:
         self._restarts += 1
+        self._found = _Pages()
         if self._restarts > RESTARTS_MAX:
             message = msg(
-                "the list of {kind} changes while it is read ({reason})",
-                kind=_words(self.what),
+                "the list of {list} changes while it is read ({reason})",
+                list=self._query.title,
                 reason=reason,
             )
-            self._failure = error(
-                "cloud", message, hint=msg("try again when nothing else works on the account")
-            )
+            hint = msg("try again when nothing else works on the account")
+            self.failure = error("cloud", message, hint=hint)
+
+    def _stop_if_endless(self, now: float) -> None:
+        """Gives up a list that does not end."""
+        if self.done or self._began is None:
             return
-        self._probing, self._page, self._total, self._untracked = False, 1, None, 0
-        self._ids, self._rows, self._inline = set(), [], {}
+        if self._found.untracked > UNTRACKED_PAGES_MAX and self._found.total is None:
+            message = msg(
+                "the list of {list} does not end: {pages} pages in a row show nothing of this stack",
+                list=self._query.title,
+                pages=UNTRACKED_PAGES_MAX,
+            )
+        elif now - self._began > READING_SECONDS_MAX:
+            message = msg(
+                "the list of {list} does not end within {seconds:.0f} s ({pages} pages)",
+                list=self._query.title,
+                seconds=READING_SECONDS_MAX,
+                pages=self.pages,
+            )
+        else:
+            return
+        hint = msg("try again later; if it persists, contact iwinv support")
+        self.failure = error("cloud", message, hint=hint)
 
     def _finish(self) -> None:
-        self._shown = Seen(tuple(self._rows), complete=True, inline=self._inline)
-
-
-def _words(what: str) -> str:
-    name, _, parent = what.partition(":")
-    return f"{name.replace('_', ' ')} of {parent}" if parent else name.replace("_", " ")
+        found = self._found
+        self.seen = Seen(tuple(found.rows), complete=True, inline=found.inline)

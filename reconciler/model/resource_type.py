@@ -14,8 +14,10 @@ from typing import Any
 from reconciler.common.dataclass import dataclass
 from reconciler.model.resource import EMPTY, Catalogue, LiveResource, Plain, Prices
 
-FIREWALLS = "firewalls"
-"""The kind whose objects have lists of their own: their rules and their members."""
+FIREWALLS, RULES, MEMBERS = "firewalls", "rules", "members"
+"""The kind whose objects have lists of their own, and these lists: `rules:<firewall id>` and
+`members:<firewall id>`.
+"""
 
 ANYTHING: Any = object()
 """Stands for a value that nobody can foretell."""
@@ -206,6 +208,8 @@ class Listing:
     that is gone; both raise `ValueError` where the row lacks what the contract promises.
     `unpack(result)` gives the rows where they lie deeper in the answer, None where there is no such
     list. `inline(row)` gives the name and the rows of another list that comes with each row.
+    `missing_errors` and `missing_status` are the refusals that say that there is no such list, which
+    is not the same as an empty one and proves no absence.
     """
 
     path: str
@@ -215,6 +219,8 @@ class Listing:
     query: tuple[tuple[str, str], ...] = ()
     unpack: Callable[[Any], Any] | None = None
     inline: Callable[[Any], tuple[str, Any]] | None = None
+    missing_errors: frozenset[str] = frozenset()
+    missing_status: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +234,7 @@ class ResourceType:
     object, so that nobody compares it. `lists` are the lists in which the kind's objects are seen,
     by the name that `Operation.watches` uses. `detail` is the path of one object (None where there
     is no such call), `absent_errors` the error names with which it proves absence besides an empty
-    answer (contract#absence).
+    answer (contract#absence). `console` is the path of the link to an object's console.
     `order` is its place where people see several kinds. `owner` is the kind inside of which
     its objects stand in stack files; `owner_attribute` is the attribute of its live objects that
     holds the owner's id. `replaceable`: its objects may be replaced, and their deletion takes a
@@ -255,6 +261,7 @@ class ResourceType:
     lists: Mapping[str, Listing] = EMPTY
     detail: str | None = None
     absent_errors: frozenset[str] = frozenset()
+    console: str | None = None
     order: int = 0
     owner: str | None = None
     owner_attribute: str | None = None

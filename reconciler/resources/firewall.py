@@ -36,6 +36,11 @@ ATTACH, DETACH = "firewall.attach", "firewall.detach"
 NEWER = "/v1/security-groups"
 OLDER = "/v1/firewall"
 
+NO_FIREWALL = frozenset({"CHECK_PARAM", "ID_INVALID", "NOT_FOUND"})
+"""Errors of the lists of a firewall that was deleted: its rules are answered with 400 CHECK_PARAM,
+its members perhaps with 404 (contract#security-groups).
+"""
+
 
 def kind(firewall_api: str) -> ResourceType:
     """The kind `firewalls` in the newer form of the API or the older one."""
@@ -124,6 +129,7 @@ _MEMBERS = Listing(
     identify=_member,
     decode=lambda row, parent: _member(row),
     paging=Paging.UNSTATED,
+    missing_errors=NO_FIREWALL,
 )
 
 

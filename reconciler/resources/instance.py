@@ -63,6 +63,7 @@ def kind(firewall_api: str) -> ResourceType:
         },
         detail=PATH + "/{id}",
         absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
+        console=PATH + "/{id}/remote-console",
         order=1,
         spellings=("instance", "server", "servers"),
         replaceable=True,

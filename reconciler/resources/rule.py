@@ -109,7 +109,11 @@ def _rules_of_firewall(result: Any) -> list[Any] | None:
 
 
 _NEWER_LIST = Listing(
-    firewall.NEWER + "/{parent}/rules", identify=_identify, decode=_decode_in, paging=Paging.WHOLE
+    firewall.NEWER + "/{parent}/rules",
+    identify=_identify,
+    decode=_decode_in,
+    paging=Paging.WHOLE,
+    missing_errors=firewall.NO_FIREWALL,
 )
 _OLDER_LIST = Listing(
     firewall.OLDER + "/{parent}",
@@ -117,6 +121,7 @@ _OLDER_LIST = Listing(
     decode=_decode_in,
     paging=Paging.WHOLE,
     unpack=_rules_of_firewall,
+    missing_errors=firewall.NO_FIREWALL,
 )
 
 

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.iwinv.absence_reader import DetailReading
+from reconciler.iwinv.driver import ReadDriver
 from reconciler.iwinv.list_reader import ListReading
-from reconciler.iwinv.refresh import run_readings
 from reconciler.model.ports import Accepted, Answer, Refused, Seen
 from reconciler.model.resource import Account, LiveResource, RefreshScope
 from reconciler.model.resource_type import Progress, View, operation_of
@@ -88,7 +87,7 @@ class Side:
     def view(self, whats: tuple[str, ...]) -> View:
         """What these lists show now."""
         readings = [self.client.reads.listing(what) for what in whats]
-        run_readings(self.client.exchange, readings)
+        ReadDriver(self.client.exchange).run(readings)
         return _view(readings)
 
     def live(self, kind: str, id: str) -> LiveResource:
@@ -102,13 +101,8 @@ class Side:
         return self.client.read(RefreshScope(**wants))
 
     def is_absent(self, kind: str, id: str) -> bool | None:
-        one: DetailReading = self.client.reads.absence(kind, id)
-        while one.seen is None and one.failure is None:
-            call = one.next_call(self.client.exchange.now())
-            if call is None:
-                self.client.wait(one.wake_in(self.client.exchange.now()))
-                continue
-            one.take(self.client.call(call), self.client.exchange.now())
+        one = self.client.reads.absence(kind, id)
+        ReadDriver(self.client.exchange).run((one,))
         assert isinstance(one.seen, Seen)
         return one.seen.absent
 

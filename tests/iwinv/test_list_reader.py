@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.iwinv import list_reader
-from reconciler.iwinv.absence_reader import DetailReading, absence_call, shows_absent
 from reconciler.iwinv.list_reader import PAGES_MAX, ListReading, reading
+from reconciler.iwinv.single_reader import DetailReading, absence_call, shows_absent
 from reconciler.model.ports import Accepted, Answer, NoAnswer, Refused
 from reconciler.resources import all_kinds
 

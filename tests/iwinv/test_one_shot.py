@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.iwinv.one_shot import console_link, live_bill
-from reconciler.iwinv.refresh import ReadFailed
+from reconciler.iwinv.driver import ReadFailed
+from reconciler.iwinv.single_reader import console_link, live_bill
 from reconciler.model import http
 from reconciler.model.ports import Accepted
 from tests.clouds import virtual_cloud
@@ -50,7 +50,7 @@ def test_the_link_of_a_console_is_a_secret_until_it_is_asked_for() -> None:
     answer = cloud.do("instance.create", CREATE)
     assert isinstance(answer, Accepted)
     cloud.wait(60.0)
-    link = console_link(cloud.exchange, answer.result[0]["instance_id"])
+    link = console_link(cloud.exchange, cloud.kinds["instances"], answer.result[0]["instance_id"])
     assert str(link.reveal()).startswith("https://")
     assert "https://" not in f"{link} {link!r}"
 
@@ -97,5 +97,6 @@ def test_a_bill_that_cannot_be_read_is_a_problem_with_its_reason(
     ],
 )
 def test_a_console_without_a_link_is_a_problem(result: Any) -> None:
+    cloud = scripted((200, ok(result)))
     with pytest.raises(ReadFailed, match="console"):
-        console_link(scripted((200, ok(result))).exchange, "INSTANCE-1")
+        console_link(cloud.exchange, cloud.kinds["instances"], "INSTANCE-1")

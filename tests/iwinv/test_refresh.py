@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from reconciler.iwinv.refresh import ReadFailed
+from reconciler.iwinv.driver import ReadFailed
 from reconciler.model import http
 from reconciler.model.ports import Accepted
 from reconciler.model.resource import RefreshScope

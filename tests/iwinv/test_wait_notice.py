@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reconciler.iwinv.refresh import ReadFailed, read_account
+from reconciler.iwinv.driver import ReadFailed
+from reconciler.iwinv.refresh import read_account
 from reconciler.model.resource import RefreshScope
 from reconciler.simulator.faults import Fault
 from tests.lab import Lab
@@ -16,7 +17,7 @@ def told_by(lab: Lab, reads: int) -> list[str]:
     told: list[str] = []
     for _ in range(reads):
         try:
-            read_account(lab.exchange(), LISTS, lab.kinds, tell=told.append)
+            read_account(lab.exchange(), LISTS, lab.kinds, notify=told.append)
         except ReadFailed as failure:
             told.append(str(failure))
     return told

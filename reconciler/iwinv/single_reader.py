@@ -1,0 +1,164 @@
+"""Reads of one answer: whether an object exists, by its id (contract#absence), this month's bill
+(contract#bill), and the link to an instance's console (contract#instances).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.common import decoding
+from reconciler.common.dataclass import dataclass
+from reconciler.common.secret import Secret
+from reconciler.common.text import msg
+from reconciler.iwinv import errors
+from reconciler.iwinv.driver import ReadDriver, ReadFailed
+from reconciler.iwinv.reading import BaseReading
+from reconciler.model.diagnostics import error
+from reconciler.model.ports import Accepted, Answer, Client, Refused, Seen
+from reconciler.model.resource_type import Call, ResourceType
+
+_LINK = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[\x21-\x7e]+")
+"""A link goes to stdout as it is, so it may contain nothing that a terminal would obey."""
+
+
+def absence_call(kind: ResourceType, id: str) -> Call:
+    """The detail read of one object. Raises ValueError for a kind without one (a rule: the list of
+    its firewall shows it).
+    """
+    if kind.detail is None:
+        raise ValueError(f"the API has no detail of one {kind.singular}")
+    return Call("GET", kind.detail.replace("{id}", id), query=kind.lists[kind.name].query)
+
+
+def shows_absent(kind: ResourceType, id: str, answer: Answer) -> bool:
+    """Whether the answer is the documented not-found for that id.
+
+    A success without rows is, and so is a row of that id that marks the object as deleted. Of
+    errors only those are that the contract names for the kind, by exact body. A 404 without such a
+    body, another refusal, or no answer at all prove nothing.
+    """
+    if isinstance(answer, Refused):
+        return answer.error_code in kind.absent_errors and errors.is_about_the_call(answer)
+    if not isinstance(answer, Accepted) or not isinstance(answer.result, list):
+        return False
+    if not answer.result:
+        return bool(answer.meta.get("count", 0) == 0)
+    return len(answer.result) == 1 and _is_deleted(kind, id, answer.result[0])
+
+
+def _is_deleted(kind: ResourceType, id: str, row: object) -> bool:
+    listing = kind.lists[kind.name]
+    if not isinstance(row, Mapping):
+        return False
+    try:
+        return (
+            decoding.optional_id(listing.identify(row)) == id and listing.decode(row, None) is None
+        )
+    except ValueError:
+        return False
+
+
+class DetailReading(BaseReading):
+    """Reads one object to see whether it exists. It ends with the first answer that shows either.
+
+    Raises ValueError, when made, for a kind without a detail.
+    """
+
+    def __init__(self, kind: ResourceType, id: str, *, time_scale: float = 1.0) -> None:
+        super().__init__(kind.name, f"reading {kind.singular.replace('_', ' ')} {id}", time_scale)
+        self._kind = kind
+        self._id = id
+        self._detail = absence_call(kind, id)
+
+    def _call(self, now: float) -> Call:
+        return self._detail
+
+    def _accept(self, answer: Accepted, now: float) -> None:
+        if shows_absent(self._kind, self._id, answer):
+            self.seen = Seen(complete=True, absent=True)
+            return
+        live = self._kind.decode(decoding.only_row(answer.result, self._kind.singular))
+        if live.id != self._id:
+            raise ValueError("the answer is about another object")
+        self.seen = Seen((live,), complete=True, absent=False)
+
+    def _refuse(self, answer: Refused) -> bool:
+        if not errors.is_about_the_call(answer):
+            return False
+        # An error that proves nothing, "busy" among them, does not show the object absent.
+        absent = shows_absent(self._kind, self._id, answer)
+        self.seen = Seen(complete=absent, absent=absent)
+        return True
+
+
+class _ResultReading(BaseReading):
+    """Reads the result of one call, whatever it is."""
+
+    def __init__(self, call: Call, doing: str, time_scale: float) -> None:
+        super().__init__(call.path, doing, time_scale)
+        self._only_call = call
+
+    def _call(self, now: float) -> Call:
+        return self._only_call
+
+    def _accept(self, answer: Accepted, now: float) -> None:
+        self.seen = Seen((answer.result,), complete=True)
+
+
+@dataclass(frozen=True, slots=True)
+class LiveBill:
+    """The month so far: an estimate without VAT. `price` in whole units of `currency`; dates as
+    the cloud writes them.
+    """
+
+    price: int
+    currency: str
+    start: str | None
+    end: str | None
+
+
+def live_bill(client: Client, *, time_scale: float = 1.0) -> LiveBill:
+    """This month's bill. Raises `ReadFailed`."""
+    what = "bill of this month"
+    row = _only_row(client, Call("GET", "/v1/bill/live"), what, time_scale)
+    price = decoding.integer(row.get("price"))
+    if price is None:
+        raise _undocumented(what, "it has no price")
+    return LiveBill(
+        price,
+        decoding.text(row.get("currency")) or "KRW",
+        decoding.text(row.get("start_date")),
+        decoding.text(row.get("end_date")),
+    )
+
+
+def console_link(client: Client, kind: ResourceType, id: str, *, time_scale: float = 1.0) -> Secret:
+    """The link to the console of an object: a credential, to be shown on stdout and nowhere else.
+    Raises `ReadFailed`, ValueError for a kind without a console.
+    """
+    if kind.console is None:
+        raise ValueError(f"the API has no console of one {kind.singular}")
+    call = Call("GET", kind.console.replace("{id}", id))
+    link = _only_row(client, call, f"console of {id}", time_scale).get("link")
+    text = link.reveal() if isinstance(link, Secret) else None
+    if not isinstance(link, Secret) or not isinstance(text, str) or _LINK.fullmatch(text) is None:
+        raise ReadFailed(error("cloud", msg("the cloud gave no console link for {id}", id=id)))
+    return link
+
+
+def _only_row(client: Client, call: Call, what: str, time_scale: float) -> Mapping[str, Any]:
+    """The one row of an answer. Raises `ReadFailed`; `what` is for its message."""
+    reading = _ResultReading(call, msg("reading the {what}", what=what), time_scale)
+    ReadDriver(client).run((reading,))
+    assert reading.seen is not None
+    try:
+        return decoding.only_row(reading.seen.rows[0], what)
+    except ValueError as failure:
+        raise _undocumented(what, failure) from failure
+
+
+def _undocumented(what: str, reason: object) -> ReadFailed:
+    message = msg("the {what} is not as documented: {reason}", what=what, reason=reason)
+    return ReadFailed(error("cloud", message))

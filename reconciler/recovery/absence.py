@@ -1,0 +1,77 @@
+"""The proof that an object is gone (safety#absence): two complete lists without it, the second one
+begun at least 10 s after the first, and with each of them the documented not-found for its id, if
+the API has a detail of its kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import field
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.timing import ABSENCE_SECONDS
+from reconciler.model.resource import Account
+from reconciler.model.resource_type import deletes
+from reconciler.model.state import Phase, State
+
+
+def is_proved(first: float | None, at: float, pause_seconds: float = ABSENCE_SECONDS) -> bool:
+    """Whether an object that was absent at `first`, and is so at `at`, is proved gone. Both are
+    seconds on one clock at which the lists were begun; None: it was not absent before.
+    """
+    return first is not None and at >= first + pause_seconds
+
+
+@dataclass(slots=True)
+class AbsenceProof:
+    """The proof for the objects that this stack deletes. `first` maps an id to the unix second at
+    which it was first absent, perhaps in an earlier run; `proved` are the ids proved gone.
+    """
+
+    pause_seconds: float = ABSENCE_SECONDS
+    first: dict[str, float] = field(default_factory=dict)
+    proved: frozenset[str] = frozenset()
+
+    def observe(self, absent: Collection[str], at: float) -> None:
+        """Takes the ids that are absent at that unix second. For any other id the proof starts
+        again, because the account showed it.
+        """
+        # A first time in the future was written by a machine with a wrong clock.
+        self.first = {id: min(self.first.get(id, at), at) for id in sorted(absent)}
+        self.proved = frozenset(
+            id
+            for id, first in self.first.items()
+            if id in self.proved or is_proved(first, at, self.pause_seconds)
+        )
+
+    @property
+    def next_check(self) -> float | None:
+        """The unix second from which on another list may prove something; None if nothing is
+        waiting for it.
+        """
+        waiting = [first for id, first in self.first.items() if id not in self.proved]
+        return min(waiting) + self.pause_seconds if waiting else None
+
+
+def pending_deletes(state: State, account: Account) -> Mapping[str, str]:
+    """The objects under a delete of this stack that complete lists do not show, id to kind: whether
+    they are gone is still to be proved. Rules are not among them, because the list of their
+    firewall is proof enough.
+    """
+    kept = {
+        **{entry.id: entry for entry in state.entries.values() if entry.parent is None},
+        **state.deposed,
+    }
+    under_delete = {id for id, each in kept.items() if each.phase is Phase.DELETING}
+    under_delete |= {
+        intent.target
+        for intent, result in state.open.values()
+        if intent.target in kept and result != "accepted" and deletes(intent.operation)
+    }
+    return {
+        id: each.kind
+        for id, each in kept.items()
+        if id in under_delete
+        and each.kind in account.complete
+        and account.find(each.kind, id) is None
+    }
