@@ -207,22 +207,22 @@ MUTANTS = (
     Mutant(
         "read a list without an end",
         "reconciler/iwinv/list_reader.py",
-        "                    self._bound(now)\n",
+        "        self._stop_if_endless(now)\n",
         "",
         ("tests/iwinv/test_list_reader.py",),
     ),
     Mutant(
         "send what drips five times",
-        "reconciler/iwinv/retry.py",
+        "reconciler/iwinv/reading.py",
         " or now - since >= UNANSWERED_SECONDS_MAX:",
         ":",
         ("tests/iwinv/test_list_reader.py",),
     ),
     Mutant(
         "send an unknown key twice",
-        "reconciler/iwinv/retry.py",
-        "            and not refusals.is_unknown_key(answer)\n",
-        "",
+        "reconciler/iwinv/reading.py",
+        " and self._refusals < 1 and not errors.is_unknown_key(answer)",
+        " and self._refusals < 1",
         ("tests/iwinv/test_list_reader.py",),
     ),
     Mutant(
@@ -389,8 +389,8 @@ MUTANTS = (
     Mutant(
         "forget the first look between two runs",
         "reconciler/commands/settle.py",
-        "                if looks\n                else ()\n",
-        "                if False\n                else ()\n",
+        "        if first:\n",
+        "        if False:\n",
         (NO_WAIT,),
         fault=10,
     ),
@@ -405,7 +405,7 @@ MUTANTS = (
     Mutant(
         "do not take a word for what is being deleted",
         "reconciler/commands/settle.py",
-        'options.accepts("gone", address_of[id])',
+        'options.accepts("gone", addresses[id])',
         "False",
         (NO_WAIT,),
         fault=10,
@@ -455,10 +455,10 @@ MUTANTS = (
     ),
     Mutant(
         "treat 500 as gone",
-        "reconciler/iwinv/absence_reader.py",
-        "    if not isinstance(answer, Accepted) or not isinstance(answer.result, list):\n        return False\n",
-        "    if isinstance(answer, NoAnswer):\n        return True\n"
-        "    if not isinstance(answer, Accepted) or not isinstance(answer.result, list):\n        return False\n",
+        "reconciler/iwinv/single_reader.py",
+        "    if isinstance(answer, Refused):\n"
+        "        return answer.error_code in kind.absent_errors and errors.is_about_the_call(answer)\n",
+        "    if not isinstance(answer, Accepted):\n        return answer.error_code in kind.absent_errors\n",
         (
             "tests/iwinv/test_list_reader.py",
             "tests/iwinv/test_every_operation.py",

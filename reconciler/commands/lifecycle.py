@@ -252,36 +252,20 @@ def _plan(
     _check_addresses(stack, state, options)
     settling, begun = settling or Settler(connection), connection.exchange.unix()
     account, beside = _read(stack, state, connection, options)
-    if state is not None and _is_unsettled(state):
-        before = refresh_scope(stack, state, options)
-        state, options = settling.settle(
-            state, evidence.Observation(account, begun), options, _wanted(stack, options)
-        )
-        # what was settled asks for lists that were not read
-        if replace(refresh_scope(stack, state, options), whole=before.whole) != before:
-            account, beside = _read(stack, state, connection, options)
-    # late, so that the first request goes out sooner
-    from reconciler.planner import planner as planning
-
-    made = planning.make(
-        stack=stack,
-        state=state,
-        account=account,
-        kinds=connection.kinds,
-        options=options,
-        pace=connection.exchange.pace(),
-    )
+    if state is not None:
+        before, observed = state, evidence.Observation(account, begun)
+        state, settled = settling.settle(state, observed, options, _wanted(stack, options))
+        if settled is not options:
+            read = refresh_scope(stack, before, options)
+            options = settled
+            # What was settled asks for lists that were not read.
+            if replace(refresh_scope(stack, state, options), whole=read.whole) != read:
+                account, beside = _read(stack, state, connection, options)
+    made = _make(stack, state, account, connection, options)
     if account.cached and any(problem.code in _ABOUT_THE_CATALOGUE for problem in made.problems):
         # once: what the kept lists do not show may be new
         account = session.read_again(connection, account)
-        made = planning.make(
-            stack=stack,
-            state=state,
-            account=account,
-            kinds=connection.kinds,
-            options=options,
-            pace=connection.exchange.pace(),
-        )
+        made = _make(stack, state, account, connection, options)
     made = made if options.undo is None else undo.read(made)
     return Planned(
         plan=replace(made, calls=replace(made.calls, read=account.calls)),
@@ -301,6 +285,26 @@ def _plan(
     )
 
 
+def _make(
+    stack: Stack,
+    state: State | None,
+    account: Account,
+    connection: Connection,
+    options: PlanOptions,
+) -> Plan:
+    # Imported late, so that the first request goes out sooner.
+    from reconciler.planner import planner
+
+    return planner.make(
+        stack=stack,
+        state=state,
+        account=account,
+        kinds=connection.kinds,
+        options=options,
+        pace=connection.exchange.pace(),
+    )
+
+
 _ABOUT_THE_CATALOGUE = frozenset({"lookup", "not-offered", "out-of-bounds"})
 """Codes of problems that a newer catalogue may not have."""
 
@@ -313,16 +317,6 @@ def _read(
 
     account = session.read_account(connection, refresh_scope(stack, state, options), cached=True)
     return account, tuple(session.account_problems(state, account, connection))
-
-
-def _is_unsettled(state: State) -> bool:
-    """Whether an earlier run left something open, or something of which it is not yet proved that
-    it is there, or gone.
-    """
-    phases = [entry.phase for entry in state.entries.values()] + [
-        old.phase for old in state.deposed.values()
-    ]
-    return bool(state.open) or any(phase is not Phase.READY for phase in phases)
 
 
 def _wanted(stack: Stack, options: PlanOptions) -> frozenset[str]:

@@ -131,7 +131,7 @@ class _Recovery:
                 self.settled.append(Settled(intent.address, intent.operation, done, reason))
 
     def _why(self, sequence: int) -> tuple[str, bool]:
-        found = next((one for one in self.settling.proved if one.intent.sequence == sequence), None)
+        found = next((one for one in self.settling.found if one.intent.sequence == sequence), None)
         return ("", True) if found is None else (found.reason, found.finding is Finding.DONE)
 
     def adopt(self) -> None:
@@ -170,7 +170,7 @@ class _Recovery:
                 # past the fence the word is enough
                 one = replace(one, finding=Finding.NEEDS_DECISION, until=None)
             still.append(one)
-        self.settling.open = tuple(still)
+        self.settling.found = tuple(still)
         return any(one.finding is Finding.NOT_YET for one in still)
 
     def deny(self) -> None:
@@ -205,7 +205,7 @@ class _Recovery:
             done, said = note.reason.startswith("settled: done"), reason.removeprefix("done: ")
             self.settled.append(Settled(address, intent.operation, done, said, by_word=True))
         open_now = self.writer.state.open
-        self.settling.open = tuple(
+        self.settling.found = tuple(
             one for one in self.settling.open if one.intent.sequence in open_now
         )
 

@@ -1,62 +1,62 @@
-"""Settling what earlier runs left open: looking, recording what is proved, and waiting for what can
-only be proved later.
+"""Settling what earlier runs left open: read, record what is proved, and wait for what can only be
+proved later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from reconciler.commands.absences import Absences
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model import ports
 from reconciler.model.events import Event, Message
-from reconciler.model.state import Note, State, fold
+from reconciler.model.state import Note, Phase, State, fold
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.recovery import evidence
+from reconciler.recovery import absence, evidence
 
 if TYPE_CHECKING:
     from reconciler.commands.context import Connection, Interrupts
 
 COUNTDOWN_SECONDS = 30.0
-"""Between the lines that tell how long a wait still is."""
+"""Between the lines that report how long a wait still is."""
 
 SLICE_SECONDS = 1.0
 UNSEEN_SECONDS = 15.0
-"""Between looks for an object that was made just now and is not shown yet."""
+"""Between reads for an object that was created just now and is not listed yet."""
 
 WAIT_SECONDS_MAX = 2.0 * evidence.FENCE_SECONDS
-"""A longer wait comes of a clock that was far ahead when a request was signed: the run ends, and
+"""A longer wait means that a clock was far ahead when a request was signed: the run ends, and
 leaves the address to a person.
 """
 
 ROUNDS_MAX = 16
-"""How often a run looks again at what is still open, before it leaves it to the next one."""
+"""How often a run reads again for what is still open before it leaves it to the next run."""
 
 
 @dataclass(slots=True)
 class Settler:
-    """What one run has seen of open intents. Without a `writer` nothing is recorded: a plan only
-    looks.
+    """What one run knows of open intents. Without a `writer`, as in a plan, nothing is recorded.
 
-    `open` is what blocks after the last look, `proved` all that was settled so far, `unseen` until
-    when (unix seconds) a new object may be missing from lists, by address. `rounds` counts the
-    waits; `interrupted`: an end was asked for during one.
+    `found` is what the last read shows of each open intent, `unseen` until when (unix seconds) a
+    new object may be missing from lists, by address. `interrupted`: a wait was interrupted.
     """
 
     connection: Connection
     writer: ports.StateWriter | None = None
     run: str = "plan"
+    proof: absence.AbsenceProof | None = None
     observations: list[evidence.Observation] = field(default_factory=list)
-    open: tuple[evidence.Settlement, ...] = ()
+    found: tuple[evidence.Settlement, ...] = ()
     unseen: Mapping[str, float] = field(default_factory=dict)
-    proved: list[evidence.Settlement] = field(default_factory=list)
-    absences: Absences | None = None
-    rounds: int = 0
     interrupted: bool = False
+
+    @property
+    def open(self) -> tuple[evidence.Settlement, ...]:
+        """What still blocks its address."""
+        return tuple(one for one in self.found if one.blocks)
 
     def settle(
         self,
@@ -65,125 +65,139 @@ class Settler:
         options: PlanOptions,
         wanted: Collection[str] = (),
     ) -> tuple[State, PlanOptions]:
-        """The state after what is proved, recorded where there is a writer; and the options with
-        the reasons of what is not.
+        """The state with what is proved, recorded if there is a writer; and the options with the
+        reasons of what is not proved. `wanted` are the addresses that are to have an object.
 
-        `wanted` are the addresses where objects are to be.
+        Both are returned as they are if an earlier run left nothing unsettled.
         """
-        unproved = frozenset[str]()
-        observed = replace(
-            observed, at=evidence.cloud_time(observed.at, self.connection.exchange.clock_ahead)
-        )
+        if not _is_unsettled(state):
+            self.found, self.unseen, self.proof = (), {}, None
+            return state, options
+        ahead = self.connection.exchange.clock_ahead
+        observed = replace(observed, at=evidence.cloud_time(observed.at, ahead))
         if self.writer is not None:
-            missing, absences = (
-                evidence.pending_deletes(state, observed.account),
-                self._absences(state),
-            )
-            address_of = {entry.id: entry.address for entry in state.entries.values()} | {
-                id: old.address for id, old in state.deposed.items()
-            }
-            said = frozenset(id for id in missing if options.accepts("gone", address_of[id]))
-            proved = absences.look(
-                {id: kind for id, kind in missing.items() if id not in said}, observed.at
-            )
-            observed = replace(observed, gone=proved | said)
-            unproved = frozenset(missing) - observed.gone
+            missing = absence.pending_deletes(state, observed.account)
+            observed = replace(observed, gone=self._gone(missing, state, observed.at, options))
+            options = replace(options, unproved=frozenset(missing) - observed.gone)
         self.observations.append(observed)
         now = self.now()
         self.unseen = evidence.unseen(state, observed.account, now)
         followed = {text for text in wanted if not options.accepts("gone", text)}
-        found = evidence.settle(
+        self.found = evidence.settle(
             state, self.observations, self.connection.kinds, now=now, followed=followed
         )
-        records = evidence.notes(found, state, self.run)
-        if self.writer is not None:
-            looks = evidence.first_looks(fold(state, records), self._absences(state).first, found)
-            records += (
-                (
-                    Note(
-                        state.sequence + len(records) + 1,
-                        self.run,
-                        "looked at for the first time",
-                        looks,
-                    ),
-                )
-                if looks
-                else ()
-            )
-            for record in records:
-                self.writer.append(record)
-        self.open = tuple(one for one in found if one.blocks)
-        self.proved += [one for one in found if one.settled]
         doubts = {one.intent.address: one.reason for one in self.open}
-        return fold(state, records), replace(options, doubts=doubts, unproved=unproved)
+        return self._record(state), replace(options, doubts=doubts)
+
+    def _gone(
+        self, missing: Mapping[str, str], state: State, at: float, options: PlanOptions
+    ) -> frozenset[str]:
+        """Which of the ids that complete lists do not show are proved gone, or accepted as gone by
+        a person. The others are read by id.
+        """
+        from reconciler.iwinv.driver import ReadDriver
+
+        addresses = {entry.id: entry.address for entry in state.entries.values()}
+        addresses |= {id: old.address for id, old in state.deposed.items()}
+        accepted = frozenset(id for id in missing if options.accepts("gone", addresses[id]))
+        proof = self.proof = self.proof or self._kept_proof(state)
+        proved = proof.proved & missing.keys() - accepted
+        reads = self.connection.reads(lambda what: frozenset())
+        readings = {
+            id: reads.absence(missing[id], id) for id in sorted(missing.keys() - accepted - proved)
+        }
+        # A read that fails proves nothing, and stops nothing.
+        ReadDriver(self.connection.exchange).run(
+            list(readings.values()), optional=list(readings.values())
+        )
+        absent = {
+            id
+            for id, reading in readings.items()
+            if reading.seen is not None and reading.seen.absent is True
+        }
+        proof.observe(proved | absent, at)
+        return proof.proved | accepted
+
+    def _kept_proof(self, state: State) -> absence.AbsenceProof:
+        """The proof as an earlier run left it."""
+        first = {id: float(second) for id, second in state.looks.items()}
+        return absence.AbsenceProof(ABSENCE_SECONDS / self.connection.time_scale, first)
+
+    def _record(self, state: State) -> State:
+        """The state after the records of what is settled, which are written if there is a writer."""
+        records = evidence.notes(self.found, state, self.run)
+        if self.writer is None or self.proof is None:
+            return fold(state, records)
+        first = evidence.first_looks(fold(state, records), self.proof.first, self.found)
+        if first:
+            sequence = state.sequence + len(records) + 1
+            records += (Note(sequence, self.run, "looked at for the first time", first),)
+        for record in records:
+            self.writer.append(record)
+        return fold(state, records)
 
     def now(self) -> float:
-        """The unix second, by the cloud's clock as far as it is known."""
-        return evidence.cloud_time(
-            self.connection.exchange.unix(), self.connection.exchange.clock_ahead
-        )
-
-    def _absences(self, state: State) -> Absences:
-        if self.absences is None:
-            reads, pause = (
-                self.connection.reads(lambda _: frozenset()),
-                ABSENCE_SECONDS / self.connection.time_scale,
-            )
-            self.absences = Absences(
-                self.connection.exchange,
-                reads,
-                pause,
-                {id: float(second) for id, second in state.looks.items()},
-            )
-        return self.absences
+        """The unix second by the cloud's clock, as far as it is known."""
+        exchange = self.connection.exchange
+        return evidence.cloud_time(exchange.unix(), exchange.clock_ahead)
 
     def wait(self, interrupts: Interrupts, emit: Callable[[Event], None]) -> bool:
-        """Waits until the first of what is open can be looked at again; False where there is
-        nothing to wait for, or an end was asked for.
+        """Waits until the first of what is open can be read again; False if there is nothing to
+        wait for, or the wait was interrupted.
 
-        A countdown is told every half minute. The fence is in real time, whatever the time scale
-        (local-cloud#the-local-cloud).
+        A countdown is reported every half minute. The signature fence is in real time, whatever the
+        time scale (local-cloud#the-local-cloud).
         """
-        until = [
-            one.until
-            for one in self.open
-            if one.finding is evidence.Finding.NOT_YET and one.until is not None
-        ]
-        until += [min(end, self.now() + UNSEEN_SECONDS) for end in self.unseen.values()]
-        until += [
-            at
-            for at in (self.absences.until() if self.absences is not None else None,)
-            if at is not None
-        ]
-        self.rounds += 1
-        if not until or self.rounds > ROUNDS_MAX or min(until) > self.now() + WAIT_SECONDS_MAX:
+        until = min(self._next_checks(), default=None)
+        if (
+            until is None
+            or len(self.observations) > ROUNDS_MAX
+            or until > self.now() + WAIT_SECONDS_MAX
+        ):
             return False
-        exchange, told = self.connection.exchange, float("inf")
-        names = ", ".join(sorted({one.intent.address for one in self.open} | set(self.unseen)))
-        names = names or msg("objects being deleted")
-        why = (
-            msg("when an earlier request has expired")
-            if self.open
-            else msg("because the lists may not be complete yet")
-        )
+        reported = float("inf")
         with interrupts:
-            while (left := min(until) - self.now()) > 0.0:
+            while (left := until - self.now()) > 0.0:
                 if interrupts():
                     self.interrupted = True
                     return False
                 if self.writer is not None:
                     self.writer.check()
-                if left <= told - COUNTDOWN_SECONDS:
-                    told = left
-                    emit(
-                        Message(
-                            msg(
-                                "{addresses}: checking again in {seconds} s, {reason}",
-                                addresses=names,
-                                seconds=int(left) + 1,
-                                reason=why,
-                            )
-                        )
-                    )
-                exchange.next(min(left, SLICE_SECONDS))
+                if left <= reported - COUNTDOWN_SECONDS:
+                    reported = left
+                    emit(Message(self._countdown(left)))
+                self.connection.exchange.next(min(left, SLICE_SECONDS))
         return True
+
+    def _next_checks(self) -> Iterator[float]:
+        """The unix seconds from which on another read may prove something."""
+        for one in self.open:
+            if one.finding is evidence.Finding.NOT_YET and one.until is not None:
+                yield one.until
+        for end in self.unseen.values():
+            yield min(end, self.now() + UNSEEN_SECONDS)
+        if self.proof is not None and self.proof.next_check is not None:
+            yield self.proof.next_check
+
+    def _countdown(self, seconds: float) -> str:
+        names = {one.intent.address for one in self.open} | set(self.unseen)
+        reason = (
+            msg("when an earlier request has expired")
+            if self.open
+            else msg("because the lists may not be complete yet")
+        )
+        return msg(
+            "{addresses}: checking again in {seconds} s, {reason}",
+            addresses=", ".join(sorted(names)) or msg("objects being deleted"),
+            seconds=int(seconds) + 1,
+            reason=reason,
+        )
+
+
+def _is_unsettled(state: State) -> bool:
+    """Whether an earlier run left a request open, or an object that is not yet proved to exist, or
+    to be gone.
+    """
+    phases = [entry.phase for entry in state.entries.values()]
+    phases += [old.phase for old in state.deposed.values()]
+    return bool(state.open) or any(phase is not Phase.READY for phase in phases)

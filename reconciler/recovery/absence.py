@@ -12,7 +12,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model.resource import Account
 from reconciler.model.resource_type import deletes
-from reconciler.model.state import Phase, State
+from reconciler.model.state import Deposed, Entry, Phase, State
 
 
 def is_proved(first: float | None, at: float, pause_seconds: float = ABSENCE_SECONDS) -> bool:
@@ -58,7 +58,7 @@ def pending_deletes(state: State, account: Account) -> Mapping[str, str]:
     they are gone is still to be proved. Rules are not among them, because the list of their
     firewall is proof enough.
     """
-    kept = {
+    kept: dict[str, Entry | Deposed] = {
         **{entry.id: entry for entry in state.entries.values() if entry.parent is None},
         **state.deposed,
     }

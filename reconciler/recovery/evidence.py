@@ -24,7 +24,6 @@ from reconciler.model.resource_type import (
     Progress,
     ResourceType,
     View,
-    deletes,
     kind_of,
     operation_of,
     verb_of,
@@ -201,37 +200,6 @@ def notes(settlements: Sequence[Settlement], state: State, run: str) -> tuple[No
                 )
             )
     return tuple(found)
-
-
-def pending_deletes(state: State, account: Account) -> Mapping[str, str]:
-    """The objects under a delete of ours that complete lists do not show, id to kind: whether they
-    are gone is still to be proved.
-    """
-    found = {
-        entry.id: entry.kind
-        for entry in state.entries.values()
-        if entry.phase is Phase.DELETING and entry.parent is None
-    }
-    found.update(
-        {old.id: old.kind for old in state.deposed.values() if old.phase is Phase.DELETING}
-    )
-    kept = {entry.id: entry.kind for entry in state.entries.values()} | {
-        old.id: old.kind for old in state.deposed.values()
-    }
-    for intent, result in state.open.values():
-        target = intent.target
-        if (
-            target in kept
-            and result != "accepted"
-            and deletes(intent.operation)
-            and kept[target] != "rules"
-        ):
-            found[target] = kept[target]
-    return {
-        id: kind
-        for id, kind in found.items()
-        if kind in account.complete and account.find(kind, id) is None
-    }
 
 
 def first_looks(

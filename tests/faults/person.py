@@ -13,7 +13,7 @@ from reconciler.model.diagnostics import Problem
 from reconciler.model.resource import Stack
 from reconciler.model.state import State
 from reconciler.planner import planner as planning
-from reconciler.recovery import evidence
+from reconciler.recovery import absence, evidence
 from reconciler.recovery.evidence import Finding, Observation, Settlement
 from reconciler.simulator.world import World
 from tests.faults.bench import Bench, Ended
@@ -143,7 +143,7 @@ def _settlements(
     wanted = set() if destroy else {str(address) for address in stack.resources}
     return evidence.settle(
         state,
-        (Observation(account, at, frozenset(evidence.pending_deletes(state, account))),),
+        (Observation(account, at, frozenset(absence.pending_deletes(state, account))),),
         bench.kinds,
         now=bench.clock.time(),
         followed=wanted,

@@ -63,7 +63,6 @@ FILE_READERS = {
 LARGE_FOLDERS = {
     "reconciler/config": 36,
     "reconciler/cli": 24,
-    "reconciler/iwinv": 18,
     "reconciler/executor": 16,
 }
 """Folders of more than `MODULES_MAX` modules, each with the number that it may not exceed. The list only shrinks."""
@@ -455,7 +454,6 @@ LONG_FUNCTIONS: dict[str, int] = {
     "reconciler/cli/init_command.py init": 73,
     "reconciler/cli/output_command.py output": 70,
     "reconciler/commands/import_.py bind": 100,
-    "reconciler/commands/lifecycle.py _plan": 61,
     "reconciler/planner/compare/classify.py classify": 68,
     "reconciler/planner/kinds/plan_instances.py _heavy": 66,
     "reconciler/planner/planner.py make": 91,

@@ -23,7 +23,7 @@ from reconciler.model.state import (
     fold,
 )
 from reconciler.planner.compare import safety_stops
-from reconciler.recovery import evidence
+from reconciler.recovery import absence, evidence
 from reconciler.recovery.evidence import (
     FENCE_SECONDS,
     LISTS_APART_SECONDS,
@@ -818,16 +818,16 @@ def test_what_is_under_a_delete_of_ours_and_not_shown_is_still_to_be_proved_gone
         state(WEB, GROUP, deleting, deposed=(old,)),
         open={7: (DELETE, None), 8: (RESIZE, "unknown")},
     )
-    assert evidence.pending_deletes(known, account()) == {
+    assert absence.pending_deletes(known, account()) == {
         "v-1": "block_storages",
         "i-0": "instances",
         "i-1": "instances",
     }
-    assert evidence.pending_deletes(known, account(CONTROL)) == {
+    assert absence.pending_deletes(known, account(CONTROL)) == {
         "v-1": "block_storages",
         "i-0": "instances",
     }
-    assert evidence.pending_deletes(known, account(complete=frozenset())) == {}
+    assert absence.pending_deletes(known, account(complete=frozenset())) == {}
 
 
 @pytest.mark.parametrize(
