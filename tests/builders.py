@@ -27,7 +27,7 @@ from reconciler.model.resource import (
     Stack,
     Value,
 )
-from reconciler.model.state import Deposed, Entry, Intent, State
+from reconciler.model.state import Deposed, Entry, Intent, OpenIntent, OpenResult, State
 from reconciler.planner.planner import PlanOptions, make
 from reconciler.planner.steps.state_updates import depends_on
 from reconciler.resources import all_kinds
@@ -199,7 +199,7 @@ class Case:
     members: Mapping[str, tuple[str, ...]] = EMPTY
     deposed: Mapping[str, Deposed] = EMPTY
     facts: Mapping[str, str] = EMPTY
-    open: Mapping[int, tuple[Intent, str | None]] = EMPTY  # type: ignore[assignment]
+    open: Mapping[int, OpenIntent] = EMPTY  # type: ignore[assignment]
     catalogue: Catalogue = CATALOGUE
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -313,9 +313,9 @@ class Case:
         """What was learned about the account."""
         return replace(self, facts=facts)
 
-    def unsettled(self, intent: Intent, result: str | None) -> Case:
+    def unsettled(self, intent: Intent, result: OpenResult | None) -> Case:
         """An earlier run left an intent open."""
-        return replace(self, open={**self.open, intent.sequence: (intent, result)})
+        return replace(self, open={**self.open, intent.sequence: OpenIntent(intent, result)})
 
     # The plan
     # -------------------------------------------------------------------------------------------------------------------

@@ -397,7 +397,7 @@ MUTANTS = (
     Mutant(
         "believe a look from before the request",
         "reconciler/model/state.py",
-        '            looks.pop(record.target or "", None)\n',
+        '            self.missing_since.pop(record.target or "", None)\n',
         "",
         (EVIDENCE,),
         fault=10,

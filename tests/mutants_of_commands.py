@@ -126,7 +126,7 @@ MUTANTS_OF_COMMANDS = (
         "    if _CONFLICT.search(data):\n",
         "    if False:\n",
         (
-            "tests/store/test_codec.py::test_what_git_did_to_a_state_or_journal_is_named_with_the_way_back",
+            "tests/store/test_state_format.py::test_what_git_did_to_a_state_or_journal_is_named_with_the_way_back",
         ),
     ),
     Mutant(

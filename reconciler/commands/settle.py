@@ -120,7 +120,7 @@ class Settler:
 
     def _kept_proof(self, state: State) -> absence.AbsenceProof:
         """The proof as an earlier run left it."""
-        first = {id: float(second) for id, second in state.looks.items()}
+        first = {id: float(second) for id, second in state.missing_since.items()}
         return absence.AbsenceProof(ABSENCE_SECONDS / self.connection.time_scale, first)
 
     def _record(self, state: State) -> State:

@@ -13,7 +13,7 @@ from reconciler.executor.late_values import Known
 from reconciler.executor.list_poller import ListPoller
 from reconciler.executor.task import Task
 from reconciler.model.ports import StateWriter
-from reconciler.model.state import Intent, Note, Outcome, Record, State, StateChange
+from reconciler.model.state import Intent, Note, Outcome, Record, Result, State, StateChange
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class Ledger:
     def outcome(
         self,
         task: Task,
-        result: str,
+        result: Result,
         effects: tuple[StateChange, ...] = (),
         code: str | None = None,
     ) -> None:

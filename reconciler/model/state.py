@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.persistent_map import GONE, layered
@@ -21,6 +21,13 @@ FORMAT = 1
 
 MADE = "(made)"
 """Stands for an id that only the answer will tell."""
+
+
+Result: TypeAlias = Literal["accepted", "done", "refused", "failed", "unknown"]
+"""What is recorded of a request."""
+
+OpenResult: TypeAlias = Literal["accepted", "unknown"]
+"""A result after which an intent is still unsettled."""
 
 
 class Phase(Enum):
@@ -79,18 +86,24 @@ class StateChange:
     `put` sets the entry of its address; `drop` removes the entry of an address; `depose` adds a
     deposed object, `remove_deposed` removes the one with that id; `output` is a (name, value, reason) to keep
     (reason where value is None), `unset` names one to keep no longer; `fact` is a (name, value)
-    about the account; `look` is a (subject, unix second) of the first of two looks, None where it
-    no longer counts.
+    about the account; `missing_since` is a (subject, unix second) of the first of two lists without
+    it, None if that no longer counts.
     """
 
     put: Entry | None = None
     drop: str | None = None
     depose: Deposed | None = None
-    remove_deposed: str | None = None
+    remove_deposed: str | None = field(default=None, metadata={"json": "bury"})
     output: tuple[str, Any, str | None] | None = None
     unset: str | None = None
     fact: tuple[str, str] | None = None
-    look: tuple[str, int | None] | None = None
+    missing_since: tuple[str, int | None] | None = field(default=None, metadata={"json": "look"})
+
+    def __post_init__(self) -> None:
+        changes = (self.put, self.drop, self.depose, self.remove_deposed)
+        others = (self.output, self.unset, self.fact, self.missing_since)
+        if (*changes, *others).count(None) != len(changes) + len(others) - 1:
+            raise ValueError("a state change sets exactly one of its members")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,7 @@ class Intent:
     nonce: str | None
     signed: int
     effects: tuple[StateChange, ...] = ()
+    type: Literal["intent"] = field(default="intent", repr=False, compare=False)
 
     def done(self, id: str | None, phase: Phase | None = None) -> tuple[StateChange, ...]:
         """The effects with the id of what was made in its place, and the made object in a phase
@@ -140,9 +154,10 @@ class Outcome:
     sequence: int
     run: str
     intent: int
-    result: str
+    result: Result
     effects: tuple[StateChange, ...] = ()
     code: str | None = None
+    type: Literal["outcome"] = field(default="outcome", repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +173,17 @@ class Note:
     reason: str
     effects: tuple[StateChange, ...] = ()
     settles: int | None = None
+    type: Literal["note"] = field(default="note", repr=False, compare=False)
 
 
 Record: TypeAlias = "Intent | Outcome | Note"
+
+
+class OpenIntent(NamedTuple):
+    """An unsettled intent and its last result, None if no outcome was recorded."""
+
+    intent: Intent
+    last: OpenResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,14 +205,14 @@ class State:
     environment: str | None
     account: str | None = None
     endpoint: str | None = None
-    entries: Mapping[str, Entry] = EMPTY
-    deposed: Mapping[str, Deposed] = EMPTY
-    open: Mapping[int, tuple[Intent, str | None]] = EMPTY  # type: ignore[assignment]
+    entries: Mapping[str, Entry] = field(default=EMPTY, metadata={"key": "address"})
+    deposed: Mapping[str, Deposed] = field(default=EMPTY, metadata={"key": "id"})
+    open: Mapping[int, OpenIntent] = EMPTY  # type: ignore[assignment]
     outputs: Mapping[str, tuple[Any, str | None]] = EMPTY
     facts: Mapping[str, str] = EMPTY
-    looks: Mapping[str, int] = EMPTY
+    missing_since: Mapping[str, int] = field(default=EMPTY, metadata={"json": "looks"})
     sequence: int = 0
-    format: int = field(default=FORMAT)
+    format: int = FORMAT
 
     @property
     def is_empty(self) -> bool:
@@ -209,86 +232,86 @@ class Neighbor:
 
 
 def fold(state: State, records: Iterable[Record]) -> State:
-    """The state after the records, in order. A record that the state already holds (by sequence) is
-    passed over.
+    """The state after the records, in order. A record that the state already contains (by sequence)
+    is skipped.
     """
-    entries, deposed, unsettled = (
-        dict[str, Entry](),
-        dict[str, Deposed](),
-        dict[int, tuple[Intent, str | None]](),
-    )
-    outputs, facts, looks = dict(state.outputs), dict(state.facts), dict(state.looks)
+    folded = _Fold(state)
     sequence = state.sequence
     for record in records:
-        if record.sequence <= sequence:
-            continue
-        sequence = record.sequence
-        if isinstance(record, Intent):
-            unsettled[record.sequence] = (record, None)
-            # a look from before a request says nothing about it
-            looks.pop(record.target or "", None)
-            continue
-        if isinstance(record, Outcome):
-            _settle(state, unsettled, record)
-        elif record.settles is not None:
-            unsettled[record.settles] = GONE
-        for effect in record.effects:
-            _take(effect, state, entries, deposed, outputs, facts, looks)
+        if record.sequence > sequence:
+            sequence = record.sequence
+            folded.add(record)
     return replace(
         state,
-        entries=layered(state.entries).changed(entries),
-        deposed=layered(state.deposed).changed(deposed),
-        open=layered(state.open).changed(unsettled),
-        outputs=outputs,
-        facts=facts,
-        looks=looks,
+        entries=layered(state.entries).changed(folded.entries),
+        deposed=layered(state.deposed).changed(folded.deposed),
+        open=layered(state.open).changed(folded.open),
+        outputs=folded.outputs,
+        facts=folded.facts,
+        missing_since=folded.missing_since,
         sequence=sequence,
     )
 
 
-def _settle(
-    state: State, unsettled: dict[int, tuple[Intent, str | None]], outcome: Outcome
-) -> None:
-    found = unsettled.get(outcome.intent) or state.open.get(outcome.intent)
-    if found is None or found is GONE:
-        return
-    unsettled[outcome.intent] = (
-        (found[0], outcome.result) if outcome.result in ("accepted", "unknown") else GONE
-    )
+class _Fold:
+    """What records change in a state: of its large members the changes, of the small ones a copy."""
 
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.entries: dict[str, Entry] = {}
+        self.deposed: dict[str, Deposed] = {}
+        self.open: dict[int, OpenIntent] = {}
+        self.outputs, self.facts = dict(state.outputs), dict(state.facts)
+        self.missing_since = dict(state.missing_since)
 
-def _take(
-    effect: StateChange,
-    state: State,
-    entries: dict[str, Entry],
-    deposed: dict[str, Deposed],
-    outputs: dict[str, tuple[Any, str | None]],
-    facts: dict[str, str],
-    looks: dict[str, int],
-) -> None:
-    if effect.put is not None:
-        entries[effect.put.address] = effect.put
-    if effect.drop is not None:
-        dropped = entries.get(effect.drop) or state.entries.get(effect.drop)
-        looks.pop(dropped.id if isinstance(dropped, Entry) else "", None)
-        entries[effect.drop] = GONE
-    if effect.depose is not None:
-        deposed[effect.depose.id] = effect.depose
-    if effect.remove_deposed is not None:
-        deposed[effect.remove_deposed] = GONE
-        looks.pop(effect.remove_deposed, None)
-    if effect.output is not None:
-        name, value, reason = effect.output
-        outputs[name] = (value, reason)
-    if effect.unset is not None:
-        outputs.pop(effect.unset, None)
-    if effect.fact is not None:
-        facts[effect.fact[0]] = effect.fact[1]
-    if effect.look is not None:
-        subject, second = effect.look
-        looks.pop(subject, None)
-        if second is not None:
-            looks[subject] = second
+    def add(self, record: Record) -> None:
+        """Takes the next record."""
+        if isinstance(record, Intent):
+            self.open[record.sequence] = OpenIntent(record)
+            # a look from before a request says nothing about it
+            self.missing_since.pop(record.target or "", None)
+            return
+        if isinstance(record, Outcome):
+            self._settle(record)
+        elif record.settles is not None:
+            self.open[record.settles] = GONE
+        for change in record.effects:
+            self._change(change)
+
+    def _settle(self, outcome: Outcome) -> None:
+        found = self.open.get(outcome.intent) or self._state.open.get(outcome.intent)
+        if found is None or found is GONE:
+            return
+        match outcome.result:
+            case "accepted" | "unknown" as last:
+                self.open[outcome.intent] = OpenIntent(found.intent, last)
+            case _:
+                self.open[outcome.intent] = GONE
+
+    def _change(self, change: StateChange) -> None:
+        if change.put is not None:
+            self.entries[change.put.address] = change.put
+        elif change.drop is not None:
+            dropped = self.entries.get(change.drop) or self._state.entries.get(change.drop)
+            self.missing_since.pop(dropped.id if isinstance(dropped, Entry) else "", None)
+            self.entries[change.drop] = GONE
+        elif change.depose is not None:
+            self.deposed[change.depose.id] = change.depose
+        elif change.remove_deposed is not None:
+            self.deposed[change.remove_deposed] = GONE
+            self.missing_since.pop(change.remove_deposed, None)
+        elif change.output is not None:
+            name, value, reason = change.output
+            self.outputs[name] = (value, reason)
+        elif change.unset is not None:
+            self.outputs.pop(change.unset, None)
+        elif change.fact is not None:
+            self.facts[change.fact[0]] = change.fact[1]
+        elif change.missing_since is not None:
+            subject, second = change.missing_since
+            self.missing_since.pop(subject, None)
+            if second is not None:
+                self.missing_since[subject] = second
 
 
 STALE = "it is from before the last run, which was interrupted or is still at work"

@@ -217,10 +217,10 @@ def first_looks(
             looks[one.intent.nonce] = math.ceil(one.first)
     changed = sorted(
         subject
-        for subject in {*looks, *state.looks}
-        if looks.get(subject) != state.looks.get(subject)
+        for subject in {*looks, *state.missing_since}
+        if looks.get(subject) != state.missing_since.get(subject)
     )
-    return tuple(StateChange(look=(subject, looks.get(subject))) for subject in changed)
+    return tuple(StateChange(missing_since=(subject, looks.get(subject))) for subject in changed)
 
 
 def lost(intent: Intent) -> tuple[StateChange, ...]:
@@ -364,9 +364,8 @@ def _absent(
         reason = "no other marked object of this stack proves that the list can be trusted"
         return Settlement(intent, Finding.NEEDS_DECISION, reason, candidates=similar)
     seen = [usable[0].at] if usable else []
-    seen += [
-        float(second) for second in (state.looks.get(intent.nonce or ""),) if second is not None
-    ]
+    earlier = state.missing_since.get(intent.nonce or "")
+    seen += [] if earlier is None else [float(earlier)]
     first = min(seen, default=None)
     if usable and first is not None and usable[-1].at - first >= LISTS_APART_SECONDS:
         return Settlement(

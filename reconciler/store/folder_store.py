@@ -28,7 +28,10 @@ from reconciler.model.ports import Holder, LostLock, RecordFailed, StateDamaged,
 from reconciler.model.resource import title_of
 from reconciler.model.state import Intent, Neighbor, Outcome, Record, State, fold
 from reconciler.store import lock as locks
-from reconciler.store.codec import (
+from reconciler.store.disk import Disk, RealDisk, replace_whole, write_whole
+from reconciler.store.journal import JOURNAL_BYTES_MAX, Header, Journal, Written, decode_journal
+from reconciler.store.place import folder_name
+from reconciler.store.state_format import (
     HINT_DAMAGED,
     STATE_BYTES_MAX,
     Moment,
@@ -36,9 +39,6 @@ from reconciler.store.codec import (
     decode_snapshot,
     encode_snapshot,
 )
-from reconciler.store.disk import Disk, RealDisk, replace_whole, write_whole
-from reconciler.store.journal import JOURNAL_BYTES_MAX, Header, Journal, Written, decode_journal
-from reconciler.store.place import folder_name
 
 HISTORY_STATES_MAX = 20
 RECORDS_PER_SNAPSHOT = 1000

@@ -15,9 +15,10 @@ from dataclasses import field
 from pathlib import Path
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 from reconciler.model.ports import StateDamaged
 from reconciler.model.state import FORMAT, Intent, Outcome, Record
-from reconciler.store import codec
+from reconciler.store import state_format
 from reconciler.store.damage import damaged
 from reconciler.store.disk import Disk, File
 
@@ -34,13 +35,14 @@ _HINT = (
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Which snapshot a journal follows: its lineage, its serial, and the sequence of the last
-    record that it holds.
+    """Which snapshot a journal follows: its lineage, its serial, and the sequence of its last
+    record.
     """
 
     lineage: str
     serial: int
     sequence: int
+    format: int = FORMAT
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def decode_journal(data: bytes, *, name: str = "journal") -> Written:
     header = _header(payloads[0], name=name)
     records = []
     for number, payload in enumerate(payloads[1:], start=1):
-        record = codec.decode_record(payload, name=f"{name}, line {number + 1},")
+        record = state_format.decode_record(payload, name=f"{name}, line {number + 1},")
         if record.sequence != header.sequence + number:
             raise StateDamaged(
                 f"{name} is damaged: line {number + 1} is record {record.sequence}, out of order",
@@ -95,21 +97,13 @@ def _payload(line: bytes) -> bytes | None:
 
 def _header(payload: bytes, *, name: str) -> Header:
     try:
-        row = codec.decode_object(payload)
-        codec.check_format(row, name=name)
-        lineage, serial, sequence = row.get("lineage"), row.get("serial"), row.get("sequence")
-        if not (
-            isinstance(lineage, str)
-            and type(serial) is int
-            and type(sequence) is int
-            and sequence >= 0
-        ):
-            raise ValueError("it does not name a state")
+        row = state_format.decode_object(payload)
+        state_format.check_format(row, name=name)
+        header: Header = state_format.CODEC.decode(Header, row)
+        return header
     except ValueError as error:
-        raise StateDamaged(
-            f"the first line of {name} cannot be read: {error}", hint=_HINT
-        ) from None
-    return Header(lineage, serial, sequence)
+        message = msg("the first line of {name} cannot be read: {reason}", name=name, reason=error)
+        raise StateDamaged(message, hint=_HINT) from None
 
 
 def encode_line(payload: bytes) -> bytes:
@@ -139,13 +133,7 @@ class Journal:
         `owed` is the room that the answers to requests under way may need, by the sequence of their
         intents.
         """
-        row = {
-            "format": FORMAT,
-            "lineage": header.lineage,
-            "serial": header.serial,
-            "sequence": header.sequence,
-        }
-        line = encode_line(codec.encode_object(row))
+        line = encode_line(state_format.encode_object(state_format.CODEC.encode(header)))
         file = disk.create(path)
         try:
             journal = cls(file, end=0, size=0, owed=dict(owed))
@@ -213,9 +201,9 @@ class Journal:
 
 
 def _readable(record: Record) -> bytes:
-    payload = codec.encode_record(record)
+    payload = state_format.encode_record(record)
     try:
-        codec.decode_record(payload)
+        state_format.decode_record(payload)
     except StateDamaged as error:  # a mistake of ours, found before it does harm
         raise AssertionError(f"a record was made that could not be read again: {error}") from error
     return payload

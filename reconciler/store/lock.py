@@ -13,11 +13,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.ports import Holder, Locked, LostLock
-from reconciler.store import codec
+from reconciler.store import state_format
 from reconciler.store.disk import Disk
 
 GRACE_SECONDS = 0.1
@@ -144,7 +145,7 @@ def _raise_epoch(disk: Disk, folder: Path, token: str) -> bytes:
 
 
 def _tell(disk: Disk, folder: Path, holder: Holder) -> None:
-    _swap(disk, folder / "holder", codec.encode_object(asdict(holder)) + b"\n")
+    _swap(disk, folder / "holder", state_format.encode_object(asdict(holder)) + b"\n")
 
 
 def _swap(disk: Disk, path: Path, data: bytes) -> None:
@@ -160,21 +161,16 @@ def _swap(disk: Disk, path: Path, data: bytes) -> None:
 
 def _story(disk: Disk, folder: Path) -> Holder | None:
     try:
-        row = codec.decode_object(disk.read(folder / "holder", _FILE_BYTES_MAX) or b"")
+        data = disk.read(folder / "holder", _FILE_BYTES_MAX) or b""
+        found: Holder = state_format.CODEC.decode(Holder, state_format.decode_object(data))
     except (OSError, ValueError):
         return None
-    texts = [row.get(name) for name in ("user", "host", "command", "step", "run")]
-    pid, since = row.get("pid"), row.get("since")
-    if type(pid) is not int or not isinstance(since, int | float) or not 0 <= since < _YEAR_9999:
+    if not 0 <= found.since < _YEAR_9999:
         return None
-    user, host, command, step, run = (
-        text[:_TEXT_MAX] if isinstance(text, str) else None for text in texts
-    )
-    if user is None or host is None or command is None:
-        return None
-    return Holder(
-        user=user, host=host, pid=pid, command=command, since=float(since), step=step, run=run
-    )
+    texts: dict[str, Any] = {
+        name: value[:_TEXT_MAX] for name, value in asdict(found).items() if isinstance(value, str)
+    }
+    return replace(found, **texts)
 
 
 def _locked(holder: Holder | None) -> Locked:

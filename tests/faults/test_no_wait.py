@@ -71,7 +71,7 @@ def test_the_look_of_the_next_run_is_the_second_one(name: str) -> None:
     bench.clock.advance(ABSENCE_SECONDS)
     assert bench.run(stack, wait=False).exit_code == DONE
     state = bench.state
-    assert state is not None and not state.open and not state.deposed and not state.looks
+    assert state is not None and not state.open and not state.deposed and not state.missing_since
 
 
 def test_a_person_may_say_that_it_is_gone_after_the_first_look() -> None:

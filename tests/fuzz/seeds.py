@@ -12,6 +12,7 @@ from reconciler.model.state import (
     Entry,
     Intent,
     Note,
+    OpenIntent,
     Outcome,
     Phase,
     Record,
@@ -22,7 +23,7 @@ from reconciler.planner import saved_plan
 from reconciler.planner.checks.approval import Acceptance
 from reconciler.render.plan import plan_json
 from reconciler.simulator import Cloud
-from reconciler.store import codec, journal
+from reconciler.store import journal, state_format
 from tests.fuzz import targets
 from tests.fuzz.targets import Target
 from tests.render.plans import first, mixed, replaced
@@ -91,7 +92,10 @@ def all_targets() -> tuple[Target, ...]:
     return (
         Target("stack", targets.stack, examples, tuple(word.encode() for word in _YAML_WORDS)),
         Target(
-            "state", targets.state, (codec.encode_snapshot(codec.Snapshot(_state())),), json_words
+            "state",
+            targets.state,
+            (state_format.encode_snapshot(state_format.Snapshot(_state())),),
+            json_words,
         ),
         Target("journal", targets.log, (_journal(),), json_words),
         Target(
@@ -133,7 +137,7 @@ def _state() -> State:
                 "instances.web", "instances", "INSTANCE-0", "abcdefghijkl", Phase.DELETING
             )
         },
-        open={9: (_intent(), "unknown")},
+        open={9: OpenIntent(_intent(), "unknown")},
         outputs={"ip": (None, "not known"), "list": ((1, "a"), None)},
         facts={"marker": "unproved"},
         sequence=9,
@@ -171,7 +175,10 @@ def _journal() -> bytes:
         Note(11, "run", "settled", (StateChange(remove_deposed="INSTANCE-0"),), settles=9),
     )
     return b"".join(
-        map(journal.encode_line, [codec.encode_object(header), *map(codec.encode_record, records)])
+        map(
+            journal.encode_line,
+            [state_format.encode_object(header), *map(state_format.encode_record, records)],
+        )
     )
 
 

@@ -33,7 +33,7 @@ from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.run import screen
 from reconciler.render.run.screen import Style
 from reconciler.resources import all_kinds
-from reconciler.store import codec, journal
+from reconciler.store import journal, state_format
 from tests.render.plans import mixed
 
 EXIT_CODES = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 64, 130})
@@ -83,8 +83,8 @@ def state(data: bytes) -> None:
     dressed = body + b'"checksum": "sha256:' + hashlib.sha256(body).hexdigest().encode() + b'"\n}\n'
     for text in (data, dressed):
         with contextlib.suppress(StoreError):
-            found = codec.decode_snapshot(text)
-            assert codec.decode_snapshot(codec.encode_snapshot(found)) == found
+            found = state_format.decode_snapshot(text)
+            assert state_format.decode_snapshot(state_format.encode_snapshot(found)) == found
 
 
 def log(data: bytes) -> None:
@@ -94,7 +94,7 @@ def log(data: bytes) -> None:
     for text in (data, dressed, dressed + bytes(64), dressed[:-3]):
         with contextlib.suppress(StoreError):
             for record in journal.decode_journal(text).records:
-                assert codec.decode_record(codec.encode_record(record)) == record
+                assert state_format.decode_record(state_format.encode_record(record)) == record
 
 
 def plan(data: bytes) -> None:

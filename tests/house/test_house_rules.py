@@ -439,7 +439,6 @@ LONG_FILES: dict[str, int] = {
     "reconciler/planner/planner.py": 508,
     "reconciler/recovery/evidence.py": 614,
     "reconciler/simulator/switches.py": 489,
-    "reconciler/store/codec.py": 534,
     "reconciler/store/folder_store.py": 546,
     "tests/config/test_builder.py": 766,
     "tests/recovery/test_evidence.py": 943,

@@ -17,6 +17,8 @@ from reconciler.model.state import (
     Entry,
     Intent,
     Note,
+    OpenIntent,
+    OpenResult,
     Phase,
     State,
     StateChange,
@@ -160,7 +162,7 @@ class Row:
     seen: tuple[tuple[float, Account], ...]
     finding: Finding
     says: str
-    result: str | None = "unknown"
+    result: OpenResult | None = "unknown"
     state: State = field(default_factory=lambda: state(WEB, GROUP, VOLUME))
     until: float | None = None
     id: str | None = None
@@ -718,7 +720,7 @@ ACCEPTED = [
 
 def settled(case: Row) -> Settlement:
     """What the evidence says of one case."""
-    known = replace(case.state, open={7: (case.intent, case.result)})
+    known = replace(case.state, open={7: OpenIntent(case.intent, case.result)})
     observations = [Observation(one, at, case.gone) for at, one in case.seen]
     (found,) = evidence.settle(
         known, observations, KINDS, now=observations[-1].at, followed=case.followed
@@ -756,8 +758,8 @@ def test_what_is_settled_is_closed_and_what_is_not_stays_open() -> None:
     known = replace(
         done.state,
         open={
-            7: (done.intent, "unknown"),
-            8: (replace(lost.intent, sequence=8, nonce=OTHER), None),
+            7: OpenIntent(done.intent, "unknown"),
+            8: OpenIntent(replace(lost.intent, sequence=8, nonce=OTHER)),
         },
         sequence=8,
     )
@@ -784,7 +786,7 @@ def test_what_was_recorded_since_an_intent_stays() -> None:
 
 def test_a_lost_create_leaves_its_nonce_so_that_what_comes_all_the_same_is_known() -> None:
     case = next(case for case in CREATES if case.name.startswith("two lists 60 s apart"))
-    known = replace(case.state, open={7: (case.intent, "unknown")})
+    known = replace(case.state, open={7: OpenIntent(case.intent, "unknown")})
     after = fold(known, evidence.notes((settled(case),), known, "run-2"))
     late = account(CONTROL, MINE)
     (problem,) = safety_stops.doubled(after, late)
@@ -816,7 +818,7 @@ def test_what_is_under_a_delete_of_ours_and_not_shown_is_still_to_be_proved_gone
     old = Deposed("instances.db", "instances", "i-0", phase=Phase.DELETING)
     known = replace(
         state(WEB, GROUP, deleting, deposed=(old,)),
-        open={7: (DELETE, None), 8: (RESIZE, "unknown")},
+        open={7: OpenIntent(DELETE), 8: OpenIntent(RESIZE, "unknown")},
     )
     assert absence.pending_deletes(known, account()) == {
         "v-1": "block_storages",
@@ -900,17 +902,19 @@ def looked(known: State, at: float, *, absences: Mapping[str, float] | None = No
 
 
 def test_two_runs_that_look_once_prove_that_a_create_was_not_done() -> None:
-    known = replace(state(WEB), open={7: (create(), "unknown")})
+    known = replace(state(WEB), open={7: OpenIntent(create(), "unknown")})
     first = looked(known, PAST + 0.5)
-    assert first.looks == {NEW: PAST + 1} and first.open
+    assert first.missing_since == {NEW: PAST + 1} and first.open
     assert looked(first, PAST + LISTS_APART_SECONDS).open, "less than a minute later"
     second = looked(first, PAST + LISTS_APART_SECONDS + 1)
-    assert not second.open and not second.looks
+    assert not second.open and not second.missing_since
     assert second.facts == {evidence.LOST + NEW: "instances.new"}
 
 
 def test_a_list_that_could_not_be_read_does_not_undo_an_earlier_look() -> None:
-    known = replace(state(WEB), open={7: (create(), "unknown")}, looks={NEW: PAST})
+    known = replace(
+        state(WEB), open={7: OpenIntent(create(), "unknown")}, missing_since={NEW: PAST}
+    )
     found = evidence.settle(
         known,
         (Observation(account(CONTROL, complete=frozenset()), PAST + 90),),
@@ -922,22 +926,11 @@ def test_a_list_that_could_not_be_read_does_not_undo_an_earlier_look() -> None:
 
 def test_a_look_counts_until_a_new_request_is_sent_or_its_object_is_dropped() -> None:
     old = Deposed("instances.web", "instances", "i-0", phase=Phase.DELETING)
-    known = replace(state(WEB, deposed=(old,)), looks={"i-1": T, "i-0": T})
-    assert looked(known, T + 20.0, absences={"i-1": T}).looks == {"i-1": T}, (
+    known = replace(state(WEB, deposed=(old,)), missing_since={"i-1": T, "i-0": T})
+    assert looked(known, T + 20.0, absences={"i-1": T}).missing_since == {"i-1": T}, (
         "the other one was found again"
     )
-    assert fold(known, (replace(edit("instance.delete", "i-1"), sequence=8),)).looks == {"i-0": T}
-    assert (
-        fold(
-            known,
-            (
-                Note(
-                    8,
-                    "run-2",
-                    "gone",
-                    (StateChange(drop="instances.web"), StateChange(remove_deposed="i-0")),
-                ),
-            ),
-        ).looks
-        == {}
-    )
+    sent = fold(known, (replace(edit("instance.delete", "i-1"), sequence=8),))
+    assert sent.missing_since == {"i-0": T}
+    changes = (StateChange(drop="instances.web"), StateChange(remove_deposed="i-0"))
+    assert fold(known, (Note(8, "run-2", "gone", changes),)).missing_since == {}

@@ -13,6 +13,7 @@ from reconciler.model.state import (
     Entry,
     Intent,
     Note,
+    OpenIntent,
     Outcome,
     Phase,
     Record,
@@ -115,7 +116,7 @@ def one_of_each() -> State:
         endpoint="https://api.example",
         entries={web.address: web, rule.address: rule},
         deposed={old.id: old},
-        open={11: (intent(11), None), 12: (intent(12, index=1), "unknown")},
+        open={11: OpenIntent(intent(11)), 12: OpenIntent(intent(12, index=1), "unknown")},
         outputs={
             "ips": (("203.0.113.7", None), None),
             "later": (None, "instances.web is not there"),
@@ -174,7 +175,7 @@ effects = st.one_of(
     st.builds(StateChange, remove_deposed=words),
     st.builds(StateChange, output=st.tuples(words, plain, st.none() | words)),
     st.builds(StateChange, fact=st.tuples(words, words)),
-    st.builds(StateChange, look=st.tuples(words, st.none() | st.integers(0, 2**40))),
+    st.builds(StateChange, missing_since=st.tuples(words, st.none() | st.integers(0, 2**40))),
 )
 some_effects = st.lists(effects, max_size=3).map(tuple)
 intents = st.builds(
@@ -223,9 +224,9 @@ states = st.builds(
     deposed=st.lists(deposed, max_size=2).map(lambda found: {old.id: old for old in found}),
     open=st.lists(
         st.tuples(intents, st.sampled_from((None, "accepted", "unknown"))), max_size=2
-    ).map(lambda found: {pair[0].sequence: pair for pair in found}),
+    ).map(lambda found: {pair[0].sequence: OpenIntent(*pair) for pair in found}),
     outputs=st.dictionaries(words, st.tuples(plain, st.none() | words), max_size=2),
     facts=st.dictionaries(words, words, max_size=2),
-    looks=st.dictionaries(words, st.integers(0, 2**40), max_size=2),
+    missing_since=st.dictionaries(words, st.integers(0, 2**40), max_size=2),
     sequence=st.integers(1000, 2**40),
 )

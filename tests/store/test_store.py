@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from reconciler.model.ports import Locked, LostLock, RecordFailed, StateDamaged, StateNewer
 from reconciler.model.state import Record, fold
 from reconciler.store import folder_store
-from reconciler.store.codec import Snapshot, encode_snapshot
 from reconciler.store.folder_store import FileStore
 from reconciler.store.memory import MemoryDisk, MemoryStore
+from reconciler.store.state_format import Snapshot, encode_snapshot
 from tests.store.builders import (
     HOLDER,
     add_server,
@@ -155,7 +155,9 @@ def test_a_record_out_of_sequence_is_a_mistake_of_ours(make: Make) -> None:
 def test_a_record_that_could_not_be_read_again_is_not_written(make: Make) -> None:
     writer = open_writer(make())
     with pytest.raises(AssertionError):
-        writer.append(replace(created(1, of=0), result="perhaps"))
+        writer.append(
+            replace(created(1, of=0), result="perhaps")  # type: ignore[arg-type]
+        )
     writer.append(intent(1))
     assert make().read() == writer.state
 

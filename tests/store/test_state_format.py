@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 
 from reconciler.model.ports import StateDamaged, StateNewer
 from reconciler.model.state import Note, Outcome, Record, State, StateChange, fold
-from reconciler.store.codec import (
+from reconciler.store.journal import Header, decode_journal, encode_line
+from reconciler.store.memory import MemoryDisk, MemoryStore
+from reconciler.store.state_format import (
     HINT_DAMAGED,
     Moment,
     Snapshot,
@@ -25,8 +27,6 @@ from reconciler.store.codec import (
     encode_record,
     encode_snapshot,
 )
-from reconciler.store.journal import Header, decode_journal, encode_line
-from reconciler.store.memory import MemoryDisk, MemoryStore
 from tests.store.builders import created, intent, note, one_of_each, records, states
 
 GOLDEN = Path(__file__).parent / "golden"
