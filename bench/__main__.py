@@ -160,7 +160,7 @@ def _empty_plans(folder: Path, sizes: Sequence[int]) -> list[dict[str, Any]]:
     found, calls, rows = [], [], []
     for size in sizes:
         settled = worlds.settle(stacks.servers_for(size), folder / f"world-{size}")
-        reads = virtual.read(settled.lab, settled.stack, settled.servers)
+        reads = virtual.read(settled.harness, settled.stack, settled.servers)
         cost = processes.empty_plan(
             settled.folder, runs=9 if size <= 100 else 5 if size <= 1000 else 3
         )

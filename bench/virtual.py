@@ -16,7 +16,7 @@ from reconciler.iwinv.quota import MemoryQuotaLog, QuotaRecord
 from reconciler.model.resource import Stack
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.store.cache import FileAccountCache
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,31 +78,31 @@ class Sharing:
         return max(self.first, self.second) / min(self.first, self.second)
 
 
-def stack_of(lab: Lab, servers: int) -> Stack:
+def stack_of(harness: CloudHarness, servers: int) -> Stack:
     """The stack of so many servers."""
     with tempfile.TemporaryDirectory() as folder:
-        return lab.stack(stacks.stack(servers), Path(folder))
+        return harness.stack(stacks.stack(servers), Path(folder))
 
 
-def create(servers: int, latency: float) -> tuple[Lab, Stack, Creation]:
+def create(servers: int, latency: float) -> tuple[CloudHarness, Stack, Creation]:
     """Plans and applies in an empty account."""
-    lab = Lab(latency_seconds=latency)
-    stack = stack_of(lab, servers)
-    began, cpu = lab.clock.monotonic(), time.process_time()
-    result = lab.apply(stack)
-    seconds, cpu = lab.clock.monotonic() - began, time.process_time() - cpu
+    harness = CloudHarness(latency_seconds=latency)
+    stack = stack_of(harness, servers)
+    began, cpu = harness.clock.monotonic(), time.process_time()
+    result = harness.apply(stack)
+    seconds, cpu = harness.clock.monotonic() - began, time.process_time() - cpu
     assert result.exit_code == 0, result.problems
-    writes = sum(request.method != "GET" for _, request in lab.sends)
-    plan, bound = lab.plans[-1].plan, bounds.creating(servers, latency)
+    writes = sum(request.method != "GET" for _, request in harness.sends)
+    plan, bound = harness.plans[-1].plan, bounds.creating(servers, latency)
     return (
-        lab,
+        harness,
         stack,
         Creation(
             servers,
             latency,
-            calls=len(lab.sends),
+            calls=len(harness.sends),
             writes=writes,
-            waits=len(lab.sends) - writes - plan.calls.read,
+            waits=len(harness.sends) - writes - plan.calls.read,
             least_waits=bounds.fewest_waits(servers),
             seconds=seconds,
             bound=bound.seconds,
@@ -123,30 +123,30 @@ def creations(servers: Iterable[int], latencies: Iterable[float]) -> Iterator[Cr
 def empty_plans(servers: Iterable[int]) -> Iterator[Reads]:
     """What a plan reads that finds nothing to do."""
     for number in servers:
-        lab, stack, _ = create(number, 0.2)
-        yield read(lab, stack, number)
+        harness, stack, _ = create(number, 0.2)
+        yield read(harness, stack, number)
 
 
-def read(lab: Lab, stack: Stack, servers: int) -> Reads:
+def read(harness: CloudHarness, stack: Stack, servers: int) -> Reads:
     """What the next plan reads when it may send at once, a plan of the same day having kept the
     catalogue.
     """
     with tempfile.TemporaryDirectory() as folder:
-        cache = FileAccountCache(Path(folder), "bench", origin="bench", clock=lab.clock.time)
+        cache = FileAccountCache(Path(folder), "bench", origin="bench", clock=harness.clock.time)
         for _ in range(2):
-            lab.clock.advance_to(lab.clock.monotonic() + 120.0)
-            lab.sends.clear()
-            began = lab.clock.monotonic()
+            harness.clock.advance_to(harness.clock.monotonic() + 120.0)
+            harness.sends.clear()
+            began = harness.clock.monotonic()
             planned = lifecycle.plan(
-                stack, replace(lab.connection(), cache=cache), lab.store, PlanOptions()
+                stack, replace(harness.connection(), cache=cache), harness.store, PlanOptions()
             )
             assert planned.plan.is_empty
-    minutes = (lab.clock.monotonic() - began) / 60
+    minutes = (harness.clock.monotonic() - began) / 60
     one_by_one = bounds.per_resource_reads(servers)
     return Reads(
         servers,
         stacks.objects_of(servers),
-        calls=len(lab.sends),
+        calls=len(harness.sends),
         least=bounds.empty_plan_reads(servers),
         one_by_one=one_by_one,
         minutes=minutes,

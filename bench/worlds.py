@@ -12,7 +12,7 @@ from bench import replay, stacks
 from reconciler.iwinv.signing import Keys
 from reconciler.model import http, ports
 from reconciler.model.resource import Stack
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Settled:
     the answers, for `bench.replay`.
     """
 
-    lab: Lab
+    harness: CloudHarness
     stack: Stack
     folder: Path
     servers: int
@@ -29,12 +29,12 @@ class Settled:
 
 def settle(servers: int, folder: Path) -> Settled:
     """Applies the stack of so many servers and lays down what a plan of it needs."""
-    lab = Lab(latency_seconds=0.2)
-    stack = lab.stack(stacks.stack(servers), folder)
-    result = lab.apply(stack)
+    harness = CloudHarness(latency_seconds=0.2)
+    stack = harness.stack(stacks.stack(servers), folder)
+    result = harness.apply(stack)
     assert result.exit_code == 0, result.problems
-    keys = Keys(access=lab.cloud.access_key, secret=lab.cloud.secret_key)
-    writer = lab.store.open(
+    keys = Keys(access=harness.cloud.access_key, secret=harness.cloud.secret_key)
+    writer = harness.store.open(
         ports.Holder("bench", "bench", 1, "bench", 0.0),
         timeout_seconds=0,
         stack=stack.name,
@@ -42,24 +42,24 @@ def settle(servers: int, folder: Path) -> Settled:
     )
     writer.commit(account=keys.digest)
     writer.close()
-    _lay_down(lab, stack, folder)
-    return Settled(lab, stack, folder, servers)
+    _lay_down(harness, stack, folder)
+    return Settled(harness, stack, folder, servers)
 
 
-def _lay_down(lab: Lab, stack: Stack, folder: Path) -> None:
+def _lay_down(harness: CloudHarness, stack: Stack, folder: Path) -> None:
     state = folder / "state" / stack.name
     (state / "history").mkdir(parents=True)
     for name in ("state.json", "journal"):
-        data = lab.store.disk.read(lab.store.folder / name, 1 << 30)
+        data = harness.store.disk.read(harness.store.folder / name, 1 << 30)
         assert data is not None
         (state / name).write_bytes(data)
-    lab.sends.clear()
-    plan = lab.plan(stack)
+    harness.sends.clear()
+    plan = harness.plan(stack)
     assert plan.is_empty, plan.changes
     answers: dict[tuple[str, tuple[tuple[str, str], ...]], http.Response] = {}
-    for _, request in lab.sends:
-        lab.cloud.forget_quota()
-        answers[request.path, request.query] = lab.cloud.handle(
-            lab.cloud.signed("GET", request.path, query=dict(request.query))
+    for _, request in harness.sends:
+        harness.cloud.forget_quota()
+        answers[request.path, request.query] = harness.cloud.handle(
+            harness.cloud.signed("GET", request.path, query=dict(request.query))
         )
     (folder / replay.RECORDING).write_bytes(pickle.dumps(answers))

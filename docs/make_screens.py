@@ -39,7 +39,7 @@ from reconciler.render.run.progress import Tally
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Line, Style, Tone
 from reconciler.simulator.edits import edit
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 
 PAGE = ROOT / "docs" / "explanation" / "plan.md"
 PICTURES = ROOT / "docs" / "screens"
@@ -80,7 +80,7 @@ class Studio:
     """One account and one stack that the screens are taken of."""
 
     def __init__(self, folder: Path) -> None:
-        self.lab, self.folder, self.text = Lab(), folder, STACK
+        self.harness, self.folder, self.text = CloudHarness(), folder, STACK
 
     def edit(self, *pairs: tuple[str, str]) -> None:
         """Changes the file."""
@@ -92,15 +92,18 @@ class Studio:
         """What an apply would do now."""
         chosen = PlanOptions(**options)  # type: ignore[arg-type]
         return lifecycle.plan(
-            self.lab.stack(self.text, self.folder), self.lab.connection(), self.lab.store, chosen
+            self.harness.stack(self.text, self.folder),
+            self.harness.connection(),
+            self.harness.store,
+            chosen,
         )
 
     def apply(self) -> context.Planned:
         """Does it, and gives the plan that was done."""
-        self.lab.events.clear()
-        result = self.lab.apply(self.lab.stack(self.text, self.folder))
+        self.harness.events.clear()
+        result = self.harness.apply(self.harness.stack(self.text, self.folder))
         assert result.exit_code == 0, result
-        return self.lab.plans[-1]
+        return self.harness.plans[-1]
 
     def lines(self, planned: context.Planned, look: Style = LOOK) -> list[Line]:
         """The screen of a plan."""
@@ -112,7 +115,7 @@ class Studio:
         """The lines of a run, as a log shows them, and its end."""
         rows = [row for section in sections(planned.plan) for row in section.rows]
         ledger, tally, ended, found = RunReport(rows, planned.plan.steps), Tally(), 0, list[Line]()
-        for event in self.lab.events:
+        for event in self.harness.events:
             tally.take(event)
             ledger.take(event)
             if isinstance(event, Summary):
@@ -158,12 +161,12 @@ def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
     yield "day_80", studio.lines(planned, Style(width=80))
     address = parse("instances.db")
     assert address is not None
-    yield "why", list(why_text.why_lines(why(planned.plan, address, studio.lab.kinds), LOOK))
+    yield "why", list(why_text.why_lines(why(planned.plan, address, studio.harness.kinds), LOOK))
     decision = approval.decide(planned.plan, GivenConsent(terminal=True), tracked=planned.tracked)
     yield "markdown", plan_markdown.plan_markdown(planned.plan, header(planned), decision)
     yield "run", studio.run(studio.apply())
-    edit(studio.lab.cloud.world, "set", "instance", "shop-web-1", {"description": "hands off"})
-    edit(studio.lab.cloud.world, "set", "firewall", "shop-web", {"icmp": "N"})
+    edit(studio.harness.cloud.world, "set", "instance", "shop-web-1", {"description": "hands off"})
+    edit(studio.harness.cloud.world, "set", "firewall", "shop-web", {"icmp": "N"})
     studio.edit(("웹 서버", "주문을 받는 웹 서버"))
     yield "drift", studio.lines(studio.plan())
     studio.apply()

@@ -3,7 +3,7 @@ agree, and then what differs.
 
 case = settled(server("web", firewall="web"), firewall("web"), rule("web", "https"))
 case.edit("instances.web", flavor="big")            # the file says something else
-case.outside("instances.web", name="tmp")           # somebody changed it in the console
+case.drift("instances.web", name="tmp")           # somebody changed it in the console
 told(case.plan()).steps                             # ["instance.resize instances.web"]
 """
 
@@ -33,7 +33,7 @@ from reconciler.planner.steps.state_updates import depends_on
 from reconciler.resources import all_kinds
 
 KINDS = all_kinds()
-OUT: Any = object()
+OMIT: Any = object()
 """Given as a value in `edit`: the line is left out of the file."""
 
 CATALOGUE = Catalogue(
@@ -228,7 +228,7 @@ class Case:
         """The file says something else of one object."""
         old = self.file[at(text)]
         values = {**old.attributes, **attributes}
-        wanted = {name: value for name, value in values.items() if value is not OUT}
+        wanted = {name: value for name, value in values.items() if value is not OMIT}
         return self.add(
             resource(
                 text,
@@ -241,7 +241,7 @@ class Case:
     # The account
     # ----------------------------------------------------------------------------------------------------------------
 
-    def outside(
+    def drift(
         self,
         text: str,
         *,
@@ -283,7 +283,7 @@ class Case:
             members=members,
         )
 
-    def stranger(self, kind: str, id: str, **attributes: Any) -> Case:
+    def foreign_object(self, kind: str, id: str, **attributes: Any) -> Case:
         """An object of somebody else."""
         return replace(
             self,

@@ -14,7 +14,7 @@ from reconciler.model.address import Address
 from reconciler.render import inventory_text
 from reconciler.render.inventory import Host
 from tests.cli.sessions import SCALE, begin, call
-from tests.hostile.stage import obeyed
+from tests.hostile.hostile_inputs import obeyed
 
 STACK = """\
 version: 1

@@ -32,12 +32,12 @@ from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.world import World
 from reconciler.store import memory
 from reconciler.store.memory import Crash, Kept, MemoryDisk, MemoryStore
+from tests.cloud_harness import EVERYTHING, START, CloudHarness, Interrupts, said
 from tests.doubles.clock import VirtualClock
-from tests.faults import breaks, strangers
-from tests.faults.breaks import Boundary, Break
+from tests.faults import faults, foreign_objects
 from tests.faults.checks import AtSend
+from tests.faults.faults import Boundary, Break
 from tests.faults.line import Line
-from tests.lab import EVERYTHING, START, Interrupts, Lab, said
 
 SENDS_MAX = 600
 """More sends than any run of these stories may make: a loop without end is a violation, not a
@@ -92,8 +92,8 @@ class Counted:
         return (*self.sends, *self.operations)
 
 
-class Bench(Lab):
-    """The laboratory with a wire and a disk that may fail, and a check before each send."""
+class Bench(CloudHarness):
+    """The cloud harness with a wire and a disk that may fail, and a check before each send."""
 
     def __init__(self, saved: Saved | None = None, *, switches: Any = None) -> None:
         super().__init__(switches=switches)
@@ -172,7 +172,7 @@ class Bench(Lab):
             0,
             0,
         )
-        wait = wait and (armed is None or not armed.fault.endswith(breaks.NOT_WAITED))
+        wait = wait and (armed is None or not armed.fault.endswith(faults.NOT_WAITED))
         began = self.clock.monotonic()
         self.events.clear()
         self.check.begin()
@@ -270,14 +270,14 @@ class Bench(Lab):
         self._sends = number
         if number > SENDS_MAX:
             raise Endless(f"{number} sends in one run")
-        self.counted.sends.append(Boundary("send", number, breaks.what_of(request)))
+        self.counted.sends.append(Boundary("send", number, faults.what_of(request)))
         self.check.leaving(request)
         self._kill("leaving", number)
 
     def left(self, number: int, request: http.Request) -> None:
         """When it has left."""
         self._kill("left", number)
-        if self._fault_of(number) == breaks.INTERRUPT:
+        if self._fault_of(number) == faults.INTERRUPT:
             self._strike()
             self.signal_at = self.clock.monotonic()
 
@@ -288,8 +288,8 @@ class Bench(Lab):
 
     def _kill(self, instant: str, number: int) -> None:
         fault = self._fault_of(number)
-        after = instant == "leaving" and self._fault_of(number - 1) == breaks.KILLED_NEXT
-        if after or (fault is not None and breaks.kills(fault) == instant):
+        after = instant == "leaving" and self._fault_of(number - 1) == faults.KILLED_NEXT
+        if after or (fault is not None and faults.kills(fault) == instant):
             self._strike()
             self.kept = (True, Kept.ALL) if number % 2 else (False, Kept.NOTHING)
             self.store.disk.stop()
@@ -311,25 +311,25 @@ class Bench(Lab):
             answer = self.cloud.handle(request)
             return answer if self.lies is None else self.lies(request, answer)
         self._strike()
-        if fault in breaks.LIES:
-            return lie(self.cloud.handle(request), breaks.LIES[fault])
+        if fault in faults.LIES:
+            return lie(self.cloud.handle(request), faults.LIES[fault])
         if request.method == "POST":
-            strangers.twin(self.cloud, request)
+            foreign_objects.twin(self.cloud, request)
         return self._spoil(fault, request)
 
     def _spoil(self, fault: str, request: http.Request) -> http.Response:
-        found = breaks.on_the_way(fault)
+        found = faults.on_the_way(fault)
         if found is not None:
             self.cloud.set_faults([replace(found, nth=1)])
-        if fault in breaks.SEEN_LATE:
-            self.cloud.set_switches({"visibility_delay": breaks.SEEN_LATE[fault][0]})
+        if fault in faults.SEEN_LATE:
+            self.cloud.set_switches({"visibility_delay": faults.SEEN_LATE[fault][0]})
         try:
             response = self.cloud.handle(request)
         finally:
             self.cloud.set_faults([])
-            if fault in breaks.SEEN_LATE:
+            if fault in faults.SEEN_LATE:
                 self.cloud.set_switches({"visibility_delay": 0})
-        if fault == breaks.TWICE_LOST:
+        if fault == faults.TWICE_LOST:
             raise http.WireError("the connection was cut after the request was executed", sent=True)
         return response
 
@@ -358,7 +358,7 @@ class Bench(Lab):
             "state.json.new",
         ):
             self.full_at = self._sends
-        fault, names, data = breaks.DEED_FAULTS[armed.one.fault]
+        fault, names, data = faults.DEED_FAULTS[armed.one.fault]
         self.kept = (names, data)
         return fault
 

@@ -13,7 +13,7 @@ from reconciler.iwinv.network import Arrival
 from reconciler.model import exit_codes, http, marker
 from reconciler.model.resource_type import operation_of
 from reconciler.model.state import Intent, State
-from tests.faults import strangers
+from tests.faults import foreign_objects
 
 if TYPE_CHECKING:
     from tests.faults.bench import Bench, Ended
@@ -46,7 +46,7 @@ class AtSend:
         # what was not synced is still there, unless the power was lost
         state = self._bench.store.read()
         self._intents = set(() if state is None else state.open)
-        for id, row in strangers.theirs(self._bench.cloud.world, self._bench.nonces).items():
+        for id, row in foreign_objects.theirs(self._bench.cloud.world, self._bench.nonces).items():
             self._foreign.setdefault(id, row)
 
     def leaving(self, request: http.Request) -> None:
@@ -163,7 +163,7 @@ class AtSend:
                 2, f"{ended.sends - full} requests were sent after the record could not be written"
             )
         self._nothing_lost(state, ended)
-        self._strangers(state)
+        self._foreign_objects(state)
         self._no_secrets()
 
     def _interrupted(self, ended: Ended, state: State | None) -> None:
@@ -216,8 +216,8 @@ class AtSend:
             nonce in f"{name} {value}" for name, value in state.facts.items()
         )
 
-    def _strangers(self, state: State | None) -> None:
-        now = strangers.theirs(self._bench.cloud.world, self._bench.nonces)
+    def _foreign_objects(self, state: State | None) -> None:
+        now = foreign_objects.theirs(self._bench.cloud.world, self._bench.nonces)
         for id, row in self._foreign.items():
             if now.get(id) != row:
                 self._violated(4, f"{id} of somebody else was {row} and is {now.get(id)}")

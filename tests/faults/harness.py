@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.model.resource import Stack
-from tests.faults import breaks, strangers
+from tests.cloud_harness import said, shown
+from tests.faults import faults, foreign_objects
 from tests.faults.bench import Bench, Ended, Saved
-from tests.faults.breaks import Boundary, Break
 from tests.faults.ends import differences, end_of
-from tests.faults.person import Person
+from tests.faults.faults import Boundary, Break
+from tests.faults.operator import Operator
 from tests.faults.stacks import Story
-from tests.lab import said, shown
 
 RUNS_MORE = 2
 """How many more runs there may be when faults have stopped (safety#requests)."""
@@ -83,7 +83,7 @@ def calm(story: Story) -> Calm:
     not calm.
     """
     bench = Bench(switches=story.switches)
-    strangers.settle_in(bench.cloud)
+    foreign_objects.settle_in(bench.cloud)
     with tempfile.TemporaryDirectory() as folder:
         stack = bench.stack(story.after, Path(folder) / "after")
         last = stack if story.edited is None else bench.stack(story.edited, Path(folder) / "edited")
@@ -150,7 +150,7 @@ def trial(start_at: Calm, first: Break, second: Break | None = None) -> Trial:
     answers where a person is needed.
     """
     story, stack = start_at.story, start_at.last
-    bench, person = start(story, start_at.saved, start_at.nonces), Person()
+    bench, operator = start(story, start_at.saved, start_at.nonces), Operator()
     ended = bench.run(start_at.stack, armed=first, destroy=story.destroy)
     struck, runs, recovery = _struck(bench, first), 1, tuple[Boundary, ...]()
     left_over = ["the first run"]
@@ -159,22 +159,22 @@ def trial(start_at: Calm, first: Break, second: Break | None = None) -> Trial:
     while not _is_done(ended) or (left_over := _settled_lines(bench, stack, story, ended)):
         if runs > allowed:
             break
-        person.answer(bench, stack, ended, destroy=story.destroy)
+        operator.answer(bench, stack, ended, destroy=story.destroy)
         armed = second if runs == 1 else None
-        ended = _again(bench, stack, story, person, armed)
+        ended = _again(bench, stack, story, operator, armed)
         recovery = recovery or bench.counted.boundaries
         began = began if armed is None else bench.clock.monotonic()
         runs += 1
         left_over = []
     done = (first,) if second is None else (first, second)
-    beyond = any(one.fault == breaks.BEYOND for one in done)
+    beyond = any(one.fault == faults.BEYOND for one in done)
     if beyond:
-        ended, left_over = _long_after(bench, start_at, person, ended)
+        ended, left_over = _long_after(bench, start_at, operator, ended)
     bench.violations += _after(bench, start_at, ended, left_over, late=beyond)
     if not beyond and bench.clock.monotonic() - began > RECOVERY_SECONDS_MAX + 3 * start_at.seconds:
         bench.violations.append(f"3: the recovery took {bench.clock.monotonic() - began:.0f} s")
     return Trial(
-        story.name, done, struck, runs, tuple(person.answers), tuple(bench.violations), recovery
+        story.name, done, struck, runs, tuple(operator.answers), tuple(bench.violations), recovery
     )
 
 
@@ -182,9 +182,9 @@ def chain(start_at: Calm, first: Break) -> Trial:
     """One break and then runs with `--no-wait` alone: each leaves what it cannot prove to the next
     one, and all end as the calm run did.
     """
-    bench, person, stack, story = (
+    bench, operator, stack, story = (
         start(start_at.story, start_at.saved, start_at.nonces),
-        Person(),
+        Operator(),
         start_at.last,
         start_at.story,
     )
@@ -198,38 +198,46 @@ def chain(start_at: Calm, first: Break) -> Trial:
         not _is_done(ended) or (left_over := _left(bench, stack, story))
     ):
         bench.clock.advance(CHAINED_SECONDS)
-        person.answer(bench, stack, ended, destroy=story.destroy)
+        operator.answer(bench, stack, ended, destroy=story.destroy)
         ended = bench.run(
             stack,
-            gone=person.accept,
-            duplicates=person.duplicates,
+            gone=operator.accept,
+            duplicates=operator.duplicates,
             destroy=story.destroy,
             wait=False,
         )
         runs, left_over = runs + 1, []
-    bench.violations += _after(bench, start_at, ended, left_over, late=first.fault == breaks.BEYOND)
-    return Trial(story.name, (first,), struck, runs, tuple(person.answers), tuple(bench.violations))
+    bench.violations += _after(bench, start_at, ended, left_over, late=first.fault == faults.BEYOND)
+    return Trial(
+        story.name, (first,), struck, runs, tuple(operator.answers), tuple(bench.violations)
+    )
 
 
 def _long_after(
-    bench: Bench, start_at: Calm, person: Person, ended: Ended
+    bench: Bench, start_at: Calm, operator: Operator, ended: Ended
 ) -> tuple[Ended, list[str]]:
     """What came later than any evidence reaches is told by the next run, with exit 3; a person
     deletes it.
     """
-    before = len(person.answers)
+    before = len(operator.answers)
     bench.clock.advance(1000.0)
     for _ in range(2):
-        ended = _again(bench, start_at.last, start_at.story, person, None)
-        person.answer(bench, start_at.last, ended, destroy=start_at.story.destroy)
-    if not any(answer.startswith("deleted") for answer in person.answers[before:]):
+        ended = _again(bench, start_at.last, start_at.story, operator, None)
+        operator.answer(bench, start_at.last, ended, destroy=start_at.story.destroy)
+    if not any(answer.startswith("deleted") for answer in operator.answers[before:]):
         bench.violations.append("1: what came late was not told")
     return ended, _left(bench, start_at.last, start_at.story)
 
 
-def _again(bench: Bench, stack: Stack, story: Story, person: Person, armed: Break | None) -> Ended:
+def _again(
+    bench: Bench, stack: Stack, story: Story, operator: Operator, armed: Break | None
+) -> Ended:
     return bench.run(
-        stack, armed=armed, gone=person.accept, duplicates=person.duplicates, destroy=story.destroy
+        stack,
+        armed=armed,
+        gone=operator.accept,
+        duplicates=operator.duplicates,
+        destroy=story.destroy,
     )
 
 
@@ -293,5 +301,5 @@ def all_of(start_at: Calm) -> tuple[Break, ...]:
     """
     writes = tuple(one for one in start_at.boundaries if one.is_write)
     return tuple(
-        breaks.all_breaks(start_at.boundaries if start_at.story.edited is None else writes)
+        faults.all_breaks(start_at.boundaries if start_at.story.edited is None else writes)
     )

@@ -10,9 +10,8 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
-from tests.faults import breaks as faults
-from tests.faults import harness
-from tests.faults.breaks import Break
+from tests.faults import faults, harness
+from tests.faults.faults import Break
 from tests.faults.harness import Calm, Trial
 from tests.faults.stacks import STORIES, story
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.faults import harness, space
-from tests.faults.breaks import Break
+from tests.faults.faults import Break
 from tests.faults.harness import Calm
 
 FOUND = [

@@ -1,4 +1,4 @@
-"""A long life at random: edits, applies, kills, strangers, lag and jumps of the clock in any order;
+"""A long life at random: edits, applies, kills, other people's edits, lag and jumps of the clock in any order;
 at the end all is as the file says.
 """
 
@@ -19,16 +19,16 @@ from reconciler.model.resource import Stack
 from reconciler.model.state import Phase
 from reconciler.simulator.kinds.records import Rule
 from reconciler.simulator.world import World
-from tests.faults import breaks, strangers
+from tests.cloud_harness import said, shown
+from tests.faults import faults, foreign_objects
 from tests.faults.bench import Bench, Ended
-from tests.faults.breaks import Boundary, Break
 from tests.faults.checks import ours
-from tests.faults.person import Person
+from tests.faults.faults import Boundary, Break
+from tests.faults.operator import Operator
 from tests.faults.stacks import GROUP, HEAD, OTHER_GROUP
-from tests.lab import said, shown
 
 SEND_FAULTS = (
-    *breaks.KILLS,
+    *faults.KILLS,
     "never arrives",
     "answer lost",
     "500, not executed",
@@ -73,7 +73,7 @@ class Life:
     bench: Bench
     desired: DesiredObject = DesiredObject()
     missing: dict[str, str] = field(default_factory=dict)
-    person: Person = field(default_factory=Person)
+    operator: Operator = field(default_factory=Operator)
     stacks: dict[str, Stack] = field(default_factory=dict)
 
     def stack(self) -> Stack:
@@ -88,9 +88,9 @@ class Life:
         """One apply with what a person has said since the last one; then the person is asked what
         is left open.
         """
-        accepted = self.person.accept
+        accepted = self.operator.accept
         ended = self.bench.run(
-            self.stack(), armed=armed, gone=accepted, duplicates=self.person.duplicates
+            self.stack(), armed=armed, gone=accepted, duplicates=self.operator.duplicates
         )
         state = self.bench.state
         for address, id in list(self.missing.items()):
@@ -101,9 +101,9 @@ class Life:
                 self.bench.violations.append(
                     f"5: {id} of {address} was taken as gone, and nobody had said so"
                 )
-        self.person = Person()
+        self.operator = Operator()
         if ended.exit_code not in (0, None):
-            self.person.answer(self.bench, self.stack(), ended)
+            self.operator.answer(self.bench, self.stack(), ended)
         return ended
 
 
@@ -115,7 +115,7 @@ class Story(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         bench = Bench()
-        strangers.settle_in(bench.cloud)
+        foreign_objects.settle_in(bench.cloud)
         self.life = Life(bench)
         assert self.life.run().exit_code == 0
 
@@ -150,13 +150,13 @@ class Story(RuleBasedStateMachine):
     def apply_with_a_broken_request(self, number: int, fault: str) -> None:
         self.life.run(Break(Boundary("send", number, "one of them"), fault))
 
-    @rule(number=st.integers(1, 120), fault=st.sampled_from(sorted(breaks.DEED_FAULTS)))
+    @rule(number=st.integers(1, 120), fault=st.sampled_from(sorted(faults.DEED_FAULTS)))
     def apply_on_a_broken_disk(self, number: int, fault: str) -> None:
         self.life.run(Break(Boundary("deed", number, "one of them"), fault))
 
     @rule(number=st.integers(5, 30))
     def apply_interrupted(self, number: int) -> None:
-        self.life.run(Break(Boundary("send", number, "one of them"), breaks.INTERRUPT))
+        self.life.run(Break(Boundary("send", number, "one of them"), faults.INTERRUPT))
 
     # Somebody else, and time
     # ------------------------------------------------------------------------------------------------------

@@ -8,10 +8,10 @@ from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model.diagnostics import Severity
 from reconciler.model.exit_codes import DECIDE, DONE
 from reconciler.model.resource import Stack
-from tests.faults import breaks, checks, harness, space
+from tests.cloud_harness import said
+from tests.faults import checks, faults, harness, space
 from tests.faults.bench import Bench
-from tests.faults.breaks import Break
-from tests.lab import said
+from tests.faults.faults import Break
 
 STORIES = (
     "a volume",
@@ -28,12 +28,12 @@ STORIES = (
 )
 
 FAULTS = (
-    *breaks.KILLS,
+    *faults.KILLS,
     "never arrives",
     "answer lost",
     "never arrives, killed",
     "executed 100 s late",
-    breaks.INTERRUPT,
+    faults.INTERRUPT,
 )
 
 
@@ -56,7 +56,7 @@ def deleted(name: str, *, seconds: float) -> tuple[Bench, Stack]:
     calm = space.calm_of(name)
     boundary = next(one for one in calm.boundaries if one.what == "DELETE /v1/instances/*")
     bench = harness.start(calm.story, calm.saved, calm.nonces)
-    bench.run(calm.stack, armed=Break(boundary, breaks.KILLS[2]), destroy=calm.story.destroy)
+    bench.run(calm.stack, armed=Break(boundary, faults.KILLS[2]), destroy=calm.story.destroy)
     bench.clock.advance(seconds)
     return bench, calm.stack
 

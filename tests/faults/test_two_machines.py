@@ -13,11 +13,11 @@ from reconciler.model import http
 from reconciler.model.abort import Abort
 from reconciler.model.resource import Stack
 from reconciler.store.memory import MemoryStore
+from tests.cloud_harness import CloudHarness
 from tests.faults.stacks import ONE, WALL
-from tests.lab import Lab
 
 
-class Second(Lab):
+class Second(CloudHarness):
     """A machine; another one, whose state is a copy of the empty state of this one, applies the
     same file before its n-th request.
     """
@@ -38,11 +38,11 @@ class Second(Lab):
         return super()._send(request)
 
 
-def told(lab: Lab, stack: Stack) -> set[str]:
+def told(harness: CloudHarness, stack: Stack) -> set[str]:
     """The ids that the plan of a machine names as objects of the stack that its state does not
     hold.
     """
-    found = lab.plan(stack).problems
+    found = harness.plan(stack).problems
     return {
         word
         for problem in found
@@ -61,16 +61,16 @@ def test_whenever_the_other_machine_applies_each_plan_names_what_its_state_does_
     calm.apply(stack)
     twice = 0
     for place in range(1, calm.requests + 1):
-        lab = Second(place)
-        lab.wanted = stack
+        harness = Second(place)
+        harness.wanted = stack
         with suppress(Abort):
-            lab.apply(stack)
-        world = lab.cloud.snapshot()
+            harness.apply(stack)
+        world = harness.cloud.snapshot()
         made = set(world.instances) | set(world.firewalls)
-        assert lab.other is not None
-        for store in (lab.store, lab.other):
-            lab.store, state = store, store.read()
+        assert harness.other is not None
+        for store in (harness.store, harness.other):
+            harness.store, state = store, store.read()
             tracked = set() if state is None else {entry.id for entry in state.entries.values()}
-            assert made - tracked <= told(lab, stack), f"request {place}"
+            assert made - tracked <= told(harness, stack), f"request {place}"
         twice += len(world.instances) == 2
     assert twice, "the two were at work at once at one place at least"

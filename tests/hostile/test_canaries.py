@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.model.http import Request, Response
 from reconciler.simulator import Fault
-from tests.hostile.stage import Stage, encodings, stage
+from tests.hostile.hostile_inputs import HostileSession, encodings, hostile_session
 from tests.processes.bridge import desk, wait_for
 
 FAULTS: dict[str, list[Fault]] = {
@@ -54,23 +54,23 @@ COMMANDS = (
 )
 
 
-def texts(play: Stage) -> Iterable[tuple[str, str]]:
+def texts(session: HostileSession) -> Iterable[tuple[str, str]]:
     """All that was said and all that was written, with where."""
-    for command, out, err in play.said:
+    for command, out, err in session.said:
         yield f"stdout of {command}", out
         yield f"stderr of {command}", err
-    for path in sorted(play.folder.rglob("*")):
+    for path in sorted(session.folder.rglob("*")):
         if path.is_file():
             yield (
-                f"file {path.relative_to(play.folder)}",
+                f"file {path.relative_to(session.folder)}",
                 path.read_bytes().decode("utf-8", "replace"),
             )
 
 
-def check(play: Stage, *, but: str = "") -> None:
+def check(session: HostileSession, *, but: str = "") -> None:
     """None of the secrets is anywhere, in any spelling."""
-    found = dict(texts(play))
-    for secret in play.cloud.secrets:
+    found = dict(texts(session))
+    for secret in session.cloud.secrets:
         for spelling, text in encodings(secret).items():
             where = [name for name, said in found.items() if text in said and name != f"file {but}"]
             assert not where, (spelling, where)
@@ -83,12 +83,12 @@ def test_no_command_at_any_verbosity_shows_or_keeps_a_secret(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with stage(tmp_path, capsys, monkeypatch) as play:
-        play.cloud.set_faults(faults)
+    with hostile_session(tmp_path, capsys, monkeypatch) as session:
+        session.cloud.set_faults(faults)
         for command in COMMANDS:
-            play(*command, *(["-v"] if command[0] != "completion" else []))
-        assert len(play.cloud.secrets) > 6, "secrets were on the wire"
-        check(play)
+            session(*command, *(["-v"] if command[0] != "completion" else []))
+        assert len(session.cloud.secrets) > 6, "secrets were on the wire"
+        check(session)
         assert (tmp_path / "x").is_dir() and (tmp_path / "state" / "shop" / "history").is_dir(), (
             "files were looked at"
         )
@@ -113,26 +113,28 @@ def test_a_cloud_that_names_what_it_was_sent_is_not_repeated(
             401, (("Content-Type", "application/json"), ("X-Echo", sent)), json.dumps(body).encode()
         )
 
-    with stage(tmp_path, capsys, monkeypatch) as play:
-        play.cloud.twist = echo
-        play.cloud.secrets.add("canary-pass-word")
+    with hostile_session(tmp_path, capsys, monkeypatch) as session:
+        session.cloud.twist = echo
+        session.cloud.secrets.add("canary-pass-word")
         for command in (
             ("plan", "-v"),
             ("plan", "--format", "json", "-v"),
             ("apply", "--yes", "-v"),
             ("doctor", "-v"),
         ):
-            assert play(*command)[0] == 5
-        check(play)
+            assert session(*command)[0] == 5
+        check(session)
 
 
 def test_the_file_of_first_passwords_is_the_only_place_that_has_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with stage(tmp_path, capsys, monkeypatch) as play:
-        assert play("apply", "--yes", "-v", "--first-passwords", "first.jsonl")[0] == 0
-        assert json.loads((tmp_path / "first.jsonl").read_text())["password"] in play.cloud.secrets
-        check(play, but="first.jsonl")
+    with hostile_session(tmp_path, capsys, monkeypatch) as session:
+        assert session("apply", "--yes", "-v", "--first-passwords", "first.jsonl")[0] == 0
+        assert (
+            json.loads((tmp_path / "first.jsonl").read_text())["password"] in session.cloud.secrets
+        )
+        check(session, but="first.jsonl")
 
 
 def test_a_redirect_is_not_followed_and_takes_no_key_along(
@@ -155,11 +157,13 @@ def test_a_redirect_is_not_followed_and_takes_no_key_along(
     ).start()
     target = f"http://127.0.0.1:{other.server_port}/v1/zones"
     try:
-        with stage(tmp_path, capsys, monkeypatch) as play:
-            play.cloud.twist = lambda request, response: Response(302, (("Location", target),), b"")
+        with hostile_session(tmp_path, capsys, monkeypatch) as session:
+            session.cloud.twist = lambda request, response: Response(
+                302, (("Location", target),), b""
+            )
             for command in (("plan", "-v"), ("apply", "--yes"), ("doctor",)):
-                assert play(*command)[0] != 0
-            check(play)
+                assert session(*command)[0] != 0
+            check(session)
     finally:
         other.shutdown()
         other.server_close()

@@ -10,7 +10,14 @@ from pathlib import Path
 import pytest
 
 from reconciler.simulator import Fault
-from tests.hostile.stage import STACK, Stage, obeyed, spoil, stage, strangers
+from tests.hostile.hostile_inputs import (
+    STACK,
+    HostileSession,
+    add_foreign_objects,
+    hostile_session,
+    obeyed,
+    spoil,
+)
 
 CORPUS = {
     "control": "x\x1b[2J\x1b]0;owned\x07\x1b[31m\r\nover\bwritten\x9b1m\x7f\x00end",
@@ -42,13 +49,13 @@ READING = (
 def test_every_command_shows_it_and_none_lets_it_be_obeyed(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with stage(tmp_path, capsys, monkeypatch) as play:
-        assert play("apply", "--yes")[0] == 0
-        play.cloud.change(lambda world: strangers(world, text))
-        play.cloud.change(lambda world: spoil(world, text))
-        assert play("plan", "--out", "x.plan")[0] == 0
+    with hostile_session(tmp_path, capsys, monkeypatch) as session:
+        assert session("apply", "--yes")[0] == 0
+        session.cloud.change(lambda world: add_foreign_objects(world, text))
+        session.cloud.change(lambda world: spoil(world, text))
+        assert session("plan", "--out", "x.plan")[0] == 0
         for command in READING:
-            play(*command)
+            session(*command)
             if command[0] in (
                 "plan",
                 "drift",
@@ -59,24 +66,26 @@ def test_every_command_shows_it_and_none_lets_it_be_obeyed(
                 "output",
                 "graph",
             ):
-                code, out, err = play(*command, "--format", "json")
+                code, out, err = session(*command, "--format", "json")
                 assert json.loads(out or "null") is not None, (command, code, err)
-        _, out, _ = play("plan", "--format", "markdown")
+        _, out, _ = session("plan", "--format", "markdown")
         assert "<script" not in out.replace("`", "") or "```" in out
-        play.cloud.add_faults(
+        session.cloud.add_faults(
             Fault("refused_before", method="DELETE", code="CHECK_PARAM", message=text, times=1)
         )
-        assert play("apply", "--yes", "--accept", "exposure", "--allow-empty")[0] == 3
+        assert session("apply", "--yes", "--accept", "exposure", "--allow-empty")[0] == 3
         assert (
-            play("apply", "--yes", "--accept", "exposure", "--allow-empty", "--format", "json")[0]
+            session("apply", "--yes", "--accept", "exposure", "--allow-empty", "--format", "json")[
+                0
+            ]
             == 0
         )
-        check(play)
+        check(session)
 
 
-def check(play: Stage) -> None:
+def check(session: HostileSession) -> None:
     """Nothing that was said is obeyed, and no line is without end."""
-    for command, out, err in play.said:
+    for command, out, err in session.said:
         assert not obeyed(out), (command, obeyed(out))
         assert not obeyed(err), (command, obeyed(err))
         if "json" not in command and not command.startswith("adopt"):
@@ -90,16 +99,16 @@ def check(play: Stage) -> None:
 def test_texts_of_files_variables_and_arguments_are_shown_and_not_obeyed(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with stage(tmp_path, capsys, monkeypatch) as play:
+    with hostile_session(tmp_path, capsys, monkeypatch) as session:
         (tmp_path / "stack.yaml").unlink()
         quoted = json.dumps(text.replace("\x00", ""))
         noted = f"variables: {{note: {{type: string, default: {quoted}}}}}"
-        play.write(STACK.replace("stack: shop", f"stack: shop\n{quoted}: 1\n{noted}"), "a.yaml")
-        play("validate", "a.yaml")
-        play("validate", text.replace("\x00", "").replace("/", ""))
-        play.write(STACK + f'  note: {{value: "${{vars.note}}"}}\n{noted}\n', "b.yaml")
-        play("apply", "b.yaml", "--yes")
-        play("output", "--stack", "b.yaml")
+        session.write(STACK.replace("stack: shop", f"stack: shop\n{quoted}: 1\n{noted}"), "a.yaml")
+        session("validate", "a.yaml")
+        session("validate", text.replace("\x00", "").replace("/", ""))
+        session.write(STACK + f'  note: {{value: "${{vars.note}}"}}\n{noted}\n', "b.yaml")
+        session("apply", "b.yaml", "--yes")
+        session("output", "--stack", "b.yaml")
         for arguments in (
             ("plan", "b.yaml", "--var", f"{text}=1"),
             ("plan", "b.yaml", "--only", text),
@@ -107,25 +116,25 @@ def test_texts_of_files_variables_and_arguments_are_shown_and_not_obeyed(
             ("plan", f"--{text}"),
             ("show", text),
         ):
-            play(*arguments)
+            session(*arguments)
         monkeypatch.setenv("RECONCILER_VAR_note", text.replace("\x00", ""))
-        play("plan", "b.yaml")
-        check(play)
+        session("plan", "b.yaml")
+        check(session)
 
 
 def test_strange_statuses_and_answers_of_the_cloud_are_shown_and_not_obeyed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with stage(tmp_path, capsys, monkeypatch) as play:
-        play.cloud.set_faults(
+    with hostile_session(tmp_path, capsys, monkeypatch) as session:
+        session.cloud.set_faults(
             [Fault("unknown_status", method="GET", message=CORPUS["control"], times=3)]
         )
-        play("apply", "--yes", "-v")
-        play.cloud.set_faults(
+        session("apply", "--yes", "-v")
+        session.cloud.set_faults(
             [Fault("answer_garbled", method="GET", body=CORPUS["ci"] + CORPUS["control"])]
         )
-        assert play("plan", "-v")[0] == 1
-        play.cloud.set_faults([Fault("unknown_code", method="GET", message=CORPUS["ci"])])
-        play("plan", "-v")
-        play.cloud.set_faults([])
-        check(play)
+        assert session("plan", "-v")[0] == 1
+        session.cloud.set_faults([Fault("unknown_code", method="GET", message=CORPUS["ci"])])
+        session("plan", "-v")
+        session.cloud.set_faults([])
+        check(session)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bench import bounds, virtual
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 
 SIZES = (5, 10, 20, 40)
 
@@ -62,14 +62,14 @@ def test_the_work_of_an_empty_plan_grows_with_its_objects_only(tmp_path: Path) -
 
 
 def _work_a_step(servers: int) -> float:
-    lab = Lab()
-    stack = virtual.stack_of(lab, servers)
-    return _calls(lambda: lab.apply(stack)) / bounds.writes(servers)
+    harness = CloudHarness()
+    stack = virtual.stack_of(harness, servers)
+    return _calls(lambda: harness.apply(stack)) / bounds.writes(servers)
 
 
 def _work_an_object(servers: int) -> float:
-    lab, stack, _ = virtual.create(servers, 0.2)
-    return _calls(lambda: lab.plan(stack)) / servers
+    harness, stack, _ = virtual.create(servers, 0.2)
+    return _calls(lambda: harness.plan(stack)) / servers
 
 
 def _calls(deed: Callable[[], Any]) -> int:

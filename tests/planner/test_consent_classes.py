@@ -13,7 +13,7 @@ import pytest
 from reconciler.model.plan import Action, Plan
 from reconciler.model.resource import Guard, Lifecycle, LiveResource
 from reconciler.model.state import Deposed
-from tests.builders import OUT, Case, firewall, rule, server, settled, told, volume
+from tests.builders import OMIT, Case, firewall, rule, server, settled, told, volume
 
 
 def shop(**more: Any) -> Case:
@@ -55,7 +55,7 @@ TABLE: list[tuple[str, Callable[[], Plan], list[str]]] = [
     ("a rule deleted", lambda: _without("firewalls.web.rules.https"), []),
     (
         "a server deleted with its volume on it: the volume that stays is detached for it, and asks nothing more",
-        lambda: shop().edit("block_storages.data", instance=OUT).leave_out("instances.web").plan(),
+        lambda: shop().edit("block_storages.data", instance=OMIT).leave_out("instances.web").plan(),
         ["delete=instances.web"],
     ),
     (
@@ -215,7 +215,7 @@ TABLE: list[tuple[str, Callable[[], Plan], list[str]]] = [
         "a server bound",
         lambda: (
             shop()
-            .stranger(
+            .foreign_object(
                 "instances",
                 "i-7",
                 name="shop-old",

@@ -10,7 +10,7 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.plan import Cost, Plan, Price
 from reconciler.model.resource import Lifecycle, LiveResource
 from reconciler.model.state import Deposed
-from tests.builders import CATALOGUE, OUT, Case, server, settled, volume
+from tests.builders import CATALOGUE, OMIT, Case, server, settled, volume
 
 PRICED = {"prices": {"ssd": 120}}
 
@@ -57,7 +57,7 @@ def test_an_old_server_that_a_replacement_left_behind_costs_until_it_is_deleted(
     )
     case = settled(server()).left_behind(Deposed("instances.web", "instances", "i-old"), old)
     assert case.plan().cost == Cost(40_000, 10_000, ())
-    kept = case.stranger("block_storages", "v-theirs", instance="i-old", type="ssd", size=10)
+    kept = case.foreign_object("block_storages", "v-theirs", instance="i-old", type="ssd", size=10)
     assert kept.plan().cost == Cost(40_000, 40_000, ())
 
 
@@ -75,7 +75,7 @@ def test_a_volume_that_its_server_leaves_is_named() -> None:
     gone = (
         case.leave_out("instances.db")
         .edit("block_storages.data", instance="none")
-        .edit("block_storages.slow", instance=OUT)
+        .edit("block_storages.slow", instance=OMIT)
     )
     assert billed(gone.plan()) == [
         "block_storages.data, block_storages.slow will be detached and still billed (at least 12,000 KRW a month)"
@@ -112,8 +112,8 @@ def test_what_nobody_manages_is_priced_as_far_as_that_is_known() -> None:
     # Goal: servers by the catalogue, volumes by the stack's prices.
     case = (
         priced(settled(server()))
-        .stranger("instances", "i-x", flavor="big")
-        .stranger("block_storages", "v-x", type="ssd", size=50)
+        .foreign_object("instances", "i-x", flavor="big")
+        .foreign_object("block_storages", "v-x", type="ssd", size=50)
     )
     assert case.plan().unmanaged == (2, 36_000)
     assert replace(case, catalogue=replace(CATALOGUE, flavors=None)).plan().unmanaged == (2, None)
@@ -123,8 +123,8 @@ def test_what_the_plan_binds_is_no_stranger_any_more_and_an_unknown_price_is_cou
     # Goal: a plan of `adopt`ed files does not list its own servers among those of others.
     case = (
         priced(settled(server()))
-        .stranger("instances", "i-x", flavor="big")
-        .stranger("block_storages", "v-x", type="tape", size=50)
+        .foreign_object("instances", "i-x", flavor="big")
+        .foreign_object("block_storages", "v-x", type="tape", size=50)
     )
     plan = case.plan()
     assert plan.unmanaged == (2, 30_000) and plan.unpriced == 1

@@ -7,7 +7,7 @@ import pytest
 from reconciler.model.address import Address
 from reconciler.model.resource import Deferred, Ref
 from reconciler.model.state import State
-from tests.builders import OUT, Case, at, firewall, nothing, rule, server, settled, told
+from tests.builders import OMIT, Case, at, firewall, nothing, rule, server, settled, told
 
 
 def base() -> Case:
@@ -88,7 +88,7 @@ RULES = [
     ("a firewall that nobody is behind", settled(firewall("web")).add(rule("web", "https")), {}),
     (
         "a rule of nobody that apply removes",
-        base().stranger(
+        base().foreign_object(
             "rules",
             "r9",
             firewall="f-web",
@@ -225,7 +225,7 @@ SERVERS = [
     ("deleted", two().leave_out("instances.web"), {}),
     (
         "a line left out is no longer managed",
-        two().edit("instances.web", firewall=OUT),
+        two().edit("instances.web", firewall=OMIT),
         {},
     ),
 ]
@@ -298,7 +298,7 @@ def test_an_existing_firewall_that_was_not_read_is_said_so() -> None:
     from reconciler.model.resource import Existing, Link
 
     office = Address("firewalls", "office", existing=True)
-    case = two().stranger("firewalls", "f-office", name="office")
+    case = two().foreign_object("firewalls", "f-office", name="office")
     case = case.edit("instances.web", firewall=Link(office))
     case = Case(
         **{

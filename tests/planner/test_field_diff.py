@@ -10,7 +10,7 @@ import pytest
 
 from reconciler.model.diagnostics import Severity
 from reconciler.model.resource import Deferred, Existing, Lifecycle, Ref
-from tests.builders import OUT, Case, at, firewall, link, nothing, server, settled, told, volume
+from tests.builders import OMIT, Case, at, firewall, link, nothing, server, settled, told, volume
 
 NAME = "instances.web.name"
 IGNORE = Lifecycle(ignore=("name",))
@@ -25,27 +25,27 @@ CAUSES: list[tuple[str, Case, list[str], list[str]]] = [
     ("you", web(name="a").edit("instances.web", name="b"), [f"{NAME} 'a' -> 'b' you"], []),
     ("you, newly managed", web().edit("instances.web", name="b"), [f"{NAME} 'shop-web' -> 'b' you"], []),
     ("you, newly managed as it is", web().edit("instances.web", name="shop-web"), [], []),
-    ("outside", web(name="a").outside("instances.web", name="x"), [f"{NAME} 'x' -> 'a' outside"], [f"{NAME} 'a' -> 'x' outside"]),
+    ("outside", web(name="a").drift("instances.web", name="x"), [f"{NAME} 'x' -> 'a' outside"], [f"{NAME} 'a' -> 'x' outside"]),
     (
         "both",
-        web(name="a").edit("instances.web", name="b").outside("instances.web", name="x"),
+        web(name="a").edit("instances.web", name="b").drift("instances.web", name="x"),
         [f"{NAME} 'x' -> 'b' both"],
         [f"{NAME} 'a' -> 'x' both"],
     ),
     (
         "you follow what somebody did",
-        web(name="a").edit("instances.web", name="x").outside("instances.web", name="x"),
+        web(name="a").edit("instances.web", name="x").drift("instances.web", name="x"),
         [],
         [f"{NAME} 'a' -> 'x' outside"],
     ),
-    ("a field that nobody manages", web().outside("instances.web", name="x"), [], []),
-    ("a field that is ignored", web(name="a").outside("instances.web", name="x").edit("instances.web", life=IGNORE), [], []),
-    ("power, by somebody", web(power="on").outside("instances.web", power="off", status="off"),
+    ("a field that nobody manages", web().drift("instances.web", name="x"), [], []),
+    ("a field that is ignored", web(name="a").drift("instances.web", name="x").edit("instances.web", life=IGNORE), [], []),
+    ("power, by somebody", web(power="on").drift("instances.web", power="off", status="off"),
      ["instances.web.power 'off' -> 'on' outside"], ["instances.web.power 'on' -> 'off' outside"]),
-    ("power, while the cloud works on it", web(power="on").outside("instances.web", power=None, status="work"), [], []),
-    ("ignored flavor", web().outside("instances.web", flavor="big").edit("instances.web", life=Lifecycle(ignore=("flavor",))), [], []),
-    ("ignored zone", web().outside("instances.web", zone="z2").edit("instances.web", life=Lifecycle(ignore=("zone",))), [], []),
-    ("the marker's own text", web(description="d").outside("instances.web", description="d"), [], []),
+    ("power, while the cloud works on it", web(power="on").drift("instances.web", power=None, status="work"), [], []),
+    ("ignored flavor", web().drift("instances.web", flavor="big").edit("instances.web", life=Lifecycle(ignore=("flavor",))), [], []),
+    ("ignored zone", web().drift("instances.web", zone="z2").edit("instances.web", life=Lifecycle(ignore=("zone",))), [], []),
+    ("the marker's own text", web(description="d").drift("instances.web", description="d"), [], []),
     ("empty text and none are one", web(description=None), [], []),
     ("keys have no order", web(ssh_keys=("a", "b")).edit("instances.web", ssh_keys=("b", "a")), [], []),
 ]  # fmt: skip
@@ -69,7 +69,7 @@ def test_a_field_says_who_made_the_difference(
 
 def test_a_change_made_and_wanted_is_taken_into_the_state_without_a_step() -> None:
     # Goal: the last applied value becomes what it is now.
-    plan = web(name="a").edit("instances.web", name="x").outside("instances.web", name="x").plan()
+    plan = web(name="a").edit("instances.web", name="x").drift("instances.web", name="x").plan()
     assert plan.steps == ()
     assert [effect.put.applied["name"] for effect in plan.records if effect.put] == ["x"]
 
@@ -77,9 +77,9 @@ def test_a_change_made_and_wanted_is_taken_into_the_state_without_a_step() -> No
 NOTICES: list[tuple[str, Case, list[str]]] = [
     ("a text that is emptied", web(description="d").edit("instances.web", description=""), ["notice cannot-clear instances.web"]),
     ("a text that is null", web(description="d").edit("instances.web", description=None), ["notice cannot-clear instances.web"]),
-    ("a text that is left out", web(description="d").edit("instances.web", description=OUT), ["notice no-longer-managed instances.web"]),
+    ("a text that is left out", web(description="d").edit("instances.web", description=OMIT), ["notice no-longer-managed instances.web"]),
     ("a text that never was", web().edit("instances.web", description=""), []),
-    ("a flavor left out", web().edit("instances.web", flavor=OUT), ["notice no-longer-managed instances.web"]),
+    ("a flavor left out", web().edit("instances.web", flavor=OMIT), ["notice no-longer-managed instances.web"]),
     ("keys of a server that exists", web(ssh_keys=("a",)).edit("instances.web", ssh_keys=("b",)), ["notice cannot-change instances.web"]),
     ("keys newly written on an imported server", web().edit("instances.web", ssh_keys=("b",)), []),
     ("keys that are ignored", web(ssh_keys=("a",)).edit("instances.web", ssh_keys=("b",), life=Lifecycle(ignore=("ssh_keys",))), []),
@@ -117,7 +117,7 @@ def test_a_create_only_field_names_the_ways_out() -> None:
 
 def test_a_line_left_out_is_said_once() -> None:
     # Goal: after the apply that records it, the next plan is silent.
-    case = web(description="d").edit("instances.web", description=OUT)
+    case = web(description="d").edit("instances.web", description=OMIT)
     after = next(effect.put for effect in case.plan().records if effect.put is not None)
     assert "description" not in after.applied
     assert case.remember("instances.web", applied=after.applied).plan().problems == ()
@@ -218,7 +218,7 @@ def test_a_status_that_the_plan_changes_is_not_known() -> None:
 def test_an_attribute_of_somebody_elses_object_is_known() -> None:
     # Goal: `existing` objects are read like our own.
     office = at("existing.firewalls.office")
-    case = settled(server("web")).stranger("firewalls", "f-9", name="office", icmp=True)
+    case = settled(server("web")).foreign_object("firewalls", "f-9", name="office", icmp=True)
     case = Case(
         **{**case.__dict__, "extra": {"existing": {office: Existing(office, "name", "office")}}}
     )
@@ -259,7 +259,7 @@ def test_an_existing_object_is_exactly_one(
     office = at("existing.firewalls.office")
     case = settled(server("web"))
     for id in rows:
-        case = case.stranger("firewalls", id, name=name)
+        case = case.foreign_object("firewalls", id, name=name)
     case = Case(
         **{**case.__dict__, "extra": {"existing": {office: Existing(office, "name", "office")}}}
     )

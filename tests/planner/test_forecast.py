@@ -88,16 +88,16 @@ def test_what_is_not_ours_is_counted_with_its_price() -> None:
     # Goal: servers, volumes and firewalls of the account that stand in no entry.
     case = (
         settled(server("web"))
-        .stranger("instances", "i-x", flavor="small")
-        .stranger("firewalls", "f-x")
-        .stranger("block_storages", "v-x")
+        .foreign_object("instances", "i-x", flavor="small")
+        .foreign_object("firewalls", "f-x")
+        .foreign_object("block_storages", "v-x")
     )
     assert case.plan().unmanaged[0] == 3
 
 
 def test_what_a_plan_binds_is_not_counted_among_what_is_not_ours() -> None:
     # Goal: an object of the stack is told once, with its `=`; a destroy binds nothing.
-    case = settled(server("web")).stranger(
+    case = settled(server("web")).foreign_object(
         "instances", "i-x", name="x", flavor="small", zone="z1", image="ubuntu", power="on"
     )
     bound = case.add(replace(server("x"), import_id="i-x"))

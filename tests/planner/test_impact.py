@@ -65,7 +65,7 @@ def test_the_size_of_a_disk_is_that_of_the_row_else_that_of_the_flavor() -> None
     # Goal: a disk that grew with an earlier resize is named as it is; nothing is guessed where
     # nobody says it.
     case = settled(server(), server("db")).leave_out("instances.web")
-    assert impact(case.outside("instances.web", disk_gb=80)).data_loss == (
+    assert impact(case.drift("instances.web", disk_gb=80)).data_loss == (
         DataLoss("instances.web", "root", 80),
     )
     unread = replace(case, catalogue=replace(case.catalogue, flavors=None))

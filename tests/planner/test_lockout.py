@@ -90,7 +90,7 @@ LOST = [
         "the last of two rules, the other of which nobody wrote down",
         base()
         .leave_out("firewalls.web.rules.ssh")
-        .stranger(
+        .foreign_object(
             "rules",
             "r9",
             firewall="f-web",
@@ -311,7 +311,7 @@ def test_a_firewall_of_others_whose_rules_are_not_known_does_not_count_as_access
     office = Address("firewalls", "office", existing=True)
     case = (
         base()
-        .stranger("firewalls", "f-office", name="office")
+        .foreign_object("firewalls", "f-office", name="office")
         .edit("instances.web[1]", firewall=Link(office))
     )
     case = replace(

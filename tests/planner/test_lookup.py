@@ -249,7 +249,7 @@ def test_a_newer_image_is_said_and_not_planned() -> None:
     desired = by_os("ubuntu", "22.04")
     case = settled(server("web", image=desired), server("app", image=desired))
     for text in ("instances.web", "instances.app"):
-        case = case.outside(text, image="u-22044").remember(
+        case = case.drift(text, image="u-22044").remember(
             text, applied={"image": "u-22044"}, lookups={"image": {desired.key: "u-22044"}}
         )
     plan = replace(case, catalogue=replace(case.catalogue, images=IMAGES.images)).plan()
@@ -262,7 +262,7 @@ def test_a_newer_image_is_said_and_not_planned() -> None:
 
 def test_an_imported_server_keeps_its_image_though_a_newer_one_is_there() -> None:
     desired = by_os("ubuntu", "22.04")
-    case = settled(server("web", image=desired)).outside("instances.web", image="u-22044")
+    case = settled(server("web", image=desired)).drift("instances.web", image="u-22044")
     bound = replace(case.file[at("instances.web")], import_id="i-web")
     case = replace(case, entries={}, catalogue=replace(case.catalogue, images=IMAGES.images)).add(
         bound

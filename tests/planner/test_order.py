@@ -192,7 +192,7 @@ def test_the_order_in_which_things_come_changes_nothing(seed: int) -> None:
     case = case.edit("firewalls.web.rules.r1", ports="1002").edit(
         "firewalls.web.rules.r2", ports="1001"
     )
-    case = case.add(server("new", image="rocky", firewall="web")).outside(
+    case = case.add(server("new", image="rocky", firewall="web")).drift(
         "instances.s[4]", power="off"
     )
     row = {
@@ -203,7 +203,7 @@ def test_the_order_in_which_things_come_changes_nothing(seed: int) -> None:
         "cidr": "0.0.0.0/0",
         "title": "x",
     }
-    case = case.stranger("rules", "r-x", **row)
+    case = case.foreign_object("rules", "r-x", **row)
     shuffle = random.Random(seed)
 
     def mixed(rows: Mapping[K, V]) -> dict[K, V]:

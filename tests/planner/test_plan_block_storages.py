@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.model.resource import Lifecycle, LiveResource
 from reconciler.model.state import Deposed, Phase
-from tests.builders import OUT, Case, nothing, server, settled, step, told, volume, waits
+from tests.builders import OMIT, Case, nothing, server, settled, step, told, volume, waits
 
 DELETE_FIRST = Lifecycle(replace="delete_first")
 
@@ -49,14 +49,14 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
     ),
     (
         "moved by somebody",
-        base().outside("block_storages.data", instance="i-app"),
+        base().drift("block_storages.data", instance="i-app"),
         ["detach block_storages.data"],
         ["block_storage.detach block_storages.data", "block_storage.attach block_storages.data"],
         ["detach=block_storages.data"],
     ),
     (
         "detached by somebody",
-        base().outside("block_storages.data", instance=None),
+        base().drift("block_storages.data", instance=None),
         ["attach block_storages.data"],
         ["block_storage.attach block_storages.data"],
         [],
@@ -70,7 +70,7 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
     ),
     (
         "its place is no longer managed",
-        base().edit("block_storages.data", instance=OUT),
+        base().edit("block_storages.data", instance=OMIT),
         [],
         [],
         [],
@@ -135,7 +135,7 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
     ),
     (
         "a row that does not say type, size or owner: left alone",
-        base().outside("block_storages.data", drop=("type", "size", "instance")),
+        base().drift("block_storages.data", drop=("type", "size", "instance")),
         [],
         [],
         [],
@@ -144,7 +144,7 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         "half made: waited for",
         base()
         .remember("block_storages.data", phase=Phase.INCOMPLETE)
-        .outside("block_storages.data", ready=False, status="pending"),
+        .drift("block_storages.data", ready=False, status="pending"),
         ["create block_storages.data"],
         ["block_storage.wait block_storages.data"],
         [],
@@ -235,8 +235,8 @@ def test_what_leaves_a_server_goes_before_what_is_made_on_it() -> None:
         (
             "a foreign one takes the last slot",
             base()
-            .stranger("block_storages", "x", instance="i-web")
-            .stranger("block_storages", "y", instance="i-web")
+            .foreign_object("block_storages", "x", instance="i-web")
+            .foreign_object("block_storages", "y", instance="i-web")
             .edit("block_storages.data", size=200),
             "delete",
         ),

@@ -13,7 +13,7 @@ from reconciler.model.address import Address
 from reconciler.model.resource import Deferred, Lifecycle, Ref
 from reconciler.model.state import Phase
 from tests.builders import (
-    OUT,
+    OMIT,
     Case,
     at,
     firewall,
@@ -48,7 +48,7 @@ def stray(case: Case, **attributes: Any) -> Case:
         "cidr": "0.0.0.0/0",
         "title": "theirs",
     }
-    return case.stranger("rules", "r-99", **{**row, **attributes})
+    return case.foreign_object("rules", "r-99", **{**row, **attributes})
 
 
 ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
@@ -161,7 +161,7 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
     ),
     (
         "edited by somebody: edited back",
-        base().outside("firewalls.web.rules.https", cidr="10.0.0.0/8"),
+        base().drift("firewalls.web.rules.https", cidr="10.0.0.0/8"),
         ["update firewalls.web.rules.https"],
         ["rule.update firewalls.web.rules.https"],
         [],
@@ -209,7 +209,7 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         "left out and retained: forgotten with its rules",
         base(life=Lifecycle(retain=True))
         .leave_out("firewalls.web")
-        .edit("instances.web", firewall=OUT),
+        .edit("instances.web", firewall=OMIT),
         ["forget firewalls.web"],
         [],
         [],
@@ -348,7 +348,7 @@ def test_a_rule_added_by_somebody_is_named_as_drift() -> None:
 
 def test_a_firewall_with_a_member_that_stays_is_not_deleted() -> None:
     # Goal: blocked, the members listed, and its rules stay with it.
-    plan = base().leave_out("firewalls.web").edit("instances.web", firewall=OUT).plan()
+    plan = base().leave_out("firewalls.web").edit("instances.web", firewall=OMIT).plan()
     assert told(plan).changes == ["blocked firewalls.web"]
     assert told(plan).problems[0] == "error foreign-member firewalls.web"
     assert any("instances.web" in p.message for p in plan.problems if p.code == "foreign-member")
@@ -359,7 +359,7 @@ def test_a_firewall_with_a_foreign_member_is_not_deleted() -> None:
     # Goal: neither in an apply nor in a destroy; everything else goes.
     plan = (
         base()
-        .stranger("instances", "i-theirs", power="on", zone="z1")
+        .foreign_object("instances", "i-theirs", power="on", zone="z1")
         .join("f-web", "i-web", "i-theirs")
         .plan(destroy=True)
     )
@@ -372,7 +372,7 @@ def test_a_foreign_member_that_comes_is_left_alone() -> None:
     # Goal: members that nobody manages are no drift.
     plan = (
         base()
-        .stranger("instances", "i-theirs", power="on", zone="z1")
+        .foreign_object("instances", "i-theirs", power="on", zone="z1")
         .join("f-web", "i-web", "i-theirs")
         .plan()
     )
@@ -386,7 +386,7 @@ def test_a_foreign_member_that_comes_is_left_alone() -> None:
             "retained and left out",
             base(life=Lifecycle(retain=True))
             .leave_out("firewalls.web")
-            .edit("instances.web", firewall=OUT),
+            .edit("instances.web", firewall=OMIT),
         ),
         (
             "deleted by an earlier run",

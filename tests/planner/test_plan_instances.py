@@ -12,7 +12,7 @@ from reconciler.model.plan import Plan
 from reconciler.model.resource import Lifecycle, LiveResource
 from reconciler.model.state import Deposed, Phase
 from tests.builders import (
-    OUT,
+    OMIT,
     Case,
     firewall,
     nothing,
@@ -184,7 +184,7 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
     ),
     (
         "reported as failed: replaced",
-        base().outside("instances.web", failed=True, ready=False, status="error", power=None),
+        base().drift("instances.web", failed=True, ready=False, status="error", power=None),
         ["replace instances.web"],
         [
             "instance.create instances.web",
@@ -197,7 +197,7 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         "half made: waited for, then gone on with",
         base(name="a")
         .edit("instances.web", name="c")
-        .outside("instances.web", ready=False, status="pending", power=None),
+        .drift("instances.web", ready=False, status="pending", power=None),
         ["update instances.web"],
         ["instance.wait instances.web", "instance.update instances.web"],
         [],
@@ -206,14 +206,14 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
         "half made and as asked: waited for",
         base()
         .remember("instances.web", phase=Phase.INCOMPLETE)
-        .outside("instances.web", ready=False, status="pending", power=None),
+        .drift("instances.web", ready=False, status="pending", power=None),
         ["create instances.web"],
         ["instance.wait instances.web"],
         [],
     ),
     (
         "at work and as asked: left alone",
-        base(power="on").outside("instances.web", ready=False, status="work", power=None),
+        base(power="on").drift("instances.web", ready=False, status="work", power=None),
         [],
         [],
         [],
@@ -244,14 +244,14 @@ ROWS: list[tuple[str, Case, list[str], list[str], list[str]]] = [
     ),
     (
         "a field that the row does not say is taken as it was left",
-        base().outside("instances.web", drop=("flavor", "image", "zone")),
+        base().drift("instances.web", drop=("flavor", "image", "zone")),
         [],
         [],
         [],
     ),
     (
         "a field that the row does not say, edited in the file",
-        base().edit("instances.web", flavor="big").outside("instances.web", drop=("flavor",)),
+        base().edit("instances.web", flavor="big").drift("instances.web", drop=("flavor",)),
         ["resize instances.web"],
         ["instance.resize instances.web"],
         ["downtime=instances.web"],
@@ -390,7 +390,7 @@ def test_a_detach_before_a_switch_waits_for_the_new_firewall_and_its_rules() -> 
             [],
         ),
         ("taken off by somebody", base().join("f-web"), ["firewall.attach instances.web"], []),
-        ("the line is left out", base().edit("instances.web", firewall=OUT), [], []),
+        ("the line is left out", base().edit("instances.web", firewall=OMIT), [], []),
     ],
 )
 def test_membership_is_changed(
@@ -473,7 +473,7 @@ def test_a_server_changes_zone_where_its_volume_does_not_follow(name: str, case:
 def test_a_volume_left_on_a_server_that_goes_is_detached_first() -> None:
     # Goal: also where the file no longer manages its place; nothing more is asked than the server's
     # own consent.
-    case = with_volume().edit("block_storages.data", instance=OUT).leave_out("instances.web")
+    case = with_volume().edit("block_storages.data", instance=OMIT).leave_out("instances.web")
     plan = case.plan()
     assert told(plan).steps == [
         "block_storage.detach block_storages.data",
@@ -500,9 +500,11 @@ def test_a_foreign_volume_blocks_the_end_of_its_server(
     # Goal: nobody else's data goes with our server; the volume is named.
     case = edit(settled(server("web")))
     if seen == "in the list of volumes":
-        case = case.stranger("block_storages", "v-theirs", instance="i-web", type="ssd", size=10)
+        case = case.foreign_object(
+            "block_storages", "v-theirs", instance="i-web", type="ssd", size=10
+        )
     else:
-        case = case.outside("instances.web", volumes=("v-theirs",))
+        case = case.drift("instances.web", volumes=("v-theirs",))
     plan = case.plan()
     assert told(plan).changes == ["blocked instances.web"], name
     assert told(plan).problems == ["error foreign-volume instances.web"]
@@ -535,7 +537,7 @@ def test_a_volume_still_on_a_deposed_server_goes_on_to_its_successor() -> None:
     case = (
         settled(server("web"), volume("data", on="web"))
         .left_behind(OLD, OLD_ROW)
-        .outside("block_storages.data", instance="i-old")
+        .drift("block_storages.data", instance="i-old")
     )
     plan = case.plan()
     assert told(plan).steps == [
@@ -554,7 +556,7 @@ def test_a_foreign_volume_on_a_deposed_server_keeps_it() -> None:
     case = (
         base()
         .left_behind(OLD, OLD_ROW)
-        .stranger("block_storages", "v-theirs", instance="i-old", type="ssd", size=10)
+        .foreign_object("block_storages", "v-theirs", instance="i-old", type="ssd", size=10)
     )
     plan = case.plan()
     assert plan.steps == ()
@@ -606,7 +608,7 @@ def test_a_server_without_what_a_create_must_say_is_an_error() -> None:
     # Goal: nothing is sent on a guess.
     plan = replace(
         nothing(server("web", flavor=None)),
-        file=nothing(server("web")).edit("instances.web", flavor=OUT).file,
+        file=nothing(server("web")).edit("instances.web", flavor=OMIT).file,
     ).plan()
     assert told(plan).problems == ["error missing-key instances.web"]
     assert plan.steps == ()

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model.resource import PROTECT_ALL, Deferred, Lifecycle, LiveResource, Ref
 from reconciler.model.state import Deposed, Intent
-from tests.builders import OUT, Case, at, firewall, nothing, rule, server, settled, told, volume
+from tests.builders import OMIT, Case, at, firewall, nothing, rule, server, settled, told, volume
 
 
 def kept(*words: str) -> Lifecycle:
@@ -76,7 +76,7 @@ ROWS: list[tuple[str, Case, str | None]] = [
     ),
     (
         "detach with its server's end",
-        on_web("detach").leave_out("instances.web").edit("block_storages.data", instance=OUT),
+        on_web("detach").leave_out("instances.web").edit("block_storages.data", instance=OMIT),
         "block_storages.data",
     ),
     (
@@ -205,7 +205,7 @@ def test_a_protected_volume_holds_the_server_it_hangs_on() -> None:
     case = settled(server("web"), volume("data", on="web", life=kept("detach"))).leave_out(
         "instances.web"
     )
-    plan = case.edit("block_storages.data", instance=OUT).plan()
+    plan = case.edit("block_storages.data", instance=OMIT).plan()
     assert told(plan).changes == ["blocked block_storages.data", "blocked instances.web"]
     assert plan.steps == ()
 
@@ -216,7 +216,7 @@ def test_a_protected_volume_holds_the_server_it_hangs_on() -> None:
         ("protected", settled(server("web", life=kept("delete")), volume("data", on="web"))),
         (
             "a foreign volume on it",
-            settled(server("web"), volume("data", on="web")).stranger(
+            settled(server("web"), volume("data", on="web")).foreign_object(
                 "block_storages", "x", instance="i-web"
             ),
         ),
@@ -230,7 +230,7 @@ def test_a_volume_stays_on_a_server_whose_end_is_held_back(
     if volume_is == "retained":
         case = case.remember("block_storages.data", retain=True).leave_out("block_storages.data")
     else:
-        case = case.edit("block_storages.data", instance=OUT)
+        case = case.edit("block_storages.data", instance=OMIT)
     plan = case.leave_out("instances.web").plan()
     assert plan.steps == (), name
     assert "blocked instances.web" in told(plan).changes
@@ -293,7 +293,7 @@ def test_a_rule_in_doubt_is_not_taken_for_a_stranger() -> None:
         "title": "https",
     }
     plan = (
-        case.stranger("rules", "r-9", **row)
+        case.foreign_object("rules", "r-9", **row)
         .unsettled(intent("firewalls.web.rules.https", "rule.create"), "unknown")
         .plan()
     )

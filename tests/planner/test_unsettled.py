@@ -291,7 +291,7 @@ def test_what_the_cloud_still_works_on_is_waited_for_before_anything_else() -> N
     case = (
         settled(server("web"))
         .edit("instances.web", flavor="big")
-        .outside("instances.web", ready=False, power=None)
+        .drift("instances.web", ready=False, power=None)
     )
     case = case.unsettled(
         sent("instance.resize", "instances.web", target="i-web", flavor="big"), "accepted"
@@ -303,7 +303,7 @@ def test_what_the_cloud_still_works_on_is_waited_for_before_anything_else() -> N
 
 
 def test_what_is_under_way_is_waited_for_where_nothing_else_is_to_be_done() -> None:
-    case = settled(server("web", power="off")).outside("instances.web", ready=False, power=None)
+    case = settled(server("web", power="off")).drift("instances.web", ready=False, power=None)
     assert told(case.plan()).steps == [], "somebody else works on it"
     case = case.unsettled(sent("instance.stop", "instances.web", target="i-web"), "accepted")
     assert told(case.plan()).steps == ["instance.wait instances.web"]
@@ -331,7 +331,11 @@ def test_a_rule_in_doubt_that_the_file_no_longer_has_is_told() -> None:
 
 
 def test_what_bears_the_marker_of_a_request_in_doubt_is_not_listed_as_unmanaged() -> None:
-    case = settled(server("web")).stranger("instances", "i-other").stranger("instances", "i-made")
+    case = (
+        settled(server("web"))
+        .foreign_object("instances", "i-other")
+        .foreign_object("instances", "i-made")
+    )
     row = replace(case.live["instances", "i-made"], nonce="abcdefghijkl")
     case = replace(case, live={**case.live, ("instances", "i-made"): row})
     case = case.unsettled(replace(SERVER, nonce="abcdefghijkl"), "unknown")
@@ -352,7 +356,7 @@ def test_a_request_at_an_address_that_nothing_has_is_told(destroy: bool) -> None
 def test_a_server_that_we_stopped_is_started_again_though_the_file_does_not_manage_its_power() -> (
     None
 ):
-    off = settled(server("web")).outside("instances.web", power="off", status="off")
+    off = settled(server("web")).drift("instances.web", power="off", status="off")
     assert told(off.plan()).steps == [], "somebody else turned it off"
     stopped = off.remember("instances.web", stopped=True)
     assert told(stopped.plan()).steps == ["instance.start instances.web"]

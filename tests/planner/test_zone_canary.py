@@ -43,7 +43,7 @@ def test_where_a_server_of_ours_stands_nobody_waits() -> None:
 
 def test_a_strangers_server_shows_nothing() -> None:
     # Goal: what the console may do, the API may not (contract#zones).
-    case = nothing(server("a"), server("b")).stranger("instances", "i-theirs", zone="z1")
+    case = nothing(server("a"), server("b")).foreign_object("instances", "i-theirs", zone="z1")
     assert alone(case) == {"a": (), "b": ("a",)}
 
 

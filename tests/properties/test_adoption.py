@@ -19,7 +19,7 @@ from reconciler.model.diagnostics import Severity
 from reconciler.model.plan import Action
 from reconciler.model.resource import Stack
 from reconciler.simulator.worldfile import packaged_world, world_from_data
-from tests.lab import Lab, said, shown
+from tests.cloud_harness import CloudHarness, said, shown
 from tests.scenarios.world import world_of
 
 # What a person may have typed in the console, the nasty included; the API gives these texts back as
@@ -174,17 +174,17 @@ ALL = AdoptRequest(everything=True)
 
 
 def taken_over(
-    lab: Lab, desired: AdoptRequest = ALL, *, name: str = "taken"
+    harness: CloudHarness, desired: AdoptRequest = ALL, *, name: str = "taken"
 ) -> tuple[Adoption, str, Stack]:
-    found, account, _ = adopt.adopt(lab.connection(), desired, stack=name)
+    found, account, _ = adopt.adopt(harness.connection(), desired, stack=name)
     text = adopt_writer.text(found, account)
     with tempfile.TemporaryDirectory() as folder:
-        return found, text, lab.stack(text, Path(folder))
+        return found, text, harness.stack(text, Path(folder))
 
 
-def must_only_bind(lab: Lab, text: str, stack: Stack) -> None:
-    before = world_of(lab.cloud)
-    plan = lab.plan(stack)
+def must_only_bind(harness: CloudHarness, text: str, stack: Stack) -> None:
+    before = world_of(harness.cloud)
+    plan = harness.plan(stack)
     assert {change.action for change in plan.changes} <= {Action.IMPORT}, (
         f"{text}\n{shown(plan)} {said(plan.problems)}"
     )
@@ -192,21 +192,21 @@ def must_only_bind(lab: Lab, text: str, stack: Stack) -> None:
     assert not [p for p in plan.problems if p.severity is Severity.ERROR], (
         f"{text}\n{said(plan.problems)}"
     )
-    assert lab.apply(stack).exit_code == 0
-    again = lab.plan(stack)
+    assert harness.apply(stack).exit_code == 0
+    again = harness.plan(stack)
     assert again.is_empty and not again.records and not again.drift, (
         f"{text}\n{shown(again)} {again.records}"
     )
-    assert world_of(lab.cloud) == before
+    assert world_of(harness.cloud) == before
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(data=worlds())
 def test_any_account_is_taken_over_without_a_change(data: dict[str, Any]) -> None:
-    lab = Lab()
-    lab.cloud.replace_world(world_from_data(data))
-    found, text, stack = taken_over(lab)
-    must_only_bind(lab, text, stack)
+    harness = CloudHarness()
+    harness.cloud.replace_world(world_from_data(data))
+    found, text, stack = taken_over(harness)
+    must_only_bind(harness, text, stack)
     assert found.count("instances") == sum(
         machine["status"] != "error" for machine in data["instances"]
     )
@@ -216,10 +216,10 @@ def test_any_account_is_taken_over_without_a_change(data: dict[str, Any]) -> Non
 
 
 def test_a_companys_account_is_taken_over_folded_and_named() -> None:
-    lab = Lab()
-    lab.cloud.replace_world(packaged_world("company"))
-    found, text, stack = taken_over(lab)
-    must_only_bind(lab, text, stack)
+    harness = CloudHarness()
+    harness.cloud.replace_world(packaged_world("company"))
+    found, text, stack = taken_over(harness)
+    must_only_bind(harness, text, stack)
     assert stack.shapes["instances", "web"] == ("01", "02", "03") and stack.shapes[
         "instances", "api"
     ] == ("01", "02")
@@ -231,8 +231,8 @@ def test_a_companys_account_is_taken_over_folded_and_named() -> None:
 
 
 def test_what_another_stack_made_is_written_as_comments(tmp_path: Path) -> None:
-    lab = Lab()
-    made = lab.stack(
+    harness = CloudHarness()
+    made = harness.stack(
         """
 version: 1
 stack: other
@@ -242,8 +242,8 @@ block_storages: {data: {type: ssd, size: 10, instance: web, description: mine}}
 """,
         tmp_path,
     )
-    assert lab.apply(made).exit_code == 0
-    found, text, stack = taken_over(lab)
+    assert harness.apply(made).exit_code == 0
+    found, text, stack = taken_over(harness)
     assert [str(address) for address in stack.resources] == ["block_storages.other_data"]
     assert "existing" in text and "belongs to other.-.web" in text
     assert {kind for kind, _, _ in found.left} == {"firewalls", "instances"}
@@ -266,10 +266,10 @@ block_storages: {data: {type: ssd, size: 10, instance: web, description: mine}}
 )
 def test_a_part_of_an_account_refers_to_the_rest(desired: AdoptRequest, wanted: list[str]) -> None:
     # Goal: what is not taken over stays as it is, and what is refers to it as an existing object.
-    lab = Lab()
-    lab.cloud.replace_world(packaged_world("company"))
-    _, text, stack = taken_over(lab, desired)
-    must_only_bind(lab, text, stack)
+    harness = CloudHarness()
+    harness.cloud.replace_world(packaged_world("company"))
+    _, text, stack = taken_over(harness, desired)
+    must_only_bind(harness, text, stack)
     assert set(wanted) <= {str(address) for address in stack.resources if address.rule is None}
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from reconciler.model import http
 from reconciler.model.abort import Abort
 from reconciler.simulator.cloud import Cloud
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 
 OFFICE = range(4)
 """The last two bits of 203.0.113.0/30: who must always reach tcp/22."""
@@ -104,26 +104,26 @@ def test_whoever_of_the_guarded_range_gets_in_before_still_does_after_every_requ
 ) -> None:
     # Goal: no order of answers and no failed request lets a guarded address out for a moment; and
     # only what would lock out is blocked.
-    lab = Lab()
+    harness = CloudHarness()
     with tempfile.TemporaryDirectory() as folder:
-        assert lab.apply(lab.stack(text(before), Path(folder) / "before")).exit_code == 0
-        stack = lab.stack(text(after), Path(folder) / "after")
-    first = reaching(lab.cloud)
-    send, writes = lab._send, iter(range(10**6))
+        assert harness.apply(harness.stack(text(before), Path(folder) / "before")).exit_code == 0
+        stack = harness.stack(text(after), Path(folder) / "after")
+    first = reaching(harness.cloud)
+    send, writes = harness._send, iter(range(10**6))
 
     def watched(request: http.Request) -> http.Response:
         if request.method != "GET" and next(writes) == broken:
             # refused without a word: what waits for it must not be done
             return http.Response(500, (), b"")
         answer = send(request)
-        for name, who in reaching(lab.cloud).items():
+        for name, who in reaching(harness.cloud).items():
             assert who >= first[name], (name, request.method, request.path)
         return answer
 
-    lab._send = watched  # type: ignore[method-assign]  # the laboratory's own wire
-    blocked = [problem for problem in lab.plan(stack).problems if problem.code == "lockout"]
+    harness._send = watched  # type: ignore[method-assign]  # the harness's own wire
+    blocked = [problem for problem in harness.plan(stack).problems if problem.code == "lockout"]
     with suppress(Abort):  # an unaccepted lockout: nothing at all is sent
-        lab.apply(stack, wait=False)
+        harness.apply(stack, wait=False)
     wanted = {
         f"shop-{name}": set(OFFICE)
         if after[name] == "none"
@@ -140,12 +140,12 @@ def test_only_what_locks_out_is_blocked_and_the_rule_that_is_proposed_lifts_it(
 ) -> None:
     # Goal: no false alarm: where the end keeps the access, only rules that change places may be in
     # the way, and one rule more helps.
-    lab = Lab()
+    harness = CloudHarness()
     with tempfile.TemporaryDirectory() as folder:
-        assert lab.apply(lab.stack(text(before), Path(folder) / "before")).exit_code == 0
-        plan = lab.plan(lab.stack(text(after), Path(folder) / "after"))
+        assert harness.apply(harness.stack(text(before), Path(folder) / "before")).exit_code == 0
+        plan = harness.plan(harness.stack(text(after), Path(folder) / "after"))
         with_rule = {**after, **{name: _with_rule(after[name]) for name in ("one", "two")}}
-        other = lab.plan(lab.stack(text(with_rule), Path(folder) / "with-rule"))
+        other = harness.plan(harness.stack(text(with_rule), Path(folder) / "with-rule"))
     assert not [problem.message for problem in other.problems if problem.code == "lockout"]
     if any(problem.code == "lockout" for problem in plan.problems):
         assert all(

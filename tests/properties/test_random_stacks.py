@@ -22,9 +22,9 @@ from reconciler.model.resource import Deferred, Lookup, Resource, Stack
 from reconciler.model.state import Phase, State
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.world import World
-from tests.lab import Lab, said, shown
+from tests.cloud_harness import CloudHarness, said, shown
 from tests.properties.strategies import AdoptRequest, desired_values, edits
-from tests.scenarios.test_life_of_a_stack import THEIRS, stranger, theirs
+from tests.scenarios.test_life_of_a_stack import THEIRS, add_foreign_objects, theirs
 from tests.scenarios.world import world_of
 
 FEW = settings(
@@ -46,19 +46,23 @@ speaks of firewalls.
 WINDOW_SECONDS, SENDS_MAX = 60.0, 60
 
 
-def lab(account: tuple[Mapping[str, object], str] = ACCOUNTS[0], **options: Any) -> Lab:
+def harness(
+    account: tuple[Mapping[str, object], str] = ACCOUNTS[0], **options: Any
+) -> CloudHarness:
     switches, firewall_api = account
-    made = Lab(switches={**switches, "allow_shrink": True}, firewall_api=firewall_api, **options)
-    stranger(made.cloud)
+    made = CloudHarness(
+        switches={**switches, "allow_shrink": True}, firewall_api=firewall_api, **options
+    )
+    add_foreign_objects(made.cloud)
     return made
 
 
-def read(made: Lab, desired: AdoptRequest) -> Stack:
+def read(made: CloudHarness, desired: AdoptRequest) -> Stack:
     with tempfile.TemporaryDirectory() as folder:
         return made.stack(desired.text(), Path(folder))
 
 
-def applied(made: Lab, desired: AdoptRequest) -> Stack:
+def applied(made: CloudHarness, desired: AdoptRequest) -> Stack:
     """The stack, applied to its end."""
     stack = read(made, desired)
     result = made.apply(stack)
@@ -68,7 +72,7 @@ def applied(made: Lab, desired: AdoptRequest) -> Stack:
     return stack
 
 
-def must_be_empty(made: Lab, stack: Stack, desired: AdoptRequest) -> None:
+def must_be_empty(made: CloudHarness, stack: Stack, desired: AdoptRequest) -> None:
     plan = made.plan(stack)
     assert plan.is_empty, (
         f"{desired.text()}\n{shown(plan)} {[s.key for s in plan.steps]} {said(plan.problems)}"
@@ -141,7 +145,7 @@ def _cidr(stack: Stack, address: Address, world: World, ids: Mapping[str, str]) 
     return f"{server.private_address}/32"
 
 
-def must_keep_to_the_quota(made: Lab) -> None:
+def must_keep_to_the_quota(made: CloudHarness) -> None:
     times = [when for when, _ in made.sends]
     worst = max(
         (sum(1 for other in times if when <= other < when + WINDOW_SECONDS) for when in times),
@@ -160,9 +164,9 @@ def must_be_ordered(plan: Plan) -> None:
 @FEW
 @given(desired_values())
 def test_a_stack_comes_up_is_at_rest_and_goes(desired: AdoptRequest) -> None:
-    # Goal: apply, empty plan, world as written, destroy: only strangers are left, and the state is
+    # Goal: apply, empty plan, world as written, destroy: only other people's objects are left, and the state is
     # empty.
-    made = lab()
+    made = harness()
     stack = applied(made, desired)
     must_be_empty(made, stack, desired)
     must_be_as_written(made.cloud, stack, made.state)
@@ -185,7 +189,7 @@ def test_any_stack_becomes_any_other(
 ) -> None:
     # Goal: whatever the edit and the account: planned in an order that holds, applied, at rest, the
     # world as the second file says.
-    (first, second), made = edit, lab(account)
+    (first, second), made = edit, harness(account)
     applied(made, first)
     must_be_ordered(made.plan(read(made, second)))
     stack = applied(made, second)
@@ -204,7 +208,7 @@ def test_one_at_a_time_and_four_at_a_time_end_in_the_same_world(
     first, second = edit
     worlds = []
     for limit in (1, 4):
-        made = lab(limit=limit)
+        made = harness(limit=limit)
         applied(made, first)
         applied(made, second)
         worlds.append(whoever(made.cloud))
@@ -229,7 +233,7 @@ def test_keys_and_files_in_any_order_are_the_same_plan(
 ) -> None:
     # Goal: the file's sections in one file or many, their keys in any order: the same digest and
     # the same plan, byte for byte.
-    made = lab()
+    made = harness()
     first = made.plan(read(made, desired))
     with tempfile.TemporaryDirectory() as folder:
         second = made.plan(made.stack(split(desired, chance), Path(folder)))

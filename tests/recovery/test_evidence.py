@@ -856,7 +856,7 @@ def test_what_was_just_made_may_be_missing_for_a_while(
         ("two of five", 2, 3, {}, ["0", "1"]),
         ("two of ten: a fifth", 2, 8, {}, []),
         ("three of ten", 3, 7, {}, ["0", "1", "2"]),
-        ("the only one, list not empty", 1, 0, {"stranger": True}, []),
+        ("the only one, list not empty", 1, 0, {"foreign": True}, []),
         ("the only one, list empty", 1, 0, {}, ["0"]),
         ("two, both accepted as gone", 2, 3, {"accept": ("0", "1")}, []),
         ("two, one accepted as gone", 2, 3, {"accept": ("0",)}, ["1"]),
@@ -877,7 +877,7 @@ def test_many_missing_at_once_stop_the_run(
         for n in range(missing + listed)
     ]
     rows = [server(entry.id) for entry in entries[missing:]] + (
-        [server("theirs")] if extra.get("stranger") else []
+        [server("theirs")] if extra.get("foreign") else []
     )
     accept = tuple(("gone", f"instances.web[{n}]") for n in extra.get("accept", ()))
     found = list(safety_stops.mass_absence(state(*entries), account(*rows), accept))

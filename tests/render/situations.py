@@ -139,7 +139,7 @@ def everything() -> Plan:
         .edit("instances.switch", firewall="db")
     )
     case = case.edit("block_storages.bigger", size=500).edit("block_storages.free", instance=None)
-    case = case.edit("firewalls.web.rules.office", cidr="0.0.0.0/0").outside(
+    case = case.edit("firewalls.web.rules.office", cidr="0.0.0.0/0").drift(
         "instances.size", name="주문 서버 (손대지 마세요)"
     )
     case = case.left_behind(
@@ -165,8 +165,8 @@ def unknown_rule() -> Resource:
 def drifted() -> Case:
     case = (
         shop(description="orders")
-        .outside("instances.web[0]", name="tmp")
-        .outside("instances.db", description="hands off")
+        .drift("instances.web[0]", name="tmp")
+        .drift("instances.db", description="hands off")
     )
     case = case.remember(
         "instances.web[0]",
@@ -271,7 +271,7 @@ SITUATIONS: Mapping[str, Situation] = {
     "import": Situation(
         lambda: (
             shop()
-            .stranger(
+            .foreign_object(
                 "instances",
                 "i-7",
                 name="legacy",

@@ -15,7 +15,7 @@ from reconciler.config import loader
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
 from tests.builders import at
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 
 STACK = """\
 # the shop, as Kim left it
@@ -57,26 +57,30 @@ block_storages:
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Lab:
-    made = Lab()
+def harness(tmp_path: Path) -> CloudHarness:
+    made = CloudHarness()
     assert made.apply(made.stack(STACK, tmp_path)).exit_code == 0
     made.cloud.forget_quota()
     return made
 
 
-def send(lab: Lab, method: str, path: str, body: Mapping[str, Any] | None = None) -> None:
-    assert lab.cloud.handle(lab.cloud.signed(method, path, body=body)).status < 300
-    lab.clock.advance(600)
-    lab.cloud.forget_quota()
+def send(
+    harness: CloudHarness, method: str, path: str, body: Mapping[str, Any] | None = None
+) -> None:
+    assert harness.cloud.handle(harness.cloud.signed(method, path, body=body)).status < 300
+    harness.clock.advance(600)
+    harness.cloud.forget_quota()
 
 
-def ids(lab: Lab) -> dict[str, str]:
-    state = lab.state
+def ids(harness: CloudHarness) -> dict[str, str]:
+    state = harness.state
     assert state is not None
     return {text: entry.id for text, entry in state.entries.items()}
 
 
-def absorbed(lab: Lab, folder: Path, *addresses: str) -> tuple[str, tuple[Problem, ...]]:
+def absorbed(
+    harness: CloudHarness, folder: Path, *addresses: str
+) -> tuple[str, tuple[Problem, ...]]:
     """The file after the drift of these addresses was taken into it, and what could not be."""
     stack = folder / "stack.yaml"
 
@@ -84,9 +88,11 @@ def absorbed(lab: Lab, folder: Path, *addresses: str) -> tuple[str, tuple[Proble
         return loader.load_stack(stack, environment=None, environ={}, instead=texts)
 
     wanted = load({}).stack
-    found = absorb.absorb(wanted, tuple(map(at, addresses)), lab.connection(), lab.store, load)
+    found = absorb.absorb(
+        wanted, tuple(map(at, addresses)), harness.connection(), harness.store, load
+    )
     absorb.write(found)
-    plan = lab.plan(load({}).stack)
+    plan = harness.plan(load({}).stack)
     if not found.problems:
         assert not any(
             field
@@ -97,23 +103,25 @@ def absorbed(lab: Lab, folder: Path, *addresses: str) -> tuple[str, tuple[Proble
     return stack.read_text(encoding="utf-8"), found.problems
 
 
-def test_a_value_is_changed_where_it_stands(lab: Lab, tmp_path: Path) -> None:
+def test_a_value_is_changed_where_it_stands(harness: CloudHarness, tmp_path: Path) -> None:
     send(
-        lab,
+        harness,
         "PUT",
-        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        f"/v1/security-groups/{ids(harness)['firewalls.web']}",
         {"title": "shop-web", "icmp": "N"},
     )
-    text, problems = absorbed(lab, tmp_path, "firewalls.web")
+    text, problems = absorbed(harness, tmp_path, "firewalls.web")
     assert problems == ()
     assert text == STACK.replace("icmp: true    # ping is fine", "icmp: false    # ping is fine")
 
 
-def test_rules_come_and_go_and_change_where_they_stand(lab: Lab, tmp_path: Path) -> None:
-    found = ids(lab)
+def test_rules_come_and_go_and_change_where_they_stand(
+    harness: CloudHarness, tmp_path: Path
+) -> None:
+    found = ids(harness)
     group = f"/v1/security-groups/{found['firewalls.web']}/rules"
     send(
-        lab,
+        harness,
         "POST",
         group,
         {
@@ -124,9 +132,9 @@ def test_rules_come_and_go_and_change_where_they_stand(lab: Lab, tmp_path: Path)
             "title": "관리 화면",
         },
     )
-    send(lab, "PUT", f"{group}/{found['firewalls.web.rules.ssh']}", {"ip": "198.51.100.0/24"})
-    send(lab, "DELETE", f"{group}/{found['firewalls.web.rules.https']}")
-    text, problems = absorbed(lab, tmp_path, "firewalls.web")
+    send(harness, "PUT", f"{group}/{found['firewalls.web.rules.ssh']}", {"ip": "198.51.100.0/24"})
+    send(harness, "DELETE", f"{group}/{found['firewalls.web.rules.https']}")
+    text, problems = absorbed(harness, tmp_path, "firewalls.web")
     assert problems == ()
     expected = STACK.replace(
         "      https: {direction: in, protocol: tcp, ports: 443, cidr: 0.0.0.0/0}   # everybody\n",
@@ -140,26 +148,38 @@ def test_rules_come_and_go_and_change_where_they_stand(lab: Lab, tmp_path: Path)
     assert text == expected
 
 
-def test_the_last_rule_leaves_an_empty_set(lab: Lab, tmp_path: Path) -> None:
-    found = ids(lab)
+def test_the_last_rule_leaves_an_empty_set(harness: CloudHarness, tmp_path: Path) -> None:
+    found = ids(harness)
     send(
-        lab,
+        harness,
         "DELETE",
         f"/v1/security-groups/{found['firewalls.db']}/rules/{found['firewalls.db.rules.mysql']}",
     )
-    text, _ = absorbed(lab, tmp_path, "firewalls.db")
+    text, _ = absorbed(harness, tmp_path, "firewalls.db")
     assert text == STACK.replace(
         "rules: {mysql: {direction: in, protocol: tcp, ports: 3306, cidr: 10.0.0.0/8}}", "rules: {}"
     )
 
 
-def test_several_fields_of_one_line_and_a_value_of_the_defaults(lab: Lab, tmp_path: Path) -> None:
-    found = ids(lab)
-    send(lab, "POST", f"/v1/instances/{found['instances.db']}/resize", {"flavor_id": "std_4.8-g1"})
-    send(lab, "POST", f"/v1/instances/{found['instances.db']}/shutdown")
-    send(lab, "PUT", f"/v1/instances/{found['instances.db']}", {"name": "디비: 주"})
-    send(lab, "POST", f"/v1/instances/{found['instances.app']}/resize", {"flavor_id": "std_2.4-g1"})
-    text, problems = absorbed(lab, tmp_path, "instances.db", "instances.app")
+def test_several_fields_of_one_line_and_a_value_of_the_defaults(
+    harness: CloudHarness, tmp_path: Path
+) -> None:
+    found = ids(harness)
+    send(
+        harness,
+        "POST",
+        f"/v1/instances/{found['instances.db']}/resize",
+        {"flavor_id": "std_4.8-g1"},
+    )
+    send(harness, "POST", f"/v1/instances/{found['instances.db']}/shutdown")
+    send(harness, "PUT", f"/v1/instances/{found['instances.db']}", {"name": "디비: 주"})
+    send(
+        harness,
+        "POST",
+        f"/v1/instances/{found['instances.app']}/resize",
+        {"flavor_id": "std_2.4-g1"},
+    )
+    text, problems = absorbed(harness, tmp_path, "instances.db", "instances.app")
     assert problems == ()
     expected = STACK.replace('flavor: "std_2.4-g1", desc', "flavor: std_4.8-g1, desc").replace(
         "power: on,", 'power: "off",'
@@ -171,30 +191,36 @@ def test_several_fields_of_one_line_and_a_value_of_the_defaults(lab: Lab, tmp_pa
     assert text.replace("power: off,", 'power: "off",') == expected
 
 
-def test_a_membership_and_an_owner_are_written_by_key(lab: Lab, tmp_path: Path) -> None:
-    found = ids(lab)
+def test_a_membership_and_an_owner_are_written_by_key(
+    harness: CloudHarness, tmp_path: Path
+) -> None:
+    found = ids(harness)
     send(
-        lab,
+        harness,
         "POST",
         f"/v1/security-groups/{found['firewalls.db']}/attach",
         {"instance_id": found["instances.app"]},
     )
-    send(lab, "POST", f"/v1/block-storages/{found['block_storages.data']}/detach")
+    send(harness, "POST", f"/v1/block-storages/{found['block_storages.data']}/detach")
     send(
-        lab,
+        harness,
         "POST",
         f"/v1/block-storages/{found['block_storages.data']}/attach/{found['instances.web[1]']}",
     )
-    text, problems = absorbed(lab, tmp_path, "instances.app", "block_storages.data")
+    text, problems = absorbed(harness, tmp_path, "instances.app", "block_storages.data")
     assert problems == ()
     assert text == STACK.replace("    firewall: none\n", "    firewall: db\n").replace(
         "instance: db}", 'instance: "web[1]"}'
     )
 
 
-def test_what_an_expression_computes_is_not_written_over(lab: Lab, tmp_path: Path) -> None:
-    send(lab, "PUT", f"/v1/instances/{ids(lab)['instances.db']}", {"description": "changed"})
-    text, problems = absorbed(lab, tmp_path, "instances.db")
+def test_what_an_expression_computes_is_not_written_over(
+    harness: CloudHarness, tmp_path: Path
+) -> None:
+    send(
+        harness, "PUT", f"/v1/instances/{ids(harness)['instances.db']}", {"description": "changed"}
+    )
+    text, problems = absorbed(harness, tmp_path, "instances.db")
     assert text == STACK
     assert (
         [p.code for p in problems] == ["absorb"]
@@ -203,65 +229,67 @@ def test_what_an_expression_computes_is_not_written_over(lab: Lab, tmp_path: Pat
     )
 
 
-def test_a_line_that_several_objects_share_is_not_written(lab: Lab, tmp_path: Path) -> None:
-    found = ids(lab)
-    send(lab, "PUT", f"/v1/instances/{found['instances.web[0]']}", {"description": "첫째"})
+def test_a_line_that_several_objects_share_is_not_written(
+    harness: CloudHarness, tmp_path: Path
+) -> None:
+    found = ids(harness)
+    send(harness, "PUT", f"/v1/instances/{found['instances.web[0]']}", {"description": "첫째"})
     with pytest.raises(Abort) as stop:
-        absorbed(lab, tmp_path, "instances.web[0]")
+        absorbed(harness, tmp_path, "instances.web[0]")
     assert "would also change instances.web[1]" in stop.value.problems[0].message
-    send(lab, "PUT", f"/v1/instances/{found['instances.web[1]']}", {"description": "둘째"})
+    send(harness, "PUT", f"/v1/instances/{found['instances.web[1]']}", {"description": "둘째"})
     with pytest.raises(Abort) as stop:
-        absorbed(lab, tmp_path, "instances.web")
+        absorbed(harness, tmp_path, "instances.web")
     assert "different values" in stop.value.problems[0].message
-    send(lab, "PUT", f"/v1/instances/{found['instances.web[1]']}", {"description": "첫째"})
-    text, problems = absorbed(lab, tmp_path, "instances.web")
+    send(harness, "PUT", f"/v1/instances/{found['instances.web[1]']}", {"description": "첫째"})
+    text, problems = absorbed(harness, tmp_path, "instances.web")
     assert problems == () and text == STACK.replace("description: 웹", "description: 첫째")
 
 
 def test_nothing_changed_writes_nothing_and_an_unknown_address_is_said(
-    lab: Lab, tmp_path: Path
+    harness: CloudHarness, tmp_path: Path
 ) -> None:
     before = (tmp_path / "stack.yaml").stat().st_mtime_ns
-    assert absorbed(lab, tmp_path, "instances.db") == (STACK, ())
+    assert absorbed(harness, tmp_path, "instances.db") == (STACK, ())
     assert (tmp_path / "stack.yaml").stat().st_mtime_ns == before
     with pytest.raises(Abort) as stop:
-        absorbed(lab, tmp_path, "instances.dbb")
+        absorbed(harness, tmp_path, "instances.dbb")
     assert stop.value.problems[0].hint == "did you mean `instances.db`?"
 
 
 def test_line_ends_of_another_system_stay(tmp_path: Path) -> None:
-    lab = Lab()
+    harness = CloudHarness()
     file = tmp_path / "stack.yaml"
-    stack = lab.stack(STACK, tmp_path)
-    assert lab.apply(stack).exit_code == 0
+    stack = harness.stack(STACK, tmp_path)
+    assert harness.apply(stack).exit_code == 0
     file.write_bytes(STACK.replace("\n", "\r\n").encode())
-    lab.cloud.forget_quota()
-    group = f"/v1/security-groups/{ids(lab)['firewalls.web']}/rules"
+    harness.cloud.forget_quota()
+    group = f"/v1/security-groups/{ids(harness)['firewalls.web']}/rules"
     send(
-        lab,
+        harness,
         "POST",
         group,
         {"bound": "IN", "protocol": "TCP", "port": "80", "ip": "10.0.0.0/8", "title": "http"},
     )
-    absorbed(lab, tmp_path, "firewalls.web")
+    absorbed(harness, tmp_path, "firewalls.web")
     after = file.read_bytes()
     assert after.count(b"\r\n") == after.count(b"\n") == STACK.count("\n") + 1
     assert b"\r\n      http: {direction: in" in after
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
-def test_a_byte_order_mark_stays(ends: str, lab: Lab, tmp_path: Path) -> None:
+def test_a_byte_order_mark_stays(ends: str, harness: CloudHarness, tmp_path: Path) -> None:
     # Goal: a file of an editor that writes one is read, so it can be absorbed into; nothing but the
     # value changes.
     file, text = tmp_path / "stack.yaml", "\ufeff" + STACK.replace("\n", ends)
     file.write_bytes(text.encode())
     send(
-        lab,
+        harness,
         "PUT",
-        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        f"/v1/security-groups/{ids(harness)['firewalls.web']}",
         {"title": "shop-web", "icmp": "N"},
     )
-    _, problems = absorbed(lab, tmp_path, "firewalls.web")
+    _, problems = absorbed(harness, tmp_path, "firewalls.web")
     assert (
         problems == ()
         and file.read_bytes()
@@ -269,7 +297,9 @@ def test_a_byte_order_mark_stays(ends: str, lab: Lab, tmp_path: Path) -> None:
     )
 
 
-def test_a_file_behind_a_link_is_changed_where_it_lies(lab: Lab, tmp_path: Path) -> None:
+def test_a_file_behind_a_link_is_changed_where_it_lies(
+    harness: CloudHarness, tmp_path: Path
+) -> None:
     # Goal: the link was replaced by a copy, and the file that others read did not say what was
     # absorbed.
     link, file = tmp_path / "stack.yaml", tmp_path / "shared" / "shop.yaml"
@@ -277,64 +307,70 @@ def test_a_file_behind_a_link_is_changed_where_it_lies(lab: Lab, tmp_path: Path)
     link.rename(file)
     link.symlink_to(file)
     send(
-        lab,
+        harness,
         "PUT",
-        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        f"/v1/security-groups/{ids(harness)['firewalls.web']}",
         {"title": "shop-web", "icmp": "N"},
     )
-    absorbed(lab, tmp_path, "firewalls.web")
+    absorbed(harness, tmp_path, "firewalls.web")
     assert link.is_symlink() and file.read_text(encoding="utf-8") == STACK.replace(
         "icmp: true    # ping", "icmp: false    # ping"
     )
 
 
-def test_a_mistake_that_was_there_before_is_no_matter_of_the_edit(lab: Lab, tmp_path: Path) -> None:
+def test_a_mistake_that_was_there_before_is_no_matter_of_the_edit(
+    harness: CloudHarness, tmp_path: Path
+) -> None:
     # Goal: one server that may not be deleted keeps nobody from taking in the drift of another, nor
     # from looking at it.
     app_of = "  app:\n    # nothing but defaults\n    firewall: none\n"
     assert (
-        lab.apply(
-            lab.stack(STACK.replace(app_of, app_of + "    lifecycle: {protect: true}\n"), tmp_path)
+        harness.apply(
+            harness.stack(
+                STACK.replace(app_of, app_of + "    lifecycle: {protect: true}\n"), tmp_path
+            )
         ).exit_code
         == 0
     )
-    lab.stack(STACK.replace(app_of, ""), tmp_path)
+    harness.stack(STACK.replace(app_of, ""), tmp_path)
     send(
-        lab,
+        harness,
         "PUT",
-        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        f"/v1/security-groups/{ids(harness)['firewalls.web']}",
         {"title": "shop-web", "icmp": "N"},
     )
     seen = lifecycle.drift(
         loader.load_stack(tmp_path / "stack.yaml", environment=None, environ={}).stack,
-        lab.connection(),
-        lab.store,
+        harness.connection(),
+        harness.store,
     )
     assert [str(change.address) for change in seen.plan.drift] == [
         "firewalls.web"
     ] and seen.exit_code == 0
-    text, problems = absorbed(lab, tmp_path, "firewalls.web")
+    text, problems = absorbed(harness, tmp_path, "firewalls.web")
     assert problems == () and "icmp: false    # ping is fine" in text
 
 
 def test_two_fields_go_into_an_empty_resource_and_an_only_rule_is_replaced(tmp_path: Path) -> None:
     # Goal: the new text was not YAML, and the message blamed the user's file.
-    lab = Lab()
+    harness = CloudHarness()
     stack = STACK.partition("\ninstances:\n")[0].replace("0/8}}}", "0/8},},}")
-    assert lab.apply(lab.stack(stack + "\ninstances:\n  b:\n", tmp_path)).exit_code == 0
-    lab.cloud.forget_quota()
-    found = ids(lab)
-    send(lab, "POST", f"/v1/instances/{found['instances.b']}/resize", {"flavor_id": "std_2.4-g1"})
-    lab.stack(stack + "\ninstances:\n  b: ~  # nothing yet\n", tmp_path)
-    group = f"/v1/security-groups/{found['firewalls.db']}/rules"
-    send(lab, "DELETE", f"{group}/{found['firewalls.db.rules.mysql']}")
+    assert harness.apply(harness.stack(stack + "\ninstances:\n  b:\n", tmp_path)).exit_code == 0
+    harness.cloud.forget_quota()
+    found = ids(harness)
     send(
-        lab,
+        harness, "POST", f"/v1/instances/{found['instances.b']}/resize", {"flavor_id": "std_2.4-g1"}
+    )
+    harness.stack(stack + "\ninstances:\n  b: ~  # nothing yet\n", tmp_path)
+    group = f"/v1/security-groups/{found['firewalls.db']}/rules"
+    send(harness, "DELETE", f"{group}/{found['firewalls.db.rules.mysql']}")
+    send(
+        harness,
         "POST",
         group,
         {"bound": "IN", "protocol": "TCP", "port": "5432", "ip": "10.0.0.0/8", "title": "pg"},
     )
-    text, problems = absorbed(lab, tmp_path, "firewalls.db", "instances.b")
+    text, problems = absorbed(harness, tmp_path, "firewalls.db", "instances.b")
     assert (
         problems == ()
         and "rules: {pg: {direction: in, protocol: tcp, ports: 5432, cidr: 10.0.0.0/8}},}" in text
@@ -342,13 +378,13 @@ def test_two_fields_go_into_an_empty_resource_and_an_only_rule_is_replaced(tmp_p
 
 
 def test_a_text_that_would_not_read_back_is_the_mistake_of_the_edit(
-    lab: Lab, tmp_path: Path
+    harness: CloudHarness, tmp_path: Path
 ) -> None:
     # Goal: nobody looks for a mistake in a file that has none.
     send(
-        lab,
+        harness,
         "PUT",
-        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        f"/v1/security-groups/{ids(harness)['firewalls.web']}",
         {"title": "shop-web", "icmp": "N"},
     )
 
@@ -359,7 +395,9 @@ def test_a_text_that_would_not_read_back_is_the_mistake_of_the_edit(
         )
 
     with pytest.raises(Abort) as stop:
-        absorb.absorb(load({}).stack, (at("firewalls.web"),), lab.connection(), lab.store, load)
+        absorb.absorb(
+            load({}).stack, (at("firewalls.web"),), harness.connection(), harness.store, load
+        )
     problem = stop.value.problems[0]
     assert (
         problem.code == "absorb"

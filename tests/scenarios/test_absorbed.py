@@ -15,58 +15,58 @@ from reconciler.commands import absorb, lifecycle
 from reconciler.config import loader
 from reconciler.planner.compare.assessment import PlanOptions
 from tests.builders import at
-from tests.lab import Lab, shown
+from tests.cloud_harness import CloudHarness, shown
 from tests.scenarios.test_absorb import STACK, ids, send
 
 
-def edit_firewall(lab: Lab) -> None:
+def edit_firewall(harness: CloudHarness) -> None:
     send(
-        lab,
+        harness,
         "PUT",
-        f"/v1/security-groups/{ids(lab)['firewalls.web']}",
+        f"/v1/security-groups/{ids(harness)['firewalls.web']}",
         {"title": "shop-web", "icmp": "N"},
     )
 
 
-def edit_rule(lab: Lab) -> None:
-    found = ids(lab)
+def edit_rule(harness: CloudHarness) -> None:
+    found = ids(harness)
     path = f"/v1/security-groups/{found['firewalls.web']}/rules/{found['firewalls.web.rules.ssh']}"
-    send(lab, "PUT", path, {"ip": "198.51.100.0/24"})
+    send(harness, "PUT", path, {"ip": "198.51.100.0/24"})
 
 
-def add_rule(lab: Lab) -> None:
+def add_rule(harness: CloudHarness) -> None:
     body = {"bound": "IN", "protocol": "TCP", "port": "8080", "ip": "10.0.0.0/8", "title": "x"}
-    send(lab, "POST", f"/v1/security-groups/{ids(lab)['firewalls.web']}/rules", body)
+    send(harness, "POST", f"/v1/security-groups/{ids(harness)['firewalls.web']}/rules", body)
 
 
-def remove_rule(lab: Lab) -> None:
-    found = ids(lab)
+def remove_rule(harness: CloudHarness) -> None:
+    found = ids(harness)
     send(
-        lab,
+        harness,
         "DELETE",
         f"/v1/security-groups/{found['firewalls.web']}/rules/{found['firewalls.web.rules.https']}",
     )
 
 
-def edit_server(lab: Lab) -> None:
-    path = f"/v1/instances/{ids(lab)['instances.db']}"
-    send(lab, "POST", f"{path}/resize", {"flavor_id": "std_4.8-g1"})
-    send(lab, "POST", f"{path}/shutdown")
-    send(lab, "PUT", path, {"name": "front"})
+def edit_server(harness: CloudHarness) -> None:
+    path = f"/v1/instances/{ids(harness)['instances.db']}"
+    send(harness, "POST", f"{path}/resize", {"flavor_id": "std_4.8-g1"})
+    send(harness, "POST", f"{path}/shutdown")
+    send(harness, "PUT", path, {"name": "front"})
 
 
-def move_members(lab: Lab) -> None:
-    found = ids(lab)
+def move_members(harness: CloudHarness) -> None:
+    found = ids(harness)
     send(
-        lab,
+        harness,
         "POST",
         f"/v1/security-groups/{found['firewalls.db']}/attach",
         {"instance_id": found["instances.app"]},
     )
-    send(lab, "POST", f"/v1/block-storages/{found['block_storages.data']}/detach")
+    send(harness, "POST", f"/v1/block-storages/{found['block_storages.data']}/detach")
 
 
-EDITS: list[tuple[Callable[[Lab], None], tuple[str, ...]]] = [
+EDITS: list[tuple[Callable[[CloudHarness], None], tuple[str, ...]]] = [
     (edit_firewall, ("firewalls.web",)),
     (edit_rule, ("firewalls.web",)),
     (add_rule, ("firewalls.web",)),
@@ -76,12 +76,12 @@ EDITS: list[tuple[Callable[[Lab], None], tuple[str, ...]]] = [
 ]
 
 
-def looks(lab: Lab, folder: Path) -> list[Any]:
+def looks(harness: CloudHarness, folder: Path) -> list[Any]:
     """What `plan` and `drift` find, with the exit code of `--detailed-exitcode`."""
     stack = loader.load_stack(folder / "stack.yaml", environment=None, environ={}, instead={}).stack
     both = (
-        lifecycle.plan(stack, lab.connection(), lab.store, PlanOptions()),
-        lifecycle.drift(stack, lab.connection(), lab.store),
+        lifecycle.plan(stack, harness.connection(), harness.store, PlanOptions()),
+        lifecycle.drift(stack, harness.connection(), harness.store),
     )
     return [(plan_output.exit_code(found, detailed=True), shown(found.plan)) for found in both]
 
@@ -89,26 +89,28 @@ def looks(lab: Lab, folder: Path) -> list[Any]:
 @pytest.mark.parametrize("api", ["security-groups", "firewall"])
 @pytest.mark.parametrize(("edit", "addresses"), EDITS, ids=[edit.__name__ for edit, _ in EDITS])
 def test_after_absorb_neither_plan_nor_drift_reports_a_change(
-    edit: Callable[[Lab], None], addresses: tuple[str, ...], api: str, tmp_path: Path
+    edit: Callable[[CloudHarness], None], addresses: tuple[str, ...], api: str, tmp_path: Path
 ) -> None:
     # Goal: `plan` said "No changes" and ended with 2, until the next apply.
-    lab, path = Lab(firewall_api=api), tmp_path / "stack.yaml"
-    assert lab.apply(lab.stack(STACK, tmp_path)).exit_code == 0
-    lab.cloud.forget_quota()
-    edit(lab)
-    assert [code for code, _ in looks(lab, tmp_path)] == [2, 2]
-    lab.cloud.forget_quota()
+    harness, path = CloudHarness(firewall_api=api), tmp_path / "stack.yaml"
+    assert harness.apply(harness.stack(STACK, tmp_path)).exit_code == 0
+    harness.cloud.forget_quota()
+    edit(harness)
+    assert [code for code, _ in looks(harness, tmp_path)] == [2, 2]
+    harness.cloud.forget_quota()
 
     def load(texts: Any) -> loader.Loaded:
         return loader.load_stack(path, environment=None, environ={}, instead=texts)
 
     wanted = tuple(map(at, addresses))
-    absorb.write(absorb.absorb(load({}).stack, wanted, lab.connection(), lab.store, load))
-    lab.cloud.forget_quota()
-    assert looks(lab, tmp_path) == [(0, []), (0, [])]
-    lab.cloud.forget_quota()
-    assert not absorb.absorb(load({}).stack, wanted, lab.connection(), lab.store, load).texts
-    lab.cloud.forget_quota()
-    assert lab.apply(load({}).stack).exit_code == 0
-    lab.cloud.forget_quota()
-    assert looks(lab, tmp_path) == [(0, []), (0, [])]
+    absorb.write(absorb.absorb(load({}).stack, wanted, harness.connection(), harness.store, load))
+    harness.cloud.forget_quota()
+    assert looks(harness, tmp_path) == [(0, []), (0, [])]
+    harness.cloud.forget_quota()
+    assert not absorb.absorb(
+        load({}).stack, wanted, harness.connection(), harness.store, load
+    ).texts
+    harness.cloud.forget_quota()
+    assert harness.apply(load({}).stack).exit_code == 0
+    harness.cloud.forget_quota()
+    assert looks(harness, tmp_path) == [(0, []), (0, [])]

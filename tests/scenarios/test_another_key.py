@@ -16,7 +16,7 @@ from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
 from reconciler.simulator.kinds.records import Firewall
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 
 STACK = """\
 version: 1
@@ -28,7 +28,7 @@ firewalls:
 """
 
 
-class OtherKey(Lab):
+class OtherKey(CloudHarness):
     """The same account by a key that is another from now on."""
 
     digest = "lab"
@@ -39,34 +39,36 @@ class OtherKey(Lab):
 
 
 def test_the_next_apply_notes_a_new_key_even_where_nothing_else_is_to_do(tmp_path: Path) -> None:
-    lab = OtherKey()
-    stack = lab.stack(STACK, tmp_path)
-    assert lab.apply(stack).exit_code == 0
-    assert lab.state is not None and lab.state.account == "lab"
-    serial = lab.state.serial
+    harness = OtherKey()
+    stack = harness.stack(STACK, tmp_path)
+    assert harness.apply(stack).exit_code == 0
+    assert harness.state is not None and harness.state.account == "lab"
+    serial = harness.state.serial
 
-    lab.digest = "new"
+    harness.digest = "new"
     assert [
         problem.code
-        for problem in lifecycle.plan(stack, lab.connection(), lab.store, PlanOptions()).problems
+        for problem in lifecycle.plan(
+            stack, harness.connection(), harness.store, PlanOptions()
+        ).problems
     ] == ["account"]
-    assert lab.state.account == "lab", "a plan writes nothing"
-    assert lab.apply(stack).exit_code == 0
-    assert (lab.state.account, lab.state.serial) == ("new", serial + 1)
-    assert not lifecycle.plan(stack, lab.connection(), lab.store, PlanOptions()).problems
-    assert lab.apply(stack).exit_code == 0 and lab.state.serial == serial + 1, "noted once"
+    assert harness.state.account == "lab", "a plan writes nothing"
+    assert harness.apply(stack).exit_code == 0
+    assert (harness.state.account, harness.state.serial) == ("new", serial + 1)
+    assert not lifecycle.plan(stack, harness.connection(), harness.store, PlanOptions()).problems
+    assert harness.apply(stack).exit_code == 0 and harness.state.serial == serial + 1, "noted once"
 
 
 def test_a_key_that_shows_nothing_of_ours_stops_everything(tmp_path: Path) -> None:
-    lab = OtherKey()
-    stack = lab.stack(STACK, tmp_path)
-    assert lab.apply(stack).exit_code == 0
-    before, sent = lab.state, len(lab.sends)
-    lab.digest, lab.cloud = "stranger", Cloud(clock=lab.clock.time)
+    harness = OtherKey()
+    stack = harness.stack(STACK, tmp_path)
+    assert harness.apply(stack).exit_code == 0
+    before, sent = harness.state, len(harness.sends)
+    harness.digest, harness.cloud = "another", Cloud(clock=harness.clock.time)
     with pytest.raises(Abort) as stop:
-        lab.apply(stack)
-    assert stop.value.exit_code == 5 and lab.state == before
-    assert {request.method for _, request in lab.sends[sent:]} == {"GET"}
+        harness.apply(stack)
+    assert stop.value.exit_code == 5 and harness.state == before
+    assert {request.method for _, request in harness.sends[sent:]} == {"GET"}
 
 
 class _Killed(BaseException):
@@ -82,19 +84,19 @@ class _DiesAtTheFirstStep(list[Event]):
 def test_a_first_run_that_was_killed_has_noted_whose_its_objects_are(tmp_path: Path) -> None:
     # Goal: with a state that did not say so yet, the next run went on with the keys of another
     # account, and made the rest there.
-    lab = OtherKey()
-    stack = lab.stack(STACK, tmp_path)
-    lab.events = _DiesAtTheFirstStep()
+    harness = OtherKey()
+    stack = harness.stack(STACK, tmp_path)
+    harness.events = _DiesAtTheFirstStep()
     with pytest.raises(_Killed):
-        lab.apply(stack)
-    lab.events = []
-    lab.store.disk.reboot()
-    assert lab.state is not None and lab.state.entries
-    lab.digest, lab.cloud = "stranger", Cloud(clock=lab.clock.time)
-    lab.cloud.change(lambda world: world.put(Firewall("FIREWALL-theirs", "office", None, "N")))
+        harness.apply(stack)
+    harness.events = []
+    harness.store.disk.reboot()
+    assert harness.state is not None and harness.state.entries
+    harness.digest, harness.cloud = "another", Cloud(clock=harness.clock.time)
+    harness.cloud.change(lambda world: world.put(Firewall("FIREWALL-theirs", "office", None, "N")))
     with pytest.raises(Abort) as stop:
-        lab.apply(stack)
-    assert stop.value.exit_code == 5 and lab.state.account == "lab"
+        harness.apply(stack)
+    assert stop.value.exit_code == 5 and harness.state.account == "lab"
 
 
 def test_an_object_that_an_open_request_has_made_shows_that_a_new_key_is_of_the_same_account(
@@ -102,13 +104,13 @@ def test_an_object_that_an_open_request_has_made_shows_that_a_new_key_is_of_the_
 ) -> None:
     # Goal: after a first run whose only answer was lost the state holds no object yet, and a new
     # key must not be refused for that.
-    lab = OtherKey(
+    harness = OtherKey(
         faults=(Fault("answer_lost", method="POST", route="createSecurityGroup", nth=1),)
     )
-    stack = lab.stack(STACK, tmp_path)
-    lab.interrupted = lambda: bool(lab.cloud.snapshot().firewalls)
-    assert lab.apply(stack, wait=False).exit_code == 130
-    assert lab.state is not None and lab.state.open and not lab.state.entries
-    lab.interrupted, lab.digest = (lambda: False), "new"
-    assert lab.apply(stack).exit_code == 0
-    assert lab.state.account == "new" and len(lab.cloud.snapshot().firewalls) == 1
+    stack = harness.stack(STACK, tmp_path)
+    harness.interrupted = lambda: bool(harness.cloud.snapshot().firewalls)
+    assert harness.apply(stack, wait=False).exit_code == 130
+    assert harness.state is not None and harness.state.open and not harness.state.entries
+    harness.interrupted, harness.digest = (lambda: False), "new"
+    assert harness.apply(stack).exit_code == 0
+    assert harness.state.account == "new" and len(harness.cloud.snapshot().firewalls) == 1

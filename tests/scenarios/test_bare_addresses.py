@@ -12,7 +12,7 @@ import pytest
 from reconciler.model.plan import Action
 from reconciler.simulator.kinds.records import Firewall, Rule
 from reconciler.simulator.world import World
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 from tests.scenarios.test_second_look import id_of, meanwhile, writes
 from tests.scenarios.test_when_things_go_wrong import HEAD
 
@@ -32,11 +32,11 @@ def unmask(world: World, id: str) -> None:
 @pytest.mark.parametrize("api", APIS)
 def test_a_rule_without_a_mask_is_neither_a_change_nor_drift(api: str, tmp_path: Path) -> None:
     # Goal: plan, drift and the state agree on one form.
-    lab = Lab(firewall_api=api)
-    assert lab.apply(lab.stack(TEXT, tmp_path)).exit_code == 0
-    web = id_of(lab, "firewalls.web")
-    lab.cloud.change(lambda world: unmask(world, web))
-    plan = lab.plan(lab.stack(TEXT, tmp_path))
+    harness = CloudHarness(firewall_api=api)
+    assert harness.apply(harness.stack(TEXT, tmp_path)).exit_code == 0
+    web = id_of(harness, "firewalls.web")
+    harness.cloud.change(lambda world: unmask(world, web))
+    plan = harness.plan(harness.stack(TEXT, tmp_path))
     assert plan.is_empty and plan.drift == () and plan.records == ()
 
 
@@ -45,19 +45,21 @@ def test_a_firewall_made_in_the_console_is_imported_without_a_write(
     api: str, tmp_path: Path
 ) -> None:
     # Goal: an import of `203.0.113.5` deletes no rule and creates none.
-    lab = Lab(firewall_api=api)
+    harness = CloudHarness(firewall_api=api)
     rules = (
         Rule(1, "IN", "TCP", "443", "0.0.0.0", "all"),
         Rule(2, "IN", "TCP", "22", "203.0.113.5", "office"),
     )
-    lab.cloud.change(
+    harness.cloud.change(
         lambda world: world.put(Firewall("FIREWALL-theirs", "by-hand", "by hand", "N", rules))
     )
-    stack = lab.stack(TEXT.replace("  web:\n", "  web:\n    import: FIREWALL-theirs\n"), tmp_path)
-    plan = lab.plan(stack)
+    stack = harness.stack(
+        TEXT.replace("  web:\n", "  web:\n    import: FIREWALL-theirs\n"), tmp_path
+    )
+    plan = harness.plan(stack)
     assert plan.steps == () and {change.action for change in plan.changes} == {Action.IMPORT}
-    assert lab.apply(stack).exit_code == 0 and lab.plan(stack).is_empty
-    assert lab.cloud.snapshot().firewalls["FIREWALL-theirs"].rules == rules
+    assert harness.apply(stack).exit_code == 0 and harness.plan(stack).is_empty
+    assert harness.cloud.snapshot().firewalls["FIREWALL-theirs"].rules == rules
 
 
 @pytest.mark.parametrize("api", APIS)
@@ -66,11 +68,11 @@ def test_a_mask_that_goes_or_comes_is_no_difference_at_the_second_look(
 ) -> None:
     # Goal: the rule is the one of the plan, and is deleted; the others are written with their
     # masks.
-    lab = Lab(firewall_api=api)
-    assert lab.apply(lab.stack(TEXT, tmp_path)).exit_code == 0
-    web, sends = id_of(lab, "firewalls.web"), len(lab.sends)
-    lab.plans = meanwhile(lab, lambda world: unmask(world, web))
-    assert lab.apply(lab.stack(HEAD + GROUP, tmp_path)).exit_code == 0
-    assert len(writes(lab, sends)) == 1 and [
-        rule.port for rule in lab.cloud.snapshot().firewalls[web].rules
+    harness = CloudHarness(firewall_api=api)
+    assert harness.apply(harness.stack(TEXT, tmp_path)).exit_code == 0
+    web, sends = id_of(harness, "firewalls.web"), len(harness.sends)
+    harness.plans = meanwhile(harness, lambda world: unmask(world, web))
+    assert harness.apply(harness.stack(HEAD + GROUP, tmp_path)).exit_code == 0
+    assert len(writes(harness, sends)) == 1 and [
+        rule.port for rule in harness.cloud.snapshot().firewalls[web].rules
     ] == ["443"]

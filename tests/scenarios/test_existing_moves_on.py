@@ -10,7 +10,7 @@ from pathlib import Path
 from reconciler.planner import saved_plan
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.world import World
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 from tests.scenarios.test_second_look import id_of, meanwhile
 from tests.scenarios.test_when_things_go_wrong import HEAD
 
@@ -21,12 +21,12 @@ OFFICE = (
 GROUP = "firewalls:\n  %s: {name: %s, rules: {ssh: {direction: in, protocol: tcp, ports: 22, cidr: 10.0.0.0/8}}}\n"
 
 
-def with_office(tmp: Path) -> Lab:
+def with_office(tmp: Path) -> CloudHarness:
     """An account in which somebody has a group `office` and another one."""
-    theirs = Lab()
+    theirs = CloudHarness()
     groups = GROUP % ("a", "office") + (GROUP % ("b", "elsewhere")).partition("\n")[2]
     theirs.apply(theirs.stack("version: 1\nstack: theirs\n" + groups, tmp))
-    ours = Lab()
+    ours = CloudHarness()
     ours.cloud, ours.clock, ours.quota, ours._numbers = (
         theirs.cloud,
         theirs.clock,
@@ -36,11 +36,11 @@ def with_office(tmp: Path) -> Lab:
     return ours
 
 
-def office(lab: Lab) -> str:
+def office(harness: CloudHarness) -> str:
     """The id of the group that has that name now."""
     return next(
         group.firewall_id
-        for group in lab.cloud.snapshot().firewalls.values()
+        for group in harness.cloud.snapshot().firewalls.values()
         if group.title == "office"
     )
 
@@ -55,20 +55,20 @@ def rename(world: World) -> None:
 def test_a_server_joins_the_group_that_was_shown(tmp_path: Path) -> None:
     # Goal: lists are read anew while the server is made; a name that passed to another group
     # meanwhile opens nothing else.
-    lab = with_office(tmp_path / "theirs")
+    harness = with_office(tmp_path / "theirs")
     # its delete is proved by the list of all groups
-    lab.apply(lab.stack(HEAD + GROUP % ("old", "old1"), tmp_path))
-    shown = office(lab)
-    lab.plans = meanwhile(lab, rename)
-    assert lab.apply(lab.stack(OFFICE, tmp_path)).exit_code == 0
-    assert (shown, id_of(lab, "instances.web")) in lab.cloud.snapshot().memberships
+    harness.apply(harness.stack(HEAD + GROUP % ("old", "old1"), tmp_path))
+    shown = office(harness)
+    harness.plans = meanwhile(harness, rename)
+    assert harness.apply(harness.stack(OFFICE, tmp_path)).exit_code == 0
+    assert (shown, id_of(harness, "instances.web")) in harness.cloud.snapshot().memberships
 
 
 def test_a_saved_plan_means_the_group_that_it_was_made_with(tmp_path: Path) -> None:
     # Goal: the ids that its lookups gave are asked no lookup again (planning#saved-plans).
-    lab = with_office(tmp_path / "theirs")
-    stack = lab.stack(OFFICE, tmp_path)
-    plan = lab.plan(stack)
+    harness = with_office(tmp_path / "theirs")
+    stack = harness.stack(OFFICE, tmp_path)
+    plan = harness.plan(stack)
     options = saved_plan.kept_options(PlanOptions())
     kept = saved_plan.of(
         plan,
@@ -80,33 +80,35 @@ def test_a_saved_plan_means_the_group_that_it_was_made_with(tmp_path: Path) -> N
         made_at=0,
         document={},
     )
-    shown = office(lab)
-    lab.cloud.change(rename)
+    shown = office(harness)
+    harness.cloud.change(rename)
     pinned = saved_plan.options_of(kept).pinned
-    assert saved_plan.differences(kept, lab.plan(stack, pinned=pinned)) == ()
-    lab.apply(stack, pinned=pinned)
-    assert (shown, id_of(lab, "instances.web")) in lab.cloud.snapshot().memberships
+    assert saved_plan.differences(kept, harness.plan(stack, pinned=pinned)) == ()
+    harness.apply(stack, pinned=pinned)
+    assert (shown, id_of(harness, "instances.web")) in harness.cloud.snapshot().memberships
 
 
 def test_an_object_that_the_plan_deletes_is_not_referred_to(tmp_path: Path) -> None:
     # Goal: a server that is to be behind a group of others keeps it: the group was this stack's
     # until now, and would go.
-    lab = Lab(switches={"delete_attached_group": "allow"})
-    assert lab.apply(
-        lab.stack(
+    harness = CloudHarness(switches={"delete_attached_group": "allow"})
+    assert harness.apply(
+        harness.stack(
             OFFICE.partition("existing")[0]
             + "instances:\n  web: {firewall: a}\n"
             + GROUP % ("a", "office"),
             tmp_path,
         )
     )
-    stack = lab.stack(OFFICE, tmp_path)
-    result = lab.apply(stack)
+    stack = harness.stack(OFFICE, tmp_path)
+    result = harness.apply(stack)
     assert (
         result.exit_code == 1
         and result.problems[0].code == "bad-combination"
         and "would delete" in result.problems[0].message
     )
-    assert len(lab.cloud.snapshot().memberships) == 1
-    handed_over = lab.stack(OFFICE + "removed: [{from: firewalls.a, keep: true}]\n", tmp_path)
-    assert lab.apply(handed_over).exit_code == 0 and len(lab.cloud.snapshot().memberships) == 1
+    assert len(harness.cloud.snapshot().memberships) == 1
+    handed_over = harness.stack(OFFICE + "removed: [{from: firewalls.a, keep: true}]\n", tmp_path)
+    assert (
+        harness.apply(handed_over).exit_code == 0 and len(harness.cloud.snapshot().memberships) == 1
+    )

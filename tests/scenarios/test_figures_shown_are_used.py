@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.common import timing
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 
 STACK = """
 version: 1
@@ -23,19 +23,19 @@ def _stated_and_kept(tmp_path: Path) -> tuple[int, float]:
     """The seconds without a firewall that the plan states, and the seconds between two reads of a
     server list while one is created.
     """
-    lab = Lab(switches={"ticks.create": 3600}, latency_seconds=0.0)
-    stack = lab.stack(STACK, tmp_path)
+    harness = CloudHarness(switches={"ticks.create": 3600}, latency_seconds=0.0)
+    stack = harness.stack(STACK, tmp_path)
     stated = next(
         each.impact.exposure_seconds
-        for each in lab.plan(stack).changes
+        for each in harness.plan(stack).changes
         if str(each.address) == "instances.a"
     )
     assert stated is not None
-    started = len(lab.sends)
-    lab.apply(stack)
+    started = len(harness.sends)
+    harness.apply(stack)
     reads = [
         at
-        for at, request in lab.sends[started:]
+        for at, request in harness.sends[started:]
         if request.method == "GET" and request.path.startswith("/v1/instances")
     ]
     waits = [

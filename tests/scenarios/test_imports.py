@@ -20,23 +20,23 @@ from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.planner.compare.classify import classify
 from reconciler.planner.compare.refresh_scope import refresh_scope
 from reconciler.store.memory import MemoryStore
-from tests.lab import EVERYTHING, Lab, said
+from tests.cloud_harness import EVERYTHING, CloudHarness, said
 from tests.scenarios.world import SHOP, world_of
 from tests.stackfiles import problems
 
 ONE = SHOP + "instances:\n  a: {firewall: web}\n"
 
 
-def applied(tmp: Path, text: str = ONE) -> Lab:
-    """A laboratory in which that stack stands."""
-    lab = Lab()
-    assert lab.apply(lab.stack(text, tmp / "first")).exit_code == 0
-    return lab
+def applied(tmp: Path, text: str = ONE) -> CloudHarness:
+    """A cloud harness in which that stack stands."""
+    harness = CloudHarness()
+    assert harness.apply(harness.stack(text, tmp / "first")).exit_code == 0
+    return harness
 
 
-def id_of(lab: Lab, address: str) -> str:
-    assert lab.state is not None
-    return lab.state.entries[address].id
+def id_of(harness: CloudHarness, address: str) -> str:
+    assert harness.state is not None
+    return harness.state.entries[address].id
 
 
 @pytest.mark.parametrize(
@@ -54,35 +54,35 @@ def test_an_import_that_the_account_does_not_show_leaves_no_plan(
     line: str, hint: str, tmp_path: Path
 ) -> None:
     # Goal: an attach with an empty id left the machine, and two open requests blocked later runs.
-    lab = applied(tmp_path)
-    line = line.replace("FIREWALL", id_of(lab, "firewalls.web")).replace(
-        "typo", id_of(lab, "instances.a").removeprefix("INSTANCE-")[:-1]
+    harness = applied(tmp_path)
+    line = line.replace("FIREWALL", id_of(harness, "firewalls.web")).replace(
+        "typo", id_of(harness, "instances.a").removeprefix("INSTANCE-")[:-1]
     )
     before, writes = (
-        world_of(lab.cloud),
-        len([1 for _, request in lab.sends if request.method != "GET"]),
+        world_of(harness.cloud),
+        len([1 for _, request in harness.sends if request.method != "GET"]),
     )
-    result = lab.apply(lab.stack(ONE + f"  {line}\n", tmp_path))
+    result = harness.apply(harness.stack(ONE + f"  {line}\n", tmp_path))
     problem = next(problem for problem in result.problems if problem.code == "lookup")
-    assert result.exit_code == ERROR and not lab.plans[-1].plan.steps
+    assert result.exit_code == ERROR and not harness.plans[-1].plan.steps
     assert (
         problem.address in ("instances.b", "instances.b[0]")
         and "of this account has the id" in problem.message
     )
     assert hint in (problem.hint or "")
     assert (
-        world_of(lab.cloud),
-        len([1 for _, request in lab.sends if request.method != "GET"]),
+        world_of(harness.cloud),
+        len([1 for _, request in harness.sends if request.method != "GET"]),
     ) == (before, writes)
-    assert lab.state is not None and not lab.state.open
+    assert harness.state is not None and not harness.state.open
 
 
 def test_an_import_line_that_was_kept_says_how_to_go_on_when_its_object_is_gone(
     tmp_path: Path,
 ) -> None:
-    lab = Lab()
-    plan = lab.plan(
-        lab.stack(SHOP + "instances:\n  a: {import: INSTANCE-gone, firewall: web}\n", tmp_path)
+    harness = CloudHarness()
+    plan = harness.plan(
+        harness.stack(SHOP + "instances:\n  a: {import: INSTANCE-gone, firewall: web}\n", tmp_path)
     )
     assert not plan.steps and "remove the `import` line" in said(plan.problems)
 
@@ -90,9 +90,9 @@ def test_an_import_line_that_was_kept_says_how_to_go_on_when_its_object_is_gone(
 def test_a_firewall_that_the_account_does_not_show_is_not_imported_with_its_rules(
     tmp_path: Path,
 ) -> None:
-    lab = Lab()
-    plan = lab.plan(
-        lab.stack(SHOP.replace("  web:\n", "  web:\n    import: FIREWALL-gone\n"), tmp_path)
+    harness = CloudHarness()
+    plan = harness.plan(
+        harness.stack(SHOP.replace("  web:\n", "  web:\n    import: FIREWALL-gone\n"), tmp_path)
     )
     assert (
         not plan.steps
@@ -117,21 +117,21 @@ def test_blanks_around_an_id_are_told(text: str) -> None:
 # ---------------------------------------------------------------------------------------------------------
 
 
-def beside(lab: Lab, name: str) -> Lab:
+def beside(harness: CloudHarness, name: str) -> CloudHarness:
     """Another stack on the same account; its state lies in the same place."""
-    other = Lab(store=MemoryStore(lab.store.disk, folder=Path(f"/state/{name}")))
-    other.cloud, other.clock, other._numbers = lab.cloud, lab.clock, lab._numbers
+    other = CloudHarness(store=MemoryStore(harness.store.disk, folder=Path(f"/state/{name}")))
+    other.cloud, other.clock, other._numbers = harness.cloud, harness.clock, harness._numbers
     return other
 
 
-def elsewhere(lab: Lab, name: str) -> Lab:
+def elsewhere(harness: CloudHarness, name: str) -> CloudHarness:
     """Another stack on the same account, whose state lies in another place."""
-    other = Lab(store=MemoryStore(folder=Path(f"/state/{name}")))
-    other.cloud, other.clock, other._numbers = lab.cloud, lab.clock, lab._numbers
+    other = CloudHarness(store=MemoryStore(folder=Path(f"/state/{name}")))
+    other.cloud, other.clock, other._numbers = harness.cloud, harness.clock, harness._numbers
     return other
 
 
-def importing(lab: Lab, id: str, line: str = "") -> str:
+def importing(harness: CloudHarness, id: str, line: str = "") -> str:
     """The text of the stack `blog`, which imports a server."""
     return (
         SHOP.replace("stack: shop", "stack: blog").partition("firewalls:")[0]
@@ -152,7 +152,7 @@ DESCRIBED = ONE.replace("{firewall: web}", "{firewall: web, description: mine}")
     ids=["its state", "a text of the user", "its marker"],
 )
 def test_an_object_of_another_stack_is_imported_with_consent_alone(
-    place: Callable[[Lab, str], Lab], text: str, proof: str, tmp_path: Path
+    place: Callable[[CloudHarness, str], CloudHarness], text: str, proof: str, tmp_path: Path
 ) -> None:
     # Goal: two stacks owned one server, and either `destroy` deleted it.
     shop = applied(tmp_path, text)

@@ -10,7 +10,7 @@ from pathlib import Path
 from reconciler.commands import context, lifecycle
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.store.cache import FileAccountCache
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 
 STACK = """
 version: 1
@@ -20,17 +20,22 @@ instances:
 """
 
 
-def planned(lab: Lab, tmp: Path, *, key: str = "deploy", cached: bool = True) -> context.Planned:
+def planned(
+    harness: CloudHarness, tmp: Path, *, key: str = "deploy", cached: bool = True
+) -> context.Planned:
     """What a new command would plan."""
-    cache = FileAccountCache(tmp / "cache", "lab", origin="lab", clock=lab.clock.time)
-    connection = replace(lab.connection(), cache=cache if cached else None)
+    cache = FileAccountCache(tmp / "cache", "lab", origin="lab", clock=harness.clock.time)
+    connection = replace(harness.connection(), cache=cache if cached else None)
     return lifecycle.plan(
-        lab.stack(STACK.replace("KEY", key), tmp / "files"), connection, lab.store, PlanOptions()
+        harness.stack(STACK.replace("KEY", key), tmp / "files"),
+        connection,
+        harness.store,
+        PlanOptions(),
     )
 
 
-def lists_read(lab: Lab) -> list[str]:
-    return sorted(request.path.removeprefix("/v1/") for _, request in lab.sends)
+def lists_read(harness: CloudHarness) -> list[str]:
+    return sorted(request.path.removeprefix("/v1/") for _, request in harness.sends)
 
 
 ACCOUNT = ["block-storages", "instances", "security-groups"]
@@ -38,48 +43,48 @@ CATALOGUE = ["auth/ssh_key", "flavors", "images", "zones"]
 
 
 def test_the_second_plan_reads_nothing_of_the_catalogue(tmp_path: Path) -> None:
-    lab = Lab()
-    first = planned(lab, tmp_path)
-    assert lists_read(lab) == sorted([*ACCOUNT, *CATALOGUE])
-    lab.sends.clear()
-    second = planned(lab, tmp_path)
-    assert lists_read(lab) == ACCOUNT
+    harness = CloudHarness()
+    first = planned(harness, tmp_path)
+    assert lists_read(harness) == sorted([*ACCOUNT, *CATALOGUE])
+    harness.sends.clear()
+    second = planned(harness, tmp_path)
+    assert lists_read(harness) == ACCOUNT
     assert (second.plan.steps, second.plan.cost) == (first.plan.steps, first.plan.cost)
 
 
 def test_without_the_cache_all_of_it_is_read(tmp_path: Path) -> None:
-    lab = Lab()
-    planned(lab, tmp_path)
-    lab.sends.clear()
-    planned(lab, tmp_path, cached=False)
-    assert lists_read(lab) == sorted([*ACCOUNT, *CATALOGUE])
+    harness = CloudHarness()
+    planned(harness, tmp_path)
+    harness.sends.clear()
+    planned(harness, tmp_path, cached=False)
+    assert lists_read(harness) == sorted([*ACCOUNT, *CATALOGUE])
 
 
 def test_a_key_that_came_since_is_found_by_reading_once_more(tmp_path: Path) -> None:
-    lab = Lab()
-    planned(lab, tmp_path)
-    row = next(iter(lab.cloud.world.ssh_keys.values()))
-    lab.cloud.world.ssh_keys["new"] = {**row, "ssh_key_id": "new", "name": "newcomer"}
-    lab.sends.clear()
-    found = planned(lab, tmp_path, key="newcomer")
+    harness = CloudHarness()
+    planned(harness, tmp_path)
+    row = next(iter(harness.cloud.world.ssh_keys.values()))
+    harness.cloud.world.ssh_keys["new"] = {**row, "ssh_key_id": "new", "name": "newcomer"}
+    harness.sends.clear()
+    found = planned(harness, tmp_path, key="newcomer")
     assert not found.plan.problems
     assert [step.inputs["ssh_keys"] for step in found.plan.steps] == [("new",)]
-    assert lists_read(lab) == sorted([*ACCOUNT, *CATALOGUE])
+    assert lists_read(harness) == sorted([*ACCOUNT, *CATALOGUE])
 
 
 def test_a_key_that_nobody_has_is_looked_for_once_more_and_then_told(tmp_path: Path) -> None:
-    lab = Lab()
-    planned(lab, tmp_path)
-    lab.sends.clear()
-    found = planned(lab, tmp_path, key="nobodys")
+    harness = CloudHarness()
+    planned(harness, tmp_path)
+    harness.sends.clear()
+    found = planned(harness, tmp_path, key="nobodys")
     assert [problem.code for problem in found.plan.problems] == ["lookup"]
-    assert lists_read(lab) == sorted([*ACCOUNT, *CATALOGUE])
+    assert lists_read(harness) == sorted([*ACCOUNT, *CATALOGUE])
 
 
 def test_the_catalogue_is_read_again_the_next_day(tmp_path: Path) -> None:
-    lab = Lab()
-    planned(lab, tmp_path)
-    lab.clock.advance_to(lab.clock.monotonic() + 24 * 3600.0)
-    lab.sends.clear()
-    planned(lab, tmp_path)
-    assert lists_read(lab) == sorted([*ACCOUNT, *CATALOGUE])
+    harness = CloudHarness()
+    planned(harness, tmp_path)
+    harness.clock.advance_to(harness.clock.monotonic() + 24 * 3600.0)
+    harness.sends.clear()
+    planned(harness, tmp_path)
+    assert lists_read(harness) == sorted([*ACCOUNT, *CATALOGUE])

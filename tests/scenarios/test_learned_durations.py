@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.commands import context
 from reconciler.store.cache import FileAccountCache
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 
 STACK = """
 version: 1
@@ -21,8 +21,8 @@ instances:
 """
 
 
-class _LearningLab(Lab):
-    """A laboratory whose commands keep what they learned between runs."""
+class _LearningLab(CloudHarness):
+    """A cloud harness whose commands keep what they learned between runs."""
 
     def __init__(self, folder: Path, seconds: int) -> None:
         super().__init__(switches={"ticks.create": seconds})
@@ -48,7 +48,7 @@ class _LearningLab(Lab):
 def test_after_some_runs_a_server_is_looked_for_when_it_is_ready(
     tmp_path: Path, seconds: int, at_most: float
 ) -> None:
-    lab = _LearningLab(tmp_path / "cache", seconds)
-    took, said = [lab.create_and_remove(tmp_path / "files") for _ in range(5)][-1]
+    harness = _LearningLab(tmp_path / "cache", seconds)
+    took, said = [harness.create_and_remove(tmp_path / "files") for _ in range(5)][-1]
     assert took <= at_most
     assert abs(said - took) <= 0.15 * took

@@ -1,5 +1,5 @@
 """One stack through its life: after each edit the cloud holds what the file says, the next plan is
-empty, and strangers are untouched.
+empty, and other people's objects are untouched.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.simulator.cloud import Cloud
-from tests.lab import Lab, said, shown
+from tests.cloud_harness import CloudHarness, said, shown
 from tests.scenarios.world import SHOP, world_of
 
 BASE = (
@@ -30,7 +30,7 @@ outputs:
 )
 
 
-def stranger(cloud: Cloud) -> None:
+def add_foreign_objects(cloud: Cloud) -> None:
     """Somebody else's server, volume and firewall in the same account, the server under a name that
     the stack uses too.
     """
@@ -152,12 +152,12 @@ EDITS: list[tuple[str, str, str, list[str]]] = [
 
 
 @pytest.fixture(params=["security-groups", "firewall"])
-def lab(request: pytest.FixtureRequest) -> Lab:
+def harness(request: pytest.FixtureRequest) -> CloudHarness:
     """The same account through both forms of the firewall API; in the older one every rule edit is
     a write of the whole firewall.
     """
-    made = Lab(firewall_api=request.param)
-    stranger(made.cloud)
+    made = CloudHarness(firewall_api=request.param)
+    add_foreign_objects(made.cloud)
     return made
 
 
@@ -178,13 +178,13 @@ def ours(world: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_every_kind_of_change_in_turn_leaves_the_world_as_the_file_says(
-    lab: Lab, tmp_path: Path
+    harness: CloudHarness, tmp_path: Path
 ) -> None:
     # Goal: apply, empty plan, each edit planned as exactly that edit and applied, destroy; foreign
     # objects untouched throughout.
     text = BASE
-    assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
-    seen = ours(world_of(lab.cloud))
+    assert harness.apply(harness.stack(text, tmp_path)).exit_code == 0
+    seen = ours(world_of(harness.cloud))
     assert seen["instances"] == {
         "shop-db": "std_4.8-g1 active '주 데이터베이스'",
         "shop-web-0": "std_2.4-g1 active",
@@ -195,22 +195,22 @@ def test_every_kind_of_change_in_turn_leaves_the_world_as_the_file_says(
     for what, before, after, wanted in EDITS:
         assert before in text, what
         text = text.replace(before, after)
-        stack = lab.stack(text, tmp_path)
-        plan = lab.plan(stack)
-        older = not lab.kinds["rules"].operations
+        stack = harness.stack(text, tmp_path)
+        plan = harness.plan(stack)
+        older = not harness.kinds["rules"].operations
         planned = [
             row
             for row in shown(plan)
             if row in wanted or not (older and row == "update firewalls.web")
         ]
         assert planned == wanted, f"{what}: {shown(plan)} {said(plan.problems)}"
-        result = lab.apply(stack)
+        result = harness.apply(stack)
         assert result.exit_code == 0, f"{what}: {result.failed} {result.skipped} {result.problems}"
-        again = lab.plan(stack)
+        again = harness.plan(stack)
         assert again.is_empty, f"{what}: then {shown(again)} {[s.key for s in again.steps]}"
         assert not again.records, f"{what}: {again.records}"
-        assert theirs(world_of(lab.cloud)) == THEIRS, what
-    seen = ours(world_of(lab.cloud))
+        assert theirs(world_of(harness.cloud)) == THEIRS, what
+    seen = ours(world_of(harness.cloud))
     assert seen["instances"] == {
         "database": "mio_4.16-g1 active '주 DB 서버'",
         "shop-web-0": "std_2.4-g1 active",
@@ -222,7 +222,7 @@ def test_every_kind_of_change_in_turn_leaves_the_world_as_the_file_says(
         "icmp": "N",
     }
     assert seen["firewalls"]["shop-db"]["members"] == ["database"]
-    assert lab.apply(lab.stack(text, tmp_path), destroy=True).exit_code == 0
-    assert world_of(lab.cloud) == THEIRS
-    state = lab.state
+    assert harness.apply(harness.stack(text, tmp_path), destroy=True).exit_code == 0
+    assert world_of(harness.cloud) == THEIRS
+    state = harness.state
     assert state is not None and state.is_empty

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.simulator.faults import Fault
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 
 SERVERS = """
 version: 1
@@ -18,30 +18,30 @@ instances:
 """
 
 
-def lab_with_deadline(seconds: int) -> Lab:
-    """A laboratory in which a server that is not ready after so long has failed (40 s is what it
+def lab_with_deadline(seconds: int) -> CloudHarness:
+    """A cloud harness in which a server that is not ready after so long has failed (40 s is what it
     takes).
     """
-    lab = Lab()
-    servers = lab.kinds["instances"]
+    harness = CloudHarness()
+    servers = harness.kinds["instances"]
     create = replace(servers.operations["create"], deadline_seconds=seconds)
-    lab.kinds = lab.kinds.including(
+    harness.kinds = harness.kinds.including(
         replace(servers, operations={**servers.operations, "create": create})
     )
-    return lab
+    return harness
 
 
 def test_servers_that_nobody_looked_at_in_time_are_not_late(tmp_path: Path) -> None:
     # The quota is used up by creates until 60 s, so that the first look comes after the deadline of
     # the first servers.
-    lab = lab_with_deadline(45)
-    result = lab.apply(lab.stack(SERVERS.replace("COUNT", "70"), tmp_path))
+    harness = lab_with_deadline(45)
+    result = harness.apply(harness.stack(SERVERS.replace("COUNT", "70"), tmp_path))
     assert (result.exit_code, len(result.done), len(result.failed)) == (0, 70, 0)
 
 
 def test_a_server_that_was_seen_at_work_past_its_deadline_is_late(tmp_path: Path) -> None:
-    lab = lab_with_deadline(30)
-    result = lab.apply(lab.stack(SERVERS.replace("COUNT", "2"), tmp_path))
+    harness = lab_with_deadline(30)
+    result = harness.apply(harness.stack(SERVERS.replace("COUNT", "2"), tmp_path))
     assert result.exit_code == 3
     assert {failure.message for failure in result.failed.values()} == {
         "not ready within the time limit; the next run continues with it"
@@ -49,17 +49,17 @@ def test_a_server_that_was_seen_at_work_past_its_deadline_is_late(tmp_path: Path
 
 
 def test_a_run_ends_even_where_no_list_can_be_read_any_more(tmp_path: Path) -> None:
-    lab = lab_with_deadline(45)
+    harness = lab_with_deadline(45)
 
     def break_the_list() -> bool:
-        if not lab.cloud.faults.faults and any(
-            request.method == "POST" for _, request in lab.sends
+        if not harness.cloud.faults.faults and any(
+            request.method == "POST" for _, request in harness.sends
         ):
-            lab.cloud.faults.add(Fault("lost_before", method="GET", route="/v1/instances"))
+            harness.cloud.faults.add(Fault("lost_before", method="GET", route="/v1/instances"))
         return False
 
-    lab.interrupted = break_the_list
-    result = lab.apply(lab.stack(SERVERS.replace("COUNT", "2"), tmp_path))
+    harness.interrupted = break_the_list
+    result = harness.apply(harness.stack(SERVERS.replace("COUNT", "2"), tmp_path))
     assert result.exit_code == 3
     assert len(result.failed) == 2 and any(
         "instances" in problem.message for problem in result.problems
@@ -69,20 +69,22 @@ def test_a_run_ends_even_where_no_list_can_be_read_any_more(tmp_path: Path) -> N
     }
     # What cannot be read is not asked for without a pause: three tries, then ten seconds.
     broken = [
-        at for at, request in lab.sends if request.method == "GET" and at > lab.sends[-1][0] - 60
+        at
+        for at, request in harness.sends
+        if request.method == "GET" and at > harness.sends[-1][0] - 60
     ]
     assert len(broken) <= 20
 
 
 def test_absences_that_take_long_to_prove_are_not_late(tmp_path: Path) -> None:
     # Sixty deletes and two looks at each of them are three minutes of quota.
-    lab = Lab()
-    stack = lab.stack(SERVERS.replace("COUNT", "60"), tmp_path)
-    assert lab.apply(stack).exit_code == 0
-    servers = lab.kinds["instances"]
+    harness = CloudHarness()
+    stack = harness.stack(SERVERS.replace("COUNT", "60"), tmp_path)
+    assert harness.apply(stack).exit_code == 0
+    servers = harness.kinds["instances"]
     delete = replace(servers.operations["delete"], deadline_seconds=60)
-    lab.kinds = lab.kinds.including(
+    harness.kinds = harness.kinds.including(
         replace(servers, operations={**servers.operations, "delete": delete})
     )
-    result = lab.apply(stack, destroy=True)
-    assert (result.exit_code, len(result.done), len(lab.cloud.world.instances)) == (0, 60, 0)
+    result = harness.apply(stack, destroy=True)
+    assert (result.exit_code, len(result.done), len(harness.cloud.world.instances)) == (0, 60, 0)

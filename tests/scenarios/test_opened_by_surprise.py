@@ -14,7 +14,7 @@ from reconciler.executor.late_values import Known
 from reconciler.model.plan import Step
 from reconciler.model.resource import Account, LiveResource, Stack
 from tests.builders import at
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 from tests.scenarios.world import world_of
 
 HEAD = """
@@ -51,12 +51,15 @@ def applied(
     """An apply that makes the jump host and the rules, after one that made the rest; and the rules
     that the cloud then holds.
     """
-    lab = Lab()
-    assert lab.apply(lab.stack(HEAD + BEFORE, tmp_path, environment=environment)).exit_code == 0
-    result = lab.apply(
-        lab.stack(HEAD + AFTER % rules, tmp_path, environment=environment), accept=accept
+    harness = CloudHarness()
+    assert (
+        harness.apply(harness.stack(HEAD + BEFORE, tmp_path, environment=environment)).exit_code
+        == 0
     )
-    (group,) = world_of(lab.cloud)["firewalls"].values()
+    result = harness.apply(
+        harness.stack(HEAD + AFTER % rules, tmp_path, environment=environment), accept=accept
+    )
+    (group,) = world_of(harness.cloud)["firewalls"].values()
     return result, group["rules"]
 
 
@@ -113,23 +116,29 @@ def test_what_opens_nothing_or_was_said_yes_to_is_sent(
 def test_nor_is_a_server_that_is_there_brought_behind_it(tmp_path: Path) -> None:
     # Goal: the firewall is new and has no member yet when its rule is made, but the plan brings a
     # server that exists there.
-    lab = Lab()
+    harness = CloudHarness()
     assert (
-        lab.apply(
-            lab.stack(HEAD + "instances:\n  api: {firewall: none}\n", tmp_path, environment="calm")
+        harness.apply(
+            harness.stack(
+                HEAD + "instances:\n  api: {firewall: none}\n", tmp_path, environment="calm"
+            )
         ).exit_code
         == 0
     )
-    result = lab.apply(lab.stack(HEAD + AFTER % (SSH % 0), tmp_path, environment="calm"), accept=())
+    result = harness.apply(
+        harness.stack(HEAD + AFTER % (SSH % 0), tmp_path, environment="calm"), accept=()
+    )
 
-    (group,) = world_of(lab.cloud)["firewalls"].values()
+    (group,) = world_of(harness.cloud)["firewalls"].values()
     assert result.exit_code == 3 and not any("20-25" in rule for rule in group["rules"]), group
 
 
 def test_a_server_that_is_new_as_well_asks_for_nothing(tmp_path: Path) -> None:
     # Goal: as in a plan, the consent is about servers that exist (consent#exposure).
-    lab = Lab()
-    result = lab.apply(lab.stack(HEAD + AFTER % (SSH % 0), tmp_path, environment="calm"), accept=())
+    harness = CloudHarness()
+    result = harness.apply(
+        harness.stack(HEAD + AFTER % (SSH % 0), tmp_path, environment="calm"), accept=()
+    )
 
     assert result.exit_code == 0
 
@@ -169,20 +178,20 @@ def test_a_firewall_that_is_written_whole_is_judged_whole() -> None:
 def test_a_range_that_turns_out_to_be_none_is_not_sent(late: str, api: str, tmp_path: Path) -> None:
     # Goal: a request without a range may mean every range; in the older form the rules are checked
     # as well.
-    lab = Lab(firewall_api=api)
+    harness = CloudHarness(firewall_api=api)
     cidr = f"${{instances.api.public_ip.size() > 50 ? '10.0.0.0/8' : {late}}}"
     rule = f'{{direction: in, protocol: tcp, ports: 22, cidr: "{cidr}"}}'
-    stack = lab.stack(
+    stack = harness.stack(
         HEAD + f"instances: {{api: {{}}}}\nfirewalls: {{wall: {{rules: {{ssh: {rule}}}}}}}\n",
         tmp_path,
         environment="calm",
     )
-    result = lab.apply(stack)
+    result = harness.apply(stack)
     assert result.exit_code == 3 and [
         failure.message.partition(":")[0] for failure in result.failed.values()
     ] == ["cidr became " + late]
     assert not any(
         b"22" in (request.body or b"")
-        for _, request in lab.sends
+        for _, request in harness.sends
         if request.path.startswith(("/v1/sec", "/v1/fire"))
     )

@@ -10,9 +10,9 @@ from typing import Any
 from reconciler.commands import lifecycle
 from reconciler.model.state import STALE
 from reconciler.planner.compare.assessment import PlanOptions
+from tests.cloud_harness import CloudHarness, said
 from tests.faults.bench import Bench
-from tests.faults.breaks import Boundary, Break
-from tests.lab import Lab, said
+from tests.faults.faults import Boundary, Break
 
 STACK = """
 version: 1
@@ -41,27 +41,27 @@ RENAMED = (
 AGAIN = RENAMED.replace("gate", "port").replace("front", "rear")
 
 
-def assert_settled(lab: Lab, text: str, folder: Path) -> None:
+def assert_settled(harness: CloudHarness, text: str, folder: Path) -> None:
     """A further plan has nothing to change, the outputs included."""
-    stack = lab.stack(text, folder)
-    planned = lifecycle.plan(stack, lab.connection(), lab.store, PlanOptions())
+    stack = harness.stack(text, folder)
+    planned = lifecycle.plan(stack, harness.connection(), harness.store, PlanOptions())
     assert not planned.has_changes, (planned.outputs, said(planned.plan.problems))
 
 
 def test_outputs_of_what_was_just_made_and_renamed_are_the_new_ones(tmp_path: Path) -> None:
-    lab = Lab()
-    made = lab.apply(lab.stack(STACK, tmp_path))
+    harness = CloudHarness()
+    made = harness.apply(harness.stack(STACK, tmp_path))
     assert {name: made.outputs[name] for name in ("wall", "ping", "server", "disk")} == {
         "wall": ("shop-web", None), "ping": (False, None), "server": ("shop-web", None), "disk": ("shop-data", None),
     }  # fmt: skip
     assert made.outputs["tenth"][0] is None
-    assert_settled(lab, STACK, tmp_path)
-    renamed = lab.apply(lab.stack(RENAMED, tmp_path))
+    assert_settled(harness, STACK, tmp_path)
+    renamed = harness.apply(harness.stack(RENAMED, tmp_path))
     assert {name: renamed.outputs[name] for name in ("wall", "ping", "server", "disk")} == {
         "wall": ("gate", None), "ping": (True, None), "server": ("front", None), "disk": ("shop-data", None),
     }  # fmt: skip
     # The name of a volume cannot be changed.
-    assert_settled(lab, RENAMED, tmp_path)
+    assert_settled(harness, RENAMED, tmp_path)
 
 
 def kept(bench: Bench, name: str) -> tuple[Any, str | None]:

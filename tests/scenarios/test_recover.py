@@ -27,7 +27,7 @@ from reconciler.simulator.kinds.records import Instance
 from reconciler.simulator.world import World
 from reconciler.store.memory import MemoryStore
 from tests.builders import at
-from tests.lab import Interrupts, Lab, shown
+from tests.cloud_harness import CloudHarness, Interrupts, shown
 from tests.scenarios.world import world_of
 
 STACK = """\
@@ -49,7 +49,7 @@ UNSEEN = Fault("answer_lost", method="POST", route="createInstance", nth=1)
 
 
 def recover(
-    lab: Lab,
+    harness: CloudHarness,
     stack: Stack,
     words: Answers | None = None,
     *,
@@ -57,34 +57,36 @@ def recover(
     typed: str | None = None,
 ) -> Recovered:
     """One `recover` in a process of its own. What was proposed is kept in `PROPOSED`, what was told
-    in the laboratory's events.
+    in the harness's events.
     """
     PROPOSED.clear()
     run = context.Run(
         id="recovery",
-        holder=ports.Holder("tester", "lab", 9, "recover", lab.clock.time()),
-        nonce=lab.nonce,
-        interrupts=Interrupts(lab),
+        holder=ports.Holder("tester", "lab", 9, "recover", harness.clock.time()),
+        nonce=harness.nonce,
+        interrupts=Interrupts(harness),
         again="reconciler recover",
         wait=wait,
     )
     talk = recovering.RecoveryPrompter(
-        emit=lab.events.append, show=PROPOSED.append, ask=lambda proposal: typed
+        emit=harness.events.append, show=PROPOSED.append, ask=lambda proposal: typed
     )
-    return recovering.recover(stack, lab.connection(), lab.store, words or Answers(), run, talk)
+    return recovering.recover(
+        stack, harness.connection(), harness.store, words or Answers(), run, talk
+    )
 
 
 PROPOSED: list[Proposal] = []
 
 
-def left_open(tmp: Path, fault: Fault, text: str = STACK) -> tuple[Lab, Stack]:
-    """A laboratory whose first apply lost the answer to its first create of a server, and did not
+def left_open(tmp: Path, fault: Fault, text: str = STACK) -> tuple[CloudHarness, Stack]:
+    """A cloud harness whose first apply lost the answer to its first create of a server, and did not
     wait.
     """
-    lab = Lab(faults=(fault,))
-    stack = lab.stack(text, tmp)
-    lab.apply(stack, wait=False)
-    return lab, stack
+    harness = CloudHarness(faults=(fault,))
+    stack = harness.stack(text, tmp)
+    harness.apply(stack, wait=False)
+    return harness, stack
 
 
 def said(found: Recovered) -> str:
@@ -99,32 +101,32 @@ def said(found: Recovered) -> str:
 
 
 def test_a_lost_answer_is_settled_by_the_marker_alone(tmp_path: Path) -> None:
-    lab, stack = left_open(
+    harness, stack = left_open(
         tmp_path, Fault("executed_late", method="POST", route="createInstance", nth=1, seconds=100)
     )
-    assert lab.state is not None and len(lab.state.open) == 1
-    lab.clock.advance(120)
-    found = recover(lab, stack)
+    assert harness.state is not None and len(harness.state.open) == 1
+    harness.clock.advance(120)
+    found = recover(harness, stack)
     assert (found.exit_code, [(one.address, one.done, one.by_word) for one in found.settled]) == (
         0,
         [("instances.web", True, False)],
     )
-    assert not lab.state.open and "instances.web" in lab.state.entries
+    assert not harness.state.open and "instances.web" in harness.state.entries
     assert "create instance: done (INSTANCE-" in said(found) and "reconciler apply" in said(found)
-    assert lab.apply(stack).exit_code == 0 and list(world_of(lab.cloud)["instances"]) == [
+    assert harness.apply(stack).exit_code == 0 and list(world_of(harness.cloud)["instances"]) == [
         "shop-web"
     ]
-    assert "Nothing is unsettled" in said(recover(lab, stack))
+    assert "Nothing is unsettled" in said(recover(harness, stack))
 
 
 def test_without_proof_it_is_shown_what_was_asked_and_what_there_is(tmp_path: Path) -> None:
     """Goal: a server of that name, made by hand in the same minute, is a candidate and never taken
     by itself (invariant 4).
     """
-    lab, stack = left_open(tmp_path, LOST)
-    lab.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
-    lab.clock.advance(600)
-    found = recover(lab, stack)
+    harness, stack = left_open(tmp_path, LOST)
+    harness.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
+    harness.clock.advance(600)
+    found = recover(harness, stack)
     (case,) = found.cases
     assert found.exit_code == 3 and case.candidates == ("INSTANCE-hand",)
     rows = {row.name: (row.asked, row.shown) for row in case.rows}
@@ -142,8 +144,8 @@ def test_without_proof_it_is_shown_what_was_asked_and_what_there_is(tmp_path: Pa
         document["open"][0]["candidates"][0]["id"] == "INSTANCE-hand" and document["exit_code"] == 3
     )
     assert (
-        "INSTANCE-hand" not in {entry.id for entry in lab.state.entries.values()}
-        if lab.state
+        "INSTANCE-hand" not in {entry.id for entry in harness.state.entries.values()}
+        if harness.state
         else False
     )
 
@@ -170,38 +172,41 @@ def test_a_delete_that_only_a_person_can_tell_of_names_its_consent() -> None:
 
 
 def test_a_word_that_it_was_not_made_lets_the_next_apply_make_it(tmp_path: Path) -> None:
-    lab, stack = left_open(tmp_path, LOST)
-    lab.clock.advance(600)
-    found = recover(lab, stack, Answers(not_created=("instances.web",)))
+    harness, stack = left_open(tmp_path, LOST)
+    harness.clock.advance(600)
+    found = recover(harness, stack, Answers(not_created=("instances.web",)))
     assert found.exit_code == 0 and found.settled[0].by_word and not found.settled[0].done
-    assert lab.apply(stack).exit_code == 0
-    assert list(world_of(lab.cloud)["instances"]) == ["shop-web"]
+    assert harness.apply(stack).exit_code == 0
+    assert list(world_of(harness.cloud)["instances"]) == ["shop-web"]
 
 
 def test_before_the_fence_nobody_can_say_that_it_was_not_made(tmp_path: Path) -> None:
-    lab, stack = left_open(tmp_path, LOST)
-    found = recover(lab, stack, Answers(not_created=("instances.web",)), wait=False)
+    harness, stack = left_open(tmp_path, LOST)
+    found = recover(harness, stack, Answers(not_created=("instances.web",)), wait=False)
     assert (
         found.exit_code == 3
         and "can still be taken" in found.problems[0].message
         and len(found.cases) == 1
     )
-    begun = lab.clock.time()
-    found = recover(lab, stack, Answers(not_created=("instances.web",)))
-    assert found.exit_code == 0 and lab.clock.time() - begun > 300
+    begun = harness.clock.time()
+    found = recover(harness, stack, Answers(not_created=("instances.web",)))
+    assert found.exit_code == 0 and harness.clock.time() - begun > 300
     assert any(
-        isinstance(event, Message) and "checking again in" in event.message for event in lab.events
+        isinstance(event, Message) and "checking again in" in event.message
+        for event in harness.events
     )
 
 
 def test_a_word_about_an_object_binds_it_with_what_was_asked(tmp_path: Path) -> None:
-    lab, stack = left_open(tmp_path, LOST)
-    lab.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
-    found = recover(lab, stack, Answers(adopt={"instances.web": "INSTANCE-hand"}))
+    harness, stack = left_open(tmp_path, LOST)
+    harness.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
+    found = recover(harness, stack, Answers(adopt={"instances.web": "INSTANCE-hand"}))
     assert found.exit_code == 0 and found.settled[0].done and found.settled[0].by_word
-    assert lab.state is not None and lab.state.entries["instances.web"].id == "INSTANCE-hand"
-    assert lab.state.entries["instances.web"].nonce is None  # it bears no marker of ours
-    assert shown(lab.plan(stack)) == ["resize instances.web"]
+    assert (
+        harness.state is not None and harness.state.entries["instances.web"].id == "INSTANCE-hand"
+    )
+    assert harness.state.entries["instances.web"].nonce is None  # it bears no marker of ours
+    assert shown(harness.plan(stack)) == ["resize instances.web"]
 
 
 def test_what_comes_late_all_the_same_is_told_where_a_person_named_another_object(
@@ -209,18 +214,20 @@ def test_what_comes_late_all_the_same_is_told_where_a_person_named_another_objec
 ) -> None:
     # Goal: the request can still be taken when the word is given; what it makes then is the
     # stack's, and found by its nonce.
-    lab, stack = left_open(
+    harness, stack = left_open(
         tmp_path,
         Fault("executed_late", method="POST", route="createInstance", nth=1, seconds=100.0),
     )
-    lab.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
+    harness.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
     assert (
-        recover(lab, stack, Answers(adopt={"instances.web": "INSTANCE-hand"}), wait=False).exit_code
+        recover(
+            harness, stack, Answers(adopt={"instances.web": "INSTANCE-hand"}), wait=False
+        ).exit_code
         == 0
     )
-    lab.clock.advance(200)
-    assert len(lab.cloud.snapshot().instances) == 2
-    assert [problem.code for problem in lab.plan(stack).problems] == ["doubled"]
+    harness.clock.advance(200)
+    assert len(harness.cloud.snapshot().instances) == 2
+    assert [problem.code for problem in harness.plan(stack).problems] == ["doubled"]
 
 
 def test_an_object_that_bears_the_marker_of_another_request_is_not_what_this_one_made(
@@ -228,7 +235,7 @@ def test_an_object_that_bears_the_marker_of_another_request_is_not_what_this_one
 ) -> None:
     # Goal: each send has a nonce of its own, so the word cannot be true; the object is another
     # stack's, which would lose it.
-    theirs = Lab()
+    theirs = CloudHarness()
     assert (
         theirs.apply(
             theirs.stack(STACK.replace("stack: shop", "stack: theirs"), tmp_path / "theirs")
@@ -236,39 +243,39 @@ def test_an_object_that_bears_the_marker_of_another_request_is_not_what_this_one
         == 0
     )
     (id,) = theirs.cloud.snapshot().instances
-    lab = Lab()
-    lab.cloud, lab.clock, lab.quota, lab._numbers = (
+    harness = CloudHarness()
+    harness.cloud, harness.clock, harness.quota, harness._numbers = (
         theirs.cloud,
         theirs.clock,
         theirs.quota,
         theirs._numbers,
     )
-    lab.cloud.faults = FaultPlan((LOST,), seed=7)
-    stack = lab.stack(STACK, tmp_path)
-    lab.apply(stack, wait=False)
-    found = recover(lab, stack, Answers(adopt={"instances.web": id}), wait=False)
+    harness.cloud.faults = FaultPlan((LOST,), seed=7)
+    stack = harness.stack(STACK, tmp_path)
+    harness.apply(stack, wait=False)
+    found = recover(harness, stack, Answers(adopt={"instances.web": id}), wait=False)
     assert (
         found.exit_code == 3
         and "carries the marker of another request" in found.problems[0].message
     )
-    assert lab.state is not None and lab.state.entries == {}
+    assert harness.state is not None and harness.state.entries == {}
 
 
 def test_what_comes_late_all_the_same_is_told_after_its_request_was_forgotten(
     tmp_path: Path,
 ) -> None:
-    lab, stack = left_open(
+    harness, stack = left_open(
         tmp_path,
         Fault("executed_late", method="POST", route="createInstance", nth=1, seconds=100.0),
     )
-    holder = ports.Holder("tester", "lab", 9, "state forget", lab.clock.time())
+    holder = ports.Holder("tester", "lab", 9, "state forget", harness.clock.time())
     with session.Writing(
-        lab.store, holder, timeout_seconds=0.0, stack="shop", environment=None
+        harness.store, holder, timeout_seconds=0.0, stack="shop", environment=None
     ) as writer:
         for note in manual.forget(writer.state, "instances.web", "forget") or ():
             writer.append(note)
-    lab.clock.advance(200)
-    assert "doubled" in [problem.code for problem in lab.plan(stack).problems]
+    harness.clock.advance(200)
+    assert "doubled" in [problem.code for problem in harness.plan(stack).problems]
 
 
 @pytest.mark.parametrize(
@@ -315,61 +322,63 @@ def test_a_word_that_cannot_be_true_is_refused(
     name: str, address: str, id: str, code: str, wanted: str, tmp_path: Path
 ) -> None:
     both = STACK + STACK.split("instances:\n")[1].replace("  web:", "  other:")
-    lab = Lab(faults=(Fault("lost_before", method="POST", route="createInstance", nth=2),))
-    stack = lab.stack(both, tmp_path)
-    lab.apply(stack, wait=False)
-    assert lab.state is not None
-    open_one = next(intent.address for intent, _ in lab.state.open.values())
+    harness = CloudHarness(
+        faults=(Fault("lost_before", method="POST", route="createInstance", nth=2),)
+    )
+    stack = harness.stack(both, tmp_path)
+    harness.apply(stack, wait=False)
+    assert harness.state is not None
+    open_one = next(intent.address for intent, _ in harness.state.open.values())
     if open_one != "instances.web":
         pytest.fail("the second create is that of instances.web")
-    lab.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
+    harness.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
     found = recover(
-        lab,
+        harness,
         stack,
-        Answers(adopt={address: id.replace("OTHER", lab.state.entries["instances.other"].id)}),
+        Answers(adopt={address: id.replace("OTHER", harness.state.entries["instances.other"].id)}),
         wait=False,
     )
     assert (found.problems[0].code, wanted in found.problems[0].message) == (code, True), name
-    assert "INSTANCE-hand" not in {entry.id for entry in lab.state.entries.values()}
+    assert "INSTANCE-hand" not in {entry.id for entry in harness.state.entries.values()}
 
 
 def test_what_bears_the_marker_is_not_said_to_be_not_made(tmp_path: Path) -> None:
     """Goal: an object with our marker that is not as requested: only a person can tell, and not against
     the marker.
     """
-    lab, stack = left_open(tmp_path, LOST)
-    assert lab.state is not None
-    (nonce,) = [intent.nonce for intent, _ in lab.state.open.values()]
-    lab.cloud.change(
+    harness, stack = left_open(tmp_path, LOST)
+    assert harness.state is not None
+    (nonce,) = [intent.nonce for intent, _ in harness.state.open.values()]
+    harness.cloud.change(
         lambda world: by_hand(world, "INSTANCE-odd", "shop-web", description=f"odd rc-{nonce}")
     )
-    lab.clock.advance(600)
-    found = recover(lab, stack, Answers(not_created=("instances.web",)))
+    harness.clock.advance(600)
+    found = recover(harness, stack, Answers(not_created=("instances.web",)))
     assert (
         found.exit_code == 3 and "carries the marker of this request" in found.problems[0].message
     )
-    assert recover(lab, stack, Answers(adopt={"instances.web": "INSTANCE-odd"})).exit_code == 0
+    assert recover(harness, stack, Answers(adopt={"instances.web": "INSTANCE-odd"})).exit_code == 0
 
 
 def test_after_a_lost_state_everything_that_proves_to_be_ours_is_bound(tmp_path: Path) -> None:
     """Goal: invariant 1: nothing is made again; the state comes back from the account, on a yes."""
-    lab = Lab()
-    stack = lab.stack(FENCED, tmp_path)
-    assert lab.apply(stack).exit_code == 0
-    before = world_of(lab.cloud)
-    lab.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
-    lab.store = MemoryStore()
-    lost = lab.apply(stack)
+    harness = CloudHarness()
+    stack = harness.stack(FENCED, tmp_path)
+    assert harness.apply(stack).exit_code == 0
+    before = world_of(harness.cloud)
+    harness.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
+    harness.store = MemoryStore()
+    lost = harness.apply(stack)
     assert lost.exit_code == 4 and {problem.code for problem in lost.problems} == {"state-missing"}
 
     with pytest.raises(Abort) as stop:
-        recover(lab, stack, Answers(rebuild=True))
+        recover(harness, stack, Answers(rebuild=True))
     assert stop.value.exit_code == 4 and "--yes" in str(stop.value.problems[0])
     with pytest.raises(Abort) as stop:
-        recover(lab, stack, Answers(rebuild=True, terminal=True), typed="no")
-    assert stop.value.exit_code == 4 and not lab.store.read()
+        recover(harness, stack, Answers(rebuild=True, terminal=True), typed="no")
+    assert stop.value.exit_code == 4 and not harness.store.read()
 
-    found = recover(lab, stack, Answers(rebuild=True, terminal=True), typed="shop")
+    found = recover(harness, stack, Answers(rebuild=True, terminal=True), typed="shop")
     assert found.exit_code == 0 and [str(one.address) for one in found.bound] == [
         "firewalls.web",
         "instances.web",
@@ -377,60 +386,64 @@ def test_after_a_lost_state_everything_that_proves_to_be_ours_is_bound(tmp_path:
     assert [str(one.address) for one in PROPOSED[0].bindings] == ["firewalls.web", "instances.web"]
     text = screen.text(recovery_text.proposal_lines(PROPOSED[0], Style(), title="shop"), Style())
     assert text.count(" =  ") == 2
-    assert lab.apply(stack).exit_code == 0
-    assert not lab.plan(stack).steps
-    after = world_of(lab.cloud)
-    assert after["firewalls"] == before["firewalls"] and len(lab.cloud.snapshot().instances) == 2
+    assert harness.apply(stack).exit_code == 0
+    assert not harness.plan(stack).steps
+    after = world_of(harness.cloud)
+    assert (
+        after["firewalls"] == before["firewalls"] and len(harness.cloud.snapshot().instances) == 2
+    )
 
 
 def test_what_is_not_proved_after_a_lost_state_is_left_to_a_person(tmp_path: Path) -> None:
-    lab = Lab()
-    stack = lab.stack(STACK, tmp_path)
-    assert lab.apply(stack).exit_code == 0
-    (real,) = lab.cloud.snapshot().instances.values()
-    lab.cloud.change(
+    harness = CloudHarness()
+    stack = harness.stack(STACK, tmp_path)
+    assert harness.apply(stack).exit_code == 0
+    (real,) = harness.cloud.snapshot().instances.values()
+    harness.cloud.change(
         lambda world: by_hand(
             world, "INSTANCE-twin", "shop-web", description=real.description, flavor=real.flavor_id
         )
     )
-    lab.store = MemoryStore()
-    found = recover(lab, stack, Answers(rebuild=True, yes=True))
+    harness.store = MemoryStore()
+    found = recover(harness, stack, Answers(rebuild=True, yes=True))
     assert (
         found.exit_code == 4
         and not found.bound
         and {one.code for one in found.problems} == {"state-missing"}
     )
-    found = recover(lab, stack, Answers(adopt={"instances.web": real.instance_id}))
+    found = recover(harness, stack, Answers(adopt={"instances.web": real.instance_id}))
     assert (
         found.exit_code == 0
-        and lab.state is not None
-        and lab.state.entries["instances.web"].id == real.instance_id
+        and harness.state is not None
+        and harness.state.entries["instances.web"].id == real.instance_id
     )
 
 
 def test_an_object_of_another_stack_is_not_proposed(tmp_path: Path) -> None:
-    lab = Lab()
-    other = lab.stack(
+    harness = CloudHarness()
+    other = harness.stack(
         STACK.replace("stack: shop", "stack: other").replace(
             "    zone", "    name: shop-web\n    zone"
         ),
         tmp_path / "other",
     )
-    assert lab.apply(other).exit_code == 0
-    lab.store = MemoryStore()
-    stack = lab.stack(STACK, tmp_path / "shop")
-    found = recover(lab, stack, Answers(rebuild=True, yes=True))
+    assert harness.apply(other).exit_code == 0
+    harness.store = MemoryStore()
+    stack = harness.stack(STACK, tmp_path / "shop")
+    found = recover(harness, stack, Answers(rebuild=True, yes=True))
     assert not found.bound and {one.code for one in found.problems} == {"state-missing"}
-    assert lab.plan(stack, accept=(("duplicate", "instances.web"),)).steps
+    assert harness.plan(stack, accept=(("duplicate", "instances.web"),)).steps
 
 
 def test_what_a_running_apply_has_under_way_is_no_doubt_of_a_plan(tmp_path: Path) -> None:
-    lab, stack = left_open(tmp_path, LOST)
-    assert lab.state is not None
-    (run,) = {intent.run for intent, _ in lab.state.open.values()}
+    harness, stack = left_open(tmp_path, LOST)
+    assert harness.state is not None
+    (run,) = {intent.run for intent, _ in harness.state.open.values()}
 
     def planned(beside: context.ConcurrentRun | None) -> context.Planned:
-        return lifecycle.plan(stack, lab.connection(), lab.store, PlanOptions(), lambda: beside)
+        return lifecycle.plan(
+            stack, harness.connection(), harness.store, PlanOptions(), lambda: beside
+        )
 
     assert shown(planned(None).plan) == ["decide instances.web"]
     found = planned(context.ConcurrentRun("somebody works on this stack", run))
@@ -474,12 +487,12 @@ def by_hand(
 
 def test_a_create_that_nothing_proves_is_left_with_the_reason(tmp_path: Path) -> None:
     # Goal: lists were read, and said so: not that none could be.
-    lab = Lab(faults=(LOST,))
-    result = lab.apply(lab.stack(STACK, tmp_path), wait=False)
-    unknown = [event.message for event in lab.events if isinstance(event, StepUnknown)]
+    harness = CloudHarness(faults=(LOST,))
+    result = harness.apply(harness.stack(STACK, tmp_path), wait=False)
+    unknown = [event.message for event in harness.events if isinstance(event, StepUnknown)]
     assert result.exit_code == 3 and unknown == [
         "its request could still be accepted until the signature fence"
     ]
     with pytest.raises(Abort) as stop:
-        lifecycle.entry_of(lab.state, at("instances.web"))
+        lifecycle.entry_of(harness.state, at("instances.web"))
     assert stop.value.problems[0].hint == "a request for it is open: `reconciler recover` shows it"

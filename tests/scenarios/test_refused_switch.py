@@ -13,7 +13,7 @@ from reconciler.model import http
 from reconciler.model.events import Message
 from reconciler.simulator.kinds.records import Membership
 from reconciler.simulator.world import World
-from tests.lab import Lab, shown
+from tests.cloud_harness import CloudHarness, shown
 from tests.scenarios.test_second_look import id_of, meanwhile
 from tests.scenarios.test_when_things_go_wrong import HEAD
 
@@ -24,7 +24,7 @@ GROUPS = "firewalls:\n" + "".join(
 FULL = {"code": "0x17", "error_code": "LIMIT_EXCEEDED", "message": "full", "result": "error"}
 
 
-class FullLab(Lab):
+class FullLab(CloudHarness):
     """A cloud that lets no server behind the group `full` once it is free."""
 
     full: str | None = None
@@ -53,56 +53,59 @@ def test_a_server_whose_new_firewall_is_refused_goes_back_behind_the_old_one(
 ) -> None:
     # Goal: a yes was given to some seconds without a firewall, not to a server that stands open
     # until somebody looks.
-    lab = FullLab()
-    lab.apply(lab.stack(behind("one", "one"), tmp_path))
+    harness = FullLab()
+    harness.apply(harness.stack(behind("one", "one"), tmp_path))
     now = "one"
     if known:
         now = "two"
-        assert lab.apply(lab.stack(behind("one", now), tmp_path)).exit_code == 0
-        assert lab.state is not None and lab.state.facts["attach"] == "refuse"
-    assert lab.state is not None
-    one, lab.full = lab.state.entries["firewalls.one"].id, lab.state.entries["firewalls.two"].id
-    stack = lab.stack(behind("two", now), tmp_path)
-    result = lab.apply(stack)
+        assert harness.apply(harness.stack(behind("one", now), tmp_path)).exit_code == 0
+        assert harness.state is not None and harness.state.facts["attach"] == "refuse"
+    assert harness.state is not None
+    one, harness.full = (
+        harness.state.entries["firewalls.one"].id,
+        harness.state.entries["firewalls.two"].id,
+    )
+    stack = harness.stack(behind("two", now), tmp_path)
+    result = harness.apply(stack)
     assert (
         result.exit_code == 3
         and result.failed["firewall.attach instances.a"].error_code == "LIMIT_EXCEEDED"
     )
     assert (
-        lab.state is not None
-        and not lab.state.open
-        and lab.state.facts.get("attach", "refuse") == "refuse"
+        harness.state is not None
+        and not harness.state.open
+        and harness.state.facts.get("attach", "refuse") == "refuse"
     )
-    assert (one, lab.state.entries["instances.a"].id) in lab.cloud.snapshot().memberships
+    assert (one, harness.state.entries["instances.a"].id) in harness.cloud.snapshot().memberships
     assert any(
-        isinstance(event, Message) and "reattaching" in event.message for event in lab.events
+        isinstance(event, Message) and "reattaching" in event.message for event in harness.events
     )
-    lab.full = None
-    assert lab.apply(stack).exit_code == 0 and shown(lab.plan(stack)) == []
+    harness.full = None
+    assert harness.apply(stack).exit_code == 0 and shown(harness.plan(stack)) == []
 
 
-def one_way(tmp: Path, lab: Lab, *, known: bool) -> Lab:
+def one_way(tmp: Path, harness: CloudHarness, *, known: bool) -> CloudHarness:
     """Two servers behind `one`; where it is `known`, `b` has been switched to `two`, so that plans
     detach first.
     """
-    assert lab.apply(lab.stack(behind("one", "one"), tmp)).exit_code == 0
+    assert harness.apply(harness.stack(behind("one", "one"), tmp)).exit_code == 0
     if known:
-        assert lab.apply(lab.stack(behind("one", "two"), tmp)).exit_code == 0
-    return lab
+        assert harness.apply(harness.stack(behind("one", "two"), tmp)).exit_code == 0
+    return harness
 
 
-def memberships(lab: Lab) -> set[tuple[str, str]]:
+def memberships(harness: CloudHarness) -> set[tuple[str, str]]:
     """Who is behind what, by address."""
-    assert lab.state is not None
-    names = {entry.id: address for address, entry in lab.state.entries.items()}
-    return {(names[group], names[server]) for group, server in lab.cloud.snapshot().memberships}
+    assert harness.state is not None
+    names = {entry.id: address for address, entry in harness.state.entries.items()}
+    return {(names[group], names[server]) for group, server in harness.cloud.snapshot().memberships}
 
 
-def posts(lab: Lab, since: int) -> list[str]:
+def posts(harness: CloudHarness, since: int) -> list[str]:
     """The last words of the writes sent since then."""
     return [
         request.path.rsplit("/", 1)[-1]
-        for _, request in lab.sends[since:]
+        for _, request in harness.sends[since:]
         if request.method != "GET"
     ]
 
@@ -114,23 +117,25 @@ def test_an_interrupt_within_a_switch_names_the_server_that_the_next_run_closes_
 ) -> None:
     # Goal: Ctrl-C leaves no server open in silence; what else is to be done comes after it
     # (safety#exposed-servers).
-    lab = one_way(tmp_path, Lab(), known=known)
-    since = len(lab.sends)
+    harness = one_way(tmp_path, CloudHarness(), known=known)
+    since = len(harness.sends)
 
     def interrupted() -> bool:
-        paths = [request.path.rsplit("/", 1)[-1] for _, request in lab.sends[since:]]
+        paths = [request.path.rsplit("/", 1)[-1] for _, request in harness.sends[since:]]
         return "detach" in paths and len(paths) - paths.index("detach") > reads
 
-    lab.interrupted = interrupted
-    result = lab.apply(lab.stack(behind("two", "two" if known else "one"), tmp_path))
-    assert result.exit_code == 130 and ("firewalls.two", "instances.a") not in memberships(lab)
+    harness.interrupted = interrupted
+    result = harness.apply(harness.stack(behind("two", "two" if known else "one"), tmp_path))
+    assert result.exit_code == 130 and ("firewalls.two", "instances.a") not in memberships(harness)
     said = next(problem.message for problem in result.problems if problem.code == "interrupted")
     assert said.startswith("instances.a ") and "no firewall" in said and "apply" in said
-    lab.interrupted, since = (lambda: False), len(lab.sends)
+    harness.interrupted, since = (lambda: False), len(harness.sends)
     more = "".join(f"  c{number}: {{}}\n" for number in range(3))
     text = behind("two", "two").replace("firewalls:\n", more + "firewalls:\n")
-    assert lab.apply(lab.stack(text, tmp_path)).exit_code == 0
-    assert posts(lab, since)[0] == "attach" and ("firewalls.two", "instances.a") in memberships(lab)
+    assert harness.apply(harness.stack(text, tmp_path)).exit_code == 0
+    assert posts(harness, since)[0] == "attach" and ("firewalls.two", "instances.a") in memberships(
+        harness
+    )
 
 
 class DeafLab(FullLab):
@@ -161,36 +166,40 @@ def test_a_server_whose_new_firewall_does_not_show_is_named_and_closed_by_the_ne
 ) -> None:
     # Goal: a failed step among others does not say that a server stands open; the run says so in
     # its own words.
-    lab = DeafLab()
-    one_way(tmp_path, lab, known=known)
-    assert lab.state is not None
-    lab.deaf, lab.silent = lab.state.entries["firewalls.two"].id, silent
-    stack = lab.stack(behind("two", "two" if known else "one"), tmp_path)
-    result = lab.apply(stack, wait=False)
+    harness = DeafLab()
+    one_way(tmp_path, harness, known=known)
+    assert harness.state is not None
+    harness.deaf, harness.silent = harness.state.entries["firewalls.two"].id, silent
+    stack = harness.stack(behind("two", "two" if known else "one"), tmp_path)
+    result = harness.apply(stack, wait=False)
     assert result.exit_code == 3
     said = next(problem.message for problem in result.problems if problem.code == "exposed")
     assert said.startswith("instances.a may have no firewall")
-    lab.deaf, since = None, len(lab.sends)
-    assert lab.apply(stack).exit_code == 0 and posts(lab, since) == ["attach"]
-    assert ("firewalls.two", "instances.a") in memberships(lab) and shown(lab.plan(stack)) == []
+    harness.deaf, since = None, len(harness.sends)
+    assert harness.apply(stack).exit_code == 0 and posts(harness, since) == ["attach"]
+    assert ("firewalls.two", "instances.a") in memberships(harness) and shown(
+        harness.plan(stack)
+    ) == []
 
 
 def test_a_server_that_somebody_has_put_behind_another_firewall_is_not_said_to_have_none(
     tmp_path: Path,
 ) -> None:
     # Goal: the cloud refuses a second one with the reason; nothing stands open.
-    lab = Lab()
+    harness = CloudHarness()
     assert (
-        lab.apply(
-            lab.stack(behind("one", "one").replace("a: {firewall: one}", "a: {}"), tmp_path)
+        harness.apply(
+            harness.stack(behind("one", "one").replace("a: {firewall: one}", "a: {}"), tmp_path)
         ).exit_code
         == 0
     )
-    lab.plans = meanwhile(
-        lab,
-        lambda world: world.put(Membership(id_of(lab, "firewalls.two"), id_of(lab, "instances.a"))),
+    harness.plans = meanwhile(
+        harness,
+        lambda world: world.put(
+            Membership(id_of(harness, "firewalls.two"), id_of(harness, "instances.a"))
+        ),
     )
-    result = lab.apply(lab.stack(behind("one", "one"), tmp_path))
+    result = harness.apply(harness.stack(behind("one", "one"), tmp_path))
     assert (
         result.failed["firewall.attach instances.a"].error_code == "IN_USE"
         and result.problems == ()
@@ -207,31 +216,34 @@ def test_a_server_that_somebody_has_moved_to_a_third_firewall_meanwhile_stays_th
 ) -> None:
     # Goal: the attach would overwrite that move, or leave the server behind two, and what was
     # learned of it would be wrong.
-    lab = Lab(switches={"attach_mode": mode})
-    assert lab.apply(lab.stack(behind("one", "one") + THREE, tmp_path)).exit_code == 0
+    harness = CloudHarness(switches={"attach_mode": mode})
+    assert harness.apply(harness.stack(behind("one", "one") + THREE, tmp_path)).exit_code == 0
     now = "two" if known else "one"
-    assert lab.apply(lab.stack(behind("one", now) + THREE, tmp_path)).exit_code == 0
+    assert harness.apply(harness.stack(behind("one", now) + THREE, tmp_path)).exit_code == 0
     a, one, three = (
-        id_of(lab, "instances.a"),
-        id_of(lab, "firewalls.one"),
-        id_of(lab, "firewalls.three"),
+        id_of(harness, "instances.a"),
+        id_of(harness, "firewalls.one"),
+        id_of(harness, "firewalls.three"),
     )
 
     def move(world: World) -> None:
         world.remove("membership", (one, a))
         world.put(Membership(three, a))
 
-    assert lab.state is not None
-    learned = dict(lab.state.facts)
-    lab.plans, stack = meanwhile(lab, move), lab.stack(behind("two", now) + THREE, tmp_path)
-    assert lab.apply(stack).exit_code == 3
-    assert {group for group, server in memberships(lab) if server == "instances.a"} == {
+    assert harness.state is not None
+    learned = dict(harness.state.facts)
+    harness.plans, stack = (
+        meanwhile(harness, move),
+        harness.stack(behind("two", now) + THREE, tmp_path),
+    )
+    assert harness.apply(stack).exit_code == 3
+    assert {group for group, server in memberships(harness) if server == "instances.a"} == {
         "firewalls.three"
     }
-    assert lab.state.facts == learned
-    lab.plans = []
-    assert shown(lab.plan(stack)) == ["attach instances.a"]
-    assert lab.apply(stack).exit_code == 0 and shown(lab.plan(stack)) == []
+    assert harness.state.facts == learned
+    harness.plans = []
+    assert shown(harness.plan(stack)) == ["attach instances.a"]
+    assert harness.apply(stack).exit_code == 0 and shown(harness.plan(stack)) == []
 
 
 @pytest.mark.parametrize("second", ["two", "three"])
@@ -240,22 +252,22 @@ def test_a_server_that_somebody_has_put_behind_a_second_firewall_is_taken_off_it
 ) -> None:
     # Goal: a file names one firewall a server; a second one is shown as drift, whatever the order
     # of the lists, and an apply ends it.
-    lab = Lab(switches={"attach_mode": "many"})
-    stack = lab.stack(behind("two" if second == "three" else "one", "one") + THREE, tmp_path)
-    assert lab.apply(stack).exit_code == 0
+    harness = CloudHarness(switches={"attach_mode": "many"})
+    stack = harness.stack(behind("two" if second == "three" else "one", "one") + THREE, tmp_path)
+    assert harness.apply(stack).exit_code == 0
     a, other, before = (
-        id_of(lab, "instances.a"),
-        id_of(lab, f"firewalls.{second}"),
-        memberships(lab),
+        id_of(harness, "instances.a"),
+        id_of(harness, f"firewalls.{second}"),
+        memberships(harness),
     )
-    lab.cloud.change(lambda world: world.put(Membership(other, a)))
-    plan = lab.plan(stack)
+    harness.cloud.change(lambda world: world.put(Membership(other, a)))
+    plan = harness.plan(stack)
     assert [(row.address, row.fields[0].after) for row in plan.drift] == [
         (plan.steps[0].address, f"firewalls.{second}")
     ]
-    since = len(lab.sends)
-    assert lab.apply(stack, accept=()).exit_code == 0 and posts(lab, since) == ["detach"]
-    assert memberships(lab) == before and shown(lab.plan(stack)) == []
+    since = len(harness.sends)
+    assert harness.apply(stack, accept=()).exit_code == 0 and posts(harness, since) == ["detach"]
+    assert memberships(harness) == before and shown(harness.plan(stack)) == []
 
 
 def test_a_switch_that_was_interrupted_while_the_server_was_behind_both_is_ended_by_the_next_run(
@@ -263,16 +275,16 @@ def test_a_switch_that_was_interrupted_while_the_server_was_behind_both_is_ended
 ) -> None:
     # Goal: the state says that the new one is there; the old one was left for good, and the next
     # plan had nothing to say of it.
-    lab = Lab(switches={"attach_mode": "many"})
-    one_way(tmp_path, lab, known=True)
-    since = len(lab.sends)
-    lab.interrupted = lambda: "attach" in posts(lab, since)
-    stack = lab.stack(behind("two", "two"), tmp_path)
-    assert lab.apply(stack).exit_code == 130 and posts(lab, since) == ["attach"]
-    lab.interrupted = lambda: False
-    lab.clock.advance(60)
-    assert lab.apply(stack).exit_code == 0
+    harness = CloudHarness(switches={"attach_mode": "many"})
+    one_way(tmp_path, harness, known=True)
+    since = len(harness.sends)
+    harness.interrupted = lambda: "attach" in posts(harness, since)
+    stack = harness.stack(behind("two", "two"), tmp_path)
+    assert harness.apply(stack).exit_code == 130 and posts(harness, since) == ["attach"]
+    harness.interrupted = lambda: False
+    harness.clock.advance(60)
+    assert harness.apply(stack).exit_code == 0
     assert (
-        memberships(lab) == {("firewalls.two", "instances.a"), ("firewalls.two", "instances.b")}
-        and shown(lab.plan(stack)) == []
+        memberships(harness) == {("firewalls.two", "instances.a"), ("firewalls.two", "instances.b")}
+        and shown(harness.plan(stack)) == []
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab import Lab
+from tests.cloud_harness import CloudHarness
 from tests.scenarios.test_when_things_go_wrong import HEAD
 from tests.scenarios.world import world_of
 
@@ -23,11 +23,11 @@ instances:
 """
 
 
-def creates(lab: Lab, since: int = 0) -> int:
+def creates(harness: CloudHarness, since: int = 0) -> int:
     """How many servers were asked for."""
     return sum(
         1
-        for _, request in lab.sends[since:]
+        for _, request in harness.sends[since:]
         if (request.method, request.path) == ("POST", "/v1/instances")
     )
 
@@ -35,27 +35,27 @@ def creates(lab: Lab, since: int = 0) -> int:
 def test_a_restricted_zone_costs_one_request(tmp_path: Path) -> None:
     # Goal: the 500 of the first is an unknown outcome like any other; the other creates of that
     # zone are skipped, other zones go on.
-    lab = Lab(switches={"restricted_zones": ["kr1_z02"]})
-    stack = lab.stack(TEXT, tmp_path)
-    result = lab.apply(stack, wait=False)
+    harness = CloudHarness(switches={"restricted_zones": ["kr1_z02"]})
+    stack = harness.stack(TEXT, tmp_path)
+    result = harness.apply(stack, wait=False)
     assert result.exit_code == 3
-    assert creates(lab) == 2
+    assert creates(harness) == 2
     assert result.unknown == ("instance.create instances.web[0]",)
     assert {key for key in result.skipped if key.startswith("instance.create")} == {
         f"instance.create instances.web[{n}]" for n in (1, 2, 3)
     }
     assert set(result.skipped.values()) == {"instance.create instances.web[0]"}
-    assert list(world_of(lab.cloud)["instances"]) == ["shop-db"]
+    assert list(world_of(harness.cloud)["instances"]) == ["shop-db"]
 
 
 def test_where_the_zone_takes_servers_the_others_follow_at_once(tmp_path: Path) -> None:
     # Goal: they wait for the answer of the first, not for the server.
-    lab = Lab(latency_seconds=0.2)
-    result = lab.apply(lab.stack(TEXT, tmp_path))
+    harness = CloudHarness(latency_seconds=0.2)
+    result = harness.apply(harness.stack(TEXT, tmp_path))
     assert result.exit_code == 0
     times = [
         when
-        for when, request in lab.sends
+        for when, request in harness.sends
         if (request.method, request.path) == ("POST", "/v1/instances")
     ]
     assert max(times) - min(times) < 3.0
@@ -63,9 +63,9 @@ def test_where_the_zone_takes_servers_the_others_follow_at_once(tmp_path: Path) 
 
 def test_a_first_that_is_made_but_fails_later_does_not_hold_back_the_others(tmp_path: Path) -> None:
     # Goal: accepted is enough: the zone is open.
-    lab = Lab(switches={"create_outcome": "error"})
-    result = lab.apply(lab.stack(TEXT, tmp_path), wait=False)
-    assert creates(lab) == 5
+    harness = CloudHarness(switches={"create_outcome": "error"})
+    result = harness.apply(harness.stack(TEXT, tmp_path), wait=False)
+    assert creates(harness) == 5
     assert not any(key.startswith("instance.create") for key in result.skipped)
 
 
@@ -75,16 +75,17 @@ def test_a_first_that_is_made_but_fails_later_does_not_hold_back_the_others(tmp_
 def test_a_server_that_needs_the_first_waits_until_it_is_there(line: str, tmp_path: Path) -> None:
     # Goal: "accepted is enough" is about the zone; what reads an address of the first found none,
     # and what depends on it did not wait.
-    lab = Lab()
-    stack = lab.stack(HEAD + f"instances:\n  a: {{}}\n  b: {{{line}}}\n", tmp_path)
-    result = lab.apply(stack)
+    harness = CloudHarness()
+    stack = harness.stack(HEAD + f"instances:\n  a: {{}}\n  b: {{{line}}}\n", tmp_path)
+    result = harness.apply(stack)
     assert result.exit_code == 0, result.failed
     first, second = (
         when
-        for when, request in lab.sends
+        for when, request in harness.sends
         if (request.method, request.path) == ("POST", "/v1/instances")
     )
     assert (
         second - first > 10
-        and abs((lab.plans[-1].plan.eta_seconds or 0) - result.seconds) <= 1 + result.seconds * 0.15
+        and abs((harness.plans[-1].plan.eta_seconds or 0) - result.seconds)
+        <= 1 + result.seconds * 0.15
     )

@@ -15,7 +15,7 @@ from typing import Any
 from reconciler.model.state import Entry, Phase
 from reconciler.simulator.kinds.records import Instance, Membership, Rule
 from reconciler.simulator.world import World
-from tests.faults import breaks
+from tests.faults import faults
 from tests.stories import edits
 from tests.stories.life import Life
 from tests.stories.processes import How
@@ -254,14 +254,14 @@ def objects_show_late(life: Life, chance: Random) -> str | None:
 
 def killed(life: Life, chance: Random) -> How:
     return How(
-        fault=chance.choice((*breaks.KILLS[1:], *breaks.KILLS, "killed, seen 45 s late")),
+        fault=chance.choice((*faults.KILLS[1:], *faults.KILLS, "killed, seen 45 s late")),
         number=chance.choice(FEW),
     )
 
 
 def a_create_is_in_doubt(life: Life, chance: Random) -> How:
     """Nobody waits for the answer of a create."""
-    faults = (
+    kinds = (
         "answer lost, seen 45 s late",
         "answer lost, seen 45 s late",
         "answer lost",
@@ -269,28 +269,28 @@ def a_create_is_in_doubt(life: Life, chance: Random) -> How:
         "executed 100 s late",
         "killed, seen 45 s late",
         "killed, seen 45 s late",
-        breaks.KILLS[1],
+        faults.KILLS[1],
     )
     return How(
-        fault=chance.choice(faults), place="create", number=chance.choice((1, 1, 2, 3)), wait=False
+        fault=chance.choice(kinds), place="create", number=chance.choice((1, 1, 2, 3)), wait=False
     )
 
 
 def killed_before_a_firewall_is_attached(life: Life, chance: Random) -> How:
-    return How(fault=chance.choice(breaks.KILLS[:2]), place="attach", number=chance.choice((1, 2)))
+    return How(fault=chance.choice(faults.KILLS[:2]), place="attach", number=chance.choice((1, 2)))
 
 
 def a_delete_is_in_doubt(life: Life, chance: Random) -> How:
-    faults = (*breaks.KILLS[1:], *breaks.KILLS[2:], "answer lost")
-    return How(fault=chance.choice(faults), place="delete", wait=chance.random() < 0.5)
+    kinds = (*faults.KILLS[1:], *faults.KILLS[2:], "answer lost")
+    return How(fault=chance.choice(kinds), place="delete", wait=chance.random() < 0.5)
 
 
 def killed_at_a_read(life: Life, chance: Random) -> How:
-    return How(fault=breaks.KILLS[2], place="read", number=chance.randint(3, 25))
+    return How(fault=faults.KILLS[2], place="read", number=chance.randint(3, 25))
 
 
 def an_answer_is_lost(life: Life, chance: Random) -> How:
-    faults = (
+    kinds = (
         "never arrives",
         "answer lost",
         "502, executed",
@@ -301,12 +301,12 @@ def an_answer_is_lost(life: Life, chance: Random) -> How:
         "answer lost, seen 45 s late",
         "answer lost, seen 45 s late",
     )
-    return How(fault=chance.choice(faults), number=chance.choice(FEW), wait=chance.random() < 0.3)
+    return How(fault=chance.choice(kinds), number=chance.choice(FEW), wait=chance.random() < 0.3)
 
 
 def power_fails(life: Life, chance: Random) -> How:
     return How(
-        fault=chance.choice(sorted(breaks.DEED_FAULTS)), place="deed", number=chance.randint(1, 60)
+        fault=chance.choice(sorted(faults.DEED_FAULTS)), place="deed", number=chance.randint(1, 60)
     )
 
 
@@ -319,7 +319,7 @@ def a_list_lies(life: Life, chance: Random) -> How:
 
 
 def interrupted(life: Life, chance: Random) -> How:
-    return How(fault=breaks.INTERRUPT, number=chance.choice(FEW))
+    return How(fault=faults.INTERRUPT, number=chance.choice(FEW))
 
 
 def does_not_wait(life: Life, chance: Random) -> How:

@@ -352,10 +352,10 @@ def changes_a_volume(life: Life, chance: Random) -> str | None:
 
 
 def imports_an_id(life: Life, chance: Random) -> str | None:
-    """A key for a server that is there: one that does not exist, one of another kind, a
-    stranger's.
+    """A key for a server that is there: one that does not exist, one of another kind,
+    another person's.
     """
-    kinds = ("no such id", "no such id", "a firewall's id", "a stranger's server")
+    kinds = ("no such id", "no such id", "a firewall's id", "another person's server")
     return _import(life, chance, chance.choice(kinds))
 
 
@@ -382,12 +382,12 @@ def _import(life: Life, chance: Random, what: str) -> str | None:
     ids = {
         "no such id": ["INSTANCE-typo"],
         "a firewall's id": walls,
-        "a stranger's server": unmarked,
+        "another person's server": unmarked,
         "another stack's server": owned,
     }[what]
     if not ids:
         return None
-    if what == "a stranger's server":
+    if what == "another person's server":
         life.given.add(ids[0])
     before = life.desired
     server = Server(key, 2 if chance.random() < 0.2 and what == "no such id" else None).with_field(
@@ -396,7 +396,7 @@ def _import(life: Life, chance: Random, what: str) -> str | None:
     if life.desired.walls:
         server = server.with_field("firewall", life.desired.walls[0].key)
     life.edit(replace(before, servers=(*before.servers, server), imports=((key, ids[0]),)))
-    if what != "a stranger's server":
+    if what != "another person's server":
         life.to_take_back = key
     return f"adds instances.{key} with `import: {ids[0]}` ({what})"
 

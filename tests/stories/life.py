@@ -30,11 +30,11 @@ from reconciler.planner.compare import moves
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.world import World
 from reconciler.store.memory import MemoryDisk, MemoryStore
-from tests.faults import strangers
+from tests.cloud_harness import EVERYTHING, Interrupts, said
+from tests.faults import foreign_objects
 from tests.faults.bench import Bench, Ended
-from tests.faults.breaks import Boundary, Break
-from tests.faults.person import Person
-from tests.lab import EVERYTHING, Interrupts, said
+from tests.faults.faults import Boundary, Break
+from tests.faults.operator import Operator
 from tests.stories.desired import AdoptRequest
 from tests.stories.looks import exposed_servers, fingerprints, records
 from tests.stories.processes import (
@@ -70,7 +70,7 @@ class Life(Bench):
         self.check = self._sends_check
         self.machine = Machine("the first machine")
         self.machines = [self.machine]
-        self.desired, self.how, self.person = desired, How(), Person()
+        self.desired, self.how, self.operator = desired, How(), Operator()
         self.stands_for: dict[str, str] = {}
         self.missing: dict[str, str] = {}
         self.used: set[str] = set()
@@ -88,7 +88,7 @@ class Life(Bench):
         self._is_planned = False
         self._stacks: dict[str, Stack] = {}
         self.lines: list[str] = []
-        strangers.settle_in(self.cloud)
+        foreign_objects.settle_in(self.cloud)
         model = self.cloud.world.find("theirs")
         blog = replace(
             model,
@@ -233,14 +233,14 @@ class Life(Bench):
             if self.how.fault is None
             else Break(Boundary(self._place(), -1, "as the story says"), self.how.fault)
         )
-        person, self.person = self.person, Person()
+        operator, self.operator = self.operator, Operator()
         self.machine.kept.append(self.store.disk.after_crash(names=True))
         try:
             ended = self.run(
                 self.stack_now,
                 armed=armed,
-                gone=person.accept,
-                duplicates=person.duplicates,
+                gone=operator.accept,
+                duplicates=operator.duplicates,
                 destroy=self.how.destroy,
             )
         except Exception as failure:  # nothing may end with a traceback
@@ -254,7 +254,7 @@ class Life(Bench):
             self.violations.append(
                 f"8: {self._counts['write']} requests left although {self.how.typed!r} was typed"
             )
-        self._after(ended, person)
+        self._after(ended, operator)
         return ended
 
     def _place(self) -> str:
@@ -491,11 +491,13 @@ class Life(Bench):
                 found.setdefault(self.object_of(address), []).append(id)
         return found
 
-    def _after(self, ended: Ended, person: Person) -> None:
+    def _after(self, ended: Ended, operator: Operator) -> None:
         state = self.state
         for address, id in list(self.missing.items()):
             entry = None if state is None else state.entries.get(address)
-            if self.object_of(address) in {self.object_of(accepted) for accepted in person.accept}:
+            if self.object_of(address) in {
+                self.object_of(accepted) for accepted in operator.accept
+            }:
                 del self.missing[address]
             elif entry is not None and entry.id != id:
                 self.violations.append(
@@ -503,22 +505,22 @@ class Life(Bench):
                 )
         if ended.exit_code is None:
             return
-        self._ways_out(ended, person)
+        self._ways_out(ended, operator)
         self._decisions(state)
         left = () if state is None or self.how.only else tuple(state.deposed)
         if ended.exit_code == 0 and left:
             self.violations.append(f"3: exit 0, and the state still holds {', '.join(left)}")
         if ended.exit_code != 0:
             if not self.is_patient:
-                self.person.answer(self, self.stack_now, ended, destroy=self.how.destroy)
+                self.operator.answer(self, self.stack_now, ended, destroy=self.how.destroy)
             self._paste(ended)
             self._take_back(ended)
 
-    def _ways_out(self, ended: Ended, person: Person) -> None:
+    def _ways_out(self, ended: Ended, operator: Operator) -> None:
         """What a person was told to say, and said, is not asked for again."""
         for problem in ended.problems:
             for address in GONE.findall(problem.hint or ""):
-                if address in person.accept:
+                if address in operator.accept:
                     self.violations.append(
                         f"3: --accept gone={address} was said, and {problem.code} asks for it again: {problem.message}"
                     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.model import http
 from reconciler.model.state import State
 from reconciler.store.memory import MemoryDisk
-from tests.faults import strangers
+from tests.faults import foreign_objects
 from tests.faults.bench import Ended
 from tests.faults.checks import MAKES, AtSend
 
@@ -111,13 +111,13 @@ class StorySends(AtSend):
         finally:
             self._bench.nonces = everything
 
-    def _strangers(self, state: State | None) -> None:
+    def _foreign_objects(self, state: State | None) -> None:
         for id in self.life.given:
             self._foreign.pop(id, None)
         world, given = self._bench.cloud.world, self.life.given
         now = {
             id: row
-            for id, row in strangers.theirs(world, self._bench.nonces).items()
+            for id, row in foreign_objects.theirs(world, self._bench.nonces).items()
             if id not in given
         }
         for id, row in self._foreign.items():

@@ -1,4 +1,4 @@
-"""A laboratory: stack texts, plans and applies against the local cloud, in one process and in
+"""The cloud harness: stack texts, plans and applies against the local cloud, in one process and in
 virtual time.
 
 Everything is real but the time and the wire's latency: the cloud checks signatures and quota, the
@@ -43,7 +43,7 @@ EVERYTHING = ("delete", "data-loss", "downtime", "detach", "address-change", "ex
 _NONCE_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
 
-class Lab:
+class CloudHarness:
     """One account, one stack, one state; `latency_seconds` is that of every request."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Lab:
         self._runs = itertools.count(1)
         self.interrupted: Callable[[], bool] = lambda: False
 
-    # The product's own use cases, wired for the laboratory
+    # The product's own use cases, wired for the tests
     # ----------------------------------------------------------------------
 
     def exchange(self) -> HttpClient:
@@ -202,8 +202,8 @@ def _nobody(planned: context.Planned, decision: Decision) -> str | None:
 class Interrupts:
     """What the signal handler says, without signals."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+    def __init__(self, harness: CloudHarness) -> None:
+        self._lab = harness
 
     def __enter__(self) -> None:
         return None

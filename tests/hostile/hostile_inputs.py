@@ -88,7 +88,7 @@ def _secrets(body: bytes) -> Iterator[str]:
 
 
 @dataclass
-class Stage:
+class HostileSession:
     """Runs commands; `said` gathers everything that came out of them, as (command, stdout, stderr)."""
 
     cloud: HeardCloud
@@ -114,9 +114,9 @@ class Stage:
 
 
 @contextmanager
-def stage(
+def hostile_session(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Stage]:
+) -> Iterator[HostileSession]:
     """A stage in a folder of its own, with a home of its own."""
     with SimulatorServer(HeardCloud()) as server:
         assert isinstance(server.cloud, HeardCloud)
@@ -131,7 +131,7 @@ def stage(
             monkeypatch.setenv(name, value)
         for name in ("RECONCILER_SIMULATE", "RECONCILER_STATE_DIR", "NO_COLOR"):
             monkeypatch.delenv(name, raising=False)
-        made = Stage(server.cloud, folder, capsys)
+        made = HostileSession(server.cloud, folder, capsys)
         made.write(STACK)
         yield made
 
@@ -164,7 +164,7 @@ def obeyed(text: str) -> list[str]:
     return found + [match[0] for match in _CI_COMMAND.finditer(text)]
 
 
-def strangers(world: World, text: str) -> None:
+def add_foreign_objects(world: World, text: str) -> None:
     """Objects of somebody else, with that text wherever a text may stand."""
     image = next(iter(world.images))
     world.put(

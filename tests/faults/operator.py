@@ -21,7 +21,7 @@ from tests.faults.checks import ours
 
 
 @dataclass(slots=True)
-class Person:
+class Operator:
     """What was asked and answered in one trial. `accept` goes into the next run."""
 
     answers: list[str] = field(default_factory=list)
