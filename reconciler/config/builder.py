@@ -240,6 +240,7 @@ def _shapes(ctx: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[str
     """Notes the shape of every resource, and gives what each key of a `for_each` stands for."""
     each: dict[tuple[str, str], Mapping[str, Any] | None] = {}
     total = 0
+    linked = all_kinds().links.values()
     for kind in all_kinds().build_order:
         section = root.get(kind)
         if not isinstance(section, Table):
@@ -249,7 +250,7 @@ def _shapes(ctx: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[str
             if node is None:
                 ctx.shapes[kind, name] = None
                 continue
-            if name == references_by_key.NONE and kind in ("firewalls", "instances"):
+            if name == references_by_key.NONE and kind in linked:
                 ctx.report(
                     "not-allowed",
                     msg("`none` is reserved: as a reference it means no object"),

@@ -1,8 +1,8 @@
-"""What waits for what: a graph finer than resources, so that a firewall may name the address of a
-server it protects (stack-files#graph).
+"""The dependency graph of a stack. Its nodes are finer than resources, so that a rule of a firewall
+can contain the address of an instance that the firewall protects (stack-files#graph).
 
-A facet is a part of an object that comes into being by itself: a server is there before it is in
-its firewall, and before its power is as asked.
+A facet is a part of an object that is created after the object itself: an instance exists before it
+is a member of its firewall, and before its power is as requested. The tables of the kinds name them.
 """
 
 from __future__ import annotations
@@ -15,204 +15,161 @@ from reconciler.common.text import msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Deferred, Link, Ref, Resource, Stack
+from reconciler.model.resource_type import Edit
+from reconciler.resources import all_kinds
 
-_OBJECT = {"firewalls": "firewall", "instances": "instance", "block_storages": "volume"}
-
-READ_FACETS = {
-    ("instances", "firewall"): "membership",
-    ("instances", "status"): "power",
-    ("block_storages", "instance"): "attachment",
-}
-"""By kind and attribute: the facet that decides what a reference reads, where that is not the
-object itself.
-"""
-
-_WRITTEN_FACETS = {
-    ("instances", "firewall"): "membership",
-    ("instances", "power"): "power",
-    ("block_storages", "instance"): "attachment",
-}
-"""By kind and field: the facet that a field of the file is about, where that is not the object
-itself.
-"""
-
-_CYCLES_TOLD_MAX = 10
+_CYCLES_REPORTED_MAX = 10
 
 
 class DependencyNode(NamedTuple):
-    """One facet of one object: the object itself (`firewall`, `rule`, `instance`, `volume`), or its
-    `membership`, `attachment`, `power`.
-    """
+    """One facet of one object. The object itself has the name of its kind as its facet (`rule`)."""
 
     facet: str
     address: Address
 
+    @property
+    def is_object(self) -> bool:
+        """Whether this is the object itself."""
+        return self.facet == all_kinds().of(self.address).singular
+
     def __str__(self) -> str:
-        return (
-            f"{self.address}"
-            if self.facet in ("firewall", "rule", "instance", "volume")
-            else f"{self.facet} of {self.address}"
-        )
+        return str(self.address) if self.is_object else f"{self.facet} of {self.address}"
 
 
 Edges = Mapping[DependencyNode, frozenset[DependencyNode]]
 
 
-def node_of(address: Address) -> DependencyNode:
-    """The node of the object itself."""
-    return DependencyNode("rule" if address.rule is not None else _OBJECT[address.kind], address)
+def node_of(address: Address, attribute: str = "") -> DependencyNode:
+    """The node of an object, or of the facet that one of its attributes belongs to."""
+    kinds = all_kinds()
+    kind = kinds.of(address)
+    return DependencyNode(kinds.facets[kind.name].get(attribute, kind.singular), address)
 
 
 def facets(address: Address) -> tuple[DependencyNode, ...]:
-    """All nodes of an object, itself first; a firewall's rules are objects of their own."""
-    if address.rule is not None or address.kind == "firewalls":
-        return (node_of(address),)
-    more = ("membership", "power") if address.kind == "instances" else ("attachment",)
-    return (node_of(address), *(DependencyNode(facet, address) for facet in more))
+    """All nodes of an object, itself first. The objects inside it are not included."""
+    kinds = all_kinds()
+    names = dict.fromkeys(kinds.facets[kinds.of(address).name].values())
+    return (node_of(address), *(DependencyNode(name, address) for name in names))
 
 
 def edges(stack: Stack) -> Edges:
     """Every node of a stack, sorted by address, with the nodes that it waits for.
 
-    A membership waits for the rules of its firewall too, so that a server is not locked out for a
-    moment, but only where that closes no circle.
+    A membership also waits for the rules of its firewall, so that the instance stays reachable, but
+    only if this closes no cycle.
     """
     waits = _Waits(stack)
     hard = {node: waits.of(node) for address in stack.resources for node in facets(address)}
-    return _softened(hard, stack)
+    return _with_rules(hard, waits.owned, stack)
 
 
 class _Waits:
-    """What one node waits for, by its nature and by what its object's attributes and `depends_on`
-    say.
-    """
+    """The nodes that one node waits for. `owned` are the nodes inside each object."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self._everything = _Everything(stack)
+        self.owned: dict[Address, list[DependencyNode]] = {}
+        for address in stack.resources:
+            if address.rule is not None:
+                self.owned.setdefault(address.owner, []).append(node_of(address))
 
     def of(self, node: DependencyNode) -> set[DependencyNode]:
-        """The nodes that must be there before; those of objects that are not the stack's own are
-        left out.
-        """
-        address = node.address
-        resource = self._stack.resources[address]
-        found = (
-            set(self._of_object(address, resource))
-            if node == node_of(address)
-            else {node_of(address)}
-        )
-        for field, value in resource.attributes.items():
-            if _facet_of_field(address, field) == node.facet:
-                found.update(_waits(value, self._stack))
+        """The nodes of this stack that must exist before a node."""
+        resource = self._stack.resources[node.address]
+        found = set(self._of_object(resource)) if node.is_object else {node_of(node.address)}
+        for name, value in resource.attributes.items():
+            if node_of(node.address, name) == node:
+                found.update(self._of_value(value))
         found.discard(node)
         return {before for before in found if before.address in self._stack.resources}
 
-    def _of_object(self, address: Address, resource: Resource) -> Iterator[DependencyNode]:
-        yield from _by_nature(address, resource)
-        for waited in resource.depends_on:
-            yield from self._everything.of(waited)
+    def _of_object(self, resource: Resource) -> Iterator[DependencyNode]:
+        address = resource.address
+        if address.rule is not None:
+            yield node_of(address.owner)
+        for field in all_kinds().of(address).fields.values():
+            # A block storage is created attached (contract#block-storages).
+            target = resource.attributes.get(field.name) if field.required else None
+            if isinstance(target, Link):
+                yield node_of(target.address)
+        for named in resource.depends_on:
+            yield from self._all_of(named)
 
+    def _all_of(self, named: Address) -> Iterator[DependencyNode]:
+        """All facets of what `depends_on` names, with the objects inside it."""
+        for owner in self._stack.addresses(named.owner):
+            if named.rule is not None:
+                yield node_of(owner.with_rule(named.rule))
+            else:
+                yield from facets(owner)
+                yield from self.owned.get(owner, ())
 
-def _facet_of_field(address: Address, field: str) -> str:
-    if address.rule is not None:
-        return "rule"
-    return _WRITTEN_FACETS.get((address.kind, field)) or _OBJECT[address.kind]
+    def _of_value(self, value: Any) -> Iterator[DependencyNode]:
+        if isinstance(value, Link):
+            yield node_of(value.address)
+        elif isinstance(value, Deferred):
+            for ref in value.references:
+                yield from self._of_reference(ref)
+        elif isinstance(value, tuple):
+            for item in value:
+                yield from self._of_value(item)
 
-
-def _by_nature(address: Address, resource: Resource) -> Iterator[DependencyNode]:
-    if address.rule is not None:
-        yield node_of(address.owner)
-    elif address.kind == "block_storages":
-        # A volume is born attached (contract#block-storages).
-        server = resource.attributes.get("instance")
-        if isinstance(server, Link):
-            yield node_of(server.address)
-
-
-def _waits(value: Any, stack: Stack) -> Iterator[DependencyNode]:
-    if isinstance(value, Link):
-        yield node_of(value.address)
-    elif isinstance(value, Deferred):
-        for ref in value.references:
-            yield from _read(ref, stack)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _waits(item, stack)
-
-
-def _read(ref: Ref, stack: Stack) -> Iterator[DependencyNode]:
-    for address in stack.addresses(ref.address):
-        if ref.attribute is None:
-            yield from facets(address)
-        else:
-            yield DependencyNode(
-                READ_FACETS.get((address.kind, ref.attribute), _OBJECT[address.kind]), address
+    def _of_reference(self, ref: Ref) -> Iterator[DependencyNode]:
+        for address in self._stack.addresses(ref.address):
+            yield from (
+                facets(address) if ref.attribute is None else (node_of(address, ref.attribute),)
             )
 
 
-class _Everything:
-    """All facets of what `depends_on` names, a firewall's rules included."""
-
-    def __init__(self, stack: Stack) -> None:
-        self._stack = stack
-        self._rules = _rules(stack)
-
-    def of(self, waited: Address) -> Iterator[DependencyNode]:
-        for owner in self._stack.addresses(waited.owner):
-            if waited.rule is not None:
-                yield node_of(owner.with_rule(waited.rule))
-            else:
-                yield from facets(owner)
-                yield from self._rules.get(owner, ())
-
-
-def _rules(stack: Stack) -> dict[Address, list[DependencyNode]]:
-    """The rules of each firewall that has some."""
-    found: dict[Address, list[DependencyNode]] = {}
-    for address in stack.resources:
-        if address.rule is not None:
-            found.setdefault(address.owner, []).append(node_of(address))
-    return found
-
-
-def _softened(
-    hard: dict[DependencyNode, set[DependencyNode]], stack: Stack
+def _with_rules(
+    hard: dict[DependencyNode, set[DependencyNode]],
+    rules: Mapping[Address, list[DependencyNode]],
+    stack: Stack,
 ) -> dict[DependencyNode, frozenset[DependencyNode]]:
+    """The graph in which memberships also wait for the rules of their firewall."""
     import networkx as nx
 
     graph: nx.DiGraph[DependencyNode] = nx.DiGraph()
     graph.add_nodes_from(hard)
     graph.add_edges_from((node, before) for node, waits in hard.items() for before in waits)
-    rules = _rules(stack)
-    # Only a rule that waits, through others, for a membership can close a circle: all others are
-    # added without looking.
+    memberships = dict(_memberships(stack))
+    # Only a rule that waits for a membership, even indirectly, can close a cycle.
     risky = {
         node
         for group in rules.values()
         for node in group
-        if len(hard[node]) > 1
-        and any(other.facet == "membership" for other in nx.descendants(graph, node))
+        if len(hard[node]) > 1 and not memberships.keys().isdisjoint(nx.descendants(graph, node))
     }
-    for address, resource in stack.resources.items():
-        link = resource.attributes.get("firewall")
-        if address.kind != "instances" or not isinstance(link, Link):
-            continue
-        membership = DependencyNode("membership", address)
-        for rule in rules.get(link.address, ()):
+    for membership, firewall in memberships.items():
+        for rule in rules.get(firewall, ()):
             if rule not in risky or membership not in nx.descendants(graph, rule):
                 graph.add_edge(membership, rule)
     return {node: frozenset(graph[node]) for node in hard}
 
 
+def _memberships(stack: Stack) -> Iterator[tuple[DependencyNode, Address]]:
+    """Each membership that the stack sets, with the firewall."""
+    kinds = all_kinds()
+    fields = {
+        kind.name: [field.name for field in kind.fields.values() if field.edit is Edit.MEMBER]
+        for kind in kinds.values()
+    }
+    for address, resource in stack.resources.items():
+        for name in fields[kinds.of(address).name]:
+            link = resource.attributes.get(name)
+            if isinstance(link, Link):
+                yield node_of(address, name), link.address
+
+
 def cycles(stack: Stack) -> tuple[Problem, ...]:
-    """Each circle of things that wait for each other, as an error that shows it as a path; one for
-    each knot of circles.
+    """Each dependency cycle as an error that shows it as a path. Of cycles that share a node, one is
+    reported.
     """
     graph = _suspects(stack)
     found: list[Problem] = []
-    while len(found) < _CYCLES_TOLD_MAX and (path := _circle(graph)) is not None:
-        found.append(_told(path, stack))
+    while len(found) < _CYCLES_REPORTED_MAX and (path := _cycle(graph)) is not None:
+        found.append(_problem(path, stack))
         for node in path:
             del graph[node]
         for waits in graph.values():
@@ -221,15 +178,16 @@ def cycles(stack: Stack) -> tuple[Problem, ...]:
 
 
 def _suspects(stack: Stack) -> dict[DependencyNode, set[DependencyNode]]:
-    """The nodes that what the file says lets wait for something, and all that those wait for: no
-    other can be on a circle.
+    """The nodes of the resources with expressions or `depends_on`, and all that they wait for. No
+    other node can be part of a cycle.
     """
     waits = _Waits(stack)
     graph: dict[DependencyNode, set[DependencyNode]] = {}
     waiting = [
         node
         for address, resource in stack.resources.items()
-        if _says_order(resource)
+        if resource.depends_on
+        or any(isinstance(value, Deferred) for value in resource.attributes.values())
         for node in facets(address)
     ]
     while waiting:
@@ -240,26 +198,20 @@ def _suspects(stack: Stack) -> dict[DependencyNode, set[DependencyNode]]:
     return graph
 
 
-def _says_order(resource: Resource) -> bool:
-    if resource.depends_on:
-        return True
-    return any(isinstance(value, Deferred) for value in resource.attributes.values())
-
-
-def _circle(graph: Mapping[DependencyNode, set[DependencyNode]]) -> list[DependencyNode] | None:
-    """One circle, each node before the one that it waits for and the least first; None if there is
-    none.
+def _cycle(graph: Mapping[DependencyNode, set[DependencyNode]]) -> list[DependencyNode] | None:
+    """One cycle, each node before the one that it waits for, starting with the smallest. None if
+    there is none.
     """
-    if _any_circle(graph) is None:
+    if _any_cycle(graph) is None:
         return None
     # Again in a fixed order, so that equal stacks give equal messages.
     ordered = {node: sorted(graph[node], key=_key) for node in sorted(graph, key=_key)}
-    circle = _any_circle(ordered) or []
-    first = circle.index(min(circle, key=_key))
-    return circle[first:] + circle[:first]
+    cycle = _any_cycle(ordered) or []
+    first = cycle.index(min(cycle, key=_key))
+    return cycle[first:] + cycle[:first]
 
 
-def _any_circle(
+def _any_cycle(
     graph: Mapping[DependencyNode, Iterable[DependencyNode]],
 ) -> list[DependencyNode] | None:
     try:
@@ -274,18 +226,16 @@ def _key(node: DependencyNode) -> tuple[Any, str]:
     return (node.address.sort_key, node.facet)
 
 
-def _told(path: list[DependencyNode], stack: Stack) -> Problem:
+def _problem(path: list[DependencyNode], stack: Stack) -> Problem:
     def shown(node: DependencyNode) -> str:
         place = stack.resources[node.address].place
         return f"{node} ({place})" if place is not None else str(node)
 
-    words = " -> ".join(shown(node) for node in (*path, path[0]))
-    hint = msg("remove one of these references or `depends_on` entries")
     first = stack.resources[path[0].address]
     return error(
         "cycle",
-        msg("dependency cycle: {cycle}", cycle=words),
+        msg("dependency cycle: {cycle}", cycle=" -> ".join(map(shown, (*path, path[0])))),
         place=first.place,
         address=str(first.address),
-        hint=hint,
+        hint=msg("remove one of these references or `depends_on` entries"),
     )

@@ -8,7 +8,7 @@ and they are made while a user waits.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
@@ -115,6 +115,15 @@ def plain(node: Node) -> Plain:
 def table(node: Node | None) -> Mapping[str, Node]:
     """The entries of a mapping; of anything else (the schema has told about it) none."""
     return node.entries if isinstance(node, Table) else EMPTY
+
+
+def elements(node: Node, value: tuple[Any, ...]) -> Iterator[tuple[Node, Any]]:
+    """The elements of the value of a node, each with its own node if the file writes the list out,
+    else with the node of the list.
+    """
+    written = isinstance(node, Sequence) and len(node.items) == len(value)
+    nodes = node.items if isinstance(node, Sequence) and written else (node,) * len(value)
+    yield from zip(nodes, value, strict=True)
 
 
 def empty(file: str) -> Table:

@@ -12,7 +12,6 @@ from typing import Any
 from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import attributes, lifecycle_options, references_by_key
-from reconciler.config.attributes import FIELDS
 from reconciler.config.build_context import BuildContext, Invalid, Shape
 from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.config.document import table as entries_of
@@ -20,6 +19,8 @@ from reconciler.config.references import UNAVAILABLE
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place
 from reconciler.model.resource import EMPTY, Lifecycle, Resource, Value
+from reconciler.model.resource_type import ResourceType
+from reconciler.resources import all_kinds
 
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 _DYNAMIC = "${"
@@ -59,13 +60,12 @@ def resources(
     shape = ctx.shapes[kind, name]
     life = _lifecycle(ctx, kind, defaults, table)
     waits = _depends_on(ctx, table.entries.get("depends_on"))
-    written = {field: nodes[field] for field in FIELDS[kind] if field in nodes}
-    made = _Attributes(ctx, kind, written)
-    rules = entries_of(table.entries.get("rules")) if kind == "firewalls" else EMPTY
-    section = table.entries.get("rules")
-    firewall_rules = (
-        [_Rule(ctx, key, node, at) for key, at, node in section.keyed()]
-        if rules and isinstance(section, Table)
+    kinds = all_kinds()
+    made, owned = _Attributes(ctx, kinds[kind], nodes), kinds.owned_by(kind)
+    section = None if owned is None else table.entries.get(owned.name)
+    inner = (
+        [_Inner(ctx, owned, key, node, at) for key, at, node in section.keyed()]
+        if owned is not None and isinstance(section, Table)
         else []
     )
     imports = (
@@ -75,15 +75,15 @@ def resources(
         yield Resource(
             address=address,
             attributes=made.of(scope),
-            at_create=_at_create(ctx, address, written),
+            at_create=made.at_create(address),
             lifecycle=life,
             depends_on=waits,
             place=place,
             places=made.places,
             import_id=imports.get(address.index),
         )
-        for rule in firewall_rules:
-            yield from rule.of(address, scope)
+        for each_inner in inner:
+            yield each_inner.of(address, scope)
 
 
 def _merged(defaults: Mapping[str, Node], own: Mapping[str, Node]) -> dict[str, Node]:
@@ -99,17 +99,18 @@ def _merged(defaults: Mapping[str, Node], own: Mapping[str, Node]) -> dict[str, 
 
 
 class _Attributes:
-    """The attributes of all objects of one resource: what has no `${...}` in it is read once and
+    """The attributes of all objects of one resource. What contains no expression is read once and
     shared.
     """
 
-    def __init__(self, ctx: BuildContext, kind: str, nodes: Mapping[str, Node]) -> None:
-        self._shop, self._kind = ctx, kind
-        self._moving = {field: node for field, node in nodes.items() if _moves(node)}
+    def __init__(self, ctx: BuildContext, kind: ResourceType, nodes: Mapping[str, Node]) -> None:
+        self._ctx, self._kind = ctx, kind
+        written = {name: nodes[name] for name in kind.fields if name in nodes}
+        self._moving = {name: node for name, node in written.items() if _moves(node)}
         self._fixed = self._read(
-            {field: node for field, node in nodes.items() if field not in self._moving}, ctx.scope
+            {name: node for name, node in written.items() if name not in self._moving}, ctx.scope
         )
-        self.places = Places(nodes)
+        self.places = Places(written)
 
     def of(self, scope: Mapping[str, Any]) -> Mapping[str, Value]:
         """The attributes of the object with that scope."""
@@ -117,12 +118,22 @@ class _Attributes:
             return self._fixed
         return {**self._fixed, **self._read(self._moving, scope)}
 
+    def at_create(self, address: Address) -> Mapping[str, Value]:
+        """The values that only a create needs: the default name, and those of the kind's table."""
+        found: dict[str, Value] = {}
+        if "name" not in self.places:
+            found["name"] = default_name(self._ctx.stack, self._ctx.environment, address)
+        for field in self._kind.fields.values():
+            if field.at_create is not None and field.name not in self.places:
+                found[field.name] = field.at_create
+        return found
+
     def _read(self, nodes: Mapping[str, Node], scope: Mapping[str, Any]) -> dict[str, Value]:
         found: dict[str, Value] = {}
-        for field, node in nodes.items():
-            value = attributes.read(self._shop, self._kind, field, node, scope)
+        for name, node in nodes.items():
+            value = attributes.read(self._ctx, self._kind.fields[name], node, scope)
             if not isinstance(value, Invalid):
-                found[field] = value
+                found[name] = value
         return found
 
 
@@ -135,29 +146,28 @@ def _moves(node: Node) -> bool:
     )
 
 
-class _Rule:
-    """One rule of a firewall, to be made for each object of it. Its title is its key where it has
-    none of its own (stack-files#addresses).
+class _Inner:
+    """An object that is written inside another one, such as a rule in its firewall
+    (stack-files#addresses).
     """
 
-    def __init__(self, ctx: BuildContext, key: str, node: Node, place: Place) -> None:
-        self._key = key
-        self._place = place
+    def __init__(
+        self, ctx: BuildContext, kind: ResourceType, key: str, node: Node, place: Place
+    ) -> None:
+        self._key, self._place = key, place
         nodes = _merged(EMPTY, entries_of(node))
-        self._made = _Attributes(
-            ctx, "rules", {field: nodes[field] for field in FIELDS["rules"] if field in nodes}
-        )
-        for missing in ("direction", "protocol", "ports", "cidr"):
-            if missing not in nodes:
-                ctx.report(
-                    "missing-key", msg("the rule has no `{field}`", field=missing), node.place
-                )
+        self._made = _Attributes(ctx, kind, nodes)
+        self._from_key = {field.name: key for field in kind.fields.values() if field.from_key}
+        for name in kind.required:
+            if name not in nodes:
+                message = msg("the {noun} has no `{field}`", noun=kind.noun, field=name)
+                ctx.report("missing-key", message, node.place)
 
-    def of(self, firewall: Address, scope: Mapping[str, Any]) -> Iterator[Resource]:
-        """The rule of that firewall."""
-        yield Resource(
-            address=firewall.with_rule(self._key),
-            attributes={"title": self._key, **self._made.of(scope)},
+    def of(self, owner: Address, scope: Mapping[str, Any]) -> Resource:
+        """The object inside that owner."""
+        return Resource(
+            address=owner.with_rule(self._key),
+            attributes={**self._from_key, **self._made.of(scope)},
             place=self._place,
             places=self._made.places,
         )
@@ -197,20 +207,6 @@ def default_name(stack: str, environment: str | None, address: Address) -> str:
     return "-".join(parts)
 
 
-def _at_create(
-    ctx: BuildContext, address: Address, written: Mapping[str, Node]
-) -> Mapping[str, Value]:
-    """What counts only when the object is made: its default name, and for firewalls that ping is
-    off (contract#security-groups: always say it).
-    """
-    found: dict[str, Value] = {}
-    if "name" not in written:
-        found["name"] = default_name(ctx.stack, ctx.environment, address)
-    if address.kind == "firewalls" and "icmp" not in written:
-        found["icmp"] = False
-    return found
-
-
 def _lifecycle(
     ctx: BuildContext, kind: str, defaults: Mapping[str, Node], table: Table
 ) -> Lifecycle:
@@ -221,9 +217,10 @@ def _lifecycle(
     marker = table.entries.get("marker", defaults.get("marker"))
     if not entries and marker is None:
         return _PLAIN_LIFECYCLE
-    fields = frozenset(FIELDS[kind]) | (
-        frozenset({"rules"}) if kind == "firewalls" else frozenset()
-    )
+    kinds = all_kinds()
+    owned = kinds.owned_by(kind)
+    inner = () if owned is None else (owned.name,)
+    fields = frozenset((*kinds[kind].fields, *inner))
     return lifecycle_options.lifecycle(ctx, entries, marker, fields)
 
 

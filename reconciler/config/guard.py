@@ -10,11 +10,12 @@ from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import references_by_key
 from reconciler.config.build_context import BuildContext, Invalid
-from reconciler.config.document import Node, Scalar, Sequence
+from reconciler.config.document import Node, Scalar, elements
 from reconciler.config.document import table as entries_of
 from reconciler.model import address as addresses
 from reconciler.model.address import Address
 from reconciler.model.resource import Guard
+from reconciler.resources import instance
 
 
 def guard(ctx: BuildContext, node: Node | None) -> Guard | None:
@@ -54,12 +55,7 @@ def _texts(ctx: BuildContext, node: Node | None, name: str) -> Iterator[tuple[st
             hint=msg("write {name}: [...]", name=name),
         )
         return
-    nodes = (
-        node.items
-        if isinstance(node, Sequence) and len(node.items) == len(found)
-        else (node,) * len(found)
-    )
-    for item, written in zip(found, nodes, strict=True):
+    for written, item in elements(node, found):
         if isinstance(item, str):
             yield item, written
         elif isinstance(item, int) and not isinstance(item, bool):
@@ -89,8 +85,8 @@ def _checked(
 def _instances(ctx: BuildContext, node: Node | None) -> Iterator[Address]:
     """The addresses of servers, all of a resource where its index is left out."""
     for text, written in _texts(ctx, node, "servers"):
-        found = addresses.parse(text) or addresses.parse(f"instances.{text}")
-        if found is None or found.kind != "instances" or found.rule is not None or found.existing:
+        found = addresses.parse(text) or addresses.parse(f"{instance.NAME}.{text}")
+        if found is None or found.kind != instance.NAME or found.rule is not None or found.existing:
             hint = msg("write a key or address of an instance: web, web[0], instances.db")
             ctx.report(
                 "bad-reference",

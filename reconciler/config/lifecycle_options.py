@@ -8,9 +8,7 @@ from reconciler.common.text import msg
 from reconciler.config.build_context import BuildContext
 from reconciler.config.document import Node, Scalar, Sequence
 from reconciler.model.resource import PROTECT_ALL, Lifecycle
-
-PROTECTED = ("delete", "detach", "rebuild", "replace", "resize", "stop")
-"""What `protect` may name."""
+from reconciler.resources import all_kinds
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "on_image_change": ("rebuild", "replace"),
@@ -70,7 +68,7 @@ def _protect(ctx: BuildContext, node: Node | None) -> tuple[str, ...] | None:
         return None
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return PROTECT_ALL if node.value else ()
-    return _words(ctx, node, "protect", PROTECTED)
+    return _words(ctx, node, "protect", all_kinds().protected)
 
 
 def _ignore(ctx: BuildContext, node: Node | None, fields: frozenset[str]) -> tuple[str, ...]:

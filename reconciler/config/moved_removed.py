@@ -91,12 +91,7 @@ def _address(ctx: BuildContext, entry: Table, key: str) -> Address | None:
     if not isinstance(node, Scalar):
         return None
     found = addresses.parse(node.text)
-    if (
-        found is None
-        or found.existing
-        or found.kind not in all_kinds().sections
-        or (found.rule is not None and found.kind != "firewalls")
-    ):
+    if found is None or found.existing or not all_kinds().has(found):
         hint = msg(
             "write an address of this stack: instances.web, instances.web[0], "
             'instances.web["seoul"], firewalls.web.rules.https'

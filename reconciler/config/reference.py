@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.config.field_doc import FieldDoc
+from reconciler.common.dataclass import dataclass
 from reconciler.config.schema import load
 from reconciler.model.resource_type import Edit
 from reconciler.resources import all_kinds
@@ -34,6 +34,29 @@ EDITS: Mapping[Edit, str] = {
     Edit.CREATE_ONLY: "nothing: the field is only set at creation, and a notice says so",
 }
 """What an edit of a field does to an object that exists (stack-files#edits)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDoc:
+    """One field. `types` are the forms that it takes, in words; `members` the names below it;
+    `keyed` what its own keys stand for.
+    """
+
+    path: tuple[str, ...]
+    description: str
+    types: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
+    default: Any = None
+    examples: tuple[Any, ...] = ()
+    required: bool = False
+    edit: str | None = None
+    keyed: str | None = None
+    members: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its path as one writes it."""
+        return ".".join(self.path)
 
 
 def find(path: tuple[str, ...], *, schema: str = "stack") -> FieldDoc | None:
@@ -163,8 +186,9 @@ def _allowed(node: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _edit(path: tuple[str, ...]) -> str | None:
-    name = "rules" if path[:2] == ("firewalls", "rules") else path[0] if path else ""
-    kind, depth = all_kinds().get(name), 3 if name == "rules" else 2
-    if kind is None or len(path) != depth or path[-1] not in kind.fields:
-        return None
-    return EDITS[kind.fields[path[-1]].edit]
+    """What an edit of the field at a path does. None if it is not a field of a kind."""
+    for kind in all_kinds().values():
+        above = (kind.name,) if kind.owner is None else (kind.owner, kind.name)
+        if path[:-1] == above and path[-1] in kind.fields:
+            return EDITS[kind.fields[path[-1]].edit]
+    return None

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler import resources
 from reconciler.common import validators
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Resource, Stack
+from reconciler.model.resource_type import Edit
 from reconciler.resources import all_kinds
 
 _INDEX_DIGITS = 4
@@ -47,10 +47,10 @@ def of(resource: Resource) -> Iterator[Demand]:
     address = resource.address
     if address.rule is None and resource.import_id is None:
         yield from _missing(resource)
-    kind = "rules" if address.rule is not None else address.kind
+    fields = all_kinds().of(address).fields
     for field, value in resource.attributes.items():
-        if resources.is_limited(kind, field) and isinstance(value, str):
-            wrong = resources.problem_with(kind, field, value, marked=resource.lifecycle.marker)
+        if fields[field].limited and isinstance(value, str):
+            wrong = fields[field].problem_with(value, marked=resource.lifecycle.marker)
             if wrong is not None:
                 place = resource.places.get(field, resource.place)
                 yield Demand(
@@ -60,7 +60,7 @@ def of(resource: Resource) -> Iterator[Demand]:
                     error("bad-length", wrong, place=place, address=str(address)),
                 )
     name = resource.at_create.get("name")
-    wrong = None if name is None else resources.problem_with(kind, "name", str(name))
+    wrong = None if name is None else fields["name"].problem_with(str(name))
     if wrong is not None:
         # Under an index the name is left out, so that one mistake of a hundred objects is told
         # once.
@@ -93,36 +93,28 @@ def _fitting(address: Address, name: object) -> str:
 
 
 def _missing(resource: Resource) -> Iterator[Demand]:
-    address = resource.address
-    for field in all_kinds()[address.kind].required:
-        if field not in resource.attributes:
+    address, kind = resource.address, all_kinds().of(resource.address)
+    for name in kind.required:
+        place, code = resource.place, "missing-key"
+        if name not in resource.attributes:
+            message = msg("{address} has no `{field}`", address=address, field=name)
             hint = msg(
-                "write `{field}:` on it or under `defaults: {kind}:`",
-                field=field,
-                kind=address.kind,
+                "write `{field}:` on it or under `defaults: {kind}:`", field=name, kind=kind.name
             )
-            problem = error(
-                "missing-key",
-                msg("{address} has no `{field}`", address=address, field=field),
-                place=resource.place,
-                address=str(address),
-                hint=hint,
-            )
-            yield Demand(address, field, "create", problem)
-        elif field == "instance" and resource.attributes[field] is None:
+        elif kind.fields[name].edit is Edit.ATTACH and resource.attributes[name] is None:
+            place, code = resource.places.get(name, place), "bad-combination"
             message = msg(
-                "{address} cannot be created without an instance: iwinv creates block storages "
-                "attached",
+                "{address} cannot be created without an {field}: iwinv creates {nouns} attached",
                 address=address,
+                field=name,
+                nouns=kind.nouns,
             )
-            place = resource.places.get(field, resource.place)
             hint = msg(
-                "name its first instance; after the create, `instance: none` detaches the "
-                "block storage"
+                "name its first {field}; after the create, `{field}: none` detaches the {noun}",
+                field=name,
+                noun=kind.noun,
             )
-            yield Demand(
-                address,
-                field,
-                "create",
-                error("bad-combination", message, place=place, address=str(address), hint=hint),
-            )
+        else:
+            continue
+        problem = error(code, message, place=place, address=str(address), hint=hint)
+        yield Demand(address, name, "create", problem)

@@ -16,18 +16,30 @@ from typing import Any
 
 from reconciler.common.suggestions import nearest
 from reconciler.common.text import msg
+from reconciler.config import kind_schema
 from reconciler.config.document import Document, Node, Scalar, Sequence, Table
 from reconciler.config.schema_messages import EXPRESSION, key_hint, mistake
 from reconciler.config.schema_precheck import Fits, compiled
 from reconciler.config.yaml_errors import ALL_OF_THE_FOLDER
 from reconciler.model.diagnostics import Place, Problem, error, in_order
+from reconciler.model.kinds import Kinds
+from reconciler.resources import all_kinds
+
+
+def load(name: str) -> Mapping[str, Any]:
+    """The schema `<name>` with the sections of the kinds. Raises FileNotFoundError."""
+    return _load(name, all_kinds())
 
 
 @cache
-def load(name: str) -> Mapping[str, Any]:
-    """The schema `schemas/<name>.schema.json`: from the installed package, or from the checkout.
-    Raises FileNotFoundError.
-    """
+def _load(name: str, kinds: Kinds) -> Mapping[str, Any]:
+    derived = {"stack": kind_schema.of_stack, "component": kind_schema.of_component}.get(name)
+    return _read(name) if derived is None else derived(_read(name), kinds)
+
+
+@cache
+def _read(name: str) -> Mapping[str, Any]:
+    """The file `schemas/<name>.schema.json`: from the installed package, or from the checkout."""
     file = f"{name}.schema.json"
     here = Path(__file__).resolve().parent.parent
     for folder in (here / "schemas", here.parent / "schemas"):
@@ -41,8 +53,9 @@ def check(document: Document) -> tuple[Problem, ...]:
     """Every mistake of form in a document, each at its place, in order. A document that is not
     whole is not asked for what is missing.
     """
-    if _fits("stack")(document.root) and all(
-        _fits("component")(part) for part in document.parts.values()
+    kinds = all_kinds()
+    if _fits("stack", kinds)(document.root) and all(
+        _fits("component", kinds)(part) for part in document.parts.values()
     ):
         return ()
     return mistakes(document)
@@ -118,17 +131,17 @@ def plan_mistake(document: Mapping[str, Any]) -> str | None:
 
 
 @cache
-def _fits(name: str) -> Fits:
+def _fits(name: str, kinds: Kinds) -> Fits:
     return compiled(load(name), load("stack"))
 
 
 def _mistakes_in(root: Table, name: str) -> Iterator[Problem]:
-    for failure in _validator(name).iter_errors(instance(root)):
+    for failure in _validator(name, all_kinds()).iter_errors(instance(root)):
         yield from _problems(failure, root)
 
 
 @cache
-def _validator(name: str) -> Any:
+def _validator(name: str, kinds: Kinds) -> Any:
     return validator(load(name), load("stack"))
 
 

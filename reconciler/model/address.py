@@ -15,7 +15,7 @@ from reconciler.common.dataclass import dataclass
 _ADDRESS = re.compile(
     r"""(?P<existing>existing\.)?(?P<kind>[a-z_]+)\.(?P<name>[a-z][a-z0-9_]*)
         (?:\[(?:(?P<index>0|[1-9][0-9]{0,5})|"(?P<key>[^"\\\x00-\x1f]{1,16})")\])?
-        (?:\.rules\.(?P<rule>[a-z0-9][a-z0-9._-]*))?""",
+        (?:\.rules\.(?P<inner>[a-z0-9][a-z0-9._-]*))?""",
     re.VERBOSE,
 )
 
@@ -118,5 +118,5 @@ def parse(text: str) -> Address | None:
     elif found["key"] is not None:
         index = found["key"]
     return Address(
-        found["kind"], found["name"], index, found["rule"], found["existing"] is not None
+        found["kind"], found["name"], index, found["inner"], found["existing"] is not None
     )

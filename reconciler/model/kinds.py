@@ -67,6 +67,26 @@ class Kinds(Mapping[str, ResourceType]):
         return {field.name: field.link for field in fields if field.link is not None}
 
     @cached_property
+    def protected(self) -> tuple[str, ...]:
+        """What `protect` can forbid, sorted: the words of the operations, and a replacement."""
+        operations = (one for kind in self.values() for one in kind.operations.values())
+        words = {one.protected_as for one in operations if one.protected_as is not None}
+        return tuple(sorted({*words, "replace"}))
+
+    @cached_property
+    def facets(self) -> Mapping[str, Mapping[str, str]]:
+        """For each kind the attributes that belong to a facet, each with the name of the facet."""
+        return {
+            kind.name: {
+                name: field.facet
+                for field in kind.fields.values()
+                if field.facet is not None
+                for name in (field.name, *field.decides)
+            }
+            for kind in self.values()
+        }
+
+    @cached_property
     def _owned(self) -> Mapping[str, ResourceType]:
         return {kind.owner: kind for kind in self.values() if kind.owner is not None}
 

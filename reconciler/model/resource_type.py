@@ -48,14 +48,36 @@ class Edit(Enum):
     CREATE_ONLY = "create-only"
 
 
+class ValueType(Enum):
+    """What a stack file writes as the value of a field, and when it must be known."""
+
+    TEXT = "a text that may contain attributes known only after apply"
+    FIXED_TEXT = "a text that is known when the plan is made"
+    INTEGER = "a whole number"
+    BOOLEAN = "true or false"
+    LOOKUP = "a name in the catalog"
+    LOOKUPS = "a list of names in the catalog"
+    LINK = "a reference to another object"
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One attribute of a kind. `clearable` is False for texts the API cannot empty; `lookup` names
-    its catalogue. `identity`: an object with another value is not the one that is looked for.
-    `required`: a create must say it. `offered_in` names the list of the catalog that shows which
-    values the cloud offers; it is read before a create. `check` says what is wrong with a value, `unmarked_check` if
-    the object's description carries no marker. `limited`: a text with a limit, which binds only if
-    it is sent.
+    """One attribute of a kind.
+
+    In stack files: `forms` are the JSON schemas of the values that may be written, one of which must
+    match; `description` and `examples` explain it. `normal(text)` is the one form of texts that mean
+    the same. `unit` belongs to a number. `link` is the kind that it refers to, `lookup` the catalog.
+
+    Checks: `required` fields must have a value when an object is created. `check` says what is wrong
+    with a value, `unmarked_check` if the object's description carries no marker, both under the
+    problem `code`. `limited`: a text whose limit matters only if it is sent.
+
+    Planning: `clearable` is False for texts that the API cannot empty. `identity`: an object with
+    another value is not the one that the file describes. `at_create` is the value that a create sends
+    if the file has none. `from_key`: the value is the key of the object if the file has none. `facet`
+    names the part of an object that the field is about, if other objects can depend on that part
+    alone; `decides` are the other attributes that are known only together with it. `offered_in` names
+    the list of the catalog that shows which values the cloud offers; it is read before a create.
 
     For `adopt` and `absorb`: `returned` is False if the API never returns the value. `written(value)`
     is the value as a stack file spells it, and `keyword` says that it is a word of the language.
@@ -65,6 +87,17 @@ class Field:
 
     name: str
     edit: Edit
+    type: ValueType = ValueType.TEXT
+    description: str = ""
+    forms: tuple[Mapping[str, Any], ...] = ()
+    examples: tuple[Any, ...] = ()
+    normal: Callable[[str], str] = str
+    unit: str = ""
+    code: str = "not-allowed"
+    at_create: Plain = None
+    from_key: bool = False
+    facet: str | None = None
+    decides: tuple[str, ...] = ()
     clearable: bool = True
     lookup: str | None = None
     link: str | None = None
@@ -235,6 +268,8 @@ class ResourceType:
     by the name that `Operation.watches` uses. `detail` is the path of one object (None where there
     is no such call), `absent_errors` the error names with which it proves absence besides an empty
     answer (contract#absence). `console` is the path of the link to an object's console.
+    `description` says what the section of the kind contains; `key_pattern` and `key_rule` are the
+    form of its keys, as a regular expression and in words.
     `order` is its place where people see several kinds. `owner` is the kind inside of which
     its objects stand in stack files; `owner_attribute` is the attribute of its live objects that
     holds the owner's id. `replaceable`: its objects may be replaced, and their deletion takes a
@@ -258,6 +293,9 @@ class ResourceType:
     attributes: tuple[str, ...]
     operations: Mapping[str, Operation]
     decode: Callable[[Mapping[str, Any]], LiveResource]
+    description: str = ""
+    key_pattern: str = "^[a-z][a-z0-9_]{0,23}$"
+    key_rule: str = "a key is a-z, then up to 23 of a-z 0-9 _"
     lists: Mapping[str, Listing] = EMPTY
     detail: str | None = None
     absent_errors: frozenset[str] = frozenset()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from reconciler.config.field_doc import FieldDoc
+from reconciler.config.reference import FieldDoc
 from reconciler.render import escape
 from reconciler.render.run.screen import Line, Style, Tone
 

@@ -1,5 +1,5 @@
 """What waits for what in a stack, as text, DOT, Mermaid or JSON. The nodes are finer than resources
-(stack-files#graph): see `core.nodes`.
+(stack-files#graph): see `config.dependencies`.
 """
 
 from __future__ import annotations
@@ -8,14 +8,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from reconciler.config.dependencies import DependencyNode, edges
+from reconciler.config.dependencies import DependencyNode, edges, node_of
 from reconciler.model.resource import Stack
 from reconciler.render import escape
-
-_FIELD = {"membership": "firewall", "power": "power", "attachment": "instance"}
-"""The attribute that gives an object this part: where the file does not say it, and nobody waits
-for it, it is left out.
-"""
 
 
 def graph_text(stack: Stack, form: str) -> str:
@@ -24,13 +19,19 @@ def graph_text(stack: Stack, form: str) -> str:
 
 
 def _shown(stack: Stack) -> Mapping[DependencyNode, tuple[DependencyNode, ...]]:
-    """Every node that means something, in order, with the nodes it waits for."""
+    """Every node that means something, in order, with the nodes it waits for. A part of an object
+    that the file does not set, and that nothing waits for, is left out.
+    """
     found = edges(stack)
     waited = {before for waits in found.values() for before in waits}
 
     def counts(node: DependencyNode) -> bool:
-        field = _FIELD.get(node.facet)
-        return field is None or node in waited or field in stack.resources[node.address].attributes
+        attributes = stack.resources[node.address].attributes
+        return (
+            node.is_object
+            or node in waited
+            or any(node_of(node.address, name) == node for name in attributes)
+        )
 
     return {
         node: tuple(sorted((before for before in found[node] if counts(before)), key=_place))
@@ -42,7 +43,7 @@ def _shown(stack: Stack) -> Mapping[DependencyNode, tuple[DependencyNode, ...]]:
 def _place(node: DependencyNode) -> Any:
     return (
         node.address.sort_key,
-        node.facet not in ("firewall", "rule", "instance", "volume"),
+        not node.is_object,
         node.facet,
     )
 

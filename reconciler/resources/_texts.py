@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from reconciler.common import decoding, validators
+from reconciler.common import decoding
 from reconciler.model import marker
-from reconciler.model.resource import Plain
 
 _UNDECODED_MARKER = re.compile(r"%20rc-[a-z2-7]{12}\Z")
 
@@ -29,13 +28,3 @@ def read(row: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
         name = unquote(name) if name is not None else None
     before, nonce = marker.split(description)
     return name, before, nonce
-
-
-def marked_description(value: Plain) -> str | None:
-    """What is wrong with a description that a marker follows."""
-    return validators.description(value, marked=True)
-
-
-def unmarked_description(value: Plain) -> str | None:
-    """What is wrong with a description without a marker."""
-    return validators.description(value, marked=False)

@@ -10,7 +10,6 @@ from reconciler.model.resource import Catalogue, LiveResource, Plain, Prices
 from reconciler.model.resource_type import (
     Call,
     Edit,
-    Field,
     Listing,
     Operation,
     Paging,
@@ -18,8 +17,8 @@ from reconciler.model.resource_type import (
     ResourceType,
     View,
 )
+from reconciler.resources import _fields, _texts
 from reconciler.resources import _operations as common
-from reconciler.resources import _texts
 from reconciler.resources._operations import Inputs
 
 NAME, SINGULAR = "block_storages", "block_storage"
@@ -52,6 +51,7 @@ def kind(firewall_api: str) -> ResourceType:
                 paging=Paging.UNSTATED,
             )
         },
+        description="Block storages: disks of their own.",
         detail=PATH + "/{id}",
         absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
         order=2,
@@ -65,18 +65,38 @@ def kind(firewall_api: str) -> ResourceType:
 
 
 _FIELDS = (
-    Field("name", Edit.CREATE_ONLY, clearable=False, check=validators.name, limited=True),
-    Field(
-        "description",
-        Edit.CREATE_ONLY,
-        clearable=False,
-        check=_texts.marked_description,
-        unmarked_check=_texts.unmarked_description,
-        limited=True,
+    _fields.name(Edit.CREATE_ONLY, "shop-data"),
+    _fields.description(Edit.CREATE_ONLY, "Orders"),
+    _fields.fixed_text(
+        "type",
+        Edit.REPLACE,
+        "The type of disk.",
+        examples=("ssd", "sata"),
+        identity=True,
+        required=True,
+        offered_in="storage_types",
     ),
-    Field("type", Edit.REPLACE, identity=True, required=True, offered_in="storage_types"),
-    Field("size", Edit.REPLACE, identity=True, required=True, check=validators.size),
-    Field("instance", Edit.ATTACH, link="instances", required=True),
+    _fields.whole_number(
+        "size",
+        Edit.REPLACE,
+        "The size in GB.",
+        low=1,
+        high=20_000,
+        unit="GB",
+        examples=(100,),
+        identity=True,
+        required=True,
+        check=validators.size,
+    ),
+    _fields.link(
+        "instance",
+        Edit.ATTACH,
+        "The instance that it is attached to: a key or address, or `none` to detach it.",
+        "instances",
+        examples=("db", "web[0]", "none"),
+        required=True,
+        facet="attachment",
+    ),
 )
 
 

@@ -18,7 +18,6 @@ from reconciler.model.resource import EMPTY, LiveResource, Plain
 from reconciler.model.resource_type import (
     Call,
     Edit,
-    Field,
     Listing,
     Operation,
     Paging,
@@ -26,8 +25,8 @@ from reconciler.model.resource_type import (
     ResourceType,
     View,
 )
+from reconciler.resources import _fields, _rule_rows
 from reconciler.resources import _operations as common
-from reconciler.resources import _rule_rows, _texts
 from reconciler.resources._operations import Inputs
 
 NAME, SINGULAR, MEMBERS = "firewalls", "firewall", "members"
@@ -54,6 +53,7 @@ def kind(firewall_api: str) -> ResourceType:
         operations={operation.name: operation for operation in _operations(path, older)},
         decode=decode,
         lists={NAME: _listing(path, older), MEMBERS: _MEMBERS},
+        description="Firewalls with their rules.",
         detail=path + "/{id}",
         order=3,
         spellings=("firewall",),
@@ -62,16 +62,11 @@ def kind(firewall_api: str) -> ResourceType:
 
 
 _FIELDS = (
-    Field("name", Edit.IN_PLACE, clearable=False, check=validators.firewall_name, limited=True),
-    Field(
-        "description",
-        Edit.IN_PLACE,
-        clearable=False,
-        check=_texts.marked_description,
-        unmarked_check=_texts.unmarked_description,
-        limited=True,
+    _fields.name(Edit.IN_PLACE, "shop-web", check=validators.firewall_name),
+    _fields.description(Edit.IN_PLACE, "Orders and customers"),
+    _fields.boolean(
+        "icmp", Edit.IN_PLACE, "Whether ping is answered.", examples=(True,), at_create=False
     ),
-    Field("icmp", Edit.IN_PLACE, check=validators.boolean),
 )
 
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.common import decoding, validators
+from reconciler.common import decoding
 from reconciler.model.resource import Catalogue, LiveResource, Plain, Prices
 from reconciler.model.resource_type import (
     ANYTHING,
     Call,
     Edit,
-    Field,
     Listing,
     Operation,
     Progress,
     ResourceType,
     View,
 )
+from reconciler.resources import _fields, _texts
 from reconciler.resources import _operations as common
-from reconciler.resources import _texts
 from reconciler.resources._operations import Inputs
 
 NAME, SINGULAR = "instances", "instance"
@@ -61,6 +60,7 @@ def kind(firewall_api: str) -> ResourceType:
                 PATH, identify=_identify, decode=_decode_unless_gone, query=(("fields", MASK),)
             )
         },
+        description="Instances: virtual servers.",
         detail=PATH + "/{id}",
         absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
         console=PATH + "/{id}/remote-console",
@@ -75,41 +75,100 @@ def kind(firewall_api: str) -> ResourceType:
     )
 
 
+_OS_AND_VERSION: Mapping[str, Any] = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["os", "version"],
+    "properties": {
+        "os": {
+            "description": "The operating system as the catalog spells it, in any case.",
+            "type": "string",
+            "minLength": 1,
+            "examples": ["ubuntu", "rockylinux", "debian"],
+        },
+        "version": {
+            "description": "The version, complete or its beginning.",
+            **_fields.TEXT,
+            "examples": ["22.04"],
+        },
+    },
+}
+
 _FIELDS = (
-    Field("name", Edit.IN_PLACE, clearable=False, check=validators.name, limited=True),
-    Field(
-        "description",
-        Edit.IN_PLACE,
-        clearable=False,
-        check=_texts.marked_description,
-        unmarked_check=_texts.unmarked_description,
-        limited=True,
-    ),
-    Field(
+    _fields.name(Edit.IN_PLACE, "shop-web"),
+    _fields.description(Edit.IN_PLACE, "Orders and customers"),
+    _fields.lookup(
         "zone",
         Edit.REPLACE,
-        lookup="zones",
+        "The zone, by id or by its name in the console.",
+        "zones",
+        examples=("kr1-z01",),
         identity=True,
         required=True,
         shared=True,
         offered_in="zones",
     ),
-    Field(
-        "flavor", Edit.RESIZE, lookup="flavors", identity=True, required=True, offered_in="flavors"
+    _fields.lookup(
+        "flavor",
+        Edit.RESIZE,
+        "The size: processors, memory and disk.",
+        "flavors",
+        examples=("std_1.2-g1", "std_2.4-g1"),
+        identity=True,
+        required=True,
+        offered_in="flavors",
     ),
-    Field(
+    _fields.lookup(
         "image",
         Edit.REBUILD,
-        lookup="images",
+        "The image that the disk is created from: a name or id, `{id: ...}` used unchecked, or "
+        "`{os, version}` for the newest public image of it in the zone.",
+        "images",
+        more_forms=(_OS_AND_VERSION,),
+        examples=({"os": "ubuntu", "version": "22.04"},),
         identity=True,
         required=True,
         written=lambda id: {"id": id},
         offered_in="images",
     ),
-    Field("ssh_keys", Edit.CREATE_ONLY, lookup="ssh_keys", returned=False),
-    Field("user_script", Edit.CREATE_ONLY, lookup="user_scripts", returned=False),
-    Field("firewall", Edit.MEMBER, link="firewalls"),
-    Field("power", Edit.POWER, check=validators.one_of("on", "off"), keyword=True, usual="on"),
+    _fields.lookups(
+        "ssh_keys",
+        Edit.CREATE_ONLY,
+        "SSH keys of the account that can log in, by name or id. Without one, iwinv creates a "
+        "first password.",
+        "ssh_keys",
+        examples=(["deploy"],),
+        returned=False,
+    ),
+    _fields.lookup(
+        "user_script",
+        Edit.CREATE_ONLY,
+        "A script of the account that runs at the first start, by name or id.",
+        "user_scripts",
+        examples=("setup",),
+        returned=False,
+    ),
+    _fields.link(
+        "firewall",
+        Edit.MEMBER,
+        "The firewall that protects it: a key or address, `existing.firewalls.NAME`, or `none`. "
+        "An instance has at most one.",
+        "firewalls",
+        examples=("web", "web[0]", "existing.firewalls.office", "none"),
+        facet="membership",
+    ),
+    _fields.choice(
+        "power",
+        Edit.POWER,
+        "Whether it runs. A stop is a power cut, and a stopped instance is still billed.",
+        "on",
+        "off",
+        examples=("on", "off"),
+        keyword=True,
+        usual="on",
+        facet="power",
+        decides=("status",),
+    ),
 )
 
 

@@ -4,6 +4,7 @@ calls of their own: see `firewalls`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,14 +13,13 @@ from reconciler.model.resource import LiveResource, Plain
 from reconciler.model.resource_type import (
     Call,
     Edit,
-    Field,
     Listing,
     Operation,
     Paging,
     ResourceType,
 )
+from reconciler.resources import _fields, _rule_rows, firewall
 from reconciler.resources import _operations as common
-from reconciler.resources import _rule_rows, firewall
 from reconciler.resources._operations import Inputs
 
 NAME, SINGULAR = _rule_rows.NAME, "rule"
@@ -37,6 +37,12 @@ def kind(firewall_api: str) -> ResourceType:
         operations={} if older else {operation.name: operation for operation in _OPERATIONS},
         decode=decode,
         lists={NAME: _OLDER_LIST if older else _NEWER_LIST},
+        description=(
+            "All rules of the firewall. A rule that is not listed here is deleted, unless "
+            "`lifecycle: {ignore: [rules]}` is set."
+        ),
+        key_pattern="^[a-z0-9][a-z0-9._-]{0,24}$",
+        key_rule="the key of a rule is a-z or 0-9, then up to 24 of a-z 0-9 . _ -",
         order=4,
         owner=firewall.NAME,
         owner_attribute=firewall.SINGULAR,
@@ -48,15 +54,71 @@ def _as_number(ports: Plain) -> Plain:
     return int(ports) if isinstance(ports, str) and ports.isdecimal() else ports
 
 
+_PORTS: tuple[Mapping[str, Any], ...] = (
+    {"type": "integer", "minimum": 1, "maximum": 65535},
+    {
+        "type": "string",
+        "pattern": "^[1-9][0-9]{0,4}(-[1-9][0-9]{0,4})?$",
+        "patternErrorMessage": "write one port (443) or a range (10000-10002)",
+    },
+    {"$ref": "#/$defs/expression"},
+)
+_SINGLE_PORT = re.compile(r"\A([0-9]+)-\1\Z")
+
 _FIELDS = (
-    Field("direction", Edit.IN_PLACE, check=validators.one_of("in", "out")),
-    Field("protocol", Edit.IN_PLACE, check=validators.one_of("tcp", "udp")),
-    Field("ports", Edit.IN_PLACE, check=validators.ports, written=_as_number),
-    Field("cidr", Edit.IN_PLACE, check=validators.cidr),
-    Field("title", Edit.IN_PLACE, clearable=False, check=validators.rule_title, limited=True),
-    Field(
+    _fields.choice(
+        "direction",
+        Edit.IN_PLACE,
+        "Whether the traffic goes to the instances or comes from them.",
+        "in",
+        "out",
+        required=True,
+    ),
+    _fields.choice(
+        "protocol",
+        Edit.IN_PLACE,
+        "The protocol. Ping is allowed with `icmp` on the firewall.",
+        "tcp",
+        "udp",
+        required=True,
+    ),
+    _fields.fixed_text(
+        "ports",
+        Edit.IN_PLACE,
+        "One port, or an ascending range.",
+        forms=_PORTS,
+        examples=(443, "10000-10002"),
+        required=True,
+        check=validators.ports,
+        code="out-of-bounds",
+        # A range of one port is that port (contract#security-groups shows `"443"`).
+        normal=lambda ports: _SINGLE_PORT.sub(r"\1", ports),
+        written=_as_number,
+    ),
+    _fields.text(
+        "cidr",
+        Edit.IN_PLACE,
+        "The addresses on the other side: an IPv4 range with its mask.",
+        examples=("0.0.0.0/0", "203.0.113.7/32", "${instances.web[0].private_ip}/32"),
+        required=True,
+        check=validators.cidr,
+        code="bad-format",
+    ),
+    _fields.fixed_text(
+        "title",
+        Edit.IN_PLACE,
+        "A title of 1-25 characters, instead of the key.",
+        examples=("웹에서 앱으로",),
+        from_key=True,
+        clearable=False,
+        check=validators.rule_title,
+        limited=True,
+    ),
+    _fields.text(
         "description",
         Edit.IN_PLACE,
+        "A text of at most 25 characters.",
+        empty=True,
         clearable=False,
         check=validators.rule_description,
         limited=True,

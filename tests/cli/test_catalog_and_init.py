@@ -70,7 +70,7 @@ def test_what_the_catalogue_does_not_have_is_said(
 
 EXPLAINED: list[tuple[tuple[str, ...], list[str]]] = [
     ((), ["a stack file", "instances", "outputs"]),
-    (("instances",), ["Servers.", "flavor", "lifecycle"]),
+    (("instances",), ["Instances: virtual servers.", "flavor", "lifecycle"]),
     (("instance.flavor",), ["a resize", "std_1.2-g1"]),
     (("firewalls.rules.cidr",), ["0.0.0.0/0", "changed in place", "must be there"]),
     (("volumes.size",), ["whole number 1 to 20,000", "a replacement"]),

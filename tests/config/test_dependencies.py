@@ -78,13 +78,13 @@ instances:
 block_storages: {d: {instance: b}}
 """
     )
-    assert found["volume block_storages.d"] == ["instance instances.b"]
+    assert found["block_storage block_storages.d"] == ["instance instances.b"]
     assert found["attachment block_storages.d"] == [
+        "block_storage block_storages.d",
         "instance instances.b",
-        "volume block_storages.d",
     ]
     assert found["instance instances.a"] == ["attachment block_storages.d"]
-    assert found["instance instances.c"] == ["power instances.b", "volume block_storages.d"]
+    assert found["instance instances.c"] == ["block_storage block_storages.d", "power instances.b"]
 
 
 def test_depends_on_waits_for_all_of_what_it_names() -> None:

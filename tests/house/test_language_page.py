@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reconciler.config import reference
-from reconciler.config.field_doc import FieldDoc
 from reconciler.config.functions import FUNCTIONS
+from reconciler.config.reference import FieldDoc
 from reconciler.render.explain_text import written
 from reconciler.resources import all_kinds
 

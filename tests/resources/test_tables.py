@@ -135,6 +135,7 @@ def test_a_create_must_say_what_the_contract_asks_for() -> None:
     assert found == {
         "instances": ("zone", "flavor", "image"),
         "block_storages": ("type", "size", "instance"),
+        "rules": ("direction", "protocol", "ports", "cidr"),
     }
 
 

@@ -13,7 +13,6 @@ from dataclasses import field, replace
 from typing import TypeAlias
 
 from reconciler.common.dataclass import dataclass
-from reconciler.config.dependencies import READ_FACETS
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem
 from reconciler.model.plan import Change, Step
@@ -24,13 +23,14 @@ from reconciler.planner.compare.resolver import Resolver, unknowns
 from reconciler.planner.steps import graph
 from reconciler.planner.steps import index as indexes
 from reconciler.planner.steps.index import Index
+from reconciler.resources import all_kinds
 
 Node: TypeAlias = "tuple[str, Address]"
 
 
 def facet(ref: Ref) -> str:
     """The node of an object that decides an attribute."""
-    return READ_FACETS.get((ref.address.kind, ref.attribute or ""), "object")
+    return all_kinds().facets[ref.address.kind].get(ref.attribute or "", "object")
 
 
 @dataclass(slots=True)

@@ -1,0 +1,124 @@
+"""The parts of the JSON schemas that follow from the tables of the kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.model.kinds import Kinds
+from reconciler.model.resource_type import Field, ResourceType
+
+_OF_RESOURCES = ("count", "for_each", "when", "depends_on", "lifecycle", "marker", "import")
+_OF_DEFAULTS = ("lifecycle", "marker")
+"""What a resource can have besides its fields, and what its defaults can have."""
+
+
+def of_stack(schema: Mapping[str, Any], kinds: Kinds) -> dict[str, Any]:
+    """The schema of a stack, with the sections of these kinds."""
+    properties, definitions = dict(schema["properties"]), dict(schema["$defs"])
+    sections = [kinds[name] for name in kinds.build_order]
+    for kind in sections:
+        owned = kinds.owned_by(kind.name)
+        inner = {} if owned is None else {owned.name: _section(owned, kinds)}
+        properties[kind.name] = _section(kind, kinds)
+        definitions[kind.singular] = _object(
+            f"One {kind.noun}.", {**_fields(kind), **inner, **_references(_OF_RESOURCES)}
+        )
+        if owned is not None:
+            definitions[owned.singular] = _owned_object(owned)
+    definitions["protect"] = {**definitions["protect"], "anyOf": _protect(kinds)}
+    for name, members in (
+        (
+            "defaults",
+            {
+                kind.name: _object(
+                    f"Defaults for all {kind.nouns}.",
+                    {**_fields(kind), **_references(_OF_DEFAULTS)},
+                )
+                for kind in sections
+            },
+        ),
+        ("existing", {kind.name: _existing(kind) for kind in sections}),
+    ):
+        properties[name] = {**properties[name], "properties": members}
+    return {**schema, "properties": properties, "$defs": definitions}
+
+
+def of_component(schema: Mapping[str, Any], kinds: Kinds) -> dict[str, Any]:
+    """The schema of a component, with the sections of these kinds."""
+    sections = {
+        name: {"$ref": f"stack.schema.json#/properties/{name}"} for name in kinds.build_order
+    }
+    return {**schema, "properties": {**schema["properties"], **sections}}
+
+
+def _section(kind: ResourceType, kinds: Kinds) -> dict[str, Any]:
+    # A reference to the key `none` would mean no object.
+    reserved = {"not": {"const": "none"}} if kind.name in kinds.links.values() else {}
+    return {
+        "description": kind.description,
+        "type": ["object", "null"],
+        "propertyNames": {**_keys(kind), **reserved},
+        "additionalProperties": {"$ref": f"#/$defs/{kind.singular}"},
+    }
+
+
+def _existing(kind: ResourceType) -> dict[str, Any]:
+    return {
+        "description": f"Existing {kind.nouns}.",
+        "type": ["object", "null"],
+        "propertyNames": _keys(kind),
+        "additionalProperties": {"$ref": "#/$defs/existing"},
+    }
+
+
+def _keys(kind: ResourceType) -> dict[str, Any]:
+    return {"pattern": kind.key_pattern, "patternErrorMessage": kind.key_rule}
+
+
+def _object(description: str, members: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "description": description,
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": members,
+    }
+
+
+def _owned_object(kind: ResourceType) -> dict[str, Any]:
+    """An object inside another one. It has no defaults, so its required fields must be there."""
+    return {
+        "description": f"One {kind.noun}.",
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(kind.required),
+        "properties": _fields(kind),
+    }
+
+
+def _protect(kinds: Kinds) -> list[dict[str, Any]]:
+    words = {"type": "array", "uniqueItems": True, "items": {"enum": list(kinds.protected)}}
+    return [{"type": "boolean"}, words, {"type": "null"}]
+
+
+def _references(names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: {"$ref": f"#/$defs/{name}"} for name in names}
+
+
+def _fields(kind: ResourceType) -> dict[str, Any]:
+    return {field.name: _field(field, kind) for field in kind.fields.values()}
+
+
+def _field(field: Field, kind: ResourceType) -> dict[str, Any]:
+    examples = {"examples": list(field.examples)} if field.examples else {}
+    forms = [dict(form) for form in field.forms]
+    if kind.owner is None or not field.required:
+        if len(forms) == 1:
+            forms[0]["type"] = [*forms[0]["type"], "null"]
+        else:
+            forms.append({"type": "null"})
+    return {
+        "description": field.description,
+        **(forms[0] if len(forms) == 1 else {"anyOf": forms}),
+        **examples,
+    }
