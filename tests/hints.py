@@ -84,7 +84,7 @@ SITUATIONS = {
     "run `{}` again, or confirm it yourself: --accept {}": f"{TROUBLE}::test_delete_that_was_seen_gone_once",
     "settle it first: reconciler recover": f"{TROUBLE}::test_move_of_an_address_with_an_open_request",
     "if it is gone: --accept {}": f"{TROUBLE}::test_replaced_server_that_somebody_deleted",
-    "if that is not its object any more: reconciler state forget {}": f"{TROUBLE}::test_import_to_an_address_that_has_an_object",
+    "if that is no longer its object: reconciler state forget {}": f"{TROUBLE}::test_import_to_an_address_that_has_an_object",
     "`reconciler recover` shows what was asked and what there is": f"{TROUBLE}::test_adopt_of_an_object_of_another_address",
     "run it again then, or without --no-wait": f"{TROUBLE}::test_open_request_that_can_still_be_taken",
     "reconciler recover --adopt {}": f"{TROUBLE}::test_not_created_of_an_object_with_the_marker",

@@ -421,15 +421,15 @@ MUTANTS = (
     Mutant(
         "adopt by name",
         "reconciler/recovery/evidence.py",
-        "row for row in _rows(newest, kind) if row.nonce == intent.nonce)",
-        'row for row in _rows(newest, kind) if row.attributes.get("name") == intent.inputs.get("name"))',
+        "tuple(row for row in self.rows if row.nonce == self.intent.nonce)",
+        "self._of_that_name()",
         (EVIDENCE, of_story("one server")),
     ),
     Mutant(
         "skip the fence",
         "reconciler/recovery/evidence.py",
-        "    if now < limit:\n",
-        "    if False:\n",
+        "        if self.now < limit:\n",
+        "        if False:\n",
         (EVIDENCE,),
     ),
     Mutant(
@@ -449,8 +449,8 @@ MUTANTS = (
     Mutant(
         "take the first of two bearers",
         "reconciler/recovery/evidence.py",
-        "    if len(bearing) > 1:\n",
-        "    if False:\n",
+        "        if len(marked) > 1:\n",
+        "        if False:\n",
         (EVIDENCE,),
     ),
     Mutant(
@@ -475,7 +475,7 @@ MUTANTS = (
     Mutant(
         "take one list without it for gone",
         "reconciler/recovery/evidence.py",
-        "        if kinds[kind].detail is not None and intent.target not in last.gone:\n",
+        "        if self.kind.detail is not None and intent.target not in self.observations[-1].gone:\n",
         "        if False:\n",
         (EVIDENCE,),
     ),
@@ -590,7 +590,7 @@ MUTANTS = (
     ),
     Mutant(
         "forget the nonce of a lost create",
-        "reconciler/recovery/evidence.py",
+        "reconciler/recovery/settlement_records.py",
         "(StateChange(fact=(LOST + intent.nonce, intent.address)),)",
         "()",
         (EVIDENCE,),

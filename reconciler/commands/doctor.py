@@ -16,7 +16,7 @@ from reconciler.model.diagnostics import Problem, error, warning
 from reconciler.model.resource import RefreshScope, Stack
 from reconciler.model.state import State
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.recovery.evidence import SIGNATURE_SECONDS
+from reconciler.recovery.signature_fence import SIGNATURE_SECONDS
 
 CLOCK_SECONDS_CARE = 30.0
 

@@ -24,7 +24,7 @@ from reconciler.planner.compare import data_sources, moves
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.planner.compare.classify import classify
 from reconciler.recovery import manual
-from reconciler.recovery.binding import Binding
+from reconciler.recovery.manual import Binding
 
 
 @dataclass(frozen=True, slots=True)

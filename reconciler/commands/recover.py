@@ -26,10 +26,10 @@ from reconciler.planner import planner as planning
 from reconciler.planner.checks import lost_state
 from reconciler.planner.compare.assessment import Assessment, PlanOptions
 from reconciler.planner.compare.classify import classify
-from reconciler.recovery import binding, evidence, manual
-from reconciler.recovery.binding import Binding
+from reconciler.recovery import evidence, manual
 from reconciler.recovery.evidence import Finding
-from reconciler.recovery.manual import Proposal, Recovered, Settled
+from reconciler.recovery.manual import Binding, Proposal, Recovered, Settled
+from reconciler.recovery.signature_fence import fence, is_far_ahead
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class _Recovery:
             wrong = found if isinstance(found, Problem) else manual.free_for(state, found)
             if wrong is not None:
                 self.problems.append(wrong)
-            elif isinstance(found, binding.Binding):
+            elif isinstance(found, Binding):
                 self._bind((found,), msg("bound to {id} on the operator's word", id=id))
 
     def is_waiting(self) -> bool:
@@ -163,8 +163,8 @@ class _Recovery:
         now, still = self.settling.now(), []
         for one in self.settling.open:
             said = one.intent.address in self.words.not_created
-            limit = evidence.fence(one.intent)
-            if said and now < limit and not evidence.is_far_ahead(one.intent, now):
+            limit = fence(one.intent)
+            if said and now < limit and not is_far_ahead(one.intent, now):
                 one = replace(one, finding=Finding.NOT_YET, until=limit)
             elif said:
                 # past the fence the word is enough

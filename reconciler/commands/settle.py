@@ -15,7 +15,7 @@ from reconciler.model import ports
 from reconciler.model.events import Event, Message
 from reconciler.model.state import Note, Phase, State, fold
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.recovery import absence, evidence
+from reconciler.recovery import absence, evidence, settlement_records, signature_fence
 
 if TYPE_CHECKING:
     from reconciler.commands.context import Connection, Interrupts
@@ -24,10 +24,10 @@ COUNTDOWN_SECONDS = 30.0
 """Between the lines that report how long a wait still is."""
 
 SLICE_SECONDS = 1.0
-UNSEEN_SECONDS = 15.0
+NOT_LISTED_SECONDS = 15.0
 """Between reads for an object that was created just now and is not listed yet."""
 
-WAIT_SECONDS_MAX = 2.0 * evidence.FENCE_SECONDS
+WAIT_SECONDS_MAX = 2.0 * signature_fence.FENCE_SECONDS
 """A longer wait means that a clock was far ahead when a request was signed: the run ends, and
 leaves the address to a person.
 """
@@ -40,7 +40,7 @@ ROUNDS_MAX = 16
 class Settler:
     """What one run knows of open intents. Without a `writer`, as in a plan, nothing is recorded.
 
-    `found` is what the last read shows of each open intent, `unseen` until when (unix seconds) a
+    `found` is what the last read shows of each open intent, `not_listed` until when (unix seconds) a
     new object may be missing from lists, by address. `interrupted`: a wait was interrupted.
     """
 
@@ -50,7 +50,7 @@ class Settler:
     proof: absence.AbsenceProof | None = None
     observations: list[evidence.Observation] = field(default_factory=list)
     found: tuple[evidence.Settlement, ...] = ()
-    unseen: Mapping[str, float] = field(default_factory=dict)
+    not_listed: Mapping[str, float] = field(default_factory=dict)
     interrupted: bool = False
 
     @property
@@ -71,17 +71,17 @@ class Settler:
         Both are returned as they are if an earlier run left nothing unsettled.
         """
         if not _is_unsettled(state):
-            self.found, self.unseen, self.proof = (), {}, None
+            self.found, self.not_listed, self.proof = (), {}, None
             return state, options
         ahead = self.connection.exchange.clock_ahead
-        observed = replace(observed, at=evidence.cloud_time(observed.at, ahead))
+        observed = replace(observed, at=signature_fence.cloud_time(observed.at, ahead))
         if self.writer is not None:
             missing = absence.pending_deletes(state, observed.account)
             observed = replace(observed, gone=self._gone(missing, state, observed.at, options))
             options = replace(options, unproved=frozenset(missing) - observed.gone)
         self.observations.append(observed)
         now = self.now()
-        self.unseen = evidence.unseen(state, observed.account, now)
+        self.not_listed = absence.not_listed_yet(state, observed.account, now)
         followed = {text for text in wanted if not options.accepts("gone", text)}
         self.found = evidence.settle(
             state, self.observations, self.connection.kinds, now=now, followed=followed
@@ -125,13 +125,13 @@ class Settler:
 
     def _record(self, state: State) -> State:
         """The state after the records of what is settled, which are written if there is a writer."""
-        records = evidence.notes(self.found, state, self.run)
+        records = settlement_records.notes(self.found, state, self.run)
         if self.writer is None or self.proof is None:
             return fold(state, records)
-        first = evidence.first_looks(fold(state, records), self.proof.first, self.found)
+        first = settlement_records.first_checks(fold(state, records), self.proof.first, self.found)
         if first:
             sequence = state.sequence + len(records) + 1
-            records += (Note(sequence, self.run, "looked at for the first time", first),)
+            records += (Note(sequence, self.run, "checked for the first time", first),)
         for record in records:
             self.writer.append(record)
         return fold(state, records)
@@ -139,7 +139,7 @@ class Settler:
     def now(self) -> float:
         """The unix second by the cloud's clock, as far as it is known."""
         exchange = self.connection.exchange
-        return evidence.cloud_time(exchange.unix(), exchange.clock_ahead)
+        return signature_fence.cloud_time(exchange.unix(), exchange.clock_ahead)
 
     def wait(self, interrupts: Interrupts, emit: Callable[[Event], None]) -> bool:
         """Waits until the first of what is open can be read again; False if there is nothing to
@@ -174,13 +174,13 @@ class Settler:
         for one in self.open:
             if one.finding is evidence.Finding.NOT_YET and one.until is not None:
                 yield one.until
-        for end in self.unseen.values():
-            yield min(end, self.now() + UNSEEN_SECONDS)
+        for end in self.not_listed.values():
+            yield min(end, self.now() + NOT_LISTED_SECONDS)
         if self.proof is not None and self.proof.next_check is not None:
             yield self.proof.next_check
 
     def _countdown(self, seconds: float) -> str:
-        names = {one.intent.address for one in self.open} | set(self.unseen)
+        names = {one.intent.address for one in self.open} | set(self.not_listed)
         reason = (
             msg("when an earlier request has expired")
             if self.open

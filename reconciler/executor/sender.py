@@ -25,7 +25,7 @@ from reconciler.model.owners import entry_with
 from reconciler.model.ports import Accepted, Answer, Client, NoAnswer, Refused
 from reconciler.model.resource import Account, Stack
 from reconciler.model.resource_type import ResourceType, creates, waits
-from reconciler.recovery import evidence
+from reconciler.recovery.signature_fence import SIGNATURE_SECONDS
 
 ATTEMPTS_MAX = 8
 """How often one operation may be refused before execution (429, busy) and be made anew."""
@@ -252,7 +252,7 @@ class Sender:
         """
         return (
             task.intent is not None
-            and self.exchange.unix() - task.intent.signed > evidence.SIGNATURE_SECONDS
+            and self.exchange.unix() - task.intent.signed > SIGNATURE_SECONDS
         )
 
     def _again(self, task: Task, answer: Refused, pause: float) -> None:

@@ -186,6 +186,8 @@ class Operation:
     `protect` forbids it (stack-files#lifecycle). `disrupts`: its object is down until it ends.
     `loses_disk`: it empties or deletes the disk of its object. `login_field` names a field; if
     that is not set, the answer to a create holds a password, which is shown only there.
+    `proved_by` names the one field that shows whether it was executed: if its value stays the same,
+    nothing shows that.
     """
 
     name: str
@@ -205,6 +207,7 @@ class Operation:
     disrupts: bool = False
     loses_disk: bool = False
     login_field: str | None = None
+    proved_by: str | None = None
 
     @property
     def look_seconds(self) -> int:
@@ -344,6 +347,11 @@ class ResourceType:
     def identity(self) -> tuple[str, ...]:
         """Fields that an object must have as the file asks, to be proposed for a bind."""
         return tuple(field.name for field in self.fields.values() if field.identity)
+
+    @property
+    def distinguishing(self) -> tuple[str, ...]:
+        """Fields besides texts: in a rule, those that say which traffic it allows."""
+        return tuple(field.name for field in self.fields.values() if not field.limited)
 
     @property
     def required(self) -> tuple[str, ...]:

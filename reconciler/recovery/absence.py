@@ -13,6 +13,10 @@ from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model.resource import Account
 from reconciler.model.resource_type import deletes
 from reconciler.model.state import Deposed, Entry, Phase, State
+from reconciler.recovery.signature_fence import LATE_MARGIN_SECONDS
+
+YOUNG_SECONDS = LATE_MARGIN_SECONDS
+"""How long a new object may be missing from the lists (contract#statuses)."""
 
 
 def is_proved(first: float | None, at: float, pause_seconds: float = ABSENCE_SECONDS) -> bool:
@@ -74,4 +78,19 @@ def pending_deletes(state: State, account: Account) -> Mapping[str, str]:
         if id in under_delete
         and each.kind in account.complete
         and account.find(each.kind, id) is None
+    }
+
+
+def not_listed_yet(state: State, account: Account, now: float) -> Mapping[str, float]:
+    """The addresses of new objects that the lists do not show yet, with the unix second until which
+    that proves nothing.
+    """
+    return {
+        entry.address: entry.made + YOUNG_SECONDS
+        for entry in state.entries.values()
+        if entry.phase is Phase.INCOMPLETE
+        and entry.made is not None
+        and now < entry.made + YOUNG_SECONDS
+        and entry.parent is None
+        and account.find(entry.kind, entry.id) is None
     }

@@ -1,15 +1,14 @@
-"""Evidence: what the account shows about writes whose outcome is not known, and what follows from
-it (safety#settling).
+"""Evidence: what the account shows about writes with an unknown outcome, and what follows from it
+(safety#settling).
 
-The API has no idempotency key, so a lost answer is settled by looking, never by sending again. Done
-is proved by what is there; not done only past the fence, when the request could no longer be taken,
-and for a create only by two complete lists that do show another marked object of ours. Whatever is
-not proved either way stays open, and blocks its address.
+The API has no idempotency key, so a lost answer is settled by reading, never by sending again. What
+the account shows proves that a request was executed. Only after the signature fence is it proved
+that a request was not executed; for a create that takes two complete lists that show another marked
+object of the stack. What is not proved either way stays open, and blocks its address.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
@@ -17,10 +16,16 @@ from enum import Enum
 from reconciler.common import suggestions
 from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import pasted
+from reconciler.common.text import msg
 from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model.owners import entry_with
 from reconciler.model.resource import EMPTY, Account, LiveResource
 from reconciler.model.resource_type import (
+    CREATE,
+    DELETE,
+    FIREWALLS,
+    MEMBERS,
+    Operation,
     Progress,
     ResourceType,
     View,
@@ -28,32 +33,16 @@ from reconciler.model.resource_type import (
     operation_of,
     verb_of,
 )
-from reconciler.model.state import Intent, Note, Phase, State, StateChange
-
-SIGNATURE_SECONDS = 300
-"""How long a signed request can be taken by the cloud (contract#authentication)."""
-
-CLOCK_MARGIN_SECONDS = 30
-LATE_MARGIN_SECONDS = 120
-"""How much later than it was taken an effect may show."""
-
-FENCE_SECONDS = SIGNATURE_SECONDS + CLOCK_MARGIN_SECONDS + LATE_MARGIN_SECONDS
+from reconciler.model.state import Intent, Phase, State, StateChange
+from reconciler.recovery.signature_fence import fence
 
 LISTS_APART_SECONDS = 60
-"""Between the two complete lists that prove a create not done."""
-
-YOUNG_SECONDS = LATE_MARGIN_SECONDS
-"""How long what was just made may be missing from the lists (contract#statuses)."""
-
-LOST = "lost "
-"""Begins the name of a fact: the nonce of a create that was settled as not done. What comes all the
-same is then known for what it is.
-"""
+"""Between the two complete lists that prove that a create was not executed."""
 
 
 class Finding(Enum):
-    """`DONE` and `NOT_DONE` are proved; `NOT_YET`: it cannot be told before `until`; `NEEDS_DECISION`: no
-    evidence will tell, a person has to.
+    """`DONE` and `NOT_DONE` are proved. `NOT_YET`: nothing can be proved before `until`.
+    `NEEDS_DECISION`: no evidence will prove anything, a person must decide.
     """
 
     DONE = "done"
@@ -65,10 +54,7 @@ class Finding(Enum):
 @dataclass(frozen=True, slots=True)
 class Observation:
     """The account as it was read; `at` is the unix second before the first of its lists was asked
-    for.
-
-    `gone` are ids whose absence is proved: by the documented not-found and a complete list, twice,
-    10 s apart (safety#absence).
+    for. `gone` are ids whose absence is proved (safety#absence).
     """
 
     account: Account
@@ -78,12 +64,12 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What is known of one open intent. `effects` belong to `DONE`. `candidates` are objects a
-    person should look at.
+    """What is known of one open intent. `effects` belong to `DONE`. `candidates` are objects that a
+    person should compare with it.
 
-    `NOT_YET` without `until` is an accepted edit that the cloud works on: it blocks nothing, the plan
-    waits for its object. `first` is the unix second of the first of two lists that do not show what
-    a create was to make, where the second one is still to come.
+    `NOT_YET` without `until` is an accepted edit that the cloud is working on: it blocks nothing,
+    the plan waits for its object. `first` is the unix second of the first of two lists that do not
+    show what a create was to create, if the second one is still to come.
     """
 
     intent: Intent
@@ -105,32 +91,6 @@ class Settlement:
         return self.finding in (Finding.DONE, Finding.NOT_DONE)
 
 
-def fence(intent: Intent) -> float:
-    """The unix second, by the cloud's clock, from which on an intent that is not there will never
-    be.
-    """
-    return float(intent.signed + FENCE_SECONDS)
-
-
-def is_far_ahead(intent: Intent, now: float) -> bool:
-    """Whether a request was signed for a time that is still to come: the clock was wrong, and
-    whatever arrived by now was refused.
-    """
-    return intent.signed - now > SIGNATURE_SECONDS + CLOCK_MARGIN_SECONDS
-
-
-def cloud_time(unix: float, clock_ahead: float | None) -> float:
-    """This machine's unix second as the cloud has it, where they differ by more than the fence
-    allows for.
-
-    The cloud takes a signature by its own clock. A machine that is ahead of it would find the fence
-    passed while a request can still be taken. It cannot be ahead by more than a signature is good
-    for: then nothing that it sends is taken.
-    """
-    ahead = max((clock_ahead or 0.0) - CLOCK_MARGIN_SECONDS, 0.0)
-    return unix - min(ahead, float(SIGNATURE_SECONDS))
-
-
 def settle(
     state: State,
     observations: Sequence[Observation],
@@ -139,19 +99,16 @@ def settle(
     now: float,
     followed: Collection[str] = (),
 ) -> tuple[Settlement, ...]:
-    """What the observations say of every open intent, by sequence. At least one observation is
+    """What the observations prove about every open intent, by sequence. At least one observation is
     needed; the last one is the newest.
 
-    `followed` are addresses where an object is to be, unless a person said that the one before is
-    gone: a delete without an answer is not taken as done there (safety#absence).
+    `followed` are addresses that are to have an object again. A delete without an answer is not
+    taken as done there unless a person confirmed that the object is gone (safety#absence).
     """
-    found = []
-    for sequence in sorted(state.open):
-        intent, result = state.open[sequence]
-        found.append(
-            settle_one(state, intent, result, observations, kinds, now=now, followed=followed)
-        )
-    return tuple(found)
+    return tuple(
+        _Evidence(state, intent, observations, kinds, now, followed).settle(result)
+        for _, (intent, result) in sorted(state.open.items())
+    )
 
 
 def settle_one(
@@ -162,81 +119,19 @@ def settle_one(
     kinds: Mapping[str, ResourceType],
     *,
     now: float,
-    followed: Collection[str] = (),
 ) -> Settlement:
-    """The same for one intent, `result` being its last outcome (None where it has none)."""
-    found = _settle(state, intent, result, observations, kinds, now, followed)
-    return replace(found, effects=as_it_is_now(state, intent, found.effects))
-
-
-def unseen(state: State, account: Account, now: float) -> Mapping[str, float]:
-    """The addresses of young objects that the lists do not show yet, with the unix second until
-    which that says nothing.
-    """
-    return {
-        entry.address: entry.made + YOUNG_SECONDS
-        for entry in state.entries.values()
-        if entry.phase is Phase.INCOMPLETE
-        and entry.made is not None
-        and now < entry.made + YOUNG_SECONDS
-        if entry.parent is None and account.find(entry.kind, entry.id) is None
-    }
-
-
-def notes(settlements: Sequence[Settlement], state: State, run: str) -> tuple[Note, ...]:
-    """The records that close what is settled, in order, numbered on from the state."""
-    found: list[Note] = []
-    for one in settlements:
-        if one.settled:
-            sequence = state.sequence + len(found) + 1
-            effects = one.effects if one.finding is Finding.DONE else lost(one.intent)
-            found.append(
-                Note(
-                    sequence,
-                    run,
-                    f"settled: {one.finding.value}: {one.reason}"[:200],
-                    effects,
-                    one.intent.sequence,
-                )
-            )
-    return tuple(found)
-
-
-def first_looks(
-    state: State, absences: Mapping[str, float], settlements: Sequence[Settlement]
-) -> tuple[StateChange, ...]:
-    """What makes the first looks that the state keeps those of this run: `absences` by id, and
-    those of creates by their marker.
-
-    A look at what was found since, or is settled, is not kept.
-    """
-    kept = {entry.id for entry in state.entries.values()} | set(state.deposed)
-    looks = {id: math.ceil(second) for id, second in absences.items() if id in kept}
-    for one in settlements:
-        if one.intent.nonce is not None and one.first is not None and not one.settled:
-            looks[one.intent.nonce] = math.ceil(one.first)
-    changed = sorted(
-        subject
-        for subject in {*looks, *state.missing_since}
-        if looks.get(subject) != state.missing_since.get(subject)
-    )
-    return tuple(StateChange(missing_since=(subject, looks.get(subject))) for subject in changed)
-
-
-def lost(intent: Intent) -> tuple[StateChange, ...]:
-    """What is kept of a create that was settled as not done: its nonce."""
-    return (
-        () if intent.nonce is None else (StateChange(fact=(LOST + intent.nonce, intent.address)),)
-    )
+    """The same for one intent. `result` is its last outcome (None if it has none)."""
+    return _Evidence(state, intent, observations, kinds, now).settle(result)
 
 
 def as_it_is_now(
     state: State, intent: Intent, effects: tuple[StateChange, ...]
 ) -> tuple[StateChange, ...]:
-    """Effects that were written down with an intent, on the state as it is now: what was recorded
-    of the object since then stays.
+    """Effects that were recorded with an intent, applied to the state as it is now: what was
+    recorded of the object since then stays.
 
-    It may have got another address since, or have been forgotten: it is not put back where it was.
+    The object may have got another address since, or have been forgotten. It is not put back at its
+    old address.
     """
     found = []
     for effect in effects:
@@ -251,331 +146,292 @@ def as_it_is_now(
     return tuple(found)
 
 
-def _settle(
-    state: State,
-    intent: Intent,
-    result: str | None,
-    observations: Sequence[Observation],
-    kinds: Mapping[str, ResourceType],
-    now: float,
-    followed: Collection[str],
-) -> Settlement:
-    verb = verb_of(intent.operation)
-    if result == "accepted":
-        return _accepted(intent, observations[-1], kinds, now)
-    if verb == "create" and intent.nonce is not None:
-        return _create(state, intent, observations, kinds, now)
-    if verb == "create":
-        return _unmarked_create(intent, observations, kinds, now)
-    if verb == "delete":
-        return _delete(state, intent, observations, kinds, now, followed)
-    return _edit(intent, observations, kinds, now)
+@dataclass(frozen=True, slots=True)
+class _Evidence:
+    """One open intent, and everything that may prove something about it."""
 
+    state: State
+    intent: Intent
+    observations: Sequence[Observation]
+    kinds: Mapping[str, ResourceType]
+    now: float
+    followed: Collection[str] = ()
 
-def _accepted(
-    intent: Intent, newest: Observation, kinds: Mapping[str, ResourceType], now: float
-) -> Settlement:
-    """The cloud took it. What it made or deletes is in the state; an edit is waited for while the
-    cloud works on it, and never sent again before it has shown, or had the time in which it would
-    have.
-    """
-    verb = verb_of(intent.operation)
-    if verb in ("create", "delete"):
-        return Settlement(intent, Finding.DONE, "accepted, and its object is in the state")
-    progress = _progress(intent, newest.account, kinds)
-    if progress is Progress.DONE:
-        return Settlement(intent, Finding.DONE, "it is as requested", intent.done(intent.target))
-    target = newest.account.find(kind_of(kinds, intent.operation).name, intent.target or "")
-    if target is not None and not target.ready and not target.failed:
-        return Settlement(intent, Finding.NOT_YET, "the cloud accepted it and is working on it")
-    until = float(intent.signed + operation_of(kinds, intent.operation).seconds[2])
-    if now < until and progress is not Progress.FAILED:
-        return Settlement(
-            intent, Finding.NOT_YET, "the cloud accepted it and does not list it yet", until=until
+    @property
+    def newest(self) -> Account:
+        """The account as it was read last."""
+        return self.observations[-1].account
+
+    @property
+    def kind(self) -> ResourceType:
+        """The kind of the intent's object."""
+        return kind_of(self.kinds, self.intent.operation)
+
+    @property
+    def operation(self) -> Operation:
+        """The operation that was asked for."""
+        return operation_of(self.kinds, self.intent.operation)
+
+    @property
+    def target(self) -> LiveResource | None:
+        """The object that was to be changed, if the account shows it."""
+        return self.newest.find(self.kind.name, self.intent.target or "")
+
+    @property
+    def rows(self) -> tuple[LiveResource, ...]:
+        """All objects of the kind, sorted by id."""
+        return tuple(
+            row for _, row in sorted(self.newest.objects.get(self.kind.name, EMPTY).items())
         )
-    return Settlement(intent, Finding.DONE, "accepted; the plan continues from the current state")
 
+    def settle(self, result: str | None) -> Settlement:
+        """What is proved. `result` is the last outcome of the intent."""
+        verb = verb_of(self.intent.operation)
+        if result == "accepted":
+            found = self._accepted(verb)
+        elif verb == CREATE:
+            found = self._create()
+        elif verb == DELETE:
+            found = self._delete()
+        else:
+            found = self._edit()
+        return replace(found, effects=as_it_is_now(self.state, self.intent, found.effects))
 
-# Creates
-# ----------------------------------------------------------------------------------------------------------------------------
+    def _accepted(self, verb: str) -> Settlement:
+        """The cloud accepted it. What it created or deletes is in the state. An edit is waited for
+        while the cloud works on it, and never sent again before it shows, or had the time in which
+        it would have shown.
+        """
+        if verb in (CREATE, DELETE):
+            return self._done(msg("accepted, and its object is in the state"))
+        progress = self._progress()
+        if progress is Progress.DONE:
+            return self._done_as_requested()
+        if self._is_busy():
+            return self._found(
+                Finding.NOT_YET, msg("the cloud accepted it and is working on it"), None
+            )
+        until = float(self.intent.signed + self.operation.seconds[2])
+        if self.now < until and progress is not Progress.FAILED:
+            reason = msg("the cloud accepted it and does not list it yet")
+            return self._found(Finding.NOT_YET, reason, until)
+        return self._done(msg("accepted; the plan continues from the current state"))
 
+    # Creates
+    # ----------------------------------------------------------------------------------------------
 
-def _create(
-    state: State,
-    intent: Intent,
-    observations: Sequence[Observation],
-    kinds: Mapping[str, ResourceType],
-    now: float,
-) -> Settlement:
-    kind = kind_of(kinds, intent.operation).name
-    newest = observations[-1].account
-    bearing = tuple(row for row in _rows(newest, kind) if row.nonce == intent.nonce)
-    if len(bearing) > 1:
-        ids = ", ".join(row.id for row in bearing)
-        return Settlement(
-            intent,
-            Finding.NEEDS_DECISION,
-            f"{len(bearing)} objects carry its marker: {ids}",
-            candidates=bearing,
-        )
-    if bearing:
+    def _create(self) -> Settlement:
+        if self.intent.nonce is None:
+            return self._unmarked_create()
+        marked = tuple(row for row in self.rows if row.nonce == self.intent.nonce)
+        if len(marked) > 1:
+            reason = msg(
+                "{count} objects carry its marker: {ids}",
+                count=len(marked),
+                ids=", ".join(row.id for row in marked),
+            )
+            return self._needs_decision(reason, marked)
+        if marked:
+            return self._created(marked[0])
+        similar = self._similar()
+        if self.state.facts.get("marker") == "unproved":
+            reason = msg("this account does not return markers as sent, so no list can prove it")
+            return self._needs_decision(reason, similar)
+        found = self._not_created()
+        return found if found.settled else replace(found, candidates=similar)
+
+    def _created(self, live: LiveResource) -> Settlement:
+        """The object that carries the marker of the create."""
+        inputs, attributes = self.intent.inputs, live.attributes
         wrong = [
-            n
-            for n in kind_of(kinds, intent.operation).compared_at_create
-            if n in intent.inputs
-            and bearing[0].attributes.get(n, intent.inputs[n]) != intent.inputs[n]
+            name
+            for name in self.kind.compared_at_create
+            if name in inputs and attributes.get(name, inputs[name]) != inputs[name]
         ]
         if wrong:
-            reason = (
-                f"{bearing[0].id} carries its marker, but {', '.join(wrong)} is not as requested"
+            reason = msg(
+                "{id} carries its marker, but {fields} is not as requested",
+                id=live.id,
+                fields=", ".join(wrong),
             )
-            return Settlement(intent, Finding.NEEDS_DECISION, reason, candidates=bearing)
-        if entry_with(state, kind, bearing[0].id) is not None:
-            return Settlement(
-                intent, Finding.DONE, f"{bearing[0].id} carries its marker, and is in the state"
+            return self._needs_decision(reason, (live,))
+        if entry_with(self.state, self.kind.name, live.id) is not None:
+            return self._done(msg("{id} carries its marker, and is in the state", id=live.id))
+        phase = Phase.READY if live.ready else Phase.INCOMPLETE
+        return self._done(
+            msg("{id} carries its marker", id=live.id), self.intent.done(live.id, phase)
+        )
+
+    def _not_created(self) -> Settlement:
+        """Not created: after the fence, two complete lists 60 s apart, each showing another marked
+        object of that kind and zone. An earlier run may have read the first of them.
+        """
+        kind, limit = self.kind.name, fence(self.intent)
+        if self.now < limit:
+            reason = msg("its request could still be accepted until the signature fence")
+            return self._found(Finding.NOT_YET, reason, limit)
+        usable = [o for o in self.observations if o.at >= limit and kind in o.account.complete]
+        if usable and not all(self._has_control(o.account) for o in usable):
+            return self._needs_decision(
+                msg("no other marked object of this stack proves that the list can be trusted")
             )
-        phase = Phase.READY if bearing[0].ready else Phase.INCOMPLETE
-        reason = f"{bearing[0].id} carries its marker"
-        return Settlement(intent, Finding.DONE, reason, intent.done(bearing[0].id, phase))
-    similar = _similar(intent, newest, kind, state)
-    if state.facts.get("marker") == "unproved":
-        reason = "this account does not return markers as sent, so no list can prove it"
-        return Settlement(intent, Finding.NEEDS_DECISION, reason, candidates=similar)
-    return _absent(intent, observations, kinds, now, state, similar)
+        kept = self.state.missing_since.get(self.intent.nonce or "")
+        times = [usable[0].at] if usable else []
+        times += [float(kept)] if kept is not None else []
+        first = min(times, default=None)
+        if usable and first is not None and usable[-1].at - first >= LISTS_APART_SECONDS:
+            reason = msg("two complete lists after the signature fence do not show it")
+            return self._found(Finding.NOT_DONE, reason)
+        until = limit if first is None else first + LISTS_APART_SECONDS
+        reason = msg("a second complete list is needed")
+        return replace(self._found(Finding.NOT_YET, reason, until), first=first)
 
-
-def _absent(
-    intent: Intent,
-    observations: Sequence[Observation],
-    kinds: Mapping[str, ResourceType],
-    now: float,
-    state: State,
-    similar: tuple[LiveResource, ...],
-) -> Settlement:
-    """Not created: past the fence, two complete lists 60 s apart, each showing a control of that
-    kind and zone. The first of them may have been read by an earlier run.
-    """
-    kind, limit = kind_of(kinds, intent.operation).name, fence(intent)
-    if now < limit:
-        reason = "its request could still be accepted until the signature fence"
-        return Settlement(intent, Finding.NOT_YET, reason, until=limit, candidates=similar)
-    usable = [o for o in observations if o.at >= limit and kind in o.account.complete]
-    if usable and not all(_has_control(intent, o.account, kind, state) for o in usable):
-        reason = "no other marked object of this stack proves that the list can be trusted"
-        return Settlement(intent, Finding.NEEDS_DECISION, reason, candidates=similar)
-    seen = [usable[0].at] if usable else []
-    earlier = state.missing_since.get(intent.nonce or "")
-    seen += [] if earlier is None else [float(earlier)]
-    first = min(seen, default=None)
-    if usable and first is not None and usable[-1].at - first >= LISTS_APART_SECONDS:
-        return Settlement(
-            intent, Finding.NOT_DONE, "two complete lists after the signature fence do not show it"
+    def _has_control(self, account: Account) -> bool:
+        """Whether the list shows another marked object of the stack, in the zone of the create."""
+        kind, zone = self.kind.name, self._zone(account)
+        kept = {entry.nonce for entry in self.state.entries.values() if entry.kind == kind}
+        kept |= {old.nonce for old in self.state.deposed.values() if old.kind == kind}
+        kept -= {None}
+        return any(
+            row.nonce in kept and (zone is None or row.attributes.get("zone") == zone)
+            for row in account.objects.get(kind, EMPTY).values()
         )
-    until = limit if first is None else first + LISTS_APART_SECONDS
-    return Settlement(
-        intent,
-        Finding.NOT_YET,
-        "a second complete list is needed",
-        until=until,
-        candidates=similar,
-        first=first,
-    )
 
-
-def _has_control(intent: Intent, account: Account, kind: str, state: State) -> bool:
-    nonces = {entry.nonce for entry in state.entries.values() if entry.kind == kind and entry.nonce}
-    nonces |= {old.nonce for old in state.deposed.values() if old.kind == kind and old.nonce}
-    zone = _zone(intent, account)
-    for row in _rows(account, kind):
-        if (
-            row.nonce in nonces
-            and row.nonce is not None
-            and (zone is None or row.attributes.get("zone") == zone)
-        ):
-            return True
-    return False
-
-
-def _zone(intent: Intent, account: Account) -> object:
-    if "zone" in intent.inputs:
-        return intent.inputs["zone"]
-    owner = account.find("instances", str(intent.inputs.get("instance", "")))
-    return None if owner is None else owner.attributes.get("zone")
-
-
-def _similar(intent: Intent, account: Account, kind: str, state: State) -> tuple[LiveResource, ...]:
-    """Objects that nobody of ours owns and that have the name asked for: what a person will want to
-    look at.
-    """
-    ours = {entry.id for entry in state.entries.values()} | set(state.deposed)
-    name = intent.inputs.get("name")
-    return tuple(
-        row
-        for row in _rows(account, kind)
-        if row.id not in ours and suggestions.same(row.attributes.get("name"), name)
-    )
-
-
-def _unmarked_create(
-    intent: Intent,
-    observations: Sequence[Observation],
-    kinds: Mapping[str, ResourceType],
-    now: float,
-) -> Settlement:
-    """A rule is settled by the complete list of its firewall; anything else without a marker needs
-    a person.
-    """
-    kind = kind_of(kinds, intent.operation).name
-    newest = observations[-1].account
-    if kind != "rules":
-        name = intent.inputs.get("name")
-        similar = tuple(
-            row for row in _rows(newest, kind) if suggestions.same(row.attributes.get("name"), name)
+    def _zone(self, account: Account) -> object:
+        """The zone that was asked for: its own, or that of the object to which it is attached."""
+        inputs, attachment = self.intent.inputs, self.kind.attachment
+        if "zone" in inputs or attachment is None:
+            return inputs.get("zone")
+        owner = account.find(
+            self.kind.fields[attachment].link or "", str(inputs.get(attachment, ""))
         )
-        return Settlement(
-            intent, Finding.NEEDS_DECISION, "it was sent without a marker", candidates=similar
-        )
-    asked = [name for name in ("direction", "protocol", "ports", "cidr") if name in intent.inputs]
-    same = [
-        row
-        for row in _rows(newest, kind)
-        if row.attributes.get("firewall") == intent.inputs.get("firewall")
-        and all(row.attributes.get(name) == intent.inputs[name] for name in asked)
-    ]
-    if same:
-        return Settlement(
-            intent,
-            Finding.DONE,
-            f"rule {same[0].id} allows that traffic",
-            intent.done(same[0].id),
-        )
-    return _not_shown(intent, observations, kinds, now)
+        return None if owner is None else owner.attributes.get("zone")
 
+    def _similar(self) -> tuple[LiveResource, ...]:
+        """Objects of the requested name that do not belong to the stack: a person should compare
+        them.
+        """
+        own = {entry.id for entry in self.state.entries.values()} | set(self.state.deposed)
+        return tuple(row for row in self._of_that_name() if row.id not in own)
 
-# Edits and deletes
-# --------------------------------------------------------------------------------------------------------------------
+    def _of_that_name(self) -> tuple[LiveResource, ...]:
+        name = self.intent.inputs.get("name")
+        return tuple(row for row in self.rows if suggestions.same(row.attributes.get("name"), name))
 
+    def _unmarked_create(self) -> Settlement:
+        """A rule is settled by the complete list of its firewall; anything else without a marker
+        needs a person.
+        """
+        inputs, owner = self.intent.inputs, self.kind.owner_attribute
+        if owner is None:
+            return self._needs_decision(msg("it was sent without a marker"), self._of_that_name())
+        compared = [owner, *(name for name in self.kind.distinguishing if name in inputs)]
+        for row in self.rows:
+            if all(row.attributes.get(name) == inputs.get(name) for name in compared):
+                return self._done(
+                    msg("rule {id} allows that traffic", id=row.id), self.intent.done(row.id)
+                )
+        return self._not_shown()
 
-def _edit(
-    intent: Intent,
-    observations: Sequence[Observation],
-    kinds: Mapping[str, ResourceType],
-    now: float,
-) -> Settlement:
-    newest = observations[-1].account
-    progress = _progress(intent, newest, kinds)
-    if intent.operation == "instance.rebuild" and _rebuilds_same(intent):
-        return Settlement(
-            intent,
-            Finding.NEEDS_DECISION,
-            "a rebuild to the same image leaves no evidence",
-        )
-    if progress is Progress.DONE:
-        return Settlement(intent, Finding.DONE, "it is as requested", intent.done(intent.target))
-    target = newest.find(kind_of(kinds, intent.operation).name, intent.target or "")
-    if target is not None and not target.ready and not target.failed:
-        return Settlement(
-            intent, Finding.NOT_YET, "its object is busy", until=now + LISTS_APART_SECONDS
-        )
-    if target is None and intent.target is not None and _is_told(intent, newest, kinds):
-        return Settlement(
-            intent, Finding.NEEDS_DECISION, f"{intent.target}, which it was to change, is not shown"
-        )
-    return _not_shown(intent, observations, kinds, now)
+    # Edits and deletes
+    # ----------------------------------------------------------------------------------------------
 
-
-def _rebuilds_same(intent: Intent) -> bool:
-    entry = next((effect.put for effect in intent.effects if effect.put is not None), None)
-    return entry is None or entry.applied.get("image") is None
-
-
-def _delete(
-    state: State,
-    intent: Intent,
-    observations: Sequence[Observation],
-    kinds: Mapping[str, ResourceType],
-    now: float,
-    followed: Collection[str],
-) -> Settlement:
-    """Gone where its kind's list is complete without it and no successor follows; still there past
-    the fence is not done.
-    """
-    kind, last = kind_of(kinds, intent.operation).name, observations[-1]
-    newest = last.account
-    target = newest.find(kind, intent.target or "")
-    if target is None:
-        entry = state.entries.get(intent.address)
-        if not _is_told(intent, newest, kinds):
-            return Settlement(
-                intent,
-                Finding.NOT_YET,
-                "its list could not be read completely",
-                until=now + LISTS_APART_SECONDS,
+    def _edit(self) -> Settlement:
+        if self._leaves_no_evidence():
+            return self._needs_decision(msg("a rebuild to the same image leaves no evidence"))
+        if self._progress() is Progress.DONE:
+            return self._done_as_requested()
+        if self._is_busy():
+            return self._busy()
+        if self.target is None and self.intent.target is not None and self._is_shown():
+            return self._needs_decision(
+                msg("{id}, which it was to change, is not shown", id=self.intent.target)
             )
-        if kinds[kind].detail is not None and intent.target not in last.gone:
-            return Settlement(
-                intent,
-                Finding.NOT_YET,
-                "a second check must confirm that it is gone",
-                until=now + ABSENCE_SECONDS,
+        return self._not_shown()
+
+    def _leaves_no_evidence(self) -> bool:
+        """Whether the object would show the same if the request had not been executed."""
+        field = self.operation.proved_by
+        entry = next((one.put for one in self.intent.effects if one.put is not None), None)
+        return field is not None and (entry is None or entry.applied.get(field) is None)
+
+    def _delete(self) -> Settlement:
+        """Gone if its absence is proved and no successor follows. Not executed if it still exists
+        after the fence.
+        """
+        intent = self.intent
+        if self.target is not None:
+            return self._busy() if self._is_busy() else self._not_shown()
+        if not self._is_shown():
+            return self._in(LISTS_APART_SECONDS, msg("its list could not be read completely"))
+        if self.kind.detail is not None and intent.target not in self.observations[-1].gone:
+            return self._in(ABSENCE_SECONDS, msg("a second check must confirm that it is gone"))
+        entry = self.state.entries.get(intent.address)
+        if intent.address in self.followed and entry is not None and entry.id == intent.target:
+            return self._needs_decision(
+                msg(
+                    "{id} is not shown, and its delete was not answered: its replacement needs "
+                    "--accept {consent}",
+                    id=entry.id,
+                    consent=pasted(f"gone={intent.address}"),
+                )
             )
-        if intent.address in followed and entry is not None and entry.id == intent.target:
-            reason = f"{entry.id} is not shown, and its delete was not answered: its replacement needs --accept {pasted(f'gone={intent.address}')}"
-            return Settlement(intent, Finding.NEEDS_DECISION, reason)
-        return Settlement(intent, Finding.DONE, "it is gone", intent.effects)
-    if not target.ready and not target.failed:
-        return Settlement(
-            intent, Finding.NOT_YET, "its object is busy", until=now + LISTS_APART_SECONDS
-        )
-    return _not_shown(intent, observations, kinds, now)
+        return self._done(msg("it is gone"), intent.effects)
 
+    def _not_shown(self) -> Settlement:
+        """The account does not show what was asked for."""
+        limit = fence(self.intent)
+        if not self._is_shown():
+            reason = msg("the list that would prove it could not be read completely")
+            return self._in(LISTS_APART_SECONDS, reason)
+        if self.observations[-1].at >= limit:
+            reason = msg("after the signature fence it is not as requested, and its object is idle")
+            return self._found(Finding.NOT_DONE, reason)
+        return self._found(Finding.NOT_YET, msg("its request could still be accepted"), limit)
 
-def _not_shown(
-    intent: Intent,
-    observations: Sequence[Observation],
-    kinds: Mapping[str, ResourceType],
-    now: float,
-) -> Settlement:
-    limit = fence(intent)
-    if not _is_told(intent, observations[-1].account, kinds):
-        return Settlement(
-            intent,
-            Finding.NOT_YET,
-            "the list that would prove it could not be read completely",
-            until=now + LISTS_APART_SECONDS,
-        )
-    if observations[-1].at >= limit:
-        return Settlement(
-            intent,
-            Finding.NOT_DONE,
-            "after the signature fence it is not as requested, and its object is idle",
-        )
-    return Settlement(intent, Finding.NOT_YET, "its request could still be accepted", until=limit)
+    def _is_shown(self) -> bool:
+        """Whether the lists that show what was asked for were read completely. A deleted firewall
+        has neither rules nor members.
+        """
+        account = self.newest
+        firewalls = account.objects.get(FIREWALLS, EMPTY)
+        for what in self.operation.settled_by(self.intent.target, self.intent.inputs):
+            name, _, firewall = what.partition(":")
+            gone = bool(firewall) and firewall not in firewalls and FIREWALLS in account.complete
+            # A firewall that is listed showed its rules too, or reading the account had failed.
+            listed = firewall in firewalls and name in account.objects
+            complete = name in account.complete or listed
+            read = firewall in account.members if name == MEMBERS else complete
+            if not (read or gone):
+                return False
+        return True
 
+    def _progress(self) -> Progress:
+        view = View(self.newest.objects, self.newest.members)
+        return self.operation.progress(self.intent.target, self.intent.inputs, view)
 
-def _is_told(intent: Intent, account: Account, kinds: Mapping[str, ResourceType]) -> bool:
-    """Whether the lists that show what the intent asked for were read whole. A group that is no
-    more has neither rules nor members.
-    """
-    firewalls = account.objects.get("firewalls", EMPTY)
-    for what in operation_of(kinds, intent.operation).settled_by(intent.target, intent.inputs):
-        name, _, firewall = what.partition(":")
-        gone = bool(firewall) and firewall not in firewalls and "firewalls" in account.complete
-        # The rules of a group that is listed were read, or the account would not be there.
-        listed = firewall in firewalls and name in account.objects
-        read = (
-            firewall in account.members if name == "members" else name in account.complete or listed
-        )
-        if not (read or gone):
-            return False
-    return True
+    def _is_busy(self) -> bool:
+        target = self.target
+        return target is not None and not target.ready and not target.failed
 
+    # Findings
+    # ----------------------------------------------------------------------------------------------
 
-def _progress(intent: Intent, account: Account, kinds: Mapping[str, ResourceType]) -> Progress:
-    view = View(account.objects, account.members)
-    return operation_of(kinds, intent.operation).progress(intent.target, intent.inputs, view)
+    def _found(self, finding: Finding, reason: str, until: float | None = None) -> Settlement:
+        return Settlement(self.intent, finding, reason, until=until)
 
+    def _in(self, seconds: float, reason: str) -> Settlement:
+        """Nothing can be proved before so many seconds have passed."""
+        return self._found(Finding.NOT_YET, reason, self.now + seconds)
 
-def _rows(account: Account, kind: str) -> tuple[LiveResource, ...]:
-    rows = account.objects.get(kind, EMPTY)
-    return tuple(rows[id] for id in sorted(rows))
+    def _busy(self) -> Settlement:
+        return self._in(LISTS_APART_SECONDS, msg("its object is busy"))
+
+    def _done(self, reason: str, effects: tuple[StateChange, ...] = ()) -> Settlement:
+        return Settlement(self.intent, Finding.DONE, reason, effects)
+
+    def _done_as_requested(self) -> Settlement:
+        return self._done(msg("it is as requested"), self.intent.done(self.intent.target))
+
+    def _needs_decision(self, reason: str, candidates: tuple[LiveResource, ...] = ()) -> Settlement:
+        return Settlement(self.intent, Finding.NEEDS_DECISION, reason, candidates=candidates)

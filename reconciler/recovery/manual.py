@@ -1,37 +1,46 @@
-"""Recovery decided by a person: what may be said of a request whose outcome no evidence proves, and
-what follows from it (safety#settling).
+"""Recovery decided by a person: what may be decided about a request whose outcome no evidence
+proves, and what follows from it (safety#settling).
 
-A word is checked as far as it can be: the object is there, of the right kind, nobody else's, and
-the request can no longer be taken.
+A decision is checked as far as possible: the object exists, has the right kind and belongs to no
+other address, and the request can no longer be accepted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
+from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.marker import split
 from reconciler.model.owners import owner_of
 from reconciler.model.resource import Account, LiveResource
 from reconciler.model.resource_type import ResourceType, kind_of
-from reconciler.model.state import Intent, Note, Phase, State, StateChange
-from reconciler.recovery import evidence
-from reconciler.recovery.binding import Binding
+from reconciler.model.state import Entry, Intent, Note, Phase, State, StateChange
 from reconciler.recovery.evidence import Settlement
-from reconciler.recovery.let_go import left
+from reconciler.recovery.settlement_records import left, lost
+from reconciler.recovery.signature_fence import fence, is_far_ahead
 
-_NOT_SHOWN = ("ssh_keys", "user_script", "former")
-"""Members of a request that no list shows again (contract#rules, 10): nothing to compare."""
+_NOT_RETURNED = frozenset({"ssh_keys", "user_script", "former"})
+"""Inputs of a request that no list shows again (contract#rules): nothing to compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An object that is proposed for an address after a lost state."""
+
+    address: Address
+    live: LiveResource
+    entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
 class UnsettledRow:
-    """One line of the side by side: what was asked, and what each candidate shows."""
+    """One line of a comparison: what was asked for, and what each candidate shows."""
 
     name: str
     asked: Any
@@ -40,8 +49,8 @@ class UnsettledRow:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One open request with all that a person needs to say what became of it. `candidates` are ids,
-    in the order of `Row.shown`.
+    """One open request, with all that a person needs to decide about it. `candidates` are ids, in
+    the order of `UnsettledRow.shown`.
     """
 
     intent: Intent
@@ -53,7 +62,9 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A request that is settled now: its address and operation, whether it was done, and by what."""
+    """A request that is settled now: its address and operation, whether it was executed, and the
+    reason. `by_word`: a person decided it.
+    """
 
     address: str
     operation: str
@@ -64,8 +75,8 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What `--rebuild` would bind, and the problems of what it would not: objects that the state
-    should know and nothing proves.
+    """What `--rebuild` would bind, and the problems of what it would not: objects that are missing
+    from the state, and that nothing proves to be the stack's.
     """
 
     bindings: tuple[Binding, ...]
@@ -74,7 +85,9 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The end: what is settled, what stays open, what was bound, and what was wrong with a word."""
+    """The result: what is settled, what stays open, what was bound, and the decisions that were
+    refused.
+    """
 
     settled: tuple[Settled, ...]
     cases: tuple[Case, ...]
@@ -84,51 +97,40 @@ class Recovered:
 
 
 def case(found: Settlement) -> Case:
-    """The side by side of one open request."""
-    intent = found.intent
-    names = [name for name in sorted(intent.inputs) if name not in (*_NOT_SHOWN, "description")]
+    """The comparison of one open request with its candidates."""
+    intent, candidates = found.intent, found.candidates
+    names = sorted(intent.inputs.keys() - _NOT_RETURNED - {"description"})
     rows = [
         UnsettledRow(
-            name, intent.inputs[name], tuple(live.attributes.get(name) for live in found.candidates)
+            name, intent.inputs[name], tuple(live.attributes.get(name) for live in candidates)
         )
         for name in names
     ]
     if "description" in intent.inputs:
         text, _ = split(str(intent.inputs["description"]))
-        rows.append(
-            UnsettledRow("description", text, tuple(_text(live) for live in found.candidates))
-        )
+        shown = tuple(live.attributes.get("description") or live.marked for live in candidates)
+        rows.append(UnsettledRow("description", text, shown))
     if intent.nonce is not None:
-        rows.append(
-            UnsettledRow(
-                "marker", f"rc-{intent.nonce}", tuple(_marker(live) for live in found.candidates)
-            )
-        )
-    if any(live.attributes.get("made") for live in found.candidates):
-        rows.append(
-            UnsettledRow(
-                "made", None, tuple(live.attributes.get("made") for live in found.candidates)
-            )
-        )
-    return Case(
-        intent, found.reason, found.until, tuple(live.id for live in found.candidates), tuple(rows)
-    )
-
-
-def _text(live: LiveResource) -> Any:
-    return live.attributes.get("description") or live.marked
-
-
-def _marker(live: LiveResource) -> str | None:
-    return None if live.nonce is None else f"rc-{live.nonce}"
+        markers = tuple(live.nonce and f"rc-{live.nonce}" for live in candidates)
+        rows.append(UnsettledRow("marker", f"rc-{intent.nonce}", markers))
+    made = tuple(live.attributes.get("made") for live in candidates)
+    if any(made):
+        rows.append(UnsettledRow("made", None, made))
+    ids = tuple(live.id for live in candidates)
+    return Case(intent, found.reason, found.until, ids, tuple(rows))
 
 
 def open_at(state: State, address: str) -> tuple[Intent, ...]:
-    """The requests of an address whose outcome is not known, by sequence."""
+    """The requests of an address whose outcome is unknown, by sequence."""
     found = (state.open[sequence] for sequence in sorted(state.open))
     return tuple(
         intent for intent, result in found if intent.address == address and result != "accepted"
     )
+
+
+def _no_open_request(address: str) -> Problem:
+    message = msg("{address} has no open request", address=address)
+    return error("missing-reference", message, address=address)
 
 
 def adopt(
@@ -140,79 +142,76 @@ def adopt(
     id: str,
     run: str,
 ) -> tuple[Note, ...] | Problem:
-    """The records of a person's word that the open request of an address was done, `id` being what
-    it made or changed.
+    """The records of a person's decision that the open request of an address was executed, and that
+    `id` is what it created or changed.
     """
     asked = open_at(state, address)
     if not asked:
-        return error(
-            "missing-reference",
-            msg("{address} has no open request", address=address),
-            address=address,
-        )
+        return _no_open_request(address)
     intent = asked[-1]
     kind = kind_of(kinds, intent.operation)
     live = account.find(kind.name, id)
     if live is None:
-        said = f"the account shows no {kind.singular.replace('_', ' ')} {id}"
         return error(
             "missing-object",
-            said,
+            msg("the account shows no {kind} {id}", kind=kind.noun, id=id),
             address=address,
             hint=msg("take the id from the console or from the list above"),
         )
-    wrong = _not_it(state, intent, live)
+    wrong = _mismatch(state, intent, live, kind)
     if wrong is not None:
-        return error(
-            "bad-combination",
-            wrong,
-            address=address,
-            hint=msg("`reconciler recover` shows what was asked and what there is"),
-        )
+        hint = msg("`reconciler recover` shows what was asked and what there is")
+        return error("bad-combination", wrong, address=address, hint=hint)
     phase = Phase.READY if live.ready else Phase.INCOMPLETE
-    effects = tuple(_as_seen(effect, live) for effect in intent.done(id, phase))
+    effects = tuple(_with_marker(effect, live) for effect in intent.done(id, phase))
     if live.nonce != intent.nonce:
-        # what the request may still make is the stack's all the same, and told
-        effects += evidence.lost(intent)
-    return (
-        Note(
-            state.sequence + 1,
-            run,
-            f"settled: done: {id}, decided by a person",
-            effects,
-            intent.sequence,
-        ),
-    )
+        # What the request may still create belongs to the stack anyway, and is reported.
+        effects += lost(intent)
+    reason = f"settled: done: {id}, decided by a person"
+    return (Note(state.sequence + 1, run, reason, effects, intent.sequence),)
 
 
-def _not_it(state: State, intent: Intent, live: LiveResource) -> str | None:
-    """Why an object cannot be what a request made or changed."""
+def _mismatch(state: State, intent: Intent, live: LiveResource, kind: ResourceType) -> str | None:
+    """Why an object cannot be what a request created or changed, or None."""
     if intent.target is not None:
-        return (
-            None
-            if intent.target == live.id
-            else f"{intent.operation} was about {intent.target}, not {live.id}"
+        if intent.target == live.id:
+            return None
+        return msg(
+            "{operation} was about {target}, not {id}",
+            operation=intent.operation,
+            target=intent.target,
+            id=live.id,
         )
-    held = replace(
-        state,
-        open={
-            sequence: found for sequence, found in state.open.items() if sequence != intent.sequence
-        },
-    )
-    owner = owner_of(held, live)
+    others = {
+        sequence: found for sequence, found in state.open.items() if sequence != intent.sequence
+    }
+    owner = owner_of(replace(state, open=others), live)
     if owner is not None:
-        return f"{live.id} already belongs to {owner}"
+        return _belongs_to(live, owner)
     proved = state.facts.get("marker") != "unproved"
     if proved and None not in (live.nonce, intent.nonce) and live.nonce != intent.nonce:
-        return f"{live.id} carries the marker of another request, so this one did not create it"
-    parent = live.attributes.get("firewall") if live.kind == "rules" else None
-    if parent is not None and parent != intent.inputs.get("firewall"):
-        return f"rule {live.id} is one of {parent}, and the request was about {intent.inputs.get('firewall')}"
+        return msg(
+            "{id} carries the marker of another request, so this one did not create it", id=live.id
+        )
+    attribute = kind.owner_attribute or ""
+    parent, asked = live.attributes.get(attribute), intent.inputs.get(attribute)
+    if parent is not None and parent != asked:
+        return msg(
+            "{kind} {id} is one of {parent}, and the request was about {asked}",
+            kind=kind.noun,
+            id=live.id,
+            parent=parent,
+            asked=asked,
+        )
     return None
 
 
-def _as_seen(effect: StateChange, live: LiveResource) -> StateChange:
-    """The entry bears the marker that its object really has, which may be none."""
+def _belongs_to(live: LiveResource, owner: str) -> str:
+    return msg("{id} already belongs to {owner}", id=live.id, owner=owner)
+
+
+def _with_marker(effect: StateChange, live: LiveResource) -> StateChange:
+    """The effect with the marker that the object really carries, which may be none."""
     if effect.put is None or effect.put.id != live.id or effect.put.nonce == live.nonce:
         return effect
     return StateChange(put=replace(effect.put, nonce=live.nonce))
@@ -221,102 +220,71 @@ def _as_seen(effect: StateChange, live: LiveResource) -> StateChange:
 def not_created(
     state: State, settlements: Sequence[Settlement], *, address: str, now: float, run: str
 ) -> tuple[Note, ...] | Problem:
-    """The records of a person's word that the open requests of an address were not done.
+    """The records of a person's decision that the open requests of an address were not executed.
 
-    Before the fence nobody can know: the cloud may still take them, unless they were signed with a
-    clock so far ahead that it has refused them. Nor is it believed of a create whose marker an
-    object bears.
+    Nobody can know that before the signature fence: the cloud may still accept them, unless they
+    were signed with a clock so far ahead that it has refused them. The decision is refused if an
+    object carries the marker of a create.
     """
     asked = open_at(state, address)
     if not asked:
-        return error(
-            "missing-reference",
-            msg("{address} has no open request", address=address),
-            address=address,
-        )
-    late = max(
-        (evidence.fence(intent) for intent in asked if not evidence.is_far_ahead(intent, now)),
-        default=now,
-    )
+        return _no_open_request(address)
+    late = max((fence(one) for one in asked if not is_far_ahead(one, now)), default=now)
     if now < late:
-        said = f"the request for {address} can still be taken for {int(late - now) + 1} s: until then it cannot be declared not created"
-        return error(
-            "open-intent",
-            said,
+        message = msg(
+            "the request for {address} can still be taken for {seconds} s: until then it cannot be "
+            "declared not created",
             address=address,
-            hint=msg("run it again then, or without --no-wait"),
+            seconds=int(late - now) + 1,
         )
+        hint = msg("run it again then, or without --no-wait")
+        return error("open-intent", message, address=address, hint=hint)
     nonces = {intent.nonce for intent in asked} - {None}
-    bearing = [
+    marked = [
         live.id
         for found in settlements
         if found.intent in asked
         for live in found.candidates
         if live.nonce in nonces
     ]
-    if bearing:
-        said = f"{', '.join(bearing)} carries the marker of this request, so it was executed"
-        return error(
-            "bad-combination",
-            said,
-            address=address,
-            hint=msg("reconciler recover --adopt {value}", value=pasted(f"{address}={bearing[0]}")),
+    if marked:
+        message = msg(
+            "{ids} carries the marker of this request, so it was executed", ids=", ".join(marked)
         )
-    return tuple(
-        Note(
-            state.sequence + 1 + place,
-            run,
-            "settled: not done, decided by a person",
-            evidence.lost(intent),
-            intent.sequence,
-        )
-        for place, intent in enumerate(asked)
-    )
+        hint = msg("reconciler recover --adopt {value}", value=pasted(f"{address}={marked[0]}"))
+        return error("bad-combination", message, address=address, hint=hint)
+    reason = "settled: not done, decided by a person"
+    return _numbered(state, run, ((reason, lost(intent), intent.sequence) for intent in asked))
 
 
 def free_for(state: State, binding: Binding) -> Problem | None:
-    """Why an object cannot be bound to an address decided by a person, or None."""
-    text = str(binding.address)
-    entry = state.entries.get(text)
+    """Why an object cannot be bound to an address by a person's decision, or None."""
+    address = str(binding.address)
+    entry = state.entries.get(address)
     if entry is not None:
-        hint = msg(
-            "if that is not its object any more: reconciler state forget {text}", text=pasted(text)
-        )
         return error(
             "bad-combination",
-            msg("{text} is {entry_id} already", text=text, entry_id=entry.id),
-            address=text,
-            hint=hint,
+            msg("{address} is already bound to {id}", address=address, id=entry.id),
+            address=address,
+            hint=msg(
+                "if that is no longer its object: reconciler state forget {address}",
+                address=pasted(address),
+            ),
         )
     owner = owner_of(state, binding.live)
-    if owner is not None:
-        return error(
-            "bad-combination",
-            msg("{live_id} already belongs to {owner}", live_id=binding.live.id, owner=owner),
-            address=text,
-        )
-    return None
+    if owner is None:
+        return None
+    return error("bad-combination", _belongs_to(binding.live, owner), address=address)
 
 
 def forget(state: State, text: str, run: str) -> tuple[Note, ...] | None:
     """The records that make a state forget an address with its rules and open requests, or a
-    deposed object by its id; None: not there.
+    deposed object by its id; None if the state has neither.
     """
-    notes: list[Note] = []
-
-    def note(
-        reason: str, effects: tuple[StateChange, ...] = (), settles: int | None = None
-    ) -> None:
-        notes.append(Note(state.sequence + len(notes) + 1, run, reason, effects, settles))
-
-    for sequence in sorted(state.open):
-        address = state.open[sequence][0].address
-        if address == text or address.startswith(f"{text}.rules."):
-            note(
-                "forgotten, with its open request",
-                evidence.lost(state.open[sequence][0]),
-                settles=sequence,
-            )
+    records: list[_Record] = []
+    for sequence, (intent, _) in sorted(state.open.items()):
+        if intent.address == text or intent.address.startswith(f"{text}.rules."):
+            records.append(("forgotten, with its open request", lost(intent), sequence))
     entry = state.entries.get(text)
     if entry is not None:
         rules = [
@@ -324,9 +292,19 @@ def forget(state: State, text: str, run: str) -> tuple[Note, ...] | None:
             for other in state.entries.values()
             if other.parent == entry.id
         ]
-        note("forgotten", (*rules, StateChange(drop=text), left(entry.id, text)))
+        effects = (*rules, StateChange(drop=text), left(entry.id, text))
+        records.append(("forgotten", effects, None))
     if text in state.deposed:
-        note(
-            "forgotten", (StateChange(remove_deposed=text), left(text, state.deposed[text].address))
-        )
-    return tuple(notes) or None
+        effects = (StateChange(remove_deposed=text), left(text, state.deposed[text].address))
+        records.append(("forgotten", effects, None))
+    return _numbered(state, run, records) or None
+
+
+_Record: TypeAlias = "tuple[str, tuple[StateChange, ...], int | None]"
+"""The reason of a record, its effects, and the sequence of the intent that it settles."""
+
+
+def _numbered(state: State, run: str, records: Iterable[_Record]) -> tuple[Note, ...]:
+    return tuple(
+        Note(state.sequence + 1 + place, run, *record) for place, record in enumerate(records)
+    )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.model import serialize
-from reconciler.recovery.binding import Binding
-from reconciler.recovery.manual import Case, Recovered
+from reconciler.recovery.manual import Binding, Case, Recovered
 
 
 def document(found: Recovered, *, stack: str, environment: str | None) -> dict[str, Any]:

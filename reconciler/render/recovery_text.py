@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from reconciler.model.resource_type import deletes
-from reconciler.recovery.binding import Binding
-from reconciler.recovery.evidence import fence
-from reconciler.recovery.manual import Case, Proposal, Recovered, Settled, UnsettledRow
+from reconciler.recovery.manual import Binding, Case, Proposal, Recovered, Settled, UnsettledRow
+from reconciler.recovery.signature_fence import fence
 from reconciler.render import escape, format
 from reconciler.render import problem_text as problem_view
 from reconciler.render.run.screen import Line, Style, Tone

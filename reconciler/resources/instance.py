@@ -428,6 +428,7 @@ _OPERATIONS = (
         leaves=_reshaped,
         recheck=common.itself,
         protected_as="rebuild",
+        proved_by="image",
         disrupts=True,
         loses_disk=True,
     ),

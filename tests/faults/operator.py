@@ -13,7 +13,7 @@ from reconciler.model.diagnostics import Problem
 from reconciler.model.resource import Stack
 from reconciler.model.state import State
 from reconciler.planner import planner as planning
-from reconciler.recovery import absence, evidence
+from reconciler.recovery import absence, evidence, signature_fence
 from reconciler.recovery.evidence import Finding, Observation, Settlement
 from reconciler.simulator.world import World
 from tests.faults.bench import Bench, Ended
@@ -51,7 +51,7 @@ class Operator:
         ]
         adopt, not_created = {}, []
         for one in found:
-            bench.clock.advance(max(0.0, evidence.fence(one.intent) - bench.clock.time()))
+            bench.clock.advance(max(0.0, signature_fence.fence(one.intent) - bench.clock.time()))
             if one.intent.operation.endswith(".delete"):
                 self._followed(bench, one)
             elif (made := self._made(bench, one)) is not None:

@@ -25,14 +25,14 @@ from reconciler.model.state import (
     fold,
 )
 from reconciler.planner.compare import safety_stops
-from reconciler.recovery import absence, evidence
+from reconciler.recovery import absence, evidence, settlement_records
 from reconciler.recovery.evidence import (
-    FENCE_SECONDS,
     LISTS_APART_SECONDS,
     Finding,
     Observation,
     Settlement,
 )
+from reconciler.recovery.signature_fence import FENCE_SECONDS
 from reconciler.resources import all_kinds
 
 KINDS = all_kinds()
@@ -765,11 +765,14 @@ def test_what_is_settled_is_closed_and_what_is_not_stays_open() -> None:
     )
     observations = [Observation(account(CONTROL, MINE), at) for at in (PAST, PAST + 60)]
     found = evidence.settle(known, observations, KINDS, now=PAST + 60)
-    records = evidence.notes(found, known, "run-2")
+    records = settlement_records.notes(found, known, "run-2")
     assert [(note.sequence, note.settles) for note in records] == [(9, 7), (10, 8)]
     after = fold(known, records)
     assert not after.open and after.entries["instances.new"].id == "i-2"
-    assert evidence.notes((replace(found[0], finding=Finding.NOT_YET),), known, "run-2") == ()
+    assert (
+        settlement_records.notes((replace(found[0], finding=Finding.NOT_YET),), known, "run-2")
+        == ()
+    )
 
 
 def test_what_was_recorded_since_an_intent_stays() -> None:
@@ -787,7 +790,7 @@ def test_what_was_recorded_since_an_intent_stays() -> None:
 def test_a_lost_create_leaves_its_nonce_so_that_what_comes_all_the_same_is_known() -> None:
     case = next(case for case in CREATES if case.name.startswith("two lists 60 s apart"))
     known = replace(case.state, open={7: OpenIntent(case.intent, "unknown")})
-    after = fold(known, evidence.notes((settled(case),), known, "run-2"))
+    after = fold(known, settlement_records.notes((settled(case),), known, "run-2"))
     late = account(CONTROL, MINE)
     (problem,) = safety_stops.doubled(after, late)
     assert (problem.code, problem.address) == (
@@ -846,7 +849,9 @@ def test_what_was_just_made_may_be_missing_for_a_while(
     phase: Phase, made: int | None, shown: bool, wanted: dict[str, float]
 ) -> None:
     known = state(replace(WEB, phase=phase, made=made))
-    assert evidence.unseen(known, account(CONTROL) if shown else account(), T + 10.0) == wanted
+    assert (
+        absence.not_listed_yet(known, account(CONTROL) if shown else account(), T + 10.0) == wanted
+    )
 
 
 @pytest.mark.parametrize(
@@ -895,9 +900,9 @@ def test_many_missing_at_once_stop_the_run(
 def looked(known: State, at: float, *, absences: Mapping[str, float] | None = None) -> State:
     """The state after a run that looked once, at that unix second."""
     found = evidence.settle(known, (Observation(account(CONTROL), at),), KINDS, now=at)
-    records = evidence.notes(found, known, "run-2")
+    records = settlement_records.notes(found, known, "run-2")
     known = fold(known, records)
-    effects = evidence.first_looks(known, absences or {}, found)
+    effects = settlement_records.first_checks(known, absences or {}, found)
     return fold(known, (Note(known.sequence + 1, "run-2", "looked", effects),))
 
 
@@ -908,7 +913,7 @@ def test_two_runs_that_look_once_prove_that_a_create_was_not_done() -> None:
     assert looked(first, PAST + LISTS_APART_SECONDS).open, "less than a minute later"
     second = looked(first, PAST + LISTS_APART_SECONDS + 1)
     assert not second.open and not second.missing_since
-    assert second.facts == {evidence.LOST + NEW: "instances.new"}
+    assert second.facts == {settlement_records.LOST + NEW: "instances.new"}
 
 
 def test_a_list_that_could_not_be_read_does_not_undo_an_earlier_look() -> None:
@@ -921,7 +926,7 @@ def test_a_list_that_could_not_be_read_does_not_undo_an_earlier_look() -> None:
         KINDS,
         now=PAST + 90.0,
     )
-    assert evidence.first_looks(known, {}, found) == ()
+    assert settlement_records.first_checks(known, {}, found) == ()
 
 
 def test_a_look_counts_until_a_new_request_is_sent_or_its_object_is_dropped() -> None:

@@ -314,7 +314,7 @@ def test_what_comes_late_all_the_same_is_told_after_its_request_was_forgotten(
             "instances.other",
             "INSTANCE-hand",
             "bad-combination",
-            "instances.other is INSTANCE-",
+            "instances.other is already bound to INSTANCE-",
         ),
     ],
 )

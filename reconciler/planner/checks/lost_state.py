@@ -19,7 +19,7 @@ from reconciler.model.resource import LiveResource, title_of
 from reconciler.model.state import Entry, Phase, StateChange
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 from reconciler.planner.compare.unsettled import NOT_KNOWN
-from reconciler.recovery.binding import Binding
+from reconciler.recovery.manual import Binding
 from reconciler.resources import all_kinds
 
 

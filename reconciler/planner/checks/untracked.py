@@ -20,8 +20,7 @@ from reconciler.model.resource import LiveResource
 from reconciler.model.state import StateChange
 from reconciler.planner.checks import lost_state
 from reconciler.planner.compare.assessment import Assessment
-from reconciler.recovery import evidence
-from reconciler.recovery.let_go import LEFT, left
+from reconciler.recovery.settlement_records import LEFT, LOST, left
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def find(seen: Assessment) -> Iterator[Untracked]:
         if (
             live.nonce is None
             or live.nonce in known
-            or {LEFT + live.id, evidence.LOST + live.nonce} & state.facts.keys()
+            or {LEFT + live.id, LOST + live.nonce} & state.facts.keys()
         ):
             continue
         parts = marker.owner_parts(live.marked)

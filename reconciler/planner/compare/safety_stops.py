@@ -12,7 +12,7 @@ from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Account
 from reconciler.model.resource_type import deletes
 from reconciler.model.state import Entry, Phase, State
-from reconciler.recovery import evidence
+from reconciler.recovery.settlement_records import LOST
 from reconciler.resources import all_kinds
 
 MISSING_PERCENT_MAX = 20
@@ -77,7 +77,7 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
     )
     for kind in sorted(all_kinds().sections):
         for id, live in sorted(account.objects.get(kind, {}).items()):
-            late = state.facts.get(evidence.LOST + (live.nonce or ""))
+            late = state.facts.get(LOST + (live.nonce or ""))
             if late is not None and id not in {entry.id for entry in state.entries.values()}:
                 yield error(
                     "doubled",

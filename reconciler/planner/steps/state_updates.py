@@ -25,7 +25,7 @@ from reconciler.planner.steps.attached_block_storages import (
 )
 from reconciler.planner.steps.change_builder import fingerprint
 from reconciler.planner.steps.plan_builder import PlanBuilder
-from reconciler.recovery.let_go import left
+from reconciler.recovery.settlement_records import left
 
 
 def effects(draft: PlanBuilder, held: frozenset[Address]) -> tuple[StateChange, ...]:
