@@ -54,7 +54,7 @@ MUTANTS_OF_COMMANDS = (
     Mutant(
         "write a hostile output raw into a pipe",
         "reconciler/cli/output_command.py",
-        "        if not console.out.is_terminal and not escape.is_inert(text):\n",
+        "        if not console.out.is_terminal and not escape.is_inert(raw):\n",
         "        if False:\n",
         (f"{OUTPUTS}::test_text_that_a_program_would_obey_leaves_only_escaped",),
     ),

@@ -1,9 +1,9 @@
-"""`import`, `adopt`, `absorb`: taking over what is in the account into state and files."""
+"""`import`, `adopt`, `absorb`: take existing objects and drift into state and files."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,7 @@ Examples:
 )
 @options.simulate_options
 @options.lock_option
-@options.look_options
+@options.output_options
 @on_stack
 def import_object(
     session: Session,
@@ -53,11 +53,11 @@ def import_object(
     accept: Sequence[Acceptance],
     lock_timeout: float | None,
 ) -> int:
-    """Bind an object of the account to an address that the file asks for. Nothing is sent but
-    reads; only the state changes.
+    """Bind an existing object to an address in the file. Only the state changes; the account is
+    only read.
 
-    The next plan shows what the file would change on it. `import: ID` on the resource does the same
-    at the next apply, in review.
+    The next plan shows what the file would change on the object. `import: ID` on the resource does
+    the same at the next apply, so that it can be reviewed.
     """
     from reconciler.cli import composition
     from reconciler.cli.repair_commands import ask
@@ -68,20 +68,14 @@ def import_object(
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
     found, run = parse(address), composition.run_id()
-    assert found is not None  # the option's type has read it
+    assert found is not None  # the option's type has checked it
 
     def agree(bound: Bound) -> None:
         live = bound.binding.live
         console.problems([session.pasteable(problem) for problem in bound.problems])
         named = live.attributes.get("name")
-        console.result(
-            [
-                Line(
-                    f" =  {escape.outside(address)}  {escape.outside(live.id)}"
-                    + (f"  {escape.outside(named)}" if named else "")
-                )
-            ]
-        )
+        cells = (address, live.id, *((named,) if named else ()))
+        console.result([Line(f" =  {'  '.join(map(escape.outside, cells))}")])
         ask(console, wanted.title, yes, "bind it")
 
     with session.connect() as connection:
@@ -95,17 +89,14 @@ def import_object(
             run=run,
             lock_timeout_seconds=lock_seconds(lock_timeout, console),
             agree=agree,
-            accept=tuple((said.risk.value, said.address) for said in accept),
+            accept=tuple((consent.risk.value, consent.address) for consent in accept),
         )
-    session.tell_problems()
-    console.result(
-        [
-            Line(
-                f" Bound. What the file would change on it:  {escape.outside(session.again('plan'))}",
-                Tone.GOOD,
-            )
-        ]
+    session.show_problems()
+    text = msg(
+        " Bound. To see what the file would change on it:  {command}",
+        command=escape.outside(session.again("plan")),
     )
+    console.result([Line(text, Tone.GOOD)])
     return exit_codes.DONE
 
 
@@ -138,7 +129,7 @@ Examples:
 )
 @options.stack_option
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def adopt(
     session: Session,
@@ -149,12 +140,12 @@ def adopt(
     name: str | None,
     out: str | None,
 ) -> int:
-    """Write a stack file for what is in the account: servers, volumes, firewalls with their rules
-    and members.
+    """Write a stack file for existing objects: instances, block storages, firewalls with their
+    rules and members.
 
-    Its plan is nothing but binds (=), and empty after the next apply. Nothing is sent but reads,
-    and no state is written until then. Objects that belong to another stack by their marker are
-    written as comments. With --simulate, --stack names whose local cloud.
+    The plan of this file only binds objects (=) and is empty after the next apply, which writes the
+    state. The account is only read. Objects whose marker names another stack are written as
+    comments. With --simulate, --stack chooses the local cloud.
     """
     from reconciler.commands import adopt as adopting
     from reconciler.importing import adopt_writer
@@ -174,29 +165,21 @@ def adopt(
     alone = None if out is None else _alone_in(Path(out).parent)
     console = session.console
     with session.connect() as connection:
-        found, account, told = adopting.adopt(
+        found, account, problems = adopting.adopt(
             connection, AdoptRequest(everything, frozenset(objects), frozenset(zones)), stack=title
         )
-    session.problems += told
+    session.problems += problems
     text = adopt_writer.text(found, account)
     if out is None:
         console.out.write(text)
     else:
         _write_new(Path(out), text)
-    console.tell(
+    console.note(
         [Line(f" {escape.outside(line)}") for line in adopt_writer.seen_lines(found, account)]
     )
-    session.tell_problems()
+    session.show_problems()
     if out is not None:
-        again = shlex.join(
-            ["reconciler", "plan", out, *(["--simulate"] if session.simulate else [])]
-        )
-        console.tell(
-            [Line(f" Written: {escape.outside(out)}    Next:  {escape.outside(again)}", Tone.GOOD)]
-        )
-        if alone is not None:
-            said = f"{alone.parent} contains two stacks now: name the file in commands for the other one, {alone}"
-            console.tell([Line(f" {escape.outside(said)}", Tone.CARE)])
+        console.note(list(_written_lines(out, alone, simulate=session.simulate)))
     return exit_codes.DONE
 
 
@@ -217,14 +200,14 @@ Examples:
     "--dry-run", is_flag=True, help="Show what would change in the files without changing them."
 )
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def absorb(session: Session, *, addresses: Sequence[str], dry_run: bool) -> int:
-    """Take what somebody changed outside into the stack's files, in place: comments and order stay.
+    """Write changes made outside into the stack's files, keeping comments and order.
 
-    The new text is read before it is kept: it says what is there now, and of all else what the old
-    one said. Expressions are never written over. Nothing is sent but reads; the state learns of it
-    at the next apply.
+    The new text is checked before it is saved: it must match the account for these objects and be
+    equal to the old text for everything else. Expressions are never overwritten. The account is
+    only read; the state is updated at the next apply.
     """
     from reconciler.commands import absorb as absorbing
     from reconciler.config import loader
@@ -245,32 +228,28 @@ def absorb(session: Session, *, addresses: Sequence[str], dry_run: bool) -> int:
             others=session.outputs_of,
         )
 
-    meant = tuple(address for text in addresses if (address := parse(text)) is not None)
+    chosen = tuple(address for text in addresses if (address := parse(text)) is not None)
     with session.connect() as connection:
         found = absorbing.absorb(
-            wanted, meant, connection, session.store(wanted.name, wanted.environment), load
+            wanted, chosen, connection, session.store(wanted.name, wanted.environment), load
         )
     console.result([Line(f" {escape.outside(line)}") for line in found.difference()])
     if not dry_run:
         console.begin()
         absorbing.write(found)
     session.problems += found.problems
-    session.tell_problems()
-    names = ", ".join(str(change.address) for change in found.changes)
-    verb = "Would be absorbed" if dry_run else "Absorbed"
-    said = (
-        f" {verb}: {escape.outside(names)}"
-        if names
-        else " Nothing to absorb: there is no drift."
-        if not found.problems
-        else ""
-    )
-    console.tell([Line(said, Tone.GOOD)] if said else [])
+    session.show_problems()
+    names = escape.outside(", ".join(str(change.address) for change in found.changes))
+    if names:
+        template = " Would be absorbed: {names}" if dry_run else " Absorbed: {names}"
+        console.note([Line(msg(template, names=names), Tone.GOOD)])
+    elif not found.problems:
+        console.note([Line(msg(" Nothing to absorb: there is no drift."), Tone.GOOD)])
     return exit_codes.of_problems(found.problems)
 
 
 def _stack_name(name: str | None, out: str | None) -> str:
-    """The name asked for, else what the file is called, as far as that can name a stack."""
+    """The name from `--name`, else one made from the file name."""
     import re
 
     pattern = r"[a-z][a-z0-9-]{0,19}"
@@ -285,9 +264,29 @@ def _stack_name(name: str | None, out: str | None) -> str:
     return stem if re.fullmatch(pattern, stem) else "adopted"
 
 
+def _written_lines(out: str, alone: Path | None, *, simulate: bool) -> Iterator[Line]:
+    """What was written, the next command, and a warning about the other stack in the folder."""
+    again = shlex.join(["reconciler", "plan", out, *(["--simulate"] if simulate else [])])
+    yield Line(
+        msg(
+            " Written: {file}    Next:  {command}",
+            file=escape.outside(out),
+            command=escape.outside(again),
+        ),
+        Tone.GOOD,
+    )
+    if alone is not None:
+        text = msg(
+            " {folder} contains two stacks now: name the file of the other one in commands, {file}",
+            folder=escape.outside(alone.parent),
+            file=escape.outside(alone),
+        )
+        yield Line(text, Tone.CARE)
+
+
 def _alone_in(folder: Path) -> Path | None:
-    """The one file of another stack in a folder. Stops where the folder itself is a stack, which
-    one more file would break.
+    """The only file of another stack in the folder, if any. Raises `Abort` if the folder itself is
+    a stack: one more file would break it.
     """
     from reconciler.config import loader
     from reconciler.model.abort import Abort
@@ -297,7 +296,7 @@ def _alone_in(folder: Path) -> Path | None:
         return None
     try:
         name, _ = loader.identities(folder)
-    except Abort:  # several stacks side by side, each named by its file
+    except Abort:  # several stacks, each named by its file
         return None
     if len(files) > 1 or files[0].name == "stack.yaml":
         hint = msg("write to a folder of its own: adopt --out FOLDER/FILE.yaml")

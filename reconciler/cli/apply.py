@@ -1,6 +1,4 @@
-"""`apply` and `destroy` from the choices made to the exit code: the lock, the question, the run on
-the screen, the end.
-"""
+"""`apply` and `destroy`, from options to exit code: lock, question, progress and summary."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli import composition, plan_output, state_text
 from reconciler.cli.interrupts import SignalHandler
-from reconciler.cli.options import Choices, part_words
+from reconciler.cli.options import Choices, part_arguments
 from reconciler.cli.run_context import Session, lock_seconds
 from reconciler.commands import actions, lifecycle
 from reconciler.commands import plan_file as planfile
@@ -41,17 +39,22 @@ from reconciler.version import VERSION
 if TYPE_CHECKING:
     from reconciler.store.folder_store import FileStore
 
-_FIRST = b"\n Interrupted: no new step is begun; answers under way are awaited for a few seconds. Once more ends at once.\n"
+_INTERRUPTED = (
+    b"\n Interrupted: starting no new steps and waiting a few seconds for pending answers. "
+    b"Press Ctrl-C again to stop immediately.\n"
+)
 
 
 def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
-    """Plans, asks and does it; also destroys, where the options say so."""
+    """Plans, asks for confirmation and applies; destroys if the options say so. Returns the exit
+    code.
+    """
     prompter = _Prompter(session)
 
     def work() -> Applied:
-        stack = session.load_what_stands() if options.destroy else session.load()
+        stack = session.load_to_destroy() if options.destroy else session.load()
         if not session.console.json:
-            session.tell_problems()
+            session.show_problems()
         given = _given(session, stack.accept, choices, destroy=options.destroy)
         with (
             _run(session, choices, prompter, destroy=options.destroy) as run,
@@ -66,20 +69,20 @@ def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
 
 
 def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
-    """Does a saved plan exactly, or refuses it."""
+    """Applies exactly a saved plan, or refuses it. Returns the exit code."""
     prompter = _Prompter(session)
 
     def work() -> Applied:
         plan = planfile.read(Path(plan_file))
         session.environment = plan.environment
-        # it can only be meant for the world that it was made in
+        # A plan made on the local cloud can only be applied there.
         session.simulate = session.simulate or plan.simulated
         stack = session.load(values=plan.variables)
-        # What goes on after a partial run is a new plan with the same values.
+        # After a partial run, the hint suggests a new plan with the same variables.
         session.variables = [
             (name, state_text.raw(value)) for name, value in sorted(plan.variables.items())
         ]
-        session.part = part_words(*(plan.options.get(name, ()) for name in ("only", "except")))
+        session.part = part_arguments(*(plan.options.get(name, ()) for name in ("only", "except")))
         merged = replace(choices, accept=(*plan.acceptances, *choices.accept))
         destroy = bool(plan.options.get("destroy"))
         given = _given(session, stack.accept, merged, destroy=destroy)
@@ -87,8 +90,7 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
             _run(session, merged, prompter, destroy=destroy) as run,
             prompter.at(stack) as (connection, store),
         ):
-            # A plan of an undo holds the serial that it goes back to; its lookups are pinned as
-            # they were.
+            # The plan of an undo contains the serial to return to; its lookups stay pinned.
             stack, _ = session.back(
                 stack, store, connection, PlanOptions(), plan.options.get("undo")
             )
@@ -100,7 +102,7 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
 
 
 def reboot(session: Session, address: str, choices: Choices, *, unprotect: bool) -> int:
-    """Restarts a server of the stack, whose file is only asked for its name."""
+    """Restarts an instance of the stack. Only the stack's name is read from its file."""
     prompter = _Prompter(session)
 
     def work() -> Applied:
@@ -128,7 +130,7 @@ def reboot(session: Session, address: str, choices: Choices, *, unprotect: bool)
 
 
 def _carry_out(prompter: _Prompter, work: Callable[[], Applied]) -> int:
-    """Runs the work, ends it on the screen whatever happens, and gives the exit code."""
+    """Runs the work, always ends the display properly, and returns the exit code."""
     console = prompter.session.console
     try:
         applied = work()
@@ -141,7 +143,7 @@ def _carry_out(prompter: _Prompter, work: Callable[[], Applied]) -> int:
         prompter.close()
         if not prompter.began:
             raise
-        console.tell(
+        console.note(
             [Line(" Interrupted after the run; everything it did is recorded.", Tone.CARE)]
         )
         return exit_codes.INTERRUPTED
@@ -155,13 +157,13 @@ def _carry_out(prompter: _Prompter, work: Callable[[], Applied]) -> int:
 def _run(
     session: Session, choices: Choices, prompter: _Prompter, *, destroy: bool
 ) -> Iterator[Run]:
-    """The run; where first passwords are to be kept, their file is open as long as the block lasts."""
+    """The run. The file for first passwords, if any, is open while the block runs."""
     command = "destroy" if destroy else "apply"
     run = Run(
         id=prompter.run,
         holder=composition.holder(f"reconciler {command}", prompter.run),
         nonce=composition.nonce,
-        interrupts=SignalHandler(_tell_interrupted, leave=_leave),
+        interrupts=SignalHandler(_report_interrupt, leave=_leave),
         again=session.again(command),
         lock_timeout_seconds=lock_seconds(choices.lock_timeout, session.console),
         wait=not choices.no_wait,
@@ -172,20 +174,20 @@ def _run(
     with FirstPasswords(Path(choices.first_passwords)) as file:
         yield replace(run, keep=file.keep)
         if file.kept and not session.console.json:
-            said = escape.outside(
-                f"{count(file.kept, 'first password')} kept in {choices.first_passwords}"
+            text = msg(
+                " {number} written to {path}: change it at the first login, then delete the file.",
+                number=count(file.kept, "first password"),
+                path=escape.outside(choices.first_passwords),
             )
-            session.console.tell(
-                [Line(f" {said}: change it at the first login, then delete the file.", Tone.CARE)]
-            )
+            session.console.note([Line(text, Tone.CARE)])
 
 
 def _given(
-    session: Session, standing: tuple[str, ...], choices: Choices, *, destroy: bool
+    session: Session, accepted: tuple[str, ...], choices: Choices, *, destroy: bool
 ) -> GivenConsent:
     return GivenConsent(
         accept=choices.accept,
-        standing=tuple(found for found in map(approval.parse, standing) if found is not None),
+        standing=tuple(found for found in map(approval.parse, accepted) if found is not None),
         yes=choices.yes,
         allow_empty=choices.allow_empty,
         terminal=session.console.can_ask,
@@ -193,22 +195,20 @@ def _given(
     )
 
 
-def _tell_interrupted() -> None:
-    # not through the stream: the signal may have come in the middle of a write to it
-    os.write(2, _FIRST)
+def _report_interrupt() -> None:
+    # Not through the stream: the signal may interrupt a write to it.
+    os.write(2, _INTERRUPTED)
 
 
 def _leave(code: int) -> None:
-    """Ends the process now. The live view cannot be asked to put the cursor back any more, so that
-    is done here.
-    """
+    """Ends the process immediately, and shows the cursor that the live view has hidden."""
     if os.isatty(2):
         os.write(2, b"\x1b[?25h\n")
     os._exit(code)
 
 
 class _Prompter:
-    """Shows the plan, asks, follows the run and tells its end, as text or as JSON lines."""
+    """Shows the plan, asks, follows the run and reports its end, as text or as JSON lines."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
@@ -220,7 +220,7 @@ class _Prompter:
         self._began = False
         self._title = ""
         self._total = 0
-        self._ledger = RunReport()
+        self._report = RunReport()
         self._json = events_json.JsonLines(
             run=self.run, now=time.time, write=session.console.out.write
         )
@@ -229,7 +229,7 @@ class _Prompter:
 
     @contextmanager
     def at(self, stack: Stack) -> Iterator[tuple[Connection, FileStore]]:
-        """The account and the store that the run is about, as long as the block lasts."""
+        """The account and the store of the run, while the block runs."""
         self.store = store = self.session.store(stack.name, stack.environment)
         with self.session.connect() as connection:
             self.connection = connection
@@ -237,11 +237,11 @@ class _Prompter:
 
     @property
     def conversation(self) -> Prompter:
-        """The three things that a use case says."""
+        """The three callbacks of a use case."""
         return Prompter(show=self.show, ask=self.ask, emit=self.emit)
 
     def show(self, planned: Planned, decision: Decision) -> None:
-        """The plan, before it is asked about."""
+        """Shows the plan before the question."""
         assert self.connection is not None and self.store is not None
         console = self.session.console
         plan = plan_output.with_problems(planned, self.session)
@@ -252,7 +252,7 @@ class _Prompter:
             for row in section.rows
             if section.name != "left"
         ]
-        self._ledger = RunReport(rows, plan.steps)
+        self._report = RunReport(rows, plan.steps)
         if console.json:
             given = [Acceptance(item.risk, item.address) for item in decision.given]
             self._json.plan(
@@ -265,14 +265,14 @@ class _Prompter:
             console.result(
                 list(
                     plan_text.plan_lines(
-                        plan, header, console.look(console.out), decision, planned.outputs
+                        plan, header, console.style(console.out), decision, planned.outputs
                     )
                 )
             )
         console.begin()
 
     def ask(self, planned: Planned, decision: Decision) -> str | None:
-        """What was typed at the question; None where the input ended."""
+        """The answer to the question; None at the end of input."""
         plan = planned.plan
         verb = "destroy" if plan.destroy else "apply"
         name = escape.outside(plan.title)
@@ -282,7 +282,7 @@ class _Prompter:
         )
 
     def emit(self, event: Event) -> None:
-        """One event of the run."""
+        """Shows one event of the run."""
         if isinstance(event, ProblemFound):
             event = ProblemFound(self.session.pasteable(event.problem))
         if self.session.console.json:
@@ -292,46 +292,46 @@ class _Prompter:
         self._began = True
         if isinstance(event, Summary):
             self.close()
-            look = self.session.console.look(self.session.console.err)
+            style = self.session.console.style(self.session.console.err)
             scale = 1.0 if self.connection is None else self.connection.time_scale
-            # a live view has left them on the screen
-            done = () if isinstance(self._view, progress.Live) else self._ledger.done
+            # a live view leaves the finished rows on the screen
+            done = () if isinstance(self._view, progress.Live) else self._report.done
             lines = list(
                 progress.summary_lines(
-                    event, self._tally, title=self._title, look=look, time_scale=scale, done=done
+                    event, self._tally, title=self._title, look=style, time_scale=scale, done=done
                 )
             )
             if self._total or event.exit_code != exit_codes.DONE:
-                self.session.console.tell(lines)
-            # what was left open may be settled by now and be done in a second round
+                self.session.console.note(lines)
+            # a second round may follow for what was unsettled and is settled now
             self._view, self._tally = None, Tally()
         elif self._view is None and isinstance(event, (ProblemFound, Message)):
-            # Between two rounds a question may follow, and a live table would be drawn over it: the
-            # table begins with the first step.
+            # The live table starts with the first step: between two rounds it would be drawn over
+            # a question.
             console = self.session.console
-            console.tell(list(progress.event_lines(event, console.look(console.err))))
+            console.note(list(progress.event_lines(event, console.style(console.err))))
         else:
             self._view = self._view or self._new_view()
             self._view(event)
 
     @property
     def began(self) -> bool:
-        """Whether the run has begun to do something."""
+        """Whether the run has started to do something."""
         return self._began
 
     def close(self) -> None:
-        """Gives the terminal back."""
+        """Releases the terminal."""
         if self._view is not None:
             self._view.close()
 
     def ended(self, applied: Applied) -> None:
-        """The outputs, as the command's result; what was found beside the run."""
+        """Shows the outputs as the command's result, and the collected problems."""
         console = self.session.console
         if console.json:
             if applied.summary is None:
                 self._summary(applied.exit_code)
             return
-        self.session.tell_problems()
+        self.session.show_problems()
         shown = [
             Line(f" {escape.outside(name)} = {state_text.text(*value)}")
             for name, value in sorted(applied.outputs.items())
@@ -340,7 +340,7 @@ class _Prompter:
             console.result([Line(), Line(" OUTPUTS", Tone.TITLE), *shown])
 
     def stopped(self, stop: Abort) -> None:
-        """The end in JSON where the use case stopped: its problems and a summary."""
+        """Ends the JSON lines of a use case that stopped, with its problems and a summary."""
         for problem in (*self.session.problems, *stop.problems):
             self._json(ProblemFound(self.session.pasteable(problem)))
         self._summary(stop.exit_code)
@@ -363,10 +363,10 @@ class _Prompter:
     def _new_view(self) -> progress.ProgressView:
         console = self.session.console
         if console.err.is_terminal:
-            look = console.look(console.err)
+            style = console.style(console.err)
             return progress.Live(
-                console.err, look, total=self._total, now=time.monotonic, ledger=self._ledger
+                console.err, style, total=self._total, now=time.monotonic, ledger=self._report
             )
         return progress.Lines(
-            console.err.write, console.look(console.err), total=self._total, ledger=self._ledger
+            console.err.write, console.style(console.err), total=self._total, ledger=self._report
         )

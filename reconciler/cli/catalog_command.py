@@ -1,4 +1,4 @@
-"""`catalog` and `explain`: what one can write in a stack, from the account and from the language."""
+"""`catalog` and `explain`: values that the account offers, and fields of the language."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ Examples:
 @click.argument("kind", type=click.Choice(list(_LISTS)))
 @click.option(
     "--filter",
-    "words",
+    "texts",
     multiple=True,
     metavar="TEXT",
     help="Only rows that contain this text, in any case; repeatable.",
@@ -67,15 +67,14 @@ Examples:
 @options.stack_option
 @options.format_option
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def catalog(
-    session: Session, *, kind: str, words: Sequence[str], zone: str | None, sort: str | None
+    session: Session, *, kind: str, texts: Sequence[str], zone: str | None, sort: str | None
 ) -> int:
-    """List what one can write in a stack: zones, flavors with prices, images, keys, scripts, types
-    of volumes.
+    """List zones, flavors with prices, images, SSH keys, scripts or storage types.
 
-    Prices are KRW a month without VAT. With --simulate, --stack names whose local cloud.
+    Prices are in KRW per month without VAT. With --simulate, --stack chooses the local cloud.
     """
     from reconciler.commands import session as opening
     from reconciler.model.resource import RefreshScope
@@ -88,7 +87,7 @@ def catalog(
             connection, RefreshScope(catalogue=frozenset(wanted))
         ).catalogue
     rows: tuple[Mapping[str, Any], ...] | None = getattr(found, _LISTS[kind])
-    session.tell_problems()
+    session.show_problems()
     if rows is None:
         raise Abort(
             error(
@@ -100,7 +99,7 @@ def catalog(
     if zone is not None:
         rows = tuple(row for row in rows if _is_offered(row, _zone(zone, found.zones or ())))
     kept = [
-        row for row in rows if all(word.casefold() in _everything(row).casefold() for word in words)
+        row for row in rows if all(text.casefold() in _everything(row).casefold() for text in texts)
     ]
     name, backwards = order
     kept.sort(
@@ -120,12 +119,12 @@ def catalog(
         return exit_codes.DONE
     console.result(list(_table(kind, kept)))
     if not kept:
-        said = (
-            "no row matches"
+        text = (
+            msg(" No row matches.")
             if rows
-            else "the list is empty although the key works: compare with the console"
+            else msg(" The list is empty although the key works: compare with the console.")
         )
-        console.tell([Line(f" {said}", Tone.CARE)])
+        console.note([Line(text, Tone.CARE)])
     return exit_codes.DONE
 
 
@@ -158,7 +157,7 @@ def _zone(text: str, zones: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _is_offered(row: Mapping[str, Any], zone: str) -> bool:
-    """Whether something is offered in a zone; what does not say where is offered everywhere."""
+    """Whether a row is offered in a zone. A row without zones is offered everywhere."""
     return row["id"] == zone or ("zones" in row and (row["zones"] is None or zone in row["zones"]))
 
 
@@ -210,11 +209,11 @@ Examples:
 )
 @click.argument("field", required=False, metavar="[KIND[.FIELD]]")
 @options.format_option
-@options.look_options
+@options.output_options
 @ends
 def explain(console: Console, *, field: str | None) -> int:
-    """Tell what a kind or a field of the language means, what it takes, and what an edit of it
-    does. Nothing is sent.
+    """Describe a kind or a field of the stack file: its meaning, its values, and the effect of an
+    edit. The account is not read.
     """
     from dataclasses import asdict
 
@@ -242,7 +241,7 @@ def explain(console: Console, *, field: str | None) -> int:
         console.result(
             list(
                 explain_text.explain_lines(
-                    found, reference.below(found.path), console.look(console.out)
+                    found, reference.below(found.path), console.style(console.out)
                 )
             )
         )

@@ -1,6 +1,4 @@
-"""What the shell offers where an address is wanted. It is quick, and silent where anything is
-wrong.
-"""
+"""Shell completion of addresses. It is fast, and returns nothing if there is any error."""
 
 from __future__ import annotations
 
@@ -15,8 +13,8 @@ from reconciler.resources import all_kinds
 
 
 def addresses(given: Mapping[str, Any]) -> list[str]:
-    """The resources that the stack's file names, and the objects that its state holds, sorted.
-    `given` are the options typed so far.
+    """The resources in the stack file and the objects in its state, sorted. `given` are the options
+    typed so far.
     """
     path = Path(given.get("stack") or ".")
     return sorted(

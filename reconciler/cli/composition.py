@@ -1,8 +1,8 @@
-"""The concrete things: keys and endpoint from the environment, the network, the quota's log, the
-store, the local cloud.
+"""The composition root: keys and endpoint from the environment, network, quota log, store and local
+cloud.
 
-Nothing here decides; everything of the surroundings that a use case needs is made here, once, and
-closed at the end.
+Nothing is decided here. What a use case needs from its surroundings is opened here once and closed
+at the end.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _NONCE_LENGTH = 12
 
 @dataclass(frozen=True, slots=True)
 class StateLocation:
-    """Which stack it is about, as far as files on this machine go."""
+    """A stack and an environment whose state is stored on this machine."""
 
     path: Path
     stack: str
@@ -81,12 +81,11 @@ def connect(
     problems: list[Problem],
     cached: bool = True,
 ) -> Iterator[Connection]:
-    """The account: the local cloud with `simulated`, else the one of the environment. Stops where
-    keys or endpoint are not usable.
+    """The account: the local cloud if `simulated`, else the one that the environment names. Raises
+    `Abort` if keys or endpoint are unusable.
 
-    `place` is the stack's file or folder, beside which the local cloud keeps its world. Problems
-    that do not stop are added to `problems`. `cached` is whether what was kept of the account
-    between runs may be used.
+    `place` is the stack's file or folder; the local cloud keeps its data next to it. Warnings are
+    added to `problems`. `cached`: data cached by earlier runs may be used.
     """
     quota = quota_folder(place, environ, simulated=simulated)
     cache = _cache_folder(place, environ, simulated=simulated) if cached else None
@@ -115,8 +114,8 @@ def connect(
 def local_cloud(
     place: Path, environ: Mapping[str, str], *, time_scale: float
 ) -> Iterator[Mapping[str, str]]:
-    """The `--simulate` world of a stack, served on loopback as long as the block lasts: the
-    variables that a client of it wants.
+    """Serves the local cloud of a stack on loopback while the block runs. Yields the environment
+    variables that a client needs.
     """
     from reconciler.simulator import Cloud, SimulatorServer
     from reconciler.simulator.commands import MISTAKES
@@ -153,7 +152,7 @@ def local_cloud(
 
 
 def holder(command: str, run: str | None = None) -> ports.Holder:
-    """Who runs, for the one who waits for the lock; `run` is the name of the run in the records."""
+    """Who runs a command, shown to others who wait for the lock. `run` is its id in the journal."""
     return ports.Holder(
         user=_user(),
         host=platform.node(),
@@ -165,17 +164,17 @@ def holder(command: str, run: str | None = None) -> ports.Holder:
 
 
 def nonce() -> str:
-    """A new marker that never came before."""
+    """A new random nonce for a marker."""
     return "".join(secrets.choice(_NONCE_LETTERS) for _ in range(_NONCE_LENGTH))
 
 
 def run_id() -> str:
-    """A name for one run, as in events and records."""
+    """A new id for a run, as used in events and journal."""
     return secrets.token_hex(6)
 
 
 def scale_of(environ: Mapping[str, str]) -> float | None:
-    """`RECONCILER_TIME_SCALE`, or None. Stops where it is no number above 0."""
+    """`RECONCILER_TIME_SCALE`, or None. Raises `Abort` if it is not a number above 0."""
     text = environ.get("RECONCILER_TIME_SCALE")
     if not text:
         return None
@@ -232,7 +231,7 @@ def _connect(
             error("usage", msg("IWINV_FIREWALL_API: {reason}", reason=failure))
         ) from failure
     time_scale = _time_scale(scale, environ, loopback=endpoint.loopback)
-    # The local cloud has another port each time; which world it serves goes with its folder.
+    # The port of the local cloud changes from run to run; the cache folder identifies it.
     origin = "simulated" if simulated else endpoint.origin
     kept = (
         None
@@ -270,8 +269,8 @@ def _connect(
 
 
 def kept_catalogue(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Catalogue:
-    """The catalogue as an earlier run kept it, for looking without the network; lists that were not
-    kept, or are too old, are None.
+    """The catalogue cached by an earlier run, read without the network. Lists that are missing or
+    too old are None.
     """
     from reconciler.iwinv.endpoint import DEFAULT, EndpointRefused, parse
     from reconciler.model.resource import Catalogue
@@ -341,7 +340,7 @@ def _time_scale(given: float | None, environ: Mapping[str, str], *, loopback: bo
 
 
 def world_of(place: Path, environ: Mapping[str, str]) -> Path:
-    """Where the `--simulate` world of a stack lies: stacks of one such file share one local cloud."""
+    """The file of a stack's local cloud; stacks with the same file share one local cloud."""
     return _simulator(place, environ) / "world.json"
 
 
@@ -352,7 +351,7 @@ def _simulator(place: Path, environ: Mapping[str, str]) -> Path:
 
 
 def quota_folder(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Path:
-    """Where the log of sends lies: for the user, or with the local cloud's own files."""
+    """The folder of the quota log: one per user, or inside the local cloud's folder."""
     return _simulator(place, environ) / "quota" if simulated else _quota_folder(environ)
 
 
@@ -361,7 +360,7 @@ def _quota_folder(environ: Mapping[str, str]) -> Path:
 
 
 def _cache_folder(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Path:
-    """Where things lie that may be lost: for the user, or with the local cloud's own files."""
+    """The cache folder: one per user, or inside the local cloud's folder."""
     return (
         _simulator(place, environ) / "cache"
         if simulated
@@ -370,14 +369,13 @@ def _cache_folder(place: Path, environ: Mapping[str, str], *, simulated: bool) -
 
 
 def _base(environ: Mapping[str, str], variable: str, usual: str) -> Path:
-    """A folder of the user's, as the XDG rules name it."""
+    """A base folder of the user by the XDG specification."""
     base = environ.get(variable)
     if base and Path(base).is_absolute():
         return Path(base)
     try:
         return Path(environ.get("HOME") or "~").expanduser() / usual
-    # neither HOME nor an entry for this user id, as in a bare container: a place that cannot be
-    # written, and is told
+    # No HOME and no passwd entry, as in a bare container: the write fails later with a message.
     except RuntimeError:
         return Path("/") / usual
 

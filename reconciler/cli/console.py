@@ -1,4 +1,4 @@
-"""What one command says and asks: text or JSON, results on stdout, progress and problems on stderr."""
+"""Input and output of one command: results go to stdout, progress and problems to stderr."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ COLUMNS_MIN = 40
 
 @dataclass(slots=True)
 class Console:
-    """The screen of one command, and the form of its result: `--format`. With JSON or Markdown
-    nobody is asked.
+    """The terminal of one command and its `--format`. With JSON or Markdown there are no questions.
 
-    `begun`: the command has begun to change something.
+    `begun`: the command has started to change something.
     """
 
     format: str = "text"
@@ -51,7 +50,7 @@ class Console:
 
     @property
     def can_ask(self) -> bool:
-        """Whether somebody sees the plan and can type."""
+        """Whether a person can see the plan and answer."""
         return (
             not (self.json or self.markdown)
             and self.out.is_terminal
@@ -59,8 +58,8 @@ class Console:
             and sys.stdin.isatty()
         )
 
-    def look(self, stream: Stream) -> Style:
-        """How that stream is to be written to."""
+    def style(self, stream: Stream) -> Style:
+        """The style for text on that stream."""
         if not stream.is_terminal:
             return Style(width=None, color=False, verbose=self.verbose)
         width = max(shutil.get_terminal_size().columns, COLUMNS_MIN)
@@ -74,22 +73,22 @@ class Console:
         )
 
     def result(self, lines: Sequence[Line]) -> None:
-        """Lines that are the command's result."""
-        self.out.write(screen.text(lines, self.look(self.out)))
+        """Writes lines of the command's result."""
+        self.out.write(screen.text(lines, self.style(self.out)))
 
     def result_json(self, data: Mapping[str, Any] | list[Any]) -> None:
-        """One JSON value that is the command's result."""
+        """Writes the command's result as one JSON value."""
         self.out.write(escape.json_text(data, indent=2) + "\n")
 
-    def tell(self, lines: Sequence[Line]) -> None:
-        """Lines beside the result."""
-        self.err.write(screen.text(lines, self.look(self.err)))
+    def note(self, lines: Sequence[Line]) -> None:
+        """Writes lines that are not part of the result."""
+        self.err.write(screen.text(lines, self.style(self.err)))
 
     def begin(self) -> None:
-        """Comes before each change that this command makes, and after what had to be shown first.
+        """Call this before each change, after showing what the user must see first.
 
-        Stops where that did not reach its reader: what cannot be shown is not done. From here on
-        the exit code says what was done, even if the rest of the result is lost.
+        Raises `Abort` if that output was lost: what cannot be shown is not done. From here on the
+        exit code describes what was done, even if the rest of the result is lost.
         """
         if self.out.lost is not None:
             message = msg(
@@ -105,22 +104,22 @@ class Console:
         self.begun = True
 
     def problems(self, found: Sequence[Problem]) -> None:
-        """Problems beside the result."""
+        """Writes problems."""
         if found:
-            self.tell(list(problem_view.problems_lines(found, self.look(self.err))))
+            self.note(list(problem_view.problems_lines(found, self.style(self.err))))
 
     def cause(self, failure: BaseException) -> None:
-        """With `-v`: the chain of causes of a failure, one line each."""
+        """Writes the chain of causes of a failure, one line each, if `-v` is given."""
         if not self.verbose:
             return
         at: BaseException | None = failure.__cause__ or failure.__context__
         while at is not None:
-            self.tell([Line(f"    cause: {type(at).__name__}: {escape.outside(at)}", Tone.FAINT)])
+            self.note([Line(f"    cause: {type(at).__name__}: {escape.outside(at)}", Tone.FAINT)])
             at = at.__cause__ or at.__context__
 
     def ask(self, question: str) -> str | None:
-        """What somebody types after the question; None where the input ends. What was typed before
-        it is dropped unread.
+        """The answer to a question, or None at the end of input. Text typed before the question is
+        dropped.
         """
         stream = self.err if self.err.is_terminal else self.out
         _drop_typed_ahead()
@@ -130,9 +129,7 @@ class Console:
 
 
 def _drop_typed_ahead() -> None:
-    """Empties the input of a terminal: what was typed before a question was on the screen does not
-    answer it.
-    """
+    """Empties the input of a terminal: text typed before the question is not its answer."""
     import termios
 
     if sys.stdin.isatty():
@@ -140,8 +137,8 @@ def _drop_typed_ahead() -> None:
 
 
 def _asks_for_ascii(environ: Mapping[str, str]) -> bool:
-    """Whether the locale is that of plain ASCII. Python speaks UTF-8 there all the same, and sets
-    `LC_CTYPE` where nobody did.
+    """Whether the locale is plain ASCII. Python uses UTF-8 even then, and sets `LC_CTYPE` if it is
+    not set.
     """
     plain = ("C", "POSIX")
     whole = environ.get("LC_ALL")

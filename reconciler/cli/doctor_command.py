@@ -1,4 +1,4 @@
-"""`doctor`: what may be wrong around a run, safe to paste into a report."""
+"""`doctor`: checks everything around a run; its output is safe to paste into a report."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import Session, on_stack
+from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, Severity
@@ -37,15 +38,15 @@ Examples:
 @options.environment_option
 @options.format_option
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def doctor(session: Session) -> int:
-    """Look at key, clock, endpoint, quota log, state, lock, open requests, and at objects that
-    stand as they should not.
+    """Check key, clock, endpoint, quota log, state, lock, unsettled requests, and look for objects
+    in a dangerous condition.
 
-    Of each environment that has a state, what a plan reads is read: servers without their firewall,
-    and objects that the state does not know, are found in no other way. Nothing is changed. No key,
-    password or link is in what it prints.
+    For each environment with a state, doctor reads what a plan reads. This finds instances without
+    a firewall and objects that are missing from the state. Nothing is changed, and the output
+    contains no key, password or link.
     """
     console = session.console
     found = sorted(
@@ -69,7 +70,7 @@ def _checks(session: Session) -> Iterator[Check]:
     yield diagnosis.Check("program", f"reconciler {VERSION}, {system}")
     quota = composition.quota_folder(session.path, session.environ, simulated=session.simulate)
     connection: Connection | None = None
-    standing: list[Check] = []
+    conditions: list[Check] = []
     try:
         with session.connect() as connection:
             found = tuple(diagnosis.cloud(connection))
@@ -78,7 +79,7 @@ def _checks(session: Session) -> Iterator[Check]:
                 check.problem is None or check.problem.severity is not Severity.ERROR
                 for check in found
             ):
-                standing += _standing(session, connection)
+                conditions += _conditions(session, connection)
     except Abort as stop:
         names = {"credentials": "key", "endpoint": "endpoint"}
         yield from (
@@ -88,11 +89,11 @@ def _checks(session: Session) -> Iterator[Check]:
     unusable = next((problem for problem in session.problems if problem.code == "quota"), None)
     yield diagnosis.Check("quota log", _short(quota), unusable)
     yield from _kept(session, connection)
-    yield from standing
+    yield from conditions
 
 
 def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:
-    """The state of the stack; of each environment, where none is chosen."""
+    """Checks of the stack's state, or of each environment's state if none is chosen."""
     from reconciler.cli import plan_output
     from reconciler.commands import doctor as diagnosis
 
@@ -119,8 +120,8 @@ def _kept(session: Session, connection: Connection | None) -> Iterator[Check]:
 
 
 def _identities(session: Session) -> tuple[str, tuple[str | None, ...]]:
-    """The name of the stack, and the environment that is chosen, or all: those of the file, and
-    those that left it and have a state.
+    """The name of the stack, and the chosen environment or all: those in the file, and removed ones
+    that still have a state.
     """
     from reconciler.config import loader
 
@@ -130,8 +131,8 @@ def _identities(session: Session) -> tuple[str, tuple[str | None, ...]]:
     return name, tuple(sorted({*known, *session.kept_environments(name)}))
 
 
-def _standing(session: Session, connection: Connection) -> Iterator[Check]:
-    """What stands in the account as it should not, of each environment that has a state."""
+def _conditions(session: Session, connection: Connection) -> Iterator[Check]:
+    """Dangerous conditions in the account, for each environment that has a state."""
     from reconciler.cli import plan_output
     from reconciler.commands import doctor as diagnosis
     from reconciler.commands import session as opening
@@ -139,14 +140,14 @@ def _standing(session: Session, connection: Connection) -> Iterator[Check]:
     try:
         name, environments = _identities(session)
     except Abort:
-        return  # told with the state
+        return  # reported with the state
     for environment in environments:
         here = replace(session, environment=environment, problems=[])
         store = here.store(name, environment)
-        with suppress(Abort):  # a state that cannot be read is told already
+        with suppress(Abort):  # an unreadable state is already reported
             if opening.read_state(store) is not None:
                 yield from diagnosis.standing(
-                    here.load_what_stands,
+                    here.load_to_destroy,
                     here.pasteable,
                     connection,
                     store,
@@ -160,10 +161,10 @@ def _former_names(session: Session, name: str, environment: str | None) -> Itera
 
     session = replace(session, environment=environment, problems=[])
     store = session.store(name, environment)
-    with suppress(Abort):  # a state that cannot be read is told already
+    with suppress(Abort):  # an unreadable state is already reported
         for problem in session.former_names(store, opening.read_state(store)):
             yield diagnosis.Check(
-                "former name", "objects stand in the state of another name", problem
+                "former name", msg("the state of a former name owns objects"), problem
             )
 
 
@@ -172,7 +173,7 @@ def _short(path: Path) -> str:
     from reconciler.cli.run_context import shown_path
 
     text = shown_path(path)
-    home = os.path.expanduser("~")  # noqa: PTH111  (a text is wanted, and no failure where there is no home)
+    home = os.path.expanduser("~")  # noqa: PTH111  (Path.home() fails without a home)
     return (
         "~" + text.removeprefix(home)
         if home not in ("", "/", "~") and text.startswith(home + "/")
@@ -208,4 +209,4 @@ def _show(console: Console, found: list[Check], problems: list[Problem]) -> None
         lines.append(Line(f" {mark:<3} {check.name:<14}{escape.outside(check.said)}", tone))
     console.result(lines)
     if problems:
-        console.result([Line(), *view.problems_lines(problems, console.look(console.out))])
+        console.result([Line(), *view.problems_lines(problems, console.style(console.out))])

@@ -1,4 +1,4 @@
-"""`graph`: what waits for what in a stack."""
+"""`graph`: the dependencies in a stack."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ Examples:
     "--simulate",
     is_flag=True,
     envvar="RECONCILER_SIMULATE",
-    help="Outputs of other stacks are those on their local cloud.",
+    help="Take the outputs of other stacks from their local cloud.",
 )
-@options.look_options
+@options.output_options
 @on_stack
 def graph(session: Session) -> int:
-    """Show what waits for what: objects, memberships, attachments and powers. Nothing is sent."""
+    """Show the dependencies of a stack. The account is not read."""
     from reconciler.render.graph_views import graph_text
 
     wanted = session.load()
-    session.tell_problems()
+    session.show_problems()
     session.console.out.write(graph_text(wanted, session.console.format))
     return exit_codes.DONE

@@ -1,70 +1,75 @@
-"""The first page of help: hand-written, and all that `reconciler --help` has to load."""
+"""The first page of help, written by hand so that `reconciler --help` loads nothing else."""
 
 HELP = """\
-reconciler makes an iwinv cloud account look like a set of YAML files,
-and shows exactly what it will do before it does it.
+reconciler makes an iwinv cloud account match a set of YAML files,
+and shows every change before it makes it.
 
 Usage:  reconciler [--chdir DIR] COMMAND [STACK] [OPTIONS]
 
-STACK is a YAML file, or a folder of *.yaml files; the default is the current folder.
+STACK is a YAML file or a folder of *.yaml files (default: the current folder).
 
 Try it without an account, on a local cloud:
   reconciler apply examples/stacks/web-tier --simulate
 
-Every day
-  init          a first stack, by three questions
-  validate      check the files; nothing is sent
-  plan          read the account and show what apply would do; changes nothing
-  apply         show the plan, ask, and do it
-  destroy       remove everything that the stack owns
-  drift         show what somebody changed outside
+Main commands
+  init          Create a first stack by answering three questions
+  validate      Check the files without reading the account
+  plan          Read the account and show what apply would change
+  apply         Show the plan, ask for confirmation and apply it
+  destroy       Delete everything that the stack owns
+  drift         Show changes made outside reconciler
 
-Looking
-  show          the state, one object of it and why it changes, or a saved plan
-  output        the outputs of the last apply
-  graph         what waits for what: text, DOT, Mermaid, JSON
-  catalog       what one can write: zones, flavors, images, keys, with prices
-  explain       what a field of the language means
+Inspect
+  show          Show the state, one object or a saved plan
+  output        Show the outputs of the last apply
+  graph         Show the dependencies as text, DOT, Mermaid or JSON
+  catalog       List zones, flavors, images and keys, with prices
+  explain       Describe a field of the stack file
 
-Acts
-  server        reboot a server, print the link to its console
-  bill          what this month costs so far
-  state         list what the state holds; rename or forget an object; unlock
+Operate
+  server        Reboot an instance or open its console
+  bill          Show this month's cost so far
+  state         List, rename or forget objects in the state; unlock it
 
-Taking over what is there
-  adopt         write a stack file for what the account holds
-  import        bind one object of the account to an address
-  absorb        take what was changed outside into the file
+Take over existing objects
+  adopt         Write a stack file for objects in the account
+  import        Bind one object to an address
+  absorb        Write changes made outside into the stack file
 
-When something went wrong
-  recover       settle what an interrupted run left open, or a lost state
-  doctor        key, clock, endpoint, state, lock; safe to paste
+Repair
+  recover       Settle what an interrupted run left unsettled; rebuild a lost state
+  doctor        Check key, clock, endpoint, state and lock; safe to paste
 
-The local cloud
-  simulator     serve it, print its world, change it from outside
+Local cloud
+  simulator     Serve the local cloud, print its objects or change them
 
-Your shell
-  completion    print the completion script for bash, zsh or fish
+Shell
+  completion    Print the completion script for bash, zsh or fish
 
-Options for all
-  --chdir DIR   work as if started in that folder
-  --version     print the version
-  -h, --help    this page; `reconciler COMMAND --help` tells about a command
+Global options
+  --chdir DIR   Run as if started in this folder
+  --version     Print the version
+  -h, --help    Print this page; `reconciler COMMAND --help` describes a command
 
 Environment
   IWINV_ACCESS_KEY, IWINV_SECRET_KEY   the key pair; never in a file or an argument
   IWINV_ENDPOINT                       another endpoint (https, or http on this machine)
   IWINV_FIREWALL_API                   security-groups (default) or firewall
   RECONCILER_VAR_<name>                the value of a variable
-  RECONCILER_STATE_DIR                 where states lie, instead of beside the stack
-  RECONCILER_SIMULATE=1                as --simulate
-  RECONCILER_TIME_SCALE                as --time-scale; on the local cloud only
-  NO_COLOR                             no colour
+  RECONCILER_STATE_DIR                 folder for states (default: next to the stack)
+  RECONCILER_SIMULATE=1                same as --simulate
+  RECONCILER_TIME_SCALE                same as --time-scale; local cloud only
+  NO_COLOR                             disable color
 
 Exit codes
-  0 done, or nothing to do      1 mistakes in the stack, nothing done
-  2 changes (--detailed-exitcode)   3 to decide, or partly done: run again
-  4 refused: consent, protection, a brake, a stale plan
-  5 keys, account or clock      6 locked      7 the record could not be written
-  64 flags and arguments        130 interrupted, the record is complete
+    0  done, or nothing to do
+    1  errors in the stack; nothing was done
+    2  there are changes (--detailed-exitcode)
+    3  partly done, or a decision is needed; run again
+    4  refused: missing consent, protection, a safety stop or a stale plan
+    5  invalid key, wrong account or wrong clock
+    6  the state is locked by another run
+    7  the state could not be written
+   64  wrong options or arguments
+  130  interrupted; everything done is recorded
 """

@@ -1,4 +1,4 @@
-"""`init`: a first stack, by three questions or by options, offering what the catalogue has."""
+"""`init`: writes a first stack from three answers or from options, and lists the catalogue."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ Examples:
     help="The address range that may log in (default: anywhere).",
 )
 @options.simulate_options
-@options.look_options
+@options.output_options
 @ends
 def init(
     console: Console,
@@ -71,11 +71,10 @@ def init(
     simulate: bool,
     time_scale: float | None,
 ) -> int:
-    """Write a first stack into a folder: one server with a firewall. Nothing is sent but reads of
-    the catalogue.
+    """Write a first stack into a folder: one instance with a firewall. Only the catalogue is read.
 
-    At a terminal three things are asked where no option says them: the name, the size, the key.
-    What the account offers is listed.
+    At a terminal, init asks for the name, the flavor and the SSH key if no option sets them, and
+    lists what the account offers.
     """
     from reconciler.importing import starter
 
@@ -116,7 +115,7 @@ def init(
         [Line(f" Written: {escape.outside(target)}    Next:  {escape.outside(again)}", Tone.GOOD)]
     )
     if admin == "0.0.0.0/0":
-        console.tell(
+        console.note(
             [
                 Line(
                     (
@@ -131,15 +130,13 @@ def init(
 
 
 def _catalogue(session: Session) -> Catalogue:
-    """What the account offers; nothing where there are no keys, which a first stack does not need
-    yet.
-    """
+    """What the account offers; empty without an access key, which a first stack does not need."""
     from reconciler.commands import session as opening
     from reconciler.model.resource import RefreshScope
 
     keys = session.environ.get("IWINV_ACCESS_KEY") and session.environ.get("IWINV_SECRET_KEY")
     if not session.simulate and not keys:
-        session.console.tell(
+        session.console.note(
             [
                 Line(
                     " No keys are set, so the choices of your account cannot be listed; add "
@@ -149,8 +146,8 @@ def _catalogue(session: Session) -> Catalogue:
         )
         return Catalogue()
     with session.connect() as connection:
-        wants = RefreshScope(catalogue=frozenset({"zones", "flavors", "ssh_keys"}))
-        return opening.read_account(connection, wants).catalogue
+        scope = RefreshScope(catalogue=frozenset({"zones", "flavors", "ssh_keys"}))
+        return opening.read_account(connection, scope).catalogue
 
 
 def _name(console: Console, given: str | None, folder: Path) -> str:
@@ -183,16 +180,14 @@ def _name(console: Console, given: str | None, folder: Path) -> str:
 
 
 def _asked(console: Console, question: str, usual: str, wrong: Callable[[str], str | None]) -> str:
-    """The answer, or the usual one where there is none; asked again, some times, where it will not
-    do.
-    """
+    """The answer, or the default for an empty one. A wrong answer is asked again a few times."""
     problem: str | None = None
     for _ in range(_ASKED_MAX):
         answer = console.ask(question) or usual
         problem = wrong(answer)
         if problem is None:
             return answer
-        console.tell([Line(f"    {escape.outside(problem)}", Tone.CARE)])
+        console.note([Line(f"    {escape.outside(problem)}", Tone.CARE)])
     raise stop_usage(problem or msg("no answer"))
 
 
@@ -219,7 +214,7 @@ def _flavor(console: Console, found: Catalogue, zone: str) -> str:
     )
     if not console.can_ask:
         return small
-    console.tell([Line(f"    {escape.outside(_offer(row))}") for row in offered[:_OFFERED_MAX]])
+    console.note([Line(f"    {escape.outside(_offer(row))}") for row in offered[:_OFFERED_MAX]])
     return _asked(
         console,
         msg("2  Which flavor should the instance have? [{default}]", default=escape.outside(small)),
@@ -229,8 +224,8 @@ def _flavor(console: Console, found: Catalogue, zone: str) -> str:
 
 
 def _one_of(offered: Iterable[str]) -> Callable[[str], str | None]:
-    """Says what is wrong with an answer that the account does not offer; nothing where it is not
-    known what it offers.
+    """A check that describes an answer the account does not offer, or returns None. Without a list
+    from the account every answer passes.
     """
     known = list(offered)
     return lambda answer: (
@@ -246,8 +241,8 @@ def _one_of(offered: Iterable[str]) -> Callable[[str], str | None]:
 
 def _offer(row: Mapping[str, Any]) -> str:
     price = row.get("price_month")
-    said = f", {format.won(price)} a month" if isinstance(price, int) else ""
-    return f"{row['id']}: {row.get('vcpu')} vCPU, {(row.get('memory_mb') or 0) // 1024} GB{said}"
+    cost = f", {format.won(price)} a month" if isinstance(price, int) else ""
+    return f"{row['id']}: {row.get('vcpu')} vCPU, {(row.get('memory_mb') or 0) // 1024} GB{cost}"
 
 
 def _ssh_key(console: Console, found: Catalogue) -> str | None:

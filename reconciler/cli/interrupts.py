@@ -1,5 +1,5 @@
-"""Ctrl-C, SIGTERM or a lost terminal during a run: once asks for an orderly end, twice ends at
-once; the intent is on disk (safety#interrupts).
+"""Ctrl-C, SIGTERM or a lost terminal during a run: the first asks the run to stop, the second stops
+it immediately. The intent is on disk (safety#interrupts).
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class SignalHandler:
-    """While its block lasts, a first signal is only noted; `told` is called with it. Called, it
-    says whether there was one.
+    """While its block runs, the first signal is only noted and `notify` is called. Calling the
+    handler returns whether there was a signal.
     """
 
-    def __init__(self, told: Callable[[], None], *, leave: Callable[[int], Any] = os._exit) -> None:
-        self._told = told
+    def __init__(
+        self, notify: Callable[[], None], *, leave: Callable[[int], Any] = os._exit
+    ) -> None:
+        self._notify = notify
         self._leave = leave
         self._asked = False
         self._before: dict[signal.Signals, Any] = {}
@@ -33,7 +35,7 @@ class SignalHandler:
 
     def __enter__(self) -> SignalHandler:
         if threading.current_thread() is threading.main_thread():
-            # started by `nohup`, which a run then outlives
+            # With `nohup` the run must survive a closed terminal.
             ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
             taken = [number for number in _SIGNALS if not (ignored and number is signal.SIGHUP)]
             self._before = {number: signal.signal(number, self._take) for number in taken}
@@ -51,9 +53,9 @@ class SignalHandler:
     def _take(self, number: int, frame: FrameType | None) -> None:
         del frame
         if self._asked:
-            if number != signal.SIGHUP:  # shell and kernel both send one when a terminal goes
+            if number != signal.SIGHUP:  # shell and kernel both send one
                 self._leave(INTERRUPTED)
             return
         self._asked = True
         with suppress(OSError):  # the terminal may be gone
-            self._told()
+            self._notify()

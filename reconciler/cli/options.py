@@ -1,5 +1,5 @@
-"""The options that several commands share, and their values. Every mistake in one is a usage error
-(exit 64).
+"""Options that several commands share, and their types. A mistake in one is a usage error (exit
+64).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class AcceptParam(click.ParamType[Acceptance]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> Acceptance:
-        """The acceptance, its address as it is spelled canonically."""
+        """The acceptance, with its address in canonical spelling."""
         if isinstance(value, Acceptance):
             return value
         found = approval.parse(str(value))
@@ -85,7 +85,7 @@ class AddressText(click.ParamType[str]):
     name = "ADDRESS"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The address as it is spelled canonically."""
+        """The address in canonical spelling."""
         from reconciler.model.address import typed
 
         found = typed(str(value))
@@ -103,7 +103,7 @@ class AddressText(click.ParamType[str]):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
-        """The addresses of the stack that begin so: those of its file, and those of its state."""
+        """The matching addresses in the stack file and its state."""
         from click.shell_completion import CompletionItem
 
         from reconciler.cli.completion import addresses
@@ -119,7 +119,7 @@ class Pattern(click.ParamType[str]):
     name = "ADDRESS"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """An address as it is spelled canonically; a pattern as it is."""
+        """An address in canonical spelling; a pattern unchanged."""
         from reconciler.model.address import typed
 
         return str(typed(str(value)) or value)
@@ -135,12 +135,12 @@ class Bind(click.ParamType[tuple[str, str]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
-        """The address as it is spelled canonically, and the id."""
+        """The address in canonical spelling, and the id."""
         if isinstance(value, tuple):
             return value
         from reconciler.model.address import typed
 
-        # A key of `for_each` may hold the sign itself: the id is what stands behind the last one.
+        # A key of `for_each` may contain `=`; an id cannot.
         text, equals, id = str(value).rpartition("=")
         address = typed(text)
         if not equals or not id or address is None:
@@ -156,11 +156,10 @@ class Bind(click.ParamType[tuple[str, str]]):
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What was said of a plan and of going on with it: what is planned, what is consented to, how
-    the run behaves.
+    """The options that shape a plan and its run.
 
-    Each field is the option of its name, `without` is `--except`; an option that a command does not
-    have is as if it was not said.
+    Each field is the option of its name; `without` is `--except`. An option that a command does not
+    have keeps its default.
     """
 
     replace: tuple[str, ...] = ()
@@ -178,18 +177,18 @@ class Choices:
 
     @property
     def part(self) -> list[str]:
-        """The options that narrow the plan, as words of a command line."""
-        return part_words(self.only, self.without)
+        """The options that narrow the plan, as arguments of a command line."""
+        return part_arguments(self.only, self.without)
 
 
 def gathered(command: Callable[..., int]) -> Callable[..., int]:
-    """Hands the options that are fields of `Choices` to the command as one value, `choices`."""
+    """Passes the options that are fields of `Choices` to the command as one value, `choices`."""
     names = [field.name for field in fields(Choices)]
 
     @wraps(command)
-    def gather(**given: Any) -> int:
-        choices = Choices(**{name: given.pop(name) for name in names if name in given})
-        return command(choices=choices, **given)
+    def gather(**values: Any) -> int:
+        choices = Choices(**{name: values.pop(name) for name in names if name in values})
+        return command(choices=choices, **values)
 
     return gather
 
@@ -198,7 +197,7 @@ _NO_CACHE = "reconciler.no_cache"
 
 
 def uses_cache() -> bool:
-    """Whether the command that runs may use what was kept of the account between runs."""
+    """Whether the running command may use the account data cached by earlier runs."""
     context = click.get_current_context(silent=True)
     return context is None or not context.meta.get(_NO_CACHE, False)
 
@@ -213,7 +212,7 @@ def _joined(*options: Callable[[Command], Command]) -> Callable[[Command], Comma
 
 
 _ANY_PATH = click.Path(readable=False)
-"""Whatever is wrong with what lies there is told where it is read, as every mistake of a stack is."""
+"""Problems with the file are reported when it is read, like every mistake in a stack."""
 
 
 _STACK = "reconciler.stack"
@@ -224,9 +223,7 @@ def _by_option(context: click.Context, parameter: click.Parameter, value: str | 
 
 
 def _one_stack(context: click.Context, parameter: click.Parameter, value: str | None) -> str:
-    """The stack of the argument or of `--stack`, which is parsed before it; both at once are a
-    mistake.
-    """
+    """The stack from the argument or from `--stack`, which is parsed first. Both are an error."""
     by_option = context.meta.get(_STACK)
     if value is not None and by_option is not None:
         raise click.UsageError(
@@ -247,7 +244,7 @@ stack_argument = _joined(
         callback=_by_option,
     ),
 )
-"""A command that takes the stack as an argument takes `--stack PATH` too, as all other commands do."""
+"""A command that takes the stack as an argument also accepts `--stack PATH`."""
 
 stack_option = click.option(
     "--stack",
@@ -292,7 +289,7 @@ simulate_options = _joined(
         metavar="N",
         help="Speed of the local cloud, as a multiple of real time (60 with --simulate).",
     ),
-    # Not a value of the command: it concerns only how the account is opened (`Session.connect`).
+    # Not passed to the command: only `Session.connect` needs it.
     click.option(
         "--no-cache",
         is_flag=True,
@@ -315,7 +312,7 @@ plan_format_option = click.option(
     default="text",
     help="Output format; markdown is for pull requests.",
 )
-look_options = _joined(
+output_options = _joined(
     click.option("--no-color", is_flag=True, help="Disable color."),
     click.option(
         "-v",
@@ -362,15 +359,13 @@ unmanaged_option = click.option(
 
 
 def undo_option(command: Callable[..., int]) -> Callable[..., int]:
-    """`--undo`, for a command that takes a STACK. A value of it that is no serial is the STACK that
-    follows it.
-    """
+    """`--undo`, for a command that takes a STACK. A value that is not a serial is the STACK."""
 
     @wraps(command)
-    def understand(*, stack: str, undo: str | None, **given: Any) -> int:
+    def understand(*, stack: str, undo: str | None, **values: Any) -> int:
         if undo is not None and undo != "last" and not undo.isdecimal() and stack == ".":
             stack, undo = undo, "last"
-        return command(stack=stack, undo=undo, **given)
+        return command(stack=stack, undo=undo, **values)
 
     option = click.option(
         "--undo",
@@ -385,11 +380,11 @@ def undo_option(command: Callable[..., int]) -> Callable[..., int]:
     return option(understand)
 
 
-def only_with_plan(beside: Mapping[str, object]) -> None:
-    """Stops where an option stands beside `--plan` that the saved plan holds already
+def refuse_with_plan(others: Mapping[str, object]) -> None:
+    """Stops if an option is combined with `--plan`: the saved plan contains these choices
     (planning#saved-plans).
     """
-    named = [name for name, value in beside.items() if value]
+    named = [name for name, value in others.items() if value]
     if named:
         raise click.UsageError(
             msg(
@@ -399,14 +394,10 @@ def only_with_plan(beside: Mapping[str, object]) -> None:
         )
 
 
-def part_words(only: Sequence[str], without: Sequence[str]) -> list[str]:
-    """The options that narrow a plan, as words of a command line."""
-    return [
-        word
-        for name, texts in (("--only", only), ("--except", without))
-        for text in texts
-        for word in (name, text)
-    ]
+def part_arguments(only: Sequence[str], without: Sequence[str]) -> list[str]:
+    """The options that narrow a plan, as arguments of a command line."""
+    options = [("--only", text) for text in only] + [("--except", text) for text in without]
+    return [argument for option in options for argument in option]
 
 
 first_passwords_option = click.option(

@@ -1,6 +1,4 @@
-"""`output`: the outputs of the last apply as text, JSON or an environment file, and the servers as
-an inventory.
-"""
+"""`output`: the outputs of the last apply, and the instances as an inventory."""
 
 from __future__ import annotations
 
@@ -47,13 +45,13 @@ Examples:
     help="The instances to log in to, with their current addresses.",
 )
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def output(session: Session, *, name: str | None, inventory: str | None) -> int:
-    """Print the outputs of the last apply: all, or one by name. Nothing is sent.
+    """Print all outputs of the last apply, or one by name. The account is not read.
 
-    With --inventory the list of servers is read from the account, since addresses are not kept in
-    the state.
+    With --inventory the instances are read from the account, because the state does not contain
+    their IP addresses.
     """
     from reconciler.cli import state_text
     from reconciler.commands import lifecycle
@@ -84,14 +82,18 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
     elif name is not None:
         value, reason = found[name]
         if reason == STALE:
-            said = f"{escape.outside(name)} is stale: {reason}; the next apply computes it again."
-            console.tell([Line(said, Tone.CARE)])
+            text = msg(
+                "{output} is stale: {reason}; the next apply computes it again.",
+                output=escape.outside(name),
+                reason=reason,
+            )
+            console.note([Line(text, Tone.CARE)])
         elif reason is not None:
             message = msg("{output} has no value: {reason}", output=name, reason=reason)
             hint = msg("run apply and read what it reports about this output")
             raise Abort(error("output", message, hint=hint))
-        text = state_text.raw(value)
-        if not console.out.is_terminal and not escape.is_inert(text):
+        raw = state_text.raw(value)
+        if not console.out.is_terminal and not escape.is_inert(raw):
             raise Abort(
                 error(
                     "output",
@@ -102,7 +104,7 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
                     hint=_escaped(session, name),
                 )
             )
-        console.out.write((escape.outside(text) if console.out.is_terminal else text) + "\n")
+        console.out.write((escape.outside(raw) if console.out.is_terminal else raw) + "\n")
     else:
         console.result(
             [
@@ -111,14 +113,12 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
             ]
         )
         if not found:
-            console.tell([Line("There are no outputs; they are computed at the end of an apply.")])
+            console.note([Line("There are no outputs; they are computed at the end of an apply.")])
     return exit_codes.DONE
 
 
 def _env_lines(found: Mapping[str, tuple[Any, str | None]]) -> Iterator[str]:
-    """`NAME=value`, quoted as a shell wants it only where it has to be; what has no value is a
-    comment.
-    """
+    """`NAME=value`, quoted for a shell if needed. An output without a value becomes a comment."""
     from reconciler.cli import state_text
 
     for name, (value, reason) in found.items():
@@ -142,7 +142,7 @@ def _fits_a_line(value: Any) -> bool:
 
 
 def _escaped(session: Session, *name: str) -> str:
-    """The command that shows the same with everything escaped."""
+    """The command that shows the same output escaped."""
     return f"{session.again('output', *name, by_option=True)} --format json"
 
 
@@ -158,19 +158,19 @@ def _inventory(session: Session, stack: str, form: str) -> int:
             error(
                 "output",
                 msg("the state of {stack} contains no instance", stack=title),
-                hint=msg("make some: {value}", value=session.again("apply")),
+                hint=msg("create some: {command}", command=session.again("apply")),
             )
         )
     tracked = frozenset(entry.id for entry in state.entries.values() if entry.kind == "instances")
-    wants = RefreshScope(
+    scope = RefreshScope(
         kinds=frozenset({"instances"}),
         tracked={"instances": tracked},
         catalogue=frozenset({"images"}),
     )
     with session.connect() as connection:
-        account = opening.read_account(connection, wants)
+        account = opening.read_account(connection, scope)
         session.problems += opening.account_problems(state, account, connection)
-    session.tell_problems()
+    session.show_problems()
     session.console.out.write(
         inventory_text.inventory(form, inventory.hosts(state, account), title=title)
     )

@@ -1,4 +1,4 @@
-"""Plans on the way to the screen: text or JSON, with what stands beside them."""
+"""Shows plans and drift as text, Markdown or JSON, with the collected problems."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.run_context import Session
 from reconciler.commands.context import ConcurrentRun, Connection, Planned
+from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.diagnostics import in_order
 from reconciler.model.plan import Plan, unstated
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def exit_code(planned: Planned, *, detailed: bool) -> int:
-    """What `plan` and `drift` end with; `detailed` turns only a 0 into 2."""
+    """The exit code of `plan` and `drift`. `detailed` turns 0 into 2 if there are changes."""
     code = planned.exit_code
     exposed = any(problem.code == "exposed" for problem in planned.plan.problems)
     changed = bool(unstated(planned.plan.drift)) or planned.has_changes or exposed
@@ -31,20 +32,25 @@ def exit_code(planned: Planned, *, detailed: bool) -> int:
 
 
 def running(store: FileStore) -> Callable[[], ConcurrentRun | None]:
-    """Asks who works on the stack now (safety#one-writer)."""
+    """A function that returns the run active on the stack now, or None (safety#one-writer)."""
 
     def ask() -> ConcurrentRun | None:
         held = store.holder()
         if held is None or not held.alive:
             return None
         if held.holder is None:
-            return ConcurrentRun("another run works on this stack now")
+            return ConcurrentRun(msg("another run is active on this stack"))
         who = held.holder
         at = f", at {who.step}" if who.step else ""
-        return ConcurrentRun(
-            f"{who.user} on {who.host} (process {who.pid}, `{who.command}`{at}) works on this stack now",
-            who.run,
+        text = msg(
+            "{user} on {host} (process {pid}, `{command}`{step}) is running on this stack",
+            user=who.user,
+            host=who.host,
+            pid=who.pid,
+            command=who.command,
+            step=at,
         )
+        return ConcurrentRun(text, who.run)
 
     return ask
 
@@ -58,7 +64,7 @@ def show_plan(
     given: Sequence[Acceptance],
     code: int,
 ) -> None:
-    """The plan as the command's result, with problems found on the way among its own."""
+    """Shows the plan as the command's result, together with the collected problems."""
     plan = with_problems(planned, session)
     console = session.console
     if console.json:
@@ -85,7 +91,7 @@ def show_plan(
     lines = plan_text.plan_lines(
         plan,
         session.header(planned, connection, store),
-        console.look(console.out),
+        console.style(console.out),
         decision,
         planned.outputs,
     )
@@ -93,25 +99,22 @@ def show_plan(
     if planned.unmanaged is not None:
         from reconciler.render.unmanaged_text import unmanaged_lines
 
-        console.result(list(unmanaged_lines(planned.unmanaged, console.look(console.out))))
+        console.result(list(unmanaged_lines(planned.unmanaged, console.style(console.out))))
     emptying = approval.is_emptying(
         plan, tracked=planned.tracked, empty_file=not planned.stack.resources
     )
     if emptying is not None and not plan.destroy:
-        console.tell(
-            [
-                Line(
-                    f" apply will refuse this without --allow-empty: {escape.outside(emptying)}",
-                    Tone.CARE,
-                )
-            ]
+        text = msg(
+            " apply will refuse this without --allow-empty: {reason}",
+            reason=escape.outside(emptying),
         )
+        console.note([Line(text, Tone.CARE)])
 
 
 def show_drift(
     session: Session, planned: Planned, connection: Connection, store: FileStore, *, code: int
 ) -> None:
-    """The drift as the command's result."""
+    """Shows the drift as the command's result."""
     plan = with_problems(planned, session)
     console = session.console
     if console.json:
@@ -127,35 +130,28 @@ def show_drift(
     console.result(
         list(
             plan_text.drift_lines(
-                plan, session.header(planned, connection, store), console.look(console.out)
+                plan, session.header(planned, connection, store), console.style(console.out)
             )
         )
     )
 
 
 def with_problems(planned: Planned, session: Session) -> Plan:
-    """The plan with the problems found beside it, which the session then forgets, and hints that
-    can be pasted as they stand.
+    """The plan with the session's collected problems, which are cleared, and with hints that work
+    when pasted.
     """
-    beside, session.problems = session.problems, []
-    found = (*planned.plan.problems, *planned.problems, *beside)
+    collected, session.problems = session.problems, []
+    found = (*planned.plan.problems, *planned.problems, *collected)
     return replace(planned.plan, problems=in_order(map(session.pasteable, found)))
 
 
 def saved_lines(out: str, session: Session) -> list[Line]:
-    """That the plan was saved, and how to do it."""
-    where = [] if str(session.path) == "." else [str(session.path)]
-    command = shlex.join(
-        [
-            "reconciler",
-            "apply",
-            "--plan",
-            out,
-            *where,
-            *(["--simulate"] if session.simulate else []),
-        ]
-    )
-    return [Line(f" Saved. To do exactly this:  {escape.outside(command)}", Tone.GOOD)]
+    """Lines that say that the plan was saved and how to apply it."""
+    stack = [] if str(session.path) == "." else [str(session.path)]
+    simulate = ["--simulate"] if session.simulate else []
+    command = shlex.join(["reconciler", "apply", "--plan", out, *stack, *simulate])
+    text = msg(" Saved. To apply exactly this plan:  {command}", command=escape.outside(command))
+    return [Line(text, Tone.GOOD)]
 
 
 def _given(planned: Planned, accept: Sequence[Acceptance]) -> GivenConsent:

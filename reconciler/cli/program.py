@@ -1,5 +1,5 @@
-"""The program: the commands by name, each loaded when it is called, and one place where whatever
-happens becomes an exit code.
+"""The program: its commands by name, each loaded when it is called, and the place where every
+outcome becomes an exit code.
 """
 
 from __future__ import annotations
@@ -43,13 +43,11 @@ _COMMANDS: Mapping[str, str] = {
 
 
 _NAMES: Mapping[str, str] = {"import": "import_object"}
-"""Commands whose name is a word of Python."""
+"""Commands whose name is a Python keyword."""
 
 
 class _Program(click.Group):
-    """Loads a command's module when the command is called; its own help page is the hand-written
-    one.
-    """
+    """Loads the module of a command when it is called; its help page is `help.HELP`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*_COMMANDS, *super().list_commands(ctx)]
@@ -74,10 +72,10 @@ class _Program(click.Group):
             hint = (
                 msg("; did you mean {near}?", near=near[0])
                 if near
-                else msg("; there are {ctx}", ctx=", ".join(self.list_commands(ctx)))
+                else msg("; commands are {names}", names=", ".join(self.list_commands(ctx)))
             )
             raise click.UsageError(
-                msg("There is no command {name}{hint}", name=args[0], hint=hint), ctx=ctx
+                msg("there is no command {name}{hint}", name=args[0], hint=hint), ctx=ctx
             )
         return super().resolve_command(ctx, args)
 
@@ -89,7 +87,7 @@ class _Program(click.Group):
 @click.option("--chdir", metavar="DIR", type=click.Path(), help="Run as if started in this folder.")
 @click.version_option(VERSION, message="reconciler %(version)s")
 def program(chdir: str | None) -> None:
-    """Makes an iwinv cloud account look like a set of YAML files."""
+    """Make an iwinv cloud account match a set of YAML files."""
     if chdir is not None:
         try:
             os.chdir(chdir)
@@ -125,9 +123,7 @@ def completion(shell: str) -> int:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Runs a command line and gives its exit code. No traceback ever reaches a user
-    (commands#errors).
-    """
+    """Runs a command line and returns its exit code. Never shows a traceback (commands#errors)."""
     try:
         code = program.main(args=list(arguments), prog_name="reconciler", standalone_mode=False)
         return code if isinstance(code, int) else exit_codes.DONE
@@ -138,9 +134,9 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         Stream(sys.stderr).write("\n Interrupted.\n")
         return exit_codes.INTERRUPTED
-    except Exception as failure:  # the one place where a mistake of ours becomes a message
+    except Exception as failure:  # the only place where a bug of reconciler becomes a message
         out = Stream(sys.stdout)
-        # a page of help is written by click, past our streams
+        # click writes help pages directly, not through `Stream`
         out.write("\n" if isinstance(failure, OSError) else "")
         return unwritten(out) if out.failed else _unforeseen(failure, arguments)
     finally:
@@ -158,7 +154,7 @@ def _usage(failure: click.UsageError) -> int:
 
 
 def _unforeseen(failure: BaseException, arguments: Sequence[str]) -> int:
-    """A mistake of the program itself: one line; where it happened with `-v`."""
+    """Reports a bug of reconciler in one line, with `-v` also where it happened."""
     from reconciler.render import escape
 
     err = Stream(sys.stderr)
@@ -167,9 +163,8 @@ def _unforeseen(failure: BaseException, arguments: Sequence[str]) -> int:
         import traceback
 
         for frame in traceback.extract_tb(failure.__traceback__):
-            err.write(
-                f"    cause: {escape.outside(frame.name)} in {escape.outside(_short(frame.filename))}:{frame.lineno}\n"
-            )
+            place = escape.outside(f"{_short(frame.filename)}:{frame.lineno}")
+            err.write(f"    cause: {escape.outside(frame.name)} in {place}\n")
     else:
         err.write(
             "    hint: this is a bug in reconciler; run with -v to see where it happened. "

@@ -1,4 +1,4 @@
-"""`recover`: what an interrupted run left open, and a lost state."""
+"""`recover`: settles what an interrupted run left unsettled, and rebuilds a lost state."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ Examples:
 @options.simulate_options
 @options.lock_option
 @options.wait_option
-@options.look_options
+@options.output_options
 @on_stack
 def recover(
     session: Session,
@@ -64,18 +64,18 @@ def recover(
     lock_timeout: float | None,
     no_wait: bool,
 ) -> int:
-    """Settle what an interrupted run left open. Nothing is sent but reads.
+    """Settle the requests that an interrupted run left unsettled. Only reads are sent.
 
-    What the account proves is settled at once; what can be proved later is waited for. For the
-    rest, what was asked is shown beside the objects it may have made: say which it is with --adopt,
-    or that it is none with --not-created.
+    Requests whose outcome the account proves are settled immediately, and the command waits for
+    those that can be proved later. For the rest it shows the objects that a request may have
+    created: name the object with --adopt, or use --not-created if there is none.
     """
     from reconciler.cli import composition
     from reconciler.cli.interrupts import SignalHandler
     from reconciler.commands import recover as recovering
     from reconciler.commands.context import Run
 
-    _check_words(adopt, not_created)
+    _check_answers(adopt, not_created)
     console = session.console
     wanted = session.load()
     session.problems.clear()
@@ -91,18 +91,18 @@ def recover(
         wait=not no_wait,
     )
     console.begin()
-    words = recovering.Answers(dict(adopt), tuple(not_created), rebuild, yes, console.can_ask)
+    answers = recovering.Answers(dict(adopt), tuple(not_created), rebuild, yes, console.can_ask)
     with session.connect() as connection:
         found = recovering.recover(
-            wanted, connection, store, words, run, _talk(console, wanted.title)
+            wanted, connection, store, answers, run, _prompter(console, wanted.title)
         )
     _show(session, found, stack=wanted.name, environment=wanted.environment)
     return found.exit_code
 
 
-def _check_words(adopt: Sequence[tuple[str, str]], not_created: Sequence[str]) -> None:
-    said = [address for address, _ in adopt] + list(not_created)
-    twice = sorted({address for address in said if said.count(address) > 1})
+def _check_answers(adopt: Sequence[tuple[str, str]], not_created: Sequence[str]) -> None:
+    given = [address for address, _ in adopt] + list(not_created)
+    twice = sorted({address for address in given if given.count(address) > 1})
     if twice:
         raise stop_usage(
             msg("{address} is given twice", address=twice[0]),
@@ -110,7 +110,7 @@ def _check_words(adopt: Sequence[tuple[str, str]], not_created: Sequence[str]) -
         )
 
 
-def _talk(console: Console, title: str) -> RecoveryPrompter:
+def _prompter(console: Console, title: str) -> RecoveryPrompter:
     from reconciler.commands.recover import RecoveryPrompter
     from reconciler.model.events import Message
     from reconciler.render import escape, recovery_text
@@ -118,12 +118,14 @@ def _talk(console: Console, title: str) -> RecoveryPrompter:
 
     def emit(event: Event) -> None:
         if isinstance(event, Message):
-            console.tell([Line(f" {escape.outside(event.message)}")])
+            console.note([Line(f" {escape.outside(event.message)}")])
 
     def show(proposal: Proposal) -> None:
         if not console.json:
             console.result(
-                list(recovery_text.proposal_lines(proposal, console.look(console.out), title=title))
+                list(
+                    recovery_text.proposal_lines(proposal, console.style(console.out), title=title)
+                )
             )
         console.begin()
 
@@ -149,10 +151,10 @@ def _show(session: Session, found: Recovered, *, stack: str, environment: str | 
         )
         console.result_json(document)
         return
-    session.tell_problems()
+    session.show_problems()
     lines = recovery_text.recovered_lines(
         found,
-        console.look(console.out),
+        console.style(console.out),
         command=session.again("recover"),
         go_on=session.again("apply"),
     )
@@ -162,7 +164,7 @@ def _show(session: Session, found: Recovered, *, stack: str, environment: str | 
 def _interrupted() -> None:
     import os
 
-    os.write(2, b"\n Interrupted: what was settled so far is recorded.\n")
+    os.write(2, b"\n Interrupted: everything settled so far is recorded.\n")
 
 
 def _leave(code: int) -> None:

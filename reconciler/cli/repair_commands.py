@@ -1,6 +1,4 @@
-"""`state list`, `mv`, `forget`, `unlock`: the few repairs of a state, and what it holds
-(commands#overview).
-"""
+"""`state list`, `mv`, `forget`, `unlock`: list and repair a state (commands#overview)."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 @click.group()
 def state() -> None:
-    """What the state holds, and the few repairs of it. Nothing is sent to the cloud."""
+    """List or repair the state. The cloud is not changed."""
 
 
 @state.command(
@@ -46,12 +44,10 @@ Examples:
 @options.environment_option
 @options.format_option
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def list_entries(session: Session) -> int:
-    """List the objects that the state holds, those that a replacement left behind, and requests
-    whose end is not known.
-    """
+    """List the objects in the state, deposed objects, and requests with an unknown outcome."""
     from reconciler.cli import state_text
     from reconciler.commands import session as opening
     from reconciler.render.plan import plan_text
@@ -65,7 +61,7 @@ def list_entries(session: Session) -> int:
         console.problems(exposed)
         console.result_json(state_text.state_document(found))
         return exit_codes.DONE
-    console.result(list(plan_text.first_lines(exposed, console.look(console.out))))
+    console.result(list(plan_text.first_lines(exposed, console.style(console.out))))
     shown = f"{title}    simulated" if session.simulate else title
     console.result(list(state_text.state_lines(found, title=shown, where=shown_path(store.folder))))
     if found is not None:
@@ -86,14 +82,13 @@ Examples:
 @yes_option
 @options.simulate_options
 @options.lock_option
-@options.look_options
+@options.output_options
 @on_stack
 def forget(session: Session, *, what: str, yes: bool, lock_timeout: float | None) -> int:
-    """Take an object out of the state. It stays in the cloud, and nobody of this stack touches it
-    any more.
+    """Remove an object from the state. It stays in the cloud, and this stack no longer manages it.
 
-    An address is forgotten with its rules and its open requests; an object that a replacement left
-    behind is named by its id.
+    Forgetting an address also forgets its rules and its unsettled requests. Name a deposed object
+    by its id.
     """
     from reconciler.cli import composition
     from reconciler.common import suggestions
@@ -141,14 +136,14 @@ Examples:
 @yes_option
 @options.simulate_options
 @options.lock_option
-@options.look_options
+@options.output_options
 @on_stack
 def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: float | None) -> int:
-    """Give an object, or all of a resource, another address in the state. A firewall takes its
-    rules along.
+    """Change the address of an object, or of all objects of a resource, in the state. The rules of
+    a firewall move with it.
 
-    `moved: [{from: ADDRESS, to: ADDRESS}]` in the file does the same at the next apply, in every
-    environment, in review.
+    `moved: [{from: ADDRESS, to: ADDRESS}]` in the file does the same at the next apply in every
+    environment, and can be reviewed.
     """
     from reconciler.cli import composition
     from reconciler.common import suggestions
@@ -158,7 +153,7 @@ def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: f
 
     console = session.console
     before, after, run = parse(source), parse(target), composition.run_id()
-    assert before is not None and after is not None  # the option's type has read them
+    assert before is not None and after is not None  # the option's type has checked them
     with _writing(session, "state mv", run, lock_timeout) as (writer, title):
         found = moves.rename(writer.state, before, after)
         if found.problems:
@@ -197,13 +192,12 @@ Examples:
 @options.environment_option
 @yes_option
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def unlock(session: Session, *, yes: bool) -> int:
-    """Take the lock from a run that hangs, or whose machine is gone. A run that ended, however it
-    did, holds no lock.
+    """Break the lock of a run that no longer responds. A run that has ended never holds a lock.
 
-    The holder stops before its next request, should it still live; the next run goes on from what
+    If the holder is still alive, it stops before its next request. The next run continues from what
     it recorded.
     """
     from reconciler.commands import session as opening
@@ -222,17 +216,17 @@ def unlock(session: Session, *, yes: bool) -> int:
         store.unlock()
     except ports.StoreError as failure:
         opening.stop_for_store(failure)
-    said = (
-        "The lock is broken: that run stops before its next request."
+    text = (
+        msg(" The lock is broken: that run stops before its next request.")
         if held.alive
-        else "The lock was removed."
+        else msg(" The lock was removed.")
     )
-    console.result([Line(f" {said}", Tone.GOOD)])
+    console.result([Line(text, Tone.GOOD)])
     return exit_codes.DONE
 
 
 def held_lines(held: Held) -> Iterable[Line]:
-    """The story of who holds the lock, or died holding it."""
+    """Lines about the run that holds the lock, or that ended without releasing it."""
     who = held.holder
     if who is None:
         yield Line(" The state is locked; the holder cannot be read.", Tone.CARE)
@@ -240,7 +234,7 @@ def held_lines(held: Held) -> Iterable[Line]:
     if held.alive:
         yield Line(" The state is locked.", Tone.CARE)
     else:
-        yield Line(" The lock is free: the run that held it has died.")
+        yield Line(" The lock is free: the run that held it no longer exists.")
     facts = [
         ("who", f"{who.user} on {who.host}, process {who.pid}"),
         ("command", who.command),
@@ -253,9 +247,7 @@ def held_lines(held: Held) -> Iterable[Line]:
 
 
 def _open(session: Session) -> tuple[FileStore, str]:
-    """The store of the stack that is meant, and its name; the session is told which environment
-    that is.
-    """
+    """The store of the session's stack, and the stack's name. Sets the session's environment."""
     name, session.environment = session.identify()
     return session.store(name, session.environment), name
 
@@ -264,9 +256,7 @@ def _open(session: Session) -> tuple[FileStore, str]:
 def _writing(
     session: Session, command: str, run: str, lock_timeout: float | None
 ) -> Iterator[tuple[StateWriter, str]]:
-    """The state to write to, under the lock, and the title of the stack, as long as the block
-    lasts.
-    """
+    """The locked state, to write to, and the title of the stack, while the block runs."""
     from reconciler.cli import composition
     from reconciler.commands import session as opening
 
@@ -280,10 +270,11 @@ def _writing(
 
 
 def _open_lines(found: State, session: Session) -> Iterable[Line]:
-    """What to do about requests whose end is not known; they stand in the list itself."""
+    """What to do about requests with an unknown outcome."""
     if any(result != "accepted" for _, result in found.open.values()):
         again = escape.outside(session.again("recover"))
-        yield Line(f"  What is open is settled by the next apply, or by  {again}", Tone.FAINT)
+        text = msg("  The next apply settles open requests, or run  {command}", command=again)
+        yield Line(text, Tone.FAINT)
 
 
 def _forgotten_lines(found: State, text: str) -> Iterable[Line]:
@@ -292,28 +283,42 @@ def _forgotten_lines(found: State, text: str) -> Iterable[Line]:
         rules = sum(1 for other in found.entries.values() if other.parent == entry.id)
         more = f", with {format.count(rules, 'rule')}" if rules else ""
         yield Line(
-            f" x  {escape.outside(text)}  {escape.outside(entry.id)}{more}: it stays in the cloud, and goes on costing what it costs"
+            msg(
+                " x  {address}  {id}{more}: stays in the cloud and is still billed",
+                address=escape.outside(text),
+                id=escape.outside(entry.id),
+                more=more,
+            )
         )
         yield Line(
-            ("    While the file still contains this address, the next plan creates it again."),
+            msg("    If the file still contains this address, the next plan creates it again."),
             Tone.FAINT,
         )
     if old is not None:
         yield Line(
-            f" x  {escape.outside(text)}: the old object of {escape.outside(old.address)}, which is then not deleted any more"
+            msg(
+                " x  {id}: the deposed object of {address}; no run will delete it",
+                id=escape.outside(text),
+                address=escape.outside(old.address),
+            )
         )
     for intent, _ in found.open.values():
         if intent.address == text or intent.address.startswith(f"{text}.rules."):
-            said = f"its open request is forgotten too ({format.deed(intent.operation)}, sent {format.moment(intent.signed)})"
             yield Line(
-                f" x  {escape.outside(intent.address)}: {said}: what it made, if anything, is not looked for any more",
+                msg(
+                    " x  {address}: its unsettled request ({operation}, sent {sent}) is forgotten "
+                    "too; an object that it created will not be found",
+                    address=escape.outside(intent.address),
+                    operation=format.deed(intent.operation),
+                    sent=format.moment(intent.signed),
+                ),
                 Tone.CARE,
             )
 
 
 def ask(console: Console, title: str, yes: bool, what: str) -> None:
-    """Asks before a change of the state; stops where nobody says yes, or could see what it is
-    about.
+    """Asks before a change of the state. Raises `Abort` without consent, or if what was shown could
+    not be written.
     """
     console.begin()
     if yes:

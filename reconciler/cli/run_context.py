@@ -1,6 +1,4 @@
-"""What the commands about a stack share: the stack and its environment, the store, the account, and
-the end of a command.
-"""
+"""What all commands on a stack share: the stack, its store, the account, and how a command ends."""
 
 from __future__ import annotations
 
@@ -45,8 +43,8 @@ _QUOTED = re.compile(r"(`reconciler (?:apply|destroy|plan|recover|doctor|catalog
 
 @dataclass(slots=True)
 class Session:
-    """One command on one stack. `part` are the options that narrow it. `problems` gathers what is
-    told beside the result.
+    """One command on one stack. `part` are the options that narrow it. `problems` collects what is
+    reported in addition to the result.
     """
 
     console: Console
@@ -61,8 +59,8 @@ class Session:
     problems: list[Problem] = field(default_factory=list)
 
     def load(self, *, values: Mapping[str, Any] | None = None) -> Stack:
-        """The stack; its warnings are kept. Stops where it has mistakes. `values` are those of a
-        saved plan.
+        """The stack; its warnings go to `problems`. Raises `Abort` if it has errors. `values` are
+        the variables of a saved plan.
         """
         loaded = loader.load_stack(
             self.path,
@@ -79,8 +77,8 @@ class Session:
     def outputs_of(
         self, path: Path, environment: str | None
     ) -> Mapping[str, tuple[Any, str | None]]:
-        """The outputs of another stack, from its state as it lies on this machine. Stops where it
-        was never applied.
+        """The outputs of another stack, from its state on this machine. Raises `Abort` if it was
+        never applied.
         """
         from reconciler.commands import session
 
@@ -114,8 +112,8 @@ class Session:
         return state.outputs
 
     def identify(self) -> tuple[str, str | None]:
-        """The name of the stack, and the environment that is meant: one of the file, or one that
-        left the file and has a state.
+        """The name of the stack and the environment: one in the file, or a removed one that still
+        has a state.
         """
         return loader.identify(self.path, self.environment, kept=self.kept_environments)
 
@@ -125,9 +123,9 @@ class Session:
             self.path, stack, self.environ, simulated=self.simulate
         )
 
-    def load_what_stands(self) -> Stack:
-        """The stack, to destroy it. Of an environment that left the file only its name is known:
-        what it owns stands in its state.
+    def load_to_destroy(self) -> Stack:
+        """The stack to destroy. If its environment was removed from the file, the stack has no
+        resources: its state lists what it owns.
         """
         from reconciler.model.resource import Stack
 
@@ -141,17 +139,15 @@ class Session:
         return self.load()
 
     def load_if_it_can_be(self) -> Stack | None:
-        """The stack, where the file can be read now: to look at the state needs no file without
-        mistakes.
-        """
+        """The stack, or None if the file has errors: reading the state does not need the file."""
         try:
             return self.load()
         except Abort:
             return None
 
     def former_names(self, store: FileStore, state: State | None) -> Sequence[Problem]:
-        """The states under former names that hold the objects of the stack, where its own is empty
-        and the file can be read.
+        """A problem for each state of a former stack name that owns this stack's objects, if the
+        stack's own state is empty and its file is readable.
         """
         from reconciler.commands import session
         from reconciler.planner.compare.assessment import PlanOptions
@@ -160,8 +156,8 @@ class Session:
         return () if stack is None else session.former_names(stack, store, state, PlanOptions())
 
     def exposed(self, store: FileStore, state: State | None) -> list[Problem]:
-        """The servers that have, or may have, no firewall as the state and the file say; none while
-        a run is at work.
+        """A problem for each instance that has, or may have, no firewall according to state and
+        file; none while another run is active.
         """
         from reconciler.planner.checks import unprotected
 
@@ -174,11 +170,11 @@ class Session:
         )
 
     def kept_catalogue(self) -> Catalogue:
-        """The catalogue as an earlier run kept it."""
+        """The catalogue cached by an earlier run."""
         return composition.kept_catalogue(self.path, self.environ, simulated=self.simulate)
 
     def place(self, stack: str, environment: str | None) -> composition.StateLocation:
-        """Where the files of that stack and environment lie."""
+        """Where the state of that stack and environment is stored."""
         return composition.StateLocation(self.path, stack, environment, self.simulate)
 
     def store(self, stack: str, environment: str | None) -> FileStore:
@@ -187,9 +183,7 @@ class Session:
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
-        """The account as long as the block lasts; while something is waited for, the console says
-        so.
-        """
+        """The account while the block runs; the console shows what the run waits for."""
         with composition.connect(
             self.path,
             self.environ,
@@ -199,7 +193,7 @@ class Session:
             cached=options.uses_cache(),
         ) as connection:
             yield replace(
-                connection, notify=lambda line: self.console.tell([Line(f" {line}", Tone.FAINT)])
+                connection, notify=lambda line: self.console.note([Line(f" {line}", Tone.FAINT)])
             )
 
     def back(
@@ -210,19 +204,19 @@ class Session:
         options: PlanOptions,
         undo: str | int | None,
     ) -> tuple[Stack, PlanOptions]:
-        """The stack and the options of an undo; as they are where there is none. `undo` is a serial
-        or `last`.
+        """The stack and options of an undo, or both unchanged without one. `undo` is a serial or
+        `last`.
         """
         if undo is None:
             return stack, options
         from reconciler.commands import undo as undoing
 
-        stack, options, told = undoing.back(stack, store, connection.kinds, options, str(undo))
-        self.problems += told
+        stack, options, problems = undoing.back(stack, store, connection.kinds, options, str(undo))
+        self.problems += problems
         return stack, options
 
     def header(self, planned: Planned, connection: Connection, store: FileStore) -> PlanHeader:
-        """What the first line of a plan tells of account and state."""
+        """What the first line of a plan shows of account and state."""
         from reconciler.render.plan.plan_text import PlanHeader
 
         return PlanHeader(
@@ -233,20 +227,20 @@ class Session:
             provisional=planned.provisional,
         )
 
-    def tell_problems(self) -> None:
-        """Shows what was gathered and forgets it, so that nothing is told twice."""
+    def show_problems(self) -> None:
+        """Shows the collected problems and clears them, so that each is shown once."""
         found, self.problems = self.problems, []
         self.console.problems([self.pasteable(problem) for problem in found])
 
     def pasteable(self, problem: Problem) -> Problem:
-        """A problem whose hint names its commands as they are typed for this stack: with its file
-        and environment, and on the local cloud where this command is.
+        """The problem with a hint whose commands work for this stack when pasted: with its path,
+        its environment and `--simulate`.
         """
         if problem.hint is None or "reconciler " not in problem.hint:
             return problem
-        # a server without its firewall may lie outside of what a narrowed run looks at
+        # an instance without a firewall may be outside the narrowed part
         here = replace(self, part=()) if problem.code == "exposed" else self
-        hint = _BARE.sub(lambda found: here._typed(found[1] or found[2]), problem.hint)
+        hint = _BARE.sub(lambda found: here._pasted(found[1] or found[2]), problem.hint)
         if self.simulate:
             hint = _QUOTED.sub(
                 lambda found: found[0] if "--simulate" in found[0] else f"{found[1]} --simulate`",
@@ -254,41 +248,36 @@ class Session:
             )
         return problem if hint == problem.hint else replace(problem, hint=hint)
 
-    def _typed(self, command: str) -> str:
-        """A command of a hint with what it has to be told about this stack."""
-        words = command.split()
-        if words[0] in ("apply", "destroy", "plan"):
-            return self.again(*words)
-        if words[0] == "recover":
-            return replace(self, part=()).again(*words)
-        environment = None if words[0] == "catalog" else self.environment
+    def _pasted(self, command: str) -> str:
+        """A command in a hint, completed with the arguments for this stack."""
+        arguments = command.split()
+        if arguments[0] in ("apply", "destroy", "plan"):
+            return self.again(*arguments)
+        if arguments[0] == "recover":
+            return replace(self, part=()).again(*arguments)
+        environment = None if arguments[0] == "catalog" else self.environment
         plain = replace(self, environment=environment, variables=(), variable_files=(), part=())
-        return plain.again(*words, by_option=True)
+        return plain.again(*arguments, by_option=True)
 
     def again(self, *command: str, by_option: bool = False) -> str:
-        """The command line that would go on with this run, ready to paste. `by_option`: it takes
-        the stack by `--stack`.
+        """A command line for this stack, ready to paste. `by_option`: the stack is given with
+        `--stack`.
         """
-        here = (
-            []
-            if str(self.path) == "."
-            else ["--stack", str(self.path)]
-            if by_option
-            else [str(self.path)]
-        )
-        words = ["reconciler", *command, *here]
-        words += ["--env", self.environment] if self.environment is not None else []
+        arguments = ["reconciler", *command]
+        if str(self.path) != ".":
+            arguments += ["--stack", str(self.path)] if by_option else [str(self.path)]
+        arguments += ["--env", self.environment] if self.environment is not None else []
         for name, value in self.variables:
-            words += ["--var", f"{name}={value}"]
+            arguments += ["--var", f"{name}={value}"]
         for name in self.variable_files:
-            words += ["--var-file", name]
-        words += self.part
-        words += ["--simulate"] if self.simulate else []
-        return shlex.join(words)
+            arguments += ["--var-file", name]
+        arguments += self.part
+        arguments += ["--simulate"] if self.simulate else []
+        return shlex.join(arguments)
 
 
 def shown_path(path: Path) -> str:
-    """A path as short as it can be told from here."""
+    """A path relative to the current folder, if it is inside."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
@@ -296,7 +285,7 @@ def shown_path(path: Path) -> str:
 
 
 def lock_seconds(given: float | None, console: Console) -> float:
-    """How long to wait for the lock: as asked, else 60 s at a terminal and not at all elsewhere
+    """Seconds to wait for the lock: as given, else 60 at a terminal and 0 elsewhere
     (commands#options).
     """
     if given is not None:
@@ -305,25 +294,24 @@ def lock_seconds(given: float | None, console: Console) -> float:
 
 
 def ends(function: Callable[..., int]) -> Callable[..., int]:
-    """Makes a command end well whatever stops it: problems shown as its format asks, and the exit
-    code that goes with them.
+    """Turns every way a command can stop into shown problems and an exit code.
 
-    The command gets a `Console` first, made of its options `format`, `verbose` and `no_color`,
-    which it does not see itself.
+    The command receives a `Console` built from its options `format`, `verbose` and `no_color`,
+    which it does not receive itself.
     """
 
     @wraps(function)
     def guarded(
-        *, format: str = "text", verbose: bool = False, no_color: bool = False, **given: Any
+        *, format: str = "text", verbose: bool = False, no_color: bool = False, **values: Any
     ) -> int:
         console = Console(format=format, verbose=verbose, color=not no_color)
         try:
-            return _written(console, function(console, **given))
+            return _written(console, function(console, **values))
         except Abort as stop:
             _show(console, stop)
             return stop.exit_code
         except KeyboardInterrupt:
-            console.tell(
+            console.note(
                 [Line(), Line(" Interrupted: nothing was changed by this command.", Tone.CARE)]
             )
             return exit_codes.INTERRUPTED
@@ -332,8 +320,8 @@ def ends(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def on_stack(function: Callable[..., int]) -> Callable[..., int]:
-    """As `ends`, for a command on a stack: it gets a `Session` first, made of what its options say
-    of the stack and the local cloud.
+    """As `ends`, for a command on a stack: it receives a `Session` built from the options for the
+    stack and the local cloud.
     """
 
     @wraps(function)
@@ -346,13 +334,13 @@ def on_stack(function: Callable[..., int]) -> Callable[..., int]:
         time_scale: float | None = None,
         variables: Sequence[tuple[str, str]] = (),
         variable_files: Sequence[str] = (),
-        **given: Any,
+        **values: Any,
     ) -> int:
         session = Session(
             console, Path(stack), environment, simulate, time_scale, variables, variable_files
         )
         try:
-            return function(session, **given)
+            return function(session, **values)
         except Abort as stop:
             stop.problems = tuple(map(session.pasteable, stop.problems))
             raise
@@ -361,12 +349,10 @@ def on_stack(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def _written(console: Console, code: int) -> int:
-    """The code, or 1 instead of a success whose result could not be written and was all that the
-    command was for.
-    """
+    """The exit code, or 1 if the command only had to write a result and could not."""
     if not console.out.failed:
         return code
-    console.tell([Line(f"error: the result could not be written: {console.out.lost}", Tone.DANGER)])
+    console.note([Line(f"error: the result could not be written: {console.out.lost}", Tone.DANGER)])
     return code if console.begun else exit_codes.worst((code, exit_codes.ERROR))
 
 
@@ -385,5 +371,5 @@ def _show(console: Console, stop: Abort) -> None:
 
 
 def stop_usage(message: str, hint: str | None = None) -> Abort:
-    """A mistake in options or arguments (exit 64) that shows only after they are parsed."""
+    """A mistake in options or arguments (exit 64) that is found only after they are parsed."""
     return Abort(error("usage", message, hint=hint))

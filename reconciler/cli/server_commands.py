@@ -1,4 +1,4 @@
-"""`server reboot`, `server console` and `bill`: acts without a desired state."""
+"""`server reboot`, `server console` and `bill`: actions that do not change the desired state."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.run_context import Session, on_stack
+from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.planner.checks.approval import Acceptance
 
 
 @click.group()
 def server() -> None:
-    """Acts on one server of a stack that change nothing that is asked for: reboot it, open its
-    console.
-    """
+    """Reboot an instance or open its console. Neither changes the desired state."""
 
 
 @server.command(
@@ -43,7 +42,7 @@ Examples:
 @options.format_option
 @options.simulate_options
 @options.lock_option
-@options.look_options
+@options.output_options
 @on_stack
 def reboot(
     session: Session,
@@ -54,7 +53,7 @@ def reboot(
     accept: Sequence[Acceptance],
     lock_timeout: float | None,
 ) -> int:
-    """Restart a server. It is down for the while (class downtime), so it asks."""
+    """Restart an instance. This causes downtime, so it asks for confirmation."""
     from reconciler.cli import apply
 
     choices = options.Choices(yes=yes, accept=tuple(accept), lock_timeout=lock_timeout)
@@ -72,11 +71,11 @@ Examples:
 @options.stack_option
 @options.environment_option
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def console_(session: Session, *, address: str) -> int:
-    """Print the link to a server's console, and nothing else. Whoever has the link is at the
-    console: do not keep it.
+    """Print only the link to an instance's console. Anyone with the link can use the console: do
+    not store it.
     """
     from reconciler.commands import actions
     from reconciler.model.address import parse
@@ -88,7 +87,7 @@ def console_(session: Session, *, address: str) -> int:
     with session.connect() as connection:
         link = actions.console(found, connection, session.store(name, environment))
     console.out.write(f"{link.reveal()}\n")
-    session.tell_problems()
+    session.show_problems()
     return exit_codes.DONE
 
 
@@ -101,11 +100,11 @@ Examples:
 @options.stack_option
 @options.format_option
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def bill(session: Session) -> int:
-    """Show what this month costs so far, for the whole account. The stack only names the local
-    cloud under --simulate.
+    """Show this month's cost so far for the whole account. With --simulate, --stack chooses the
+    local cloud.
     """
     from reconciler.commands import actions
     from reconciler.render import escape
@@ -117,8 +116,14 @@ def bill(session: Session) -> int:
     if console.json:
         console.result_json(found)
     else:
-        simulated = "    simulated" if session.simulate else ""
-        said = f"{found['price']:,} {found['currency']} so far, without VAT    {found['start']} to {found['end']}{simulated}"
-        console.result([Line(escape.outside(said))])
-    session.tell_problems()
+        text = msg(
+            "{price} {currency} so far, without VAT    {start} to {end}{simulated}",
+            price=f"{found['price']:,}",
+            currency=found["currency"],
+            start=found["start"],
+            end=found["end"],
+            simulated="    simulated" if session.simulate else "",
+        )
+        console.result([Line(escape.outside(text))])
+    session.show_problems()
     return exit_codes.DONE

@@ -22,7 +22,7 @@ from reconciler.render.run.screen import Line
 
 @click.group()
 def simulator() -> None:
-    """A local iwinv over real HTTP: serve it, print its world, change it from outside."""
+    """Serve a local iwinv cloud over HTTP, print its objects, or change them."""
 
 
 @simulator.command(
@@ -39,13 +39,13 @@ Examples:
     help="The port; 0, the default, takes a free one.",
 )
 @click.option(
-    "--world", metavar="FILE", help="The world to start from: a file, or `default` or `company`."
+    "--world", metavar="FILE", help="The objects to start with: a file, `default` or `company`."
 )
 @click.option(
     "--keep",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Keep the world in this file from now on.",
+    help="Save all objects to this file.",
 )
 @click.option("--seed", type=int, default=0, help="Seed for all ids, addresses and random events.")
 @click.option(
@@ -64,7 +64,7 @@ Examples:
 @click.option(
     "--faults", metavar="FILE", type=click.Path(dir_okay=False), help="A YAML script of faults."
 )
-@options.look_options
+@options.output_options
 @ends
 def serve(
     console: Console,
@@ -79,8 +79,8 @@ def serve(
     switches: str | None,
     faults: str | None,
 ) -> int:
-    """Serve a local iwinv until Ctrl-C. The first three lines are the environment of a client, to
-    paste into another terminal.
+    """Serve a local iwinv until Ctrl-C. Paste the first three lines into another terminal to use
+    it from there.
     """
     from reconciler.simulator.commands import make_cloud
     from reconciler.simulator.server import serve as serve_cloud
@@ -110,11 +110,11 @@ Examples:
     metavar="N",
     help="Use the same local cloud as --simulate.",
 )
-@options.look_options
+@options.output_options
 @ends
 def world(console: Console, *, stack: str, time_scale: float | None) -> int:
-    """Print the world as YAML: of the simulator at IWINV_ENDPOINT where that is on this machine,
-    else of `--simulate` of the stack.
+    """Print all objects as YAML: of the simulator at IWINV_ENDPOINT if that is on this machine,
+    else of the stack's local cloud.
     """
     from reconciler.simulator import commands
 
@@ -141,7 +141,7 @@ Examples:
     metavar="N",
     help="Use the same local cloud as --simulate.",
 )
-@options.look_options
+@options.output_options
 @ends
 def do(
     console: Console,
@@ -153,8 +153,8 @@ def do(
     stack: str,
     time_scale: float | None,
 ) -> int:
-    """Change the world from outside, as somebody in the console would: for seeing drift. Members
-    are those of the API.
+    """Change objects as a person in the console would, to produce drift. Members are those of the
+    API.
     """
     from reconciler.simulator import commands
     from reconciler.simulator.edits import parse_values
@@ -170,8 +170,8 @@ def do(
 
 @contextmanager
 def _endpoint(stack: str, time_scale: float | None) -> Iterator[str]:
-    """The running simulator that is meant, or the stack's own one, started for as long as the block
-    lasts.
+    """The endpoint of the running simulator, or of the stack's local cloud, which is served while
+    the block runs.
     """
     from reconciler.cli import composition
     from reconciler.simulator.server import is_loopback
@@ -185,7 +185,8 @@ def _endpoint(stack: str, time_scale: float | None) -> Iterator[str]:
         from reconciler.cli.run_context import stop_usage
 
         raise stop_usage(
-            f"{stack} does not exist", msg("name the stack's file or folder with --stack")
+            msg("{path} does not exist", path=stack),
+            msg("name the stack's file or folder with --stack"),
         )
     scale = time_scale or composition.scale_of(os.environ) or composition.SIMULATED_TIME_SCALE
     with composition.local_cloud(path, os.environ, time_scale=scale) as variables:
@@ -203,7 +204,7 @@ def _host(url: str) -> str:
 
 @contextmanager
 def _mistakes() -> Iterator[None]:
-    """What goes wrong in the simulator's own commands, as a problem."""
+    """Turns errors of the simulator's commands into problems."""
     from reconciler.model.abort import Abort
     from reconciler.model.diagnostics import error
     from reconciler.simulator.commands import MISTAKES, SteeringError

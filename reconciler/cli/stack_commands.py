@@ -1,6 +1,4 @@
-"""`validate`, `plan`, `apply`, `destroy`, `drift`: the commands that are about what a stack file
-asks for.
-"""
+"""`validate`, `plan`, `apply`, `destroy`, `drift`: the commands that read a stack file."""
 
 from __future__ import annotations
 
@@ -34,14 +32,13 @@ Examples:
 @options.variable_options
 @options.format_option
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def validate(session: Session) -> int:
     """Check everything that can be checked without the network.
 
-    Without --env every environment of the stack is checked. All mistakes are listed together, each
-    with its file, line and column. Where an earlier run has kept the catalogue, names that it does
-    not have are warnings.
+    Without --env every environment is checked. All errors are listed together with file, line and
+    column. If an earlier run has cached the catalogue, names that are not in it are warnings.
     """
     from reconciler.config import loader
     from reconciler.model import serialize
@@ -63,10 +60,12 @@ def validate(session: Session) -> int:
     if console.json:
         console.result_json({"problems": [serialize.problem(item) for item in found]})
     elif found:
-        console.result(list(view.problems_lines(found, console.look(console.out))))
+        console.result(list(view.problems_lines(found, console.style(console.out))))
     code = exit_codes.of_problems(found)
     if code == exit_codes.DONE and not console.json:
-        console.result([Line(f"{escape.outside(', '.join(checked))}: no mistakes", Tone.GOOD)])
+        console.result(
+            [Line(msg("{stacks}: no errors", stacks=escape.outside(", ".join(checked))), Tone.GOOD)]
+        )
     return code
 
 
@@ -94,19 +93,19 @@ Examples:
     "--accept",
     multiple=True,
     type=options.AcceptParam(),
-    help="Consent that the saved plan carries; repeatable.",
+    help="Consent stored in the saved plan; repeatable.",
 )
 @options.plan_format_option
 @options.exit_code_option
 @options.simulate_options
-@options.look_options
+@options.output_options
 @options.gathered
 @on_stack
 def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitcode: bool) -> int:
-    """Read the account and show what apply would do. Changes nothing.
+    """Read the account and show what apply would change. Nothing is changed.
 
-    What is dangerous stands on top, totals at the end. A plan takes no lock; beside a running apply
-    it is provisional.
+    Dangerous changes come first, totals last. A plan takes no lock; it is provisional while an
+    apply is running.
     """
     from reconciler.cli import plan_output
     from reconciler.commands import lifecycle
@@ -123,7 +122,7 @@ def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitco
         lifecycle.check_recordable(planned)
         session.console.begin()
         _save(out, planned, connection, accept=choices.accept, options=chosen, code=code)
-        session.console.tell(plan_output.saved_lines(out, session))
+        session.console.note(plan_output.saved_lines(out, session))
     return code
 
 
@@ -153,20 +152,20 @@ Examples:
 @options.lock_option
 @options.wait_option
 @options.first_passwords_option
-@options.look_options
+@options.output_options
 @options.gathered
 @on_stack
 def apply(session: Session, *, choices: Choices, plan_file: str | None) -> int:
-    """Show the plan, ask, and do it.
+    """Show the plan, ask for confirmation and apply it.
 
-    At a terminal the typed name of the stack says yes to all that is shown. Elsewhere --yes is
-    needed, and --accept for each class of risk: delete, data-loss, downtime, detach,
-    address-change, exposure; lockout, gone, duplicate and shared always by address.
+    At a terminal, type the name of the stack to consent to everything shown. Otherwise use --yes,
+    and --accept for each risk class: delete, data-loss, downtime, detach, address-change, exposure.
+    The classes lockout, gone, duplicate and shared always need an address.
     """
     from reconciler.cli import apply as applying
 
     if plan_file is not None:
-        options.only_with_plan(
+        options.refuse_with_plan(
             {
                 "--env": session.environment,
                 "--var": session.variables,
@@ -205,14 +204,14 @@ Examples:
 @options.simulate_options
 @options.lock_option
 @options.wait_option
-@options.look_options
+@options.output_options
 @options.gathered
 @on_stack
 def destroy(session: Session, *, choices: Choices) -> int:
-    """Remove everything that the stack owns, in the reverse order.
+    """Delete everything that the stack owns, in reverse order.
 
-    Protected objects stay, with what they need; they are listed, and the exit code is 4. What the
-    stack merely refers to is not touched.
+    Protected objects and what they depend on are kept and listed, and the exit code is 4. Objects
+    that the stack only refers to are not changed.
     """
     from reconciler.cli import apply as applying
 
@@ -233,12 +232,10 @@ Examples:
 @options.plan_format_option
 @options.exit_code_option
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def drift(session: Session, *, detailed_exitcode: bool) -> int:
-    """Show what somebody changed outside, per field. Never proposes a change that the file asks
-    for.
-    """
+    """Show changes made outside reconciler, field by field. Changes in the file are not shown."""
     from reconciler.cli import plan_output
     from reconciler.commands import lifecycle
 
@@ -262,7 +259,7 @@ def _plan_options(choices: Choices, *, destroy: bool = False) -> PlanOptions:
         )
     return PlanOptions(
         destroy=destroy,
-        accept=tuple((said.risk.value, said.address) for said in choices.accept),
+        accept=tuple((consent.risk.value, consent.address) for consent in choices.accept),
         replace=frozenset(choices.replace),
         unprotect=frozenset(choices.unprotect),
         only=choices.only,

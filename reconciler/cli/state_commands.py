@@ -1,4 +1,4 @@
-"""`show`: what is kept; only `show --why` asks the cloud."""
+"""`show`: the state, without the network; only `show --why` reads the account."""
 
 from __future__ import annotations
 
@@ -39,12 +39,10 @@ Examples:
 )
 @options.plan_format_option
 @options.simulate_options
-@options.look_options
+@options.output_options
 @on_stack
 def show(session: Session, *, what: str | None, why: bool) -> int:
-    """Show the state, one object of it, or a saved plan. Nothing is sent, but with --why the
-    account is read.
-    """
+    """Show the state, one object in it, or a saved plan. Only --why reads the account."""
     from reconciler.model.address import typed
 
     console = session.console
@@ -98,7 +96,7 @@ def _show_state(session: Session, address: Address | None) -> int:
         title = title_of(name, environment)
         title += "    simulated" if session.simulate else ""
         console.result(
-            list(plan_text.first_lines(session.exposed(store, state), console.look(console.out)))
+            list(plan_text.first_lines(session.exposed(store, state), console.style(console.out)))
         )
         console.result(
             list(state_text.state_lines(state, title=title, where=shown_path(store.folder)))
@@ -108,8 +106,8 @@ def _show_state(session: Session, address: Address | None) -> int:
 
 
 def _monthly(session: Session, entry: Entry, stack: Stack | None) -> int | None:
-    """What the object costs a month as it was last applied, where the catalogue was kept or the
-    stack says it.
+    """The monthly cost of the object as last applied, in KRW, if the cached catalogue or the stack
+    has its price.
     """
     from reconciler.planner.estimate.cost import Prices
 
@@ -119,7 +117,7 @@ def _monthly(session: Session, entry: Entry, stack: Stack | None) -> int | None:
 
 
 def _show_why(session: Session, address: Address) -> int:
-    """The chain of one address, from a plan made now."""
+    """Explains the change of one address, from a plan made now."""
     from reconciler.cli import plan_output
     from reconciler.commands import lifecycle
     from reconciler.common import suggestions
@@ -150,7 +148,7 @@ def _show_why(session: Session, address: Address) -> int:
     if console.json:
         console.result_json(why_text.why_document(found))
     else:
-        console.result(list(why_text.why_lines(found, console.look(console.out))))
+        console.result(list(why_text.why_lines(found, console.style(console.out))))
     return exit_codes.DONE
 
 
@@ -191,5 +189,5 @@ def _show_plan(console: Console, what: str) -> int:
     if console.markdown:
         console.out.write(plan_markdown.plan_markdown(plan, header, decision))
         return exit_codes.DONE
-    console.result(list(plan_text.plan_lines(plan, header, console.look(console.out), decision)))
+    console.result(list(plan_text.plan_lines(plan, header, console.style(console.out), decision)))
     return exit_codes.DONE

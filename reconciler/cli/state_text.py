@@ -13,21 +13,21 @@ from reconciler.render.run.screen import Line, Tone
 
 
 def text(value: Any, reason: str | None) -> str:
-    """An output for people: JSON without quotes around a plain text; what is not known, or is
-    stale, with its reason.
+    """An output for people: a text without quotes, anything else as JSON. `reason`: why the value
+    is unknown or stale.
     """
-    said = escape.outside(value) if isinstance(value, str) else escape.json_text(shown(value))
-    return said if reason is None else f"{said}  ({escape.outside(reason)})"
+    text = escape.outside(value) if isinstance(value, str) else escape.json_text(shown(value))
+    return text if reason is None else f"{text}  ({escape.outside(reason)})"
 
 
 def raw(value: Any) -> str:
-    """An output for another program: a text as it is, anything else as JSON."""
+    """An output for another program: a text unchanged, anything else as JSON."""
     return value if isinstance(value, str) else escape.json_text(shown(value))
 
 
 def outputs_document(outputs: Mapping[str, tuple[Any, str | None]]) -> dict[str, Any]:
-    """`{name: {value, known}}` (plan-format#other-commands), with `stale` where a value is from
-    before the last run.
+    """`{name: {value, known}}` (plan-format#other-commands). `stale` is added to values from before
+    the last run.
     """
     return {
         name: {
@@ -40,9 +40,7 @@ def outputs_document(outputs: Mapping[str, tuple[Any, str | None]]) -> dict[str,
 
 
 def state_document(state: State | None) -> list[dict[str, Any]]:
-    """Every object that the state holds, the deposed ones last, in the form of `state list --format
-    json`.
-    """
+    """Every object in the state, deposed ones last, as `state list --format json` prints them."""
     if state is None:
         return []
     rows = [
@@ -71,7 +69,7 @@ def state_document(state: State | None) -> list[dict[str, Any]]:
 
 
 def entry_document(entry: Entry) -> dict[str, Any]:
-    """All that the state keeps of one object."""
+    """Everything that the state records about one object."""
     return {
         "address": entry.address,
         "kind": entry.kind,
@@ -103,20 +101,22 @@ def state_lines(state: State | None, *, title: str, where: str) -> Iterable[Line
     address = max((escape.width(escape.outside(row[0])) for row in rows), default=0)
     id_cells = max((escape.width(escape.outside(row[1])) for row in rows), default=0)
     for name, id, marks in rows:
-        yield Line(
-            f"  {escape.pad(escape.outside(name), address)}  {escape.pad(escape.outside(id), id_cells)}  {marks}".rstrip()
+        cells = (
+            escape.pad(escape.outside(name), address),
+            escape.pad(escape.outside(id), id_cells),
         )
+        yield Line(f"  {'  '.join((*cells, marks))}".rstrip())
     for intent, result in state.open.values():
-        said = "its outcome is unknown" if result == "accepted" else "not finished"
+        text = "outcome unknown" if result == "accepted" else "not finished"
         yield Line(
-            f"  open: {escape.outside(intent.operation)} {escape.outside(intent.address)}: {said}",
+            f"  open: {escape.outside(intent.operation)} {escape.outside(intent.address)}: {text}",
             Tone.CARE,
         )
 
 
 def entry_lines(entry: Entry, monthly: int | None = None) -> Iterable[Line]:
-    """All that the state keeps of one object, one fact a line; `monthly` is what it costs, where
-    that is known.
+    """Everything that the state records about one object, one fact per line. `monthly` is its cost
+    in KRW, if known.
     """
     yield Line(f" {escape.outside(entry.address)}", Tone.TITLE)
     facts: list[tuple[str, Any]] = [("id", entry.id), ("phase", entry.phase.value)]
@@ -132,14 +132,14 @@ def entry_lines(entry: Entry, monthly: int | None = None) -> Iterable[Line]:
         yield Line(f"    {escape.outside(name):<14}{format.value(value)}")
     for name, pins in sorted(entry.lookups.items()):
         for asked, found in sorted(pins.items()):
-            if asked.partition(":")[2] != found:
-                yield Line(
-                    f"  pinned: {escape.outside(name)} {escape.outside(asked.partition(':')[2].replace(':', ' '))} is {escape.outside(found)}"
-                )
+            wanted = asked.partition(":")[2]
+            if wanted != found:
+                pin = f"{name} {wanted.replace(':', ' ')} is {found}"
+                yield Line(f"  pinned: {escape.outside(pin)}")
 
 
 def written_lines(resource: Resource | None) -> Iterable[Line]:
-    """What the file asks of the object now, each attribute with its line."""
+    """The attributes of the object in the file, each with its line."""
     if resource is None:
         return
     where = (

@@ -1,5 +1,5 @@
-"""Writing to stdout and stderr: UTF-8 but for terminals that speak something else, and quiet when
-the reader has gone.
+"""Writing to stdout and stderr: in UTF-8 except on terminals with another encoding, and silently
+after the reader has closed the pipe.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import io
 import os
 import sys
 
-# as `typing` has it, which is not loaded for it: that would be a tenth of what `--version` takes
+# `typing.TYPE_CHECKING` without the import, which would be a tenth of the time of `--version`
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TextIO
@@ -17,7 +17,7 @@ _GONE = "its reader has gone"
 
 
 def unwritten(out: Stream) -> int:
-    """Says that a result was lost, for what writes it without a `Console`; gives the exit code."""
+    """Reports a lost result of a command without a `Console`. Returns the exit code."""
     from reconciler.model import exit_codes
 
     if out.failed:
@@ -26,11 +26,11 @@ def unwritten(out: Stream) -> int:
 
 
 class Stream:
-    """A text stream that loses what nobody reads, and keeps that it did: a closed pipe ends the
-    output, never a run that has begun.
+    """A text stream that drops its output after the pipe is closed, and remembers it: a closed pipe
+    never ends a run that has begun.
 
-    A terminal is written to in its own encoding, with an escape for each letter that it lacks;
-    everything else gets UTF-8.
+    A terminal receives its own encoding, with an escape for each character that it lacks.
+    Everything else receives UTF-8.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -38,13 +38,11 @@ class Stream:
         self._stream = io.StringIO() if stream is None else stream
         self._closed: str | None = "it is closed" if stream is None else None
         self.lost: str | None = None
-        """Why something that was written is lost; None as long as nothing is."""
+        """Why output was lost; None if nothing was."""
         self.failed = False
-        """Whether that is a failure, and not a reader who had seen enough and went away."""
+        """Whether the loss is a failure, not just a reader that closed the pipe."""
         self.ascii = False
-        """Whether signs beyond ASCII are better left out: a terminal of another encoding than
-        UTF-8.
-        """
+        """Whether only ASCII signs should be written: a terminal whose encoding is not UTF-8."""
         if stream is not None:
             self._prepare(stream)
 
@@ -58,17 +56,17 @@ class Stream:
                 reconfigure(errors="backslashreplace")
             elif reconfigure is not None:
                 reconfigure(encoding="utf-8", errors="backslashreplace")
-        # it flushes first what is still waiting, and the reader may have gone since
+        # reconfigure() flushes first, and the reader may have closed the pipe
         except BrokenPipeError:
             self._close(_GONE)
 
     @property
     def is_terminal(self) -> bool:
-        """Whether somebody looks at it."""
+        """Whether the stream is an open terminal."""
         return self._closed is None and self._stream.isatty()
 
     def write(self, text: str) -> None:
-        """Writes and flushes; where that cannot be done, `lost` tells why."""
+        """Writes and flushes. If that fails, `lost` gives the reason."""
         if self._closed is None:
             try:
                 self._stream.write(text)
@@ -84,10 +82,10 @@ class Stream:
             self.lost, self.failed = self._closed, self._closed != _GONE
 
     def flush(self) -> None:
-        """Does nothing: each write is flushed. A live view asks for it."""
+        """Does nothing, because each write is flushed; a live view calls it."""
 
     def finish(self) -> None:
-        """Makes the interpreter's own flush at the end quiet too."""
+        """Prevents an error message from the interpreter's own flush at exit."""
         self.write("")
 
     def _close(self, why: str) -> None:
@@ -96,5 +94,5 @@ class Stream:
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, self._stream.fileno())
             os.close(null)
-        except (OSError, ValueError):  # not a real file: then there is nothing to flush either
+        except (OSError, ValueError):  # not a real file: there is nothing to flush
             return

@@ -56,7 +56,7 @@ CATALOG_WRONG: list[tuple[tuple[str, ...], int, str]] = [
     (("flavors", "--sort", "price"), 64, "did you mean `price_month`?"),
     (("flavors", "--zone", "kr1z01"), 1, "did you mean `kr1-z01`?"),
     (("flavor",), 64, "is not one of"),
-    (("images", "--filter", "plan9"), 0, "no row matches"),
+    (("images", "--filter", "plan9"), 0, "No row matches"),
 ]
 
 

@@ -208,7 +208,7 @@ def test_validate_lists_all_mistakes_with_their_places(
 def test_validate_checks_every_environment(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, "validate", "envs.yaml") == (
         0,
-        "shop/prod, shop/staging: no mistakes\n",
+        "shop/prod, shop/staging: no errors\n",
         "",
     )
 

@@ -134,7 +134,7 @@ def test_a_default_name_that_is_too_long_comes_with_one_that_fits(
         fix = hint.partition("write `")[2].removesuffix("`")
         with Path("stack.yaml").open("a", encoding="utf-8") as file:
             file.write(f"    {fix}\n")
-        assert call(capsys, "validate")[:2] == (0, "averyverylongstack: no mistakes\n"), fix
+        assert call(capsys, "validate")[:2] == (0, "averyverylongstack: no errors\n"), fix
 
 
 def test_a_file_of_variables_is_told_of_as_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -43,7 +43,7 @@ def test_a_stack_reads_what_another_gave_at_its_last_apply(
     )
 
     assert call(capsys, "apply", "network", "--env", "prod", "--yes", *SCALE)[0] == 0
-    assert call(capsys, "validate", "app")[1] == "app/prod: no mistakes\n"
+    assert call(capsys, "validate", "app")[1] == "app/prod: no errors\n"
     assert call(capsys, "apply", "app", "--env", "prod", "--yes", *SCALE)[0] == 0
     assert "10.1.0.0/16" in call(capsys, "simulator", "world", "--stack", "app")[1]
 
@@ -101,7 +101,7 @@ def test_validate_knows_the_catalogue_that_an_earlier_run_has_kept(
         + "instances: {jump: {zone: kr1-z01, flavor: std_9, image: {os: ubuntu, version: '22.04'}, ssh_keys: [deploy]}}\n"
     )
     Path("network/stack.yaml").write_text(text, encoding="utf-8")
-    assert call(capsys, "validate", "network")[1].endswith("no mistakes\n")
+    assert call(capsys, "validate", "network")[1].endswith("no errors\n")
     assert call(capsys, "plan", "network", "--env", "prod")[0] == 1
     code, out, _ = call(capsys, "validate", "network", "--env", "prod")
     assert (

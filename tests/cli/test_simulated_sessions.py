@@ -208,7 +208,7 @@ def test_ctrl_c_during_the_run_records_what_is_under_way_and_the_next_run_goes_o
 
     assert (
         code == 130
-        and "Interrupted: no new step is begun" in terminal.text
+        and "Interrupted: starting no new steps" in terminal.text
         and "To continue:" in terminal.text
     )
     assert "incomplete" in call(capsys, "show", "--stack", "web.yaml")[1]
@@ -219,7 +219,7 @@ def test_ctrl_c_twice_ends_at_once_with_the_cursor_back() -> None:
     terminal = Terminal("apply", "web.yaml", "--yes", "--time-scale", "1")
     terminal.until("waiting")
     terminal.interrupt()
-    terminal.until("Once more ends at once")
+    terminal.until("to stop immediately")
     terminal.interrupt()
 
     assert terminal.end() == 130 and ("\x1b[?25h" in terminal.text)

@@ -19,8 +19,8 @@ PAGES = sorted(
     path for path in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md") if path != GLOSSARY
 )
 """How many uses of struck words are left; these numbers only fall."""
-NAMES_LEFT = 1529
-SENTENCES_LEFT = 402
+NAMES_LEFT = 1408
+SENTENCES_LEFT = 349
 PAGES_LEFT = 66
 PROGRAMMING = frozenset({"__slots__", "slots"})
 
