@@ -308,7 +308,9 @@ def test_a_server_without_a_key_is_warned_of_and_its_password_kept_where_asked(
     assert "warning[no-login]" in "".join(call(capsys, "plan")[1:])
     code, out, err = apply(capsys, "--first-passwords", "first.jsonl")
     assert (
-        code == 0 and "no-login" not in out + err and "1 first password written to first.jsonl" in err
+        code == 0
+        and "no-login" not in out + err
+        and "1 first password written to first.jsonl" in err
     )
     file = Path("first.jsonl")
     (row,) = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
