@@ -35,7 +35,6 @@ from reconciler.render.plan import plan_markdown, plan_text
 from reconciler.render.plan.plan_sections import sections
 from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.run import progress, screen
-from reconciler.render.run.progress import Tally
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Line, Style, Tone
 from reconciler.simulator.edits import edit
@@ -114,27 +113,15 @@ class Studio:
     def run(self, planned: context.Planned) -> list[Line]:
         """The lines of a run, as a log shows them, and its end."""
         rows = [row for section in sections(planned.plan) for row in section.rows]
-        ledger, tally, ended, found = RunReport(rows, planned.plan.steps), Tally(), 0, list[Line]()
+        report, found = RunReport(rows, planned.plan.steps), list[Line]()
         for event in self.harness.events:
-            tally.take(event)
-            ledger.take(event)
+            report.take(event)
             if isinstance(event, Summary):
                 found += progress.summary_lines(
-                    event, tally, title=planned.plan.title, look=LOOK, done=ledger.done
+                    event, report, title=planned.plan.title, style=LOOK, with_rows=True
                 )
-                continue
-            ended += type(event).__name__ in (
-                "StepDone",
-                "StepFailed",
-                "StepSkipped",
-                "StepUnknown",
-            )
-            found += progress.event_lines(
-                event,
-                LOOK,
-                counted=progress.counted_as(ended, len(planned.plan.steps)),
-                ledger=ledger,
-            )
+            else:
+                found += progress.event_lines(event, LOOK, report)
         return found
 
 
@@ -161,7 +148,7 @@ def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
     yield "day_80", studio.lines(planned, Style(width=80))
     address = parse("instances.db")
     assert address is not None
-    yield "why", list(why_text.why_lines(why(planned.plan, address, studio.harness.kinds), LOOK))
+    yield "why", list(why_text.why_lines(why(planned.plan, address), LOOK))
     decision = approval.decide(planned.plan, GivenConsent(terminal=True), tracked=planned.tracked)
     yield "markdown", plan_markdown.plan_markdown(planned.plan, header(planned), decision)
     yield "run", studio.run(studio.apply())

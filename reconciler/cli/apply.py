@@ -31,7 +31,6 @@ from reconciler.render import escape
 from reconciler.render.format import count
 from reconciler.render.plan import plan_json, plan_sections, plan_text
 from reconciler.render.run import events_json, progress
-from reconciler.render.run.progress import Tally
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Line, Tone
 from reconciler.version import VERSION
@@ -215,11 +214,9 @@ class _Prompter:
         self.store: FileStore | None = None
         self.run = composition.run_id()
         self.connection: Connection | None = None
-        self._tally = Tally()
         self._view: progress.ProgressView | None = None
         self._began = False
         self._title = ""
-        self._total = 0
         self._report = RunReport()
         self._json = events_json.JsonLines(
             run=self.run, now=time.time, write=session.console.out.write
@@ -245,7 +242,7 @@ class _Prompter:
         assert self.connection is not None and self.store is not None
         console = self.session.console
         plan = plan_output.with_problems(planned, self.session)
-        self._title, self._total = plan.title, len(plan.steps)
+        self._title = plan.title
         rows = [
             row
             for section in plan_sections.sections(plan)
@@ -288,28 +285,32 @@ class _Prompter:
         if self.session.console.json:
             self._json(event)
             return
-        self._tally.take(event)
         self._began = True
         if isinstance(event, Summary):
             self.close()
             style = self.session.console.style(self.session.console.err)
             scale = 1.0 if self.connection is None else self.connection.time_scale
-            # a live view leaves the finished rows on the screen
-            done = () if isinstance(self._view, progress.Live) else self._report.done
-            lines = list(
-                progress.summary_lines(
-                    event, self._tally, title=self._title, look=style, time_scale=scale, done=done
-                )
+            lines = progress.summary_lines(
+                event,
+                self._report,
+                title=self._title,
+                style=style,
+                time_scale=scale,
+                # a live view has left them on the screen
+                with_rows=not isinstance(self._view, progress.Live),
             )
-            if self._total or event.exit_code != exit_codes.DONE:
-                self.session.console.note(lines)
-            # a second round may follow for what was unsettled and is settled now
-            self._view, self._tally = None, Tally()
+            if self._report.total or event.exit_code != exit_codes.DONE:
+                self.session.console.note(list(lines))
+            # what was left open may be settled now and be done in a second round
+            self._view = None
+            self._report.begin_round()
         elif self._view is None and isinstance(event, (ProblemFound, Message)):
             # The live table starts with the first step: between two rounds it would be drawn over
             # a question.
             console = self.session.console
-            console.note(list(progress.event_lines(event, console.style(console.err))))
+            console.note(
+                list(progress.event_lines(event, console.style(console.err), self._report))
+            )
         else:
             self._view = self._view or self._new_view()
             self._view(event)
@@ -362,11 +363,7 @@ class _Prompter:
 
     def _new_view(self) -> progress.ProgressView:
         console = self.session.console
+        style = console.style(console.err)
         if console.err.is_terminal:
-            style = console.style(console.err)
-            return progress.Live(
-                console.err, style, total=self._total, now=time.monotonic, ledger=self._report
-            )
-        return progress.Lines(
-            console.err.write, console.style(console.err), total=self._total, ledger=self._report
-        )
+            return progress.Live(console.err, style, self._report, now=time.monotonic)
+        return progress.Lines(console.err.write, style, self._report)

@@ -156,7 +156,7 @@ def _show(session: Session, found: Recovered, *, stack: str, environment: str | 
         found,
         console.style(console.out),
         command=session.again("recover"),
-        go_on=session.again("apply"),
+        resume=session.again("apply"),
     )
     console.result(list(lines))
 

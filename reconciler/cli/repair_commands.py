@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import resources
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import Session, lock_seconds, on_stack, shown_path
@@ -18,6 +19,7 @@ from reconciler.model.diagnostics import error
 from reconciler.model.resource import title_of
 from reconciler.render import escape, format
 from reconciler.render.run.screen import Line, Tone
+from reconciler.resources import rule
 
 if TYPE_CHECKING:
     from reconciler.model.ports import StateWriter
@@ -61,7 +63,7 @@ def list_entries(session: Session) -> int:
         console.problems(exposed)
         console.result_json(state_text.state_document(found))
         return exit_codes.DONE
-    console.result(list(plan_text.first_lines(exposed, console.style(console.out))))
+    console.result(list(plan_text.attention_lines(exposed, console.style(console.out))))
     shown = f"{title}    simulated" if session.simulate else title
     console.result(list(state_text.state_lines(found, title=shown, where=shown_path(store.folder))))
     if found is not None:
@@ -281,7 +283,8 @@ def _forgotten_lines(found: State, text: str) -> Iterable[Line]:
     entry, old = found.entries.get(text), found.deposed.get(text)
     if entry is not None:
         rules = sum(1 for other in found.entries.values() if other.parent == entry.id)
-        more = f", with {format.count(rules, 'rule')}" if rules else ""
+        counted = format.objects(rules, resources.all_kinds()[rule.NAME])
+        more = f", with {counted}" if rules else ""
         yield Line(
             msg(
                 " x  {address}  {id}{more}: stays in the cloud and is still billed",
@@ -309,7 +312,7 @@ def _forgotten_lines(found: State, text: str) -> Iterable[Line]:
                     " x  {address}: its unsettled request ({operation}, sent {sent}) is forgotten "
                     "too; an object that it created will not be found",
                     address=escape.outside(intent.address),
-                    operation=format.deed(intent.operation),
+                    operation=format.operation(intent.operation),
                     sent=format.moment(intent.signed),
                 ),
                 Tone.CARE,

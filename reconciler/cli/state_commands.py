@@ -96,7 +96,9 @@ def _show_state(session: Session, address: Address | None) -> int:
         title = title_of(name, environment)
         title += "    simulated" if session.simulate else ""
         console.result(
-            list(plan_text.first_lines(session.exposed(store, state), console.style(console.out)))
+            list(
+                plan_text.attention_lines(session.exposed(store, state), console.style(console.out))
+            )
         )
         console.result(
             list(state_text.state_lines(state, title=title, where=shown_path(store.folder)))
@@ -144,7 +146,7 @@ def _show_why(session: Session, address: Address) -> int:
                 hint=suggestions.hint_for(str(address), known),
             )
         )
-    found = why_of(plan, address, connection.kinds)
+    found = why_of(plan, address)
     if console.json:
         console.result_json(why_text.why_document(found))
     else:

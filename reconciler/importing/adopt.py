@@ -225,7 +225,7 @@ class _Adopter:
                 yield adopt_fields.live_value(each, live, self.account)
 
     def adopted(self, group: _SimilarObjects) -> Adopted:
-        """The resource that stands for the objects of a group."""
+        """The resource for the objects of a group."""
         first, kind = group.members[0][1], group.kind
         written = adopt_fields.Written(self.account, self.names)
         skipped = set(self.defaults.get(kind.name, ()))

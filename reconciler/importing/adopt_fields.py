@@ -120,11 +120,11 @@ def _image(id: Any, rows: _Rows, catalogue: Catalogue) -> tuple[Any, str]:
     row = next((row for row in rows if row["id"] == id), None)
     if row is None:
         return {"id": id}, msg("no longer in the catalog")
-    version, word = str(row.get("version") or "").removesuffix(".X"), lookup.os_word(row)
-    if word is not None and version and row.get("available", True):
-        desired = Lookup("images", "os", word, version)
+    version, system = str(row.get("version") or "").removesuffix(".X"), lookup.os_word(row)
+    if system is not None and version and row.get("available", True):
+        desired = Lookup("images", "os", system, version)
         if lookup.satisfies(desired, catalogue, str(id)):
-            return {"os": word, "version": version}, ""
+            return {"os": system, "version": version}, ""
     return {"id": id}, str(row.get("name") or "")
 
 

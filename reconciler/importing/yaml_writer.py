@@ -1,5 +1,5 @@
-"""Values as YAML that reads back as the same values, quoted only where it has to be: for files that
-people go on with.
+"""Values as YAML that reads back as the same values and is quoted only if necessary, for files that
+people edit.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 _PLAIN = re.compile(r"[A-Za-z가-힣_/][0-9A-Za-z가-힣_./-]*(?: [0-9A-Za-z가-힣_./-]+)*")
 _ADDRESS_RANGE = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}/[0-9]{1,2}|[1-9][0-9]*-[1-9][0-9]*")
-_WORDS = frozenset({"true", "false", "null", "yes", "no", "y", "n", "on", "off", "none"})
-"""Plain words that some reader of YAML takes for something else than text."""
+_RESERVED = frozenset({"true", "false", "null", "yes", "no", "y", "n", "on", "off", "none"})
+"""Plain words that some YAML readers do not read as text."""
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -23,14 +23,14 @@ _EXPRESSION = re.compile(r"\$\{[a-z.]+\}")
 
 
 class Raw(str):
-    """A text that means what it says in the language: a reference, an expression, `none`, `off`."""
+    """A text with a meaning in the language: a reference, an expression, `none`, `off`."""
 
     __slots__ = ()
 
 
 def scalar(value: Any) -> str:
-    """One value. A text is quoted where it would be read as anything else; `${` in it is written as
-    a literal.
+    """One value. A text is quoted if it would be read as something else; `${` in it is written as a
+    literal.
     """
     if isinstance(value, Raw):
         return (
@@ -45,13 +45,13 @@ def scalar(value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     text = str(value).replace("${", "$${")
-    if _ADDRESS_RANGE.fullmatch(text) or (_PLAIN.fullmatch(text) and text.lower() not in _WORDS):
+    if _ADDRESS_RANGE.fullmatch(text) or (_PLAIN.fullmatch(text) and text.lower() not in _RESERVED):
         return text
     return quoted(text)
 
 
 def quoted(text: str) -> str:
-    """A text in double quotes, as it is: what cannot be seen is escaped."""
+    """A text in double quotes; invisible characters are escaped."""
     return '"' + "".join(map(_letter, text)) + '"'
 
 
@@ -61,34 +61,26 @@ def _letter(letter: str) -> str:
     if unicodedata.category(letter) not in _HIDDEN:
         return letter
     code = ord(letter)
-    return (
-        f"\\x{code:02x}"
-        if code < 0x100
-        else f"\\u{code:04x}"
-        if code < 0x10000
-        else f"\\U{code:08x}"
-    )
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def flow(value: Any) -> str:
     """A value on one line: mappings in braces, lists in brackets."""
     if isinstance(value, Mapping):
-        return (
-            "{" + ", ".join(f"{_key(str(key))}: {flow(item)}" for key, item in value.items()) + "}"
-        )
+        pairs = ", ".join(f"{key(str(name))}: {flow(item)}" for name, item in value.items())
+        return f"{{{pairs}}}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(flow, value)) + "]"
     # Between braces an expression, which has braces of its own, is always quoted.
     return quoted(value) if isinstance(value, Raw) and "$" in value else scalar(value)
 
 
-def _key(text: str) -> str:
+def key(text: str) -> str:
+    """A key of a mapping."""
     return (
         text
-        if re.fullmatch(r"[A-Za-z_][0-9A-Za-z._-]*", text) and text.lower() not in _WORDS
+        if re.fullmatch(r"[A-Za-z_][0-9A-Za-z._-]*", text) and text.lower() not in _RESERVED
         else quoted(text)
     )
-
-
-key = _key
-"""A key of a mapping."""

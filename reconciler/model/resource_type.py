@@ -6,7 +6,7 @@ The facts are data (`Field`); the code that is special about one kind stands in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from enum import Enum
 from typing import Any
@@ -187,7 +187,7 @@ class Operation:
     `loses_disk`: it empties or deletes the disk of its object. `login_field` names a field; if
     that is not set, the answer to a create holds a password, which is shown only there.
     `proved_by` names the one field that shows whether it was executed: if its value stays the same,
-    nothing shows that.
+    nothing shows that. `cuts_power`: it switches its object off at once.
     """
 
     name: str
@@ -208,6 +208,7 @@ class Operation:
     loses_disk: bool = False
     login_field: str | None = None
     proved_by: str | None = None
+    cuts_power: bool = False
 
     @property
     def look_seconds(self) -> int:
@@ -257,6 +258,17 @@ class Listing:
     inline: Callable[[Any], tuple[str, Any]] | None = None
     missing_errors: frozenset[str] = frozenset()
     missing_status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a new object is described. `parts(values)` makes texts of the values of `fields`, which
+    are given as people read them; a field that is not set is missing. Other fields follow as `name
+    value`.
+    """
+
+    fields: tuple[str, ...] = ()
+    parts: Callable[[Mapping[str, str]], Iterable[str]] = lambda values: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +326,7 @@ class ResourceType:
     describe: Callable[[Mapping[str, Any]], str] = lambda attributes: ""
     disk: str | None = None
     disk_gb: Callable[[Mapping[str, Any], Catalogue], int | None] = lambda attributes, rows: None
+    summary: Summary = Summary()
     attachment: str | None = field(init=False)
     membership: str | None = field(init=False)
     power: str | None = field(init=False)

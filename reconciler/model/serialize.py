@@ -157,13 +157,14 @@ def _drift(change: Change) -> dict[str, Any]:
     return {
         "address": str(change.address),
         "reason": change.reason,
-        "place": _place(change.place),
+        "place": place(change.place),
         "fields": [_field(field) for field in change.fields],
         "impact": _impact(change.impact),
     }
 
 
-def _place(place: Place | None) -> dict[str, Any] | None:
+def place(place: Place | None) -> dict[str, Any] | None:
+    """A place in a file, as every JSON format shows it."""
     return None if place is None else {"file": place.file, "line": place.line}
 
 
@@ -175,7 +176,7 @@ def _field(field: FieldChange) -> dict[str, Any]:
         "cause": field.cause.value,
         "known_after_apply": field.known_after_apply,
         "waits_for": sources(field.after) if field.known_after_apply else [],
-        "place": _place(field.place),
+        "place": place(field.place),
     }
 
 

@@ -1,10 +1,10 @@
-"""The one sink for text from outside: nothing that came from a file, the cloud or another program
-reaches a screen but through here.
+"""Text from outside: whatever comes from a file, the cloud or another program passes through here
+before it reaches a screen.
 
 `outside` is for lines on a terminal or in a CI log (a pipe may end in either, so both get the
-same), `json_text` for lines of JSON. Both keep every letter, Hangul included; what is escaped is
-what a screen would obey instead of show: control characters, bidi and other invisible format
-characters, and the commands that CI systems look for in output.
+same), `json_text` for lines of JSON. Both keep every letter, Hangul included. They escape what a
+screen would obey instead of show: control characters, bidi and other invisible format characters,
+and the commands that CI systems look for in output.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from typing import Any
 from rich.cells import cell_len
 
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
-"""Unicode categories that are obeyed or invisible: control, format (bidi, zero width, tags),
+"""Unicode categories that take effect or are invisible: control, format (bidi, zero width, tags),
 surrogates, private, separators.
 """
 
 _BLANK_LETTERS = "\u115f\u1160\u3164\uffa0\u2800"
-"""Letters by category that show nothing: the Hangul fillers and the empty Braille cell."""
+"""Letters by category that are invisible: the Hangul fillers and the empty Braille cell."""
 
 _UNUSUAL = re.compile(r"[^\x20-\x7e\u00a1-\u00ac\u00ae-\u02ff\uac00-\ud7a3]")
-"""What has to be looked at one by one: all but ASCII, Latin and Hangul syllables."""
+"""Characters that are checked one by one: all but ASCII, Latin and Hangul syllables."""
 
 _CI_COMMAND = re.compile(
     r"^(\s*):(?=:)|:(?=:[A-Za-z][A-Za-z-]*[^:]*::)|#(?=#(?:\[|vso\[|teamcity\[))"
@@ -35,13 +35,13 @@ _CI_COMMAND = re.compile(
 
 
 def outside(text: object) -> str:
-    """The text made safe for a terminal and for a CI log, on one line."""
+    """The text as one line that is safe for a terminal and for a CI log."""
     return _outside(str(text))
 
 
 def is_inert(text: str) -> bool:
-    """Whether a terminal and a CI log show every line of the text as it is: then it may be handed
-    raw to another program.
+    """Whether a terminal and a CI log show every line of the text as it is, so that another program
+    may get it unchanged.
     """
     return all(outside(line) == line for line in text.replace("\t", " ").split("\n"))
 
@@ -63,17 +63,13 @@ def _escape(character: str) -> str:
     if named is not None:
         return named
     code = ord(character)
-    return (
-        f"\\x{code:02x}"
-        if code < 0x100
-        else f"\\u{code:04x}"
-        if code < 0x10000
-        else f"\\U{code:08x}"
-    )
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def json_text(data: Mapping[str, Any] | list[Any], *, indent: int | None = None) -> str:
-    """The data as JSON: letters as they are, everything that a screen or a CI system would obey as
+    """The data as JSON: letters as they are, and what a screen or a CI system would obey as
     `\\uXXXX`.
     """
     text = json.dumps(data, ensure_ascii=False, indent=indent, allow_nan=False)
@@ -91,17 +87,17 @@ def _json_escape(character: str) -> str:
 
 
 def width(text: str) -> int:
-    """How many cells of a terminal a safe text takes; Hangul counts two."""
+    """The number of terminal cells of a safe text; a Hangul syllable takes two."""
     return len(text) if text.isascii() else cell_len(text)
 
 
 def pad(text: str, cells: int) -> str:
-    """The text filled with spaces up to so many cells; longer text stays as it is."""
+    """The text, filled with spaces up to this number of cells; a longer text stays as it is."""
     return text + " " * (cells - width(text))
 
 
 def cut(text: str, cells: int) -> str:
-    """The text cut to so many cells, with `~` as its last where something is left out."""
+    """The text, cut to this number of cells; `~` is the last one if something is left out."""
     if width(text) <= cells:
         return text
     kept = ""
@@ -115,31 +111,31 @@ def cut(text: str, cells: int) -> str:
 
 
 def wrap(text: str, cells: int) -> list[str]:
-    """The text in lines of at most so many cells, broken at spaces where there are some; nothing is
+    """The text in lines of at most this number of cells, broken at spaces if possible; nothing is
     left out.
     """
     lines: list[str] = []
     line = ""
-    for word in text.split(" "):
-        while width(word) > cells:
-            head = _head(word, cells)
+    for piece in text.split(" "):
+        while width(piece) > cells:
+            head = _head(piece, cells)
             lines.extend([line] if line else [])
             lines.append(head)
-            line, word = "", word[len(head) :]
-        joined = f"{line} {word}" if line else word
+            line, piece = "", piece[len(head) :]
+        joined = f"{line} {piece}" if line else piece
         if width(joined) <= cells:
             line = joined
         else:
             lines.append(line.rstrip())
-            line = word.lstrip()
+            line = piece.lstrip()
     return [*lines, line.rstrip()] if line or not lines else lines
 
 
-def _head(word: str, cells: int) -> str:
+def _head(text: str, cells: int) -> str:
     taken = used = 0
-    for character in word:
+    for character in text:
         used += width(character)
         if used > cells:
             break
         taken += 1
-    return word[: max(taken, 1)]
+    return text[: max(taken, 1)]

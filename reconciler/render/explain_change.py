@@ -1,48 +1,66 @@
-"""Why an address changes: the chain from the line in the file to the field, the API's rule, the
-steps, and what waits for what.
+"""Why an address changes: the chain from the line in the file to the field, the rule of the API,
+and the steps with what they wait for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from reconciler import resources
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place, Problem
 from reconciler.model.plan import Change, Consent, FieldChange, Plan, Price, RiskClass, Step
 from reconciler.model.resource_type import Edit, ResourceType
 
 RULES: Mapping[Edit, str] = {
-    Edit.IN_PLACE: "the API changes it in place (contract 21)",
-    Edit.RESIZE: "the API changes a flavor by a resize only; it does not say whether the instance keeps running (contract 14)",
-    Edit.REBUILD: "the API changes an image by a rebuild only, which erases the instance's disk (contract 14, 21)",
-    Edit.REPLACE: "the API cannot change it, so the object is replaced (contract 21)",
-    Edit.POWER: "the API starts an instance, or shuts it down, which is a power cut (contract 14)",
-    Edit.MEMBER: "the API attaches a firewall to an instance and detaches it; an instance has one (contract 17)",
-    Edit.ATTACH: "the API detaches block storage from one instance and attaches it to another; the data stays (contract 16)",
-    Edit.CREATE_ONLY: "the API sets it at creation only (contract 21)",
+    Edit.IN_PLACE: msg("the API changes it in place"),
+    Edit.RESIZE: msg(
+        "the API changes a flavor by a resize only; it does not say whether the instance keeps running"
+    ),
+    Edit.REBUILD: msg(
+        "the API changes an image by a rebuild only, which erases the instance's disk"
+    ),
+    Edit.REPLACE: msg("the API cannot change it, so the object is replaced"),
+    Edit.POWER: msg("the API starts an instance, or shuts it down, which is a power cut"),
+    Edit.MEMBER: msg(
+        "the API attaches a firewall to an instance and detaches it; an instance has one"
+    ),
+    Edit.ATTACH: msg(
+        "the API detaches block storage from one instance and attaches it to another; the data stays"
+    ),
+    Edit.CREATE_ONLY: msg("the API sets it at creation only"),
 }
-"""What the API can do about an edit of each kind: the reason for the way that a plan takes."""
+"""What the API can do about each kind of edit: the reason for what a plan does."""
 
 CLASSES: Mapping[RiskClass, str] = {
-    RiskClass.DELETE: "an object is deleted and cannot be restored",
-    RiskClass.DATA_LOSS: "a disk is erased, but its object or a replacement stays",
-    RiskClass.DOWNTIME: "a running instance is down for a while",
-    RiskClass.DETACH: "block storage is detached from an instance that stays, and may be mounted there",
-    RiskClass.ADDRESS_CHANGE: "an instance gets other addresses",
-    RiskClass.EXPOSURE: "a running instance loses its firewall, or a management port opens to 0.0.0.0/0",
-    RiskClass.LOCKOUT: "an address that `guard` protects loses a port that it reaches now",
-    RiskClass.GONE: "a replacement is created for an object that is missing and that reconciler did not delete",
-    RiskClass.DUPLICATE: "an object is created although a similar one is in the account",
-    RiskClass.SHARED: "an object that belongs to another stack is also bound, changed or deleted by this one",
+    RiskClass.DELETE: msg("an object is deleted and cannot be restored"),
+    RiskClass.DATA_LOSS: msg("a disk is erased, but its object or a replacement stays"),
+    RiskClass.DOWNTIME: msg("a running instance is down for a while"),
+    RiskClass.DETACH: msg(
+        "block storage is detached from an instance that stays, and may be mounted there"
+    ),
+    RiskClass.ADDRESS_CHANGE: msg("an instance gets other addresses"),
+    RiskClass.EXPOSURE: msg(
+        "a running instance loses its firewall, or a management port opens to 0.0.0.0/0"
+    ),
+    RiskClass.LOCKOUT: msg("an address that `guard` protects loses a port that it reaches now"),
+    RiskClass.GONE: msg(
+        "a replacement is created for an object that is missing and that reconciler did not delete"
+    ),
+    RiskClass.DUPLICATE: msg("an object is created although a similar one is in the account"),
+    RiskClass.SHARED: msg(
+        "an object that belongs to another stack is also bound, changed or deleted by this one"
+    ),
 }
 """What each class of consent means."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldReason:
-    """One field that changes: where the file says so, what the last apply left (where that is
-    another than now), and the API's rule.
+    """One field that changes: its line in the file, the value that the last apply left if that is
+    not the value now, and the rule of the API.
     """
 
     field: FieldChange
@@ -54,22 +72,22 @@ class FieldReason:
 
 @dataclass(frozen=True, slots=True)
 class StepReason:
-    """One step at the address, the steps it waits for, and those that wait for it.
+    """One step at the address, the steps that it waits for, and those that wait for it.
 
-    `after_accepted` are those that it waits for only until the cloud has accepted them, `pioneer_of`
-    those that wait so for it.
+    `after_accepted` are those that it waits for only until the cloud has accepted them, `canary_of`
+    those that wait for it in this way.
     """
 
     step: Step
     after: tuple[Step, ...]
     before: tuple[Step, ...]
     after_accepted: tuple[Step, ...] = ()
-    pioneer_of: tuple[Step, ...] = ()
+    canary_of: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The whole chain of one address. `change` is None where the plan knows nothing of it."""
+    """The whole chain of one address. `change` is None if the plan does not contain it."""
 
     address: Address
     change: Change | None
@@ -82,12 +100,12 @@ class Why:
     price: Price | None = None
 
 
-def why(plan: Plan, address: Address, kinds: Mapping[str, ResourceType]) -> Why:
+def why(plan: Plan, address: Address) -> Why:
     """The chain of one address in a plan."""
     change = next((each for each in plan.changes if each.address == address), None)
     drift = next((each for each in plan.drift if each.address == address), None)
     left = {} if drift is None else {field.path: field.before for field in drift.fields}
-    kind = kinds["rules" if address.rule is not None else address.kind]
+    kind = resources.all_kinds().of(address)
     return Why(
         address=address,
         change=change,
@@ -137,5 +155,5 @@ def _reason(step: Step, by_key: Mapping[str, Step], waiting: Sequence[Step]) -> 
         ),
         before=tuple(other for other in waiting if step.key not in other.after_accepted),
         after_accepted=tuple(by_key[key] for key in step.after_accepted if key in by_key),
-        pioneer_of=tuple(other for other in waiting if step.key in other.after_accepted),
+        canary_of=tuple(other for other in waiting if step.key in other.after_accepted),
     )

@@ -1,5 +1,5 @@
-"""A field of the language on a screen, as `kubectl explain` does it: what it means, what it takes,
-what an edit of it does.
+"""A field of the language on a screen, as `kubectl explain` shows it: what it means, which values
+it takes, what an edit of it does.
 """
 
 from __future__ import annotations
@@ -7,51 +7,47 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from reconciler.config.reference import FieldDoc
 from reconciler.render import escape
+from reconciler.render.format import phrase
+from reconciler.render.layout import labelled
 from reconciler.render.run.screen import Line, Style, Tone
 
 _WIDTH = 100
 
 
-def explain_lines(field: FieldDoc, members: Iterable[FieldDoc], look: Style) -> Iterable[Line]:
-    """The field, then one line for each of those below it."""
-    width = min(look.width or _WIDTH, _WIDTH)
-    yield Line(f" {field.name or 'a stack file'}", Tone.TITLE)
-    yield from _wrapped(field.description, "   ", width)
-    facts = [
-        ("takes", ", ".join(field.types)),
-        ("one of", ", ".join(field.allowed)),
-        ("its keys", field.keyed or ""),
-    ]
-    facts += [
-        ("default", written(field.default) if field.default is not None else ""),
-        ("must be there", "yes" if field.required else ""),
-    ]
-    facts += [
-        ("an edit", field.edit or ""),
-        ("example", "   ".join(written(example) for example in field.examples)),
-    ]
-    for name, said in facts:
-        if said:
-            first, *rest = escape.wrap(f"{name:<14} {escape.outside(said)}", max(width - 3, 40))
-            yield Line(f"   {first}")
-            yield from (Line(f"   {'':<14} {line}") for line in rest)
+def explain_lines(field: FieldDoc, members: Iterable[FieldDoc], style: Style) -> Iterable[Line]:
+    """The field, then one line for each field below it."""
+    style = replace(style, width=min(style.width or _WIDTH, _WIDTH))
+    yield Line(f" {field.name or phrase('a stack file')}", Tone.TITLE)
+    yield from labelled("   ", [escape.outside(field.description)], style)
+    facts = (
+        (phrase("takes"), ", ".join(field.types)),
+        (phrase("one of"), ", ".join(field.allowed)),
+        (phrase("its keys"), field.keyed or ""),
+        (phrase("default"), "" if field.default is None else written(field.default)),
+        (phrase("required"), phrase("yes") if field.required else ""),
+        (phrase("an edit"), field.edit or ""),
+        (phrase("example"), "   ".join(map(written, field.examples))),
+    )
+    for name, text in facts:
+        if text:
+            yield from labelled(f"   {escape.pad(name, 14)} ", [escape.outside(text)], style)
     found = list(members)
     if not found:
         return
     yield Line()
-    yield Line(" FIELDS", Tone.TITLE)
-    longest = max(len(one.path[-1]) for one in found)
+    yield Line(" " + phrase("FIELDS"), Tone.TITLE)
+    cells = max(len(one.path[-1]) for one in found)
     for one in found:
-        star = "*" if one.required else " "
-        yield from _wrapped(
-            first_sentence(one.description), f"   {one.path[-1]:<{longest}}{star} ", width
-        )
+        name = escape.pad(one.path[-1], cells) + ("*" if one.required else " ")
+        text = escape.outside(first_sentence(one.description))
+        yield from labelled(f"   {name} ", [text], style)
     if any(one.required for one in found):
-        yield Line("   * must be there", Tone.FAINT)
+        yield Line("   * " + phrase("required"), Tone.FAINT)
 
 
 def first_sentence(text: str) -> str:
@@ -61,10 +57,5 @@ def first_sentence(text: str) -> str:
 
 
 def written(value: Any) -> str:
-    """A value as one would write it."""
+    """A value as a person writes it in a file."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _wrapped(text: str, head: str, width: int) -> Iterable[Line]:
-    for number, line in enumerate(escape.wrap(escape.outside(text), max(width - len(head), 30))):
-        yield Line(f"{head if number == 0 else ' ' * len(head)}{line}".rstrip())

@@ -1,15 +1,21 @@
-"""Small words and numbers that several views share: symbols, values, durations, money, times in
-KST.
+"""Short texts that several views share: symbols, values, durations, money, times in KST, counts.
+
+Every text for people is a template: `phrase` fills it with safe values, and is where a catalog can
+translate it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from typing import Any, LiteralString
 
+from reconciler.common.text import msg
+from reconciler.model.diagnostics import Place
 from reconciler.model.plan import Action, Change, Step
 from reconciler.model.resource import Deferred, Link, Lookup, Unknown
+from reconciler.model.resource_type import WAIT, ResourceType
 from reconciler.render import escape
 
 SYMBOLS: Mapping[Action, str] = {
@@ -33,36 +39,60 @@ KST = timezone(timedelta(hours=9), "KST")
 _VALUE_CELLS_MAX = 60
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
+_COUNTED: Mapping[str, tuple[LiteralString, LiteralString]] = {
+    "call": ("{number} call", "{number} calls"),
+    "candidate": ("{number} candidate", "{number} candidates"),
+    "error": ("{number} error", "{number} errors"),
+    "first password": ("{number} first password", "{number} first passwords"),
+    "notice": ("{number} notice", "{number} notices"),
+    "object": ("{number} object", "{number} objects"),
+    "wait": ("{number} wait", "{number} waits"),
+    "warning": ("{number} warning", "{number} warnings"),
+}
+"""What is counted, for one and for several."""
 
-class UserText(str):
-    """A text that is shown without quotes, spaces or not: the user's own words for something."""
+
+class ConsoleName(str):
+    """A name that is shown without quotes even if it has spaces."""
 
     __slots__ = ()
 
 
+_OPTIONAL = re.compile(r"\[([^][]*)\]")
+_FIELD = re.compile(r"\{(\w+)\}")
+
+
+def phrase(template: LiteralString, /, **fields: object) -> str:
+    """The text of a template, its values made safe for a screen. A part in square brackets is left
+    out if one of its fields is empty or None: `off[ {reason}] until it is started`.
+    """
+    safe = {name: "" if found is None else escape.outside(found) for name, found in fields.items()}
+
+    def kept(part: re.Match[str]) -> str:
+        return part[1] if all(safe[name] for name in _FIELD.findall(part[1])) else ""
+
+    return msg(_OPTIONAL.sub(kept, template), **safe)
+
+
 def value(item: Any) -> str:
-    """A value as a person reads it, safe and short: `none`, `on`, text in quotes only where it has
+    """A value as a person reads it, safe and short: `none`, `on`, text in quotes only if it has
     spaces.
     """
     if item is None:
-        return "none"
+        return phrase("none")
     if isinstance(item, bool):
         return "true" if item else "false"
     if isinstance(item, Unknown):
         return f"({item})"
-    if isinstance(item, (Link, Lookup, UserText)):
+    if isinstance(item, (Link, Lookup, ConsoleName)):
         return escape.outside(item)
     if isinstance(item, Deferred):
         return escape.outside(item.text)
     if isinstance(item, (tuple, list)):
-        return escape.cut(f"[{', '.join(value(part) for part in item)}]", _VALUE_CELLS_MAX)
+        return escape.cut(f"[{', '.join(map(value, item))}]", _VALUE_CELLS_MAX)
     if isinstance(item, Mapping):
-        return escape.cut(
-            "{"
-            + ", ".join(f"{escape.outside(key)}: {value(part)}" for key, part in item.items())
-            + "}",
-            _VALUE_CELLS_MAX,
-        )
+        pairs = ", ".join(f"{escape.outside(key)}: {value(part)}" for key, part in item.items())
+        return escape.cut(f"{{{pairs}}}", _VALUE_CELLS_MAX)
     text = escape.outside(item)
     plain = text != "" and " " not in text and text != "none"
     return escape.cut(text if plain else f'"{text}"', _VALUE_CELLS_MAX)
@@ -71,15 +101,15 @@ def value(item: Any) -> str:
 def duration(seconds: float) -> str:
     """Seconds as `0.4 s`, `45 s`, `1 min 50 s`, `2 h 5 min`."""
     if 0.05 <= seconds < 9.95 and not float(seconds).is_integer():
-        return f"{seconds:.1f} s"
+        return phrase("{seconds} s", seconds=f"{seconds:.1f}")
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s"
+        return phrase("{seconds} s", seconds=whole)
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+        return phrase("{minutes} min[ {seconds} s]", minutes=minutes, seconds=rest or None)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    return phrase("{hours} h[ {minutes} min]", hours=hours, minutes=minutes or None)
 
 
 def span(low: int, high: int) -> str:
@@ -87,67 +117,87 @@ def span(low: int, high: int) -> str:
     if low == high:
         return duration(low)
     if high < 120:
-        return f"{low}-{high} s"
+        return phrase("{low}-{high} s", low=low, high=high)
     minutes = -(-high // 60)
-    return f"{low // 60}-{minutes} min" if low >= 60 else f"{low} s to {minutes} min"
+    if low >= 60:
+        return phrase("{low}-{high} min", low=low // 60, high=minutes)
+    return phrase("{low} s to {high} min", low=low, high=minutes)
 
 
 def won(amount: int, *, signed: bool = False) -> str:
     """KRW with separators."""
-    return f"{amount:+,} KRW" if signed else f"{amount:,} KRW"
+    return phrase("{amount} KRW", amount=f"{amount:+,}" if signed else f"{amount:,}")
 
 
 def moment(unix_seconds: float) -> str:
     """A time as `23 Nov 14:01 KST`."""
     at = datetime.fromtimestamp(unix_seconds, KST)
-    return f"{at.day} {_MONTHS[at.month - 1]} {at:%H:%M} KST"
+    month = phrase(_MONTHS[at.month - 1])
+    return phrase("{day} {month} {time} KST", day=at.day, month=month, time=f"{at:%H:%M}")
 
 
 def count(number: int, noun: str) -> str:
-    """`1 call`, `2 calls`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    """`1 call`, `2 calls`. Raises KeyError for a noun without an entry in `_COUNTED`."""
+    one, several = _COUNTED[noun]
+    return phrase(one if number == 1 else several, number=number)
 
 
-def deed(operation: str, *, old: bool = False) -> str:
-    """An operation as people say it: `create block storage`, `wait for instance`."""
-    noun, _, verb = operation.partition(".")
-    said = {"wait": "wait for"}.get(verb, verb.replace("_", " "))
-    return escape.outside(f"{said} {'old ' if old else ''}{noun.replace('_', ' ')}")
+def objects(number: int, kind: ResourceType) -> str:
+    """`1 block storage`, `2 block storages`."""
+    noun = kind.noun if number == 1 else kind.nouns
+    return phrase("{number} {noun}", number=number, noun=noun)
 
 
-def step_deed(step: Step) -> str:
-    """What a step does; at an object that a replacement leaves behind it says so: `delete old
-    instance`.
-    """
-    return deed(step.operation, old=step.deposed)
-
-
-def short(address: str) -> str:
-    """An address without its kind, where the line says what is meant: `web[0]`."""
-    existing = "existing." if address.startswith("existing.") else ""
-    return (
-        existing + address.removeprefix("existing.").partition(".")[2]
-        if "." in address
-        else address
+def first_of(names: Sequence[str], between: str = " ", *, most: int = 4) -> str:
+    """The first few names, and how many more there are."""
+    if len(names) <= most:
+        return between.join(names)
+    return between.join(
+        [*names[: most - 1], phrase("and {number} more", number=len(names) - most + 1)]
     )
 
 
-def place(change: Change) -> str:
-    """`stack.yaml:31`, or nothing: the line of the changed field, of the object where it is new,
-    goes, or several fields change.
+def operation(name: str, *, old: bool = False) -> str:
+    """An operation as people name it: `create block storage`, `wait for instance`."""
+    noun, _, verb = (part.replace("_", " ") for part in name.partition("."))
+    if verb == WAIT:
+        return phrase("wait for {noun}", noun=noun)
+    return phrase("{verb}[ {old}] {noun}", verb=verb, old=phrase("old") if old else None, noun=noun)
 
-    The folder is the stack's, which the user has just named.
+
+def step(item: Step) -> str:
+    """What a step does; for an object that a replacement leaves behind, `delete old instance`."""
+    return operation(item.operation, old=item.deposed)
+
+
+def short(address: str) -> str:
+    """An address without its kind, in a line that makes the kind clear: `web[0]`."""
+    existing = "existing." if address.startswith("existing.") else ""
+    own = address.removeprefix("existing.").partition(".")[2]
+    return existing + own if "." in address else address
+
+
+def line_of(place: Place) -> str:
+    """`stack.yaml:31`: the folder is the stack's, which the user has just named."""
+    return escape.outside(f"{place.file.rpartition('/')[2]}:{place.line}")
+
+
+def place(change: Change) -> str:
+    """The line of the changed field, or that of the object if it is new, is deleted, or has several
+    changes; nothing if there is none.
     """
     found = change.place
     fields = {field.place for field in change.fields if field.place is not None}
     if change.action is not Action.CREATE and len(fields) == 1:
         found = fields.pop()
-    return "" if found is None else escape.outside(f"{found.file.rpartition('/')[2]}:{found.line}")
+    return "" if found is None else line_of(found)
 
 
 def cause(change: Change) -> str:
-    """`you`, `outside` or `both`, over all fields; an object the file adds or leaves out is yours."""
+    """`you`, `outside` or `both`, over all fields; an object that the file adds or leaves out is
+    yours.
+    """
     causes = {field.cause.value for field in change.fields}
     if not causes:
-        return "" if change.action in (Action.NONE, Action.DECIDE) else "you"
-    return causes.pop() if len(causes) == 1 else "both"
+        return "" if change.action in (Action.NONE, Action.DECIDE) else phrase("you")
+    return phrase(causes.pop()) if len(causes) == 1 else phrase("both")

@@ -4,13 +4,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 from reconciler.config.dependencies import DependencyNode, edges, node_of
+from reconciler.model import serialize
 from reconciler.model.resource import Stack
 from reconciler.render import escape
+from reconciler.render.format import phrase
+
+_Graph: TypeAlias = Mapping[DependencyNode, tuple[DependencyNode, ...]]
+"""Each node with those that it waits for."""
 
 
 def graph_text(stack: Stack, form: str) -> str:
@@ -18,7 +22,7 @@ def graph_text(stack: Stack, form: str) -> str:
     return FORMS[form](stack, _shown(stack))
 
 
-def _shown(stack: Stack) -> Mapping[DependencyNode, tuple[DependencyNode, ...]]:
+def _shown(stack: Stack) -> _Graph:
     """Every node that means something, in order, with the nodes it waits for. A part of an object
     that the file does not set, and that nothing waits for, is left out.
     """
@@ -48,15 +52,15 @@ def _place(node: DependencyNode) -> Any:
     )
 
 
-def _text(stack: Stack, nodes: Mapping[DependencyNode, tuple[DependencyNode, ...]]) -> str:
-    lines = [f" {escape.outside(stack.title)}: what waits for what"]
+def _text(stack: Stack, nodes: _Graph) -> str:
+    lines = [" " + phrase("{stack}: what waits for what", stack=stack.title)]
     for node, waits in nodes.items():
         lines.append(f"  {escape.outside(node)}")
-        lines += [f"      after {escape.outside(before)}" for before in waits]
+        lines += ["      " + phrase("after {node}", node=before) for before in waits]
     return "\n".join(lines) + "\n"
 
 
-def _dot(stack: Stack, nodes: Mapping[DependencyNode, tuple[DependencyNode, ...]]) -> str:
+def _dot(stack: Stack, nodes: _Graph) -> str:
     lines = [
         f"digraph {_dot_quoted(stack.title)} {{",
         "  rankdir=LR;",
@@ -75,7 +79,7 @@ def _dot_quoted(item: object) -> str:
     return '"' + escape.outside(item).replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _mermaid(stack: Stack, nodes: Mapping[DependencyNode, tuple[DependencyNode, ...]]) -> str:
+def _mermaid(stack: Stack, nodes: _Graph) -> str:
     names = {node: f"n{number}" for number, node in enumerate(nodes)}
     lines = ["flowchart LR"]
     lines += [f'  {name}["{_mermaid_escaped(node)}"]' for node, name in names.items()]
@@ -86,13 +90,13 @@ def _mermaid(stack: Stack, nodes: Mapping[DependencyNode, tuple[DependencyNode, 
 
 
 def _mermaid_escaped(node: DependencyNode) -> str:
-    """Everything but letters, digits and what addresses are made of as a numbered entity, so that
-    nothing in a label is obeyed.
+    """Everything but letters, digits and the signs of addresses as a numbered entity, so that
+    nothing in a label takes effect.
     """
     return "".join(c if c.isalnum() or c in " ._-" else f"#{ord(c)};" for c in escape.outside(node))
 
 
-def _json(stack: Stack, nodes: Mapping[DependencyNode, tuple[DependencyNode, ...]]) -> str:
+def _json(stack: Stack, nodes: _Graph) -> str:
     document = {
         "format_version": "1.0",
         "stack": stack.name,
@@ -102,27 +106,20 @@ def _json(stack: Stack, nodes: Mapping[DependencyNode, tuple[DependencyNode, ...
                 "id": str(node),
                 "address": str(node.address),
                 "part": node.facet,
-                **_where(stack, node),
+                "place": serialize.place(stack.resources[node.address].place),
             }
             for node in nodes
         ],
-        "edges": [{"from": str(before), "to": str(node)} for node, before in _pairs(nodes)],
+        "edges": [
+            {"from": str(before), "to": str(node)}
+            for node, waits in nodes.items()
+            for before in waits
+        ],
     }
-    return escape.json_text(json.loads(json.dumps(document)), indent=2) + "\n"
+    return escape.json_text(document, indent=2) + "\n"
 
 
-def _pairs(
-    nodes: Mapping[DependencyNode, tuple[DependencyNode, ...]],
-) -> Iterable[tuple[DependencyNode, DependencyNode]]:
-    return ((node, before) for node, waits in nodes.items() for before in waits)
-
-
-def _where(stack: Stack, node: DependencyNode) -> dict[str, Any]:
-    place = stack.resources[node.address].place
-    return {"place": None if place is None else {"file": place.file, "line": place.line}}
-
-
-FORMS: Mapping[str, Callable[[Stack, Mapping[DependencyNode, tuple[DependencyNode, ...]]], str]] = {
+FORMS: Mapping[str, Callable[[Stack, _Graph], str]] = {
     "text": _text,
     "dot": _dot,
     "mermaid": _mermaid,

@@ -1,22 +1,23 @@
-"""The servers of a stack as something to log in to: a name, an address, a user, and the group that
-is their key.
+"""The instances of a stack as hosts to log in to: name, address, user, and the resource that groups
+them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
 
 from reconciler.common.dataclass import dataclass
 from reconciler.config.expand import default_name
 from reconciler.model.address import Address, parse
 from reconciler.model.resource import Account
 from reconciler.model.state import State
+from reconciler.resources import instance
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One server. `alias` is plain ASCII, and no other has it; `name` is what the cloud calls it.
-    An address is None where it has none.
+    """One instance. `alias` is unique plain ASCII; `name` is its name in the cloud. An address is
+    None if the instance has none.
     """
 
     address: Address
@@ -34,45 +35,41 @@ class Host:
 
     @property
     def user(self) -> str:
-        """Who the cloud's images let in at first."""
+        """The first user of the images of the cloud."""
         return "Administrator" if self.windows else "root"
 
 
 def hosts(state: State, account: Account) -> tuple[Host, ...]:
-    """The servers that the state holds and the account shows, sorted by address."""
+    """The instances that are in the state and in the account, sorted by address."""
     windows = {
         row["id"]
         for row in account.catalogue.images or ()
         if str(row.get("os") or "").upper().startswith("WINDOWS")
     }
-    taken: dict[str, int] = {}
-    return tuple(_hosts(state, account, windows, taken))
-
-
-def _hosts(
-    state: State, account: Account, windows: set[str], taken: dict[str, int]
-) -> Iterator[Host]:
-    found = [
+    entries = [
         (address, entry)
         for text, entry in state.entries.items()
-        if entry.kind == "instances" and (address := parse(text)) is not None
+        if entry.kind == instance.NAME and (address := parse(text)) is not None
     ]
-    for address, entry in sorted(found, key=lambda pair: pair[0].sort_key):
-        live = account.find("instances", entry.id)
+    taken: Counter[str] = Counter()
+    found = []
+    for address, entry in sorted(entries, key=lambda pair: pair[0].sort_key):
+        live = account.find(instance.NAME, entry.id)
         if live is None:
             continue
         alias = default_name(state.stack, state.environment, address)
-        taken[alias] = taken.get(alias, 0) + 1
-        says = live.attributes
-        yield Host(
+        taken[alias] += 1
+        host = Host(
             address=address,
             alias=alias if taken[alias] == 1 else f"{alias}-{taken[alias]}",
-            name=_text(says.get("name")),
+            name=_text(live.attributes.get("name")),
             id=entry.id,
-            public_ip=_text(says.get("public_ip")),
-            private_ip=_text(says.get("private_ip")),
-            windows=says.get("image") in windows,
+            public_ip=_text(live.attributes.get("public_ip")),
+            private_ip=_text(live.attributes.get("private_ip")),
+            windows=live.attributes.get("image") in windows,
         )
+        found.append(host)
+    return tuple(found)
 
 
 def _text(value: object) -> str | None:

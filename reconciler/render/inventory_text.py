@@ -1,7 +1,6 @@
-"""Inventories for the programs that people log in with next: Ansible, and the client configuration
-of SSH.
+"""Inventories for programs that log in to instances: Ansible, and the client configuration of SSH.
 
-The text is a file for another program, so what comes from outside is reduced to what both take
+The text is a file for another program, so text from outside is reduced to what both programs read
 without quotes.
 """
 
@@ -10,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from reconciler.common.text import msg
 from reconciler.render.inventory import Host
 
 FORMS = ("ansible", "ssh-config")
@@ -18,11 +18,10 @@ _ODD = re.compile(r"[^0-9A-Za-z_.:-]")
 
 
 def inventory(form: str, hosts: Sequence[Host], *, title: str) -> str:
-    """The file as text. `title` is the stack's, for its first line."""
+    """The file as text. `title` is the stack's, for the first line."""
     lines = _ansible(hosts, title) if form == "ansible" else _ssh_config(hosts)
-    return "".join(
-        f"{line}\n" for line in (f"# {_plain(title, '/')}: the addresses as they are now", *lines)
-    )
+    head = msg("{title}: the current addresses", title=_plain(title, "/"))
+    return "".join(f"{line}\n" for line in (f"# {head}", *lines))
 
 
 def _ansible(hosts: Sequence[Host], title: str) -> Iterator[str]:
@@ -42,18 +41,23 @@ def _ansible(hosts: Sequence[Host], title: str) -> Iterator[str]:
 
 def _ansible_host(host: Host) -> str:
     if host.reachable_at is None:
-        return f"# {host.alias} has no address"
-    words = [host.alias, f"ansible_host={_plain(host.reachable_at)}", f"ansible_user={host.user}"]
-    words += ["ansible_connection=winrm"] if host.windows else []
-    words += [f"private_ip={_plain(host.private_ip)}"] if host.private_ip is not None else []
-    return " ".join([*words, f"iwinv_id={_plain(host.id)}"])
+        return "# " + msg("{host} has no address", host=host.alias)
+    parts = [host.alias, f"ansible_host={_plain(host.reachable_at)}", f"ansible_user={host.user}"]
+    parts += ["ansible_connection=winrm"] if host.windows else []
+    parts += [f"private_ip={_plain(host.private_ip)}"] if host.private_ip is not None else []
+    return " ".join([*parts, f"iwinv_id={_plain(host.id)}"])
 
 
 def _ssh_config(hosts: Sequence[Host]) -> Iterator[str]:
     for host in hosts:
         yield ""
         if host.reachable_at is None or host.windows:
-            yield f"# {host.alias} {'runs Windows: log in by remote desktop' if host.windows else 'has no address'}"
+            no_login = (
+                msg("{host} runs Windows: log in by remote desktop", host=host.alias)
+                if host.windows
+                else msg("{host} has no address", host=host.alias)
+            )
+            yield f"# {no_login}"
             continue
         yield f"Host {host.alias}"
         yield f"  HostName {_plain(host.reachable_at)}"

@@ -1,5 +1,5 @@
-"""Problems of a plan below its rows: each mistake by itself, equal notices and warnings about the
-objects of one resource together.
+"""Problems of a plan: each error by itself, equal notices and warnings about the objects of one
+resource together.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from reconciler.render.plan.plan_sections import GROUP_MIN
 
 
 def first(problems: Sequence[Problem]) -> list[Problem]:
-    """Those that are said before everything else, servers without a firewall first; a notice is
-    none of them.
+    """The warnings and errors that stand above everything else, instances without a firewall
+    first.
     """
     found = [
         problem
@@ -28,16 +28,16 @@ def first(problems: Sequence[Problem]) -> list[Problem]:
 
 def rest(problems: Sequence[Problem]) -> list[Problem]:
     """The others."""
-    said = first(problems)
-    return [problem for problem in problems if problem not in said]
+    above = first(problems)
+    return [problem for problem in problems if problem not in above]
 
 
 def together(problems: Sequence[Problem], *, errors: bool = False) -> list[Problem]:
-    """The problems in order; equal ones about many objects of a resource are one that names them
+    """The problems in order; equal ones about many objects of a resource become one that names them
     all.
 
-    Errors stay single, as each holds back its own object, but with `errors`: then they are the
-    mistakes of one line of the file.
+    An error stays single, because each error blocks its own object. With `errors`, errors about one
+    line of the file are grouped too.
     """
     groups: dict[object, list[tuple[Problem, Address]]] = {}
     for number, problem in enumerate(problems):
@@ -63,9 +63,8 @@ def together(problems: Sequence[Problem], *, errors: bool = False) -> list[Probl
         if len(members) < GROUP_MIN:
             found += [problem for problem, _ in members]
         else:
-            said, own = span([address for _, address in members]), str(address)
+            all_of_them, own = span([address for _, address in members]), str(address)
             hint = None if first.hint is None else first.hint.replace(own, "ADDRESS")
-            found.append(
-                replace(first, address=said, message=first.message.replace(own, said), hint=hint)
-            )
+            message = first.message.replace(own, all_of_them)
+            found.append(replace(first, address=all_of_them, message=message, hint=hint))
     return found

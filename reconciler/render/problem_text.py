@@ -1,5 +1,5 @@
-"""Problems on a screen: `file:line:column  error[code]  message`, the hint below, all of a run
-together and counted.
+"""Problems on a screen: `file:line:column  error[code]  message`, the hint below; all problems of a
+run together with their count.
 """
 
 from __future__ import annotations
@@ -8,42 +8,40 @@ from collections.abc import Iterable, Sequence
 
 from reconciler.model.diagnostics import Problem, Severity
 from reconciler.render import escape, format
+from reconciler.render.format import phrase
 from reconciler.render.run.screen import Line, Style, Tone
 
 _TONES = {Severity.ERROR: Tone.DANGER, Severity.WARNING: Tone.CARE, Severity.NOTICE: Tone.PLAIN}
 
 
-def problems_lines(found: Sequence[Problem], look: Style) -> Iterable[Line]:
-    """All problems in the order given, then their count; one line of the file that is wrong for
-    many objects is told once.
+def problems_lines(found: Sequence[Problem], style: Style) -> Iterable[Line]:
+    """All problems in the given order, then their count. A line of the file that is wrong for many
+    objects is shown once.
     """
-    from reconciler.render import problem_groups  # late: most commands have no problem to tell
+    from reconciler.render import problem_groups  # late: most commands have no problem to show
 
     for item in problem_groups.together(found, errors=True):
-        yield from problem_lines(item, look)
+        yield from problem_lines(item, style)
     if len(found) > 1:
         yield Line(tally(found))
 
 
-def problem_lines(item: Problem, look: Style, *, indent: str = "") -> Iterable[Line]:
-    """One problem: its line, and its hint on lines of their own."""
-    where = f"{escape.outside(item.place)}  " if item.place is not None else ""
-    about = ""
-    if item.address is not None and item.address not in item.message:
-        about = f"{escape.outside(item.address)}: "
-    text = (
-        f"{indent}{where}{item.severity.value}[{item.code}]  {about}{escape.outside(item.message)}"
+def problem_lines(item: Problem, style: Style, *, indent: str = "") -> Iterable[Line]:
+    """One problem: its line, and its hint on lines of its own."""
+    text = phrase(
+        "[{place}  ]{severity}  [{address}: ]{message}",
+        place=item.place,
+        severity=f"{item.severity.value}[{item.code}]",
+        address=None if (item.address or "") in item.message else item.address,
+        message=item.message,
     )
-    yield from _folded(text, indent + "    ", look, _TONES[item.severity])
-    if item.hint is not None:
-        for number, part in enumerate(item.hint.splitlines()):
-            label = "hint: " if number == 0 else "      "
-            yield from _folded(
-                f"{indent}    {label}{escape.outside(part)}",
-                indent + "          ",
-                look,
-                Tone.PLAIN,
-            )
+    yield from _wrapped(indent, text, indent + "    ", style, _TONES[item.severity])
+    label = phrase("hint:") + " "
+    for part in () if item.hint is None else item.hint.splitlines():
+        yield from _wrapped(
+            f"{indent}    {label}", escape.outside(part), f"{indent}          ", style
+        )
+        label = " " * len(label)
 
 
 def tally(found: Sequence[Problem]) -> str:
@@ -52,13 +50,15 @@ def tally(found: Sequence[Problem]) -> str:
     return ", ".join(format.count(number, severity.value) for severity, number in counts if number)
 
 
-def _folded(text: str, hanging: str, look: Style, tone: Tone) -> Iterable[Line]:
-    if look.width is None or escape.width(text) <= look.width:
-        yield Line(text, tone)
+def _wrapped(
+    label: str, text: str, indent: str, style: Style, tone: Tone = Tone.PLAIN
+) -> Iterable[Line]:
+    """The text behind a label; lines that continue it have an indent of their own."""
+    if style.width is None or escape.width(label + text) <= style.width:
+        yield Line(label + text, tone)
         return
-    indent = text[: len(text) - len(text.lstrip(" "))]
-    first, *_ = escape.wrap(text.lstrip(" "), max(look.width - len(indent), 20))
-    yield Line(indent + first, tone)
-    rest = text.lstrip(" ")[len(first) :].strip()
-    for line in escape.wrap(rest, max(look.width - len(hanging), 20)) if rest else []:
-        yield Line(hanging + line, tone)
+    first, *_ = escape.wrap(text, max(style.width - len(label), 20))
+    yield Line(label + first, tone)
+    rest = text[len(first) :].strip()
+    for line in escape.wrap(rest, max(style.width - len(indent), 20)) if rest else ():
+        yield Line(indent + line, tone)

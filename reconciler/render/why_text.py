@@ -7,186 +7,187 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.model import serialize
-from reconciler.model.diagnostics import Place
 from reconciler.model.plan import Action, Cause, Step
 from reconciler.render import escape, format, problem_text
 from reconciler.render.explain_change import FieldReason, StepReason, Why
-from reconciler.render.plan import change_text, cost_text, plan_rows
+from reconciler.render.format import phrase
+from reconciler.render.layout import PART_GAP, labelled
+from reconciler.render.plan import change_text, cost_text
 from reconciler.render.plan.change_text import RowContext
-from reconciler.render.plan.plan_sections import named, power_cuts
+from reconciler.render.plan.plan_sections import named, pinned_name, power_cuts
 from reconciler.render.run.screen import Line, Style, Tone
 
 _STEPS_LISTED_MAX = 8
+_LABEL_CELLS = 13
 
 
-def why_lines(found: Why, look: Style) -> Iterable[Line]:
-    """The chain from the file to the steps, one link a line."""
-    change = (
-        None
-        if found.change is None
-        else named(found.change, found.former_pins or {}, found.pins or {})
-    )
+def why_lines(found: Why, style: Style) -> Iterable[Line]:
+    """The chain from the file to the steps, one link per line."""
+    change = found.change and named(found.change, found.former_pins or {}, found.pins or {})
     fields = {} if change is None else {field.path: field for field in change.fields}
-    title = escape.outside(found.address)
     if change is None or (change.action is Action.NONE and not found.steps):
-        yield Line(f" {title}    no change: it matches the configuration", Tone.GOOD)
+        text = phrase("{address}    no change: it matches the configuration", address=found.address)
+        yield Line(f" {text}", Tone.GOOD)
     else:
         cut = power_cuts([each.step for each in found.steps]).get(found.address, "")
-        beside = RowContext(
-            {each.field.path: each.left for each in found.fields if each.was_left}, cut
-        )
-        said = "   ".join(part for part in change_text.what(change, beside) if part)
-        yield from _wrapped(f" {format.SYMBOLS[change.action]}  {title}  ", said, look, Tone.TITLE)
+        left = {each.field.path: each.left for each in found.fields if each.was_left}
+        parts = change_text.parts(change, RowContext(left, cut))
+        label = f" {format.SYMBOLS[change.action]}  {escape.outside(found.address)}  "
+        yield from labelled(label, [PART_GAP.join(parts)], style, tone=Tone.TITLE)
     for each in found.fields:
-        yield from _field(replace(each, field=fields.get(each.field.path, each.field)), look)
-    for name, texts in sorted((found.pins or {}).items()):
-        for text, id in sorted(texts.items()):
-            asked = escape.outside(text.partition(":")[2].replace(":", " "))
-            if asked != id:
-                yield from _wrapped(
-                    "  pinned     ",
-                    f"{escape.outside(name)} {asked} is {escape.outside(id)} until the file asks for another",
-                    look,
+        yield from _field(replace(each, field=fields.get(each.field.path, each.field)), style)
+    for field, pins in sorted((found.pins or {}).items()):
+        for text, id in sorted(pins.items()):
+            if pinned_name(text) != id:
+                pinned = phrase(
+                    "{field} {name} is {id} until the file asks for another",
+                    field=field,
+                    name=pinned_name(text),
+                    id=id,
                 )
+                yield from _fact(phrase("pinned"), pinned, style)
     if found.price is not None:
-        yield from _wrapped("  costs      ", cost_text.one(found.price), look)
-    for consent, means in found.consents:
-        yield from _wrapped(
-            "  consent    ",
-            f"{consent.risk.value}={escape.outside(consent.address)}: {means}",
-            look,
-            Tone.CARE,
+        yield from _fact(phrase("costs"), cost_text.one(found.price), style)
+    for consent, meaning in found.consents:
+        text = phrase(
+            "{risk}={address}: {meaning}",
+            risk=consent.risk.value,
+            address=consent.address,
+            meaning=meaning,
         )
+        yield from _fact(phrase("consent"), text, style, tone=Tone.CARE)
     for number, step in enumerate(found.steps, start=1):
-        yield from _step(number, step, look)
+        yield from _step(number, step, style)
     for problem in found.problems:
-        yield from problem_text.problem_lines(problem, look, indent="  ")
+        yield from problem_text.problem_lines(problem, style, indent="  ")
 
 
-def _field(each: FieldReason, look: Style) -> Iterable[Line]:
-    place = f"{_where(each.place)}  " if each.place is not None else ""
-    yield from _wrapped(
-        "  the file   " if each.field.cause is not Cause.OUTSIDE else "  outside    ",
-        f"{place}{change_text.edit(each.field)}",
-        look,
-    )
+def _fact(
+    label: str, text: str, style: Style, *, tone: Tone = Tone.PLAIN, indent: str = "  "
+) -> Iterable[Line]:
+    return labelled(escape.pad(f"{indent}{label}", _LABEL_CELLS), [text], style, tone=tone)
+
+
+def _field(each: FieldReason, style: Style) -> Iterable[Line]:
+    place = None if each.place is None else format.line_of(each.place)
+    edit = phrase("[{place}  ]{edit}", place=place, edit=change_text.edit(each.field))
+    by_file = each.field.cause is not Cause.OUTSIDE
+    yield from _fact(phrase("the file") if by_file else phrase("outside"), edit, style)
     if each.was_left:
-        who = (
-            "somebody changed it outside"
-            if each.field.cause is not Cause.YOU
-            else "it is not as it was left"
+        text = phrase(
+            "the last apply left {left}; it is not as it was left: {now}"
+            if each.field.cause is Cause.YOU
+            else "the last apply left {left}; somebody changed it outside: {now}",
+            left=format.value(each.left),
+            now=format.value(each.field.before),
         )
-        yield from _wrapped(
-            "  who        ",
-            f"the last apply left {format.value(each.left)}; {who}: {format.value(each.field.before)}",
-            look,
-        )
+        yield from _fact(phrase("who"), text, style)
     if each.rule:
-        yield from _wrapped("  the rule   ", each.rule, look)
+        yield from _fact(phrase("the rule"), escape.outside(each.rule), style)
 
 
-def _step(number: int, each: StepReason, look: Style) -> Iterable[Line]:
+def _step(number: int, each: StepReason, style: Style) -> Iterable[Line]:
     step = each.step
-    yield from _wrapped(
-        f"  step {number:<6}",
-        f"{format.step_deed(step)}{_target(step)}, {format.count(step.calls, 'call')}",
-        look,
-        Tone.TITLE,
+    text = phrase(
+        "{step}[ {target}], {calls}",
+        step=format.step(step),
+        target=step.target,
+        calls=format.count(step.calls, "call"),
     )
-    if step.fallback is not None:
-        ways = ", ".join(format.deed(operation) for operation in step.fallback.operations)
-        yield from _wrapped(
-            "    or else  ",
-            f"where the cloud answers {' or '.join(step.fallback.refusals)}: {ways}",
-            look,
+    yield from _fact(phrase("step {number}", number=number), text, style, tone=Tone.TITLE)
+    for label, detail in _details(each):
+        yield from _fact(label, detail, style, indent="    ")
+
+
+def _details(each: StepReason) -> Iterable[tuple[str, str]]:
+    """What else is true of a step, each with its label."""
+    fallback = each.step.fallback
+    if fallback is not None:
+        yield (
+            phrase("or else"),
+            phrase(
+                "if the cloud answers {refusals}: {operations}",
+                refusals=phrase(" or ").join(fallback.refusals),
+                operations=", ".join(map(format.operation, fallback.operations)),
+            ),
         )
-        if step.fallback.restore is not None:
-            yield from _wrapped(
-                "    always   ",
-                f"{format.deed(step.fallback.restore)}, even if one between fails",
-                look,
+        if fallback.restore is not None:
+            restore = format.operation(fallback.restore)
+            yield (
+                phrase("always"),
+                phrase("{operation}, even if one between fails", operation=restore),
             )
-    if step.fingerprint:
-        yield from _wrapped(
-            "    looks    ",
-            "at the object once more before it is sent; one that is not as planned is skipped",
-            look,
+    if each.step.fingerprint:
+        yield (
+            phrase("check"),
+            phrase(
+                "the object is read again before the step is sent; if it changed, it is skipped"
+            ),
         )
     if each.after:
-        yield from _wrapped("    after    ", _named(each.after), look)
+        yield phrase("after"), _named(each.after)
     if each.after_accepted:
-        why = f"once the cloud has accepted {_named(each.after_accepted)}: only then it is known whether the account may create instances in the zone"
-        yield from _wrapped("    after    ", why, look)
+        yield (
+            phrase("after"),
+            phrase(
+                "once the cloud has accepted {steps}: only then is it known whether the account "
+                "may create instances in the zone",
+                steps=_named(each.after_accepted),
+            ),
+        )
     if each.before:
-        yield from _wrapped("    before   ", _named(each.before), look)
-    if each.pioneer_of:
-        why = f"{_named(each.pioneer_of)}: the first in its zone goes alone until the cloud has accepted it"
-        yield from _wrapped("    before   ", why, look)
-
-
-def _target(step: Step) -> str:
-    return "" if step.target is None else f" {escape.outside(step.target)}"
+        yield phrase("before"), _named(each.before)
+    if each.canary_of:
+        yield (
+            phrase("before"),
+            phrase(
+                "{steps}: the first in its zone runs alone until the cloud has accepted it",
+                steps=_named(each.canary_of),
+            ),
+        )
 
 
 def _named(steps: Sequence[Step]) -> str:
-    names = [
-        f"{format.step_deed(step)} {escape.outside(step.address)}"
-        for step in steps[:_STEPS_LISTED_MAX]
-    ]
-    return ", ".join(
-        [*names, *([f"and {len(steps) - len(names)} more"] if len(steps) > len(names) else [])]
-    )
-
-
-def _where(place: Place) -> str:
-    return escape.outside(f"{place.file.rpartition('/')[2]}:{place.line}")
-
-
-def _wrapped(label: str, text: str, look: Style, tone: Tone = Tone.PLAIN) -> Iterable[Line]:
-    width = 120 if look.width is None else look.width
-    for number, part in enumerate(plan_rows.flow([text], max(width - len(label), 20))):
-        yield Line(f"{label if number == 0 else ' ' * len(label)}{part}", tone)
+    names = [f"{format.step(step)} {escape.outside(step.address)}" for step in steps]
+    return format.first_of(names, ", ", most=_STEPS_LISTED_MAX)
 
 
 def why_document(found: Why) -> dict[str, Any]:
     """The same as data: the row of the JSON plan with the rule of each field, and the steps with
-    what waits for them.
+    those that wait for them.
     """
-    body: dict[str, Any] = {
+    return {
         "format_version": serialize.FORMAT_VERSION,
         "address": str(found.address),
-        "change": None,
+        "change": None if found.change is None else serialize.change_row(found.change),
+        "fields": [
+            {
+                "path": each.field.path,
+                "place": serialize.place(each.place),
+                "left": serialize.shown(each.left) if each.was_left else None,
+                "rule": each.rule or None,
+            }
+            for each in found.fields
+        ],
+        "cost": None
+        if found.price is None
+        else {"before": found.price.before, "after": found.price.after},
+        "steps": [
+            {
+                "key": each.step.key,
+                "operation": each.step.operation,
+                "calls": each.step.calls,
+                "after": list(each.step.after),
+                "after_accepted": list(each.step.after_accepted),
+                "before": [step.key for step in (*each.before, *each.canary_of)],
+                "fallback": None
+                if each.step.fallback is None
+                else list(each.step.fallback.operations),
+            }
+            for each in found.steps
+        ],
+        "consents": [
+            {**serialize.consent(item), "means": meaning} for item, meaning in found.consents
+        ],
+        "problems": [serialize.problem(item) for item in found.problems],
     }
-    if found.change is not None:
-        body["change"] = serialize.change_row(found.change)
-    body["fields"] = [
-        {
-            "path": each.field.path,
-            "place": None
-            if each.place is None
-            else {"file": each.place.file, "line": each.place.line},
-            "left": serialize.shown(each.left) if each.was_left else None,
-            "rule": each.rule or None,
-        }
-        for each in found.fields
-    ]
-    body["cost"] = (
-        None if found.price is None else {"before": found.price.before, "after": found.price.after}
-    )
-    body["steps"] = [
-        {
-            "key": each.step.key,
-            "operation": each.step.operation,
-            "calls": each.step.calls,
-            "after": list(each.step.after),
-            "after_accepted": list(each.step.after_accepted),
-            "before": [step.key for step in (*each.before, *each.pioneer_of)],
-            "fallback": None if each.step.fallback is None else list(each.step.fallback.operations),
-        }
-        for each in found.steps
-    ]
-    body["consents"] = [
-        {**serialize.consent(item), "means": means} for item, means in found.consents
-    ]
-    body["problems"] = [serialize.problem(item) for item in found.problems]
-    return body

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.common import decoding, validators
+from reconciler.common.text import msg
 from reconciler.model.resource import Catalogue, LiveResource, Plain, Prices
 from reconciler.model.resource_type import (
     Call,
@@ -15,6 +16,7 @@ from reconciler.model.resource_type import (
     Paging,
     Progress,
     ResourceType,
+    Summary,
     View,
 )
 from reconciler.resources import _fields, _texts
@@ -61,7 +63,17 @@ def kind(firewall_api: str) -> ResourceType:
         describe=_describe,
         disk="volume",
         disk_gb=_disk_gb,
+        summary=Summary(("size", "type", "instance"), _summary),
     )
+
+
+def _summary(values: Mapping[str, str]) -> Iterator[str]:
+    if "size" in values:
+        yield msg("{size} GB", size=values["size"])
+    if "type" in values:
+        yield values["type"]
+    if "instance" in values:
+        yield msg("on {instance}", instance=values["instance"])
 
 
 _FIELDS = (

@@ -9,10 +9,11 @@ has no operations.
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from reconciler.common import decoding, validators
+from reconciler.common.text import msg
 from reconciler.model import marker
 from reconciler.model.resource import EMPTY, LiveResource, Plain
 from reconciler.model.resource_type import (
@@ -23,6 +24,7 @@ from reconciler.model.resource_type import (
     Paging,
     Progress,
     ResourceType,
+    Summary,
     View,
 )
 from reconciler.resources import _fields, _rule_rows
@@ -58,7 +60,16 @@ def kind(firewall_api: str) -> ResourceType:
         order=3,
         spellings=("firewall",),
         zonal=False,
+        summary=Summary(("icmp",), _summary),
     )
+
+
+PING_ALLOWED = msg("ping allowed")
+
+
+def _summary(values: Mapping[str, str]) -> Iterator[str]:
+    if "icmp" in values:
+        yield PING_ALLOWED if values["icmp"] == "true" else msg("ping not allowed")
 
 
 _FIELDS = (

@@ -15,6 +15,7 @@ from reconciler.model.resource_type import (
     Operation,
     Progress,
     ResourceType,
+    Summary,
     View,
 )
 from reconciler.resources import _fields, _texts
@@ -32,6 +33,7 @@ MASK = "44927"
 (contract#fields): secrets are never asked for.
 """
 
+_SUMMARY = ("flavor", "image", "zone")
 _AT_REST = frozenset({"active", "off"})
 _POWER: Mapping[str | None, str] = {"active": "on", "off": "off"}
 
@@ -72,6 +74,9 @@ def kind(firewall_api: str) -> ResourceType:
         describe=_describe,
         disk="root",
         disk_gb=_disk_gb,
+        summary=Summary(
+            _SUMMARY, lambda values: [values[name] for name in _SUMMARY if name in values]
+        ),
     )
 
 
@@ -390,6 +395,7 @@ _OPERATIONS = (
         recheck=common.itself,
         protected_as="stop",
         disrupts=True,
+        cuts_power=True,
     ),
     Operation(
         "reboot",

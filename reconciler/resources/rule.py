@@ -5,10 +5,11 @@ calls of their own: see `firewalls`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.common import decoding, validators
+from reconciler.common.text import msg
 from reconciler.model.resource import LiveResource, Plain
 from reconciler.model.resource_type import (
     Call,
@@ -17,6 +18,7 @@ from reconciler.model.resource_type import (
     Operation,
     Paging,
     ResourceType,
+    Summary,
 )
 from reconciler.resources import _fields, _rule_rows, firewall
 from reconciler.resources import _operations as common
@@ -46,7 +48,16 @@ def kind(firewall_api: str) -> ResourceType:
         order=4,
         owner=firewall.NAME,
         owner_attribute=firewall.SINGULAR,
+        summary=Summary(tuple(field.name for field in _FIELDS), _summary),
     )
+
+
+def _summary(values: Mapping[str, str]) -> Iterator[str]:
+    traffic = f"{values.get('protocol', 'tcp')}/{values.get('ports', '?')}"
+    if values.get("direction") == "out":
+        yield msg("out {traffic} to {cidr}", traffic=traffic, cidr=values.get("cidr", "?"))
+    else:
+        yield msg("in {traffic} from {cidr}", traffic=traffic, cidr=values.get("cidr", "?"))
 
 
 def _as_number(ports: Plain) -> Plain:

@@ -72,7 +72,7 @@ EXPLAINED: list[tuple[tuple[str, ...], list[str]]] = [
     ((), ["a stack file", "instances", "outputs"]),
     (("instances",), ["Instances: virtual servers.", "flavor", "lifecycle"]),
     (("instance.flavor",), ["a resize", "std_1.2-g1"]),
-    (("firewalls.rules.cidr",), ["0.0.0.0/0", "changed in place", "must be there"]),
+    (("firewalls.rules.cidr",), ["0.0.0.0/0", "changed in place", "required"]),
     (("volumes.size",), ["whole number 1 to 20,000", "a replacement"]),
     (("instances.lifecycle.replace",), ["create_first, delete_first"]),
     (("moved.to",), ["The address now."]),

@@ -126,10 +126,7 @@ def test_a_lockout_that_holds_the_whole_plan_says_so_in_the_open() -> None:
     opened = plan_markdown(
         plan, HEADER, approval.decide(plan, GivenConsent(terminal=True), tracked=())
     ).split("<details>")[0]
-    assert (
-        "**Nothing is sent, the rest neither, before lockout is accepted by name or the file avoids it.**"
-        in opened
-    )
+    assert "**Nothing is sent until lockout is accepted by name or the file avoids it.**" in opened
 
 
 def test_even_danger_alone_is_cut_honestly() -> None:

@@ -19,7 +19,7 @@ from reconciler.model.events import (
 from reconciler.model.plan import Step
 from reconciler.render.plan.plan_rows import PlanRow
 from reconciler.render.run import progress, screen
-from reconciler.render.run.progress import Lines, Live, Tally
+from reconciler.render.run.progress import Lines, Live
 from reconciler.render.run.run_report import RunReport
 from reconciler.render.run.screen import Style
 from tests.render import plans
@@ -64,7 +64,7 @@ SUMMARY = Summary(
 def rows() -> list[PlanRow]:
     """The rows of the plan that the run is of."""
     return [
-        PlanRow("+", each["address"], (what,), stands_for=(each["address"],))
+        PlanRow("+", each["address"], (what,), addresses=(each["address"],))
         for each, what in (
             (WEB, "std_2.4-g1  ubuntu 22.04"),
             (DB, "std_4.8-g1"),
@@ -73,7 +73,7 @@ def rows() -> list[PlanRow]:
     ]
 
 
-def ledger() -> RunReport:
+def report() -> RunReport:
     return RunReport(
         rows(),
         [
@@ -85,7 +85,7 @@ def ledger() -> RunReport:
 
 def test_elsewhere_than_at_a_terminal_each_step_is_one_line() -> None:
     written: list[str] = []
-    view = Lines(written.append, Style(), total=3, ledger=ledger())
+    view = Lines(written.append, Style(), report())
     for event in RUN:
         view(event)
 
@@ -97,9 +97,9 @@ def test_elsewhere_than_at_a_terminal_each_step_is_one_line() -> None:
     ]
 
 
-def test_verbose_lines_tell_starts_and_waits_too() -> None:
+def test_verbose_lines_show_starts_and_waits_too() -> None:
     written: list[str] = []
-    view = Lines(written.append, Style(verbose=True), total=3)
+    view = Lines(written.append, Style(verbose=True), report())
     for event in RUN[:2]:
         view(event)
 
@@ -108,7 +108,7 @@ def test_verbose_lines_tell_starts_and_waits_too() -> None:
 
 def test_a_terminal_shows_what_is_under_way_and_keeps_what_ended() -> None:
     stream, moment = io.StringIO(), [0.0]
-    view = Live(stream, Style(width=80), total=3, now=lambda: moment[0], ledger=ledger())
+    view = Live(stream, Style(width=80), report(), now=lambda: moment[0])
     try:
         for event in RUN[:3]:
             view(event)
@@ -122,12 +122,12 @@ def test_a_terminal_shows_what_is_under_way_and_keeps_what_ended() -> None:
 
 
 def test_the_end_says_done_failed_skipped_because_and_how_to_go_on() -> None:
-    tally = Tally()
+    run = report()
     for event in [*RUN, StepUnknown(**WEB, message="no answer")]:
-        tally.take(event)
+        run.take(event)
 
     text = screen.text(
-        progress.summary_lines(SUMMARY, tally, title="shop/prod", look=Style()), Style()
+        progress.summary_lines(SUMMARY, run, title="shop/prod", style=Style()), Style()
     )
 
     assert text.splitlines() == [
@@ -142,17 +142,6 @@ def test_the_end_says_done_failed_skipped_because_and_how_to_go_on() -> None:
 
 def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() -> None:
     stream = io.StringIO()
-    followed = RunReport(
-        [
-            PlanRow(
-                "+",
-                "instances.web[0..1]",
-                ("2 alike", "std_2.4-g1"),
-                stands_for=("instances.web[0]", "instances.web[1]"),
-            )
-        ]
-    )
-    view = Live(stream, Style(width=80), total=2, now=lambda: 0.0, ledger=followed)
     steps: list[dict[str, Any]] = [
         {
             "key": f"instance.create instances.web[{number}]",
@@ -161,7 +150,19 @@ def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() 
         }
         for number in (0, 1)
     ]
-    followed._lines[0].total = 2
+    followed = RunReport(
+        [
+            PlanRow(
+                "+",
+                "instances.web[0..1]",
+                ("std_2.4-g1",),
+                addresses=("instances.web[0]", "instances.web[1]"),
+                alike=2,
+            )
+        ],
+        [Step(each["key"], plans.address(each["address"]), each["operation"]) for each in steps],
+    )
+    view = Live(stream, Style(width=80), followed, now=lambda: 0.0)
     try:
         view(StepDone(**steps[0], id="1", seconds=20.0))
         half = stream.getvalue()
@@ -177,7 +178,7 @@ def test_a_terminal_leaves_each_row_of_the_plan_behind_when_all_of_it_is_done() 
 
 def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_rest_in_part() -> None:
     quiet = [
-        PlanRow("+", f"instances.a{number}", ("std_2.4-g1",), stands_for=(f"instances.a{number}",))
+        PlanRow("+", f"instances.a{number}", ("std_2.4-g1",), addresses=(f"instances.a{number}",))
         for number in range(30)
     ]
     danger = [
@@ -185,14 +186,17 @@ def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_res
             "-",
             f"instances.z{number}",
             ("deleted",),
-            stands_for=(f"instances.z{number}",),
+            addresses=(f"instances.z{number}",),
             dangerous=True,
         )
         for number in range(25)
     ]
-    followed = RunReport([*quiet, *danger])
-    for row in (*quiet, *danger):
-        followed._by_address[row.address].total = 1
+    every = [*quiet, *danger]
+    followed = RunReport(
+        every,
+        [Step(row.address, plans.address(row.address), "instance.create") for row in every],
+    )
+    for row in every:
         followed.take(
             StepDone(
                 key=row.address,
@@ -209,15 +213,15 @@ def test_the_end_shows_the_rows_that_are_done_the_dangerous_ones_all_and_the_res
 
 
 def test_the_end_compares_the_estimate_with_what_happened_at_the_clouds_own_speed() -> None:
-    def said(seconds: float, exit_code: int = 0) -> str:
+    def end(seconds: float, exit_code: int = 0) -> str:
         summary = Summary(1, 0, 0, 0, calls=9, seconds=seconds, exit_code=exit_code, eta_seconds=60)
         return screen.text(
-            progress.summary_lines(summary, Tally(), title="shop", look=Style(), time_scale=60.0),
+            progress.summary_lines(
+                summary, RunReport(), title="shop", style=Style(), time_scale=60.0
+            ),
             Style(),
         )
 
-    assert "(planned about 1 min: it took 20 % longer)" in said(1.2)
-    assert "(planned about 1 min: it took 50 % less)" in said(0.5)
-    assert "(planned about 1 min)" in said(1.0) and "(planned about 1 min)" in said(
-        9.0, exit_code=3
-    )
+    assert "(planned about 1 min: it took 20 % longer)" in end(1.2)
+    assert "(planned about 1 min: it took 50 % less)" in end(0.5)
+    assert "(planned about 1 min)" in end(1.0) and "(planned about 1 min)" in end(9.0, exit_code=3)

@@ -49,7 +49,7 @@ def test_every_change_stands_in_exactly_one_row_and_a_dangerous_one_in_its_own(n
     plan = SITUATIONS[name].plan()
     rows = [row for section in sections(plan) if section.name != "left" for row in section.rows]
 
-    told = [address for row in rows for address in row.stands_for]
+    told = [address for row in rows for address in row.addresses]
     wanted = [str(change.address) for change in plan.changes if change.action is not Action.NONE]
     assert sorted(told) == sorted(wanted)
     dangerous = {
@@ -57,10 +57,10 @@ def test_every_change_stands_in_exactly_one_row_and_a_dangerous_one_in_its_own(n
     }
     for row in rows:
         if row.dangerous:
-            assert {address.partition(".rules.")[0] for address in row.stands_for} == {
-                row.stands_for[0].partition(".rules.")[0]
+            assert {address.partition(".rules.")[0] for address in row.addresses} == {
+                row.addresses[0].partition(".rules.")[0]
             }
-    assert dangerous <= {row.stands_for[0] for row in rows if row.dangerous}
+    assert dangerous <= {row.addresses[0] for row in rows if row.dangerous}
 
 
 def test_five_hundred_changes_fit_a_screen_and_the_danger_is_first() -> None:

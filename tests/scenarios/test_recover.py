@@ -94,7 +94,7 @@ def said(found: Recovered) -> str:
     look = Style(width=None, color=False)
     return screen.text(
         recovery_text.recovered_lines(
-            found, look, command="reconciler recover", go_on="reconciler apply"
+            found, look, command="reconciler recover", resume="reconciler apply"
         ),
         look,
     )
@@ -165,7 +165,8 @@ def test_a_delete_that_only_a_person_can_tell_of_names_its_consent() -> None:
     case = Case(intent, "is not shown", None, (), ())
     look = Style(width=None, color=False)
     text = screen.text(
-        recovery_text.case_lines(case, command="reconciler recover", go_on="reconciler apply"), look
+        recovery_text.case_lines(case, command="reconciler recover", resume="reconciler apply"),
+        look,
     )
     assert """it was done:  reconciler apply --accept 'gone=instances.web["a b"]'""" in text
     assert """it was not:   reconciler recover --not-created 'instances.web["a b"]'""" in text

@@ -1,5 +1,6 @@
 """A plan on the screen, as Markdown and as JSON.
 
 It may import what `render` may.
-Begin with `plan_text`; `plan_rows` and `plan_sections` say what stands where.
+Begin with `plan_blocks`: it lists the parts of a shown plan, which `plan_text` and `plan_markdown`
+print.
 """

@@ -1,4 +1,4 @@
-"""Many addresses of one resource in few words: `instances.web[0..3, 7]`, `instances.web["a", "b",
+"""Many addresses of one resource in a short form: `instances.web[0..3, 7]`, `instances.web["a", "b",
 ...]`.
 """
 
@@ -13,13 +13,13 @@ CELLS_MAX = 40
 
 
 def span(addresses: Sequence[Address], *, head: str | None = None) -> str:
-    """All of the addresses, which differ in index or key alone. `head` stands for what is before
-    the bracket.
+    """All of the addresses, which differ only in index or key. `head` replaces the text before the
+    bracket.
     """
     first = addresses[0]
-    rule = (
-        "" if first.rule is None else f".rules.{first.rule}" if head is None else f".{first.rule}"
-    )
+    rule = ""
+    if first.rule is not None:
+        rule = f".rules.{first.rule}" if head is None else f".{first.rule}"
     head = str(first.resource) if head is None else head
     if first.index is None:
         return escape.outside(f"{head}{rule}")

@@ -23,14 +23,14 @@ def plan_document(
     verbose: bool = False,
     unmanaged: Sequence[Unmanaged] | None = None,
 ) -> dict[str, Any]:
-    """The JSON plan as data. Rows of addresses on which nothing happens only with `verbose`,
-    unmanaged objects where they are given.
+    """The JSON plan as data: rows of unchanged addresses only with `verbose`, unmanaged objects if
+    they are given.
     """
     body = serialize.document(plan)
     if not verbose:
         body["changes"] = [row for row in body["changes"] if row["action"] != Action.NONE.value]
     body["consent"]["given"] = [
-        {"class": said.risk.value, "address": said.address} for said in given
+        {"class": each.risk.value, "address": each.address} for each in given
     ]
     body["exit_code"] = exit_code
     if unmanaged is not None:
@@ -48,8 +48,8 @@ def plan_document(
 
 
 def problems_document(problems: Sequence[Problem], *, exit_code: int) -> dict[str, Any]:
-    """What stands for a plan where there was an error before one: the same object, with nothing in
-    it but the problems.
+    """What replaces a plan if an error came before it: the same object, with nothing in it but the
+    problems.
     """
     return {
         "format_version": serialize.FORMAT_VERSION,
@@ -81,5 +81,5 @@ def problems_document(problems: Sequence[Problem], *, exit_code: int) -> dict[st
 
 
 def text(document: dict[str, Any]) -> str:
-    """The document as it is printed: one object, indented, ended."""
+    """The document as it is printed: one indented object with an end of line."""
     return escape.json_text(document, indent=2) + "\n"

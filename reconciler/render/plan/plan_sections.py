@@ -1,109 +1,118 @@
-"""The rows of a plan in the order in which they are read: what is dangerous, the other changes,
-drift.
+"""The rows of a plan in reading order: dangerous changes, other changes, drift.
 
-The same rows are the plan, the progress of its run and the summary after it. Equal changes of one
-resource become one row; what needs consent or a decision, or takes something away, always keeps a
+The same rows make up the plan, the progress of its run, and the summary after it. Equal changes of
+one resource become one row. What needs consent or a decision, or removes something, always keeps a
 row of its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
+from reconciler import resources
 from reconciler.common.dataclass import dataclass
 from reconciler.model.address import Address
 from reconciler.model.plan import GRAVITY, Action, Cause, Change, FieldChange, Plan, Step
 from reconciler.render import escape, format
-from reconciler.render.format import UserText
+from reconciler.render.format import ConsoleName, phrase
 from reconciler.render.plan import change_text, plan_rows
 from reconciler.render.plan.address_ranges import span
 from reconciler.render.plan.change_text import RowContext
 from reconciler.render.plan.plan_rows import PlanRow
+from reconciler.resources import firewall
 
 GROUP_MIN = 3
 """As many equal changes become one row; fewer are as quickly read one by one."""
 
-_DRIFT_REVERTED = "DRIFT   changed outside: this apply reverts it; or absorb ADDRESS, or ignore"
-_DRIFT_LEFT = "DRIFT   changed outside, and left: it matches the file already, or is ignored"
-_DRIFT_NARROWED = "DRIFT   changed outside, and left by this narrowed plan"
-_DRIFT_ALONE = "DRIFT   changed outside: absorb ADDRESS, or apply to revert, or ignore"
-
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Rows under a title. `name` is `attention`, `changes`, `drift` (reverted by an apply) or
-    `left` (drift that stays).
+    """Rows under a title. `drift` is what an apply reverts, `left` the drift that stays; `note`
+    says so.
     """
 
-    name: str
+    name: Literal["attention", "changes", "drift", "left"]
     title: str
     rows: tuple[PlanRow, ...]
+    note: str = ""
 
 
 def sections(plan: Plan, *, verbose: bool = False) -> tuple[Section, ...]:
-    """The sections that have rows. With `verbose` nothing is put together, and untouched objects
-    have rows too.
+    """The sections that have rows. `verbose`: equal rows stay separate, and unchanged objects have
+    rows too.
     """
     left = {
         change.address: {field.path: field.before for field in change.fields}
         for change in plan.drift
     }
     cuts = power_cuts(plan.steps)
-    called = [
-        _called_as_in_the_file(change, plan)
+    shown = [
+        _with_names_of_the_file(change, plan)
         for change in plan.changes
         if verbose or change.action is not Action.NONE
     ]
-    kept, with_owner = _part_rules(called)
-    attention: list[Change] = []
-    reverts: list[Change] = []
-    others: list[Change] = []
-    for change in kept:
-        if plan_rows.is_dangerous(change):
-            attention.append(change)
-        else:
-            (reverts if _is_revert(change) else others).append(change)
-    attention.sort(key=lambda change: (GRAVITY[change.action], change.address.sort_key))
+    kept, with_owner = _split_rules(shown)
+    dangerous = [change for change in kept if plan_rows.is_dangerous(change)]
+    dangerous.sort(key=lambda change: (GRAVITY[change.action], change.address.sort_key))
+    harmless = [change for change in kept if not plan_rows.is_dangerous(change)]
 
-    def shown(changes: Iterable[Change]) -> list[PlanRow]:
+    def rows(changes: Sequence[Change]) -> tuple[PlanRow, ...]:
         found = []
         for change in changes:
-            beside = RowContext(left.get(change.address, {}), cuts.get(change.address, ""))
-            found.append(
-                _with_rules(
-                    plan_rows.row(change, beside), change, with_owner.get(change.address, ())
-                )
-            )
-        return found if verbose else _grouped(found, changes)
+            address = change.address
+            context = RowContext(left.get(address, {}), cuts.get(address, ""))
+            row = plan_rows.row(change, context)
+            found.append(_with_rules(row, change, with_owner.get(address, ())))
+        return tuple(found if verbose else _grouped(found, changes))
 
-    dismissed = tuple(plan_rows.drift_row(change) for change in _left_alone(plan))
+    drift = phrase("Drift")
     found = (
-        Section("attention", "ATTENTION", tuple(shown(attention))),
-        Section("changes", "CHANGES", tuple(shown(others))),
-        Section("drift", _DRIFT_REVERTED, tuple(shown(reverts))),
-        Section("left", _title_of_the_left(plan), dismissed),
+        Section("attention", phrase("Attention"), rows(dangerous)),
+        Section("changes", phrase("Changes"), rows([c for c in harmless if not _is_revert(c)])),
+        Section(
+            "drift",
+            drift,
+            rows([change for change in harmless if _is_revert(change)]),
+            phrase("changed outside: this apply reverts it; or absorb ADDRESS, or ignore"),
+        ),
+        Section("left", drift, tuple(map(plan_rows.drift_row, _drift_left(plan))), _note(plan)),
     )
     return tuple(section for section in found if section.rows)
 
 
+def _note(plan: Plan) -> str:
+    """Why drift stays."""
+    if not plan.changes:
+        return phrase("changed outside: absorb ADDRESS, or apply to revert, or ignore")
+    if plan.partial:
+        return phrase("changed outside, and left by this narrowed plan")
+    return phrase("changed outside, and left: it matches the file already, or is ignored")
+
+
 def power_cuts(steps: Sequence[Step]) -> Mapping[Address, str]:
-    """How a server is switched off on the way to something else: a stop is a power cut
+    """How an instance is switched off on the way to something else: a stop is a power cut
     (planning#steps), and the plan says so.
     """
+    cutting = {
+        f"{kind.singular}.{name}"
+        for kind in resources.all_kinds().values()
+        for name, operation in kind.operations.items()
+        if operation.cuts_power
+    }
     found: dict[Address, str] = {}
     for step in steps:
-        if step.operation == "instance.stop":
-            found[step.address] = "by a power cut"
-        elif step.fallback is not None and "instance.stop" in step.fallback.operations:
-            found.setdefault(step.address, "power cut if refused")
+        if step.operation in cutting:
+            found[step.address] = phrase("by a power cut")
+        elif step.fallback is not None and cutting.intersection(step.fallback.operations):
+            found.setdefault(step.address, phrase("power cut if refused"))
     return found
 
 
 def _is_revert(change: Change) -> bool:
-    """Whether a change only puts back what somebody else changed."""
+    """Whether a change only takes back what somebody changed outside."""
     return (
         change.action is Action.UPDATE
         and bool(change.fields)
@@ -111,45 +120,37 @@ def _is_revert(change: Change) -> bool:
     )
 
 
-def _title_of_the_left(plan: Plan) -> str:
-    if not plan.changes:
-        return _DRIFT_ALONE
-    return _DRIFT_NARROWED if plan.partial else _DRIFT_LEFT
-
-
-def _left_alone(plan: Plan) -> list[Change]:
-    """The drift that no change takes up: each difference is told once."""
+def _drift_left(plan: Plan) -> Iterator[Change]:
+    """The drift that no change reverts: each difference is shown once."""
     taken = {(change.address, field.path) for change in plan.changes for field in change.fields}
     whole = {
         change.address
         for change in plan.changes
         if change.action in (Action.CREATE, Action.DELETE, Action.REPLACE)
     }
-    found = []
     for change in plan.drift:
         fields = tuple(
             field for field in change.fields if (change.address, field.path) not in taken
         )
         if change.address not in whole and (fields or not change.fields):
-            found.append(replace(change, fields=fields))
-    return found
+            yield replace(change, fields=fields)
 
 
-def _called_as_in_the_file(change: Change, plan: Plan) -> Change:
+def _with_names_of_the_file(change: Change, plan: Plan) -> Change:
     address = str(change.address)
     return named(change, plan.former_lookups.get(address, {}), plan.lookups.get(address, {}))
 
 
 def named(change: Change, *pins: Mapping[str, Mapping[str, str]]) -> Change:
-    """The change with ids of the catalogue as the file calls them, or called them: `ubuntu 22.04`
-    for an image found by that.
+    """The change with ids of the catalog replaced by what the file calls them, or called them:
+    `ubuntu 22.04` for an image.
 
-    `pins` are lookups with what they gave: field to text to id.
+    `pins` are lookups with their results: field to text to id.
     """
     if not any(pins):
         return change
-    called = {
-        (name, id): _called(text)
+    names = {
+        (name, id): ConsoleName(pinned_name(text))
         for each in pins
         for name, found in each.items()
         for text, id in found.items()
@@ -158,7 +159,7 @@ def named(change: Change, *pins: Mapping[str, Mapping[str, str]]) -> Change:
     def name_of(path: str, value: Any) -> Any:
         if isinstance(value, (tuple, list)):
             return tuple(name_of(path, part) for part in value)
-        return called.get((path, value), value) if isinstance(value, str) else value
+        return names.get((path, value), value) if isinstance(value, str) else value
 
     def of_field(field: FieldChange) -> FieldChange:
         after = field.after if field.known_after_apply else name_of(field.path, field.after)
@@ -167,18 +168,18 @@ def named(change: Change, *pins: Mapping[str, Mapping[str, str]]) -> Change:
     return replace(change, fields=tuple(map(of_field, change.fields)))
 
 
-def _called(text: str) -> UserText:
-    """What a pin's text (`os:ubuntu:22.04`, `any:deploy`) says to people."""
-    return UserText(text.partition(":")[2].replace(":", " "))
+def pinned_name(text: str) -> str:
+    """What a pin's text (`os:ubuntu:22.04`, `any:deploy`) is called in the file."""
+    return text.partition(":")[2].replace(":", " ")
 
 
-# Rules that come or go with their firewall
-# ----------------------------------------------------------------------------------------
+# Rules that are created or deleted with their firewall
+# ------------------------------------------------------------------------------------------------
 
 
-def _part_rules(changes: Sequence[Change]) -> tuple[list[Change], dict[Address, list[Change]]]:
-    """Rules that come or go with their whole firewall are told in its line; one that needs consent
-    keeps its own.
+def _split_rules(changes: Sequence[Change]) -> tuple[list[Change], dict[Address, list[Change]]]:
+    """Rules that are created or deleted with their whole firewall go into its row; one that needs
+    consent keeps its own.
     """
     whole = {
         change.address: change.action
@@ -186,7 +187,7 @@ def _part_rules(changes: Sequence[Change]) -> tuple[list[Change], dict[Address, 
         if change.action in (Action.CREATE, Action.DELETE)
     }
     kept: list[Change] = []
-    parted: dict[Address, list[Change]] = {}
+    with_owner: dict[Address, list[Change]] = {}
     for change in changes:
         owner = change.address.owner
         if (
@@ -194,99 +195,92 @@ def _part_rules(changes: Sequence[Change]) -> tuple[list[Change], dict[Address, 
             and whole.get(owner) is change.action
             and not change.impact.consents
         ):
-            parted.setdefault(owner, []).append(change)
+            with_owner.setdefault(owner, []).append(change)
         else:
             kept.append(change)
-    return kept, parted
+    return kept, with_owner
 
 
 def _with_rules(row: PlanRow, change: Change, rules: Sequence[Change]) -> PlanRow:
-    """The row of a firewall with what its rules say in it, each thing once: what is opened, else
-    the rule as it is written.
+    """The row of a firewall with its rules, each thing once: the traffic that a rule opens or
+    closes, else the rule as it is written.
     """
     if not rules:
         return row
-    plain = []
-    for rule in rules:
-        impact = rule.impact
-        if not (impact.opens or impact.closes):
-            fields = {field.path: field for field in rule.fields}
-            plain.append(
-                change_text.made("rules", fields)
-                if rule.action is Action.CREATE
-                else escape.outside(rule.address.rule)
-            )
-    opens, closes = list(change.impact.opens), list(change.impact.closes)
-    for rule in rules:
-        opens, closes = [*opens, *rule.impact.opens], [*closes, *rule.impact.closes]
-    own = {
-        *change_text.opened("opens", change.impact.opens),
-        *change_text.opened("closes", change.impact.closes),
+    every = (change, *rules)
+    opens = [line for each in every for line in each.impact.opens]
+    closes = [line for each in every for line in each.impact.closes]
+    replaced = {
+        *change_text.opened(change.impact.opens),
+        *change_text.closed(change.impact.closes),
+        *([firewall.PING_ALLOWED] if any(line.startswith("ping") for line in opens) else ()),
     }
-    counted = f"with {format.count(len(rules), 'rule')}" + (
-        f": {', '.join(plain)}" if plain else ""
-    )
-    told_as_opened = "ping allowed" if any(line.startswith("ping") for line in opens) else None
-    kept = [part for part in row.what if part not in own and part != told_as_opened]
+    kept = [part for part in row.parts if part not in replaced]
     if change.action is Action.CREATE and kept[:1] == [escape.outside(change.reason)]:
         kept = kept[1:]
-    what = (
-        *kept,
-        counted,
-        *change_text.opened("opens", opens),
-        *change_text.opened("closes", closes),
+    written = ", ".join(
+        _rule_text(rule) for rule in rules if not (rule.impact.opens or rule.impact.closes)
     )
+    count = format.objects(len(rules), resources.all_kinds().of(rules[0].address))
+    with_rules = phrase("with {rules}[: {written}]", rules=count, written=written)
     return replace(
-        row, what=what, stands_for=(*row.stands_for, *(str(rule.address) for rule in rules))
+        row,
+        parts=(*kept, with_rules, *change_text.opened(opens), *change_text.closed(closes)),
+        addresses=(*row.addresses, *(str(rule.address) for rule in rules)),
     )
+
+
+def _rule_text(rule: Change) -> str:
+    if rule.action is not Action.CREATE:
+        return escape.outside(rule.address.rule)
+    kind = resources.all_kinds().of(rule.address)
+    return change_text.new_object(kind, {field.path: field for field in rule.fields})
 
 
 # Equal changes
-# --------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------
 
 
 def _grouped(found: Sequence[PlanRow], changes: Iterable[Change]) -> list[PlanRow]:
-    """Equal changes of the instances of one resource as one row, at the place of the first."""
-    groups: dict[object, list[tuple[PlanRow, Address]]] = {}
-    for row, change in zip(found, changes, strict=True):
-        groups.setdefault(_alike(row, change), []).append((row, change.address))
-    result = []
+    """Equal changes of the objects of one resource as one row, at the place of the first."""
+    groups: dict[object, list[tuple[int, PlanRow, Address]]] = {}
+    for number, (row, change) in enumerate(zip(found, changes, strict=True)):
+        groups.setdefault(_equality(row, change), []).append((number, row, change.address))
+    result: list[tuple[int, PlanRow]] = []
     for members in groups.values():
+        number, first, address = members[0]
         if len(members) < GROUP_MIN:
-            result += members
-        else:
-            first, address = members[0]
-            addresses = [address for _, address in members]
-            what = (f"{len(members)} alike", *_what_of_each(first, address))
-            stands_for = tuple(text for row, _ in members for text in row.stands_for)
-            result.append(
-                (replace(first, address=span(addresses), what=what, stands_for=stands_for), address)
-            )
-    place = {row.stands_for[0]: number for number, row in enumerate(found)}
-    return sorted((row for row, _ in result), key=lambda row: place[row.stands_for[0]])
+            result += [(number, row) for number, row, _ in members]
+            continue
+        together = replace(
+            first,
+            address=span([address for _, _, address in members]),
+            parts=_parts_of_each(first, address),
+            addresses=tuple(text for _, row, _ in members for text in row.addresses),
+            alike=len(members),
+        )
+        result.append((number, together))
+    return [row for _, row in sorted(result, key=lambda each: each[0])]
 
 
-def _alike(row: PlanRow, change: Change) -> object:
-    """What rows have in common that may be put together; nothing that needs attention is."""
+def _equality(row: PlanRow, change: Change) -> object:
+    """What equal rows have in common; a row that needs attention is equal to no other."""
     address = change.address
     if row.dangerous or address.index is None:
-        return row.stands_for
+        return row.addresses
     return (
         address.resource,
         address.rule,
         row.symbol,
-        _what_of_each(row, address),
+        _parts_of_each(row, address),
         row.place,
         row.cause,
         row.tone,
     )
 
 
-def _what_of_each(row: PlanRow, address: Address) -> tuple[str, ...]:
-    """What a row says, with its own index or key as `[..]`."""
-    own = re.escape(
-        escape.outside(
-            f"[{address.index}]" if isinstance(address.index, int) else f'["{address.index}"]'
-        )
-    )
-    return tuple(re.sub(own, "[..]", part) for part in row.what)
+def _parts_of_each(row: PlanRow, address: Address) -> tuple[str, ...]:
+    """The parts of a row, with its own index or key as `[..]`."""
+    text = f"[{address.index}]" if isinstance(address.index, int) else f'["{address.index}"]'
+    own = re.escape(escape.outside(text))
+    return tuple(re.sub(own, "[..]", part) for part in row.parts)

@@ -1,10 +1,11 @@
-"""A saved plan for a screen: the plan that its document tells of, and the consent it carries."""
+"""A saved plan for a screen: the plan that its document describes, and the consent it carries."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.common.text import msg
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Place, Problem, Severity
 from reconciler.model.plan import (
@@ -30,13 +31,13 @@ from reconciler.render.plan import plan_text
 
 
 def plan_of(saved: SavedPlan) -> Plan:
-    """The plan as it was shown when it was saved. Raises `Unreadable` where the document is not a
-    JSON plan.
+    """The plan as it was shown when it was saved. Raises `Unreadable` if the document is not a JSON
+    plan.
     """
     try:
         return _plan(saved, saved.document)
     except (LookupError, TypeError, ValueError, AttributeError) as failure:
-        raise Unreadable("what it shows is not a JSON plan") from failure
+        raise Unreadable(msg("its document is not a JSON plan")) from failure
 
 
 def id_of(saved: SavedPlan, plan: Plan) -> str:

@@ -1,5 +1,5 @@
-"""What stands below the rows of a plan: what is left alone, the order, the totals in calls, time,
-money and harm, and the consent.
+"""The lines below the rows of a plan: what is left alone, the order of steps, the totals of
+changes, calls, time, money and harm, and the consent.
 """
 
 from __future__ import annotations
@@ -7,12 +7,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import LiteralString
 
+from reconciler import resources
 from reconciler.model.address import Address
 from reconciler.model.plan import Action, Change, Consent, Plan, RiskClass, Step
+from reconciler.model.resource_type import Edit, Field
 from reconciler.planner.checks.approval import Decision
 from reconciler.render import escape, format
-from reconciler.render.plan import cost_text, plan_rows
+from reconciler.render.format import phrase
+from reconciler.render.layout import WIDTH_OF_PIPES, labelled
+from reconciler.render.plan import change_text, cost_text
 from reconciler.render.plan.address_ranges import spans
 from reconciler.render.run.screen import Line, Style, Tone
 
@@ -20,74 +25,72 @@ _WAVES_MAX = 12
 _PATH_MAX = 4
 _PATH_SECONDS_MIN = 30
 _CONSENTS_LISTED_MAX = 5
-_CELLS_OF_NO_SCREEN = 140
-"""Where nobody looks through a screen (a pipe, a log), long lines still end somewhere."""
+_LABEL_CELLS = 10
 
 
-def lines(plan: Plan, look: Style, decision: Decision | None) -> Iterable[Line]:
-    """All that stands below the rows of a plan with changes."""
-    yield from _left(plan, look)
+def lines(plan: Plan, style: Style, decision: Decision | None) -> Iterable[Line]:
+    """All lines below the rows of a plan with changes."""
+    yield from _left(plan, style)
     if plan.steps:
-        yield from waves(" Order    ", plan.steps, look)
+        yield from waves(_label(phrase("Order")), plan.steps, style)
     path = longest(plan)
     if path:
-        yield from flowing(" Longest  ", [path], look)
-    yield from flowing(" Totals   ", totals(plan), look)
-    found = harm(plan)
-    if found:
-        yield from flowing("          ", found, look, tone=Tone.CARE)
-    yield from _consent(plan, decision, look)
+        yield from labelled(_label(phrase("Longest")), [path], style)
+    yield from totals(plan, style)
+    yield from _consent(plan, decision, style)
 
 
-def flowing(
-    label: str, parts: Sequence[str], look: Style, *, tone: Tone = Tone.PLAIN, gap: int = 4
-) -> Iterable[Line]:
-    """A labelled line of parts that goes on below its first part where the screen is too narrow."""
-    width = _CELLS_OF_NO_SCREEN if look.width is None else look.width
-    texts = plan_rows.flow(parts, max(width - len(label), 20), gap=" " * gap)
-    for number, text in enumerate(texts):
-        yield Line(f"{label if number == 0 else ' ' * len(label)}{text}", tone)
+def _label(text: str) -> str:
+    return " " + escape.pad(text, _LABEL_CELLS - 1)
 
 
-def _left(plan: Plan, look: Style) -> Iterable[Line]:
-    parts = [f"{plan.unchanged} unchanged"] if plan.unchanged else []
+def _left(plan: Plan, style: Style) -> Iterable[Line]:
+    """What the plan leaves alone."""
+    parts = [phrase("{number} unchanged", number=plan.unchanged)] if plan.unchanged else []
     count, monthly = plan.unmanaged
     if count:
-        least = "at least " if plan.unpriced else ""
-        price = "" if monthly is None else f"{least}{format.won(monthly)} a month, "
+        price = "" if monthly is None else format.won(monthly)
+        if plan.unpriced:
+            price = phrase("[at least {amount}]", amount=price)
         parts.append(
-            f"{count} not in this stack ({price}--unmanaged lists {'it' if count == 1 else 'them'})"
+            phrase(
+                "{number} not in this stack ([{price} a month, ]--unmanaged lists it)"
+                if count == 1
+                else "{number} not in this stack ([{price} a month, ]--unmanaged lists them)",
+                number=count,
+                price=price,
+            )
         )
     if plan.partial:
-        parts.append("narrowed by --only or --except: the rest of the stack is not checked")
+        parts.append(phrase("narrowed by --only or --except: the rest of the stack is not checked"))
     if parts:
-        yield from flowing(" ", parts, look, tone=Tone.FAINT)
+        yield from labelled(" ", parts, style, tone=Tone.FAINT)
 
 
 # The order
-# ------------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------
 
 
-def waves(label: str, steps: Sequence[Step], look: Style) -> Iterable[Line]:
-    """The order in one line where it fits, else each wave on a line of its own."""
+def waves(label: str, steps: Sequence[Step], style: Style) -> Iterable[Line]:
+    """The order in one line if it fits, else each wave on a line of its own."""
     texts = order(steps)
-    width = _CELLS_OF_NO_SCREEN if look.width is None else look.width
+    width = WIDTH_OF_PIPES if style.width is None else style.width
     if escape.width(label) + sum(escape.width(text) + 3 for text in texts) - 3 <= width:
-        yield from flowing(label, texts, look, gap=3)
+        yield from labelled(label, texts, style, gap="   ")
         return
-    for number, text in enumerate(texts):
-        first, *rest = flowing(
-            label if number == 0 else " " * len(label), [text], replace(look, width=width - 2)
-        )
+    for text in texts:
+        first, *rest = labelled(label, [text], replace(style, width=width - 2))
         yield first
         yield from (Line(f"{' ' * (len(label) + 2)}{line.text.strip()}") for line in rest)
+        label = " " * len(label)
 
 
 def order(steps: Sequence[Step]) -> list[str]:
-    """The steps in waves: `1 create db, create web   2 attach web`; equal numbers go side by side.
+    """The steps in waves: `1 create db, create web   2 attach web`; those of one number run side by
+    side.
 
-    What waits only until the cloud has accepted another step says so: `2 create web[1..3] (once
-    web[0] is accepted)`.
+    A step that waits only until the cloud has accepted another one says so: `2 create web[1..3]
+    (once web[0] is accepted)`.
     """
     by_key = {step.key: step for step in steps}
     level: dict[str, int] = {}
@@ -97,28 +100,60 @@ def order(steps: Sequence[Step]) -> list[str]:
         waves.setdefault(level[step.key], []).append(step)
     texts = [f"{number} {_wave(waves[number], by_key)}" for number in sorted(waves)[:_WAVES_MAX]]
     rest = len(waves) - len(texts)
-    return [*texts, f"and {rest} more"] if rest > 0 else texts
+    return [*texts, phrase("and {number} more", number=rest)] if rest > 0 else texts
 
 
 def _wave(steps: Sequence[Step], by_key: Mapping[str, Step]) -> str:
     names: dict[tuple[str, str], list[Address]] = {}
     for step in steps:
-        zone_canaries = [by_key[key].address for key in step.after_accepted if key in by_key]
-        once = f" (once {' '.join(spans(zone_canaries))} is accepted)" if zone_canaries else ""
-        names.setdefault((format.step_deed(step), once), []).append(step.address)
-    return ", ".join(f"{verb} {some(spans(found))}{once}" for (verb, once), found in names.items())
-
-
-def some(names: Sequence[str], between: str = " ", *, most: int = 4) -> str:
-    """The first few names, and how many more there are."""
-    shown = (
-        names if len(names) <= most else [*names[: most - 1], f"and {len(names) - most + 1} more"]
+        canaries = " ".join(
+            spans(by_key[key].address for key in step.after_accepted if key in by_key)
+        )
+        names.setdefault((format.step(step), canaries), []).append(step.address)
+    return ", ".join(
+        phrase(
+            "{step} {names}[ (once {canaries} is accepted)]",
+            step=step,
+            names=format.first_of(spans(found)),
+            canaries=canaries,
+        )
+        for (step, canaries), found in names.items()
     )
-    return between.join(shown)
 
 
-# Calls, time, money
-# ---------------------------------------------------------------------------------------------------------------
+def longest(plan: Plan) -> str:
+    """The critical path: the steps that decide how long the plan takes. Nothing if that is short,
+    or if it is all that is done.
+    """
+    by_key = {step.key: step for step in plan.steps}
+    path = [by_key[key] for key in plan.critical if key in by_key]
+    if len(path) == len(plan.steps) or (plan.eta_seconds or 0) < _PATH_SECONDS_MIN:
+        return ""
+    names = [f"{format.step(step)} {spans([step.address])[0]}" for step in path]
+    return format.first_of(names, ", ", most=_PATH_MAX)
+
+
+# Totals
+# ------------------------------------------------------------------------------------------------
+
+
+def totals(plan: Plan, style: Style) -> Iterable[Line]:
+    """Changes, calls, time and money; then the harm."""
+    waits, eta = plan.calls.wait, plan.eta_seconds
+    parts = [
+        counts(plan),
+        phrase(
+            "{calls}[ + about {waits}]",
+            calls=format.count(plan.calls.write, "call"),
+            waits=format.count(waits, "wait") if waits else None,
+        ),
+        phrase("[about {duration}]", duration=None if eta is None else format.duration(eta)),
+        cost_text.monthly(plan),
+    ]
+    yield from labelled(_label(phrase("Totals")), [part for part in parts if part], style)
+    found = harm(plan)
+    if found:
+        yield from labelled(_label(""), found, style, tone=Tone.CARE)
 
 
 def counts(plan: Plan) -> str:
@@ -130,36 +165,6 @@ def counts(plan: Plan) -> str:
     return " ".join(f"{symbol}{counted[symbol]}" for symbol in reversed(symbols) if counted[symbol])
 
 
-def totals(plan: Plan) -> list[str]:
-    """Changes by symbol, calls, time, money."""
-    calls = format.count(plan.calls.write, "call")
-    parts = [
-        counts(plan),
-        calls + (f" + about {format.count(plan.calls.wait, 'wait')}" if plan.calls.wait else ""),
-    ]
-    parts += [f"about {format.duration(plan.eta_seconds)}"] if plan.eta_seconds is not None else []
-    return [part for part in [*parts, cost_text.phrase(plan)] if part]
-
-
-def longest(plan: Plan) -> str:
-    """The critical path: the steps that decide how long it takes; nothing where it is short, or all
-    that is done.
-    """
-    by_key = {step.key: step for step in plan.steps}
-    path = [by_key[key] for key in plan.critical if key in by_key]
-    if len(path) == len(plan.steps) or (plan.eta_seconds or 0) < _PATH_SECONDS_MIN:
-        return ""
-    return some(
-        [f"{format.step_deed(step)} {spans([step.address])[0]}" for step in path],
-        ", ",
-        most=_PATH_MAX,
-    )
-
-
-# Harm
-# -----------------------------------------------------------------------------------------------------------------------------
-
-
 def harm(plan: Plan) -> list[str]:
     """The totals of impact, worst first: what is lost, down, exposed, renumbered, and what cannot
     be undone.
@@ -167,29 +172,39 @@ def harm(plan: Plan) -> list[str]:
     done = [
         change for change in plan.changes if change.action not in (Action.DECIDE, Action.BLOCKED)
     ]
-    losses = [loss for change in done for loss in change.impact.data_loss]
-    lost = [
-        f"the {'disk' if loss.disk == 'root' else 'data'} of {format.short(loss.address)}"
-        for loss in losses
-    ]
-    sizes = [loss.gb for loss in losses]
-    total = (
-        f"{'at least ' if None in sizes else ''}{sum(size or 0 for size in sizes):,} GB"
-        if any(sizes)
-        else ""
-    )
-    told = (
-        (f"lost{f' ({total})' if total else ''}:", lost),
-        ("down:", [_down(change) for change in done if change.impact.downtime_seconds is not None]),
-        ("without firewall:", _exposed(done)),
-        ("other addresses:", [_short(change) for change in done if change.impact.address_change]),
-        ("cannot be undone:", [_short(change) for change in done if not change.impact.reversible]),
-    )
     return [
-        f"{word} {some([escape.outside(name) for name in dict.fromkeys(names)], ', ', most=6)}"
-        for word, names in told
-        if names
+        *_lost(done),
+        *_listed("down: {names}", map(_down, done)),
+        *_listed("without firewall: {names}", map(_exposed, done)),
+        *_listed(
+            "other addresses: {names}",
+            (_short(change) if change.impact.address_change else "" for change in done),
+        ),
+        *_listed(
+            "cannot be undone: {names}",
+            ("" if change.impact.reversible else _short(change) for change in done),
+        ),
     ]
+
+
+def _listed(template: LiteralString, names: Iterable[str], **fields: str) -> list[str]:
+    found = [name for name in dict.fromkeys(names) if name]
+    if not found:
+        return []
+    return [phrase(template, names=format.first_of(found, ", ", most=6), **fields)]
+
+
+def _lost(done: Sequence[Change]) -> list[str]:
+    losses = [loss for change in done for loss in change.impact.data_loss]
+    names = [change_text.disk_of(loss, format.short(loss.address)) for loss in losses]
+    total = sum(loss.gb or 0 for loss in losses)
+    return _listed(
+        "lost[ ({total} GB)]: {names}"
+        if all(loss.gb is not None for loss in losses)
+        else "lost[ (at least {total} GB)]: {names}",
+        names,
+        total=f"{total:,}" if total else "",
+    )
 
 
 def _short(change: Change) -> str:
@@ -197,69 +212,81 @@ def _short(change: Change) -> str:
 
 
 def _down(change: Change) -> str:
-    low, high = change.impact.downtime_seconds or (0, None)
-    return f"{_short(change)} {'until it is started' if high is None else format.span(low, high)}"
+    if change.impact.downtime_seconds is None:
+        return ""
+    low, high = change.impact.downtime_seconds
+    if high is None:
+        return phrase("{name} until it is started", name=_short(change))
+    return phrase("{name} {duration}", name=_short(change), duration=format.span(low, high))
 
 
-def _exposed(done: Iterable[Change]) -> list[str]:
-    found = []
-    for change in done:
-        seconds = change.impact.exposure_seconds
-        if any(
-            field.path == "firewall" and field.after is None and field.before is not None
-            for field in change.fields
-        ):
-            found.append(f"{_short(change)} for good")
-        elif seconds is not None and change.action is not Action.CREATE:
-            found.append(f"{_short(change)} {format.duration(seconds)}")
-    return found
+def _exposed(change: Change) -> str:
+    """How long a change leaves an instance without its firewall; nothing if it does not."""
+    seconds = change.impact.exposure_seconds
+    fields = resources.all_kinds().of(change.address).fields
+    if any(
+        field.after is None and field.before is not None and _is_membership(fields, field.path)
+        for field in change.fields
+    ):
+        return phrase("{name} permanently", name=_short(change))
+    if seconds is None or change.action is Action.CREATE:
+        return ""
+    return phrase("{name} {duration}", name=_short(change), duration=format.duration(seconds))
+
+
+def _is_membership(fields: Mapping[str, Field], path: str) -> bool:
+    return path in fields and fields[path].edit is Edit.MEMBER
 
 
 # Consent
-# --------------------------------------------------------------------------------------------------------------------------
+# ------------------------------------------------------------------------------------------------
 
 
-def _consent(plan: Plan, decision: Decision | None, look: Style) -> Iterable[Line]:
-    still = plan.consents if decision is None else decision.open
+def _consent(plan: Plan, decision: Decision | None, style: Style) -> Iterable[Line]:
+    needed = plan.consents if decision is None else decision.open
     given = () if decision is None else decision.given
-    if still:
-        yield from flowing(" Consent  ", consents(still), look, tone=Tone.CARE, gap=3)
-    if said := held_by(still):
-        yield from flowing("          ", [said], look, tone=Tone.CARE)
+    label = _label(phrase("Consent"))
+    if needed:
+        yield from labelled(label, consents(needed), style, tone=Tone.CARE, gap="   ")
+        label = _label("")
+    if stop := held_by(needed):
+        yield from labelled(label, [stop], style, tone=Tone.CARE)
     if given:
-        yield from flowing(
-            "          " if still else " Consent  ",
-            ["already given:", *consents(given)],
-            look,
-            gap=3,
-        )
+        yield from labelled(label, [phrase("already given:"), *consents(given)], style, gap="   ")
 
 
-def held_by(still: Sequence[Consent]) -> str:
-    """What holds the whole plan, its harmless part too, until it is accepted by name; else nothing."""
+def held_by(needed: Sequence[Consent]) -> str:
+    """That nothing of the plan is done, the harmless part included, before a class is accepted by
+    name; else nothing.
+    """
     found = sorted(
-        {item.risk.value for item in still if item.risk in (RiskClass.LOCKOUT, RiskClass.DUPLICATE)}
+        {
+            item.risk.value
+            for item in needed
+            if item.risk in (RiskClass.LOCKOUT, RiskClass.DUPLICATE)
+        }
     )
-    return (
-        f"nothing is sent, the rest neither, before {' and '.join(found)} is accepted by name or the file avoids it"
-        if found
-        else ""
+    if not found:
+        return ""
+    return phrase(
+        "nothing is sent until {classes} is accepted by name or the file avoids it",
+        classes=phrase(" and ").join(found),
     )
 
 
 def consents(found: Sequence[Consent]) -> list[str]:
-    """Each consent as `--accept` takes it; many of one class as a number, since each has its own
-    line above.
+    """Each consent as `--accept` takes it; many of one class as a number, since each has a line of
+    its own above.
     """
-    counted: Mapping[object, int] = Counter(item.risk for item in found)
+    counted = Counter(item.risk for item in found)
     many = [
-        f"{risk.value} of {counted[risk]} objects"
-        for risk in dict.fromkeys(c.risk for c in found)
-        if counted[risk] > _CONSENTS_LISTED_MAX
+        phrase("{risk} of {number} objects", risk=risk.value, number=number)
+        for risk, number in counted.items()
+        if number > _CONSENTS_LISTED_MAX
     ]
     few = [
-        f"{c.risk.value}={escape.outside(c.address)}"
-        for c in found
-        if counted[c.risk] <= _CONSENTS_LISTED_MAX
+        escape.outside(f"{item.risk.value}={item.address}")
+        for item in found
+        if counted[item.risk] <= _CONSENTS_LISTED_MAX
     ]
     return [*many, *few]

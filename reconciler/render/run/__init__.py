@@ -1,4 +1,4 @@
-"""A run while it goes on and at its end: the live view, plain lines, events as JSON.
+"""A run in progress and at its end: the live view, plain lines, events as JSON.
 
 It may import what `render` may.
 Begin with `progress`.

@@ -36,11 +36,11 @@ class JsonLines:
         self._line(*members(event))
 
     def version(self, version: str) -> None:
-        """The first line: which program and format speaks."""
+        """The first line: the version of the program and of the format."""
         self._line("version", {"version": version, "format_version": serialize.FORMAT_VERSION})
 
     def plan(self, document: Mapping[str, Any]) -> None:
-        """The plan that is about to be done."""
+        """The plan that is about to be applied."""
         self._line("plan", {"plan": document})
 
     def _line(self, type: str, body: Mapping[str, Any]) -> None:
@@ -53,7 +53,7 @@ class JsonLines:
 
 
 def members(event: Event) -> tuple[str, dict[str, Any]]:
-    """The type of an event and what its line holds besides time and run."""
+    """The type of an event, and the members of its line besides time and run."""
     match event:
         case ProblemFound():
             return "problem", {"problem": serialize.problem(event.problem)}

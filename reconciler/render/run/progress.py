@@ -1,17 +1,15 @@
-"""A run as it happens: events as a live table at a terminal, as one line a step elsewhere; and its
+"""A run as it happens: events as a live table at a terminal, as one line per step elsewhere; and its
 end as a few lines.
 
-Both write to stderr. They keep no time but the one they are given, and nothing depends on what they
-show.
+Both views write to stderr. They have no clock but the one they are given, and nothing depends on
+what they show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from reconciler.common.dataclass import dataclass
 from reconciler.model.events import (
     Event,
     Message,
@@ -26,6 +24,8 @@ from reconciler.model.events import (
 )
 from reconciler.model.resource_type import waits
 from reconciler.render import escape, format, problem_text
+from reconciler.render.format import phrase
+from reconciler.render.layout import PART_GAP
 from reconciler.render.run import screen
 from reconciler.render.run.run_report import RunReport, Track
 from reconciler.render.run.screen import Line, Style, Tone
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 _ROWS_SHOWN_MAX = 12
 _LISTED_MAX = 20
 _DONE_LISTED_MAX = 20
-_SAID_CELLS_MIN, _SAID_CELLS_MAX = 12, 60
+_TEXT_CELLS_MIN, _TEXT_CELLS_MAX = 12, 60
 _OFF_PERCENT_MIN = 10
-"""The estimate is not spoken of where it was off by less."""
+"""An estimate that was off by less is not mentioned."""
 
 
 class ProgressView(Protocol):
-    """Takes the events of a run; `close` puts the terminal back as it was."""
+    """Takes the events of a run; `close` restores the terminal."""
 
     def __call__(self, event: Event) -> None: ...
 
@@ -51,328 +51,260 @@ class ProgressView(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Tally:
-    """What the events told so far, for the summary: what failed, was skipped or is unknown, and
-    why.
-    """
-
-    failed: list[StepFailed] = field(default_factory=list)
-    skipped: list[StepSkipped] = field(default_factory=list)
-    unknown: list[StepUnknown] = field(default_factory=list)
-
-    def take(self, event: Event) -> None:
-        """Remembers what the end has to say."""
-        match event:
-            case StepFailed():
-                self.failed.append(event)
-            case StepSkipped():
-                self.skipped.append(event)
-            case StepUnknown():
-                self.unknown.append(event)
-            case _:
-                pass
-
-
 class Lines:
-    """One line a step, when it ends; with `-v` also when it starts and while it waits. For a pipe
-    or a CI log.
+    """One line per step when it ends, for a pipe or a CI log; with `-v` also when it starts and
+    while it waits.
     """
 
-    def __init__(
-        self,
-        write: Callable[[str], None],
-        look: Style,
-        *,
-        total: int,
-        ledger: RunReport | None = None,
-    ) -> None:
+    def __init__(self, write: Callable[[str], None], style: Style, report: RunReport) -> None:
         self._write = write
-        self._look = look
-        self._total = total
-        self._ended = 0
-        self._ledger = ledger or RunReport()
+        self._style = style
+        self._report = report
 
     def __call__(self, event: Event) -> None:
-        if isinstance(event, (StepDone, StepFailed, StepSkipped, StepUnknown)):
-            self._ended += 1
-        self._ledger.take(event)
-        counted = counted_as(self._ended, self._total)
-        self._write(
-            screen.text(
-                event_lines(event, self._look, counted=counted, ledger=self._ledger), self._look
-            )
-        )
+        self._report.take(event)
+        self._write(screen.text(event_lines(event, self._style, self._report), self._style))
 
     def close(self) -> None:
         """Does nothing: every line is whole when it is written."""
 
 
 class Live:
-    """The rows of the plan as they are being done: above, those that ended; below, redrawn in
-    place, those under way.
+    """The rows of the plan while they are done: rows that ended above; below, redrawn in place,
+    those under way.
     """
 
     def __init__(
-        self,
-        stream: Any,
-        look: Style,
-        *,
-        total: int,
-        now: Callable[[], float],
-        ledger: RunReport | None = None,
+        self, stream: Any, style: Style, report: RunReport, *, now: Callable[[], float]
     ) -> None:
         from rich.console import Console
         from rich.live import Live as RichLive
 
-        self._look = look
-        self._total = total
+        self._style = style
+        self._report = report
         self._now = now
-        self._ended = 0
-        self._ledger = ledger or RunReport()
-        console = Console(
+        self._console = Console(
             file=stream,
             force_terminal=True,
-            no_color=not look.color,
+            no_color=not style.color,
             highlight=False,
             markup=False,
             emoji=False,
         )
         self._live = RichLive(
             get_renderable=self._table,
-            console=console,
+            console=self._console,
             transient=True,
             refresh_per_second=4,
             redirect_stdout=False,
         )
-        self._console = console
         self._live.start()
 
     def __call__(self, event: Event) -> None:
-        line = self._ledger.take(event, self._now())
-        if isinstance(event, (StepDone, StepFailed, StepSkipped, StepUnknown)):
-            self._ended += 1
-        if isinstance(event, StepDone) and not self._look.verbose:
-            if line is not None and line.is_done:
-                self._print(row_lines([line], self._look))
-            return
-        self._print(
-            event_lines(
-                event, self._look, counted=counted_as(self._ended, self._total), ledger=self._ledger
-            )
-        )
+        track = self._report.take(event, self._now())
+        if not isinstance(event, StepDone) or self._style.verbose:
+            self._print(event_lines(event, self._style, self._report))
+        elif track is not None and track.is_done:
+            self._print(row_lines([track], self._style))
 
     def close(self) -> None:
-        """Takes the table away and gives the terminal back."""
+        """Takes the table away and restores the terminal."""
         self._live.stop()
 
     def _print(self, lines: Iterable[Line]) -> None:
         from rich.text import Text
 
         for line in lines:
-            style = _STYLES.get(line.tone, "") if self._look.color else ""
-            self._console.print(Text(screen.plain(line, self._look), style=style), soft_wrap=True)
+            self._console.print(Text.from_ansi(screen.painted(line, self._style)), soft_wrap=True)
 
     def _table(self) -> Table:
         from rich.table import Table
         from rich.text import Text
 
         table = Table.grid(padding=(0, 2))
-        lines = self._ledger.under_way
-        for line in lines[:_ROWS_SHOWN_MAX]:
-            table.add_row(
-                *(Text(screen.plain(Line(cell), self._look)) for cell in self._cells(line))
-            )
-        rest = len(lines) - _ROWS_SHOWN_MAX
-        more = f"and {rest} more under way" if rest > 0 else ""
-        table.add_row(Text(""), Text(""), Text(f"{self._ended} of {self._total} steps"), Text(more))
+        tracks = self._report.under_way
+        for track in tracks[:_ROWS_SHOWN_MAX]:
+            cells = (screen.plain(Line(cell), self._style) for cell in self._cells(track))
+            table.add_row(*map(Text, cells))
+        ended = phrase(
+            "{ended} of {total} steps", ended=self._report.ended, total=self._report.total
+        )
+        rest = len(tracks) - _ROWS_SHOWN_MAX
+        more = phrase("and {number} more under way", number=rest) if rest > 0 else ""
+        table.add_row(Text(""), Text(""), Text(ended), Text(more))
         return table
 
-    def _cells(self, line: Track) -> Iterable[str]:
-        active = list(line.active.values())
-        key, first = min(line.active.items(), key=lambda each: each[1].since)
-        also = f" and {len(active) - 1} more" if len(active) > 1 else ""
-        steps = f"{line.ended} of {line.total}" if line.total > 1 else ""
-        elapsed = format.duration(max(self._now() - first.since, 0.0))
-        doing = f"{format.deed(first.operation, old=self._ledger.is_about_old(key))}: {escape.outside(first.status)}{also}"
-        return ("  ..", line.row.symbol, line.row.address, doing, steps, elapsed)
-
-
-_STYLES: Mapping[Tone, str] = {
-    Tone.DANGER: "bold red",
-    Tone.CARE: "yellow",
-    Tone.GOOD: "green",
-    Tone.FAINT: "dim",
-}
-
-
-def counted_as(ended: int, total: int) -> str:
-    """How many steps have ended, in a column of its own."""
-    return f"[{ended:>{len(str(total))}}/{total}]"
-
-
-def event_lines(
-    event: Event, look: Style, *, counted: str = "", ledger: RunReport | None = None
-) -> Iterable[Line]:
-    """The lines that an event is worth, none for what only a live view or `-v` shows."""
-
-    def step(mark: str, said: str, tone: Tone) -> Line:
-        assert not isinstance(event, (ProblemFound, Message, Summary))
-        symbol = "" if ledger is None else f"{ledger.symbol(event.address)}  "
-        deed = format.deed(
-            event.operation, old=ledger is not None and ledger.is_about_old(event.key)
+    def _cells(self, track: Track) -> Iterable[str]:
+        """The cells of a row: of several steps under way, the first one and their number."""
+        key, first = min(track.active.items(), key=lambda each: each[1].since)
+        operation = format.operation(first.operation, old=self._report.is_about_old(key))
+        yield "  .."
+        yield track.row.symbol
+        yield track.row.address
+        yield phrase(
+            "{operation}: {status}[ and {number} more]",
+            operation=operation,
+            status=first.text,
+            number=len(track.active) - 1 or None,
         )
-        return Line(
-            f"  {counted} {mark:<7}  {symbol}{escape.outside(event.address)}  {deed}  {escape.outside(said)}",
-            tone,
-        )
+        total = track.total if track.total > 1 else None
+        yield phrase("[{ended} of {total}]", ended=track.ended, total=total)
+        yield format.duration(max(self._now() - first.since, 0.0))
 
+
+# Events
+# ------------------------------------------------------------------------------------------------
+
+
+def event_lines(event: Event, style: Style, report: RunReport) -> Iterable[Line]:
+    """The lines of an event; none for what only a live view or `-v` shows."""
     match event:
-        case StepStarted() | StepWaiting() if not look.verbose:
-            return
-        case StepStarted():
-            yield step("..", "sent", Tone.FAINT)
-        case StepWaiting():
-            yield step("..", event.status or "waiting", Tone.FAINT)
-        case StepDone():
-            took = event.sent or waits(event.operation)
-            yield step(
-                "ok",
-                format.duration(event.seconds) if took else "nothing to send: already as requested",
-                Tone.GOOD,
-            )
-        case StepFailed():
-            yield step("FAILED", _failure(event), Tone.DANGER)
-        case StepSkipped():
-            yield step("skipped", _why(event.because), Tone.CARE)
-        case StepUnknown():
-            yield step("UNKNOWN", event.message, Tone.DANGER)
         case ProblemFound():
-            yield from problem_text.problem_lines(event.problem, look)
+            yield from problem_text.problem_lines(event.problem, style)
         case Message():
             yield Line(f"  {escape.outside(event.message)}", Tone.FAINT)
         case Summary():
             return
+        case StepStarted() | StepWaiting() if not style.verbose:
+            return
+        case _:
+            mark, text, tone = _outcome(event)
+            ended = f"[{report.ended:>{len(str(report.total))}}/{report.total}]"
+            operation = format.operation(event.operation, old=report.is_about_old(event.key))
+            address = f"{report.symbol(event.address)}  {escape.outside(event.address)}"
+            yield Line(f"  {ended} {escape.pad(mark, 7)}  {address}  {operation}  {text}", tone)
 
 
-def row_lines(done: Sequence[Track], look: Style) -> Iterable[Line]:
-    """Rows of the plan that are done, as the plan showed them, with the time they took; all that
-    was dangerous, some of the rest.
-    """
-    listed = [line for line in done if line.row.dangerous]
-    quiet = [line for line in done if not line.row.dangerous]
-    listed += quiet[: max(_DONE_LISTED_MAX - len(listed), 0)]
-    rest = len(done) - len(listed)
-    symbol_and_address = [(f"{line.row.symbol}  ", line.row.address) for line in listed]
-    cells = max((escape.width(address) for _, address in symbol_and_address), default=0)
-    for line, (symbol, address) in zip(listed, symbol_and_address, strict=True):
-        took = format.duration(line.seconds)
-        head = f"  ok       {symbol}{escape.pad(address, cells)}  "
-        room = (
-            _SAID_CELLS_MAX
-            if look.width is None
-            else look.width - escape.width(head) - escape.width(took) - 2
-        )
-        said = "   ".join(
-            line.row.what[: 2 if line.row.what[:1] and line.row.what[0].endswith(" alike") else 1]
-        )
-        said = escape.cut(said, room) if room >= _SAID_CELLS_MIN else ""
-        yield Line(f"{head}{said}{'  ' if said else ''}{took}", Tone.GOOD)
-    if rest:
-        yield Line(f"  ok       and {rest} more", Tone.GOOD)
+def _outcome(
+    event: StepStarted | StepWaiting | StepDone | StepFailed | StepSkipped | StepUnknown,
+) -> tuple[str, str, Tone]:
+    """What an event says about its step: a mark, a text, and the tone of both."""
+    match event:
+        case StepStarted():
+            return "..", phrase("sent"), Tone.FAINT
+        case StepWaiting():
+            return "..", escape.outside(event.status or phrase("waiting")), Tone.FAINT
+        case StepDone():
+            if event.sent or waits(event.operation):
+                return phrase("ok"), format.duration(event.seconds), Tone.GOOD
+            return phrase("ok"), phrase("nothing to send: already as requested"), Tone.GOOD
+        case StepFailed():
+            return phrase("FAILED"), _failure(event), Tone.DANGER
+        case StepSkipped():
+            return phrase("skipped"), _reason(event), Tone.CARE
+        case StepUnknown():
+            return phrase("UNKNOWN"), escape.outside(event.message), Tone.DANGER
 
 
-def _why(because: str) -> str:
+def _reason(event: StepSkipped) -> str:
     """Why a step was skipped: a step that it waited for, or what stopped the whole run."""
-    return f"because of {because}" if "." in because.partition(" ")[0] else because
+    if "." in event.because.partition(" ")[0]:
+        return phrase("because of {step}", step=event.because)
+    return escape.outside(event.because)
 
 
 def _failure(event: StepFailed) -> str:
-    """What the cloud said, and under which name."""
-    name = [event.error_code] if event.error_code is not None else []
-    status = [f"HTTP {event.http_status}"] if event.http_status is not None else []
-    return event.message + (f"  ({', '.join([*name, *status])})" if name or status else "")
+    """The answer of the cloud, and its error name."""
+    status = phrase("[HTTP {status}]", status=event.http_status)
+    names = ", ".join(name for name in (event.error_code, status) if name)
+    return phrase("{message}[  ({names})]", message=event.message, names=names)
+
+
+def row_lines(done: Sequence[Track], style: Style) -> Iterable[Line]:
+    """Rows of the plan that are done, as the plan showed them, with the time they took: all
+    dangerous ones, and some of the others.
+    """
+    listed = [track for track in done if track.row.dangerous]
+    harmless = [track for track in done if not track.row.dangerous]
+    listed += harmless[: max(_DONE_LISTED_MAX - len(listed), 0)]
+    cells = max((escape.width(track.row.address) for track in listed), default=0)
+    for track in listed:
+        row, took = track.row, format.duration(track.seconds)
+        head = f"  {phrase('ok'):<7}  {row.symbol}  {escape.pad(row.address, cells)}  "
+        room = _TEXT_CELLS_MAX
+        if style.width is not None:
+            room = style.width - escape.width(head) - escape.width(took) - 2
+        text = PART_GAP.join(row.texts[: 2 if row.alike > 1 else 1])
+        text = escape.cut(text, room) if room >= _TEXT_CELLS_MIN else ""
+        yield Line(f"{head}{text}{'  ' if text else ''}{took}", Tone.GOOD)
+    rest = len(done) - len(listed)
+    if rest:
+        more = phrase("and {number} more", number=rest)
+        yield Line(f"  {phrase('ok'):<7}  {more}", Tone.GOOD)
+
+
+# The end
+# ------------------------------------------------------------------------------------------------
 
 
 def summary_lines(
     summary: Summary,
-    tally: Tally,
+    report: RunReport,
     *,
     title: str,
-    look: Style,
+    style: Style,
     time_scale: float = 1.0,
-    done: Sequence[Track] = (),
+    with_rows: bool = False,
 ) -> Iterable[Line]:
-    """The end of a run: what is done, failed, skipped and because of what, unknown, and the command
-    that goes on.
+    """The end of a run: what is done, failed, skipped and why, unknown, and the command that
+    continues it.
 
-    `time_scale` is how many times faster than the real one the cloud was, against which the plan's
-    estimate stands. `done` are the rows that are done, where they have not been shown yet.
+    `time_scale` is how many times faster than the real cloud this one was; the plan's estimate is
+    for the real one. `with_rows`: the rows that are done were not shown yet.
     """
-    counts = (
-        ("done", summary.done),
-        ("failed", summary.failed),
-        ("skipped", summary.skipped),
-        ("unknown", summary.unknown),
-    )
-    said = ", ".join(f"{number} {word}" for word, number in counts if number or word == "done")
-    seconds = summary.seconds * time_scale
-    speed = (
-        ""
-        if time_scale == 1.0
-        else f", which is {format.duration(seconds)} at the cloud's own speed"
-    )
-    took = f"{format.count(summary.calls, 'call')} in {format.duration(summary.seconds)}{speed}"
-    expected = (
-        ""
-        if summary.eta_seconds is None
-        else f" (planned about {format.duration(summary.eta_seconds)}{_off(seconds, summary)})"
-    )
-    tone = Tone.GOOD if summary.exit_code == 0 else Tone.CARE
     yield Line()
-    yield from row_lines(done, look)
-    yield from _listed(
-        "failed",
-        ((item.address, item.operation, _failure(item)) for item in tally.failed),
-        Tone.DANGER,
+    if with_rows:
+        yield from row_lines(report.done, style)
+    yield from _listed(phrase("failed"), report.failed, Tone.DANGER)
+    for hint in dict.fromkeys(item.hint for item in report.failed if item.hint is not None):
+        yield Line(f"  {phrase('hint:'):<8} {escape.outside(hint)}", Tone.CARE)
+    yield from _listed(phrase("unknown"), report.unknown, Tone.DANGER)
+    yield from _listed(phrase("skipped"), report.skipped, Tone.CARE)
+    scaled = time_scale != 1.0
+    text = phrase(
+        "{stack}: {done} done[, {failed} failed][, {skipped} skipped][, {unknown} unknown].    "
+        "{calls} in {duration}[, which is {real} at the cloud's own speed][ ({estimate})]",
+        stack=title,
+        done=summary.done,
+        failed=summary.failed or None,
+        skipped=summary.skipped or None,
+        unknown=summary.unknown or None,
+        calls=format.count(summary.calls, "call"),
+        duration=format.duration(summary.seconds),
+        real=format.duration(summary.seconds * time_scale) if scaled else None,
+        estimate=_estimate(summary, time_scale),
     )
-    for hint in dict.fromkeys(item.hint for item in tally.failed if item.hint is not None):
-        yield Line(f"  {'hint:':<8} {escape.outside(hint)}", Tone.CARE)
-    yield from _listed(
-        "unknown",
-        ((item.address, item.operation, item.message) for item in tally.unknown),
-        Tone.DANGER,
-    )
-    yield from _listed(
-        "skipped",
-        ((item.address, item.operation, _why(item.because)) for item in tally.skipped),
-        Tone.CARE,
-    )
-    yield Line(f" {escape.outside(title)}: {said}.    {took}{expected}", tone)
+    yield Line(f" {text}", Tone.GOOD if summary.exit_code == 0 else Tone.CARE)
     if summary.next is not None:
-        yield Line(f" To continue:  {escape.outside(summary.next)}", Tone.TITLE)
+        yield Line(" " + phrase("To continue:  {command}", command=summary.next), Tone.TITLE)
 
 
-def _off(seconds: float, summary: Summary) -> str:
-    """By how much the estimate was off, where it was and where that says something: nothing of a
-    run that did not end well.
-    """
-    if not summary.eta_seconds or summary.exit_code != 0:
+def _estimate(summary: Summary, time_scale: float) -> str:
+    """The planned duration, and by how much it was off if the run ended well."""
+    planned = summary.eta_seconds
+    if planned is None:
         return ""
-    percent = round(100 * (seconds - summary.eta_seconds) / summary.eta_seconds)
-    return (
-        ""
-        if abs(percent) < _OFF_PERCENT_MIN
-        else f": it took {abs(percent)} % {'longer' if percent > 0 else 'less'}"
+    percent = round(100 * (summary.seconds * time_scale - planned) / planned) if planned else 0
+    off = "" if abs(percent) < _OFF_PERCENT_MIN or summary.exit_code != 0 else abs(percent)
+    return phrase(
+        "planned about {duration}[: it took {off} % longer]"
+        if percent > 0
+        else "planned about {duration}[: it took {off} % less]",
+        duration=format.duration(planned),
+        off=off,
     )
 
 
-def _listed(word: str, items: Iterable[tuple[str, str, str]], tone: Tone) -> Iterable[Line]:
-    found = list(items)
-    for address, operation, said in found[:_LISTED_MAX]:
-        yield Line(
-            f"  {word:<8} {escape.outside(address)}  {format.deed(operation)}: {escape.outside(said)}",
-            tone,
+def _listed(
+    label: str, events: Sequence[StepFailed | StepSkipped | StepUnknown], tone: Tone
+) -> Iterable[Line]:
+    for event in events[:_LISTED_MAX]:
+        _, text, _ = _outcome(event)
+        operation = format.operation(event.operation)
+        line = phrase(
+            "{address}  {operation}: {text}", address=event.address, operation=operation, text=text
         )
-    if len(found) > _LISTED_MAX:
-        yield Line(f"  {word:<8} and {len(found) - _LISTED_MAX} more", tone)
+        yield Line(f"  {escape.pad(label, 8)} {line}", tone)
+    if len(events) > _LISTED_MAX:
+        more = phrase("and {number} more", number=len(events) - _LISTED_MAX)
+        yield Line(f"  {escape.pad(label, 8)} {more}", tone)

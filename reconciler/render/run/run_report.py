@@ -1,4 +1,6 @@
-"""The rows of a plan while they are being done: which steps of each have ended, and how."""
+"""What the events of a run have reported so far: for each row of the plan which steps have ended, and
+for the end of the run what failed, was skipped or is unknown.
+"""
 
 from __future__ import annotations
 
@@ -17,27 +19,32 @@ from reconciler.model.events import (
 )
 from reconciler.model.plan import Step
 from reconciler.render import escape
+from reconciler.render.format import phrase
 from reconciler.render.plan.plan_rows import PlanRow
 
 
 @dataclass(slots=True)
 class Active:
-    """A step under way."""
+    """A step under way; `since` is when it started. `status` is what the cloud shows of it."""
 
-    address: str
     operation: str
     since: float
-    status: str = "sent"
+    status: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What the step waits for."""
+        return phrase("sent") if self.status is None else escape.outside(self.status)
 
 
 @dataclass(slots=True)
 class Track:
     """One row of the plan: how many steps it has, how many ended, how long those took by address,
-    and what is under way.
+    and which are under way, by key.
     """
 
     row: PlanRow
-    total: int
+    total: int = 0
     ended: int = 0
     troubles: int = 0
     active: dict[str, Active] = field(default_factory=dict)
@@ -45,7 +52,7 @@ class Track:
 
     @property
     def seconds(self) -> float:
-        """How long it took: where the row stands for several objects, the one that took longest."""
+        """How long the row took; for several objects, the one that took longest."""
         return max(self.took.values(), default=0.0)
 
     @property
@@ -55,48 +62,61 @@ class Track:
 
 
 class RunReport:
-    """Follows the events of a run, row by row. An address without a row of its own gets one when it
-    is first heard of.
+    """Follows the events of a run. An address without a row of its own gets one with its first
+    event.
     """
 
     def __init__(self, rows: Iterable[PlanRow] = (), steps: Sequence[Step] = ()) -> None:
-        self._lines: list[Track] = []
+        self.total = len(steps)
+        self._tracks: list[Track] = []
         self._by_address: dict[str, Track] = {}
         self._old = frozenset(step.key for step in steps if step.deposed)
+        self.begin_round()
         for row in rows:
-            self._add(Track(row, 0), row.stands_for)
+            self._add(Track(row), row.addresses)
         for step in steps:
-            self._line(str(step.address)).total += 1
+            self._track(str(step.address)).total += 1
+
+    def begin_round(self) -> None:
+        """Forgets what ended in an earlier round: what was open then may be done in this one."""
+        self.ended = 0
+        self.failed: list[StepFailed] = []
+        self.skipped: list[StepSkipped] = []
+        self.unknown: list[StepUnknown] = []
 
     def take(self, event: Event, now: float = 0.0) -> Track | None:
-        """Notes what an event says, and gives the line that it is about, if any."""
+        """Notes an event, and returns the row that it is about, if any."""
         if not isinstance(
             event, StepStarted | StepWaiting | StepDone | StepFailed | StepSkipped | StepUnknown
         ):
             return None
-        line = self._line(event.address)
+        track = self._track(event.address)
+        if isinstance(event, StepStarted | StepWaiting):
+            active = track.active.setdefault(event.key, Active(event.operation, now))
+            active.operation = event.operation
+            active.status = (
+                event.status or phrase("waiting") if isinstance(event, StepWaiting) else None
+            )
+            return track
+        track.active.pop(event.key, None)
+        track.ended += 1
+        self.ended += 1
+        track.troubles += not isinstance(event, StepDone)
         match event:
-            case StepStarted():
-                since = line.active[event.key].since if event.key in line.active else now
-                line.active[event.key] = Active(event.address, event.operation, since)
-            case StepWaiting():
-                active = line.active.setdefault(
-                    event.key, Active(event.address, event.operation, now)
-                )
-                active.operation, active.status = event.operation, event.status or "waiting"
-            case _:
-                line.active.pop(event.key, None)
-                line.ended += 1
-                if isinstance(event, StepDone):
-                    line.took[event.address] = line.took.get(event.address, 0.0) + event.seconds
-                else:
-                    line.troubles += 1
-        return line
+            case StepDone():
+                track.took[event.address] = track.took.get(event.address, 0.0) + event.seconds
+            case StepFailed():
+                self.failed.append(event)
+            case StepSkipped():
+                self.skipped.append(event)
+            case StepUnknown():
+                self.unknown.append(event)
+        return track
 
     def symbol(self, address: str) -> str:
-        """The symbol of the row that an address stands in."""
-        line = self._by_address.get(address)
-        return " " if line is None else line.row.symbol
+        """The symbol of the row of an address."""
+        track = self._by_address.get(address)
+        return " " if track is None else track.row.symbol
 
     def is_about_old(self, key: str) -> bool:
         """Whether a step is about the object that a replacement leaves behind."""
@@ -104,20 +124,20 @@ class RunReport:
 
     @property
     def under_way(self) -> list[Track]:
-        """The lines of which a step is under way, in the order of the plan."""
-        return [line for line in self._lines if line.active]
+        """The rows with a step under way, in the order of the plan."""
+        return [track for track in self._tracks if track.active]
 
     @property
     def done(self) -> list[Track]:
-        """The lines that had something to be done and are done."""
-        return [line for line in self._lines if line.total and line.is_done]
+        """The rows that had steps, all of which are done."""
+        return [track for track in self._tracks if track.total and track.is_done]
 
-    def _line(self, address: str) -> Track:
+    def _track(self, address: str) -> Track:
         if address not in self._by_address:
-            self._add(Track(PlanRow(" ", escape.outside(address), ()), 0), (address,))
+            self._add(Track(PlanRow(" ", escape.outside(address), ())), (address,))
         return self._by_address[address]
 
-    def _add(self, line: Track, addresses: Iterable[str]) -> None:
-        self._lines.append(line)
+    def _add(self, track: Track, addresses: Iterable[str]) -> None:
+        self._tracks.append(track)
         for address in addresses:
-            self._by_address.setdefault(address, line)
+            self._by_address.setdefault(address, track)

@@ -1,7 +1,7 @@
-"""Lines with a tone, and how a tone looks: every view makes these, and one place puts colour on
-them.
+"""Lines with a tone, and the colour of each tone on a screen: every view makes such lines, and only this
+module adds colour.
 
-Colour never carries meaning alone: without it every line says the same.
+Colour never carries meaning alone: without it, every line says the same.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reconciler.common.dataclass import dataclass
 
 
 class Tone(Enum):
-    """What a line is, for its colour."""
+    """What kind of line it is, for its colour."""
 
     PLAIN = "plain"
     TITLE = "title"
@@ -33,10 +33,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How the screen is: its width in cells (None: as wide as needed), whether it takes colour,
-    whether more is wanted (`-v`).
+    """What the screen is like: `width` in cells (None: unlimited), whether it takes colour, and
+    whether more details are wanted (`-v`).
 
-    `ascii`: it shows nothing else, so our own signs are spelled with it.
+    `ascii`: it shows ASCII only, so that our own signs are spelled with it.
     """
 
     width: int | None = None
@@ -48,17 +48,20 @@ class Style:
 _CODES = {Tone.TITLE: "1", Tone.DANGER: "1;31", Tone.CARE: "33", Tone.GOOD: "32", Tone.FAINT: "2"}
 
 
-def text(lines: Iterable[Line], look: Style) -> str:
-    """The lines as text, each ended; with colour where the look says so."""
-    return "".join(f"{_paint(line, look)}\n" for line in lines)
+def text(lines: Iterable[Line], style: Style) -> str:
+    """The lines as text, each with its end of line, in colour if the style has it."""
+    return "".join(f"{painted(line, style)}\n" for line in lines)
 
 
-def plain(line: Line, look: Style) -> str:
-    """The text of a line, our own signs in the letters that the screen has."""
-    return line.text.replace("\u00b1  ", "-+ ").replace("\u00b1", "-+") if look.ascii else line.text
+def plain(line: Line, style: Style) -> str:
+    """The text of a line, our own signs in letters that the screen has."""
+    if not style.ascii:
+        return line.text
+    return line.text.replace("\u00b1  ", "-+ ").replace("\u00b1", "-+")
 
 
-def _paint(line: Line, look: Style) -> str:
-    code = _CODES.get(line.tone) if look.color and line.text else None
-    text = plain(line, look)
+def painted(line: Line, style: Style) -> str:
+    """The text of a line in the colour of its tone."""
+    code = _CODES.get(line.tone) if style.color and line.text else None
+    text = plain(line, style)
     return text if code is None else f"\x1b[{code}m{text}\x1b[0m"
