@@ -263,12 +263,12 @@ class Listing:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """How a new object is described. `parts(values)` makes texts of the values of `fields`, which
-    are given as people read them; a field that is not set is missing. Other fields follow as `name
-    value`.
+    it gets in this order and as people read them; a field that is not set is missing. Other fields
+    follow as `name value`.
     """
 
     fields: tuple[str, ...] = ()
-    parts: Callable[[Mapping[str, str]], Iterable[str]] = lambda values: ()
+    parts: Callable[[Mapping[str, str]], Iterable[str]] = lambda values: values.values()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,6 @@ MASK = "44927"
 (contract#fields): secrets are never asked for.
 """
 
-_SUMMARY = ("flavor", "image", "zone")
 _AT_REST = frozenset({"active", "off"})
 _POWER: Mapping[str | None, str] = {"active": "on", "off": "off"}
 
@@ -74,9 +73,7 @@ def kind(firewall_api: str) -> ResourceType:
         describe=_describe,
         disk="root",
         disk_gb=_disk_gb,
-        summary=Summary(
-            _SUMMARY, lambda values: [values[name] for name in _SUMMARY if name in values]
-        ),
+        summary=Summary(("flavor", "image", "zone")),
     )
 
 

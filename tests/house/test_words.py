@@ -19,9 +19,9 @@ PAGES = sorted(
     path for path in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md") if path != GLOSSARY
 )
 """How many uses of struck words are left; these numbers only fall."""
-NAMES_LEFT = 1174
-SENTENCES_LEFT = 334
-PAGES_LEFT = 63
+NAMES_LEFT = 983
+SENTENCES_LEFT = 284
+PAGES_LEFT = 62
 PROGRAMMING = frozenset({"__slots__", "slots"})
 
 

@@ -240,7 +240,8 @@ def new_object(kind: ResourceType, fields: Mapping[str, FieldChange]) -> str:
         for name, text in shown.items()
         if name not in kind.summary.fields
     ]
-    return "  ".join([*kind.summary.parts(shown), *rest])
+    summary = {name: shown[name] for name in kind.summary.fields if name in shown}
+    return "  ".join([*kind.summary.parts(summary), *rest])
 
 
 def _new(field: FieldChange) -> str | None:
