@@ -119,9 +119,9 @@ def _until_it_connects(folder: Path, stack: Path) -> float:
             process.wait()
 
 
-def empty_plan(folder: Path, *, runs: int) -> Cost:
-    """`reconciler plan` of a settled stack, its answers played from a file (`bench.worlds`)."""
+def plan(folder: Path, stack: Path, *, runs: int) -> Cost:
+    """`reconciler plan` of a stack whose account answers from a recording (`bench.worlds`)."""
     return cost(
-        (sys.executable, "-m", "bench.replay", str(folder), "plan", str(folder / "stack.yaml")),
+        (sys.executable, "-m", "bench.replay", str(folder), "plan", str(stack)),
         runs=runs,
     )

@@ -48,3 +48,17 @@ def stack(servers: int) -> str:
             for letter in "ab"
         ]
     return "".join(lines)
+
+
+def with_an_edited_rule(text: str) -> str:
+    """The stack after a person changed the address range of one rule."""
+    return text.replace("cidr: 203.0.113.0/32", "cidr: 203.0.113.251/32", 1)
+
+
+def with_all_resized(text: str) -> str:
+    """The stack after a person chose a larger flavor for every instance."""
+    return text.replace("flavor: std_2.4-g1", "flavor: std_4.8-g1", 1)
+
+
+EDITS = {"one rule edited": with_an_edited_rule, "every instance resized": with_all_resized}
+"""What a person may edit in the stack: the text before to the text after."""

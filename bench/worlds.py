@@ -56,6 +56,10 @@ def _lay_down(harness: CloudHarness, stack: Stack, folder: Path) -> None:
     harness.sends.clear()
     plan = harness.plan(stack)
     assert plan.is_empty, plan.changes
+    text = (folder / "stack.yaml").read_text(encoding="utf-8")
+    for name, edit in stacks.EDITS.items():
+        plan = harness.plan(harness.stack(edit(text), folder / folder_of(name)))
+        assert not plan.is_empty, plan.problems
     answers: dict[tuple[str, tuple[tuple[str, str], ...]], http.Response] = {}
     for _, request in harness.sends:
         harness.cloud.forget_quota()
@@ -63,3 +67,8 @@ def _lay_down(harness: CloudHarness, stack: Stack, folder: Path) -> None:
             harness.cloud.signed("GET", request.path, query=dict(request.query))
         )
     (folder / replay.RECORDING).write_bytes(pickle.dumps(answers))
+
+
+def folder_of(edit: str) -> str:
+    """The folder of the stack after an edit, inside the folder of the stack."""
+    return edit.replace(" ", "-")
