@@ -130,7 +130,7 @@ MUTANTS = (
     Mutant(
         "resend a POST whose answer is lost",
         "reconciler/executor/sender.py",
-        "        if answer.sent:\n            self.waiter.doubt(task, answer.reason, answer.status)\n            return\n",
+        "        if answer.sent:\n            self.waiter.answer_lost(task, Failure(answer.reason, http_status=answer.status))\n            return\n",
         "",
         (of_story("one server"),),
     ),
@@ -235,8 +235,8 @@ MUTANTS = (
     Mutant(
         "record after the send",
         "reconciler/executor/sender.py",
-        "        intent = self.ledger.intend(\n            task, asked, nonce=task.nonce if create else None, signed=signed, effects=effects\n        )\n        task.intent, task.status, task.sent = intent, Status.SENT, True\n        self._sent[token] = task\n        # With the second on record, from which the fence counts: where this process was held up\n        # meanwhile, the cloud refuses the request.\n        self.exchange.send(token, call, signed=signed)\n",
-        "        self.exchange.send(token, call, signed=signed)\n        intent = self.ledger.intend(\n            task, asked, nonce=task.nonce if create else None, signed=signed, effects=effects\n        )\n        task.intent, task.status, task.sent = intent, Status.SENT, True\n        self._sent[token] = task\n",
+        "        intent = self.journal.intend(\n            task,\n            asked,\n            nonce=task.write.nonce if create else None,\n            signed=signed,\n            effects=self.operations.if_done(task, signed),\n        )\n        task.note(intent=intent, sent=True)\n        task.advance(StepEvent.SENT, InFlight())\n        self._in_flight[token] = task\n        # The signature has the second of the record, from which the signature fence counts. If this\n        # process was held up since, the cloud refuses the request.\n        client.send(token, call, signed=signed)\n",
+        "        client.send(token, call, signed=signed)\n        intent = self.journal.intend(\n            task,\n            asked,\n            nonce=task.write.nonce if create else None,\n            signed=signed,\n            effects=self.operations.if_done(task, signed),\n        )\n        task.note(intent=intent, sent=True)\n        task.advance(StepEvent.SENT, InFlight())\n        self._in_flight[token] = task\n",
         (of_story("one server"),),
     ),
     Mutant(
@@ -249,8 +249,8 @@ MUTANTS = (
     Mutant(
         "do not mark outputs as stale while a run is at work",
         "reconciler/executor/executor.py",
-        "        if self.plan.steps and self.stack.digest and (effects := ",
-        "        if False and (effects := ",
+        "        if plan.steps and self.inputs.stack.digest:\n",
+        "        if False:\n",
         (OUTPUTS_AT_THE_END,),
     ),
     Mutant(
@@ -263,8 +263,8 @@ MUTANTS = (
     Mutant(
         "compute outputs at the end of a run that was broken off",
         "reconciler/executor/executor.py",
-        "if not self.stack.digest or self.stop_at is not None:",
-        "if not self.stack.digest:",
+        "if not stack.digest or self._stop_at is not None:",
+        "if not stack.digest:",
         (OUTPUTS_AT_THE_END,),
         fault=12,
     ),
@@ -286,8 +286,8 @@ MUTANTS = (
     Mutant(
         "sign with the second of the send",
         "reconciler/executor/sender.py",
-        "        self.exchange.send(token, call, signed=signed)\n",
-        "        self.exchange.send(token, call)\n",
+        "        client.send(token, call, signed=signed)\n",
+        "        client.send(token, call)\n",
         (TWO_CAUSES,),
     ),
     Mutant(
@@ -336,8 +336,8 @@ MUTANTS = (
     ),
     Mutant(
         "wait for the lists of a firewall that is gone",
-        "reconciler/executor/precondition.py",
-        "            elif not (failed and self._is_gone(_owner(what))):\n",
+        "reconciler/schedule/rechecks.py",
+        "            elif not (failed and self.is_gone(owner_of(what))):\n",
         "            else:\n",
         ("tests/scenarios/test_second_look.py",),
     ),
@@ -481,9 +481,9 @@ MUTANTS = (
     ),
     Mutant(
         "believe a delete without proof",
-        "reconciler/executor/verdicts.py",
-        "    if task.first_absence is not None and shown_at >= task.first_absence + pause:\n",
-        "    if task.first_absence is None or shown_at >= task.first_absence + pause:\n",
+        "reconciler/schedule/polling.py",
+        "        if since is not None and shown_at >= since + pause:\n",
+        "        if since is None or shown_at >= since + pause:\n",
         (WRONG,),
     ),
     Mutant(
@@ -554,7 +554,7 @@ MUTANTS = (
     Mutant(
         "drop the second look",
         "reconciler/executor/precondition.py",
-        "        if not self._lists(task):\n            return None\n",
+        "        if not lists:\n            return None\n",
         "        if True:\n            return None\n",
         (LOOK,),
         fault=2,
@@ -569,8 +569,8 @@ MUTANTS = (
     ),
     Mutant(
         "go on at an address in doubt",
-        "reconciler/executor/executor.py",
-        "                if task.status is Status.UNKNOWN:\n                    self._leave_alone(task)\n",
+        "reconciler/schedule/scheduler.py",
+        "        if isinstance(ended.state, Unsettled):\n            self._leave_alone(ended)\n",
         "",
         (f"{FOUND}::test_what_once_went_wrong_comes_to_the_calm_end",),
     ),
@@ -598,7 +598,7 @@ MUTANTS = (
     Mutant(
         "use one nonce for all sends",
         "reconciler/executor/operations.py",
-        "            return self.nonce() if resource is None or resource.lifecycle.marker else None\n",
+        "            return self.inputs.nonce() if marked else None\n",
         '            return "a" * 12\n',
         (of_story("three servers"),),
     ),

@@ -135,7 +135,7 @@ def apply(
             applied = decide_and_do(planned, connection, writer, given, run, talk)
         if not settling.interrupted:
             return applied
-        from reconciler.executor.verdicts import interruption
+        from reconciler.executor.exposed import interruption
 
         talk.emit(ProblemFound(interruption(writer.state, ())))
         return replace(applied, exit_code=exit_codes.INTERRUPTED)
@@ -414,32 +414,32 @@ def _do(
             for problem in exit_codes.held_back(planned.plan.problems):
                 # once more at the end: it is why the run ends as it does
                 talk.emit(ProblemFound(problem))
-            again = bool(event.failed or event.skipped or event.unknown) or code not in (
-                exit_codes.DONE,
-                exit_codes.REFUSED,
-            )  # else all is held back
+            incomplete = event.failed or event.skipped or event.unknown
+            # otherwise everything is held back
+            again = bool(incomplete) or code not in (exit_codes.DONE, exit_codes.REFUSED)
             event = replace(event, exit_code=code, next=run.again if again else None)
             summaries.append(event)
         talk.emit(event)
 
+    inputs = applying.RunInputs(
+        plan=planned.plan,
+        stack=planned.stack,
+        account=planned.account,
+        kinds=connection.kinds,
+        writer=writer,
+        client=connection.exchange,
+        reads=connection.reads(_tracked(writer)),
+        emit=emit,
+        run_id=run.id,
+        nonce=run.nonce,
+        interrupted=run.interrupts,
+        time_scale=connection.time_scale,
+        account_digest=connection.account,
+        endpoint=connection.endpoint,
+        keep=run.keep,
+    )
     with run.interrupts:
-        result = applying.run(
-            planned.plan,
-            stack=planned.stack,
-            account=planned.account,
-            writer=writer,
-            exchange=connection.exchange,
-            reads=connection.reads(_tracked(writer)),
-            kinds=connection.kinds,
-            emit=emit,
-            run=run.id,
-            nonce=run.nonce,
-            interrupted=run.interrupts,
-            time_scale=connection.time_scale,
-            account_digest=connection.account,
-            endpoint=connection.endpoint,
-            keep=run.keep,
-        )
+        result = applying.run(inputs)
     if connection.cache is not None:
         connection.cache.learn(result.durations)
     return Applied(

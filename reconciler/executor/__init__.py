@@ -1,10 +1,11 @@
-"""Applying a plan: walks its steps and decides nothing new; intent first, then the request, then
-the outcome, for every step.
+"""Carrying out a plan: for every step the intent is recorded, the request is sent, and the outcome
+is recorded. It decides nothing new.
 
 It may import `planner` and everything below it, and reaches the cloud and the disk through ports.
-Begin with `executor`, the one loop with effects; `task` is a step on its way.
+Begin with `executor`; the states of a step are in `reconciler.schedule.step_state`.
 """
 
 from reconciler.executor.executor import Result, run
+from reconciler.executor.run_inputs import RunInputs
 
-__all__ = ["Result", "run"]
+__all__ = ["Result", "RunInputs", "run"]

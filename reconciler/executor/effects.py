@@ -1,5 +1,5 @@
-"""What a write makes of the state once it is done: written down with the intent, so that a later
-run can settle it without this one.
+"""What the state becomes once a write has succeeded. It is recorded with the intent, so that a
+later run can settle the write without this one.
 """
 
 from __future__ import annotations
@@ -8,44 +8,48 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from reconciler.common.dataclass import dataclass
 from reconciler.model.plan import Step
 from reconciler.model.resource import EMPTY, Resource
 from reconciler.model.state import MADE, STALE, Deposed, Entry, Phase, State, StateChange
 from reconciler.planner.steps.state_updates import depends_on
 
 
-def born(
-    state: State,
-    step: Step,
-    kind: str,
-    resource: Resource | None,
-    *,
-    applied: Mapping[str, Any],
-    lookups: Mapping[str, Mapping[str, str]],
-    parent: str | None,
-    nonce: str | None,
-    made: int,
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What a create writes into its new entry; `at` is the unix second of its intent."""
+
+    kind: str
+    applied: Mapping[str, Any]
+    lookups: Mapping[str, Mapping[str, str]]
+    parent: str | None
+    nonce: str | None
+    at: int
+
+
+def created(
+    state: State, step: Step, resource: Resource | None, made: Created
 ) -> tuple[StateChange, ...]:
-    """A create: the new entry, its id still open; the object that it follows becomes deposed."""
+    """A create: the new entry, its id still open. The object that it replaces becomes deposed."""
     text = str(step.address)
     former = state.entries.get(text)
-    effects = []
+    found = []
     if step.deposes and former is not None:
-        effects.append(StateChange(depose=Deposed(text, former.kind, former.id, former.nonce)))
+        found.append(StateChange(depose=Deposed(text, former.kind, former.id, former.nonce)))
     entry = Entry(
         text,
-        kind,
+        made.kind,
         MADE,
-        applied=dict(applied),
-        lookups=lookups,
+        applied=dict(made.applied),
+        lookups=made.lookups,
         depends_on=depends_on(resource) if resource is not None else (),
-        parent=parent,
+        parent=made.parent,
         protect=(resource.lifecycle.protect or ()) if resource is not None else (),
-        nonce=nonce,
-        made=made,
+        nonce=made.nonce,
+        made=made.at,
         retain=resource.lifecycle.retain if resource is not None else False,
     )
-    return (*effects, StateChange(put=entry))
+    return (*found, StateChange(put=entry))
 
 
 def changed(
@@ -56,30 +60,26 @@ def changed(
     *,
     restored: bool = False,
 ) -> tuple[StateChange, ...]:
-    """An edit: the managed values it brings are the ones last applied, and what its lookups gave is
-    pinned.
+    """An edit: its managed values are now the ones last applied, and the results of its lookups
+    are pinned.
 
-    `restored` tells that the power of a server is from then on as it is to be.
+    `restored`: the power of an instance is from then on as configured.
     """
     entry = state.entries.get(str(step.address))
     if step.deposed or entry is None:
         return ()
-    stopped = entry.stopped and not restored
-    return (
-        StateChange(
-            put=replace(
-                entry,
-                applied={**entry.applied, **applied},
-                lookups={**entry.lookups, **lookups},
-                stopped=stopped,
-            )
-        ),
+    after = replace(
+        entry,
+        applied={**entry.applied, **applied},
+        lookups={**entry.lookups, **lookups},
+        stopped=entry.stopped and not restored,
     )
+    return (StateChange(put=after),)
 
 
 def stopping(state: State, step: Step) -> tuple[StateChange, ...]:
-    """A server is about to be stopped on the way to something else: whatever happens, it is to be
-    started again.
+    """An instance is about to be stopped for something else: whatever happens, it must be started
+    again.
     """
     entry = state.entries.get(str(step.address))
     if entry is None or entry.stopped or step.applies.get("power") == "off":
@@ -88,13 +88,13 @@ def stopping(state: State, step: Step) -> tuple[StateChange, ...]:
 
 
 def ready(state: State, step: Step) -> tuple[StateChange, ...]:
-    """An object that was made has been seen at rest."""
+    """An object that was created has been seen at rest."""
     entry = state.entries.get(str(step.address))
     return () if entry is None else (StateChange(put=replace(entry, phase=Phase.READY)),)
 
 
 def deleting(state: State, step: Step) -> tuple[StateChange, ...]:
-    """Our delete was acknowledged: from now on its absence is what we asked for."""
+    """Our delete was acknowledged: from now on the object's absence is what we asked for."""
     if step.operation == "rule.delete":
         return ()
     if step.deposed:
@@ -104,8 +104,8 @@ def deleting(state: State, step: Step) -> tuple[StateChange, ...]:
     return () if entry is None else (StateChange(put=replace(entry, phase=Phase.DELETING)),)
 
 
-def gone(state: State, step: Step) -> tuple[StateChange, ...]:
-    """A delete is proved: the object is taken out of the state, a firewall with its rules."""
+def deleted(state: State, step: Step) -> tuple[StateChange, ...]:
+    """A delete is proved: the object leaves the state, a firewall together with its rules."""
     if step.deposed:
         return (StateChange(remove_deposed=step.target),)
     entry = state.entries.get(str(step.address))
@@ -118,9 +118,9 @@ def gone(state: State, step: Step) -> tuple[StateChange, ...]:
     )
 
 
-def stale(state: State) -> list[StateChange]:
-    """What marks the outputs of the state as being from before this run: they stay so where it is
-    broken off.
+def stale_outputs(state: State) -> list[StateChange]:
+    """Marks the outputs of the state as older than this run. If the run is cut short, they stay
+    marked.
     """
     kept = sorted(state.outputs.items())
     return [
@@ -129,14 +129,11 @@ def stale(state: State) -> list[StateChange]:
 
 
 def outputs(state: State, computed: Mapping[str, tuple[Any, str | None]]) -> list[StateChange]:
-    """What makes the outputs of the state those that are computed now: no other stays, least of all
-    after a destroy.
-    """
-    changed = [
+    """Makes the outputs of the state those that are computed now, and removes all others."""
+    found = [
         StateChange(output=(name, value, reason))
         for name, (value, reason) in sorted(computed.items())
         if state.outputs.get(name) != (value, reason)
     ]
-    return changed + [
-        StateChange(unset=name) for name in sorted(state.outputs) if name not in computed
-    ]
+    found += [StateChange(unset=name) for name in sorted(state.outputs) if name not in computed]
+    return found

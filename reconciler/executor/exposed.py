@@ -1,53 +1,62 @@
-"""Servers that a run leaves, or may leave, without a firewall: it took them off one, or made them,
-and another one has not come.
+"""Instances that a run leaves worse than before: without a firewall, or powered off.
 
-Read at the end of a run, from its tasks and the lists read last. What is told is what a person has
-to know who looks at nothing else.
+Read at the end of a run, from its tasks and the lists read last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import Text, msg
 from reconciler.executor.late_values import Known
-from reconciler.executor.list_poller import ListPoller
-from reconciler.executor.task import Status, Task
+from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Link
+from reconciler.model.state import State
 from reconciler.planner.kinds.plan_instances import SWITCH_SECOND_WAY
+from reconciler.schedule.list_poller import ListPoller
+from reconciler.schedule.step_state import Done, InFlight, Pending, Polling, Rechecking
+from reconciler.schedule.task import Task
 
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """Address texts: of servers that have no firewall now, and of those of which the run does not
-    know.
-    """
+    """Address texts of instances that have no firewall now, and of those that may have none."""
 
-    sure: tuple[str, ...] = ()
-    doubtful: tuple[str, ...] = ()
+    certain: tuple[str, ...] = ()
+    possible: tuple[str, ...] = ()
 
     @property
-    def lines(self) -> tuple[str, ...]:
-        """What is said of them, with what puts it right."""
+    def lines(self) -> tuple[Text, ...]:
+        """One message for each, and what to do about it."""
         found = [
-            f"{instance} has no firewall; attach one with the next apply or in the console"
-            for instance in self.sure
+            msg(
+                "{address} has no firewall; attach one with the next apply or in the console",
+                address=address,
+            )
+            for address in self.certain
         ]
-        if self.doubtful:
+        if self.possible:
             found.append(
-                f"{', '.join(self.doubtful)} may have no firewall; check the console, or apply again"
+                msg(
+                    "{addresses} may have no firewall; check the console, or apply again",
+                    addresses=", ".join(self.possible),
+                )
             )
         return tuple(found)
 
 
+NOTHING_EXPOSED = Exposed()
+
+
 def instances(tasks: Mapping[str, Task], known: Known, poller: ListPoller) -> Exposed:
-    """The servers that run, and are to be behind a firewall that they did not get."""
-    sure: list[str] = []
-    doubtful: list[str] = []
+    """The running instances that should be behind a firewall and were not attached to it."""
+    certain: list[str] = []
+    possible: list[str] = []
     for task in tasks.values():
         if (
             task.step.operation != "firewall.attach"
-            or task.status is Status.DONE
+            or isinstance(task.state, Done)
             or _is_behind_another(task)
         ):
             continue
@@ -57,62 +66,90 @@ def instances(tasks: Mapping[str, Task], known: Known, poller: ListPoller) -> Ex
             continue
         left = _leaving(task, tasks)
         if left is None:
-            continue  # it is behind the firewall that it had
-        has_left = left is task or (left.status is Status.DONE and left.sent)
-        if task.second and task.operation == "firewall.detach":
+            continue  # it is behind its former firewall
+        has_left = left is task or (isinstance(left.state, Done) and left.write.sent)
+        if task.detour.fallback and task.operation == "firewall.detach":
             has_left = False
         if has_left and any(instance in members for members in poller.members.values()):
             continue
-        (sure if has_left and not _may_have_happened(task) else doubtful).append(
-            str(task.step.address)
-        )
-    return Exposed(tuple(sorted(sure)), tuple(sorted(doubtful)))
+        found = certain if has_left and not _may_have_happened(task) else possible
+        found.append(str(task.step.address))
+    return Exposed(tuple(sorted(certain)), tuple(sorted(possible)))
 
 
 def _is_behind_another(task: Task) -> bool:
-    """Whether the cloud refused to attach the server because it is behind a firewall that somebody
-    has put it behind meanwhile.
+    """Whether the cloud refused to attach the instance because somebody has attached it to another
+    firewall meanwhile.
     """
     return task.failure is not None and task.failure.error_code in SWITCH_SECOND_WAY.refusals
 
 
 def _instance(task: Task, tasks: Mapping[str, Task]) -> str | None:
-    """The id of the server, None where it was not made."""
+    """The id of the instance, None if it was not created."""
     named = task.step.inputs["instance"]
     if not isinstance(named, Link):
         return str(named)
     made = tasks.get(f"instance.create {task.step.address}")
-    return (
-        made.target if made is not None and made.status in (Status.DONE, Status.WAITING) else None
-    )
+    return made.target if made is not None and isinstance(made.state, Done | Polling) else None
 
 
 def _leaving(task: Task, tasks: Mapping[str, Task]) -> Task | None:
-    """The task by which the server has, or may have, no firewall: its detach, the second way of its
-    attach, or its attach where it had none before. None where it still has the one that it had.
+    """The task by which the instance has, or may have, no firewall: its detach, the fallback of its
+    attach, or its attach if it had no firewall before. None if it still has the former one.
     """
     if "former" in task.step.inputs:
-        return (
-            task
-            if task.second and (task.operation != "firewall.detach" or _may_have_happened(task))
-            else None
-        )
+        detaching = task.operation == "firewall.detach"
+        is_leaving = task.detour.fallback and (not detaching or _may_have_happened(task))
+        return task if is_leaving else None
     left = tasks.get(f"firewall.detach {task.step.address}")
-    return (
-        task
-        if left is None
-        else left
-        if left.status is Status.DONE or _may_have_happened(left)
-        else None
-    )
+    if left is None:
+        return task
+    return left if isinstance(left.state, Done) or _may_have_happened(left) else None
 
 
 def _may_have_happened(task: Task) -> bool:
     """Whether the last write of a task was sent, and not refused."""
     refused = task.failure is not None and task.failure.http_status is not None
     return (
-        task.intent is not None
-        and task.sent
+        task.write.intent is not None
+        and task.write.sent
         and not refused
-        and task.status not in (Status.PENDING, Status.RECHECKING)
+        and not isinstance(task.state, Pending | Rechecking)
+    )
+
+
+def interruption(
+    state: State, tasks: Sequence[Task], exposed: Exposed = NOTHING_EXPOSED
+) -> Problem:
+    """What still runs in the cloud after an interrupt. Instances that are off or exposed come
+    first, with what brings them back (safety#interrupts).
+    """
+    running = [
+        f"{task.operation} {task.step.address}"
+        for task in tasks
+        if isinstance(task.state, Polling | InFlight)
+    ]
+    if running:
+        last = msg("still running in the cloud: {steps}", steps=", ".join(running))
+    else:
+        last = msg("nothing is running in the cloud")
+    return error(
+        "interrupted",
+        "; ".join((*worse_than_before(state, exposed), last)),
+        hint=msg("the state is complete: the next apply continues from here"),
+    )
+
+
+def worse_than_before(state: State, exposed: Exposed) -> tuple[Text, ...]:
+    """The instances that a run leaves off, or without a firewall, and what brings each back."""
+    off = sorted(entry.address for entry in state.entries.values() if entry.stopped)
+    return (
+        *(
+            msg(
+                "{address} is powered off; the next apply, or the console, starts it",
+                address=address,
+            )
+            for address in off
+        ),
+        *exposed.lines,
     )

@@ -1,5 +1,5 @@
-"""First passwords: the one secret of an answer that may be kept, in a file that the user named,
-before all else is recorded (safety#secrets).
+"""First passwords: the one secret of an answer that may be kept, in a file that the user named.
+It is kept before anything else is recorded (safety#secrets).
 """
 
 from __future__ import annotations
@@ -8,14 +8,16 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from reconciler.common.secret import Secret
+from reconciler.common.text import Text, msg
 from reconciler.model.ports import RecordFailed
+from reconciler.schedule.task import Task
 
 Keeper: TypeAlias = Callable[[str, str, str, str], None]
 """Keeps address, id, user name and password; durable when it returns. Raises `RecordFailed`."""
 
 
 def first_login(result: Any) -> tuple[str, str] | None:
-    """User name and first password of the one server in a create's receipt, or None where it holds
+    """User name and first password of the one instance in a create's receipt, or None if it holds
     none (contract#instances, receipts).
     """
     row = result[0] if isinstance(result, list | tuple) and len(result) == 1 else result
@@ -23,25 +25,25 @@ def first_login(result: Any) -> tuple[str, str] | None:
     if not isinstance(account, Mapping) or not isinstance(account.get("password"), Secret):
         return None
     password, name = account["password"].reveal(), account.get("username")
-    # masked: stars stand for it
+    # A masked password is all asterisks.
     if not isinstance(password, str) or not password or not password.strip("*"):
         return None
     return name if isinstance(name, str) else "", password
 
 
-def kept(
-    keep: Keeper | None, operation: str, address: str, id: str | None, result: Any
-) -> tuple[RecordFailed | None, str | None]:
-    """Keeps the first password of a new server, before the server is recorded; what failed, and
-    what there is to tell.
+def kept(keep: Keeper | None, task: Task, result: Any) -> tuple[RecordFailed | None, Text | None]:
+    """Keeps the first password of a new instance before the instance is recorded. Returns what
+    failed, and what the user must be told.
 
-    A failure is given and not raised, since the server is to be recorded all the same.
+    A failure is returned and not raised, because the instance must be recorded in any case.
     """
-    if keep is None or operation != "instance.create" or id is None:
+    id, address = task.target, str(task.step.address)
+    if keep is None or task.operation != "instance.create" or id is None:
         return None, None
     login = first_login(result)
     if login is None:
-        return None, f"{address}: the cloud's answer contained no first password"
+        why = msg("{address}: the cloud's answer contained no first password", address=address)
+        return None, why
     try:
         keep(address, id, *login)
     except RecordFailed as failure:

@@ -1,5 +1,5 @@
-"""The ledger of a run: intents, outcomes and notes go to the journal, and what is known of the
-world follows at once.
+"""What a run writes down: intents, outcomes and notes go to the journal, and what is known of the
+account follows at once.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.executor.late_values import Known
-from reconciler.executor.list_poller import ListPoller
-from reconciler.executor.task import Task
 from reconciler.model.ports import StateWriter
 from reconciler.model.state import Intent, Note, Outcome, Record, Result, State, StateChange
+from reconciler.schedule.list_poller import ListPoller
+from reconciler.schedule.task import Task
 
 
 @dataclass(slots=True)
-class Ledger:
-    """What one run writes down. Every record is durable when its method returns; each may raise
+class RunJournal:
+    """The records of one run. Every record is durable when its method returns; each may raise
     `RecordFailed` or `LostLock`.
     """
 
-    run: str
+    run_id: str
     writer: StateWriter
     known: Known
     poller: ListPoller
@@ -30,7 +30,7 @@ class Ledger:
 
     @property
     def state(self) -> State:
-        """The state with all that was recorded so far."""
+        """The state with everything that was recorded so far."""
         return self.writer.state
 
     def intend(
@@ -42,15 +42,14 @@ class Ledger:
         signed: int,
         effects: tuple[StateChange, ...],
     ) -> Intent:
-        """Records that a write is about to be sent: what it asks, the second it is signed, what the
-        state becomes if it is done.
+        """Records that a write is about to be sent: what it asks for, the second it is signed, and
+        the state that results if it succeeds.
         """
-        address = str(task.step.address)
         intent = Intent(
             self._next,
-            self.run,
+            self.run_id,
             task.key,
-            address,
+            str(task.step.address),
             task.operation,
             task.target,
             asked,
@@ -68,25 +67,31 @@ class Ledger:
         effects: tuple[StateChange, ...] = (),
         code: str | None = None,
     ) -> None:
-        """Records how a write ended; of what was not sent, what it changes all the same. Raises
-        `RecordFailed`, `LostLock`.
-        """
-        if task.intent is None:
-            if effects:
-                self.note(result, effects=effects)
-            return
-        self._append(Outcome(self._next, self.run, task.intent.sequence, result, effects, code))
+        """Records how a write ended. If nothing was sent, only its effects are recorded."""
+        intent = task.write.intent
+        if intent is not None:
+            self._append(Outcome(self._next, self.run_id, intent.sequence, result, effects, code))
+        elif effects:
+            self.note(result, effects=effects)
 
     def note(
         self, reason: str, *, effects: tuple[StateChange, ...] = (), settles: int | None = None
     ) -> None:
-        """Records a change of the state that goes with no write."""
-        self._append(Note(self._next, self.run, reason, effects, settles))
+        """Records a change of the state that belongs to no write of this run."""
+        self._append(Note(self._next, self.run_id, reason, effects, settles))
+
+    def close(self, task: Task, effects: tuple[StateChange, ...], reason: str) -> None:
+        """Records that an operation is done, whether it was sent or there was nothing to send."""
+        if task.write.intent is not None:
+            self.outcome(task, "done", effects)
+        elif effects:
+            self.note(reason, effects=effects)
+        self.refresh()
 
     def refresh(self) -> None:
         """Brings what is known up to the state and to the lists read last."""
         self.known.entries = self.writer.state.entries
-        for what in self.poller.take_shown():
+        for what in self.poller.news.take_shown():
             self._shown.add(what)
             name, _, parent = what.partition(":")
             if name == "members":
@@ -94,16 +99,8 @@ class Ledger:
             else:
                 self.known.seen.setdefault(name, {}).update(self.poller.objects[name])
 
-    def close(self, task: Task, effects: tuple[StateChange, ...], reason: str) -> None:
-        """Records that an operation is done, whether it was sent or there was nothing to send."""
-        if task.intent is not None:
-            self.outcome(task, "done", effects)
-        elif effects:
-            self.note(reason, effects=effects)
-        self.refresh()
-
     def take_shown(self) -> set[str]:
-        """The names of the lists that were read since this was asked last."""
+        """The names of the lists that were read since this was called last."""
         shown, self._shown = self._shown, set()
         return shown
 

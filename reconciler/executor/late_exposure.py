@@ -1,59 +1,69 @@
-"""What a rule opens whose range is known only now: judged as the plan would have, had it known
-(stack-files#unknown-until-apply).
+"""What a rule opens if its address range is known only during the run: judged as the plan would
+have judged it (stack-files#unknown-until-apply).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from reconciler.common.suggestions import pasted
+from reconciler.common.text import Text, msg
 from reconciler.executor.late_values import Known
 from reconciler.model.plan import Step
 from reconciler.model.resource_type import acts_on
 from reconciler.planner.firewall import reachability
 from reconciler.planner.firewall.reachability import Reach
 
-_MEANT = ("direction", "protocol", "ports", "cidr")
+_COMPARED = ("direction", "protocol", "ports", "cidr")
 
 
-def exposure(step: Step, target: str | None, inputs: Mapping[str, Any], known: Known) -> str | None:
-    """Why the step may not be sent: it opens a management port to the whole internet on servers for
-    which nobody said yes. None where it does not.
+def exposure(
+    step: Step, target: str | None, inputs: Mapping[str, Any], known: Known
+) -> Text | None:
+    """Why the step may not be sent: it opens a management port to the whole internet on instances
+    for which nobody consented. None if it does not.
     """
     if not step.not_to_all:
         return None
-    there = _rules(known, inputs.get("firewall") if acts_on(step.operation, "rule") else target)
-    if acts_on(step.operation, "rule"):
-        own = {**there.get(target or "", {}), **_meant(inputs)}
-        after = [*(rule for id, rule in there.items() if id != target), own]
+    of_rule = acts_on(step.operation, "rule")
+    before = _rules(known, inputs.get("firewall") if of_rule else target)
+    if of_rule:
+        own = {**before.get(target or "", {}), **_compared(inputs)}
+        after = [*(rule for id, rule in before.items() if id != target), own]
     else:
-        after = [_meant(rule) for rule in inputs.get("rules") or ()]
-    opened = reachability.public_ports(_of(after)) - reachability.public_ports(_of(there.values()))
+        after = [_compared(rule) for rule in inputs.get("rules") or ()]
+    opened = reachability.public_ports(_reach(after)) - reachability.public_ports(
+        _reach(before.values())
+    )
     if not opened:
         return None
-    ports = ", ".join(f"tcp/{port}" for port in sorted(opened))
-    options = " ".join(f"--accept {pasted(f'exposure={address}')}" for address in step.not_to_all)
-    return f"it would open {ports} to 0.0.0.0/0 on {', '.join(step.not_to_all)} without consent (add {options}); not sent"
+    options = (f"--accept {pasted(f'exposure={address}')}" for address in step.not_to_all)
+    return msg(
+        "it would open {ports} to 0.0.0.0/0 on {addresses} without consent (add {options});"
+        " not sent",
+        ports=", ".join(f"tcp/{port}" for port in sorted(opened)),
+        addresses=", ".join(step.not_to_all),
+        options=" ".join(options),
+    )
 
 
-def _of(rules: Any) -> Reach:
+def _reach(rules: Iterable[Mapping[str, Any]]) -> Reach:
     return reachability.of_rules(rules, False)
 
 
 def _rules(known: Known, firewall: Any) -> dict[str, dict[str, Any]]:
-    """The rules of a group: as they were seen last, with what this run has made of them since."""
-    seen = known.seen.get("rules", {}).items()
+    """The rules of a firewall: as they were seen last, with what this run has made of them since."""
     found = {
-        id: _meant(live.attributes)
-        for id, live in seen
+        id: _compared(live.attributes)
+        for id, live in known.seen.get("rules", {}).items()
         if live.attributes.get("firewall") == firewall
     }
     for entry in known.entries.values():
         if entry.kind == "rules" and entry.parent == firewall:
-            found[entry.id] = {**found.get(entry.id, {}), **_meant(entry.applied)}
+            found[entry.id] = {**found.get(entry.id, {}), **_compared(entry.applied)}
     return found
 
 
-def _meant(rule: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: rule[name] for name in _MEANT if name in rule}
+def _compared(rule: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: rule[name] for name in _COMPARED if name in rule}

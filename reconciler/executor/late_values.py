@@ -1,5 +1,5 @@
-"""Filling in what is known only now: ids for links, values for expressions, the marker; each
-checked as the plan would have (stack-files#unknown-until-apply).
+"""Values that are known only during the run: ids for links, values for expressions, the marker.
+Each is checked as the plan would have checked it (stack-files#unknown-until-apply).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler import resources
+from reconciler.common.text import msg
 from reconciler.config import expression
 from reconciler.model import marker
 from reconciler.model.address import Address, parse
@@ -30,11 +31,11 @@ from reconciler.planner.compare import data_sources
 
 
 class CannotFill(Exception):
-    """A value that a step needs is not there, or fails its check; the message says which and why."""
+    """A value that a step needs is missing or fails its check; the message says which and why."""
 
 
 class Known:
-    """What is known of the world while a plan is applied: entries of the state and the objects last
+    """What is known of the account during a run: the entries of the state and the objects last
     seen.
     """
 
@@ -55,8 +56,8 @@ class Known:
         self.members: dict[str, tuple[str, ...]] = dict(account.members)
 
     def id_of(self, address: Address) -> str | None:
-        """The id of the object at an address now; what is not ours is the object that the plan was
-        about, whatever has its name since.
+        """The id of the object at an address now. An existing object is the one that the plan was
+        about, even if another one has its name now.
         """
         if address.existing:
             found = self._existing.get(address)
@@ -69,18 +70,20 @@ class Known:
         return None if id is None else self.seen.get(kind, {}).get(id)
 
     def took(self, kind: ResourceType, id: str | None, answered: Mapping[str, Any]) -> None:
-        """What the cloud took, where its answer is the end, counts as read: the object has these
+        """What the cloud accepted counts as read if its answer is the result: the object has these
         attributes from now on.
         """
         if id is not None:
             before = self.live(kind.name, id) or LiveResource(kind.name, id, {"id": id})
-            told = {name: value for name, value in answered.items() if name in kind.attributes}
+            taken = {name: value for name, value in answered.items() if name in kind.attributes}
             self.seen.setdefault(kind.name, {})[id] = replace(
-                before, attributes={**before.attributes, **told}
+                before, attributes={**before.attributes, **taken}
             )
 
     def attributes(self, address: Address) -> Mapping[str, Value] | None:
-        """The attributes that an expression may read of one address, those not seen yet `Unknown`."""
+        """The attributes of one address that an expression may read; those not seen yet are
+        `Unknown`.
+        """
         kind = self._kinds.get(address.kind)
         id = self.id_of(address)
         if kind is None:
@@ -122,8 +125,8 @@ class _Seen(Mapping[str, Value]):
 
 
 def evaluate(known: Known, stack: Stack, value: Value) -> Any:
-    """A value as it is now. Raises `CannotFill` where something it reads is still not known, or the
-    expression fails.
+    """A value as it is now. Raises `CannotFill` if something that it reads is still not known, or if
+    the expression fails.
     """
     if isinstance(value, tuple):
         return tuple(evaluate(known, stack, part) for part in value)
@@ -133,7 +136,7 @@ def evaluate(known: Known, stack: Stack, value: Value) -> Any:
     if isinstance(deferred, Link):
         found = known.id_of(deferred.address)
         if found is None:
-            raise CannotFill(f"{deferred.address} has no id yet")
+            raise CannotFill(msg("{address} has no id yet", address=deferred.address))
         return found
     if not isinstance(deferred, Deferred):
         if isinstance(value, Unknown):
@@ -144,12 +147,12 @@ def evaluate(known: Known, stack: Stack, value: Value) -> Any:
     except expression.ExpressionError as failure:
         raise CannotFill(str(failure)) from failure
     if isinstance(answer, Unknown):
-        raise CannotFill(f"{deferred.text}: still {answer}")
+        raise CannotFill(msg("{text}: still {value}", text=deferred.text, value=answer))
     return answer
 
 
 def _follow(known: Known, value: Unknown) -> Any:
-    """An unknown that stands for one attribute."""
+    """The value of an unknown that stands for one attribute."""
     ref = value.source[0]
     found = (known.attributes(ref.address) or {}).get(ref.attribute or "id")
     if isinstance(found, Unknown) or len(value.source) != 1:
@@ -158,8 +161,8 @@ def _follow(known: Known, value: Unknown) -> Any:
 
 
 def fill(step: Step, known: Known, stack: Stack, kind: ResourceType) -> dict[str, Any]:
-    """The inputs of a step, every value plain. Raises `CannotFill` where one is missing or does not
-    pass its check.
+    """The inputs of a step, every value plain. Raises `CannotFill` if one is missing or fails its
+    check.
     """
     filled: dict[str, Any] = {}
     resource = stack.resources.get(step.address)
@@ -168,7 +171,7 @@ def fill(step: Step, known: Known, stack: Stack, kind: ResourceType) -> dict[str
         filled[name] = evaluate(known, stack, value)
         if name in kind.fields:
             _check(kind.name, name, value, filled[name], marked=marked)
-        # the older form writes a firewall with all of them
+        # The older form writes a firewall together with all its rules.
         elif name == "rules" and isinstance(value, tuple):
             for rule, made in zip(value, filled[name], strict=True):
                 for member in rule:
@@ -177,25 +180,25 @@ def fill(step: Step, known: Known, stack: Stack, kind: ResourceType) -> dict[str
 
 
 def _check(kind: str, name: str, value: Value, made: Any, *, marked: bool) -> None:
-    """Raises `CannotFill` where a value that was not known before is not one that the plan would
-    have let through.
+    """Raises `CannotFill` if the plan would have refused a value that was not known when it was
+    made.
     """
     if not isinstance(value, Unknown | Deferred):
         return
-    said = (
-        "it would be missing from the request"
-        if made is None
-        else resources.problem_with(kind, name, made, marked=marked)
-    )
-    if said is not None:
-        raise CannotFill(f"{name} became {'null' if made is None else repr(made)}: {said}")
+    if made is None:
+        raise CannotFill(msg("{name} became null: it would be missing from the request", name=name))
+    problem = resources.problem_with(kind, name, made, marked=marked)
+    if problem is not None:
+        raise CannotFill(
+            msg("{name} became {value}: {problem}", name=name, value=repr(made), problem=problem)
+        )
 
 
 def described(
     address: Address, inputs: Mapping[str, Any], stack: Stack, nonce: str | None, *, create: bool
 ) -> dict[str, Any]:
     """The inputs as they are sent: a description carries the marker (stack-files#marker). Without a
-    nonce they go as they are.
+    nonce they are sent unchanged.
     """
     sent = dict(inputs)
     if nonce is None or not (create or "description" in sent):

@@ -1,149 +1,147 @@
-"""Writes: from a step's operation to a durable intent, a send, and from its answer to a durable
-outcome. A request is sent once.
+"""Sending: from a step's operation to a durable intent and a request, and from its answer to a
+durable outcome. A request is sent once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import field
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.text import msg
-from reconciler.executor import effects as records
-from reconciler.executor import first_passwords, late_exposure, late_values
-from reconciler.executor.first_passwords import Keeper
-from reconciler.executor.journaling import Ledger
+from reconciler.common.text import Text, msg
+from reconciler.executor import effects, first_passwords, late_exposure, late_values
+from reconciler.executor.journaling import RunJournal
 from reconciler.executor.late_values import CannotFill
 from reconciler.executor.operations import MEMBERSHIP, Operations
 from reconciler.executor.precondition import Preconditions
-from reconciler.executor.task import Failure, Status, Task
-from reconciler.executor.transitions import Transitions
+from reconciler.executor.run_inputs import RunInputs
 from reconciler.executor.waiter import Waiter
 from reconciler.model.diagnostics import Problem, error
-from reconciler.model.events import Event, Message, StepStarted
+from reconciler.model.events import Message, StepStarted
 from reconciler.model.owners import entry_with
-from reconciler.model.ports import Accepted, Answer, Client, NoAnswer, Refused
-from reconciler.model.resource import Account, Stack
-from reconciler.model.resource_type import ResourceType, creates, waits
+from reconciler.model.ports import Accepted, Answer, NoAnswer, Refused
+from reconciler.model.resource_type import creates, waits
 from reconciler.recovery.signature_fence import SIGNATURE_SECONDS
+from reconciler.schedule.step_state import Failure, InFlight, Pending, StepEvent
+from reconciler.schedule.task import Task
 
 ATTEMPTS_MAX = 8
-"""How often one operation may be refused before execution (429, busy) and be made anew."""
+"""How often one operation may be refused before execution (429, busy) and sent anew."""
 
 UNSENT_ATTEMPTS_MAX = 3
 BUSY_SECONDS = 10.0
 UNSENT_SECONDS = 5.0
 
 BUSY = frozenset({"DELETED_OR_WORKING_INSTANCE"})
-"""Deleted or busy: never proof of absence (contract#rules, 9); looked at, and sent once more where
-the object is there and at rest.
+"""Deleted or busy: never proof of absence (contract#rules, 9). The object is read again, and the
+request is sent once more if the object is there and at rest.
 """
 
 
 @dataclass(slots=True)
 class Sender:
-    """All writes of one run. `account` is what the plan was made from; `stop` is the problem after
-    which nothing more may be sent.
-    """
+    """All writes of one run. `stop` is the problem after which nothing more may be sent."""
 
-    stack: Stack
-    account: Account
-    exchange: Client
-    kinds: Mapping[str, ResourceType]
-    emit: Callable[[Event], None]
-    time_scale: float
+    inputs: RunInputs
     operations: Operations
-    ledger: Ledger
-    transitions: Transitions
+    journal: RunJournal
     preconditions: Preconditions
     waiter: Waiter
-    keep: Keeper | None = None
     stop: Problem | None = None
-    _sent: dict[int, Task] = field(default_factory=dict)
-    _at_risk: list[str] = field(default_factory=list)
+    _in_flight: dict[int, Task] = field(default_factory=dict)
+    _not_recorded: list[str] = field(default_factory=list)
 
     # Sending
-    # --------------------------------------------------------------------------------------------------------------------
+    # -----------------------------------------------------------------------------------------
 
     def begin(self, task: Task, token: Callable[[], int]) -> None:
         """Takes the next operation of a task as far as it goes now."""
-        task.holds = True
         if task.started is None:
-            task.started = self.exchange.now()
-        if not task.resolved and not self._resolve(task):
+            task.started = self.inputs.client.now()
+        if not task.write.resolved and not self._resolve(task):
             return
+        rechecks = self.preconditions.rechecks
         if self.operations.equal(task):
-            self.ledger.close(task, self.operations.if_done(task, 0), "nothing to send")
-            self.transitions.next(task)
+            self.journal.close(task, self.operations.if_done(task, 0), "nothing to send")
+            task.operation_done()
         elif waits(task.operation) or self.operations.deleted_before(task):
-            self.waiter.begin(task, accepted=self.exchange.now())
-        elif self.preconditions.is_due(task):
-            self.preconditions.ask(task)
+            self.waiter.begin(task, StepEvent.RESUMED, self.inputs.client.now())
+        elif rechecks.is_due(task):
+            rechecks.ask(task)
         else:
             self._send(task, token())
 
     def _resolve(self, task: Task) -> bool:
-        step = task.step
+        step, known = task.step, self.journal.known
+        kind = self.inputs.kinds[self.operations.lists.kind_of(task)]
         try:
-            task.inputs = late_values.fill(
-                step, self.ledger.known, self.stack, self.kinds[self.operations.kind_of(task)]
-            )
-            if (
-                task.target is None
-                and not creates(task.operation)
-                and task.operation not in MEMBERSHIP
-            ):
-                task.target = self.ledger.known.id_of(step.address)
+            task.note(inputs=late_values.fill(step, known, self.inputs.stack, kind))
+            if task.target is None and self._needs_target(task):
+                task.note(target=known.id_of(step.address))
                 if task.target is None:
-                    raise CannotFill(f"{step.address} has no id yet")
-            if (
-                said := late_exposure.exposure(step, task.target, task.inputs, self.ledger.known)
-            ) is not None:
-                raise CannotFill(said)
+                    raise CannotFill(msg("{address} has no id yet", address=step.address))
+            exposure = late_exposure.exposure(step, task.target, task.inputs, known)
+            if exposure is not None:
+                raise CannotFill(exposure)
         except CannotFill as failure:
-            self.transitions.fail(task, Failure(str(failure)))
+            task.fail(Failure(str(failure)))
             return False
-        task.resolved = True
+        task.note(resolved=True)
         return True
 
+    def _needs_target(self, task: Task) -> bool:
+        return not creates(task.operation) and task.operation not in MEMBERSHIP
+
     def _send(self, task: Task, token: int) -> None:
-        objection = self.preconditions.objection(task)
-        if objection is not None:
-            self.transitions.fail(task, Failure(objection))
+        failure = self.preconditions.failure(task)
+        if failure is not None:
+            task.fail(Failure(failure))
             return
-        operation, create = self.operations.operation(task), creates(task.operation)
-        task.nonce = self.operations.marker(task, create=create)
+        create, client, lists = creates(task.operation), self.inputs.client, self.operations.lists
+        task.note(nonce=self.operations.marker(task, create=create))
         asked = late_values.described(
-            task.step.address, self.operations.asked(task), self.stack, task.nonce, create=create
+            task.step.address,
+            lists.asked(task),
+            self.inputs.stack,
+            task.write.nonce,
+            create=create,
         )
         try:
-            call = operation.encode(task.target, asked)
-        except (ValueError, KeyError) as failure:
-            self.transitions.fail(task, Failure(f"cannot be written as a request: {failure}"))
+            call = lists.operation(task).encode(task.target, asked)
+        except (ValueError, KeyError) as problem:
+            task.fail(Failure(msg("cannot be written as a request: {problem}", problem=problem)))
             return
-        self.ledger.writer.check()
-        if task.operation == "instance.stop" and (
-            effects := records.stopping(self.ledger.state, task.step)
-        ):
-            self.ledger.note("to be stopped, and started again", effects=effects)
-        signed = int(self.exchange.unix())
-        effects = self.operations.if_done(task, signed)
-        intent = self.ledger.intend(
-            task, asked, nonce=task.nonce if create else None, signed=signed, effects=effects
+        self.journal.writer.check()
+        self._note_stop(task)
+        signed = int(client.unix())
+        intent = self.journal.intend(
+            task,
+            asked,
+            nonce=task.write.nonce if create else None,
+            signed=signed,
+            effects=self.operations.if_done(task, signed),
         )
-        task.intent, task.status, task.sent = intent, Status.SENT, True
-        self._sent[token] = task
-        # With the second on record, from which the fence counts: where this process was held up
-        # meanwhile, the cloud refuses the request.
-        self.exchange.send(token, call, signed=signed)
-        self.emit(StepStarted(task.key, str(task.step.address), task.operation))
+        task.note(intent=intent, sent=True)
+        task.advance(StepEvent.SENT, InFlight())
+        self._in_flight[token] = task
+        # The signature has the second of the record, from which the signature fence counts. If this
+        # process was held up since, the cloud refuses the request.
+        client.send(token, call, signed=signed)
+        self.inputs.emit(StepStarted(task.key, str(task.step.address), task.operation))
+
+    def _note_stop(self, task: Task) -> None:
+        """Records that an instance is to be started again, before it is stopped."""
+        if task.operation == "instance.stop":
+            found = effects.stopping(self.journal.state, task.step)
+            if found:
+                self.journal.note("to be stopped, and started again", effects=found)
 
     # Answers
-    # --------------------------------------------------------------------------------------------------------------------
+    # -----------------------------------------------------------------------------------------
 
     def take(self, token: int, answer: Answer) -> None:
-        """Records what an answer says before anything else happens."""
-        task = self._sent.pop(token)
+        """Records an answer before anything else happens."""
+        task = self._in_flight.pop(token)
         match answer:
             case Accepted():
                 self._accepted(task, answer)
@@ -151,145 +149,154 @@ class Sender:
                 self._refused(task, answer)
             case NoAnswer():
                 self._unanswered(task, answer)
-        self.ledger.refresh()
+        self.journal.refresh()
 
     def _accepted(self, task: Task, answer: Accepted) -> None:
-        operation = self.operations.operation(task)
         if creates(task.operation):
-            try:
-                task.target = operation.receipt(answer.result)
-            except ValueError as failure:
-                self.waiter.doubt(
-                    task,
-                    f"accepted, but the receipt does not name what was created: {failure}",
-                    answer.status,
-                )
+            mistake = self._take_receipt(task, answer)
+            if mistake is not None:
+                self.waiter.answer_lost(task, Failure(mistake, http_status=answer.status))
                 return
-            if self._was_there(task):
-                named, task.target = task.target, None
-                self.waiter.doubt(
-                    task,
-                    f"accepted, but the receipt names {named}, which existed before",
-                    answer.status,
-                )
-                return
-        watched = self.operations.watched(task)
-        effects = self.operations.on_accept(task, ended=not watched)
+        watched = self.operations.lists.watched(task)
+        found = self.operations.on_accept(task, ended=not watched)
         if creates(task.operation):
-            self._at_risk = [f"{task.step.address} = {task.target}"]
-        unkept, told = first_passwords.kept(
-            self.keep, task.operation, str(task.step.address), task.target, answer.result
-        )
-        if told is not None:
-            self.emit(Message(told))
-        self.ledger.outcome(task, "accepted" if watched else "done", effects)
-        self._at_risk = []
-        if unkept is not None:
-            raise unkept
+            self._not_recorded = [f"{task.step.address} = {task.target}"]
+        not_kept, notice = first_passwords.kept(self.inputs.keep, task, answer.result)
+        if notice is not None:
+            self.inputs.emit(Message(notice))
+        self.journal.outcome(task, "accepted" if watched else "done", found)
+        self._not_recorded = []
+        if not_kept is not None:
+            raise not_kept
         if watched:
-            self.waiter.begin(task, accepted=self.exchange.now())
+            self.waiter.begin(task, StepEvent.ACCEPTED, self.inputs.client.now())
         else:
             self.operations.answered(task)
-            self.transitions.next(task)
+            task.operation_done()
 
-    def _was_there(self, task: Task) -> bool:
-        """Whether what a create is said to have made was there when the plan was made: no object of
-        others becomes ours by a receipt.
+    def _take_receipt(self, task: Task, answer: Accepted) -> Text | None:
+        """Takes the id of what was created. Returns why that cannot be believed, if so."""
+        try:
+            task.note(target=self.operations.lists.operation(task).receipt(answer.result))
+        except ValueError as failure:
+            return msg(
+                "accepted, but the receipt does not name what was created: {failure}",
+                failure=failure,
+            )
+        if not self._existed_before(task):
+            return None
+        named = task.target
+        task.note(target=None)
+        return msg("accepted, but the receipt names {id}, which existed before", id=named)
+
+    def _existed_before(self, task: Task) -> bool:
+        """Whether what a receipt names existed when the plan was made: no object of others becomes
+        ours by a receipt.
         """
-        id, kind = task.target or "", self.operations.kind_of(task)
+        id, kind = task.target or "", self.operations.lists.kind_of(task)
         return (
-            self.account.find(kind, id) is not None
-            or entry_with(self.ledger.state, kind, id) is not None
+            self.inputs.account.find(kind, id) is not None
+            or entry_with(self.journal.state, kind, id) is not None
         )
 
     def _refused(self, task: Task, answer: Refused) -> None:
-        code = answer.error_code or f"HTTP {answer.status}"
-        self.ledger.outcome(task, "refused", code=code)
-        second = task.step.fallback
-        if answer.status == 401 and self._is_stale(task):
-            self._again(task, answer, 0.0)
-        elif answer.status == 429 or (answer.error_code in BUSY and not creates(task.operation)):
-            self._again(
-                task, answer, 0.0 if answer.status == 429 else BUSY_SECONDS / self.time_scale
-            )
-        elif answer.status == 401:
+        code, status = answer.error_code or f"HTTP {answer.status}", answer.status
+        self.journal.outcome(task, "refused", code=code)
+        fallback = task.step.fallback
+        if status == 429 or (status == 401 and self._is_stale(task)):
+            self._retry(task, answer, 0.0)
+        elif answer.error_code in BUSY and not creates(task.operation):
+            self._retry(task, answer, BUSY_SECONDS / self.inputs.time_scale)
+        elif status == 401:
             self.stop = self.stop or error(
                 "credentials",
                 msg("the cloud refuses the keys: {code}", code=code),
                 hint=msg("`reconciler doctor` shows the reason"),
             )
-            self.transitions.fail(task, _failure(answer))
-        elif second is not None and not task.second and answer.error_code in second.refusals:
-            task.second, task.program, task.status = True, list(second.operations), Status.PENDING
-            way = ", ".join(second.operations)
-            self.emit(
+            task.fail(_failure(answer))
+        elif (
+            fallback is not None
+            and not task.detour.fallback
+            and answer.error_code in fallback.refusals
+        ):
+            task.fall_back(fallback.operations)
+            self.inputs.emit(
                 Message(
-                    f"{task.step.address}: {task.step.operation} was refused ({code}); continuing with {way}"
+                    msg(
+                        "{address}: {operation} was refused ({code}); continuing with {operations}",
+                        address=task.step.address,
+                        operation=task.step.operation,
+                        code=code,
+                        operations=", ".join(fallback.operations),
+                    )
                 )
             )
         else:
-            self._bring_back(task)
-            self.transitions.fail(task, _failure(answer))
+            self._reattach(task)
+            task.fail(_failure(answer))
 
-    def _bring_back(self, task: Task) -> None:
-        """A server that this run took off its firewall for another one goes back behind it, where
-        the other one is refused.
+    def _reattach(self, task: Task) -> None:
+        """An instance that this run detached from its firewall is attached to it again, if the
+        cloud refuses the new one.
         """
-        former = (
-            self.operations.taken_off(task)
-            if task.operation == "firewall.attach" and task.failure is None
-            else None
-        )
-        if former is not None:
-            task.inputs, task.restore = {**task.inputs, "former": former}, "firewall.attach"
-            self.emit(
-                Message(f"{task.step.address}: new firewall refused; reattaching the previous one")
+        if task.operation != "firewall.attach" or task.failure is not None:
+            return
+        former = self.operations.detached_from(task)
+        if former is None:
+            return
+        task.note(inputs={**task.inputs, "former": former})
+        task.restore_with("firewall.attach")
+        self.inputs.emit(
+            Message(
+                msg(
+                    "{address}: new firewall refused; reattaching the previous one",
+                    address=task.step.address,
+                )
             )
+        )
 
     def _is_stale(self, task: Task) -> bool:
-        """Whether its signature was so old that the cloud may have refused it for that alone: the
-        machine slept, or the disk hung.
+        """Whether the signature was so old that the cloud may have refused it for that alone: the
+        machine slept, or the disk was slow.
         """
-        return (
-            task.intent is not None
-            and self.exchange.unix() - task.intent.signed > SIGNATURE_SECONDS
-        )
+        intent = task.write.intent
+        now = self.inputs.client.unix()
+        return intent is not None and now - intent.signed > SIGNATURE_SECONDS
 
-    def _again(self, task: Task, answer: Refused, pause: float) -> None:
-        """Refused before execution: a new intent with a new marker, after the wait. An object that
-        may be gone is looked at first.
+    def _retry(self, task: Task, answer: Refused, pause: float) -> None:
+        """Refused before execution: a new intent with a new marker, after the pause. An object that
+        may be gone is read again first.
         """
-        task.attempts += 1
-        if task.attempts >= ATTEMPTS_MAX:
-            self._bring_back(task)
-            self.transitions.fail(task, _failure(answer))
+        task.note(attempts=task.write.attempts + 1)
+        if task.write.attempts >= ATTEMPTS_MAX:
+            self._reattach(task)
+            task.fail(_failure(answer))
             return
-        task.status, task.not_before = Status.PENDING, self.exchange.now() + pause
+        not_before = self.inputs.client.now() + pause
         if answer.status not in (401, 429):
-            task.look_after = task.not_before
+            task.note(read_since=not_before)
+        task.advance(StepEvent.RETRIED, Pending(not_before))
 
     def _unanswered(self, task: Task, answer: NoAnswer) -> None:
         if answer.sent:
-            self.waiter.doubt(task, answer.reason, answer.status)
+            self.waiter.answer_lost(task, Failure(answer.reason, http_status=answer.status))
             return
-        self.ledger.outcome(task, "refused", code="not sent")
-        task.attempts += 1
-        if task.attempts >= UNSENT_ATTEMPTS_MAX:
-            self.transitions.fail(task, Failure(f"could not be sent: {answer.reason}"))
+        self.journal.outcome(task, "refused", code="not sent")
+        task.note(attempts=task.write.attempts + 1)
+        if task.write.attempts >= UNSENT_ATTEMPTS_MAX:
+            task.fail(Failure(msg("could not be sent: {reason}", reason=answer.reason)))
             return
-        task.status, task.not_before = (
-            Status.PENDING,
-            self.exchange.now() + UNSENT_SECONDS / self.time_scale,
-        )
+        pause = UNSENT_SECONDS / self.inputs.time_scale
+        task.advance(StepEvent.RETRIED, Pending(self.inputs.client.now() + pause))
 
-    def unrecorded(self) -> tuple[str, ...]:
+    def not_recorded(self) -> tuple[str, ...]:
         """Objects whose id is not on record because the record could not be written."""
-        return tuple(self._at_risk)
+        return tuple(self._not_recorded)
 
 
 def _failure(answer: Refused) -> Failure:
     return Failure(
-        answer.message or "the cloud refused it",
+        answer.message or msg("the cloud refused it"),
         error_code=answer.error_code,
         http_status=answer.status,
     )

@@ -1,45 +1,44 @@
-"""Waiting: what the cloud took is looked for until it has come; so is what became of a write that
-had no answer.
+"""Waiting for what the lists show: the result of each write that the cloud accepted, and what
+became of a write that had no answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import pasted
-from reconciler.executor import effects as records
-from reconciler.executor import verdicts
-from reconciler.executor.journaling import Ledger
-from reconciler.executor.list_poller import ListPoller
+from reconciler.common.text import msg
+from reconciler.executor import effects, observed
+from reconciler.executor.journaling import RunJournal
 from reconciler.executor.operations import Operations
 from reconciler.executor.precondition import Preconditions
-from reconciler.executor.scheduler import Scheduler
-from reconciler.executor.task import Failure, Status, Task
-from reconciler.executor.transitions import Transitions
-from reconciler.model.events import Event, Message, StepWaiting
-from reconciler.model.plan import Plan
-from reconciler.model.ports import Client
-from reconciler.model.resource import Stack
-from reconciler.model.resource_type import (
-    Progress,
-    ResourceType,
-    creates,
-    deletes,
-    operation_of,
-    waits,
-)
-from reconciler.model.state import Intent, Phase, StateChange
+from reconciler.executor.run_inputs import RunInputs
+from reconciler.model.events import Message, StepWaiting
+from reconciler.model.resource_type import Progress, creates, deletes, operation_of, waits
+from reconciler.model.state import Phase, StateChange
 from reconciler.recovery import evidence
+from reconciler.schedule.polling import SLIGHTLY, PollResult, Polls
+from reconciler.schedule.step_state import (
+    Failure,
+    InFlight,
+    Polling,
+    Rechecking,
+    StepEvent,
+    UnknownOutcome,
+    Unsettled,
+)
+from reconciler.schedule.task import Task
 
 NEAR_SECONDS = 15.0
-"""Two looks that are no further apart tell when something came to its end."""
+"""A duration is learned if the two lists that bound it are no further apart."""
 
-DOUBT_SECONDS = 60.0
-"""How long a run looks for what became of a write without an answer, before it leaves that to a
+SETTLE_SECONDS = 60.0
+"""How long a run looks for the outcome of a write without an answer, before it leaves that to a
 later run.
 """
+
+UNREADABLE = msg("no list that would prove it could be read")
 
 
 @dataclass(slots=True)
@@ -48,288 +47,225 @@ class Waiter:
     operations were seen to take, by name: longer than the first, at most the second.
     """
 
-    plan: Plan
-    stack: Stack
-    exchange: Client
-    kinds: Mapping[str, ResourceType]
-    emit: Callable[[Event], None]
-    time_scale: float
-    poller: ListPoller
-    scheduler: Scheduler
+    inputs: RunInputs
+    polls: Polls
     operations: Operations
-    ledger: Ledger
-    transitions: Transitions
+    journal: RunJournal
     preconditions: Preconditions
     durations: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
-    _probing: dict[tuple[str, str], Task] = field(default_factory=dict)
 
-    def begin(self, task: Task, *, accepted: float) -> None:
-        """Waits for the end of what the cloud took at `accepted` (monotonic seconds)."""
-        operation = self.operations.operation(task)
-        task.status, task.accepted, task.next_poll = (
-            Status.WAITING,
-            accepted,
-            accepted + self._usual(task),
-        )
-        task.deadline = accepted + operation.deadline_seconds / self.time_scale
-        task.first_absence = task.not_yet = None
-        watched = self.operations.watched(task)
-        self.scheduler.watch(task, watched)
-        self.poller.ask(watched, task.next_poll)
-        self.emit(StepWaiting(task.key, str(task.step.address), task.operation))
+    def begin(
+        self, task: Task, event: StepEvent, accepted: float, unknown: UnknownOutcome | None = None
+    ) -> None:
+        """Waits for the result of what the cloud accepted at `accepted` (monotonic seconds)."""
+        self.polls.begin(task, event, accepted, unknown)
+        self.inputs.emit(StepWaiting(task.key, str(task.step.address), task.operation))
 
     def judge(self) -> None:
-        """Looks at what the lists showed since, for every task that waits for one of them; asks for
-        the next read.
+        """Judges what the lists showed since, for every task that waits for one of them, and asks
+        for the next read.
         """
-        self.ledger.refresh()
-        now, shown = self.exchange.now(), self.ledger.take_shown()
-        probed = [
-            self._probing.pop(subject)
-            for subject in self.poller.take_probed()
-            if subject in self._probing
-        ]
-        found = (
-            *self.scheduler.watchers((*shown, *self.poller.take_failed())),
-            *probed,
-            *self.scheduler.overdue(now),
-            *self.scheduler.of(Status.UNKNOWN_OUTCOME),
-        )
-        for task in sorted({task.key: task for task in found}.values(), key=lambda task: task.key):
-            if task.status is Status.RECHECKING:
-                self.preconditions.judge(task, now)
-            elif task.status is Status.UNKNOWN_OUTCOME:
-                self._doubted(task, now)
-            elif task.status is Status.WAITING:
-                self._judge(task, now)
-        self.poller.calm(self.scheduler.take_unwatched())
+        self.journal.refresh()
+        now = self.inputs.client.now()
+        for task in self.polls.concerned(self.journal.take_shown(), now):
+            match task.state:
+                case Rechecking() as rechecking:
+                    self.preconditions.rechecks.judge(task, rechecking, now)
+                case UnknownOutcome() as unknown:
+                    self._judge_unknown(task, unknown, now)
+                case Polling() as polling:
+                    self._judge(task, polling, now)
+        self.polls.poller.calm(self.polls.scheduler.waiting.take_unwatched())
 
-    def _judge(self, task: Task, now: float) -> None:
-        watched = self.operations.watched(task)
-        # What was sent, a description with its marker, is what the lists must show.
-        sent = task.intent.inputs if task.intent is not None else self.operations.asked(task)
-        verdict = verdicts.verdict(
-            task,
-            self.operations.operation(task),
-            sent,
-            self.poller,
-            watched,
-            self.kinds[self.operations.kind_of(task)],
-        )
-        late = now >= task.deadline and self._is_late(task, verdict, watched)
-        if verdict is verdicts.Verdict.DONE:
-            self._learn(task, watched)
+    def _judge(self, task: Task, polling: Polling, now: float) -> None:
+        result, polling = self.polls.judge(task, polling, lambda: self._progress(task))
+        unanswered = polling.unanswered
+        if result is PollResult.DONE:
+            self._learn(task, polling)
             self._settled(task)
-        elif verdict is verdicts.Verdict.FAILED:
-            self.ledger.outcome(task, "failed", code="error status")
-            self.transitions.fail(task, Failure("the cloud reports it as failed"))
-        elif late and task.doubt is not None and deletes(task.operation):
-            self.transitions.give_up(task, task.doubt.message)
-        elif late:
-            self.ledger.outcome(task, "failed", code="deadline")
-            why = (
-                "no list that would prove it could be read"
-                if verdict is verdicts.Verdict.UNREAD
-                else "not ready within the time limit"
-            )
-            self.transitions.fail(task, Failure(f"{why}; the next run continues with it"))
-        elif verdict is verdicts.Verdict.LATER:
-            if task.first_absence is None:
-                task.not_yet = min(self.poller.lists[what].shown_at for what in watched)
-            task.next_poll = max(
-                task.next_poll,
-                now
-                + self.poller.interval(
-                    now - task.accepted, task.accepted + self._usual(task) - now
-                ),
-            )
-            self.poller.ask(watched, task.next_poll)
-        elif verdict is verdicts.Verdict.UNREAD:
-            self.poller.ask(watched, max(min(task.next_poll, task.deadline), now))
+        elif result is PollResult.FAILED:
+            self.journal.outcome(task, "failed", code="error status")
+            task.fail(Failure(msg("the cloud reports it as failed")))
+        elif not self.polls.is_late(result, polling, now):
+            self.polls.again(task, result, polling, now)
+        elif unanswered is not None and deletes(task.operation):
+            self._give_up(task, unanswered.message, unanswered)
         else:
-            self._probing[self.operations.kind_of(task), task.target or ""] = task
+            self.journal.outcome(task, "failed", code="deadline")
+            why = UNREADABLE
+            if result is PollResult.NOT_SHOWN:
+                why = msg("not ready within the time limit")
+            task.fail(Failure(msg("{reason}; the next run continues with it", reason=why)))
 
-    def _is_late(self, task: Task, verdict: verdicts.Verdict, watched: tuple[str, ...]) -> bool:
-        """Whether a look past the deadline still did not show the end, or could not be had.
+    def _progress(self, task: Task) -> Progress:
+        # What was sent, a description with its marker, is what the lists must show.
+        intent = task.write.intent
+        sent = intent.inputs if intent is not None else self.polls.lists.asked(task)
+        view = self.polls.poller.view()
+        return self.polls.lists.operation(task).progress(task.target, sent, view)
 
-        Writes go before waits: that nobody looked since is no delay of the cloud's, nor is an
-        absence whose proof is not complete.
-        """
-        if verdict is verdicts.Verdict.UNREAD:
-            return self.poller.tried(watched, max(task.deadline, task.judged))
-        return verdict is verdicts.Verdict.LATER and task.first_absence is None
-
-    def _usual(self, task: Task) -> float:
-        """Seconds after which what is waited for is worth a look; nothing is known of an object
-        found at work.
-        """
-        return (
-            0.0
-            if waits(task.operation)
-            else self.operations.operation(task).look_seconds / self.time_scale
-        )
-
-    def _learn(self, task: Task, watched: tuple[str, ...]) -> None:
-        """Keeps how long the cloud took for it, where looks were close enough to tell."""
-        seen = task.first_absence or min(self.poller.lists[what].shown_at for what in watched)
-        usual = self.operations.operation(task).look_seconds
-        found = verdicts.duration(
-            task, seen, usual / self.time_scale, near=NEAR_SECONDS / self.time_scale
-        )
+    def _learn(self, task: Task, polling: Polling) -> None:
+        """Keeps how long the cloud took, if the lists were read close enough to tell."""
+        scale, poller = self.inputs.time_scale, self.polls.poller
+        usual = self.polls.lists.operation(task).look_seconds
+        shown_at = polling.absent_since or poller.shown_at(polling.lists)
+        found = observed.duration(polling, shown_at, usual / scale, near=NEAR_SECONDS / scale)
         if found is not None and usual and not waits(task.operation):
             low, high = found
-            self.durations.setdefault(task.operation, []).append(
-                (low * self.time_scale, high * self.time_scale)
-            )
+            seen = self.durations.setdefault(task.operation, [])
+            seen.append((low * scale, high * scale))
 
     def _settled(self, task: Task) -> None:
-        self.ledger.refresh()
-        effects: tuple[StateChange, ...]
+        self.journal.refresh()
+        intent, poller, state = task.write.intent, self.polls.poller, self.journal.state
+        found: tuple[StateChange, ...]
         if deletes(task.operation):
-            effects = records.gone(self.ledger.state, task.step)
+            found = effects.deleted(state, task.step)
         elif creates(task.operation) or waits(task.operation):
             self._close_accepted(task)
-            effects = records.ready(self.ledger.state, task.step) + verdicts.marker_facts(
-                task, self.ledger.known, self.operations.kind_of(task)
-            )
+            kind = self.polls.lists.kind_of(task)
+            found = effects.ready(self.journal.state, task.step)
+            found += observed.marker_facts(task, self.journal.known, kind)
         else:
-            effects = (
-                task.intent.done(task.target) if task.intent is not None else ()
-            ) + verdicts.attach_facts(task, self.poller)
+            found = intent.done(task.target) if intent is not None else ()
+            found += observed.attach_facts(task, poller)
         if "rules" in task.inputs:
-            effects += verdicts.written_rules(task, self.stack, self.ledger.state, self.poller)
-        self.ledger.close(task, effects, "done")
-        extra = verdicts.after_attach(task, self.poller)
-        if extra:
-            task.program += extra
-        self.transitions.next(task)
+            stack = self.inputs.stack
+            found += observed.written_rules(task, stack, self.journal.state, poller)
+        self.journal.close(task, found, "done")
+        task.operations += observed.after_attach(task, poller)
+        task.operation_done()
 
     def _close_accepted(self, task: Task) -> None:
-        """What an earlier run had asked of an object that was at work: it is done where the object,
-        at rest, shows it.
+        """Closes what an earlier run asked of an object that was at work then: it is done if the
+        object, now at rest, shows it.
         """
         if not waits(task.operation):
             return
-        view = self.poller.view()
-        for sequence, (intent, result) in sorted(self.ledger.state.open.items()):
+        view = self.polls.poller.view()
+        for sequence, (intent, result) in sorted(self.journal.state.open.items()):
             if result == "accepted" and intent.target == task.target:
-                done = (
-                    operation_of(self.kinds, intent.operation).progress(
-                        intent.target, intent.inputs, view
-                    )
-                    is Progress.DONE
-                )
-                effects = (
-                    evidence.as_it_is_now(self.ledger.state, intent, intent.done(intent.target))
-                    if done
-                    else ()
-                )
-                self.ledger.note("settled: idle", effects=effects, settles=sequence)
+                operation = operation_of(self.inputs.kinds, intent.operation)
+                progress = operation.progress(intent.target, intent.inputs, view)
+                found: tuple[StateChange, ...] = ()
+                if progress is Progress.DONE:
+                    state, done = self.journal.state, intent.done(intent.target)
+                    found = evidence.as_it_is_now(state, intent, done)
+                self.journal.note("settled: idle", effects=found, settles=sequence)
 
-    # Doubt
-    # ----------------------------------------------------------------------------------------------------------------------
+    # Writes without an answer
+    # -----------------------------------------------------------------------------------------
 
-    def doubt(self, task: Task, reason: str, status: int | None) -> None:
-        """A write without an answer may have happened: it is looked for at once, for a while, and
-        never sent again.
+    def answer_lost(self, task: Task, failure: Failure) -> None:
+        """A write without an answer may have taken effect. For a while its outcome is looked for,
+        and it is never sent again.
         """
-        self.ledger.outcome(task, "unknown", code=reason[:200])
-        now = self.exchange.now()
-        task.doubt = Failure(reason, http_status=status)
-        task.status, task.accepted, task.judged = Status.UNKNOWN_OUTCOME, now, now
-        task.deadline, task.next_poll = now + DOUBT_SECONDS / self.time_scale, now
-        self.scheduler.watch(task, self.operations.evidence_lists(task))
-        self.emit(
+        reason = failure.message
+        self.journal.outcome(task, "unknown", code=reason[:200])
+        now, lists = self.inputs.client.now(), self.polls.lists.evidence(task)
+        deadline = now + SETTLE_SECONDS / self.inputs.time_scale
+        unknown = UnknownOutcome(failure, lists, now, deadline, next_poll=now, judged=now)
+        task.advance(StepEvent.ANSWER_LOST, unknown)
+        self.inputs.emit(
             Message(
-                f"{task.step.address}: no answer to {task.operation} ({reason}); checking whether it took effect"
+                msg(
+                    "{address}: no answer to {operation} ({reason}); checking whether it took"
+                    " effect",
+                    address=task.step.address,
+                    operation=task.operation,
+                    reason=reason,
+                )
             )
         )
 
-    def forsake(self, task: Task) -> None:
-        """The run ends before it is known what became of a write: a later run settles it."""
-        if task.status is Status.SENT:
-            self.ledger.outcome(task, "unknown", code="the run ended before the answer came")
-            task.doubt = Failure("the run ended before the answer came")
-        self.transitions.give_up(task, (task.doubt or Failure("not known")).message)
+    def abandon(self, task: Task) -> None:
+        """The run ends before the outcome of a write is known: a later run settles it."""
+        state = task.state
+        if isinstance(state, InFlight):
+            reason = msg("the run ended before the answer came")
+            self.journal.outcome(task, "unknown", code=reason)
+            self._give_up(task, reason)
+        elif isinstance(state, UnknownOutcome):
+            self._give_up(task, state.failure.message, state.failure)
 
-    def _doubted(self, task: Task, now: float) -> None:
-        """Looks at what the lists show of a write that had no answer (safety#settling)."""
-        intent, whats = task.intent, self.operations.evidence_lists(task)
-        if intent is None or not self.poller.fresh(whats, task.judged):
-            if now >= task.deadline:
-                self.transitions.give_up(
-                    task, task.not_proved or "no list that would prove it could be read"
-                )
-            self.poller.ask(whats, max(task.next_poll, now))
+    def _give_up(self, task: Task, reason: str, failure: Failure | None = None) -> None:
+        status = None if failure is None else failure.http_status
+        task.advance(StepEvent.GIVEN_UP, Unsettled(reason, status))
+
+    def _judge_unknown(self, task: Task, unknown: UnknownOutcome, now: float) -> None:
+        """Judges what the lists show of a write that had no answer (safety#settling)."""
+        intent, poller, state = task.write.intent, self.polls.poller, self.journal.state
+        if intent is None or not poller.fresh(unknown.lists, unknown.judged):
+            if now >= unknown.deadline:
+                self._give_up(task, unknown.not_proved or UNREADABLE, unknown.failure)
+            else:
+                poller.ask(unknown.lists, max(unknown.next_poll, now))
             return
-        task.judged = min(self.poller.lists[what].shown_at for what in whats) + 1e-9
-        if deletes(task.operation) and self.operations.watched(task):
-            self._doubted_delete(task, now)
+        unknown = replace(unknown, judged=poller.shown_at(unknown.lists) + SLIGHTLY)
+        if deletes(task.operation) and self.polls.lists.watched(task):
+            self._judge_unknown_delete(task, unknown, now)
             return
-        observed = evidence.Observation(self.poller.account(), self.exchange.unix())
+        unix = self.inputs.client.unix()
+        observation = evidence.Observation(poller.account(), unix)
         found = evidence.settle_one(
-            self.ledger.state, intent, "unknown", (observed,), self.kinds, now=self.exchange.unix()
+            state, intent, "unknown", (observation,), self.inputs.kinds, now=unix
         )
         if found.finding is evidence.Finding.DONE:
-            self._proved(task, intent, found)
-        elif found.finding is evidence.Finding.NEEDS_DECISION or now >= task.deadline:
-            self.transitions.give_up(task, found.reason)
+            self._proved(task, unknown, found)
+        elif found.finding is evidence.Finding.NEEDS_DECISION or now >= unknown.deadline:
+            self._give_up(task, found.reason, unknown.failure)
         else:
-            task.not_proved, task.next_poll = (
-                found.reason,
-                now + self.poller.interval(now - task.accepted),
-            )
-            self.poller.ask(whats, task.next_poll)
+            next_poll = now + poller.interval(now - unknown.since)
+            self._look_again(task, replace(unknown, next_poll=next_poll, not_proved=found.reason))
 
-    def _doubted_delete(self, task: Task, now: float) -> None:
-        """A delete without an answer is proved like every other; where a successor follows, that it
-        is gone is for a person to say.
+    def _judge_unknown_delete(self, task: Task, unknown: UnknownOutcome, now: float) -> None:
+        """A delete without an answer is proved like every other. If a successor follows, a person
+        must say that the object is gone.
         """
-        shown = (
-            self.operations.operation(task).progress(
-                task.target, self.operations.asked(task), self.poller.view()
+        poller, lists = self.polls.poller, self.polls.lists
+        progress = lists.operation(task).progress(task.target, lists.asked(task), poller.view())
+        if progress is not Progress.DONE and now < unknown.deadline:
+            next_poll = now + poller.interval(now - unknown.since)
+            self._look_again(task, replace(unknown, next_poll=next_poll))
+        elif progress is not Progress.DONE:
+            reason = msg("it is still shown, and its request could still be accepted")
+            self._give_up(task, reason, unknown.failure)
+        elif self._is_followed(task):
+            reason = msg(
+                "it is not shown, and its delete was not answered: its replacement needs"
+                " --accept {consent}",
+                consent=pasted(f"gone={task.step.address}"),
             )
-            is not Progress.DONE
-        )
-        entry = self.ledger.state.entries.get(str(task.step.address))
-        followed = (
+            self._give_up(task, reason, unknown.failure)
+        else:
+            self.begin(task, StepEvent.ACCEPTED, now, unknown)
+
+    def _is_followed(self, task: Task) -> bool:
+        """Whether a new object is created at the address of one that is deleted."""
+        entry = self.journal.state.entries.get(str(task.step.address))
+        return (
             entry is not None
             and entry.id == task.target
-            and task.step.address in self.stack.resources
-            and not self.plan.destroy
+            and task.step.address in self.inputs.stack.resources
+            and not self.inputs.plan.destroy
         )
-        if shown and now < task.deadline:
-            task.next_poll = now + self.poller.interval(now - task.accepted)
-            self.poller.ask(self.operations.evidence_lists(task), task.next_poll)
-        elif shown:
-            self.transitions.give_up(
-                task, "it is still shown, and its request could still be accepted"
-            )
-        elif followed:
-            self.transitions.give_up(
-                task,
-                f"it is not shown, and its delete was not answered: its replacement needs --accept {pasted(f'gone={task.step.address}')}",
-            )
-        else:
-            self.begin(task, accepted=now)
 
-    def _proved(self, task: Task, intent: Intent, found: evidence.Settlement) -> None:
-        """It was done: from here on as if the answer had come."""
-        made = next(
-            (
-                e.put.id
-                for e in found.effects
-                if e.put is not None and e.put.address == intent.address
-            ),
-            None,
-        )
-        create = creates(task.operation)
+    def _look_again(self, task: Task, unknown: UnknownOutcome) -> None:
+        task.advance(StepEvent.NOT_SHOWN, unknown)
+        self.polls.poller.ask(unknown.lists, unknown.next_poll)
+
+    def _proved(self, task: Task, unknown: UnknownOutcome, found: evidence.Settlement) -> None:
+        """It took effect: from here on as if the answer had come."""
+        intent, create = task.write.intent, creates(task.operation)
         if create:
-            task.target = made
-        if create and self.operations.watched(task):
-            self.ledger.outcome(task, "accepted", intent.done(made, Phase.INCOMPLETE))
-            self.begin(task, accepted=self.exchange.now())
+            put = (effect.put for effect in found.effects if effect.put is not None)
+            address = str(task.step.address)
+            task.note(target=next((e.id for e in put if e.address == address), None))
+        if create and intent is not None and self.polls.lists.watched(task):
+            made = intent.done(task.target, Phase.INCOMPLETE)
+            self.journal.outcome(task, "accepted", made)
+            self.begin(task, StepEvent.ACCEPTED, self.inputs.client.now(), unknown)
         else:
-            self.ledger.outcome(task, "done", found.effects)
+            self.journal.outcome(task, "done", found.effects)
             self.operations.answered(task)
-            self.transitions.next(task)
+            task.operation_done()

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reconciler.common import timing
@@ -16,13 +16,20 @@ from reconciler.model.resource import EMPTY, Account, Link
 from reconciler.model.resource_type import (
     Paging,
     ResourceType,
+    acts_on,
     deletes,
-    kind_of,
     operation_of,
     waits,
 )
-from reconciler.planner.estimate.forecast_model import Deed, Job, Model
+from reconciler.planner.estimate.forecast_model import ModelClient, ModelHandler, ModelReads
 from reconciler.planner.steps import graph
+from reconciler.schedule.list_poller import ListPoller
+from reconciler.schedule.loop import Loop
+from reconciler.schedule.operation_lists import OperationLists
+from reconciler.schedule.polling import Polls
+from reconciler.schedule.rechecks import Rechecks
+from reconciler.schedule.scheduler import Scheduler
+from reconciler.schedule.task import Task, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +61,51 @@ def forecast(
     pace = pace or Throughput(
         taken=(timing.QUOTA_SECONDS,) * min(account.calls, timing.QUOTA_CALLS)
     )
-    maker = _Maker(kinds, facts, id_of)
     weights = weights_of(steps, kinds)
-    jobs = {
-        step.key: Job(
-            step.key,
-            tuple(maker.deeds(step)),
-            weights[step.key],
-            step.after,
-            step.instances,
-            step.after_accepted,
-        )
-        for step in steps
-    }
-    model = Model(
-        jobs, _pages(steps, account, kinds), pace.latency_seconds, pace.taken, pace.own_seconds
-    )
-    model.run()
-    return Forecast(model.now, model.writes, model.reads, _critical(steps, jobs))
+    tasks = {step.key: _task(step, weights[step.key], facts, id_of) for step in steps}
+    client = ModelClient(pace)
+    scheduler = Scheduler(tasks)
+    poller = ListPoller(ModelReads(_pages(steps, account, kinds)), time_scale=1.0)
+    polls = Polls(scheduler, poller, OperationLists(kinds))
+    rechecks = Rechecks(poller, polls.lists, client.now, 0.0, exists=lambda kind, id: True)
+    handler = ModelHandler(client, polls, rechecks, _fallbacks(steps, facts))
+    Loop(scheduler, poller, client, handler).run()
+    critical = _critical(steps, {step.key: _usual(step, kinds, facts) for step in steps})
+    return Forecast(client.time, client.writes, client.reads, critical)
 
 
-def _critical(steps: Sequence[Step], jobs: Mapping[str, Job]) -> tuple[str, ...]:
+def _task(
+    step: Step,
+    weight: float,
+    facts: Mapping[str, str],
+    id_of: Callable[[Address], str | None],
+) -> Task:
+    """A step with its inputs as far as they are known: what has no id yet goes by its address."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Link):
+            return id_of(value.address) or str(value.address)
+        return value
+
+    inputs = {name: plain(value) for name, value in step.inputs.items()}
+    write = Write(target=step.target or str(step.address), inputs=inputs, resolved=True)
+    operations = operations_of(step, facts) or (step.operation,)
+    refused = _is_refused(operations)
+    return Task(step, weight, list(operations[:1] if refused else operations), write=write)
+
+
+def _fallbacks(steps: Sequence[Step], facts: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """What is done after the first request, for each step of which that is expected to be refused."""
+    found = ((step.key, operations_of(step, facts)) for step in steps)
+    return {key: operations[1:] for key, operations in found if _is_refused(operations)}
+
+
+def _is_refused(operations: Sequence[str]) -> bool:
+    """Whether the first of these operations is expected to be refused: it comes again later."""
+    return operations[0] in operations[1:] if operations else False
+
+
+def _critical(steps: Sequence[Step], seconds: Mapping[str, float]) -> tuple[str, ...]:
     """The longest chain of steps that wait for each other, each as long as the cloud takes for it,
     the quota apart.
     """
@@ -82,7 +113,7 @@ def _critical(steps: Sequence[Step], jobs: Mapping[str, Job]) -> tuple[str, ...]
         step.key: tuple(key for key in step.after if key not in step.after_accepted)
         for step in steps
     }
-    tails = graph.tails(after, {key: sum(map(_usual, job.deeds)) for key, job in jobs.items()})
+    tails = graph.tails(after, seconds)
     followers: dict[str, list[str]] = {}
     for key, earlier in after.items():
         for other in earlier:
@@ -93,8 +124,21 @@ def _critical(steps: Sequence[Step], jobs: Mapping[str, Job]) -> tuple[str, ...]
     return tuple(path)
 
 
-def _usual(deed: Deed) -> float:
-    return CALL_SECONDS * deed.calls + deed.seconds + (timing.ABSENCE_SECONDS if deed.gone else 0.0)
+def _usual(step: Step, kinds: Mapping[str, ResourceType], facts: Mapping[str, str]) -> float:
+    """How long the cloud usually takes for a step, with every operation that it is expected to
+    need.
+    """
+    operations = operations_of(step, facts)
+    if not operations:
+        return operation_of(kinds, step.operation).seconds[1] / 2
+    seconds = 0.0
+    for number, name in enumerate(operations):
+        seconds += CALL_SECONDS
+        if number or not _is_refused(operations):
+            seconds += operation_of(kinds, name).seconds[1]
+        if deletes(name) and not acts_on(name, "rule"):
+            seconds += timing.ABSENCE_SECONDS
+    return seconds
 
 
 _AT_ONCE = 1e9
@@ -172,61 +216,6 @@ def operations_of(step: Step, facts: Mapping[str, str]) -> tuple[str, ...]:
             facts.get("attach", ""), ("firewall.attach", "firewall.detach", "firewall.attach")
         )
     return (step.operation,)
-
-
-@dataclass(frozen=True, slots=True)
-class _Maker:
-    """Turns steps into what the model walks."""
-
-    kinds: Mapping[str, ResourceType]
-    facts: Mapping[str, str]
-    id_of: Callable[[Address], str | None]
-
-    def deeds(self, step: Step) -> Iterator[Deed]:
-        """What a step does, one call after the other."""
-        inputs = {name: self._plain(value) for name, value in step.inputs.items()}
-        operations = operations_of(step, self.facts)
-        if not operations:
-            operation = operation_of(self.kinds, step.operation)
-            # Nobody knows how far it is: half of what it usually takes is left.
-            yield Deed(operation.watches(step.target, inputs), operation.seconds[1] / 2, calls=0)
-        for number, name in enumerate(operations):
-            deed = self._deed(step, name, inputs, first=number == 0)
-            if name == "firewall.attach" and len(operations) == 3 and number == 0:
-                deed = Deed(looks=deed.looks)  # refused: the answer is the end
-            yield deed
-
-    def _deed(self, step: Step, name: str, inputs: Mapping[str, Any], *, first: bool) -> Deed:
-        kind = kind_of(self.kinds, name)
-        operation = operation_of(self.kinds, name)
-        asked = (
-            {**inputs, "firewall": inputs["former"]}
-            if name == "firewall.detach" and "former" in inputs
-            else inputs
-        )
-        gone = deletes(name) and kind.name != "rules"
-        lists = (
-            operation.settled_by(step.target, asked)
-            if gone
-            else operation.watches(step.target or str(step.address), asked)
-        )
-        if name == "firewall.attach" and "former" in inputs:
-            lists = (*lists, f"members:{inputs['former']}")
-        looks = operation.second_look(step.fingerprint, asked) if first else ()
-        seconds, look = float(operation.seconds[1]), float(operation.look_seconds)
-        return Deed(
-            lists,
-            seconds,
-            first=look,
-            looks=looks,
-            gone=gone,
-            probed=gone and kind.detail is not None,
-        )
-
-    def _plain(self, value: Any) -> Any:
-        if isinstance(value, Link):
-            return self.id_of(value.address) or str(value.address)
-        return value
 
 
 def budget(account: Account, found: Forecast | None) -> CallBudget:

@@ -1,381 +1,198 @@
-"""A model of a run in time: steps, calls, lists and the quota, as apply goes about them, without a
-cloud.
+"""A model of the cloud in time: a client that answers as fast as the cloud did last, lists of which
+only the length is known, and writes whose result shows after the usual time.
 
-Every write is answered after the latency of a call, and what it starts takes as long as it usually
-does. The model keeps the rhythm of `core.rhythm` and the rules of the loop that applies plans:
-writes before waits, the step with most behind it first, one thing at a time on a server, a list
-only while something in flight needs it, absence proved by two looks.
+The steps themselves are run by `reconciler.schedule`, as they are when a plan is applied.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import field
 
 from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
+from reconciler.common.timing import Throughput
+from reconciler.model.diagnostics import Problem
+from reconciler.model.ports import Accepted, Answer, Seen
+from reconciler.model.resource import EMPTY
+from reconciler.model.resource_type import Call, Progress, waits
+from reconciler.schedule.polling import SLIGHTLY, PollResult, Polls
+from reconciler.schedule.rechecks import Rechecks
+from reconciler.schedule.step_state import InFlight, Polling, Rechecking, StepEvent
+from reconciler.schedule.task import Task
 
-_SLIGHTLY = 1e-9
+_READ, _WRITE = Call("GET", ""), Call("POST", "")
+_LISTED, _ABSENT = Seen(complete=True), Seen(complete=True, absent=True)
+
+
+@dataclass(slots=True)
+class ModelClient:
+    """Keeps to the quota, and answers every call after the same time. Times are seconds from the
+    begin of the run; the answer to a write holds when the cloud executed it.
+    """
+
+    throughput: Throughput
+    time: float = 0.0
+    writes: int = 0
+    reads: int = 0
+    _slots: list[float] = field(default_factory=list)
+    _answers: list[tuple[float, int, bool]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._slots = sorted(self.throughput.taken)
+
+    def now(self) -> float:
+        """Seconds from the begin of the run."""
+        return self.time
+
+    def ready_in(self) -> float:
+        """Seconds until a call may be sent; infinite while too many are in flight."""
+        if len(self._answers) >= timing.IN_FLIGHT_MAX:
+            return math.inf
+        slots = self._slots
+        while slots and slots[0] <= self.time:
+            heapq.heappop(slots)
+        return 0.0 if len(slots) < timing.QUOTA_CALLS else slots[0] - self.time
+
+    def send(self, token: int, call: Call) -> None:
+        """Takes a slot of the quota. Before a write, the program itself takes some time."""
+        if call.is_write:
+            self.writes += 1
+            self.time += self.throughput.own_seconds
+        else:
+            self.reads += 1
+        answered = self.time + self.throughput.latency_seconds
+        heapq.heappush(self._slots, answered + timing.QUOTA_SECONDS)
+        heapq.heappush(self._answers, (answered, token, call.is_write))
+
+    def next(self, timeout_seconds: float) -> tuple[int, Answer] | None:
+        """Lets the time pass until the next answer comes or the time is up."""
+        until = self.time + timeout_seconds
+        if not self._answers or self._answers[0][0] > until:
+            assert until < math.inf, "steps wait for each other"
+            self.time = until
+            return None
+        answered, token, is_write = heapq.heappop(self._answers)
+        self.time = max(self.time, answered)
+        executed = self.time - self.throughput.latency_seconds / 2
+        if is_write:
+            self.time += self.throughput.own_seconds
+        return token, Accepted(200, executed, EMPTY)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A reading of so many pages."""
+
+    left: int
+    shows: Seen
+    failure: Problem | None = None
+
+    def next_call(self, now: float) -> Call | None:
+        return _READ
+
+    def wake_in(self, now: float) -> float:
+        return 0.0
+
+    def take(self, answer: Answer, now: float) -> None:
+        self.left -= 1
+
+    @property
+    def seen(self) -> Seen | None:
+        return None if self.left else self.shows
 
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """One operation: the lists that show its end (none: its answer is the end), how long it takes,
-    and when that is looked at first.
+class ModelReads:
+    """Readings without rows. `pages` are the calls that a list takes, by kind, if not one."""
 
-    `calls` is 0 where nothing is sent but only waited. `looks` are the lists that must be fresh
-    before. `gone` is whether its end is absence, proved by the list and, where `probed`, by a look
-    at the object as well.
-    """
-
-    lists: tuple[str, ...] = ()
-    seconds: float = 0.0
-    first: float = 0.0
-    calls: int = 1
-    looks: tuple[str, ...] = ()
-    gone: bool = False
-    probed: bool = False
-
-
-@dataclass(slots=True)
-class Job:
-    """A step on its way through the model.
-
-    `deeds` are done in order, and `number` is the one that is next or under way. `once` are those
-    of `after` that need only be accepted. Of the steps that could begin, the one with the largest
-    `weight` does.
-
-    `looking`: it waits for lists that are new enough to begin a deed on; `waiting`: for the end of
-    one that was sent. Of the deed under way: the cloud took it when it was `accepted`, and it shows
-    as done from `ready` on. Its lists are read again at `next_poll`; one that began before `judged`
-    tells nothing new, one before `look_after` is too old to begin on. `first_absence` is when what
-    goes was first not shown, `probe` how far the look at the object itself is: nothing, `asked`,
-    `shown`.
-
-    Times are seconds from the begin of the run.
-    """
-
-    key: str
-    deeds: Sequence[Deed]
-    weight: float
-    after: Sequence[str]
-    instances: Sequence[str]
-    once: Sequence[str] = ()
-    number: int = 0
-    waiting: bool = False
-    looking: bool = False
-    accepted: float = 0.0
-    ready: float = 0.0
-    next_poll: float = 0.0
-    judged: float = 0.0
-    look_after: float = 0.0
-    first_absence: float | None = None
-    probe: str = ""
-
-    @property
-    def deed(self) -> Deed:
-        """The operation that is under way or next."""
-        return self.deeds[self.number]
-
-
-@dataclass(slots=True)
-class _List:
-    pages: int
-    due: float = math.inf
-    reading: bool = False
-    left: int = 0
-    begun: float = -math.inf
-    shown: float = -math.inf
-
-
-@dataclass(slots=True)
-class Model:
-    """The run under way. `pages` gives the calls that a list takes; `taken` the seconds until each
-    used slot of the quota is free.
-
-    `own` is what the program takes by itself before a write and after its answer, one thing at a
-    time.
-    """
-
-    jobs: Mapping[str, Job]
     pages: Mapping[str, int]
-    latency: float
-    taken: Sequence[float] = ()
-    own: float = 0.0
-    now: float = 0.0
-    writes: int = 0
-    reads: int = 0
-    _lists: dict[str, _List] = field(default_factory=dict)
-    _slots: list[float] = field(default_factory=list)
-    _answers: list[tuple[float, int, str, str]] = field(default_factory=list)
-    _ready: list[tuple[float, str]] = field(default_factory=list)
-    _parked: dict[str, list[str]] = field(default_factory=dict)
-    _holders: dict[str, str] = field(default_factory=dict)
-    _missing: dict[str, int] = field(default_factory=dict)
-    _followers: dict[str, list[str]] = field(default_factory=dict)
-    _watchers: dict[str, set[str]] = field(default_factory=dict)
-    _to_read: list[tuple[str, str]] = field(default_factory=list)
-    _open: int = 0
 
-    def run(self) -> None:
-        """To the end of the last step. Raises AssertionError where steps wait for each other."""
-        self._slots = sorted(self.taken)
-        heapq.heapify(self._slots)
-        self._open = len(self.jobs)
-        for key, job in self.jobs.items():
-            self._missing[key] = len(job.after)
-            for other in job.after:
-                self._followers.setdefault(other, []).append(key)
-            if not job.after:
-                heapq.heappush(self._ready, (-job.weight, key))
-        while self._open:
-            self._send()
-            self._pass_time()
+    def listing(self, what: str) -> _Reading:
+        return _Reading(self.pages.get(what.partition(":")[0], 1), _LISTED)
 
-    # Sending
-    # ----------------------------------------------------------------------------------------------------------------------
+    def absence(self, kind: str, id: str) -> _Reading:
+        return _Reading(1, _ABSENT)
 
-    def _send(self) -> None:
-        while self._free_in() <= 0.0:
-            job = self._next_job()
-            if job is not None:
-                self._begin(job)
-                continue
-            subject = self._next_read()
-            if subject is None:
-                return
-            self.reads += 1
-            self._call(*subject)
 
-    def _free_in(self) -> float:
-        """Seconds until a call may be sent: infinite while as many are in flight as may be."""
-        if len(self._answers) >= timing.IN_FLIGHT_MAX:
-            return math.inf
-        while self._slots and self._slots[0] <= self.now:
-            heapq.heappop(self._slots)
-        return 0.0 if len(self._slots) < timing.QUOTA_CALLS else self._slots[0] - self.now
+@dataclass(slots=True)
+class ModelHandler:
+    """Does the work of the tasks in the model. `fallbacks` are the operations that follow if the
+    first request of a task is refused, by the key of each task of which that is expected.
+    """
 
-    def _call(self, what: str, name: str) -> None:
-        heapq.heappush(self._slots, self.now + self.latency + timing.QUOTA_SECONDS)
-        heapq.heappush(
-            self._answers, (self.now + self.latency, self.writes + self.reads, what, name)
-        )
+    client: ModelClient
+    polls: Polls
+    rechecks: Rechecks
+    fallbacks: Mapping[str, tuple[str, ...]]
+    halted: bool = False
+    _in_flight: dict[int, Task] = field(default_factory=dict)
+    _shown_from: dict[str, float] = field(default_factory=dict)
+    """When the lists show the result of a task's write, by its key."""
 
-    def _next_job(self) -> Job | None:
-        while self._ready:
-            job = self.jobs[heapq.heappop(self._ready)[1]]
-            busy = next(
-                (s for s in job.instances if self._holders.get(s, job.key) != job.key), None
-            )
-            if busy is None:
-                return job
-            self._parked.setdefault(busy, []).append(job.key)
+    def stop_at(self) -> float | None:
+        """Nobody stops it."""
         return None
 
-    def _begin(self, job: Job) -> None:
-        for instance in job.instances:
-            self._holders[instance] = job.key
-        if job.deed.looks and (unread := self._unread(job, self._fresh_since(job))):
-            job.looking = True
-            self._watch(job, job.deed.looks)
-            self._ask_once(unread, job.look_after)
-        elif job.deed.calls == 0:
-            self._await(job, executed=self.now)
+    def begin(self, task: Task, token: Callable[[], int]) -> None:
+        """Sends the next operation of a task, unless lists are to be read before, or nothing is to
+        be sent.
+        """
+        now = self.client.now()
+        task.started = now
+        if waits(task.operation):
+            # Nobody knows how far it is: half of what it usually takes is left.
+            self._shown_from[task.key] = now + self._seconds(task) / 2
+            self.polls.begin(task, StepEvent.RESUMED, now)
+        elif self.rechecks.is_due(task):
+            self.rechecks.ask(task)
         else:
-            self.writes += 1
-            self.now += self.own
-            self._call("write", job.key)
+            task.advance(StepEvent.SENT, InFlight())
+            number = token()
+            self._in_flight[number] = task
+            self.client.send(number, _WRITE)
 
-    def _unread(self, job: Job, since: float) -> list[str]:
-        """The lists that a deed needs and that are too old: that of its object first."""
-        first, *others = job.deed.looks
-        return [
-            what
-            for what in ([first] if self._list(first).shown < since else others)
-            if self._list(what).shown < since
-        ]
+    def before_read(self) -> None:
+        """Every read may be sent."""
 
-    def _fresh_since(self, job: Job) -> float:
-        job.look_after = job.look_after or max(0.0, self.now - timing.LOOK_AGE_SECONDS)
-        return job.look_after
-
-    def _next_read(self) -> tuple[str, str] | None:
-        if self._to_read:
-            return self._to_read.pop(0)
-        due = [
-            (found.due, what)
-            for what, found in self._lists.items()
-            if not found.reading and found.due <= self.now
-        ]
-        if not due:
-            return None
-        _, what = min(due)
-        found = self._lists[what]
-        found.reading, found.begun, found.due, found.left = (
-            True,
-            self.now,
-            math.inf,
-            self.pages.get(what.partition(":")[0], 1),
-        )
-        return "list", what
-
-    # Time
-    # ---------------------------------------------------------------------------------------------------------------------------
-
-    def _pass_time(self) -> None:
-        """On to the next answer, or to the time at which something may be sent."""
-        times = [self._answers[0][0]] if self._answers else []
-        free = self._free_in()
-        if free != math.inf:
-            waiting = self._to_read or self._ready
-            dues = [found.due for found in self._lists.values() if not found.reading]
-            times += [self.now + free] if waiting and free > 0.0 else []
-            times += [max(min(dues), self.now + free)] if dues and min(dues) < math.inf else []
-        assert times or not self._open, "steps wait for each other"
-        if not times:
-            return
-        self.now = max(self.now, min(times))
-        while self._answers and self._answers[0][0] <= self.now:
-            _, _, what, name = heapq.heappop(self._answers)
-            {"write": self._written, "list": self._page, "probe": self._probed}[what](name)
-
-    def _written(self, key: str) -> None:
-        job = self.jobs[key]
-        executed = self.now - self.latency / 2
-        self.now += self.own
-        self._let_on(
-            [other for other in self._followers.get(key, ()) if key in self.jobs[other].once]
-        )
-        if job.deed.lists:
-            self._await(job, executed=executed)
+    def take(self, token: int, answer: Accepted) -> None:
+        """The write was executed, or refused if that is expected."""
+        task = self._in_flight.pop(token)
+        if not task.detour.fallback and task.key in self.fallbacks:
+            task.fall_back(self.fallbacks[task.key])
+        elif self.polls.lists.watched(task):
+            self._shown_from[task.key] = answer.result + self._seconds(task)
+            self.polls.begin(task, StepEvent.ACCEPTED, self.client.now())
         else:
-            self._next(job)
+            task.operation_done()
 
-    def _page(self, what: str) -> None:
-        found = self._lists[what]
-        found.left -= 1
-        if found.left > 0:
-            self._to_read.append(("list", what))
-            return
-        found.reading, found.shown = False, found.begun
-        for key in sorted(self._watchers.get(what, ())):
-            self._judge(self.jobs[key])
+    def take_read(self, problem: Problem | None) -> None:
+        """No read fails."""
 
-    def _probed(self, key: str) -> None:
-        job = self.jobs[key]
-        job.probe = "shown"
-        self._judge(job)
+    def judge(self) -> None:
+        """Judges the tasks that wait for what was read since."""
+        poller, now = self.polls.poller, self.client.now()
+        for task in self.polls.concerned(poller.news.take_shown(), now):
+            if isinstance(task.state, Rechecking):
+                self.rechecks.judge(task, task.state, now)
+            elif isinstance(task.state, Polling):
+                self._judge(task, task.state, now)
+        poller.calm(self.polls.scheduler.waiting.take_unwatched())
 
-    # Waiting
-    # ------------------------------------------------------------------------------------------------------------------------
-
-    def _list(self, what: str) -> _List:
-        return self._lists.setdefault(what, _List(1))
-
-    def _ask(self, lists: Sequence[str], at: float) -> None:
-        for what in lists:
-            found = self._list(what)
-            found.due = min(found.due, at)
-
-    def _ask_once(self, lists: Sequence[str], since: float) -> None:
-        self._ask(
-            [
-                what
-                for what in lists
-                if not self._list(what).reading or self._list(what).begun < since
-            ],
-            self.now,
-        )
-
-    def _watch(self, job: Job, lists: Sequence[str]) -> None:
-        for what in lists:
-            self._watchers.setdefault(what, set()).add(job.key)
-
-    def _unwatch(self, job: Job, lists: Sequence[str]) -> None:
-        for what in lists:
-            self._watchers[what].discard(job.key)
-            if not self._watchers[what]:
-                self._lists[what].due = math.inf
-
-    def _await(self, job: Job, *, executed: float) -> None:
-        deed = job.deed
-        job.waiting, job.accepted, job.ready = True, self.now, executed + deed.seconds
-        job.next_poll = self.now + (deed.first if deed.calls else 0.0)
-        job.first_absence, job.probe = None, ""
-        self._watch(job, deed.lists)
-        self._ask(deed.lists, job.next_poll)
-
-    def _judge(self, job: Job) -> None:
-        if job.looking:
-            unread = self._unread(job, job.look_after)
-            self._ask_once(unread, job.look_after)
-            if not unread:
-                job.looking = False
-                self._unwatch(job, job.deed.looks)
-                heapq.heappush(self._ready, (-job.weight, job.key))
-            return
-        if not job.waiting:
-            return
-        shown = min(self._lists[what].shown for what in job.deed.lists)
-        if shown < max(job.accepted, job.judged):
-            self._ask(job.deed.lists, max(job.next_poll, self.now))
-        elif shown + self.latency / 2 + _SLIGHTLY < job.ready:
-            self._later(job, shown)
-        elif job.deed.gone:
-            self._absence(job, shown)
+    def _judge(self, task: Task, polling: Polling, now: float) -> None:
+        result, polling = self.polls.judge(task, polling, lambda: self._progress(task, polling))
+        if result is PollResult.DONE:
+            task.operation_done()
         else:
-            self._next(job)
+            self.polls.again(task, result, polling, now)
 
-    def _later(self, job: Job, shown: float) -> None:
-        job.judged = max(job.judged, shown + _SLIGHTLY)
-        usual = job.deed.first if job.deed.calls else 0.0
-        job.next_poll = max(
-            job.next_poll,
-            self.now + timing.interval(self.now - job.accepted, job.accepted + usual - self.now),
-        )
-        self._ask(job.deed.lists, job.next_poll)
+    def _progress(self, task: Task, polling: Polling) -> Progress:
+        read = self.polls.poller.shown_at(polling.lists)
+        executed = read + self.client.throughput.latency_seconds / 2 + SLIGHTLY
+        return Progress.DONE if executed >= self._shown_from[task.key] else Progress.WAITING
 
-    def _absence(self, job: Job, shown: float) -> None:
-        """The list no longer shows it: a look at the object, and all of it once more."""
-        if job.deed.probed and job.probe != "shown":
-            if not job.probe:
-                job.probe = "asked"
-                self._to_read.append(("probe", job.key))
-            return
-        job.probe = ""
-        if job.first_absence is not None and shown >= job.first_absence + timing.ABSENCE_SECONDS:
-            self._next(job)
-            return
-        job.first_absence = shown if job.first_absence is None else job.first_absence
-        job.judged = job.next_poll = job.first_absence + timing.ABSENCE_SECONDS
-        self._later(job, -math.inf)
-
-    def _next(self, job: Job) -> None:
-        if job.waiting:
-            job.waiting = False
-            self._unwatch(job, job.deed.lists)
-        job.number += 1
-        job.judged = 0.0
-        if job.number < len(job.deeds):
-            heapq.heappush(self._ready, (-job.weight, job.key))
-            return
-        self._open -= 1
-        self._let_go(job)
-        self._let_on(
-            [key for key in self._followers.get(job.key, ()) if job.key not in self.jobs[key].once]
-        )
-
-    def _let_on(self, followers: Sequence[str]) -> None:
-        for key in followers:
-            self._missing[key] -= 1
-            if self._missing[key] == 0:
-                heapq.heappush(self._ready, (-self.jobs[key].weight, key))
-
-    def _let_go(self, job: Job) -> None:
-        for instance in job.instances:
-            if self._holders.get(instance) == job.key:
-                del self._holders[instance]
-                for key in self._parked.pop(instance, ()):
-                    heapq.heappush(self._ready, (-self.jobs[key].weight, key))
+    def _seconds(self, task: Task) -> float:
+        """How long the operation usually takes."""
+        return float(self.polls.lists.operation(task).seconds[1])

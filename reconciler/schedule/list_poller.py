@@ -1,0 +1,305 @@
+"""Which lists are read when: one list answers for every task that waits for it (quota#waiting).
+Nothing here blocks.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import field
+from typing import TypeAlias
+
+from reconciler.common import timing
+from reconciler.common.dataclass import dataclass
+from reconciler.model.diagnostics import Problem
+from reconciler.model.ports import Answer, Reading, Reads
+from reconciler.model.resource import Account, LiveResource
+from reconciler.model.resource_type import Call, View
+
+READ_FAILURE_SECONDS = 10.0
+"""After a list could not be read, until it is read again."""
+
+Subject: TypeAlias = "str | tuple[str, str]"
+"""What a reading is about: a list, or one object by kind and id."""
+
+
+@dataclass(slots=True)
+class Listed:
+    """One list: the reading under way, and when the last complete one was begun.
+
+    `due` is when it is to be read next. After a reading that failed, no task can have it read
+    again before `not_before`.
+    """
+
+    what: str
+    reading: Reading | None = None
+    begun: float = -math.inf
+    shown_at: float = -math.inf
+    due: float = math.inf
+    not_before: float = -math.inf
+
+
+@dataclass(slots=True)
+class Shown:
+    """What the lists showed last: objects by kind and id, and the members of each firewall."""
+
+    objects: dict[str, dict[str, LiveResource]] = field(default_factory=dict)
+    members: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def take(self, what: str, rows: Iterable[object]) -> None:
+        """Takes the rows of one complete list in place of those before."""
+        name, _, parent = what.partition(":")
+        if name == "members":
+            self.members[parent] = tuple(str(row) for row in rows)
+            return
+        shown = {row.id: row for row in rows if isinstance(row, LiveResource)}
+        if name == "rules":
+            others = {
+                id: rule
+                for id, rule in self.objects.get("rules", {}).items()
+                if rule.attributes.get("firewall") != parent
+            }
+            shown = {**others, **shown}
+        self.objects[name] = shown
+
+
+@dataclass(slots=True)
+class News:
+    """What happened since somebody asked last: lists that were shown, lists that could not be read,
+    and objects whose own reading is over.
+    """
+
+    shown: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    probed: list[tuple[str, str]] = field(default_factory=list)
+
+    def take_shown(self) -> list[str]:
+        shown, self.shown = self.shown, []
+        return shown
+
+    def take_failed(self) -> list[str]:
+        failed, self.failed = self.failed, []
+        return failed
+
+    def take_probed(self) -> list[tuple[str, str]]:
+        probed, self.probed = self.probed, []
+        return probed
+
+
+@dataclass(slots=True)
+class _Readings:
+    """Readings that may send their next call, and those whose call is in flight, by its token."""
+
+    idle: dict[Subject, Reading] = field(default_factory=dict)
+    in_flight: dict[int, tuple[Subject, Reading]] = field(default_factory=dict)
+
+    def next_call(self, now: float) -> tuple[Subject, Call] | None:
+        for subject, reading in self.idle.items():
+            if (call := reading.next_call(now)) is not None:
+                return subject, call
+        return None
+
+    def wake_in(self, now: float, soon: float) -> float:
+        for reading in self.idle.values():
+            if soon <= 0.0:
+                break
+            soon = min(soon, reading.wake_in(now))
+        return max(0.0, soon)
+
+    def sent(self, token: int, subject: Subject) -> None:
+        self.in_flight[token] = subject, self.idle.pop(subject)
+
+    def take(self, token: int, answer: Answer, now: float) -> tuple[Subject, Reading] | None:
+        """Takes an answer. Returns the reading if that was the end of it."""
+        subject, reading = self.in_flight.pop(token)
+        reading.take(answer, now)
+        if reading.seen is None and reading.failure is None:
+            self.idle[subject] = reading
+            return None
+        return subject, reading
+
+
+class ListPoller:
+    """Reads the lists that waiting tasks need. Times are monotonic seconds, and `time_scale`
+    divides the pauses.
+    """
+
+    def __init__(self, reads: Reads, time_scale: float) -> None:
+        self.time_scale = time_scale
+        self.lists: dict[str, Listed] = {}
+        self.shown, self.news = Shown(), News()
+        self._reads, self._readings = reads, _Readings()
+        self._probes: dict[tuple[str, str], Reading] = {}
+        self._dues: list[tuple[float, str]] = []
+
+    # What tasks ask for
+    # -----------------------------------------------------------------------------------------
+
+    def ask(self, whats: Iterable[str], at: float) -> None:
+        """Has these lists read not later than `at`."""
+        for what in whats:
+            listed = self.lists.get(what) or self.lists.setdefault(what, Listed(what))
+            if max(at, listed.not_before) < listed.due:
+                self._due(listed, max(at, listed.not_before))
+
+    def ask_once(self, whats: Iterable[str], since: float, now: float) -> None:
+        """Has these lists read now, except those of which a reading that was begun after `since` is
+        under way.
+        """
+        self.ask([what for what in whats if not self._is_reading(what, since)], now)
+
+    def calm(self, unwatched: Iterable[str]) -> None:
+        """No task waits for these lists any more: they are not read again."""
+        for what in unwatched:
+            if what in self.lists:
+                self.lists[what].due = math.inf
+
+    def probe(self, kind: str, id: str) -> Reading:
+        """The reading of one object by its id, begun once."""
+        if (kind, id) not in self._probes:
+            self._probes[kind, id] = self._readings.idle[kind, id] = self._reads.absence(kind, id)
+        return self._probes[kind, id]
+
+    def forget_probe(self, kind: str, id: str) -> None:
+        """The next `probe` of that object is a new reading."""
+        self._probes.pop((kind, id), None)
+        self._readings.idle.pop((kind, id), None)
+
+    # What is known
+    # -----------------------------------------------------------------------------------------
+
+    def fresh(self, whats: Iterable[str], since: float) -> bool:
+        """Whether each of these lists was read completely, by a reading begun after `since`."""
+        for what in whats:
+            listed = self.lists.get(what)
+            if listed is None or listed.shown_at < since:
+                return False
+        return True
+
+    def tried(self, whats: Iterable[str], since: float) -> bool:
+        """Whether a reading of each of these lists that was begun after `since` is over, whatever
+        it showed.
+        """
+        return all(
+            self.lists[what].reading is None and self.lists[what].begun >= since
+            for what in whats
+            if what in self.lists
+        )
+
+    def has_failed(self, what: str, since: float) -> bool:
+        """Whether a list was tried since then; for one that is not fresh: whether it failed."""
+        return what in self.lists and self.tried((what,), since)
+
+    def shown_at(self, whats: Iterable[str]) -> float:
+        """When the oldest of these lists was begun that were shown last."""
+        return min(self.lists[what].shown_at for what in whats)
+
+    def interval(self, waited_seconds: float, expected_seconds: float = 0.0) -> float:
+        """Seconds until the next reading for something that was waited for that long, and is
+        expected that much later.
+        """
+        scale = self.time_scale
+        return timing.interval(waited_seconds * scale, expected_seconds * scale) / scale
+
+    @property
+    def objects(self) -> Mapping[str, Mapping[str, LiveResource]]:
+        return self.shown.objects
+
+    @property
+    def members(self) -> Mapping[str, tuple[str, ...]]:
+        return self.shown.members
+
+    def view(self) -> View:
+        """Everything that the lists showed last."""
+        return View(self.shown.objects, self.shown.members)
+
+    def account(self) -> Account:
+        """The same as an account. What was not read is not in it."""
+        objects, members = self.shown.objects, self.shown.members
+        ruled = frozenset(
+            what.partition(":")[2]
+            for what in self.lists
+            if what.startswith("rules:") and self.lists[what].shown_at > -math.inf
+        )
+        return Account(objects, members, complete=frozenset(objects), ruled=ruled)
+
+    # What is sent, and what comes back
+    # -----------------------------------------------------------------------------------------
+
+    def next_call(self, now: float) -> tuple[Subject, Call] | None:
+        """A read that may be sent now, and what `sent` needs to know of it."""
+        if (found := self._readings.next_call(now)) is not None:
+            return found
+        while self._first_due() <= now:
+            listed = self.lists[heapq.heappop(self._dues)[1]]
+            listed.reading = self._readings.idle[listed.what] = self._reads.listing(listed.what)
+            listed.begun, listed.due = now, math.inf
+            if (call := listed.reading.next_call(now)) is not None:
+                return listed.what, call
+        return None
+
+    def wake_in(self, now: float) -> float:
+        """Seconds until a read may be due."""
+        return self._readings.wake_in(now, self._first_due() - now)
+
+    def sent(self, token: int, subject: Subject) -> None:
+        """Notes what the call was about that was sent with a token."""
+        self._readings.sent(token, subject)
+
+    def owns(self, token: int) -> bool:
+        """Whether a call that was sent with this token was a read."""
+        return token in self._readings.in_flight
+
+    def take(self, token: int, answer: Answer, now: float) -> Problem | None:
+        """Takes the answer of a read. Returns the problem if a list could not be read at all."""
+        over = self._readings.take(token, answer, now)
+        if over is None:
+            return None
+        subject, reading = over
+        if isinstance(subject, str):
+            return self._close(self.lists[subject], reading, now)
+        self.news.probed.append(subject)
+        return None
+
+    def _is_reading(self, what: str, since: float) -> bool:
+        listed = self.lists.get(what)
+        return listed is not None and listed.reading is not None and listed.begun >= since
+
+    def _due(self, listed: Listed, at: float) -> None:
+        listed.due = at
+        heapq.heappush(self._dues, (at, listed.what))
+
+    def _first_due(self) -> float:
+        """When the first list is due that is not being read. What was asked for during a reading
+        comes again when the reading is over.
+        """
+        while self._dues:
+            at, what = self._dues[0]
+            listed = self.lists[what]
+            if listed.due == at and listed.reading is None:
+                return at
+            heapq.heappop(self._dues)
+        return math.inf
+
+    def _close(self, listed: Listed, reading: Reading, now: float) -> Problem | None:
+        listed.reading = None
+        if reading.seen is None or not reading.seen.complete:
+            # The cloud may have no such list, for a firewall that is gone. That does not prove that
+            # something left it.
+            listed.not_before = now + READ_FAILURE_SECONDS / self.time_scale
+            self._due(listed, listed.not_before)
+            self.news.failed.append(listed.what)
+            return reading.failure
+        if listed.due < math.inf:
+            self._due(listed, listed.due)
+        self._show(listed.what, reading.seen.rows)
+        for what, rows in reading.seen.inline.items():
+            self._show(what, rows)
+            self.lists.setdefault(what, Listed(what)).shown_at = listed.begun
+        listed.shown_at = listed.begun
+        return None
+
+    def _show(self, what: str, rows: Iterable[object]) -> None:
+        self.news.shown.append(what)
+        self.shown.take(what, rows)

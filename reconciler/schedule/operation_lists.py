@@ -1,0 +1,66 @@
+"""Which lists belong to the next operation of a task: those that show its result, those that must
+be read again before it, and those that tell what became of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.common.dataclass import dataclass
+from reconciler.model.resource_type import (
+    Operation,
+    ResourceType,
+    acts_on,
+    deletes,
+    kind_of,
+    operation_of,
+    waits,
+)
+from reconciler.schedule.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class OperationLists:
+    """Reads tasks in the light of the kinds alone."""
+
+    kinds: Mapping[str, ResourceType]
+
+    def kind_of(self, task: Task) -> str:
+        """The name of the kind that a task is about."""
+        return kind_of(self.kinds, task.step.operation).name
+
+    def operation(self, task: Task) -> Operation:
+        """The operation that is next. A wait is judged like the create that it continues."""
+        return operation_of(self.kinds, task.operation)
+
+    def asked(self, task: Task) -> dict[str, Any]:
+        """The inputs of the operation that is next. When an instance is detached from its former
+        firewall, or attached to it again, that firewall is meant.
+        """
+        back = task.operation == "firewall.attach" and task.failure is not None
+        if (task.operation == "firewall.detach" or back) and "former" in task.inputs:
+            return {**task.inputs, "firewall": task.inputs["former"]}
+        return dict(task.inputs)
+
+    def watched(self, task: Task) -> tuple[str, ...]:
+        """The lists that show the result; none if the answer itself is the result."""
+        operation, asked = self.operation(task), self.asked(task)
+        if deletes(task.operation) and not acts_on(task.operation, "rule"):
+            return operation.settled_by(task.target, asked)
+        watched = operation.watches(task.target, asked)
+        if task.operation == "firewall.attach" and "former" in task.inputs and task.failure is None:
+            return (*watched, f"members:{task.inputs['former']}")
+        return watched
+
+    def evidence(self, task: Task) -> tuple[str, ...]:
+        """The lists that tell what became of a write without an answer."""
+        return self.operation(task).settled_by(task.target, self.asked(task))
+
+    def rechecked(self, task: Task) -> tuple[str, ...]:
+        """The lists that must be read again before the operation, that of the object itself first.
+        There are none once the step took its fallback, or restores something.
+        """
+        if task.detour.fallback or task.failure is not None or waits(task.operation):
+            return ()
+        return self.operation(task).second_look(task.step.fingerprint, self.asked(task))

@@ -1,0 +1,156 @@
+"""Reading lists until they show the result of a request: when they are read next, and what they
+prove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import field, replace
+from enum import Enum
+
+from reconciler.common.dataclass import dataclass
+from reconciler.common.timing import ABSENCE_SECONDS
+from reconciler.model.resource_type import Progress, deletes, waits
+from reconciler.schedule.list_poller import ListPoller
+from reconciler.schedule.operation_lists import OperationLists
+from reconciler.schedule.scheduler import Scheduler
+from reconciler.schedule.step_state import Polling, StepEvent, UnknownOutcome
+from reconciler.schedule.task import Task
+
+SLIGHTLY = 1e-9
+"""Seconds by which a later reading is later, at least."""
+
+
+class PollResult(Enum):
+    """`DONE` and `FAILED` are ends. `NOT_SHOWN`: a list was read and does not show it yet.
+    `UNREAD`: no list was read since. `PROBING`: the list does not show a deleted object, and the
+    object itself is being read.
+    """
+
+    DONE = "done"
+    FAILED = "failed"
+    NOT_SHOWN = "not shown"
+    UNREAD = "unread"
+    PROBING = "probing"
+
+
+@dataclass(slots=True)
+class Polls:
+    """All tasks of one run that wait for what lists show."""
+
+    scheduler: Scheduler
+    poller: ListPoller
+    lists: OperationLists
+    _probing: dict[tuple[str, str], Task] = field(default_factory=dict)
+
+    def begin(
+        self, task: Task, event: StepEvent, accepted: float, unknown: UnknownOutcome | None = None
+    ) -> None:
+        """Waits for the result of what the cloud accepted at `accepted`. `unknown` is what was
+        known before, if no answer said so. How much time the request of an earlier run still needs
+        is not known.
+        """
+        scale, operation = self.poller.time_scale, self.lists.operation(task)
+        usual = 0.0 if waits(task.operation) else operation.look_seconds / scale
+        watched = self.lists.watched(task)
+        polling = Polling(
+            watched,
+            accepted,
+            usual,
+            deadline=accepted + operation.deadline_seconds / scale,
+            next_poll=accepted + usual,
+            judged=0.0 if unknown is None else unknown.judged,
+            unanswered=None if unknown is None else unknown.failure,
+        )
+        task.advance(event, polling)
+        self.poller.ask(watched, polling.next_poll)
+
+    def concerned(self, shown: Iterable[str], now: float) -> list[Task]:
+        """The tasks to be judged now: those that wait for one of the lists `shown`, or for one that
+        could not be read, and those whose deadline has come.
+        """
+        news, scheduler = self.poller.news, self.scheduler
+        found = scheduler.waiting.watchers((*shown, *news.take_failed()))
+        found += [
+            self._probing.pop(subject) for subject in news.take_probed() if subject in self._probing
+        ]
+        found += scheduler.waiting.overdue(now)
+        if scheduler.has(UnknownOutcome):
+            found += scheduler.of(UnknownOutcome)
+        return sorted({task.key: task for task in found}.values(), key=lambda task: task.key)
+
+    def judge(
+        self, task: Task, polling: Polling, progress: Callable[[], Progress]
+    ) -> tuple[PollResult, Polling]:
+        """How far a polling task is, by the lists that were begun since it was accepted or judged
+        last; and what is known of it then.
+        """
+        if not self.poller.fresh(polling.lists, max(polling.accepted, polling.judged)):
+            return PollResult.UNREAD, polling
+        shown_at, found = self.poller.shown_at(polling.lists), progress()
+        if deletes(task.operation):
+            return self._absence(task, polling, shown_at, found)
+        if found is Progress.DONE:
+            return PollResult.DONE, polling
+        if found is Progress.FAILED:
+            return PollResult.FAILED, polling
+        return PollResult.NOT_SHOWN, replace(polling, judged=shown_at + SLIGHTLY)
+
+    def _absence(
+        self, task: Task, polling: Polling, shown_at: float, found: Progress
+    ) -> tuple[PollResult, Polling]:
+        """Gone means: the documented not-found for the id and a complete list without it, twice,
+        10 s apart (safety#absence).
+        """
+        kind, id = self.lists.kind_of(task), task.target or ""
+        shown = replace(polling, absent_since=None, judged=shown_at + SLIGHTLY)
+        if found is not Progress.DONE:
+            self.poller.forget_probe(kind, id)
+            return PollResult.NOT_SHOWN, shown
+        if self.lists.kinds[kind].detail is not None:
+            probe = self.poller.probe(kind, id)
+            if probe.failure is None and probe.seen is None:
+                return PollResult.PROBING, polling
+            if probe.seen is None or not probe.seen.absent:
+                self.poller.forget_probe(kind, id)
+                return PollResult.NOT_SHOWN, shown
+        self.poller.forget_probe(kind, id)
+        pause, since = ABSENCE_SECONDS / self.poller.time_scale, polling.absent_since
+        if since is not None and shown_at >= since + pause:
+            return PollResult.DONE, polling
+        since = shown_at if since is None else since
+        again = since + pause
+        return (
+            PollResult.NOT_SHOWN,
+            replace(polling, absent_since=since, judged=again, next_poll=again),
+        )
+
+    def is_late(self, result: PollResult, polling: Polling, now: float) -> bool:
+        """Whether a reading begun after the deadline still did not show the result, or failed.
+
+        Writes go before reads: if nobody read a list since, the cloud is not late. Neither is it
+        while a proof of absence is not complete.
+        """
+        if now < polling.deadline:
+            return False
+        if result is PollResult.UNREAD:
+            return self.poller.tried(polling.lists, max(polling.deadline, polling.judged))
+        return result is PollResult.NOT_SHOWN and polling.absent_since is None
+
+    def again(self, task: Task, result: PollResult, polling: Polling, now: float) -> None:
+        """Has the lists read again after a judgement that was no end."""
+        if result is PollResult.PROBING:
+            self._probing[self.lists.kind_of(task), task.target or ""] = task
+        elif result is PollResult.UNREAD:
+            self.poller.ask(polling.lists, max(min(polling.next_poll, polling.deadline), now))
+        else:
+            expected = polling.accepted + polling.usual_seconds - now
+            pause = self.poller.interval(now - polling.accepted, expected)
+            next_poll = max(polling.next_poll, now + pause)
+            not_yet = polling.not_yet
+            if polling.absent_since is None:
+                not_yet = self.poller.shown_at(polling.lists)
+            task.advance(
+                StepEvent.NOT_SHOWN, replace(polling, next_poll=next_poll, not_yet=not_yet)
+            )
+            self.poller.ask(polling.lists, next_poll)
