@@ -12,8 +12,8 @@ MUTANTS_OF_DOUBTS = (
     Mutant(
         "create again what a create in doubt may have made under another address",
         "reconciler/planner/compare/classify.py",
-        "            twin = self.doubts.twin(resource, wanted, self.state)\n",
-        "            twin = None\n",
+        "            same = self.unsettled.same_object(resource, wanted, self.state)\n",
+        "            same = None\n",
         ("tests/planner/test_unsettled.py",),
         fault=1,
     ),
@@ -44,8 +44,8 @@ MUTANTS_OF_DOUBTS = (
     Mutant(
         "list what a create in doubt has made as unmanaged",
         "reconciler/planner/estimate/unmanaged.py",
-        " and live.nonce not in sent\n",
-        "\n",
+        " and live.nonce not in sent]\n",
+        "]\n",
         ("tests/planner/test_unsettled.py",),
     ),
     Mutant(
@@ -58,8 +58,8 @@ MUTANTS_OF_DOUBTS = (
     ),
     Mutant(
         "change the rules of a firewall in doubt",
-        "reconciler/planner/planner.py",
-        "            held_by(draft, item.address, owner.address)\n",
+        "reconciler/planner/plan_objects.py",
+        "            held_by(builder, item.address, owner.address)\n",
         "            pass\n",
         ("tests/planner/test_unsettled.py",),
         fault=11,

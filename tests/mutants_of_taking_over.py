@@ -10,7 +10,7 @@ MUTANTS_OF_TAKING_OVER = (
     Mutant(
         "do not ask whether another stack owns an object",
         "reconciler/planner/planner.py",
-        "    shared_objects.hold(draft)\n",
+        "    shared_objects.hold(builder)\n",
         "",
         ("tests/scenarios/test_imports.py", "tests/planner/test_protection.py"),
         fault=9,

@@ -111,11 +111,12 @@ def _monthly(session: Session, entry: Entry, stack: Stack | None) -> int | None:
     """The monthly cost of the object as last applied, in KRW, if the cached catalogue or the stack
     has its price.
     """
-    from reconciler.planner.estimate.cost import Prices
+    from reconciler.model.resource import Prices
+    from reconciler.resources import all_kinds
 
-    return Prices.known(session.kept_catalogue(), {} if stack is None else stack.prices).of(
-        entry.kind, entry.applied
-    )
+    prices = Prices.known(session.kept_catalogue(), {} if stack is None else stack.prices)
+    price = all_kinds()[entry.kind].price
+    return 0 if price is None else price(entry.applied, prices)
 
 
 def _show_why(session: Session, address: Address) -> int:

@@ -16,7 +16,7 @@ from reconciler.model.plan import Action, Plan
 from reconciler.model.resource import Account, Stack
 from reconciler.planner.checks.approval import Decision
 from reconciler.planner.estimate.unmanaged import Unmanaged
-from reconciler.planner.steps.output_changes import OutputChange
+from reconciler.planner.steps.outputs import OutputChange
 
 if TYPE_CHECKING:
     from reconciler.executor import Result

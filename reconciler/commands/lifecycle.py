@@ -41,7 +41,7 @@ from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.planner.estimate import cost as costs
 from reconciler.planner.estimate import unmanaged
 from reconciler.planner.saved_plan import SavedPlan
-from reconciler.planner.steps.output_changes import output_changes
+from reconciler.planner.steps.outputs import output_changes
 from reconciler.recovery import evidence, undo
 
 

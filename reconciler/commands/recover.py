@@ -18,9 +18,9 @@ from reconciler.model import exit_codes, ports
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.events import Event
+from reconciler.model.kinds import Kinds
 from reconciler.model.owners import Elsewhere
 from reconciler.model.resource import Account, Stack
-from reconciler.model.resource_type import ResourceType
 from reconciler.model.state import Note, State
 from reconciler.planner import planner as planning
 from reconciler.planner.checks import lost_state
@@ -258,7 +258,7 @@ class _Recovery:
         return {one.intent.address: one.reason for one in self.settling.open}
 
     @property
-    def _kinds(self) -> Mapping[str, ResourceType]:
+    def _kinds(self) -> Kinds:
         return self.connection.kinds
 
     def end(self) -> Recovered:

@@ -13,7 +13,7 @@ from reconciler.executor.late_values import Known
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.resource import Link
 from reconciler.model.state import State
-from reconciler.planner.kinds.plan_instances import SWITCH_SECOND_WAY
+from reconciler.planner.kinds.plan_memberships import SWITCH_FALLBACK
 from reconciler.schedule.list_poller import ListPoller
 from reconciler.schedule.step_state import Done, InFlight, Pending, Polling, Rechecking
 from reconciler.schedule.task import Task
@@ -81,7 +81,7 @@ def _is_behind_another(task: Task) -> bool:
     """Whether the cloud refused to attach the instance because somebody has attached it to another
     firewall meanwhile.
     """
-    return task.failure is not None and task.failure.error_code in SWITCH_SECOND_WAY.refusals
+    return task.failure is not None and task.failure.error_code in SWITCH_FALLBACK.refusals
 
 
 def _instance(task: Task, tasks: Mapping[str, Task]) -> str | None:

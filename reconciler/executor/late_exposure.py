@@ -7,13 +7,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reconciler.common import reachability
+from reconciler.common.reachability import Reach
 from reconciler.common.suggestions import pasted
 from reconciler.common.text import Text, msg
 from reconciler.executor.late_values import Known
 from reconciler.model.plan import Step
 from reconciler.model.resource_type import acts_on
-from reconciler.planner.firewall import reachability
-from reconciler.planner.firewall.reachability import Reach
 
 _COMPARED = ("direction", "protocol", "ports", "cidr")
 
@@ -49,7 +49,7 @@ def exposure(
 
 
 def _reach(rules: Iterable[Mapping[str, Any]]) -> Reach:
-    return reachability.of_rules(rules, False)
+    return reachability.from_rules(rules, False)
 
 
 def _rules(known: Known, firewall: Any) -> dict[str, dict[str, Any]]:

@@ -380,7 +380,8 @@ class ResourceType:
         return (*self.identity, *attached)
 
 
-CREATE, DELETE, DETACH, WAIT = "create", "delete", "detach", "wait"
+CREATE, UPDATE, DELETE, WAIT = "create", "update", "delete", "wait"
+ATTACH, DETACH = "attach", "detach"
 """Verbs that mean the same for every kind. `wait` sends nothing: it continues an earlier create."""
 
 

@@ -25,6 +25,9 @@ from reconciler.resources import _operations as common
 from reconciler.resources._operations import Inputs
 
 NAME, SINGULAR = _rule_rows.NAME, "rule"
+OWNER = firewall.SINGULAR
+"""The attribute of a live rule, and the input of its requests, that is its firewall's id."""
+
 CREATE, UPDATE, DELETE = "rule.create", "rule.update", "rule.delete"
 
 
@@ -47,7 +50,7 @@ def kind(firewall_api: str) -> ResourceType:
         key_rule="the key of a rule is a-z or 0-9, then up to 24 of a-z 0-9 . _ -",
         order=4,
         owner=firewall.NAME,
-        owner_attribute=firewall.SINGULAR,
+        owner_attribute=OWNER,
         summary=Summary(tuple(field.name for field in _FIELDS), _summary),
     )
 

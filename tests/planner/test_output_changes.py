@@ -9,7 +9,7 @@ import pytest
 from reconciler.model.address import Address
 from reconciler.model.resource import NoValue, Ref, Unknown
 from reconciler.model.state import STALE
-from reconciler.planner.steps.output_changes import output_changes
+from reconciler.planner.steps.outputs import output_changes
 
 LATER = Unknown((Ref(Address("instances", "web"), "public_ip"),))
 

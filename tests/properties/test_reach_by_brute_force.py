@@ -9,8 +9,8 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler.common import reachability
 from reconciler.common.ranges import Ranges
-from reconciler.planner.firewall import reachability
 
 PORTS = range(1, 7)
 ADDRESSES = range(16)
@@ -74,7 +74,7 @@ def test_rules_let_through_what_each_packet_tried_alone_passes(
     rules: list[dict[str, object]],
 ) -> None:
     # Goal: the set algebra against the plainest reading of rules.
-    assert packets(reachability.of_rules(rules, False)) == passes(rules)
+    assert packets(reachability.from_rules(rules, False)) == passes(rules)
 
 
 @given(rule_sets, rule_sets)
@@ -82,8 +82,8 @@ def test_the_difference_and_what_is_shared_are_those_of_the_packets(
     before: list[dict[str, object]], after: list[dict[str, object]]
 ) -> None:
     # Goal: what is opened, closed and kept, packet by packet.
-    old, new = reachability.of_rules(before, False), reachability.of_rules(after, False)
-    assert packets(reachability.without(new, old)) == passes(after) - passes(before)
+    old, new = reachability.from_rules(before, False), reachability.from_rules(after, False)
+    assert packets(reachability.difference(new, old)) == passes(after) - passes(before)
     assert packets(reachability.shared(new, old)) == passes(after) & passes(before)
     assert (old == new) == (passes(before) == passes(after))
 
@@ -94,7 +94,7 @@ def test_the_pieces_that_are_told_are_the_whole_and_nothing_more(
 ) -> None:
     # Goal: both ways of telling cover exactly the set; the lines never claim a packet that does not
     # pass.
-    found = reachability.of_rules(rules, False)
+    found = reachability.from_rules(rules, False)
     for way in reachability.pieces(found.inward):
         told = {
             ("in", protocol, port, address)
@@ -114,7 +114,7 @@ def test_the_order_of_rules_makes_no_difference(
     # Goal: a shuffled file is the same firewall, and is told in the same lines.
     shuffled = list(rules)
     chance.shuffle(shuffled)  # type: ignore[attr-defined]  # a random.Random of hypothesis
-    assert reachability.of_rules(shuffled, True) == reachability.of_rules(rules, True)
-    assert reachability.lines(reachability.of_rules(shuffled, True)) == reachability.lines(
-        reachability.of_rules(rules, True)
+    assert reachability.from_rules(shuffled, True) == reachability.from_rules(rules, True)
+    assert reachability.lines(reachability.from_rules(shuffled, True)) == reachability.lines(
+        reachability.from_rules(rules, True)
     )

@@ -16,12 +16,12 @@ from reconciler.planner.compare.assessment import Assessment, Disposition, Manag
 _ADDRESSES_TOLD_MAX = 4
 
 
-def newer_images(seen: Assessment) -> Iterator[Problem]:
+def newer_images(assessment: Assessment) -> Iterator[Problem]:
     """A notice for each image that has a newer one, with the servers that stay on it."""
-    if seen.account.catalogue.images is None:
+    if assessment.account.catalogue.images is None:
         return
     found: dict[tuple[str, str, str], list[ManagedObject]] = {}
-    for item in seen.items.values():
+    for item in assessment.items.values():
         desired = item.resource.attributes.get("image") if item.resource is not None else None
         if item.disposition not in (Disposition.KEEP, Disposition.BIND) or not isinstance(
             desired, Lookup
@@ -34,7 +34,7 @@ def newer_images(seen: Assessment) -> Iterator[Problem]:
             if pinned is None
             else lookup.newer(
                 desired,
-                seen.account.catalogue,
+                assessment.account.catalogue,
                 pinned,
                 zone=zone if isinstance(zone, str) else None,
             )

@@ -18,7 +18,6 @@ from reconciler.model.state import Phase
 from reconciler.planner.compare import unsettled
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 from reconciler.planner.compare.rule_matching import meaning
-from reconciler.planner.compare.unsettled import ALIKE
 
 Group: TypeAlias = "tuple[str, str, type]"
 """Kind, name, and the form of the index: number, text or none. Objects of another form are what a
@@ -26,7 +25,7 @@ change of shape leaves or makes.
 """
 
 
-def unsaid(seen: Assessment) -> Iterator[Problem]:
+def find(assessment: Assessment) -> Iterator[Problem]:
     """One error for each pair of resources of which one goes and one comes, alike in number and in
     kind; of one resource that gets another shape the number may differ.
 
@@ -37,20 +36,23 @@ def unsaid(seen: Assessment) -> Iterator[Problem]:
     `removed: [{from: ADDRESS, keep: false}]` says that it is no rename, and so does `--accept
     delete=ADDRESS`.
     """
-    doubts = unsettled.of(seen.stack, seen.state, seen.options)
-    going = _groups(item for item in seen.items.values() if _goes(seen, item))
+    open_creates = unsettled.of(assessment.stack, assessment.state, assessment.options)
+    going = _groups(item for item in assessment.items.values() if _goes(assessment, item))
     coming = (
         _groups(
             item
-            for item in seen.items.values()
-            if item.entry is None and item.resource is not None and _comes(item, doubts.reasons)
+            for item in assessment.items.values()
+            if item.entry is None
+            and item.resource is not None
+            and _comes(item, open_creates.reasons)
         )
         if going
         else {}
     )
-    going = _whole(going, map(_group, seen.stack.resources))
+    going = _whole(going, map(_group, assessment.stack.resources))
     coming = _whole(
-        coming, (_group(address) for address, item in seen.items.items() if item.entry is not None)
+        coming,
+        (_group(address) for address, item in assessment.items.items() if item.entry is not None),
     )
     taken: set[Group] = set()
     for old, left in going.items():
@@ -60,7 +62,8 @@ def unsaid(seen: Assessment) -> Iterator[Problem]:
             (new, found)
             for new in by_likeness
             if new not in taken
-            and (found := _pairs(seen, left, coming[new], _of(old, doubts.homeless))) is not None
+            and (found := _pairs(assessment, left, coming[new], _of(old, open_creates.creates)))
+            is not None
         ]
         if not pairs:
             continue
@@ -81,11 +84,11 @@ def _of(group: Group, addresses: Iterable[Address]) -> list[Address]:
     return [address for address in addresses if address.rule is None and _group(address) == group]
 
 
-def _goes(seen: Assessment, item: ManagedObject) -> bool:
+def _goes(assessment: Assessment, item: ManagedObject) -> bool:
     """Whether an object is to be deleted, now or when it is no longer in doubt, and nobody has said
     that this is meant.
     """
-    said = {removal.address for removal in seen.stack.removed}
+    said = {removal.address for removal in assessment.stack.removed}
     if (
         item.disposition not in (Disposition.DELETE, Disposition.UNSETTLED)
         or item.resource is not None
@@ -96,7 +99,7 @@ def _goes(seen: Assessment, item: ManagedObject) -> bool:
         return False
     return not (
         {item.address, item.address.resource} & said
-        or seen.options.accepts("delete", str(item.address))
+        or assessment.options.accepts("delete", str(item.address))
     )
 
 
@@ -108,7 +111,7 @@ def _groups(items: Iterable[ManagedObject]) -> dict[Group, list[ManagedObject]]:
     """The items by resource and form of index, rules apart."""
     found: dict[Group, list[ManagedObject]] = {}
     for item in items:
-        if item.address.rule is None and item.kind.name in ALIKE:
+        if item.kind.owner is None:
             found.setdefault(_group(item.address), []).append(item)
     return found
 
@@ -124,7 +127,10 @@ def _whole(
 
 
 def _pairs(
-    seen: Assessment, left: list[ManagedObject], made: list[ManagedObject], doubts: list[Address]
+    assessment: Assessment,
+    left: list[ManagedObject],
+    made: list[ManagedObject],
+    doubts: list[Address],
 ) -> list[tuple[Address, Address]] | None:
     """Old and new addresses, or None where they do not match. `doubts` are creates in doubt beside
     what goes: what they ask for was compared when they held back the new objects.
@@ -143,14 +149,14 @@ def _pairs(
     pairs = list(zip(sorted([*items, *doubts]), made, strict=False))
     return (
         [(old, new.address) for old, new in pairs]
-        if all(old not in items or _are_alike(seen, items[old], new) for old, new in pairs)
+        if all(old not in items or _are_alike(assessment, items[old], new) for old, new in pairs)
         else None
     )
 
 
-def _are_alike(seen: Assessment, old: ManagedObject, new: ManagedObject) -> bool:
+def _are_alike(assessment: Assessment, old: ManagedObject, new: ManagedObject) -> bool:
     if old.kind.name == "firewalls":
-        return _traffic(seen, old) == _traffic(seen, new) != frozenset()
+        return _traffic(assessment, old) == _traffic(assessment, new) != frozenset()
     was = (
         old.live.attributes
         if old.live is not None
@@ -159,7 +165,7 @@ def _are_alike(seen: Assessment, old: ManagedObject, new: ManagedObject) -> bool
         else EMPTY
     )
     return all(
-        was.get(name) == new.wanted.get(name) is not None for name in ALIKE[old.kind.name]
+        was.get(name) == new.wanted.get(name) is not None for name in old.kind.identity
     ) and _same_place(old, new)
 
 
@@ -171,10 +177,10 @@ def _same_place(old: ManagedObject, new: ManagedObject) -> bool:
     return old.entry.applied.get("instance") == str(instance.address)
 
 
-def _traffic(seen: Assessment, item: ManagedObject) -> frozenset[Any]:
+def _traffic(assessment: Assessment, item: ManagedObject) -> frozenset[Any]:
     """What the rules of a firewall let through."""
     if item.entry is not None and item.live is not None:
-        rows = seen.account.objects.get("rules", {}).values()
+        rows = assessment.account.objects.get("rules", {}).values()
         return frozenset(
             meaning(row.attributes)
             for row in rows
@@ -183,12 +189,12 @@ def _traffic(seen: Assessment, item: ManagedObject) -> frozenset[Any]:
     if item.entry is not None:
         return frozenset(
             meaning(entry.applied)
-            for entry in seen.state.entries.values()
+            for entry in assessment.state.entries.values()
             if entry.parent == item.entry.id
         )
     return frozenset(
         meaning(r.attributes)
-        for a, r in seen.stack.resources.items()
+        for a, r in assessment.stack.resources.items()
         if a.rule is not None and a.owner == item.address
     )
 

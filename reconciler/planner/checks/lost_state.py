@@ -23,15 +23,15 @@ from reconciler.recovery.manual import Binding
 from reconciler.resources import all_kinds
 
 
-def strangers(seen: Assessment) -> Iterator[tuple[str, LiveResource]]:
+def strangers(assessment: Assessment) -> Iterator[tuple[str, LiveResource]]:
     """Objects of the account that stand in no entry, deposed slot or open intent, with their kind."""
-    state = seen.state
+    state = assessment.state
     ours = {entry.id for entry in state.entries.values()} | set(state.deposed)
-    ours |= {item.live.id for item in seen.items.values() if item.live is not None}
+    ours |= {item.live.id for item in assessment.items.values() if item.live is not None}
     sent = sent_nonces(state)
-    used = {live.id for live in seen.existing.values()}
+    used = {live.id for live in assessment.existing.values()}
     for kind in sorted(all_kinds().sections):
-        rows = seen.account.objects.get(kind, {})
+        rows = assessment.account.objects.get(kind, {})
         for id in sorted(rows):
             if id not in ours and id not in used and rows[id].nonce not in sent:
                 yield kind, rows[id]
@@ -45,27 +45,29 @@ def remote_name(item: ManagedObject) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def missing_state(seen: Assessment) -> Iterator[Problem]:
+def missing_state(assessment: Assessment) -> Iterator[Problem]:
     """An error for each object that says this stack was here before. `--accept duplicate=ADDRESS`
     says that it is none of ours.
     """
-    if seen.options.destroy:
+    if assessment.options.destroy:
         return  # nothing is created
     desired_value = {
         (i.kind.name, remote_name(i)): a
-        for a, i in seen.items.items()
+        for a, i in assessment.items.items()
         if i.disposition is Disposition.CREATE and a.rule is None
     }
     created = frozenset(map(str, desired_value.values()))
-    for kind, live in strangers(seen):
+    for kind, live in strangers(assessment):
         address = desired_value.get((kind, _name(live)))
-        named = _named_address(seen, kind, live) if seen.state.is_empty else None
-        former = _formerly_at(seen, kind, live, created) if seen.state.is_empty else None
-        if seen.state.is_empty:
+        named = _named_address(assessment, kind, live) if assessment.state.is_empty else None
+        former = (
+            _formerly_at(assessment, kind, live, created) if assessment.state.is_empty else None
+        )
+        if assessment.state.is_empty:
             at = str(address) if address is not None else named or former
         else:
             at = str(address) if address is not None and live.nonce is not None else None
-        if at is None or seen.options.accepts("duplicate", at):
+        if at is None or assessment.options.accepts("duplicate", at):
             continue
         if former is not None:
             yield _of_a_former_environment(live, at)
@@ -97,18 +99,18 @@ def _name(live: LiveResource) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _named_address(seen: Assessment, kind: str, live: LiveResource) -> str | None:
+def _named_address(assessment: Assessment, kind: str, live: LiveResource) -> str | None:
     """The address that the owner text before a marker names, where it is one of this stack and
     environment.
     """
     if live.nonce is None or live.marked is None or not marker.is_owner_text(live.marked):
         return None
-    start = marker.owner_text(seen.stack.name, seen.stack.environment, "")
+    start = marker.owner_text(assessment.stack.name, assessment.stack.environment, "")
     return f"{kind}.{live.marked.removeprefix(start)}" if live.marked.startswith(start) else None
 
 
 def _formerly_at(
-    seen: Assessment, kind: str, live: LiveResource, created: frozenset[str]
+    assessment: Assessment, kind: str, live: LiveResource, created: frozenset[str]
 ) -> str | None:
     """The address about to be created that a marker names under an environment of this stack which
     the file does not have any more.
@@ -117,7 +119,9 @@ def _formerly_at(
     if parts is None:
         return None
     stack, environment, key = parts
-    is_former = stack == seen.stack.name and environment not in (seen.stack.environments or (None,))
+    is_former = stack == assessment.stack.name and environment not in (
+        assessment.stack.environments or (None,)
+    )
     return f"{kind}.{key}" if is_former and f"{kind}.{key}" in created else None
 
 
@@ -141,9 +145,9 @@ def _of_a_former_environment(live: LiveResource, at: str) -> Problem:
     )
 
 
-def _names_others(seen: Assessment, live: LiveResource) -> bool:
-    start = marker.owner_text(seen.stack.name, seen.stack.environment, "")
-    if any(live.id in ids for ids in seen.options.elsewhere.values()):
+def _names_others(assessment: Assessment, live: LiveResource) -> bool:
+    start = marker.owner_text(assessment.stack.name, assessment.stack.environment, "")
+    if any(live.id in ids for ids in assessment.options.elsewhere.values()):
         return True
     return (
         live.marked is not None
@@ -152,25 +156,25 @@ def _names_others(seen: Assessment, live: LiveResource) -> bool:
     )
 
 
-def propose(seen: Assessment) -> tuple[Binding, ...]:
+def propose(assessment: Assessment) -> tuple[Binding, ...]:
     """A bind for each address to be made that exactly one marked object answers to: by remote name
     and attributes.
     """
     found: dict[Address, list[LiveResource]] = {}
-    unowned = list(strangers(seen))
-    for address, item in seen.items.items():
+    unowned = list(strangers(assessment))
+    for address, item in assessment.items.items():
         if item.disposition is not Disposition.CREATE or address.rule is not None:
             continue
         for kind, live in unowned:
             if (
                 kind == item.kind.name
                 and live.nonce is not None
-                and not _names_others(seen, live)
+                and not _names_others(assessment, live)
                 and _answers(item, live)
             ):
                 found.setdefault(address, []).append(live)
     return tuple(
-        Binding(address, rows[0], bound(address, rows[0], seen.items[address]))
+        Binding(address, rows[0], bound(address, rows[0], assessment.items[address]))
         for address, rows in sorted(found.items(), key=lambda pair: pair[0].sort_key)
         if len(rows) == 1
     )
@@ -214,17 +218,17 @@ def in_doubt(item: ManagedObject) -> Problem | None:
     )
 
 
-def adoptable(seen: Assessment, text: str, id: str) -> Binding | Problem:
+def adoptable(assessment: Assessment, text: str, id: str) -> Binding | Problem:
     """The bind of one object to one address decided by a person, or why it cannot be."""
     address = parse(text)
-    item = seen.items.get(address) if address is not None else None
+    item = assessment.items.get(address) if address is not None else None
     if address is None or item is None or address.rule is not None:
         return error(
             "missing-reference", msg("the stack has no {address}", address=text), address=text
         )
     if (doubt := in_doubt(item)) is not None:
         return doubt
-    live = seen.account.find(item.kind.name, id)
+    live = assessment.account.find(item.kind.name, id)
     if live is None:
         return error(
             "missing-object",
@@ -235,14 +239,14 @@ def adoptable(seen: Assessment, text: str, id: str) -> Binding | Problem:
             ),
             address=text,
         )
-    owner = next((e.address for e in seen.state.entries.values() if e.id == id), None)
+    owner = next((e.address for e in assessment.state.entries.values() if e.id == id), None)
     if owner is not None:
         return error(
             "bad-combination",
             msg("{id} already belongs to {owner}", id=id, owner=owner),
             address=text,
         )
-    sharer = owners.sharer_of(seen.state, live, seen.options.elsewhere)
+    sharer = owners.sharer_of(assessment.state, live, assessment.options.elsewhere)
     if sharer is not None:
         return owners.shared(text, live, sharer)
     return Binding(address, live, bound(address, live, item))

@@ -1,5 +1,5 @@
-"""Names that somebody else's object bears already: the cloud allows it, and people mistake the two
-(planning#feasibility).
+"""Equal names: of two objects of the stack, or of one of the stack and one that is not part of it.
+The cloud allows them, and people confuse the two (planning#feasibility).
 """
 
 from __future__ import annotations
@@ -9,31 +9,59 @@ from collections.abc import Iterator, Mapping
 from reconciler.common.suggestions import spelled
 from reconciler.common.text import msg
 from reconciler.model.address import Address
-from reconciler.model.diagnostics import Problem, warning
+from reconciler.model.diagnostics import Problem, error, warning
 from reconciler.model.plan import Change
 from reconciler.planner.checks import lost_state
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 
 
-def namesakes(seen: Assessment, changes: Mapping[Address, Change]) -> Iterator[Problem]:
-    """A warning for each object that is to be made, or to get a name, which an object of nobody
-    here bears already.
+def within_stack(assessment: Assessment) -> Iterator[Problem]:
+    """Two objects of a kind with one name: an error if one of them is to be created, a warning if
+    both exist (stack-files#remote-names).
     """
-    desired_value = {
+    by_name: dict[tuple[str, str], list[ManagedObject]] = {}
+    for item in assessment.items.values():
+        if item.resource is None or item.kind.owner is not None:
+            continue
+        default = item.resource.at_create.get("name") if item.entry is None else None
+        name = item.wanted.get("name", default)
+        if name is None and item.live is not None:
+            name = item.live.attributes.get("name")
+        if isinstance(name, str):
+            by_name.setdefault((item.kind.name, name), []).append(item)
+    for (_, name), items in sorted(by_name.items()):
+        if len(items) < 2:
+            continue
+        report = error if any(item.disposition is Disposition.CREATE for item in items) else warning
+        addresses = " and ".join(str(item.address) for item in items)
+        yield report(
+            "duplicate-name",
+            msg("{addresses} have the same name {name!r}", addresses=addresses, name=name),
+            place=items[-1].resource.place if items[-1].resource else None,
+            address=str(items[-1].address),
+            hint=msg("give one of them another `name:`"),
+        )
+
+
+def with_others(assessment: Assessment, changes: Mapping[Address, Change]) -> Iterator[Problem]:
+    """A warning for each object to be created or renamed whose new name belongs to an object that is
+    not part of the stack.
+    """
+    names = {
         address: name
-        for address, item in seen.items.items()
+        for address, item in assessment.items.items()
         if (name := _new_name(item, changes)) is not None
     }
-    if not desired_value:
+    if not names:
         return
-    borne: dict[tuple[str, str], str] = {}
-    for kind, live in lost_state.strangers(seen):
+    taken: dict[tuple[str, str], str] = {}
+    for kind, live in lost_state.strangers(assessment):
         named = live.attributes.get("name")
         if isinstance(named, str):
-            borne.setdefault((kind, spelled(named)), live.id)
-    for address, name in desired_value.items():
-        other, item = borne.get((address.kind, spelled(name))), seen.items[address]
-        if other is None or seen.options.accepts("duplicate", str(address)):
+            taken.setdefault((kind, spelled(named)), live.id)
+    for address, name in names.items():
+        other, item = taken.get((address.kind, spelled(name))), assessment.items[address]
+        if other is None or assessment.options.accepts("duplicate", str(address)):
             continue
         place = (
             None if item.resource is None else item.resource.places.get("name", item.resource.place)

@@ -20,50 +20,50 @@ _TOUCHED = (Disposition.BIND, Disposition.KEEP, Disposition.REPLACE, Disposition
 """Fates of objects that a plan owns, changes or deletes; what is forgotten is released."""
 
 
-def find(seen: Assessment) -> Iterator[tuple[Address, LiveResource, Sharer]]:
+def find(assessment: Assessment) -> Iterator[tuple[Address, LiveResource, Sharer]]:
     """Each object of the stack, old ones of replacements included, that another stack owns, and to
     which nobody has agreed before.
     """
     touched = [
         (item.address, item.live, item.entry)
-        for item in seen.items.values()
+        for item in assessment.items.values()
         if item.disposition in _TOUCHED and item.address.rule is None
     ]
     touched += [
         (address, live, None)
-        for old, live in seen.deposed()
+        for old, live in assessment.deposed()
         if (address := parse(old.address)) is not None
     ]
     for address, live, entry in touched:
         if live is None:
             continue
-        sharer = owners.sharer_of(seen.state, live, seen.options.elsewhere, entry)
-        if sharer is not None and not owners.agreed_before(seen.state, live, sharer):
+        sharer = owners.sharer_of(assessment.state, live, assessment.options.elsewhere, entry)
+        if sharer is not None and not owners.agreed_before(assessment.state, live, sharer):
             yield address, live, sharer
 
 
-def hold(draft: PlanBuilder) -> None:
+def hold(builder: PlanBuilder) -> None:
     """Marks what is shared without consent as blocked, a firewall with its rules, and shows the
     consent of the rest.
     """
-    for address, live, sharer in find(draft.assessment):
-        row = draft.changes.get(address) or Change(address, Action.NONE, "")
-        if draft.assessment.options.accepts(RiskClass.SHARED.value, str(address)):
+    for address, live, sharer in find(builder.assessment):
+        row = builder.changes.get(address) or Change(address, Action.NONE, "")
+        if builder.assessment.options.accepts(RiskClass.SHARED.value, str(address)):
             consents = (*row.impact.consents, Consent(RiskClass.SHARED, str(address)))
-            draft.changes[address] = replace(row, impact=replace(row.impact, consents=consents))
+            builder.changes[address] = replace(row, impact=replace(row.impact, consents=consents))
             continue
-        draft.problems.append(owners.shared(str(address), live, sharer, place=row.place))
-        draft.unchanged -= row.action is Action.NONE and address in draft.changes
+        builder.problems.append(owners.shared(str(address), live, sharer, place=row.place))
+        builder.unchanged -= row.action is Action.NONE and address in builder.changes
         reason = f"belongs to the stack {sharer.title}"
-        for part in (address, *draft.index.rules.get(address, ())):
-            draft.blocked.setdefault(part, reason)
-        draft.changes[address] = replace(
+        for part in (address, *builder.index.rules.get(address, ())):
+            builder.blocked.setdefault(part, reason)
+        builder.changes[address] = replace(
             row, action=Action.BLOCKED, reason=reason, impact=Impact(blocked_by=str(address))
         )
 
 
-def agreed(draft: PlanBuilder, held: frozenset[Address]) -> Iterator[StateChange]:
+def agreed(builder: PlanBuilder, held: frozenset[Address]) -> Iterator[StateChange]:
     """The consents that the plan records, so that later plans do not ask again."""
-    for address, live, sharer in find(draft.assessment):
+    for address, live, sharer in find(builder.assessment):
         if address not in held:
             yield owners.agreement(live, sharer)

@@ -12,7 +12,7 @@ from reconciler.model.plan import Step
 from reconciler.planner.compare.assessment import Assessment
 
 
-def left_off(seen: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
+def left_off(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
     """A warning for each of them that neither starts nor goes: held back, left out of the plan, or
     forgotten.
     """
@@ -21,7 +21,7 @@ def left_off(seen: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
         for step in steps
         if step.operation in ("instance.start", "instance.delete")
     }
-    for address, item in seen.items.items():
+    for address, item in assessment.items.items():
         off = (
             item.entry is not None
             and item.entry.stopped

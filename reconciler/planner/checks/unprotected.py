@@ -16,20 +16,20 @@ from reconciler.model.state import Phase, State
 from reconciler.planner.compare.assessment import Assessment, Disposition
 
 
-def by_account(seen: Assessment) -> Iterator[Problem]:
+def by_account(assessment: Assessment) -> Iterator[Problem]:
     """A warning for each running server that no firewall stands before. None beside a run that is
     at work: it attaches them itself.
     """
-    if seen.options.running is not None or seen.options.destroy:
+    if assessment.options.running is not None or assessment.options.destroy:
         return
-    for address, item in seen.items.items():
+    for address, item in assessment.items.items():
         live, resource = item.live, item.resource
         wanted = None if resource is None else _firewall(resource)
         if (
             wanted is None
             or live is None
             or live.attributes.get("power") == "off"
-            or seen.firewall_of(live.id) is not None
+            or assessment.firewall_of(live.id) is not None
         ):
             continue
         said = "may have" if item.disposition is Disposition.UNSETTLED else "has"

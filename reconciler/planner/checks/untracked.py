@@ -32,19 +32,19 @@ class Untracked:
     sure: bool
 
 
-def find(seen: Assessment) -> Iterator[Untracked]:
+def find(assessment: Assessment) -> Iterator[Untracked]:
     """The objects, by kind and id. None beside a run that is at work: what it makes right now is on
     its own record.
     """
-    if seen.options.running is not None:
+    if assessment.options.running is not None:
         return
-    state = seen.state
+    state = assessment.state
     # doubled: told by itself
     known = {entry.nonce for entry in state.entries.values()} | {
         old.nonce for old in state.deposed.values()
     }
-    named = _names(seen)
-    for kind, live in lost_state.strangers(seen):
+    named = _names(assessment)
+    for kind, live in lost_state.strangers(assessment):
         if (
             live.nonce is None
             or live.nonce in known
@@ -56,33 +56,33 @@ def find(seen: Assessment) -> Iterator[Untracked]:
             at = named.get((kind, live.attributes.get("name")))
             if at is not None:
                 yield Untracked(live, at, sure=False)
-        elif parts[:2] == (seen.stack.name, seen.stack.environment):
+        elif parts[:2] == (assessment.stack.name, assessment.stack.environment):
             yield Untracked(live, f"{kind}.{parts[2]}", sure=True)
 
 
-def _names(seen: Assessment) -> Mapping[tuple[str, Any], str]:
+def _names(assessment: Assessment) -> Mapping[tuple[str, Any], str]:
     """The addresses by kind and remote name: of the file, also where it is being destroyed, and of
     what stands.
     """
     found: dict[tuple[str, Any], str] = {}
-    for address, resource in seen.stack.resources.items():
+    for address, resource in assessment.stack.resources.items():
         name = resource.attributes.get("name", resource.at_create.get("name"))
         if address.rule is None and isinstance(name, str):
             found.setdefault((address.kind, name), str(address))
-    for address, item in seen.items.items():
+    for address, item in assessment.items.items():
         if item.live is not None and item.live.attributes.get("name"):
             found.setdefault((item.kind.name, item.live.attributes["name"]), str(address))
     return found
 
 
-def problems(seen: Assessment) -> Iterator[Problem]:
+def problems(assessment: Assessment) -> Iterator[Problem]:
     """An error for each object that is this stack's, a warning for each that may be; a notice for
     one that consent leaves alone.
     """
-    command = seen.options.command
-    for found in find(seen):
+    command = assessment.options.command
+    for found in find(assessment):
         id, address = found.live.id, found.address
-        if seen.options.accepts("duplicate", address):
+        if assessment.options.accepts("duplicate", address):
             yield notice(
                 "untracked",
                 msg(
@@ -116,10 +116,10 @@ def problems(seen: Assessment) -> Iterator[Problem]:
             yield warning("untracked", message, address=address, hint=hint)
 
 
-def records(seen: Assessment) -> tuple[StateChange, ...]:
+def records(assessment: Assessment) -> tuple[StateChange, ...]:
     """What the state learns of objects that consent leaves alone."""
     return tuple(
         left(found.live.id, found.address)
-        for found in find(seen)
-        if seen.options.accepts("duplicate", found.address)
+        for found in find(assessment)
+        if assessment.options.accepts("duplicate", found.address)
     )

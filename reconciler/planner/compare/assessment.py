@@ -12,6 +12,7 @@ from typing import Any
 from reconciler.common.dataclass import dataclass
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem
+from reconciler.model.kinds import Kinds
 from reconciler.model.owners import Elsewhere
 from reconciler.model.resource import EMPTY, Account, Link, LiveResource, Resource, Stack, Value
 from reconciler.model.resource_type import ResourceType
@@ -109,6 +110,11 @@ class ManagedObject:
         return self.live.id
 
     @property
+    def runs(self) -> bool:
+        """Whether its object exists and is not known to be off."""
+        return self.live is not None and self.live.attributes.get("power") != "off"
+
+    @property
     def id(self) -> str | None:
         """The id that the address has now and keeps, None where it will have another or has none."""
         if (
@@ -131,7 +137,7 @@ class Assessment:
     stack: Stack
     state: State
     account: Account
-    kinds: Mapping[str, ResourceType]
+    kinds: Kinds
     options: PlanOptions
     items: Mapping[Address, ManagedObject]
     existing: Mapping[Address, LiveResource]

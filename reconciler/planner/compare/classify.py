@@ -15,6 +15,7 @@ from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
 from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error
+from reconciler.model.kinds import Kinds
 from reconciler.model.owners import owner_of
 from reconciler.model.resource import EMPTY, Account, LiveResource, Lookup, Resource, Stack, Value
 from reconciler.model.resource_type import Edit, ResourceType
@@ -34,7 +35,7 @@ def classify(
     stack: Stack,
     state: State,
     account: Account,
-    kinds: Mapping[str, ResourceType],
+    kinds: Kinds,
     options: PlanOptions,
 ) -> Assessment:
     """Looks at every address once. Problems of the whole (mass absence) come alone: nothing else is
@@ -48,18 +49,18 @@ def classify(
     problems += [] if options.destroy else missing
     problems += _not_replaceable(state, options)
     resources = {} if options.destroy else stack.resources
-    surveyor = _Classifier(
+    classifier = _Classifier(
         stack, state, account, kinds, options, problems, unsettled.of(stack, state, options)
     )
     items = {
-        address: surveyor.desired(resource)
+        address: classifier.desired(resource)
         for address, resource in resources.items()
         if resource.address.kind != "rules"
     }
     for text in sorted(state.entries):
         address = parse(text)
         if address is not None and address.rule is None and address not in items:
-            items[address] = surveyor.remembered(address, state.entries[text])
+            items[address] = classifier.remembered(address, state.entries[text])
     going = {
         item.live.id: str(address)
         for address, item in items.items()
@@ -82,8 +83,8 @@ def classify(
         (),
         _names(items, existing, state.deposed.values()),
     )
-    surveyor.rules(items, unmanaged_rules, known)
-    problems += surveyor.doubts.unplaced(items)
+    classifier.rules(items, unmanaged_rules, known)
+    problems += classifier.unsettled.problems(items)
     ordered = {address: items[address] for address in sorted(items, key=lambda a: a.sort_key)}
     return Assessment(
         stack,
@@ -144,10 +145,10 @@ class _Classifier:
     stack: Stack
     state: State
     account: Account
-    kinds: Mapping[str, ResourceType]
+    kinds: Kinds
     options: PlanOptions
     problems: list[Problem]
-    doubts: unsettled.Doubts
+    unsettled: unsettled.Unsettled
 
     def desired(self, resource: Resource) -> ManagedObject:
         address, text = resource.address, str(resource.address)
@@ -236,8 +237,8 @@ class _Classifier:
             else f"not present at serial {self.options.undo}"
         )
         disposition, reason = Disposition.DELETE, gone if not self.options.destroy else "destroy"
-        if entry.address in self.doubts.reasons:
-            disposition, reason = Disposition.UNSETTLED, self.doubts.reasons[entry.address]
+        if entry.address in self.unsettled.reasons:
+            disposition, reason = Disposition.UNSETTLED, self.unsettled.reasons[entry.address]
         elif live is None:
             disposition, reason = self._missing(entry, accepted=Disposition.FORGET)
         elif entry.retain and not self._removed(address, keep=False):
@@ -299,13 +300,13 @@ class _Classifier:
     ) -> tuple[Disposition, str]:
         """What becomes of an address that the file has, and why."""
         text = str(resource.address)
-        if text in self.doubts.reasons:
-            return Disposition.UNSETTLED, self.doubts.reasons[text]
+        if text in self.unsettled.reasons:
+            return Disposition.UNSETTLED, self.unsettled.reasons[text]
         if entry is None and resource.import_id:
             return Disposition.BIND, "import"
         if entry is None:
-            twin = self.doubts.twin(resource, wanted, self.state)
-            return (Disposition.CREATE, "new") if twin is None else (Disposition.UNSETTLED, twin)
+            same = self.unsettled.same_object(resource, wanted, self.state)
+            return (Disposition.CREATE, "new") if same is None else (Disposition.UNSETTLED, same)
         if live is None:
             disposition, reason = self._missing(entry, accepted=Disposition.CREATE)
             return (Disposition.CREATE if disposition is Disposition.GONE else disposition), reason
@@ -471,8 +472,8 @@ class _Classifier:
                 desired=wanted.get(owner.address, []),
                 entries=[] if firewall is None else remembered.get(firewall, []),
                 live=[] if firewall is None else live.get(firewall, []),
-                unsettled=self.doubts.reasons,
-                sent=self.doubts.traffic(firewall),
+                unsettled=self.unsettled.reasons,
+                sent=self.unsettled.traffic(firewall),
                 traffic=traffic,
             )
             items.update({item.address: item for item in matched.items})

@@ -43,12 +43,12 @@ def live_value(assessment: Assessment, item: ManagedObject, name: str) -> Any:
     live = item.live
     if live is None:
         return ABSENT
-    if item.kind.name == "instances" and name == "firewall":
+    if name == item.kind.membership:
         return assessment.name_of(assessment.firewall_to_leave(live.id))
-    if name == "instance":
+    if item.kind.fields[name].link is not None:
         if name not in live.attributes:
             return ABSENT
-        return assessment.name_of(_text(live.attributes.get("instance")))
+        return assessment.name_of(_text(live.attributes.get(name)))
     if (
         name == "description"
         and live.marked is not None
@@ -122,7 +122,7 @@ def _notice(item: ManagedObject, field: Field, asked: Any, live: Any) -> list[Pr
     """
     if field.edit is Edit.CREATE_ONLY:
         return []
-    if field.name == "power" and live is None:
+    if field.edit is Edit.POWER and live is None:
         return []  # the cloud works on it: neither on nor off can be said
     if live is ABSENT and field.edit in _GRAVE:
         return []  # nobody knows what it is: nothing is destroyed on a guess
@@ -199,7 +199,7 @@ def _drift(
         if shown[name] == left:
             continue
         live = _normal(live_value(assessment, item, name))
-        if live is ABSENT or live == left or (name == "power" and live is None):
+        if live is ABSENT or live == left or (name == item.kind.power and live is None):
             continue
         stated = bool(asked[name] == live)
         who = Cause.OUTSIDE if asked[name] == left or stated else Cause.BOTH

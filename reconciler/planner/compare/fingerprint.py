@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from reconciler.model.resource import EMPTY, Account, LiveResource
@@ -54,6 +54,17 @@ def of(live: LiveResource, account: Account) -> dict[str, Any]:
         )
         found["rules"] = _rules_of(live.id, account)
     return found
+
+
+def digests(account: Account, ids: Collection[str | None]) -> dict[str, str]:
+    """The digest of each of these objects, by id: a saved plan is refused if one of them differs."""
+    found = {
+        id: digest(of(live, account))
+        for rows in account.objects.values()
+        for id, live in rows.items()
+        if id in ids
+    }
+    return dict(sorted(found.items()))
 
 
 def digest(fingerprint: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ class Resolver:
     """
 
     def __init__(self, assessment: Assessment) -> None:
-        self._survey = assessment
+        self._assessment = assessment
         self._wanted: dict[Address, dict[str, Value]] = {}
         self._known: dict[tuple[Address, str], Value] = {}
         self._busy: set[tuple[Address, str]] = set()
@@ -55,7 +55,7 @@ class Resolver:
         """The same. Raises `ExpressionError` where it cannot be computed."""
         if type(value) in _KNOWN or not isinstance(value, Deferred | tuple | Mapping):
             return value
-        found = expression.resolve_value(value, self._survey.stack, self._attributes)
+        found = expression.resolve_value(value, self._assessment.stack, self._attributes)
         return (
             Unknown(found.source, value)
             if isinstance(found, Unknown) and isinstance(value, Deferred)
@@ -77,13 +77,13 @@ class Resolver:
 
     def _attributes(self, address: Address) -> Mapping[str, Value] | None:
         if address.existing:
-            live = self._survey.existing.get(address)
+            live = self._assessment.existing.get(address)
             return None if live is None else dict(live.attributes)
-        item = self._survey.items.get(address)
+        item = self._assessment.items.get(address)
         return None if item is None else _Lazy(self, item)
 
     def _find(self, address: Address, name: str) -> Value:
-        item = self._survey.items[address]
+        item = self._assessment.items[address]
         unknown = Unknown((Ref(address, name),))
         stays = item.disposition in (Disposition.KEEP, Disposition.BIND) and item.live is not None
         field = item.kind.fields.get(name)
@@ -94,14 +94,14 @@ class Resolver:
         ):
             desired_value = self.value(address, item.wanted[name])
             if isinstance(desired_value, Link):
-                return self._survey.id_of(desired_value.address) or Unknown(
+                return self._assessment.id_of(desired_value.address) or Unknown(
                     (Ref(desired_value.address, "id"),)
                 )
             if desired_value is not None or not stays:
                 return desired_value
         if stays and item.live is not None:
-            if name == "firewall":
-                return self._survey.firewall_of(item.live.id)
+            if name == item.kind.membership:
+                return self._assessment.firewall_of(item.live.id)
             return (
                 unknown
                 if name == "status" and "power" in item.wanted and not _power_stays(item)
@@ -109,7 +109,7 @@ class Resolver:
             )
         if item.resource is not None and name in item.resource.at_create:
             return self.value(address, item.resource.at_create[name])
-        return None if name in ("firewall", "instance") else unknown
+        return None if field is not None and field.link is not None else unknown
 
 
 class _Lazy(Mapping[str, Value]):

@@ -1,4 +1,4 @@
-"""The brakes: what stops a run as a whole before a plan, because the list itself is doubted
+"""What stops a whole run before a plan, because a list of the account cannot be trusted
 (safety#absence).
 """
 
@@ -24,8 +24,8 @@ def mass_absence(
     """An error for each missing object of a kind of which more than max(1, 20 %) are missing, or
     whose list is empty.
 
-    Objects under a delete of ours do not count, nor do those just made that were never seen at
-    rest. `--accept gone=ADDRESS`, given for each of them, lets the run go on.
+    Objects that we are deleting do not count, nor do new ones that were never ready. `--accept
+    gone=ADDRESS`, given for each of them, lets the run continue.
     """
     deleting = {intent.address for intent, _ in state.open.values() if deletes(intent.operation)}
     for kind in sorted(all_kinds().sections):
@@ -62,8 +62,8 @@ def mass_absence(
 
 
 def doubled(state: State, account: Account) -> Iterator[Problem]:
-    """An error for each object that bears the marker of one of ours without being it: the cloud
-    doubled a create. It is never touched.
+    """An error for each object that carries the marker of one of our own objects without being it:
+    the cloud has doubled a create. It is never changed.
     """
     ours = {
         e.nonce: (e.id, e.address, e.kind) for e in state.entries.values() if e.nonce is not None
@@ -87,7 +87,7 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
                         address=late,
                     ),
                     address=late,
-                    hint=_way_out(kind, id),
+                    hint=_remove_in_console(kind, id),
                 )
                 continue
             id_of_ours, address, its_kind = ours.get(live.nonce or "", (id, "", kind))
@@ -102,22 +102,19 @@ def doubled(state: State, account: Account) -> Iterator[Problem]:
                     known_id=id_of_ours,
                 ),
                 address=address,
-                hint=_way_out(kind, id),
+                hint=_remove_in_console(kind, id),
             )
 
 
-def _way_out(kind: str, id: str) -> str:
-    """No command that deletes it: one row of a list is all that speaks for it, and a row may belong
-    to somebody else's object.
+def _remove_in_console(kind: str, id: str) -> str:
+    """The way out. No command deletes it: only one row of a list shows that it is a duplicate, and a
+    row may belong to somebody else's object.
     """
-    return f"open {id} under {_PAGES[kind]} in the console; if it is the duplicate, delete it there: it is billed and no stack uses it"
-
-
-_PAGES = {
-    "instances": "the instances",
-    "block_storages": "the block storages",
-    "firewalls": "the firewalls",
-}
+    return msg(
+        "open {id} under the {kinds} in the console; if it is the duplicate, delete it there: it is billed and no stack uses it",
+        id=id,
+        kinds=all_kinds()[kind].nouns,
+    )
 
 
 def _too_many(missing: Sequence[Entry], tracked: Sequence[Entry], *, listed: int) -> bool:

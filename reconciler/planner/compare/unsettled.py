@@ -1,9 +1,9 @@
-"""Doubts: addresses at which an earlier run sent a request whose outcome is not known, or whose
-object is not proved gone.
+"""Unsettled addresses: an earlier run sent a request of unknown outcome there, or the object is not
+proved gone.
 
-A create that is in doubt has no entry in the state. It follows its address where the file moves it;
-and where the file no longer has its address, it holds back what is to be made and may be the same
-object under another one.
+An unsettled create has no entry in the state. It follows its address if the file moves it. If the
+file no longer has its address, it holds back creates that may be for the same object under another
+one.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from reconciler.model.resource import EMPTY, Link, Resource, Stack, Value
 from reconciler.model.resource_type import creates
 from reconciler.model.state import Intent, Phase, State
 from reconciler.planner.compare import moves
+from reconciler.resources import all_kinds
+from reconciler.resources import rule as rule_kind
 
 if TYPE_CHECKING:
     from reconciler.planner.compare.assessment import ManagedObject, PlanOptions
@@ -29,62 +31,55 @@ if TYPE_CHECKING:
 NOT_KNOWN = "unknown outcome"
 """Begins the reason of an address where a request is open."""
 
-ALIKE: Mapping[str, tuple[str, ...]] = {
-    "instances": ("zone", "flavor", "image"),
-    "block_storages": ("type", "size"),
-    "firewalls": (),
-}
-"""What two objects must have in common to be the same one under another address; names and texts
-may differ, a rename changes them.
-"""
-
 
 @dataclass(frozen=True, slots=True)
-class Doubts:
-    """What is in doubt: `reasons` by the address that the file has for it now; `homeless` are the
-    creates at addresses that it has not.
+class Unsettled:
+    """The unsettled addresses: `reasons` by the address that the file has for each now; `creates` are
+    the creates at addresses that it does not have.
     """
 
     reasons: Mapping[str, str] = EMPTY
-    homeless: Mapping[Address, Intent] = field(default_factory=dict)
+    creates: Mapping[Address, Intent] = field(default_factory=dict)
 
-    def twin(self, resource: Resource, wanted: Mapping[str, Value], state: State) -> str | None:
-        """Why a new object may be what a create in doubt has made under another address, or None.
-        `wanted` has its lookups answered.
+    def same_object(
+        self, resource: Resource, wanted: Mapping[str, Value], state: State
+    ) -> str | None:
+        """Why a new object may be the one that an unsettled create has made under another address,
+        or None. `wanted` has its lookups resolved.
         """
         mine = (
             intent
-            for address, intent in self.homeless.items()
+            for address, intent in self.creates.items()
             if (address.kind, address.rule) == (resource.address.kind, None)
         )
         found = next((intent for intent in mine if _may_be(intent, resource, wanted, state)), None)
-        return None if found is None else _twin(found)
+        return None if found is None else _may_be_same(found)
 
     def traffic(self, firewall: str | None) -> dict[tuple[Any, ...], str]:
-        """The same for the rules of a firewall, by id: what each rule in doubt lets through, and
-        why a rule for it has to wait.
+        """The same for the rules of a firewall, by id: what each unsettled rule allows, and why a
+        rule for it must wait.
         """
         from reconciler.planner.compare.rule_matching import meaning
 
         mine = (
             intent
-            for address, intent in self.homeless.items()
-            if address.rule is not None and intent.inputs.get("firewall") == firewall
+            for address, intent in self.creates.items()
+            if address.rule is not None and intent.inputs.get(rule_kind.OWNER) == firewall
         )
         return {
-            traffic: _twin(intent)
+            traffic: _may_be_same(intent)
             for intent in mine
             if (traffic := meaning(intent.inputs)) is not None
         }
 
-    def unplaced(self, items: Mapping[Address, ManagedObject]) -> Iterator[Problem]:
-        """Requests of unknown outcome at addresses that neither file nor state has: what they may
-        have made is not forgotten.
+    def problems(self, items: Mapping[Address, ManagedObject]) -> Iterator[Problem]:
+        """An error for each request of unknown outcome at an address that neither file nor state
+        has, so that what it may have created is not forgotten.
         """
         for text, reason in self.reasons.items():
             address = parse(text)
             owner = None if address is None else items.get(address.owner)
-            # a rule of a firewall that is taken out
+            # a rule of a firewall that is removed
             goes = owner is not None and address != owner.address and owner.resource is None
             if address not in items and not goes:
                 yield error(
@@ -95,8 +90,8 @@ class Doubts:
                 )
 
 
-def of(stack: Stack, state: State, options: PlanOptions) -> Doubts:
-    """Earlier writes whose outcome is not known. What a run at work now has sent is none of them."""
+def of(stack: Stack, state: State, options: PlanOptions) -> Unsettled:
+    """Earlier writes of unknown outcome, without those of a run that is at work now."""
     reasons, made_by = {}, dict[str, Intent]()
     for sequence in sorted(state.open):
         intent, result = state.open[sequence]
@@ -115,16 +110,16 @@ def of(stack: Stack, state: State, options: PlanOptions) -> Doubts:
     placed = {
         address: intent for text, intent in made_by.items() if (address := parse(text)) is not None
     }
-    homeless = {
+    creates_elsewhere = {
         a: intent
         for a, intent in placed.items()
         if a not in stack.resources and not {a, a.resource} & said_gone
     }
-    return Doubts(reasons, homeless)
+    return Unsettled(reasons, creates_elsewhere)
 
 
 def problem_of(item: ManagedObject, options: PlanOptions) -> Problem:
-    """What is told of an address in doubt, with the way out."""
+    """The error for an unsettled address, with what settles it."""
     text = str(item.address)
     if item.reason.startswith(NOT_KNOWN):
         return error(
@@ -156,34 +151,43 @@ def problem_of(item: ManagedObject, options: PlanOptions) -> Problem:
 
 
 def not_proved_gone(address: str, what: str, options: PlanOptions) -> Problem:
-    """Says that one of the two looks that prove an object gone is missing: that of the next run is
-    enough.
+    """The error for a deleted object of which one of the two checks that prove it gone is missing;
+    that of the next run is enough.
     """
-    said = f"{what} was deleted and is no longer listed; a second check, {ABSENCE_SECONDS:g} s after the first, must confirm it"
+    message = msg(
+        "{what} was deleted and is no longer listed; a second check, {seconds} s after the first, must confirm it",
+        what=what,
+        seconds=f"{ABSENCE_SECONDS:g}",
+    )
     hint = msg(
         "run `{command}` again, or confirm it yourself: --accept {consent}",
         command=options.command,
         consent=pasted(f"gone={address}"),
     )
-    return error("incomplete", said, address=address, hint=hint)
+    return error("incomplete", message, address=address, hint=hint)
 
 
-def _twin(intent: Intent) -> str:
-    return f"{NOT_KNOWN} of {intent.operation}, sent by an earlier run for {intent.address}: this may be the same object"
+def _may_be_same(intent: Intent) -> str:
+    return msg(
+        "unknown outcome of {operation}, sent by an earlier run for {address}: this may be the same object",
+        operation=intent.operation,
+        address=intent.address,
+    )
 
 
 def _may_be(intent: Intent, resource: Resource, wanted: Mapping[str, Value], state: State) -> bool:
-    """Whether a create asked for what a resource asks for. A value that is not known on either side
+    """Whether a create asked for what a resource asks for. A value that is unknown on either side
     may be the same.
     """
-    asked, name = intent.inputs, wanted.get("name", resource.at_create.get("name"))
-    if same(asked.get("name"), name):
+    kind = all_kinds()[resource.address.kind]
+    inputs, name = intent.inputs, wanted.get("name", resource.at_create.get("name"))
+    if same(inputs.get("name"), name):
         return True
-    instance = wanted.get("instance")
+    instance = wanted.get(kind.attachment or "")
     entry = state.entries.get(str(instance.address)) if isinstance(instance, Link) else None
-    if entry is not None and asked.get("instance", entry.id) != entry.id:
+    if entry is not None and inputs.get(kind.attachment or "", entry.id) != entry.id:
         return False
-    pairs = ((asked.get(each), wanted.get(each)) for each in ALIKE[resource.address.kind])
+    pairs = ((inputs.get(name), wanted.get(name)) for name in kind.identity)
     return all(
         before == after
         for before, after in pairs

@@ -1,23 +1,22 @@
-"""Objects of the account that stand in no entry of the state: what they are, and what they cost a
-month (planning#unmanaged-objects).
+"""Objects of the account that no entry of the state names: what they are, and what they cost a month
+(planning#unmanaged-objects).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.model.owners import sent_nonces
-from reconciler.model.resource import EMPTY, Account, LiveResource
+from reconciler.model.resource import EMPTY, Account, LiveResource, Prices
 from reconciler.model.state import State, StateChange
 from reconciler.resources import all_kinds
 
 
 @dataclass(frozen=True, slots=True)
 class Unmanaged:
-    """One object that is not this stack's. `monthly` is KRW without VAT, None where unknown;
-    `marked` the text before a marker of ours.
+    """One object that is not this stack's. `monthly` is KRW without VAT, None if unknown; `marked` is
+    the text before a marker of ours.
     """
 
     kind: str
@@ -34,10 +33,10 @@ def unmanaged(
     prices: Mapping[str, int],
     records: Iterable[StateChange] = (),
 ) -> tuple[Unmanaged, ...]:
-    """The objects, by kind, then name and id. `prices` are those of volumes in the stack: KRW per
-    GB and month, by type.
+    """The objects, by kind, then name and id. `prices` are those of block storage in the stack: KRW
+    per GB and month, by type.
 
-    `records` is what the plan writes into the state by itself: what it binds is this stack's.
+    `records` is what the plan records by itself: what it binds is this stack's.
     """
     ours = (
         set()
@@ -46,53 +45,33 @@ def unmanaged(
     )
     ours |= {effect.put.id for effect in records if effect.put is not None}
     sent = frozenset() if state is None else sent_nonces(state)
-    flavors = {str(row["id"]): row.get("price_month") for row in account.catalogue.flavors or ()}
-    sections = all_kinds().sections
+    known, sections = Prices.known(account.catalogue, prices), all_kinds().sections
     rows = (live for kind in sections for live in account.objects.get(kind, EMPTY).values())
-    found = [
-        _of(live, flavors, prices)
-        for live in rows
-        if live.id not in ours and live.nonce not in sent
-    ]
+    found = [_of(live, known) for live in rows if live.id not in ours and live.nonce not in sent]
     return tuple(
         sorted(found, key=lambda each: (sections.index(each.kind), each.name or "", each.id))
     )
 
 
 def monthly(found: Iterable[Unmanaged], account: Account) -> int | None:
-    """What the objects cost a month together, as far as each is known: KRW without VAT. None where
-    no prices of servers were read.
+    """What the objects cost a month together, as far as each is known: KRW without VAT. None if no
+    prices of instances were read.
     """
     return None if account.catalogue.flavors is None else sum(each.monthly or 0 for each in found)
 
 
 def unpriced(found: Iterable[Unmanaged]) -> int:
-    """How many of the objects cost something that is not known."""
-    return sum(1 for each in found if each.monthly is None and each.kind != "firewalls")
+    """How many of the objects cost something that is unknown."""
+    return sum(1 for each in found if each.monthly is None and all_kinds()[each.kind].billed)
 
 
-def _of(live: LiveResource, flavors: Mapping[str, Any], prices: Mapping[str, int]) -> Unmanaged:
-    attributes = live.attributes
-    name = attributes.get("name")
-    what, monthly = "", None
-    if live.kind == "instances":
-        what = " ".join(
-            str(attributes[part]) for part in ("flavor", "zone", "status") if attributes.get(part)
-        )
-        price = flavors.get(str(attributes.get("flavor")))
-        monthly = int(price) if isinstance(price, int | float) else None
-    elif live.kind == "block_storages":
-        size, of = attributes.get("size"), attributes.get("type")
-        what = f"{size} GB {of}" + (
-            f" on {attributes['instance']}" if attributes.get("instance") else ", detached"
-        )
-        each = prices.get(str(of))
-        monthly = each * size if isinstance(each, int) and isinstance(size, int) else None
+def _of(live: LiveResource, prices: Prices) -> Unmanaged:
+    kind, name = all_kinds()[live.kind], live.attributes.get("name")
     return Unmanaged(
         live.kind,
         live.id,
         name if isinstance(name, str) else None,
-        what,
-        monthly,
+        kind.describe(live.attributes),
+        None if kind.price is None else kind.price(live.attributes, prices),
         live.marked if live.nonce else None,
     )

@@ -1,9 +1,9 @@
-"""Rules whose range is known only after apply: what they may open is not seen in the plan, so
-nobody can have consented to it.
+"""Rules whose range is known only after apply: the plan does not show what they may open, so nobody
+can have consented to it.
 
-Where the value turns out to open a management or database port to the whole internet on a server
-that exists, the step that would write it fails (stack-files#unknown-until-apply: a value is checked
-as the plan would have; consent#exposure). Here each such step learns which servers those are.
+If the value turns out to open a management or database port to the whole internet on an existing
+instance, the step that would write it fails (stack-files#unknown-until-apply: a value is checked as
+the plan would have; consent#exposure). Here each such step learns which instances those are.
 """
 
 from __future__ import annotations
@@ -12,43 +12,42 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from reconciler.common import reachability
 from reconciler.model.plan import RiskClass, Step
 from reconciler.model.resource import Deferred, Unknown
 from reconciler.model.resource_type import acts_on
 from reconciler.planner.compare.assessment import Assessment
-from reconciler.planner.firewall import firewall_state, reachability
+from reconciler.planner.firewall import firewall_state
 from reconciler.planner.steps.plan_builder import PlanBuilder
+from reconciler.resources import (
+    firewall as firewall_kind,
+)
+from reconciler.resources import (
+    instance as instance_kind,
+)
+from reconciler.resources import (
+    rule as rule_kind,
+)
 
-_EVERYWHERE = "0.0.0.0/0"
 
-
-def mark(draft: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
-    """The steps, those with such a rule with the servers that they must not open to all."""
+def mark(builder: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps, those with such a rule with the instances that they must not open to all."""
     if not any(_may_open(step) for step in steps):
         return tuple(steps)
-    after = firewall_state.standing(draft.assessment)
-    made = {str(step.address) for step in steps if step.operation == "instance.create"}
+    assessment = builder.assessment
+    after = firewall_state.current(assessment)
+    created = {str(step.address) for step in steps if step.operation == instance_kind.CREATE}
     for step in steps:
         after.do(step)
     found = []
     for step in steps:
         firewall, _ = after.touched(step)
-        if firewall is None or not _may_open(step):
-            found.append(step)
-            continue
-        there = [
-            draft.assessment.name_of(instance) or instance
-            for instance in after.members(firewall)
-            if instance not in made
-        ]
-        found.append(
-            replace(
-                step,
-                not_to_all=tuple(
-                    sorted(name for name in there if not _accepted(draft.assessment, name))
-                ),
-            )
-        )
+        if firewall is not None and _may_open(step):
+            existing = set(after.members(firewall)) - created
+            names = (assessment.name_of(instance) or instance for instance in existing)
+            closed = sorted(name for name in names if not _is_accepted(assessment, name))
+            step = replace(step, not_to_all=tuple(closed))
+        found.append(step)
     return tuple(found)
 
 
@@ -57,29 +56,28 @@ def _may_open(step: Step) -> bool:
     be everything.
     """
     return any(
-        reachability.public_ports(reachability.of_rules([{**rule, "cidr": _EVERYWHERE}], False))
-        for rule in _awaited(step)
+        reachability.public_ports(reachability.of_rule({**rule, "cidr": "0.0.0.0/0"}))
+        for rule in _deferred(step)
     )
 
 
-def _awaited(step: Step) -> Iterator[Mapping[str, Any]]:
-    rules = step.inputs.get("rules") if acts_on(step.operation, "firewall") else (step.inputs,)
-    if not (acts_on(step.operation, "rule", "firewall") and isinstance(rules, tuple | list)):
-        return
-    for rule in rules:
+def _deferred(step: Step) -> Iterator[Mapping[str, Any]]:
+    """The rules of a step whose range is not known yet."""
+    rules: Any = ()
+    if acts_on(step.operation, firewall_kind.SINGULAR):
+        rules = step.inputs.get(rule_kind.NAME)
+    elif acts_on(step.operation, rule_kind.SINGULAR):
+        rules = (step.inputs,)
+    for rule in rules if isinstance(rules, tuple | list) else ():
         if isinstance(rule, Mapping) and isinstance(rule.get("cidr"), Unknown | Deferred):
-            # What an edit leaves as it is may be any port: then the last word is that of the moment
-            # at which it is filled in.
+            # An edit may leave any port as it is: that is decided when the range is filled in.
             yield {"direction": "in", "protocol": "tcp", "ports": "1-65535", **rule}
 
 
-def _accepted(assessment: Assessment, address: str) -> bool:
-    risk = RiskClass.EXPOSURE.value
-    said = {
-        *assessment.options.accept,
-        *(
-            (name, at or None)
-            for name, _, at in (text.partition("=") for text in assessment.stack.accept)
-        ),
-    }
-    return (risk, None) in said or (risk, address) in said
+def _is_accepted(assessment: Assessment, address: str) -> bool:
+    risk, parts = (
+        RiskClass.EXPOSURE.value,
+        (text.partition("=") for text in assessment.stack.accept),
+    )
+    accepted = {*assessment.options.accept, *((name, at or None) for name, _, at in parts)}
+    return (risk, None) in accepted or (risk, address) in accepted

@@ -10,18 +10,28 @@ there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import field, replace
 from typing import Any
 
+from reconciler.common import reachability
 from reconciler.common.dataclass import dataclass
+from reconciler.common.reachability import Reach
 from reconciler.model.address import Address, parse
 from reconciler.model.plan import Consent, RiskClass, Step
 from reconciler.model.resource_type import acts_on
-from reconciler.planner.firewall import firewall_state, reachability
+from reconciler.planner.firewall import firewall_state
 from reconciler.planner.firewall.firewall_state import FirewallState
-from reconciler.planner.firewall.reachability import Reach
 from reconciler.planner.steps.plan_builder import PlanBuilder
+from reconciler.resources import (
+    firewall as firewall_kind,
+)
+from reconciler.resources import (
+    instance as instance_kind,
+)
+from reconciler.resources import (
+    rule as rule_kind,
+)
 
 _INSTANCES_NAMED_MAX = 4
 
@@ -36,21 +46,23 @@ class _Exposure:
     note: str = ""
 
 
-def fill(draft: PlanBuilder, steps: Sequence[Step]) -> None:
+def fill(builder: PlanBuilder, steps: Sequence[Step]) -> None:
     """Puts into the changes of a draft what its steps open and close, and the consent for ports
     opened to the whole internet.
     """
     if not firewall_state.concerns(steps):
         return
     book = _ExposureBuilder(
-        draft, firewall_state.standing(draft.assessment), firewall_state.standing(draft.assessment)
+        builder,
+        firewall_state.current(builder.assessment),
+        firewall_state.current(builder.assessment),
     )
     for step in steps:
         book.take(step)
     book.firewalls()
     book.instances()
     for address, told in book.told.items():
-        row = draft.changes.get(address)
+        row = builder.changes.get(address)
         if row is not None:
             consents = sorted(
                 {*row.impact.consents, *told.consents}, key=lambda c: (c.risk.value, c.address)
@@ -66,7 +78,7 @@ def fill(draft: PlanBuilder, steps: Sequence[Step]) -> None:
                 for part in (row.reason if row.reason != "new" or not told.note else "", told.note)
                 if part
             )
-            draft.changes[address] = replace(row, impact=impact, reason=reason)
+            builder.changes[address] = replace(row, impact=impact, reason=reason)
 
 
 @dataclass(slots=True)
@@ -75,7 +87,7 @@ class _ExposureBuilder:
     lets through before, after).
     """
 
-    draft: PlanBuilder
+    builder: PlanBuilder
     before: FirewallState
     after: FirewallState
     deeds: dict[str, list[tuple[Address, Reach, Reach]]] = field(default_factory=dict)
@@ -85,14 +97,16 @@ class _ExposureBuilder:
     def take(self, step: Step) -> None:
         """Notes a step and does it."""
         firewall, _ = self.after.touched(step)
-        if step.operation == "instance.create":
+        if step.operation == instance_kind.CREATE:
             self.made.add(str(step.address))
-        elif acts_on(step.operation, "rule") and firewall is not None:
+        elif acts_on(step.operation, rule_kind.SINGULAR) and firewall is not None:
             before, after = self.after.rule(step)
             self.deeds.setdefault(firewall, []).append(
-                (step.address, _alone(before), _alone(after))
+                (step.address, reachability.of_rule(before), reachability.of_rule(after))
             )
-        elif step.operation in ("firewall.create", "firewall.update") and firewall is not None:
+        elif (
+            step.operation in (firewall_kind.CREATE, firewall_kind.UPDATE) and firewall is not None
+        ):
             was = self.after.of_firewall(firewall) or reachability.NOTHING
             self.after.do(step)
             is_now = self.after.of_firewall(firewall) or reachability.NOTHING
@@ -115,7 +129,10 @@ class _ExposureBuilder:
                 self.before.of_firewall(firewall) or reachability.NOTHING,
                 self.after.of_firewall(firewall) or reachability.NOTHING,
             )
-            opened, closed = reachability.without(is_now, was), reachability.without(was, is_now)
+            opened, closed = (
+                reachability.difference(is_now, was),
+                reachability.difference(was, is_now),
+            )
             public = reachability.public_ports(is_now) - reachability.public_ports(was)
             there = [instance for instance in instances if instance not in self.made]
             for address, former, later in self.deeds[firewall]:
@@ -136,7 +153,7 @@ class _ExposureBuilder:
         the start.
         """
         for instance, firewall in sorted(self.after.member.items()):
-            address = parse(self.draft.assessment.names.get(instance, instance))
+            address = parse(self.builder.assessment.names.get(instance, instance))
             former = self._former(instance, address)
             known = former is not None and former in self.before.member
             if address is None or (known and self.before.member[former or ""] == firewall):
@@ -164,7 +181,7 @@ class _ExposureBuilder:
         """The server itself, or the one that a new one takes the place of."""
         if instance not in self.made:
             return instance
-        item = None if address is None else self.draft.assessment.items.get(address)
+        item = None if address is None else self.builder.assessment.items.get(address)
         return None if item is None or item.live is None else item.live.id
 
     def _switched(
@@ -179,17 +196,17 @@ class _ExposureBuilder:
             wall = (
                 "the firewall that it is behind"
                 if unread is None
-                else self.draft.assessment.name_of(unread)
+                else self.builder.assessment.name_of(unread)
             )
             self._of(address).opens.append(f"what {wall} lets through was not read")
             return
         self._say(
             address,
-            reachability.without(is_now, was),
-            reachability.without(was, is_now),
+            reachability.difference(is_now, was),
+            reachability.difference(was, is_now),
             [instance],
         )
-        live = self.draft.assessment.account.find("instances", instance)
+        live = self.builder.assessment.account.find(instance_kind.NAME, instance)
         runs = live is not None and live.attributes.get("power") != "off"
         if runs and reachability.public_ports(is_now) - reachability.public_ports(was):
             self._ask(address, [instance])
@@ -200,14 +217,16 @@ class _ExposureBuilder:
     def _say(
         self, address: Address, opened: Reach, closed: Reach, instances: Sequence[str]
     ) -> None:
-        where = names(self.draft.assessment.name_of(instance) or instance for instance in instances)
+        where = names(
+            self.builder.assessment.name_of(instance) or instance for instance in instances
+        )
         told = self._of(address)
         told.opens += [f"{line} on {where}" for line in reachability.lines(opened)]
         told.closes += [f"{line} on {where}" for line in reachability.lines(closed)]
 
     def _ask(self, address: Address, instances: Iterable[str]) -> None:
         self._of(address).consents += [
-            Consent(RiskClass.EXPOSURE, self.draft.assessment.name_of(instance) or instance)
+            Consent(RiskClass.EXPOSURE, self.builder.assessment.name_of(instance) or instance)
             for instance in instances
         ]
 
@@ -225,10 +244,6 @@ def _redundant(
     if former.inward and not later.inward and reachability.shared(former, closed).is_nothing:
         return "closes nothing: other rules let that in as well"
     return ""
-
-
-def _alone(rule: Mapping[str, Any] | None) -> Reach:
-    return reachability.NOTHING if rule is None else reachability.of_rules([rule], False)
 
 
 def names(instances: Iterable[str]) -> str:

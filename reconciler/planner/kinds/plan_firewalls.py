@@ -5,6 +5,7 @@ stands open or locked between.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
@@ -16,53 +17,42 @@ from reconciler.planner.compare import field_diff
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
 from reconciler.planner.compare.field_diff import Compared
 from reconciler.planner.compare.rule_matching import meaning
-from reconciler.planner.kinds.plan_instances import born_with
-from reconciler.planner.kinds.plan_legacy_rules import is_whole
+from reconciler.planner.kinds import plan_legacy_rules
 from reconciler.planner.steps.attached_block_storages import foreign_block_storages
 from reconciler.planner.steps.change_builder import (
     change,
     fingerprint,
     report,
     rule_made,
-    shown_fields,
     taken_over,
     traffic_of,
 )
 from reconciler.planner.steps.plan_builder import PlanBuilder
+from reconciler.planner.steps.step_builder import create_step, delete_step, update_step
 
 
-def plan(draft: PlanBuilder, item: ManagedObject) -> None:
+def plan(builder: PlanBuilder, item: ManagedObject) -> None:
     """Adds the change and the steps of one firewall, rules apart."""
     if item.disposition is Disposition.CREATE:
-        _create(draft, item)
+        _create(builder, item)
     elif item.disposition is Disposition.DELETE:
-        _delete(draft, item)
+        _delete(builder, item)
     else:
-        _keep(draft, item)
+        _keep(builder, item)
 
 
-def _create(draft: PlanBuilder, item: ManagedObject) -> None:
-    wanted = draft.resolver.wanted(item)
-    inputs = {
-        **born_with(draft, item),
-        **{name: value for name, value in wanted.items() if value is not None},
-    }
-    step = Step(
-        f"firewall.create {item.address}",
-        item.address,
-        "firewall.create",
-        inputs=inputs,
-        applies=dict(wanted),
-    )
-    draft.add(step, provides=[("object", item.address)])
-    change(draft, item, Action.CREATE, item.reason, report(item, wanted))
+def _create(builder: PlanBuilder, item: ManagedObject) -> None:
+    wanted = builder.resolver.wanted(item)
+    step = create_step(builder, item, wanted)
+    builder.add(step, provides=[("object", item.address)])
+    change(builder, item, Action.CREATE, item.reason, report(item, wanted))
 
 
-def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
-    wanted = draft.resolver.wanted(item)
-    compared = field_diff.compare(draft.assessment, item, wanted)
+def _keep(builder: PlanBuilder, item: ManagedObject) -> None:
+    wanted = builder.resolver.wanted(item)
+    compared = field_diff.compare(builder.assessment, item, wanted)
     unmanaged_rules = (
-        draft.assessment.unmanaged_rules.get(item.live.id, ()) if item.live is not None else ()
+        builder.assessment.unmanaged_rules.get(item.live.id, ()) if item.live is not None else ()
     )
     if item.resource is not None and "rules" in item.resource.lifecycle.ignore:
         unmanaged_rules = ()
@@ -78,18 +68,10 @@ def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
         # The title is required in every edit (contract#security-groups), so the name goes along as
         # it is or will be.
         name = wanted.get("name", item.live.attributes.get("name"))
-        step = Step(
-            f"firewall.update {item.address}",
-            item.address,
-            "firewall.update",
-            target=item.live.id,
-            inputs={"name": name, **texts},
-            fingerprint=shown_fields(draft, item.live, ("name", *texts)),
-            applies=texts,
-        )
-        draft.add(step, provides=[("object", item.address)])
-    for row in unmanaged_rules if not is_whole(draft.assessment.kinds) else ():
-        _remove(draft, item, f"rule.delete {item.address} {row.id}", row)
+        step = update_step(builder, item, texts, name=name)
+        builder.add(step, provides=[("object", item.address)])
+    for row in unmanaged_rules if not plan_legacy_rules.is_whole(builder.assessment.kinds) else ():
+        _remove(builder, item, f"rule.delete {item.address} {row.id}", row)
     action = (
         Action.UPDATE
         if texts or foreign
@@ -97,7 +79,7 @@ def _keep(draft: PlanBuilder, item: ManagedObject) -> None:
         if item.disposition is Disposition.BIND
         else Action.NONE
     )
-    change(draft, item, action, item.reason, (*compared.changes, *foreign), compared=compared)
+    change(builder, item, action, item.reason, (*compared.changes, *foreign), compared=compared)
 
 
 def _said(row: LiveResource) -> str:
@@ -105,7 +87,7 @@ def _said(row: LiveResource) -> str:
 
 
 def _remove(
-    draft: PlanBuilder,
+    builder: PlanBuilder,
     owner: ManagedObject,
     key: str,
     row: LiveResource,
@@ -118,26 +100,28 @@ def _remove(
         "rule.delete",
         target=row.id,
         inputs={"firewall": row.attributes["firewall"]},
-        fingerprint=fingerprint(draft, row),
+        fingerprint=fingerprint(builder, row),
     )
-    return draft.add(step, provides=[("unruled", owner.address)])
+    return builder.add(step, provides=[("unruled", owner.address)])
 
 
-def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
+def _delete(builder: PlanBuilder, item: ManagedObject) -> None:
     """A firewall goes when every member has left it; one that keeps a member which this plan does
     not move is not deleted.
     """
     if item.live is None:
         return
-    members = draft.assessment.account.members.get(item.live.id, ())
-    staying = sorted(id for id in members if not _leaves(draft, id))
+    members = builder.assessment.account.members.get(item.live.id, ())
+    staying = sorted(id for id in members if not _leaves(builder, id))
     if staying:
-        reason = f"{', '.join(draft.assessment.name_of(id) or id for id in staying)} still uses it"
-        draft.blocked[item.address] = reason
+        reason = (
+            f"{', '.join(builder.assessment.name_of(id) or id for id in staying)} still uses it"
+        )
+        builder.blocked[item.address] = reason
         hint = msg(
             "detach it with `firewall: none` on an instance of this stack, or in the console"
         )
-        draft.problems.append(
+        builder.problems.append(
             error(
                 "foreign-member",
                 msg("{address} is not deleted: {reason}", address=item.address, reason=reason),
@@ -145,21 +129,15 @@ def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
                 hint=hint,
             )
         )
-        change(draft, item, Action.BLOCKED, reason)
+        change(builder, item, Action.BLOCKED, reason)
         return
-    instances = [address for id in members if (address := _address_of(draft, id)) is not None]
+    instances = [address for id in members if (address := _address_of(builder, id)) is not None]
     leaving = [
         *instances,
-        *(address for id in members if (address := _deposed_at(draft, id)) is not None),
+        *(address for id in members if (address := _deposed_at(builder, id)) is not None),
     ]
-    step = Step(
-        f"firewall.delete {item.address}",
-        item.address,
-        "firewall.delete",
-        target=item.live.id,
-        fingerprint=fingerprint(draft, item.live),
-    )
-    draft.add(
+    step = delete_step(builder, item)
+    builder.add(
         step,
         needs=[
             (node, address) for address in leaving for node in ("left", "membership", "removed")
@@ -167,7 +145,7 @@ def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
     )
     consents = [Consent(RiskClass.DELETE, str(item.address))]
     for address in instances:
-        instance = draft.assessment.items[address]
+        instance = builder.assessment.items[address]
         if (
             instance.disposition is Disposition.KEEP
             and instance.live is not None
@@ -175,7 +153,7 @@ def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
         ):
             consents.append(Consent(RiskClass.EXPOSURE, str(address)))
     change(
-        draft,
+        builder,
         item,
         Action.DELETE,
         item.reason,
@@ -183,30 +161,30 @@ def _delete(draft: PlanBuilder, item: ManagedObject) -> None:
     )
 
 
-def _address_of(draft: PlanBuilder, id: str) -> Address | None:
-    return draft.index.instances.get(id)
+def _address_of(builder: PlanBuilder, id: str) -> Address | None:
+    return builder.index.instances.get(id)
 
 
-def _deposed_at(draft: PlanBuilder, id: str) -> Address | None:
+def _deposed_at(builder: PlanBuilder, id: str) -> Address | None:
     """The address of an old server that an earlier replacement left behind and this plan deletes."""
-    old = draft.assessment.state.deposed.get(id)
-    live = draft.assessment.account.find("instances", id)
+    old = builder.assessment.state.deposed.get(id)
+    live = builder.assessment.account.find("instances", id)
     return (
         None
-        if old is None or live is None or foreign_block_storages(draft, live)
+        if old is None or live is None or foreign_block_storages(builder, live)
         else parse(old.address)
     )
 
 
-def _leaves(draft: PlanBuilder, id: str) -> bool:
+def _leaves(builder: PlanBuilder, id: str) -> bool:
     """Whether a member is ours and this plan takes it out of its firewall."""
-    address = _address_of(draft, id)
+    address = _address_of(builder, id)
     if address is None:
-        return _deposed_at(draft, id) is not None
-    item = draft.assessment.items[address]
+        return _deposed_at(builder, id) is not None
+    item = builder.assessment.items[address]
     if item.disposition in (Disposition.DELETE, Disposition.REPLACE):
-        return address not in draft.blocked
-    return bool(draft.provided(("membership", address)) or draft.provided(("left", address)))
+        return address not in builder.blocked
+    return bool(builder.provided(("membership", address)) or builder.provided(("left", address)))
 
 
 @dataclass(slots=True)
@@ -219,13 +197,16 @@ class _RuleGroup:
     frees: dict[str, str]
 
 
-def plan_rules(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObject]) -> None:
+def plan_rules(builder: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObject]) -> None:
     """Adds changes and steps of all rules of one firewall: first what is added or edited, then what
-    is taken away.
+    is removed.
     """
     items = list(rules)
+    if plan_legacy_rules.is_whole(builder.assessment.kinds):
+        plan_legacy_rules.plan(builder, owner, items)
+        return
     unmanaged_rules = (
-        draft.assessment.unmanaged_rules.get(owner.live.id, ()) if owner.live is not None else ()
+        builder.assessment.unmanaged_rules.get(owner.live.id, ()) if owner.live is not None else ()
     )
     rows = [*(item.live for item in items if item.live is not None), *unmanaged_rules]
     holder = {found: row.id for row in rows if (found := meaning(row.attributes)) is not None}
@@ -235,25 +216,25 @@ def plan_rules(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[Managed
         if item.disposition is Disposition.DELETE and item.live is not None:
             if owner.disposition is not Disposition.DELETE:
                 firewall.frees[item.live.id] = _remove(
-                    draft, owner, f"rule.delete {item.address}", item.live, address=item.address
+                    builder, owner, f"rule.delete {item.address}", item.live, address=item.address
                 )
-                change(draft, item, Action.DELETE, item.reason, (_gone(item),))
+                change(builder, item, Action.DELETE, item.reason, (_gone(item),))
         elif item.disposition is Disposition.CREATE:
-            edits.append(_add(draft, owner, item))
+            edits.append(_add(builder, owner, item))
         elif item.disposition in (Disposition.KEEP, Disposition.BIND):
-            edited = _edit(draft, owner, item)
+            edited = _edit(builder, owner, item)
             if edited is not None:
                 edits.append(edited)
                 firewall.frees[edited[2] or ""] = edited[0]
     for row in unmanaged_rules:
         key = f"rule.delete {owner.address} {row.id}"
-        if key in draft.steps:
+        if key in builder.steps:
             firewall.frees[row.id] = key
-    _in_order(draft, firewall, edits)
-    _no_two_alike(draft, items)
+    _in_order(builder, firewall, edits)
+    _no_two_alike(builder, items)
 
 
-def _no_two_alike(draft: PlanBuilder, items: list[ManagedObject]) -> None:
+def _no_two_alike(builder: PlanBuilder, items: list[ManagedObject]) -> None:
     """Two rules that let the same traffic through once references are filled in: the cloud refuses
     the second (contract#security-groups).
     """
@@ -262,7 +243,7 @@ def _no_two_alike(draft: PlanBuilder, items: list[ManagedObject]) -> None:
         (item for item in items if item.resource is not None),
         key=lambda item: item.address.sort_key,
     ):
-        says = meaning(draft.resolver.wanted(item))
+        says = meaning(builder.resolver.wanted(item))
         other = first.setdefault(says, item) if says is not None else item
         if other is not item:
             message = msg(
@@ -272,7 +253,7 @@ def _no_two_alike(draft: PlanBuilder, items: list[ManagedObject]) -> None:
             )
             hint = msg("remove one of them: the cloud refuses duplicates")
             place = item.resource.place if item.resource is not None else None
-            draft.problems.append(
+            builder.problems.append(
                 error("duplicate-rule", message, place=place, address=str(item.address), hint=hint)
             )
 
@@ -288,34 +269,25 @@ def _inputs(owner: ManagedObject) -> dict[str, Value]:
 
 
 def _add(
-    draft: PlanBuilder, owner: ManagedObject, item: ManagedObject
+    builder: PlanBuilder, owner: ManagedObject, item: ManagedObject
 ) -> tuple[str, Mapping[str, Value], str | None]:
-    wanted = draft.resolver.wanted(item)
-    inputs = {
-        **_inputs(owner),
-        **born_with(draft, item),
-        **{name: value for name, value in wanted.items() if value is not None},
-    }
-    step = Step(
-        f"rule.create {item.address}",
-        item.address,
-        "rule.create",
-        inputs=inputs,
-        applies=dict(wanted),
-    )
-    key = draft.add(step, provides=[("rule", item.address)], needs=[("object", owner.address)])
-    rule_made(draft, item, wanted)
+    wanted = builder.resolver.wanted(item)
+    step = create_step(builder, item, wanted)
+    inputs = {**_inputs(owner), **step.inputs}
+    step = replace(step, inputs=inputs)
+    key = builder.add(step, provides=[("rule", item.address)], needs=[("object", owner.address)])
+    rule_made(builder, item, wanted)
     return key, inputs, None
 
 
 def _edit(
-    draft: PlanBuilder, owner: ManagedObject, item: ManagedObject
+    builder: PlanBuilder, owner: ManagedObject, item: ManagedObject
 ) -> tuple[str, Mapping[str, Value], str | None] | None:
-    wanted = draft.resolver.wanted(item)
-    compared = field_diff.compare(draft.assessment, item, wanted)
+    wanted = builder.resolver.wanted(item)
+    compared = field_diff.compare(builder.assessment, item, wanted)
     texts = {c.path: wanted[c.path] for c in compared.changes}
     if not texts or item.live is None:
-        change(draft, item, taken_over(draft, owner, item), item.reason, compared=compared)
+        change(builder, item, taken_over(builder, owner, item), item.reason, compared=compared)
         return None
     step = Step(
         f"rule.update {item.address}",
@@ -323,17 +295,17 @@ def _edit(
         "rule.update",
         target=item.live.id,
         inputs={**_inputs(owner), **texts},
-        fingerprint=fingerprint(draft, item.live),
+        fingerprint=fingerprint(builder, item.live),
         applies=texts,
     )
-    key = draft.add(step, provides=[("rule", item.address)])
+    key = builder.add(step, provides=[("rule", item.address)])
     after = {**item.live.attributes, **wanted}
-    change(draft, item, Action.UPDATE, item.reason, compared.changes, compared=compared)
+    change(builder, item, Action.UPDATE, item.reason, compared.changes, compared=compared)
     return key, after, item.live.id
 
 
 def _in_order(
-    draft: PlanBuilder,
+    builder: PlanBuilder,
     firewall: _RuleGroup,
     edits: list[tuple[str, Mapping[str, Value], str | None]],
 ) -> None:
@@ -345,10 +317,10 @@ def _in_order(
         holder = firewall.holder.get(meaning(desired_value) or ())
         release = firewall.frees.get(holder) if holder is not None and holder != own else None
         if release is not None and release != key:
-            draft.before(release, key)
+            builder.before(release, key)
             forced.add((release, key))
     removals = [key for key in firewall.frees.values() if key.startswith("rule.delete")]
     for removal in removals:
         for key, _, _ in edits:
             if (removal, key) not in forced:
-                draft.later(removal, key)
+                builder.later(removal, key)

@@ -18,9 +18,10 @@ from reconciler.model.resource_type import ResourceType
 from reconciler.planner.compare import field_diff
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
 from reconciler.planner.compare.resolver import unknowns
-from reconciler.planner.kinds.plan_instances import EXPOSURE_SECONDS, born_with
+from reconciler.planner.kinds.plan_memberships import EXPOSURE_SECONDS
 from reconciler.planner.steps.change_builder import change, fingerprint, rule_made, taken_over
 from reconciler.planner.steps.plan_builder import PlanBuilder
+from reconciler.planner.steps.step_builder import only_at_create
 
 WRITTEN = ("direction", "protocol", "ports", "cidr", "title", "description")
 """What a rule of a whole set is written with."""
@@ -31,7 +32,7 @@ def is_whole(kinds: Mapping[str, ResourceType]) -> bool:
     return not kinds["rules"].operations
 
 
-def plan(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObject]) -> None:
+def plan(builder: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObject]) -> None:
     """Adds the rows of the rules of one firewall, and folds them all into one write of it."""
     items = [
         item
@@ -43,11 +44,11 @@ def plan(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObject
     whole: list[dict[str, Value]] = []
     differs = False
     for item in items:
-        written, changed = _rule(draft, owner, item)
+        written, changed = _rule(builder, owner, item)
         whole += written
         differs = differs or changed
     unmanaged_rules = (
-        draft.assessment.unmanaged_rules.get(owner.live.id, ()) if owner.live is not None else ()
+        builder.assessment.unmanaged_rules.get(owner.live.id, ()) if owner.live is not None else ()
     )
     if owner.resource is not None and "rules" in owner.resource.lifecycle.ignore:
         whole += [_of(dict(row.attributes), "") for row in unmanaged_rules]
@@ -56,29 +57,29 @@ def plan(draft: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObject
     if owner.disposition is Disposition.UNSETTLED:
         return
     if owner.disposition is Disposition.CREATE:
-        _create(draft, owner, whole)
+        _create(builder, owner, whole)
     else:
-        _update(draft, owner, whole, differs=differs)
+        _update(builder, owner, whole, differs=differs)
     for item in items:
         if item.disposition in (Disposition.CREATE, Disposition.KEEP, Disposition.BIND):
-            for key in draft.keys_of(owner.address):
-                draft.provide(("rule", item.address), key)
+            for key in builder.keys_of(owner.address):
+                builder.provide(("rule", item.address), key)
 
 
 def _rule(
-    draft: PlanBuilder, owner: ManagedObject, item: ManagedObject
+    builder: PlanBuilder, owner: ManagedObject, item: ManagedObject
 ) -> tuple[list[dict[str, Value]], bool]:
     """What a rule is written as (nothing where it goes), and whether it differs from what is there."""
     if item.disposition is Disposition.DELETE:
-        change(draft, item, Action.DELETE, item.reason)
+        change(builder, item, Action.DELETE, item.reason)
         return [], True
-    wanted = draft.resolver.wanted(item)
+    wanted = builder.resolver.wanted(item)
     if item.disposition is Disposition.CREATE or item.live is None:
-        rule_made(draft, item, wanted)
-        return [_of({**born_with(draft, item), **wanted}, str(item.address))], True
-    compared = field_diff.compare(draft.assessment, item, wanted)
-    action = Action.UPDATE if compared.changes else taken_over(draft, owner, item)
-    change(draft, item, action, item.reason, compared.changes, compared=compared)
+        rule_made(builder, item, wanted)
+        return [_of({**only_at_create(builder, item), **wanted}, str(item.address))], True
+    compared = field_diff.compare(builder.assessment, item, wanted)
+    action = Action.UPDATE if compared.changes else taken_over(builder, owner, item)
+    change(builder, item, action, item.reason, compared.changes, compared=compared)
     return [_of({**item.live.attributes, **wanted}, str(item.address))], bool(compared.changes)
 
 
@@ -89,14 +90,14 @@ def _of(attributes: Mapping[str, Any], address: str) -> dict[str, Value]:
     return {**found, "address": address}
 
 
-def _create(draft: PlanBuilder, owner: ManagedObject, whole: list[dict[str, Value]]) -> None:
+def _create(builder: PlanBuilder, owner: ManagedObject, whole: list[dict[str, Value]]) -> None:
     """The group is made with the rules that are known; those that wait for something follow with
     one more write of the whole set.
     """
     key = f"firewall.create {owner.address}"
     known = tuple(rule for rule in whole if not unknowns(rule))
-    step = draft.steps[key]
-    draft.steps[key] = replace(step, inputs={**step.inputs, "rules": known})
+    step = builder.steps[key]
+    builder.steps[key] = replace(step, inputs={**step.inputs, "rules": known})
     if len(known) == len(whole):
         return
     name = step.inputs.get("name")
@@ -106,26 +107,26 @@ def _create(draft: PlanBuilder, owner: ManagedObject, whole: list[dict[str, Valu
         "firewall.update",
         inputs={"name": name, "rules": tuple(whole)},
     )
-    draft.add(later, after=(key,))
+    builder.add(later, after=(key,))
 
 
 def _update(
-    draft: PlanBuilder, owner: ManagedObject, whole: list[dict[str, Value]], *, differs: bool
+    builder: PlanBuilder, owner: ManagedObject, whole: list[dict[str, Value]], *, differs: bool
 ) -> None:
     if owner.live is None:
         return
     key = f"firewall.update {owner.address}"
-    step = draft.steps.pop(key, None)
+    step = builder.steps.pop(key, None)
     if step is None and not differs:
         return
-    wanted = draft.resolver.wanted(owner)
+    wanted = builder.resolver.wanted(owner)
     inputs: dict[str, Value] = {"name": wanted.get("name", owner.live.attributes.get("name"))}
     inputs.update(step.inputs if step is not None else {})
     inputs["rules"] = tuple(whole)
     applies = step.applies if step is not None else {}
     # Its rules are written over: those of the plan's reading must still be the ones that are there.
-    seen = fingerprint(draft, owner.live)
-    draft.add(
+    seen = fingerprint(builder, owner.live)
+    builder.add(
         Step(
             key,
             owner.address,
@@ -136,13 +137,13 @@ def _update(
             fingerprint=seen,
         )
     )
-    draft.provide(("object", owner.address), key)
-    row = draft.changes[owner.address]
-    members = draft.assessment.account.members.get(owner.live.id, ())
+    builder.provide(("object", owner.address), key)
+    row = builder.changes[owner.address]
+    members = builder.assessment.account.members.get(owner.live.id, ())
     exposed = tuple(
-        Consent(RiskClass.EXPOSURE, draft.assessment.name_of(id) or id)
+        Consent(RiskClass.EXPOSURE, builder.assessment.name_of(id) or id)
         for id in sorted(members)
-        if _runs(draft, id)
+        if _runs(builder, id)
     )
     impact = Impact(
         consents=(*row.impact.consents, *exposed),
@@ -150,10 +151,10 @@ def _update(
     )
     reason = "all its rules are written anew (older firewall form)"
     action = Action.UPDATE if row.action in (Action.NONE, Action.IMPORT) else row.action
-    draft.unchanged -= 1 if row.action is Action.NONE else 0
-    draft.changes[owner.address] = replace(row, action=action, reason=reason, impact=impact)
+    builder.unchanged -= 1 if row.action is Action.NONE else 0
+    builder.changes[owner.address] = replace(row, action=action, reason=reason, impact=impact)
 
 
-def _runs(draft: PlanBuilder, id: str) -> bool:
-    live = draft.assessment.account.find("instances", id)
+def _runs(builder: PlanBuilder, id: str) -> bool:
+    live = builder.assessment.account.find("instances", id)
     return live is None or live.attributes.get("power") != "off"

@@ -14,54 +14,54 @@ from reconciler.planner.steps.change_builder import change
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
 
-def block_storages_on(draft: PlanBuilder, instance_id: str) -> dict[Address, ManagedObject]:
+def block_storages_on(builder: PlanBuilder, instance_id: str) -> dict[Address, ManagedObject]:
     """Our volumes that hang on a server now, by address."""
-    return dict(draft.index.block_storages.get(instance_id, {}))
+    return dict(builder.index.block_storages.get(instance_id, {}))
 
 
-def no_foreign_block_storages(draft: PlanBuilder, item: ManagedObject) -> bool:
+def no_foreign_block_storages(builder: PlanBuilder, item: ManagedObject) -> bool:
     """Whether every volume on a server is ours; else the server's change is blocked, with the
     volumes listed.
     """
     if item.live is None:
         return True
-    foreign = foreign_block_storages(draft, item.live)
+    foreign = foreign_block_storages(builder, item.live)
     unsettled = [
         str(a)
-        for a, block_storage in block_storages_on(draft, item.live.id).items()
+        for a, block_storage in block_storages_on(builder, item.live.id).items()
         if block_storage.disposition is Disposition.UNSETTLED
     ]
     if unsettled:
-        draft.blocked[item.address] = f"{unsettled[0]} on it is unsettled"
+        builder.blocked[item.address] = f"{unsettled[0]} on it is unsettled"
         change(
-            draft,
+            builder,
             item,
             Action.BLOCKED,
-            draft.blocked[item.address],
+            builder.blocked[item.address],
             impact=Impact(blocked_by=unsettled[0]),
         )
         return False
     if not foreign:
         return True
-    draft.blocked[item.address] = "block storage that this stack does not own is attached to it"
-    draft.problems.append(foreign_block_storage(item.address, item.live.id, foreign))
-    change(draft, item, Action.BLOCKED, draft.blocked[item.address])
+    builder.blocked[item.address] = "block storage that this stack does not own is attached to it"
+    builder.problems.append(foreign_block_storage(item.address, item.live.id, foreign))
+    change(builder, item, Action.BLOCKED, builder.blocked[item.address])
     return False
 
 
-def foreign_block_storages(draft: PlanBuilder, instance: LiveResource) -> list[str]:
+def foreign_block_storages(builder: PlanBuilder, instance: LiveResource) -> list[str]:
     """Ids of the volumes on a server that this stack does not own, by the list of volumes and by
     the server's own row.
     """
-    there = set(draft.index.rows.get(instance.id, ()))
+    there = set(builder.index.rows.get(instance.id, ()))
     shown = instance.attributes.get("volumes")
     there |= {str(id) for id in shown} if isinstance(shown, tuple) else set()
     ours = {
         block_storage.live.id
-        for block_storage in block_storages_on(draft, instance.id).values()
+        for block_storage in block_storages_on(builder, instance.id).values()
         if block_storage.live is not None
     }
-    return sorted(there - ours - set(draft.assessment.state.deposed))
+    return sorted(there - ours - set(builder.assessment.state.deposed))
 
 
 def foreign_block_storage(address: Address, instance_id: str, foreign: list[str]) -> Problem:

@@ -46,15 +46,15 @@ class BlockStorageLimits:
         return self.arriving[-over:] if over > 0 else ()
 
 
-def of(draft: PlanBuilder, instance: Address) -> BlockStorageLimits | None:
+def of(builder: PlanBuilder, instance: Address) -> BlockStorageLimits | None:
     """The slots of a server of this stack; None where it is none, or is in doubt."""
-    item = draft.assessment.items.get(instance)
+    item = builder.assessment.items.get(instance)
     if item is None or item.resource is None or item.disposition is Disposition.UNSETTLED:
         return None
     stays = item.live if item.disposition in (Disposition.KEEP, Disposition.BIND) else None
     arriving = tuple(
         block_storage.address
-        for block_storage in draft.index.meant_for.get(instance, ())
+        for block_storage in builder.index.meant_for.get(instance, ())
         if _arrives(block_storage, stays.id if stays else None)
     )
     if stays is None:
@@ -67,8 +67,8 @@ def of(draft: PlanBuilder, instance: Address) -> BlockStorageLimits | None:
             arriving=arriving,
         )
     limit = stays.attributes.get("volume_limit")
-    ours = draft.index.block_storages.get(stays.id, {}).values()
-    there = set(draft.index.rows.get(stays.id, ())) | {
+    ours = builder.index.block_storages.get(stays.id, {}).values()
+    there = set(builder.index.rows.get(stays.id, ())) | {
         block_storage.live.id for block_storage in ours if block_storage.live is not None
     }
     return BlockStorageLimits(
@@ -101,16 +101,16 @@ def _leaves(block_storage: ManagedObject, instance: Address) -> bool:
     return block_storage.disposition in (Disposition.KEEP, Disposition.BIND) and elsewhere
 
 
-def check(draft: PlanBuilder) -> Iterator[Problem]:
+def check(builder: PlanBuilder) -> Iterator[Problem]:
     """An error for each volume that its server has no slot for; a warning where the number is only
     the usual one.
     """
-    for instance in sorted(draft.index.meant_for, key=lambda address: address.sort_key):
-        found = of(draft, instance)
+    for instance in sorted(builder.index.meant_for, key=lambda address: address.sort_key):
+        found = of(builder, instance)
         for address in found.beyond if found is not None else ():
             if found is None:
                 continue
-            block_storage = draft.assessment.items[address]
+            block_storage = builder.assessment.items[address]
             place = (
                 block_storage.resource.places.get("instance", block_storage.resource.place)
                 if block_storage.resource is not None

@@ -11,20 +11,20 @@ from reconciler.model.plan import Action, Step
 from reconciler.planner.steps.plan_builder import PlanBuilder, dropped
 
 
-def held_by(draft: PlanBuilder, address: Address, by: Address) -> None:
+def held_by(builder: PlanBuilder, address: Address, by: Address) -> None:
     """Holds back what would be done to an address, because another one is not certain. An address
     that stays as it is is left alone.
     """
-    row = draft.changes.get(address)
+    row = builder.changes.get(address)
     if row is None or row.action in (Action.NONE, Action.DECIDE):
         return
     reason, impact = f"held back by {by}", replace(row.impact, blocked_by=str(by), consents=())
-    draft.changes[address] = replace(row, action=Action.BLOCKED, reason=reason, impact=impact)
-    draft.blocked[address] = reason
+    builder.changes[address] = replace(row, action=Action.BLOCKED, reason=reason, impact=impact)
+    builder.blocked[address] = reason
 
 
 def hold(
-    draft: PlanBuilder, steps: tuple[Step, ...]
+    builder: PlanBuilder, steps: tuple[Step, ...]
 ) -> tuple[tuple[Step, ...], frozenset[Address]]:
     """The steps that remain without the blocked addresses of a draft and all that depends on them,
     and the addresses held back.
@@ -32,7 +32,7 @@ def hold(
     The rows of what depends on a blocked address become blocked as well, each with what holds it
     back.
     """
-    roots = {**draft.waiting_for_blocked(), **draft.blocked}
+    roots = {**builder.waiting_for_blocked(), **builder.blocked}
     while True:
         keys, remaining = dropped(steps, roots)
         more = {
@@ -44,11 +44,11 @@ def hold(
             break
         roots.update(more)
     for address, by in roots.items():
-        held = draft.changes.get(address)
+        held = builder.changes.get(address)
         if held is None or held.action in (Action.BLOCKED, Action.DECIDE):
             continue
         impact = replace(held.impact, blocked_by=by, consents=())
-        draft.changes[address] = replace(
+        builder.changes[address] = replace(
             held, action=Action.BLOCKED, reason=f"held back by {by}", impact=impact
         )
     kept = {step.key for step in remaining}

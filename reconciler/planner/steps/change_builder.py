@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.common import timing
+from reconciler.common.text import msg
 from reconciler.model.owners import entry_with
 from reconciler.model.plan import Action, Cause, Change, Consent, FieldChange, Impact, RiskClass
 from reconciler.model.resource import EMPTY, Link, LiveResource, Unknown, Value
@@ -25,7 +26,7 @@ FOLLOWS = "moves with its instance"
 
 
 def change(
-    draft: PlanBuilder,
+    builder: PlanBuilder,
     item: ManagedObject,
     action: Action,
     reason: str,
@@ -39,37 +40,39 @@ def change(
     """
     place = item.resource.place if item.resource is not None else None
     if compared is not None:
-        draft.problems += compared.notices
+        builder.problems += compared.notices
         if compared.drift:
-            draft.drift.append(
+            builder.drift.append(
                 Change(item.address, Action.NONE, "changed outside", compared.drift, place=place)
             )
     if action is Action.NONE:
-        draft.unchanged += 1
-    draft.changes[item.address] = Change(
+        builder.unchanged += 1
+    builder.changes[item.address] = Change(
         item.address,
         action,
         reason,
         fields,
-        _with_word(draft, item, action, impact or Impact()),
+        _with_word(builder, item, action, impact or Impact()),
         place,
     )
 
 
-def _with_word(draft: PlanBuilder, item: ManagedObject, action: Action, impact: Impact) -> Impact:
+def _with_word(builder: PlanBuilder, item: ManagedObject, action: Action, impact: Impact) -> Impact:
     """The impact of a create with the consent that it stands on: a successor of what is gone, a
     twin of what may be ours (consent#classes).
     """
     if action is not Action.CREATE:
         return impact
     impact = (
-        replace(impact, exposure_seconds=_open_at_birth(draft, item))
+        replace(impact, exposure_seconds=_open_at_birth(builder, item))
         if item.kind.name == "instances"
         else impact
     )
     address = str(item.address)
     said = [RiskClass.GONE] if item.reason == ACCEPTED_AS_GONE else []
-    said += [RiskClass.DUPLICATE] if draft.assessment.options.accepts("duplicate", address) else []
+    said += (
+        [RiskClass.DUPLICATE] if builder.assessment.options.accepts("duplicate", address) else []
+    )
     return (
         replace(impact, consents=(*impact.consents, *(Consent(risk, address) for risk in said)))
         if said
@@ -77,7 +80,7 @@ def _with_word(draft: PlanBuilder, item: ManagedObject, action: Action, impact: 
     )
 
 
-def _open_at_birth(draft: PlanBuilder, item: ManagedObject) -> int | None:
+def _open_at_birth(builder: PlanBuilder, item: ManagedObject) -> int | None:
     """The seconds from a server's birth to its firewall, which only a running server gets: shown,
     and asked of nobody (consent#exposure).
 
@@ -87,11 +90,11 @@ def _open_at_birth(draft: PlanBuilder, item: ManagedObject) -> int | None:
         return None
     return (
         round(timing.POLL_SECONDS)
-        + draft.assessment.kinds["firewalls"].operations["attach"].seconds[1]
+        + builder.assessment.kinds["firewalls"].operations["attach"].seconds[1]
     )
 
 
-def rule_made(draft: PlanBuilder, item: ManagedObject, wanted: Mapping[str, Value]) -> None:
+def rule_made(builder: PlanBuilder, item: ManagedObject, wanted: Mapping[str, Value]) -> None:
     """The row of a rule that is to be made; one that stood there before was removed by somebody
     outside, which is drift.
     """
@@ -103,7 +106,7 @@ def rule_made(draft: PlanBuilder, item: ManagedObject, wanted: Mapping[str, Valu
             for row in rows
         )
         left = FieldChange("rule", traffic_of(before), None, Cause.OUTSIDE)
-        draft.drift.append(
+        builder.drift.append(
             Change(
                 item.address,
                 Action.NONE,
@@ -112,7 +115,7 @@ def rule_made(draft: PlanBuilder, item: ManagedObject, wanted: Mapping[str, Valu
                 place=item.resource.place if item.resource else None,
             )
         )
-    change(draft, item, Action.CREATE, item.reason, rows)
+    change(builder, item, Action.CREATE, item.reason, rows)
 
 
 def traffic_of(a: Mapping[str, Any]) -> str:
@@ -120,7 +123,7 @@ def traffic_of(a: Mapping[str, Any]) -> str:
     return f"{a.get('direction')} {a.get('protocol')}/{a.get('ports')} {a.get('cidr')} ({a.get('title')})"
 
 
-def taken_over(draft: PlanBuilder, owner: ManagedObject, item: ManagedObject) -> Action:
+def taken_over(builder: PlanBuilder, owner: ManagedObject, item: ManagedObject) -> Action:
     """What becomes of a rule that is as the file asks: bound with its firewall, or under another
     key than before.
 
@@ -130,7 +133,7 @@ def taken_over(draft: PlanBuilder, owner: ManagedObject, item: ManagedObject) ->
         return Action.NONE
     known = (
         owner.disposition is Disposition.BIND
-        or entry_with(draft.assessment.state, "rules", item.live.id) is not None
+        or entry_with(builder.assessment.state, "rules", item.live.id) is not None
     )
     return Action.IMPORT if known else Action.NONE
 
@@ -155,18 +158,27 @@ def report(item: ManagedObject, wanted: Mapping[str, Value]) -> tuple[FieldChang
     return tuple(found)
 
 
-def fingerprint(draft: PlanBuilder, live: LiveResource | None) -> Mapping[str, Any]:
+def replace_reason(item: ManagedObject, *, delete_first: bool, why: str = "") -> str:
+    """Why an object is replaced, and in which order; `why` says why the old one goes first."""
+    if not delete_first:
+        return msg("{reason}; create first, delete the old one last", reason=item.reason)
+    if why:
+        return msg("{reason}; delete first: {why}", reason=item.reason, why=why)
+    return msg("{reason}; delete first", reason=item.reason)
+
+
+def fingerprint(builder: PlanBuilder, live: LiveResource | None) -> Mapping[str, Any]:
     """What the second look before a destructive write must find again: the object as the plan was
     made from it, and shown.
     """
-    return EMPTY if live is None else fingerprints.of(live, draft.assessment.account)
+    return EMPTY if live is None else fingerprints.of(live, builder.assessment.account)
 
 
 def shown_fields(
-    draft: PlanBuilder, live: LiveResource | None, names: Iterable[str]
+    builder: PlanBuilder, live: LiveResource | None, names: Iterable[str]
 ) -> Mapping[str, Any]:
     """What must still be found before a write that replaces a few values: the identity of the
     object, and the values that the plan shows and the write replaces.
     """
     kept = {"kind", "id", "nonce", "made", *names}
-    return {name: value for name, value in fingerprint(draft, live).items() if name in kept}
+    return {name: value for name, value in fingerprint(builder, live).items() if name in kept}

@@ -46,7 +46,6 @@ class PlanBuilder:
     problems: list[Problem] = field(default_factory=list)
     steps: dict[str, Step] = field(default_factory=dict)
     blocked: dict[Address, str] = field(default_factory=dict)
-    effects: list[object] = field(default_factory=list)
     unchanged: int = 0
     index: Index = field(init=False)
     _hard: dict[str, set[str]] = field(default_factory=dict)

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 from reconciler.common import suggestions
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.model.address import Address
-from reconciler.model.diagnostics import Problem, error
+from reconciler.model.address import Address, parse
+from reconciler.model.diagnostics import Problem, error, notice
+from reconciler.model.exit_codes import HELD_BACK
 from reconciler.model.plan import Step
+from reconciler.planner.steps.plan_builder import PlanBuilder
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Selection:
 
 
 def matches(address: Address, pattern: str) -> bool:
-    """Whether a pattern means an address: spelled out, the resource of an index, the firewall of a
+    """Whether a pattern matches an address: spelled out, the resource of an index, the firewall of a
     rule, or with `*` and `?`.
     """
     pattern = suggestions.spelled(pattern)
@@ -62,7 +65,7 @@ def select(
     only: Sequence[str],
     without: Sequence[str],
 ) -> Selection | None:
-    """The selection that the patterns ask for, None where nothing is narrowed.
+    """The selection that the patterns ask for, None if there are none.
 
     With `only`, what a chosen step waits for is joined, so a delete brings what must go or let go
     before it. With `without`, what waits for something left out is left out as well.
@@ -119,3 +122,57 @@ def _left_out(steps: Sequence[Step], out: set[Address]) -> dict[Address, str]:
         if len(left) == before:
             break
     return left
+
+
+def narrow(
+    builder: PlanBuilder, steps: tuple[Step, ...], part: Selection, held: frozenset[Address]
+) -> tuple[tuple[Step, ...], frozenset[Address]]:
+    """The steps of the selected addresses, and the addresses of which nothing is recorded. Takes the
+    changes of all others out of the builder.
+    """
+    # A deposed object may have an address that neither file nor state has: then it has a change, and
+    # no item.
+    others = frozenset(
+        address
+        for address in (*builder.assessment.items, *builder.changes)
+        if address not in part.addresses
+    )
+    for address in others:
+        builder.changes.pop(address, None)
+    kept = {step.key for step in steps if step.address in part.addresses}
+    remaining = tuple(
+        replace(step, after=tuple(key for key in step.after if key in kept))
+        for step in steps
+        if step.key in kept
+    )
+    return remaining, held | others
+
+
+def problems_of_part(builder: PlanBuilder, problems: Iterable[Problem]) -> list[Problem]:
+    """The problems without those that hold back only what was left out, unless something that stays
+    waits for it.
+    """
+    waited_for = {change.impact.blocked_by for change in builder.changes.values()}
+
+    def concerns(problem: Problem) -> bool:
+        address = None if problem.address is None else parse(problem.address)
+        left_out = (
+            address in builder.assessment.items
+            and address not in builder.changes
+            and problem.address not in waited_for
+        )
+        return not left_out or problem.code not in HELD_BACK
+
+    return [problem for problem in problems if concerns(problem)]
+
+
+def joined(part: Selection) -> list[Problem]:
+    """A notice for each address that was not asked for and is included."""
+    return [
+        notice(
+            "joined",
+            msg("{by} needs {address}, so it is included", by=by, address=address),
+            address=str(address),
+        )
+        for address, by in sorted(part.joined.items())
+    ]

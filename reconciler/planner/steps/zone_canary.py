@@ -14,13 +14,13 @@ from reconciler.model.plan import Step
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
 
-def alone(draft: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
+def alone(builder: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
     """The same steps, in the same order, the creates of a new zone after the first of them."""
-    known = _zones(draft)
+    known = _zones(builder)
     first: dict[str, str] = {}
     found = []
     for step in steps:
-        zone = _zone(draft, step)
+        zone = _zone(builder, step)
         if zone is None or zone in known:
             found.append(step)
         elif zone not in first:
@@ -42,16 +42,16 @@ def alone(draft: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(found)
 
 
-def _zones(draft: PlanBuilder) -> frozenset[object]:
+def _zones(builder: PlanBuilder) -> frozenset[object]:
     """The zones in which a server of ours is there."""
-    items = draft.assessment.items.values()
+    items = builder.assessment.items.values()
     rows = [item.live for item in items if item.kind.name == "instances" and item.entry is not None]
-    rows += [live for old, live in draft.assessment.deposed() if old.kind == "instances"]
+    rows += [live for old, live in builder.assessment.deposed() if old.kind == "instances"]
     return frozenset(live.attributes.get("zone") for live in rows if live is not None)
 
 
-def _zone(draft: PlanBuilder, step: Step) -> str | None:
+def _zone(builder: PlanBuilder, step: Step) -> str | None:
     if step.operation != "instance.create":
         return None
-    zone = draft.assessment.items[step.address].wanted.get("zone")
+    zone = builder.assessment.items[step.address].wanted.get("zone")
     return zone if isinstance(zone, str) else None

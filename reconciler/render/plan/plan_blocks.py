@@ -13,7 +13,7 @@ from reconciler.model import exit_codes, serialize
 from reconciler.model.diagnostics import Problem
 from reconciler.model.plan import Action, Plan
 from reconciler.model.resource import NoValue, Unknown
-from reconciler.planner.steps.output_changes import OutputChange
+from reconciler.planner.steps.outputs import OutputChange
 from reconciler.render import escape, format, problem_groups, problem_text
 from reconciler.render.format import phrase
 from reconciler.render.layout import labelled

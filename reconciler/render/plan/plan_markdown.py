@@ -16,7 +16,7 @@ from reconciler.model import exit_codes
 from reconciler.model.diagnostics import Problem
 from reconciler.model.plan import Plan
 from reconciler.planner.checks.approval import Decision, accept_options
-from reconciler.planner.steps.output_changes import OutputChange
+from reconciler.planner.steps.outputs import OutputChange
 from reconciler.render import escape, format, problem_text
 from reconciler.render.format import phrase
 from reconciler.render.plan import plan_blocks, plan_text, totals

@@ -1,10 +1,10 @@
-"""What is reachable from where, by meaning: the traffic that rules let through, and the difference
-of two such sets as few lines (planning#firewalls-by-meaning).
+"""What can be reached from where: the traffic that firewall rules allow, and the difference of two
+such sets as few lines (planning#firewalls-by-meaning).
 
-The order of rules, overlaps, repetitions and host bits make no difference here. Assumed until
-known: no firewall lets all in, a firewall without a matching rule lets nothing in. What no firewall
-or no rule means for traffic that goes out is not known (contract#security-groups, open), so that
-direction is compared only where both sides have a firewall, by what its rules name.
+The order of rules, overlaps, repetitions and host bits make no difference here. Assumed until it is
+known: no firewall allows everything in, and a firewall without a matching rule allows nothing in.
+What no firewall or no rule means for outgoing traffic is unknown (contract#security-groups, open), so
+that direction is compared only if both sides have a firewall, by what its rules name.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from reconciler.common.ranges import (
     turned,
     union,
 )
-from reconciler.model.resource import EMPTY, Unknown
 
 Traffic: TypeAlias = Mapping[str, Bands]
 """By protocol, sorted; a protocol with nothing is not in it."""
@@ -45,8 +44,8 @@ EVERYWHERE: Ranges = ((0, ADDRESS_MAX),)
 
 @dataclass(frozen=True, slots=True, order=True)
 class Awaited:
-    """A rule whose range is known only after apply, or cannot be read: it is told as such and
-    counted as nothing.
+    """A rule whose range is known only after apply, or cannot be read: it is shown as such and
+    allows nothing.
     """
 
     direction: str
@@ -57,30 +56,28 @@ class Awaited:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What may come to a server, and go out from it. `outward` and `ping` are None where nothing is
-    known or claimed.
-    """
+    """What may reach an instance, and leave it. `outward` and `ping` are None if nothing is known."""
 
-    inward: Traffic = EMPTY
+    inward: Traffic
     outward: Traffic | None = None
     ping: bool | None = None
     awaited: frozenset[Awaited] = frozenset()
 
     @property
     def is_nothing(self) -> bool:
-        """Whether there is nothing in it to tell."""
+        """Whether there is nothing in it to show."""
         return not (self.inward or self.outward or self.ping or self.awaited)
 
 
 NOTHING = Reach({}, {}, False)
-"""A server that is not there, or a firewall without rules."""
+"""An instance that does not exist, or a firewall without rules."""
 
 UNGUARDED = Reach(dict.fromkeys(PROTOCOLS, ((PORT_MIN, PORT_MAX, EVERYWHERE),)), None, True)
-"""A server without a firewall: all comes in."""
+"""An instance without a firewall: everything may come in."""
 
 
-def of_rules(rules: Iterable[Mapping[str, Any]], icmp: bool | None) -> Reach:
-    """What a firewall with these rules lets through. A rule is a mapping of `direction`,
+def from_rules(rules: Iterable[Mapping[str, Any]], icmp: bool | None) -> Reach:
+    """What a firewall with these rules allows. A rule is a mapping of `direction`,
     `protocol`, `ports`, `cidr` in normal form.
     """
     pieces: dict[tuple[str, str], list[tuple[int, int, Ranges]]] = {}
@@ -104,14 +101,18 @@ def of_rules(rules: Iterable[Mapping[str, Any]], icmp: bool | None) -> Reach:
     return Reach(inward, outward, icmp, frozenset(awaited))
 
 
+def of_rule(rule: Mapping[str, Any] | None) -> Reach:
+    """What one rule allows; None stands for no rule."""
+    return NOTHING if rule is None else from_rules([rule], False)
+
+
 def _source(cidr: Any) -> str:
-    if isinstance(cidr, Unknown):
-        return f"an address {cidr}"
-    return f"the range {cidr}"
+    """The range of a rule as text; a value that is known only after apply says so itself."""
+    return f"the range {cidr}" if isinstance(cidr, str | None) else f"an address {cidr}"
 
 
 def port_range(ports: Any) -> tuple[int, int] | None:
-    """The first and last port that a rule names, or None where they cannot be read."""
+    """The first and last port that a rule names, or None if they cannot be read."""
     if not isinstance(ports, str) or validators.ports(ports) is not None:
         return None
     low, _, high = ports.partition("-")
@@ -119,8 +120,8 @@ def port_range(ports: Any) -> tuple[int, int] | None:
 
 
 def cidr_range(cidr: Any) -> tuple[int, int] | None:
-    """The first and last address of an IPv4 range, its host bits left aside, or None where it is
-    not one (yet).
+    """The first and last address of an IPv4 range without its host bits, or None if it is not one
+    (yet).
     """
     if not isinstance(cidr, str) or validators.cidr(cidr) is not None:
         return None
@@ -133,9 +134,9 @@ def cidr_range(cidr: Any) -> tuple[int, int] | None:
     return first, first + size - 1
 
 
-def without(first: Reach, second: Reach) -> Reach:
-    """What the first lets through and the second does not: what is opened by going from the second
-    to the first.
+def difference(first: Reach, second: Reach) -> Reach:
+    """What the first allows and the second does not: what is opened by going from the second to the
+    first.
     """
     outward = (
         None
@@ -150,7 +151,7 @@ def without(first: Reach, second: Reach) -> Reach:
 
 
 def shared(first: Reach, second: Reach) -> Reach:
-    """What both let through."""
+    """What both allow."""
     outward = (
         None
         if first.outward is None or second.outward is None
@@ -173,7 +174,7 @@ def _each(first: Traffic, second: Traffic, operation: Any) -> Traffic:
 
 
 def admitted(cidrs: Iterable[str], ports: Iterable[str]) -> Reach:
-    """What a guard asks for: these TCP ports, reached from every address of these ranges."""
+    """What a guard requires: these TCP ports, reached from every address of these ranges."""
     addresses: Ranges = ()
     for cidr in cidrs:
         found = cidr_range(cidr)
@@ -188,7 +189,7 @@ PRIVATE_CIDRS = (
     *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8"),
     *("169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3"),
 )
-"""What is not the internet: a rule that leaves only these out opens to the whole of it (RFC 6890)."""
+"""What is not the internet: a rule that excludes only these opens to all of it (RFC 6890)."""
 
 
 def _internet() -> Ranges:
@@ -221,15 +222,11 @@ def _sources(found: Bands, port: int) -> Ranges:
     return next((addresses for low, high, addresses in found if low <= port <= high), ())
 
 
-# Telling people
-# ---------------------------------------------------------------------------------------------------------------------
-
-
 def lines(reach: Reach) -> tuple[str, ...]:
     """The traffic in as few lines as it needs: `tcp/8080 from 10.0.0.0/8`, `tcp/443 to 0.0.0.0/0`,
     `ping`.
     """
-    found = _told(reach.inward, "from") + _told(reach.outward or {}, "to")
+    found = _lines(reach.inward, "from") + _lines(reach.outward or {}, "to")
     found += ["ping"] if reach.ping else []
     for one in sorted(reach.awaited):
         found.append(
@@ -238,7 +235,7 @@ def lines(reach: Reach) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _told(traffic: Traffic, word: str) -> list[str]:
+def _lines(traffic: Traffic, word: str) -> list[str]:
     """By ports with the addresses of each, or by addresses with the ports of each: whichever is
     shorter.
     """
@@ -307,11 +304,11 @@ def _addresses(addresses: Ranges) -> str:
         and _cidr(*whole[0]) is not None
         and all(_cidr(*pair) is not None for pair in left_out)
     ):
-        return f"{_said(whole)} except {_said(left_out)}"
-    return _said(addresses)
+        return f"{_ranges(whole)} except {_ranges(left_out)}"
+    return _ranges(addresses)
 
 
-def _said(addresses: Ranges) -> str:
+def _ranges(addresses: Ranges) -> str:
     return ", ".join(
         _cidr(low, high) or f"{_dotted(low)}-{_dotted(high)}" for low, high in addresses
     )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.common import reachability
 from reconciler.model.address import Address
 from reconciler.model.resource import Ref, Unknown
-from reconciler.planner.firewall import reachability
 
 
 def rule(text: str) -> dict[str, object]:
@@ -17,7 +17,7 @@ def rule(text: str) -> dict[str, object]:
 
 
 def rules(*texts: str, icmp: bool | None = False) -> reachability.Reach:
-    return reachability.of_rules([rule(text) for text in texts], icmp)
+    return reachability.from_rules([rule(text) for text in texts], icmp)
 
 
 SAME = [
@@ -56,7 +56,7 @@ def test_rule_sets_that_let_the_same_through_are_equal(
 ) -> None:
     # Goal: meaning, not spelling; and then nothing is opened or closed.
     assert rules(*one) == rules(*other)
-    assert reachability.lines(reachability.without(rules(*one), rules(*other))) == ()
+    assert reachability.lines(reachability.difference(rules(*one), rules(*other))) == ()
 
 
 OPENED = [
@@ -137,39 +137,41 @@ def test_what_is_opened_is_said_in_few_lines(
     what: str, before: list[str], after: list[str], wanted: list[str]
 ) -> None:
     # Goal: the difference and nothing else, and the same words for what is closed the other way.
-    assert list(reachability.lines(reachability.without(rules(*after), rules(*before)))) == wanted
+    assert (
+        list(reachability.lines(reachability.difference(rules(*after), rules(*before)))) == wanted
+    )
 
 
 def test_ping_is_said_where_it_changes() -> None:
     # Goal: the one ICMP control of a firewall; where it is not known nothing is claimed.
-    assert reachability.lines(reachability.without(rules(icmp=True), rules(icmp=False))) == (
+    assert reachability.lines(reachability.difference(rules(icmp=True), rules(icmp=False))) == (
         "ping",
     )
-    assert reachability.lines(reachability.without(rules(icmp=True), rules(icmp=None))) == ()
-    assert reachability.lines(reachability.without(rules(icmp=False), rules(icmp=True))) == ()
+    assert reachability.lines(reachability.difference(rules(icmp=True), rules(icmp=None))) == ()
+    assert reachability.lines(reachability.difference(rules(icmp=False), rules(icmp=True))) == ()
 
 
 def test_without_a_firewall_all_comes_in_and_nothing_is_claimed_of_what_goes_out() -> None:
     # Goal: the assumptions of planning#firewalls-by-meaning; and no line about the direction of
     # which nothing is known.
     guarded = rules("in tcp/443 0.0.0.0/0", "out tcp/25 0.0.0.0/0")
-    assert reachability.lines(reachability.without(reachability.UNGUARDED, guarded)) == (
+    assert reachability.lines(reachability.difference(reachability.UNGUARDED, guarded)) == (
         "tcp/1-442, tcp/444-65535, udp/any from 0.0.0.0/0",
         "ping",
     )
-    assert reachability.lines(reachability.without(guarded, reachability.UNGUARDED)) == ()
+    assert reachability.lines(reachability.difference(guarded, reachability.UNGUARDED)) == ()
     assert reachability.lines(
-        reachability.without(reachability.UNGUARDED, reachability.NOTHING)
+        reachability.difference(reachability.UNGUARDED, reachability.NOTHING)
     ) == ("every port from 0.0.0.0/0", "ping")
 
 
 def test_a_range_that_is_not_known_yet_is_told_as_such() -> None:
     # Goal: it opens something, and nobody says to whom before it is known.
     waiting = Unknown((Ref(Address("instances", "web", 0), "private_ip"),))
-    after = reachability.of_rules(
+    after = reachability.from_rules(
         [{"direction": "in", "protocol": "tcp", "ports": "3306", "cidr": waiting}], False
     )
-    assert reachability.lines(reachability.without(after, rules())) == (
+    assert reachability.lines(reachability.difference(after, rules())) == (
         "tcp/3306 from an address known after apply of instances.web[0]",
     )
     assert after.inward == {}
