@@ -19,9 +19,9 @@ PAGES = sorted(
     path for path in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md") if path != GLOSSARY
 )
 """How many uses of struck words are left; these numbers only fall."""
-NAMES_LEFT = 983
-SENTENCES_LEFT = 284
-PAGES_LEFT = 62
+NAMES_LEFT = 817
+SENTENCES_LEFT = 227
+PAGES_LEFT = 7
 PROGRAMMING = frozenset({"__slots__", "slots"})
 
 
@@ -33,9 +33,11 @@ def struck(heading: str) -> tuple[str, ...]:
 
 
 def phrases(text: str, refused: tuple[str, ...]) -> list[str]:
-    """The struck phrases in a text. `There is no` is plain English, `it is no server` is not."""
+    """The struck phrases in a text. `There is no`, `is no longer` and `stands for` are plain
+    English.
+    """
     found = "|".join(map(re.escape, refused))
-    return re.findall(rf"(?<!there )\b(?:{found})\b", text, re.IGNORECASE)
+    return re.findall(rf"(?<!there )\b(?:{found})\b(?! longer| for)", text, re.IGNORECASE)
 
 
 def names(source: str) -> Iterator[str]:
