@@ -266,7 +266,7 @@ def _plan(
         # once: what the kept lists do not show may be new
         account = session.read_again(connection, account)
         made = _make(stack, state, account, connection, options)
-    made = made if options.undo is None else undo.read(made)
+    made = made if options.undo is None else undo.without_edit_notices(made)
     return Planned(
         plan=replace(made, calls=replace(made.calls, read=account.calls)),
         account=account,

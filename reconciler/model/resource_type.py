@@ -283,6 +283,7 @@ class ResourceType:
     by the name that `Operation.watches` uses. `detail` is the path of one object (None where there
     is no such call), `absent_errors` the error names with which it proves absence besides an empty
     answer (contract#absence). `console` is the path of the link to an object's console.
+    `recreated` says what differs if an object is deleted and created again.
     `description` says what the section of the kind contains; `key_pattern` and `key_rule` are the
     form of its keys, as a regular expression and in words.
     `order` is its place where people see several kinds. `owner` is the kind inside of which
@@ -315,6 +316,7 @@ class ResourceType:
     detail: str | None = None
     absent_errors: frozenset[str] = frozenset()
     console: str | None = None
+    recreated: str = ""
     order: int = 0
     owner: str | None = None
     owner_attribute: str | None = None

@@ -1,9 +1,8 @@
-"""Undo: the stack as a kept state says that it was, so that a plan towards it is like any other;
-and what such a plan cannot bring back.
+"""Undo: the stack as a kept state shows it, so that planning back to it is like any other plan; and
+what such a plan cannot restore.
 
-A state keeps the managed values as they were last applied. What was not managed then is not known,
-and stays as it is. Data, addresses and ids are not in it either: an object that comes back is a new
-one.
+A state contains the managed values as they were last applied. What was not managed then is unknown,
+and is left unchanged. The state contains no data, and an object that is created again is a new one.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
@@ -34,16 +34,10 @@ from reconciler.model.resource import (
 from reconciler.model.resource_type import Edit, ResourceType
 from reconciler.model.state import Entry, State
 
-_AGAIN = {
-    "instances": "new id, new addresses, and an empty disk",
-    "block_storages": "new id, and empty",
-    "firewalls": "other id",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Former:
-    """What a stack was: `stack` as if its file said so, `pins` what its lookups had given,
+    """What a stack was: `stack` as if its file stated it, `pins` what its lookups had given,
     `notices` what is not known any more.
     """
 
@@ -55,142 +49,181 @@ class Former:
 def former(
     stack: Stack, past: State, now: State | None, kinds: Mapping[str, ResourceType]
 ) -> Former:
-    """The stack as `past` kept it. `stack` is what the file says now: it lends places, lifecycles,
-    guard and prices.
+    """The stack as `past` contains it. `stack`, which the file describes now, gives the places,
+    lifecycles, guard and prices.
     """
-    entries = {} if now is None else now.entries
-    current = {(entry.kind, entry.id): entry.address for entry in entries.values()}
-    names = {
-        text: current.get((entry.kind, entry.id), text) for text, entry in past.entries.items()
-    }
-    kept = {
-        text: entry
-        for text, entry in past.entries.items()
-        if not _is_anothers(text, entry, names, current)
-    }
-    meant = set(kept) | {str(address) for address in stack.existing}
-    resources, pins = {}, {}
-    for text, entry in kept.items():
-        address = parse(names[text])
-        if address is not None:
-            resources[address] = _resource(stack, address, entry, names, meant, kinds[entry.kind])
-            if entry.lookups:
-                pins[str(address)] = entry.lookups
-    for address, entry in _taken_over(entries, resources):
-        if (
-            address.rule is not None
-            and address.resource in resources
-            and _traffic(entry) not in map(_traffic, kept.values())
-        ):
-            resources[address] = _resource(stack, address, entry, {}, meant, kinds[entry.kind])
-    ordered = {
-        address: resources[address] for address in sorted(resources, key=lambda each: each.sort_key)
-    }
-    made = replace(
-        stack,
-        resources=ordered,
-        shapes=_shapes(ordered),
-        outputs=tuple(output for output in stack.outputs if _stands(output, ordered)),
-        guard=None
-        if stack.guard is None
-        else replace(
-            stack.guard, instances=tuple(a for a in stack.guard.instances if a in ordered)
-        ),
-        moved=(),
-        removed=tuple(Removal(address, keep=True) for address, _ in _taken_over(entries, ordered)),
-    )
-    digest = hashlib.sha256(
-        f"{digests.digest(made)} {past.lineage} {past.serial}".encode()
-    ).hexdigest()
-    told = (
-        *_not_known(past, entries, names),
-        *_not_meant(kept, names, meant, kinds),
-        *_displaced(past, kept),
-    )
-    return Former(replace(made, digest=digest), pins, told)
+    found = _FormerStack(stack, past, {} if now is None else now.entries, kinds)
+    return Former(found.stack_then(), found.pins(), tuple(found.notices()))
 
 
-def _is_anothers(
-    text: str, entry: Entry, names: Mapping[str, str], current: Mapping[tuple[str, str], str]
-) -> bool:
-    """Whether an object that is no more stood at an address to which another one of that time has
-    moved since.
+class _FormerStack:
+    """A kept state beside the stack and the entries of now.
+
+    `names` maps the addresses of that time to those that their objects have now. `kept` are the
+    entries of that time that can be restored.
     """
-    return (entry.kind, entry.id) not in current and any(
-        names[other] == text for other in names if other != text
-    )
 
+    def __init__(
+        self,
+        stack: Stack,
+        past: State,
+        now: Mapping[str, Entry],
+        kinds: Mapping[str, ResourceType],
+    ) -> None:
+        self.stack, self.past, self.now, self.kinds = stack, past, now, kinds
+        current = {(entry.kind, entry.id): entry.address for entry in now.values()}
+        self.names = {
+            text: current.get((entry.kind, entry.id), text) for text, entry in past.entries.items()
+        }
+        # An object that no longer exists is not restored if another object of that time has its
+        # address now.
+        moved = {name for text, name in self.names.items() if text != name}
+        self.kept = {
+            text: entry
+            for text, entry in past.entries.items()
+            if (entry.kind, entry.id) in current or text not in moved
+        }
 
-def _taken_over(
-    now: Mapping[str, Entry], former: Collection[Address]
-) -> list[tuple[Address, Entry]]:
-    """What a later run bound and did not make: it was there before too, so going back lets go of an
-    object, and leaves a rule.
-    """
-    found = ((parse(text), entry) for text, entry in sorted(now.items()) if entry.made is None)
-    return [
-        (address, entry)
-        for address, entry in found
-        if address is not None and address not in former
-    ]
+    @cached_property
+    def referable(self) -> frozenset[str]:
+        """The addresses that a link may point to."""
+        return frozenset(self.kept) | {str(address) for address in self.stack.existing}
 
+    def stack_then(self) -> Stack:
+        """The stack of that time."""
+        resources = {
+            address: self._resource(address, entry, self.names)
+            for text, entry in self.kept.items()
+            if (address := parse(self.names[text])) is not None
+        }
+        traffic = [self._traffic(entry) for entry in self.kept.values()]
+        for address, entry in self._bound_since(resources):
+            is_rule = address.rule is not None and address.resource in resources
+            if is_rule and self._traffic(entry) not in traffic:
+                resources[address] = self._resource(address, entry, {})
+        ordered = dict(sorted(resources.items(), key=lambda item: item[0].sort_key))
+        stack, guard = self.stack, self.stack.guard
+        if guard is not None:
+            there = tuple(address for address in guard.instances if address in ordered)
+            guard = replace(guard, instances=there)
+        made = replace(
+            stack,
+            resources=ordered,
+            shapes=_cardinalities(ordered),
+            outputs=tuple(output for output in stack.outputs if _is_readable(output, ordered)),
+            guard=guard,
+            moved=(),
+            removed=tuple(Removal(address, keep=True) for address, _ in self._bound_since(ordered)),
+        )
+        content = f"{digests.digest(made)} {self.past.lineage} {self.past.serial}"
+        return replace(made, digest=hashlib.sha256(content.encode()).hexdigest())
 
-def _traffic(entry: Entry) -> tuple[Any, ...]:
-    return (
-        entry.parent,
-        *(entry.applied.get(name) for name in ("direction", "protocol", "ports", "cidr")),
-    )
+    def pins(self) -> Mapping[str, Mapping[str, Mapping[str, str]]]:
+        """What the lookups of each address had given."""
+        return {
+            self.names[text]: entry.lookups
+            for text, entry in self.kept.items()
+            if entry.lookups and parse(self.names[text]) is not None
+        }
 
+    def notices(self) -> Iterator[Problem]:
+        """What cannot be restored because it is not known."""
+        for text, entry in sorted(self.past.entries.items()):
+            later = self.now.get(self.names[text])
+            new = () if later is None else sorted(set(later.applied) - set(entry.applied))
+            if later is not None and later.id == entry.id and new:
+                message = msg(
+                    "{fields} was not managed then; its previous value is unknown and it is left "
+                    "unchanged",
+                    fields=", ".join(new),
+                )
+                yield notice("undo", message, address=later.address)
+        for text, entry in sorted(self.kept.items()):
+            for field, target in self._dangling(entry).items():
+                message = msg(
+                    "{field} was {target} then, which no longer exists and is not referenced in "
+                    "the file; it is left unchanged",
+                    field=field,
+                    target=target,
+                )
+                yield notice("undo", message, address=self.names[text])
+        for text in sorted(self.past.entries.keys() - self.kept.keys()):
+            message = msg(
+                "the object of that time is gone, and another one has its address now: it is not "
+                "restored"
+            )
+            yield notice("undo", message, address=text)
 
-def _unmeant(entry: Entry, meant: Collection[str], kind: ResourceType) -> dict[str, str]:
-    """The fields by which an object was attached to what neither that state nor the file knows any
-    more, with the address then.
-    """
-    links = {
-        name: str(value)
-        for name, value in entry.applied.items()
-        if name in kind.fields and kind.fields[name].link is not None and value
-    }
-    return {
-        name: text
-        for name, text in sorted(links.items())
-        if parse(text) is not None and text not in meant
-    }
+    def _bound_since(self, then: Collection[Address]) -> list[tuple[Address, Entry]]:
+        """What a later run bound and did not create. It existed before too, so going back forgets an
+        object, and leaves a rule.
+        """
+        found = (
+            (parse(text), entry) for text, entry in sorted(self.now.items()) if entry.made is None
+        )
+        return [
+            (address, entry)
+            for address, entry in found
+            if address is not None and address not in then
+        ]
 
+    def _traffic(self, entry: Entry) -> tuple[Any, ...]:
+        names = self.kinds[entry.kind].distinguishing
+        return (entry.parent, *(entry.applied.get(name) for name in names))
 
-def _resource(
-    stack: Stack,
-    address: Address,
-    entry: Entry,
-    names: Mapping[str, str],
-    meant: Collection[str],
-    kind: ResourceType,
-) -> Resource:
-    written, left = stack.resources.get(address), _unmeant(entry, meant, kind)
-    known = {
-        name: value
-        for name, value in entry.applied.items()
-        if name in kind.fields and name not in left
-    }
-    attributes = {name: _value(kind, name, value, entry, names) for name, value in known.items()}
-    return Resource(
-        address=address,
-        attributes=attributes,
-        at_create=_at_create(stack, address, attributes),
-        lifecycle=replace(
-            written.lifecycle if written is not None else Lifecycle(),
-            protect=None,
-            retain=entry.retain,
-        ),
-        place=None if written is None else written.place,
-    )
+    def _dangling(self, entry: Entry) -> dict[str, str]:
+        """The fields that linked to what neither that state nor the file contains any more, with
+        the address of that time.
+        """
+        fields = self.kinds[entry.kind].fields
+        return {
+            name: str(value)
+            for name, value in sorted(entry.applied.items())
+            if name in fields
+            and fields[name].link is not None
+            and value
+            and parse(str(value)) is not None
+            and str(value) not in self.referable
+        }
+
+    def _resource(self, address: Address, entry: Entry, names: Mapping[str, str]) -> Resource:
+        kind, written = self.kinds[entry.kind], self.stack.resources.get(address)
+        known = kind.fields.keys() - self._dangling(entry).keys()
+        attributes = {
+            name: _value(kind, name, value, entry, names)
+            for name, value in entry.applied.items()
+            if name in known
+        }
+        lifecycle = written.lifecycle if written is not None else Lifecycle()
+        return Resource(
+            address=address,
+            attributes=attributes,
+            at_create=self._at_create(address, kind, attributes),
+            lifecycle=replace(lifecycle, protect=None, retain=entry.retain),
+            place=None if written is None else written.place,
+        )
+
+    def _at_create(
+        self, address: Address, kind: ResourceType, attributes: Mapping[str, Value]
+    ) -> Mapping[str, Value]:
+        """What counts only if the object is created again."""
+        if address.rule is not None:
+            return {}
+        found: dict[str, Value] = {
+            field.name: field.at_create
+            for field in kind.fields.values()
+            if field.at_create is not None and field.name not in attributes
+        }
+        if "name" not in attributes:
+            found["name"] = default_name(self.stack.name, self.stack.environment, address)
+        return found
 
 
 def _value(
     kind: ResourceType, name: str, value: Any, entry: Entry, names: Mapping[str, str]
 ) -> Value:
-    """A kept value as a file would say it: links as links, and what a lookup gave as that lookup,
-    so that its pin holds on.
+    """A kept value as a file would state it: a link as a link, and the result of a lookup as that
+    lookup, so that its pin still applies.
     """
     field = kind.fields[name]
     if field.link is not None and isinstance(value, str):
@@ -205,25 +238,17 @@ def _value(
 
 
 def _lookup(catalogue: str, text: str | None, id: Any) -> Value:
-    if text is None or text.partition(":")[0] not in ("id", "any", "os"):
+    by, _, rest = (text or "").partition(":")
+    if by not in ("id", "any", "os"):
         return id  # type: ignore[no-any-return]  # a plain value of the state
-    by, _, rest = text.partition(":")
     value, colon, version = rest.partition(":") if by == "os" else (rest, "", "")
     return Lookup(catalogue, by, value, version if colon else None)
 
 
-def _at_create(
-    stack: Stack, address: Address, attributes: Mapping[str, Value]
-) -> Mapping[str, Value]:
-    found: dict[str, Value] = {}
-    if address.rule is None and "name" not in attributes:
-        found["name"] = default_name(stack.name, stack.environment, address)
-    if address.rule is None and address.kind == "firewalls" and "icmp" not in attributes:
-        found["icmp"] = False
-    return found
-
-
-def _shapes(resources: Iterable[Address]) -> Mapping[tuple[str, str], int | tuple[str, ...] | None]:
+def _cardinalities(
+    resources: Iterable[Address],
+) -> Mapping[tuple[str, str], int | tuple[str, ...] | None]:
+    """For each resource its `count`, the keys of its `for_each`, or None."""
     found: dict[tuple[str, str], int | tuple[str, ...] | None] = {}
     for address in resources:
         if address.rule is not None:
@@ -239,106 +264,49 @@ def _shapes(resources: Iterable[Address]) -> Mapping[tuple[str, str], int | tupl
     return dict(sorted(found.items()))
 
 
-def _stands(output: Output, resources: Mapping[Address, Resource]) -> bool:
-    """Whether all that an output of the file reads is there in the former stack too."""
+def _is_readable(output: Output, resources: Mapping[Address, Resource]) -> bool:
+    """Whether the former stack has all that an output of the file reads."""
     if not isinstance(output.value, Deferred):
         return True
     there = {address.resource for address in resources} | set(resources)
     return all(ref.address in there for ref in output.value.references)
 
 
-def _not_meant(
-    kept: Mapping[str, Entry],
-    names: Mapping[str, str],
-    meant: Collection[str],
-    kinds: Mapping[str, ResourceType],
-) -> Iterator[Problem]:
-    for text, entry in sorted(kept.items()):
-        for name, value in _unmeant(entry, meant, kinds[entry.kind]).items():
-            message = msg(
-                "{name} was {target} then, which no longer exists and is not referenced in the file; it is left unchanged",
-                name=name,
-                target=value,
-            )
-            yield notice("undo", message, address=names[text])
+# What cannot be restored
+# --------------------------------------------------------------------------------------------------
 
 
-def _displaced(past: State, kept: Mapping[str, Entry]) -> Iterator[Problem]:
-    for text in sorted(past.entries.keys() - kept.keys()):
-        message = msg(
-            "the object of that time is gone, and another one has its address now: it is not restored"
-        )
-        yield notice("undo", message, address=text)
-
-
-def _not_known(
-    past: State, now: Mapping[str, Entry], names: Mapping[str, str]
-) -> Iterator[Problem]:
-    for text, entry in sorted(past.entries.items()):
-        later = now.get(names[text])
-        new = [] if later is None else sorted(set(later.applied) - set(entry.applied))
-        if later is not None and later.id == entry.id and new:
-            message = msg(
-                "{fields} was not managed then; its previous value is unknown and it is left unchanged",
-                fields=", ".join(new),
-            )
-            yield notice("undo", message, address=later.address)
-
-
-# What cannot come back
-# ------------------------------------------------------------------------------------------------------------
-
-
-def read(plan: Plan) -> Plan:
+def without_edit_notices(plan: Plan) -> Plan:
     """The plan without the notices that read as if a file had been edited."""
-    return replace(
-        plan,
-        problems=tuple(problem for problem in plan.problems if problem.code != "no-longer-managed"),
-    )
+    kept = tuple(problem for problem in plan.problems if problem.code != "no-longer-managed")
+    return replace(plan, problems=kept)
 
 
 def lost(plan: Plan, serial: int, kinds: Mapping[str, ResourceType]) -> tuple[Problem, ...]:
-    """What the plan of an undo does not bring back, an object at a time, and what is left to the
-    user.
+    """What the plan of an undo does not restore, one notice for each object, and what is left to
+    the user.
     """
     found = [_lost_of(change, kinds) for change in plan.changes]
     message = msg(
-        "this restores the state of serial {serial}; the stack file is not changed",
-        serial=serial,
+        "this restores the state of serial {serial}; the stack file is not changed", serial=serial
     )
     hint = msg("restore the file as well, or the next apply repeats the changes")
-    return (
-        notice("undo", message, hint=hint),
-        *(problem for problem in found if problem is not None),
-    )
+    return (notice("undo", message, hint=hint), *(one for one in found if one is not None))
 
 
 def _lost_of(change: Change, kinds: Mapping[str, ResourceType]) -> Problem | None:
-    address, kind = str(change.address), change.address.kind
-    if change.address.rule is not None or kind not in _AGAIN:
+    kind = kinds.get(change.address.kind)
+    if change.address.rule is not None or kind is None or not kind.recreated:
         return None
     if change.action is Action.CREATE:
-        return notice(
-            "undo",
-            msg("is created again as a new object: {changed}", changed=_AGAIN[kind]),
-            address=address,
-        )
-    if change.action is Action.REPLACE:
-        return notice(
-            "undo", msg("is created again: {changed}", changed=_AGAIN[kind]), address=address
-        )
-    fields = [
-        field.path for field in change.fields if _edit(kinds, kind, field.path) is Edit.REBUILD
-    ]
-    if change.action is Action.REBUILD or fields:
-        return notice(
-            "undo",
-            msg("gets its earlier image, but not the data that was on its disk"),
-            address=address,
-        )
-    return None
-
-
-def _edit(kinds: Mapping[str, ResourceType], kind: str, path: str) -> Edit | None:
-    field = kinds[kind].fields.get(path)
-    return None if field is None else field.edit
+        message = msg("is created again as a new object: {changed}", changed=kind.recreated)
+    elif change.action is Action.REPLACE:
+        message = msg("is created again: {changed}", changed=kind.recreated)
+    elif change.action is Action.REBUILD or any(
+        path in kind.fields and kind.fields[path].edit is Edit.REBUILD
+        for path in (field.path for field in change.fields)
+    ):
+        message = msg("gets its earlier image, but not the data that was on its disk")
+    else:
+        return None
+    return notice("undo", message, address=str(change.address))

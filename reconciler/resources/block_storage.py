@@ -55,6 +55,7 @@ def kind(firewall_api: str) -> ResourceType:
         },
         description="Block storages: disks of their own.",
         detail=PATH + "/{id}",
+        recreated="new id, and empty",
         absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
         order=2,
         spellings=("block_storage", "volume", "volumes"),

@@ -57,6 +57,7 @@ def kind(firewall_api: str) -> ResourceType:
         lists={NAME: _listing(path, older), MEMBERS: _MEMBERS},
         description="Firewalls with their rules.",
         detail=path + "/{id}",
+        recreated="other id",
         order=3,
         spellings=("firewall",),
         zonal=False,

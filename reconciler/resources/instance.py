@@ -63,6 +63,7 @@ def kind(firewall_api: str) -> ResourceType:
         },
         description="Instances: virtual servers.",
         detail=PATH + "/{id}",
+        recreated="new id, new addresses, and an empty disk",
         absent_errors=frozenset({"NOT_FOUND", "ID_INVALID"}),
         console=PATH + "/{id}/remote-console",
         order=1,
