@@ -79,7 +79,7 @@ class CloudHarness:
         network = VirtualNetwork(self._send, self.clock, self.latency)
         keys = Keys(access=self.cloud.access_key, secret=self.cloud.secret_key)
         return HttpClient(
-            network, self.clock, keys, MemoryQuotaLog(book=self.quota), limit=self.limit
+            network, self.clock, keys, MemoryQuotaLog(record=self.quota), limit=self.limit
         )
 
     def _send(self, request: http.Request) -> http.Response:

@@ -179,8 +179,8 @@ MUTANTS = (
     Mutant(
         "take half the quota without a shared log",
         "reconciler/iwinv/quota.py",
-        "self._limit // ALONE_PARTS), time_scale",
-        "self._limit // 2), time_scale",
+        "self._limit // ALONE_PARTS",
+        "self._limit // 2",
         ("tests/iwinv/test_quota.py",),
     ),
     Mutant(

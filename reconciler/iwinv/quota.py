@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.paths import read_ordinary
@@ -25,28 +25,28 @@ from reconciler.common.text import msg
 from reconciler.common.timing import QUOTA_CALLS, QUOTA_SECONDS
 from reconciler.model.diagnostics import Problem, warning
 
+_T = TypeVar("_T")
+
 ANSWER_SECONDS_MAX = 100.0
-"""No request is in flight longer than this: the network gives it up before
+"""No request is in flight for longer: the network gives up earlier
 (`network.REQUEST_SECONDS_MAX`).
 """
 
 ALONE_PARTS = 6
-"""The part of the quota that a process takes which cannot see the others: so many of them stay
-within it together.
+"""A process that cannot see the others takes this fraction of the quota: so many of them together
+stay within it.
 """
 
 _LOCK_SECONDS_MAX = 5.0
 _FILE_BYTES_MAX = 64 * 1024
 _CLOCK_SET_SECONDS = 1.0
-"""From how much on a clock counts as set; less lies between two looks at it."""
+"""A difference from which on the clock counts as set; a smaller one passes between two readings."""
 
 _BUSY = 1 / 3
 """The part of the window within which an owner that sent counts as busy."""
 
 _CLAIM_GRACE = 1 / 30
-"""The part of the window for which a waiting owner may be late before what is kept for it goes to
-others.
-"""
+"""The part of the window for which a waiting owner may be late before its slot goes to others."""
 
 
 @dataclass(slots=True)
@@ -65,14 +65,13 @@ class QuotaRecord:
     slots: list[Slot] = field(default_factory=list)
     slow_until: float = 0.0
     claims: dict[str, float] = field(default_factory=dict)
-    """Owner to the time at which it was told to come back."""
+    """Owner to the time at which it was asked to try again."""
 
     def reserve(self, owner: str, now: float, *, limit: int, window: float) -> float:
         """Takes a slot and returns 0.0, or returns the seconds until one may be free.
 
         An owner that holds its even share or more leaves free what other busy owners may soon want
-        of theirs, so that two runs that share a key come out about even, however different their
-        pace is.
+        of theirs. Two runs that share a key then get about the same, however fast each of them is.
         """
         self._tidy(now, window)
         if now < self.slow_until:
@@ -103,7 +102,7 @@ class QuotaRecord:
                 return
 
     def release(self, owner: str) -> None:
-        """Gives back the newest open slot of that owner: nothing was sent with it."""
+        """Gives back the newest open slot of that owner, with which nothing was sent."""
         for place in range(len(self.slots) - 1, -1, -1):
             if self.slots[place].owner == owner and self.slots[place].answered is None:
                 del self.slots[place]
@@ -119,9 +118,7 @@ class QuotaRecord:
         self.slow_until = now + window
 
     def _tidy(self, now: float, window: float) -> None:
-        """Drops what is over. Times that lie ahead of the clock (it was set back) are taken for
-        now.
-        """
+        """Drops what has expired. Times ahead of the clock, which was set back, count as now."""
         for slot in self.slots:
             slot.sent = min(slot.sent, now)
             if slot.answered is not None:
@@ -135,7 +132,7 @@ class QuotaRecord:
         }
 
     def _busy(self, now: float, window: float) -> set[str]:
-        """Who sent lately, or waits for a slot."""
+        """The owners that sent recently, or wait for a slot."""
         return {
             slot.owner for slot in self.slots if slot.sent > now - _BUSY * window
         } | self.claims.keys()
@@ -161,8 +158,8 @@ def _free_at(slot: Slot, window: float) -> float:
 
 
 class MemoryQuotaLog:
-    """The log of one process alone: for tests, and where no file can be written. `time_scale`
-    divides the window.
+    """The log of one process alone: for tests, and if no file can be written. `time_scale` divides
+    the window.
     """
 
     def __init__(
@@ -170,41 +167,46 @@ class MemoryQuotaLog:
         *,
         limit: int = QUOTA_CALLS,
         time_scale: float = 1.0,
-        book: QuotaRecord | None = None,
+        record: QuotaRecord | None = None,
         owner: str = "self",
     ) -> None:
         self._limit = limit
         self._window = QUOTA_SECONDS / time_scale
-        self._book = book if book is not None else QuotaRecord()
+        self._record = record if record is not None else QuotaRecord()
         self._owner = owner
 
     def reserve(self, now: float) -> float:
         """Takes a slot and returns 0.0, or returns the seconds to wait."""
-        return self._book.reserve(self._owner, now, limit=self._limit, window=self._window)
+        return self._use(
+            now,
+            lambda record: record.reserve(self._owner, now, limit=self._limit, window=self._window),
+        )
 
     def answered(self, now: float) -> None:
-        """The oldest open send has its answer."""
-        self._book.answered(self._owner, now)
+        """Notes that the oldest open send of this process has its answer."""
+        self._use(now, lambda record: record.answered(self._owner, now))
 
     def release(self, now: float) -> None:
         """Gives back a slot that was not used."""
-        self._book.release(self._owner)
+        self._use(now, lambda record: record.release(self._owner))
 
     def taken(self, now: float) -> tuple[float, ...]:
-        """Seconds until each slot that is taken is free."""
-        return self._book.taken(now, self._window)
+        """Seconds until each slot that is taken is free, of all processes that share the log."""
+        return self._use(now, lambda record: record.taken(now, self._window))
 
     def slow_down(self, now: float) -> None:
-        """Halves the rate for a window."""
-        self._book.slow_down(now, self._window)
+        """Halves the rate of all processes that share the log for a window."""
+        self._use(now, lambda record: record.slow_down(now, self._window))
+
+    def _use(self, now: float, use: Callable[[QuotaRecord], _T]) -> _T:
+        return use(self._record)
 
 
-class FileQuotaLog:
-    """The log that all processes of a user share, one file per key in `folder` (quota#quota).
+class FileQuotaLog(MemoryQuotaLog):
+    """The log that all processes of a user share, one file for each key in `folder` (quota#quota).
 
-    `offset` tells by how much the machine's clock is ahead of one that nobody sets, and of which
-    start of the machine that one counts. Where the file cannot be written, this process takes a
-    part of the quota alone and `problem` says so (once, through `on_problem`).
+    If the file cannot be written, this process takes a part of the quota alone. `problem` then says
+    so, and `on_problem` is called with it once.
     """
 
     def __init__(
@@ -216,83 +218,36 @@ class FileQuotaLog:
         time_scale: float = 1.0,
         owner: str | None = None,
         on_problem: Callable[[Problem], None] | None = None,
-        offset: Callable[[], tuple[str, float] | None] | None = None,
     ) -> None:
+        super().__init__(
+            limit=limit,
+            time_scale=time_scale,
+            owner=owner or f"{os.getpid()}-{os.urandom(4).hex()}",
+        )
         self._path = folder / f"{digest[:32]}.json"
-        self._limit = limit
-        self._time_scale = time_scale
-        self._window = QUOTA_SECONDS / time_scale
-        self._owner = owner or f"{os.getpid()}-{os.urandom(4).hex()}"
         self._on_problem = on_problem
-        self._offset = offset or _offset
-        self._alone: MemoryQuotaLog | None = None
         self._lock: AbstractContextManager[Any] | None = None
         self.problem: Problem | None = None
 
-    def reserve(self, now: float) -> float:
-        """Takes a slot and returns 0.0, or returns the seconds to wait."""
-        if self._alone is None:
+    def _use(self, now: float, use: Callable[[QuotaRecord], _T]) -> _T:
+        if self.problem is None:
             try:
-                with self._open(now) as book:
-                    return book.reserve(self._owner, now, limit=self._limit, window=self._window)
+                with self._open(now) as record:
+                    return use(record)
             except OSError as failure:
-                self._go_alone(failure)
-        assert self._alone is not None
-        return self._alone.reserve(now)
-
-    def answered(self, now: float) -> None:
-        """The oldest open send of this process has its answer."""
-        self._change(
-            now, lambda book: book.answered(self._owner, now), lambda alone: alone.answered(now)
-        )
-
-    def release(self, now: float) -> None:
-        """Gives back a slot that was not used."""
-        self._change(now, lambda book: book.release(self._owner), lambda alone: alone.release(now))
-
-    def taken(self, now: float) -> tuple[float, ...]:
-        """Seconds until each slot that is taken is free, of all processes that share the key."""
-        if self._alone is None:
-            try:
-                with self._open(now) as book:
-                    return book.taken(now, self._window)
-            except OSError as failure:
-                self._go_alone(failure)
-        assert self._alone is not None
-        return self._alone.taken(now)
-
-    def slow_down(self, now: float) -> None:
-        """Halves the rate of all who share the key for a window."""
-        self._change(
-            now, lambda book: book.slow_down(now, self._window), lambda alone: alone.slow_down(now)
-        )
-
-    def _change(
-        self,
-        now: float,
-        shared: Callable[[QuotaRecord], None],
-        alone: Callable[[MemoryQuotaLog], None],
-    ) -> None:
-        if self._alone is None:
-            try:
-                with self._open(now) as book:
-                    shared(book)
-                return
-            except OSError as failure:
-                self._go_alone(failure)
-        assert self._alone is not None
-        alone(self._alone)
+                self._continue_alone(failure)
+        return super()._use(now, use)
 
     @contextmanager
     def _open(self, now: float) -> Iterator[QuotaRecord]:
-        """The book under its lock; written back whole when the block ends. Raises OSError (a lock
-        that is not had included).
+        """The record under its lock, written back as a whole when the block ends. Raises OSError,
+        also if the lock cannot be had.
         """
         with self._locked():
-            offset = self._offset()
-            book = _read(self._path, now, self._window, offset)
-            yield book
-            _write(self._path, book, offset)
+            offset = clock_offset()
+            record = _read(self._path, now, self._window, offset)
+            yield record
+            _write(self._path, record, offset)
 
     def _locked(self) -> AbstractContextManager[Any]:
         if self._lock is None:
@@ -304,16 +259,13 @@ class FileQuotaLog:
             )
         return self._lock
 
-    def _go_alone(self, failure: OSError) -> None:
-        reason = failure.strerror or type(failure).__name__
-        self._alone = MemoryQuotaLog(
-            limit=max(1, self._limit // ALONE_PARTS), time_scale=self._time_scale
-        )
+    def _continue_alone(self, failure: OSError) -> None:
+        self._limit = max(1, self._limit // ALONE_PARTS)
         self.problem = warning(
             "quota",
             msg(
                 "request log unavailable ({reason}); limiting this run to {calls} requests per minute",
-                reason=reason,
+                reason=failure.strerror or type(failure).__name__,
                 calls=QUOTA_CALLS // ALONE_PARTS,
             ),
             hint=msg(
@@ -325,9 +277,9 @@ class FileQuotaLog:
             self._on_problem(self.problem)
 
 
-def _offset() -> tuple[str, float] | None:
-    """The name of this start of the machine, and the seconds by which its clock is ahead of the
-    time since then; None where none tells.
+def clock_offset() -> tuple[str, float] | None:
+    """The name of this boot of the machine, and the seconds by which the clock is ahead of the time
+    since then, which nobody sets; None if the machine does not know.
     """
     try:
         ahead = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -337,8 +289,8 @@ def _offset() -> tuple[str, float] | None:
 
 
 def _read(path: Path, now: float, window: float, offset: tuple[str, float] | None) -> QuotaRecord:
-    """The book in a file; where its content cannot be read, an empty one at half rate, since the
-    last minute is not known.
+    """The record in a file. If its content cannot be read, an empty record at half the rate, since
+    the last minute is not known.
     """
     try:
         raw = read_ordinary(path, _FILE_BYTES_MAX + 1)
@@ -354,8 +306,8 @@ def _read(path: Path, now: float, window: float, offset: tuple[str, float] | Non
 
 
 def _clock_moved(before: Any, now: tuple[str, float] | None) -> float:
-    """By how much somebody has set the clock forward since the book was written, as far as that is
-    known: its times move along.
+    """By how many seconds the clock was set forward since the record was written, as far as that is
+    known: its times are moved by as much.
     """
     if now is None or not isinstance(before, list) or before[0] != now[0]:
         return 0.0
@@ -379,14 +331,14 @@ def _decode(found: Any, moved: float) -> QuotaRecord:
     return QuotaRecord(slots, float(found["slow_until"]) + moved, claims)
 
 
-def _write(path: Path, book: QuotaRecord, offset: tuple[str, float] | None) -> None:
-    """In place, under the lock: a file cut off by a kill is taken for a minute that is not known,
-    as `_read` says.
+def _write(path: Path, record: QuotaRecord, offset: tuple[str, float] | None) -> None:
+    """Writes in place, under the lock. A file that a kill has cut off counts as a minute that is
+    not known (see `_read`).
     """
     content = {
-        "slots": [[slot.owner, slot.sent, slot.answered] for slot in book.slots],
-        "slow_until": book.slow_until,
-        "claims": book.claims,
+        "slots": [[slot.owner, slot.sent, slot.answered] for slot in record.slots],
+        "slow_until": record.slow_until,
+        "claims": record.claims,
         "offset": offset,
     }
     data = json.dumps(content).encode()

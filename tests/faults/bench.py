@@ -148,7 +148,7 @@ class Bench(CloudHarness):
         self.line = Line(self._carry, self.clock, self, itertools.count(1))
         keys = Keys(access=self.cloud.access_key, secret=self.cloud.secret_key)
         return HttpClient(
-            self.line, self.clock, keys, MemoryQuotaLog(book=self.quota), limit=self.limit
+            self.line, self.clock, keys, MemoryQuotaLog(record=self.quota), limit=self.limit
         )
 
     def run(

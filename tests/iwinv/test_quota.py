@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.iwinv import quota
 from reconciler.iwinv.client import HttpClient
 from reconciler.iwinv.quota import ANSWER_SECONDS_MAX, FileQuotaLog, MemoryQuotaLog
 from reconciler.iwinv.signing import Keys
@@ -276,16 +277,16 @@ def test_where_the_log_cannot_be_written_six_runs_stay_within_the_quota_and_it_i
 )
 @pytest.mark.parametrize("jump", [3600.0, -3600.0], ids=["forward", "back"])
 def test_a_clock_that_is_set_frees_no_slot_before_its_time(
-    jump: float, boot: str, tmp_path: Path
+    jump: float, boot: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Goal: whoever corrects the clock in the middle of a run does not make the cloud count a 61st
     # call.
-    log = FileQuotaLog(tmp_path, KEYS.digest, limit=1, offset=lambda: ("this start", 1000.0))
+    monkeypatch.setattr(quota, "clock_offset", lambda: ("this start", 1000.0))
+    log = FileQuotaLog(tmp_path, KEYS.digest, limit=1)
     assert log.reserve(10_000.0) == 0.0
     log.answered(10_000.0)
-    wait = FileQuotaLog(
-        tmp_path, KEYS.digest, limit=1, offset=lambda: (boot, 1000.0 + jump)
-    ).reserve(10_010.0 + jump)
+    monkeypatch.setattr(quota, "clock_offset", lambda: (boot, 1000.0 + jump))
+    wait = FileQuotaLog(tmp_path, KEYS.digest, limit=1).reserve(10_010.0 + jump)
     assert (
         wait == pytest.approx(50.0)
         if boot == "this start"
