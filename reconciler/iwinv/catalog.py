@@ -1,5 +1,5 @@
-"""The catalogue: lists of what one can write in a stack, each row in the form of
-`core.model.Catalogue` (contract#zones, contract#flavors, contract#images, contract#scripts,
+"""The catalog: lists of what a stack file can name, each row in the form of
+`model.resource.Catalogue` (contract#zones, contract#flavors, contract#images, contract#scripts,
 contract#block-storages, contract#ssh-keys).
 """
 
@@ -14,7 +14,7 @@ from reconciler.model.resource_type import Listing, Paging
 
 
 def zone(row: Any, parent: str | None = None) -> Mapping[str, Any]:
-    """A zone. The list says `zone_name` where embedded zones say `name`."""
+    """A zone. The list has `zone_name`, embedded zones have `name`."""
     row = decoding.mapping(row, "a zone")
     name = decoding.text(row.get("zone_name")) or decoding.text(row.get("name"))
     return {
@@ -25,7 +25,7 @@ def zone(row: Any, parent: str | None = None) -> Mapping[str, Any]:
 
 
 def flavor(row: Any, parent: str | None = None) -> Mapping[str, Any]:
-    """A flavor with its price a month in KRW without VAT, None where it has none."""
+    """A flavor with its price a month in KRW without VAT, None if it has no price."""
     row = decoding.mapping(row, "a flavor")
     spec = row.get("spec")
     spec = spec if isinstance(spec, Mapping) else row
@@ -43,9 +43,7 @@ def flavor(row: Any, parent: str | None = None) -> Mapping[str, Any]:
 
 
 def image(row: Any, parent: str | None = None) -> Mapping[str, Any]:
-    """An image. Only its id is sure (contract#images). `public` says that it is one of those that
-    `{os, version}` may mean.
-    """
+    """An image. Only its id is certain (contract#images). `public`: `{os, version}` may select it."""
     row = decoding.mapping(row, "an image")
     os = row.get("os")
     os = os if isinstance(os, Mapping) else {}
@@ -78,8 +76,8 @@ def user_script(row: Any, parent: str | None = None) -> Mapping[str, Any]:
 
 
 def storage_type(row: Any, parent: str | None = None) -> Mapping[str, Any]:
-    """A type of volume with its bounds in GB; `zones` None where they are not stated, which an
-    empty list is not (contract#block-storages).
+    """A type of block storage with its limits in GB. `zones` is None if they are not stated, which is
+    not the same as an empty list (contract#block-storages).
     """
     row = decoding.mapping(row, "a storage type")
     return {
@@ -100,7 +98,7 @@ LISTS: Mapping[str, Listing] = MappingProxyType(
         "flavors": Listing("/v1/flavors", _identify("flavor_id", "a flavor"), flavor),
         "images": Listing("/v1/images", _identify("image_id", "an image"), image),
         "ssh_keys": Listing("/v1/auth/ssh_key", _identify("ssh_key_id", "an SSH key"), ssh_key),
-        # Singular in the API, and answered with 404 where the account has none (contract#scripts).
+        # Singular in the API, and answered with 404 if the account has none (contract#scripts).
         "user_scripts": Listing(
             "/v1/instance/script",
             _identify("user_script_id", "a user script"),
@@ -119,14 +117,14 @@ LISTS: Mapping[str, Listing] = MappingProxyType(
 
 
 def _is_available(status: Any) -> bool:
-    """Other words than `available` are not known (contract#zones, contract#flavors), so a row that
-    says nothing is taken as offered.
+    """Other texts than `available` are not known (contract#zones, contract#flavors), so a row without
+    a status counts as offered.
     """
     return status in (None, "", "available")
 
 
 def _texts(value: Any) -> tuple[str, ...]:
-    """The texts of a list that nothing depends on: whatever else it holds is passed over."""
+    """The texts of a list that nothing depends on: whatever else it contains is skipped."""
     return (
         tuple(text for item in value if (text := decoding.text(item)) is not None)
         if isinstance(value, list)
@@ -135,7 +133,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _price(value: Any) -> int | None:
-    """KRW a month of `price.full.KRW`: a number, a numeric text, or an object that holds one
+    """KRW a month of `price.full.KRW`: a number, a numeric text, or an object with one of these
     (contract#flavors).
     """
     full = value.get("full") if isinstance(value, Mapping) else None

@@ -1,5 +1,5 @@
-"""The exchange: calls out, answers in. It signs, keeps to the quota and judges answers; it never
-resends anything.
+"""The client: it signs and sends calls, keeps to the quota, and judges answers. It never sends
+anything again.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from reconciler.model.ports import Answer, Clock, Network, QuotaLog, Refused
 from reconciler.model.resource_type import Call
 
 PAUSES_SECONDS = (5.0, 10.0, 20.0, 40.0)
-"""The waits after a 429 that names none, one after the other (contract#limits)."""
+"""The waits after a 429 that does not name one: each is used once, in order (contract#limits)."""
 
 PAUSE_SECONDS_MAX = 60.0
 _JITTER_SECONDS = 2.0
 _ANSWERS_MEASURED = 20
-"""The last so many answers tell how long one takes."""
+"""How many of the last answers show how long one takes."""
 
 _KEY_LENGTH_MIN = 6
-"""What is shorter is no key, and may stand in any word."""
+"""A shorter text is not a key, and may be part of any message."""
 
 _SIGNATURE = re.compile(r"(?i)(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 _SLOT_SECONDS_MAX = 20.0
-"""A slot held longer without a send is given back: the log forgets slots after a while, and must
+"""A slot held for longer without a send is given back: the log forgets slots after a while, and must
 not forget one in use.
 """
 
 
 class HttpClient:
-    """The exchange over a network: what is in flight, what may be sent when, and what came back.
+    """The port `Client` over a network: what is in flight, when a call may be sent, and what came back.
 
     `time_scale` divides the pauses after a 429, as the local cloud divides its own. `jitter` gives
     numbers from 0 to 1.
@@ -108,13 +108,12 @@ class HttpClient:
         return Throughput(self._latency() * scale, free_in, own_seconds=OVERHEAD_SECONDS * scale)
 
     def _latency(self) -> float:
-        """Seconds from a send to its answer, as it mostly is once connections are open."""
+        """Seconds from a send to its answer, as is usual once connections are open."""
         usual = LATENCY_SECONDS / self._time_scale
         if self._took:
             return sorted(self._took)[len(self._took) // 2]
-        # The first answers wait for connections, and for this program to load: they are an upper
-        # bound, and one that the scale
-        # of a faster cloud must not multiply.
+        # The first answers wait for connections, and for this program to load. They are an upper
+        # bound, which the time scale of a faster cloud must not multiply.
         if self._opened_in < math.inf:
             return min(self._opened_in, max(self._opened_in / self._time_scale, usual))
         return usual
@@ -141,11 +140,11 @@ class HttpClient:
     def send(self, token: int, call: Call, *, signed: int | None = None) -> None:
         """Signs, with that unix second or the present one, and sends.
 
-        Raises `UnsafePath` before anything left, AssertionError where `ready_in` did not give 0.0.
+        Raises `UnsafePath` before anything is sent, AssertionError if `ready_in` did not return 0.0.
         """
         if not self._has_slot or token in self._tokens:
             raise AssertionError(
-                "a call is sent only after ready_in gave 0.0, with a token of its own"
+                "a call is sent only after ready_in returned 0.0, with its own token"
             )
         request = encode(call, self._keys, int(self._clock.time()) if signed is None else signed)
         self._has_slot = False
@@ -156,7 +155,7 @@ class HttpClient:
         self._network.start(token, request)
 
     def next(self, timeout_seconds: float) -> tuple[int, Answer] | None:
-        """The next answer, or None when the time is up."""
+        """The next answer, or None after the timeout."""
         arrived = self._network.next(timeout_seconds)
         if arrived is None:
             return None
@@ -171,7 +170,7 @@ class HttpClient:
             return token, envelope.judge_failure(arrival)
         self._compare_clocks(arrival)
         answer = envelope.judge(arrival)
-        self._pace(answer)
+        self._slow_down_after(answer)
         if isinstance(answer, Refused):
             ahead = self.clock_ahead if answer.status == 401 else None
             answer = replace(
@@ -180,8 +179,8 @@ class HttpClient:
         return token, answer
 
     def _measure(self, token: int, seconds: float) -> None:
-        """Notes how long an answer took; as many as may be in flight together are the first ones,
-        which open connections.
+        """Notes how long an answer took. The first answers, as many as may be in flight together,
+        include the opening of a connection.
         """
         if token in self._opening:
             self._opening.discard(token)
@@ -190,7 +189,7 @@ class HttpClient:
             self._took.append(seconds)
 
     def close(self) -> None:
-        """Gives back a slot that is held, and lets the network end."""
+        """Gives back a slot that is held, and closes the network."""
         if self._has_slot:
             self._give_back()
         self._network.close()
@@ -199,9 +198,9 @@ class HttpClient:
         self._has_slot = False
         self._quota.release(self._clock.time())
 
-    def _pace(self, answer: Answer) -> None:
-        """After a 429 nothing is sent for as long as it asks, or for longer and longer; the rate
-        halves for a minute (quota#quota).
+    def _slow_down_after(self, answer: Answer) -> None:
+        """After a 429 nothing is sent for as long as it asks, otherwise for longer and longer; the
+        rate is halved for a minute (quota#quota).
         """
         if not (isinstance(answer, Refused) and answer.status == 429):
             self._refused_in_a_row = 0
@@ -210,7 +209,7 @@ class HttpClient:
         if asked is not None:
             pause = asked + self._jitter()
         elif now < self._paused_until:
-            pause = 0.0  # one of several that were under way together: they are one refusal
+            pause = 0.0  # one of several that were in flight together: they count as one refusal
         else:
             step = PAUSES_SECONDS[min(self._refused_in_a_row, len(PAUSES_SECONDS) - 1)]
             pause = min(step + self._jitter() * _JITTER_SECONDS, PAUSE_SECONDS_MAX)
@@ -226,9 +225,7 @@ class HttpClient:
 
 
 def without_credentials(text: str, keys: signing.Keys) -> str:
-    """The cloud's words without what it was sent: a message may name the key or the signature that
-    it refuses.
-    """
+    """The cloud's message without credentials: it may name the key or the signature that it refuses."""
     for secret in (keys.access, keys.secret):
         for spelled in (
             secret,
@@ -242,7 +239,7 @@ def without_credentials(text: str, keys: signing.Keys) -> str:
 
 
 def encode(call: Call, keys: signing.Keys, timestamp: int) -> http.Request:
-    """The request that a call makes at that unix second. Raises `UnsafePath`."""
+    """The request of a call at that unix second. Raises `UnsafePath`."""
     headers = signing.headers(keys, timestamp, call.path)
     if call.form is not None:
         boundary, body = _multipart(call.form)
@@ -259,8 +256,8 @@ def _multipart(form: tuple[tuple[str, str], ...]) -> tuple[str, bytes]:
     """A form as multipart/form-data, values percent-encoded once with `%20` for a blank, on which
     all decoders agree (contract#values).
 
-    Commas stay, because lists of ids are separated by them. The boundary is made of the content, so
-    that equal forms are equal bytes.
+    Commas stay, because they separate lists of ids. The boundary is derived from the content, so that
+    equal forms are equal bytes.
     """
     values = [(name, quote(value, safe=",")) for name, value in form]
     boundary = "form-" + hashlib.sha256(repr(values).encode()).hexdigest()[:32]

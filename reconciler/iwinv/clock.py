@@ -15,15 +15,15 @@ class SystemClock:
         return time.monotonic()
 
     def time(self) -> float:
-        """Unix seconds, as the machine believes."""
+        """Unix seconds by this machine's clock."""
         return time.time()
 
 
 def moment(text: str) -> float | None:
-    """The unix second of an HTTP date, None where the text is none."""
+    """The unix second of an HTTP date, None if the text is not a date."""
     try:
         found = parsedate_to_datetime(text)
-        # `-0000` is UTC too, not this machine's zone
+        # `-0000` is UTC too, not this machine's zone.
         found = found if found.tzinfo is not None else found.replace(tzinfo=UTC)
         return found.timestamp()
     except (ValueError, OverflowError, TypeError, IndexError):  # by version of the library

@@ -1,9 +1,9 @@
 """The envelope: one HTTP response becomes one answer, and any bytes become one of the three
 (contract#envelope, contract#errors, safety#requests).
 
-What is certain not to have been executed is told apart from what may have been: only an answer that
-the contract gives before execution is `Refused`; whatever cannot be read as documented is
-`NoAnswer`.
+A request that certainly was not executed is distinguished from one that may have been. Only an
+answer that the contract gives before execution is `Refused`; whatever cannot be read as documented
+is `NoAnswer`.
 """
 
 from __future__ import annotations
@@ -15,19 +15,18 @@ from typing import Any, NoReturn
 
 from reconciler.common import decoding
 from reconciler.common.secret import Secret
+from reconciler.common.text import msg
 from reconciler.iwinv import errors
 from reconciler.iwinv.clock import moment
 from reconciler.model import http
 from reconciler.model.ports import Accepted, Answer, NoAnswer, Refused
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
-"""The largest body that is read at all: a page has 100 rows, a list of 10,000 objects that comes
-whole has about 5 MiB.
-"""
+"""The largest body that is read: a page has 100 rows, an unpaged list of 10,000 objects about 5 MiB."""
 
 PARTS_MAX = 300_000
-"""How many lists and objects a body may hold, brackets within texts counted as well: empty ones
-take twenty times their bytes in memory.
+"""How many lists and objects a body may contain, counting brackets within texts: an empty one takes
+twenty times its bytes in memory.
 """
 
 _MESSAGE_LENGTH_MAX = 300
@@ -38,11 +37,11 @@ _META = ("count", "page_no", "page_size", "total")
 
 
 class _Unreadable(ValueError):
-    """The body is not JSON that means one thing."""
+    """The body is not unambiguous JSON."""
 
 
 def judge(response: http.Response) -> Answer:
-    """What a response says, without looking at what was asked."""
+    """The answer in a response, whatever was asked."""
     try:
         body = decode(response.body)
     except _Unreadable as failure:
@@ -55,7 +54,7 @@ def judge(response: http.Response) -> Answer:
 
 
 def judge_failure(failure: http.WireError) -> NoAnswer:
-    """No response came: whether the request left is all that is known."""
+    """The answer without a response: it is only known whether the request was sent."""
     return NoAnswer(failure.reason, sent=failure.sent)
 
 
@@ -80,8 +79,8 @@ def decode(body: bytes) -> Any:
         raise _Unreadable(
             "the body is not JSON" if body.strip() else "the body is empty"
         ) from failure
-    # `\ud800` alone is legal in JSON and no character: it could not be written to a file or a
-    # terminal afterwards.
+    # `\ud800` alone is legal in JSON, but not a character: it could not be written to a file or a
+    # terminal.
     return _without_surrogates(found) if _SURROGATE.search(body) else found
 
 
@@ -96,7 +95,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> NoReturn:
-    raise _Unreadable(f"the body contains {name}, which is not JSON")
+    raise _Unreadable(msg("the body contains {name}, which is not JSON", name=name))
 
 
 def _without_surrogates(value: Any) -> Any:
@@ -120,11 +119,11 @@ def _of_success_status(status: int, body: Mapping[str, Any]) -> Answer:
     name = errors.documented(body.get("error_code"), body.get("code"))
     if name is not None and name not in errors.UNCERTAIN:
         return Refused(status, name, _message(body))
-    return NoAnswer(
-        f"an answer with status {status} that is neither a success nor a documented error",
-        status,
-        name,
+    reason = msg(
+        "an answer with status {status} that is neither a success nor a documented error",
+        status=status,
     )
+    return NoAnswer(reason, status, name)
 
 
 def _of_error_status(response: http.Response, body: Mapping[str, Any]) -> Answer:
@@ -138,9 +137,11 @@ def _of_error_status(response: http.Response, body: Mapping[str, Any]) -> Answer
         return Refused(status, name, _message(body))
     if status == 422 and _is_validation(body):
         return Refused(status, None, _validation_message(body))
-    return NoAnswer(
-        f"the cloud answered with status {status}" + (f" ({name})" if name else ""), status, name
-    )
+    if name is None:
+        reason = msg("the cloud answered with status {status}", status=status)
+    else:
+        reason = msg("the cloud answered with status {status} ({name})", status=status, name=name)
+    return NoAnswer(reason, status, name)
 
 
 def _without_body(response: http.Response, reason: str) -> Answer:
@@ -149,9 +150,12 @@ def _without_body(response: http.Response, reason: str) -> Answer:
         return Refused(429, None, "too many requests", retry_after=_retry_after(response))
     if response.status == 401:
         return Refused(401, None, "not authenticated")
-    return NoAnswer(
-        f"the cloud answered with status {response.status}, and {reason}", response.status
+    message = msg(
+        "the cloud answered with status {status}, and {reason}",
+        status=response.status,
+        reason=reason,
     )
+    return NoAnswer(message, response.status)
 
 
 def _is_validation(body: Mapping[str, Any]) -> bool:
@@ -189,8 +193,8 @@ def _message(body: Mapping[str, Any]) -> str:
 
 
 def _retry_after(response: http.Response) -> float | None:
-    """The seconds that a 429 asks to wait, also as a date beside the cloud's own `Date`; None where
-    it says nothing usable.
+    """The seconds that a 429 asks to wait, given as such or as a date (compared with `Date`); None
+    if it gives neither.
     """
     value = (response.header("Retry-After") or "").strip()
     if value.isascii() and value.isdigit() and len(value) <= 9:

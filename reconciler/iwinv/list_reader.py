@@ -112,7 +112,8 @@ class ListReading(BaseReading):
     """
 
     def __init__(self, query: ListQuery, *, time_scale: float = 1.0) -> None:
-        super().__init__(query.what, f"reading the list of {query.title}", time_scale)
+        doing = msg("reading the list of {list}", list=query.title)
+        super().__init__(query.what, doing, time_scale)
         self.pages = 0
         self._query = query
         self._size = PAGE_SIZE
@@ -174,7 +175,7 @@ class ListReading(BaseReading):
             return
         repeated = len(ids) < len(rows) or not found.ids.isdisjoint(ids)
         if repeated or self._total_changed(meta):
-            self._restart("rows were repeated or the total changed")
+            self._restart(msg("rows were repeated or the total changed"))
             return
         found.untracked = 0 if ids & self._query.tracked else found.untracked + 1
         found.ids |= ids
@@ -186,16 +187,16 @@ class ListReading(BaseReading):
             self._after_unpaged(len(rows), meta)
 
     def _after_unpaged(self, count: int, meta: Mapping[str, Any]) -> None:
-        """Ends a list that came whole. One that is not documented as paged may be paged all the
-        same: if rows may be missing, a second page is asked for.
+        """Ends a list that came without pages. A list that is not documented as paged may be paged
+        anyway: if rows may be missing, a second page is asked for.
         """
-        in_doubt = (
+        may_be_more = (
             self._query.whole
             or self._misses_tracked()
             or count >= meta.get("page_size", math.inf)
             or meta.get("count", 0) > count
         )
-        if self._query.listing.paging is Paging.UNSTATED and count and in_doubt:
+        if self._query.listing.paging is Paging.UNSTATED and count and may_be_more:
             self._paged = True
             self._probe(meta.get("page_size", count))
         else:
@@ -247,7 +248,7 @@ class ListReading(BaseReading):
         if size is None or size == self._size or not 1 <= size <= 100_000:
             return False
         self._size = size
-        self._restart(f"pages came with {size} rows")
+        self._restart(msg("pages came with {size} rows", size=size))
         return True
 
     def _total_changed(self, meta: Mapping[str, Any]) -> bool:

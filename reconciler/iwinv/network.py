@@ -12,16 +12,17 @@ import time
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
+from reconciler.common.text import msg
 from reconciler.model import http
 
 Arrival: TypeAlias = "http.Response | http.WireError"
 
 REQUEST_SECONDS_MAX = 90.0
-"""After this a request that has no whole answer is given up: it may have been executed."""
+"""After this time a request without a complete answer is given up: it may have been executed."""
 
 
 class ThreadNetwork:
-    """Up to `limit` requests in flight, each in a thread of its own that does not keep the program
+    """Up to `limit` requests in flight, each in its own thread that does not keep the program
     alive.
     """
 
@@ -37,7 +38,7 @@ class ThreadNetwork:
         self._limit = limit
 
     def start(self, token: int, request: http.Request) -> None:
-        """Sends a request in a thread. Raises ValueError where that token is in flight already."""
+        """Sends a request in a thread. Raises ValueError if that token is already in flight."""
         if token in self._due:
             raise ValueError(f"token {token} is in flight already")
         self._due[token] = time.monotonic() + self._seconds_max
@@ -49,9 +50,7 @@ class ThreadNetwork:
             ).start()
 
     def next(self, timeout_seconds: float) -> tuple[int, Arrival] | None:
-        """The next answer, or None when the time is up. With nothing in flight it waits out the
-        time.
-        """
+        """The next answer, or None after the timeout, also if nothing is in flight."""
         until = time.monotonic() + timeout_seconds
         while True:
             now = time.monotonic()
@@ -67,13 +66,13 @@ class ThreadNetwork:
                     return None
                 continue
             if self._due.pop(token, None) is None:
-                continue  # given up before
+                continue  # It was given up.
             if isinstance(arrival, http.Response | http.WireError):
                 return token, arrival
             raise arrival
 
     def close(self) -> None:
-        """Lets the threads end; what is in flight is lost."""
+        """Ends the threads; what is in flight is lost."""
         for _ in range(self._threads):
             self._work.put(None)
         self._due.clear()
@@ -85,7 +84,8 @@ class ThreadNetwork:
                 # Its thread may be stuck in a slow answer; another takes its place.
                 self._threads -= 1
                 return token, http.WireError(
-                    f"no whole answer within {self._seconds_max:.0f} s", sent=True
+                    msg("no whole answer within {seconds:.0f} s", seconds=self._seconds_max),
+                    sent=True,
                 )
         return None
 
@@ -95,8 +95,8 @@ class ThreadNetwork:
             try:
                 arrival: Arrival | Exception = self._send(request)
             except Exception as failure:
-                # Whatever goes wrong in a thread must reach the one who waits for it, who raises
-                # it; else the program would hang.
+                # Whatever goes wrong in a thread is raised by the thread that waits for the answer,
+                # which would otherwise wait forever.
                 arrival = failure
             self._arrived.put((token, arrival))
 

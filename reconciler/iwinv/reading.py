@@ -23,7 +23,7 @@ UNSENT_ATTEMPTS_MAX = 3
 """Fewer if nothing was sent: a wrong endpoint or a missing network should show soon."""
 
 RATE_ATTEMPTS_MAX = 12
-"""A 429 is no fault of the read itself: it is sent again for about five minutes."""
+"""A 429 does not depend on the read itself: it is sent again for about five minutes."""
 
 UNANSWERED_SECONDS_MAX = 60.0
 """After so long without a usable answer a read is not sent again. A read whose answer trickles in

@@ -169,7 +169,7 @@ class _AccountReader:
 
     def _by_firewall(self, what: str) -> Mapping[str, Seen]:
         """The lists of that name by the id of their firewall. A firewall that the account lists
-        must show its rules and members too, or nothing can be said about them.
+        must show its rules and members too, or nothing is known about them.
         """
         parts = {
             name.partition(":")[2]: part

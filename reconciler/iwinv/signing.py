@@ -1,4 +1,4 @@
-"""Signing: the three headers that every call carries (contract#authentication)."""
+"""The three headers that sign a call (contract#authentication)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _SECRET_LENGTH_MAX = 1024
 
 
 class UnsafePath(ValueError):
-    """A path holds what cannot be signed for certain (contract#authentication: how percent-encoded
-    paths are signed is open); nothing was sent.
+    """A path contains what may be signed wrongly (contract#authentication does not say how
+    percent-encoded paths are signed). Nothing was sent.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The access key and the secret key; neither is ever in a repr. Raises ValueError where they
-    cannot be keys.
+    """The access key and the secret key; neither is part of a repr. Raises ValueError if they cannot
+    be keys.
     """
 
     access: str = field(repr=False)
@@ -43,13 +43,13 @@ class Keys:
 
     @property
     def digest(self) -> str:
-        """What an account is known by: the SHA-256 of its access key, in hex (safety#account)."""
+        """The identity of an account: the SHA-256 of its access key, in hex (safety#account)."""
         return hashlib.sha256(self.access.encode()).hexdigest()
 
 
 def check_path(path: str) -> None:
-    """Raises `UnsafePath` where a path is not `/v1/...` of safe characters, without query and
-    trailing slash.
+    """Raises `UnsafePath` unless a path is `/v1/...` of safe characters, without query and trailing
+    slash.
     """
     if _PATH.fullmatch(path) is None:
         raise UnsafePath(f"a path contains characters that cannot be sent safely: {path[:200]!r}")

@@ -67,7 +67,7 @@ class DetailReading(BaseReading):
     """
 
     def __init__(self, kind: ResourceType, id: str, *, time_scale: float = 1.0) -> None:
-        super().__init__(kind.name, f"reading {kind.singular.replace('_', ' ')} {id}", time_scale)
+        super().__init__(kind.name, msg("reading {kind} {id}", kind=kind.noun, id=id), time_scale)
         self._kind = kind
         self._id = id
         self._detail = absence_call(kind, id)
@@ -141,7 +141,7 @@ def console_link(client: Client, kind: ResourceType, id: str, *, time_scale: flo
     if kind.console is None:
         raise ValueError(f"the API has no console of one {kind.singular}")
     call = Call("GET", kind.console.replace("{id}", id))
-    link = _only_row(client, call, f"console of {id}", time_scale).get("link")
+    link = _only_row(client, call, msg("console of {id}", id=id), time_scale).get("link")
     text = link.reveal() if isinstance(link, Secret) else None
     if not isinstance(link, Secret) or not isinstance(text, str) or _LINK.fullmatch(text) is None:
         raise ReadFailed(error("cloud", msg("the cloud gave no console link for {id}", id=id)))

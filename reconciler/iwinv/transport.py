@@ -1,10 +1,9 @@
-"""HTTP for real: one request, one response, through `requests`, which is imported here and nowhere
-else.
+"""HTTP over the network: one request, one response, through `requests`, which only this module
+imports.
 
-Nothing is resent: no redirect is followed, no library retries, and a write goes over a connection
-of its own, so that a kept-alive one that the server has just closed cannot leave its outcome in
-doubt. Keys go to the configured origin only; nothing of the user's netrc is read. TLS is verified
-always.
+Nothing is sent again: no redirect is followed, and no library retries. A write opens a new
+connection, because an idle one that the server has just closed would leave its outcome unknown. Keys
+go to the configured origin only, and the user's netrc is not read. TLS is always verified.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from reconciler.common.text import msg
 from reconciler.iwinv.endpoint import Endpoint
 from reconciler.iwinv.envelope import BODY_BYTES_MAX
 from reconciler.model import http
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS_MAX = 10.0
 READ_SECONDS_MAX = 60.0
-"""The longest silence of the other side."""
+"""The longest time without a byte from the server."""
 
 WHOLE_SECONDS_MAX = 80.0
-"""The longest time for a whole response, however busily it trickles."""
+"""The longest time for a whole response, even if bytes keep arriving."""
 
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
-"""Variables that name trusted certificates; the first one that is set counts."""
+"""Variables that name trusted certificates; the first one that is set applies."""
 
 _CHUNK_BYTES = 65536
 
@@ -43,7 +43,7 @@ _OTHER_NAME = frozenset({62, 64})
 
 
 class HttpTransport:
-    """A `wire.Send` to one endpoint. Each thread has a session of its own."""
+    """An `http.Send` to one endpoint. Each thread has its own session."""
 
     def __init__(self, endpoint: Endpoint, *, agent: str = "reconciler") -> None:
         self._endpoint = endpoint
@@ -51,8 +51,8 @@ class HttpTransport:
         self._local = threading.local()
 
     def __call__(self, request: http.Request) -> http.Response:
-        """Sends a request once. Raises `WireError`, `sent` False only where it is certain that
-        nothing left.
+        """Sends a request once. Raises `WireError`, with `sent` False only if certainly nothing was
+        sent.
         """
         import requests
         from urllib3.exceptions import HTTPError
@@ -70,10 +70,10 @@ class HttpTransport:
                 _reason(failure, self._endpoint), sent=_may_have_left(failure)
             ) from None
         except (HTTPError, OSError, ValueError) as failure:
-            # While the body is read the library below speaks for itself: a cut chunk, a missing
-            # end, a reset connection.
+            # While the body is read, urllib3 raises its own errors: a cut chunk, a missing end, a
+            # reset connection.
             raise http.WireError(
-                f"the answer was truncated ({type(failure).__name__})", sent=True
+                msg("the answer was truncated ({error})", error=type(failure).__name__), sent=True
             ) from None
 
     def _session(self, *, fresh: bool) -> requests.Session:
@@ -103,7 +103,7 @@ class HttpTransport:
             data=request.body or None,
         )
         prepared = session.prepare_request(plain)
-        # The address is set as it stands, so that what was signed is what is sent.
+        # The URL is set without further encoding, so that the signed path is what is sent.
         query = "?" + urlencode(request.query) if request.query else ""
         prepared.url = f"{self._endpoint.origin}{request.path}{query}"
         return prepared
@@ -118,10 +118,8 @@ class HttpTransport:
 
 
 def _bundle(endpoint: Endpoint) -> str | bool:
-    """The certificates that are trusted: those of the first of `BUNDLES` that is set, else the
-    library's own.
-
-    Raises `WireError` where that variable names no file or folder of certificates.
+    """The trusted certificates: those of the first of `BUNDLES` that is set, otherwise those of the
+    library. Raises `WireError` if that variable does not name a file or folder of certificates.
     """
     name = next((name for name in BUNDLES if os.environ.get(name)), None)
     if name is None or not endpoint.origin.startswith("https://"):
@@ -133,7 +131,7 @@ def _bundle(endpoint: Endpoint) -> str | bool:
         )
     except OSError:  # ssl.SSLError is one
         raise http.WireError(
-            f"{name} does not name a readable certificate file", sent=False
+            msg("{name} does not name a readable certificate file", name=name), sent=False
         ) from None
     return str(chosen)
 
@@ -157,8 +155,8 @@ def _no_cookies() -> Any:
 
 
 def _proxies(endpoint: Endpoint) -> dict[str, str]:
-    """The proxy of the environment for https, through which TLS goes end to end; none for this
-    machine itself.
+    """The proxy of the environment for https, through which TLS is end to end. A local endpoint has
+    none.
     """
     if endpoint.loopback or not endpoint.origin.startswith("https://"):
         return {}
@@ -170,9 +168,7 @@ def _proxies(endpoint: Endpoint) -> dict[str, str]:
 
 
 def _read(response: requests.Response) -> bytes:
-    """The body as it came, not decompressed. Raises `WireError` where it is too large or takes too
-    long.
-    """
+    """The body without decompression. Raises `WireError` if it is too large or takes too long."""
     until = time.monotonic() + WHOLE_SECONDS_MAX
     found = bytearray()
     while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False):
@@ -180,12 +176,13 @@ def _read(response: requests.Response) -> bytes:
         if len(found) > BODY_BYTES_MAX:
             raise http.WireError("the answer is too large", sent=True)
         if time.monotonic() > until:
-            raise http.WireError(f"the answer took more than {WHOLE_SECONDS_MAX:.0f} s", sent=True)
+            reason = msg("the answer took more than {seconds:.0f} s", seconds=WHOLE_SECONDS_MAX)
+            raise http.WireError(reason, sent=True)
     return bytes(found)
 
 
 def _may_have_left(failure: Exception) -> bool:
-    """Whether the other side may have got the request: not where no connection came about, or its
+    """Whether the server may have received the request: not if there was no connection, or its
     certificate was refused.
     """
     import requests
@@ -203,7 +200,7 @@ def _may_have_left(failure: Exception) -> bool:
 
 
 def _reason(failure: Exception, endpoint: Endpoint) -> str:
-    """A short text for people; never the library's own, which holds the whole address."""
+    """A short reason for people; the library's own would contain the whole URL."""
     import requests
     from urllib3.exceptions import NameResolutionError, NewConnectionError
 
@@ -219,30 +216,40 @@ def _reason(failure: Exception, endpoint: Endpoint) -> str:
     if isinstance(failure, requests.exceptions.ProxyError) or (
         proxy is not None and isinstance(failure, requests.ConnectTimeout)
     ):
-        return f"no connection through the proxy {proxy or 'of the environment'} (HTTPS_PROXY, NO_PROXY)"
+        return msg(
+            "no connection through the proxy {proxy} (HTTPS_PROXY, NO_PROXY)",
+            proxy=proxy or "of the environment",
+        )
     if any(isinstance(cause, NameResolutionError) for cause in causes):
-        return "the endpoint's name could not be resolved"
+        return msg("the endpoint's name could not be resolved")
     if isinstance(failure, requests.ConnectTimeout):
-        return f"no connection within {CONNECT_SECONDS_MAX:.0f} s"
+        return msg("no connection within {seconds:.0f} s", seconds=CONNECT_SECONDS_MAX)
     if any(isinstance(cause, NewConnectionError) for cause in causes):
-        return "no connection to the endpoint"
+        return msg("no connection to the endpoint")
     if isinstance(failure, requests.Timeout):
-        return f"no answer within {READ_SECONDS_MAX:.0f} s"
+        return msg("no answer within {seconds:.0f} s", seconds=READ_SECONDS_MAX)
     if isinstance(failure, requests.exceptions.SSLError):
-        return "no secure connection: the endpoint does not answer with TLS, or with a version of it that is not supported"
-    return f"the connection broke ({type(failure).__name__})"
+        return msg(
+            "no secure connection: the endpoint does not answer with TLS, or with a version of it "
+            "that is not supported"
+        )
+    return msg("the connection broke ({error})", error=type(failure).__name__)
 
 
 def _of_certificate(number: int | None, host: str | None) -> str:
     if number == _EXPIRED:
-        return "the endpoint's certificate has expired (or this machine's clock is wrong)"
+        return msg("the endpoint's certificate has expired (or this machine's clock is wrong)")
     if number == _NOT_YET:
-        return "the endpoint's certificate is not valid yet (or this machine's clock is wrong)"
+        return msg("the endpoint's certificate is not valid yet (or this machine's clock is wrong)")
     if number in _OTHER_NAME:
-        return f"the endpoint's certificate is not for {host}"
+        return msg("the endpoint's certificate is not for {host}", host=host)
     if number in _UNKNOWN_AUTHORITY:
-        return f"the endpoint's certificate is from an authority that is not trusted; set {BUNDLES[0]} to the file of your own authority"
-    return "the endpoint's certificate was not accepted"
+        return msg(
+            "the endpoint's certificate is from an authority that is not trusted; set {variable} to "
+            "the file of your own authority",
+            variable=BUNDLES[0],
+        )
+    return msg("the endpoint's certificate was not accepted")
 
 
 def _proxy_of(endpoint: Endpoint) -> str | None:
@@ -258,9 +265,7 @@ def _proxy_of(endpoint: Endpoint) -> str | None:
 
 
 def _causes(failure: BaseException | None, depth_max: int = 12) -> list[BaseException]:
-    """A failure and what lies under it: the library hides causes in arguments and `reason` as well
-    as in the chain.
-    """
+    """A failure and its causes, which the library also hides in arguments and in `reason`."""
     found: list[BaseException] = []
     waiting = [failure]
     while waiting and len(found) < depth_max:
