@@ -274,9 +274,7 @@ def _limits(value: Any) -> dict[str, Plain]:
 
 
 def _disk(flavor: Any) -> dict[str, Plain]:
-    """`disk_gb`, the size of the server's own disk, where the row says it: what a delete or a
-    rebuild loses (contract#instances).
-    """
+    """`disk_gb`, if the row states it: what a delete or a rebuild loses (contract#instances)."""
     size = decoding.integer(flavor.get("disk")) if isinstance(flavor, Mapping) else None
     return {} if size is None else {"disk_gb": size}
 
