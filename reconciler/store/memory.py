@@ -113,9 +113,16 @@ class MemoryDisk:
         """
         other = MemoryDisk(capacity_bytes=self.capacity_bytes)
         other._tokens = self._tokens
-        for path, inode in (self._names if names else self._durable).items():
-            other.put(path, bytes(_after_crash(inode, data)))
+        for path, content in self.files_after_crash(names=names, data=data):
+            other.put(path, content)
         return other
+
+    def files_after_crash(
+        self, *, names: bool = False, data: Kept = Kept.NOTHING
+    ) -> tuple[tuple[Path, bytes], ...]:
+        """The files that would be there then, each with its content."""
+        files = self._names if names else self._durable
+        return tuple((path, bytes(_after_crash(inode, data))) for path, inode in files.items())
 
     def put(self, path: Path, data: bytes) -> None:
         """Lays a file on the disk from outside, without faults: as an editor or a copy would."""
@@ -128,15 +135,12 @@ class MemoryDisk:
 
     def names(self, folder: Path) -> tuple[str, ...]:
         self._require_up()
-        return tuple(
-            sorted(
-                {
-                    path.relative_to(folder).parts[0]
-                    for path in self._names
-                    if folder in path.parents
-                }
-            )
-        )
+        depth = len(folder.parts)
+        below = (path.parts for path in self._names)
+        found = {
+            parts[depth] for parts in below if len(parts) > depth and parts[:depth] == folder.parts
+        }
+        return tuple(sorted(found))
 
     def identity(self, path: Path) -> Hashable | None:
         self._require_up()

@@ -9,6 +9,7 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,12 @@ class Bench(CloudHarness):
 
     def durable(self) -> State | None:
         """The state that a power cut at this instant would leave."""
-        return MemoryStore(self.store.disk.after_crash(), folder=self.store.folder).read()
+        return _read(self.store.disk.files_after_crash(), self.store.folder)
+
+    def unsynced(self) -> State | None:
+        """The state as another process would read it at this instant."""
+        files = self.store.disk.files_after_crash(names=True, data=Kept.ALL)
+        return _read(files, self.store.folder)
 
     # One process
     # ----------------------------------------------------------------------------------------------------------------
@@ -361,6 +367,15 @@ class Bench(CloudHarness):
         fault, names, data = faults.DEED_FAULTS[armed.one.fault]
         self.kept = (names, data)
         return fault
+
+
+@lru_cache(maxsize=10_000)
+def _read(files: tuple[tuple[Path, bytes], ...], folder: Path) -> State | None:
+    """The state in these files. Trials of one story share most of what lies on their disks."""
+    disk = MemoryDisk()
+    for path, content in files:
+        disk.put(path, content)
+    return MemoryStore(disk, folder=folder).read()
 
 
 def lie(response: http.Response, how: str) -> http.Response:

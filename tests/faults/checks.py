@@ -7,7 +7,7 @@ The numbers are those of the list in `docs/explanation/faults.md`.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reconciler.iwinv.network import Arrival
 from reconciler.model import exit_codes, http, marker
@@ -37,14 +37,14 @@ class AtSend:
         self._intents: set[int] = set()
         self._delivered: dict[str, str] = {}
         self._serial = 0
-        self._foreign: dict[str, dict[str, Any]] = {}
+        self._foreign: dict[str, foreign_objects.Row] = {}
         self._planned_before = 0
 
     def begin(self) -> None:
         """A process starts."""
         self._planned_before = len(self._bench.plans)
         # what was not synced is still there, unless the power was lost
-        state = self._bench.store.read()
+        state = self._bench.unsynced()
         self._intents = set(() if state is None else state.open)
         for id, row in foreign_objects.theirs(self._bench.cloud.world, self._bench.nonces).items():
             self._foreign.setdefault(id, row)
@@ -227,12 +227,10 @@ class AtSend:
                 self._violated(4, f"{', '.join(taken)} of somebody else stands in the state")
 
     def _no_secrets(self) -> None:
-        disk = self._bench.store.disk.after_crash(names=True)
-        folder = self._bench.store.folder
-        for name in disk.names(folder):
-            data = disk.read(folder / name, 1 << 24) or b""
-            if b"example-" in data or self._bench.cloud.secret_key.encode() in data:
-                self._violated(9, f"{name} holds a secret")
+        secret = self._bench.cloud.secret_key.encode()
+        for path, data in self._bench.store.disk.files_after_crash(names=True):
+            if b"example-" in data or secret in data:
+                self._violated(9, f"{path.name} holds a secret")
 
     def _durable(self) -> State | None:
         """What a power cut now would leave: always whole, never older than before (6)."""

@@ -5,9 +5,9 @@ birth, and are never touched.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TypeAlias
 from urllib.parse import unquote
 
 from reconciler.model import http, marker
@@ -15,6 +15,9 @@ from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.kinds.call import Call
 from reconciler.simulator.kinds.records import BlockStorage, Firewall, Instance
 from reconciler.simulator.world import World
+
+Row: TypeAlias = "tuple[Instance | BlockStorage | Firewall, tuple[str, ...]]"
+"""An object of somebody else, and the members of it if it is a firewall."""
 
 
 def settle_in(cloud: Cloud) -> None:
@@ -73,9 +76,11 @@ def twin(cloud: Cloud, request: http.Request) -> None:
         cloud.change(lambda world: world.put(group))
 
 
-def theirs(world: World, ours: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Every object without a marker of ours, with all that it is, by id. `ours` maps our nonces."""
-    found: dict[str, dict[str, Any]] = {}
+def theirs(world: World, ours: Mapping[str, str]) -> dict[str, Row]:
+    """Every object without a marker of ours, with all that it is but its charges, by id; and the
+    members of firewalls. `ours` maps our nonces.
+    """
+    found: dict[str, Row] = {}
     records: list[Instance | BlockStorage | Firewall] = [
         *world.instances.values(),
         *world.block_storages.values(),
@@ -83,13 +88,14 @@ def theirs(world: World, ours: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     ]
     for record in records:
         text = record.content if isinstance(record, Firewall) else record.description
-        if marker.split(text)[1] not in ours:
-            row = asdict(record)
-            row.pop("charged_until", None)
-            found[id_of(record)] = row
-    for group, instance in world.memberships:
-        if group in found:
-            found[group].setdefault("members", []).append(instance)
+        if marker.split(text)[1] in ours:
+            continue
+        if isinstance(record, Firewall):
+            own = record.firewall_id
+            members = (instance for group, instance in world.memberships if group == own)
+            found[own] = record, tuple(members)
+        else:
+            found[id_of(record)] = replace(record, charged_until=0.0), ()
     return found
 
 

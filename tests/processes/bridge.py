@@ -31,6 +31,8 @@ from tests.processes.launcher import moved
 from tests.stackfiles import WEB_HEAD
 
 PYTHON = sys.executable
+BYTECODE = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+"""Where compiled modules go: as for the tests themselves."""
 LAUNCHER = Path(__file__).parent / "launcher.py"
 TIME_SCALE = 2000.0
 RATE = 60.0
@@ -146,7 +148,7 @@ class Desk:
             "XDG_CACHE_HOME": str(self.folder / "home" / "cache"),
             "RECONCILER_TIME_SCALE": str(TIME_SCALE),
             "PYTHONPATH": str(Path(__file__).parents[2]),
-            "PYTHONDONTWRITEBYTECODE": "1",
+            **{name: os.environ[name] for name in BYTECODE if name in os.environ},
             "TEST_CLOCK_EPOCH": repr(self.epoch),
             "TEST_CLOCK_RATE": repr(self.rate),
             "TEST_CLOCK_OFFSET": repr(self.offset[0]),
