@@ -34,8 +34,8 @@ from reconciler.planner.checks.approval import parse as parse_acceptance
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
-from reconciler.store.memory import MemoryStore
 from tests.doubles.clock import VirtualClock
+from tests.doubles.memory_store import MemoryStore
 from tests.doubles.network import VirtualNetwork
 
 START = 1_767_225_600.0

@@ -18,7 +18,7 @@ from reconciler.model.kinds import Kinds
 from reconciler.model.resource import Account, LiveResource, Resource, Stack
 from reconciler.model.state import Entry, State
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.store.memory import MemoryStore
+from tests.doubles.memory_store import MemoryStore
 
 CONNECTION = Connection(
     exchange=cast("Any", None),

@@ -31,10 +31,10 @@ from reconciler.planner.checks.approval import Acceptance, GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.world import World
-from reconciler.store import memory
-from reconciler.store.memory import Crash, Kept, MemoryDisk, MemoryStore
 from tests.cloud_harness import EVERYTHING, START, CloudHarness, Interrupts, said
+from tests.doubles import memory_store
 from tests.doubles.clock import VirtualClock
+from tests.doubles.memory_store import Crash, Kept, MemoryDisk, MemoryStore
 from tests.faults import faults, foreign_objects
 from tests.faults.checks import AtSend
 from tests.faults.faults import Boundary, Break
@@ -342,7 +342,7 @@ class Bench(CloudHarness):
     # The disk
     # -------------------------------------------------------------------------------------------------------------------
 
-    def _at_deed(self, number: int, name: str, path: Path) -> memory.Fault | None:
+    def _at_deed(self, number: int, name: str, path: Path) -> memory_store.Fault | None:
         self._deeds += 1
         here = Boundary(
             "deed",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from reconciler.model import http
 from reconciler.simulator.faults import Fault
-from reconciler.store import memory
-from reconciler.store.memory import Kept
+from tests.doubles import memory_store
+from tests.doubles.memory_store import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +110,15 @@ READ_FAULTS = (
     INTERRUPT,
 )
 
-DEED_FAULTS: dict[str, tuple[memory.Fault, bool, Kept]] = {
-    "power lost before": (memory.Fault.CRASH_BEFORE, False, Kept.NOTHING),
-    "killed after": (memory.Fault.CRASH_AFTER, True, Kept.ALL),
-    "power lost after, half of it on the disk": (memory.Fault.CRASH_AFTER, True, Kept.HALF),
-    "disk full": (memory.Fault.FULL, False, Kept.NOTHING),
-    "disk full from here on": (memory.Fault.FULL, False, Kept.NOTHING),
-    "disk fails": (memory.Fault.BROKEN, False, Kept.NOTHING),
-    "disk fails from here on": (memory.Fault.BROKEN, False, Kept.NOTHING),
-    "half written": (memory.Fault.SHORT, False, Kept.NOTHING),
+DEED_FAULTS: dict[str, tuple[memory_store.Fault, bool, Kept]] = {
+    "power lost before": (memory_store.Fault.CRASH_BEFORE, False, Kept.NOTHING),
+    "killed after": (memory_store.Fault.CRASH_AFTER, True, Kept.ALL),
+    "power lost after, half of it on the disk": (memory_store.Fault.CRASH_AFTER, True, Kept.HALF),
+    "disk full": (memory_store.Fault.FULL, False, Kept.NOTHING),
+    "disk full from here on": (memory_store.Fault.FULL, False, Kept.NOTHING),
+    "disk fails": (memory_store.Fault.BROKEN, False, Kept.NOTHING),
+    "disk fails from here on": (memory_store.Fault.BROKEN, False, Kept.NOTHING),
+    "half written": (memory_store.Fault.SHORT, False, Kept.NOTHING),
 }
 """Fault, whether renames that were not synced stay, and what of the data does."""
 

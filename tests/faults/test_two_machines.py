@@ -12,8 +12,8 @@ import pytest
 from reconciler.model import http
 from reconciler.model.abort import Abort
 from reconciler.model.resource import Stack
-from reconciler.store.memory import MemoryStore
 from tests.cloud_harness import CloudHarness
+from tests.doubles.memory_store import MemoryStore
 from tests.faults.stacks import ONE, WALL
 
 

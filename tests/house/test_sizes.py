@@ -100,7 +100,6 @@ MANY_FIELDS: dict[str, int] = {
     "reconciler/simulator/cloud.py Cloud": 19,
     "reconciler/simulator/world.py World": 10,
     "reconciler/store/folder_store.py FileWriter": 12,
-    "reconciler/store/memory.py MemoryDisk": 9,
 }
 """Mutable classes that hold more, likewise."""
 

@@ -19,8 +19,8 @@ from reconciler.planner.checks import lost_state
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.planner.compare.classify import classify
 from reconciler.planner.compare.refresh_scope import refresh_scope
-from reconciler.store.memory import MemoryStore
 from tests.cloud_harness import EVERYTHING, CloudHarness, said
+from tests.doubles.memory_store import MemoryStore
 from tests.scenarios.world import SHOP, world_of
 from tests.stackfiles import problems
 

@@ -25,9 +25,9 @@ from reconciler.render.run.screen import Style
 from reconciler.simulator.faults import Fault, FaultPlan
 from reconciler.simulator.kinds.records import Instance
 from reconciler.simulator.world import World
-from reconciler.store.memory import MemoryStore
 from tests.builders import at
 from tests.cloud_harness import CloudHarness, Interrupts, shown
+from tests.doubles.memory_store import MemoryStore
 from tests.scenarios.world import world_of
 
 STACK = """\

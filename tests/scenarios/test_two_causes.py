@@ -18,9 +18,9 @@ from reconciler.model.abort import Abort
 from reconciler.model.resource import Stack
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.faults import Fault
-from reconciler.store.memory import MemoryDisk, MemoryStore
 from tests.builders import at
 from tests.cloud_harness import CloudHarness, said, shown
+from tests.doubles.memory_store import MemoryDisk, MemoryStore
 from tests.scenarios.test_recover import recover
 from tests.scenarios.test_when_things_go_wrong import HEAD
 

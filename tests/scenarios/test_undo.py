@@ -16,8 +16,8 @@ from reconciler.model.plan import Plan
 from reconciler.model.resource import Stack
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.edits import edit
-from reconciler.store.memory import MemoryStore
 from tests.cloud_harness import CloudHarness, said, shown
+from tests.doubles.memory_store import MemoryStore
 from tests.scenarios.world import SHOP, world_of
 
 BASE = (

@@ -15,7 +15,7 @@ from reconciler.model.state import Record, State, fold
 from reconciler.store import folder_store
 from reconciler.store.disk import File
 from reconciler.store.folder_store import FileWriter
-from reconciler.store.memory import Crash, Fault, Kept, MemoryDisk, MemoryStore
+from tests.doubles.memory_store import Crash, Fault, Kept, MemoryDisk, MemoryStore
 from tests.store.builders import created, intent, note, open_writer
 
 RECORDS: tuple[Record, ...] = (

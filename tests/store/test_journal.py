@@ -10,7 +10,7 @@ import pytest
 from reconciler.model.ports import RecordFailed, StateDamaged
 from reconciler.model.state import Intent, Record
 from reconciler.store.journal import Header, Journal, decode_journal
-from reconciler.store.memory import Fault, MemoryDisk, MemoryStore
+from tests.doubles.memory_store import Fault, MemoryDisk, MemoryStore
 from tests.store.builders import add_server, created, intent, note, open_writer
 
 RECORDS: tuple[Record, ...] = (

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from reconciler.model.ports import StateDamaged, StateNewer
 from reconciler.model.state import Note, Outcome, Record, State, StateChange, fold
 from reconciler.store.journal import Header, decode_journal, encode_line
-from reconciler.store.memory import MemoryDisk, MemoryStore
 from reconciler.store.state_format import (
     HINT_DAMAGED,
     Moment,
@@ -27,6 +26,7 @@ from reconciler.store.state_format import (
     encode_record,
     encode_snapshot,
 )
+from tests.doubles.memory_store import MemoryDisk, MemoryStore
 from tests.store.builders import created, intent, note, one_of_each, records, states
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -17,8 +17,8 @@ from reconciler.model.ports import Locked, LostLock, RecordFailed, StateDamaged,
 from reconciler.model.state import Record, fold
 from reconciler.store import folder_store
 from reconciler.store.folder_store import FileStore
-from reconciler.store.memory import MemoryDisk, MemoryStore
 from reconciler.store.state_format import Snapshot, encode_snapshot
+from tests.doubles.memory_store import MemoryDisk, MemoryStore
 from tests.store.builders import (
     HOLDER,
     add_server,

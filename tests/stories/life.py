@@ -29,8 +29,8 @@ from reconciler.planner.checks.approval import Acceptance, GivenConsent
 from reconciler.planner.compare import moves
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.world import World
-from reconciler.store.memory import MemoryDisk, MemoryStore
 from tests.cloud_harness import EVERYTHING, Interrupts, said
+from tests.doubles.memory_store import MemoryDisk, MemoryStore
 from tests.faults import foreign_objects
 from tests.faults.bench import Bench, Ended
 from tests.faults.faults import Boundary, Break

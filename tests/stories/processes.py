@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model import http
 from reconciler.model.state import State
-from reconciler.store.memory import MemoryDisk
+from tests.doubles.memory_store import MemoryDisk
 from tests.faults import foreign_objects
 from tests.faults.bench import Ended
 from tests.faults.checks import MAKES, AtSend

@@ -1,4 +1,4 @@
-"""A store in memory, for tests: the file store over a disk that can be full, fail, or stop at any
+"""A store in memory: the file store over a disk that can be full, fail, or stop at any
 of its operations, and that forgets what was not synced.
 """
 
@@ -7,11 +7,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable, Hashable
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from reconciler.common.dataclass import dataclass
 from reconciler.store.disk import File
 from reconciler.store.folder_store import FileStore
 
