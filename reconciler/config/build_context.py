@@ -1,5 +1,5 @@
-"""What all parts of a build share: the names that a stack defines, and the values that its texts
-come to.
+"""What all parts of a build share: the names that the stack defines, the problems found so far, and
+the values of texts.
 """
 
 from __future__ import annotations
@@ -7,47 +7,38 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.config import expression
 from reconciler.config.document import Node, Scalar, Sequence
 from reconciler.config.expression import ExpressionError
+from reconciler.config.references import Shape, Shapes
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place, Problem, error
 from reconciler.model.resource import EMPTY, Deferred, Existing, Plain, Ref, Unknown, Value
 
-Shape: TypeAlias = "int | tuple[str, ...] | None"
+__all__ = ["INVALID", "BuildContext", "Invalid", "Shape", "place_in", "waited_for"]
 
 
 class Invalid:
-    """Stands for a value that could not be made, and of which a problem tells."""
+    """A value that could not be computed; the reason is reported."""
 
 
 INVALID: Final = Invalid()
 
-_COUNTED = msg(
-    "read it under the same condition, or replace `when` with `count: ${{CONDITION "
-    "? 1 : 0}}`, which makes it a list"
-)
-
 
 @dataclass(slots=True)
 class BuildContext:
-    """One build under way.
-
-    `scope` holds the file's own names; `shapes` which resources there are, those of others under
-    `existing.<kind>`; `gone` those that a `when` leaves out; `broken` those of which it could not
-    be told how many there are; `shaped` whether `shapes` is complete.
+    """One build in progress. `scope` are the names of the file that texts can read; `shaped` says
+    whether `shapes` is complete.
     """
 
     stack: str
     environment: str | None
     scope: Mapping[str, Any] = EMPTY
-    shapes: dict[tuple[str, str], Shape] = field(default_factory=dict)
-    gone: set[tuple[str, str]] = field(default_factory=set)
-    broken: set[tuple[str, str]] = field(default_factory=set)
+    shapes: Shapes = field(default_factory=Shapes)
     shaped: bool = False
     existing: dict[Address, Existing] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -75,7 +66,7 @@ class BuildContext:
 
     @contextmanager
     def inside(self, scope: Mapping[str, Any]) -> Iterator[None]:
-        """Reads texts with other names, as long as the block lasts."""
+        """Uses another scope until the block ends."""
         before, self.scope = self.scope, scope
         try:
             yield
@@ -83,8 +74,8 @@ class BuildContext:
             self.scope = before
 
     def value(self, node: Node, scope: Mapping[str, Any]) -> Value | Invalid:
-        """The value of a node: plain where the file decides it, `Deferred` where it reads
-        resources; lists and maps hold such values.
+        """The value of a node: plain if the file determines it, `Deferred` if it reads resources.
+        Lists and maps contain such values.
         """
         if isinstance(node, Scalar):
             if isinstance(node.value, str) and "${" in node.value:
@@ -100,10 +91,8 @@ class BuildContext:
         try:
             template = expression.parse(node.text)
             if self.shaped:
-                expression.check_names(template, scope, self.shapes, self.gone, self.broken)
-            found = expression.read(
-                template, scope, self.shapes if self.shaped else None, self.broken
-            )
+                expression.check_names(template, scope, self.shapes)
+            found = expression.read(template, scope, self.shapes if self.shaped else None)
             return (
                 Deferred(node.text, found.source, scope, node.place)
                 if isinstance(found, Unknown)
@@ -116,11 +105,8 @@ class BuildContext:
         """Reports an expression that cannot be parsed or evaluated, at its place in the string."""
         if not failure.code:
             return INVALID
-        message, hint = failure.message, failure.hint
-        if any(message == f"`{kind}.{name}` does not exist" for kind, name in self.gone):
-            resource = message.split(" ")[0]
-            message, hint = msg("{resource} is left out by its `when`", resource=resource), _COUNTED
-        return self.report(failure.code, message, place_in(node, failure.offset), hint=hint)
+        place = place_in(node, failure.offset)
+        return self.report(failure.code, failure.message, place, hint=failure.hint)
 
     def known(self, node: Node, scope: Mapping[str, Any], what: str) -> Plain | Invalid:
         """The value of a node that must be known before the plan. Reports an error that names the
@@ -151,7 +137,7 @@ class BuildContext:
 
 
 def waited_for(value: Any) -> tuple[Ref, ...]:
-    """The attributes that a value waits for, in it or in what it holds."""
+    """The attributes that a value waits for, also inside lists and maps."""
     if isinstance(value, Deferred):
         return value.references
     if isinstance(value, tuple):
@@ -162,7 +148,7 @@ def waited_for(value: Any) -> tuple[Ref, ...]:
 
 
 def place_in(node: Scalar, offset: int | None) -> Place:
-    """The place of a character of a text, where that can be told from the `${` before it; else the
+    """The place of a character of a text if it can be derived from the `${` before it, else the
     place of the text.
     """
     if offset is None or not node.spots:

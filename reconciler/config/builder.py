@@ -28,7 +28,7 @@ from reconciler.config.document import Document, Node, Scalar, Sequence, Table
 from reconciler.config.document import table as entries_of
 from reconciler.config.variables import NO_INPUTS, VariableInputs
 from reconciler.model.address import Address
-from reconciler.model.diagnostics import Problem, error, has_errors, in_order
+from reconciler.model.diagnostics import Place, Problem, error, has_errors, in_order
 from reconciler.model.resource import EMPTY, Existing, Output, Resource, Stack
 from reconciler.resources import all_kinds
 
@@ -157,7 +157,7 @@ def _stack(
         resources=made,
         shapes={
             key: shape
-            for key, shape in sorted(ctx.shapes.items())
+            for key, shape in sorted(ctx.shapes.known.items())
             if not key[0].startswith("existing.")
         },
         existing=dict(sorted(ctx.existing.items(), key=lambda pair: pair[0].sort_key)),
@@ -178,8 +178,8 @@ def _stack(
 
 
 def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resource]:
-    """The resources of the stack and of its components, sorted. Shapes come first, so that any text
-    may read any of them.
+    """The resources of the stack and of its components, sorted. Their shapes are computed first, so
+    that any text can read any resource.
     """
     root, used = document.root, components.includes(ctx, document)
     _existing(ctx, root)
@@ -188,10 +188,10 @@ def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resou
         components.enter(ctx, include, late=False)
         with ctx.inside(include.scope):
             _existing(ctx, include.root)
-    each, inner = _shapes(ctx, root), {}
+    _shapes(ctx, root)
     for include in used:
         with ctx.inside(include.scope):
-            inner[include.name] = _shapes(ctx, include.root)
+            _shapes(ctx, include.root)
     ctx.shaped = True
     locals_.evaluate(ctx, root, late=True)
     given: dict[str, Any] = {}
@@ -201,10 +201,10 @@ def _all_resources(ctx: BuildContext, document: Document) -> dict[Address, Resou
         given[include.name] = {"outputs": components.outputs(ctx, include)}
     if root.get("components") is not None:
         ctx.scope = {**ctx.scope, "components": given}
-    made = _resources(ctx, root, each)
+    made = _resources(ctx, root)
     for include in used:
         with ctx.inside(include.scope):
-            made.update(_resources(ctx, include.root, inner[include.name]))
+            made.update(_resources(ctx, include.root))
     return dict(sorted(made.items(), key=lambda pair: pair[0].sort_key))
 
 
@@ -213,90 +213,75 @@ def _existing(ctx: BuildContext, root: Table) -> None:
         if kind not in all_kinds().build_order or not isinstance(section, Table):
             continue
         for name, place, node in section.keyed():
-            members = entries_of(node)
-            by = next((word for word in ("id", "name") if word in members), None)
-            value = None if by is None else ctx.known(members[by], ctx.scope, f"`{by}`")
-            if by is None or len(members) != 1:
-                ctx.report(
-                    "bad-format",
-                    msg("name an existing object by {{id: ...}} or {{name: ...}}"),
-                    place,
-                )
-            elif not isinstance(value, Invalid):
-                written = members[by]
-                text = str(
-                    written.text
-                    if isinstance(written, Scalar) and not isinstance(value, str)
-                    else value
-                )
-                if by == "id" and (wrong := validators.identifier(text)) is not None:
-                    ctx.report("bad-format", wrong, members[by].place)
-                address = Address(kind, name, existing=True)
-                ctx.existing[address] = Existing(address, by, text, place)
-            ctx.shapes[f"existing.{kind}", name] = None
+            _existing_object(ctx, Address(kind, name, existing=True), entries_of(node), place)
+            ctx.shapes.known[f"existing.{kind}", name] = None
 
 
-def _shapes(ctx: BuildContext, root: Table) -> dict[tuple[str, str], Mapping[str, Any] | None]:
-    """Notes the shape of every resource, and gives what each key of a `for_each` stands for."""
-    each: dict[tuple[str, str], Mapping[str, Any] | None] = {}
-    total = 0
-    linked = all_kinds().links.values()
+def _existing_object(
+    ctx: BuildContext, address: Address, members: Mapping[str, Node], place: Place
+) -> None:
+    by = next((name for name in ("id", "name") if name in members), None)
+    value = None if by is None else ctx.known(members[by], ctx.scope, f"`{by}`")
+    if by is None or len(members) != 1:
+        message = msg("name an existing object by {{id: ...}} or {{name: ...}}")
+        ctx.report("bad-format", message, place)
+    elif not isinstance(value, Invalid):
+        written = members[by]
+        keeps_spelling = isinstance(written, Scalar) and not isinstance(value, str)
+        text = written.text if isinstance(written, Scalar) and keeps_spelling else str(value)
+        if by == "id" and (wrong := validators.identifier(text)) is not None:
+            ctx.report("bad-format", wrong, written.place)
+        ctx.existing[address] = Existing(address, by, text, place)
+
+
+def _sections(root: Table) -> Iterator[tuple[str, str, Place, Node]]:
+    """Each resource of a file: kind, key, place and node."""
     for kind in all_kinds().build_order:
         section = root.get(kind)
-        if not isinstance(section, Table):
+        if isinstance(section, Table):
+            for name, place, node in section.keyed():
+                yield kind, name, place, node
+
+
+def _shapes(ctx: BuildContext, root: Table) -> None:
+    """Computes how many objects each resource has."""
+    total, linked, shapes = 0, all_kinds().links.values(), ctx.shapes
+    for kind, name, place, written in _sections(root):
+        node = _as_table(written)
+        if node is None:
+            shapes.known[kind, name] = None
             continue
-        for name, place, written in section.keyed():
-            node = _as_table(written)
-            if node is None:
-                ctx.shapes[kind, name] = None
-                continue
-            if name == references_by_key.NONE and kind in linked:
-                ctx.report(
-                    "not-allowed",
-                    msg("`none` is reserved: as a reference it means no object"),
-                    place,
-                    hint=msg("choose another key"),
-                )
-            found = cardinality.shape(ctx, node)
-            if found is None:
-                ctx.gone.add((kind, name))
-                continue
-            if isinstance(found, Invalid):
-                # It is looked at all the same, as one object, to find what else is wrong with it.
-                ctx.broken.add((kind, name))
-                ctx.shapes[kind, name] = each[kind, name] = None
-                continue
-            ctx.shapes[kind, name], each[kind, name] = found
-            total += (
-                1 if found[0] is None else found[0] if isinstance(found[0], int) else len(found[0])
-            )
-            if total > cardinality.OBJECTS_MAX:
-                ctx.report(
-                    "out-of-bounds",
-                    msg("the stack has more than {limit:,} objects", limit=cardinality.OBJECTS_MAX),
-                    place,
-                )
-                return each
-    return each
+        if name == references_by_key.NONE and kind in linked:
+            message = msg("`none` is reserved: as a reference it means no object")
+            ctx.report("not-allowed", message, place, hint=msg("choose another key"))
+        found = cardinality.shape(ctx, node)
+        if found is None:
+            shapes.left_out.add((kind, name))
+            continue
+        if isinstance(found, Invalid):
+            # It is still read as one object, to find its other mistakes.
+            shapes.broken.add((kind, name))
+            found = (None, EMPTY)
+        shape, values = found
+        shapes.known[kind, name], shapes.each[kind, name] = shape, values
+        total += 1 if shape is None else shape if isinstance(shape, int) else len(shape)
+        if total > cardinality.OBJECTS_MAX:
+            limit = cardinality.OBJECTS_MAX
+            message = msg("the stack has more than {limit:,} objects", limit=limit)
+            ctx.report("out-of-bounds", message, place)
+            return
 
 
-def _resources(
-    ctx: BuildContext, root: Table, each: Mapping[tuple[str, str], Mapping[str, Any] | None]
-) -> dict[Address, Resource]:
-    found: dict[Address, Resource] = {}
+def _resources(ctx: BuildContext, root: Table) -> dict[Address, Resource]:
     defaults = entries_of(root.get("defaults"))
-    for kind in all_kinds().build_order:
-        section = root.get(kind)
-        if not isinstance(section, Table):
-            continue
-        for name, place, written in section.keyed():
-            node = _as_table(written)
-            if node is not None and (kind, name) in each:
-                made = expand.resources(
-                    ctx, kind, name, node, place, entries_of(defaults.get(kind)), each[kind, name]
-                )
-                found.update((resource.address, resource) for resource in made)
-    return found
+    return {
+        resource.address: resource
+        for kind, name, place, written in _sections(root)
+        if (node := _as_table(written)) is not None and (kind, name) in ctx.shapes.each
+        for resource in expand.resources(
+            ctx, Address(kind, name), node, place, entries_of(defaults.get(kind))
+        )
+    }
 
 
 def _as_table(node: Node) -> Table | None:

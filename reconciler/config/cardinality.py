@@ -1,4 +1,4 @@
-"""How many objects each resource of a stack stands for: `count`, `for_each`, `when`."""
+"""How many objects each resource of a stack has: `count`, `for_each`, `when`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,15 @@ from reconciler.common.text import msg
 from reconciler.config.build_context import INVALID, BuildContext, Invalid, Shape
 from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.config.functions import described
-from reconciler.model.resource import Plain
+from reconciler.model.resource import EMPTY, Plain
 
 OBJECTS_MAX = 100_000
-"""The most objects that one stack may have."""
+"""The largest number of objects of one stack."""
 
 
-def shape(
-    ctx: BuildContext, table: Table
-) -> tuple[Shape, Mapping[str, Any] | None] | Invalid | None:
-    """How many objects a resource stands for, and under `for_each` the value of each key; None
-    where its `when` leaves it out.
-
-    `INVALID` where that cannot be told, of which the user is told here, or was at the mistake that
-    it comes from.
+def shape(ctx: BuildContext, table: Table) -> tuple[Shape, Mapping[str, Any]] | Invalid | None:
+    """How many objects a resource has, and the value of each key of its `for_each`. None if its
+    `when` leaves it out, `INVALID` if the number cannot be computed, which is reported.
     """
     entries = table.entries
     count, each, when = (_written(entries.get(name)) for name in ("count", "for_each", "when"))
@@ -39,11 +34,11 @@ def shape(
         return None
     if count is not None:
         number = _count(ctx, count)
-        return (number, None) if number is not None else INVALID
+        return (number, EMPTY) if number is not None else INVALID
     if each is not None:
         values = _each(ctx, each)
         return (tuple(values), values) if values is not None else INVALID
-    return None, None
+    return None, EMPTY
 
 
 def _written(node: Node | None) -> Node | None:
@@ -89,7 +84,7 @@ def _count(ctx: BuildContext, node: Node) -> int | None:
 
 
 def _each(ctx: BuildContext, node: Node) -> Mapping[str, Plain] | None:
-    """The value of each key, sorted by key; of a list of texts each stands for itself."""
+    """The value of each key, sorted by key. The elements of a list are both keys and values."""
     value = ctx.known(node, ctx.scope, "`for_each`")
     if isinstance(value, Invalid):
         return None

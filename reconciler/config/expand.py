@@ -12,7 +12,7 @@ from typing import Any
 from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import attributes, lifecycle_options, references_by_key
-from reconciler.config.build_context import BuildContext, Invalid, Shape
+from reconciler.config.build_context import BuildContext, Invalid
 from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.config.document import table as entries_of
 from reconciler.config.references import UNAVAILABLE
@@ -45,33 +45,24 @@ class Places(Mapping[str, Place]):
 
 
 def resources(
-    ctx: BuildContext,
-    kind: str,
-    name: str,
-    table: Table,
-    place: Place,
-    defaults: Mapping[str, Node],
-    each: Mapping[str, Any] | None,
+    ctx: BuildContext, resource: Address, table: Table, place: Place, defaults: Mapping[str, Node]
 ) -> Iterator[Resource]:
-    """Every object of one resource, rules after their firewall. Its shape is in the workshop
-    already.
+    """Every object of one resource, each followed by the objects inside it. The shape of the
+    resource is known.
     """
-    nodes = _merged(defaults, table.entries)
-    shape = ctx.shapes[kind, name]
-    life = _lifecycle(ctx, kind, defaults, table)
-    waits = _depends_on(ctx, table.entries.get("depends_on"))
     kinds = all_kinds()
-    made, owned = _Attributes(ctx, kinds[kind], nodes), kinds.owned_by(kind)
+    kind, owned = kinds[resource.kind], kinds.owned_by(resource.kind)
+    life = _lifecycle(ctx, kind, owned, defaults, table)
+    waits = _depends_on(ctx, table.entries.get("depends_on"))
+    made = _Attributes(ctx, kind, _merged(defaults, table.entries))
     section = None if owned is None else table.entries.get(owned.name)
     inner = (
         [_Inner(ctx, owned, key, node, at) for key, at, node in section.keyed()]
         if owned is not None and isinstance(section, Table)
         else []
     )
-    imports = (
-        _imports(ctx, table.entries.get("import"), shape) if (kind, name) not in ctx.broken else {}
-    )
-    for address, scope in _objects(ctx, kind, name, shape, each):
+    imports = _imports(ctx, resource, table.entries.get("import"))
+    for address, scope in _objects(ctx, resource):
         yield Resource(
             address=address,
             attributes=made.of(scope),
@@ -82,8 +73,8 @@ def resources(
             places=made.places,
             import_id=imports.get(address.index),
         )
-        for each_inner in inner:
-            yield each_inner.of(address, scope)
+        for one in inner:
+            yield one.of(address, scope)
 
 
 def _merged(defaults: Mapping[str, Node], own: Mapping[str, Node]) -> dict[str, Node]:
@@ -173,23 +164,20 @@ class _Inner:
         )
 
 
-def _objects(
-    ctx: BuildContext, kind: str, name: str, shape: Shape, each: Mapping[str, Any] | None
-) -> Iterator[tuple[Address, Mapping[str, Any]]]:
-    """The addresses that a resource stands for, each with the names that its texts may read."""
-    if (kind, name) in ctx.broken:
-        yield Address(kind, name), {**ctx.scope, "count": UNAVAILABLE, "each": UNAVAILABLE}
+def _objects(ctx: BuildContext, resource: Address) -> Iterator[tuple[Address, Mapping[str, Any]]]:
+    """The addresses of a resource, each with the names that its texts can read."""
+    name = (resource.kind, resource.name)
+    shape, values = ctx.shapes.known[name], ctx.shapes.each[name]
+    if name in ctx.shapes.broken:
+        yield resource, {**ctx.scope, "count": UNAVAILABLE, "each": UNAVAILABLE}
     elif shape is None:
-        yield Address(kind, name), ctx.scope
+        yield resource, ctx.scope
     elif isinstance(shape, int):
         for index in range(shape):
-            yield Address(kind, name, index), {**ctx.scope, "count": {"index": index}}
+            yield resource.at(index), {**ctx.scope, "count": {"index": index}}
     else:
         for key in shape:
-            yield (
-                Address(kind, name, key),
-                {**ctx.scope, "each": {"key": key, "value": (each or EMPTY)[key]}},
-            )
+            yield resource.at(key), {**ctx.scope, "each": {"key": key, "value": values[key]}}
 
 
 def default_name(stack: str, environment: str | None, address: Address) -> str:
@@ -208,7 +196,11 @@ def default_name(stack: str, environment: str | None, address: Address) -> str:
 
 
 def _lifecycle(
-    ctx: BuildContext, kind: str, defaults: Mapping[str, Node], table: Table
+    ctx: BuildContext,
+    kind: ResourceType,
+    owned: ResourceType | None,
+    defaults: Mapping[str, Node],
+    table: Table,
 ) -> Lifecycle:
     entries = {
         **entries_of(defaults.get("lifecycle")),
@@ -217,11 +209,8 @@ def _lifecycle(
     marker = table.entries.get("marker", defaults.get("marker"))
     if not entries and marker is None:
         return _PLAIN_LIFECYCLE
-    kinds = all_kinds()
-    owned = kinds.owned_by(kind)
     inner = () if owned is None else (owned.name,)
-    fields = frozenset((*kinds[kind].fields, *inner))
-    return lifecycle_options.lifecycle(ctx, entries, marker, fields)
+    return lifecycle_options.lifecycle(ctx, entries, marker, frozenset((*kind.fields, *inner)))
 
 
 _PLAIN_LIFECYCLE = Lifecycle()
@@ -240,27 +229,32 @@ def _depends_on(ctx: BuildContext, node: Node | None) -> tuple[Address, ...]:
     return tuple(sorted(set(found)))
 
 
-def _imports(ctx: BuildContext, node: Node | None, shape: Shape) -> Mapping[int | str | None, str]:
-    """The id to bind for each index; None stands for the only object."""
-    if node is None or (isinstance(node, Scalar) and node.value is None):
-        return EMPTY  # type: ignore[return-value]  # empty of anything
+def _imports(
+    ctx: BuildContext, resource: Address, node: Node | None
+) -> Mapping[int | str | None, str]:
+    """The id to bind for each index. The index None is the only object."""
+    name = (resource.kind, resource.name)
+    found: dict[int | str | None, str] = {}
+    if (
+        node is None
+        or name in ctx.shapes.broken
+        or (isinstance(node, Scalar) and node.value is None)
+    ):
+        return found
+    shape = ctx.shapes.known[name]
     if isinstance(node, Scalar) and shape is None:
-        return {None: node.text} if _is_id(ctx, node) else {}
+        return {None: node.text} if _is_id(ctx, node) else found
     if not isinstance(node, Table) or shape is None:
         form = "one id" if shape is None else "a map of index or key to id"
         ctx.report("wrong-type", msg("`import` must be {form} here", form=form), node.place)
-        return {}
-    found: dict[int | str | None, str] = {}
+        return found
     keys: dict[str, int | str] = (
         {str(n): n for n in range(shape)} if isinstance(shape, int) else {key: key for key in shape}
     )
     for key, place, value in node.keyed():
         if key not in keys:
-            ctx.report(
-                "missing-reference",
-                msg("`import` names `{key}`, but the resource has no such object", key=key),
-                place,
-            )
+            message = msg("`import` names `{key}`, but the resource has no such object", key=key)
+            ctx.report("missing-reference", message, place)
         elif isinstance(value, Scalar) and _is_id(ctx, value):
             found[keys[key]] = value.text
     return found

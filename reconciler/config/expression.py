@@ -1,17 +1,16 @@
-"""`${...}` in the texts of a stack: what they come to, now or once what they read is known.
+"""The values of `${...}` in a stack: now, or as soon as what they read is known.
 
-The language inside is CEL (`core.cel_syntax`, `core.cel_eval`). What a text reads is not collected
-beforehand: it is evaluated with attributes that are not known, and what the result waits for is
-what it reads.
+The language inside is CEL (`config.cel_syntax`, `config.cel_eval`). What a text reads is not
+collected in advance: the text is evaluated with attributes that are unknown, and the unknown result
+names the attributes that it waits for.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.config.cel_eval import Evaluator, Members, unknown
 from reconciler.config.cel_syntax import FILE_ROOTS, ExpressionError
@@ -21,6 +20,8 @@ from reconciler.config.references import (
     Shape,
     Shapes,
     check_names,
+    has,
+    no_such_attribute,
     no_such_index,
     out_of_scope,
 )
@@ -44,51 +45,45 @@ __all__ = [
 ]
 
 RESULT_MAX = 200_000
-"""The most members and characters that a value may have."""
+"""The largest number of members and characters of a value."""
 
 Attributes: TypeAlias = Callable[[Address], "Mapping[str, Value] | None"]
-"""Gives the attributes of one concrete address, some perhaps `Unknown`; None where there is no such
+"""Returns the attributes of one object, some of them perhaps `Unknown`. None if there is no such
 object.
 """
 
 
 def compute(template: Template, scope: Mapping[str, Any]) -> Plain:
     """The value of a text that reads no resources. Raises `ExpressionError`."""
-    value = read(template, scope, {})
+    value = read(template, scope, Shapes())
     assert not isinstance(value, Unknown)
     return value
 
 
-def read(
-    template: Template,
-    scope: Mapping[str, Any],
-    shapes: Shapes | None,
-    broken: Collection[tuple[str, str]] = (),
-) -> Plain | Unknown:
-    """The value of a text as far as the file decides it, or `Unknown` with the attributes that it
+def read(template: Template, scope: Mapping[str, Any], shapes: Shapes | None) -> Plain | Unknown:
+    """The value of a text as far as the file determines it, or `Unknown` with the attributes that it
     reads. Raises `ExpressionError`.
 
-    `shapes` are None as long as it is not known which objects there are; of the resources in
-    `broken` it cannot be told, and why is said elsewhere.
+    `shapes` are None until it is known which objects there are.
     """
-    return _World(scope, shapes, None, broken).value(template)
+    return _Context(scope, shapes, None).value(template)
 
 
 def resolve(deferred: Deferred, stack: Stack, attributes: Attributes) -> Plain | Unknown:
-    """The value of a text that reads resources; `Unknown` with the attributes waited for where one
-    of them is. Raises `ExpressionError`.
+    """The value of a text that reads resources, or `Unknown` with the attributes that are not known
+    yet. Raises `ExpressionError`.
     """
     existing = {(f"existing.{address.kind}", address.name): None for address in stack.existing}
-    shapes: Shapes = {**stack.shapes, **existing} if existing else stack.shapes
-    found = _World(deferred.scope, shapes, attributes).value(parse(deferred.text))
+    shapes = Shapes({**stack.shapes, **existing})
+    found = _Context(deferred.scope, shapes, attributes).value(parse(deferred.text))
     return Unknown(found.source, deferred) if isinstance(found, Unknown) else found
 
 
 def resolve_value(
     value: Value, stack: Stack, attributes: Attributes
 ) -> Plain | Unknown | Link | Lookup:
-    """Like `resolve` for any value: lists and maps are looked through, what is not deferred is
-    returned as it is.
+    """Like `resolve`, for any value: deferred values in lists and maps are resolved, all others are
+    returned as they are.
     """
     if isinstance(value, Deferred):
         return resolve(value, stack, attributes)
@@ -106,19 +101,15 @@ def _any_unknown(values: Iterable[Any]) -> Unknown | None:
     return unknown({ref for value in found for ref in value.source}) if found else None
 
 
-class _World:
-    """What expressions can read: names of the file, the objects that there are, and their
-    attributes (None: not known yet).
+class _Context:
+    """What expressions can read: the names of the file, the resources (None: not known yet), and
+    their attributes (None: not known yet).
     """
 
     def __init__(
-        self,
-        scope: Mapping[str, Any],
-        shapes: Shapes | None,
-        attributes: Attributes | None,
-        broken: Collection[tuple[str, str]] = (),
+        self, scope: Mapping[str, Any], shapes: Shapes | None, attributes: Attributes | None
     ) -> None:
-        self.scope, self.shapes, self.attributes, self.broken = scope, shapes, attributes, broken
+        self.scope, self.shapes, self.attributes = scope, shapes, attributes
         self._spent = [0]
         self._deferred: dict[int, Any] = {}
 
@@ -150,20 +141,21 @@ class _World:
         return "".join(values)
 
     def _root(self, name: str, scope: Mapping[str, Any]) -> Any:
-        if name == "components" and self.shapes is None:
+        is_section = name in all_kinds().sections
+        if self.shapes is None and (is_section or name in ("components", "existing")):
             return _NotYet(name)
         if name in scope:
             return scope[name]
-        if name in all_kinds().sections:
-            return _Kind(self, name, existing=False) if self.shapes is not None else _NotYet(name)
+        if is_section:
+            return _Kind(self, name, existing=False)
         if name == "existing":
-            return _Existing(self) if self.shapes is not None else _NotYet(name)
+            return _Existing(self)
         if name in FILE_ROOTS:
             raise out_of_scope(name)
         raise KeyError(name)
 
     def touch(self, value: Any) -> Any:
-        """What a value of the file or of an object is now."""
+        """The current value of something in the file or of an attribute."""
         if value is UNAVAILABLE:
             raise ExpressionError("", code="")
         if isinstance(value, Deferred):
@@ -174,7 +166,7 @@ class _World:
 
 
 def _piece(value: Any) -> str:
-    """A value inside a text."""
+    """A value as it is inserted into a text."""
     try:
         return text_of(value)
     except CallError:
@@ -189,7 +181,7 @@ def _piece(value: Any) -> str:
 
 
 class _NotYet(Members):
-    """Resources of which it is not known yet which there are."""
+    """Resources before it is known which there are."""
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -202,13 +194,13 @@ class _NotYet(Members):
 
 
 class _Existing(Members):
-    """The objects that the stack refers to and does not own, by kind."""
+    """The existing objects that the stack refers to, by kind."""
 
-    def __init__(self, world: _World) -> None:
-        self._world = world
+    def __init__(self, context: _Context) -> None:
+        self._context = context
 
     def member(self, step: Any) -> Any:
-        return _Kind(self._world, str(step), existing=True)
+        return _Kind(self._context, str(step), existing=True)
 
     def has(self, step: Any) -> bool:
         return step in all_kinds().sections
@@ -217,45 +209,33 @@ class _Existing(Members):
 class _Kind(Members):
     """The resources of one kind, by name."""
 
-    def __init__(self, world: _World, kind: str, *, existing: bool) -> None:
-        self._world, self._kind, self._existing = world, kind, existing
+    def __init__(self, context: _Context, kind: str, *, existing: bool) -> None:
+        self._context, self._kind, self._existing = context, kind, existing
         self._section = f"existing.{kind}" if existing else kind
+        self._shapes = context.shapes or Shapes()
 
     def member(self, step: Any) -> Any:
         if not self.has(step):
-            known = [name for section, name in self._world.shapes or () if section == self._section]
-            hint = hint_for(str(step), known) or msg(
-                "the stack defines no `{section}`", section=self._section
-            )
-            raise ExpressionError(
-                msg("`{section}.{name}` does not exist", section=self._section, name=step),
-                code="missing-reference",
-                hint=hint,
-            )
-        if (self._section, step) in self._world.broken:
+            raise self._shapes.missing(self._section, step)
+        if (self._section, step) in self._shapes.broken:
             raise ExpressionError("", code="")
-        assert self._world.shapes is not None
-        shape, address = (
-            self._world.shapes[self._section, step],
-            Address(self._kind, step, existing=self._existing),
-        )
+        shape = self._shapes.known[self._section, step]
+        address = Address(self._kind, step, existing=self._existing)
         if shape is None:
-            return _Object(self._world, address)
-        return (
-            _Counted(self._world, address, shape)
-            if isinstance(shape, int)
-            else _Keyed(self._world, address, shape)
-        )
+            return _Object(self._context, address)
+        if isinstance(shape, int):
+            return _Counted(self._context, address, shape)
+        return _Keyed(self._context, address, shape)
 
     def has(self, step: Any) -> bool:
-        return (self._section, step) in (self._world.shapes or ())
+        return (self._section, step) in self._shapes.known
 
 
 class _Counted(Members, Sequence[Any]):
     """The objects of a resource with `count`."""
 
-    def __init__(self, world: _World, address: Address, count: int) -> None:
-        self._world, self._address, self._count = world, address, count
+    def __init__(self, context: _Context, address: Address, count: int) -> None:
+        self._context, self._address, self._count = context, address, count
 
     def __len__(self) -> int:
         return self._count
@@ -263,10 +243,10 @@ class _Counted(Members, Sequence[Any]):
     def __getitem__(self, index: Any) -> Any:
         if not 0 <= index < self._count:
             raise IndexError(index)
-        return _Object(self._world, self._address.at(index))
+        return _Object(self._context, self._address.at(index))
 
     def has(self, step: Any) -> bool:
-        return isinstance(step, int) and 0 <= step < self._count
+        return has(self._count, step)
 
     def member(self, step: Any) -> Any:
         if not self.has(step):
@@ -277,8 +257,8 @@ class _Counted(Members, Sequence[Any]):
 class _Keyed(Members, Mapping[str, Any]):
     """The objects of a resource with `for_each`."""
 
-    def __init__(self, world: _World, address: Address, keys: tuple[str, ...]) -> None:
-        self._world, self._address, self._keys = world, address, keys
+    def __init__(self, context: _Context, address: Address, keys: tuple[str, ...]) -> None:
+        self._context, self._address, self._keys = context, address, keys
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -292,7 +272,7 @@ class _Keyed(Members, Mapping[str, Any]):
     __contains__ = has
 
     def __getitem__(self, key: str) -> Any:
-        return _Object(self._world, self._address.at(key))
+        return _Object(self._context, self._address.at(key))
 
     def member(self, step: Any) -> Any:
         if step not in self:
@@ -303,8 +283,8 @@ class _Keyed(Members, Mapping[str, Any]):
 class _Object(Members, Mapping[str, Any]):
     """One object, with the attributes that expressions may read."""
 
-    def __init__(self, world: _World, address: Address) -> None:
-        self._world, self._address = world, address
+    def __init__(self, context: _Context, address: Address) -> None:
+        self._context, self._address = context, address
         self._names = all_kinds()[address.kind].attributes
 
     def __len__(self) -> int:
@@ -320,9 +300,9 @@ class _Object(Members, Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         here = Unknown((Ref(self._address, name),))
-        if self._world.attributes is None:
+        if self._context.attributes is None:
             return here
-        values = self._world.attributes(self._address)
+        values = self._context.attributes(self._address)
         if values is None:
             raise ExpressionError(
                 msg("`{address}` does not exist", address=self._address), code="missing-reference"
@@ -332,22 +312,13 @@ class _Object(Members, Mapping[str, Any]):
 
     def member(self, step: Any) -> Any:
         if step not in self:
-            hint = hint_for(str(step), self._names)
-            raise ExpressionError(
-                msg(
-                    "{kind} have no attribute `{attribute}`",
-                    kind=self._address.kind,
-                    attribute=step,
-                ),
-                code="unknown-attribute",
-                hint=hint,
-            )
+            raise no_such_attribute(self._address, step)
         return self[step]
 
 
 def _folded(sources: tuple[Ref, ...], shapes: Shapes | None) -> tuple[Ref, ...]:
-    """The attributes, with one reference for all attributes of an object, and one for all objects
-    of a resource.
+    """The attributes, with one reference in place of all attributes of an object, and one in place
+    of all objects of a resource.
     """
     names: dict[Address, set[str]] = {}
     found: set[Ref] = {ref for ref in sources if ref.attribute is None}
@@ -361,7 +332,7 @@ def _folded(sources: tuple[Ref, ...], shapes: Shapes | None) -> tuple[Ref, ...]:
     for ref in found:
         groups.setdefault((ref.address.resource, ref.attribute), []).append(ref)
     for (resource, attribute), refs in groups.items():
-        shape: Shape = None if shapes is None else shapes.get((resource.kind, resource.name))
+        shape: Shape = None if shapes is None else shapes.known.get((resource.kind, resource.name))
         count = shape if isinstance(shape, int) else len(shape or ())
         if not resource.existing and count > 1 and len(refs) == count:
             found = found.difference(refs) | {Ref(resource, attribute)}
@@ -369,8 +340,8 @@ def _folded(sources: tuple[Ref, ...], shapes: Shapes | None) -> tuple[Ref, ...]:
 
 
 def plain(value: Any) -> Plain:
-    """A value in normal form: tuples for lists, text keys. Raises `ExpressionError` for what no
-    attribute can hold.
+    """A value in normal form: tuples for lists, text keys. Raises `ExpressionError` for what cannot
+    be the value of an attribute.
     """
     counted = [0]
 

@@ -209,7 +209,7 @@ def _retired(
 
     Which of the two it is, the state tells: a typing error would end in a delete (`moves`).
     """
-    names = {*ctx.shapes, *ctx.gone}
+    names = {*ctx.shapes.known, *ctx.shapes.left_out}
     found: set[Address] = set()
     for move in moves.values():
         target = move.target

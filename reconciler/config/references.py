@@ -1,12 +1,14 @@
-"""Names in expressions that must be there, whatever branch they stand in: a name that the file
-defines nowhere is misspelt.
+"""Which resources there are, and the names in expressions that must be among them: a name that the
+file does not define is a mistake in every branch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
+from dataclasses import field
 from typing import Any, TypeAlias
 
+from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import hint_for
 from reconciler.common.text import msg
 from reconciler.config.cel_reads import COMPUTED, PathStep, Read
@@ -16,34 +18,56 @@ from reconciler.model.address import Address
 from reconciler.resources import all_kinds
 
 Shape: TypeAlias = "int | tuple[str, ...] | None"
+"""How many objects a resource has: one (None), counted, or keyed."""
 
-Shapes: TypeAlias = Mapping[tuple[str, str], "int | tuple[str, ...] | None"]
-"""Which resources there are, by kind and name: single (None), counted, or keyed. `existing` ones
-have the kind `existing.<kind>`.
-"""
+Name: TypeAlias = tuple[str, str]
+"""The kind and the key of a resource. Existing objects have the kind `existing.<kind>`."""
 
 
 class Unavailable:
-    """Stands for a value that could not be had, and of which the user has been told: what reads it
-    fails without a word.
-    """
+    """A value that could not be computed; the reason is reported already."""
 
 
 UNAVAILABLE = Unavailable()
 
 
-def check_names(
-    template: Template,
-    scope: Mapping[str, Any],
-    shapes: Shapes,
-    gone: Collection[tuple[str, str]] = (),
-    broken: Collection[tuple[str, str]] = (),
-) -> None:
-    """Raises `ExpressionError` for a name that the file defines nowhere, in whatever branch it
-    stands, unless `has` asks for it.
+@dataclass(slots=True)
+class Shapes:
+    """The resources of a stack. `left_out` are those that their `when` leaves out; of those in
+    `broken` the number of objects could not be computed, which is reported. `each` are the values of
+    the keys of a `for_each`.
+    """
 
-    An index, a key, or an object that its `when` leaves out (`gone`) may be missing in a branch
-    that is not taken. Of the resources in `broken` it is not known how many objects they have.
+    known: dict[Name, Shape] = field(default_factory=dict)
+    left_out: set[Name] = field(default_factory=set)
+    broken: set[Name] = field(default_factory=set)
+    each: dict[Name, Mapping[str, Any]] = field(default_factory=dict)
+
+    def missing(self, section: str, name: Any) -> ExpressionError:
+        """The error for a resource that the stack does not have."""
+        if (section, name) in self.left_out:
+            message = msg(
+                "`{section}.{name}` is left out by its `when`", section=section, name=name
+            )
+            hint: str = msg(
+                "use it under the same condition, or replace `when` with `count: ${{CONDITION "
+                "? 1 : 0}}`, which makes it a list"
+            )
+        else:
+            message = msg("`{section}.{name}` does not exist", section=section, name=name)
+            known = [other for kind, other in (*self.known, *self.left_out) if kind == section]
+            hint = hint_for(str(name), known) or msg(
+                "the stack defines no `{section}`", section=section
+            )
+        return ExpressionError(message, code="missing-reference", hint=hint)
+
+
+def check_names(template: Template, scope: Mapping[str, Any], shapes: Shapes) -> None:
+    """Raises `ExpressionError` for a name that the file does not define, in any branch, unless
+    `has` asks about it.
+
+    An index, a key, or an object that its `when` leaves out may be missing in a branch that is not
+    selected.
     """
     for expression in template.expressions:
         asked = [read for read in expression.reads if read.asked]
@@ -51,22 +75,26 @@ def check_names(
             if any(_is_about(other, read) for other in asked):
                 continue
             with moved(expression.offset):
-                if read.root in FILE_ROOTS:
-                    _check_value(read, scope)
-                else:
-                    _check_resource(read, shapes, gone, broken)
+                try:
+                    if read.root in FILE_ROOTS:
+                        _check_value(read, scope)
+                    else:
+                        _check_resource(read, shapes)
+                except ExpressionError as failure:
+                    failure.offset = read.at
+                    raise
 
 
 def _is_about(asked: Read, read: Read) -> bool:
-    """Whether a `has` asks for the object or value that is read, or for something in it."""
+    """Whether `has` asks about what is read, or about a part of it."""
     names = 2 if read.root == "existing" else 1
     return asked.root == read.root and asked.names[:names] == read.names[:names]
 
 
 def _check_value(read: Read, scope: Mapping[str, Any]) -> None:
-    """The first step from a root of the file; all fixed steps where another file defines them."""
+    """Checks the first step from a root of the file, and all fixed steps in other files."""
     if read.root not in scope:
-        raise out_of_scope(read.root, read.at)
+        raise out_of_scope(read.root)
     value = scope[read.root]
     for number, step in enumerate(read.steps, start=1):
         if (
@@ -76,28 +104,25 @@ def _check_value(read: Read, scope: Mapping[str, Any]) -> None:
         ):
             return
         if step.value not in value:
-            raise _not_there(read, number, value)
+            raise _not_defined(read, number, value)
         value = value[step.value]
 
 
-def _not_there(read: Read, steps: int, value: Mapping[str, Any]) -> ExpressionError:
-    spelled = ".".join([read.root, *map(str, read.names[:steps])])
+def _not_defined(read: Read, steps: int, value: Mapping[str, Any]) -> ExpressionError:
     none = (
         msg("the stack has no outputs; apply it again")
         if read.root == "stacks" and steps > 1
         else msg("the stack defines no `{section}`", section=read.root)
     )
-    hint = hint_for(str(read.steps[steps - 1].value), [str(key) for key in value]) or none
     return ExpressionError(
-        msg("`{name}` does not exist", name=spelled),
-        offset=read.at,
+        msg("`{name}` does not exist", name=".".join([read.root, *map(str, read.names[:steps])])),
         code="missing-reference",
-        hint=hint,
+        hint=hint_for(str(read.steps[steps - 1].value), [str(key) for key in value]) or none,
     )
 
 
-def out_of_scope(root: str, at: int | None = None) -> ExpressionError:
-    """The error for a root that cannot be read where it stands."""
+def out_of_scope(root: str) -> ExpressionError:
+    """The error for a root that cannot be read at this place."""
     reason = {
         "count": msg("`count.index` is known only in a resource with `count`"),
         "each": msg("`each.key` and `each.value` are known only in a resource with `for_each`"),
@@ -112,83 +137,63 @@ def out_of_scope(root: str, at: int | None = None) -> ExpressionError:
             "to a component with `with`"
         ),
     }.get(root, msg("`{root}` cannot be read here", root=root))
-    return ExpressionError(reason, offset=at, code="bad-reference")
+    return ExpressionError(reason, code="bad-reference")
 
 
-def _check_resource(
-    read: Read,
-    shapes: Shapes,
-    gone: Collection[tuple[str, str]],
-    broken: Collection[tuple[str, str]],
-) -> None:
-    """The kind and the name of a resource, and the attributes read of it."""
+def _check_resource(read: Read, shapes: Shapes) -> None:
+    """Checks the kind and the name of a resource, and the attributes that are read of it."""
     steps = list(read.steps)
+    is_existing = read.root == "existing"
     kind: Any = read.root
-    if read.root == "existing":
+    if is_existing:
         kind = steps.pop(0).value if steps else None
         if kind not in all_kinds().sections:
-            hint = msg("name the kind and the object: existing.firewalls.office")
             raise ExpressionError(
                 msg("the object of `existing` is not named"),
-                offset=read.at,
                 code="bad-reference",
-                hint=hint,
+                hint=msg("name the kind and the object: existing.firewalls.office"),
             )
-    section = f"existing.{kind}" if read.root == "existing" else kind
+    section = f"existing.{kind}" if is_existing else kind
     name = steps.pop(0).value if steps else None
     if not isinstance(name, str):
-        hint = msg("a resource must be named literally, not computed")
         raise ExpressionError(
             msg("name the resource: {section}.NAME", section=section),
-            offset=read.at,
             code="bad-reference",
-            hint=hint,
+            hint=msg("a resource must be named literally, not computed"),
         )
-    if (section, name) not in shapes:
-        if (section, name) in gone and read.protected:
-            return
-        near: str = hint_for(name, [other for known, other in shapes if known == section]) or msg(
-            "the stack defines no `{section}`", section=section
-        )
-        raise ExpressionError(
-            msg("`{section}.{name}` does not exist", section=section, name=name),
-            offset=read.at,
-            code="missing-reference",
-            hint=near,
-        )
-    if (section, name) not in broken:
-        _check_attributes(
-            read,
-            Address(kind, name, existing=read.root == "existing"),
-            steps,
-            shapes[section, name],
-        )
+    if (section, name) in shapes.known:
+        if (section, name) not in shapes.broken:
+            address = Address(kind, name, existing=is_existing)
+            _check_attributes(read, address, steps, shapes.known[section, name])
+    elif not (read.protected and (section, name) in shapes.left_out):
+        raise shapes.missing(section, name)
 
 
 def _check_attributes(read: Read, address: Address, steps: list[PathStep], shape: Shape) -> None:
     if shape is not None and steps:
-        first = steps.pop(0)
-        if first.value is not COMPUTED and not read.protected and not _has(shape, first.value):
-            error = no_such_index(address, shape, first.value)
-            error.offset = read.at
-            raise error
+        index = steps.pop(0).value
+        if index is not COMPUTED and not read.protected and not has(shape, index):
+            raise no_such_index(address, shape, index)
     asked = steps[:1] if steps or isinstance(shape, tuple) else list(read.fields)
-    known = all_kinds()[address.kind].attributes
     for step in asked:
-        if step.value is not COMPUTED and step.value not in known:
-            message = msg(
-                "{kind} have no attribute `{attribute}`", kind=address.kind, attribute=step.value
-            )
-            raise ExpressionError(
-                message,
-                offset=read.at,
-                code="unknown-attribute",
-                hint=hint_for(str(step.value), known),
-            )
+        if step.value is not COMPUTED and step.value not in all_kinds()[address.kind].attributes:
+            raise no_such_attribute(address, step.value)
 
 
-def _has(shape: int | tuple[str, ...], index: Any) -> bool:
-    return index in (range(shape) if isinstance(shape, int) else shape)
+def no_such_attribute(address: Address, name: Any) -> ExpressionError:
+    """The error for an attribute that resources of a kind do not have."""
+    return ExpressionError(
+        msg("{kind} have no attribute `{attribute}`", kind=address.kind, attribute=name),
+        code="unknown-attribute",
+        hint=hint_for(str(name), all_kinds()[address.kind].attributes),
+    )
+
+
+def has(shape: int | tuple[str, ...], index: Any) -> bool:
+    """Whether a resource with several objects has one with that index or key."""
+    if isinstance(shape, int):
+        return isinstance(index, int) and 0 <= index < shape
+    return index in shape
 
 
 def no_such_index(address: Address, shape: int | tuple[str, ...], index: Any) -> ExpressionError:
@@ -200,19 +205,15 @@ def no_such_index(address: Address, shape: int | tuple[str, ...], index: Any) ->
             else msg("its for_each is empty")
         )
         message = msg('`{address}["{index}"]` does not exist', address=address, index=index)
-    elif isinstance(index, str):
-        hint = (
-            msg("write [0], or .map(x, x.name) for all of them") if shape else msg("its count is 0")
-        )
+        return ExpressionError(message, code="missing-reference", hint=hint)
+    hint = msg("write [0], or .map(x, x.name) for all of them") if shape else msg("its count is 0")
+    if isinstance(index, str):
         message = msg(
             "`{address}` has several objects (`count`): add an index before `{attribute}`",
             address=address,
             attribute=index,
         )
     else:
-        hint = (
-            msg("write [0], or .map(x, x.name) for all of them") if shape else msg("its count is 0")
-        )
         message = msg(
             "`{address}[{index}]` does not exist: the resource has {number} objects",
             address=address,

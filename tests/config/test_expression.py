@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.config import cel_syntax, expression
-from reconciler.config.expression import ExpressionError
+from reconciler.config.expression import ExpressionError, Shapes
 from reconciler.model.resource import Deferred, Existing, Ref, Stack, Unknown
 from tests.stackfiles import HEAD, at, attributes_of, built
 
@@ -33,15 +33,17 @@ SCOPE: Mapping[str, Any] = {
     "count": {"index": 1},
     "each": {"key": "seoul", "value": {"size": 2}},
 }
-SHAPES: Mapping[tuple[str, str], Any] = {
-    ("instances", "db"): None,
-    ("instances", "web"): 2,
-    ("instances", "region"): ("busan", "seoul"),
-    ("instances", "none"): 0,
-    ("firewalls", "web"): None,
-    ("block_storages", "data"): None,
-    ("existing.firewalls", "office"): None,
-}
+SHAPES = Shapes(
+    {
+        ("instances", "db"): None,
+        ("instances", "web"): 2,
+        ("instances", "region"): ("busan", "seoul"),
+        ("instances", "none"): 0,
+        ("firewalls", "web"): None,
+        ("block_storages", "data"): None,
+        ("existing.firewalls", "office"): None,
+    }
+)
 
 
 def _compute(text: str) -> Any:
@@ -54,7 +56,7 @@ def _reads(text: str) -> list[str]:
 
 def _sources(text: str, scope: Mapping[str, Any]) -> tuple[Ref, ...]:
     parsed = expression.parse(text)
-    expression.check_names(parsed, scope, SHAPES, ())
+    expression.check_names(parsed, scope, SHAPES)
     found = expression.read(parsed, scope, SHAPES)
     return found.source if isinstance(found, Unknown) else ()
 
@@ -213,7 +215,7 @@ def test_what_is_wrong_is_told_at_its_place_in_the_text(
 ) -> None:
     with pytest.raises(ExpressionError) as failure:
         parsed = expression.parse(text)
-        expression.check_names(parsed, SCOPE, SHAPES, ())
+        expression.check_names(parsed, SCOPE, SHAPES)
         expression.read(parsed, SCOPE, SHAPES)
     assert part in failure.value.message
     assert (failure.value.code, failure.value.offset) == (code, offset)
@@ -472,7 +474,7 @@ def test_a_plain_path_is_read_as_the_parser_reads_it(steps: list[str]) -> None:
 def test_any_text_is_computed_or_told(text: str) -> None:
     try:
         parsed = expression.parse("${" + text + "}")
-        expression.check_names(parsed, SCOPE, SHAPES, ())
+        expression.check_names(parsed, SCOPE, SHAPES)
         expression.read(parsed, SCOPE, SHAPES)
     except ExpressionError as failure:
         assert failure.offset is None or 0 <= failure.offset <= len(text) + 3
