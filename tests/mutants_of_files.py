@@ -74,7 +74,7 @@ MUTANTS_OF_FILES = (
         "refuse an old move whose target was retired",
         "reconciler/config/moved_removed.py",
         "            found.add(move.source)\n",
-        "            found.add(move.source)\n            shop.tell('missing-reference', 'not defined', move.place)\n",
+        "            found.add(move.source)\n            ctx.report('missing-reference', 'not defined', move.place)\n",
         ("tests/config/test_moved_removed.py",),
     ),
 )

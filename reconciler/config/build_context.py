@@ -151,16 +151,16 @@ def place_in(node: Scalar, offset: int | None) -> Place:
     """The place of a character of a text if it can be derived from the `${` before it, else the
     place of the text.
     """
-    if offset is None or not node.spots:
+    if offset is None or not node.expressions_at:
         return node.place
     before = (
         node.text[: offset + 2].count("${")
         if node.text[offset : offset + 2] == "${"
         else node.text[:offset].count("${")
     )
-    if before == 0 or before > len(node.spots):
+    if before == 0 or before > len(node.expressions_at):
         return node.place
-    line, column = node.spots[before - 1]
+    line, column = node.expressions_at[before - 1]
     start, wanted = -1, before
     while wanted:
         start = node.text.find("${", start + 1)

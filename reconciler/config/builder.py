@@ -1,5 +1,5 @@
-"""From a document to a stack: every `count` unfolded, every reference named, every mistake told at
-once. Pure.
+"""From a document to a stack: `count` and `for_each` are expanded, references resolved, and all
+mistakes reported together.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def build(
     variables: VariableInputs = NO_INPUTS,
     stacks: Mapping[str, Any] = EMPTY,
 ) -> tuple[Stack | None, tuple[Problem, ...]]:
-    """The stack that a document describes in an environment, or None with what is wrong.
+    """The stack that a document describes in an environment, or None with the problems.
 
-    Errors of form are the schema's to tell (`schema.check`); this tells of meaning, and is silent
-    where the document is not whole. `stacks` are the outputs of the other stacks that it names:
-    `{name: {"outputs": {...}}}`.
+    Mistakes of form are reported by `schema.check`, those of meaning here. Nothing is reported if
+    the document is incomplete. `stacks` are the outputs of the other stacks: `{name: {"outputs":
+    {...}}}`.
     """
     if not document.whole:
         return None, ()
@@ -87,7 +87,7 @@ def build(
 
 
 def environments(document: Document) -> tuple[str, ...]:
-    """The environments that a document defines, sorted; `validate` without `--env` builds each."""
+    """The environments that a document defines, sorted."""
     return tuple(sorted(entries_of(document.root.get("environments"))))
 
 
@@ -285,7 +285,7 @@ def _resources(ctx: BuildContext, root: Table) -> dict[Address, Resource]:
 
 
 def _as_table(node: Node) -> Table | None:
-    """A resource's mapping; one written as `web:` alone is empty, and may have all from the
+    """The mapping of a resource. One written as `web:` alone is empty: its fields may all be
     defaults.
     """
     if isinstance(node, Scalar) and node.value is None:
@@ -302,9 +302,9 @@ def _outputs(ctx: BuildContext, root: Table) -> Iterator[Output]:
         if "value" not in members:
             continue
         value = ctx.value(members["value"], ctx.scope)
-        words = members.get("description")
+        text = members.get("description")
         if not isinstance(value, Invalid):
-            yield Output(name, value, words.text if isinstance(words, Scalar) else None, place)
+            yield Output(name, value, text.text if isinstance(text, Scalar) else None, place)
 
 
 def _accept(chosen: Table | None) -> tuple[str, ...]:
@@ -326,7 +326,7 @@ def _prices(root: Table) -> dict[str, int]:
 
 
 def _check_dependencies(ctx: BuildContext, stack: Stack) -> None:
-    """Rules named in `depends_on` exist: their keys are known only now."""
+    """Checks that the rules in `depends_on` exist, whose keys are known only now."""
     for resource in stack.resources.values():
         for address in resource.depends_on:
             if address.rule is None:
@@ -342,20 +342,20 @@ def _check_dependencies(ctx: BuildContext, stack: Stack) -> None:
 
 
 def _check_equal_rules(ctx: BuildContext, stack: Stack) -> None:
-    """Two rules of one firewall that let the same traffic through: the cloud refuses the second
+    """Reports two rules of one firewall for the same traffic: the cloud refuses the second one
     (contract#security-groups).
     """
     seen: dict[tuple[Any, ...], Resource] = {}
     for address, resource in stack.resources.items():
         if address.rule is None:
             continue
-        says = resource.attributes
+        shown = resource.attributes
         traffic = (
             address.owner,
-            says.get("direction"),
-            says.get("protocol"),
-            says.get("ports"),
-            says.get("cidr"),
+            shown.get("direction"),
+            shown.get("protocol"),
+            shown.get("ports"),
+            shown.get("cidr"),
         )
         first = seen.setdefault(traffic, resource)
         if first is not resource:
@@ -370,10 +370,10 @@ def _check_equal_rules(ctx: BuildContext, stack: Stack) -> None:
 
 
 def equal_names(stack: Stack) -> tuple[tuple[str, str, tuple[Address, ...]], ...]:
-    """Groups of objects of one kind that have the same remote name, as (kind, name, addresses),
-    sorted; names not yet known are left out.
+    """Groups of objects of one kind with the same name at iwinv, as (kind, name, addresses),
+    sorted. Names that are not known yet are left out.
 
-    Whether it is a mistake depends on the state: an error where one of them is to be made
+    Whether this is a mistake depends on the state: it is an error if one of them is to be created
     (stack-files#remote-names).
     """
     found: dict[tuple[str, str], list[Address]] = {}

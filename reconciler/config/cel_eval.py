@@ -1,8 +1,8 @@
-"""Evaluation of CEL over values of which some are not known yet.
+"""Evaluation of CEL when some values are not known yet.
 
-What reads an unknown value is unknown, and says what it waits for; a condition that is known
-decides which branch is looked at, and a branch that is not taken need not exist. Every step is
-counted, so that no expression takes long.
+What reads an unknown value is unknown, with the attributes that it waits for. A condition that is
+known selects a branch; the other branch need not exist. Every step is counted, so that no
+expression takes long.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from reconciler.config.functions import CALLS, CallError, TypeName, described
 from reconciler.model.resource import Ref, Unknown
 
 WORK_MAX = 1_000_000
-"""The most steps of one evaluation; a step looks at one part of the expression, or at one value of
-a list, map or text.
+"""The largest number of steps of one evaluation. A step is one part of the expression, or one value
+of a list, map or text.
 """
 
 _CHARACTERS_PER_STEP = 16
@@ -29,26 +29,24 @@ TOO_LONG = msg("the expression would take too long over that many values")
 
 
 class Members(ABC):
-    """Something whose parts are read one at a time."""
+    """A value whose members are read one at a time."""
 
     @abstractmethod
     def member(self, step: Any) -> Any:
-        """What stands under a name, a number or a key. Raises `ExpressionError` where nothing
-        does.
-        """
+        """The member with a name, number or key. Raises `ExpressionError` if there is none."""
 
     @abstractmethod
     def has(self, step: Any) -> Any:
-        """Whether something stands there, or `Unknown`."""
+        """Whether there is such a member, or `Unknown`."""
 
 
 class Evaluator:
-    """Evaluates one expression, with the values of the names that it reads.
+    """Evaluates one expression.
 
-    `spent` counts the steps, in a list of one number that several evaluators may share.
-    `root(name)` gives the value of a root, and raises `KeyError` where there is none.
-    `touch(value)` is called for every value that is read, and gives what it is now: a plain value,
-    a mapping or sequence that is read in turn, or `Unknown`. Both may raise `ExpressionError`.
+    `spent` counts the steps, in a list of one number that several evaluators can share.
+    `root(name)` returns the value of a root, and raises `KeyError` if there is none. `touch(value)`
+    is called for every value that is read. It returns the current value: a plain value, a mapping
+    or sequence whose members are touched in turn, or `Unknown`. Both may raise `ExpressionError`.
     """
 
     def __init__(
@@ -59,7 +57,7 @@ class Evaluator:
 
     def value(self, node: CelNode) -> Any:
         """The value of a tree, or `Unknown`. Raises `ExpressionError` with the place of the part
-        that has none.
+        that has no value.
         """
         self._spend(1)
         try:
@@ -70,7 +68,7 @@ class Evaluator:
             raise
 
     def whole(self, value: Any) -> Any:
-        """The value with all that is in it read, or `Unknown` where a part of it is."""
+        """The value with all its members, or `Unknown` if one of them is unknown."""
         waits: set[Ref] = set()
         made = self._whole(value, waits, 0)
         return unknown(waits) if waits else made
@@ -78,7 +76,7 @@ class Evaluator:
     def _whole(self, value: Any, waits: set[Ref], depth: int) -> Any:
         value = self._touch(value)
         if isinstance(value, Unknown):
-            waits.update(value.source or (None,))  # type: ignore[arg-type]  # see `unknown`
+            waits.update(value.source or (None,))  # type: ignore[arg-type]  # `unknown` drops it
             return None
         if isinstance(value, str):
             self._spend(1 + len(value) // _CHARACTERS_PER_STEP)
@@ -175,7 +173,7 @@ class Evaluator:
         return self.value(yes if verdict else no)
 
     def _sources(self, node: CelNode) -> tuple[Ref, ...]:
-        """What a branch waits for that may not be taken."""
+        """What a branch waits for, if it may still be selected."""
         try:
             found = self.whole(self.value(node))
         except ExpressionError as failure:
@@ -194,8 +192,8 @@ class Evaluator:
         )
 
     def logic(self, node: CelNode) -> Any:
-        """`&&` and `||`, in which one operand may decide whatever the other is, and even if the
-        other cannot be evaluated.
+        """`&&` and `||`. One operand can decide the result, even if the other one cannot be
+        evaluated.
         """
         decisive = node.kind == "either"
         values: list[Any] = []
@@ -329,8 +327,8 @@ class Evaluator:
         return self._gather(self._verdicts(each, bodies[0]), bodies[1])
 
     def _gather(self, verdicts: Iterator[tuple[Any, Any]], body: CelNode | None) -> Any:
-        """The elements whose verdict is true, or what `body` makes of them; `Unknown`, with all
-        that may be among them, where one is.
+        """The elements whose verdict is true, mapped by `body` if there is one. `Unknown` if a
+        verdict is, with everything that the result may contain.
         """
         kept: list[Any] = []
         waits: set[Ref] = set()
@@ -394,7 +392,7 @@ _MACROS: Mapping[str, Callable[[Evaluator, Iterator[Any], list[CelNode]], Any]] 
 
 
 def unknown(waits: set[Ref]) -> Unknown:
-    """What is not known, with the attributes that it waits for, sorted."""
+    """An unknown value with the attributes that it waits for, sorted."""
     return Unknown(
         tuple(
             sorted(

@@ -1,4 +1,4 @@
-"""The binary operators of CEL, over values that are known."""
+"""The binary operators of CEL, for known values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reconciler.config.functions import described
 
 
 def apply(sign: str, left: Any, right: Any) -> Any:
-    """The value of `left sign right`. Raises `ExpressionError` where the operator does not take
+    """The value of `left sign right`. Raises `ExpressionError` if the operator does not accept
     them.
     """
     if sign == "in":
@@ -43,7 +43,9 @@ def apply(sign: str, left: Any, right: Any) -> Any:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two whole values are equal: numbers by value, a boolean is no number."""
+    """Whether two values without unknown members are equal. Numbers are compared by value; a
+    boolean is not a number.
+    """
     if is_list(left) and is_list(right):
         return len(left) == len(right) and all(map(same, left, right))
     if isinstance(left, Mapping) and isinstance(right, Mapping):
@@ -80,7 +82,7 @@ def _mixed(left: Any, right: Any) -> str | None:
 
 
 def bounded(value: Any) -> Any:
-    """A number that CEL can hold. Raises `ExpressionError` for a larger one."""
+    """A number in the range of CEL. Raises `ExpressionError` for a larger one."""
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ExpressionError(msg("a number is too large"))
     return value

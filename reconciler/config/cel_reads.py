@@ -18,12 +18,12 @@ from reconciler.config.cel_syntax import (
 from reconciler.config.functions import CALLS
 
 COMPUTED = None
-"""Stands for an index that is not written out."""
+"""The value of an index that an expression computes."""
 
 
 class PathStep(NamedTuple):
-    """A name, a number or a key that follows a root; `COMPUTED` where an expression gives it. `at`
-    is where it stands.
+    """A name, a number or a key after a root, `COMPUTED` if it is an expression. `at` is its
+    offset.
     """
 
     value: str | int | None
@@ -31,11 +31,10 @@ class PathStep(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A root that an expression reads, with the steps that follow it.
+    """A root that an expression reads, with the steps after it.
 
-    `elements`: the steps are followed by a step into an element of a macro, of which `fields` are
-    read. `protected`: it is read only if a condition says so. `asked`: only whether it exists is
-    asked, by `has`.
+    `fields` are read of the elements, if a macro goes through them. `protected`: it is read only
+    under a condition. `asked`: `has` only asks whether it exists.
     """
 
     root: str
@@ -47,13 +46,13 @@ class Read(NamedTuple):
 
     @property
     def names(self) -> tuple[str | int | None, ...]:
-        """The steps without their places."""
+        """The steps without their offsets."""
         return tuple(step.value for step in self.steps)
 
 
 def reads(tree: CelNode) -> Iterator[Read]:
-    """Everything that an expression reads. Raises `ExpressionError` for a name or a function that
-    expressions do not know.
+    """Everything that an expression reads. Raises `ExpressionError` for an unknown name or
+    function.
     """
     yield from _reads(tree, frozenset(), protected=False)
 
@@ -88,7 +87,7 @@ def _reads(node: CelNode, bound: frozenset[str], *, protected: bool) -> Iterator
 
 
 def _of_chain(node: CelNode, bound: frozenset[str], *, protected: bool) -> Iterator[Read]:
-    """What a root with steps behind it reads, and what stands in its indices."""
+    """What a root with steps after it reads, and what its indices read."""
     steps: list[PathStep] = []
     at = node.at
     while node.kind in ("select", "index"):
@@ -120,7 +119,7 @@ def _of_chain(node: CelNode, bound: frozenset[str], *, protected: bool) -> Itera
 
 
 def _fields(body: CelNode, variable: str) -> Iterator[PathStep]:
-    """The fields that a macro's body reads of its variable."""
+    """The fields that the body of a macro reads of its variable."""
     if body.kind == "select" and body.parts[0].kind == "name" and body.parts[0].value == variable:
         yield PathStep(*body.value)
     elif not (body.kind == "macro" and body.value[1] == variable):

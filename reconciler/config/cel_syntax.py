@@ -1,7 +1,7 @@
 """The syntax of CEL: a source becomes a tree, or an error with its place.
 
-A plain path (`vars.x`, `instances.web[0].name`) is read here with one regular expression; the
-parser, which takes time to load, only reads what is more than that.
+A simple path (`vars.x`, `instances.web[0].name`) is parsed with one regular expression. Only other
+expressions need the parser, which takes time to load.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FILE_ROOTS = (
     "count",
     "each",
 )
-"""Names whose values the file and its inputs decide."""
+"""Names whose values come from the file and its inputs."""
 
 MACROS = ("all", "exists", "exists_one", "filter", "map")
 
@@ -34,10 +34,10 @@ TYPES = frozenset(
 )
 
 BRACKETS_MAX = 32
-"""How deeply brackets may be nested."""
+"""The maximum depth of nested brackets."""
 
 DEPTH_MAX = 200
-"""How deeply operators, calls and steps of a path may be nested."""
+"""The maximum depth of nested operators, calls and steps of a path."""
 
 _SPELLINGS = {
     "var": "vars",
@@ -102,8 +102,8 @@ def roots() -> tuple[str, ...]:
 
 
 class ExpressionError(Exception):
-    """An expression cannot be read or evaluated. `offset` is where in the text, from 0, or None
-    where that is not known.
+    """An expression cannot be parsed or evaluated. `offset` is the place in the text, from 0, or
+    None if it is not known.
     """
 
     def __init__(
@@ -130,8 +130,8 @@ class CelNode(NamedTuple):
     | `call` | arguments | the function's name |
     | `method` | target, arguments | (name, its offset) |
     | `macro` | target, bodies | (name, variable) |
-    | `has` | what is asked for | none |
-    | `choice` | condition, yes, no | none |
+    | `has` | the path in question | none |
+    | `choice` | condition, value if true, value if false | none |
     | `both`, `either` | left, right | none |
     | `binary` | left, right | the operator |
     | `negated`, `negative` | operand | none |
@@ -227,7 +227,7 @@ def _check_brackets(source: str) -> None:
 
 @lru_cache(maxsize=1)
 def _library() -> tuple[Any, Any]:
-    """The parser, and the errors that it raises; few stacks need it, and it takes time to load."""
+    """The parser and its errors. Few stacks need it, and it takes time to load."""
     import lark
 
     return lark.Lark(
@@ -245,51 +245,51 @@ def _parsed(source: str) -> CelNode:
             msg("`{character}` is not part of an expression", character=source[at]), offset=at
         ) from None
     except errors.UnexpectedToken as failure:
-        word, at = str(failure.token), failure.pos_in_stream or 0
+        found, at = str(failure.token), failure.pos_in_stream or 0
         if failure.token.type == "$END":
             raise ExpressionError(
                 msg("the expression cannot be read: it ends too early"), offset=len(source)
             ) from None
-        if word == "*" and source[:at].rstrip().endswith("["):
+        if found == "*" and source[:at].rstrip().endswith("["):
             at = source.rindex("[", 0, at)
             hint = msg("write instances.web.map(w, w.public_ip)")
             raise ExpressionError(
                 msg("`[*]` is not part of the language"), offset=at, code="bad-reference", hint=hint
             ) from None
         raise ExpressionError(
-            msg("the expression cannot be read: `{word}` is not expected here", word=word),
+            msg("the expression cannot be read: `{found}` is not expected here", found=found),
             offset=at,
         ) from None
 
 
 def _node(found: Any, depth: int) -> CelNode:
-    """A tree of the parser as ours."""
+    """The tree of the library as a tree of `CelNode`."""
     at, kind = found.meta.start_pos, found.data
     if depth > DEPTH_MAX:
         raise ExpressionError(msg("the expression is nested too deeply"), offset=at)
     parts = tuple(_node(child, depth + 1) for child in found.children if hasattr(child, "data"))
-    words = [child for child in found.children if not hasattr(child, "data")]
+    tokens = [child for child in found.children if not hasattr(child, "data")]
     if kind == "name":
-        text = str(words[0])
+        text = str(tokens[0])
         return (
             CelNode("literal", at, value=_CONSTANTS[text])
             if text in _CONSTANTS
             else CelNode("name", at, value=text)
         )
     if kind == "string":
-        return CelNode("literal", at, value=_text(str(words[0]), at))
+        return CelNode("literal", at, value=_text(str(tokens[0]), at))
     if kind == "number":
-        return CelNode("literal", at, value=_number(str(words[0]), at))
+        return CelNode("literal", at, value=_number(str(tokens[0]), at))
     if kind == "select":
-        return CelNode("select", at, parts, (str(words[0]), words[0].start_pos))
-    if kind == "call" and str(words[0]) == "has" and len(parts) == 1:
+        return CelNode("select", at, parts, (str(tokens[0]), tokens[0].start_pos))
+    if kind == "call" and str(tokens[0]) == "has" and len(parts) == 1:
         return CelNode("has", at, parts)
     if kind == "call":
-        return CelNode("call", at, parts, str(words[0]))
+        return CelNode("call", at, parts, str(tokens[0]))
     if kind == "method":
-        return _method(at, parts, str(words[0]), words[0].start_pos)
+        return _method(at, parts, str(tokens[0]), tokens[0].start_pos)
     if kind == "binary":
-        return CelNode("binary", at, parts, str(words[0]))
+        return CelNode("binary", at, parts, str(tokens[0]))
     return CelNode(str(kind), at, parts)
 
 
@@ -327,7 +327,7 @@ def _number(text: str, at: int) -> int | float:
 
 
 def _text(text: str, at: int) -> str:
-    """The value of a quoted text."""
+    """The value of a quoted string."""
     raw = text[0] in "rR"
     quoted = text[1:] if raw else text
     inside = quoted[3:-3] if quoted[:3] in ('"""', "'''") else quoted[1:-1]

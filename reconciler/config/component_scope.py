@@ -1,7 +1,7 @@
-"""The resources of a component under the name of its include: every key gets it as a prefix, and so
-does every reference to one.
+"""The resources of a component under the name of its include, which becomes a prefix of every key
+and of every reference.
 
-`instances.web` of a component that is included as `ctx` is `instances.shop_web` of the stack, an
+`instances.web` of a component that is included as `shop` is `instances.shop_web` of the stack, an
 address like any other.
 """
 
@@ -20,7 +20,7 @@ _REFERENCE = re.compile(
 )
 
 Keys = Mapping[str, frozenset[str]]
-"""The keys that a component defines, by kind; those of others' objects under `existing.<kind>`."""
+"""The keys that a component defines, by kind. Existing objects have the kind `existing.<kind>`."""
 
 
 def keys_of(root: Table) -> dict[str, frozenset[str]]:
@@ -41,8 +41,8 @@ def _keys(section: Node | None) -> frozenset[str]:
 
 
 def renamed(root: Table, prefix: str) -> Table:
-    """A component's sections with all keys and references under the prefix. Places stay where they
-    are.
+    """The sections of a component, with the prefix in all keys and references. Places do not
+    change.
     """
     keys = keys_of(root)
     entries: dict[str, Node] = {}
@@ -69,8 +69,8 @@ def _prefixed(section: Node, prefix: str) -> Node:
 
 
 def _inside(node: Node, keys: Keys, prefix: str, kind: str | None) -> Node:
-    """A node with its references renamed; `kind` is what a text by itself refers to, None where it
-    refers to nothing.
+    """A node with its references renamed. `kind` is the kind that a text refers to, None if it is
+    not a reference.
     """
     if isinstance(node, Scalar):
         return _scalar(node, keys, prefix, kind) if isinstance(node.value, str) else node
@@ -100,7 +100,7 @@ def _scalar(node: Scalar, keys: Keys, prefix: str, kind: str | None) -> Scalar:
 
 
 def _reference(text: str, keys: Keys, kind: str) -> int | None:
-    """Where the name begins in a key or address of the component's own."""
+    """The offset of the name in a key or address of the component's own. None if it is not one."""
     found = _REFERENCE.match(text)
     if found is None:
         return None
@@ -109,11 +109,11 @@ def _reference(text: str, keys: Keys, kind: str) -> int | None:
 
 
 def _in_expressions(text: str, keys: Keys) -> Iterator[int]:
-    """Where the names of the component's own resources begin in the expressions of a text."""
+    """The offsets of the names of the component's own resources in the expressions of a text."""
     try:
         template = expression.parse(text)
     except ExpressionError:
-        return  # told of where the text is read
+        return  # reported when the text is read
     for one in template.expressions:
         for read in one.reads:
             steps = read.steps[1:] if read.root == "existing" else read.steps

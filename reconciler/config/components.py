@@ -1,5 +1,5 @@
-"""Components: a file with parameters, included under a name, any number of times. It sees nothing
-of the stack but its parameters.
+"""Components: files with parameters that a stack includes under a name, any number of times. A
+component sees nothing of the stack but its parameters.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from reconciler.model.resource import Deferred
 from reconciler.resources import all_kinds
 
 KEY_LENGTH_MAX = 24
-"""The longest key of a resource, the name of the include included (stack-files#addresses)."""
+"""The maximum length of a resource's key, with the name of the include (stack-files#addresses)."""
 
 
 @dataclass(slots=True)
 class Include:
-    """One use of a component. `root` are its sections under the include's name, `given` what `with`
-    says; `scope` what its texts see.
+    """One use of a component. `root` are its sections under the name of the include, `given` the
+    values from `with`, `scope` the names that its texts can read.
     """
 
     name: str
@@ -38,8 +38,8 @@ class Include:
 
 
 def includes(ctx: BuildContext, document: Document) -> tuple[Include, ...]:
-    """The includes of a stack, each after those whose outputs it is given. Tells of keys that are
-    too long, or there already.
+    """The includes of a stack, each after those whose outputs it uses. Reports keys that are too
+    long or defined twice.
     """
     section = document.root.get("components")
     if not isinstance(section, Table):
@@ -53,7 +53,7 @@ def includes(ctx: BuildContext, document: Document) -> tuple[Include, ...]:
     for name, place, node in section.keyed():
         root = document.parts.get(name)
         if root is None:
-            continue  # told of where its file was read
+            continue  # reported when the file was read
         include = Include(
             name,
             place,
@@ -124,10 +124,10 @@ def _reads(node: Node) -> Iterator[str]:
 
 
 def enter(ctx: BuildContext, include: Include, *, late: bool) -> None:
-    """Gives an include its scope: parameters from `with`, then its own locals.
+    """Sets the scope of an include: parameters from `with`, then its own locals.
 
-    Twice, as with locals: before the shapes are known, what reads resources stands for itself
-    unread.
+    This is done twice, as with locals: before the shapes are known, values that read resources
+    remain unread.
     """
     keep = ctx.problems
     if not late:
@@ -165,8 +165,8 @@ def _parameters(ctx: BuildContext, include: Include, *, late: bool) -> Iterator[
 
 
 def _given(ctx: BuildContext, node: Node | None, *, late: bool) -> Any:
-    """What `with` gives: a node where nothing is computed, a value where it is, None where there is
-    nothing.
+    """The value from `with`: a node if it contains no expression, else its value, and None if there
+    is none.
     """
     if node is None:
         return None
@@ -183,7 +183,7 @@ def _given(ctx: BuildContext, node: Node | None, *, late: bool) -> Any:
 
 
 def outputs(ctx: BuildContext, include: Include) -> Mapping[str, Any]:
-    """What an include gives to the stack: each output's value, perhaps deferred."""
+    """The value of each output of an include, perhaps deferred."""
     found: dict[str, Any] = {}
     with ctx.inside(include.scope):
         for name, node in entries_of(include.root.get("outputs")).items():

@@ -1,5 +1,5 @@
-"""The digest of a stack: equal for equal meaning, whatever the order of keys and files, the
-comments and the anchors.
+"""The digest of a stack. Equal meaning gives an equal digest, whatever the order of keys and files,
+the comments and the anchors.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from reconciler.model.resource import (
 
 
 def signed(stack: Stack) -> Stack:
-    """The stack with `digest` filled in."""
+    """The stack with its digest."""
     return replace(stack, digest=digest(stack))
 
 
 def digest(stack: Stack) -> str:
-    """The hex SHA-256 over what a stack means: places and spelling are left out."""
+    """The hex SHA-256 of the meaning of a stack, without places and spelling."""
     whole = {
         "name": stack.name,
         "environment": stack.environment,
@@ -44,7 +44,7 @@ def digest(stack: Stack) -> str:
         "accept": list(stack.accept),
         "prices": dict(stack.prices),
     }
-    # a stack without one keeps the digest that it had before guards were known
+    # A stack without a guard keeps the digest from before guards existed.
     if stack.guard is not None:
         whole["guard"] = [
             list(stack.guard.admin),
@@ -93,7 +93,7 @@ _PLAIN_TYPES = frozenset({str, int, float, bool, type(None)})
 
 
 def _value(value: Value) -> Any:
-    """JSON in which different values differ: all but plain ones are tagged."""
+    """JSON in which different values differ: every value that is not plain has a tag."""
     if type(value) in _PLAIN_TYPES or isinstance(value, str | int | float | bool | None):
         return value
     if isinstance(value, Link):
@@ -126,6 +126,6 @@ def _value(value: Value) -> Any:
     if isinstance(value, tuple):
         return [_value(item) for item in value]
     if isinstance(value, Unavailable):
-        return {"$poison": None}  # the stack has mistakes, which are told
+        return {"$unavailable": None}  # the stack has mistakes, which are reported
     assert isinstance(value, Mapping)
     return {str(key): _value(value[key]) for key in sorted(value)}

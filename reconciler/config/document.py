@@ -1,8 +1,7 @@
-"""What a stack file says before anything is made of it: values with the place at which each was
-written.
+"""The content of stack files, with the place of every value.
 
-The nodes are named tuples rather than dataclasses: a large stack has hundreds of thousands of them,
-and they are made while a user waits.
+The nodes are named tuples instead of dataclasses, because a large stack has hundreds of thousands
+of them and they are created while a user waits.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from reconciler.resources import all_kinds
 class Scalar(NamedTuple):
     """One text, number, boolean or null.
 
-    `value` is what it means by itself, `text` its spelling (`22.10` stays `22.10`); `quoted` where
-    it was written in quotes or as a block. `spots` are the line and column of each `${` in it, in
-    order, or empty where they cannot be told.
+    `value` is its meaning, `text` its spelling (`22.10` stays `22.10`). `quoted`: it is written in
+    quotes or as a block. `expressions_at` are the line and column of each `${`, in order, empty if
+    they are not known.
     """
 
     value: str | int | float | bool | None
@@ -31,11 +30,11 @@ class Scalar(NamedTuple):
     line: int
     column: int
     quoted: bool = False
-    spots: tuple[tuple[int, int], ...] = ()
+    expressions_at: tuple[tuple[int, int], ...] = ()
 
     @property
     def place(self) -> Place:
-        """Where it begins."""
+        """The place of its first character."""
         return Place(self.file, self.line, self.column)
 
 
@@ -49,13 +48,13 @@ class Sequence(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Where it begins."""
+        """The place of its first character."""
         return Place(self.file, self.line, self.column)
 
 
 class Table(NamedTuple):
     """A mapping with text keys. `marks` are the line and column of each key, in the order of
-    `entries`; each in its value's file.
+    `entries`. A key is in the file of its value.
     """
 
     entries: dict[str, Node]
@@ -66,22 +65,22 @@ class Table(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Where it begins."""
+        """The place of its first character."""
         return Place(self.file, self.line, self.column)
 
     def get(self, key: str) -> Node | None:
-        """The value of a key, or None where it is not there."""
+        """The value of a key, or None."""
         return self.entries.get(key)
 
     def key_place(self, key: str) -> Place:
-        """Where the key is written; the place of the table where it is not there."""
+        """The place of a key. The place of the table if it has no such key."""
         for (name, node), (line, column) in zip(self.entries.items(), self.marks, strict=True):
             if name == key:
                 return Place(node.file, line, column)
         return self.place
 
     def keyed(self) -> Iterator[tuple[str, Place, Node]]:
-        """Each key with its place and its value, in the order written."""
+        """Each key with its place and its value, in the order of the file."""
         for (name, node), (line, column) in zip(self.entries.items(), self.marks, strict=True):
             yield name, Place(node.file, line, column), node
 
@@ -91,10 +90,10 @@ Node: TypeAlias = "Scalar | Sequence | Table"
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """All files of a stack as one mapping. `parts` maps the name of each include to the component's
-    file.
+    """All files of a stack as one mapping. `parts` maps the name of each include to the file of its
+    component.
 
-    `whole` is False where a part could not be read: what is missing then says nothing.
+    `whole` is False if a part could not be read. A missing key is then not a mistake.
     """
 
     root: Table
@@ -104,7 +103,7 @@ class Document:
 
 
 def plain(node: Node) -> Plain:
-    """The value of a node without its places: lists become tuples."""
+    """The value of a node without places. Lists become tuples."""
     if isinstance(node, Scalar):
         return node.value
     if isinstance(node, Sequence):
@@ -113,7 +112,7 @@ def plain(node: Node) -> Plain:
 
 
 def table(node: Node | None) -> Mapping[str, Node]:
-    """The entries of a mapping; of anything else (the schema has told about it) none."""
+    """The entries of a mapping. Anything else has none; the schema reports it."""
     return node.entries if isinstance(node, Table) else EMPTY
 
 
@@ -127,7 +126,7 @@ def elements(node: Node, value: tuple[Any, ...]) -> Iterator[tuple[Node, Any]]:
 
 
 def empty(file: str) -> Table:
-    """A mapping without keys, at the beginning of a file."""
+    """A mapping without keys, at the start of a file."""
     return Table({}, (), file, 1, 1)
 
 
@@ -142,8 +141,8 @@ _MERGED_DEPTH = {
     "stacks": 1,
     "existing": 2,
 }
-"""How deep the mappings of a section are joined over the files of a folder; a key below stands
-once.
+"""The depth to which the mappings of a section are merged over the files of a folder. A deeper key
+may be defined only once.
 """
 
 
@@ -152,8 +151,8 @@ def _merged_depth(section: str) -> int:
 
 
 def merge(roots: list[Table], problems: list[Problem], *, file: str) -> Table:
-    """The mappings of several files as one; a key defined twice is a problem naming both places.
-    `file` names a stack without files.
+    """The mappings of several files as one. A key that is defined twice is a problem with both
+    places. `file` names a stack without files.
     """
     if not roots:
         return empty(file)
@@ -166,8 +165,8 @@ def merge(roots: list[Table], problems: list[Problem], *, file: str) -> Table:
 def _join(
     first: Table, second: Table, problems: list[Problem], *, depth: int, section: str | None
 ) -> Table:
-    """Both tables as one. A key of both is joined where it is a section, else an error naming both
-    places.
+    """Both tables as one. A key in both is merged if it is a section; otherwise it is an error with
+    both places.
     """
     entries: dict[str, Node] = dict(first.entries)
     marks = dict(zip(first.entries, first.marks, strict=True))

@@ -1,5 +1,5 @@
-"""One resource of a stack file becomes its objects: defaults laid under, `count` unfolded, every
-attribute in normal form.
+"""The objects of one resource of a stack file: defaults are applied, `count` and `for_each`
+expanded, and every attribute is in normal form.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DYNAMIC = "${"
 
 
 class Places(Mapping[str, Place]):
-    """The places of attributes, made only when asked for."""
+    """The places of attributes, computed only when they are needed."""
 
     __slots__ = ("_nodes",)
 
@@ -78,9 +78,7 @@ def resources(
 
 
 def _merged(defaults: Mapping[str, Node], own: Mapping[str, Node]) -> dict[str, Node]:
-    """The entries with the defaults of the kind under them; a null undoes one
-    (language#a-stack-file).
-    """
+    """The entries with the defaults of the kind. A null removes a default (language#a-stack-file)."""
     merged = {**defaults, **own} if defaults else dict(own)
     return {
         key: node
@@ -97,17 +95,17 @@ class _Attributes:
     def __init__(self, ctx: BuildContext, kind: ResourceType, nodes: Mapping[str, Node]) -> None:
         self._ctx, self._kind = ctx, kind
         written = {name: nodes[name] for name in kind.fields if name in nodes}
-        self._moving = {name: node for name, node in written.items() if _moves(node)}
+        self._dynamic = {name: node for name, node in written.items() if _is_dynamic(node)}
         self._fixed = self._read(
-            {name: node for name, node in written.items() if name not in self._moving}, ctx.scope
+            {name: node for name, node in written.items() if name not in self._dynamic}, ctx.scope
         )
         self.places = Places(written)
 
     def of(self, scope: Mapping[str, Any]) -> Mapping[str, Value]:
         """The attributes of the object with that scope."""
-        if not self._moving:
+        if not self._dynamic:
             return self._fixed
-        return {**self._fixed, **self._read(self._moving, scope)}
+        return {**self._fixed, **self._read(self._dynamic, scope)}
 
     def at_create(self, address: Address) -> Mapping[str, Value]:
         """The values that only a create needs: the default name, and those of the kind's table."""
@@ -128,11 +126,11 @@ class _Attributes:
         return found
 
 
-def _moves(node: Node) -> bool:
+def _is_dynamic(node: Node) -> bool:
     if isinstance(node, Scalar):
         return _DYNAMIC in node.text
     return any(
-        _moves(item)
+        _is_dynamic(item)
         for item in (node.items if isinstance(node, Sequence) else node.entries.values())
     )
 
@@ -181,8 +179,8 @@ def _objects(ctx: BuildContext, resource: Address) -> Iterator[tuple[Address, Ma
 
 
 def default_name(stack: str, environment: str | None, address: Address) -> str:
-    """The remote name that an object gets where the file names none: `<stack>[-<env>]-<key>[-<index
-    or key>]` (stack-files#remote-names).
+    """The name at iwinv of an object for which the file has none: `<stack>[-<env>]-<key>[-<index or
+    key>]` (stack-files#remote-names).
     """
     parts = [stack] if environment is None else [stack, environment]
     parts.append(address.name)
@@ -190,7 +188,7 @@ def default_name(stack: str, environment: str | None, address: Address) -> str:
         parts.append(str(address.index))
     elif address.index is not None:
         reduced = _NOT_IN_NAMES.sub("-", address.index.lower()).strip("-")
-        # A key in another script leaves nothing; its digest keeps the name its own.
+        # Nothing remains of a key in another script; its digest keeps the name unique.
         parts.append(reduced or hashlib.sha256(address.index.encode()).hexdigest()[:6])
     return "-".join(parts)
 

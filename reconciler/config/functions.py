@@ -1,4 +1,4 @@
-"""The functions that expressions have beside CEL's own; each can be called as `f(x, ...)` and as
+"""The functions of expressions, both CEL's own and ours. Each can be called as `f(x, ...)` and as
 `x.f(...)`.
 """
 
@@ -13,11 +13,11 @@ from reconciler.common import patterns
 from reconciler.common.text import msg
 
 CHARACTERS_MAX = 65_536
-"""The longest text that a function makes."""
+"""The maximum length of a text that a function returns."""
 
 
 class CallError(Exception):
-    """A function was called with what it does not take; the message is for people."""
+    """A function was called with arguments that it does not accept. The message is for people."""
 
 
 def _text(name: str, value: Any) -> str:
@@ -56,7 +56,7 @@ def _bounded(name: str, size: int) -> None:
 
 
 def described(value: Any) -> str:
-    """What a value is, for a message: `a text`, `null`."""
+    """What a value is, for a message: `a string`, `null`."""
     for kind, words in (
         (bool, "a boolean"),
         (str, "a string"),
@@ -77,8 +77,8 @@ def described(value: Any) -> str:
 
 
 def text_of(value: Any) -> str:
-    """The text of a text, number or boolean, as it is put into another text. Raises `CallError` for
-    anything else.
+    """The text of a string, number or boolean, as it is inserted into another text. Raises
+    `CallError` for anything else.
     """
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -92,7 +92,7 @@ def text_of(value: Any) -> str:
 
 
 def matches(text: Any, pattern: Any) -> bool:
-    """Whether a regular expression is found in a text."""
+    """Whether a regular expression matches a part of a text."""
     whole, sought = _text("matches", text), _text("matches", pattern)
     try:
         return patterns.matches(sought, whole)
@@ -128,7 +128,7 @@ def _split(text: Any, at: Any) -> list[str]:
 
 
 def _format(pattern: Any, values: Any) -> str:
-    """`%s` any text, number or boolean; `%d` a whole number, `%03d` with leading zeros; `%%` a
+    """`%s` any string, number or boolean; `%d` a whole number, `%03d` with leading zeros; `%%` a
     percent sign.
     """
     whole, rest = _text("format", pattern), _list("format", values)
@@ -251,11 +251,11 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "cidr_contains": _cidr_contains,
     "cidr_address": _cidr_address,
 }
-"""What a stack may call, by name."""
+"""Our own functions, by name."""
 
 
 class TypeName(str):
-    """What `type(x)` gives."""
+    """The result of `type(x)`."""
 
     __slots__ = ()
 
@@ -342,7 +342,7 @@ NATIVE: Mapping[str, Callable[..., Any]] = {
     "dyn": lambda value: value,
     "type": _type,
 }
-"""CEL's own functions, by name; `has` and the macros are part of the syntax."""
+"""CEL's own functions, by name. `has` and the macros are part of the syntax."""
 
 CALLS: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, **NATIVE}
-"""Every function that an expression may call."""
+"""Every function that an expression can call."""

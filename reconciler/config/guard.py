@@ -1,6 +1,4 @@
-"""The `guard` of a stack, from the file: who must always reach which ports of which servers
-(planning#guard).
-"""
+"""The `guard` of a stack: who must always reach which ports of which instances (planning#guard)."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ from reconciler.resources import instance
 
 
 def guard(ctx: BuildContext, node: Node | None) -> Guard | None:
-    """The guard that a section says, None where there is none; tells of what it does not
-    understand.
-    """
+    """The guard of a section, None if there is none. Mistakes in it are reported."""
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return None
     entries = entries_of(node)
@@ -39,8 +35,8 @@ def guard(ctx: BuildContext, node: Node | None) -> Guard | None:
 
 
 def _texts(ctx: BuildContext, node: Node | None, name: str) -> Iterator[tuple[str, Node]]:
-    """The items of a list as texts; each must be known before the plan. A list may come from one
-    `${...}`.
+    """The elements of a list as texts, which must be known when the plan is made. The whole list
+    can be one `${...}`.
     """
     if node is None or (isinstance(node, Scalar) and node.value is None):
         return
@@ -73,7 +69,7 @@ def _checked(
     wrong_with: Callable[[str], str | None],
     code: str,
 ) -> Iterator[str]:
-    """The texts that are right; what is wrong with another is told under the code."""
+    """The valid texts. The others are reported under the code."""
     for text, written in _texts(ctx, node, name):
         wrong = wrong_with(text)
         if wrong is None:
@@ -83,7 +79,7 @@ def _checked(
 
 
 def _instances(ctx: BuildContext, node: Node | None) -> Iterator[Address]:
-    """The addresses of servers, all of a resource where its index is left out."""
+    """The addresses of instances. A key without an index means all objects of the resource."""
     for text, written in _texts(ctx, node, "servers"):
         found = addresses.parse(text) or addresses.parse(f"{instance.NAME}.{text}")
         if found is None or found.kind != instance.NAME or found.rule is not None or found.existing:

@@ -1,4 +1,4 @@
-"""The `lifecycle` of a resource, from the file."""
+"""The `lifecycle` of a resource."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 def lifecycle(
     ctx: BuildContext, entries: Mapping[str, Node], marker: Node | None, fields: frozenset[str]
 ) -> Lifecycle:
-    """The lifecycle that the entries say, `fields` being what `ignore` may name. Tells of what it
-    does not understand.
+    """The lifecycle that the entries describe. `fields` are the names that `ignore` can contain.
+    Mistakes are reported.
     """
     choices = {
         name: _choice(ctx, entries.get(name), name, allowed) for name, allowed in _CHOICES.items()
@@ -68,16 +68,16 @@ def _protect(ctx: BuildContext, node: Node | None) -> tuple[str, ...] | None:
         return None
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return PROTECT_ALL if node.value else ()
-    return _words(ctx, node, "protect", all_kinds().protected)
+    return _names(ctx, node, "protect", all_kinds().protected)
 
 
 def _ignore(ctx: BuildContext, node: Node | None, fields: frozenset[str]) -> tuple[str, ...]:
     return (
-        () if node is None or _is_null(node) else _words(ctx, node, "ignore", tuple(sorted(fields)))
+        () if node is None or _is_null(node) else _names(ctx, node, "ignore", tuple(sorted(fields)))
     )
 
 
-def _words(ctx: BuildContext, node: Node, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+def _names(ctx: BuildContext, node: Node, name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
     if not isinstance(node, Sequence):
         ctx.report(
             "wrong-type",

@@ -1,4 +1,4 @@
-"""Stacks from disk: files, schema and values become a `Stack`, or every mistake at once."""
+"""Loads stacks from files. The result is a `Stack`, or every mistake at once."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def load_stack(
     instead: Mapping[str, str] | None = None,
     others: Others | None = None,
 ) -> Loaded:
-    """The stack of a file or folder. Stops with every mistake in it.
+    """The stack of a file or folder. Stops with all its mistakes.
 
-    Values come from `files`, then `RECONCILER_VAR_<name>` in `environ`, then `options`; with
-    `values` (of a saved plan) from those alone. `instead` gives texts, by file, that are read in
-    place of what is on the disk; `others` the outputs of other stacks.
+    Values of variables come from `files`, then `RECONCILER_VAR_<name>` in `environ`, then
+    `options`; if there are `values` (of a saved plan), only from them. `instead` contains texts, by
+    file, that are read instead of the file. `others` reads the outputs of other stacks.
     """
     from reconciler.config.builder import build
     from reconciler.config.schema import joined
@@ -72,10 +72,10 @@ def validate(
     others: Others | None = None,
     check: Callable[[Stack], Iterable[Problem]] = lambda stack: (),
 ) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
-    """Every mistake that shows without the network, and the names of what was checked: without
-    `environment`, each of them.
+    """Every mistake that can be found without the network, and the names of the stacks that were
+    checked: all environments if `environment` is None.
 
-    `check` gives further problems of a stack that could be built.
+    `check` returns further problems of a stack that could be built.
     """
     from reconciler.config.builder import build, environments
     from reconciler.config.requirements import demands
@@ -87,8 +87,8 @@ def validate(
     for name in (environment,) if environment is not None else environments(document) or (None,):
         stacks, unread = _others(document, name, others)
         stack, found = build(document, environment=name, variables=inputs, stacks=stacks)
-        # Where another stack has no outputs yet, what reads them cannot be looked at: a warning
-        # here, an error for a plan.
+        # Without the outputs of another stack, what reads them cannot be checked. This is a warning
+        # here, and an error for a plan.
         meaning += (*found, *(replace(problem, severity=Severity.WARNING) for problem in unread))
         if stack is not None:
             meaning += check(stack)
@@ -101,15 +101,15 @@ def validate(
 
 
 Others: TypeAlias = "Callable[[Path, str | None], Mapping[str, tuple[Any, str | None]]]"
-"""Gives the outputs of another stack and environment, by name as (value, reason). Stops where it
-was never applied.
+"""Returns the outputs of another stack and environment, by name as (value, reason). Stops if that
+stack was never applied.
 """
 
 
 def _others(
     document: Document, environment: str | None, read: Others | None
 ) -> tuple[dict[str, Any], tuple[Problem, ...]]:
-    """The outputs of the other stacks that a document names, and which could not be had."""
+    """The outputs of the other stacks that a document names, and the problems with reading them."""
     from reconciler.config.document import Scalar, table
     from reconciler.config.references import UNAVAILABLE
     from reconciler.model.state import STALE, is_stale
@@ -153,7 +153,7 @@ def _others(
             }
         }
         if is_stale(outputs):
-            said = msg(
+            message = msg(
                 "the outputs of `{name}` are older than its last run, which was interrupted or "
                 "is still running",
                 name=name,
@@ -164,7 +164,7 @@ def _others(
                 stack=pasted(target),
                 environment=environments,
             )
-            problems.append(warning("output", said, place=path.place, hint=hint))
+            problems.append(warning("output", message, place=path.place, hint=hint))
     return found, tuple(problems)
 
 
@@ -174,11 +174,11 @@ def identify(
     *,
     kept: Callable[[str], Collection[str]] = lambda stack: (),
 ) -> tuple[str, str | None]:
-    """The name of the stack in a file or folder, and the environment, which has to be one of its
-    own. Stops where there is none.
+    """The name of the stack in a file or folder, and the environment. Stops if the stack has no
+    such environment.
 
-    For commands that look at the state alone: variables need no values here. `kept` gives the
-    environments of a stack that have a state: one that left the file can still be looked at.
+    For commands that only read the state: variables need no values. `kept` returns the environments
+    of a stack that have a state, because one that was removed from the file can still be inspected.
     """
     name, known = identities(path)
     if environment is not None and environment in kept(name):
@@ -203,8 +203,9 @@ def identify(
 
 
 def neighbors(path: Path) -> frozenset[tuple[str, str | None]]:
-    """The stacks, each with its environments, whose states may lie in the same place: of the file,
-    of the files beside it, and those that it reads outputs of. What cannot be read names none.
+    """The stacks, each with its environments, whose states may be in the same folder: those of this
+    file, of the other files in its folder, and of the stacks whose outputs it reads. Files that
+    cannot be read are skipped.
     """
     beside = (
         (path,)
@@ -222,7 +223,7 @@ def neighbors(path: Path) -> frozenset[tuple[str, str | None]]:
 
 
 def _stacks_read(path: Path) -> Iterator[Path]:
-    """The files of the other stacks that a stack reads outputs of."""
+    """The files of the other stacks whose outputs a stack reads."""
     from reconciler.config.document import Scalar, table
 
     document, _ = _document(path, checked=False)
@@ -233,8 +234,8 @@ def _stacks_read(path: Path) -> Iterator[Path]:
 
 
 def identities(path: Path) -> tuple[str, tuple[str, ...]]:
-    """The name of the stack in a file or folder, and the names of its environments. Stops where no
-    stack is named.
+    """The name of the stack in a file or folder, and the names of its environments. Stops if the
+    stack has no name.
     """
     from reconciler.config.builder import environments
     from reconciler.config.document import Scalar
@@ -289,7 +290,7 @@ def _inputs(
 
 
 def _of_values(problem: Problem) -> Problem:
-    """A mistake in a file of variables, in words for one: it is read as a stack file is."""
+    """A problem with a file of variables, reworded, because the file is read like a stack file."""
     if problem.code == "file-missing":
         return replace(problem, hint=msg("--var-file needs a file with one `NAME: VALUE` per line"))
     if problem.code == "wrong-type":
@@ -302,7 +303,7 @@ def _of_values(problem: Problem) -> Problem:
 
 
 def _pinned(values: Mapping[str, Any]) -> tuple[VariableInputs, tuple[Problem, ...]]:
-    """The values of a saved plan, as a file of variables: JSON is YAML."""
+    """The values of a saved plan, read as a file of variables, because JSON is YAML."""
     import json
 
     from reconciler.config import yaml_reader

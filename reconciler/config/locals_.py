@@ -1,4 +1,4 @@
-"""Locals: values that the file computes once and names."""
+"""Locals: named values that the file computes once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from reconciler.config.expression import UNAVAILABLE, ExpressionError
 
 
 def evaluate(ctx: BuildContext, root: Table, *, late: bool) -> None:
-    """Puts the locals into the scope.
+    """Adds the locals to the scope.
 
-    Twice: before the shapes are known, those that read resources stand for themselves unread, so
-    that a `count` may use the others; afterwards (`late`) all are evaluated.
+    This is done twice. Before the shapes are known, locals that read resources remain unread, so
+    that a `count` can use the others. Afterwards (`late`) all are evaluated.
     """
     section = root.get("locals")
     if not isinstance(section, Table):
@@ -39,7 +39,7 @@ def evaluate(ctx: BuildContext, root: Table, *, late: bool) -> None:
 
 
 def _in_order(ctx: BuildContext, section: Table) -> Iterator[str]:
-    """The names, each after those that it reads. Tells of a circle."""
+    """The names, each after those that it reads. A dependency cycle is reported."""
     needs = {
         name: {other for other in _locals_in(node) if other in section.entries}
         for name, node in section.entries.items()
@@ -69,7 +69,7 @@ def texts(node: Node) -> Iterator[Scalar]:
 
 
 def reads(node: Node) -> Iterator[Read]:
-    """What the expressions in a value read; texts that cannot be read are left out."""
+    """What the expressions in a value read. Texts that cannot be parsed are skipped."""
     for text in texts(node):
         with suppress(ExpressionError):
             for found in expression.parse(text.text).expressions:

@@ -1,5 +1,5 @@
-"""`moved` and `removed`, from the file: what an object was called before, and what was taken out on
-purpose (stack-files#moved-and-removed).
+"""`moved` and `removed` in a stack file: former addresses of objects, and objects that were removed
+on purpose (stack-files#moved-and-removed).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def moved(
     resources: Mapping[Address, Resource],
     removals: Iterable[Removal],
 ) -> tuple[Move, ...]:
-    """The moves that the section asks for, sorted, so that their order in the file says nothing.
-    Tells of what makes no sense.
+    """The moves of the section, sorted, so that their order in the file does not matter. Mistakes
+    are reported.
     """
     found: dict[Address, Move] = {}
     whole = {address.resource for address in resources}
@@ -47,7 +47,7 @@ def moved(
                 ctx.report(
                     "bad-combination", message, entry.place, hint=msg("keep one of the two lines")
                 )
-    _check_circles(ctx, found)
+    _check_cycles(ctx, found)
     retired = _retired(ctx, found, resources, {removal.address for removal in removals})
     return tuple(
         replace(found[source], retired=source in retired)
@@ -58,13 +58,13 @@ def moved(
 def removed(
     ctx: BuildContext, node: Node | None, resources: Mapping[Address, Resource]
 ) -> tuple[Removal, ...]:
-    """The removals that the section tells of, sorted."""
+    """The removals of the section, sorted."""
     found: dict[Address, Removal] = {}
     whole = {address.resource for address in resources}
     for entry in _entries(node):
         source, keep = _address(ctx, entry, "from"), entry.get("keep")
         if source is None or not isinstance(keep, Scalar) or not isinstance(keep.value, bool):
-            continue  # the schema tells of `keep`
+            continue  # the schema reports a wrong `keep`
         if source.rule is not None and keep.value:
             hint = msg(
                 "remove {firewall} as a whole, or write `lifecycle: {{ignore: [rules]}}` on it",
@@ -156,7 +156,7 @@ def _is_gone(
     whole: Collection[Address],
     place: Place | None,
 ) -> bool:
-    """Whether the file no longer asks for what the line is about. `whole` are the resources without
+    """Whether the file no longer contains the object of an entry. `whole` are the resources without
     their indices.
     """
     still = source in resources
@@ -168,17 +168,21 @@ def _is_gone(
     ):
         still = source in whole
     if still:
-        word = "moves" if target is not None else "is removed"
+        message = (
+            msg("`{source}` is removed, but the file still contains it", source=source)
+            if target is None
+            else msg("`{source}` moves, but the file still contains it", source=source)
+        )
         ctx.report(
             "bad-combination",
-            msg("`{source}` {word}, but the file still contains it", source=source, word=word),
+            message,
             place,
             hint=msg("remove one of the two"),
         )
     return not still
 
 
-def _check_circles(ctx: BuildContext, moves: Mapping[Address, Move]) -> None:
+def _check_cycles(ctx: BuildContext, moves: Mapping[Address, Move]) -> None:
     seen: set[Address] = set()
     for start in sorted(moves, key=lambda address: address.sort_key):
         chain: dict[Address, None] = {}
@@ -188,13 +192,13 @@ def _check_circles(ctx: BuildContext, moves: Mapping[Address, Move]) -> None:
             chain[at] = None
             at = moves[at].target
         if at in chain:
-            circle = list(chain)[list(chain).index(at) :]
-            first = circle.index(min(circle, key=lambda address: address.sort_key))
-            path, start = (*circle[first:], *circle[:first]), circle[first]
-            words = " -> ".join(map(str, (*path, start)))
+            cycle = list(chain)[list(chain).index(at) :]
+            first = cycle.index(min(cycle, key=lambda address: address.sort_key))
+            path, start = (*cycle[first:], *cycle[:first]), cycle[first]
+            shown = " -> ".join(map(str, (*path, start)))
             hint = msg("names cannot be swapped in one step; use `state mv` with a temporary name")
             ctx.report(
-                "cycle", msg("cycle of moves: {cycle}", cycle=words), moves[start].place, hint=hint
+                "cycle", msg("cycle of moves: {cycle}", cycle=shown), moves[start].place, hint=hint
             )
 
 
@@ -204,10 +208,11 @@ def _retired(
     resources: Mapping[Address, Resource],
     removals: Set[Address],
 ) -> frozenset[Address]:
-    """The sources of moves to what the file does not define: old lines whose target was retired, or
-    typing errors.
+    """The sources of moves to addresses that the file does not define: old entries whose target was
+    removed later, or typing errors.
 
-    Which of the two it is, the state tells: a typing error would end in a delete (`moves`).
+    The state shows which of the two it is. A typing error would end in a delete
+    (`planner.compare.moves`).
     """
     names = {*ctx.shapes.known, *ctx.shapes.left_out}
     found: set[Address] = set()

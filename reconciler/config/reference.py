@@ -1,6 +1,4 @@
-"""The fields of the language, from the schemas: for `explain`, and for the language reference,
-which is made of the same.
-"""
+"""The fields of the language, from the schemas: for `explain` and for the language reference."""
 
 from __future__ import annotations
 
@@ -33,13 +31,13 @@ EDITS: Mapping[Edit, str] = {
     Edit.ATTACH: "the block storage moves with its data",
     Edit.CREATE_ONLY: "nothing: the field is only set at creation, and a notice says so",
 }
-"""What an edit of a field does to an object that exists (stack-files#edits)."""
+"""What an edit of a field does to an existing object (stack-files#edits)."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldDoc:
-    """One field. `types` are the forms that it takes, in words; `members` the names below it;
-    `keyed` what its own keys stand for.
+    """One field, as it is explained. `types` are the forms of its values, `members` the names below
+    it, `keyed` the rule for keys that the user chooses.
     """
 
     path: tuple[str, ...]
@@ -55,12 +53,12 @@ class FieldDoc:
 
     @property
     def name(self) -> str:
-        """Its path as one writes it."""
+        """Its path as a user types it."""
         return ".".join(self.path)
 
 
 def find(path: tuple[str, ...], *, schema: str = "stack") -> FieldDoc | None:
-    """The field at a path, None where there is none. Keys that the user chooses are left out:
+    """The field at a path, None if there is none. Keys that the user chooses are left out:
     `instances.flavor`.
     """
     root = load(schema)
@@ -111,7 +109,7 @@ def _field(
 
 
 def _shape(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The node itself, a reference followed."""
+    """The node, with a reference resolved."""
     reference = node.get("$ref")
     return node if reference is None else _followed(str(reference), root)
 
@@ -126,7 +124,7 @@ def _followed(reference: str, root: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _members(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """The fields of a mapping, or of what its own keys, or its items, stand for."""
+    """The fields of a mapping, or of the values of its keys, or of its items."""
     shape = _shape(node, root)
     if "properties" in shape:
         properties: Mapping[str, Mapping[str, Any]] = shape["properties"]
@@ -141,7 +139,7 @@ def _members(node: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, M
 
 
 def _required(node: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fields that must be there, of the mapping that `_members` finds."""
+    """The required fields of the mapping that `_members` finds."""
     shape = _shape(node, root)
     if "properties" in shape:
         return tuple(shape.get("required", ()))

@@ -1,8 +1,8 @@
-"""What a stack must say where nothing of it is there yet: the limits that bind only what is to be
-sent (stack-files#remote-names).
+"""What a stack must contain if its objects are to be created, and limits that matter only for
+values that are sent (stack-files#remote-names).
 
-A plan looks at these with the account before it; without one, `validate` takes every object for new
-unless the state knows it.
+A plan checks these with the account. `validate` assumes that every object is new, unless the state
+contains it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from reconciler.resources import all_kinds
 
 _INDEX_DIGITS = 4
 _KEY_CHARACTERS = 16
-"""Room for the index or key at the end of a name: the longest there may be."""
+"""The space for the longest index or key at the end of a name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Something that is wrong only where it is sent.
+    """A mistake that matters only if something is sent.
 
-    `field` is the attribute; `when` is `create` where it concerns only the making of the object,
-    `send` where also an update that sends the field.
+    `field` is the attribute. `when` is `create` if only a create is affected, and `send` if every
+    write of the field is.
     """
 
     address: Address
@@ -62,7 +62,7 @@ def of(resource: Resource) -> Iterator[Demand]:
     name = resource.at_create.get("name")
     wrong = None if name is None else fields["name"].problem_with(str(name))
     if wrong is not None:
-        # Under an index the name is left out, so that one mistake of a hundred objects is told
+        # With an index, the message omits the name, so that a mistake of many objects is reported
         # once.
         message = msg(
             "the default name{name} is not valid: {reason}",
@@ -77,7 +77,7 @@ def of(resource: Resource) -> Iterator[Demand]:
 
 
 def _fitting(address: Address, name: object) -> str:
-    """A name like the default one that fits, for all objects of its resource."""
+    """A valid name similar to the default one, for all objects of its resource."""
     text = str(name)
     if len(text) < validators.FIREWALL_NAME_MIN:
         return f"{text}-firewall"

@@ -1,8 +1,8 @@
-"""The JSON Schemas: what editors complete from, and what a stack file is checked against.
+"""The JSON Schemas: editors complete from them, and stack files are checked against them.
 jsonschema is imported only here.
 
-Most stacks have no mistake, and `schema_precheck` sees that without jsonschema. In the others it
-tells the validator which values it need not look at.
+Most stacks have no mistake, and `schema_precheck` finds that without jsonschema. For the others it
+tells the validator which values it can skip.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def _read(name: str) -> Mapping[str, Any]:
 
 
 def check(document: Document) -> tuple[Problem, ...]:
-    """Every mistake of form in a document, each at its place, in order. A document that is not
-    whole is not asked for what is missing.
+    """Every mistake of form in a document, each at its place, in order. Missing keys of an
+    incomplete document are not reported.
     """
     kinds = all_kinds()
     if _fits("stack", kinds)(document.root) and all(
@@ -62,13 +62,13 @@ def check(document: Document) -> tuple[Problem, ...]:
 
 
 def mistakes(document: Document) -> tuple[Problem, ...]:
-    """The same, without the quick look that most documents pass."""
-    strange = _strangers(document)
-    found = tuple(strange.values())
+    """The same, without the precheck that most documents pass."""
+    foreign = _foreign_files(document)
+    found = tuple(foreign.values())
     found += tuple(
         problem
         for problem in _mistakes_in(document.root, "stack")
-        if problem.place is None or problem.place.file not in strange
+        if problem.place is None or problem.place.file not in foreign
     )
     for part in {root.file: root for root in document.parts.values()}.values():
         found += tuple(_mistakes_in(part, "component"))
@@ -77,15 +77,15 @@ def mistakes(document: Document) -> tuple[Problem, ...]:
     return in_order(found)
 
 
-def _strangers(document: Document) -> dict[str, Problem]:
-    """Files of a folder that have no key of a stack, nor one like it, such as values for
-    `--var-file`: told once, not key by key.
+def _foreign_files(document: Document) -> dict[str, Problem]:
+    """Files of a folder without any key of a stack, or similar, such as values for `--var-file`.
+    Each is reported once, instead of each key.
     """
     known = load("stack")["properties"]
     keys: dict[str, list[str]] = {}
     for key in document.root.entries:
         keys.setdefault(document.root.key_place(key).file, []).append(key)
-    strange = [
+    foreign = [
         file
         for file, names in keys.items()
         if len(document.files) > 1 and not any(nearest(name, known) for name in names)
@@ -97,13 +97,13 @@ def _strangers(document: Document) -> dict[str, Problem]:
             place=Place(file, 1, 1),
             hint=ALL_OF_THE_FOLDER,
         )
-        for file in strange
+        for file in foreign
     }
 
 
 def joined(form: Iterable[Problem], meaning: Iterable[Problem]) -> tuple[Problem, ...]:
-    """What is wrong with the form and with the meaning, in order, told once: of a value of the
-    wrong form only that is told.
+    """The problems of form and of meaning, in order. For a value of the wrong form, only that is
+    reported.
     """
     told = tuple(form)
     wrong = {problem.place for problem in told if problem.place is not None}
@@ -111,8 +111,8 @@ def joined(form: Iterable[Problem], meaning: Iterable[Problem]) -> tuple[Problem
 
 
 def plan_mistake(document: Mapping[str, Any]) -> str | None:
-    """What is wrong with the form of a JSON plan, or None: one that comes from a file is asked
-    before it is shown.
+    """What is wrong with the form of a JSON plan, or None. A plan from a file is checked before it
+    is shown.
     """
     from jsonschema import Draft202012Validator
 
@@ -146,23 +146,21 @@ def _validator(name: str, kinds: Kinds) -> Any:
 
 
 class _Spelled(str):
-    """A number as it was written: a text to those who want a text, a number to those who want a
-    number.
-    """
+    """A number with its spelling: a string for schemas of strings, a number for schemas of numbers."""
 
     __slots__ = ("number",)
     number: int | float
 
 
 class _Mapping(dict[str, Any]):
-    """A mapping, and the node that it was made of."""
+    """A mapping with its node."""
 
     __slots__ = ("node",)
     node: Table
 
 
 def instance(node: Node) -> Any:
-    """What the validator sees of a node."""
+    """A node as the validator sees it."""
     if isinstance(node, Scalar):
         if isinstance(node.value, int | float) and not isinstance(node.value, bool):
             spelled = _Spelled(node.text)
@@ -177,8 +175,8 @@ def instance(node: Node) -> Any:
 
 
 def validator(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Any:
-    """A validator of a part of a schema, for numbers that keep their spelling. It does not look at
-    members that plainly fit.
+    """A validator of a part of a schema, for numbers with their spelling. It skips members that
+    pass the precheck.
     """
     known: dict[int, Fits] = {}
 
@@ -254,11 +252,11 @@ def _validator_class(fits: Callable[[Any, Node], bool]) -> Any:
 
 
 def _problems(failure: Any, root: Node) -> Iterator[Problem]:
-    """What a failure of the validator means, at the place of the value that it is about."""
-    for meant in _meant(failure):
+    """The problems behind a failure of the validator, at the place of the value."""
+    for specific in _specific(failure):
         inner: Node = root
         where: tuple[str, ...] = ()
-        for step in meant.absolute_path:
+        for step in specific.absolute_path:
             inner = (
                 inner.items[step]
                 if isinstance(inner, Sequence)
@@ -267,14 +265,14 @@ def _problems(failure: Any, root: Node) -> Iterator[Problem]:
                 else inner
             )
             where = (*where, str(step))
-        if meant.validator == "propertyNames" and isinstance(inner, Table):
-            yield from _bad_keys(meant.schema, inner)
+        if specific.validator == "propertyNames" and isinstance(inner, Table):
+            yield from _bad_keys(specific.schema, inner)
         else:
-            yield from mistake(meant, inner, where)
+            yield from mistake(specific, inner, where)
 
 
 def _bad_keys(schema: Mapping[str, Any], node: Table) -> Iterator[Problem]:
-    """The keys that do not match the pattern of a mapping's keys."""
+    """The keys that do not match the pattern for keys."""
     names, member = schema["propertyNames"], schema.get("additionalProperties", {})
     section, _, name = member.get("$ref", "").rpartition("/")
     if section:
@@ -292,9 +290,9 @@ def _bad_keys(schema: Mapping[str, Any], node: Table) -> Iterator[Problem]:
             )
 
 
-def _meant(failure: Any) -> list[Any]:
-    """The failures of the one alternative that the value can be meant as; the failure itself where
-    that cannot be told.
+def _specific(failure: Any) -> list[Any]:
+    """The failures of the alternative that the value most likely belongs to, or the failure itself
+    if that is unclear.
     """
     if failure.validator != "anyOf":
         return [failure]
@@ -312,12 +310,12 @@ def _meant(failure: Any) -> list[Any]:
             for parts in near
         ]
         near = [parts for parts, count in zip(near, shared, strict=True) if count == max(shared)]
-    return [inner for part in near[0] for inner in _meant(part)] if len(near) == 1 else [failure]
+    return [inner for part in near[0] for inner in _specific(part)] if len(near) == 1 else [failure]
 
 
 def _is_other_type(parts: list[Any], depth: int) -> bool:
-    """Whether an alternative is for another type of value, or for `${...}`, which this value has
-    none of.
+    """Whether an alternative is for another type of value, or for an expression that this value
+    does not contain.
     """
     return any(
         len(part.absolute_path) == depth

@@ -141,14 +141,14 @@ def mistake(failure: Any, node: Node, path: tuple[str, ...]) -> Iterator[Problem
         yield _must_be("not-allowed", name, str(wanted), node, hint=hint)
     elif keyword == "pattern":
         fallback = msg("it must match {pattern}", pattern=wanted)
-        words = failure.schema.get("patternErrorMessage") or fallback
+        reason = failure.schema.get("patternErrorMessage") or fallback
         yield error(
             "bad-format",
             msg(
                 "{found} is not a valid {name}: {reason}",
                 found=_shown(node),
                 name=name,
-                reason=words,
+                reason=reason,
             ),
             place=node.place,
         )
@@ -209,7 +209,7 @@ def _alternatives(schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _members(schema: Mapping[str, Any]) -> Iterator[str]:
-    """The words that a list may contain, if the schema enumerates them."""
+    """The values that a list can contain, if the schema lists them."""
     for part in (schema, *schema.get("anyOf", ())):
         yield from part.get("items", {}).get("enum", ())
 
@@ -217,8 +217,10 @@ def _members(schema: Mapping[str, Any]) -> Iterator[str]:
 def _wrong_type(failure: Any, node: Node, name: str) -> Problem:
     wanted = list(dict.fromkeys(_alternatives(failure.schema)))
     hint = _fix(wanted, node, list(_members(failure.schema)))
-    words = " or ".join(wanted) if len(wanted) < 3 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
-    return _must_be("wrong-type", name, words or "something else", node, hint=hint)
+    expected = (
+        " or ".join(wanted) if len(wanted) < 3 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
+    )
+    return _must_be("wrong-type", name, expected or "something else", node, hint=hint)
 
 
 def _must_be(
@@ -232,8 +234,8 @@ def _must_be(
 
 
 def _fix(wanted: list[str], node: Node, members: list[str]) -> str | None:
-    """A hint with the closest correct value. `members` are the words that a list may hold, if the
-    schema enumerates them.
+    """A hint with the closest correct value. `members` are the values that a list can contain, if
+    the schema lists them.
     """
     if not isinstance(node, Scalar):
         return None

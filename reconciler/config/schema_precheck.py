@@ -1,9 +1,9 @@
-"""A quick yes to what is plainly of the right form, so that a run without mistakes never loads
+"""A fast check that most valid stack files pass, so that a run without mistakes never loads
 jsonschema.
 
-It errs to one side only: what fits here is right for the validator too, which a test holds with
-schemas and values at random. A no says nothing; the validator is asked then, and finds the words. A
-keyword that is not known here fits nothing.
+What passes here is also valid for the validator; a test compares both with random schemas and
+values. What does not pass may still be valid: the validator decides, and its failure gives the
+message. An unknown keyword never passes.
 """
 
 from __future__ import annotations
@@ -38,11 +38,13 @@ _TYPES: Mapping[str, frozenset[type]] = {
     "array": frozenset({Sequence}),
     "object": frozenset({Table}),
 }
-"""The classes of a value, or of its node, that are of a type."""
+"""The classes of the values, or of the nodes, of each type."""
 
 
 def compiled(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Fits:
-    """What tells whether a node plainly fits a schema; `root` is where its references lead."""
+    """A function that says whether a node passes the check of a schema. `root` contains the targets
+    of its references.
+    """
     return _compiled(schema, root, {})
 
 

@@ -1,5 +1,5 @@
-"""Which files a stack consists of: one file, or the `*.yaml` files of a folder. What could be meant
-as one and is not read is told.
+"""The files of a stack: one file, or the `*.yaml` files of a folder. A file that may belong to the
+stack but is not read is reported.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ _FORM = msg("a stack is one YAML file, or a folder of *.yaml files")
 
 
 class Files(NamedTuple):
-    """The files of a stack, sorted; `alike` are files beside them that are YAML as well, but are
-    not read (`common.yml`).
+    """The files of a stack, sorted. `alike` are other YAML files of the folder, which are not read
+    (`common.yml`).
     """
 
     read: tuple[Path, ...] = ()
@@ -27,7 +27,7 @@ class Files(NamedTuple):
 
 
 def files(path: Path, problems: list[Problem]) -> Files:
-    """The files of the stack at a path. Tells of a path without one, and of a file of the folder
+    """The files of the stack at a path. Reports a path without a stack, and a file of the folder
     that cannot be read.
     """
     try:
@@ -90,9 +90,7 @@ def _in_folder(folder: Path, problems: list[Problem]) -> Files:
 
 
 def _stays(file: Path, problems: list[Problem]) -> bool:
-    """Whether a file is what it seems to be, and no link out of the repository, whose target
-    messages would quote.
-    """
+    """Whether a file is not a link to a place outside the repository, which messages would quote."""
     if not file.is_symlink() or not paths.leaves_repository(file, file.parent):
         return True
     problems.append(
@@ -106,7 +104,7 @@ def _stays(file: Path, problems: list[Problem]) -> bool:
 
 
 def unread(file: Path) -> Problem:
-    """That a file of the folder holds a part of the stack and is not read."""
+    """The problem that a file of the folder contains part of the stack but is not read."""
     return missing(
         file,
         msg(
@@ -136,10 +134,10 @@ def _broken(link: Path) -> Problem:
 
 
 def missing(path: Path, message: str, hint: str | None) -> Problem:
-    """That a file or folder is not there, or cannot be read."""
+    """The problem that a file or folder does not exist or cannot be read."""
     return error("file-missing", message, place=Place(str(path), 1, 1), hint=hint)
 
 
 def reason(failure: Exception) -> str:
-    """Why the system refused."""
+    """The reason that the system gave."""
     return failure.strerror if isinstance(failure, OSError) and failure.strerror else str(failure)

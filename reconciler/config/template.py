@@ -1,4 +1,4 @@
-"""A text taken apart: the literal pieces and the `${...}` in it, read but not evaluated."""
+"""The parts of a text: literal pieces and the `${...}` between them, parsed but not evaluated."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from reconciler.model.kinds import Kinds
 from reconciler.resources import all_kinds
 
 TEXT_CHARACTERS_MAX = 4_000
-"""The longest text in which `${...}` is read."""
+"""The maximum length of a text with `${...}`."""
 
 
 class Expression(NamedTuple):
-    """One `${...}`: where its source begins in the text, its tree, and what that reads."""
+    """One `${...}`: the offset of its source in the text, its tree, and what it reads."""
 
     offset: int
     tree: CelNode
@@ -25,19 +25,19 @@ class Expression(NamedTuple):
 
 
 class Template(NamedTuple):
-    """A text taken apart: literal pieces and expressions in turn."""
+    """The parts of a text: literal pieces and expressions, in order."""
 
     parts: tuple[str | Expression, ...]
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
-        """The expressions alone, in order."""
+        """The expressions, in order."""
         return tuple(part for part in self.parts if isinstance(part, Expression))
 
     @property
     def only(self) -> Expression | None:
-        """The expression that is the whole text, whose value keeps its type; None where text stands
-        around it.
+        """The expression that is the whole text, so that its value keeps its type. None if there is
+        other text.
         """
         first = self.parts[0] if len(self.parts) == 1 else None
         return first if isinstance(first, Expression) else None
@@ -83,7 +83,7 @@ def _parse(text: str, kinds: Kinds) -> Template:
 
 
 class moved:
-    """Offsets in a source become offsets in the text around it."""
+    """Converts offsets in a source to offsets in the text around it."""
 
     def __init__(self, offset: int) -> None:
         self.offset = offset

@@ -1,5 +1,5 @@
-"""Edits of a text at known places: one value, one line more, one entry less. All else of the text
-stays byte for byte as it is.
+"""Edits of a text at known places: a changed value, an added line, a removed entry. The rest of the
+text stays byte for byte the same.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from reconciler.common.dataclass import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One node of a YAML text: where it is (line and column from 1, offsets in the text), what
-    kind, and whether it is in brackets.
+    """One node of a YAML text: its place (line and column from 1, offsets in the text), its kind,
+    and whether it is in brackets.
 
-    `keys` are the offsets at which the keys of a mapping begin, with their texts, `ends` those at
-    which their values end. `block_text`: a text written as a block (`|` or `>`). `anchor` is the
-    name that an anchor gives it, or that an alias (of kind `alias`) refers to. A block ends with
-    its last value.
+    `keys` are the offsets of the keys of a mapping with their texts, `ends` the offsets at which
+    their values end. `block_text`: a text written as a block (`|` or `>`). `anchor` is the name of
+    its anchor, or the anchor that an alias (kind `alias`) refers to. A block ends with its last
+    value.
     """
 
     line: int
@@ -50,7 +50,7 @@ class TextEdit:
 
 @dataclass(frozen=True, slots=True)
 class Addition:
-    """One entry more in a mapping, or in the empty value that stands for one."""
+    """A new entry in a mapping, or in the empty value of a mapping."""
 
     table: Piece
     name: str
@@ -59,7 +59,7 @@ class Addition:
 
 @dataclass(frozen=True, slots=True)
 class TextRemoval:
-    """One entry less in a mapping."""
+    """An entry to remove from a mapping."""
 
     table: Piece
     name: str
@@ -68,21 +68,21 @@ class TextRemoval:
 TextChange: TypeAlias = "TextEdit | Addition | TextRemoval"
 
 _MOVABLE = re.compile(r"[\w][\w./ -]*", re.ASCII)
-"""Plain texts that mean the same in brackets and outside."""
+"""Unquoted texts with the same meaning inside and outside of brackets."""
 
 
 class Conflict(Exception):
-    """Two wishes that want different things at one place."""
+    """Two edits that disagree about one place."""
 
 
 class CannotEdit(Exception):
-    """A wish that cannot be done by an edit of the text; the message says why."""
+    """The text cannot be edited in this way. The message says why."""
 
 
 def resolved(
     text: str, pieces: Sequence[Piece], desired_values: Iterable[TextChange]
 ) -> list[TextEdit]:
-    """The edits that do all wishes together. Raises `Conflict` or `CannotEdit`."""
+    """The edits that make all changes together. Raises `Conflict` or `CannotEdit`."""
     edits: list[TextEdit] = []
     tables: dict[Piece, tuple[dict[str, str], set[str]]] = {}
     for desired in desired_values:
@@ -110,14 +110,14 @@ def resolved(
 
 
 def applied(text: str, edits: Iterable[TextEdit]) -> str:
-    """The text after all edits. They may not overlap."""
+    """The text after all edits, which must not overlap."""
     for edit in sorted(set(edits), key=lambda one: (one.start, one.end), reverse=True):
         text = text[: edit.start] + edit.text + text[edit.end :]
     return text
 
 
 def overlap(edits: Sequence[TextEdit]) -> bool:
-    """Whether two edits want the same characters."""
+    """Whether two edits change the same characters."""
     ordered = sorted(edits, key=lambda one: (one.start, one.end))
     return any(
         first.end > second.start or first.start == second.start
@@ -126,7 +126,7 @@ def overlap(edits: Sequence[TextEdit]) -> bool:
 
 
 def _together(edits: Iterable[TextEdit]) -> list[TextEdit]:
-    """The edits, with what several of them add at one place as one, in their order."""
+    """The edits, with all that is added at one place as one edit."""
     found: dict[tuple[int, int], TextEdit] = {}
     rest = []
     for edit in edits:
@@ -145,8 +145,8 @@ def _together(edits: Iterable[TextEdit]) -> list[TextEdit]:
 def _in_table(
     text: str, table: Piece, added: Mapping[str, str], removed: set[str]
 ) -> Iterator[TextEdit]:
-    """The entries that come into a mapping and go from it, in its manner: on its line, or each on a
-    line of its own.
+    """The added and removed entries of a mapping, in its own style: on its line, or each on its own
+    line.
     """
     names = [name for name, _ in table.keys]
     entries = [f"{name}: {value}" for name, value in added.items()]
@@ -198,8 +198,8 @@ def _in_brackets(
 def _anchors_kept(
     text: str, pieces: Sequence[Piece], edits: Sequence[TextEdit]
 ) -> Iterator[TextEdit]:
-    """Where a value goes that an anchor defines: its first alias defines it from now on, so that
-    all others mean what they did.
+    """Edits that move an anchor whose value is removed to its first alias, so that all other
+    aliases keep their meaning.
     """
     gone = [(edit.start, edit.end) for edit in edits if edit.end > edit.start]
 
@@ -247,12 +247,12 @@ def _space_at(text: str, at: int) -> str:
 
 
 def _line_of(text: str, at: int) -> int:
-    """Where the line of a place begins."""
+    """The offset at which a line begins."""
     return text.rfind("\n", 0, at) + 1
 
 
 def _line_after(text: str, end: int) -> int:
-    """Where the line after a value begins; a text written as a block ends there already."""
+    """The offset of the line after a value. A text written as a block already ends there."""
     if end and text[end - 1] == "\n":
         return end
     newline = text.find("\n", end)

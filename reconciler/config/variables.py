@@ -1,7 +1,7 @@
-"""Variables: what a stack declares, the values given for it, and what comes of the two.
+"""Variables: their declarations, and the values given for them.
 
-Values come from, weakest first: the default, the environment, `--var-file`,
-`RECONCILER_VAR_<name>`, `--var` (stack-files#variables).
+Values come from the default, the environment, `--var-file`, `RECONCILER_VAR_<name>` and `--var`;
+each overrides those before it (stack-files#variables).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _MATCHED_CHARACTERS_MAX = 1_000
 
 @dataclass(frozen=True, slots=True)
 class VariableInputs:
-    """Values from outside the stack. `files` are documents of `name: value`, later ones stronger;
-    `process` are the values of `RECONCILER_VAR_<name>` by name, `arguments` those of `--var`, both
-    as text.
+    """Values from outside the stack. `files` are documents of `name: value`; a later one overrides
+    an earlier one. `process` are the values of `RECONCILER_VAR_<name>` by name and `arguments`
+    those of `--var`, both as text.
     """
 
     files: tuple[Document, ...] = ()
@@ -60,7 +60,7 @@ class _Unfit(Exception):
 def values(
     declared: Table | None, environment: Table | None, inputs: VariableInputs
 ) -> tuple[Mapping[str, Any], tuple[Problem, ...]]:
-    """The value of each declared variable (`UNAVAILABLE` where it has none), and what is wrong with
+    """The value of each declared variable (`UNAVAILABLE` if it has none), and the problems with
     declarations and values.
     """
     problems: list[Problem] = []
@@ -79,7 +79,7 @@ def values(
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A value that an expression came to, and where that stands."""
+    """The value of an expression, and the place of the expression."""
 
     value: Any
     place: Place
@@ -88,10 +88,8 @@ class Computed:
 def parameter(
     name: str, declaration: Node, given: Any, *, place: Place, include: Place
 ) -> tuple[Any, tuple[Problem, ...]]:
-    """The value of a component's parameter, and what is wrong with it. `given` is a node, a
-    `Computed`, or a value that is not known yet.
-
-    A value that waits for resources is looked at where it is used.
+    """The value of a component's parameter, and the problems with it. `given` is a node, a
+    `Computed`, or a value that is not known yet, which is checked where it is used.
     """
     problems: list[Problem] = []
     kind = _kind(name, declaration, problems)
@@ -127,7 +125,7 @@ def parameter(
 
 
 def unknown(name: str, known: Iterable[str], place: Place | None, *, what: str) -> Problem:
-    """A value for something that is not declared."""
+    """The problem that a value is given for a name that is not declared."""
     return error(
         "variable-unknown",
         msg("{what} `{name}`", what=what, name=name),
@@ -164,7 +162,7 @@ def _value(
     inputs: VariableInputs,
     problems: list[Problem],
 ) -> Any:
-    """The strongest value that is given and fits, else `UNAVAILABLE` with a problem."""
+    """The value that overrides all others, or `UNAVAILABLE` with a problem."""
     chosen: Any = UNAVAILABLE
     try:
         for given in _given(name, kind, declaration.get("default"), environment, inputs):
@@ -229,7 +227,7 @@ def _given(
 
 
 def _of_node(kind: str, node: Node) -> Plain:
-    """The value of a node; a number where a text is wanted keeps its spelling."""
+    """The value of a node. A number keeps its spelling if the type is a text."""
     if isinstance(node, Scalar):
         if (
             kind in ("string", "cidr", "duration")
@@ -266,7 +264,7 @@ def _of_text(kind: str, text: str, source: str) -> Plain:
 
 
 def _of_json(kind: str, text: str, source: str) -> Plain:
-    """A list or map given as JSON; a list also as `a,b,c`."""
+    """A list or map written as JSON. A list can also be `a,b,c`."""
     if kind == "list" and not text.lstrip().startswith("["):
         return tuple(part.strip() for part in text.split(",")) if text.strip() else ()
     try:
@@ -407,8 +405,8 @@ def _check_pattern(value: str, pattern: str) -> None:
 def _undeclared(
     declared: set[str], environment: Table | None, inputs: VariableInputs
 ) -> Iterator[Problem]:
-    """Values for variables that the stack does not declare; those of the process are not ours to
-    judge.
+    """Problems with values for variables that the stack does not declare. Those of the process are
+    not checked, because they may be for other stacks.
     """
     tables = [environment] if environment is not None else []
     for table in (*tables, *(file.root for file in inputs.files)):

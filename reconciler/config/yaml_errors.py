@@ -1,6 +1,4 @@
-"""Where things stand in a text, and what a parser's complaint about YAML means for the person who
-wrote it.
-"""
+"""Places in a text, and messages for the errors of the YAML parser."""
 
 from __future__ import annotations
 
@@ -13,12 +11,12 @@ ALL_OF_THE_FOLDER = msg(
     "every *.yaml file of the folder is part of the stack: move other files "
     "elsewhere, or rename them to end in .yml"
 )
-"""The way out where a file of another meaning lies beside a stack."""
+"""The hint for a file of another kind in the folder of a stack."""
 
 
 class _KnownError(NamedTuple):
-    """`found` is part of the parser's complaint, `at` the text at that point that it is about
-    (empty: any).
+    """What to report for an error of the parser. `found` is part of the parser's text, `at` the
+    text at its place (empty: any).
     """
 
     found: str
@@ -29,15 +27,15 @@ class _KnownError(NamedTuple):
 
 _KNOWN_ERRORS: tuple[_KnownError, ...] = (
     _KnownError(
-        msg("a tab is used where YAML needs spaces"),
+        "cannot start any token",
         "\t",
-        "a tab stands where YAML wants spaces",
-        "indent with spaces",
+        msg("a tab is used instead of spaces"),
+        msg("indent with spaces"),
     ),
     _KnownError(
         "cannot start any token",
         "",
-        msg("a plain string cannot start with this character"),
+        msg("a string without quotes cannot start with this character"),
         msg("put the string in quotes"),
     ),
     _KnownError(
@@ -50,13 +48,13 @@ _KNOWN_ERRORS: tuple[_KnownError, ...] = (
         "expected ',' or ']'",
         "",
         msg("a list in brackets is not closed, or a comma is missing"),
-        "write [a, b]",
+        msg("write [a, b]"),
     ),
     _KnownError(
         "expected ',' or '}'",
         "",
         msg("a mapping in braces is not closed, or a comma is missing"),
-        "write {a: 1, b: 2}",
+        msg("write {{a: 1, b: 2}}"),
     ),
     _KnownError(
         "could not find expected ':'",
@@ -98,7 +96,7 @@ _KNOWN_ERRORS: tuple[_KnownError, ...] = (
         "escape",
         "",
         msg("double quotes contain an escape that YAML does not know"),
-        "write \\\\ for a backslash, or use single quotes",
+        msg("write \\\\ for a backslash, or use single quotes"),
     ),
     _KnownError(
         "undefined tag handle",
@@ -150,20 +148,18 @@ _AT_BEGINNING = (
     "expected ',' or ']'",
     "expected ',' or '}'",
 )
-"""Complaints that are better shown where the quote or bracket was opened."""
+"""Errors that are reported at the opening quote or bracket."""
 
 
 def place_at(text: str, index: int, file: str) -> Place:
-    """The place of a character of a text; of the end where the index is past it."""
+    """The place of a character of a text, or of its end if the index is larger."""
     before = text[:index]
     line = before.count("\n") + 1
     return Place(file, line, len(before) - before.rfind("\n"))
 
 
 def decode(data: bytes, file: str, problems: list[Problem]) -> str | None:
-    """The text without a byte order mark, or None with a problem at the first byte that is not
-    UTF-8.
-    """
+    """The text without a byte order mark. None, with a problem, if a byte is not UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as failure:
@@ -187,14 +183,14 @@ def decode(data: bytes, file: str, problems: list[Problem]) -> str | None:
         return None
 
 
-def spots(
+def expressions_at(
     text: str, start: int, end: int, line: int, column: int, count: int
 ) -> tuple[tuple[int, int], ...]:
-    """The line and column of each `${` between two indices of a text; empty where there are not
-    `count` of them as written.
+    r"""The line and column of each `${` between two indices of a text. Empty if there are not
+    `count` of them.
 
-    `line` and `column` are those of `start`. Escapes (`"\\u0024{"`) can hide one; then a message
-    points to the whole value instead.
+    `line` and `column` are those of `start`. An escape (`"\u0024{"`) can hide one; a message then
+    points to the whole value.
     """
     found: list[tuple[int, int]] = []
     index = start
@@ -211,8 +207,8 @@ def spots(
 def problem_of(
     text: str, file: str, *, problem: str, context: str, index: int, begin: int | None
 ) -> Problem:
-    """What the parser's complaint means. `index` is where it stopped, `begin` where what it was
-    reading began.
+    """The problem behind an error of the parser. `index` is where it stopped, `begin` the start of
+    what it was reading.
     """
     opened = _unquoted(text, index)
     if opened is not None and ("flow" in context or "expected ',' or" in problem):
@@ -225,37 +221,35 @@ def problem_of(
         return error(
             "yaml-quote", message, place=place_at(text, index, file), hint=msg('write "web[0]"')
         )
-    for words in _KNOWN_ERRORS:
-        if words.found in problem and (not words.at or text[index : index + 1] == words.at):
-            at = begin if begin is not None and words.found in _AT_BEGINNING else index
+    for known in _KNOWN_ERRORS:
+        if known.found in problem and (not known.at or text[index : index + 1] == known.at):
+            at = begin if begin is not None and known.found in _AT_BEGINNING else index
             return error(
                 "yaml-syntax",
-                words.message,
+                known.message,
                 place=place_at(text, at, file),
-                hint=_hint(words, text, index),
+                hint=_hint(known, text, index),
             )
-    told = f"{context}: {problem}" if context else problem
+    details = f"{context}: {problem}" if context else problem
     return error(
         "yaml-syntax",
-        msg("the file is not valid YAML ({details})", details=told),
+        msg("the file is not valid YAML ({details})", details=details),
         place=place_at(text, index, file),
     )
 
 
 def _unquoted(text: str, index: int) -> int | None:
-    """The index of the `${` that ends just here, where a plain text in brackets broke off at its
-    brace.
-    """
+    """The index of the `${` that ends here, if an unquoted text in brackets ended at its brace."""
     return index - 1 if text[index - 1 : index + 1] == "${" else None
 
 
 def _breaks_at_index(text: str, index: int) -> bool:
-    """Whether a plain text in brackets broke off at the index of an address (`web[0]`)."""
+    """Whether an unquoted text in brackets ended at the index of an address (`web[0]`)."""
     return text[index : index + 1] == "[" and text[index - 1 : index].isalnum()
 
 
-def _hint(words: _KnownError, text: str, index: int) -> str:
+def _hint(known: _KnownError, text: str, index: int) -> str:
     line = text[text.rfind("\n", 0, index) + 1 :].partition("\n")[0]
-    if "mapping values" in words.found and "${" in line:
+    if "mapping values" in known.found and "${" in line:
         return msg('put a string with `${{...}}` that contains `: ` in quotes: "${{...}}"')
-    return words.hint
+    return known.hint

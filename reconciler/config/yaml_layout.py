@@ -1,5 +1,5 @@
-"""The layout of a YAML text: its pieces, gathered while a parser goes through it, each with the
-place where it really ends.
+"""The layout of a YAML text: its nodes with their exact places, collected from the events of a
+parser.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from reconciler.config.text_edits import Piece
 
 
 class _Opened:
-    """A mapping or list whose end has not come. In a mapping keys and values take turns."""
+    """A mapping or list that has not ended. In a mapping, keys and values alternate."""
 
     __slots__ = ("anchor", "ends", "flow", "is_table", "keys", "place", "turn")
 
@@ -22,8 +22,8 @@ class _Opened:
 
 
 class Layout:
-    """Gathers pieces. A place is line and column, counted from 1, and the offset in the text; an
-    anchor is empty where there is none.
+    """Collects the nodes. A place is line and column, from 1, and the offset in the text. An anchor
+    is empty if there is none.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Layout:
         self._open: list[_Opened] = []
 
     def pieces(self) -> tuple[Piece, ...]:
-        """All pieces so far, in the order in which they begin."""
+        """All nodes so far, in the order in which they begin."""
         return tuple(sorted(self._found, key=lambda piece: (piece.start, -piece.end)))
 
     def leaf(
@@ -44,20 +44,20 @@ class Layout:
         *,
         block_text: bool = False,
     ) -> None:
-        """A scalar or an alias."""
+        """Adds a scalar or an alias."""
         self._begin(text, place[2])
         self._end(Piece(*place, end, kind, block_text=block_text, anchor=anchor))
 
     def open(self, place: tuple[int, int, int], anchor: str, *, flow: bool, is_table: bool) -> None:
-        """The beginning of a mapping or list."""
+        """Starts a mapping or list."""
         self._begin("", place[2])
         self._open.append(_Opened(place, anchor, flow=flow, is_table=is_table))
 
     def close(self, end: int) -> None:
-        """The end of the mapping or list that was opened last."""
+        """Ends the mapping or list that was started last."""
         ended = self._open.pop()
         ends = ended.ends
-        # the parser counts blank lines and comments behind a block to it
+        # The parser includes blank lines and comments after a block in it.
         last = end if ended.flow or not ends else ends[-1]
         kind, values = ("table", tuple(ends[1::2])) if ended.is_table else ("list", ())
         self._end(

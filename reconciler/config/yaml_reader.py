@@ -1,7 +1,7 @@
-"""YAML in: stack files become a `Document`, read strictly, with the place of every value.
+"""Reads stack files strictly into a `Document`, with the place of every value.
 
-The library parses and composes in C, and a conversion checks its nodes and keeps their places.
-pyyaml is imported only here.
+The library parses and composes in C. A conversion checks its nodes and keeps their places. pyyaml
+is imported only here.
 """
 
 from __future__ import annotations
@@ -28,33 +28,39 @@ from reconciler.model.resource import EMPTY
 from reconciler.resources import all_kinds
 
 FILE_BYTES_MAX = 4 * 1024 * 1024
-"""The size of the largest file that is read (stack-files#reading)."""
+"""The maximum size of a file (stack-files#reading)."""
 
 DEPTH_MAX = 64
-"""How deeply lists and mappings may stand in each other."""
+"""The maximum depth of nested lists and mappings."""
 
 ALIASED_NODES_MAX = 20_000
-"""How many nodes the aliases of one file may unfold to."""
+"""The maximum number of nodes to which the aliases of one file expand."""
 
 PROBLEMS_MAX = 100
-"""How many mistakes of one file are told; reading stops there."""
+"""The maximum number of mistakes that are reported for one file; reading stops there."""
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\.[0-9]{1,18}")
 _SURROGATE = re.compile("[\\ud800-\\udfff]")
 _ANCHOR_OR_BARE_TAG = re.compile(r"&[\w-]|!(?:[\s,>]|\Z)")
 _NUMERIC = frozenset("-0123456789")
-_WORDS: dict[str, bool | None] = {"": None, "~": None, "null": None, "true": True, "false": False}
+_KEYWORDS: dict[str, bool | None] = {
+    "": None,
+    "~": None,
+    "null": None,
+    "true": True,
+    "false": False,
+}
 _UNPRINTABLE = re.compile(
     "[^\\t\\n\\r\\x20-\\x7e\\x85\\xa0-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
 )
 
 
 def load(path: Path, *, instead: Mapping[str, str] = EMPTY) -> tuple[Document, tuple[Problem, ...]]:
-    """The document that a file, or a folder of `*.yaml` files, holds, and every mistake of its
-    YAML. Never raises for what is in a file.
+    """The document of a file, or of a folder of `*.yaml` files, and every mistake of its YAML.
+    Never raises because of what a file contains.
 
-    `instead` gives texts, by file, that are read in place of what is on the disk.
+    `instead` contains texts, by file, that are read instead of the file.
     """
     problems: list[Problem] = []
     files, alike = stack_folder.files(path, problems)
@@ -97,15 +103,15 @@ def _is_part(file: Path) -> bool:
 
 
 def _parts(root: Table, problems: list[Problem], instead: Mapping[str, str]) -> dict[str, Table]:
-    """The component file of each include, read once however often it is used. `use` is a path
-    beside the file in which it stands.
+    """The component file of each include, each read only once. `use` is a path relative to its own
+    file.
     """
     read_already: dict[str, Table | None] = {}
     found: dict[str, Table] = {}
     for name, node in document.table(root.get("components")).items():
         use = document.table(node).get("use")
         if not isinstance(use, Scalar) or not use.text:
-            continue  # the schema tells
+            continue  # the schema reports it
         path = Path(use.file).parent / use.text
         if str(path) not in read_already:
             try:
@@ -151,7 +157,7 @@ def _parts(root: Table, problems: list[Problem], instead: Mapping[str, str]) -> 
 
 
 def read(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]:
-    """The document that a text holds, named as if it were a file: for text that is not on disk."""
+    """The document of a text that is not on disk. `file` is its name in messages."""
     problems: list[Problem] = []
     with _without_garbage_collection():
         root = _parse(text, file, problems)
@@ -161,8 +167,8 @@ def read(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]:
 
 
 def layout(text: str) -> tuple[Piece, ...]:
-    """Every node of a YAML text that can be read, in the order in which they begin: for edits that
-    leave all else as it is.
+    """Every node of a valid YAML text, in the order in which they begin, for edits that leave the
+    rest unchanged.
     """
     loader, found = _Loader(text), Layout()
     try:
@@ -248,7 +254,7 @@ def _parse(text: str, file: str, problems: list[Problem]) -> Table | None:
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Many nodes are made and none dies while loading: looking for garbage would only cost time."""
+    """Suspends garbage collection: while loading, many nodes are created and none is freed."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -259,7 +265,7 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 class _TooDeep(yaml.MarkedYAMLError):
-    """A text nests deeper than `DEPTH_MAX`."""
+    """A text is nested deeper than `DEPTH_MAX`."""
 
 
 # Both in C if the library was built with it, else in Python: slower, and with the same result.
@@ -268,8 +274,8 @@ _Composer: Any = yaml.composer.Composer
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """Composes nodes whose tag is None for a plain value, empty for a quoted one, else the tag as
-    written. Refuses depth while it reads, because the composer calls itself.
+    """Composes nodes whose tag is None for a value without quotes, empty for one with quotes, else
+    the tag as written. Depth is checked during reading, because the composer is recursive.
     """
 
     def __init__(self, text: str) -> None:
@@ -295,14 +301,14 @@ class _Loader(_Base):  # type: ignore[misc]
 
 
 class _Alias(yaml.ScalarNode):
-    """An alias, `value`, and the node that it stands for: None if it has no anchor."""
+    """An alias: `value` is its name, `target` the node, None if there is no such anchor."""
 
     target: Any = None
 
 
 # The composer in Python goes before the one in C, if there is one.
 class _AliasLoader(*((_Loader,) if issubclass(_Loader, _Composer) else (_Composer, _Loader))):  # type: ignore[misc]
-    """Keeps each alias with its place and the bare tag `!`, and lets an anchor be defined again."""
+    """Keeps each alias with its place and the tag `!`, and allows an anchor to be defined again."""
 
     def __init__(self, text: str) -> None:
         _Composer.__init__(self)
@@ -323,11 +329,11 @@ class _AliasLoader(*((_Loader,) if issubclass(_Loader, _Composer) else (_Compose
 
 
 def _compose(text: str, file: str, problems: list[Problem]) -> Node | None:
-    """The node of a YAML text, or None with a problem. What can be read past a mistake is read, to
+    """The node of a YAML text, or None with a problem. After a mistake the rest is still read, to
     find more mistakes.
 
-    The composer in C does not say where an alias stands, drops the tag `!`, and refuses an anchor
-    that is defined twice. A text that may have one of these goes to the composer in Python.
+    The composer in C does not give the place of an alias, drops the tag `!`, and refuses an anchor
+    that is defined twice. A text that may contain one of these is read by the composer in Python.
     """
     conversion = _Conversion(text, file, problems)
     if _ANCHOR_OR_BARE_TAG.search(text) is None:
@@ -377,8 +383,8 @@ class _Stop(Exception):
 
 
 class _Conversion:
-    """Turns the library's nodes into ours, in the order of the text. What the library does not
-    check is checked here: duplicate keys, tags, and how much aliases unfold to.
+    """Converts the nodes of the library to ours, in the order of the text, and checks what the
+    library does not: duplicate keys, tags, and how much aliases expand.
     """
 
     def __init__(self, text: str, file: str, problems: list[Problem]) -> None:
@@ -404,7 +410,7 @@ class _Conversion:
         try:
             for node in unfinished[1:]:
                 self._node(node, 0)
-            self._problems[:] = dict.fromkeys(self._problems)  # the last may stand in another
+            self._problems[:] = dict.fromkeys(self._problems)  # the last may be inside another
             if isinstance(failure, _TooDeep):
                 self._too_deep(failure.problem_mark)
         except _Stop:
@@ -448,13 +454,13 @@ class _Conversion:
         elif text[:1] in _NUMERIC and text:
             found = Scalar(_number(text), text, self._file, line, column)
         else:
-            found = Scalar(_WORDS.get(text, text), text, self._file, line, column)
+            found = Scalar(_KEYWORDS.get(text, text), text, self._file, line, column)
         if "${" not in text:
             return found
-        spots = yaml_errors.spots(
+        places = yaml_errors.expressions_at(
             self._text, mark.index, node.end_mark.index, line, column, text.count("${")
         )
-        return found._replace(spots=spots)
+        return found._replace(expressions_at=places)
 
     def _table(self, node: Any, depth: int) -> Table:
         entries: dict[str, Node] = {}

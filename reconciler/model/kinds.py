@@ -57,7 +57,7 @@ class Kinds(Mapping[str, ResourceType]):
 
     @cached_property
     def spellings(self) -> Mapping[str, str]:
-        """Other words that people use for a kind, each with the name of the kind."""
+        """Other names that people use for a kind, each with the name of the kind."""
         return {word: kind.name for kind in self.values() for word in kind.spellings}
 
     @cached_property
@@ -68,7 +68,7 @@ class Kinds(Mapping[str, ResourceType]):
 
     @cached_property
     def protected(self) -> tuple[str, ...]:
-        """What `protect` can forbid, sorted: the words of the operations, and a replacement."""
+        """What `protect` can forbid, sorted: operations that have a name for it, and a replacement."""
         operations = (one for kind in self.values() for one in kind.operations.values())
         words = {one.protected_as for one in operations if one.protected_as is not None}
         return tuple(sorted({*words, "replace"}))

@@ -1,6 +1,6 @@
-"""What a kind of object is: its fields, what an edit of each does, and how it is spoken to.
+"""What a kind of object is: its fields, the effect of an edit of each, and its API calls.
 
-The facts are data (`Field`); the code that is special about one kind stands in
+The facts are data (`Field`, `Operation`). The code that is special about one kind is in
 `reconciler/resources/<kind>.py`, which makes one `ResourceType`.
 """
 
@@ -20,13 +20,11 @@ FIREWALLS, RULES, MEMBERS = "firewalls", "rules", "members"
 """
 
 ANYTHING: Any = object()
-"""Stands for a value that nobody can foretell."""
+"""A value that cannot be predicted."""
 
 
 def as_asked(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What an operation leaves of its object where nothing else is said: the values that it asks
-    for.
-    """
+    """The default of `Operation.leaves`: the object then has the values that were sent."""
     return inputs
 
 
@@ -36,7 +34,7 @@ def as_is(value: Plain) -> Plain:
 
 
 class Edit(Enum):
-    """What happens when a field of an existing object is edited (stack-files#edits)."""
+    """The effect of an edit of a field of an existing object (stack-files#edits)."""
 
     IN_PLACE = "in place"
     RESIZE = "resize"
@@ -119,17 +117,17 @@ class Field:
         return self.unmarked_check is not None
 
     def problem_with(self, value: Plain, *, marked: bool = True) -> str | None:
-        """What is wrong with a value, in words for people, or None."""
+        """What is wrong with a value, or None."""
         check = self.check if marked else self.unmarked_check or self.check
         return None if value is None or check is None else check(value)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One operation of the API before signing: sans I/O, without credentials.
+    """One call of the API before it is signed, without credentials.
 
     `form` is sent as multipart/form-data with URL-encoded values (contract#values), `json` as a
-    JSON body; at most one of them is set.
+    JSON body. At most one of them is set.
     """
 
     method: str
@@ -140,12 +138,12 @@ class Call:
 
     @property
     def is_write(self) -> bool:
-        """Whether the call changes the cloud: it is then sent once, by nobody ever again."""
+        """Whether the call changes the cloud. Such a call is sent only once."""
         return self.method != "GET"
 
 
 class Progress(Enum):
-    """How far a step is, judged from what a list shows."""
+    """The progress of a step, as a list shows it."""
 
     DONE = "done"
     WAITING = "waiting"
@@ -154,8 +152,8 @@ class Progress(Enum):
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What the lists showed at one time: objects by kind and id, members by firewall id; a kind or
-    group not read is not there.
+    """What the lists showed at one time: objects by kind and id, members by firewall id. Lists that
+    were not read are missing.
     """
 
     objects: Mapping[str, Mapping[str, LiveResource]] = EMPTY
@@ -164,30 +162,32 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One kind of write: how it is sent and how its end is seen.
+    """One kind of write: how it is sent, and how its end is recognized.
 
-    `encode(target, inputs)` gives the call; `target` is the id of the object changed (None for
-    creates), `inputs` plain values in normal form with ids in place of links. `receipt(result)`
-    gives the id of what a create made, from the envelope's `result`, before anything else is looked
-    at; it raises `ValueError` where there is not exactly one. `watches(target, inputs)` names the
-    lists that show the end: `instances`, `block_storages`, `firewalls`, `rules:<firewall id>` or
-    `members:<firewall id>`; empty where the answer itself is the end. `settled_by` names the lists
-    that show what the write asked for: with them an unknown outcome is settled, and they are the
-    same where the write is waited for. `progress(target, inputs, view)` judges both. Once a create
-    has its receipt, `target` of `watches`, `settled_by` and `progress` is the id of what it made.
-    `answered(inputs)` gives the attributes that its object has once the cloud has taken it, for
-    writes whose answer is the end. `seconds` is the expected duration (low, usual, high),
-    `first_look` the seconds after which its end is looked for first, where that is not the usual
-    one; `deadline_seconds` the wait allowed (safety#incomplete). `leaves(inputs)` are the
-    attributes of the object that it changes, with the values that they have afterwards.
-    `always_sent`: nothing that the object shows makes it needless, as with a reboot.
-    `recheck(fingerprint, inputs)` names the lists that are read again before it is sent, that of
-    the object itself first; None if it needs no second look. `protected_as` is the word by which
-    `protect` forbids it (stack-files#lifecycle). `disrupts`: its object is down until it ends.
-    `loses_disk`: it empties or deletes the disk of its object. `login_field` names a field; if
-    that is not set, the answer to a create holds a password, which is shown only there.
+    Sending: `encode(target, inputs)` is the call. `target` is the id of the object, None for a
+    create; `inputs` are plain values in normal form, with ids instead of links. `receipt(result)`
+    is the id of what a create made, read from the answer before anything else; it raises
+    `ValueError` if there is not exactly one. `always_sent`: no value of the object makes it
+    unnecessary, as with a reboot. `recheck(fingerprint, inputs)` names the lists that are read
+    again before it is sent, that of the object first; None if nothing is read again. `protected_as`
+    is the name by which `protect` forbids it (stack-files#lifecycle).
+
+    The end: `watches(target, inputs)` names the lists that show it, such as `instances` or
+    `rules:<firewall id>`; none if the answer itself is the end. `settled_by` names the lists that
+    settle an unknown outcome; for a write that is waited for they are the same. `progress(target,
+    inputs, view)` judges both. Once a create has its receipt, `target` is the id of what it made.
     `proved_by` names the one field that shows whether it was executed: if its value stays the same,
-    nothing shows that. `cuts_power`: it switches its object off at once.
+    nothing shows that. `answered(inputs)` are the attributes of the object after the answer, for
+    writes whose answer is the end.
+
+    Time: `seconds` is the expected duration (low, usual, high), `first_look` the seconds until its
+    end is first looked for, if not the usual ones, and `deadline_seconds` the longest wait
+    (safety#incomplete).
+
+    Effects: `leaves(inputs)` are the attributes that it changes, with their values afterwards.
+    `cuts_power`: it switches its object off at once. `disrupts`: its object is down until it ends. `loses_disk`: it empties or deletes the disk of
+    its object. `login_field` names a field; without a value for it, the answer to a create contains
+    a password, which is shown only there.
     """
 
     name: str
@@ -227,8 +227,8 @@ class Operation:
 
 
 class Paging(Enum):
-    """How a list comes (contract#pagination): whole; in pages; or not stated, then pages are asked
-    for only where an answer hints at them.
+    """How a list is returned (contract#pagination): complete, in pages, or not stated. If it is not
+    stated, further pages are read only if the answer suggests that there are some.
     """
 
     WHOLE = "whole"
@@ -238,15 +238,15 @@ class Paging(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """How one list is read, as data.
+    """How one list is read.
 
-    `path` may hold `{parent}`, the id after the colon of `rules:<firewall id>`. `identify(row)`
-    gives the row's id, `decode(row, parent)` what becomes of it, None where the row is of an object
-    that is gone; both raise `ValueError` where the row lacks what the contract promises.
-    `unpack(result)` gives the rows where they lie deeper in the answer, None where there is no such
-    list. `inline(row)` gives the name and the rows of another list that comes with each row.
-    `missing_errors` and `missing_status` are the refusals that say that there is no such list, which
-    is not the same as an empty one and proves no absence.
+    `path` can contain `{parent}`, the id after the colon of `rules:<firewall id>`. `identify(row)`
+    is the id of a row, and `decode(row, parent)` its object, None if that no longer exists. Both
+    raise `ValueError` if the row lacks what the contract promises. `unpack(result)` returns the
+    rows from inside the answer, None if there is no such list. `inline(row)` is the name and the
+    rows of another list that each row contains. `missing_errors` and `missing_status` are the
+    refusals for a list that does not exist, which is not the same as an empty one and proves no
+    absence.
     """
 
     path: str
@@ -276,31 +276,31 @@ class ResourceType:
     """One kind: `name` as in addresses (`instances`), `singular` as in operations (`instance`), its
     fields and operations.
 
-    `attributes` are those that references may read (stack-files#attributes). `decode(row)` turns
-    one row of the API into a `LiveResource`; it raises `ValueError` where the row lacks what the
-    contract promises, and drops every secret. What a row does not say is no attribute of the
-    object, so that nobody compares it. `lists` are the lists in which the kind's objects are seen,
-    by the name that `Operation.watches` uses. `detail` is the path of one object (None where there
-    is no such call), `absent_errors` the error names with which it proves absence besides an empty
-    answer (contract#absence). `console` is the path of the link to an object's console.
+    Reading: `attributes` can be read by references (stack-files#attributes). `decode(row)` turns
+    one row of the API into a `LiveResource` without secrets; it raises `ValueError` if the row
+    lacks what the contract promises. A value that is missing in the row is not an attribute of the
+    object, so that it is not compared. `lists` are the lists that contain the objects, by the names
+    that `Operation.watches` uses. `detail` is the path of one object, None if there is no such
+    call, and `absent_errors` are the errors with which it proves absence besides an empty answer
+    (contract#absence). `console` is the path of the link to an object's console.
     `recreated` says what differs if an object is deleted and created again.
-    `description` says what the section of the kind contains; `key_pattern` and `key_rule` are the
-    form of its keys, as a regular expression and in words.
-    `order` is its place where people see several kinds. `owner` is the kind inside of which
-    its objects stand in stack files; `owner_attribute` is the attribute of its live objects that
-    holds the owner's id. `replaceable`: its objects may be replaced, and their deletion takes a
-    while. `spellings` are what people call it besides its name. `zonal`: each object lies in a
-    zone. `folded`: `adopt` writes objects that differ in a number only as one resource with
-    `for_each`.
 
-    `price(attributes, prices)` is what one object costs a month in KRW, None if that is unknown;
-    a kind without it costs nothing. `describe(attributes)` is one line about an object, besides its
-    name and id. `disk` says which kind of disk its objects have (`root` or `volume`), and
-    `disk_gb(attributes, catalogue)` how large that is.
+    Stack files: `description` says what the section of the kind contains. `key_pattern` and
+    `key_rule` are the form of its keys, as a regular expression and for people. `order` is its
+    place in lists for people. `owner` is the kind inside of which its objects are written;
+    `owner_attribute` is the attribute of its live objects with the owner's id. `spellings` are
+    other names that people use for it.
+
+    Planning: `replaceable`: its objects can be replaced, and their deletion takes a while. `zonal`:
+    each object is in a zone. `folded`: `adopt` writes objects that differ only in a number as one
+    resource with `for_each`. `price(attributes, prices)` is the price of one object per month in
+    KRW, None if it is unknown; a kind without it is free. `describe(attributes)` is one line about
+    an object, besides its name and id. `disk` is the kind of disk of its objects (`root` or
+    `volume`), and `disk_gb(attributes, catalogue)` its size.
 
     Derived: `attachment` is the field that attaches an object to another one, `membership` the
-    field that makes it a member of another one, `power` the field that turns it on and off; each is
-    None if the kind has no such field.
+    field that makes it a member of another one, and `power` the field that turns it on and off.
+    Each is None if the kind has no such field.
     """
 
     name: str
@@ -360,7 +360,7 @@ class ResourceType:
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """Fields that an object must have as the file asks, to be proposed for a bind."""
+        """Fields whose values must match for an existing object to be proposed for a binding."""
         return tuple(field.name for field in self.fields.values() if field.identity)
 
     @property
@@ -370,13 +370,13 @@ class ResourceType:
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Fields that a create must say."""
+        """Fields that must have a value when an object is created."""
         return tuple(field.name for field in self.fields.values() if field.required)
 
     @property
     def compared_at_create(self) -> tuple[str, ...]:
-        """Fields that an object must have as asked, besides the nonce, to be the one that a create
-        made.
+        """Fields whose values must match, besides the nonce, for an object to be the one that a
+        create made.
         """
         attached = (field.name for field in self.fields.values() if field.edit is Edit.ATTACH)
         return (*self.identity, *attached)
@@ -384,7 +384,8 @@ class ResourceType:
 
 CREATE, UPDATE, DELETE, WAIT = "create", "update", "delete", "wait"
 ATTACH, DETACH = "attach", "detach"
-"""Verbs that mean the same for every kind. `wait` sends nothing: it continues an earlier create."""
+"""Verbs with the same meaning for every kind. `wait` sends nothing: it continues an earlier create.
+"""
 
 
 def verb_of(operation: str) -> str:
@@ -393,12 +394,12 @@ def verb_of(operation: str) -> str:
 
 
 def creates(operation: str) -> bool:
-    """Whether an operation makes a new object."""
+    """Whether an operation creates an object."""
     return verb_of(operation) == CREATE
 
 
 def deletes(operation: str) -> bool:
-    """Whether its object no longer exists after an operation."""
+    """Whether an operation deletes its object."""
     return verb_of(operation) == DELETE
 
 
@@ -424,8 +425,8 @@ def kind_of(kinds: Mapping[str, ResourceType], operation: str) -> ResourceType:
 
 
 def operation_of(kinds: Mapping[str, ResourceType], name: str) -> Operation:
-    """The operation that a step names as `<kind>.<verb>` (`instance.create`). A wait is judged
-    like the create that it continues. Raises KeyError if no kind has it.
+    """The operation that a step names as `<kind>.<verb>` (`instance.create`). A wait ends like the
+    create that it continues. Raises KeyError if no kind has it.
     """
     singular, _, verb = name.partition(".")
     for kind in kinds.values():

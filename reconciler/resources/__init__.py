@@ -1,8 +1,8 @@
-"""The kinds of resources, one module each, found by listing the folder: what is special about a
-kind, and nothing else.
+"""The kinds of resources, one module each, found by listing the folder. A module contains what is
+special about its kind, and nothing else.
 
-It may import `model` and `common`. Each module has `kind(firewall_api)`, which makes its
-`ResourceType`; modules whose name begins with an underscore are shared parts. Begin with
+It may import `model` and `common`. Each module has `kind(firewall_api)`, which returns its
+`ResourceType`. Modules whose name begins with an underscore are shared parts. Begin with
 `instance`.
 """
 
@@ -73,14 +73,14 @@ def extended(*kinds: ResourceType) -> Iterator[None]:
 
 
 def problem_with(kind: str, field: str, value: Plain, *, marked: bool = True) -> str | None:
-    """What is wrong with a value of a field, in words for people, or None. `marked` tells whether
-    the object's description carries a marker, which takes 16 of its 50 characters.
+    """What is wrong with a value of a field, or None. `marked` says whether the object's
+    description contains a marker, which takes 16 of its 50 characters.
     """
     found = all_kinds()[kind].fields.get(field)
     return None if found is None else found.problem_with(value, marked=marked)
 
 
 def is_limited(kind: str, field: str) -> bool:
-    """Whether the field is a text with a limit, which binds only if it is sent."""
+    """Whether the field is a text whose limit matters only if it is sent."""
     found = all_kinds()[kind].fields.get(field)
     return found is not None and found.limited

@@ -1,5 +1,5 @@
-"""Parts that the operations of all kinds share: how an end is judged, and the small functions that
-say "no lists" or "no receipt".
+"""Shared parts of the operations of all kinds: paths, lists, and how the end of an operation is
+recognized.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ Judge: TypeAlias = Callable[[str | None, Inputs, View], Progress]
 
 
 def path(base: str, *parts: str | None) -> str:
-    """The path of an object below `base`: every path with an id in it is made here. Raises
-    ValueError where a part is empty or unsafe.
+    """The path of an object below `base`. Every path with an id is built here. Raises ValueError if
+    a part is empty or unsafe.
     """
     for part in parts:
         if not decoding.can_stand_in_path(part):
@@ -27,7 +27,7 @@ def path(base: str, *parts: str | None) -> str:
 
 
 def id_in(inputs: Inputs, name: str) -> str:
-    """The id under a name that a request needs. Raises ValueError where it is missing or empty."""
+    """The id under a name that a request needs. Raises ValueError if it is missing or empty."""
     found = inputs.get(name)
     if not isinstance(found, str) or not found.strip():
         raise ValueError(f"the request needs the id of its {name}, and there is none")
@@ -35,40 +35,40 @@ def id_in(inputs: Inputs, name: str) -> str:
 
 
 def no_lists(target: str | None, inputs: Inputs) -> tuple[str, ...]:
-    """Nothing is watched: the answer itself is the end."""
+    """No lists: the answer itself is the end."""
     return ()
 
 
 def lists(*names: str) -> Watches:
-    """The same lists whatever the target is."""
+    """The same lists for every target."""
     return lambda target, inputs: names
 
 
 def no_receipt(result: Any) -> str | None:
-    """The answer of a write that makes nothing: its members are not relied on (contract#instances,
-    receipts).
+    """The answer of a write that creates nothing. Its members are not relied on
+    (contract#instances, receipts).
     """
     return None
 
 
 def itself(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
-    """Before the write its object is looked at a second time; before a create, the one that it
-    replaces.
+    """The list of the object itself, which is read again before the write. Before a create, it is
+    the object to be replaced.
     """
     return (str(fingerprint["kind"]),)
 
 
 def find(view: View, kind: str, target: str | None) -> LiveResource | None:
-    """The object of that id in the view, or None."""
+    """The object with that id in the view, or None."""
     return view.objects.get(kind, EMPTY).get(target) if target is not None else None
 
 
 def settled(found: LiveResource | None, reached: bool) -> Progress:
-    """Done where the object shows what was asked and rests; failed where the cloud reports it as
-    failed; else it is waited for.
+    """Done if the object is ready and has the desired values, failed if the cloud reports it as
+    failed, otherwise waiting.
 
-    An object that is not there yet is waited for as well: a young one may be missing from the lists
-    for a minute (contract#statuses).
+    An object that is missing is waited for as well: a new one can be missing from the lists for a
+    minute (contract#statuses).
     """
     if found is None:
         return Progress.WAITING
@@ -83,8 +83,8 @@ def made(kind: str) -> Judge:
 
 
 def gone(kind: str) -> Judge:
-    """A delete is done when the list that was read does not show the object. Proof of absence asks
-    for more (safety#absence).
+    """A delete is done when the list no longer contains the object. Proof of absence needs more
+    (safety#absence).
     """
 
     def judge(target: str | None, inputs: Inputs, view: View) -> Progress:
@@ -95,7 +95,7 @@ def gone(kind: str) -> Judge:
 
 
 def shows(kind: str, names: tuple[str, ...]) -> Judge:
-    """An edit is done when the object shows every value that was asked for under these names."""
+    """An edit is done when the object shows every value that was sent under these names."""
 
     def judge(target: str | None, inputs: Inputs, view: View) -> Progress:
         found = find(view, kind, target)
@@ -108,8 +108,8 @@ def shows(kind: str, names: tuple[str, ...]) -> Judge:
 
 
 def texts(inputs: Inputs) -> Mapping[str, Any]:
-    """An edit leaves what it asks for. A description goes with its marker, and how it comes back is
-    the cloud's choice (contract#values).
+    """The values after an edit. A description is sent with its marker, and the cloud decides how it
+    is returned (contract#values).
     """
     return {
         **inputs,
@@ -118,8 +118,8 @@ def texts(inputs: Inputs) -> Mapping[str, Any]:
 
 
 def same(found: LiveResource, name: str, wanted: Any) -> bool:
-    """Whether the object shows that value; a description is compared as it was sent, its marker
-    included.
+    """Whether the object shows that value. A description is compared as it was sent, with its
+    marker.
     """
     if name == "description" and found.nonce is not None:
         return bool(f"{found.marked or ''} rc-{found.nonce}" == wanted)

@@ -1,5 +1,5 @@
-"""How a rule is written in a body, and when two rules let the same traffic through: shared by
-`rules` and the older `firewalls`.
+"""How a rule is written in a request, and when two rules are equal: shared by `rules` and the older
+`firewalls`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _SPOKEN: tuple[tuple[str, str, bool], ...] = (
 
 
 def body(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """The members that these attributes make. An empty text cannot be sent: it would keep the old
-    one (contract#security-groups).
+    """The members for these attributes. An empty text cannot be sent: it would keep the old one
+    (contract#security-groups).
     """
     found: dict[str, Any] = {}
     for name, member, capitals in _SPOKEN:
@@ -35,8 +35,8 @@ def body(inputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def masked(range: str | None) -> str | None:
-    """An address range in its one form: the console takes a bare address, which counts as `/32`,
-    and `0.0.0.0` as `/0` (contract#security-groups).
+    """An address range in one form. The console accepts an address without a mask, which means
+    `/32`, and `0.0.0.0`, which means `/0` (contract#security-groups).
     """
     if range is None or validators.cidr(f"{range}/32") is not None:
         return range
@@ -45,5 +45,5 @@ def masked(range: str | None) -> str | None:
 
 
 def meaning(attributes: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a rule says, texts included, in a form that sorts."""
+    """The values of a rule, with its texts, in a form that can be sorted."""
     return tuple(str(attributes.get(name) or "") for name, _, _ in _SPOKEN)

@@ -1,5 +1,5 @@
-"""Names and descriptions of instances and volumes, which are sent percent-encoded and may come back
-so (contract#values, contract#instances).
+"""Names and descriptions of instances and block storages, which are sent percent-encoded and may be
+returned like that (contract#values, contract#instances).
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ _UNDECODED_MARKER = re.compile(r"%20rc-[a-z2-7]{12}\Z")
 def read(row: Mapping[str, Any]) -> tuple[str | None, str | None, str | None]:
     """(name, description without its marker, nonce) of a row.
 
-    Whether the cloud decodes these texts is not known. A marker of ours that comes back with `%20`
-    in place of its blank proves that it does not; then both texts of the row are decoded here,
-    once.
+    It is not known whether the cloud decodes these texts. If our marker is returned with `%20`
+    instead of a space, the cloud does not; both texts of the row are then decoded here.
     """
     name, description = decoding.text(row.get("name")), decoding.text(row.get("description"))
     if description is not None and _UNDECODED_MARKER.search(description):

@@ -1,4 +1,4 @@
-"""Block storages: volumes, always born attached to an instance (contract#block-storages)."""
+"""Block storages, which are always created attached to an instance (contract#block-storages)."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ ATTACH, DETACH = "block_storage.attach", "block_storage.detach"
 PATH = "/v1/block-storages"
 
 _AT_WORK = frozenset({"pending", "building", "work", "deleting"})
-"""Statuses known to mean that something runs. The set is not documented (contract#block-storages),
-so any other text counts as at rest.
+"""Statuses of a block storage that is not ready. The set is not documented
+(contract#block-storages), so any other text means ready.
 """
 
 
 def kind(firewall_api: str) -> ResourceType:
-    """The kind `block_storages`; the form of the firewall API makes no difference to it."""
+    """The kind `block_storages`, which is the same in both forms of the firewall API."""
     return ResourceType(
         name=NAME,
         singular=SINGULAR,
@@ -114,8 +114,8 @@ _FIELDS = (
 
 
 def decode(row: Mapping[str, Any]) -> LiveResource:
-    """One row of the list or detail as a volume. Raises ValueError where it has no id or is no
-    object.
+    """One row of the list or detail as a block storage. Raises ValueError if it has no id or is not
+    an object.
     """
     row = decoding.mapping(row, "a block storage")
     id = decoding.path_id(row, "block_storage_id")
@@ -189,8 +189,8 @@ def _delete(target: str | None, inputs: Inputs) -> Call:
 
 
 def _owned(target: str | None, inputs: Inputs, view: View) -> Progress:
-    """The owner is the proof, not the text of the status (contract#block-storages). Where only rest
-    is waited for, no owner is asked for.
+    """The owner is the proof, not the text of the status (contract#block-storages). Without an
+    expected owner, the block storage only needs to be ready.
     """
     found = common.find(view, NAME, target)
     owned = "instance" not in inputs or (

@@ -1,9 +1,9 @@
-"""Firewalls: groups of rules, with the instances that are their members (contract#security-groups,
+"""Firewalls: sets of rules, with the instances that are their members (contract#security-groups,
 contract#older-firewall).
 
-The newer form has rules of their own; in the older one the rules travel with the group, and an edit
-replaces them all, so there `create` and `update` take `rules`, the whole set, and the kind `rules`
-has no operations.
+In the newer form of the API, rules have their own calls. In the older form, rules are sent with
+their firewall, and an edit replaces all of them: `create` and `update` then have `rules`, the
+complete set, and the kind `rules` has no operations.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ its members perhaps with 404 (contract#security-groups).
 
 
 def kind(firewall_api: str) -> ResourceType:
-    """The kind `firewalls` in the newer form of the API or the older one."""
+    """The kind `firewalls` in the newer or the older form of the API."""
     older = firewall_api == "firewall"
     path = OLDER if older else NEWER
     return ResourceType(
@@ -83,8 +83,8 @@ _FIELDS = (
 
 
 def decode(row: Mapping[str, Any]) -> LiveResource:
-    """One row of the list, detail or receipt as a firewall, without its rules. Raises ValueError
-    where it has no id or is no object.
+    """One row of the list, detail or receipt as a firewall, without its rules. Raises ValueError if
+    it has no id or is not an object.
     """
     row = decoding.mapping(row, "a firewall")
     id = decoding.path_id(row, "firewall_id")
@@ -118,12 +118,12 @@ def _listing(path: str, older: bool) -> Listing:
 
 
 def _rules_of_row(row: Any) -> tuple[str, Any]:
-    """In the older form each group brings its rules: the list that they make up, and its rows."""
+    """In the older form each firewall contains its rules: the name of their list, and its rows."""
     return f"rules:{_identify(row)}", decoding.mapping(row, "a firewall").get("rules")
 
 
 def _member(row: Any) -> str:
-    # The shape of these rows was never seen: texts or objects (contract#security-groups).
+    # The shape of these rows is not known: texts or objects (contract#security-groups).
     return decoding.path_id(
         row if isinstance(row, Mapping) else {"instance_id": row}, "instance_id"
     )
@@ -142,8 +142,8 @@ _MEMBERS = Listing(
 
 def _body(inputs: Inputs) -> dict[str, Any]:
     body: dict[str, Any] = {"title": inputs["name"]}
-    # An empty text is answered as if it had been taken, and damages or keeps the old one
-    # (contract#security-groups): it is never sent.
+    # An empty text is accepted but damages or keeps the old one (contract#security-groups), so it
+    # is never sent.
     if inputs.get("description"):
         body["content"] = inputs["description"]
     if "icmp" in inputs:
@@ -167,8 +167,8 @@ def _encode_update(path: str, older: bool) -> Callable[[str | None, Inputs], Cal
     def encode(target: str | None, inputs: Inputs) -> Call:
         body = _body(inputs)
         if older:
-            # This call drops every rule that its body does not hold (contract#older-firewall), so
-            # the whole set is required.
+            # This call removes every rule that is not in its body (contract#older-firewall), so the
+            # complete set is required.
             body["rules"] = [_rule_rows.body(rule) for rule in inputs["rules"]]
         return Call("PUT", common.path(path, target), json=body)
 
@@ -221,7 +221,7 @@ def _updated_lists(older: bool) -> common.Watches:
 
 
 def _made(inputs: Inputs) -> dict[str, Any]:
-    """What a new firewall is: its create says `icmp` also where nobody asked for it."""
+    """The attributes of a new firewall. Its create always sends `icmp`."""
     return {"icmp": False, **inputs}
 
 
@@ -230,7 +230,7 @@ def _receipt(result: Any) -> str | None:
 
 
 def _itself_and_rules(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
-    """Its rules only if they are written over with it (the older form)."""
+    """Its rules only if they are sent with it (the older form)."""
     rules = (f"rules:{fingerprint['id']}",) if "rules" in fingerprint else ()
     return (*common.itself(fingerprint, inputs), *rules)
 

@@ -1,4 +1,4 @@
-"""Instances: servers with their flavor, image and power (contract#instances)."""
+"""Instances: virtual servers with their flavor, image and power (contract#instances)."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ RESIZE, REBUILD = "instance.resize", "instance.rebuild"
 PATH = "/v1/instances"
 
 MASK = "44927"
-"""The bits of every member but the password, the console link, monitoring and traffic
-(contract#fields): secrets are never asked for.
+"""The bits of every member except the password, the console link, monitoring and traffic
+(contract#fields): secrets are never requested.
 """
 
 _AT_REST = frozenset({"active", "off"})
@@ -38,7 +38,7 @@ _POWER: Mapping[str | None, str] = {"active": "on", "off": "off"}
 
 
 def kind(firewall_api: str) -> ResourceType:
-    """The kind `instances`; the form of the firewall API makes no difference to it."""
+    """The kind `instances`, which is the same in both forms of the firewall API."""
     return ResourceType(
         name=NAME,
         singular=SINGULAR,
@@ -176,11 +176,11 @@ _FIELDS = (
 
 
 def decode(row: Mapping[str, Any]) -> LiveResource:
-    """One row of the list or detail as an instance. Raises ValueError where it has no id or is no
+    """One row of the list or detail as an instance. Raises ValueError if it has no id or is not an
     object.
 
-    `status` is the cloud's own text, `power` "on" or "off" where the status says so, `disk_gb` the
-    size of its own disk. `firewall` is not in it: membership is visible from the group only.
+    `status` is the cloud's text, `power` "on" or "off" if the status determines it, `disk_gb` the
+    size of the root disk. `firewall` is missing: only the firewall's side shows membership.
     """
     row = decoding.mapping(row, "an instance")
     id = decoding.path_id(row, "instance_id")
@@ -246,8 +246,8 @@ def _decode_unless_gone(row: Any, parent: str | None) -> LiveResource | None:
 
 
 def _addresses(value: Any) -> dict[str, Plain]:
-    """`public_ip` and `private_ip` of the first address that has one, None where none is attached;
-    nothing where `ip` was not given.
+    """`public_ip` and `private_ip` of the first address that has one, None if none is attached.
+    Empty if the row has no `ip`.
     """
     if not isinstance(value, list | tuple):
         return {}
@@ -330,8 +330,8 @@ def _receipt(result: Any) -> str | None:
 
 
 def _reshaped(inputs: Inputs) -> Mapping[str, Any]:
-    """A resize and a rebuild may end powered off (contract#statuses); disk and limits follow the
-    flavor and the image.
+    """After a resize or a rebuild the instance may be off (contract#statuses). Disk and limits
+    depend on the flavor and the image.
     """
     return {**inputs, **dict.fromkeys(("power", "disk_gb", "volume_limit"), ANYTHING)}
 
@@ -356,7 +356,7 @@ _OPERATIONS = (
         recheck=common.itself,
         login_field="ssh_keys",
     ),
-    # The answer carries the row after the edit; nothing changes afterwards (contract#instances).
+    # The answer contains the row after the edit; nothing changes afterwards (contract#instances).
     Operation(
         "update",
         encode=_update,

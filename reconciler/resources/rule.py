@@ -1,5 +1,5 @@
-"""Rules: what a firewall lets through (contract#security-groups). In the older form they have no
-calls of their own: see `firewalls`.
+"""Rules: the traffic that a firewall allows (contract#security-groups). In the older form of the
+API they have no calls: see `firewalls`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CREATE, UPDATE, DELETE = "rule.create", "rule.update", "rule.delete"
 
 
 def kind(firewall_api: str) -> ResourceType:
-    """The kind `rules`; it has operations in the newer form only."""
+    """The kind `rules`. It has operations only in the newer form."""
     older = firewall_api == "firewall"
     return ResourceType(
         name=NAME,
@@ -141,8 +141,8 @@ _FIELDS = (
 
 
 def decode(row: Mapping[str, Any]) -> LiveResource:
-    """One row of a group's rules, to which `firewall_id` was added. Raises ValueError where it has
-    no id or is no object.
+    """One row of a firewall's rules, to which `firewall_id` was added. Raises ValueError if it has
+    no id or is not an object.
     """
     row = decoding.mapping(row, "a rule")
     id = decoding.path_id(row, "rule_id")
@@ -173,8 +173,8 @@ def _decode_in(row: Any, parent: str | None) -> LiveResource:
 
 
 def _rules_of_firewall(result: Any) -> list[Any] | None:
-    """The rules in a group's detail; None where the answer is empty, which says that the group is
-    gone (contract#absence).
+    """The rules in a firewall's detail. None if the answer is empty, which means that the firewall
+    does not exist (contract#absence).
     """
     if result == []:
         return None
@@ -226,8 +226,8 @@ def _of_firewall(target: str | None, inputs: Inputs) -> tuple[str, ...]:
 
 
 def _rechecked(fingerprint: Mapping[str, Any], inputs: Inputs) -> tuple[str, ...]:
-    """An edit sends only what differs: with what somebody else has edited since, it would open what
-    no plan has shown.
+    """An edit sends only the values that differ. If somebody has edited the rule since, it could
+    open what no plan has shown.
     """
     return (f"{NAME}:{inputs.get('firewall')}",)
 

@@ -111,7 +111,7 @@ WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
         "an id with a blank",
         ("import", "instances.web", "INSTANCE-x "),
         1,
-        "has blanks around the id: use INSTANCE-x",
+        "has spaces around the id: use INSTANCE-x",
     ),
     ("a path", ("import", "firewalls.web", "../instances"), 1, "is not an id"),
     (

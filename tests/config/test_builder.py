@@ -589,7 +589,7 @@ def test_a_name_too_long_is_told_with_how_much() -> None:
     (demand,) = requirements.demands(
         built(HEAD + f"instances: {{a: {{name: {'x' * 40}, zone: z, flavor: f, image: i}}}}")
     )
-    assert demand.problem.message == "the name is 40 characters long; the most is 32: 8 too many"
+    assert demand.problem.message == "the name has 40 characters; the maximum is 32"
     assert str(demand.problem.place) == "stack.yaml:3:23"
 
 

@@ -141,8 +141,8 @@ def test_places_of_expressions_are_found_in_quotes_and_blocks() -> None:
     first, second = document.root.entries["a"], document.root.entries["d"]
     assert isinstance(first, Scalar)
     assert isinstance(second, Scalar)
-    assert first.spots == ((1, 7), (1, 12))
-    assert second.spots == ((4, 3),)
+    assert first.expressions_at == ((1, 7), (1, 12))
+    assert second.expressions_at == ((4, 3),)
 
 
 def test_aliases_stand_for_what_they_name() -> None:

@@ -110,7 +110,7 @@ def test_a_firewall_that_the_account_does_not_show_is_not_imported_with_its_rule
 )
 def test_blanks_around_an_id_are_told(text: str) -> None:
     # Goal: an id becomes part of a path, which cannot hold blanks.
-    assert "has blanks around the id: use INSTANCE-1" in said(problems(SHOP + text))
+    assert "has spaces around the id: use INSTANCE-1" in said(problems(SHOP + text))
 
 
 # An object of another stack
