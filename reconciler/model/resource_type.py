@@ -311,7 +311,7 @@ class ResourceType:
     decode: Callable[[Mapping[str, Any]], LiveResource]
     description: str = ""
     key_pattern: str = "^[a-z][a-z0-9_]{0,23}$"
-    key_rule: str = "a key is a-z, then up to 23 of a-z 0-9 _"
+    key_rule: str = "use a-z, 0-9 and _, starting with a letter, at most 24 characters"
     lists: Mapping[str, Listing] = EMPTY
     detail: str | None = None
     absent_errors: frozenset[str] = frozenset()

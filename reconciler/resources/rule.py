@@ -47,7 +47,7 @@ def kind(firewall_api: str) -> ResourceType:
             "`lifecycle: {ignore: [rules]}` is set."
         ),
         key_pattern="^[a-z0-9][a-z0-9._-]{0,24}$",
-        key_rule="the key of a rule is a-z or 0-9, then up to 24 of a-z 0-9 . _ -",
+        key_rule="use a-z, 0-9, ., _ and -, starting with a letter or digit, at most 25 characters",
         order=4,
         owner=firewall.NAME,
         owner_attribute=OWNER,

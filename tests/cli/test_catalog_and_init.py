@@ -75,8 +75,8 @@ EXPLAINED: list[tuple[tuple[str, ...], list[str]]] = [
     (("firewalls.rules.cidr",), ["0.0.0.0/0", "changed in place", "required"]),
     (("volumes.size",), ["whole number 1 to 20,000", "a replacement"]),
     (("instances.lifecycle.replace",), ["create_first, delete_first"]),
-    (("moved.to",), ["The address now."]),
-    (("existing.firewalls.name",), ["the only one"]),
+    (("moved.to",), ["The new address."]),
+    (("existing.firewalls.name",), ["must be unique"]),
     (("variables.type",), ["string, integer, number"]),
 ]
 

@@ -131,14 +131,14 @@ WRONG = [
         "a bad key",
         "instances: {Web: {}}",
         "3:13 bad-format",
-        "`Web`: a key is a-z, then up to 23 of a-z 0-9 _",
+        "`Web`: use a-z, 0-9 and _, starting with a letter, at most 24 characters",
         None,
     ),
     (
         "a bad rule key",
         "firewalls: {w: {rules: {-a: {direction: in, protocol: tcp, ports: 1, cidr: 0.0.0.0/0}}}}",
         "3:25 bad-format",
-        "`-a`: the key of a rule is a-z or 0-9, then up to 24 of a-z 0-9 . _ -",
+        "`-a`: use a-z, 0-9, ., _ and -, starting with a letter or digit, at most 25 characters",
         None,
     ),
     (

@@ -16,33 +16,33 @@ from reconciler.resources import all_kinds
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "language.md"
 
-FUNCTIONS_SAID = {
-    "length": ("length(x)", "characters of a text, members of a list or map"),
-    "join": ('join(list, ", ")', "one text of a list"),
-    "split": ('split(text, ",")', "a list of a text"),
-    "replace": ("replace(text, old, new)", "every `old` becomes `new`"),
+FUNCTION_DOCS = {
+    "length": ("length(x)", "the number of characters of a text, or of members of a list or map"),
+    "join": ('join(list, ", ")', "the elements of a list as one text"),
+    "split": ('split(text, ",")', "the parts of a text as a list"),
+    "replace": ("replace(text, old, new)", "the text with `new` in place of every `old`"),
     "format": (
         'format("web-%02d", [n])',
         "`%s` anything, `%d` a whole number, `%03d` with leading zeros, `%%` a percent sign",
     ),
-    "lower": ("lower(text)", "in small letters"),
-    "upper": ("upper(text)", "in capitals"),
-    "trim": ("trim(text)", "without the spaces around it"),
-    "min": ("min(a, b)", "the least of numbers, or of a list of them"),
-    "max": ("max(a, b)", "the greatest"),
-    "sort": ("sort(list)", "in order"),
-    "distinct": ("distinct(list)", "each value once"),
-    "keys": ("keys(map)", "the keys, in order"),
-    "values": ("values(map)", "the values, in the order of the keys"),
+    "lower": ("lower(text)", "the text in lower case"),
+    "upper": ("upper(text)", "the text in upper case"),
+    "trim": ("trim(text)", "the text without spaces at both ends"),
+    "min": ("min(a, b)", "the minimum of numbers, or of a list of numbers"),
+    "max": ("max(a, b)", "the maximum"),
+    "sort": ("sort(list)", "the list, sorted"),
+    "distinct": ("distinct(list)", "the list without duplicates"),
+    "keys": ("keys(map)", "the keys, sorted"),
+    "values": ("values(map)", "the values, sorted by key"),
     "cidr_host": (
         "cidr_host(cidr, n)",
-        "the n-th address of a range; from the end where n is below 0",
+        "address number n of a range; a negative n counts from the end",
     ),
     "cidr_subnet": (
         "cidr_subnet(cidr, bits, n)",
-        "the n-th part of a range whose mask is longer by `bits`",
+        "subnet number n, with a mask longer by `bits`",
     ),
-    "cidr_contains": ("cidr_contains(cidr, inner)", "whether a range holds another"),
+    "cidr_contains": ("cidr_contains(cidr, inner)", "whether a range contains another"),
     "cidr_address": ("cidr_address(cidr)", "the address before the mask"),
 }
 
@@ -67,21 +67,21 @@ instances:
 
 | expression | value |
 |---|---|
-| `vars.NAME` | a variable, or in a component a parameter |
-| `locals.NAME` | what `locals` computes |
-| `env.name`, `stack.name` | the environment (null where there is none), the stack |
+| `vars.NAME` | a variable, or a parameter of a component |
+| `locals.NAME` | a value of `locals` |
+| `env.name`, `stack.name` | the names of the environment (null if there is none) and of the stack |
 | `count.index`, `each.key`, `each.value` | in a resource with `count` or `for_each` |
 | `component.name` | in a component: the name it is included under |
-| `components.NAME.outputs.NAME` | what an include gives |
-| `stacks.NAME.outputs.NAME` | what another stack gave at its last apply |
+| `components.NAME.outputs.NAME` | an output of an include |
+| `stacks.NAME.outputs.NAME` | an output of another stack, from its last apply |
 """
 
 TAIL = """
 Only the selected branch is evaluated. This applies to `C ? a : b`, to the right side of `&&` and `||`, and to `has(...)`.
-In another branch an index, a key, or an object that its `when` leaves out may be missing, and nothing is waited for.
+Other branches can contain an index, a key, or an object that does not exist, and nothing in them is waited for.
 
 `'k' in instances.web`, `size(instances.web)` and `has(instances.web)` only ask which objects exist.
-A name that the file does not define is an error in every branch, unless `has` asks for it.
+A name that the file does not define is an error in every branch, unless `has` asks about it.
 
 A value may be [unknown until apply](stack-files.md#unknown-until-apply).
 
@@ -97,15 +97,15 @@ def _lines() -> Iterator[str]:
     yield from HEAD.splitlines()
     for kind in all_kinds().sections:
         names = ", ".join(f"`{name}`" for name in all_kinds()[kind].attributes)
-        yield f"| `{kind}.KEY.` {names} | of a resource; under `count` a list, under `for_each` a map |"
+        yield f"| `{kind}.KEY.` {names} | an attribute of a resource; a list with `count`, a map with `for_each` |"
     yield ""
-    yield "Beside CEL's own (`+ - * / %`, comparisons, `&& || !`, `a ? b : c`, `in`, `.map(x, ...)`, `.filter(x, ...)`, `.exists(x, ...)`,"
+    yield "In addition to CEL's own (`+ - * / %`, comparisons, `&& || !`, `a ? b : c`, `in`, `.map(x, ...)`, `.filter(x, ...)`, `.exists(x, ...)`,"
     yield "`.all(x, ...)`, `size`, `string`, `int`, `contains`, `startsWith`, `endsWith`, `matches`, `has`), each also as a method:"
     yield ""
     yield "| function | gives |"
     yield "|---|---|"
     for name in FUNCTIONS:
-        form, meaning = FUNCTIONS_SAID[name]
+        form, meaning = FUNCTION_DOCS[name]
         yield f"| `{form}` | {meaning} |"
     yield from TAIL.splitlines()
     yield "## A stack file"
@@ -167,7 +167,7 @@ def _cell(text: str) -> str:
 
 def test_the_language_reference_says_what_the_schemas_say() -> None:
     # Goal: a field that the language gets stands on the page with its meaning; a function too.
-    assert set(FUNCTIONS_SAID) == set(FUNCTIONS)
+    assert set(FUNCTION_DOCS) == set(FUNCTIONS)
     if os.environ.get("RENEW_GOLDEN"):
         PAGE.write_text(page(), encoding="utf-8")
     assert PAGE.read_text(encoding="utf-8") == page()
