@@ -1,9 +1,9 @@
-"""Makes the screens of docs/explanation/plan.md from real runs: a stack on the local cloud, in
-virtual time, shown as the program shows it.
+"""Makes the screens of README.md and docs/explanation/plan.md from real runs: a stack on the local
+cloud, in virtual time, shown as the program shows it.
 
     .venv/bin/python docs/make_screens.py
 
-The same code gives the same bytes. Texts go between the `<!-- screen NAME -->` marks of the page,
+The same code gives the same bytes. Texts go between the `<!-- screen NAME -->` marks of a page,
 pictures into docs/screens.
 """
 
@@ -19,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from reconciler.cli import state_text
 from reconciler.commands import (
     context,
     lifecycle,
@@ -41,6 +42,8 @@ from reconciler.simulator.edits import edit
 from tests.cloud_harness import CloudHarness
 
 PAGE = ROOT / "docs" / "explanation" / "plan.md"
+README = ROOT / "README.md"
+EXAMPLE = ROOT / "examples" / "stacks" / "web-tier" / "stack.yaml"
 PICTURES = ROOT / "docs" / "screens"
 LOOK = Style(width=110)
 STACK = """\
@@ -78,8 +81,9 @@ SSH = "      ssh:   {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/
 class Studio:
     """One account and one stack that the screens are taken of."""
 
-    def __init__(self, folder: Path) -> None:
-        self.harness, self.folder, self.text = CloudHarness(), folder, STACK
+    def __init__(self, folder: Path, text: str = STACK) -> None:
+        self.harness, self.folder, self.text = CloudHarness(), folder, text
+        self.outputs: list[Line] = []
 
     def edit(self, *pairs: tuple[str, str]) -> None:
         """Changes the file."""
@@ -102,6 +106,10 @@ class Studio:
         self.harness.events.clear()
         result = self.harness.apply(self.harness.stack(self.text, self.folder))
         assert result.exit_code == 0, result
+        self.outputs = [
+            Line(f" {name} = {state_text.text(*value)}")
+            for name, value in sorted(result.outputs.items())
+        ]
         return self.harness.plans[-1]
 
     def lines(self, planned: context.Planned, look: Style = LOOK) -> list[Line]:
@@ -163,6 +171,18 @@ def screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
     yield "replace", studio.lines(studio.plan())
 
 
+def readme_screens(folder: Path) -> Iterator[tuple[str, list[Line] | str]]:
+    """The screens of the README: the example stack is created, then edited."""
+    studio = Studio(folder, EXAMPLE.read_text(encoding="utf-8"))
+    first = studio.lines(studio.plan())
+    steps = studio.run(studio.apply())
+    ends = [number for number, line in enumerate(steps) if line.text.startswith("  [")]
+    run = [steps[0], Line("  ..."), *steps[ends[-1] :]]
+    yield "try", [*first, *run, Line(), Line(" OUTPUTS"), *studio.outputs]
+    studio.edit(("flavor: std_4.8-g1", "flavor: mio_4.16-g1"), ("default: 2\n", "default: 3\n"))
+    yield "edit", studio.lines(studio.plan())
+
+
 STYLES: Mapping[Tone, str] = {
     Tone.TITLE: "bold",
     Tone.DANGER: "bold red",
@@ -192,20 +212,25 @@ def picture(lines: list[Line], name: str, *, dark: bool) -> str:
     return re.sub(r"@font-face \{.*?\}\s*", "", text, flags=re.DOTALL)
 
 
-def made() -> tuple[str, dict[str, str]]:
-    """The page with its screens, and the pictures by file name."""
-    page, pictures = PAGE.read_text(encoding="utf-8"), {}
-    with tempfile.TemporaryDirectory() as folder:
-        for name, found in screens(Path(folder)):
-            text = found if isinstance(found, str) else screen.text(found, LOOK)
-            fence, language = ("~~~~", "markdown") if isinstance(found, str) else ("```", "text")
-            page = placed(page, name, f"{fence}{language}\n{text.lstrip(chr(10))}{fence}\n")
-            if name == "day" and not isinstance(found, str):
-                pictures = {
-                    f"day_{tone}.svg": picture(found, f"day-{tone}", dark=tone == "dark")
-                    for tone in ("dark", "light")
-                }
-    return page, pictures
+def made() -> tuple[dict[Path, str], dict[str, str]]:
+    """The pages with their screens, and the pictures by file name."""
+    pages, pictures = {}, {}
+    for path, taken in ((PAGE, screens), (README, readme_screens)):
+        page = path.read_text(encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            for name, found in taken(Path(folder)):
+                text = found if isinstance(found, str) else screen.text(found, LOOK)
+                fence, language = (
+                    ("~~~~", "markdown") if isinstance(found, str) else ("```", "text")
+                )
+                page = placed(page, name, f"{fence}{language}\n{text.lstrip(chr(10))}{fence}\n")
+                if name == "day" and not isinstance(found, str):
+                    pictures = {
+                        f"day_{tone}.svg": picture(found, f"day-{tone}", dark=tone == "dark")
+                        for tone in ("dark", "light")
+                    }
+        pages[path] = page
+    return pages, pictures
 
 
 def placed(page: str, name: str, block: str) -> str:
@@ -214,14 +239,15 @@ def placed(page: str, name: str, block: str) -> str:
     put: Callable[[re.Match[str]], str] = lambda found: f"{found[1]}{block}{found[2]}"  # noqa: E731
     page, count = marks.subn(put, page)
     if count != 1:
-        raise SystemExit(f"docs/explanation/plan.md has {count} places for the screen {name}")
+        raise SystemExit(f"{count} places for the screen {name}; one is needed")
     return page
 
 
 def main() -> None:
     """Writes them."""
-    page, pictures = made()
-    PAGE.write_text(page, encoding="utf-8")
+    pages, pictures = made()
+    for path, page in pages.items():
+        path.write_text(page, encoding="utf-8")
     PICTURES.mkdir(exist_ok=True)
     for name, text in pictures.items():
         (PICTURES / name).write_text(text, encoding="utf-8")

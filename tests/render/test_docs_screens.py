@@ -1,5 +1,5 @@
-"""The page that explains plans shows what the program shows: made by docs/make_screens.py from real
-runs, and compared here.
+"""The README and the page that explains plans show what the program shows: docs/make_screens.py
+makes their screens from real runs, and this test compares them.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ def script() -> ModuleType:
 
 def test_the_screens_are_those_of_the_program() -> None:
     # Goal: renewed by `python docs/make_screens.py`, never by hand.
-    page, pictures = script().made()
+    pages, pictures = script().made()
 
-    assert page == (DOCS / "explanation" / "plan.md").read_text(encoding="utf-8")
+    assert len(pages) == 2
+    for path, page in pages.items():
+        assert page == path.read_text(encoding="utf-8")
     assert pictures == {
         path.name: path.read_text(encoding="utf-8") for path in sorted((DOCS / "screens").iterdir())
     }
