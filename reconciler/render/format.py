@@ -40,13 +40,13 @@ _VALUE_CELLS_MAX = 60
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _COUNTED: Mapping[str, tuple[LiteralString, LiteralString]] = {
+    "API call": ("{number} API call", "{number} API calls"),
     "call": ("{number} call", "{number} calls"),
     "candidate": ("{number} candidate", "{number} candidates"),
     "error": ("{number} error", "{number} errors"),
     "first password": ("{number} first password", "{number} first passwords"),
     "notice": ("{number} notice", "{number} notices"),
     "object": ("{number} object", "{number} objects"),
-    "wait": ("{number} wait", "{number} waits"),
     "warning": ("{number} warning", "{number} warnings"),
 }
 """What is counted, for one and for several."""

@@ -159,7 +159,7 @@ def _gist(plan: Plan, dangerous: int, *, drift: bool) -> str:
     if plan.is_empty:
         return phrase("no changes")
     return phrase(
-        "`{counts}`[, **{number} dangerous**]",
+        "{counts}[, **{number} dangerous**]",
         counts=totals.counts(plan),
         number=dangerous or None,
     )

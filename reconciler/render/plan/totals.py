@@ -139,30 +139,57 @@ def longest(plan: Plan) -> str:
 
 def totals(plan: Plan, style: Style) -> Iterable[Line]:
     """Changes, calls, time and money; then the harm."""
-    waits, eta = plan.calls.wait, plan.eta_seconds
-    parts = [
-        counts(plan),
-        phrase(
-            "{calls}[ + about {waits}]",
-            calls=format.count(plan.calls.write, "call"),
-            waits=format.count(waits, "wait") if waits else None,
-        ),
-        phrase("[about {duration}]", duration=None if eta is None else format.duration(eta)),
-        cost_text.monthly(plan),
-    ]
+    parts = [counts(plan), _effort(plan), cost_text.monthly(plan)]
     yield from labelled(_label(phrase("Totals")), [part for part in parts if part], style)
     found = harm(plan)
     if found:
         yield from labelled(_label(""), found, style, tone=Tone.CARE)
 
 
+def _effort(plan: Plan) -> str:
+    """The calls and the time that the plan takes; the calls of waits are an estimate."""
+    time = None if plan.eta_seconds is None else format.duration(plan.eta_seconds)
+    calls = format.count(plan.calls.write + plan.calls.wait, "API call")
+    if plan.calls.wait:
+        return phrase("about {calls}[, about {time}]", calls=calls, time=time)
+    return phrase("{calls}[, about {time}]", calls=calls, time=time)
+
+
 def counts(plan: Plan) -> str:
-    """The changes by symbol: `+2 ~1 !1`."""
-    counted = Counter(
-        format.SYMBOLS[change.action] for change in plan.changes if change.action is not Action.NONE
-    )
-    symbols = dict.fromkeys(symbol for symbol in format.SYMBOLS.values() if symbol != " ")
-    return " ".join(f"{symbol}{counted[symbol]}" for symbol in reversed(symbols) if counted[symbol])
+    """The changes by action: `6 to create (12 with rules), 1 to update`."""
+    owners, rules = Counter[Action](), Counter[Action]()
+    for change in plan.changes:
+        counted = owners if change.address.rule is None else rules
+        counted[change.action] += 1
+    found = []
+    for action, template in _COUNTED.items():
+        number, more = owners[action], rules[action]
+        if number:
+            with_rules = number + more if more else None
+            count = phrase(template, number=number)
+            found.append(phrase("{count}[ ({number} with rules)]", count=count, number=with_rules))
+        elif more:
+            kind = next(kind for kind in resources.all_kinds().values() if kind.owner is not None)
+            found.append(phrase(template, number=format.objects(more, kind)))
+    return ", ".join(found)
+
+
+_COUNTED: Mapping[Action, LiteralString] = {
+    Action.CREATE: "{number} to create",
+    Action.UPDATE: "{number} to update",
+    Action.IMPORT: "{number} to bind",
+    Action.MOVE: "{number} to rename",
+    Action.FORGET: "{number} to forget",
+    Action.ATTACH: "{number} to attach",
+    Action.DETACH: "{number} to detach",
+    Action.POWER: "{number} to start or stop",
+    Action.RESIZE: "{number} to resize",
+    Action.REBUILD: "{number} to rebuild",
+    Action.REPLACE: "{number} to replace",
+    Action.DELETE: "{number} to delete",
+    Action.DECIDE: "{number} to decide",
+    Action.BLOCKED: "{number} blocked",
+}
 
 
 def harm(plan: Plan) -> list[str]:
