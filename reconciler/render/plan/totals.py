@@ -149,7 +149,7 @@ def totals(plan: Plan, style: Style) -> Iterable[Line]:
 def _effort(plan: Plan) -> str:
     """The calls and the time that the plan takes; the calls of waits are an estimate."""
     time = None if plan.eta_seconds is None else format.duration(plan.eta_seconds)
-    calls = format.count(plan.calls.write + plan.calls.wait, "API call")
+    calls = format.count(plan.calls.write + plan.calls.wait, "api-call")
     if plan.calls.wait:
         return phrase("about {calls}[, about {time}]", calls=calls, time=time)
     return phrase("{calls}[, about {time}]", calls=calls, time=time)
