@@ -19,8 +19,8 @@ PAGES = sorted(
     path for path in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md") if path != GLOSSARY
 )
 """How many uses of struck words are left; these numbers only fall."""
-NAMES_LEFT = 817
-SENTENCES_LEFT = 227
+NAMES_LEFT = 634
+SENTENCES_LEFT = 188
 PAGES_LEFT = 7
 PROGRAMMING = frozenset({"__slots__", "slots"})
 
