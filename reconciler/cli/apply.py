@@ -24,6 +24,7 @@ from reconciler.model.abort import Abort
 from reconciler.model.address import parse
 from reconciler.model.events import Event, Message, ProblemFound, Summary
 from reconciler.model.resource import Stack
+from reconciler.model.serialize import shown
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance, Decision, GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
@@ -72,29 +73,25 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
     prompter = _Prompter(session)
 
     def work() -> Applied:
-        plan = planfile.read(Path(plan_file))
-        session.environment = plan.environment
+        saved = planfile.read(Path(plan_file))
+        options, values = saved.options, shown(saved.plan.variables)
+        session.environment = saved.plan.environment
         # A plan made on the local cloud can only be applied there.
-        session.simulate = session.simulate or plan.simulated
-        stack = session.load(values=plan.variables)
+        session.simulate = session.simulate or saved.simulated
+        stack = session.load(values=values)
         # After a partial run, the hint suggests a new plan with the same variables.
-        session.variables = [
-            (name, state_text.raw(value)) for name, value in sorted(plan.variables.items())
-        ]
-        session.part = part_arguments(*(plan.options.get(name, ()) for name in ("only", "except")))
-        merged = replace(choices, accept=(*plan.acceptances, *choices.accept))
-        destroy = bool(plan.options.get("destroy"))
-        given = _given(session, stack.accept, merged, destroy=destroy)
+        session.variables = [(name, state_text.raw(value)) for name, value in values.items()]
+        session.part = part_arguments(options.only, options.without)
+        merged = replace(choices, accept=(*saved.accept, *choices.accept))
+        given = _given(session, stack.accept, merged, destroy=options.destroy)
         with (
-            _run(session, merged, prompter, destroy=destroy) as run,
+            _run(session, merged, prompter, destroy=options.destroy) as run,
             prompter.at(stack) as (connection, store),
         ):
             # The plan of an undo contains the serial to return to; its lookups stay pinned.
-            stack, _ = session.back(
-                stack, store, connection, PlanOptions(), plan.options.get("undo")
-            )
+            stack, _ = session.back(stack, store, connection, PlanOptions(), options.undo)
             return lifecycle.apply_saved(
-                stack, connection, store, plan, given, run, prompter.conversation
+                stack, connection, store, saved, given, run, prompter.conversation
             )
 
     return _carry_out(prompter, work)

@@ -279,17 +279,16 @@ def _save(
     code: int,
 ) -> None:
     from reconciler.commands import plan_file as planfile
-    from reconciler.planner import saved_plan
-    from reconciler.render.plan import plan_json
+    from reconciler.planner.saved_plan import SavedOptions, SavedPlan
 
-    made = saved_plan.of(
+    made = SavedPlan(
         planned.plan,
         account=connection.account,
         endpoint=connection.endpoint,
         simulated=connection.simulated,
-        accept=tuple(map(str, accept)),
-        options=saved_plan.kept_options(options),
         made_at=int(planned.at),
-        document=plan_json.plan_document(planned.plan, given=accept, exit_code=code),
+        accept=tuple(accept),
+        options=SavedOptions.of(options),
+        exit_code=code,
     )
     planfile.write(Path(out), made)

@@ -157,38 +157,25 @@ def _show_why(session: Session, address: Address) -> int:
 
 def _show_plan(console: Console, what: str) -> int:
     from reconciler.commands import plan_file
-    from reconciler.config import schema
-    from reconciler.model.abort import Abort
-    from reconciler.model.diagnostics import error
-    from reconciler.planner.saved_plan import Unreadable
-    from reconciler.render.plan import plan_json, plan_markdown, plan_text, saved_text
+    from reconciler.planner.checks import approval
+    from reconciler.planner.checks.approval import GivenConsent
+    from reconciler.render.plan import plan_json, plan_markdown, plan_text
 
     saved = plan_file.read(Path(what))
-    try:
-        wrong = schema.plan_mistake(saved.document)
-        if wrong is not None:
-            raise Unreadable(wrong)
-        plan = saved_text.plan_of(saved)
-    except Unreadable as failure:
-        raise Abort(
-            error(
-                "plan-unreadable",
-                msg("{path} cannot be used: {reason}", path=what, reason=failure),
-                hint=msg("create a new one with `plan --out FILE`"),
-            )
-        ) from failure
+    plan = saved.plan
     if console.json:
-        console.out.write(plan_json.text(dict(saved.document)))
+        document = plan_json.plan_document(plan, given=saved.accept, exit_code=saved.exit_code)
+        console.out.write(plan_json.text(document))
         return exit_codes.DONE
     header = plan_text.PlanHeader(
         key_suffix="",
-        state=f"of lineage {saved.lineage[:8] or 'none'}",
+        state=f"of lineage {plan.lineage[:8] or 'none'}",
         at=saved.made_at,
         simulated=saved.simulated,
         saved=what,
-        id=saved_text.id_of(saved, plan),
     )
-    decision = saved_text.decision_of(saved, plan)
+    given = GivenConsent(accept=saved.accept, terminal=True, allow_empty=True)
+    decision = approval.decide(plan, given, tracked=())
     if console.markdown:
         console.out.write(plan_markdown.plan_markdown(plan, header, decision))
         return exit_codes.DONE

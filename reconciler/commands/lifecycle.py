@@ -153,7 +153,7 @@ def apply_saved(
     """Does exactly a saved plan, or refuses it whole where anything would now be done otherwise."""
     _check_origin(plan, connection)
     options = replace(
-        saved_plan.options_of(plan),
+        plan.plan_options,
         first_passwords=run.keep is not None,
         elsewhere=session.elsewhere(store),
     )

@@ -93,6 +93,16 @@ class Codec:
         self._writers: dict[type, Writer] = {}
         self._readers: dict[Any, Reader] = {}
 
+    def extended(self, forms: Mapping[Any, Form]) -> Codec:
+        """The same codec, with more types that have their own form."""
+        return Codec(
+            values={tag.removeprefix(_TAG): kind for tag, kind in self._values.items()},
+            forms={**self._forms, **forms},
+            sparse=self._sparse,
+            without=self._without,
+            strict=self._strict,
+        )
+
     def encode(self, value: Any) -> Any:
         """The value as plain data. Raises TypeError for what is not written, such as a secret."""
         kind = type(value)
@@ -133,9 +143,13 @@ class Codec:
         raise TypeError(f"{kind.__name__} is not plain JSON")
 
     def _write_mapping(self, value: Mapping[Any, Any]) -> dict[str, Any]:
-        row = {str(key): self.encode(item) for key, item in value.items()}
+        row = {
+            str(key): item if type(item) in _PLAIN else self.encode(item)
+            for key, item in value.items()
+        }
         # so that nothing a user names can be taken for a tag
-        is_tagged = self._values and any(name.startswith(_TAG) for name in row)
+        is_tagged = self._tags and any(name[:1] == _TAG for name in row)
+        row = {name: row[name] for name in sorted(row)}
         return {_TAG: row} if is_tagged else row
 
     def _object_writer(self, kind: type) -> Writer:
@@ -148,7 +162,10 @@ class Codec:
                 found = getattr(value, attribute)
                 if is_sparse and (found is default or found == default):
                     continue
-                row[name] = self.encode(found) if key is None else self._write_keyed(found, key)
+                if type(found) in _PLAIN:
+                    row[name] = found
+                else:
+                    row[name] = self.encode(found) if key is None else self._write_keyed(found, key)
             return row
 
         return write
@@ -369,6 +386,7 @@ def _read_at(name: str | int, read: Reader, value: Any) -> Any:
         raise error.under(name) from None
 
 
+_PLAIN = frozenset({str, int, float, bool, NoneType})
 _SIMPLE: Mapping[Any, Reader] = {str: _text, bool: _flag, int: _whole, float: _real}
 
 

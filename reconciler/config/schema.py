@@ -110,26 +110,6 @@ def joined(form: Iterable[Problem], meaning: Iterable[Problem]) -> tuple[Problem
     return in_order((*told, *(problem for problem in meaning if problem.place not in wrong)))
 
 
-def plan_mistake(document: Mapping[str, Any]) -> str | None:
-    """What is wrong with the form of a JSON plan, or None. A plan from a file is checked before it
-    is shown.
-    """
-    from jsonschema import Draft202012Validator
-
-    try:
-        wrong = next(iter(Draft202012Validator(load("plan")).iter_errors(document)), None)
-    except RecursionError:
-        return msg("it is nested too deeply")
-    return (
-        None
-        if wrong is None
-        else msg(
-            "{path} is not valid in a JSON plan",
-            path=".".join(map(str, wrong.absolute_path)) or "it",
-        )
-    )
-
-
 @cache
 def _fits(name: str, kinds: Kinds) -> Fits:
     return compiled(load(name), load("stack"))

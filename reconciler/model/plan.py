@@ -13,6 +13,7 @@ from reconciler.common.dataclass import dataclass
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Place, Problem
 from reconciler.model.resource import EMPTY, Value, title_of
+from reconciler.model.state import StateChange
 
 
 class Action(Enum):
@@ -248,7 +249,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     drift: tuple[Change, ...] = ()
     problems: tuple[Problem, ...] = ()
-    records: tuple[Any, ...] = ()
+    records: tuple[StateChange, ...] = ()
     moves: tuple[tuple[str, str], ...] = ()
     fingerprints: Mapping[str, str] = EMPTY
     variables: Mapping[str, Any] = EMPTY

@@ -33,6 +33,9 @@ class _Empty(Mapping[str, Any]):
     def __len__(self) -> int:
         return 0
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Mapping) and not other
+
     def __hash__(self) -> int:
         return 0
 
@@ -133,8 +136,8 @@ class Lookup:
         return self.value if self.version is None else f"{self.value} {self.version}"
 
 
-Plain: TypeAlias = "str | int | float | bool | tuple[Any, ...] | Mapping[str, Any] | None"
-Value: TypeAlias = "Plain | Link | Deferred | Unknown | Lookup"
+Plain: TypeAlias = str | int | float | bool | tuple[Any, ...] | Mapping[str, Any] | None
+Value: TypeAlias = Plain | Link | Deferred | Unknown | Lookup
 
 PROTECT_ALL: tuple[str, ...] = ("delete", "detach", "rebuild", "replace")
 """What `protect: true` protects from (stack-files#lifecycle)."""

@@ -10,17 +10,10 @@ import pytest
 from reconciler.commands import plan_file
 from reconciler.model.abort import Abort
 from reconciler.model.plan import Plan
-from reconciler.planner import saved_plan
+from reconciler.planner.saved_plan import SavedPlan
 
-PLAN = saved_plan.of(
-    Plan("shop", None, "d", "l", 1),
-    account="a",
-    endpoint="https://e.example",
-    simulated=False,
-    accept=(),
-    options={},
-    made_at=0,
-    document={},
+PLAN = SavedPlan(
+    Plan("shop", None, "d", "l", 1), "a", "https://e.example", simulated=False, made_at=0
 )
 
 

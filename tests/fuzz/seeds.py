@@ -21,7 +21,7 @@ from reconciler.model.state import (
 )
 from reconciler.planner import saved_plan
 from reconciler.planner.checks.approval import Acceptance
-from reconciler.render.plan import plan_json
+from reconciler.planner.saved_plan import SavedOptions, SavedPlan
 from reconciler.simulator import Cloud
 from reconciler.store import journal, state_format
 from tests.fuzz import targets
@@ -183,26 +183,16 @@ def _journal() -> bytes:
 
 
 def _plan(made: Plan) -> bytes:
-    options = {
-        "destroy": False,
-        "replace": ["instances.web"],
-        "unprotect": [],
-        "only": ["instances.*"],
-    }
-    accept = (Acceptance(RiskClass.DELETE, "instances.web"),)
-    document = plan_json.plan_document(made, given=accept, exit_code=0, verbose=True)
-    said = tuple(map(str, accept))
-    kept = saved_plan.of(
+    saved = SavedPlan(
         made,
         account="a",
         endpoint="e",
         simulated=True,
-        accept=said,
-        options=options,
         made_at=1,
-        document=document,
+        accept=(Acceptance(RiskClass.DELETE, "instances.web"),),
+        options=SavedOptions(replace=frozenset({"instances.web"}), only=("instances.*",)),
     )
-    return saved_plan.write(kept).encode()
+    return saved_plan.write(saved).encode()
 
 
 def _answers() -> tuple[bytes, ...]:

@@ -27,8 +27,10 @@ from reconciler.model import http, serialize
 from reconciler.model.abort import Abort
 from reconciler.model.ports import Accepted, StoreError
 from reconciler.planner import saved_plan
+from reconciler.planner.checks import approval
+from reconciler.planner.checks.approval import GivenConsent
 from reconciler.planner.saved_plan import Unreadable
-from reconciler.render.plan import plan_json, plan_markdown, plan_text, saved_text
+from reconciler.render.plan import plan_json, plan_markdown, plan_text
 from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.run import screen
 from reconciler.render.run.screen import Style
@@ -104,21 +106,13 @@ def plan(data: bytes) -> None:
         with contextlib.suppress(Unreadable):
             found = saved_plan.read(candidate)
             assert saved_plan.read(saved_plan.write(found)) == found
-            _ = found.acceptances, saved_plan.differences(found, mixed())
-            if schema.plan_mistake(found.document) is not None:
-                continue
-            shown = saved_text.plan_of(found)
-            header = PlanHeader(
-                key_suffix="",
-                state="",
-                at=found.made_at,
-                saved="x.plan",
-                id=saved_text.id_of(found, shown),
-            )
-            decision = saved_text.decision_of(found, shown)
-            screen.text(plan_text.plan_lines(shown, header, LOOK, decision), LOOK)
-            plan_markdown.plan_markdown(shown, header, decision)
-            plan_json.text(dict(found.document))
+            _ = found.plan_options, saved_plan.differences(found, mixed())
+            header = PlanHeader(key_suffix="", state="", at=found.made_at, saved="x.plan")
+            given = GivenConsent(accept=found.accept, terminal=True)
+            decision = approval.decide(found.plan, given, tracked=())
+            screen.text(plan_text.plan_lines(found.plan, header, LOOK, decision), LOOK)
+            plan_markdown.plan_markdown(found.plan, header, decision)
+            plan_json.text(plan_json.plan_document(found.plan, given=found.accept))
 
 
 def _dressed(text: str) -> str:

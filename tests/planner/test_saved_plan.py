@@ -12,11 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.common import json_codec
 from reconciler.model.address import Address
-from reconciler.model.plan import Action, Cause, Change, Cost, FieldChange, Plan, Step
+from reconciler.model.plan import Action, Cause, Change, Cost, FieldChange, Plan, RiskClass, Step
 from reconciler.model.resource import Link, Ref, Unknown
 from reconciler.planner import saved_plan
+from reconciler.planner.checks.approval import Acceptance
 from reconciler.planner.compare import diff
+from reconciler.planner.saved_plan import SavedPlan
 
 WEB = Address("instances", "web")
 FIELD = FieldChange("flavor", "std_2.4-g1", "std_4.8-g1", Cause.YOU)
@@ -42,15 +45,9 @@ PLAN = Plan(
 
 
 def save(plan: Plan, **members: Any) -> saved_plan.SavedPlan:
-    given = {
-        "account": "a",
-        "endpoint": "http://127.0.0.1",
-        "simulated": True,
-        "accept": ("downtime",),
-        "options": {},
-        "made_at": 5,
-    }
-    return saved_plan.of(plan, **{**given, "document": {"format_version": "1.0"}, **members})
+    accept = (Acceptance(RiskClass.DOWNTIME),)
+    saved = SavedPlan(plan, "a", "http://127.0.0.1", simulated=True, made_at=5, accept=accept)
+    return replace(saved, **members)
 
 
 def test_what_is_written_reads_back_the_same_and_writes_the_same_bytes() -> None:
@@ -58,7 +55,6 @@ def test_what_is_written_reads_back_the_same_and_writes_the_same_bytes() -> None
 
     assert saved_plan.read(text) == save(PLAN)
     assert saved_plan.write(saved_plan.read(text)) == text
-    assert [str(said) for said in saved_plan.read(text).acceptances] == ["downtime"]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +66,8 @@ def test_what_is_written_reads_back_the_same_and_writes_the_same_bytes() -> None
         ("deep", "[" * 100_000, "not JSON"),
         (
             "a newer one",
-            saved_plan.write(save(PLAN)).replace('"format":1', '"format":2'),
-            "format 2",
+            saved_plan.write(save(PLAN)).replace('"format":2', '"format":3'),
+            "format 3",
         ),
         ("changed", saved_plan.write(save(PLAN)).replace('"serial":3', '"serial":4'), "checksum"),
         ("cut", saved_plan.write(save(PLAN))[:-20], "not JSON"),
@@ -91,10 +87,10 @@ def test_anything_else_is_refused_with_a_reason(name: str, text: str, why: str) 
 )
 def test_a_forged_member_is_refused_too(value: Any) -> None:
     body = json.loads(saved_plan.write(save(PLAN)))
-    for member in ("accept", "changes", "steps", "lookups", "serial", "document"):
+    for member in ("accept", "plan", "options", "account", "made_at", "simulated"):
         forged = {**body, member: value}
         del forged["checksum"]
-        forged["checksum"] = saved_plan._checksum(forged)
+        forged["checksum"] = json_codec.checksum(forged)
         try:
             saved_plan.read(json.dumps(forged))
         except saved_plan.Unreadable:
@@ -117,7 +113,7 @@ def test_a_forged_member_is_refused_too(value: Any) -> None:
             "",
         ),
         ("the file", replace(PLAN, digest="e"), "the stack files have changed"),
-        ("the serial", replace(PLAN, serial=4), "the state has moved on: serial 4, planned with 3"),
+        ("the serial", replace(PLAN, serial=4), "the state has changed: serial 4, planned with 3"),
         ("the lineage", replace(PLAN, lineage="m"), "lineage"),
         ("another stack", replace(PLAN, stack="blog"), "it is a plan of shop, not of blog"),
         (

@@ -20,6 +20,8 @@ from reconciler.model.address import Address
 from reconciler.model.plan import Plan
 from reconciler.model.resource import Deferred, Lookup, Resource, Stack
 from reconciler.model.state import Phase, State
+from reconciler.planner import saved_plan
+from reconciler.planner.saved_plan import SavedPlan
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.world import World
 from tests.cloud_harness import CloudHarness, said, shown
@@ -191,7 +193,9 @@ def test_any_stack_becomes_any_other(
     # world as the second file says.
     (first, second), made = edit, harness(account)
     applied(made, first)
-    must_be_ordered(made.plan(read(made, second)))
+    plan = made.plan(read(made, second))
+    must_be_ordered(plan)
+    must_be_saved_whole(plan)
     stack = applied(made, second)
     must_be_empty(made, stack, second)
     must_be_as_written(made.cloud, stack, made.state)
@@ -214,6 +218,12 @@ def test_one_at_a_time_and_four_at_a_time_end_in_the_same_world(
         worlds.append(whoever(made.cloud))
         must_keep_to_the_quota(made)
     assert worlds[0] == worlds[1]
+
+
+def must_be_saved_whole(plan: Plan) -> None:
+    """A plan that is read back from its file is the plan that was saved."""
+    saved = SavedPlan(plan, "account", "https://e.example", simulated=True, made_at=1)
+    assert saved_plan.read(saved_plan.write(saved)) == saved
 
 
 def whoever(cloud: Cloud) -> str:

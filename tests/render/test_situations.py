@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from reconciler.model.plan import Action
 from reconciler.planner import saved_plan
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import GivenConsent
+from reconciler.planner.saved_plan import SavedPlan
 from reconciler.render import escape
-from reconciler.render.plan import plan_json, plan_text, saved_text
+from reconciler.render.plan import plan_text
 from reconciler.render.plan.plan_sections import sections
 from reconciler.render.plan.plan_text import PlanHeader
 from reconciler.render.run import screen
@@ -86,24 +85,15 @@ def test_a_saved_plan_is_shown_as_it_was(name: str) -> None:
     # the way.
     situation = SITUATIONS[name]
     plan, look = situation.plan(), situation.look
-    document = json.loads(plan_json.text(plan_json.plan_document(plan)))
-    options = {"destroy": plan.destroy}
-    kept = saved_plan.of(
-        plan,
-        account="a",
-        endpoint="e",
-        simulated=False,
-        accept=(),
-        options=options,
-        made_at=5,
-        document=document,
-    )
+    saved = SavedPlan(plan, "a", "e", simulated=False, made_at=5)
+    kept = saved_plan.read(saved_plan.write(saved))
+    assert kept == saved and kept.plan.cost.parts == plan.cost.parts
     decision = approval.decide(
         plan, GivenConsent(accept=situation.accept, terminal=True, destroy=plan.destroy), tracked=()
     )
 
     now, later = (
         screen.text(plan_text.plan_lines(each, HEADER, look, decision), look)
-        for each in (plan, saved_text.plan_of(kept))
+        for each in (plan, kept.plan)
     )
     assert later == now

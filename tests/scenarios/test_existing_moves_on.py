@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler.planner import saved_plan
-from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.simulator.world import World
 from tests.cloud_harness import CloudHarness
 from tests.scenarios.test_second_look import id_of, meanwhile
@@ -69,20 +68,10 @@ def test_a_saved_plan_means_the_group_that_it_was_made_with(tmp_path: Path) -> N
     harness = with_office(tmp_path / "theirs")
     stack = harness.stack(OFFICE, tmp_path)
     plan = harness.plan(stack)
-    options = saved_plan.kept_options(PlanOptions())
-    kept = saved_plan.of(
-        plan,
-        account="a",
-        endpoint="e",
-        simulated=False,
-        accept=(),
-        options=options,
-        made_at=0,
-        document={},
-    )
+    kept = saved_plan.SavedPlan(plan, "a", "e", simulated=False, made_at=0)
     shown = office(harness)
     harness.cloud.change(rename)
-    pinned = saved_plan.options_of(kept).pinned
+    pinned = kept.plan_options.pinned
     assert saved_plan.differences(kept, harness.plan(stack, pinned=pinned)) == ()
     harness.apply(stack, pinned=pinned)
     assert (shown, id_of(harness, "instances.web")) in harness.cloud.snapshot().memberships

@@ -145,7 +145,7 @@ def protection(builder: PlanBuilder) -> None:
         if said is None or said == item.entry.protect:
             continue
         row = builder.changes[item.address]
-        field = FieldChange("lifecycle.protect", list(item.entry.protect), list(said), Cause.YOU)
+        field = FieldChange("lifecycle.protect", item.entry.protect, said, Cause.YOU)
         if row.action is Action.NONE:
             row = replace(row, action=Action.UPDATE, reason="protection, in the state only")
             builder.unchanged -= 1

@@ -4,10 +4,9 @@ shows the plan and decides nothing.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 
+from reconciler.common import json_codec
 from reconciler.common.dataclass import dataclass
 from reconciler.model import exit_codes, serialize
 from reconciler.model.diagnostics import Problem
@@ -27,7 +26,7 @@ class PlanHeader:
     """What the first line says besides the plan: the end of the access key, the folder of the
     state, and `at`, the unix seconds of the reading.
 
-    `saved` is the file of a saved plan, and `id` the four characters that are kept in it.
+    `saved` is the file of a saved plan, and `id` its four characters, computed if they are None.
     """
 
     key_suffix: str
@@ -96,12 +95,8 @@ def attention_lines(found: Sequence[Problem], style: Style) -> Iterable[Line]:
 
 def plan_id(plan: Plan) -> str:
     """Four characters that identify a plan on a screen: equal changes and steps have equal ones."""
-    return id_of(plan.title, serialize.changes_exactly(plan), serialize.steps_exactly(plan))
-
-
-def id_of(*parts: object) -> str:
-    """Four characters for the parts of a plan."""
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:4]
+    parts = [plan.title, serialize.changes_exactly(plan), serialize.steps_exactly(plan)]
+    return json_codec.checksum(parts)[:4]
 
 
 def _title(parts: Sequence[str], header: PlanHeader, style: Style) -> Iterable[Line]:
