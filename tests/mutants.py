@@ -114,8 +114,8 @@ MUTANTS = (
     Mutant(
         "show a state without the servers that it leaves exposed",
         "reconciler/planner/checks/unprotected.py",
-        'and entry.applied.get("firewall") is None',
-        'and entry.applied.get("firewall") is False',
+        "and entry.applied.get(instance_kind.FIREWALL) is None",
+        "and entry.applied.get(instance_kind.FIREWALL) is False",
         (EXPOSED,),
         fault=7,
     ),

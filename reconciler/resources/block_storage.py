@@ -26,6 +26,9 @@ from reconciler.resources._operations import Inputs
 NAME, SINGULAR = "block_storages", "block_storage"
 CREATE, DELETE = "block_storage.create", "block_storage.delete"
 ATTACH, DETACH = "block_storage.attach", "block_storage.detach"
+INSTANCE = "instance"
+"""The field, and the attribute of a live block storage, that names its instance."""
+
 PATH = "/v1/block-storages"
 
 _AT_WORK = frozenset({"pending", "building", "work", "deleting"})

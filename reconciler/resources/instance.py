@@ -26,12 +26,11 @@ NAME, SINGULAR = "instances", "instance"
 CREATE, DELETE = "instance.create", "instance.delete"
 START, STOP, REBOOT = "instance.start", "instance.stop", "instance.reboot"
 RESIZE, REBUILD = "instance.resize", "instance.rebuild"
+FIREWALL = "firewall"  # the field that makes it a member
 PATH = "/v1/instances"
 
 MASK = "44927"
-"""The bits of every member except the password, the console link, monitoring and traffic
-(contract#fields): secrets are never requested.
-"""
+"""Every member except the password, the console link, monitoring and traffic (contract#fields)."""
 
 _AT_REST = frozenset({"active", "off"})
 _POWER: Mapping[str | None, str] = {"active": "on", "off": "off"}

@@ -1,8 +1,8 @@
-"""Renames that were not said: what would be deleted and made anew although it looks like one object
+"""Renames without a `moved` line: what would be deleted and created although it looks like one object
 under another address.
 
-The plan stops there with the `moved` lines to paste, because a server that is deleted by an edit of
-its name does not come back.
+The plan stops there with the `moved` lines to paste, because an instance that an edit of its name
+deletes is lost.
 """
 
 from __future__ import annotations
@@ -13,27 +13,33 @@ from typing import Any, TypeAlias
 from reconciler.common.text import msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error
-from reconciler.model.resource import EMPTY, Link
+from reconciler.model.resource import EMPTY
 from reconciler.model.state import Phase
 from reconciler.planner.compare import unsettled
-from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
+from reconciler.planner.compare.assessment import (
+    Assessment,
+    Disposition,
+    ManagedObject,
+    link_text,
+)
 from reconciler.planner.compare.rule_matching import meaning
+from reconciler.resources import rule as rule_kind
 
 Group: TypeAlias = "tuple[str, str, type]"
-"""Kind, name, and the form of the index: number, text or none. Objects of another form are what a
-change of shape leaves or makes.
+"""Kind, name, and the form of the index: number, text or none. A change of cardinality deletes objects
+of one form and creates objects of another.
 """
 
 
 def find(assessment: Assessment) -> Iterator[Problem]:
-    """One error for each pair of resources of which one goes and one comes, alike in number and in
-    kind; of one resource that gets another shape the number may differ.
+    """One error for each pair of resources of which one is deleted and one created, alike in number
+    and in kind. If one resource gets another cardinality, the number may differ.
 
-    What is in doubt at an address that the file has not goes as well: it may be deleted as soon as
-    it is no longer in doubt. A create in doubt counts as one of its resource, and so does what it
-    holds back.
+    An unsettled object at an address that the file does not have counts as deleted: it may be
+    deleted as soon as it is settled. An unsettled create counts as one of its resource, and so does
+    what it holds back.
 
-    `removed: [{from: ADDRESS, keep: false}]` says that it is no rename, and so does `--accept
+    `removed: [{from: ADDRESS, keep: false}]` states that it is not a rename, and so does `--accept
     delete=ADDRESS`.
     """
     open_creates = unsettled.of(assessment.stack, assessment.state, assessment.options)
@@ -56,7 +62,7 @@ def find(assessment: Assessment) -> Iterator[Problem]:
     )
     taken: set[Group] = set()
     for old, left in going.items():
-        # another shape of the same resource first
+        # another cardinality of the same resource first
         by_likeness = sorted(coming, key=lambda new: new[:2] != old[:2])
         pairs = [
             (new, found)
@@ -69,11 +75,11 @@ def find(assessment: Assessment) -> Iterator[Problem]:
             continue
         new, found = pairs[0]
         taken.add(new)
-        yield _told(old, new, found)
+        yield _problem(old, new, found)
 
 
 def _comes(item: ManagedObject, reasons: Mapping[str, str]) -> bool:
-    """Whether an object is to be created, now or when what may be the same is no longer in doubt."""
+    """Whether an object will be created, now or when what may be the same object is settled."""
     held = item.disposition is Disposition.UNSETTLED and str(item.address) not in reasons
     return item.disposition is Disposition.CREATE or (
         held and item.reason.startswith(unsettled.NOT_KNOWN)
@@ -85,8 +91,8 @@ def _of(group: Group, addresses: Iterable[Address]) -> list[Address]:
 
 
 def _goes(assessment: Assessment, item: ManagedObject) -> bool:
-    """Whether an object is to be deleted, now or when it is no longer in doubt, and nobody has said
-    that this is meant.
+    """Whether an object will be deleted, now or when it is settled, and nobody has stated that this
+    is intended.
     """
     said = {removal.address for removal in assessment.stack.removed}
     if (
@@ -95,7 +101,7 @@ def _goes(assessment: Assessment, item: ManagedObject) -> bool:
         or item.entry is None
     ):
         return False
-    if item.entry.phase is Phase.DELETING:  # an earlier run was told so, and has begun
+    if item.entry.phase is Phase.DELETING:  # an earlier run has begun to delete it
         return False
     return not (
         {item.address, item.address.resource} & said
@@ -119,7 +125,9 @@ def _groups(items: Iterable[ManagedObject]) -> dict[Group, list[ManagedObject]]:
 def _whole(
     groups: Mapping[Group, list[ManagedObject]], staying: Iterable[Group]
 ) -> dict[Group, list[ManagedObject]]:
-    """Those of which all there was goes, or all there is comes; of keys of a `for_each` some may."""
+    """The groups of which every object is deleted, or every object created; of the keys of a
+    `for_each`, some may be.
+    """
     others = set(staying)
     return {
         group: items for group, items in groups.items() if group[2] is str or group not in others
@@ -130,23 +138,23 @@ def _pairs(
     assessment: Assessment,
     left: list[ManagedObject],
     made: list[ManagedObject],
-    doubts: list[Address],
+    open_creates: list[Address],
 ) -> list[tuple[Address, Address]] | None:
-    """Old and new addresses, or None where they do not match. `doubts` are creates in doubt beside
-    what goes: what they ask for was compared when they held back the new objects.
+    """Old and new addresses, or None if they do not match. `open_creates` are unsettled creates
+    among the old ones: what they ask for was compared when they held back the new objects.
     """
-    if not doubts:
+    if not open_creates:
         made = [item for item in made if item.disposition is Disposition.CREATE]
     if not made:
         return None
     reshaped = _group(left[0].address)[:2] == _group(made[0].address)[:2] and type(
         left[0].address.index
     ) is not type(made[0].address.index)
-    number = len(left) + len(doubts)
+    number = len(left) + len(open_creates)
     if left[0].kind.name != made[0].kind.name or (number != len(made) and not reshaped):
         return None
     items = {item.address: item for item in left}
-    pairs = list(zip(sorted([*items, *doubts]), made, strict=False))
+    pairs = list(zip(sorted([*items, *open_creates]), made, strict=False))
     return (
         [(old, new.address) for old, new in pairs]
         if all(old not in items or _are_alike(assessment, items[old], new) for old, new in pairs)
@@ -155,51 +163,42 @@ def _pairs(
 
 
 def _are_alike(assessment: Assessment, old: ManagedObject, new: ManagedObject) -> bool:
-    if old.kind.name == "firewalls":
+    """Whether two objects have what makes them the same: the traffic that their rules allow, or the
+    values that no edit changes, and what they are attached to.
+    """
+    if assessment.kinds.owned_by(old.kind.name) is not None:
         return _traffic(assessment, old) == _traffic(assessment, new) != frozenset()
-    was = (
-        old.live.attributes
-        if old.live is not None
-        else old.entry.applied
-        if old.entry is not None
-        else EMPTY
-    )
-    return all(
-        was.get(name) == new.wanted.get(name) is not None for name in old.kind.identity
-    ) and _same_place(old, new)
-
-
-def _same_place(old: ManagedObject, new: ManagedObject) -> bool:
-    """Volumes of one type and size are common; only one on the same server looks like the old one."""
-    instance = new.wanted.get("instance")
-    if old.kind.name != "block_storages" or old.entry is None or not isinstance(instance, Link):
-        return old.kind.name != "block_storages"
-    return old.entry.applied.get("instance") == str(instance.address)
+    applied = old.entry.applied if old.entry is not None else EMPTY
+    before = applied if old.live is None else old.live.attributes
+    pairs = [(before.get(name), new.wanted.get(name)) for name in old.kind.identity]
+    if old.kind.attachment is not None:
+        # Many block storages have the same type and size; only one on the same instance is alike.
+        owner = link_text(new.wanted.get(old.kind.attachment))
+        pairs.append((applied.get(old.kind.attachment), owner))
+    return bool(pairs) and all(was == wanted is not None for was, wanted in pairs)
 
 
 def _traffic(assessment: Assessment, item: ManagedObject) -> frozenset[Any]:
-    """What the rules of a firewall let through."""
-    if item.entry is not None and item.live is not None:
-        rows = assessment.account.objects.get("rules", {}).values()
-        return frozenset(
-            meaning(row.attributes)
-            for row in rows
-            if row.attributes.get("firewall") == item.live.id
-        )
-    if item.entry is not None:
-        return frozenset(
-            meaning(entry.applied)
-            for entry in assessment.state.entries.values()
-            if entry.parent == item.entry.id
-        )
-    return frozenset(
-        meaning(r.attributes)
-        for a, r in assessment.stack.resources.items()
-        if a.rule is not None and a.owner == item.address
-    )
+    """What the rules of a firewall allow."""
+    if item.entry is None:
+        found = [
+            resource.attributes
+            for address, resource in assessment.stack.resources.items()
+            if address.rule is not None and address.owner == item.address
+        ]
+    elif item.live is not None:
+        found = [
+            row.attributes
+            for row in assessment.account.objects.get(rule_kind.NAME, EMPTY).values()
+            if row.attributes.get(rule_kind.OWNER) == item.live.id
+        ]
+    else:
+        entries = assessment.state.entries.values()
+        found = [entry.applied for entry in entries if entry.parent == item.entry.id]
+    return frozenset(map(meaning, found))
 
 
-def _told(old: Group, new: Group, pairs: list[tuple[Address, Address]]) -> Problem:
+def _problem(old: Group, new: Group, pairs: list[tuple[Address, Address]]) -> Problem:
     before, after = ".".join(old[:2]), ".".join(new[:2])
     if before == after or any(source.index != target.index for source, target in pairs):
         lines = [f"{{from: {_quoted(source)}, to: {_quoted(target)}}}" for source, target in pairs]

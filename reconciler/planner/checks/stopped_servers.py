@@ -1,6 +1,4 @@
-"""Servers that an earlier run stopped on the way to something else, and that a plan does not start:
-left off in silence otherwise.
-"""
+"""Instances that an earlier run stopped in the middle of a change, and that a plan does not start."""
 
 from __future__ import annotations
 
@@ -10,16 +8,17 @@ from reconciler.common.text import msg
 from reconciler.model.diagnostics import Problem, warning
 from reconciler.model.plan import Step
 from reconciler.planner.compare.assessment import Assessment
+from reconciler.resources import instance as instance_kind
 
 
 def left_off(assessment: Assessment, steps: Sequence[Step]) -> Iterator[Problem]:
-    """A warning for each of them that neither starts nor goes: held back, left out of the plan, or
-    forgotten.
+    """A warning for each of them that is neither started nor deleted: held back, left out of the plan,
+    or forgotten.
     """
     handled = {
         str(step.address)
         for step in steps
-        if step.operation in ("instance.start", "instance.delete")
+        if step.operation in (instance_kind.START, instance_kind.DELETE)
     }
     for address, item in assessment.items.items():
         off = (

@@ -14,6 +14,7 @@ from reconciler.model.diagnostics import Problem, warning
 from reconciler.model.resource import Link, Resource, Stack
 from reconciler.model.state import Phase, State
 from reconciler.planner.compare.assessment import Assessment, Disposition
+from reconciler.resources import instance as instance_kind
 
 
 def by_account(assessment: Assessment) -> Iterator[Problem]:
@@ -44,7 +45,7 @@ def by_state(stack: Stack, state: State | None) -> Iterator[Problem]:
     for address, resource in stack.resources.items():
         text = str(address)
         wanted, entry = _firewall(resource), state.entries.get(text)
-        if wanted is None or (entry is None and sent.get(text) != "instance.create"):
+        if wanted is None or (entry is None and sent.get(text) != instance_kind.CREATE):
             continue
         if entry is None:
             yield _problem(
@@ -54,7 +55,7 @@ def by_state(stack: Stack, state: State | None) -> Iterator[Problem]:
             )
         elif (
             entry.phase is not Phase.DELETING
-            and entry.applied.get("firewall") is None
+            and entry.applied.get(instance_kind.FIREWALL) is None
             and entry.applied.get("power") != "off"
         ):
             yield _problem(
@@ -65,11 +66,12 @@ def by_state(stack: Stack, state: State | None) -> Iterator[Problem]:
 
 
 def _firewall(resource: Resource) -> Link | None:
-    """The firewall that the file gives a server."""
-    wanted = resource.attributes.get("firewall") if resource.address.kind == "instances" else None
-    return (
-        wanted if isinstance(wanted, Link) and "firewall" not in resource.lifecycle.ignore else None
-    )
+    """The firewall that the file gives an instance."""
+    field = instance_kind.FIREWALL
+    if resource.address.kind != instance_kind.NAME or field in resource.lifecycle.ignore:
+        return None
+    wanted = resource.attributes.get(field)
+    return wanted if isinstance(wanted, Link) else None
 
 
 def _problem(address: str, message: str, wanted: Link) -> Problem:

@@ -28,6 +28,7 @@ from reconciler.planner.compare.assessment import (
     ManagedObject,
     PlanOptions,
 )
+from reconciler.resources import rule as rule_kind
 
 
 def classify(
@@ -47,7 +48,7 @@ def classify(
     ]
     existing, missing = data_sources.objects(stack, account, options.pinned)
     problems += [] if options.destroy else missing
-    problems += _not_replaceable(state, options)
+    problems += _not_replaceable(state, options, kinds)
     resources = {} if options.destroy else stack.resources
     classifier = _Classifier(
         stack, state, account, kinds, options, problems, unsettled.of(stack, state, options)
@@ -55,7 +56,7 @@ def classify(
     items = {
         address: classifier.desired(resource)
         for address, resource in resources.items()
-        if resource.address.kind != "rules"
+        if address.rule is None
     }
     for text in sorted(state.entries):
         address = parse(text)
@@ -100,13 +101,17 @@ def classify(
     )
 
 
-def _not_replaceable(state: State, options: PlanOptions) -> Iterator[Problem]:
+def _not_replaceable(state: State, options: PlanOptions, kinds: Kinds) -> Iterator[Problem]:
     for text in sorted(options.replace):
         address = parse(text)
-        if address is not None and address.kind == "firewalls" and text in state.entries:
+        if address is None or text not in state.entries:
+            continue
+        kind = kinds.of(address)
+        if not kind.replaceable:
             message = msg(
-                "{text} cannot be replaced: all fields of a firewall and its rules change in place",
+                "{text} cannot be replaced: all fields of a {noun} change in place",
                 text=text,
+                noun=kind.noun,
             )
             yield error(
                 "usage",
@@ -446,7 +451,7 @@ class _Classifier:
                 }
             )
 
-        owners = [item for item in items.values() if item.kind.name == "firewalls"]
+        owners = [item for item in items.values() if self.kinds.owned_by(item.kind.name)]
         wanted: dict[Address, list[Resource]] = {}
         for address, resource in ({} if self.options.destroy else self.stack.resources).items():
             if address.rule is not None:
@@ -456,8 +461,8 @@ class _Classifier:
             if entry.parent is not None:
                 remembered.setdefault(entry.parent, []).append(entry)
         live: dict[str, list[LiveResource]] = {}
-        for row in self.account.objects.get("rules", EMPTY).values():
-            live.setdefault(str(row.attributes["firewall"]), []).append(row)
+        for row in self.account.objects.get(rule_kind.NAME, EMPTY).values():
+            live.setdefault(str(row.attributes[rule_kind.OWNER]), []).append(row)
         for owner in owners:
             firewall = (
                 owner.entry.id
@@ -468,7 +473,7 @@ class _Classifier:
             )
             matched = match(
                 owner=owner,
-                kind=self.kinds["rules"],
+                kind=self.kinds[rule_kind.NAME],
                 desired=wanted.get(owner.address, []),
                 entries=[] if firewall is None else remembered.get(firewall, []),
                 live=[] if firewall is None else live.get(firewall, []),
@@ -497,17 +502,12 @@ def _keep_what_is_protected(items: dict[Address, ManagedObject]) -> None:
         if item.disposition is Disposition.DELETE and "delete" in item.protect:
             keep(address, "protected from delete")
     for address, item in list(items.items()):
-        owner = (
-            by_id.get(str(item.live.attributes.get("instance"))) if item.live is not None else None
-        )
-        if item.kind.name == "block_storages" and "detach" in item.protect and owner is not None:
-            keep(owner, f"{address} on it is protected from detach")
+        attached = item.live.attributes.get(item.kind.attachment or "") if item.live else None
+        owner = by_id.get(str(attached))
+        if "detach" in item.protect and owner is not None:
+            keep(owner, msg("{address} on it is protected from detach", address=address))
     for item in list(items.values()):
-        if (
-            item.kind.name == "instances"
-            and item.disposition is Disposition.KEEP
-            and item.entry is not None
-        ):
-            firewall = parse(str(item.entry.applied.get("firewall") or ""))
+        if item.disposition is Disposition.KEEP and item.entry is not None:
+            firewall = parse(str(item.entry.applied.get(item.kind.membership or "") or ""))
             if firewall in items:
-                keep(firewall, f"{item.address} is kept and needs it")
+                keep(firewall, msg("{address} is kept and needs it", address=item.address))

@@ -1,5 +1,5 @@
 """Fingerprints: what an object was when a plan was made, the same for a saved plan and for the
-second look before a write (planning#precondition).
+precondition of a write (planning#precondition).
 """
 
 from __future__ import annotations
@@ -10,13 +10,20 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from reconciler.model.resource import EMPTY, Account, LiveResource
-from reconciler.model.resource_type import ANYTHING, FIREWALLS
+from reconciler.model.resource_type import ANYTHING
+from reconciler.resources import block_storage as storage_kind
+from reconciler.resources import firewall as firewall_kind
+from reconciler.resources import instance as instance_kind
+from reconciler.resources import rule as rule_kind
 
-_STEADY = ("id", "name", "description", "zone", "made", "type", "size", "firewall")
+_STEADY = ("id", "name", "description", "zone", "made", "type", "size", rule_kind.OWNER)
 """What does not change while the cloud works on an object."""
 
 _PASSING = frozenset({"status", "volumes"})
 """`status` passes by itself, and `power` says what matters of it; `block_storages` are compared as a set."""
+
+_SETS = {"kind", "volumes", "attached", "members", firewall_kind.NAME, rule_kind.NAME}
+"""What is not compared as one value."""
 
 _LABELS = {"nonce": "marker", "made": "creation time"}
 _SHOWN_MAX = 80
@@ -39,20 +46,20 @@ def of(live: LiveResource, account: Account) -> dict[str, Any]:
     found |= {name: live.attributes[name] for name in names}
     if found.get("power", "") is None:
         del found["power"]
-    if live.kind == "instances":
+    if live.kind == instance_kind.NAME:
         shown = live.attributes.get("volumes")
         found["volumes"] = (
             tuple(sorted(map(str, shown))) if isinstance(shown, tuple | list) else None
         )
         found["attached"] = _block_storages_on(live.id, account)
-        found["firewalls"] = tuple(
+        found[firewall_kind.NAME] = tuple(
             sorted(firewall for firewall, members in account.members.items() if live.id in members)
         )
-    elif live.kind == FIREWALLS:
+    elif live.kind == firewall_kind.NAME:
         found["members"] = (
             tuple(sorted(account.members[live.id])) if live.id in account.members else None
         )
-        found["rules"] = _rules_of(live.id, account)
+        found[rule_kind.NAME] = _rules_of(live.id, account)
     return found
 
 
@@ -82,7 +89,7 @@ def changes(planned: Any, now: Any) -> tuple[str, ...]:
         for name in sorted({*planned, *now})
     ]
     return tuple(
-        _clause(label, _said(before), _said(after))
+        _clause(label, _shown(before), _shown(after))
         for label, before, after in pairs
         if before != after
     )
@@ -104,20 +111,18 @@ def differences(
     """
     now = of(found, account)
     lines = []
-    for name in sorted(
-        set(planned) - {"kind", "volumes", "attached", "firewalls", "members", "rules"}
-    ):
+    for name in sorted(set(planned) - _SETS):
         allowed = left.get(name, (planned[name],))
         if ANYTHING in allowed or now.get(name) in allowed or (name == "power" and name not in now):
             continue
-        lines.append(_clause(_LABELS.get(name, name), _said(allowed[-1]), _said(now.get(name))))
+        lines.append(_clause(_LABELS.get(name, name), _shown(allowed[-1]), _shown(now.get(name))))
     for label, gone, came in _sets(planned, now, account):
         others = (
             sorted(id for id in gone if not moved(id)),
             sorted(id for id in came if not moved(id)),
         )
         if any(others) and label not in left:
-            lines.append(_clause(label, *(", ".join(map(_said, ids)) or "none" for ids in others)))
+            lines.append(_clause(label, *(", ".join(map(_shown, ids)) or "none" for ids in others)))
     return tuple(lines)
 
 
@@ -125,7 +130,7 @@ def _clause(label: str, before: str, now: str) -> str:
     return f"{label} was {before} in the plan and is {now} now"
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     text = (
         "none"
         if value is None
@@ -140,30 +145,31 @@ def _sets(
     planned: Mapping[str, Any], now: Mapping[str, Any], account: Account
 ) -> Iterable[tuple[str, set[str], set[str]]]:
     """Of each set: its label, what is no longer in it, and what is new in it."""
-    if "firewalls" in planned:
-        before, there = set(planned["firewalls"]), set(now["firewalls"])
-        yield "firewall", {id for id in before - there if id in account.members}, there - before
+    if firewall_kind.NAME in planned:
+        before, after = set(planned[firewall_kind.NAME]), set(now[firewall_kind.NAME])
+        left = {id for id in before - after if id in account.members}
+        yield firewall_kind.SINGULAR, left, after - before
         by_row, by_list = set(planned["volumes"] or ()), set(planned["attached"] or ())
-        there = {*(now["volumes"] or ()), *(now["attached"] or ())}
+        after = {*(now["volumes"] or ()), *(now["attached"] or ())}
         read = {
             *(by_row if now["volumes"] is not None else ()),
             *(by_list if now["attached"] is not None else ()),
         }
-        yield "volumes", read - there, there - by_row - by_list
-    for name in ("members", "rules"):
+        yield "volumes", read - after, after - by_row - by_list
+    for name in (firewall_kind.MEMBERS, rule_kind.NAME):
         if planned.get(name) is not None and now.get(name) is not None:
             yield name, set(planned[name]) - set(now[name]), set(now[name]) - set(planned[name])
 
 
 def _block_storages_on(instance: str, account: Account) -> tuple[str, ...] | None:
     """The volumes on a server by the list of volumes, None where that was not read."""
-    if "block_storages" not in account.objects:
+    if storage_kind.NAME not in account.objects:
         return None
     return tuple(
         sorted(
             row.id
-            for row in account.objects["block_storages"].values()
-            if row.attributes.get("instance") == instance
+            for row in account.objects[storage_kind.NAME].values()
+            if row.attributes.get(instance_kind.SINGULAR) == instance
         )
     )
 
@@ -174,15 +180,15 @@ def _rules_of(firewall: str, account: Account) -> tuple[str, ...] | None:
         return None
     rows = (
         row.attributes
-        for row in account.objects.get("rules", EMPTY).values()
-        if row.attributes.get("firewall") == firewall
+        for row in account.objects.get(rule_kind.NAME, EMPTY).values()
+        if row.attributes.get(rule_kind.OWNER) == firewall
     )
     return tuple(sorted(_rule(attributes) for attributes in rows))
 
 
-def _rule(says: Mapping[str, Any]) -> str:
+def _rule(rule: Mapping[str, Any]) -> str:
     title, description = (
-        str(says[name]) if says.get(name) else "" for name in ("title", "description")
+        str(rule[name]) if rule.get(name) else "" for name in ("title", "description")
     )
     texts = f" ({title}: {description})" if description else f" ({title})" if title else ""
-    return f"{says.get('direction')} {says.get('protocol')}/{says.get('ports')} {says.get('cidr')}{texts}"
+    return f"{rule.get('direction')} {rule.get('protocol')}/{rule.get('ports')} {rule.get('cidr')}{texts}"

@@ -16,7 +16,7 @@ from reconciler.planner.steps.plan_builder import PlanBuilder
 
 def block_storages_on(builder: PlanBuilder, instance_id: str) -> dict[Address, ManagedObject]:
     """Our volumes that hang on a server now, by address."""
-    return dict(builder.index.block_storages.get(instance_id, {}))
+    return dict(builder.index.attached.get(instance_id, {}))
 
 
 def no_foreign_block_storages(builder: PlanBuilder, item: ManagedObject) -> bool:
@@ -53,7 +53,7 @@ def foreign_block_storages(builder: PlanBuilder, instance: LiveResource) -> list
     """Ids of the volumes on a server that this stack does not own, by the list of volumes and by
     the server's own row.
     """
-    there = set(builder.index.rows.get(instance.id, ()))
+    there = set(builder.index.listed_on.get(instance.id, ()))
     shown = instance.attributes.get("volumes")
     there |= {str(id) for id in shown} if isinstance(shown, tuple) else set()
     ours = {

@@ -13,6 +13,7 @@ from reconciler.model.diagnostics import Problem, error, warning
 from reconciler.model.resource import Link
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
 from reconciler.planner.steps.plan_builder import PlanBuilder
+from reconciler.resources import block_storage as storage_kind
 
 BLOCK_STORAGES_PER_INSTANCE = 3
 """Where the server does not say its own number (contract#limits); whether it is meant for each type
@@ -54,7 +55,7 @@ def of(builder: PlanBuilder, instance: Address) -> BlockStorageLimits | None:
     stays = item.live if item.disposition in (Disposition.KEEP, Disposition.BIND) else None
     arriving = tuple(
         block_storage.address
-        for block_storage in builder.index.meant_for.get(instance, ())
+        for block_storage in builder.index.wanted_on.get(instance, ())
         if _arrives(block_storage, stays.id if stays else None)
     )
     if stays is None:
@@ -67,8 +68,8 @@ def of(builder: PlanBuilder, instance: Address) -> BlockStorageLimits | None:
             arriving=arriving,
         )
     limit = stays.attributes.get("volume_limit")
-    ours = builder.index.block_storages.get(stays.id, {}).values()
-    there = set(builder.index.rows.get(stays.id, ())) | {
+    ours = builder.index.attached.get(stays.id, {}).values()
+    there = set(builder.index.listed_on.get(stays.id, ())) | {
         block_storage.live.id for block_storage in ours if block_storage.live is not None
     }
     return BlockStorageLimits(
@@ -86,7 +87,7 @@ def _arrives(block_storage: ManagedObject, instance_id: str | None) -> bool:
         return True
     there = (
         block_storage.live is not None
-        and block_storage.live.attributes.get("instance") == instance_id
+        and block_storage.live.attributes.get(storage_kind.INSTANCE) == instance_id
     )
     return block_storage.disposition in (Disposition.KEEP, Disposition.BIND) and not there
 
@@ -94,8 +95,8 @@ def _arrives(block_storage: ManagedObject, instance_id: str | None) -> bool:
 def _leaves(block_storage: ManagedObject, instance: Address) -> bool:
     if block_storage.disposition is Disposition.DELETE:
         return True
-    wanted = block_storage.wanted.get("instance")
-    elsewhere = "instance" in block_storage.wanted and not (
+    wanted = block_storage.wanted.get(storage_kind.INSTANCE)
+    elsewhere = storage_kind.INSTANCE in block_storage.wanted and not (
         isinstance(wanted, Link) and wanted.address == instance
     )
     return block_storage.disposition in (Disposition.KEEP, Disposition.BIND) and elsewhere
@@ -105,14 +106,16 @@ def check(builder: PlanBuilder) -> Iterator[Problem]:
     """An error for each volume that its server has no slot for; a warning where the number is only
     the usual one.
     """
-    for instance in sorted(builder.index.meant_for, key=lambda address: address.sort_key):
+    for instance in sorted(builder.index.wanted_on, key=lambda address: address.sort_key):
         found = of(builder, instance)
         for address in found.beyond if found is not None else ():
             if found is None:
                 continue
             block_storage = builder.assessment.items[address]
             place = (
-                block_storage.resource.places.get("instance", block_storage.resource.place)
+                block_storage.resource.places.get(
+                    storage_kind.INSTANCE, block_storage.resource.place
+                )
                 if block_storage.resource is not None
                 else None
             )

@@ -11,6 +11,7 @@ from reconciler.common.text import msg
 from reconciler.model.owners import entry_with
 from reconciler.model.plan import Action, Cause, Change, Consent, FieldChange, Impact, RiskClass
 from reconciler.model.resource import EMPTY, Link, LiveResource, Unknown, Value
+from reconciler.model.resource_type import operation_of
 from reconciler.planner.compare import fingerprint as fingerprints
 from reconciler.planner.compare.assessment import (
     ACCEPTED_AS_GONE,
@@ -20,6 +21,8 @@ from reconciler.planner.compare.assessment import (
 )
 from reconciler.planner.compare.field_diff import Compared
 from reconciler.planner.steps.plan_builder import PlanBuilder
+from reconciler.resources import firewall as firewall_kind
+from reconciler.resources import rule as rule_kind
 
 FOLLOWS = "moves with its instance"
 """Why a volume moves or is detached where its server is replaced or goes."""
@@ -65,7 +68,7 @@ def _with_word(builder: PlanBuilder, item: ManagedObject, action: Action, impact
         return impact
     impact = (
         replace(impact, exposure_seconds=_open_at_birth(builder, item))
-        if item.kind.name == "instances"
+        if item.kind.membership is not None
         else impact
     )
     address = str(item.address)
@@ -86,11 +89,11 @@ def _open_at_birth(builder: PlanBuilder, item: ManagedObject) -> int | None:
 
     Until a list is looked at again, and the attaching itself.
     """
-    if not isinstance(item.wanted.get("firewall"), Link):
+    if not isinstance(item.wanted.get(item.kind.membership or ""), Link):
         return None
     return (
         round(timing.POLL_SECONDS)
-        + builder.assessment.kinds["firewalls"].operations["attach"].seconds[1]
+        + operation_of(builder.assessment.kinds, firewall_kind.ATTACH).seconds[1]
     )
 
 
@@ -105,7 +108,7 @@ def rule_made(builder: PlanBuilder, item: ManagedObject, wanted: Mapping[str, Va
             replace(row, cause=Cause.OUTSIDE if before.get(row.path) == row.after else Cause.BOTH)
             for row in rows
         )
-        left = FieldChange("rule", traffic_of(before), None, Cause.OUTSIDE)
+        left = FieldChange(rule_kind.SINGULAR, traffic_of(before), None, Cause.OUTSIDE)
         builder.drift.append(
             Change(
                 item.address,
@@ -133,7 +136,7 @@ def taken_over(builder: PlanBuilder, owner: ManagedObject, item: ManagedObject) 
         return Action.NONE
     known = (
         owner.disposition is Disposition.BIND
-        or entry_with(builder.assessment.state, "rules", item.live.id) is not None
+        or entry_with(builder.assessment.state, item.kind.name, item.live.id) is not None
     )
     return Action.IMPORT if known else Action.NONE
 

@@ -1,4 +1,6 @@
-"""Who hangs on whom, found once for a plan: volumes by server, servers by id, rules by firewall."""
+"""What is attached to what, found once for a plan: block storages by instance, instances by id, rules
+by firewall.
+"""
 
 from __future__ import annotations
 
@@ -12,52 +14,58 @@ from reconciler.planner.compare.assessment import Assessment, ManagedObject
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Looked up, never searched: a plan of thousands of objects asks this for each of them.
+    """Looked up instead of searched, because a plan of thousands of objects asks for each of them.
 
-    `instances` maps the id of a live server of ours to its address. `block_storages` maps a server's id to
-    our volumes on it, `rows` to the ids of all volumes that the list shows on it. `meant_for` maps
-    a server's address to our volumes that the file puts on it. `rules` maps a firewall's address to
-    the addresses of its rules. `several` maps an address without index to all objects under it.
+    `instances` maps the id of a live instance of the stack to its address. `attached` maps the id of
+    an instance to the stack's block storages on it, `listed_on` to the ids of all block storages that
+    the account lists on it. `wanted_on` maps the address of an instance to the block storages that
+    the file attaches to it. `rules` maps the address of a firewall to those of its rules. `indexed`
+    maps an address without index to all objects under it.
     """
 
     instances: Mapping[str, Address]
-    block_storages: Mapping[str, Mapping[Address, ManagedObject]]
-    rows: Mapping[str, frozenset[str]]
-    meant_for: Mapping[Address, tuple[ManagedObject, ...]]
+    attached: Mapping[str, Mapping[Address, ManagedObject]]
+    listed_on: Mapping[str, frozenset[str]]
+    wanted_on: Mapping[Address, tuple[ManagedObject, ...]]
     rules: Mapping[Address, tuple[Address, ...]]
-    several: Mapping[Address, tuple[Address, ...]]
+    indexed: Mapping[Address, tuple[Address, ...]]
 
 
 def of(assessment: Assessment) -> Index:
-    """The index of a survey, made in one pass over its items and one over the list of volumes."""
+    """The index, made in one pass over the items and one over the list of block storages."""
     instances: dict[str, Address] = {}
-    block_storages: dict[str, dict[Address, ManagedObject]] = {}
-    meant: dict[Address, list[ManagedObject]] = {}
+    attached: dict[str, dict[Address, ManagedObject]] = {}
+    wanted_on: dict[Address, list[ManagedObject]] = {}
     rules: dict[Address, list[Address]] = {}
-    several: dict[Address, list[Address]] = {}
+    indexed: dict[Address, list[Address]] = {}
     for address, item in assessment.items.items():
         if address.rule is not None:
             rules.setdefault(address.owner, []).append(address)
             continue
         if address.index is not None:
-            several.setdefault(address.resource, []).append(address)
-        if item.kind.name == "instances" and item.live is not None:
+            indexed.setdefault(address.resource, []).append(address)
+        if item.live is not None and item.kind.membership is not None:
             instances[item.live.id] = address
-        elif item.kind.name == "block_storages":
-            if item.live is not None and item.live.attributes.get("instance") is not None:
-                block_storages.setdefault(str(item.live.attributes["instance"]), {})[address] = item
-            wanted = item.wanted.get("instance")
-            if isinstance(wanted, Link):
-                meant.setdefault(wanted.address, []).append(item)
-    rows: dict[str, set[str]] = {}
-    for row in assessment.account.objects.get("block_storages", EMPTY).values():
-        if row.attributes.get("instance") is not None:
-            rows.setdefault(str(row.attributes["instance"]), set()).add(row.id)
+        if item.kind.attachment is None:
+            continue
+        owner = item.live.attributes.get(item.kind.attachment) if item.live is not None else None
+        if owner is not None:
+            attached.setdefault(str(owner), {})[address] = item
+        wanted = item.wanted.get(item.kind.attachment)
+        if isinstance(wanted, Link):
+            wanted_on.setdefault(wanted.address, []).append(item)
+    listed_on: dict[str, set[str]] = {}
+    for kind in assessment.kinds.values():
+        rows = assessment.account.objects.get(kind.name, EMPTY) if kind.attachment else EMPTY
+        for id, row in rows.items():
+            owner = row.attributes.get(kind.attachment)
+            if owner is not None:
+                listed_on.setdefault(str(owner), set()).add(id)
     return Index(
         instances,
-        block_storages,
-        {id: frozenset(found) for id, found in rows.items()},
-        {address: tuple(items) for address, items in meant.items()},
+        attached,
+        {id: frozenset(found) for id, found in listed_on.items()},
+        {address: tuple(items) for address, items in wanted_on.items()},
         {address: tuple(found) for address, found in rules.items()},
-        {address: tuple(found) for address, found in several.items()},
+        {address: tuple(found) for address, found in indexed.items()},
     )

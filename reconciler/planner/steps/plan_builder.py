@@ -208,7 +208,7 @@ class PlanBuilder:
     ) -> None:
         for text in item.entry.depends_on if item.entry is not None else ():
             named = parse(text)
-            for address in () if named is None else (named, *self.index.several.get(named, ())):
+            for address in () if named is None else (named, *self.index.indexed.get(named, ())):
                 other = self.assessment.items.get(address)
                 if other is None or other.disposition is not Disposition.DELETE:
                     continue

@@ -59,7 +59,7 @@ def _protection_of(item: ManagedObject) -> Iterator[StateChange]:
 
 def _rules_of(builder: PlanBuilder, item: ManagedObject) -> tuple[str, ...]:
     """What the state remembers of the rules of a firewall that is no more."""
-    if item.kind.name != "firewalls" or item.entry is None:
+    if builder.assessment.kinds.owned_by(item.kind.name) is None or item.entry is None:
         return ()
     id = item.entry.id
     return tuple(
@@ -74,7 +74,8 @@ def _entry(builder: PlanBuilder, item: ManagedObject) -> Entry:
         raise AssertionError(f"{item.address} is not an object that stays")
     wanted = builder.resolver.wanted(item)
     said = item.resource.lifecycle.protect
-    parent = str(item.live.attributes["firewall"]) if item.kind.name == "rules" else None
+    owner = item.kind.owner_attribute
+    parent = None if owner is None else str(item.live.attributes[owner])
     known = item.entry or Entry(
         str(item.address), item.kind.name, item.live.id, nonce=item.live.nonce, parent=parent
     )
@@ -112,7 +113,7 @@ def _applied(
             and value not in (None, "")
         ):
             found[name] = link_text(value)
-        elif settled and value is None and name in ("firewall", "instance"):
+        elif settled and value is None and item.kind.fields[name].link is not None:
             found[name] = None
         elif name in before:
             found[name] = before[name]

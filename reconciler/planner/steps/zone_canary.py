@@ -1,8 +1,8 @@
-"""The first server in a zone where the stack has none goes alone (planning#feasibility).
+"""The first instance in a zone where the stack has none is created alone (planning#feasibility).
 
-Whether an account may make servers in a zone shows only when it tries (contract#zones): a listed
-zone is no permission. So the other creates of such a zone wait until the cloud has accepted one;
-where it does not, they are not sent, and the restricted zone has cost one request.
+Whether an account may create instances in a zone shows only when it tries (contract#zones): a listed
+zone is not a permission. So the other creates of such a zone wait until the cloud has accepted one.
+If it does not, they are not sent, and the restricted zone has cost one request.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.model.plan import Step
+from reconciler.model.resource_type import creates
 from reconciler.planner.steps.plan_builder import PlanBuilder
+
+_ZONE = "zone"
+"""The field of the kinds that are created in a zone; others follow what they are attached to."""
 
 
 def alone(builder: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -43,15 +47,19 @@ def alone(builder: PlanBuilder, steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def _zones(builder: PlanBuilder) -> frozenset[object]:
-    """The zones in which a server of ours is there."""
+    """The zones in which the stack has an instance."""
     items = builder.assessment.items.values()
-    rows = [item.live for item in items if item.kind.name == "instances" and item.entry is not None]
-    rows += [live for old, live in builder.assessment.deposed() if old.kind == "instances"]
-    return frozenset(live.attributes.get("zone") for live in rows if live is not None)
+    rows = [item.live for item in items if _ZONE in item.kind.fields and item.entry is not None]
+    rows += [
+        live
+        for old, live in builder.assessment.deposed()
+        if _ZONE in builder.assessment.kinds[old.kind].fields
+    ]
+    return frozenset(live.attributes.get(_ZONE) for live in rows if live is not None)
 
 
 def _zone(builder: PlanBuilder, step: Step) -> str | None:
-    if step.operation != "instance.create":
+    if not creates(step.operation):
         return None
-    zone = builder.assessment.items[step.address].wanted.get("zone")
+    zone = builder.assessment.items[step.address].wanted.get(_ZONE)
     return zone if isinstance(zone, str) else None
