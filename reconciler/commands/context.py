@@ -20,7 +20,7 @@ from reconciler.planner.steps.outputs import OutputChange
 
 if TYPE_CHECKING:
     from reconciler.executor import Result
-    from reconciler.executor.first_passwords import Keeper
+    from reconciler.executor.first_passwords import KeepPassword
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Run:
     again: str
     lock_timeout_seconds: float = 0.0
     wait: bool = True
-    keep: Keeper | None = None
+    keep: KeepPassword | None = None
 
 
 @dataclass(frozen=True, slots=True)

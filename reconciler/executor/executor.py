@@ -46,7 +46,7 @@ from reconciler.schedule.step_state import (
 )
 from reconciler.schedule.task import Task, Write
 
-INTERRUPT_PATIENCE_SECONDS = 5.0
+INTERRUPT_WAIT_SECONDS = 5.0
 """After Ctrl-C, how long answers in flight are awaited (safety#interrupts)."""
 
 IDLE_SECONDS = 0.5
@@ -126,8 +126,8 @@ def _executor(inputs: RunInputs) -> _Executor:
 class _Executor:
     """Does the work of the tasks (`schedule.loop.Handler`).
 
-    `ended` is when the loop was over: what comes after it (outputs, the state) is no time that the
-    cloud took.
+    `ended` is when the loop was over. What comes after it (outputs, the state) does not count as
+    time that the cloud took.
     """
 
     inputs: RunInputs
@@ -177,7 +177,7 @@ class _Executor:
         cloud refuses the keys.
         """
         if self._stop_at is None and self.inputs.interrupted():
-            self._stop_at = self.inputs.client.now() + INTERRUPT_PATIENCE_SECONDS
+            self._stop_at = self.inputs.client.now() + INTERRUPT_WAIT_SECONDS
         if self._stop_at is None and self.sender.stop is not None:
             self.reports.problem(self.sender.stop)
             self._stop_at = math.inf
@@ -213,7 +213,7 @@ class _Executor:
         self.sender.waiter.judge()
 
     def finish(self) -> None:
-        """Skips what was not begun, computes the outputs, and writes the state anew."""
+        """Skips what was not begun, computes the outputs, and writes the state."""
         state, interrupted = self.inputs.writer.state, self.inputs.interrupted()
         if interrupted:
             self.reports.codes.append(exit_codes.INTERRUPTED)

@@ -12,7 +12,7 @@ from reconciler.common.text import Text, msg
 from reconciler.model.ports import RecordFailed
 from reconciler.schedule.task import Task
 
-Keeper: TypeAlias = Callable[[str, str, str, str], None]
+KeepPassword: TypeAlias = Callable[[str, str, str, str], None]
 """Keeps address, id, user name and password; durable when it returns. Raises `RecordFailed`."""
 
 
@@ -31,9 +31,11 @@ def first_login(result: Any) -> tuple[str, str] | None:
     return name if isinstance(name, str) else "", password
 
 
-def kept(keep: Keeper | None, task: Task, result: Any) -> tuple[RecordFailed | None, Text | None]:
+def kept(
+    keep: KeepPassword | None, task: Task, result: Any
+) -> tuple[RecordFailed | None, Text | None]:
     """Keeps the first password of a new instance before the instance is recorded. Returns what
-    failed, and what the user must be told.
+    failed, and a notice for the user.
 
     A failure is returned and not raised, because the instance must be recorded in any case.
     """

@@ -152,7 +152,7 @@ def evaluate(known: Known, stack: Stack, value: Value) -> Any:
 
 
 def _follow(known: Known, value: Unknown) -> Any:
-    """The value of an unknown that stands for one attribute."""
+    """The value of an unknown that represents one attribute."""
     ref = value.source[0]
     found = (known.attributes(ref.address) or {}).get(ref.attribute or "id")
     if isinstance(found, Unknown) or len(value.source) != 1:

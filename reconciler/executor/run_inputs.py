@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from reconciler.common.dataclass import dataclass
-from reconciler.executor.first_passwords import Keeper
+from reconciler.executor.first_passwords import KeepPassword
 from reconciler.model.events import Event
 from reconciler.model.plan import Plan
 from reconciler.model.ports import Client, Reads, StateWriter
@@ -36,4 +36,4 @@ class RunInputs:
     time_scale: float = 1.0
     account_digest: str | None = None
     endpoint: str | None = None
-    keep: Keeper | None = None
+    keep: KeepPassword | None = None

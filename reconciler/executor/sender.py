@@ -26,7 +26,7 @@ from reconciler.schedule.step_state import Failure, InFlight, Pending, StepEvent
 from reconciler.schedule.task import Task
 
 ATTEMPTS_MAX = 8
-"""How often one operation may be refused before execution (429, busy) and sent anew."""
+"""How often one operation may be refused before execution (429, busy) and sent again."""
 
 UNSENT_ATTEMPTS_MAX = 3
 BUSY_SECONDS = 10.0

@@ -31,7 +31,7 @@ from reconciler.schedule.step_state import (
 from reconciler.schedule.task import Task
 
 NEAR_SECONDS = 15.0
-"""A duration is learned if the two lists that bound it are no further apart."""
+"""A duration is learned if the two lists that bound it are at most this far apart."""
 
 SETTLE_SECONDS = 60.0
 """How long a run looks for the outcome of a write without an answer, before it leaves that to a

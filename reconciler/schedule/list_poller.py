@@ -28,7 +28,7 @@ Subject: TypeAlias = "str | tuple[str, str]"
 class Listed:
     """One list: the reading under way, and when the last complete one was begun.
 
-    `due` is when it is to be read next. After a reading that failed, no task can have it read
+    `due` is when it will be read next. After a reading that failed, no task can have it read
     again before `not_before`.
     """
 
@@ -136,18 +136,18 @@ class ListPoller:
     # What tasks ask for
     # -----------------------------------------------------------------------------------------
 
-    def ask(self, whats: Iterable[str], at: float) -> None:
+    def ask(self, lists: Iterable[str], at: float) -> None:
         """Has these lists read not later than `at`."""
-        for what in whats:
+        for what in lists:
             listed = self.lists.get(what) or self.lists.setdefault(what, Listed(what))
             if max(at, listed.not_before) < listed.due:
                 self._due(listed, max(at, listed.not_before))
 
-    def ask_once(self, whats: Iterable[str], since: float, now: float) -> None:
+    def ask_once(self, lists: Iterable[str], since: float, now: float) -> None:
         """Has these lists read now, except those of which a reading that was begun after `since` is
         under way.
         """
-        self.ask([what for what in whats if not self._is_reading(what, since)], now)
+        self.ask([what for what in lists if not self._is_reading(what, since)], now)
 
     def calm(self, unwatched: Iterable[str]) -> None:
         """No task waits for these lists any more: they are not read again."""
@@ -169,21 +169,21 @@ class ListPoller:
     # What is known
     # -----------------------------------------------------------------------------------------
 
-    def fresh(self, whats: Iterable[str], since: float) -> bool:
+    def fresh(self, lists: Iterable[str], since: float) -> bool:
         """Whether each of these lists was read completely, by a reading begun after `since`."""
-        for what in whats:
+        for what in lists:
             listed = self.lists.get(what)
             if listed is None or listed.shown_at < since:
                 return False
         return True
 
-    def tried(self, whats: Iterable[str], since: float) -> bool:
+    def tried(self, lists: Iterable[str], since: float) -> bool:
         """Whether a reading of each of these lists that was begun after `since` is over, whatever
         it showed.
         """
         return all(
             self.lists[what].reading is None and self.lists[what].begun >= since
-            for what in whats
+            for what in lists
             if what in self.lists
         )
 
@@ -191,9 +191,9 @@ class ListPoller:
         """Whether a list was tried since then; for one that is not fresh: whether it failed."""
         return what in self.lists and self.tried((what,), since)
 
-    def shown_at(self, whats: Iterable[str]) -> float:
+    def shown_at(self, lists: Iterable[str]) -> float:
         """When the oldest of these lists was begun that were shown last."""
-        return min(self.lists[what].shown_at for what in whats)
+        return min(self.lists[what].shown_at for what in lists)
 
     def interval(self, waited_seconds: float, expected_seconds: float = 0.0) -> float:
         """Seconds until the next reading for something that was waited for that long, and is

@@ -100,7 +100,7 @@ class Loop:
             if stop_at is None:
                 self._send()
             scheduler.follow_up()
-            answer = self.calls.next(self._patience(stop_at))
+            answer = self.calls.next(self._wait_seconds(stop_at))
             if answer is not None:
                 self._take(*answer)
             handler.judge()
@@ -135,7 +135,7 @@ class Loop:
         self._token += 1
         return self._token
 
-    def _patience(self, stop_at: float | None) -> float:
+    def _wait_seconds(self, stop_at: float | None) -> float:
         """Seconds until something may be due without an answer."""
         now = self.calls.now()
         wait = min(

@@ -138,7 +138,7 @@ class Polls:
         return result is PollResult.NOT_SHOWN and polling.absent_since is None
 
     def again(self, task: Task, result: PollResult, polling: Polling, now: float) -> None:
-        """Has the lists read again after a judgement that was no end."""
+        """Has the lists read again after a judgement that was not an end."""
         if result is PollResult.PROBING:
             self._probing[self.lists.kind_of(task), task.target or ""] = task
         elif result is PollResult.UNREAD:

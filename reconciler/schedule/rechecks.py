@@ -71,12 +71,12 @@ class Rechecks:
         exists = self.exists(planned["kind"], planned["id"])
         return self._still_unread(others, since) if exists else ()
 
-    def _still_unread(self, whats: Iterable[str], since: float) -> tuple[str, ...]:
+    def _still_unread(self, lists: Iterable[str], since: float) -> tuple[str, ...]:
         """Those of these lists that are to be read. If a list of one firewall could not be read,
         the firewall may be gone: the list of firewalls tells.
         """
         unread = []
-        for what in whats:
+        for what in lists:
             if self.poller.fresh((what,), since):
                 continue
             failed = self.poller.has_failed(what, since)

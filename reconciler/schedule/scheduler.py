@@ -114,7 +114,7 @@ class Scheduler:
                 self.skip(task, self._root(ended))
 
     def _leave_alone(self, unsettled: Task) -> None:
-        """What may have happened blocks its address: nothing more is sent there, unless it is to be
+        """What may have happened blocks its address: nothing more is sent there, unless it must be
         done regardless (safety#requests).
         """
         for task in self.of(Pending):

@@ -58,12 +58,12 @@ def forecast(
     """
     if not steps:
         return None
-    pace = pace or Throughput(
+    throughput = pace or Throughput(
         taken=(timing.QUOTA_SECONDS,) * min(account.calls, timing.QUOTA_CALLS)
     )
     weights = weights_of(steps, kinds)
     tasks = {step.key: _task(step, weights[step.key], facts, id_of) for step in steps}
-    client = ModelClient(pace)
+    client = ModelClient(throughput)
     scheduler = Scheduler(tasks)
     poller = ListPoller(ModelReads(_pages(steps, account, kinds)), time_scale=1.0)
     polls = Polls(scheduler, poller, OperationLists(kinds))
