@@ -181,15 +181,8 @@ class ListPoller:
         """Whether a reading of each of these lists that was begun after `since` is over, whatever
         it showed.
         """
-        return all(
-            self.lists[what].reading is None and self.lists[what].begun >= since
-            for what in lists
-            if what in self.lists
-        )
-
-    def has_failed(self, what: str, since: float) -> bool:
-        """Whether a list was tried since then; for one that is not fresh: whether it failed."""
-        return what in self.lists and self.tried((what,), since)
+        found = (self.lists.get(what) for what in lists)
+        return all(one is not None and one.reading is None and one.begun >= since for one in found)
 
     def shown_at(self, lists: Iterable[str]) -> float:
         """When the oldest of these lists was begun that were shown last."""

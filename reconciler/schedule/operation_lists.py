@@ -5,6 +5,7 @@ be read again before it, and those that tell what became of it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
@@ -25,6 +26,8 @@ class OperationLists:
     """Reads tasks in the light of the kinds alone."""
 
     kinds: Mapping[str, ResourceType]
+    _operations: dict[str, Operation] = field(default_factory=dict)
+    """Those that were asked for, by name: a large plan asks for the same few many times."""
 
     def kind_of(self, task: Task) -> str:
         """The name of the kind that a task is about."""
@@ -32,7 +35,11 @@ class OperationLists:
 
     def operation(self, task: Task) -> Operation:
         """The operation that is next. A wait is judged like the create that it continues."""
-        return operation_of(self.kinds, task.operation)
+        name = task.operation
+        found = self._operations.get(name)
+        if found is None:
+            found = self._operations[name] = operation_of(self.kinds, name)
+        return found
 
     def asked(self, task: Task) -> dict[str, Any]:
         """The inputs of the operation that is next. When an instance is detached from its former

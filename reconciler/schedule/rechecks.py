@@ -50,11 +50,13 @@ class Rechecks:
         self.poller.ask_once(self._unread(task), task.write.read_since or 0.0, now)
 
     def judge(self, task: Task, rechecking: Rechecking, now: float) -> None:
-        """Lets the task continue if enough was read; it fails if that takes too long."""
+        """Lets the task continue if enough was read. It fails if a reading begun after the deadline
+        did not give that either: writes go before reads, so the lists may not have had their turn.
+        """
         unread = self._unread(task)
         if not unread:
             task.advance(StepEvent.RECHECKED, Pending())
-        elif now >= rechecking.deadline:
+        elif now >= rechecking.deadline and self.poller.tried(unread, rechecking.deadline):
             why = msg("could not re-read it before an irreversible change; nothing was sent")
             task.fail(Failure(why))
         else:
@@ -79,7 +81,7 @@ class Rechecks:
         for what in lists:
             if self.poller.fresh((what,), since):
                 continue
-            failed = self.poller.has_failed(what, since)
+            failed = self.poller.tried((what,), since)
             if failed and owner_of(what) and not self.poller.fresh((FIREWALLS,), since):
                 unread.append(FIREWALLS)
             elif not (failed and self.is_gone(owner_of(what))):

@@ -18,15 +18,15 @@ instances:
 """
 
 
-def lab_with_deadline(seconds: int) -> CloudHarness:
-    """A cloud harness in which a server that is not ready after so long has failed (40 s is what it
-    takes).
+def lab_with_deadline(seconds: int, operation: str = "create") -> CloudHarness:
+    """A cloud harness in which an operation on an instance fails if its result does not show within
+    so many seconds (a create takes 40 s).
     """
     harness = CloudHarness()
-    servers = harness.kinds["instances"]
-    create = replace(servers.operations["create"], deadline_seconds=seconds)
+    instances = harness.kinds["instances"]
+    changed = replace(instances.operations[operation], deadline_seconds=seconds)
     harness.kinds = harness.kinds.including(
-        replace(servers, operations={**servers.operations, "create": create})
+        replace(instances, operations={**instances.operations, operation: changed})
     )
     return harness
 
@@ -88,3 +88,23 @@ def test_absences_that_take_long_to_prove_are_not_late(tmp_path: Path) -> None:
     )
     result = harness.apply(stack, destroy=True)
     assert (result.exit_code, len(result.done), len(harness.cloud.world.instances)) == (0, 60, 0)
+
+
+def test_object_is_deleted_although_its_list_was_not_read_in_time(tmp_path: Path) -> None:
+    # The new rules use up the quota for two minutes. Writes go first, so that the list of instances
+    # is read again after the deadline of the delete.
+    harness = lab_with_deadline(45, "delete")
+    assert harness.apply(harness.stack(with_rules(1), tmp_path)).exit_code == 0
+    harness.clock.advance_to(harness.clock.monotonic() + 300)
+    after = with_rules(120).replace("web: {count: 2,", "web: {count: 1,")
+    result = harness.apply(harness.stack(after, tmp_path))
+    assert (result.exit_code, len(result.failed), len(result.skipped)) == (0, 0, 0)
+
+
+def with_rules(count: int) -> str:
+    """Two instances, and a firewall of so many rules."""
+    rules = "".join(
+        f"      r{number}: {{direction: in, protocol: tcp, ports: {1000 + number}, cidr: 10.0.0.0/8}}\n"
+        for number in range(count)
+    )
+    return SERVERS.replace("COUNT", "2") + f"firewalls:\n  many:\n    rules:\n{rules}"
