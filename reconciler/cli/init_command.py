@@ -241,8 +241,14 @@ def _one_of(offered: Iterable[str]) -> Callable[[str], str | None]:
 
 def _offer(row: Mapping[str, Any]) -> str:
     price = row.get("price_month")
-    cost = f", {format.won(price)} a month" if isinstance(price, int) else ""
-    return f"{row['id']}: {row.get('vcpu')} vCPU, {(row.get('memory_mb') or 0) // 1024} GB{cost}"
+    cost = msg(", {price} a month", price=format.won(price)) if isinstance(price, int) else ""
+    return msg(
+        "{flavor}: {vcpu} vCPU, {memory} GB{cost}",
+        flavor=row["id"],
+        vcpu=row.get("vcpu"),
+        memory=(row.get("memory_mb") or 0) // 1024,
+        cost=cost,
+    )
 
 
 def _ssh_key(console: Console, found: Catalogue) -> str | None:

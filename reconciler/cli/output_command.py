@@ -122,16 +122,16 @@ def _env_lines(found: Mapping[str, tuple[Any, str | None]]) -> Iterator[str]:
     from reconciler.cli import state_text
 
     for name, (value, reason) in found.items():
+        variable = name.upper()
+        why = "" if reason is None else f": {escape.outside(reason)}"
         if value is None:
-            yield f"# {name.upper()} has no value" + (
-                f": {escape.outside(reason)}" if reason is not None else ""
-            )
+            yield msg("# {variable} has no value{why}", variable=variable, why=why)
         elif not _fits_a_line(value):
-            yield f"# {name.upper()} is left out: it does not fit into one line of text"
+            yield msg("# {variable} is left out: its value needs several lines", variable=variable)
         else:
             if reason is not None:
-                yield f"# {name.upper()} is stale: {escape.outside(reason)}"
-            yield f"{name.upper()}={shlex.quote(state_text.raw(value))}"
+                yield msg("# {variable} is stale{why}", variable=variable, why=why)
+            yield f"{variable}={shlex.quote(state_text.raw(value))}"
 
 
 def _fits_a_line(value: Any) -> bool:

@@ -180,7 +180,12 @@ def mv(session: Session, *, source: str, target: str, yes: bool, lock_timeout: f
         )
         writer.commit()
     console.result(
-        [Line(f" Moved. The file must now contain {escape.outside(target)}.", Tone.GOOD)]
+        [
+            Line(
+                msg(" Moved. The file must now contain {address}.", address=escape.outside(target)),
+                Tone.GOOD,
+            )
+        ]
     )
     return exit_codes.DONE
 
@@ -210,7 +215,8 @@ def unlock(session: Session, *, yes: bool) -> int:
     title = title_of(name, session.environment)
     held = store.holder()
     if held is None or (held.holder is None and not held.alive):
-        console.result([Line(f" {escape.outside(title)}: the state is not locked.", Tone.GOOD)])
+        text = msg(" {stack}: the state is not locked.", stack=escape.outside(title))
+        console.result([Line(text, Tone.GOOD)])
         return exit_codes.DONE
     console.result(list(held_lines(held)))
     ask(console, title, yes or not held.alive, "break the lock")
@@ -238,7 +244,7 @@ def held_lines(held: Held) -> Iterable[Line]:
     else:
         yield Line(" The lock is free: the run that held it no longer exists.")
     facts = [
-        ("who", f"{who.user} on {who.host}, process {who.pid}"),
+        ("who", msg("{user} on {host}, process {pid}", user=who.user, host=who.host, pid=who.pid)),
         ("command", who.command),
         ("since", format.moment(who.since)),
     ]

@@ -352,7 +352,8 @@ def _written(console: Console, code: int) -> int:
     """The exit code, or 1 if the command only had to write a result and could not."""
     if not console.out.failed:
         return code
-    console.note([Line(f"error: the result could not be written: {console.out.lost}", Tone.DANGER)])
+    text = msg("error: the result could not be written: {reason}", reason=console.out.lost)
+    console.note([Line(text, Tone.DANGER)])
     return code if console.begun else exit_codes.worst((code, exit_codes.ERROR))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from reconciler.common.text import msg
 from reconciler.model.resource import Resource
 from reconciler.model.serialize import shown
 from reconciler.model.state import STALE, Entry, Phase, State
@@ -87,10 +88,21 @@ def entry_document(entry: Entry) -> dict[str, Any]:
 def state_lines(state: State | None, *, title: str, where: str) -> Iterable[Line]:
     """The state as a table: address, id, phase."""
     if state is None or state.is_empty:
-        yield Line(f" {escape.outside(title)}: the state is empty ({escape.outside(where)}).")
+        yield Line(
+            msg(
+                " {stack}: the state is empty ({path}).",
+                stack=escape.outside(title),
+                path=escape.outside(where),
+            )
+        )
         return
     yield Line(
-        f" {escape.outside(title)}    state {escape.outside(where)} (serial {state.serial})",
+        msg(
+            " {stack}    state {path} (serial {serial})",
+            stack=escape.outside(title),
+            path=escape.outside(where),
+            serial=state.serial,
+        ),
         Tone.TITLE,
     )
     rows = [(entry.address, entry.id, _marks(entry)) for entry in _entries(state)]
@@ -123,7 +135,8 @@ def entry_lines(entry: Entry, monthly: int | None = None) -> Iterable[Line]:
     facts += [("made", format.moment(entry.made))] if entry.made is not None else []
     facts += [("protected from", ", ".join(entry.protect))] if entry.protect else []
     facts += [("after", ", ".join(entry.depends_on))] if entry.depends_on else []
-    facts += [("costs", f"{format.won(monthly)} a month without VAT")] if monthly else []
+    if monthly:
+        facts.append(("costs", msg("{price} a month without VAT", price=format.won(monthly))))
     for name, value in facts:
         yield Line(f"  {name:<16}{escape.outside(value)}")
     if entry.applied:
@@ -147,7 +160,7 @@ def written_lines(resource: Resource | None) -> Iterable[Line]:
         if resource.place is None
         else f" ({escape.outside(f'{resource.place.file}:{resource.place.line}')})"
     )
-    yield Line(f"  in the file{where}")
+    yield Line(msg("  in the file{place}", place=where))
     for name, value in sorted(resource.attributes.items()):
         place = resource.places.get(name)
         line = "" if place is None else f"   line {place.line}"
