@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench import bounds, stacks
-from reconciler.commands import lifecycle
+from reconciler.commands import plan as planning
 from reconciler.iwinv.quota import MemoryQuotaLog, QuotaRecord
 from reconciler.model.resource import Stack
 from reconciler.planner.compare.assessment import PlanOptions
@@ -137,7 +137,7 @@ def read(harness: CloudHarness, stack: Stack, servers: int) -> Reads:
             harness.clock.advance_to(harness.clock.monotonic() + 120.0)
             harness.sends.clear()
             began = harness.clock.monotonic()
-            planned = lifecycle.plan(
+            planned = planning.plan(
                 stack, replace(harness.connection(), cache=cache), harness.store, PlanOptions()
             )
             assert planned.plan.is_empty

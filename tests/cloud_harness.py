@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from reconciler import resources
-from reconciler.commands import context, lifecycle
+from reconciler.commands import apply as applying
+from reconciler.commands import context
+from reconciler.commands import plan as planning
 from reconciler.config import builder, schema, yaml_reader
 from reconciler.config.variables import VariableInputs
 from reconciler.executor import Result
@@ -131,7 +133,7 @@ class CloudHarness:
 
     def plan(self, stack: Stack, **options: Any) -> Plan:
         """What would be done."""
-        return lifecycle.plan(stack, self.connection(), self.store, PlanOptions(**options)).plan
+        return planning.plan(stack, self.connection(), self.store, PlanOptions(**options)).plan
 
     def apply(
         self,
@@ -172,7 +174,9 @@ class CloudHarness:
             ask=_nobody,
             emit=self.events.append,
         )
-        applied = lifecycle.apply(stack, self.connection(), self.store, chosen, given, run, talk)
+        applied = applying.apply(
+            stack, self.connection(), self.store, chosen, context.Execution(run, given, talk)
+        )
         nothing = Result(
             (),
             {},

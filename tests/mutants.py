@@ -46,8 +46,8 @@ MUTANTS = (
     Mutant(
         "plan under a new name although the state of the former one stands",
         "reconciler/commands/session.py",
-        "    if found:\n        raise Abort(*found)\n    return state, ()\n",
-        "    return state, ()\n",
+        "        if found:\n            raise Abort(*found)\n",
+        "",
         (FORMER,),
         fault=5,
     ),
@@ -255,8 +255,8 @@ MUTANTS = (
     ),
     Mutant(
         "keep the mark of stale outputs that are right",
-        "reconciler/commands/lifecycle.py",
-        "(made.records or is_stale(writer.state.outputs))",
+        "reconciler/commands/apply.py",
+        "made.records or is_stale(writer.state.outputs)",
         "made.records",
         (OUTPUTS_AT_THE_END,),
     ),
@@ -604,7 +604,7 @@ MUTANTS = (
     ),
     Mutant(
         "do not end at a record that failed",
-        "reconciler/commands/lifecycle.py",
+        "reconciler/commands/apply.py",
         "{exit_codes.INTERRUPTED, exit_codes.NOT_RECORDED, exit_codes.ACCOUNT, exit_codes.LOCKED}",
         "{exit_codes.INTERRUPTED}",
         (f"{FOUND}::test_what_once_went_wrong_in_a_recovery_comes_to_the_calm_end",),

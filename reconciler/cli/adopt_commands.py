@@ -67,7 +67,7 @@ def import_object(
     console = session.console
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
-    found, run = parse(address), composition.run_id()
+    found, accepted = parse(address), tuple((one.risk.value, one.address) for one in accept)
     assert found is not None  # the option's type has checked it
 
     def agree(bound: Bound) -> None:
@@ -83,13 +83,9 @@ def import_object(
             wanted,
             connection,
             store,
-            found,
-            id,
-            holder=composition.holder("reconciler import", run),
-            run=run,
+            import_.ImportRequest(found, id, agree, accepted),
+            composition.holder("reconciler import", composition.run_id()),
             lock_timeout_seconds=lock_seconds(lock_timeout, console),
-            agree=agree,
-            accept=tuple((consent.risk.value, consent.address) for consent in accept),
         )
     session.show_problems()
     text = msg(

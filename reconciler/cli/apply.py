@@ -14,9 +14,10 @@ from reconciler.cli import composition, plan_output, state_text
 from reconciler.cli.interrupts import SignalHandler
 from reconciler.cli.options import Choices, part_arguments
 from reconciler.cli.run_context import Session, lock_seconds
-from reconciler.commands import actions, lifecycle
+from reconciler.commands import actions
+from reconciler.commands import apply as applying
 from reconciler.commands import plan_file as planfile
-from reconciler.commands.context import Applied, Connection, Planned, Prompter, Run
+from reconciler.commands.context import Applied, Connection, Execution, Planned, Prompter, Run
 from reconciler.commands.password_file import FirstPasswords
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
@@ -61,9 +62,8 @@ def apply(session: Session, options: PlanOptions, choices: Choices) -> int:
             prompter.at(stack) as (connection, store),
         ):
             stack, chosen = session.back(stack, store, connection, options, choices.undo)
-            return lifecycle.apply(
-                stack, connection, store, chosen, given, run, prompter.conversation
-            )
+            execution = Execution(run, given, prompter.conversation)
+            return applying.apply(stack, connection, store, chosen, execution)
 
     return _carry_out(prompter, work)
 
@@ -90,9 +90,8 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
         ):
             # The plan of an undo contains the serial to return to; its lookups stay pinned.
             stack, _ = session.back(stack, store, connection, PlanOptions(), options.undo)
-            return lifecycle.apply_saved(
-                stack, connection, store, saved, given, run, prompter.conversation
-            )
+            execution = Execution(run, given, prompter.conversation)
+            return applying.apply_saved(stack, connection, store, saved, execution)
 
     return _carry_out(prompter, work)
 
@@ -111,16 +110,8 @@ def reboot(session: Session, address: str, choices: Choices, *, unprotect: bool)
             prompter.at(stack) as (connection, store),
         ):
             run = replace(run, again=session.again("server", "reboot", address, by_option=True))
-            return actions.reboot(
-                stack,
-                found,
-                connection,
-                store,
-                given,
-                run,
-                prompter.conversation,
-                unprotect=unprotect,
-            )
+            execution = Execution(run, given, prompter.conversation)
+            return actions.reboot(stack, found, connection, store, execution, unprotect=unprotect)
 
     return _carry_out(prompter, work)
 

@@ -146,7 +146,7 @@ def _conditions(session: Session, connection: Connection) -> Iterator[Check]:
         store = here.store(name, environment)
         with suppress(Abort):  # an unreadable state is already reported
             if opening.read_state(store) is not None:
-                yield from diagnosis.standing(
+                yield from diagnosis.objects(
                     here.load_to_destroy,
                     here.pasteable,
                     connection,
@@ -187,7 +187,7 @@ def _row(check: Check) -> dict[str, Any]:
     problem: Problem | None = check.problem
     return {
         "name": check.name,
-        "said": check.said,
+        "said": check.text,
         "problem": None if problem is None else serialize.problem(problem),
     }
 
@@ -206,7 +206,7 @@ def _show(console: Console, found: list[Check], problems: list[Problem]) -> None
             else {"error": "!!", "warning": "! "}.get(check.problem.severity.value, "ok")
         )
         tone = Tone.PLAIN if check.problem is None else tones[check.problem.severity.value]
-        lines.append(Line(f" {mark:<3} {check.name:<14}{escape.outside(check.said)}", tone))
+        lines.append(Line(f" {mark:<3} {check.name:<14}{escape.outside(check.text)}", tone))
     console.result(lines)
     if problems:
         console.result([Line(), *view.problems_lines(problems, console.style(console.out))])

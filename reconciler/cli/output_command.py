@@ -54,7 +54,6 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
     their IP addresses.
     """
     from reconciler.cli import state_text
-    from reconciler.commands import lifecycle
     from reconciler.commands import session as opening
 
     console = session.console
@@ -66,7 +65,7 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
                 msg("an inventory is a file of its own"),
             )
         return _inventory(session, title, inventory)
-    found = lifecycle.outputs(opening.read_state(session.store(title, session.environment)), name)
+    found = opening.outputs(opening.read_state(session.store(title, session.environment)), name)
     if console.json:
         console.result_json(state_text.outputs_document(found))
     elif console.format == "env":

@@ -153,7 +153,11 @@ class Session:
         from reconciler.planner.compare.assessment import PlanOptions
 
         stack = self.load_if_it_can_be() if state is None or state.is_empty else None
-        return () if stack is None else session.former_names(stack, store, state, PlanOptions())
+        return (
+            ()
+            if stack is None
+            else session.problems_of_former_names(stack, store, state, PlanOptions())
+        )
 
     def exposed(self, store: FileStore, state: State | None) -> list[Problem]:
         """A problem for each instance that has, or may have, no firewall according to state and

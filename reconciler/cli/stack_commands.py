@@ -108,18 +108,18 @@ def plan(session: Session, *, choices: Choices, out: str | None, detailed_exitco
     apply is running.
     """
     from reconciler.cli import plan_output
-    from reconciler.commands import lifecycle
+    from reconciler.commands import plan as planning
 
     wanted = session.load()
     store = session.store(wanted.name, wanted.environment)
     chosen = _plan_options(choices)
     with session.connect() as connection:
         wanted, chosen = session.back(wanted, store, connection, chosen, choices.undo)
-        planned = lifecycle.plan(wanted, connection, store, chosen, plan_output.running(store))
+        planned = planning.plan(wanted, connection, store, chosen, plan_output.running(store))
     code = plan_output.exit_code(planned, detailed=detailed_exitcode)
     plan_output.show_plan(session, planned, connection, store, given=choices.accept, code=code)
     if out is not None:
-        lifecycle.check_recordable(planned)
+        planning.check_recordable(planned)
         session.console.begin()
         _save(out, planned, connection, accept=choices.accept, options=chosen, code=code)
         session.console.note(plan_output.saved_lines(out, session))
@@ -237,13 +237,13 @@ Examples:
 def drift(session: Session, *, detailed_exitcode: bool) -> int:
     """Show changes made outside reconciler, field by field. Changes in the file are not shown."""
     from reconciler.cli import plan_output
-    from reconciler.commands import lifecycle
+    from reconciler.commands import plan as planning
 
     wanted = session.load()
     session.problems.clear()
     store = session.store(wanted.name, wanted.environment)
     with session.connect() as connection:
-        planned = lifecycle.drift(wanted, connection, store, plan_output.running(store))
+        planned = planning.drift(wanted, connection, store, plan_output.running(store))
     code = plan_output.exit_code(planned, detailed=detailed_exitcode)
     plan_output.show_drift(session, planned, connection, store, code=code)
     return code

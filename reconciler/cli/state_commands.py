@@ -70,7 +70,6 @@ def show(session: Session, *, what: str | None, why: bool) -> int:
 
 def _show_state(session: Session, address: Address | None) -> int:
     from reconciler.cli import state_text
-    from reconciler.commands import lifecycle
     from reconciler.commands import session as opening
     from reconciler.render.plan import plan_text
 
@@ -79,7 +78,7 @@ def _show_state(session: Session, address: Address | None) -> int:
     store = session.store(name, environment)
     state = opening.read_state(store)
     if address is not None:
-        entry = lifecycle.entry_of(state, address)
+        entry = opening.entry_of(state, address)
         if console.json:
             console.result_json(state_text.entry_document(entry))
         else:
@@ -122,7 +121,7 @@ def _monthly(session: Session, entry: Entry, stack: Stack | None) -> int | None:
 def _show_why(session: Session, address: Address) -> int:
     """Explains the change of one address, from a plan made now."""
     from reconciler.cli import plan_output
-    from reconciler.commands import lifecycle
+    from reconciler.commands import plan as planning
     from reconciler.common import suggestions
     from reconciler.model.abort import Abort
     from reconciler.model.diagnostics import error
@@ -134,9 +133,7 @@ def _show_why(session: Session, address: Address) -> int:
     stack = session.load()
     store = session.store(stack.name, stack.environment)
     with session.connect() as connection:
-        planned = lifecycle.plan(
-            stack, connection, store, PlanOptions(), plan_output.running(store)
-        )
+        planned = planning.plan(stack, connection, store, PlanOptions(), plan_output.running(store))
     plan = plan_output.with_problems(planned, session)
     known = {str(change.address) for change in plan.changes} | set(planned.tracked)
     if str(address) not in known:

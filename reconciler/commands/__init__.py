@@ -1,6 +1,6 @@
-"""The use cases: what `plan`, `apply`, `recover`, `adopt` and the other commands do, without flags
+"""The use cases: what `plan`, `apply`, `recover`, `adopt` and the other commands do, without options
 and screens.
 
 It may import everything except `cli`; what it needs of the outside comes through ports. Begin with
-`lifecycle` (plan, apply, destroy) and `context` (the values that the use cases share).
+`plan`, `apply` and `context` (the values that the use cases share).
 """

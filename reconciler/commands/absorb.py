@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.commands import context, lifecycle, session
+from reconciler.commands import context, session
 from reconciler.commands.context import Connection
+from reconciler.commands.plan import plan
 from reconciler.common import suggestions
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
@@ -61,7 +62,7 @@ def absorb(
     whole address as it is.
     """
     _check(stack, addresses)
-    planned = lifecycle.plan(stack, connection, store, PlanOptions())
+    planned = plan(stack, connection, store, PlanOptions())
     rows = tuple(
         change for change in unstated(planned.plan.drift) if _is_meant(change.address, addresses)
     )

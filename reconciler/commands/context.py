@@ -1,4 +1,4 @@
-"""The values that the use cases share: the account, the run, what was planned and what was applied."""
+"""The values that the use cases share: the account, the run, what was planned and applied."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reconciler.model.events import Event, Summary
 from reconciler.model.kinds import Kinds
 from reconciler.model.plan import Action, Plan
 from reconciler.model.resource import Account, Stack
-from reconciler.planner.checks.approval import Decision
+from reconciler.planner.checks.approval import Decision, GivenConsent
 from reconciler.planner.estimate.unmanaged import Unmanaged
 from reconciler.planner.steps.outputs import OutputChange
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The account as one run sees it. `account` is the digest of its key, `key_suffix` the end that
-    a screen may show.
+    """The account as one run sees it. `account` is the digest of its key, `key_suffix` the end of
+    the key, which may be shown.
 
-    `reads` makes the readings of a run from what tells the ids that a list must show. `cache` is
-    what is kept of the account between runs, None where nothing is (`--no-cache`). `notify` takes
-    a line about a read that has to wait.
+    `reads` makes the readings of a run; its argument gives the ids that a list must show. `cache`
+    is what is kept of the account between runs, None with `--no-cache`. `notify` takes a line about
+    a read that has to wait.
     """
 
     exchange: ports.Client
@@ -47,10 +47,9 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan with what it was made from. `problems` are those beside the plan's own; `tracked` the
-    addresses that the state holds.
-
-    `unmanaged` are the objects that are not this stack's, where they were asked for.
+    """A plan with what it was made from. `problems` are those besides the plan's own, `tracked` the
+    addresses in the state, `unmanaged` the objects that are not in it, if they were asked for.
+    `provisional` is the run that was active meanwhile, None if there was none.
     """
 
     plan: Plan
@@ -65,15 +64,13 @@ class Planned:
 
     @property
     def has_changes(self) -> bool:
-        """Whether an apply would change anything that the user would call so: outputs alone are
-        enough.
-        """
+        """Whether an apply would change anything for the user, if only outputs."""
         return not self.plan.is_empty or bool(self.outputs)
 
     @property
     def exit_code(self) -> int:
-        """What a command that only shows this plan ends with, changes aside: blocked 4, to decide
-        3, mistakes 1, else 0.
+        """The exit code of a command that only shows this plan, apart from changes: 4 if blocked, 3
+        if a decision is needed, 1 for errors, otherwise 0.
         """
         actions = {change.action for change in self.plan.changes}
         codes = [exit_codes.of_problems((*self.plan.problems, *self.problems))]
@@ -84,7 +81,7 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Prompter:
-    """What a use case says and asks. `ask` gives the typed text, None where the input ended."""
+    """What a use case shows and asks. `ask` returns the typed text, None if the input ended."""
 
     show: Callable[[Planned, Decision], None]
     ask: Callable[[Planned, Decision], str | None]
@@ -92,8 +89,8 @@ class Prompter:
 
 
 class Interrupts(Protocol):
-    """Takes the signals of the process while its block lasts; called, it says whether an end was
-    asked for.
+    """Takes the signals of the process while its block runs. Called, it returns whether one asked
+    for an end.
     """
 
     def __enter__(self) -> object: ...
@@ -110,12 +107,12 @@ class Interrupts(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How a run is done. `again` is the command that would go on; `nonce` gives a new marker for
-    each create.
+    """How a run works. `again` is the command that would continue it; `nonce` returns a new marker
+    for each create.
 
-    `interrupts` is entered while the plan is being done, and then says whether an end was asked
-    for. `wait`: what an earlier run left open is waited for until it can be settled; else the run
-    ends with exit 3. `keep` takes the first passwords of new servers.
+    `interrupts` is entered while a plan is carried out, and returns whether an end was asked for.
+    `wait`: the run waits until what an earlier run left open can be settled; otherwise it ends with
+    exit 3. `keep` takes the first passwords of new instances.
     """
 
     id: str
@@ -129,8 +126,17 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Execution:
+    """How a plan is carried out: the run, the consent given beforehand, and what asks and reports."""
+
+    run: Run
+    given: GivenConsent
+    prompter: Prompter
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
-    """The end of an apply: the plan and what became of it. `summary` is None where there was
+    """The result of an apply: the plan and what became of it. `summary` is None if there was
     nothing to do.
     """
 
@@ -143,13 +149,14 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class ConcurrentRun:
-    """A run that works on the stack now: `said` tells who, `run` is its name in the records where
-    that is known.
+    """A run that works on the stack now: `title` describes it for people, `run` is its id in the
+    records, if that is known.
     """
 
-    said: str
+    title: str
     run: str | None = None
 
 
-def _nobody() -> ConcurrentRun | None:
+def no_concurrent_run() -> ConcurrentRun | None:
+    """No other run works on the stack."""
     return None

@@ -1,5 +1,5 @@
 """`import`: binds one object of the account to an address of the stack. Only the state changes; the
-next plan says what differs.
+next plan shows what differs.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from reconciler.model import owners, ports
 from reconciler.model.abort import Abort
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, Severity, error
-from reconciler.model.resource import Stack
-from reconciler.model.state import Note
+from reconciler.model.resource import Account, LiveResource, Stack
+from reconciler.model.state import Note, State
 from reconciler.planner import planner as planning
 from reconciler.planner.checks import lost_state
 from reconciler.planner.compare import data_sources, moves
@@ -29,60 +29,40 @@ from reconciler.recovery.manual import Binding
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What is to be bound, or was: the address with its object, and what is worth knowing of it."""
+    """What is to be bound, or was: the address with its object, and the problems with it."""
 
     binding: Binding
     problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """The object of `id` is to be bound to `address`. `agree` shows it, and stops without consent.
+
+    `accept` are classes of consent with their addresses: `shared` is needed if the object belongs
+    to another stack as well.
+    """
+
+    address: Address
+    id: str
+    agree: Callable[[Bound], None]
+    accept: tuple[tuple[str, str | None], ...] = ()
 
 
 def bind(
     stack: Stack,
     connection: Connection,
     store: ports.Store,
-    address: Address,
-    id: str,
-    *,
+    request: ImportRequest,
     holder: ports.Holder,
-    run: str,
+    *,
     lock_timeout_seconds: float,
-    agree: Callable[[Bound], None],
-    accept: tuple[tuple[str, str | None], ...] = (),
 ) -> Bound:
-    """Binds the object of that id to the address. `agree` shows it, and stops where nobody says
-    yes. Stops where it cannot be bound.
-
-    `accept` are classes of consent with their addresses: `shared` is needed where the object
-    belongs to another stack as well.
-    """
-    resource = stack.resources.get(address)
-    if resource is None or address.rule is not None:
-        hint = (
-            msg("import the firewall instead: its rules are bound with it")
-            if address.rule is not None
-            else None
-        )
-        known = [str(one) for one in stack.resources if one.rule is None]
-        message = (
-            msg("{address} is not in the stack file", address=address)
-            if resource is None
-            else msg("{address} is a rule", address=address)
-        )
-        raise Abort(
-            error(
-                "missing-reference",
-                message,
-                address=str(address),
-                hint=hint or suggestions.hint_for(str(address), known),
-            )
-        )
-    wrong = validators.identifier(id)
-    if wrong is not None:
-        raise Abort(error("bad-format", wrong, address=str(address)))
-    options = PlanOptions(accept=accept, elsewhere=session.elsewhere(store))
-    desired_value = replace(
-        stack, resources={**stack.resources, address: replace(resource, import_id=id)}
-    )
-    _, named = session.own_state(stack, store, PlanOptions(), connection.endpoint)
+    """Binds the object to the address. Stops if that is not possible."""
+    address, id = request.address, request.id
+    with_import = _with_import(stack, address, id)
+    options = PlanOptions(accept=request.accept, elsewhere=session.elsewhere(store))
+    _, notices = session.own_state(stack, store, PlanOptions(), connection.endpoint)
     with session.Writing(
         store,
         holder,
@@ -91,47 +71,76 @@ def bind(
         environment=stack.environment,
     ) as writer:
         writer.belong(account=connection.account, endpoint=connection.endpoint)
-        state = moves.move(desired_value, writer.state).state
-        account = session.read_account(
-            connection, planning.refresh_scope(desired_value, state, options), cached=True
-        )
-        told = (*named, *session.account_problems(state, account, connection))
-        seen = classify(
-            stack=desired_value,
-            state=state,
-            account=account,
-            kinds=connection.kinds,
-            options=options,
-        )
-        about = [
-            problem
-            for problem in seen.problems
-            if problem.address == str(address) and problem.severity is Severity.ERROR
-        ]
-        if (doubt := lost_state.in_doubt(seen.items[address])) is not None:
-            raise Abort(doubt)
-        live = account.find(address.kind, id)
-        if about or live is None:
-            raise Abort(
-                *(about or [data_sources.unknown_import(account, address.kind, id, str(address))])
-            )
-        binding = Binding(address, live, lost_state.bound(address, live, seen.items[address]))
-        taken = manual.free_for(state, binding)
-        if taken is not None:
-            raise Abort(taken)
-        sharer = owners.sharer_of(state, live, options.elsewhere)
+        state = moves.move(with_import, writer.state).state
+        scope = planning.refresh_scope(with_import, state, options)
+        account = session.read_account(connection, scope, cached=True)
+        problems = (*notices, *session.account_problems(state, account, connection))
+        binding = _binding(with_import, state, account, connection, options, address)
+        sharer = owners.sharer_of(state, binding.live, options.elsewhere)
         if sharer is not None and not options.accepts("shared", str(address)):
-            raise Abort(owners.shared(str(address), live, sharer))
-        agreed = () if sharer is None else (owners.agreement(live, sharer),)
-        found = Bound(binding, told)
-        agree(found)
-        writer.append(
-            Note(
-                writer.state.sequence + 1,
-                run,
-                f"imported {id}",
-                (*lost_state.effects((binding,)), *agreed),
-            )
-        )
+            raise Abort(owners.shared(str(address), binding.live, sharer))
+        agreed = () if sharer is None else (owners.agreement(binding.live, sharer),)
+        found = Bound(binding, problems)
+        request.agree(found)
+        effects = (*lost_state.effects((binding,)), *agreed)
+        sequence = writer.state.sequence + 1
+        writer.append(Note(sequence, holder.run or "", f"imported {id}", effects))
         writer.commit(account=connection.account, endpoint=connection.endpoint)
     return found
+
+
+def _with_import(stack: Stack, address: Address, id: str) -> Stack:
+    """The stack as if its file imported that object. Stops if the address cannot be bound."""
+    resource = stack.resources.get(address)
+    if resource is None:
+        known = [str(one) for one in stack.resources if one.rule is None]
+        message = msg("{address} is not in the stack file", address=address)
+        hint = suggestions.hint_for(str(address), known)
+        raise Abort(error("missing-reference", message, address=str(address), hint=hint))
+    if address.rule is not None:
+        message = msg("{address} is a rule", address=address)
+        hint = msg("import the firewall instead: its rules are bound with it")
+        raise Abort(error("missing-reference", message, address=str(address), hint=hint))
+    wrong = validators.identifier(id)
+    if wrong is not None:
+        raise Abort(error("bad-format", wrong, address=str(address)))
+    imported = replace(resource, import_id=id)
+    return replace(stack, resources={**stack.resources, address: imported})
+
+
+def _binding(
+    stack: Stack,
+    state: State,
+    account: Account,
+    connection: Connection,
+    options: PlanOptions,
+    address: Address,
+) -> Binding:
+    """The object for the address, if it exists, is settled, and belongs to no other address."""
+    found = classify(
+        stack=stack, state=state, account=account, kinds=connection.kinds, options=options
+    )
+    unsettled = lost_state.in_doubt(found.items[address])
+    if unsettled is not None:
+        raise Abort(unsettled)
+    problems = [
+        problem
+        for problem in found.problems
+        if problem.address == str(address) and problem.severity is Severity.ERROR
+    ]
+    if problems:
+        raise Abort(*problems)
+    live = _live(stack, account, address)
+    binding = Binding(address, live, lost_state.bound(address, live, found.items[address]))
+    taken = manual.free_for(state, binding)
+    if taken is not None:
+        raise Abort(taken)
+    return binding
+
+
+def _live(stack: Stack, account: Account, address: Address) -> LiveResource:
+    id = stack.resources[address].import_id or ""
+    live = account.find(address.kind, id)
+    if live is None:
+        raise Abort(data_sources.unknown_import(account, address.kind, id, str(address)))
+    return live

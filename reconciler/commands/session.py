@@ -1,31 +1,33 @@
-"""Opening what a use case works on: the state to read or to write, and the account, which has to be
+"""Opening what a use case works on: the state, to read or to write, and the account, which must be
 the one that the state belongs to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from reconciler.commands import former_names as former
+from reconciler.commands import former_names
+from reconciler.common import suggestions
 from reconciler.common.text import msg
 from reconciler.model import ports
 from reconciler.model.abort import Abort
+from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, error, notice
 from reconciler.model.owners import Elsewhere
 from reconciler.model.resource import Account, RefreshScope, Stack, title_of
-from reconciler.model.state import State
+from reconciler.model.state import Entry, State
 
 if TYPE_CHECKING:
-    from reconciler.commands.context import Connection
+    from reconciler.commands.context import Connection, Run
     from reconciler.planner.compare.assessment import PlanOptions
 
 
 class Writing:
-    """Holds the lock of a stack for the length of a block. Stops where it cannot be had, or the
-    state cannot be read or written.
+    """Holds the lock of a stack while a block runs. Stops if the lock cannot be had, or the state
+    cannot be read or written.
     """
 
     def __init__(
@@ -58,68 +60,96 @@ class Writing:
             stop_for_store(failure)
 
 
+def writing(store: ports.Store, stack: Stack, run: Run) -> Writing:
+    """The lock of a stack for a run."""
+    return Writing(
+        store,
+        run.holder,
+        timeout_seconds=run.lock_timeout_seconds,
+        stack=stack.name,
+        environment=stack.environment,
+    )
+
+
 def read_state(store: ports.StateReader) -> State | None:
-    """The state, or None where there is none. Stops where it cannot be read."""
+    """The state, or None if there is none. Stops if it cannot be read."""
     try:
         return store.read()
     except ports.StoreError as failure:
         stop_for_store(failure)
 
 
+def entry_of(state: State | None, address: Address) -> Entry:
+    """The entry of an address. Stops if there is none."""
+    entries = {} if state is None else state.entries
+    found = entries.get(str(address))
+    if found is not None:
+        return found
+    requests = () if state is None else state.open.values()
+    hint = suggestions.hint_for(str(address), entries)
+    if any(intent.address == str(address) for intent, _ in requests):
+        hint = msg("a request for it is open: `reconciler recover` shows it")
+    message = msg("{address} is not in the state", address=address)
+    raise Abort(error("missing-reference", message, hint=hint))
+
+
+def outputs(state: State | None, name: str | None) -> Mapping[str, tuple[Any, str | None]]:
+    """The outputs of the last apply: all of them, or the one named. Stops if it does not exist."""
+    kept = {} if state is None else state.outputs
+    if name is None:
+        return dict(sorted(kept.items()))
+    if name in kept:
+        return {name: kept[name]}
+    computed = msg("outputs are computed at the end of an apply")
+    hint = suggestions.hint_for(name, kept) if kept else computed
+    raise Abort(error("output", msg("the output {name} does not exist", name=name), hint=hint))
+
+
 def elsewhere(store: ports.StateReader) -> Elsewhere:
-    """What other states of the same place hold."""
+    """What other states in the same place contain: for each stack, ids with their addresses."""
     found = {}
     for state in store.others():
-        old, own = state.deposed.values(), state.entries.values()
-        held = {
-            **{each.id: each.address for each in old},
-            **{each.id: each.address for each in own},
-        }
-        found[title_of(state.stack, state.environment)] = held
+        deposed = {old.id: old.address for old in state.deposed.values()}
+        current = {entry.id: entry.address for entry in state.entries.values()}
+        found[title_of(state.stack, state.environment)] = deposed | current
     return found
 
 
 def own_state(
     stack: Stack, store: ports.StateReader, options: PlanOptions, endpoint: str | None = None
 ) -> tuple[State | None, tuple[Problem, ...]]:
-    """The state of a stack under its name, and what there is to tell of that name.
+    """The state of a stack under its name, and notices about that name.
 
-    Stops where the folder was copied and holds the state of another stack or environment, and where
-    the objects of the stack stand in a state under a former name. `endpoint` is the cloud that the
-    run is about: objects of another one are not the stack's.
+    Stops if the folder was copied and contains the state of another stack or environment, and if
+    the objects of the stack are in a state under a former name. `endpoint` is the cloud of the run:
+    objects of another one are not the stack's.
     """
     state = read_state(store)
-    if state is not None and (state.stack, state.environment) != (stack.name, stack.environment):
-        if not store.was_moved(state):
-            message = msg(
-                "this folder contains the state of {stack}",
-                stack=title_of(state.stack, state.environment),
-            )
-            raise Abort(
-                error(
-                    "state-damaged",
-                    message,
-                    hint=msg("choose another folder with RECONCILER_STATE_DIR"),
-                )
-            )
-        return replace(state, stack=stack.name, environment=stack.environment), (
-            former.moved(state, stack),
+    if state is None or (state.stack, state.environment) == (stack.name, stack.environment):
+        found = problems_of_former_names(stack, store, state, options, endpoint)
+        if found:
+            raise Abort(*found)
+        return state, ()
+    if not store.was_moved(state):
+        message = msg(
+            "this folder contains the state of {stack}",
+            stack=title_of(state.stack, state.environment),
         )
-    found = former_names(stack, store, state, options, endpoint)
-    if found:
-        raise Abort(*found)
-    return state, ()
+        hint = msg("choose another folder with RECONCILER_STATE_DIR")
+        raise Abort(error("state-damaged", message, hint=hint))
+    renamed = replace(state, stack=stack.name, environment=stack.environment)
+    return renamed, (former_names.moved(state, stack),)
 
 
-def former_names(
+def problems_of_former_names(
     stack: Stack,
     store: ports.StateReader,
     state: State | None,
     options: PlanOptions,
     endpoint: str | None = None,
 ) -> tuple[Problem, ...]:
-    """An error for each state under a former name that holds objects of the stack, as long as its
-    own state holds none.
+    """An error for each state under a former name that contains objects of the stack, as long as
+    its own state contains none.
     """
     if state is not None and not state.is_empty:
         return ()
@@ -128,19 +158,19 @@ def former_names(
         for each in store.neighbors()
         if endpoint is None or each.state.endpoint in (None, endpoint)
     )
-    return tuple(former.held(stack, neighbors, options))
+    return tuple(former_names.held(stack, neighbors, options))
 
 
-def read_account(connection: Connection, wants: RefreshScope, *, cached: bool = False) -> Account:
-    """What is wanted of the account; with `cached`, lists of the catalogue as they were kept. Stops
-    where a list cannot be read.
+def read_account(connection: Connection, scope: RefreshScope, *, cached: bool = False) -> Account:
+    """The account as far as the scope asks for it; with `cached`, lists of the catalog as they were
+    kept. Stops if a list cannot be read.
     """
     from reconciler.iwinv import refresh
     from reconciler.iwinv.driver import ReadFailed
 
-    cache = connection.cache
-    kept = cache.catalogue(wants.catalogue | wants.hoped) if cache is not None and cached else {}
-    asked = replace(wants, catalogue=wants.catalogue - kept.keys(), hoped=wants.hoped - kept.keys())
+    cache, lists = connection.cache, scope.catalogue | scope.hoped
+    kept = cache.catalogue(lists) if cache is not None and cached else {}
+    asked = replace(scope, catalogue=scope.catalogue - kept.keys(), hoped=scope.hoped - kept.keys())
     try:
         account = refresh.read_account(
             connection.exchange,
@@ -152,20 +182,15 @@ def read_account(connection: Connection, wants: RefreshScope, *, cached: bool = 
     except ReadFailed as failure:
         raise Abort(failure.problem) from failure
     if cache is not None:
-        cache.keep_catalogue(
-            {
-                name: rows
-                for name in asked.catalogue | asked.hoped
-                if (rows := getattr(account.catalogue, name)) is not None
-            }
-        )
-    lists = {name: tuple(rows) for name, rows in kept.items()}
-    return replace(account, catalogue=replace(account.catalogue, **lists), cached=frozenset(lists))
+        read = {name: getattr(account.catalogue, name) for name in lists - kept.keys()}
+        cache.keep_catalogue({name: rows for name, rows in read.items() if rows is not None})
+    rows = {name: tuple(rows) for name, rows in kept.items()}
+    return replace(account, catalogue=replace(account.catalogue, **rows), cached=frozenset(rows))
 
 
 def read_again(connection: Connection, account: Account) -> Account:
-    """The account with the lists read that were taken from the cache: what those do not show may be
-    new. Stops where one cannot be read.
+    """The account with the lists read that came from the cache: what those do not show may be new.
+    Stops if one cannot be read.
     """
     fresh = read_account(connection, RefreshScope(catalogue=account.cached))
     lists = {name: getattr(fresh.catalogue, name) for name in account.cached}
@@ -180,8 +205,8 @@ def read_again(connection: Connection, account: Account) -> Account:
 def account_problems(
     state: State | None, account: Account, connection: Connection
 ) -> Iterable[Problem]:
-    """Another key or endpoint than the state knows: it goes on only where the account shows an
-    object of ours (safety#account).
+    """The problems with a different key or endpoint than the state names. The run continues only if
+    the account shows an object of the stack (safety#account).
     """
     if state is None or state.is_empty:
         return
@@ -191,43 +216,37 @@ def account_problems(
             state_endpoint=state.endpoint,
             endpoint=connection.endpoint,
         )
-        raise Abort(
-            error(
-                "account",
-                message,
-                hint=msg(
-                    "set IWINV_ENDPOINT to it, or RECONCILER_STATE_DIR to the folder of the "
-                    "matching state"
-                ),
-            )
+        hint = msg(
+            "set IWINV_ENDPOINT to it, or RECONCILER_STATE_DIR to the folder of the matching state"
         )
+        raise Abort(error("account", message, hint=hint))
     if state.account is None or state.account == connection.account:
         return
-    kept = [(entry.kind, entry.id) for entry in state.entries.values()] + [
-        (old.kind, old.id) for old in state.deposed.values()
-    ]
-    sent = {intent.nonce for intent, _ in state.open.values() if intent.nonce is not None}
-    bearing = any(row.nonce in sent for rows in account.objects.values() for row in rows.values())
-    if not bearing and not any(account.find(kind, id) for kind, id in kept):
+    if not _shows_object_of(state, account):
         message = msg(
             "key ..{key_suffix} cannot see any of this stack's objects; the state was "
             "written with a different account",
             key_suffix=connection.key_suffix,
         )
-        raise Abort(
-            error(
-                "account",
-                message,
-                hint=msg("set the keys of the account that the stack was applied to"),
-            )
-        )
-    yield notice(
-        "account",
-        msg(
-            "using a different access key (..{key_suffix}) than last time; it can see this "
-            "stack's objects, so continuing",
-            key_suffix=connection.key_suffix,
-        ),
+        hint = msg("set the keys of the account that the stack was applied to")
+        raise Abort(error("account", message, hint=hint))
+    message = msg(
+        "using a different access key (..{key_suffix}) than last time; it can see this "
+        "stack's objects, so continuing",
+        key_suffix=connection.key_suffix,
+    )
+    yield notice("account", message)
+
+
+def _shows_object_of(state: State, account: Account) -> bool:
+    """Whether the account shows an object in the state, or one that carries the marker of an open
+    request.
+    """
+    kept = {(entry.kind, entry.id) for entry in state.entries.values()}
+    kept |= {(old.kind, old.id) for old in state.deposed.values()}
+    sent = {intent.nonce for intent, _ in state.open.values() if intent.nonce is not None}
+    return any(account.find(kind, id) for kind, id in kept) or any(
+        row.nonce in sent for rows in account.objects.values() for row in rows.values()
     )
 
 

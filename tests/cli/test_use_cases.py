@@ -8,7 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from reconciler.commands import lifecycle, session
+from reconciler.commands import plan as planning
+from reconciler.commands import session
 from reconciler.commands.context import Connection
 from reconciler.model import exit_codes, ports
 from reconciler.model.abort import Abort
@@ -116,9 +117,9 @@ def test_an_address_that_is_nowhere_is_refused_with_the_nearest_one(option: str)
     web = Address("instances", "web", 0)
     stack = Stack("shop", None, {web: Resource(web, {})})
 
-    lifecycle._check_addresses(stack, state(), options(option, "instances.web[0]", "instances.web"))
+    planning._check_addresses(stack, state(), options(option, "instances.web[0]", "instances.web"))
     with pytest.raises(Abort) as stop:
-        lifecycle._check_addresses(stack, None, options(option, "instances.web[1]"))
+        planning._check_addresses(stack, None, options(option, "instances.web[1]"))
 
     assert stop.value.problems[0].hint == "did you mean `instances.web[0]`?"
 

@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from reconciler.commands import context, lifecycle
+from reconciler.commands import apply as applying
+from reconciler.commands import context
 from reconciler.commands import recover as recovering
 from reconciler.commands.recover import Answers
 from reconciler.iwinv.client import HttpClient
@@ -243,7 +244,9 @@ class Bench(CloudHarness):
         given = GivenConsent(
             accept=classes + by_address, yes=True, allow_empty=True, destroy=destroy
         )
-        applied = lifecycle.apply(stack, self.connection(), self.store, options, given, run, talk)
+        applied = applying.apply(
+            stack, self.connection(), self.store, options, context.Execution(run, given, talk)
+        )
         found = () if applied.result is None else applied.result.problems
         return applied.exit_code, (*found, *self._said())
 

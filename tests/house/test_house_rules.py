@@ -430,7 +430,6 @@ def test_what_others_may_use_says_what_it_means() -> None:
 
 
 LONG_FILES: dict[str, int] = {
-    "reconciler/commands/lifecycle.py": 487,
     "reconciler/config/yaml_reader.py": 552,
     "reconciler/planner/compare/classify.py": 513,
     "reconciler/simulator/switches.py": 489,
@@ -438,7 +437,7 @@ LONG_FILES: dict[str, int] = {
     "tests/config/test_builder.py": 766,
     "tests/recovery/test_evidence.py": 941,
     "tests/simulator/test_switches.py": 874,
-    "tests/stories/life.py": 820,
+    "tests/stories/life.py": 819,
 }
 """Files that are longer, each with the number of lines that it may not exceed. The list only shrinks."""
 
@@ -446,7 +445,6 @@ LONG_FUNCTIONS: dict[str, int] = {
     "reconciler/cli/composition.py _connect": 74,
     "reconciler/cli/init_command.py init": 73,
     "reconciler/cli/output_command.py output": 70,
-    "reconciler/commands/import_.py bind": 100,
     "reconciler/planner/compare/classify.py classify": 68,
     "reconciler/planner/planner.py make": 80,
 }

@@ -18,7 +18,7 @@ from pathlib import Path
 from unittest import mock
 
 from reconciler.cli import composition
-from reconciler.commands import lifecycle
+from reconciler.commands import plan as planning
 from reconciler.commands.context import Planned
 from reconciler.config import loader
 from reconciler.model.http import Request
@@ -190,7 +190,7 @@ class Desk:
             ) as connection,
         ):
             stack = loader.load_stack(path, environment=None, environ=self.environment).stack
-            return lifecycle.plan(stack, connection, self.store, PlanOptions())
+            return planning.plan(stack, connection, self.store, PlanOptions())
 
     def start(
         self, *arguments: str, more: Mapping[str, str] | None = None, **options: object

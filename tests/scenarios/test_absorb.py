@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands import absorb, lifecycle
+from reconciler.commands import absorb
+from reconciler.commands import plan as planning
 from reconciler.config import loader
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
@@ -339,7 +340,7 @@ def test_a_mistake_that_was_there_before_is_no_matter_of_the_edit(
         f"/v1/security-groups/{ids(harness)['firewalls.web']}",
         {"title": "shop-web", "icmp": "N"},
     )
-    seen = lifecycle.drift(
+    seen = planning.drift(
         loader.load_stack(tmp_path / "stack.yaml", environment=None, environ={}).stack,
         harness.connection(),
         harness.store,

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from reconciler.cli import plan_output
-from reconciler.commands import absorb, lifecycle
+from reconciler.commands import absorb
+from reconciler.commands import plan as planning
 from reconciler.config import loader
 from reconciler.planner.compare.assessment import PlanOptions
 from tests.builders import at
@@ -80,8 +81,8 @@ def looks(harness: CloudHarness, folder: Path) -> list[Any]:
     """What `plan` and `drift` find, with the exit code of `--detailed-exitcode`."""
     stack = loader.load_stack(folder / "stack.yaml", environment=None, environ={}, instead={}).stack
     both = (
-        lifecycle.plan(stack, harness.connection(), harness.store, PlanOptions()),
-        lifecycle.drift(stack, harness.connection(), harness.store),
+        planning.plan(stack, harness.connection(), harness.store, PlanOptions()),
+        planning.drift(stack, harness.connection(), harness.store),
     )
     return [(plan_output.exit_code(found, detailed=True), shown(found.plan)) for found in both]
 

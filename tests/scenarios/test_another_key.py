@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands import context, lifecycle
+from reconciler.commands import context
+from reconciler.commands import plan as planning
 from reconciler.model.abort import Abort
 from reconciler.model.events import Event, StepDone
 from reconciler.planner.compare.assessment import PlanOptions
@@ -48,14 +49,14 @@ def test_the_next_apply_notes_a_new_key_even_where_nothing_else_is_to_do(tmp_pat
     harness.digest = "new"
     assert [
         problem.code
-        for problem in lifecycle.plan(
+        for problem in planning.plan(
             stack, harness.connection(), harness.store, PlanOptions()
         ).problems
     ] == ["account"]
     assert harness.state.account == "lab", "a plan writes nothing"
     assert harness.apply(stack).exit_code == 0
     assert (harness.state.account, harness.state.serial) == ("new", serial + 1)
-    assert not lifecycle.plan(stack, harness.connection(), harness.store, PlanOptions()).problems
+    assert not planning.plan(stack, harness.connection(), harness.store, PlanOptions()).problems
     assert harness.apply(stack).exit_code == 0 and harness.state.serial == serial + 1, "noted once"
 
 

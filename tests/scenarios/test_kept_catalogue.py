@@ -7,7 +7,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.commands import context, lifecycle
+from reconciler.commands import context
+from reconciler.commands import plan as planning
 from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.store.cache import FileAccountCache
 from tests.cloud_harness import CloudHarness
@@ -26,7 +27,7 @@ def planned(
     """What a new command would plan."""
     cache = FileAccountCache(tmp / "cache", "lab", origin="lab", clock=harness.clock.time)
     connection = replace(harness.connection(), cache=cache if cached else None)
-    return lifecycle.plan(
+    return planning.plan(
         harness.stack(STACK.replace("KEY", key), tmp / "files"),
         connection,
         harness.store,

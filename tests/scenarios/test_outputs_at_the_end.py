@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from reconciler.commands import lifecycle
+from reconciler.commands import plan as planning
 from reconciler.model.state import STALE
 from reconciler.planner.compare.assessment import PlanOptions
 from tests.cloud_harness import CloudHarness, said
@@ -44,7 +44,7 @@ AGAIN = RENAMED.replace("gate", "port").replace("front", "rear")
 def assert_settled(harness: CloudHarness, text: str, folder: Path) -> None:
     """A further plan has nothing to change, the outputs included."""
     stack = harness.stack(text, folder)
-    planned = lifecycle.plan(stack, harness.connection(), harness.store, PlanOptions())
+    planned = planning.plan(stack, harness.connection(), harness.store, PlanOptions())
     assert not planned.has_changes, (planned.outputs, said(planned.plan.problems))
 
 

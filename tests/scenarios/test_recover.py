@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.commands import context, lifecycle, session
+from reconciler.commands import context, session
+from reconciler.commands import plan as planning
 from reconciler.commands import recover as recovering
 from reconciler.commands.recover import Answers
 from reconciler.model import ports
@@ -442,7 +443,7 @@ def test_what_a_running_apply_has_under_way_is_no_doubt_of_a_plan(tmp_path: Path
     (run,) = {intent.run for intent, _ in harness.state.open.values()}
 
     def planned(beside: context.ConcurrentRun | None) -> context.Planned:
-        return lifecycle.plan(
+        return planning.plan(
             stack, harness.connection(), harness.store, PlanOptions(), lambda: beside
         )
 
@@ -456,7 +457,7 @@ def test_what_a_running_apply_has_under_way_is_no_doubt_of_a_plan(tmp_path: Path
         "decide instances.web"
     ]
     with pytest.raises(Abort) as stop:
-        lifecycle.check_recordable(found)
+        planning.check_recordable(found)
     assert stop.value.exit_code == 6
 
 
@@ -495,5 +496,5 @@ def test_a_create_that_nothing_proves_is_left_with_the_reason(tmp_path: Path) ->
         "its request could still be accepted until the signature fence"
     ]
     with pytest.raises(Abort) as stop:
-        lifecycle.entry_of(harness.state, at("instances.web"))
+        session.entry_of(harness.state, at("instances.web"))
     assert stop.value.problems[0].hint == "a request for it is open: `reconciler recover` shows it"

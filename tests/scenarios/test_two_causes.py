@@ -445,12 +445,9 @@ def test_nothing_is_bound_where_the_create_of_an_object_is_in_doubt(tmp_path: Pa
             stack,
             harness.connection(),
             harness.store,
-            at("instances.front"),
-            "INSTANCE-other",
-            holder=ports.Holder("tester", "lab", 9, "import", harness.clock.time()),
-            run="import",
+            import_.ImportRequest(at("instances.front"), "INSTANCE-other", agree=lambda _: None),
+            ports.Holder("tester", "lab", 9, "import", harness.clock.time(), run="import"),
             lock_timeout_seconds=0.0,
-            agree=lambda _: None,
         )
     assert [(p.code, p.hint) for p in stopped.value.problems] == [
         ("open-intent", "reconciler recover")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.commands import lifecycle
+from reconciler.commands import plan as planning
 from reconciler.commands import undo as undoing
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
@@ -117,7 +117,7 @@ def test_what_cannot_come_back_is_named_for_each_object(tmp_path: Path) -> None:
     assert harness.apply(stack).exit_code == 0
 
     former, options, _ = back(harness, stack)
-    planned = lifecycle.plan(former, harness.connection(), harness.store, options)
+    planned = planning.plan(former, harness.connection(), harness.store, options)
     told = {
         problem.address: problem.message for problem in planned.problems if problem.code == "undo"
     }

@@ -15,7 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from reconciler.commands import context, lifecycle, recover, session
+from reconciler.commands import apply as applying
+from reconciler.commands import context, recover, session
+from reconciler.commands import plan as planning
 from reconciler.commands.recover import Answers
 from reconciler.model import http, marker, ports
 from reconciler.model.abort import Abort
@@ -281,15 +283,13 @@ class Life(Bench):
         )
         words = tuple(Acceptance(RiskClass(name)) for name in EVERYTHING if how.typed is None)
         words += tuple(Acceptance(RiskClass(name), address) for name, address in accepted)
+        typed = how.typed is not None
         given = GivenConsent(
-            accept=words,
-            yes=how.typed is None,
-            terminal=how.typed is not None,
-            allow_empty=True,
-            destroy=destroy,
+            accept=words, yes=not typed, terminal=typed, allow_empty=True, destroy=destroy
         )
         options = PlanOptions(destroy=destroy, accept=accepted, only=how.only)
-        applied = lifecycle.apply(stack, self.connection(), self.store, options, given, run, talk)
+        execution = context.Execution(run, given, talk)
+        applied = applying.apply(stack, self.connection(), self.store, options, execution)
         found = () if applied.result is None else applied.result.problems
         return applied.exit_code, (*found, *self._said())
 
@@ -642,7 +642,7 @@ class Life(Bench):
         that run without their firewall.
         """
         try:
-            planned = lifecycle.plan(self.stack_now, self.connection(), self.store, PlanOptions())
+            planned = planning.plan(self.stack_now, self.connection(), self.store, PlanOptions())
             problems = (*planned.plan.problems, *planned.problems)
             told = tuple(each for each in problems if each.code not in BESIDE)
             text = "\n".join([said(told), *(str(change) for change in planned.plan.changes)])
@@ -779,7 +779,7 @@ class Life(Bench):
         self.cloud.change(act)
 
     def _is_as_the_file_says(self) -> None:
-        planned = lifecycle.plan(self.stack_now, self.connection(), self.store, PlanOptions())
+        planned = planning.plan(self.stack_now, self.connection(), self.store, PlanOptions())
         if planned.has_changes or planned.plan.records:
             rows = [
                 f"{change.action.value} {change.address}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from reconciler.commands import doctor, lifecycle
+from reconciler.commands import doctor
+from reconciler.commands import plan as planning
 from reconciler.model.diagnostics import Problem
 from reconciler.planner.checks import unprotected
 from reconciler.simulator.world import World
@@ -37,8 +38,8 @@ def exposed_servers(life: Life, by_plan: tuple[Problem, ...]) -> list[str]:
     }
     if not exposed:
         return []
-    drift = lifecycle.drift(life.stack_now, life.connection(), life.store)
-    checks = doctor.standing(
+    drift = planning.drift(life.stack_now, life.connection(), life.store)
+    checks = doctor.objects(
         lambda: life.stack_now, lambda found: found, life.connection(), life.store, lambda: None
     )
     told: dict[str, Iterable[Problem | None]] = {

@@ -1,0 +1,213 @@
+"""Plans: what an apply would do, and what somebody changed outside (`plan`, `drift`).
+
+A use case works on ports and knows neither options nor screens. If it cannot continue, it raises
+`Abort` with the problems to show and the exit code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from reconciler.commands import session
+from reconciler.commands.context import ConcurrentRun, Connection, Planned, no_concurrent_run
+from reconciler.commands.settle import Settler
+from reconciler.common import suggestions
+from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
+from reconciler.model import exit_codes, ports
+from reconciler.model.abort import Abort
+from reconciler.model.diagnostics import Problem, Severity, error
+from reconciler.model.plan import Plan, unstated
+from reconciler.model.resource import Account, RefreshScope, Stack
+from reconciler.model.state import State
+from reconciler.planner.checks.login_check import without_login
+from reconciler.planner.compare.assessment import PlanOptions
+from reconciler.planner.estimate import cost as costs
+from reconciler.planner.estimate import unmanaged
+from reconciler.planner.steps.outputs import OutputChange, output_changes
+from reconciler.recovery import evidence, undo
+
+_ABOUT_THE_CATALOG = frozenset({"lookup", "not-offered", "out-of-bounds"})
+"""Codes of problems that a newer catalog may not have."""
+
+
+def plan(
+    stack: Stack,
+    connection: Connection,
+    store: ports.StateReader,
+    options: PlanOptions,
+    concurrent: Callable[[], ConcurrentRun | None] = no_concurrent_run,
+) -> Planned:
+    """Reads the account and returns what an apply would do. Changes nothing and takes no lock.
+
+    `concurrent` returns the run that works on the stack now. The requests of that run do not count
+    as unsettled, and the plan is provisional (safety#one-writer).
+    """
+    running = concurrent()
+    state, notices = session.own_state(stack, store, options, connection.endpoint)
+    running = running or concurrent()  # It may have started just before the state was read.
+    options = replace(options, elsewhere=session.elsewhere(store))
+    if running is None:
+        return make_plan(stack, state, connection, options, notices=notices)
+    options = replace(options, running=running.run)
+    found = make_plan(stack, state, connection, options, notices=notices)
+    return replace(found, provisional=running.title)
+
+
+def drift(
+    stack: Stack,
+    connection: Connection,
+    store: ports.StateReader,
+    concurrent: Callable[[], ConcurrentRun | None] = no_concurrent_run,
+) -> Planned:
+    """What somebody else changed: only the drift of the plan, no change that the file asks for."""
+    found = plan(stack, connection, store, PlanOptions(), concurrent)
+    kept = tuple(
+        problem
+        for problem in found.plan.problems
+        if problem.severity is Severity.ERROR or problem.code in exit_codes.SAID_FIRST
+        if problem.code not in exit_codes.OF_WHAT_THE_FILE_ASKS
+    )
+    shown = replace(
+        found.plan,
+        changes=(),
+        drift=unstated(found.plan.drift),
+        steps=(),
+        records=(),
+        outputs={},
+        problems=kept,
+        calls=replace(found.plan.calls, write=0, wait=0),
+        cost=costs.left_as_it_is(found.plan.cost),
+        eta_seconds=None,
+    )
+    return replace(found, plan=shown, outputs=())
+
+
+def check_recordable(planned: Planned) -> None:
+    """Stops if a plan may not be saved: it has errors, or was made while another run was active."""
+    if exit_codes.stops(planned.plan.problems):
+        raise Abort(
+            error("usage", msg("a plan with errors cannot be saved")),
+            exit_code=exit_codes.of_problems(planned.plan.problems),
+        )
+    if planned.provisional is not None:
+        message = msg(
+            "a plan made while another run is active is provisional and cannot be saved: {run}",
+            run=planned.provisional,
+        )
+        raise Abort(error("locked", message, hint=msg("run `plan` again when that run has ended")))
+
+
+def make_plan(
+    stack: Stack,
+    state: State | None,
+    connection: Connection,
+    options: PlanOptions,
+    settler: Settler | None = None,
+    *,
+    notices: tuple[Problem, ...] = (),
+) -> Planned:
+    """Reads the account, settles what an earlier run left open, and plans. `notices` are problems
+    that are reported with those of the plan.
+    """
+    _check_addresses(stack, state, options)
+    settler = settler or Settler(connection)
+    work = _Work(stack, connection, options)
+    begun = connection.exchange.unix()
+    account, of_account = work.read(state)
+    if state is not None:
+        before, observed = state, evidence.Observation(account, begun)
+        state, settled = settler.settle(state, observed, options, work.wanted)
+        if settled is not options:
+            scope, work = work.scope(before), _Work(stack, connection, settled)
+            # What was settled may ask for lists that were not read.
+            if replace(work.scope(state), whole=scope.whole) != scope:
+                account, of_account = work.read(state)
+    made = work.make(state, account)
+    if account.cached and any(problem.code in _ABOUT_THE_CATALOG for problem in made.problems):
+        # Once: what the kept lists do not show may be new.
+        account = session.read_again(connection, account)
+        made = work.make(state, account)
+    return work.planned(made, state, account, (*notices, *of_account))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    stack: Stack
+    connection: Connection
+    options: PlanOptions
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The addresses that are to have an object at the end."""
+        return frozenset() if self.options.destroy else frozenset(map(str, self.stack.resources))
+
+    def scope(self, state: State | None) -> RefreshScope:
+        """What a plan needs of the account."""
+        from reconciler.planner.compare.refresh_scope import refresh_scope
+
+        return refresh_scope(self.stack, state, self.options)
+
+    def read(self, state: State | None) -> tuple[Account, tuple[Problem, ...]]:
+        """The account, and the problems with whose account it is."""
+        account = session.read_account(self.connection, self.scope(state), cached=True)
+        return account, tuple(session.account_problems(state, account, self.connection))
+
+    def make(self, state: State | None, account: Account) -> Plan:
+        """The plan. What plans is imported late, so that the first request is sent sooner."""
+        from reconciler.planner import planner
+
+        return planner.make(
+            stack=self.stack,
+            state=state,
+            account=account,
+            kinds=self.connection.kinds,
+            options=self.options,
+            pace=self.connection.exchange.pace(),
+        )
+
+    def planned(
+        self, made: Plan, state: State | None, account: Account, problems: tuple[Problem, ...]
+    ) -> Planned:
+        """The plan with what it was made from."""
+        options, unmanaged_objects = self.options, None
+        outputs: tuple[OutputChange, ...] = ()
+        if options.undo is not None:
+            made = undo.without_edit_notices(made)
+        if options.unmanaged:
+            prices = self.stack.prices
+            unmanaged_objects = unmanaged.unmanaged(account, state, prices, made.records)
+        if not (options.destroy or exit_codes.stops(made.problems)):
+            kept = {} if state is None else state.outputs
+            outputs = output_changes(made.outputs, kept, steps=bool(made.steps))
+        return Planned(
+            plan=replace(made, calls=replace(made.calls, read=account.calls)),
+            account=account,
+            stack=self.stack,
+            at=self.connection.exchange.unix(),
+            problems=(*problems, *self._problems_of(made)),
+            tracked=() if state is None else tuple(state.entries),
+            unmanaged=unmanaged_objects,
+            outputs=outputs,
+        )
+
+    def _problems_of(self, made: Plan) -> Iterable[Problem]:
+        """Problems of a plan that depend on its options."""
+        if not self.options.first_passwords:
+            yield from without_login(made, self.stack)
+        if self.options.undo is not None:
+            yield from undo.lost(made, self.options.undo, self.connection.kinds)
+
+
+def _check_addresses(stack: Stack, state: State | None, options: PlanOptions) -> None:
+    """Stops if `--replace` or `--unprotect` names an address that does not exist: a plan without it
+    would hide a typing error.
+    """
+    known = {str(address) for address in stack.resources}
+    known |= set() if state is None else set(state.entries)
+    for name, addresses in (("--replace", options.replace), ("--unprotect", options.unprotect)):
+        for unknown in sorted(addresses - known)[:1]:
+            message = msg("{option}: {address} does not exist", option=name, address=unknown)
+            hint = suggestions.hint_for(unknown, known)
+            raise Abort(error("missing-reference", message, hint=hint))
