@@ -57,6 +57,21 @@ def test_names_of_operations_outside_their_tables_only_get_fewer() -> None:
     assert len(found) <= OPERATION_NAMES_MAX, f"{len(found)} stand elsewhere" + listed(found)
 
 
+CLEAN = ("reconciler/importing/", "reconciler/render/")
+JSON_MEMBERS = {("reconciler/render/why_text.py", "rule")}
+"""Members of JSON documents that are spelled like a kind."""
+
+
+def test_the_views_and_the_writers_of_stack_files_name_no_kind() -> None:
+    # Goal: a new kind or field is shown, adopted and absorbed by its table alone.
+    wrong = []
+    for use in uses(KIND_NAMES | OPERATION_NAMES):
+        path, _, text = use.split(":", 2)
+        if path.startswith(CLEAN) and (path, text.strip()) not in JSON_MEMBERS:
+            wrong.append(use)
+    assert not wrong, listed(wrong)
+
+
 TEXT_METHODS = {"endswith", "startswith", "partition", "rpartition", "split", "replace"}
 
 READS_THE_NAME = {"reconciler/model/resource_type.py", "reconciler/render/format.py"}
