@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from reconciler.model.address import Address, parse
+from reconciler.model.address import parse
 from reconciler.model.diagnostics import Problem, Severity
 from reconciler.model.exit_codes import SAID_FIRST
-from reconciler.render.plan.address_ranges import span
+from reconciler.render.plan.address_ranges import grouped, span
 from reconciler.render.plan.plan_sections import GROUP_MIN
 
 
@@ -39,32 +39,35 @@ def together(problems: Sequence[Problem], *, errors: bool = False) -> list[Probl
     An error stays single, because each error blocks its own object. With `errors`, errors about one
     line of the file are grouped too.
     """
-    groups: dict[object, list[tuple[Problem, Address]]] = {}
-    for number, problem in enumerate(problems):
-        address = None if problem.address is None else parse(problem.address)
-        key: object = number
-        alike = problem.severity is not Severity.ERROR or (errors and problem.place is not None)
-        if alike and address is not None and address.index is not None:
-            own = str(address)
-            hint = None if problem.hint is None else problem.hint.replace(own, "ADDRESS")
-            key = (
-                address.resource,
-                address.rule,
-                problem.severity,
-                problem.code,
-                problem.message.replace(own, "@"),
-                problem.place,
-                hint,
-            )
-        groups.setdefault(key, []).append((problem, address or Address("", "")))
     found = []
-    for members in groups.values():
-        first, address = members[0]
-        if len(members) < GROUP_MIN:
-            found += [problem for problem, _ in members]
-        else:
-            all_of_them, own = span([address for _, address in members]), str(address)
-            hint = None if first.hint is None else first.hint.replace(own, "ADDRESS")
-            message = first.message.replace(own, all_of_them)
-            found.append(replace(first, address=all_of_them, message=message, hint=hint))
+    for group in grouped(problems, lambda problem: _equality(problem, errors=errors)):
+        if len(group) < GROUP_MIN:
+            found += group
+            continue
+        addresses = [address for each in group if (address := parse(each.address or ""))]
+        own, every = str(addresses[0]), span(addresses)
+        message = group[0].message.replace(own, every)
+        hint = _without(own, group[0].hint)
+        found.append(replace(group[0], address=every, message=message, hint=hint))
     return found
+
+
+def _equality(problem: Problem, *, errors: bool) -> object:
+    """What equal problems have in common; a problem that stays single is equal to itself only."""
+    address = parse(problem.address or "")
+    alike = problem.severity is not Severity.ERROR or (errors and problem.place is not None)
+    if not alike or address is None or address.index is None:
+        return id(problem)
+    return (
+        address.resource,
+        address.rule,
+        problem.severity,
+        problem.code,
+        problem.message.replace(str(address), "@"),
+        problem.place,
+        _without(str(address), problem.hint),
+    )
+
+
+def _without(address: str, hint: str | None) -> str | None:
+    return None if hint is None else hint.replace(address, "ADDRESS")

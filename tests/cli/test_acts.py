@@ -206,7 +206,7 @@ def test_a_plan_as_markdown_is_all_that_stdout_gets(capsys: pytest.CaptureFixtur
 
     assert (
         (code, err) == (0, "")
-        and out.startswith("### Plan of `shop`: `+3`, simulated\n")
+        and out.startswith("### Plan of `shop`: 2 to create (3 with rules), simulated\n")
         and out.rstrip().endswith("</details>")
     )
     write("version: 1\nstack: shop\ninstancez: {}\n")

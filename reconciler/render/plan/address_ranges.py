@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from reconciler.model.address import Address
 from reconciler.render import escape
 
 CELLS_MAX = 40
+T = TypeVar("T")
 
 
 def span(addresses: Sequence[Address], *, head: str | None = None) -> str:
@@ -35,10 +37,17 @@ def span(addresses: Sequence[Address], *, head: str | None = None) -> str:
 
 def spans(addresses: Iterable[Address]) -> list[str]:
     """Addresses without their kind, those of one resource together: `web[0..3]`, `db`, `web.https`."""
-    groups: dict[tuple[Address, str | None], list[Address]] = {}
-    for address in sorted(addresses, key=lambda each: each.sort_key):
-        groups.setdefault((address.resource, address.rule), []).append(address)
-    return [span(group, head=group[0].name) for group in groups.values()]
+    ordered = sorted(addresses, key=lambda each: each.sort_key)
+    groups = grouped(ordered, lambda each: (each.resource, each.rule))
+    return [span(group, head=group[0].name) for group in groups]
+
+
+def grouped(items: Iterable[T], key: Callable[[T], object]) -> list[list[T]]:
+    """The items in groups of equal keys, in the order of their first items."""
+    groups: dict[object, list[T]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return list(groups.values())
 
 
 def _runs(numbers: Sequence[int]) -> list[str]:

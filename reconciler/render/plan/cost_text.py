@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reconciler.model.address import Address, parse
+from reconciler.model.address import parse
 from reconciler.model.plan import Action, Plan, Price
 from reconciler.render import escape, format
 from reconciler.render.format import phrase
 from reconciler.render.layout import labelled
-from reconciler.render.plan.address_ranges import span, spans
+from reconciler.render.plan.address_ranges import grouped, span, spans
 from reconciler.render.run.screen import Line, Style
 
 _CHANGES_COST = frozenset(
@@ -62,29 +62,26 @@ def one(part: Price) -> str:
 
 def lines(parts: Sequence[Price], style: Style) -> Iterable[Line]:
     """What each object costs before and after; equal ones of a resource together."""
-    found = [(_name(group), _amounts(group)) for group in _grouped(parts)]
+    found = [(_name(group), _amounts(group)) for group in grouped(parts, _equality)]
     cells = max((escape.width(name) for name, _ in found), default=0)
     for name, text in found:
         yield from labelled(f"     {escape.pad(name, cells)}  ", [text], style)
 
 
-def _grouped(parts: Sequence[Price]) -> Iterable[list[tuple[Price, Address | None]]]:
-    groups: dict[object, list[tuple[Price, Address | None]]] = {}
-    for part in parts:
-        address = parse(part.address)
-        key = part.address if address is None else (address.resource, part.before, part.after)
-        groups.setdefault(key, []).append((part, address))
-    return groups.values()
+def _equality(part: Price) -> object:
+    """What the prices of equal objects of a resource have in common."""
+    address = parse(part.address)
+    return part.address if address is None else (address.resource, part.before, part.after)
 
 
-def _name(group: Sequence[tuple[Price, Address | None]]) -> str:
-    addresses = [address for _, address in group if address is not None]
-    return span(addresses) if addresses else escape.outside(group[0][0].address)
+def _name(group: Sequence[Price]) -> str:
+    addresses = [address for part in group if (address := parse(part.address)) is not None]
+    return span(addresses) if addresses else escape.outside(group[0].address)
 
 
-def _amounts(group: Sequence[tuple[Price, Address | None]]) -> str:
+def _amounts(group: Sequence[Price]) -> str:
     number = len(group) if len(group) > 1 else None
-    return phrase("{amount}[, each of {number}]", amount=_change(group[0][0]), number=number)
+    return phrase("{amount}[, each of {number}]", amount=_change(group[0]), number=number)
 
 
 def _change(part: Price) -> str:
