@@ -19,9 +19,9 @@ PAGES = sorted(
     path for path in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md") if path != GLOSSARY
 )
 """How many uses of struck words are left; these numbers only fall."""
-NAMES_LEFT = 634
-SENTENCES_LEFT = 188
-PAGES_LEFT = 7
+NAMES_LEFT = 546
+SENTENCES_LEFT = 118
+PAGES_LEFT = 2
 PROGRAMMING = frozenset({"__slots__", "slots"})
 
 
