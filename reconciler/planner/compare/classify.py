@@ -17,7 +17,16 @@ from reconciler.model.address import Address, parse
 from reconciler.model.diagnostics import Problem, error
 from reconciler.model.kinds import Kinds
 from reconciler.model.owners import owner_of
-from reconciler.model.resource import EMPTY, Account, LiveResource, Lookup, Resource, Stack, Value
+from reconciler.model.resource import (
+    EMPTY,
+    Account,
+    Link,
+    LiveResource,
+    Lookup,
+    Resource,
+    Stack,
+    Value,
+)
 from reconciler.model.resource_type import Edit, ResourceType
 from reconciler.model.state import Deposed, Entry, Phase, State
 from reconciler.planner.compare import data_sources, lookup, safety_stops, unsettled
@@ -27,6 +36,7 @@ from reconciler.planner.compare.assessment import (
     Disposition,
     ManagedObject,
     PlanOptions,
+    link_text,
 )
 from reconciler.resources import rule as rule_kind
 
@@ -331,8 +341,8 @@ class _Classifier:
             else (Disposition.KEEP, "")
         )
 
-    @staticmethod
     def _forces(
+        self,
         resource: Resource,
         kind: ResourceType,
         name: str,
@@ -340,12 +350,18 @@ class _Classifier:
         live: LiveResource,
         entry: Entry,
     ) -> bool:
+        """Whether a field asks for a value that only a new object can have."""
         edit = kind.fields[name].edit
         if edit is Edit.REBUILD and resource.lifecycle.on_image_change == "replace":
             edit = Edit.REPLACE
         if edit is not Edit.REPLACE or name in resource.lifecycle.ignore or value is None:
             return False
-        # What the cloud does not say is taken as it was left: nothing is replaced on a guess.
+        if isinstance(value, Link):
+            target = self.state.entries.get(str(value.address))
+            if target is None or name not in live.attributes:
+                return bool(link_text(value) != entry.applied.get(name))
+            return bool(target.id != live.attributes[name])
+        # What the cloud does not return is taken as it was left: nothing is replaced on a guess.
         return bool(value != live.attributes.get(name, entry.applied.get(name, value)))
 
     def _look_up(
