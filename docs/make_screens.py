@@ -20,10 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from reconciler.cli import state_text
-from reconciler.commands import (
-    context,
-    lifecycle,
-)
+from reconciler.commands import context
+from reconciler.commands.plan import plan
 from reconciler.model.address import parse
 from reconciler.model.diagnostics import in_order
 from reconciler.model.events import Summary
@@ -94,7 +92,7 @@ class Studio:
     def plan(self, **options: object) -> context.Planned:
         """What an apply would do now."""
         chosen = PlanOptions(**options)  # type: ignore[arg-type]
-        return lifecycle.plan(
+        return plan(
             self.harness.stack(self.text, self.folder),
             self.harness.connection(),
             self.harness.store,
