@@ -18,7 +18,7 @@ from reconciler import resources
 from reconciler.commands import apply as applying
 from reconciler.commands import context
 from reconciler.commands import plan as planning
-from reconciler.config import builder, schema, yaml_reader
+from reconciler.config import builder, schema, stack_folder
 from reconciler.config.variables import VariableInputs
 from reconciler.executor import Result
 from reconciler.iwinv.client import HttpClient
@@ -107,7 +107,7 @@ class CloudHarness:
 
     def stack_in(self, folder: Path, *, environment: str | None = None, **variables: Any) -> Stack:
         """The same for a folder that is there already."""
-        document, problems = yaml_reader.load(folder)
+        document, problems = stack_folder.load(folder)
         problems = (*problems, *schema.check(document))
         assert not has_errors(problems), said(problems)
         inputs = VariableInputs(arguments={name: str(value) for name, value in variables.items()})

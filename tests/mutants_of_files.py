@@ -51,9 +51,9 @@ MUTANTS_OF_FILES = (
     ),
     Mutant(
         "skip a part of the stack whose name ends in .yml",
-        "reconciler/config/yaml_reader.py",
-        "for file in alike if _is_part(file)]",
-        "for file in alike if False]",
+        "reconciler/config/stack_folder.py",
+        "for file in found.alike if _is_part(file)]",
+        "for file in found.alike if False]",
         ("tests/config/test_yaml_reader.py",),
     ),
     Mutant(

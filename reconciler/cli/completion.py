@@ -25,10 +25,10 @@ def addresses(given: Mapping[str, Any]) -> list[str]:
 
 
 def _of_file(path: Path) -> list[str]:
-    from reconciler.config import yaml_reader
+    from reconciler.config import stack_folder
     from reconciler.config.document import table
 
-    document, _ = yaml_reader.load(path)
+    document, _ = stack_folder.load(path)
     return [
         f"{kind}.{name}"
         for kind in all_kinds().build_order

@@ -261,9 +261,9 @@ def identities(path: Path) -> tuple[str, tuple[str, ...]]:
 def _document(
     path: Path, *, checked: bool = True, instead: Mapping[str, str] = EMPTY
 ) -> tuple[Document, tuple[Problem, ...]]:
-    from reconciler.config import yaml_reader
+    from reconciler.config import stack_folder
 
-    document, problems = yaml_reader.load(path, instead=instead)
+    document, problems = stack_folder.load(path, instead=instead)
     if checked and document.whole:
         from reconciler.config import schema
 
@@ -274,10 +274,10 @@ def _document(
 def _inputs(
     options: Sequence[tuple[str, str]], files: Sequence[Path], environ: Mapping[str, str]
 ) -> tuple[VariableInputs, tuple[Problem, ...]]:
-    from reconciler.config import yaml_reader
+    from reconciler.config import stack_folder
     from reconciler.config.builder import VariableInputs
 
-    read = [yaml_reader.load(file) for file in files]
+    read = [stack_folder.load(file) for file in files]
     given = {
         name.removeprefix(VARIABLE_PREFIX): text
         for name, text in environ.items()

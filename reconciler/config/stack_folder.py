@@ -4,17 +4,28 @@ stack but is not read is reported.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from reconciler.common import paths
 from reconciler.common.text import msg
+from reconciler.config import document, yaml_errors, yaml_reader
+from reconciler.config.document import Document, Scalar, Table
 from reconciler.model.diagnostics import Place, Problem, error
+from reconciler.model.resource import EMPTY
+from reconciler.resources import all_kinds
 
 SUFFIX = ".yaml"
 _ALIKE = frozenset({".yaml", ".yml"})
 
 _FORM = msg("a stack is one YAML file, or a folder of *.yaml files")
+
+
+FILE_BYTES_MAX = 4 * 1024 * 1024
+"""The maximum size of a file (stack-files#reading)."""
 
 
 class Files(NamedTuple):
@@ -24,6 +35,117 @@ class Files(NamedTuple):
 
     read: tuple[Path, ...] = ()
     alike: tuple[Path, ...] = ()
+
+
+def load(path: Path, *, instead: Mapping[str, str] = EMPTY) -> tuple[Document, tuple[Problem, ...]]:
+    """The document of a file, or of a folder of `*.yaml` files, and every mistake of its YAML. Never
+    raises because of what a file contains.
+
+    `instead` contains texts, by file, that are read instead of the file.
+    """
+    problems: list[Problem] = []
+    found = files(path, problems)
+    with yaml_reader.without_garbage_collection():
+        roots = [_root(file, problems, instead) for file in found.read]
+        if len(roots) > 1:
+            problems[:] = [
+                replace(p, hint=yaml_errors.ALL_OF_THE_FOLDER) if p.code == "wrong-type" else p
+                for p in problems
+            ]
+        merged = document.merge(
+            [root for root in roots if root is not None], problems, file=str(path)
+        )
+        problems += [unread(file) for file in found.alike if _is_part(file)]
+        parts = _parts(merged, problems, instead)
+    return Document(
+        merged,
+        tuple(map(str, found.read)),
+        whole=yaml_reader.is_whole(problems),
+        parts=parts,
+    ), tuple(problems)
+
+
+def _is_part(file: Path) -> bool:
+    """Whether a file looks like part of a stack, or cannot be opened. Without such a part, objects
+    would be deleted or lose their protection. The file of a component is not part of a stack.
+    """
+    parts = ("stack", *all_kinds().sections, "existing", "components", "defaults", "guard")
+    keys = {*parts, "moved", "removed"}
+    root = _root(file, [])
+    if root is not None:
+        return "component" not in root.entries and not keys.isdisjoint(root.entries)
+    line = re.compile(rf"^(?:{'|'.join(keys)})[ \t]*:".encode(), re.MULTILINE)
+    try:
+        return line.search(paths.read_ordinary(file, FILE_BYTES_MAX)) is not None
+    except OSError:
+        return True
+
+
+def _parts(root: Table, problems: list[Problem], instead: Mapping[str, str]) -> dict[str, Table]:
+    """The component file of each include, each read only once. `use` is a path relative to its own
+    file.
+    """
+    read_already: dict[Path, Table | None] = {}
+    found: dict[str, Table] = {}
+    for name, node in document.table(root.get("components")).items():
+        use = document.table(node).get("use")
+        if not isinstance(use, Scalar) or not use.text:
+            continue  # the schema reports it
+        path = Path(use.file).parent / use.text
+        if path not in read_already:
+            is_readable = _is_readable(path, use, problems)
+            read_already[path] = _root(path, problems, instead) if is_readable else None
+        part = read_already[path]
+        if part is not None:
+            found[name] = part
+    return found
+
+
+def _is_readable(path: Path, use: Scalar, problems: list[Problem]) -> bool:
+    """Whether the file of a component exists and is in the repository; reported if not."""
+    try:
+        exists = path.is_file()
+        refused = paths.refused(path, Path(use.file).parent) if exists else None
+    except (OSError, ValueError):
+        exists, refused = False, None
+    if not exists:
+        message = msg("the component file {path} does not exist", path=path)
+        hint = msg("`use` is relative to the folder of {file}", file=use.file)
+    elif refused is not None:
+        message = msg(
+            "the component file {path} is not read: it {reason}", path=path, reason=refused
+        )
+        hint = msg("`use` must name a *.yaml file of the same repository")
+    else:
+        return True
+    problems.append(error("file-missing", message, place=use.place, hint=hint))
+    return False
+
+
+def _root(path: Path, problems: list[Problem], instead: Mapping[str, str] = EMPTY) -> Table | None:
+    """The mapping of a file, or None with a problem."""
+    file = str(path)
+    text = instead.get(file)
+    if text is None:
+        text = _text(path, problems)
+    return None if text is None else yaml_reader.parse(text, file, problems)
+
+
+def _text(path: Path, problems: list[Problem]) -> str | None:
+    file = str(path)
+    try:
+        data = paths.read_ordinary(path, FILE_BYTES_MAX + 1)
+    except OSError as failure:
+        message = msg("{file} cannot be read: {reason}", file=file, reason=reason(failure))
+        problems.append(missing(path, message, None))
+        return None
+    if len(data) > FILE_BYTES_MAX:
+        message = msg("{file} is larger than 4 MiB", file=file)
+        hint = msg("split the stack into several files in one folder")
+        place = Place(file, 1, 1)
+        problems.append(error("file-too-large", message, place=place, hint=hint))
+        return None
+    return yaml_errors.decode(data, file, problems)
 
 
 def files(path: Path, problems: list[Problem]) -> Files:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from reconciler.common import patterns, validators
 from reconciler.common.dataclass import dataclass
@@ -44,17 +44,17 @@ class VariableInputs:
 NO_INPUTS = VariableInputs()
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """A value and where it comes from, for messages."""
-
-    value: Plain
-    source: str
-    place: Place | None
-
-
 class _Unfit(Exception):
-    """A value does not fit; the message says why."""
+    """A value does not fit its variable. The message says why."""
+
+
+class _Declaration(NamedTuple):
+    """A variable or parameter as the file declares it."""
+
+    name: str
+    type: str
+    members: Mapping[str, Node]
+    place: Place
 
 
 def values(
@@ -65,15 +65,14 @@ def values(
     """
     problems: list[Problem] = []
     found: dict[str, Any] = {}
-    entries = document.table(declared)
     for name, place, node in declared.keyed() if declared is not None else ():
-        kind = _kind(name, node, problems)
-        found[name] = (
-            UNAVAILABLE
-            if kind is None
-            else _value(name, kind, document.table(node), place, environment, inputs, problems)
-        )
-    problems.extend(_undeclared(set(entries), environment, inputs))
+        declaration = _declaration(name, node, place, problems)
+        found[name] = UNAVAILABLE
+        if declaration is not None:
+            wrong: list[Problem] = []
+            found[name] = _value(declaration, environment, inputs, wrong)
+            problems += wrong
+    problems.extend(_undeclared(set(found), environment, inputs))
     return found, tuple(problems)
 
 
@@ -86,41 +85,29 @@ class Computed:
 
 
 def parameter(
-    name: str, declaration: Node, given: Any, *, place: Place, include: Place
+    name: str, node: Node, given: Any, *, place: Place, include: Place
 ) -> tuple[Any, tuple[Problem, ...]]:
     """The value of a component's parameter, and the problems with it. `given` is a node, a
     `Computed`, or a value that is not known yet, which is checked where it is used.
     """
     problems: list[Problem] = []
-    kind = _kind(name, declaration, problems)
-    if kind is None or given is UNAVAILABLE:
+    declared = _declaration(name, node, place, problems)
+    if declared is None or given is UNAVAILABLE:
         return UNAVAILABLE, tuple(problems)
-    members = document.table(declaration)
     if given is not None and not isinstance(given, Scalar | document.Sequence | Table | Computed):
         return given, ()
-    chosen = given if given is not None else members.get("default")
+    chosen = given if given is not None else declared.members.get("default")
     if chosen is None:
+        message = msg("parameter `{name}` of the component has no value", name=name)
         hint = msg("pass it: with: {{{name}: VALUE}}", name=name)
-        return UNAVAILABLE, (
-            error(
-                "variable-missing",
-                msg("parameter `{name}` of the component has no value", name=name),
-                place=include,
-                hint=hint,
-            ),
-        )
-    value = chosen.value if isinstance(chosen, Computed) else _of_node(kind, chosen)
+        return UNAVAILABLE, (error("variable-missing", message, place=include, hint=hint),)
+    value = chosen.value if isinstance(chosen, Computed) else _of_node(declared.type, chosen)
     try:
-        _check(kind, value, members)
+        _check(declared, value)
     except _Unfit as failure:
+        message = msg("parameter `{name}`: {reason}", name=name, reason=failure)
         where = chosen.place if given is not None else place
-        return UNAVAILABLE, (
-            error(
-                "variable-value",
-                msg("parameter `{name}`: {reason}", name=name, reason=failure),
-                place=where,
-            ),
-        )
+        return UNAVAILABLE, (error("variable-value", message, place=where),)
     return value, ()
 
 
@@ -134,96 +121,71 @@ def unknown(name: str, known: Iterable[str], place: Place | None, *, what: str) 
     )
 
 
-def _kind(name: str, declaration: Node, problems: list[Problem]) -> str | None:
-    node = document.table(declaration).get("type")
-    if isinstance(node, Scalar) and node.text in TYPES:
-        return node.text
-    place = (node or declaration).place
-    problems.append(
-        error(
-            "not-allowed",
-            msg(
-                "variable `{name}` must have a `type`: one of {types}",
-                name=name,
-                types=", ".join(TYPES),
-            ),
-            place=place,
-        )
+def _declaration(
+    name: str, node: Node, place: Place, problems: list[Problem]
+) -> _Declaration | None:
+    members = document.table(node)
+    written = members.get("type")
+    if isinstance(written, Scalar) and written.text in TYPES:
+        return _Declaration(name, written.text, members, place)
+    message = msg(
+        "variable `{name}` must have a `type`: one of {types}", name=name, types=", ".join(TYPES)
     )
+    problems.append(error("not-allowed", message, place=(written or node).place))
     return None
 
 
 def _value(
-    name: str,
-    kind: str,
-    declaration: Mapping[str, Node],
-    place: Place,
+    declared: _Declaration,
     environment: Table | None,
     inputs: VariableInputs,
     problems: list[Problem],
 ) -> Any:
     """The value that overrides all others, or `UNAVAILABLE` with a problem."""
+    name = declared.name
     chosen: Any = UNAVAILABLE
     try:
-        for given in _given(name, kind, declaration.get("default"), environment, inputs):
+        for value, source, place in _given(declared, environment, inputs):
             try:
-                _check(kind, given.value, declaration)
+                _check(declared, value)
+                chosen = value
             except _Unfit as failure:
-                problems.append(
-                    error(
-                        "variable-value",
-                        msg(
-                            "variable `{name}`: {reason} (from {source})",
-                            name=name,
-                            reason=failure,
-                            source=given.source,
-                        ),
-                        place=given.place or place,
-                    )
+                message = msg(
+                    "variable `{name}`: {reason} (from {source})",
+                    name=name,
+                    reason=failure,
+                    source=source,
                 )
+                problems.append(error("variable-value", message, place=place or declared.place))
                 chosen = UNAVAILABLE
-            else:
-                chosen = given.value
     except _Unfit as failure:
-        problems.append(
-            error(
-                "variable-value",
-                msg("variable `{name}`: {reason}", name=name, reason=failure),
-                place=place,
-            )
-        )
+        message = msg("variable `{name}`: {reason}", name=name, reason=failure)
+        problems.append(error("variable-value", message, place=declared.place))
         return UNAVAILABLE
-    if chosen is UNAVAILABLE and not any(
-        f"variable `{name}`" in problem.message for problem in problems
-    ):
+    if chosen is UNAVAILABLE and not problems:
+        message = msg("variable `{name}` has no value", name=name)
         hint = msg("set it with --var {name}=VALUE, RECONCILER_VAR_{name}, or a default", name=name)
-        problems.append(
-            error(
-                "variable-missing",
-                msg("variable `{name}` has no value", name=name),
-                place=place,
-                hint=hint,
-            )
-        )
+        problems.append(error("variable-missing", message, place=declared.place, hint=hint))
     return chosen
 
 
 def _given(
-    name: str, kind: str, default: Node | None, environment: Table | None, inputs: VariableInputs
-) -> Iterator[_Given]:
-    """Every value given for a variable, weakest first. Raises `_Unfit` for a text that is not of
-    the type.
+    declared: _Declaration, environment: Table | None, inputs: VariableInputs
+) -> Iterator[tuple[Plain, str, Place | None]]:
+    """Every value that is given for a variable, with its source and place; each overrides those
+    before it. Raises `_Unfit` for a text that is not of the type.
     """
-    if default is not None:
-        yield _Given(_of_node(kind, default), "its default", default.place)
-    if environment is not None and (node := environment.get(name)) is not None:
-        yield _Given(_of_node(kind, node), "the environment", node.place)
-    for file in inputs.files:
-        if (node := file.root.get(name)) is not None:
-            yield _Given(_of_node(kind, node), "the variable file", node.place)
+    name, kind = declared.name, declared.type
+    for source, node in (
+        ("its default", declared.members.get("default")),
+        ("the environment", None if environment is None else environment.get(name)),
+        *(("the variable file", file.root.get(name)) for file in inputs.files),
+    ):
+        if node is not None:
+            yield _of_node(kind, node), source, node.place
     for source, texts in ((f"RECONCILER_VAR_{name}", inputs.process), ("--var", inputs.arguments)):
         if name in texts:
-            yield _Given(_of_text(kind, texts[name], source), source, None)
+            yield _of_text(kind, texts[name], source), source, None
 
 
 def _of_node(kind: str, node: Node) -> Plain:
@@ -292,70 +254,67 @@ def _frozen(value: Any) -> Plain:
 
 
 _WANTED = {
-    "string": "a string",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "list": "a list",
-    "map": "a map",
-    "cidr": "an IPv4 range",
-    "port": "a port (1-65535)",
-    "duration": "a duration such as 90s or 1h30m",
-}
-
-_IS: Mapping[str, Callable[[Plain], bool]] = {
-    "string": lambda value: isinstance(value, str),
-    "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
-    "number": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
-    "boolean": lambda value: isinstance(value, bool),
-    "list": lambda value: isinstance(value, tuple),
-    "map": lambda value: isinstance(value, Mapping),
-    "cidr": lambda value: isinstance(value, str),
-    "port": lambda value: (
-        isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 65535
-    ),
-    "duration": lambda value: isinstance(value, str) and _DURATION.fullmatch(value) is not None,
+    "string": msg("a string"),
+    "integer": msg("a whole number"),
+    "number": msg("a number"),
+    "boolean": msg("true or false"),
+    "list": msg("a list"),
+    "map": msg("a map"),
+    "cidr": msg("an IPv4 range"),
+    "port": msg("a port (1-65535)"),
+    "duration": msg("a duration such as 90s or 1h30m"),
 }
 
 
-def _check(kind: str, value: Plain, declaration: Mapping[str, Node]) -> None:
-    if not _IS[kind](value):
-        shown = (
-            "null"
-            if value is None
-            else str(value).lower()
-            if isinstance(value, bool)
-            else str(value)[:50]
+def _is_of(kind: str, value: Plain) -> bool:
+    """Whether a value has the type of a variable."""
+    if isinstance(value, bool):
+        return kind == "boolean"
+    if isinstance(value, int):
+        return kind in ("integer", "number") or (kind == "port" and 1 <= value <= 65535)
+    if isinstance(value, str):
+        return kind in ("string", "cidr") or (
+            kind == "duration" and _DURATION.fullmatch(value) is not None
         )
-        raise _Unfit(msg("`{value}` is not {type}", value=shown, type=_WANTED[kind]))
-    if _holds_expression(value):
+    types: Mapping[str, type] = {"number": float, "list": tuple, "map": Mapping}
+    return kind in types and isinstance(value, types[kind])
+
+
+def _shown(value: Plain) -> str:
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)[:50]
+
+
+def _check(declared: _Declaration, value: Plain) -> None:
+    """Raises `_Unfit` if the value does not fit the declaration."""
+    if not _is_of(declared.type, value):
+        raise _Unfit(
+            msg("`{value}` is not {type}", value=_shown(value), type=_WANTED[declared.type])
+        )
+    if _has_expression(value):
         raise _Unfit(
             msg(
                 "the value of a variable cannot contain `${{...}}`; use `locals` for computed "
                 "values"
             )
         )
-    if kind == "cidr" and (wrong := validators.cidr(value)) is not None:
+    if declared.type == "cidr" and (wrong := validators.cidr(value)) is not None:
         raise _Unfit(wrong)
-    _check_limits(
-        value,
-        {
-            key: document.plain(node)
-            for key, node in declaration.items()
-            if key in ("minimum", "maximum", "enum")
-        },
-    )
-    pattern = declaration.get("pattern")
+    limits = ("minimum", "maximum", "enum")
+    members = declared.members
+    _check_limits(value, {key: document.plain(members[key]) for key in limits if key in members})
+    pattern = members.get("pattern")
     if isinstance(pattern, Scalar) and isinstance(value, str):
         _check_pattern(value, pattern.text)
 
 
-def _holds_expression(value: Plain) -> bool:
+def _has_expression(value: Plain) -> bool:
     if isinstance(value, str):
         return "${" in value
     if isinstance(value, Mapping):
-        return any(_holds_expression(item) for item in value.values())
-    return isinstance(value, tuple) and any(_holds_expression(item) for item in value)
+        return any(_has_expression(item) for item in value.values())
+    return isinstance(value, tuple) and any(_has_expression(item) for item in value)
 
 
 def _check_limits(value: Plain, limits: Mapping[str, Plain]) -> None:
@@ -408,16 +367,12 @@ def _undeclared(
     """Problems with values for variables that the stack does not declare. Those of the process are
     not checked, because they may be for other stacks.
     """
+    what = msg("the stack declares no variable")
     tables = [environment] if environment is not None else []
     for table in (*tables, *(file.root for file in inputs.files)):
         for name, place, _ in table.keyed():
             if name not in declared:
-                yield error(
-                    "variable-unknown",
-                    msg("the stack declares no variable `{name}`", name=name),
-                    place=place,
-                    hint=hint_for(name, declared),
-                )
+                yield unknown(name, declared, place, what=what)
     for name in sorted(set(inputs.arguments) - declared):
         yield error(
             "variable-unknown",

@@ -8,27 +8,18 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import Any, NoReturn
 
 import yaml
 
-from reconciler.common import paths
 from reconciler.common.text import msg
-from reconciler.config import document, stack_folder, yaml_errors
+from reconciler.config import document, yaml_errors
 from reconciler.config.document import Document, Node, Scalar, Sequence, Table
-from reconciler.config.stack_folder import missing, reason
 from reconciler.config.text_edits import Piece
 from reconciler.config.yaml_layout import Layout
 from reconciler.model.diagnostics import Place, Problem, error
-from reconciler.model.resource import EMPTY
-from reconciler.resources import all_kinds
-
-FILE_BYTES_MAX = 4 * 1024 * 1024
-"""The maximum size of a file (stack-files#reading)."""
 
 DEPTH_MAX = 64
 """The maximum depth of nested lists and mappings."""
@@ -56,112 +47,12 @@ _UNPRINTABLE = re.compile(
 )
 
 
-def load(path: Path, *, instead: Mapping[str, str] = EMPTY) -> tuple[Document, tuple[Problem, ...]]:
-    """The document of a file, or of a folder of `*.yaml` files, and every mistake of its YAML.
-    Never raises because of what a file contains.
-
-    `instead` contains texts, by file, that are read instead of the file.
-    """
-    problems: list[Problem] = []
-    files, alike = stack_folder.files(path, problems)
-    with _without_garbage_collection():
-        roots = [
-            _parse(instead[str(file)], str(file), problems)
-            if str(file) in instead
-            else _root(file, problems)
-            for file in files
-        ]
-        if len(files) > 1:
-            problems[:] = [
-                replace(p, hint=yaml_errors.ALL_OF_THE_FOLDER) if p.code == "wrong-type" else p
-                for p in problems
-            ]
-        merged = document.merge(
-            [root for root in roots if root is not None], problems, file=str(path)
-        )
-        problems += [stack_folder.unread(file) for file in alike if _is_part(file)]
-        parts = _parts(merged, problems, instead)
-    return Document(
-        merged, tuple(str(file) for file in files), whole=_is_whole(problems), parts=parts
-    ), tuple(problems)
-
-
-def _is_part(file: Path) -> bool:
-    """Whether a file looks like part of a stack, or cannot be opened. Without such a part, objects
-    would be deleted or lose their protection. The file of a component is not part of a stack.
-    """
-    parts = ("stack", *all_kinds().sections, "existing", "components", "defaults", "guard")
-    keys = {*parts, "moved", "removed"}
-    root = _root(file, [])
-    if root is not None:
-        return "component" not in root.entries and not keys.isdisjoint(root.entries)
-    line = re.compile(rf"^(?:{'|'.join(keys)})[ \t]*:".encode(), re.MULTILINE)
-    try:
-        return line.search(paths.read_ordinary(file, FILE_BYTES_MAX)) is not None
-    except OSError:
-        return True
-
-
-def _parts(root: Table, problems: list[Problem], instead: Mapping[str, str]) -> dict[str, Table]:
-    """The component file of each include, each read only once. `use` is a path relative to its own
-    file.
-    """
-    read_already: dict[str, Table | None] = {}
-    found: dict[str, Table] = {}
-    for name, node in document.table(root.get("components")).items():
-        use = document.table(node).get("use")
-        if not isinstance(use, Scalar) or not use.text:
-            continue  # the schema reports it
-        path = Path(use.file).parent / use.text
-        if str(path) not in read_already:
-            try:
-                there = path.is_file()
-                refused = paths.refused(path, Path(use.file).parent) if there else None
-            except (OSError, ValueError):
-                there, refused = False, None
-            if refused is not None:
-                hint = msg("`use` must name a *.yaml file of the same repository")
-                problems.append(
-                    error(
-                        "file-missing",
-                        msg(
-                            "the component file {path} is not read: it {reason}",
-                            path=path,
-                            reason=refused,
-                        ),
-                        place=use.place,
-                        hint=hint,
-                    )
-                )
-                read_already[str(path)] = None
-            elif there:
-                text = instead.get(str(path))
-                read_already[str(path)] = (
-                    _root(path, problems) if text is None else _parse(text, str(path), problems)
-                )
-            else:
-                hint = msg("`use` is relative to the folder of {file}", file=use.file)
-                problems.append(
-                    error(
-                        "file-missing",
-                        msg("the component file {path} does not exist", path=path),
-                        place=use.place,
-                        hint=hint,
-                    )
-                )
-                read_already[str(path)] = None
-        part = read_already[str(path)]
-        if part is not None:
-            found[name] = part
-    return found
-
-
 def read(text: str, file: str) -> tuple[Document, tuple[Problem, ...]]:
     """The document of a text that is not on disk. `file` is its name in messages."""
     problems: list[Problem] = []
-    with _without_garbage_collection():
-        root = _parse(text, file, problems)
-    return Document(root or document.empty(file), (file,), whole=_is_whole(problems)), tuple(
+    with without_garbage_collection():
+        root = parse(text, file, problems)
+    return Document(root or document.empty(file), (file,), whole=is_whole(problems)), tuple(
         problems
     )
 
@@ -197,34 +88,13 @@ def _lay(event: Any, found: Layout) -> None:
         found.close(end)
 
 
-def _is_whole(problems: list[Problem]) -> bool:
+def is_whole(problems: list[Problem]) -> bool:
+    """Whether everything could be read, in spite of these problems."""
     return all(problem.code in ("yaml-duplicate-key", "yaml-tag") for problem in problems)
 
 
-def _root(path: Path, problems: list[Problem]) -> Table | None:
-    file = str(path)
-    try:
-        data = paths.read_ordinary(path, FILE_BYTES_MAX + 1)
-    except OSError as failure:
-        message = msg("{file} cannot be read: {reason}", file=file, reason=reason(failure))
-        problems.append(missing(path, message, None))
-        return None
-    if len(data) > FILE_BYTES_MAX:
-        hint = msg("split the stack into several files in one folder")
-        problems.append(
-            error(
-                "file-too-large",
-                msg("{file} is larger than 4 MiB", file=file),
-                place=Place(file, 1, 1),
-                hint=hint,
-            )
-        )
-        return None
-    text = yaml_errors.decode(data, file, problems)
-    return None if text is None else _parse(text, file, problems)
-
-
-def _parse(text: str, file: str, problems: list[Problem]) -> Table | None:
+def parse(text: str, file: str, problems: list[Problem]) -> Table | None:
+    """The mapping of a text, or None with a problem."""
     odd = _UNPRINTABLE.search(text)
     if odd is not None:
         place = yaml_errors.place_at(text, odd.start(), file)
@@ -253,7 +123,7 @@ def _parse(text: str, file: str, problems: list[Problem]) -> Table | None:
 
 
 @contextmanager
-def _without_garbage_collection() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     """Suspends garbage collection: while loading, many nodes are created and none is freed."""
     enabled = gc.isenabled()
     gc.disable()
@@ -388,10 +258,11 @@ class _Conversion:
     """
 
     def __init__(self, text: str, file: str, problems: list[Problem]) -> None:
-        self._has_aliases = _ANCHOR_OR_BARE_TAG.search(text) is not None
         self._text, self._file, self._problems = text, file, problems
         self._strings: dict[str, str] = {}
-        self._named: dict[int, tuple[Node, int]] = {}
+        # The nodes that an alias can name, each with its size; None in a text without aliases.
+        has_aliases = _ANCHOR_OR_BARE_TAG.search(text) is not None
+        self._named: dict[int, tuple[Node, int]] | None = {} if has_aliases else None
         self._count = self._aliased = self._reported = 0
 
     def document(self, root: Any, second: Any) -> Node | None:
@@ -436,7 +307,7 @@ class _Conversion:
         else:
             items = tuple([self._node(item, depth + 1) for item in node.value])
             found = Sequence(items, self._file, *_position(node.start_mark))
-        if self._has_aliases:
+        if self._named is not None:
             self._named[id(node)] = (found, self._count - before)
         return found
 
@@ -487,7 +358,7 @@ class _Conversion:
             if node.tag:
                 self._tag(node)
             text = self._strings.setdefault(node.value, node.value)
-            if self._has_aliases:
+            if self._named is not None:
                 named = Scalar(text, text, self._file, *_position(node.start_mark), True)
                 self._named[id(node)] = (named, 1)
             return text
@@ -500,7 +371,7 @@ class _Conversion:
         return ""
 
     def _alias(self, node: Any) -> Node:
-        known = self._named.get(id(node.target))
+        known = (self._named or {}).get(id(node.target))
         if known is None:
             message, hint = (
                 msg("the alias *{anchor} is inside the value that it names", anchor=node.value),

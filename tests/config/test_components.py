@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.config import builder, schema, yaml_reader
+from reconciler.config import builder, schema, stack_folder
 from reconciler.config.expression import resolve_value
 from reconciler.model.diagnostics import Problem
 from reconciler.model.resource import Deferred, Link, Stack
@@ -67,7 +67,7 @@ def read(
     for name, text in {"stack.yaml": stack, **files}.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-    document, found = yaml_reader.load(folder)
+    document, found = stack_folder.load(folder)
     form = (*found, *schema.check(document))
     built, meaning = builder.build(document, environment=None, **options)
     return built, schema.joined(form, meaning)

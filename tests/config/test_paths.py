@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.config import loader, yaml_reader
+from reconciler.config import loader, stack_folder
 from reconciler.model.abort import Abort
 from reconciler.model.diagnostics import Problem
 
@@ -34,7 +34,7 @@ def said(problems: tuple[Problem, ...]) -> str:
 def load(stack: Path, text: str) -> str:
     """Loads a stack with that text, and gives what is said of it."""
     (stack / "stack.yaml").write_text(f"version: 1\nstack: shop\n{text}")
-    _, problems = yaml_reader.load(stack)
+    _, problems = stack_folder.load(stack)
     try:
         loader.load_stack(
             stack,

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from reconciler.config import builder, requirements, schema, variables, yaml_reader
+from reconciler.config import builder, requirements, schema, stack_folder, variables, yaml_reader
 from tests.stackfiles import HEAD, problems
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -321,7 +321,7 @@ def test_the_schema_is_a_valid_schema() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
 def test_an_example_is_right_for_the_program_and_for_an_editor(path: Path) -> None:
-    document, found = yaml_reader.load(path.parent)
+    document, found = stack_folder.load(path.parent)
     assert found == ()
     assert schema.check(document) == ()
     text = path.read_text(encoding="utf-8")
@@ -342,7 +342,7 @@ OTHERS = {"network": {"outputs": {"jump_address": "203.0.113.1", "jump_private":
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
 def test_an_example_builds_in_each_environment_and_lacks_nothing(path: Path) -> None:
-    document, _ = yaml_reader.load(path.parent)
+    document, _ = stack_folder.load(path.parent)
     for environment in builder.environments(document) or (None,):
         stack, found = builder.build(document, environment=environment, stacks=OTHERS)
         assert stack is not None, found

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.config import schema, yaml_reader
+from reconciler.config import schema, stack_folder
 from reconciler.config.document import Document, Node, Scalar, Sequence, Table
 from reconciler.config.schema_precheck import compiled
 
@@ -172,7 +172,7 @@ def test_each_keyword_fits_as_the_validator_has_it() -> None:
 
 
 def _documents() -> list[Document]:
-    return [document for document, found in map(yaml_reader.load, EXAMPLES) if not found]
+    return [document for document, found in map(stack_folder.load, EXAMPLES) if not found]
 
 
 def _damaged(node: Node, at: random.Random, pieces: list[Node]) -> Node:
@@ -236,7 +236,7 @@ def test_a_good_example_never_comes_to_the_validator(
 ) -> None:
     # Goal: a stack without mistakes, which is nearly every one, is found so without loading
     # jsonschema.
-    document, found = yaml_reader.load(path)
+    document, found = stack_folder.load(path)
 
     def asked(document: Document) -> Any:
         raise AssertionError("it was asked")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.config import schema, yaml_errors, yaml_reader
+from reconciler.config import schema, stack_folder, yaml_errors, yaml_reader
 from reconciler.config.document import Scalar, Table, plain
 from reconciler.model.diagnostics import Problem
 
@@ -200,7 +200,7 @@ def test_a_folder_is_one_stack(tmp_path: Path) -> None:
     (tmp_path / ".hidden.yaml").write_text("not: [read")
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "c.yaml").write_text("not: [read")
-    document, found = yaml_reader.load(tmp_path)
+    document, found = stack_folder.load(tmp_path)
     assert found == ()
     assert plain(document.root) == {
         "version": 1,
@@ -213,7 +213,7 @@ def test_a_folder_is_one_stack(tmp_path: Path) -> None:
 def test_a_key_defined_in_two_files_is_told_with_both_places(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("version: 1\nstack: shop\ninstances:\n  web: {}\n")
     (tmp_path / "b.yaml").write_text("version: 1\ninstances:\n\n  web: {}\n")
-    _, found = yaml_reader.load(tmp_path)
+    _, found = stack_folder.load(tmp_path)
     assert [(problem.code, str(problem.place)) for problem in found] == [
         ("yaml-duplicate-key", f"{tmp_path}/b.yaml:1:1"),
         ("yaml-duplicate-key", f"{tmp_path}/b.yaml:4:3"),
@@ -225,7 +225,7 @@ def test_existing_objects_of_one_kind_may_stand_in_several_files(tmp_path: Path)
     (tmp_path / "a.yaml").write_text("existing: {firewalls: {a: {id: A}}}\n")
     (tmp_path / "b.yaml").write_text("existing: {firewalls: {b: {id: B}}}\nlocals:\n")
     (tmp_path / "c.yaml").write_text("locals: {x: 1}\n")
-    document, found = yaml_reader.load(tmp_path)
+    document, found = stack_folder.load(tmp_path)
     assert found == ()
     assert plain(document.root) == {
         "existing": {"firewalls": {"a": {"id": "A"}, "b": {"id": "B"}}},
@@ -235,7 +235,7 @@ def test_existing_objects_of_one_kind_may_stand_in_several_files(tmp_path: Path)
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.yaml", tmp_path):
-        document, found = yaml_reader.load(path)
+        document, found = stack_folder.load(path)
         assert [problem.code for problem in found] == ["file-missing"]
         assert not document.whole
 
@@ -243,7 +243,7 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
 def _beside(folder: Path, name: str, text: str = "firewalls: {web: {}}\n") -> tuple[Problem, ...]:
     (folder / "stack.yaml").write_text("version: 1\nstack: shop\n", encoding="utf-8")
     (folder / name).write_text(text, encoding="utf-8")
-    document, found = yaml_reader.load(folder)
+    document, found = stack_folder.load(folder)
     assert document.whole is not bool(found)
     return found
 
@@ -287,7 +287,7 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path: Path, name: str, tex
 def test_a_broken_link_in_the_folder_is_told(tmp_path: Path) -> None:
     (tmp_path / "common.yaml").symlink_to("../gone.yaml")
     (tmp_path / "stack.yaml").write_text("version: 1\nstack: shop\n")
-    document, found = yaml_reader.load(tmp_path)
+    document, found = stack_folder.load(tmp_path)
     assert [(p.message, p.hint) for p in found] == [
         (
             f"{tmp_path / 'common.yaml'} is a link to ../gone.yaml, which does not exist",
@@ -295,20 +295,20 @@ def test_a_broken_link_in_the_folder_is_told(tmp_path: Path) -> None:
         )
     ]
     assert not document.whole
-    assert [p.message for p in yaml_reader.load(tmp_path / "common.yaml")[1]] == [found[0].message]
+    assert [p.message for p in stack_folder.load(tmp_path / "common.yaml")[1]] == [found[0].message]
 
 
 def test_what_is_no_file_in_the_folder_is_told(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "common.yaml")
     (tmp_path / "stack.yaml").write_text("version: 1\nstack: shop\n")
-    assert [p.message for p in yaml_reader.load(tmp_path)[1]] == [
+    assert [p.message for p in stack_folder.load(tmp_path)[1]] == [
         f"{tmp_path / 'common.yaml'} is not a regular file"
     ]
 
 
 def test_a_folder_with_only_a_yml_file_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "stack.yml").write_text("version: 1\nstack: shop\n")
-    _, found = yaml_reader.load(tmp_path)
+    _, found = stack_folder.load(tmp_path)
     assert found[0].message == f"{tmp_path} contains no *.yaml file"
     assert found[0].hint == "rename stack.yml to stack.yaml, or move it out of the folder"
 
@@ -325,14 +325,14 @@ def test_a_folder_with_only_a_yml_file_is_told_so(tmp_path: Path) -> None:
 def test_a_file_that_is_no_text_is_told(tmp_path: Path, data: bytes, code: str, place: str) -> None:
     path = tmp_path / "stack.yaml"
     path.write_bytes(data)
-    _, found = yaml_reader.load(path)
+    _, found = stack_folder.load(path)
     assert [(problem.code, str(problem.place)) for problem in found] == [(code, f"{path}:{place}")]
 
 
 def test_a_byte_order_mark_at_the_beginning_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "stack.yaml"
     path.write_bytes(b"\xef\xbb\xbfversion: 1\n")
-    document, found = yaml_reader.load(path)
+    document, found = stack_folder.load(path)
     assert found == ()
     assert plain(document.root) == {"version": 1}
 
@@ -340,7 +340,7 @@ def test_a_byte_order_mark_at_the_beginning_is_passed_over(tmp_path: Path) -> No
 def test_a_folder_named_like_a_file_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").mkdir()
     (tmp_path / "y.yaml").write_text("version: 1\n")
-    document, found = yaml_reader.load(tmp_path)
+    document, found = stack_folder.load(tmp_path)
     assert found == ()
     assert document.files == (f"{tmp_path}/y.yaml",)
 
@@ -438,7 +438,7 @@ def test_a_file_of_another_meaning_beside_a_stack_is_told_once_with_the_way_out(
         "version: 1\nstack: shop\ninstanses: {}\n", encoding="utf-8"
     )
     (tmp_path / "values.yaml").write_text(text, encoding="utf-8")
-    document, found = yaml_reader.load(tmp_path)
+    document, found = stack_folder.load(tmp_path)
     told = [
         p
         for p in (*found, *schema.check(document))
@@ -448,7 +448,7 @@ def test_a_file_of_another_meaning_beside_a_stack_is_told_once_with_the_way_out(
         (code, 1, yaml_errors.ALL_OF_THE_FOLDER)
     ]
     (tmp_path / "values.yaml").write_text("firewals: {}\n", encoding="utf-8")
-    document, _ = yaml_reader.load(tmp_path)
+    document, _ = stack_folder.load(tmp_path)
     assert [p.hint for p in schema.check(document)] == [
         "did you mean `instances`?",
         "did you mean `firewalls`?",

@@ -19,7 +19,7 @@ from pathlib import Path
 from unittest import mock
 
 from reconciler.cli import program
-from reconciler.config import loader, schema, yaml_reader
+from reconciler.config import loader, schema, stack_folder
 from reconciler.config.builder import build
 from reconciler.iwinv import envelope
 from reconciler.iwinv.list_reader import reading
@@ -73,7 +73,7 @@ def stack(data: bytes) -> None:
         path.write_bytes(data)
         with contextlib.suppress(Abort):
             loader.load_stack(path, environment=None, environ={})
-        document, problems = yaml_reader.load(path)
+        document, problems = stack_folder.load(path)
         _, more = build(document, environment=None)
         for problem in (*problems, *schema.check(document), *more):
             serialize.problem(problem)

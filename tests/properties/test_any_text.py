@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.config import builder, requirements, schema, yaml_reader
+from reconciler.config import builder, requirements, schema, stack_folder, yaml_reader
 from reconciler.model.diagnostics import Severity
 
 ROOT = Path(__file__).parents[2] / "examples" / "stacks"
@@ -112,7 +112,7 @@ def test_a_damaged_stack_is_built_or_told_what_is_wrong(name: str, seed: int) ->
 @given(chance=st.randoms(use_true_random=False))
 def test_the_order_of_sections_and_files_says_nothing(name: str, chance: random.Random) -> None:
     # Goal: the same stack, cut into files and put in any order, is the same stack.
-    document, _ = yaml_reader.load(ROOT / name)
+    document, _ = stack_folder.load(ROOT / name)
     environment = next(iter(builder.environments(document)), None)
     stacks = {"network": {"outputs": {"jump_address": "1.2.3.4", "jump_private": "10.0.0.1"}}}
     wanted, problems = builder.build(document, environment=environment, stacks=stacks)
