@@ -217,9 +217,7 @@ def absorb(session: Session, *, addresses: Sequence[str], dry_run: bool) -> int:
         return loader.load_stack(
             session.path,
             environment=session.environment,
-            options=session.variables,
-            files=[Path(name) for name in session.variable_files],
-            environ=session.environ,
+            variables=session.variable_sources,
             instead=texts,
             others=session.outputs_of,
         )

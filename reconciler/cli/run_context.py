@@ -58,6 +58,12 @@ class Session:
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     problems: list[Problem] = field(default_factory=list)
 
+    @property
+    def variable_sources(self) -> loader.VariableSources:
+        """The options and files with values for variables, and the environment."""
+        files = [Path(name) for name in self.variable_files]
+        return loader.VariableSources(self.variables, files, self.environ)
+
     def load(self, *, values: Mapping[str, Any] | None = None) -> Stack:
         """The stack; its warnings go to `problems`. Raises `Abort` if it has errors. `values` are
         the variables of a saved plan.
@@ -65,10 +71,7 @@ class Session:
         loaded = loader.load_stack(
             self.path,
             environment=self.environment,
-            options=self.variables,
-            files=[Path(name) for name in self.variable_files],
-            environ=self.environ,
-            values=values,
+            variables=replace(self.variable_sources, pinned=values),
             others=self.outputs_of,
         )
         self.problems += loaded.problems

@@ -51,9 +51,7 @@ def validate(session: Session) -> int:
     found, checked = loader.validate(
         session.path,
         environment=session.environment,
-        options=session.variables,
-        files=[Path(name) for name in session.variable_files],
-        environ=session.environ,
+        variables=session.variable_sources,
         others=session.outputs_of,
         check=partial(offline.unanswered, catalogue=session.kept_catalogue()),
     )

@@ -31,28 +31,39 @@ class Loaded:
     problems: tuple[Problem, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class VariableSources:
+    """The sources of values for variables: `files`, then `RECONCILER_VAR_<name>` in `process`, then
+    `options`. If there are `pinned` values (of a saved plan), only those count.
+    """
+
+    options: Sequence[tuple[str, str]] = ()
+    files: Sequence[Path] = ()
+    process: Mapping[str, str] = EMPTY
+    pinned: Mapping[str, Any] | None = None
+
+
+NO_SOURCES = VariableSources()
+
+
 def load_stack(
     path: Path,
     *,
     environment: str | None,
-    options: Sequence[tuple[str, str]] = (),
-    files: Sequence[Path] = (),
-    environ: Mapping[str, str],
-    values: Mapping[str, Any] | None = None,
-    instead: Mapping[str, str] | None = None,
+    variables: VariableSources = NO_SOURCES,
+    instead: Mapping[str, str] = EMPTY,
     others: Others | None = None,
 ) -> Loaded:
     """The stack of a file or folder. Stops with all its mistakes.
 
-    Values of variables come from `files`, then `RECONCILER_VAR_<name>` in `environ`, then
-    `options`; if there are `values` (of a saved plan), only from them. `instead` contains texts, by
-    file, that are read instead of the file. `others` reads the outputs of other stacks.
+    `instead` contains texts, by file, that are read instead of the file. `others` reads the outputs
+    of other stacks.
     """
     from reconciler.config.builder import build
     from reconciler.config.schema import joined
 
-    document, problems = _document(path, instead=instead or {})
-    inputs, found = _inputs(options, files, environ) if values is None else _pinned(values)
+    document, problems = _document(path, instead=instead)
+    inputs, found = _inputs(variables)
     stacks, unread = _others(document, environment, others)
     problems = (*problems, *found, *unread)
     stack, found = build(document, environment=environment, variables=inputs, stacks=stacks)
@@ -66,9 +77,7 @@ def validate(
     path: Path,
     *,
     environment: str | None,
-    options: Sequence[tuple[str, str]],
-    files: Sequence[Path],
-    environ: Mapping[str, str],
+    variables: VariableSources = NO_SOURCES,
     others: Others | None = None,
     check: Callable[[Stack], Iterable[Problem]] = lambda stack: (),
 ) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
@@ -82,7 +91,7 @@ def validate(
     from reconciler.config.schema import joined
 
     document, problems = _document(path)
-    inputs, found = _inputs(options, files, environ)
+    inputs, found = _inputs(variables)
     form, meaning, checked = [*problems, *found], list[Problem](), []
     for name in (environment,) if environment is not None else environments(document) or (None,):
         stacks, unread = _others(document, name, others)
@@ -271,20 +280,22 @@ def _document(
     return document, problems
 
 
-def _inputs(
-    options: Sequence[tuple[str, str]], files: Sequence[Path], environ: Mapping[str, str]
-) -> tuple[VariableInputs, tuple[Problem, ...]]:
+def _inputs(sources: VariableSources) -> tuple[VariableInputs, tuple[Problem, ...]]:
     from reconciler.config import stack_folder
     from reconciler.config.builder import VariableInputs
 
-    read = [stack_folder.load(file) for file in files]
+    if sources.pinned is not None:
+        return _pinned(sources.pinned)
+    read = [stack_folder.load(file) for file in sources.files]
     given = {
         name.removeprefix(VARIABLE_PREFIX): text
-        for name, text in environ.items()
+        for name, text in sources.process.items()
         if name.startswith(VARIABLE_PREFIX)
     }
     inputs = VariableInputs(
-        files=tuple(document for document, _ in read), process=given, arguments=dict(options)
+        files=tuple(document for document, _ in read),
+        process=given,
+        arguments=dict(sources.options),
     )
     return inputs, tuple(_of_values(problem) for _, problems in read for problem in problems)
 

@@ -39,7 +39,6 @@ def load(stack: Path, text: str) -> str:
         loader.load_stack(
             stack,
             environment=None,
-            environ={},
             others=lambda path, environment: loader.identify(path, environment) and {},
         )
     except Abort as stop:

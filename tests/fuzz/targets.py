@@ -72,7 +72,7 @@ def stack(data: bytes) -> None:
         path = Path(folder) / "stack.yaml"
         path.write_bytes(data)
         with contextlib.suppress(Abort):
-            loader.load_stack(path, environment=None, environ={})
+            loader.load_stack(path, environment=None)
         document, problems = stack_folder.load(path)
         _, more = build(document, environment=None)
         for problem in (*problems, *schema.check(document), *more):

@@ -69,8 +69,6 @@ MANY_PARAMETERS: dict[str, int] = {
     "reconciler/cli/run_context.py opened": 7,
     "reconciler/cli/simulator_commands.py do": 7,
     "reconciler/cli/simulator_commands.py serve": 10,
-    "reconciler/config/loader.py load_stack": 8,
-    "reconciler/config/loader.py validate": 7,
     "reconciler/iwinv/client.py __init__": 7,
     "reconciler/planner/compare/classify.py _answer": 7,
     "reconciler/planner/compare/rule_matching.py match": 8,

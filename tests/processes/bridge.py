@@ -189,7 +189,9 @@ class Desk:
                 path, self.environment, simulated=False, time_scale=None, problems=[]
             ) as connection,
         ):
-            stack = loader.load_stack(path, environment=None, environ=self.environment).stack
+            stack = loader.load_stack(
+                path, environment=None, variables=loader.VariableSources(process=self.environment)
+            ).stack
             return planning.plan(stack, connection, self.store, PlanOptions())
 
     def start(

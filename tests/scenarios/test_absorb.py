@@ -86,7 +86,7 @@ def absorbed(
     stack = folder / "stack.yaml"
 
     def load(texts: Mapping[str, str]) -> loader.Loaded:
-        return loader.load_stack(stack, environment=None, environ={}, instead=texts)
+        return loader.load_stack(stack, environment=None, instead=texts)
 
     wanted = load({}).stack
     found = absorb.absorb(
@@ -341,7 +341,7 @@ def test_a_mistake_that_was_there_before_is_no_matter_of_the_edit(
         {"title": "shop-web", "icmp": "N"},
     )
     seen = planning.drift(
-        loader.load_stack(tmp_path / "stack.yaml", environment=None, environ={}).stack,
+        loader.load_stack(tmp_path / "stack.yaml", environment=None).stack,
         harness.connection(),
         harness.store,
     )
@@ -391,9 +391,7 @@ def test_a_text_that_would_not_read_back_is_the_mistake_of_the_edit(
 
     def load(texts: Mapping[str, str]) -> loader.Loaded:
         broken = {file: text + "  : [\n" for file, text in texts.items()}
-        return loader.load_stack(
-            tmp_path / "stack.yaml", environment=None, environ={}, instead=broken
-        )
+        return loader.load_stack(tmp_path / "stack.yaml", environment=None, instead=broken)
 
     with pytest.raises(Abort) as stop:
         absorb.absorb(

@@ -79,7 +79,7 @@ EDITS: list[tuple[Callable[[CloudHarness], None], tuple[str, ...]]] = [
 
 def looks(harness: CloudHarness, folder: Path) -> list[Any]:
     """What `plan` and `drift` find, with the exit code of `--detailed-exitcode`."""
-    stack = loader.load_stack(folder / "stack.yaml", environment=None, environ={}, instead={}).stack
+    stack = loader.load_stack(folder / "stack.yaml", environment=None).stack
     both = (
         planning.plan(stack, harness.connection(), harness.store, PlanOptions()),
         planning.drift(stack, harness.connection(), harness.store),
@@ -101,7 +101,7 @@ def test_after_absorb_neither_plan_nor_drift_reports_a_change(
     harness.cloud.forget_quota()
 
     def load(texts: Any) -> loader.Loaded:
-        return loader.load_stack(path, environment=None, environ={}, instead=texts)
+        return loader.load_stack(path, environment=None, instead=texts)
 
     wanted = tuple(map(at, addresses))
     absorb.write(absorb.absorb(load({}).stack, wanted, harness.connection(), harness.store, load))

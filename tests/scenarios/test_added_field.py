@@ -183,9 +183,7 @@ def test_drift_of_an_added_field_is_absorbed(cloud: LabelledCloud, tmp_path: Pat
     harness.clock.advance(600)
 
     def load(texts: Mapping[str, str]) -> loader.Loaded:
-        return loader.load_stack(
-            tmp_path / "stack.yaml", environment=None, environ={}, instead=texts
-        )
+        return loader.load_stack(tmp_path / "stack.yaml", environment=None, instead=texts)
 
     found = absorb.absorb(
         load({}).stack, (at("instances.web"),), harness.connection(), harness.store, load

@@ -128,9 +128,7 @@ def test_drift_of_an_added_kind_is_shown_and_absorbed(
     ]
 
     def load(texts: Mapping[str, str]) -> loader.Loaded:
-        return loader.load_stack(
-            tmp_path / "stack.yaml", environment=None, environ={}, instead=texts
-        )
+        return loader.load_stack(tmp_path / "stack.yaml", environment=None, instead=texts)
 
     address = at("backups.nightly")
     found = absorb.absorb(load({}).stack, (address,), harness.connection(), harness.store, load)
