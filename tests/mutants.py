@@ -495,7 +495,7 @@ MUTANTS = (
     ),
     Mutant(
         "skip the folder sync",
-        "reconciler/store/folder_store.py",
+        "reconciler/store/folder_writer.py",
         '            disk.sync_folder(folder)\n            disk.rename(folder / "journal.new", folder / "journal")\n'
         "            disk.sync_folder(folder)\n",
         '            disk.rename(folder / "journal.new", folder / "journal")\n',
@@ -503,7 +503,7 @@ MUTANTS = (
     ),
     Mutant(
         "put the journal in place before the state is there",
-        "reconciler/store/folder_store.py",
+        "reconciler/store/folder_writer.py",
         '            disk.rename(folder / "state.json.new", folder / "state.json")\n            disk.sync_folder(folder)\n',
         '            disk.rename(folder / "state.json.new", folder / "state.json")\n',
         (STORE_FAULTS,),
@@ -517,9 +517,9 @@ MUTANTS = (
     ),
     Mutant(
         "ignore the serial",
-        "reconciler/store/folder_store.py",
-        "    if header.serial > state.serial:\n",
-        "    if False:\n",
+        "reconciler/store/folder_reader.py",
+        "        if header.serial > state.serial:\n",
+        "        if False:\n",
         (STORE,),
     ),
     Mutant(

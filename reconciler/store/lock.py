@@ -68,7 +68,7 @@ class Lock:
                 hint="find out who is working on it, then run the command again: it continues from what was recorded",
             )
 
-    def tell(self, step: str) -> None:
+    def report(self, step: str) -> None:
         """Tells others which step this run is at."""
         self.holder = replace(self.holder, step=step)
         with suppress(OSError):  # only a story: on a full disk it stays at the step before

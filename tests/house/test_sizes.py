@@ -88,7 +88,6 @@ MANY_FIELDS: dict[str, int] = {
     "reconciler/planner/steps/plan_builder.py PlanBuilder": 15,
     "reconciler/simulator/cloud.py Cloud": 19,
     "reconciler/simulator/world.py World": 10,
-    "reconciler/store/folder_store.py FileWriter": 12,
 }
 """Mutable classes that hold more, likewise."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.store.folder_store import HISTORY_STATES_MAX
+from reconciler.store.folder_writer import HISTORY_STATES_MAX
 from tests.processes.bridge import LAUNCHER, PYTHON, Desk, Ended, desk, ended
 
 

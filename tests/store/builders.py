@@ -20,7 +20,8 @@ from reconciler.model.state import (
     State,
     StateChange,
 )
-from reconciler.store.folder_store import FileStore, FileWriter
+from reconciler.store.folder_store import FileStore
+from reconciler.store.folder_writer import FileWriter
 
 HOLDER = Holder(
     user="kim",

@@ -12,9 +12,9 @@ import pytest
 
 from reconciler.model.ports import RecordFailed, StoreError
 from reconciler.model.state import Record, State, fold
-from reconciler.store import folder_store
+from reconciler.store import folder_writer
 from reconciler.store.disk import File
-from reconciler.store.folder_store import FileWriter
+from reconciler.store.folder_writer import FileWriter
 from tests.doubles.memory_store import Crash, Fault, Kept, MemoryDisk, MemoryStore
 from tests.store.builders import created, intent, note, open_writer
 
@@ -119,7 +119,7 @@ def explore(make: Callable[[], MemoryDisk]) -> tuple[int, list[str]]:
 
 @pytest.fixture(autouse=True)
 def _snapshots_within_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(folder_store, "RECORDS_PER_SNAPSHOT", 3)
+    monkeypatch.setattr(folder_writer, "RECORDS_PER_SNAPSHOT", 3)
 
 
 def test_a_crash_at_any_deed_loses_nothing_that_was_acknowledged() -> None:

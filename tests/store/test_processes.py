@@ -81,8 +81,9 @@ def test_kill_frees_the_lock_and_leaves_the_intent(tmp_path: Path) -> None:
             and held.holder is not None
             and held.holder.step == "instance.create instances.web"
         )
+        found = store.examine()
         writer = open_writer(store)
-        assert sorted(writer.state.open) == [1] and not writer.torn
+        assert sorted(writer.state.open) == [1] and found is not None and not found.torn
         writer.close()
 
 

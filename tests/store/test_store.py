@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reconciler.model.ports import Locked, LostLock, RecordFailed, StateDamaged, StateNewer
 from reconciler.model.state import Record, fold
-from reconciler.store import folder_store
+from reconciler.store import folder_writer
 from reconciler.store.folder_store import FileStore
 from reconciler.store.state_format import Snapshot, encode_snapshot
 from tests.doubles.memory_store import MemoryDisk, MemoryStore
@@ -173,7 +173,7 @@ def test_nothing_is_recorded_by_a_closed_writer(make: Make) -> None:
 def test_every_thousand_records_are_folded_into_a_snapshot(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_store, "RECORDS_PER_SNAPSHOT", 4)
+    monkeypatch.setattr(folder_writer, "RECORDS_PER_SNAPSHOT", 4)
     writer = open_writer(make())
     for index in range(5):
         add_server(writer, index)
@@ -184,7 +184,7 @@ def test_every_thousand_records_are_folded_into_a_snapshot(
 def test_an_answer_is_recorded_before_a_snapshot_is_tried(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_store, "RECORDS_PER_SNAPSHOT", 1)
+    monkeypatch.setattr(folder_writer, "RECORDS_PER_SNAPSHOT", 1)
     writer = open_writer(make())
     writer.append(intent(1))
     writer.append(created(2, of=1))
@@ -316,7 +316,7 @@ def test_a_state_that_was_replaced_during_a_run_is_not_written_over(make: Make) 
 def test_history_keeps_the_start_and_the_end_of_runs(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder_store, "HISTORY_STATES_MAX", 3)
+    monkeypatch.setattr(folder_writer, "HISTORY_STATES_MAX", 3)
     for index in range(3):
         writer = open_writer(make())
         add_server(writer, index)

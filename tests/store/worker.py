@@ -9,7 +9,8 @@ from pathlib import Path
 
 from reconciler.model.ports import Holder, StoreError
 from reconciler.model.state import Entry, Intent, Note, StateChange
-from reconciler.store.folder_store import FileStore, FileWriter
+from reconciler.store.folder_store import FileStore
+from reconciler.store.folder_writer import FileWriter
 
 
 def _open(folder: str) -> FileWriter:
