@@ -19,7 +19,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from reconciler.cli import state_text
 from reconciler.commands import context
 from reconciler.commands.plan import plan
 from reconciler.model.address import parse
@@ -28,7 +27,7 @@ from reconciler.model.events import Summary
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.render import why_text
+from reconciler.render import state_text, why_text
 from reconciler.render.explain_change import why
 from reconciler.render.plan import plan_markdown, plan_text
 from reconciler.render.plan.plan_sections import sections

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli import composition, plan_output, state_text
+from reconciler.cli import composition, plan_output
 from reconciler.cli.interrupts import SignalHandler
 from reconciler.cli.options import Choices, part_arguments
 from reconciler.cli.run_context import Session, lock_seconds
@@ -29,7 +29,7 @@ from reconciler.model.serialize import shown
 from reconciler.planner.checks import approval
 from reconciler.planner.checks.approval import Acceptance, Decision, GivenConsent
 from reconciler.planner.compare.assessment import PlanOptions
-from reconciler.render import escape
+from reconciler.render import escape, state_text
 from reconciler.render.format import count
 from reconciler.render.plan import plan_json, plan_sections, plan_text
 from reconciler.render.run import events_json, progress

@@ -53,8 +53,8 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
     With --inventory the instances are read from the account, because the state does not contain
     their IP addresses.
     """
-    from reconciler.cli import state_text
     from reconciler.commands import session as opening
+    from reconciler.render import state_text
 
     console = session.console
     title, session.environment = session.identify()
@@ -118,7 +118,7 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
 
 def _env_lines(found: Mapping[str, tuple[Any, str | None]]) -> Iterator[str]:
     """`NAME=value`, quoted for a shell if needed. An output without a value becomes a comment."""
-    from reconciler.cli import state_text
+    from reconciler.render import state_text
 
     for name, (value, reason) in found.items():
         variable = name.upper()
@@ -134,7 +134,7 @@ def _env_lines(found: Mapping[str, tuple[Any, str | None]]) -> Iterator[str]:
 
 
 def _fits_a_line(value: Any) -> bool:
-    from reconciler.cli import state_text
+    from reconciler.render import state_text
 
     text = state_text.raw(value)
     return escape.outside(text) == text

@@ -50,8 +50,8 @@ Examples:
 @on_stack
 def list_entries(session: Session) -> int:
     """List the objects in the state, deposed objects, and requests with an unknown outcome."""
-    from reconciler.cli import state_text
     from reconciler.commands import session as opening
+    from reconciler.render import state_text
     from reconciler.render.plan import plan_text
 
     console = session.console

@@ -69,8 +69,8 @@ def show(session: Session, *, what: str | None, why: bool) -> int:
 
 
 def _show_state(session: Session, address: Address | None) -> int:
-    from reconciler.cli import state_text
     from reconciler.commands import session as opening
+    from reconciler.render import state_text
     from reconciler.render.plan import plan_text
 
     console = session.console

@@ -177,6 +177,11 @@ def short(address: str) -> str:
     return existing + own if "." in address else address
 
 
+def pinned_name(text: str) -> str:
+    """What a pin's text (`os:ubuntu:22.04`, `any:deploy`) is called in the file."""
+    return text.partition(":")[2].replace(":", " ")
+
+
 def line_of(place: Place) -> str:
     """`stack.yaml:31`: the folder is the stack's, which the user has just named."""
     return escape.outside(f"{place.file.rpartition('/')[2]}:{place.line}")

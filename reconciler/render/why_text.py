@@ -14,7 +14,7 @@ from reconciler.render.format import phrase
 from reconciler.render.layout import PART_GAP, labelled
 from reconciler.render.plan import change_text, cost_text
 from reconciler.render.plan.change_text import RowContext
-from reconciler.render.plan.plan_sections import named, pinned_name, power_cuts
+from reconciler.render.plan.plan_sections import named, power_cuts
 from reconciler.render.run.screen import Line, Style, Tone
 
 _STEPS_LISTED_MAX = 8
@@ -38,11 +38,11 @@ def why_lines(found: Why, style: Style) -> Iterable[Line]:
         yield from _field(replace(each, field=fields.get(each.field.path, each.field)), style)
     for field, pins in sorted((found.pins or {}).items()):
         for text, id in sorted(pins.items()):
-            if pinned_name(text) != id:
+            if format.pinned_name(text) != id:
                 pinned = phrase(
                     "{field} {name} is {id} until the file asks for another",
                     field=field,
-                    name=pinned_name(text),
+                    name=format.pinned_name(text),
                     id=id,
                 )
                 yield from _fact(phrase("pinned"), pinned, style)

@@ -150,7 +150,7 @@ def named(change: Change, *pins: Mapping[str, Mapping[str, str]]) -> Change:
     if not any(pins):
         return change
     names = {
-        (name, id): ConsoleName(pinned_name(text))
+        (name, id): ConsoleName(format.pinned_name(text))
         for each in pins
         for name, found in each.items()
         for text, id in found.items()
@@ -166,11 +166,6 @@ def named(change: Change, *pins: Mapping[str, Mapping[str, str]]) -> Change:
         return replace(field, before=name_of(field.path, field.before), after=after)
 
     return replace(change, fields=tuple(map(of_field, change.fields)))
-
-
-def pinned_name(text: str) -> str:
-    """What a pin's text (`os:ubuntu:22.04`, `any:deploy`) is called in the file."""
-    return text.partition(":")[2].replace(":", " ")
 
 
 # Rules that are created or deleted with their firewall

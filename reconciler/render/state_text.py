@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from reconciler.common.text import msg
+from reconciler.model.address import parse
 from reconciler.model.resource import Resource
 from reconciler.model.serialize import shown
 from reconciler.model.state import STALE, Entry, Phase, State
 from reconciler.render import escape, format
+from reconciler.render.format import phrase
+from reconciler.render.layout import columns
 from reconciler.render.run.screen import Line, Tone
 
 
@@ -89,41 +91,37 @@ def state_lines(state: State | None, *, title: str, where: str) -> Iterable[Line
     """The state as a table: address, id, phase."""
     if state is None or state.is_empty:
         yield Line(
-            msg(
-                " {stack}: the state is empty ({path}).",
-                stack=escape.outside(title),
-                path=escape.outside(where),
-            )
+            " " + phrase("{stack}: the state is empty ({folder}).", stack=title, folder=where)
         )
         return
-    yield Line(
-        msg(
-            " {stack}    state {path} (serial {serial})",
-            stack=escape.outside(title),
-            path=escape.outside(where),
-            serial=state.serial,
-        ),
-        Tone.TITLE,
+    head = phrase(
+        "{stack}    state {folder} (serial {serial})",
+        stack=title,
+        folder=where,
+        serial=state.serial,
     )
-    rows = [(entry.address, entry.id, _marks(entry)) for entry in _entries(state)]
+    yield Line(f" {head}", Tone.TITLE)
+    rows = [
+        (escape.outside(entry.address), escape.outside(entry.id), _marks(entry))
+        for entry in _entries(state)
+    ]
     rows += [
-        (f"{old.address} (deposed)", old.id, old.phase.value)
+        (
+            phrase("{address} (deposed)", address=old.address),
+            escape.outside(old.id),
+            escape.outside(old.phase.value),
+        )
         for _, old in sorted(state.deposed.items())
     ]
-    address = max((escape.width(escape.outside(row[0])) for row in rows), default=0)
-    id_cells = max((escape.width(escape.outside(row[1])) for row in rows), default=0)
-    for name, id, marks in rows:
-        cells = (
-            escape.pad(escape.outside(name), address),
-            escape.pad(escape.outside(id), id_cells),
-        )
-        yield Line(f"  {'  '.join((*cells, marks))}".rstrip())
+    yield from (Line(f"  {row}") for row in columns(rows))
     for intent, result in state.open.values():
-        text = "outcome unknown" if result == "accepted" else "not finished"
-        yield Line(
-            f"  open: {escape.outside(intent.operation)} {escape.outside(intent.address)}: {text}",
-            Tone.CARE,
+        text = phrase(
+            "open: {operation} {address}: {outcome}",
+            operation=intent.operation,
+            address=intent.address,
+            outcome=phrase("outcome unknown") if result == "accepted" else phrase("not finished"),
         )
+        yield Line(f"  {text}", Tone.CARE)
 
 
 def entry_lines(entry: Entry, monthly: int | None = None) -> Iterable[Line]:
@@ -131,45 +129,55 @@ def entry_lines(entry: Entry, monthly: int | None = None) -> Iterable[Line]:
     in KRW, if known.
     """
     yield Line(f" {escape.outside(entry.address)}", Tone.TITLE)
-    facts: list[tuple[str, Any]] = [("id", entry.id), ("phase", entry.phase.value)]
-    facts += [("made", format.moment(entry.made))] if entry.made is not None else []
-    facts += [("protected from", ", ".join(entry.protect))] if entry.protect else []
-    facts += [("after", ", ".join(entry.depends_on))] if entry.depends_on else []
-    if monthly:
-        facts.append(("costs", msg("{price} a month without VAT", price=format.won(monthly))))
-    for name, value in facts:
-        yield Line(f"  {name:<16}{escape.outside(value)}")
+    price = format.won(monthly) if monthly else None
+    facts = (
+        (phrase("id"), entry.id),
+        (phrase("phase"), entry.phase.value),
+        (phrase("made"), "" if entry.made is None else format.moment(entry.made)),
+        (phrase("protected from"), ", ".join(entry.protect)),
+        (phrase("after"), ", ".join(entry.depends_on)),
+        (phrase("costs"), phrase("[{price} a month without VAT]", price=price)),
+    )
+    for name, text in facts:
+        if text:
+            yield Line(f"  {escape.pad(name, 16)}{escape.outside(text)}")
     if entry.applied:
-        yield Line("  as last applied")
+        yield Line("  " + phrase("as last applied"))
     for name, value in sorted(entry.applied.items()):
-        yield Line(f"    {escape.outside(name):<14}{format.value(value)}")
-    for name, pins in sorted(entry.lookups.items()):
-        for asked, found in sorted(pins.items()):
-            wanted = asked.partition(":")[2]
-            if wanted != found:
-                pin = f"{name} {wanted.replace(':', ' ')} is {found}"
-                yield Line(f"  pinned: {escape.outside(pin)}")
+        yield _attribute(name, format.value(value))
+    for field, pins in sorted(entry.lookups.items()):
+        for asked, id in sorted(pins.items()):
+            if format.pinned_name(asked) != id:
+                yield Line(
+                    "  "
+                    + phrase(
+                        "pinned: {field} {name} is {id}",
+                        field=field,
+                        name=format.pinned_name(asked),
+                        id=id,
+                    )
+                )
 
 
 def written_lines(resource: Resource | None) -> Iterable[Line]:
     """The attributes of the object in the file, each with its line."""
     if resource is None:
         return
-    where = (
-        ""
-        if resource.place is None
-        else f" ({escape.outside(f'{resource.place.file}:{resource.place.line}')})"
-    )
-    yield Line(msg("  in the file{place}", place=where))
+    file = None if resource.place is None else f"{resource.place.file}:{resource.place.line}"
+    yield Line("  " + phrase("in the file[ ({place})]", place=file))
     for name, value in sorted(resource.attributes.items()):
         place = resource.places.get(name)
-        line = "" if place is None else f"   line {place.line}"
-        yield Line(f"    {escape.outside(name):<14}{format.value(value)}{line}")
+        number = None if place is None else place.line
+        yield _attribute(
+            name, phrase("{value}[   line {number}]", value=format.value(value), number=number)
+        )
+
+
+def _attribute(name: str, text: str) -> Line:
+    return Line(f"    {escape.pad(escape.outside(name), 14)}{text}")
 
 
 def _entries(state: State) -> list[Entry]:
-    from reconciler.model.address import parse
-
     def key(entry: Entry) -> Any:
         address = parse(entry.address)
         return (address is None, entry.address if address is None else address.sort_key)
@@ -178,5 +186,6 @@ def _entries(state: State) -> list[Entry]:
 
 
 def _marks(entry: Entry) -> str:
-    marks = [] if entry.phase is Phase.READY else [entry.phase.value]
-    return ", ".join([*marks, *(["protected"] if entry.protect else [])])
+    phase = "" if entry.phase is Phase.READY else escape.outside(entry.phase.value)
+    protected = phrase("protected") if entry.protect else ""
+    return ", ".join(mark for mark in (phase, protected) if mark)
