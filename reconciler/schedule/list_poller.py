@@ -181,8 +181,11 @@ class ListPoller:
         """Whether a reading of each of these lists that was begun after `since` is over, whatever
         it showed.
         """
-        found = (self.lists.get(what) for what in lists)
-        return all(one is not None and one.reading is None and one.begun >= since for one in found)
+        for what in lists:
+            listed = self.lists.get(what)
+            if listed is None or listed.reading is not None or listed.begun < since:
+                return False
+        return True
 
     def shown_at(self, lists: Iterable[str]) -> float:
         """When the oldest of these lists was begun that were shown last."""

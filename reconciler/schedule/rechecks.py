@@ -33,12 +33,13 @@ class Rechecks:
 
     def is_due(self, task: Task) -> bool:
         """Whether the object must be read again before the next operation is sent."""
-        if not self.lists.rechecked(task):
+        lists = self.lists.rechecked(task)
+        if not lists:
             return False
         if task.write.read_since is None:
             oldest = self.now() - LOOK_AGE_SECONDS / self.poller.time_scale
             task.note(read_since=max(self.began, oldest))
-        return bool(self._unread(task))
+        return bool(self._unread(task, lists))
 
     def ask(self, task: Task) -> None:
         """Lets the task wait for the lists that it needs."""
@@ -47,13 +48,13 @@ class Rechecks:
         owners = (FIREWALLS,) if any(map(owner_of, lists)) else ()
         watched = tuple(dict.fromkeys((*lists, *owners)))
         task.advance(StepEvent.RECHECK_NEEDED, Rechecking(watched, now + deadline))
-        self.poller.ask_once(self._unread(task), task.write.read_since or 0.0, now)
+        self.poller.ask_once(self._unread(task, lists), task.write.read_since or 0.0, now)
 
     def judge(self, task: Task, rechecking: Rechecking, now: float) -> None:
         """Lets the task continue if enough was read. It fails if a reading begun after the deadline
         did not give that either: writes go before reads, so the lists may not have had their turn.
         """
-        unread = self._unread(task)
+        unread = self._unread(task, self.lists.rechecked(task))
         if not unread:
             task.advance(StepEvent.RECHECKED, Pending())
         elif now >= rechecking.deadline and self.poller.tried(unread, rechecking.deadline):
@@ -62,11 +63,11 @@ class Rechecks:
         else:
             self.poller.ask_once(unread, task.write.read_since or 0.0, now)
 
-    def _unread(self, task: Task) -> tuple[str, ...]:
-        """The lists that were not read since: that of the object first, which may bring the others
-        or make them needless.
+    def _unread(self, task: Task, lists: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of the lists that were not read since: that of the object first, which may bring
+        the others or make them needless.
         """
-        first, *others = self.lists.rechecked(task)
+        first, *others = lists
         since, planned = task.write.read_since or 0.0, task.step.fingerprint
         if unread := self._still_unread((first,), since):
             return unread
