@@ -28,7 +28,7 @@ MUTANTS_OF_DOUBTS = (
     Mutant(
         "create a rule again under another key",
         "reconciler/planner/compare/rule_matching.py",
-        "        if desired_value is not None and desired_value in sent:\n",
+        "        if wanted is not None and wanted in sent:\n",
         "        if False:\n",
         ("tests/planner/test_unsettled.py",),
         fault=1,

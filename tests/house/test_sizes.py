@@ -70,10 +70,6 @@ MANY_PARAMETERS: dict[str, int] = {
     "reconciler/cli/simulator_commands.py do": 7,
     "reconciler/cli/simulator_commands.py serve": 10,
     "reconciler/iwinv/client.py __init__": 7,
-    "reconciler/planner/compare/classify.py _answer": 7,
-    "reconciler/planner/compare/rule_matching.py match": 8,
-    "reconciler/planner/steps/change_builder.py change": 7,
-    "reconciler/planner/steps/plan_builder.py add": 7,
     "reconciler/simulator/cloud.py __init__": 10,
 }
 """Functions that take more, by file and name. The list only shrinks."""

@@ -145,7 +145,7 @@ def test_protect_false_is_recorded_by_an_apply_and_frees_the_following_one() -> 
     case = one("delete", "replace").edit("instances.web", life=FREED)
     plan = case.plan()
     assert told(plan).changes == ["update instances.web"]
-    assert told(plan).fields == ["instances.web.lifecycle.protect ['delete', 'replace'] -> [] you"]
+    assert told(plan).fields == ["instances.web.lifecycle.protect ('delete', 'replace') -> () you"]
     assert plan.steps == () and not plan.is_empty
     assert [effect.put.protect for effect in plan.records if effect.put] == [()]
     freed = case.remember("instances.web", protect=()).leave_out("instances.web").plan()

@@ -16,6 +16,11 @@ from reconciler.config import loader, reference, schema
 from reconciler.importing import adopt_writer
 from reconciler.importing.adopt import AdoptRequest
 from reconciler.model.plan import Action, Plan
+from reconciler.render.plan import plan_json, plan_text
+from reconciler.render.plan.plan_markdown import plan_markdown
+from reconciler.render.plan.plan_text import PlanHeader
+from reconciler.render.run import screen
+from reconciler.render.run.screen import Style
 from reconciler.simulator.kinds import registry
 from tests.builders import at
 from tests.cloud_harness import CloudHarness
@@ -175,3 +180,24 @@ def test_an_added_kind_is_destroyed_before_what_it_refers_to(
     assert [step.operation for step in plan.steps] == ["backup.delete", "instance.delete"]
     assert harness.apply(stack, destroy=True).exit_code == 0
     assert not live(harness) and not harness.cloud.world.instances
+
+
+def test_an_added_kind_is_shown_in_every_view(tmp_path: Path) -> None:
+    harness = CloudHarness()
+    plan = harness.plan(harness.stack(STACK, tmp_path))
+    header, style = PlanHeader(key_suffix="9f41", state="state", at=0), Style(width=120)
+    shown = screen.text(plan_text.plan_lines(plan, header, style), style)
+    assert "backups.nightly" in shown and "create backup nightly" in shown
+    assert "backups.nightly" in plan_markdown(plan, header, None)
+    document = plan_json.plan_document(plan)
+    assert [row["address"] for row in document["changes"]] == ["backups.nightly", "instances.web"]
+
+
+def test_an_unmanaged_object_of_an_added_kind_is_listed(
+    harness: CloudHarness, tmp_path: Path
+) -> None:
+    (only,) = live(harness)
+    other = replace(only, backup_id="BACKUP-other", name="by-hand", description=None)
+    harness.cloud.world.put(other)
+    plan = harness.plan(harness.stack_in(tmp_path))
+    assert plan.unmanaged == (1, 300)

@@ -1,13 +1,14 @@
-"""The survey: each address with what the file asks, what the state remembers and what is live, and
-from that its fate.
+"""Classify: each address with what the file wants, what the state remembers and what is live, and
+from that its disposition.
 
-Nothing is decided here about steps; and nothing is read: values that wait for other objects are
-resolved in `core.resolve`.
+Nothing is decided here about steps, and nothing is read. Values that wait for other objects are
+resolved by `resolver`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
@@ -22,14 +23,13 @@ from reconciler.model.resource import (
     Account,
     Link,
     LiveResource,
-    Lookup,
     Resource,
     Stack,
     Value,
 )
 from reconciler.model.resource_type import Edit, ResourceType
 from reconciler.model.state import Deposed, Entry, Phase, State
-from reconciler.planner.compare import data_sources, lookup, safety_stops, unsettled
+from reconciler.planner.compare import data_sources, safety_stops, unsettled
 from reconciler.planner.compare.assessment import (
     ACCEPTED_AS_GONE,
     Assessment,
@@ -38,6 +38,9 @@ from reconciler.planner.compare.assessment import (
     PlanOptions,
     link_text,
 )
+from reconciler.planner.compare.pinned_lookups import PinnedLookups
+from reconciler.planner.compare.resolver import Resolver
+from reconciler.planner.compare.rule_matching import MEANING, Rules, match, meaning
 from reconciler.resources import rule as rule_kind
 
 
@@ -49,9 +52,7 @@ def classify(
     kinds: Kinds,
     options: PlanOptions,
 ) -> Assessment:
-    """Looks at every address once. Problems of the whole (mass absence) come alone: nothing else is
-    then worth telling.
-    """
+    """The assessment of every address, with the problems of the whole (mass absence)."""
     problems = [
         *safety_stops.mass_absence(state, account, options.accept),
         *safety_stops.doubled(state, account),
@@ -174,8 +175,10 @@ class _Classifier:
             else self.account.find(kind.name, resource.import_id)
         )
         live = None if entry is None else self.account.find(kind.name, entry.id)
-        wanted, lookups = self._look_up(resource, entry, bound or live)
-        disposition, reason = self._fate(resource, kind, entry, live, wanted)
+        found = PinnedLookups(resource, entry, bound or live, self.account, self.options).resolve()
+        self.problems.extend(found.problems)
+        wanted, lookups = found.wanted, found.pins
+        disposition, reason = self._disposition(resource, kind, entry, live, wanted)
         if disposition is Disposition.BIND and resource.import_id is not None:
             live = bound
             if live is None:
@@ -204,8 +207,8 @@ class _Classifier:
         )
 
     def _taken(self, resource: Resource, live: LiveResource) -> Iterator[Problem]:
-        """Why an object cannot be imported: it is another address's already, and what is done to
-        that one would be done to this.
+        """Why an object cannot be imported: it belongs to another address already, whose changes
+        would change it too.
         """
         text, place = str(resource.address), resource.place
         owner = owner_of(self.state, live)
@@ -227,13 +230,13 @@ class _Classifier:
                 hint=hint,
             )
             return
-        asked = [
+        importers = [
             a
             for a, r in self.stack.resources.items()
             if r.import_id == live.id and a.kind == resource.address.kind
         ]
         first = min(
-            (a for a in asked if str(a) not in self.state.entries),
+            (a for a in importers if str(a) not in self.state.entries),
             key=lambda address: address.sort_key,
         )
         if first != resource.address:
@@ -277,9 +280,9 @@ class _Classifier:
         )
 
     def _removed(self, address: Address, *, keep: bool) -> bool:
-        """Whether the file tells of this removal, and so."""
-        said = {removal.address: removal.keep for removal in self.stack.removed}
-        return said.get(address, said.get(address.resource)) is keep
+        """Whether the file states this removal, with this `keep`."""
+        removals = {removal.address: removal.keep for removal in self.stack.removed}
+        return removals.get(address, removals.get(address.resource)) is keep
 
     def _missing(self, entry: Entry, *, accepted: Disposition) -> tuple[Disposition, str]:
         if (
@@ -305,7 +308,7 @@ class _Classifier:
             f"{entry.id} is missing from the account's list, and reconciler did not delete it",
         )
 
-    def _fate(
+    def _disposition(
         self,
         resource: Resource,
         kind: ResourceType,
@@ -313,7 +316,7 @@ class _Classifier:
         live: LiveResource | None,
         wanted: Mapping[str, Value],
     ) -> tuple[Disposition, str]:
-        """What becomes of an address that the file has, and why."""
+        """The disposition of an address that the file has, and why."""
         text = str(resource.address)
         if text in self.unsettled.reasons:
             return Disposition.UNSETTLED, self.unsettled.reasons[text]
@@ -364,81 +367,17 @@ class _Classifier:
         # What the cloud does not return is taken as it was left: nothing is replaced on a guess.
         return bool(value != live.attributes.get(name, entry.applied.get(name, value)))
 
-    def _look_up(
-        self, resource: Resource, entry: Entry | None, live: LiveResource | None
-    ) -> tuple[dict[str, Value], dict[str, Mapping[str, str]]]:
-        """The attributes with every lookup answered: from its pin where the text is the same, else
-        from the catalogue.
-        """
-        wanted: dict[str, Value] = dict(resource.attributes)
-        pins: dict[str, Mapping[str, str]] = {}
-        found_zone = wanted.get("zone")
-        if isinstance(found_zone, Lookup):
-            found_zone = self._answer(resource, "zone", found_zone, entry, None, pins, live)
-            wanted["zone"] = found_zone
-        zone = found_zone if isinstance(found_zone, str) else None
-        for name, value in resource.attributes.items():
-            if name == "zone":
-                continue
-            if isinstance(value, Lookup):
-                wanted[name] = self._answer(resource, name, value, entry, zone, pins, live)
-            elif isinstance(value, tuple) and any(isinstance(part, Lookup) for part in value):
-                wanted[name] = tuple(
-                    self._answer(resource, name, p, entry, zone, pins, live)
-                    if isinstance(p, Lookup)
-                    else p
-                    for p in value
-                )
-        return wanted, pins
-
-    def _answer(
-        self,
-        resource: Resource,
-        name: str,
-        desired: Lookup,
-        entry: Entry | None,
-        zone: str | None,
-        pins: dict[str, Mapping[str, str]],
-        live: LiveResource | None,
-    ) -> str | None:
-        text = str(resource.address)
-        pinned: str | None = self.options.pinned.get(text, EMPTY).get(name, EMPTY).get(desired.key)
-        if pinned is None and entry is not None and text not in self.options.replace:
-            pinned = entry.lookups.get(name, EMPTY).get(desired.key)
-        if (
-            pinned is None
-            and live is not None
-            and text not in self.options.replace
-            and (entry is None or name not in entry.applied)
-        ):
-            # A bind pins what the object has, where that satisfies the text (stack-files#lookups):
-            # nothing is rebuilt by being taken over.
-            own = live.attributes.get(name)
-            pinned = (
-                own
-                if isinstance(own, str) and lookup.satisfies(desired, self.account.catalogue, own)
-                else None
-            )
-        if pinned is None:
-            answer = lookup.find(desired, self.account.catalogue, zone=zone, address=text)
-            if isinstance(answer, Problem):
-                self.problems.append(answer)
-                return None
-            pinned = answer
-        pins[name] = {**pins.get(name, {}), desired.key: pinned}
-        return pinned
-
     def _protect(
         self, text: str, resource: Resource | None, entry: Entry | None
     ) -> tuple[str, ...]:
-        """The stricter of state and file holds (stack-files#lifecycle); `--unprotect` frees for one
+        """The stricter of state and file (stack-files#lifecycle); `--unprotect` lifts both for one
         run.
         """
         if text in self.options.unprotect:
             return ()
-        said = resource.lifecycle.protect if resource is not None else None
-        kept = entry.protect if entry is not None else ()
-        return tuple(sorted({*kept, *(said or ())}))
+        of_file = resource.lifecycle.protect if resource is not None else None
+        of_state = entry.protect if entry is not None else ()
+        return tuple(sorted({*of_state, *(of_file or ())}))
 
     def rules(
         self,
@@ -446,24 +385,21 @@ class _Classifier:
         unmanaged_rules: dict[str, tuple[LiveResource, ...]],
         known: Assessment,
     ) -> None:
-        """Adds the items of all rules, matched by key and by meaning; what is left over of live
-        rules goes to `unmanaged_rules` by firewall id.
+        """Adds the items of all rules, matched by traffic and key. Live rules that are not part of
+        the stack go to `unmanaged_rules` by firewall id.
 
-        `known` is the survey of everything else: what a rule refers to is filled in before it is
-        matched.
+        `known` is the assessment of everything else: what a rule refers to is filled in before it
+        is matched.
         """
-        from reconciler.planner.compare.resolver import Resolver
-        from reconciler.planner.compare.rule_matching import MEANING, match, meaning
-
         resolver = Resolver(known)
 
         def traffic(resource: Resource) -> tuple[Any, ...] | None:
-            says = resource.attributes
+            attributes = resource.attributes
             return meaning(
                 {
-                    name: resolver.value(resource.address, says[name])
+                    name: resolver.value(resource.address, attributes[name])
                     for name in MEANING
-                    if name in says
+                    if name in attributes
                 }
             )
 
@@ -480,19 +416,16 @@ class _Classifier:
         for row in self.account.objects.get(rule_kind.NAME, EMPTY).values():
             live.setdefault(str(row.attributes[rule_kind.OWNER]), []).append(row)
         for owner in owners:
-            firewall = (
-                owner.entry.id
-                if owner.entry is not None
-                else None
-                if owner.live is None
-                else owner.live.id
-            )
+            bound = owner.entry or owner.live
+            firewall = None if bound is None else bound.id
             matched = match(
-                owner=owner,
-                kind=self.kinds[rule_kind.NAME],
-                desired=wanted.get(owner.address, []),
-                entries=[] if firewall is None else remembered.get(firewall, []),
-                live=[] if firewall is None else live.get(firewall, []),
+                owner,
+                self.kinds[rule_kind.NAME],
+                Rules(
+                    wanted.get(owner.address, []),
+                    remembered.get(firewall or "", []),
+                    live.get(firewall or "", []),
+                ),
                 unsettled=self.unsettled.reasons,
                 sent=self.unsettled.traffic(firewall),
                 traffic=traffic,
@@ -503,13 +436,12 @@ class _Classifier:
 
 
 def _keep_what_is_protected(items: dict[Address, ManagedObject]) -> None:
-    """Under destroy: protected objects stay, so do the server of a volume protected from `detach`
-    and a kept server's firewall.
+    """Keeps in a destroy what is protected, the instance of a block storage that is protected from
+    `detach`, and the firewall of a kept instance.
     """
-    from dataclasses import replace
 
     def keep(address: Address, reason: str) -> None:
-        # what is missing or in doubt stays so: it has no object that could be kept
+        # What is missing or unsettled has no object that could be kept.
         if items[address].disposition is Disposition.DELETE:
             items[address] = replace(items[address], disposition=Disposition.KEEP, reason=reason)
 

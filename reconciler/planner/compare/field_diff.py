@@ -27,9 +27,9 @@ class Compared:
     outside made.
     """
 
-    changes: tuple[FieldChange, ...]
-    drift: tuple[FieldChange, ...]
-    notices: tuple[Problem, ...]
+    changes: tuple[FieldChange, ...] = ()
+    drift: tuple[FieldChange, ...] = ()
+    notices: tuple[Problem, ...] = ()
 
     def edits(self, item: ManagedObject) -> frozenset[Edit]:
         """The kinds of edit that the changes ask for."""

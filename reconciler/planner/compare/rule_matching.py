@@ -9,90 +9,89 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.model.address import parse
-from reconciler.model.resource import EMPTY, LiveResource, Resource
+from reconciler.model.resource import LiveResource, Resource
 from reconciler.model.resource_type import ResourceType
 from reconciler.model.state import Entry
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
 
 MEANING = ("direction", "protocol", "ports", "cidr")
-"""What makes two rules the same traffic; the cloud refuses an exact duplicate of it
+"""What makes two rules the same traffic; the cloud refuses an exact duplicate
 (contract#security-groups).
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """The items of one firewall's rules, and the live rules that nothing of ours accounts for, by
-    id.
-    """
+    """The items of one firewall's rules, and the live rules that are not part of the stack, by id."""
 
     items: tuple[ManagedObject, ...]
     unmanaged_rules: tuple[LiveResource, ...]
 
 
 def meaning(attributes: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    """Direction, protocol, ports and range of a rule, or None where one of them is not known yet."""
+    """Direction, protocol, ports and range of a rule, or None if one of them is not known yet."""
     found = tuple(attributes.get(name) for name in MEANING)
     return found if all(isinstance(part, str) for part in found) else None
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of one firewall: those of the file, of the state, and of the account."""
+
+    desired: Sequence[Resource] = ()
+    entries: Sequence[Entry] = ()
+    live: Sequence[LiveResource] = ()
+
+
 def match(
-    *,
     owner: ManagedObject,
     kind: ResourceType,
-    desired: Sequence[Resource],
-    entries: Sequence[Entry],
-    live: Sequence[LiveResource],
+    rules: Rules,
+    *,
     unsettled: Mapping[str, str],
-    sent: Mapping[tuple[Any, ...], str] = EMPTY,  # type: ignore[assignment]
-    traffic: Callable[[Resource], tuple[Any, ...] | None] = lambda resource: meaning(
-        resource.attributes
-    ),
+    sent: Mapping[tuple[Any, ...], str],
+    traffic: Callable[[Resource], tuple[Any, ...] | None],
 ) -> Matched:
-    """Pairs desired rules with remembered and live ones. A rule that is gone from the complete list
-    is made anew (contract#absence).
+    """Pairs the desired rules of a firewall with remembered and live ones. A rule that is missing
+    from the complete list is created again (contract#absence).
 
-    Meaning goes before key: a wish takes the live rule that lets its traffic through already,
-    whoever had it. So no traffic is cut to be opened again, and traffic may change keys in a circle
-    although the cloud refuses two equal rules. `traffic` gives the meaning of a wish, references
-    filled in as far as they are known. `unsettled` says by address why a rule is in doubt. `sent`
-    gives the traffic of creates in doubt at addresses that the file has not, and why a new rule for
-    it has to wait.
+    Traffic goes before key: a desired rule takes the live rule that allows its traffic already,
+    whichever key that had. So no traffic is cut to be opened again, and traffic may change keys in a
+    circle although the cloud refuses two equal rules. `traffic` is what a desired rule allows, with
+    references filled in as far as they are known. `unsettled` gives the reason why a rule is
+    unsettled, by address. `sent` maps the traffic of unsettled creates at addresses that the file
+    does not have to the reason why a new rule for it must wait.
     """
-    if owner.disposition not in (Disposition.KEEP, Disposition.BIND, Disposition.UNSETTLED) or (
-        owner.disposition is Disposition.UNSETTLED and None in (owner.live, owner.resource)
-    ):
-        reasons = unsettled if owner.disposition is Disposition.UNSETTLED else {}
-        return Matched(
-            tuple(_new(resource, kind, reasons.get(str(resource.address))) for resource in desired),
-            (),
-        )
-    table = _Table(
-        kind, {row.id: row for row in live}, {entry.address: entry for entry in entries}, traffic
-    )
+    stays = owner.disposition in (Disposition.KEEP, Disposition.BIND)
+    is_unsettled = owner.disposition is Disposition.UNSETTLED
+    if not stays and not (is_unsettled and owner.live and owner.resource):
+        reasons = unsettled if is_unsettled else {}
+        new = (_new(each, kind, reasons.get(str(each.address))) for each in rules.desired)
+        return Matched(tuple(new), ())
+    table = _Table(kind, rules, traffic)
     if owner.resource is None:
         return Matched(tuple(table.kept()), ())
-    table.unsettled(desired, unsettled)
-    desired_values = [resource for resource in desired if str(resource.address) not in unsettled]
+    table.unsettled(rules.desired, unsettled)
+    open_ones = [each for each in rules.desired if str(each.address) not in unsettled]
     for take in (table.unchanged, table.same_traffic, table.edited, table.displaced):
-        desired_values = [resource for resource in desired_values if not take(resource)]
-    for resource in desired_values:
-        desired_value = traffic(resource)
-        if desired_value is not None and desired_value in sent:
-            table.items.append(_doubt(resource, None, kind, sent[desired_value]))
+        open_ones = [resource for resource in open_ones if not take(resource)]
+    for resource in open_ones:
+        wanted = traffic(resource)
+        if wanted is not None and wanted in sent:
+            table.items.append(_unsettled(resource, None, kind, sent[wanted]))
         else:
-            table.make(resource)
-    asked = {str(resource.address) for resource in desired}
-    left = {text: entry for text, entry in table.entries.items() if text not in asked}
+            table.create(resource)
+    desired = {str(resource.address) for resource in rules.desired}
+    left = {text: entry for text, entry in table.entries.items() if text not in desired}
     items = (*table.items, *_left_out(left, table.free, kind, unsettled))
     return Matched(
         items, tuple(table.free[id] for id in sorted(table.free, key=lambda id: (len(id), id)))
     )
 
 
-def _new(resource: Resource, kind: ResourceType, doubt: str | None) -> ManagedObject:
-    if doubt is not None:
-        return _doubt(resource, None, kind, doubt)
+def _new(resource: Resource, kind: ResourceType, unsettled: str | None) -> ManagedObject:
+    if unsettled is not None:
+        return _unsettled(resource, None, kind, unsettled)
     return ManagedObject(
         resource.address,
         kind,
@@ -103,7 +102,7 @@ def _new(resource: Resource, kind: ResourceType, doubt: str | None) -> ManagedOb
     )
 
 
-def _doubt(
+def _unsettled(
     resource: Resource, entry: Entry | None, kind: ResourceType, reason: str
 ) -> ManagedObject:
     return ManagedObject(
@@ -118,25 +117,26 @@ def _doubt(
 
 
 class _Table:
-    """Wishes on one side, live rules that nobody has yet on the other; each method takes a wish if
-    it can, and says whether it did.
+    """Desired rules on one side, live rules that are still free on the other. Each method takes a
+    desired rule if it can, and returns whether it did.
     """
 
     def __init__(
         self,
         kind: ResourceType,
-        rows: Mapping[str, LiveResource],
-        entries: Mapping[str, Entry],
+        rules: Rules,
         traffic: Callable[[Resource], tuple[Any, ...] | None],
     ) -> None:
-        self.kind, self.rows, self.entries, self.traffic = kind, rows, entries, traffic
-        self.free = dict(rows)
+        self.kind, self.traffic = kind, traffic
+        self.rows = {row.id: row for row in rules.live}
+        self.entries = {entry.address: entry for entry in rules.entries}
+        self.free = dict(self.rows)
         self.items: list[ManagedObject] = []
         self._displaced: list[str] | None = None
         self._held: dict[tuple[Any, ...], str] | None = None
 
     def kept(self) -> Iterator[ManagedObject]:
-        """The rules of a firewall that stays although the file is not looked at."""
+        """The rules of a firewall that stays although the file does not count."""
         for text, entry in sorted(self.entries.items()):
             address = parse(text)
             if address is not None and entry.id in self.rows:
@@ -151,7 +151,7 @@ class _Table:
                 )
 
     def unsettled(self, desired: Sequence[Resource], reasons: Mapping[str, str]) -> None:
-        """Sets aside what is in doubt, with the live rule that it may be about."""
+        """Sets aside what is unsettled, with the live rule that it may be about."""
         held: dict[tuple[Any, ...] | None, list[str]] = {}
         for id, row in self.free.items() if reasons else ():
             held.setdefault(meaning(row.attributes), []).append(id)
@@ -160,19 +160,19 @@ class _Table:
             if text not in reasons:
                 continue
             entry = self.entries.get(text)
-            self.items.append(_doubt(resource, entry, self.kind, reasons[text]))
-            desired_value = self.traffic(resource)
-            same = held.get(desired_value, []) if desired_value is not None else []
+            self.items.append(_unsettled(resource, entry, self.kind, reasons[text]))
+            wanted = self.traffic(resource)
+            same = held.get(wanted, []) if wanted is not None else []
             for id in [entry.id] if entry is not None else same:
                 self.free.pop(id, None)
 
     def unchanged(self, resource: Resource) -> bool:
-        """Its own live rule lets its traffic through, or it is not known yet which traffic that is."""
+        """Its own live rule allows its traffic, or that traffic is not known yet."""
         entry = self.entries.get(str(resource.address))
         if entry is None or entry.id not in self.free:
             return False
-        desired_value = self.traffic(resource)
-        return desired_value in (None, meaning(self.free[entry.id].attributes)) and self._keep(
+        wanted = self.traffic(resource)
+        return wanted in (None, meaning(self.free[entry.id].attributes)) and self._keep(
             resource, entry
         )
 
@@ -184,17 +184,17 @@ class _Table:
                 for id, row in sorted(self.free.items())
                 if (found := meaning(row.attributes)) is not None
             }
-        desired_value = self.traffic(resource)
-        id = self._held.pop(desired_value, None) if desired_value is not None else None
+        wanted = self.traffic(resource)
+        id = self._held.pop(wanted, None) if wanted is not None else None
         return id is not None and self._bind(resource, id, "same traffic")
 
     def edited(self, resource: Resource) -> bool:
-        """Its own live rule is there and becomes what is asked."""
+        """Its own live rule exists and is edited."""
         entry = self.entries.get(str(resource.address))
         return entry is not None and entry.id in self.free and self._keep(resource, entry)
 
     def displaced(self, resource: Resource) -> bool:
-        """Its own live rule went to another wish, which has left one behind."""
+        """Another desired rule has taken its own live rule, and has left one behind."""
         entry = self.entries.get(str(resource.address))
         if entry is None or entry.id not in self.rows:
             return False
@@ -207,8 +207,8 @@ class _Table:
             resource, self._displaced.pop(0), "another rule has taken over its traffic"
         )
 
-    def make(self, resource: Resource) -> None:
-        """There is no live rule for it. One that was there has been removed by somebody."""
+    def create(self, resource: Resource) -> None:
+        """There is no live rule for it. If there was one, somebody has removed it."""
         entry = self.entries.get(str(resource.address))
         removed = entry is not None and entry.id not in self.rows
         reason = "removed outside" if removed else "new"

@@ -14,6 +14,7 @@ from reconciler.model.plan import Action, Cause, Consent, FieldChange, Impact, R
 from reconciler.model.resource import Link, Value
 from reconciler.planner.compare import field_diff
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
+from reconciler.planner.compare.field_diff import Compared
 from reconciler.planner.steps import block_storage_limits
 from reconciler.planner.steps.change_builder import (
     FOLLOWS,
@@ -63,7 +64,7 @@ def _create(builder: PlanBuilder, item: ManagedObject) -> None:
         )
         return
     _add_create(builder, item, wanted)
-    change(builder, item, Action.CREATE, item.reason, report(item, wanted))
+    change(builder, item, Action.CREATE, item.reason, Compared(report(item, wanted)))
 
 
 def _add_create(
@@ -192,7 +193,7 @@ def _keep(builder: PlanBuilder, item: ManagedObject) -> None:
     if item.disposition is Disposition.BIND and action is Action.NONE:
         action = Action.IMPORT
     reason = item.reason or (FOLLOWS if follows and action is not Action.NONE else "")
-    change(builder, item, action, reason, changes, impact=impact, compared=compared)
+    change(builder, item, action, reason, replace(compared, changes=changes), impact)
 
 
 def _follow(builder: PlanBuilder, item: ManagedObject, owner_id: str) -> None:
@@ -324,9 +325,8 @@ def _replace(builder: PlanBuilder, item: ManagedObject) -> None:
         item,
         Action.REPLACE,
         reason,
-        compared.changes,
-        impact=impact,
-        compared=compared,
+        compared,
+        impact,
     )
 
 

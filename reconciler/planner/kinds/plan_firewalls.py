@@ -45,45 +45,42 @@ def _create(builder: PlanBuilder, item: ManagedObject) -> None:
     wanted = builder.resolver.wanted(item)
     step = create_step(builder, item, wanted)
     builder.add(step, provides=[("object", item.address)])
-    change(builder, item, Action.CREATE, item.reason, report(item, wanted))
+    change(builder, item, Action.CREATE, item.reason, Compared(report(item, wanted)))
 
 
 def _keep(builder: PlanBuilder, item: ManagedObject) -> None:
     wanted = builder.resolver.wanted(item)
     compared = field_diff.compare(builder.assessment, item, wanted)
-    unmanaged_rules = (
-        builder.assessment.unmanaged_rules.get(item.live.id, ()) if item.live is not None else ()
-    )
-    if item.resource is not None and "rules" in item.resource.lifecycle.ignore:
-        unmanaged_rules = ()
-    foreign = tuple(
-        FieldChange(f"rules.{row.id}", _said(row), None, Cause.OUTSIDE) for row in unmanaged_rules
-    )
-    drifted = tuple(
-        FieldChange(f"rules.{row.id}", None, _said(row), Cause.OUTSIDE) for row in unmanaged_rules
-    )
-    compared = Compared(compared.changes, (*compared.drift, *drifted), compared.notices)
-    texts = {c.path: wanted[c.path] for c in compared.changes}
+    texts = {change.path: wanted[change.path] for change in compared.changes}
     if texts and item.live is not None:
         # The title is required in every edit (contract#security-groups), so the name goes along as
         # it is or will be.
         name = wanted.get("name", item.live.attributes.get("name"))
         step = update_step(builder, item, texts, name=name)
         builder.add(step, provides=[("object", item.address)])
-    for row in unmanaged_rules if not plan_legacy_rules.is_whole(builder.assessment.kinds) else ():
-        _remove(builder, item, f"rule.delete {item.address} {row.id}", row)
-    action = (
-        Action.UPDATE
-        if texts or foreign
-        else Action.IMPORT
-        if item.disposition is Disposition.BIND
-        else Action.NONE
-    )
-    change(builder, item, action, item.reason, (*compared.changes, *foreign), compared=compared)
+    unmanaged_rules = _unmanaged_rules(builder, item)
+    if not plan_legacy_rules.is_whole(builder.assessment.kinds):
+        for row in unmanaged_rules:
+            _remove(builder, item, f"rule.delete {item.address} {row.id}", row)
+    action = Action.IMPORT if item.disposition is Disposition.BIND else Action.NONE
+    if texts or unmanaged_rules:
+        action = Action.UPDATE
+    removed, found = [], []
+    for row in unmanaged_rules:
+        path, traffic = f"rules.{row.id}", traffic_of(row.attributes)
+        removed.append(FieldChange(path, traffic, None, Cause.OUTSIDE))
+        found.append(FieldChange(path, None, traffic, Cause.OUTSIDE))
+    compared = Compared((*compared.changes, *removed), (*compared.drift, *found), compared.notices)
+    change(builder, item, action, item.reason, compared)
 
 
-def _said(row: LiveResource) -> str:
-    return traffic_of(row.attributes)
+def _unmanaged_rules(builder: PlanBuilder, item: ManagedObject) -> tuple[LiveResource, ...]:
+    """The live rules of a firewall that are not part of the stack, unless the file ignores them."""
+    if item.live is None:
+        return ()
+    if item.resource is not None and "rules" in item.resource.lifecycle.ignore:
+        return ()
+    return builder.assessment.unmanaged_rules.get(item.live.id, ())
 
 
 def _remove(
@@ -218,7 +215,7 @@ def plan_rules(builder: PlanBuilder, owner: ManagedObject, rules: Iterable[Manag
                 firewall.frees[item.live.id] = _remove(
                     builder, owner, f"rule.delete {item.address}", item.live, address=item.address
                 )
-                change(builder, item, Action.DELETE, item.reason, (_gone(item),))
+                change(builder, item, Action.DELETE, item.reason, Compared((_gone(item),)))
         elif item.disposition is Disposition.CREATE:
             edits.append(_add(builder, owner, item))
         elif item.disposition in (Disposition.KEEP, Disposition.BIND):
@@ -259,7 +256,8 @@ def _no_two_alike(builder: PlanBuilder, items: list[ManagedObject]) -> None:
 
 
 def _gone(item: ManagedObject) -> FieldChange:
-    return FieldChange("rule", _said(item.live) if item.live is not None else None, None, Cause.YOU)
+    traffic = traffic_of(item.live.attributes) if item.live is not None else None
+    return FieldChange("rule", traffic, None, Cause.YOU)
 
 
 def _inputs(owner: ManagedObject) -> dict[str, Value]:
@@ -287,7 +285,7 @@ def _edit(
     compared = field_diff.compare(builder.assessment, item, wanted)
     texts = {c.path: wanted[c.path] for c in compared.changes}
     if not texts or item.live is None:
-        change(builder, item, taken_over(builder, owner, item), item.reason, compared=compared)
+        change(builder, item, taken_over(builder, owner, item), item.reason, compared)
         return None
     step = Step(
         f"rule.update {item.address}",
@@ -300,7 +298,7 @@ def _edit(
     )
     key = builder.add(step, provides=[("rule", item.address)])
     after = {**item.live.attributes, **wanted}
-    change(builder, item, Action.UPDATE, item.reason, compared.changes, compared=compared)
+    change(builder, item, Action.UPDATE, item.reason, compared)
     return key, after, item.live.id
 
 

@@ -12,6 +12,7 @@ from reconciler.model.resource import Link, Value
 from reconciler.model.resource_type import Edit
 from reconciler.planner.compare import field_diff
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
+from reconciler.planner.compare.field_diff import Compared
 from reconciler.planner.kinds import plan_memberships, plan_plain, plan_power
 from reconciler.planner.steps.attached_block_storages import (
     block_storages_on,
@@ -45,7 +46,7 @@ def plan(builder: PlanBuilder, item: ManagedObject) -> None:
     if item.disposition is Disposition.CREATE:
         wanted = builder.resolver.wanted(item)
         _create(builder, item, wanted)
-        change(builder, item, Action.CREATE, item.reason, report(item, wanted))
+        change(builder, item, Action.CREATE, item.reason, Compared(report(item, wanted)))
     elif item.disposition is Disposition.REPLACE:
         _replace(builder, item)
     elif item.disposition is not Disposition.DELETE:
@@ -105,7 +106,7 @@ def _keep(builder: PlanBuilder, item: ManagedObject) -> None:
         consents=tuple(sorted(consents, key=lambda each: (each.risk.value, each.address))),
         exposure_seconds=exposure,
     )
-    change(builder, item, action, reason, compared.changes, impact=impact, compared=compared)
+    change(builder, item, action, reason, compared, impact)
 
 
 def _consents(
@@ -179,9 +180,7 @@ def _replace(builder: PlanBuilder, item: ManagedObject) -> None:
     )
     impact = Impact(consents=consents, address_change=True)
     reason = replace_reason(item, delete_first=delete_first)
-    change(
-        builder, item, Action.REPLACE, reason, compared.changes, impact=impact, compared=compared
-    )
+    change(builder, item, Action.REPLACE, reason, compared, impact)
 
 
 def _block_storages_can_follow(

@@ -79,7 +79,7 @@ def _rule(
         return [_of({**only_at_create(builder, item), **wanted}, str(item.address))], True
     compared = field_diff.compare(builder.assessment, item, wanted)
     action = Action.UPDATE if compared.changes else taken_over(builder, owner, item)
-    change(builder, item, action, item.reason, compared.changes, compared=compared)
+    change(builder, item, action, item.reason, compared)
     return [_of({**item.live.attributes, **wanted}, str(item.address))], bool(compared.changes)
 
 

@@ -11,6 +11,7 @@ from reconciler.model.resource import Link, Value
 from reconciler.model.resource_type import DELETE, Edit
 from reconciler.planner.compare import field_diff
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
+from reconciler.planner.compare.field_diff import Compared
 from reconciler.planner.steps.change_builder import change, replace_reason, report
 from reconciler.planner.steps.plan_builder import Node, PlanBuilder
 from reconciler.planner.steps.step_builder import (
@@ -27,7 +28,7 @@ def plan(builder: PlanBuilder, item: ManagedObject) -> None:
     if item.disposition is Disposition.CREATE:
         wanted = builder.resolver.wanted(item)
         _create(builder, item, wanted)
-        change(builder, item, Action.CREATE, item.reason, report(item, wanted))
+        change(builder, item, Action.CREATE, item.reason, Compared(report(item, wanted)))
     elif item.disposition is Disposition.REPLACE:
         _replace(builder, item)
     elif item.disposition is Disposition.DELETE:
@@ -67,7 +68,7 @@ def _keep(builder: PlanBuilder, item: ManagedObject) -> None:
         step = update_step(builder, item, changed)
         builder.add(step, provides=[("object", item.address)], needs=_linked(changed))
         action = Action.UPDATE
-    change(builder, item, action, item.reason, compared.changes, compared=compared)
+    change(builder, item, action, item.reason, compared)
 
 
 def _replace(builder: PlanBuilder, item: ManagedObject) -> None:
@@ -87,9 +88,7 @@ def _replace(builder: PlanBuilder, item: ManagedObject) -> None:
     consents = () if is_being_deleted(item) else (Consent(risk, str(item.address)),)
     reason = replace_reason(item, delete_first=delete_first)
     impact = Impact(consents=consents)
-    change(
-        builder, item, Action.REPLACE, reason, compared.changes, impact=impact, compared=compared
-    )
+    change(builder, item, Action.REPLACE, reason, compared, impact)
 
 
 def delete(builder: PlanBuilder, item: ManagedObject) -> None:

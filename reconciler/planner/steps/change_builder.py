@@ -1,4 +1,4 @@
-"""Rows of a plan: one change an address, made from what a planner found."""
+"""The changes of a plan: one for each address, made from what a planner found."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ from reconciler.resources import firewall as firewall_kind
 from reconciler.resources import rule as rule_kind
 
 FOLLOWS = "moves with its instance"
-"""Why a volume moves or is detached where its server is replaced or goes."""
+"""Why a block storage moves or is detached if its instance is replaced or deleted."""
+
+_NOTHING_COMPARED, _NO_IMPACT = Compared(), Impact()
 
 
 def change(
@@ -33,41 +35,40 @@ def change(
     item: ManagedObject,
     action: Action,
     reason: str,
-    fields: tuple[FieldChange, ...] = (),
-    *,
-    impact: Impact | None = None,
-    compared: Compared | None = None,
+    compared: Compared = _NOTHING_COMPARED,
+    impact: Impact = _NO_IMPACT,
 ) -> None:
-    """Adds the row of an address, its drift and its notices; an address that stays as it is only
+    """Adds the change of an address, its drift and its notices. An address that stays as it is only
     counts.
     """
     place = item.resource.place if item.resource is not None else None
-    if compared is not None:
-        builder.problems += compared.notices
-        if compared.drift:
-            builder.drift.append(
-                Change(item.address, Action.NONE, "changed outside", compared.drift, place=place)
-            )
+    builder.problems += compared.notices
+    if compared.drift:
+        builder.drift.append(
+            Change(item.address, Action.NONE, "changed outside", compared.drift, place=place)
+        )
     if action is Action.NONE:
         builder.unchanged += 1
     builder.changes[item.address] = Change(
         item.address,
         action,
         reason,
-        fields,
-        _with_word(builder, item, action, impact or Impact()),
+        compared.changes,
+        _with_consents(builder, item, action, impact),
         place,
     )
 
 
-def _with_word(builder: PlanBuilder, item: ManagedObject, action: Action, impact: Impact) -> Impact:
-    """The impact of a create with the consent that it stands on: a successor of what is gone, a
-    twin of what may be ours (consent#classes).
+def _with_consents(
+    builder: PlanBuilder, item: ManagedObject, action: Action, impact: Impact
+) -> Impact:
+    """The impact of a create with the consents that it depends on: that an object is gone, and that a
+    similar one is not part of the stack (consent#classes).
     """
     if action is not Action.CREATE:
         return impact
     impact = (
-        replace(impact, exposure_seconds=_open_at_birth(builder, item))
+        replace(impact, exposure_seconds=_unprotected_seconds(builder, item))
         if item.kind.membership is not None
         else impact
     )
@@ -83,11 +84,9 @@ def _with_word(builder: PlanBuilder, item: ManagedObject, action: Action, impact
     )
 
 
-def _open_at_birth(builder: PlanBuilder, item: ManagedObject) -> int | None:
-    """The seconds from a server's birth to its firewall, which only a running server gets: shown,
-    and asked of nobody (consent#exposure).
-
-    Until a list is looked at again, and the attaching itself.
+def _unprotected_seconds(builder: PlanBuilder, item: ManagedObject) -> int | None:
+    """The seconds from the creation of an instance to its firewall: until a list is read again, and
+    the attachment itself. They are shown and need no consent (consent#exposure).
     """
     if not isinstance(item.wanted.get(item.kind.membership or ""), Link):
         return None
@@ -98,8 +97,8 @@ def _open_at_birth(builder: PlanBuilder, item: ManagedObject) -> int | None:
 
 
 def rule_made(builder: PlanBuilder, item: ManagedObject, wanted: Mapping[str, Value]) -> None:
-    """The row of a rule that is to be made; one that stood there before was removed by somebody
-    outside, which is drift.
+    """The change of a rule that is created. If there was one before, somebody has removed it, which
+    is drift.
     """
     rows = report(item, wanted)
     if item.entry is not None:
@@ -118,19 +117,18 @@ def rule_made(builder: PlanBuilder, item: ManagedObject, wanted: Mapping[str, Va
                 place=item.resource.place if item.resource else None,
             )
         )
-    change(builder, item, Action.CREATE, item.reason, rows)
+    change(builder, item, Action.CREATE, item.reason, Compared(rows))
 
 
 def traffic_of(a: Mapping[str, Any]) -> str:
-    """What a rule lets through, and its title."""
+    """What a rule allows, and its title."""
     return f"{a.get('direction')} {a.get('protocol')}/{a.get('ports')} {a.get('cidr')} ({a.get('title')})"
 
 
 def taken_over(builder: PlanBuilder, owner: ManagedObject, item: ManagedObject) -> Action:
-    """What becomes of a rule that is as the file asks: bound with its firewall, or under another
-    key than before.
-
-    Of one that somebody added outside, and the file has by now, only the state has to learn.
+    """The action for a rule that matches the file: it is bound with its firewall, or has another key
+    than before. One that somebody added outside, and that is in the file now, changes only the
+    state.
     """
     if item.disposition is not Disposition.BIND or item.live is None:
         return Action.NONE
@@ -142,7 +140,7 @@ def taken_over(builder: PlanBuilder, owner: ManagedObject, item: ManagedObject) 
 
 
 def report(item: ManagedObject, wanted: Mapping[str, Value]) -> tuple[FieldChange, ...]:
-    """The fields of an object that is to be made, as changes from nothing."""
+    """The fields of an object that is created, as changes from nothing."""
     places = item.resource.places if item.resource is not None else {}
     found = []
     for name in sorted(wanted):
@@ -171,8 +169,8 @@ def replace_reason(item: ManagedObject, *, delete_first: bool, why: str = "") ->
 
 
 def fingerprint(builder: PlanBuilder, live: LiveResource | None) -> Mapping[str, Any]:
-    """What the second look before a destructive write must find again: the object as the plan was
-    made from it, and shown.
+    """What the precondition of a destructive write must find again: the object that the plan was made
+    from.
     """
     return EMPTY if live is None else fingerprints.of(live, builder.assessment.account)
 
@@ -180,8 +178,8 @@ def fingerprint(builder: PlanBuilder, live: LiveResource | None) -> Mapping[str,
 def shown_fields(
     builder: PlanBuilder, live: LiveResource | None, names: Iterable[str]
 ) -> Mapping[str, Any]:
-    """What must still be found before a write that replaces a few values: the identity of the
-    object, and the values that the plan shows and the write replaces.
+    """What the precondition of a write that replaces a few values must find again: the identity of
+    the object, and the values that the plan shows and the write replaces.
     """
     kept = {"kind", "id", "nonce", "made", *names}
     return {name: value for name, value in fingerprint(builder, live).items() if name in kept}

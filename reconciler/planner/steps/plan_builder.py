@@ -66,10 +66,9 @@ class PlanBuilder:
         soft: Iterable[Node] = (),
         order_only: Iterable[Node] = (),
         after: Iterable[str] = (),
-        prefer_after: Iterable[str] = (),
     ) -> str:
-        """Adds a step and returns its key. `needs` and `after` are hard, `soft` and `prefer_after`
-        give way to circles.
+        """Adds a step and returns its key. `needs` and `after` are hard, `soft` nodes give way to
+        circles.
 
         `order_only` gives way too, and is an order alone: the step is done as well where what comes
         before it failed.
@@ -78,7 +77,7 @@ class PlanBuilder:
             raise AssertionError(f"two steps with the key {step.key!r}")
         self.steps[step.key] = step
         self._hard[step.key] = set(after)
-        self._soft[step.key] = set(prefer_after)
+        self._soft[step.key] = set()
         for node in provides:
             self._provides.setdefault(node, []).append(step.key)
         self._needs += [(step.key, node, False) for node in needs]
