@@ -1,5 +1,5 @@
-"""`absorb`: takes what somebody changed outside into the stack's files, in place. What is written
-is read again before it is kept.
+"""`absorb`: writes what somebody changed outside into the stack's files, in place. The new text is
+read again before it is kept.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from reconciler.planner.compare.assessment import PlanOptions
 
 @dataclass(frozen=True, slots=True)
 class Absorbed:
-    """What was taken over: the rows of drift, the files with their texts before and after, and what
-    could not be.
+    """What was absorbed: the rows of drift, the files with their texts before and after, and the
+    problems with the rest.
     """
 
     changes: tuple[Change, ...]
@@ -58,13 +58,13 @@ def absorb(
 ) -> Absorbed:
     """The files with the drift of these addresses in them. Nothing is written.
 
-    Stops where an address is not of the stack. What cannot be taken over is told, and leaves its
-    whole address as it is.
+    Stops if an address is not in the stack. What cannot be absorbed is reported, and nothing of its
+    address is changed.
     """
     _check(stack, addresses)
     planned = plan(stack, connection, store, PlanOptions())
     rows = tuple(
-        change for change in unstated(planned.plan.drift) if _is_meant(change.address, addresses)
+        change for change in unstated(planned.plan.drift) if _is_selected(change.address, addresses)
     )
     sources = _Sources()
     absorber = Absorber(stack, planned.account, sources.read)
@@ -91,36 +91,26 @@ def absorb(
 
 
 def write(absorbed: Absorbed) -> None:
-    """Puts the new texts in the place of the old ones, each file whole. Stops where one was changed
-    meanwhile or cannot be written.
+    """Replaces the old texts by the new ones, each file as a whole. Stops if a file was changed
+    meanwhile, or cannot be written.
     """
     for file, (before, after) in sorted(absorbed.texts.items()):
-        path = Path(file).resolve()  # behind a link, the file that it points to: the link stays one
+        path = Path(file).resolve()  # A link stays a link: the file that it points to is replaced.
         try:
             mark, now = _text(path)
             if now != before:
-                raise Abort(
-                    error(
-                        "absorb",
-                        msg("{file} changed in the meantime; nothing was written to it", file=file),
-                        hint=msg("run `absorb` again"),
-                    )
+                message = msg(
+                    "{file} changed in the meantime; nothing was written to it", file=file
                 )
-            beside = path.with_name(f".{path.name}.new")
-            beside.write_bytes((mark + after).encode("utf-8"))
-            beside.chmod(path.stat().st_mode & 0o777)
-            beside.replace(path)
+                raise Abort(error("absorb", message, hint=msg("run `absorb` again")))
+            new = path.with_name(f".{path.name}.new")
+            new.write_bytes((mark + after).encode("utf-8"))
+            new.chmod(path.stat().st_mode & 0o777)
+            new.replace(path)
         except OSError as failure:
-            raise Abort(
-                error(
-                    "state-write",
-                    msg(
-                        "{file} cannot be written: {reason}",
-                        file=file,
-                        reason=failure.strerror or failure,
-                    ),
-                )
-            ) from failure
+            reason = failure.strerror or failure
+            message = msg("{file} cannot be written: {reason}", file=file, reason=reason)
+            raise Abort(error("state-write", message)) from failure
 
 
 class _Sources:
@@ -135,9 +125,7 @@ class _Sources:
 
 
 def _text(path: Path) -> tuple[str, str]:
-    """The byte order mark, where there is one, and the text as it is read, byte for byte: line ends
-    included.
-    """
+    """The byte order mark, if there is one, and the text with its line ends unchanged."""
     whole = path.read_bytes().decode("utf-8")
     text = whole.removeprefix("\ufeff")
     return whole[: len(whole) - len(text)], text
@@ -145,18 +133,13 @@ def _text(path: Path) -> tuple[str, str]:
 
 def _check(stack: Stack, addresses: tuple[Address, ...]) -> None:
     for address in addresses:
-        if not any(_is_meant(known, (address,)) for known in stack.resources):
-            known = [str(one) for one in stack.resources]
-            raise Abort(
-                error(
-                    "missing-reference",
-                    msg("{address} is not in the stack file", address=address),
-                    hint=suggestions.hint_for(str(address), known),
-                )
-            )
+        if not any(_is_selected(known, (address,)) for known in stack.resources):
+            message = msg("{address} is not in the stack file", address=address)
+            hint = suggestions.hint_for(str(address), [str(one) for one in stack.resources])
+            raise Abort(error("missing-reference", message, hint=hint))
 
 
-def _is_meant(address: Address, addresses: tuple[Address, ...]) -> bool:
+def _is_selected(address: Address, addresses: tuple[Address, ...]) -> bool:
     return any(one in (address, address.owner, address.resource) for one in addresses)
 
 
@@ -179,31 +162,27 @@ def _edited(
 
 
 def _read_back(load: Callable[[Mapping[str, str]], Loaded], texts: Mapping[str, str]) -> Stack:
-    """The stack of the new texts. The old ones had no mistake, so one in the new ones is the
-    edit's, not the user's.
+    """The stack of the new texts. The old ones had no mistake, so a mistake in the new ones comes
+    from the edit, not from the user.
     """
     try:
         return load(texts).stack
     except Abort as stop:
-        said = "; ".join(problem.message for problem in stop.problems[:3])
         message = msg(
             "the edited stack would not be valid ({mistakes}), so {files} was left unchanged",
-            mistakes=said,
+            mistakes="; ".join(problem.message for problem in stop.problems[:3]),
             files=", ".join(sorted(texts)),
         )
         raise Abort(error("absorb", message, hint=msg("write it by hand"))) from stop
 
 
 def _shared(changes: list[Change]) -> Problem:
-    who = ", ".join(str(change.address) for change in changes)
+    addresses = ", ".join(str(change.address) for change in changes)
+    message = msg("{addresses} need different values at one place of the file", addresses=addresses)
     hint = msg(
         "several objects share a line that can have only one value: write the difference by hand"
     )
-    return error(
-        "absorb",
-        msg("{addresses} need different values at one place of the file", addresses=who),
-        hint=hint,
-    )
+    return error("absorb", message, hint=hint)
 
 
 def _prove(
@@ -214,8 +193,8 @@ def _prove(
     store: ports.StateReader,
     planned: context.Planned,
 ) -> None:
-    """Stops unless the new files say what is there now, and of everything else what the old ones
-    said.
+    """Stops unless the new files match the account for what was absorbed, and equal the old files
+    for everything else.
     """
     touched = {change.address for change in taken} | {change.address.owner for change in taken}
     others = [
@@ -226,24 +205,19 @@ def _prove(
     moved = sorted(
         str(a)
         for a in others
-        if _meaning(before.resources.get(a)) != _meaning(after.resources.get(a))
+        if _content(before.resources.get(a)) != _content(after.resources.get(a))
     )
     if moved:
         hint = msg(
             "the line is shared, by count, for_each or an alias: write the difference by hand"
         )
-        raise Abort(
-            error(
-                "absorb",
-                msg(
-                    "the edit would also change {addresses}; nothing was written",
-                    addresses=", ".join(moved[:5]),
-                ),
-                hint=hint,
-            )
+        message = msg(
+            "the edit would also change {addresses}; nothing was written",
+            addresses=", ".join(moved[:5]),
         )
+        raise Abort(error("absorb", message, hint=hint))
     state = session.read_state(store)
-    # What is written now may have to be looked up, which the plan before did not need.
+    # The new text may contain lookups for which the earlier plan read no list.
     lists = planning.refresh_scope(after, state, PlanOptions()).catalogue
     catalogue = session.read_account(connection, RefreshScope(catalogue=lists)).catalogue
     account = replace(planned.account, catalogue=catalogue)
@@ -252,21 +226,16 @@ def _prove(
     )
     left = _left(made, taken, known=frozenset(problem.message for problem in planned.plan.problems))
     if left:
-        raise Abort(
-            error(
-                "absorb",
-                msg(
-                    "the edit would not match what is live ({fields}); nothing was written",
-                    fields=", ".join(left),
-                ),
-                hint=msg("write it by hand"),
-            )
+        message = msg(
+            "the edit would not match what is live ({fields}); nothing was written",
+            fields=", ".join(left),
         )
+        raise Abort(error("absorb", message, hint=msg("write it by hand")))
 
 
 def _left(made: Plan, taken: list[Change], known: frozenset[str]) -> list[str]:
-    """What the new files leave open of the drift, and the mistakes that they bring; those `known`
-    before are not the edit's.
+    """The fields of the drift that still differ with the new files, and the errors that are not in
+    `known`, the messages of the earlier plan.
     """
     wanted = {(change.address, field.path) for change in taken for field in change.fields}
     found = [
@@ -282,5 +251,5 @@ def _left(made: Plan, taken: list[Change], known: frozenset[str]) -> list[str]:
     ]
 
 
-def _meaning(resource: Resource | None) -> object:
+def _content(resource: Resource | None) -> object:
     return None if resource is None else replace(resource, place=None, places={})

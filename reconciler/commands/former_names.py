@@ -1,8 +1,8 @@
-"""Former names: states that were kept for a stack or environment which no file names any more.
+"""Former names: states that were kept for a stack or environment that no file names any more.
 
-The folder of a state is named after its stack and environment. So an edit of `stack:` or
-`environments:` makes the program look into another folder, which is empty, while the objects stand
-in the state of the former name: an apply would create every object a second time.
+The folder of a state is named after its stack and environment. After an edit of `stack:` or
+`environments:` the program would use another, empty folder, while the objects are in the state of
+the former name: an apply would create every object a second time.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def held(stack: Stack, neighbors: Iterable[Neighbor], options: PlanOptions) -> Iterator[Problem]:
-    """An error for each neighbor that holds objects, or open requests, at addresses of the stack.
+    """An error for each neighbor that has objects, or open requests, at addresses of the stack.
 
-    `--accept duplicate=ADDRESS` says that the object there belongs to another stack.
+    `--accept duplicate=ADDRESS` confirms that the object there belongs to another stack.
     """
     asked = [str(address) for address in stack.resources if address.rule is None]
     for neighbor in neighbors:
@@ -59,7 +59,7 @@ def held(stack: Stack, neighbors: Iterable[Neighbor], options: PlanOptions) -> I
 
 
 def moved(state: State, stack: Stack) -> Problem:
-    """What is said of a state whose folder was given another name."""
+    """The notice about a state whose folder was renamed."""
     former = title_of(state.stack, state.environment)
     return notice(
         "former-name",

@@ -1,5 +1,5 @@
-"""The file of `apply --first-passwords`: new, its owner's alone, each line on the medium before the
-server it is about is recorded.
+"""The file of `apply --first-passwords`: it is new, only its owner can read it, and each line is on
+the disk before its instance is recorded.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from reconciler.model.ports import RecordFailed
 
 
 class FirstPasswords:
-    """One line of JSON a server: `{"address", "id", "username", "password"}`. Nothing here is ever
-    read again.
+    """One line of JSON for each instance: `{"address", "id", "username", "password"}`. The file is
+    never read.
 
-    The file is made before anything is sent, and taken away again at the end where nothing came to
-    be kept. Stops where a file of that name is there already, or none can be made.
+    It is created before anything is sent, and deleted at the end if it is empty. Stops if a file of
+    that name exists, or none can be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -69,11 +69,11 @@ class FirstPasswords:
 
     @property
     def kept(self) -> int:
-        """How many passwords the file holds."""
+        """How many passwords the file contains."""
         return self._kept
 
     def keep(self, address: str, id: str, username: str, password: str) -> None:
-        """Adds a line, on the medium when it returns. Raises `RecordFailed`."""
+        """Adds a line, which is on the disk when this returns. Raises `RecordFailed`."""
         row = {"address": address, "id": id, "username": username, "password": password}
         rest = memoryview(
             (json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

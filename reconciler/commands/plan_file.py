@@ -1,4 +1,4 @@
-"""Saved plans on disk: written whole or not at all, readable for their owner alone."""
+"""Saved plans on disk: written as a whole or not at all, readable only by their owner."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ FILE_BYTES_MAX = 256 * 1024 * 1024
 
 
 def write(path: Path, plan: SavedPlan) -> None:
-    """Writes a saved plan, mode 0600, over one that may be there. Stops where the place cannot be
-    written.
-    """
+    """Writes a saved plan, mode 0600, over an existing one. Stops if that is not possible."""
     data = saved_plan.write(plan).encode("ascii")
     try:
         # mkstemp makes it 0600
@@ -49,7 +47,7 @@ def write(path: Path, plan: SavedPlan) -> None:
 
 
 def read(path: Path) -> SavedPlan:
-    """The saved plan in a file. Stops where there is none that can be read."""
+    """The saved plan in a file. Stops if it cannot be read."""
     try:
         data = paths.read_ordinary(path, FILE_BYTES_MAX + 1)
     except OSError as failure:

@@ -1,4 +1,4 @@
-"""The use case of an undo: which kept state is meant, and the stack that it stands for."""
+"""`undo`: the stack that a kept state describes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reconciler.planner.compare.assessment import PlanOptions
 from reconciler.recovery import undo
 
 LAST = "last"
-"""Stands for the state before the last run that changed something."""
+"""Names the state before the last run that changed something."""
 
 
 class History(ports.StateReader, Protocol):
@@ -33,7 +33,7 @@ class History(ports.StateReader, Protocol):
         ...
 
     def before_last_run(self) -> State | None:
-        """The state before the last run that recorded something, or None."""
+        """The state before the last run that recorded something, None if there is none."""
         ...
 
 
@@ -44,10 +44,10 @@ def back(
     options: PlanOptions,
     serial: str,
 ) -> tuple[Stack, PlanOptions, tuple[Problem, ...]]:
-    """The stack as a kept state says that it was, options with the pins of that time, and what is
-    not known any more.
+    """The stack as a kept state describes it, the options with the pins of that time, and notices
+    about what is no longer known.
 
-    `serial` is one of the state's history, or `LAST`. Stops where no such state was kept.
+    `serial` is one of the history, or `LAST`. Stops if no such state was kept.
     """
     past = _past(store, serial)
     found = undo.former(stack, past, session.read_state(store), kinds)
