@@ -159,7 +159,7 @@ def sharing(seconds: float = 600.0, latency: float = 0.3, head_start: float = 30
     let.
     """
     book = QuotaRecord()
-    logs = {name: MemoryQuotaLog(book=book, owner=name) for name in ("first", "second")}
+    logs = {name: MemoryQuotaLog(record=book, owner=name) for name in ("first", "second")}
     wake = {"first": 0.0, "second": head_start}
     answers: list[tuple[float, str]] = []
     sends: list[tuple[float, str]] = []

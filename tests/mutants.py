@@ -482,8 +482,8 @@ MUTANTS = (
     Mutant(
         "believe a delete without proof",
         "reconciler/schedule/polling.py",
-        "        if since is not None and shown_at >= since + pause:\n",
-        "        if since is None or shown_at >= since + pause:\n",
+        "        if shown_at >= again:\n",
+        "        if True:\n",
         (WRONG,),
     ),
     Mutant(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
-from reconciler.common.timing import ABSENCE_SECONDS
 from reconciler.model import ports
 from reconciler.model.events import Event, Message
 from reconciler.model.state import Note, Phase, State, fold
@@ -121,7 +120,7 @@ class Settler:
     def _kept_proof(self, state: State) -> absence.AbsenceProof:
         """The proof as an earlier run left it."""
         first = {id: float(second) for id, second in state.missing_since.items()}
-        return absence.AbsenceProof(ABSENCE_SECONDS / self.connection.time_scale, first)
+        return absence.AbsenceProof(self.connection.time_scale, first)
 
     def _record(self, state: State) -> State:
         """The state after the records of what is settled, which are written if there is a writer."""

@@ -69,6 +69,13 @@ class Expected:
     done: float
 
 
+def absence_provable_at(first: float, time_scale: float = 1.0) -> float:
+    """The time from which on a complete list without an object proves that it is gone, if a list
+    begun at `first` did not show it either (safety#absence).
+    """
+    return first + ABSENCE_SECONDS / time_scale
+
+
 def expected(looks: Sequence[tuple[float, float]]) -> Expected:
     """How long something takes, of which it is known for some times that it took longer than the
     first and at most the second.

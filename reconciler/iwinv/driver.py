@@ -8,6 +8,7 @@ import itertools
 import math
 from collections.abc import Callable, Collection, Sequence
 
+from reconciler.common.read_queue import ReadQueue
 from reconciler.common.text import msg
 from reconciler.model.diagnostics import Problem
 from reconciler.model.ports import Client, Reading
@@ -44,40 +45,30 @@ class ReadDriver:
 
         Raises `ReadFailed` at the first failure, unless the reading is one of `optional`.
         """
-        idle = [reading for reading in readings if not _has_ended(reading)]
-        in_flight: dict[int, Reading] = {}
-        tokens = itertools.count(1)
-        while idle or in_flight:
-            for reading in [*idle]:
-                if self._client.ready_in() > 0.0:
+        client, tokens, queue = self._client, itertools.count(1), ReadQueue[int, Reading]()
+        for key, reading in enumerate(readings):
+            if reading.seen is None and reading.failure is None:
+                queue.add(key, reading)
+        while queue:
+            # `ready_in` takes a slot of the quota, so it is asked only if there is a call to send.
+            while queue.has_idle and client.ready_in() <= 0.0:
+                due = queue.next_call(client.now())
+                if due is None:
                     break
-                call = reading.next_call(self._client.now())
-                if call is not None:
-                    token = next(tokens)
-                    idle.remove(reading)
-                    in_flight[token] = reading
-                    self._client.send(token, call)
-            arrived = self._client.next(self._wait(idle))
-            if arrived is None:
-                continue
-            reading = in_flight.pop(arrived[0])
-            reading.take(arrived[1], self._client.now())
-            if reading.failure is not None and reading not in optional:
+                token = next(tokens)
+                queue.sent(token, due[0])
+                client.send(token, due[1])
+            arrived = client.next(self._wait(queue))
+            ended = None if arrived is None else queue.take(*arrived, client.now())
+            if ended is not None and (failure := ended[1].failure) and ended[1] not in optional:
                 self._drain()
-                raise ReadFailed(reading.failure)
-            if not _has_ended(reading):
-                idle.insert(0, reading)
+                raise ReadFailed(failure)
 
-    def _wait(self, idle: Sequence[Reading]) -> float:
+    def _wait(self, queue: ReadQueue[int, Reading]) -> float:
         """Seconds until there may be something to send; an answer ends the wait earlier."""
-        if not idle:
+        if not queue.has_idle:
             return _WAIT_SECONDS_MAX
-        due = math.inf
-        for reading in idle:
-            due = min(due, reading.wake_in(self._client.now()))
-            if due <= 0.0:
-                break
-        # `ready_in` takes a slot of the quota, so it is asked only if there is a call to send.
+        due = queue.wake_in(self._client.now(), math.inf)
         ready = self._client.ready_in()
         wait = min(max(due, ready), _WAIT_SECONDS_MAX)
         if self._client.in_flight == 0 and wait > SILENT_SECONDS_MAX:
@@ -106,7 +97,3 @@ class ReadDriver:
         until = self._client.now() + _DRAIN_SECONDS_MAX
         while self._client.in_flight and self._client.now() < until:
             self._client.next(until - self._client.now())
-
-
-def _has_ended(reading: Reading) -> bool:
-    return reading.seen is not None or reading.failure is not None

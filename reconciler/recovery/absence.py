@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import field
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.timing import ABSENCE_SECONDS
+from reconciler.common.timing import absence_provable_at
 from reconciler.model.resource import Account
 from reconciler.model.resource_type import deletes
 from reconciler.model.state import Deposed, Entry, Phase, State
@@ -19,20 +19,13 @@ YOUNG_SECONDS = LATE_MARGIN_SECONDS
 """How long a new object may be missing from the lists (contract#statuses)."""
 
 
-def is_proved(first: float | None, at: float, pause_seconds: float = ABSENCE_SECONDS) -> bool:
-    """Whether an object that was absent at `first`, and is so at `at`, is proved gone. Both are
-    seconds on one clock at which the lists were begun; None: it was not absent before.
-    """
-    return first is not None and at >= first + pause_seconds
-
-
 @dataclass(slots=True)
 class AbsenceProof:
     """The proof for the objects that this stack deletes. `first` maps an id to the unix second at
     which it was first absent, perhaps in an earlier run; `proved` are the ids proved gone.
     """
 
-    pause_seconds: float = ABSENCE_SECONDS
+    time_scale: float = 1.0
     first: dict[str, float] = field(default_factory=dict)
     proved: frozenset[str] = frozenset()
 
@@ -45,7 +38,7 @@ class AbsenceProof:
         self.proved = frozenset(
             id
             for id, first in self.first.items()
-            if id in self.proved or is_proved(first, at, self.pause_seconds)
+            if id in self.proved or at >= absence_provable_at(first, self.time_scale)
         )
 
     @property
@@ -54,7 +47,7 @@ class AbsenceProof:
         waiting for it.
         """
         waiting = [first for id, first in self.first.items() if id not in self.proved]
-        return min(waiting) + self.pause_seconds if waiting else None
+        return absence_provable_at(min(waiting), self.time_scale) if waiting else None
 
 
 def pending_deletes(state: State, account: Account) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 from reconciler.common import timing
 from reconciler.common.dataclass import dataclass
+from reconciler.common.read_queue import ReadQueue
 from reconciler.model.diagnostics import Problem
 from reconciler.model.ports import Answer, Reading, Reads
 from reconciler.model.resource import Account, LiveResource
@@ -87,39 +88,6 @@ class News:
         return probed
 
 
-@dataclass(slots=True)
-class _Readings:
-    """Readings that may send their next call, and those whose call is in flight, by its token."""
-
-    idle: dict[Subject, Reading] = field(default_factory=dict)
-    in_flight: dict[int, tuple[Subject, Reading]] = field(default_factory=dict)
-
-    def next_call(self, now: float) -> tuple[Subject, Call] | None:
-        for subject, reading in self.idle.items():
-            if (call := reading.next_call(now)) is not None:
-                return subject, call
-        return None
-
-    def wake_in(self, now: float, soon: float) -> float:
-        for reading in self.idle.values():
-            if soon <= 0.0:
-                break
-            soon = min(soon, reading.wake_in(now))
-        return max(0.0, soon)
-
-    def sent(self, token: int, subject: Subject) -> None:
-        self.in_flight[token] = subject, self.idle.pop(subject)
-
-    def take(self, token: int, answer: Answer, now: float) -> tuple[Subject, Reading] | None:
-        """Takes an answer. Returns the reading if that was the end of it."""
-        subject, reading = self.in_flight.pop(token)
-        reading.take(answer, now)
-        if reading.seen is None and reading.failure is None:
-            self.idle[subject] = reading
-            return None
-        return subject, reading
-
-
 class ListPoller:
     """Reads the lists that waiting tasks need. Times are monotonic seconds, and `time_scale`
     divides the pauses.
@@ -129,7 +97,7 @@ class ListPoller:
         self.time_scale = time_scale
         self.lists: dict[str, Listed] = {}
         self.shown, self.news = Shown(), News()
-        self._reads, self._readings = reads, _Readings()
+        self._reads, self._queue = reads, ReadQueue[Subject, Reading]()
         self._probes: dict[tuple[str, str], Reading] = {}
         self._dues: list[tuple[float, str]] = []
 
@@ -158,13 +126,14 @@ class ListPoller:
     def probe(self, kind: str, id: str) -> Reading:
         """The reading of one object by its id, begun once."""
         if (kind, id) not in self._probes:
-            self._probes[kind, id] = self._readings.idle[kind, id] = self._reads.absence(kind, id)
+            self._probes[kind, id] = self._reads.absence(kind, id)
+            self._queue.add((kind, id), self._probes[kind, id])
         return self._probes[kind, id]
 
     def forget_probe(self, kind: str, id: str) -> None:
         """The next `probe` of that object is a new reading."""
         self._probes.pop((kind, id), None)
-        self._readings.idle.pop((kind, id), None)
+        self._queue.drop((kind, id))
 
     # What is known
     # -----------------------------------------------------------------------------------------
@@ -225,11 +194,12 @@ class ListPoller:
 
     def next_call(self, now: float) -> tuple[Subject, Call] | None:
         """A read that may be sent now, and what `sent` needs to know of it."""
-        if (found := self._readings.next_call(now)) is not None:
+        if (found := self._queue.next_call(now)) is not None:
             return found
         while self._first_due() <= now:
             listed = self.lists[heapq.heappop(self._dues)[1]]
-            listed.reading = self._readings.idle[listed.what] = self._reads.listing(listed.what)
+            listed.reading = self._reads.listing(listed.what)
+            self._queue.add(listed.what, listed.reading)
             listed.begun, listed.due = now, math.inf
             if (call := listed.reading.next_call(now)) is not None:
                 return listed.what, call
@@ -237,19 +207,19 @@ class ListPoller:
 
     def wake_in(self, now: float) -> float:
         """Seconds until a read may be due."""
-        return self._readings.wake_in(now, self._first_due() - now)
+        return self._queue.wake_in(now, self._first_due() - now)
 
     def sent(self, token: int, subject: Subject) -> None:
         """Notes what the call was about that was sent with a token."""
-        self._readings.sent(token, subject)
+        self._queue.sent(token, subject)
 
     def owns(self, token: int) -> bool:
         """Whether a call that was sent with this token was a read."""
-        return token in self._readings.in_flight
+        return self._queue.owns(token)
 
     def take(self, token: int, answer: Answer, now: float) -> Problem | None:
         """Takes the answer of a read. Returns the problem if a list could not be read at all."""
-        over = self._readings.take(token, answer, now)
+        over = self._queue.take(token, answer, now)
         if over is None:
             return None
         subject, reading = over

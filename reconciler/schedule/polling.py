@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from enum import Enum
 
 from reconciler.common.dataclass import dataclass
-from reconciler.common.timing import ABSENCE_SECONDS
+from reconciler.common.timing import absence_provable_at
 from reconciler.model.resource_type import Progress, deletes, waits
 from reconciler.schedule.list_poller import ListPoller
 from reconciler.schedule.operation_lists import OperationLists
@@ -115,11 +115,10 @@ class Polls:
                 self.poller.forget_probe(kind, id)
                 return PollResult.NOT_SHOWN, shown
         self.poller.forget_probe(kind, id)
-        pause, since = ABSENCE_SECONDS / self.poller.time_scale, polling.absent_since
-        if since is not None and shown_at >= since + pause:
+        since = shown_at if polling.absent_since is None else polling.absent_since
+        again = absence_provable_at(since, self.poller.time_scale)
+        if shown_at >= again:
             return PollResult.DONE, polling
-        since = shown_at if since is None else since
-        again = since + pause
         return (
             PollResult.NOT_SHOWN,
             replace(polling, absent_since=since, judged=again, next_poll=again),
