@@ -4,7 +4,6 @@ component sees nothing of the stack but its parameters.
 
 from __future__ import annotations
 
-import graphlib
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any
@@ -64,7 +63,12 @@ def includes(ctx: BuildContext, document: Document) -> tuple[Include, ...]:
             for key, at in _keys(include.root.get(kind)):
                 _check_key(ctx, kind, key, at, taken)
         found[name] = include
-    return tuple(found[name] for name in _in_order(ctx, found))
+    needs = {
+        name: {other for node in include.given.values() for other in _reads(node) if other in found}
+        for name, include in found.items()
+    }
+    places = {name: include.place for name, include in found.items()}
+    return tuple(found[name] for name in locals_.in_order(ctx, "components", needs, places))
 
 
 def _keys(section: Node | None) -> Iterator[tuple[str, Place]]:
@@ -93,28 +97,6 @@ def _check_key(
             place,
             hint=msg("give the include another name"),
         )
-
-
-def _in_order(ctx: BuildContext, found: Mapping[str, Include]) -> tuple[str, ...]:
-    needs = {
-        name: {other for node in include.given.values() for other in _reads(node) if other in found}
-        for name, include in found.items()
-    }
-    try:
-        return tuple(
-            graphlib.TopologicalSorter(
-                {name: sorted(needs[name]) for name in sorted(needs)}
-            ).static_order()
-        )
-    except graphlib.CycleError as failure:
-        names = failure.args[1][::-1]
-        path = " -> ".join(f"components.{name} ({found[name].place})" for name in names)
-        ctx.report(
-            "cycle",
-            msg("dependency cycle between components: {path}", path=path),
-            found[names[0]].place,
-        )
-        return ()
 
 
 def _reads(node: Node) -> Iterator[str]:

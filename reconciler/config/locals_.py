@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -13,6 +13,7 @@ from reconciler.config.build_context import BuildContext, Invalid
 from reconciler.config.cel_reads import Read
 from reconciler.config.document import Node, Scalar, Sequence, Table
 from reconciler.config.expression import UNAVAILABLE, ExpressionError
+from reconciler.model.diagnostics import Place
 
 
 def evaluate(ctx: BuildContext, root: Table, *, late: bool) -> None:
@@ -26,36 +27,38 @@ def evaluate(ctx: BuildContext, root: Table, *, late: bool) -> None:
         return
     values: dict[str, Any] = {}
     scope = {**ctx.scope, "locals": values}
-    told = ctx.problems if late else list(ctx.problems)
-    keep, ctx.problems = ctx.problems, told
-    for name in _in_order(ctx, section):
+    reported = ctx.problems
+    if not late:
+        ctx.problems = list(reported)
+    needs = {
+        name: {other for other in _locals_in(node) if other in section.entries}
+        for name, node in section.entries.items()
+    }
+    for name in in_order(ctx, "locals", needs, {name: at for name, at, _ in section.keyed()}):
         node = section.entries[name]
         value: Any = ctx.value(node, scope)
         values[name] = UNAVAILABLE if isinstance(value, Invalid) else value
     for name in section.entries:
         values.setdefault(name, UNAVAILABLE)
-    ctx.problems = keep
+    ctx.problems = reported
     ctx.scope = scope
 
 
-def _in_order(ctx: BuildContext, section: Table) -> Iterator[str]:
-    """The names, each after those that it reads. A dependency cycle is reported."""
-    needs = {
-        name: {other for other in _locals_in(node) if other in section.entries}
-        for name, node in section.entries.items()
-    }
+def in_order(
+    ctx: BuildContext, root: str, needs: Mapping[str, set[str]], places: Mapping[str, Place]
+) -> tuple[str, ...]:
+    """The names of locals or components, each after those that it needs. A dependency cycle is
+    reported.
+    """
     sorter = graphlib.TopologicalSorter({name: sorted(needs[name]) for name in sorted(needs)})
     try:
-        return iter(tuple(sorter.static_order()))
+        return tuple(sorter.static_order())
     except graphlib.CycleError as failure:
         names = failure.args[1][::-1]
-        path = " -> ".join(f"locals.{name} ({section.key_place(name)})" for name in names)
-        ctx.report(
-            "cycle",
-            msg("dependency cycle between locals: {path}", path=path),
-            section.key_place(names[0]),
-        )
-        return iter(())
+        path = " -> ".join(f"{root}.{name} ({places[name]})" for name in names)
+        message = msg("dependency cycle between {root}: {path}", root=root, path=path)
+        ctx.report("cycle", message, places[names[0]])
+        return ()
 
 
 def texts(node: Node) -> Iterator[Scalar]:

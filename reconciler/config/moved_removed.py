@@ -108,43 +108,26 @@ def _address(ctx: BuildContext, entry: Table, key: str) -> Address | None:
 
 def _is_possible(ctx: BuildContext, move: Move) -> bool:
     source, target = move.source, move.target
+    hint: str | None = None
     if source == target:
-        ctx.report(
-            "bad-combination",
-            msg("`{source}` moves to itself", source=source),
-            move.place,
-            hint=msg("remove the line"),
-        )
+        message = msg("`{source}` moves to itself", source=source)
+        hint = msg("remove the line")
     elif source.kind != target.kind:
-        ctx.report(
-            "bad-combination",
-            msg(
-                "`{source}` cannot become `{target}`: their kinds differ",
-                source=source,
-                target=target,
-            ),
-            move.place,
+        message = msg(
+            "`{source}` cannot become `{target}`: their kinds differ", source=source, target=target
         )
     elif (source.rule is None) != (target.rule is None):
-        ctx.report(
-            "bad-combination",
-            msg(
-                "`{source}` cannot become `{target}`: only one of them is a rule",
-                source=source,
-                target=target,
-            ),
-            move.place,
+        message = msg(
+            "`{source}` cannot become `{target}`: only one of them is a rule",
+            source=source,
+            target=target,
         )
     elif source.rule is not None and source.owner != target.owner:
+        message = msg("`{source}` cannot move to another firewall", source=source)
         hint = msg("a rule moves with its firewall; in another firewall, create it as a new rule")
-        ctx.report(
-            "bad-combination",
-            msg("`{source}` cannot move to another firewall", source=source),
-            move.place,
-            hint=hint,
-        )
     else:
         return True
+    ctx.report("bad-combination", message, move.place, hint=hint)
     return False
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.config.schema import load
+from reconciler.config.schema_messages import forms
 from reconciler.model.resource_type import Edit
 from reconciler.resources import all_kinds
 
-_WORDS = {
+_TYPE_NAMES = {
     "string": "text",
     "integer": "whole number",
     "number": "number",
@@ -97,7 +98,7 @@ def _field(
     return FieldDoc(
         path=path,
         description=str(own.get("description", "")),
-        types=tuple(dict.fromkeys(_types(own, root))),
+        types=tuple(dict.fromkeys(_types(own))),
         allowed=tuple(str(value) for value in _allowed(own) if value is not None),
         default=own.get("default"),
         examples=tuple(own.get("examples", ())),
@@ -151,29 +152,21 @@ def _required(node: Mapping[str, Any], root: Mapping[str, Any]) -> tuple[str, ..
     return _required(inner[0], root) if inner else ()
 
 
-def _types(node: Mapping[str, Any], root: Mapping[str, Any]) -> Iterator[str]:
-    for part in node.get("anyOf", ()):
-        reference = str(part.get("$ref", ""))
-        if reference.endswith("/expression"):
-            yield "`${...}`"
-        elif reference.endswith("/byId"):
-            yield "`{id: ...}`"
-        elif part.get("properties"):
-            yield "`{" + ", ".join(f"{key}: ..." for key in part["properties"]) + "}`"
-        else:
-            yield from _types(part, root)
-    types = node.get("type", ())
-    for kind in (types,) if isinstance(types, str) else types:
-        if kind in _WORDS and not (kind == "number" and "string" in types):
-            low, high = node.get("minimum"), node.get("maximum")
-            bounds = (
-                f" {low} to {high:,}"
-                if high is not None
-                else f" from {low}"
-                if low is not None
-                else ""
-            )
-            yield _WORDS[kind] + (bounds if kind in ("integer", "number") else "")
+def _types(node: Mapping[str, Any]) -> Iterator[str]:
+    for form, part in forms(node):
+        if form in ("integer", "number"):
+            yield _TYPE_NAMES[form] + _bounds(part)
+        elif form in _TYPE_NAMES:
+            yield _TYPE_NAMES[form]
+        elif form != "enum":
+            yield form if form.startswith("`") else f"`{form}`"
+
+
+def _bounds(node: Mapping[str, Any]) -> str:
+    low, high = node.get("minimum"), node.get("maximum")
+    if high is not None:
+        return f" {low} to {high:,}"
+    return "" if low is None else f" from {low}"
 
 
 def _allowed(node: Mapping[str, Any]) -> Iterator[Any]:

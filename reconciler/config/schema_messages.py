@@ -189,23 +189,35 @@ def _shown(node: Node) -> str:
     return "a list" if isinstance(node, Sequence) else "a mapping"
 
 
-def _alternatives(schema: Mapping[str, Any]) -> Iterator[str]:
-    """The types that a schema accepts, as people call them."""
+def forms(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The forms of the values that a schema accepts, each with its part of the schema: a JSON type,
+    `enum`, or a form as it is written, such as `{id: ...}`.
+    """
     for part in schema.get("anyOf", ()):
-        if part.get("$ref", "").endswith("/expression"):
-            yield "`${...}`"
-        elif part.get("$ref", "").endswith("/byId"):
-            yield "{id: ...}"
+        reference = part.get("$ref", "")
+        if reference.endswith("/expression"):
+            yield "`${...}`", part
+        elif reference.endswith("/byId"):
+            yield "{id: ...}", part
         elif part.get("properties"):
-            yield "{" + ", ".join(f"{key}: ..." for key in part["properties"]) + "}"
+            yield "{" + ", ".join(f"{key}: ..." for key in part["properties"]) + "}", part
         else:
-            yield from _alternatives(part)
+            yield from forms(part)
     types = schema.get("type", ())
-    for kind in [types] if isinstance(types, str) else types:
-        if kind in _TYPES and not (kind == "number" and "string" in types):
-            yield _TYPES[kind]
+    for name in [types] if isinstance(types, str) else types:
+        if name != "null" and not (name == "number" and "string" in types):
+            yield name, schema
     if "enum" in schema:
-        yield from (str(value) for value in schema["enum"] if value is not None)
+        yield "enum", schema
+
+
+def _alternatives(schema: Mapping[str, Any]) -> Iterator[str]:
+    """The same for a message."""
+    for form, part in forms(schema):
+        if form == "enum":
+            yield from (str(value) for value in part["enum"] if value is not None)
+        else:
+            yield _TYPES.get(form, form)
 
 
 def _members(schema: Mapping[str, Any]) -> Iterator[str]:
