@@ -5,11 +5,11 @@ mistakes reported together.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconciler.common import validators
-from reconciler.common.suggestions import listed, spelled
+from reconciler.common.suggestions import hint_for, spelled
 from reconciler.common.text import msg
 from reconciler.config import (
     cardinality,
@@ -54,9 +54,12 @@ def build(
     if not document.whole:
         return None, ()
     root = document.root
-    chosen, problem = _environment(root, environment)
+    named = entries_of(root.get("environments"))
+    problem = environment_problem(named, environment, root.key_place("environments"))
     if problem is not None:
         return None, (problem,)
+    found_environment = named.get(environment or "")
+    chosen = found_environment if isinstance(found_environment, Table) else None
     values, found = _variables(root, chosen, variables)
     name = root.get("stack")
     if not isinstance(name, Scalar) or _STACK_NAME.fullmatch(name.text) is None:
@@ -91,42 +94,25 @@ def environments(document: Document) -> tuple[str, ...]:
     return tuple(sorted(entries_of(document.root.get("environments"))))
 
 
-def _environment(root: Table, wanted: str | None) -> tuple[Table | None, Problem | None]:
-    known = entries_of(root.get("environments"))
-    place = root.key_place("environments")
+def environment_problem(
+    known: Collection[str], wanted: str | None, place: Place | None = None
+) -> Problem | None:
+    """The problem with the choice of an environment, if there is one."""
+    if wanted in known or (wanted is None and not known):
+        return None
+    hint: str | None
     if wanted is None:
-        if not known:
-            return None, None
-        hint = "choose one with --env: " + ", ".join(sorted(known))
-        return None, error(
-            "environment",
-            msg("the stack has environments, but none is chosen"),
-            place=place,
-            hint=hint,
+        message = msg("the stack has environments, but none is chosen")
+        hint = msg("choose one with --env: {known}", known=", ".join(sorted(known)))
+    elif known:
+        message = msg("the stack has no environment `{environment}`", environment=wanted)
+        hint = hint_for(wanted, known)
+    else:
+        message = msg(
+            "the stack has no environments, so `{environment}` cannot be chosen", environment=wanted
         )
-    if wanted in known:
-        found = known[wanted]
-        return (
-            found
-            if isinstance(found, Table)
-            else Table({}, (), place.file, place.line, place.column)
-        ), None
-    if not known:
         hint = msg("leave out --env, or define `environments:`")
-        return None, error(
-            "environment",
-            msg(
-                "the stack has no environments, so `{environment}` cannot be chosen",
-                environment=wanted,
-            ),
-            hint=hint,
-        )
-    return None, error(
-        "environment",
-        msg("the stack has no environment `{environment}`", environment=wanted),
-        place=place,
-        hint=msg("use one of {known}", known=listed(sorted(known))),
-    )
+    return error("environment", message, place=place if known else None, hint=hint)
 
 
 def _variables(

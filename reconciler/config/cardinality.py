@@ -8,7 +8,7 @@ from typing import Any
 from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config.build_context import INVALID, BuildContext, Invalid, Shape
-from reconciler.config.document import Node, Scalar, Sequence, Table
+from reconciler.config.document import Node, Scalar, Sequence, Table, is_null
 from reconciler.config.functions import described
 from reconciler.model.resource import EMPTY, Plain
 
@@ -21,7 +21,10 @@ def shape(ctx: BuildContext, table: Table) -> tuple[Shape, Mapping[str, Any]] | 
     `when` leaves it out, `INVALID` if the number cannot be computed, which is reported.
     """
     entries = table.entries
-    count, each, when = (_written(entries.get(name)) for name in ("count", "for_each", "when"))
+    count, each, when = (
+        None if is_null(entries.get(name)) else entries[name]
+        for name in ("count", "for_each", "when")
+    )
     if count is not None and each is not None:
         ctx.report(
             "bad-combination",
@@ -39,10 +42,6 @@ def shape(ctx: BuildContext, table: Table) -> tuple[Shape, Mapping[str, Any]] | 
         values = _each(ctx, each)
         return (tuple(values), values) if values is not None else INVALID
     return None, EMPTY
-
-
-def _written(node: Node | None) -> Node | None:
-    return None if node is None or (isinstance(node, Scalar) and node.value is None) else node
 
 
 def _when(ctx: BuildContext, node: Node) -> bool:

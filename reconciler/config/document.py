@@ -111,6 +111,11 @@ def plain(node: Node) -> Plain:
     return {key: plain(value) for key, value in node.entries.items()} or EMPTY
 
 
+def is_null(node: Node | None) -> bool:
+    """Whether there is no value: no node, or a null."""
+    return node is None or (isinstance(node, Scalar) and node.value is None)
+
+
 def table(node: Node | None) -> Mapping[str, Node]:
     """The entries of a mapping. Anything else has none; the schema reports it."""
     return node.entries if isinstance(node, Table) else EMPTY
@@ -177,19 +182,15 @@ def _join(
             continue
         name = section or key
         below = depth < _merged_depth(name)
-        if below and _is_null(value):
+        if below and is_null(value):
             continue
-        if below and _is_null(known):
+        if below and is_null(known):
             entries[key], marks[key] = value, mark
         elif below and isinstance(known, Table) and isinstance(value, Table):
             entries[key] = _join(known, value, problems, depth=depth + 1, section=name)
         else:
             problems.append(_twice(key, first.key_place(key), Place(value.file, *mark)))
     return Table(entries, tuple(marks.values()), first.file, first.line, first.column)
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.value is None
 
 
 def _twice(key: str, first: Place, second: Place) -> Problem:

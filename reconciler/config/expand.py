@@ -13,7 +13,7 @@ from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import attributes, lifecycle_options, references_by_key
 from reconciler.config.build_context import BuildContext, Invalid
-from reconciler.config.document import Node, Scalar, Sequence, Table
+from reconciler.config.document import Node, Scalar, Sequence, Table, is_null
 from reconciler.config.document import table as entries_of
 from reconciler.config.references import UNAVAILABLE
 from reconciler.model.address import Address
@@ -80,11 +80,7 @@ def resources(
 def _merged(defaults: Mapping[str, Node], own: Mapping[str, Node]) -> dict[str, Node]:
     """The entries with the defaults of the kind. A null removes a default (language#a-stack-file)."""
     merged = {**defaults, **own} if defaults else dict(own)
-    return {
-        key: node
-        for key, node in merged.items()
-        if not (isinstance(node, Scalar) and node.value is None)
-    }
+    return {key: node for key, node in merged.items() if not is_null(node)}
 
 
 class _Attributes:
@@ -233,11 +229,7 @@ def _imports(
     """The id to bind for each index. The index None is the only object."""
     name = (resource.kind, resource.name)
     found: dict[int | str | None, str] = {}
-    if (
-        node is None
-        or name in ctx.shapes.broken
-        or (isinstance(node, Scalar) and node.value is None)
-    ):
+    if node is None or name in ctx.shapes.broken or is_null(node):
         return found
     shape = ctx.shapes.known[name]
     if isinstance(node, Scalar) and shape is None:

@@ -8,7 +8,7 @@ from reconciler.common import validators
 from reconciler.common.text import msg
 from reconciler.config import references_by_key
 from reconciler.config.build_context import BuildContext, Invalid
-from reconciler.config.document import Node, Scalar, elements
+from reconciler.config.document import Node, elements, is_null
 from reconciler.config.document import table as entries_of
 from reconciler.model import address as addresses
 from reconciler.model.address import Address
@@ -18,7 +18,7 @@ from reconciler.resources import instance
 
 def guard(ctx: BuildContext, node: Node | None) -> Guard | None:
     """The guard of a section, None if there is none. Mistakes in it are reported."""
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    if node is None or is_null(node):
         return None
     entries = entries_of(node)
     for missing in ("admin", "ports"):
@@ -38,7 +38,7 @@ def _texts(ctx: BuildContext, node: Node | None, name: str) -> Iterator[tuple[st
     """The elements of a list as texts, which must be known when the plan is made. The whole list
     can be one `${...}`.
     """
-    if node is None or (isinstance(node, Scalar) and node.value is None):
+    if node is None or is_null(node):
         return
     found = ctx.known(node, ctx.scope, f"`{name}`")
     if isinstance(found, Invalid):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from reconciler.common.text import msg
 from reconciler.config.build_context import BuildContext
-from reconciler.config.document import Node, Scalar, Sequence
+from reconciler.config.document import Node, Scalar, Sequence, is_null
 from reconciler.model.resource import PROTECT_ALL, Lifecycle
 from reconciler.resources import all_kinds
 
@@ -38,7 +38,7 @@ def lifecycle(
 
 
 def _choice(ctx: BuildContext, node: Node | None, name: str, allowed: tuple[str, ...]) -> str:
-    if node is None or _is_null(node):
+    if node is None or is_null(node):
         return allowed[0]
     if isinstance(node, Scalar) and node.text in allowed:
         return node.text
@@ -51,7 +51,7 @@ def _choice(ctx: BuildContext, node: Node | None, name: str, allowed: tuple[str,
 
 
 def _boolean(ctx: BuildContext, node: Node | None, name: str, *, default: bool) -> bool:
-    if node is None or _is_null(node):
+    if node is None or is_null(node):
         return default
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return node.value
@@ -59,12 +59,8 @@ def _boolean(ctx: BuildContext, node: Node | None, name: str, *, default: bool) 
     return default
 
 
-def _is_null(node: Node) -> bool:
-    return isinstance(node, Scalar) and node.value is None
-
-
 def _protect(ctx: BuildContext, node: Node | None) -> tuple[str, ...] | None:
-    if node is None or _is_null(node):
+    if node is None or is_null(node):
         return None
     if isinstance(node, Scalar) and isinstance(node.value, bool):
         return PROTECT_ALL if node.value else ()
@@ -73,7 +69,7 @@ def _protect(ctx: BuildContext, node: Node | None) -> tuple[str, ...] | None:
 
 def _ignore(ctx: BuildContext, node: Node | None, fields: frozenset[str]) -> tuple[str, ...]:
     return (
-        () if node is None or _is_null(node) else _names(ctx, node, "ignore", tuple(sorted(fields)))
+        () if node is None or is_null(node) else _names(ctx, node, "ignore", tuple(sorted(fields)))
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from reconciler.common import paths, suggestions
+from reconciler.common import paths
 from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import pasted
 from reconciler.common.text import msg
@@ -189,25 +189,14 @@ def identify(
     For commands that only read the state: variables need no values. `kept` returns the environments
     of a stack that have a state, because one that was removed from the file can still be inspected.
     """
+    from reconciler.config.builder import environment_problem
+
     name, known = identities(path)
     if environment is not None and environment in kept(name):
         return name, environment
-    if environment is None and known:
-        raise Abort(
-            error(
-                "environment",
-                msg("the stack has environments, but none is chosen"),
-                hint=msg("choose one with --env: {known}", known=", ".join(known)),
-            )
-        )
-    if environment is not None and environment not in known:
-        raise Abort(
-            error(
-                "environment",
-                msg("the stack has no environment {environment}", environment=environment),
-                hint=suggestions.hint_for(environment, known),
-            )
-        )
+    problem = environment_problem(known, environment)
+    if problem is not None:
+        raise Abort(problem)
     return name, environment
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from operator import ge, le
 from typing import Any, TypeAlias
 
 from reconciler.config.document import Node, Scalar, Sequence, Table
 
 Fits: TypeAlias = "Callable[[Node], bool]"
 
-_SAYS_NOTHING = frozenset(
+_ANNOTATIONS = frozenset(
     {
         "$schema",
         "$id",
@@ -67,7 +68,7 @@ def _compiled(schema: Mapping[str, Any], root: Mapping[str, Any], known: dict[st
             )
         elif keyword in _NESTING:
             checks.append(_NESTING[keyword](wanted, inner))
-        elif keyword not in _SAYS_NOTHING:
+        elif keyword not in _ANNOTATIONS:
             checks.append(_PLAIN.get(keyword, _unknown)(wanted))
     return checks[0] if len(checks) == 1 else lambda node: all(check(node) for check in checks)
 
@@ -139,20 +140,28 @@ def _pattern(wanted: Any) -> Fits:
     return lambda node: (text := _text(node)) is None or search(text) is not None
 
 
-def _min_length(wanted: Any) -> Fits:
-    return lambda node: (text := _text(node)) is None or len(text) >= wanted
+def _bound(
+    holds: Callable[[Any, Any], bool], measured: Callable[[Node], Any]
+) -> Callable[[Any], Fits]:
+    """A keyword with a bound for what is measured of a node. None fits every bound."""
+    return lambda wanted: lambda node: (found := measured(node)) is None or holds(found, wanted)
 
 
-def _minimum(wanted: Any) -> Fits:
-    return lambda node: not _is_number(node) or node.value >= wanted  # type: ignore[union-attr]  # a scalar
+def _number(node: Node) -> Any:
+    return node.value if isinstance(node, Scalar) and _is_number(node) else None
 
 
-def _maximum(wanted: Any) -> Fits:
-    return lambda node: not _is_number(node) or node.value <= wanted  # type: ignore[union-attr]  # a scalar
+def _text_length(node: Node) -> int | None:
+    text = _text(node)
+    return None if text is None else len(text)
 
 
-def _min_items(wanted: Any) -> Fits:
-    return lambda node: not isinstance(node, Sequence) or len(node.items) >= wanted
+def _items_count(node: Node) -> int | None:
+    return len(node.items) if isinstance(node, Sequence) else None
+
+
+def _entries_count(node: Node) -> int | None:
+    return len(node.entries) if isinstance(node, Table) else None
 
 
 def _unique_items(wanted: Any) -> Fits:
@@ -165,14 +174,6 @@ def _unique_items(wanted: Any) -> Fits:
 
 def _required(wanted: Any) -> Fits:
     return lambda node: not isinstance(node, Table) or all(key in node.entries for key in wanted)
-
-
-def _min_properties(wanted: Any) -> Fits:
-    return lambda node: not isinstance(node, Table) or len(node.entries) >= wanted
-
-
-def _max_properties(wanted: Any) -> Fits:
-    return lambda node: not isinstance(node, Table) or len(node.entries) <= wanted
 
 
 def _unknown(wanted: Any) -> Fits:
@@ -210,12 +211,12 @@ _PLAIN: Mapping[str, Callable[[Any], Fits]] = {
     "const": _const,
     "not": _not,
     "pattern": _pattern,
-    "minLength": _min_length,
-    "minimum": _minimum,
-    "maximum": _maximum,
-    "minItems": _min_items,
+    "minLength": _bound(ge, _text_length),
+    "minimum": _bound(ge, _number),
+    "maximum": _bound(le, _number),
+    "minItems": _bound(ge, _items_count),
     "uniqueItems": _unique_items,
     "required": _required,
-    "minProperties": _min_properties,
-    "maxProperties": _max_properties,
+    "minProperties": _bound(ge, _entries_count),
+    "maxProperties": _bound(le, _entries_count),
 }

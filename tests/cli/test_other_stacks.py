@@ -90,7 +90,7 @@ def test_a_path_that_leads_to_no_stack_is_told_at_its_place(
     for edit, says in (("../network", "../net"), ('"${env.name}"', "dev")):
         Path("app/stack.yaml").write_text(APP.replace(edit, says), encoding="utf-8")
         code, _, err = call(capsys, "plan", "app", "--env", "prod")
-        assert code in (1, 64) and ("net does not exist" in err or "no environment dev" in err)
+        assert code in (1, 64) and ("net does not exist" in err or "no environment `dev`" in err)
 
 
 def test_validate_knows_the_catalogue_that_an_earlier_run_has_kept(
