@@ -33,10 +33,10 @@ COMMANDS = (
 )  # fmt: skip
 HINTS = "tests/cli/test_hints.py"
 REPAIR = "tests/cli/test_repair_commands.py"
-DAMAGE = "tests/scenarios/test_recovery_page.py::test_a_damage_is_told_as_the_page_says_and_its_repair_helps"
+DAMAGE = "tests/scenarios/test_recovery_page.py::test_a_failure_is_reported_as_documented_and_its_fix_works"
 TROUBLE = "tests/cli/test_hints_after_trouble.py"
 SITUATIONS = {
-    "add --unprotect to lift the protection for this run": "tests/cli/test_acts.py::test_a_server_protected_from_stop_is_rebooted_only_where_that_is_said",
+    "add --unprotect to lift the protection for this run": "tests/cli/test_acts.py::test_a_server_protected_from_stop_is_rebooted_only_with_unprotected",
     "run `reconciler plan` to see what can be done": f"{HINTS}::test_a_server_to_reboot_that_is_missing",
     "{}; if both stacks are to own it: --accept {}": f"{HINTS}::test_an_import_of_what_another_stack_owns",
     "add --yes to {}": f"{REPAIR}::test_an_object_is_forgotten_on_a_yes_and_stays_in_the_cloud",
@@ -58,23 +58,23 @@ SITUATIONS = {
         "tests/scenarios/test_recovery_page.py::test_a_lost_state_is_brought_back_as_the_page_says"
     ),
     "remove the line from `moved`, or forget one of them: reconciler state forget '{}'": (
-        f"{HINTS}::test_an_object_that_is_to_move_to_where_another_is"
+        f"{HINTS}::test_an_object_that_is_moved_to_an_occupied_address"
     ),
     "remove the protection in the file, or --unprotect {}": f"{HINTS}::test_a_protected_server_that_would_be_destroyed",
     "--unprotect {} lifts it for this run; `protect: false` and an apply lift it for later runs": (
-        "tests/cli/test_first_week.py::test_what_is_held_back_is_told_once_more_at_the_end"
+        "tests/cli/test_first_week.py::test_blocked_steps_are_reported_again_at_the_end"
     ),
     "names cannot be swapped in one step; use `state mv` with a temporary name": f"{HINTS}::test_two_names_that_are_to_be_exchanged",
     "remove --replace {}": f"{HINTS}::test_a_firewall_that_cannot_be_replaced",
     "set it with --var {}=VALUE, RECONCILER_VAR_{}, or a default": f"{HINTS}::test_a_variable_without_a_value",
-    "--var-file needs a file with one `NAME: VALUE` per line": "tests/cli/test_first_week.py::test_a_file_of_variables_is_told_of_as_one",
+    "--var-file needs a file with one `NAME: VALUE` per line": "tests/cli/test_first_week.py::test_a_file_of_variables_is_recognized_as_one",
     "read what would be bound, then add --yes": f"{HINTS}::test_a_lost_state_that_nobody_is_asked_about",
     "use the version of reconciler that wrote it, or a newer one": f"{DAMAGE}[a newer version]",
     "put back state.json and journal of one time; or see `reconciler recover --rebuild`": f"{DAMAGE}[an older copy]",
     "put back state.json and journal from one copy; without one, move the journal away: what it recorded since the state's serial is then "
     "looked for in the account by `reconciler recover` (docs/how-to/recover.md)": f"{DAMAGE}[a scratched journal]",
     "wait (--lock-timeout SECONDS), or, if that run hangs or is on a machine that is gone, `reconciler state unlock`": (
-        "tests/cli/test_simulated_sessions.py::test_another_run_of_the_stack_is_told_and_exits_6"
+        "tests/cli/test_simulated_sessions.py::test_another_run_of_the_stack_is_reported_and_exits_6"
     ),
     "create a key pair in the iwinv console and export both, or try the local cloud first with --simulate": (
         f"{REPAIR}::test_the_doctor_works_with_nothing_and_without_a_stack"

@@ -572,14 +572,14 @@ MUTANTS = (
         "reconciler/schedule/scheduler.py",
         "        if isinstance(ended.state, Unsettled):\n            self._leave_alone(ended)\n",
         "",
-        (f"{FOUND}::test_what_once_went_wrong_comes_to_the_calm_end",),
+        (f"{FOUND}::test_an_earlier_failure_now_ends_like_the_undisturbed_run",),
     ),
     Mutant(
         "forget that a server was stopped",
         "reconciler/executor/effects.py",
         "    return (StateChange(put=replace(entry, stopped=True)),)\n",
         "    return ()\n",
-        (f"{FOUND}::test_what_once_went_wrong_comes_to_the_calm_end",),
+        (f"{FOUND}::test_an_earlier_failure_now_ends_like_the_undisturbed_run",),
     ),
     Mutant(
         "keep silent about doubles",
@@ -607,7 +607,7 @@ MUTANTS = (
         "reconciler/commands/apply.py",
         "{exit_codes.INTERRUPTED, exit_codes.NOT_RECORDED, exit_codes.ACCOUNT, exit_codes.LOCKED}",
         "{exit_codes.INTERRUPTED}",
-        (f"{FOUND}::test_what_once_went_wrong_in_a_recovery_comes_to_the_calm_end",),
+        (f"{FOUND}::test_an_earlier_failure_in_a_recovery_now_ends_like_the_undisturbed_run",),
     ),
 )
 

@@ -18,7 +18,7 @@ MUTANTS_OF_COMMANDS = (
         "reconciler/cli/console.py",
         "        termios.tcflush(sys.stdin, termios.TCIFLUSH)\n",
         "        pass\n",
-        (f"{PROMPT}::test_text_typed_before_the_question_is_no_answer",),
+        (f"{PROMPT}::test_text_typed_before_the_question_is_not_an_answer",),
         fault=6,
     ),
     Mutant(
@@ -40,9 +40,7 @@ MUTANTS_OF_COMMANDS = (
         "reconciler/cli/run_context.py",
         "    return code if console.begun else exit_codes.worst((code, exit_codes.ERROR))\n",
         "    return exit_codes.worst((code, exit_codes.ERROR))\n",
-        (
-            f"{LOST_OUTPUT}::test_the_exit_code_says_what_was_done_when_the_end_of_the_result_is_lost",
-        ),
+        (f"{LOST_OUTPUT}::test_the_exit_code_is_right_even_if_the_end_of_the_result_is_lost",),
     ),
     Mutant(
         "write hostile outputs into an environment file",
@@ -116,9 +114,7 @@ MUTANTS_OF_COMMANDS = (
         "reconciler/cli/interrupts.py",
         "            if number != signal.SIGHUP:",
         "            if True:",
-        (
-            "tests/cli/test_interrupts.py::test_a_terminal_that_goes_is_one_request_to_end_however_often_it_is_told",
-        ),
+        ("tests/cli/test_interrupts.py::test_a_lost_terminal_counts_as_one_interrupt",),
     ),
     Mutant(
         "say nothing of what Git did to a state",

@@ -51,7 +51,9 @@ BOUNDARIES = "tests/faults/test_boundaries.py"
 
 def of_story(name: str) -> str:
     """Every break of one story."""
-    return f"{BOUNDARIES}::test_whatever_breaks_the_next_runs_come_to_the_same_end[{name}-0-1]"
+    return (
+        f"{BOUNDARIES}::test_after_any_fault_the_next_runs_end_like_the_undisturbed_run[{name}-0-1]"
+    )
 
 
 @dataclass(frozen=True, slots=True)

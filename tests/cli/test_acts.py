@@ -70,7 +70,7 @@ def test_a_server_that_is_off_is_not_rebooted(capsys: pytest.CaptureFixture[str]
     assert code == 1 and "is not running" in err
 
 
-def test_a_server_protected_from_stop_is_rebooted_only_where_that_is_said(
+def test_a_server_protected_from_stop_is_rebooted_only_with_unprotected(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = Path("web.yaml")
@@ -214,7 +214,7 @@ def test_a_plan_as_markdown_is_all_that_stdout_gets(capsys: pytest.CaptureFixtur
     assert code == 1 and out.startswith("### No plan: 1 error\n")
 
 
-def test_why_tells_the_chain_from_the_line_to_the_steps(capsys: pytest.CaptureFixture[str]) -> None:
+def test_why_shows_the_chain_from_the_line_to_the_steps(capsys: pytest.CaptureFixture[str]) -> None:
     apply(capsys)
     text = Path("web.yaml").read_text(encoding="utf-8").replace("std_2.4-g1", "mio_4.16-g1")
     write(text)
@@ -268,7 +268,7 @@ def test_why_is_asked_of_what_is_there(
     assert found == code and says in err
 
 
-def test_why_tells_who_goes_first_in_a_new_zone_and_what_an_object_costs(
+def test_why_shows_the_zone_canary_and_the_cost_of_an_object(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # Goal: that the others wait, until when, and why; and the price of one object.
@@ -300,7 +300,7 @@ def test_why_tells_who_goes_first_in_a_new_zone_and_what_an_object_costs(
     )
 
 
-def test_show_tells_what_an_object_costs_where_the_catalogue_was_kept(
+def test_show_states_the_cost_of_an_object_if_the_catalogue_was_kept(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # Goal: asked of nobody: the price of the last apply, from what is kept of the catalogue.
@@ -309,7 +309,7 @@ def test_show_tells_what_an_object_costs_where_the_catalogue_was_kept(
     assert "KRW a month without VAT" in call(capsys, "show", "instances.web", *AT)[1]
 
 
-def test_a_saved_plan_and_a_closer_look_tell_the_cost_of_each_object(
+def test_a_saved_plan_and_why_state_the_cost_of_each_object(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # Goal: KRW a month, before and after, by object: in -v, in a saved plan, in Markdown and in
@@ -329,7 +329,7 @@ def test_a_saved_plan_and_a_closer_look_tell_the_cost_of_each_object(
     assert "COST" not in call(capsys, "plan", "web.yaml")[1]
 
 
-def test_show_tells_what_the_file_asks_beside_what_was_applied(
+def test_show_compares_the_file_with_what_was_applied(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     apply(capsys)

@@ -61,7 +61,7 @@ CATALOG_WRONG: list[tuple[tuple[str, ...], int, str]] = [
 
 
 @pytest.mark.parametrize(("arguments", "code", "says"), CATALOG_WRONG)
-def test_what_the_catalogue_does_not_have_is_said(
+def test_a_name_that_the_catalogue_lacks_is_reported(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, says: str
 ) -> None:
     found, _, err = call(capsys, "catalog", *arguments)
@@ -90,7 +90,9 @@ def test_every_field_is_explained_from_the_schema(
     assert json.loads(call(capsys, "explain", *arguments, "--format", "json")[1])["description"]
 
 
-def test_a_field_that_is_none_has_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_field_is_reported_with_the_nearest_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     code, _, err = call(capsys, "explain", "instances.flavour")
     assert code == 1 and "did you mean `instances.flavor`?" in err
 

@@ -84,7 +84,7 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         (["completion", "tcsh"], "tcsh"),
     ],
 )
-def test_a_mistake_in_flags_or_arguments_exits_64_and_says_which(
+def test_a_usage_error_exits_64_and_names_the_mistake(
     arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = call(capsys, *arguments)
@@ -221,7 +221,7 @@ def test_show_and_output_of_an_empty_state_need_no_key(capsys: pytest.CaptureFix
     assert call(capsys, "show", "instances.web", "--stack", "web.yaml")[0] == 1
 
 
-def test_a_file_that_is_no_saved_plan_is_refused(
+def test_a_file_that_is_not_a_saved_plan_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "x.plan").write_bytes(b"\xff\x00")
@@ -235,7 +235,7 @@ def test_a_file_that_is_no_saved_plan_is_refused(
         assert code == 1 and "plan-unreadable" in err
 
 
-def test_a_mistake_of_the_program_itself_ends_without_a_traceback(
+def test_an_internal_error_ends_without_a_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*arguments: object, **options: object) -> None:
@@ -326,7 +326,7 @@ def test_completion_prints_a_script(shell: str, capsys: pytest.CaptureFixture[st
     assert code == 0 and "_RECONCILER_COMPLETE" in out
 
 
-def test_a_reader_that_goes_away_is_no_error() -> None:
+def test_a_reader_that_goes_away_is_not_an_error() -> None:
     command = f"{sys.executable} -m reconciler plan --help | true"
     done = subprocess.run(
         ["bash", "-c", f"set -o pipefail; {command}"],

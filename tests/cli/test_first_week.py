@@ -74,14 +74,14 @@ def test_an_address_without_its_key_names_those_there_are(
     assert code == 1 and "hint: did you mean" in out
 
 
-def test_a_missing_argument_is_told_in_one_clean_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_argument_is_reported_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = call(capsys, "catalog")
     assert code == 64 and "Choose from: zones, flavors," in err and "\\t" not in err
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&-"])
 @pytest.mark.parametrize("command", ["explain instances", "--version", "plan", "nothing"])
-def test_a_closed_stream_is_no_traceback(closed: str, command: str, tmp_path: Path) -> None:
+def test_a_closed_stream_causes_no_traceback(closed: str, command: str, tmp_path: Path) -> None:
     line = f"{sys.executable} -m reconciler {command} {closed}"
     done = subprocess.run(
         ["bash", "-c", line], capture_output=True, text=True, env={**os.environ}, check=False
@@ -93,7 +93,7 @@ def test_a_closed_stream_is_no_traceback(closed: str, command: str, tmp_path: Pa
         assert "the result could not be written: it is closed" in done.stderr
 
 
-def test_doctor_says_that_nothing_answers_at_the_endpoint(
+def test_doctor_reports_that_nothing_answers_at_the_endpoint(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Goal: not `ok  endpoint` above a key that is in doubt.
@@ -109,7 +109,9 @@ def test_doctor_says_that_nothing_answers_at_the_endpoint(
     assert " ok  key           set, not proved" in out and out.count("error[") == 1
 
 
-def test_doctor_and_the_lists_say_what_the_state_holds(capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_and_the_lists_show_the_contents_of_the_state(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     firewall = "firewalls: {web: {rules: {ssh: {direction: in, protocol: tcp, ports: 22, cidr: 203.0.113.7/32}}}}\n"
     Path("stack.yaml").write_text(STACK + firewall, encoding="utf-8")
     assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
@@ -137,7 +139,7 @@ def test_a_default_name_that_is_too_long_comes_with_one_that_fits(
         assert call(capsys, "validate")[:2] == (0, "averyverylongstack: no errors\n"), fix
 
 
-def test_a_file_of_variables_is_told_of_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_of_variables_is_recognized_as_one(capsys: pytest.CaptureFixture[str]) -> None:
     Path("values.yaml").write_text("n = 3\n", encoding="utf-8")
     for name, says in (
         ("values.yaml", "a file of variables must be a mapping"),
@@ -147,7 +149,7 @@ def test_a_file_of_variables_is_told_of_as_one(capsys: pytest.CaptureFixture[str
         assert code == 1 and says in out + err and "version: 1" not in out + err
 
 
-def test_a_world_that_cannot_be_kept_is_told_before_and_after(
+def test_a_world_that_cannot_be_saved_is_reported_before_and_after(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Goal: a folder without rights, a full disk: one line and no traceback, for the local cloud
@@ -190,7 +192,7 @@ def test_a_stack_that_may_not_be_read_is_one_mistake_of_the_stack(
     )
 
 
-def test_what_is_held_back_is_told_once_more_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+def test_blocked_steps_are_reported_again_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     # Goal: the end says why it ends with 4, and offers no command that would do nothing.
     kept = STACK.replace("    description", "    lifecycle: {protect: true}\n    description")
     Path("stack.yaml").write_text(kept, encoding="utf-8")
@@ -202,7 +204,9 @@ def test_what_is_held_back_is_told_once_more_at_the_end(capsys: pytest.CaptureFi
     assert 'error[protected]  instances.web["busan"] is protected from delete' in err
 
 
-def test_an_undo_of_nothing_says_as_they_were_then(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_undo_without_changes_compares_with_the_restored_state(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert call(capsys, "apply", "--yes", *SCALE)[0] == 0
     assert (
         "No changes. 2 objects match the restored state."

@@ -66,7 +66,7 @@ def test_one_server_of_six_that_is_missing(capsys: pytest.CaptureFixture[str]) -
     )
 
 
-def test_an_object_that_is_to_move_to_where_another_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_object_that_is_moved_to_an_occupied_address(capsys: pytest.CaptureFixture[str]) -> None:
     applied(capsys, stack("a", "b"))
     write(stack("b", more="moved: [{from: instances.a, to: instances.b}]"))
     hinted(

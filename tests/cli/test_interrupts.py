@@ -8,7 +8,7 @@ import signal
 from reconciler.cli.interrupts import SignalHandler
 
 
-def test_once_is_noted_and_told_and_twice_leaves_at_once() -> None:
+def test_the_first_interrupt_is_reported_and_the_second_ends_at_once() -> None:
     told: list[str] = []
     left: list[int] = []
     before = signal.getsignal(signal.SIGINT)
@@ -21,7 +21,7 @@ def test_once_is_noted_and_told_and_twice_leaves_at_once() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_terminal_that_goes_is_one_request_to_end_however_often_it_is_told(hangups: None) -> None:
+def test_a_lost_terminal_counts_as_one_interrupt(hangups: None) -> None:
     left: list[int] = []
     with SignalHandler(lambda: None, leave=left.append) as interrupts:
         for _ in range(3):

@@ -63,7 +63,7 @@ def test_a_change_that_cannot_be_shown_is_not_made(
 
 
 @pytest.mark.parametrize("code", [exit_codes.DONE, exit_codes.DECIDE, exit_codes.REFUSED])
-def test_the_exit_code_says_what_was_done_when_the_end_of_the_result_is_lost(
+def test_the_exit_code_is_right_even_if_the_end_of_the_result_is_lost(
     code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command(monkeypatch, 1, FULL, code=code) == code
@@ -78,7 +78,7 @@ def test_a_second_round_that_cannot_be_shown_is_left_to_the_next_run(
     assert "so nothing more was changed" in capsys.readouterr().err
 
 
-def test_a_stop_is_told_on_stderr_when_its_document_is_lost(
+def test_an_abort_is_reported_on_stderr_if_its_document_is_lost(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from reconciler.model.diagnostics import error

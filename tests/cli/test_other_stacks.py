@@ -53,7 +53,7 @@ def test_a_stack_reads_what_another_gave_at_its_last_apply(
     assert code == 2 and "10.1.0.0/16 -> 172.1.0.0/16" in out
 
 
-def test_outputs_of_a_stack_that_was_destroyed_are_not_said_to_be_undefined_stacks(
+def test_outputs_of_a_destroyed_stack_are_not_reported_as_undefined(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # Goal: the way out is at the other stack, not in this file.
@@ -84,7 +84,7 @@ def test_a_state_in_the_folder_of_another_environment_is_not_planned_with(
         )
 
 
-def test_a_path_that_leads_to_no_stack_is_told_at_its_place(
+def test_a_path_to_a_missing_stack_is_reported_at_its_place(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     for edit, says in (("../network", "../net"), ('"${env.name}"', "dev")):
@@ -140,7 +140,7 @@ def test_a_graph_reads_them_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0 and "firewalls.app" in out
 
 
-def test_two_local_clouds_are_told_of_with_the_way_to_share_one(
+def test_two_local_clouds_are_reported_with_a_hint_to_share_one(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Goal: an id from a cloud beside another folder leads nowhere, and nobody finds out why by

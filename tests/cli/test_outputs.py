@@ -36,7 +36,7 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     begin(monkeypatch, tmp_path, {"shop.yaml": STACK})
 
 
-def test_every_form_says_the_same_and_nothing_lingers_after_a_destroy(
+def test_every_format_has_the_same_outputs_and_none_remain_after_a_destroy(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     code, _, err = call(capsys, "output", "--inventory", "ansible", "--stack", "shop.yaml")

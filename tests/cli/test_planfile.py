@@ -28,7 +28,7 @@ def test_a_plan_is_written_for_its_owner_alone_and_replaces_one_that_is_there(
     assert [each.name for each in tmp_path.iterdir()] == ["x.plan"]
 
 
-def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_an_unwritable_path_is_reported(tmp_path: Path) -> None:
     with pytest.raises(Abort) as stop:
         plan_file.write(tmp_path / "nowhere" / "x.plan", PLAN)
 

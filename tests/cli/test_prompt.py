@@ -45,7 +45,7 @@ def flavor(capsys: pytest.CaptureFixture[str]) -> str:
         ("\x04", 4, "Nothing was changed"),
     ],
 )
-def test_where_a_class_is_open_only_the_name_says_yes(
+def test_with_an_open_risk_class_only_the_stack_name_consents(
     typed: str, code: int, said: str, resize: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal = Terminal("apply", "web.yaml", *SCALE)
@@ -58,7 +58,7 @@ def test_where_a_class_is_open_only_the_name_says_yes(
 
 
 @pytest.mark.parametrize("ahead", ["shop\n", "shop", "yes\nshop\n"])
-def test_text_typed_before_the_question_is_no_answer(
+def test_text_typed_before_the_question_is_not_an_answer(
     ahead: str, resize: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal = Terminal("apply", "web.yaml", *SCALE, ahead=ahead)
@@ -73,7 +73,7 @@ def test_text_typed_before_the_question_is_no_answer(
     "command",
     [("destroy", "web.yaml"), ("state", "forget", "instances.web", "--stack", "web.yaml")],
 )
-def test_text_typed_before_any_other_question_is_no_answer(
+def test_text_typed_before_any_other_question_is_not_an_answer(
     command: tuple[str, ...], resize: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     terminal = Terminal(*command, *(SCALE if command[0] == "destroy" else ()), ahead="shop\n")
@@ -114,7 +114,7 @@ def test_what_was_accepted_beforehand_is_not_asked_again(resize: str) -> None:
         (("--yes", "--accept", "downtime"), 0, ""),
     ],
 )
-def test_where_nobody_can_be_asked_all_has_to_be_said(
+def test_without_a_terminal_every_consent_must_be_an_option(
     words: tuple[str, ...], code: int, says: str, resize: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found, _, err = call(capsys, "apply", "web.yaml", *words, *SCALE)

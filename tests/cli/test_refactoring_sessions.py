@@ -145,7 +145,7 @@ WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
 @pytest.mark.parametrize(
     ("arguments", "code", "says"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG]
 )
-def test_what_cannot_be_bound_or_moved_is_said(
+def test_an_impossible_bind_or_move_is_reported(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, says: str
 ) -> None:
     found, _, err = call(capsys, *arguments, "--stack", "shop.yaml", "--yes")
@@ -251,7 +251,7 @@ ADOPT_WRONG: list[tuple[str, tuple[str, ...], int, str]] = [
     [row[1:] for row in ADOPT_WRONG],
     ids=[row[0] for row in ADOPT_WRONG],
 )
-def test_what_cannot_be_adopted_is_said(
+def test_an_impossible_adoption_is_reported(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, says: str
 ) -> None:
     found, _, err = call(capsys, "adopt", *arguments, "--stack", "shop.yaml")
@@ -293,7 +293,7 @@ def test_adopt_writes_no_file_into_the_folder_of_another_stack(
     )
 
 
-def test_adopt_beside_the_file_of_one_other_stack_says_that_the_folder_holds_two(
+def test_adopt_beside_the_file_of_another_stack_reports_two_stacks_in_the_folder(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "one").mkdir()

@@ -50,7 +50,7 @@ def store() -> FileStore:
 # ---------------------------------------------------------------------------------------------------------------------------------
 
 
-def test_mv_to_where_the_object_is_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_mv_to_the_same_address_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert apply(capsys)[0] == 0
     code, out, err = call(capsys, "state", "mv", "instances.web", "instances.web", "--yes")
     assert (code, out) == (1, "") and "instances.web has that address already" in err
@@ -113,7 +113,7 @@ def test_what_is_asked_of_a_stack_with_environments_names_one(
 # --------------------------------------------------------------------------------------------------------------------------------
 
 
-def test_the_doctor_says_what_is_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_doctor_reports_every_check(capsys: pytest.CaptureFixture[str]) -> None:
     apply(capsys)
     code, out, _ = call(capsys, "doctor")
     assert code == 0
@@ -188,7 +188,7 @@ def test_the_doctor_finds_what_is_wrong(
     assert "state/shop" in found[1], "it goes on with what it can look at"
 
 
-def test_the_doctor_tells_of_a_state_that_cannot_be_read(
+def test_the_doctor_reports_an_unreadable_state(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     apply(capsys)
@@ -212,7 +212,9 @@ def test_a_lost_state_is_rebuilt_from_the_command_line(capsys: pytest.CaptureFix
     assert call(capsys, "plan", "--detailed-exitcode")[0] == 0
 
 
-def test_nothing_open_is_said_so_in_both_formats(capsys: pytest.CaptureFixture[str]) -> None:
+def test_recover_without_open_requests_reports_it_in_both_formats(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert "Nothing is unsettled" in call(capsys, "recover")[1]
     document = json.loads(call(capsys, "recover", "--format", "json")[1])
     assert document == {
@@ -237,7 +239,7 @@ def test_nothing_open_is_said_so_in_both_formats(capsys: pytest.CaptureFixture[s
         ("--adopt", "instances.web=A", "--not-created", "instances.web"),
     ],
 )
-def test_words_that_are_none_are_mistakes_of_usage(
+def test_invalid_decisions_are_usage_errors(
     arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call(capsys, "recover", *arguments)[0] == 64
@@ -302,7 +304,7 @@ def test_a_part_is_destroyed_with_what_depends_on_it(capsys: pytest.CaptureFixtu
 # -----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_server_without_a_key_is_warned_of_and_its_password_kept_where_asked(
+def test_a_server_without_a_key_is_warned_about_and_its_password_kept_on_request(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert "warning[no-login]" in "".join(call(capsys, "plan")[1:])
@@ -339,7 +341,7 @@ def test_a_file_of_passwords_is_only_ever_a_new_one(capsys: pytest.CaptureFixtur
     assert Path("first.jsonl").read_text(encoding="utf-8") == "mine"
 
 
-def test_where_no_server_is_made_no_file_of_passwords_stays(
+def test_a_password_file_is_removed_if_no_server_was_created(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     apply(capsys)

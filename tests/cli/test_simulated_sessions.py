@@ -71,7 +71,7 @@ def test_a_stack_comes_up_is_empty_to_plan_shows_drift_and_goes_down(
     assert {each.name for each in (tmp_path / "state").iterdir()} == {".simulator"}
 
 
-def test_json_of_plan_and_apply_is_as_the_schemas_say(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_of_plan_and_apply_matches_the_schemas(capsys: pytest.CaptureFixture[str]) -> None:
     document = json.loads(call(capsys, "plan", "web.yaml", "--format", "json")[1])
     validator("plan").validate(document)
     assert document["summary"]["create"] == 3 and document["outputs"]["ip"] == {
@@ -153,7 +153,7 @@ def test_outputs_alone_are_changes(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(capsys, "plan", "web.yaml", "--detailed-exitcode")[0] == 0
 
 
-def test_another_run_of_the_stack_is_told_and_exits_6(
+def test_another_run_of_the_stack_is_reported_and_exits_6(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     from reconciler.cli import composition
@@ -198,7 +198,7 @@ def test_ctrl_c_at_the_question_changes_nothing() -> None:
     assert terminal.end() == 130 and "nothing was changed" in terminal.text
 
 
-def test_ctrl_c_during_the_run_records_what_is_under_way_and_the_next_run_goes_on(
+def test_ctrl_c_during_the_run_records_requests_under_way_and_the_next_run_continues(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     terminal = Terminal("apply", "web.yaml", "--yes", "--time-scale", "1")

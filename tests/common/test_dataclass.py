@@ -101,7 +101,7 @@ USES: Mapping[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_it_is_used_as_a_dataclass_of_python_is(
+def test_it_behaves_like_the_standard_dataclass(
     use: Callable[[Any], Any], options: Mapping[str, bool]
 ) -> None:
     # Goal: the same value, or the same failure with the same words.
@@ -167,7 +167,7 @@ def test_a_class_without_fields_has_one_value() -> None:
     )
 
 
-def test_it_goes_through_pickle() -> None:
+def test_it_can_be_pickled() -> None:
     # Goal: a frozen value with slots has no dictionary that pickle could fill, so it says itself
     # what it holds.
     assert pickle.loads(pickle.dumps(Longer("a", 2))).more == 2

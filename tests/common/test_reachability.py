@@ -133,7 +133,7 @@ OPENED = [
 @pytest.mark.parametrize(
     ("what", "before", "after", "wanted"), OPENED, ids=[row[0] for row in OPENED]
 )
-def test_what_is_opened_is_said_in_few_lines(
+def test_opened_ranges_are_shown_in_few_lines(
     what: str, before: list[str], after: list[str], wanted: list[str]
 ) -> None:
     # Goal: the difference and nothing else, and the same words for what is closed the other way.
@@ -142,7 +142,7 @@ def test_what_is_opened_is_said_in_few_lines(
     )
 
 
-def test_ping_is_said_where_it_changes() -> None:
+def test_ping_is_shown_if_it_changes() -> None:
     # Goal: the one ICMP control of a firewall; where it is not known nothing is claimed.
     assert reachability.lines(reachability.difference(rules(icmp=True), rules(icmp=False))) == (
         "ping",
@@ -165,7 +165,7 @@ def test_without_a_firewall_all_comes_in_and_nothing_is_claimed_of_what_goes_out
     ) == ("every port from 0.0.0.0/0", "ping")
 
 
-def test_a_range_that_is_not_known_yet_is_told_as_such() -> None:
+def test_a_range_that_is_not_known_yet_is_shown_as_unknown() -> None:
     # Goal: it opens something, and nobody says to whom before it is known.
     waiting = Unknown((Ref(Address("instances", "web", 0), "private_ip"),))
     after = reachability.from_rules(

@@ -22,7 +22,7 @@ ROWS: list[tuple[str, list[tuple[float, float]], Expected]] = [
 @pytest.mark.parametrize(
     ("looks", "wanted"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
-def test_it_is_looked_for_between_its_bounds_and_planned_with_the_upper_one(
+def test_expected_times_stay_within_their_bounds_and_plans_use_the_upper_one(
     looks: list[tuple[float, float]], wanted: Expected
 ) -> None:
     assert expected(looks) == wanted

@@ -89,7 +89,7 @@ firewalls:
     assert resource(stack, "firewalls.web.rules.one").attributes["ports"] == "80"
 
 
-def test_ping_is_off_at_create_where_the_file_is_silent() -> None:
+def test_ping_is_off_at_create_unless_the_file_sets_it() -> None:
     assert resource(built(HEAD + "firewalls: {web: {}}"), "firewalls.web").at_create == {
         "name": "shop-web",
         "icmp": False,
@@ -265,7 +265,7 @@ instances:
         ("${instances.b.name}", "not-known"),
     ],
 )
-def test_a_firewall_that_is_not_there_is_told(value: str, code: str) -> None:
+def test_a_firewall_that_is_not_there_is_reported(value: str, code: str) -> None:
     text = f"""
 firewalls: {{web: {{}}, many: {{count: 2}}, keyed: {{for_each: [a]}}, gone: {{when: false}}}}
 instances:
@@ -464,11 +464,11 @@ MISTAKES = [
 @pytest.mark.parametrize(
     ("text", "wanted"), [row[1:] for row in MISTAKES], ids=[row[0] for row in MISTAKES]
 )
-def test_a_mistake_is_told_once_at_its_place(text: str, wanted: str) -> None:
+def test_a_mistake_is_reported_once_at_its_place(text: str, wanted: str) -> None:
     assert told(HEAD + text) == [wanted]
 
 
-def test_all_mistakes_are_told_together() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     text = """
 instances:
   a: {flavr: x, firewall: web, count: no}
@@ -495,7 +495,7 @@ instances:
     assert told(HEAD + text) == ["5:14 wrong-type", "5:56 missing-reference"]
 
 
-def test_a_missing_variable_is_told_once_and_not_again_where_it_is_used() -> None:
+def test_a_missing_variable_is_reported_once_and_not_again_where_it_is_used() -> None:
     text = 'variables: {n: {type: integer}}\ninstances: {a: {count: "${vars.n}", name: "x${vars.n + 1}"}}'
     assert told(HEAD + text) == ["3:13 variable-missing"]
 
@@ -585,7 +585,7 @@ def test_limits_that_bind_only_what_is_sent_are_kept_apart(
     assert list(dict.fromkeys((demand.field, demand.when) for demand in found)) == wanted
 
 
-def test_a_name_too_long_is_told_with_how_much() -> None:
+def test_a_name_that_is_too_long_is_reported_with_the_excess() -> None:
     (demand,) = requirements.demands(
         built(HEAD + f"instances: {{a: {{name: {'x' * 40}, zone: z, flavor: f, image: i}}}}")
     )
@@ -707,7 +707,7 @@ def test_a_value_filled_in_late_is_checked_like_one_in_the_file(
     assert (resources.problem_with(kind, field, value) is None) is fits  # type: ignore[arg-type]
 
 
-def test_a_count_that_is_not_known_tells_only_of_the_mistake_it_comes_from() -> None:
+def test_an_unknown_count_reports_only_the_mistake_that_caused_it() -> None:
     text = (
         HEAD
         + """
@@ -726,7 +726,7 @@ outputs: {ips: {value: "${instances.web.map(w, w.public_ip)}"}}
     assert found[1].hint == "use one of `app`, `web`"
 
 
-def test_a_text_that_reads_what_a_when_leaves_out_is_told_the_other_way() -> None:
+def test_a_text_that_reads_an_object_left_out_by_when_is_reported_with_an_alternative() -> None:
     # Goal: not that there is no such thing in the file, which it is plain to see there is.
     text = (
         HEAD

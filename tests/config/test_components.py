@@ -156,7 +156,7 @@ def test_an_output_that_is_not_read_is_not_waited_for(tmp_path: Path) -> None:
     ) == ("a2", "b2")
 
 
-def test_the_order_of_includes_says_nothing_and_every_value_counts(tmp_path: Path) -> None:
+def test_the_order_of_includes_does_not_matter_and_every_value_does(tmp_path: Path) -> None:
     lines = STACK.splitlines(keepends=True)
     first = next(number for number, line in enumerate(lines) if line.startswith("  shop: {use"))
     turned = "".join([*lines[:first], lines[first + 1], lines[first], *lines[first + 2 :]])
@@ -304,7 +304,7 @@ WRONG: list[tuple[str, tuple[str, str], tuple[str, str], str, str, str]] = [
     [row[1:] for row in WRONG],
     ids=[row[0] for row in WRONG],
 )
-def test_each_mistake_is_told_at_its_place(
+def test_each_mistake_is_reported_at_its_place(
     tmp_path: Path, edit: tuple[str, str], inner: tuple[str, str], code: str, place: str, hint: str
 ) -> None:
     assert edit[0] in STACK and inner[0] in TIER
@@ -313,7 +313,9 @@ def test_each_mistake_is_told_at_its_place(
     assert mine and place in str(mine[0].place) and hint in str(mine[0].hint), found
 
 
-def test_a_component_in_the_folder_of_the_stack_is_told_where_it_belongs(tmp_path: Path) -> None:
+def test_a_component_in_the_folder_of_the_stack_is_reported_with_its_proper_place(
+    tmp_path: Path,
+) -> None:
     _, found = read(tmp_path, HEAD, {"tier.yaml": TIER})
     assert any(p.code == "unknown-key" and "another folder" in str(p.hint) for p in found)
 

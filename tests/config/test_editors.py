@@ -166,7 +166,7 @@ WRONG: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("text", "where"), WRONG)
-def test_a_mistake_is_underlined_where_it_is(text: str, where: str) -> None:
+def test_a_mistake_is_underlined_at_its_place(text: str, where: str) -> None:
     head = [
         line
         for line in ("version: 1", "stack: shop")

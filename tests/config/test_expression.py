@@ -120,7 +120,7 @@ def _sources(text: str, scope: Mapping[str, Any]) -> tuple[Ref, ...]:
         ("${'web1'.matches('^web[0-9]$')}", True),
     ],
 )
-def test_a_text_comes_to_its_value(text: str, value: Any) -> None:
+def test_a_text_is_evaluated_to_its_value(text: str, value: Any) -> None:
     assert _compute(text) == value
     assert type(_compute(text)) is type(value)
 
@@ -210,7 +210,7 @@ def test_what_a_text_reads_is_found_without_evaluating(text: str, reads: list[st
         ("${" + "vars.n + " * 600 + "1}", "expression", 0, "at most"),
     ],
 )
-def test_what_is_wrong_is_told_at_its_place_in_the_text(
+def test_what_is_wrong_is_reported_at_its_place_in_the_text(
     text: str, code: str, offset: int, part: str
 ) -> None:
     with pytest.raises(ExpressionError) as failure:
@@ -221,7 +221,7 @@ def test_what_is_wrong_is_told_at_its_place_in_the_text(
     assert (failure.value.code, failure.value.offset) == (code, offset)
 
 
-def test_names_out_of_scope_are_told_with_the_reason() -> None:
+def test_names_out_of_scope_are_reported_with_the_reason() -> None:
     for text, words in (("${count.index}", "with `count`"), ("${each.key}", "with `for_each`")):
         with pytest.raises(ExpressionError, match=words):
             expression.read(expression.parse(text), {"vars": {}}, SHAPES)
@@ -262,7 +262,7 @@ def test_work_that_would_take_long_is_refused_before_it_begins() -> None:
         ("1 // a comment", 1),
     ],
 )
-def test_operators_and_functions_do_what_cel_says(source: str, value: Any) -> None:
+def test_operators_and_functions_follow_cel(source: str, value: Any) -> None:
     assert _compute("${" + source + "}") == value
 
 
@@ -343,7 +343,7 @@ def test_ordinary_macros_are_far_from_the_limit(source: str) -> None:
         "'a'.matches(1)",
     ],
 )
-def test_a_pattern_that_cannot_be_read_is_told(source: str) -> None:
+def test_a_pattern_that_cannot_be_read_is_reported(source: str) -> None:
     with pytest.raises(ExpressionError, match=r"pattern|needs a string"):
         _compute("${" + source + "}")
 
@@ -447,7 +447,7 @@ def test_locals_that_read_resources_are_resolved_with_them() -> None:
     assert expression.resolve(deferred, STACK, attributes_of(VALUES)) == "http://198.51.100.9/"
 
 
-def test_what_is_not_there_any_more_is_told() -> None:
+def test_an_object_that_no_longer_exists_is_reported() -> None:
     with pytest.raises(ExpressionError, match="does not exist"):
         expression.resolve(_deferred("${instances.db.name}"), STACK, lambda address: None)
 
@@ -471,7 +471,7 @@ def test_a_plain_path_is_read_as_the_parser_reads_it(steps: list[str]) -> None:
 
 
 @given(st.text(alphabet="vars.ninstance[]0(){}+-*/'\"$ ,?:|&!=<>mapw\n", max_size=40))
-def test_any_text_is_computed_or_told(text: str) -> None:
+def test_any_text_is_computed_or_reported(text: str) -> None:
     try:
         parsed = expression.parse("${" + text + "}")
         expression.check_names(parsed, SCOPE, SHAPES)
@@ -480,7 +480,7 @@ def test_any_text_is_computed_or_told(text: str) -> None:
         assert failure.offset is None or 0 <= failure.offset <= len(text) + 3
 
 
-def test_a_local_that_is_not_known_yet_is_no_matter_to_who_does_not_read_it() -> None:
+def test_an_unknown_local_does_not_affect_texts_that_do_not_read_it() -> None:
     text = """
 locals: {late: "${instances.web.public_ip}", now: 2}
 instances: {web: {zone: z, flavor: f, image: i}}

@@ -79,7 +79,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("what", "text", "code"), WRONG, ids=[row[0] for row in WRONG])
-def test_a_wrong_guard_is_told(what: str, text: str, code: str) -> None:
+def test_a_wrong_guard_is_reported(what: str, text: str, code: str) -> None:
     # Goal: a guard that does not mean what it seems to is a mistake, never a guard that is silently
     # smaller.
     assert the_problem(HEAD + SERVERS + text).code == code
@@ -93,6 +93,6 @@ def test_a_list_may_come_from_a_variable() -> None:
     assert validators.cidr(stack.guard.admin[0]) is None
 
 
-def test_a_guard_that_is_no_mapping_is_told_once() -> None:
+def test_a_guard_that_is_not_a_mapping_is_reported_once() -> None:
     # Goal: the form is the schema's to tell.
     assert [row.split(" ")[1] for row in told(HEAD + SERVERS + "guard: [22]")] == ["wrong-type"]

@@ -20,7 +20,7 @@ instances:
 """
 
 
-def test_lines_are_kept_sorted_so_that_their_order_says_nothing() -> None:
+def test_lines_are_sorted_so_that_their_order_does_not_matter() -> None:
     one = built(
         HEAD
         + SERVERS
@@ -35,7 +35,7 @@ def test_lines_are_kept_sorted_so_that_their_order_says_nothing() -> None:
     assert one.digest == two.digest != built(HEAD + SERVERS).digest
 
 
-def test_a_removal_says_whether_the_object_stays() -> None:
+def test_a_removal_states_whether_the_object_stays() -> None:
     stack = built(
         HEAD
         + SERVERS
@@ -121,7 +121,9 @@ WRONG: list[tuple[str, str, str, str]] = [
 @pytest.mark.parametrize(
     ("text", "code", "hint"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG]
 )
-def test_each_mistake_has_its_place_and_way_out(text: str, code: str, hint: str) -> None:
+def test_each_mistake_is_reported_with_its_place_and_a_hint(
+    text: str, code: str, hint: str
+) -> None:
     found = problems(HEAD + SERVERS + text + "\n")
     assert [problem.code for problem in found] == [code], found
     assert found[0].place is not None and hint in str(found[0].hint)
@@ -150,7 +152,7 @@ def test_a_line_whose_target_is_defined_or_removed_is_not_retired(text: str) -> 
     assert not any(move.retired for move in built(HEAD + SERVERS + text + "\n").moved)
 
 
-def test_a_circle_behind_a_chain_is_told_once() -> None:
+def test_a_circle_behind_a_chain_is_reported_once() -> None:
     lines = ", ".join(
         f"{{from: instances.{a}, to: instances.{b}}}" for a, b in ("xy", "yz", "zy", "wx")
     )

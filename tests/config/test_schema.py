@@ -260,7 +260,7 @@ WRONG = [
 @pytest.mark.parametrize(
     ("text", "where", "message", "hint"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG]
 )
-def test_a_wrong_form_is_told_in_our_words(
+def test_a_wrong_form_is_reported_in_our_own_words(
     text: str, where: str, message: str, hint: str | None
 ) -> None:
     head = HEAD.replace("1", "2") if not text else HEAD
@@ -276,7 +276,7 @@ def test_a_wrong_form_is_told_in_our_words(
         assert first.hint == hint
 
 
-def test_what_is_missing_at_the_top_is_told() -> None:
+def test_what_is_missing_at_the_top_is_reported() -> None:
     document, _ = yaml_reader.read("instances: {}", "stack.yaml")
     assert [problem.message for problem in schema.check(document)] == [
         "the stack has no `stack`",
@@ -284,7 +284,7 @@ def test_what_is_missing_at_the_top_is_told() -> None:
     ]
 
 
-def test_a_number_stands_for_a_text_with_its_spelling() -> None:
+def test_a_number_in_place_of_text_keeps_its_spelling() -> None:
     assert (
         problems(HEAD + "instances: {a: {name: 22.10, image: {os: ubuntu, version: 22.10}}}") == ()
     )
@@ -390,7 +390,7 @@ def test_the_schema_and_the_program_know_the_same_words() -> None:
 
 
 @pytest.mark.parametrize("name", ["stack", "component"])
-def test_the_schema_files_say_what_the_tables_of_the_kinds_say(name: str) -> None:
+def test_the_schema_files_match_the_tables_of_the_kinds(name: str) -> None:
     # Editors read the files; RENEW_GOLDEN=1 writes them.
     path = ROOT / "schemas" / f"{name}.schema.json"
     wanted = json.dumps(schema.load(name), indent=2, ensure_ascii=False) + "\n"
@@ -443,7 +443,7 @@ PIECES = [
         max_size=4,
     )
 )
-def test_a_mutated_stack_is_built_or_told(edits: list[tuple[int, int, str]]) -> None:
+def test_a_mutated_stack_is_built_or_reported(edits: list[tuple[int, int, str]]) -> None:
     text = WHOLE
     for position, cut, piece in edits:
         text = text[:position] + piece + text[position + cut :]
@@ -528,7 +528,7 @@ SECTIONS = st.sampled_from(
         max_size=5,
     )
 )
-def test_any_shape_is_built_or_told(sections: dict[str, dict[str, dict[str, str]]]) -> None:
+def test_any_shape_is_built_or_reported(sections: dict[str, dict[str, dict[str, str]]]) -> None:
     lines = [HEAD.rstrip()]
     for section, members in sections.items():
         lines.append(f"{section}:")

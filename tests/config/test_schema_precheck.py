@@ -231,7 +231,7 @@ def test_a_damaged_example_that_passes_has_no_mistake(seed: int) -> None:
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
-def test_a_good_example_never_comes_to_the_validator(
+def test_a_valid_example_needs_no_full_validation(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Goal: a stack without mistakes, which is nearly every one, is found so without loading

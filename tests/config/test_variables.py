@@ -79,7 +79,7 @@ def test_a_text_is_read_by_the_type(kind: str, text: str, value: object) -> None
         ("string", "${vars.x}"),
     ],
 )
-def test_a_text_that_does_not_fit_is_told(kind: str, text: str) -> None:
+def test_a_text_that_does_not_fit_is_reported(kind: str, text: str) -> None:
     found = the_problem(
         HEAD + f"variables: {{v: {{type: {kind}}}}}", inputs=VariableInputs(arguments={"v": text})
     )
@@ -112,7 +112,7 @@ def test_a_text_that_does_not_fit_is_told(kind: str, text: str) -> None:
         ("{type: string}", "variable-missing"),
     ],
 )
-def test_a_default_that_does_not_fit_is_told(declaration: str, code: str) -> None:
+def test_a_default_that_does_not_fit_is_reported(declaration: str, code: str) -> None:
     assert the_problem(HEAD + f"variables: {{v: {declaration}}}").code == code
 
 
@@ -131,7 +131,7 @@ def test_a_default_is_a_value(declaration: str, value: object) -> None:
     assert built(HEAD + f"variables: {{v: {declaration}}}").variables == {"v": value}
 
 
-def test_values_for_nothing_are_told_with_the_nearest_name() -> None:
+def test_values_for_unknown_variables_are_reported_with_the_nearest_name() -> None:
     text = (
         HEAD
         + "variables: {web_count: {type: integer, default: 1}}\nenvironments: {prod: {variables: {web_cuont: 2}}}"
@@ -151,6 +151,6 @@ def test_values_for_nothing_are_told_with_the_nearest_name() -> None:
     assert found.hint == "did you mean `web_count`?"
 
 
-def test_a_weaker_value_that_does_not_fit_is_told_although_a_stronger_one_does() -> None:
+def test_a_weaker_value_that_does_not_fit_is_reported_although_a_stronger_one_does() -> None:
     text = HEAD + "variables: {n: {type: integer, default: 9, maximum: 5}}"
     assert the_problem(text, inputs=VariableInputs(arguments={"n": "3"})).code == "variable-value"

@@ -59,9 +59,7 @@ def _value(text: str) -> object:
         ("{x: 1, y: {z: no}}", {"x": 1, "y": {"z": "no"}}),
     ],
 )
-def test_a_value_means_what_the_language_says_and_not_what_yaml_1_1_says(
-    text: str, value: object
-) -> None:
+def test_values_follow_the_language_and_not_yaml_1_1(text: str, value: object) -> None:
     assert _value(text) == value
     assert type(_value(text)) is type(value)
 
@@ -113,17 +111,17 @@ SYNTAX = [
 @pytest.mark.parametrize(
     ("text", "wanted"), [row[1:] for row in SYNTAX], ids=[row[0] for row in SYNTAX]
 )
-def test_broken_yaml_is_told_with_its_place(text: str, wanted: str) -> None:
+def test_broken_yaml_is_reported_with_its_place(text: str, wanted: str) -> None:
     _, found = yaml_reader.read(text, "x.yaml")
     assert [f"{p.place.line}:{p.place.column} {p.code}" for p in found if p.place] == [wanted]
 
 
-def test_several_mistakes_of_one_file_are_told_together() -> None:
+def test_several_mistakes_of_one_file_are_reported_together() -> None:
     _, found = yaml_reader.read("a: 1\na: 2\nb: !x y\nc: *d\n", "x.yaml")
     assert [problem.code for problem in found] == ["yaml-duplicate-key", "yaml-tag", "yaml-alias"]
 
 
-def test_a_quoted_expression_hint_is_given_where_a_colon_breaks_it() -> None:
+def test_a_quoting_hint_is_given_if_a_colon_breaks_an_expression() -> None:
     _, found = yaml_reader.read("count: ${vars.big ? 1 : 2}\n", "x.yaml")
     assert found[0].hint == 'put a string with `${...}` that contains `: ` in quotes: "${...}"'
 
@@ -210,7 +208,7 @@ def test_a_folder_is_one_stack(tmp_path: Path) -> None:
     }
 
 
-def test_a_key_defined_in_two_files_is_told_with_both_places(tmp_path: Path) -> None:
+def test_a_key_defined_in_two_files_is_reported_with_both_places(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("version: 1\nstack: shop\ninstances:\n  web: {}\n")
     (tmp_path / "b.yaml").write_text("version: 1\ninstances:\n\n  web: {}\n")
     _, found = stack_folder.load(tmp_path)
@@ -233,7 +231,7 @@ def test_existing_objects_of_one_kind_may_stand_in_several_files(tmp_path: Path)
     }
 
 
-def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_or_folder_is_reported(tmp_path: Path) -> None:
     for path in (tmp_path / "nothing.yaml", tmp_path):
         document, found = stack_folder.load(path)
         assert [problem.code for problem in found] == ["file-missing"]
@@ -249,7 +247,7 @@ def _beside(folder: Path, name: str, text: str = "firewalls: {web: {}}\n") -> tu
 
 
 @pytest.mark.parametrize("name", ["common.yml", "common.YAML", "common.Yml"])
-def test_a_part_of_a_stack_that_is_not_read_is_told(tmp_path: Path, name: str) -> None:
+def test_a_part_of_a_stack_that_is_not_read_is_reported(tmp_path: Path, name: str) -> None:
     # Goal: what was skipped in silence was planned for deletion.
     found = _beside(tmp_path, name)
     assert [(p.code, p.message, p.hint) for p in found] == [
@@ -264,7 +262,9 @@ def test_a_part_of_a_stack_that_is_not_read_is_told(tmp_path: Path, name: str) -
 @pytest.mark.parametrize(
     "text", ["instances: {a: *nowhere}\n", "instances:\n\ta: 1\n", "guard: {{ x }}\n"]
 )
-def test_a_part_of_a_stack_with_mistakes_is_told_too(tmp_path: Path, text: str) -> None:
+def test_a_yml_file_with_mistakes_is_reported_as_part_of_the_stack(
+    tmp_path: Path, text: str
+) -> None:
     assert [p.code for p in _beside(tmp_path, "common.yml", text)] == ["file-missing"]
 
 
@@ -284,7 +284,7 @@ def test_other_files_in_the_folder_are_left_alone(tmp_path: Path, name: str, tex
     assert _beside(tmp_path, name, text) == ()
 
 
-def test_a_broken_link_in_the_folder_is_told(tmp_path: Path) -> None:
+def test_a_broken_link_in_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "common.yaml").symlink_to("../gone.yaml")
     (tmp_path / "stack.yaml").write_text("version: 1\nstack: shop\n")
     document, found = stack_folder.load(tmp_path)
@@ -298,7 +298,7 @@ def test_a_broken_link_in_the_folder_is_told(tmp_path: Path) -> None:
     assert [p.message for p in stack_folder.load(tmp_path / "common.yaml")[1]] == [found[0].message]
 
 
-def test_what_is_no_file_in_the_folder_is_told(tmp_path: Path) -> None:
+def test_an_entry_of_the_folder_that_is_not_a_file_is_reported(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "common.yaml")
     (tmp_path / "stack.yaml").write_text("version: 1\nstack: shop\n")
     assert [p.message for p in stack_folder.load(tmp_path)[1]] == [
@@ -306,7 +306,7 @@ def test_what_is_no_file_in_the_folder_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_with_only_a_yml_file_is_told_so(tmp_path: Path) -> None:
+def test_a_folder_with_only_a_yml_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "stack.yml").write_text("version: 1\nstack: shop\n")
     _, found = stack_folder.load(tmp_path)
     assert found[0].message == f"{tmp_path} contains no *.yaml file"
@@ -322,7 +322,9 @@ def test_a_folder_with_only_a_yml_file_is_told_so(tmp_path: Path) -> None:
         (b"a" * (4 * 1024 * 1024 + 1), "file-too-large", "1:1"),
     ],
 )
-def test_a_file_that_is_no_text_is_told(tmp_path: Path, data: bytes, code: str, place: str) -> None:
+def test_a_file_that_is_not_text_is_reported(
+    tmp_path: Path, data: bytes, code: str, place: str
+) -> None:
     path = tmp_path / "stack.yaml"
     path.write_bytes(data)
     _, found = stack_folder.load(path)
@@ -352,7 +354,7 @@ def test_garbage_collection_is_as_it_was_before() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_bytes_are_read_or_told_and_never_raise(data: bytes) -> None:
+def test_any_bytes_are_read_or_reported_and_never_raise(data: bytes) -> None:
     problems: list[Problem] = []
     text = yaml_errors.decode(data, "x.yaml", problems)
     if text is not None:
@@ -399,7 +401,7 @@ YAML_LIKE = st.lists(
 
 @settings(max_examples=300)
 @given(YAML_LIKE)
-def test_any_text_made_of_yaml_is_read_or_told(parts: list[str]) -> None:
+def test_any_text_made_of_yaml_is_read_or_reported(parts: list[str]) -> None:
     document, found = yaml_reader.read("".join(parts), "x.yaml")
     assert isinstance(document.root, Table)
     for problem in found:
@@ -430,7 +432,7 @@ def test_hostile_texts_are_refused_in_bounded_time(text: str) -> None:
     ("text", "code"),
     [("n: 3\nm: 4\n", "unknown-key"), ("- a\n", "wrong-type"), ("hello\n", "wrong-type")],
 )
-def test_a_file_of_another_meaning_beside_a_stack_is_told_once_with_the_way_out(
+def test_an_unrelated_file_beside_a_stack_is_reported_once_with_a_hint(
     tmp_path: Path, text: str, code: str
 ) -> None:
     # Goal: values for `--var-file`, a file of a CI: somebody will lay one there.

@@ -185,7 +185,7 @@ def test_an_object_whose_field_somebody_edits_after_the_plan_is_left_alone(
 @pytest.mark.parametrize(
     "story", ["a resize that stops first", "a replacement with a volume", "ten at once", "destroy"]
 )
-def test_what_our_own_steps_have_changed_is_no_difference(story: str) -> None:
+def test_changes_by_our_own_steps_are_not_differences(story: str) -> None:
     # Goal: a server that we stopped, a volume that we moved, a text that we wrote: the later writes
     # of the same run are sent.
     calm, bench, _ = begun(story, "instances.db")

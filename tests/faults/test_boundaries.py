@@ -31,7 +31,9 @@ def told(tally: Tally) -> str:
 
 
 @pytest.mark.parametrize(("name", "part", "of"), parts())
-def test_whatever_breaks_the_next_runs_come_to_the_same_end(name: str, part: int, of: int) -> None:
+def test_after_any_fault_the_next_runs_end_like_the_undisturbed_run(
+    name: str, part: int, of: int
+) -> None:
     # Goal: one fault at a boundary, then at most two more runs; all invariants at every send, the
     # calm end, an empty plan.
     calm = space.calm_of(name)
@@ -41,7 +43,7 @@ def test_whatever_breaks_the_next_runs_come_to_the_same_end(name: str, part: int
     assert tally.runs > tally.breaks
 
 
-def test_a_person_is_asked_only_where_nothing_can_be_proved() -> None:
+def test_an_operator_is_asked_only_if_nothing_can_be_proved() -> None:
     # With a control in the account a lost create is settled without anybody; what only a person can
     # know is what the cloud doubled.
     calm = space.calm_of("a replacement with a volume")
@@ -64,6 +66,6 @@ def test_a_person_is_asked_only_where_nothing_can_be_proved() -> None:
         "three servers",
     ],
 )
-def test_a_second_fault_in_the_recovery_is_made_good_as_well(name: str) -> None:
+def test_a_second_fault_in_the_recovery_is_recovered_from(name: str) -> None:
     tally = space.count_pairs(space.calm_of(name), 8)
     assert not tally.failed, f"seed {space.SEED}: {told(tally)}"

@@ -147,7 +147,7 @@ PAIRS: list[tuple[str, tuple[str, str], tuple[str, str], str]] = [
 
 
 @pytest.mark.parametrize(("name", "first", "second", "wrong"), PAIRS, ids=[row[0] for row in PAIRS])
-def test_what_once_went_wrong_in_a_recovery_comes_to_the_calm_end(
+def test_an_earlier_failure_in_a_recovery_now_ends_like_the_undisturbed_run(
     name: str, first: tuple[str, str], second: tuple[str, str], wrong: str
 ) -> None:
     calm = space.calm_of(name)
@@ -169,7 +169,7 @@ def at(calm: Calm, what: str, place: int, fault: str) -> Break:
 @pytest.mark.parametrize(
     ("name", "what", "place", "fault", "wrong"), FOUND, ids=[f"{row[0]}: {row[4]}" for row in FOUND]
 )
-def test_what_once_went_wrong_comes_to_the_calm_end(
+def test_an_earlier_failure_now_ends_like_the_undisturbed_run(
     name: str, what: str, place: int, fault: str, wrong: str
 ) -> None:
     calm = space.calm_of(name)

@@ -52,7 +52,7 @@ def begun(name: str) -> tuple[Calm, Bench]:
 
 @pytest.mark.parametrize("path", LISTS)
 @pytest.mark.parametrize("name", LIES)
-def test_a_list_that_lies_changes_nothing(name: str, path: str) -> None:
+def test_an_incomplete_list_changes_nothing(name: str, path: str) -> None:
     # Goal: nothing is sent but reads, no record is dropped; when the list is true again, the next
     # run finds nothing to do.
     calm, bench = begun("no change")
@@ -72,7 +72,7 @@ def test_a_list_that_lies_changes_nothing(name: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["an empty list", "a list without its last row", "404", "500"])
-def test_what_is_missing_is_not_made_again_while_something_else_is_changed(name: str) -> None:
+def test_a_missing_object_is_not_recreated_while_something_else_changes(name: str) -> None:
     # Goal: the change that the file asks for may be done, but no object that the state holds is
     # made a second time or forgotten.
     calm, bench = begun("one server less")

@@ -38,7 +38,7 @@ FAULTS = (
 
 
 @pytest.mark.parametrize("name", STORIES)
-def test_runs_that_do_not_wait_come_to_the_calm_end(name: str) -> None:
+def test_runs_that_do_not_wait_end_like_the_undisturbed_run(name: str) -> None:
     calm = space.calm_of(name)
     writes = [boundary for boundary in calm.boundaries if boundary.is_write]
     trials = [
@@ -62,7 +62,7 @@ def deleted(name: str, *, seconds: float) -> tuple[Bench, Stack]:
 
 
 @pytest.mark.parametrize("name", ["one server less", "a replacement with a volume"])
-def test_the_look_of_the_next_run_is_the_second_one(name: str) -> None:
+def test_the_read_of_the_next_run_is_the_second_proof(name: str) -> None:
     bench, stack = deleted(name, seconds=60)
     ended = bench.run(stack, wait=False)
     errors = {problem for problem in ended.problems if problem.severity is Severity.ERROR}
@@ -74,7 +74,7 @@ def test_the_look_of_the_next_run_is_the_second_one(name: str) -> None:
     assert state is not None and not state.open and not state.deposed and not state.missing_since
 
 
-def test_a_person_may_say_that_it_is_gone_after_the_first_look() -> None:
+def test_an_operator_may_confirm_absence_after_the_first_read() -> None:
     bench, stack = deleted("a replacement that deletes first", seconds=60)
     assert bench.run(stack, wait=False).exit_code == DECIDE
     ended = bench.run(stack, wait=False, gone=("instances.db",))

@@ -53,9 +53,7 @@ def told(harness: CloudHarness, stack: Stack) -> set[str]:
 
 
 @pytest.mark.parametrize("text", [ONE, WALL], ids=["one server", "a server behind a firewall"])
-def test_whenever_the_other_machine_applies_each_plan_names_what_its_state_does_not_hold(
-    text: str, tmp_path: Path
-) -> None:
+def test_each_plan_names_untracked_objects_of_another_machine(text: str, tmp_path: Path) -> None:
     calm = Second()
     stack = calm.stack(text, tmp_path)
     calm.apply(stack)

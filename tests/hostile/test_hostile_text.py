@@ -46,7 +46,7 @@ READING = (
 
 
 @pytest.mark.parametrize("text", CORPUS.values(), ids=CORPUS.keys())
-def test_every_command_shows_it_and_none_lets_it_be_obeyed(
+def test_every_command_shows_hostile_text_and_never_executes_it(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with hostile_session(tmp_path, capsys, monkeypatch) as session:

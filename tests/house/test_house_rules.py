@@ -327,7 +327,7 @@ def test_our_dataclasses_are_the_light_ones() -> None:
     assert not wrong, listed(wrong)
 
 
-def test_nobody_sleeps_but_where_it_is_said() -> None:
+def test_only_listed_modules_sleep() -> None:
     # Goal: time is a parameter; tests never wait for it.
     found = set()
     for path in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]:
@@ -387,7 +387,7 @@ code keeps its meaning, and new ones may come.
 """
 
 
-def test_every_problem_code_stands_in_the_documentation() -> None:
+def test_every_problem_code_is_documented() -> None:
     # Goal: a person who sees a code finds it explained; renewed by RENEW_GOLDEN=1.
     wanted = HEAD + "".join(f"| `{code}` | {meaning} |\n" for code, meaning in CODES.items())
     if os.environ.get("RENEW_GOLDEN"):
@@ -411,7 +411,7 @@ def _public(path: Path) -> Iterator[tuple[str, ast.AST]]:
                     yield f"{node.name}.{inner.name}", inner
 
 
-def test_what_others_may_use_says_what_it_means() -> None:
+def test_public_names_have_docstrings() -> None:
     # Goal: every module, public class and public function has a docstring; an obvious property or
     # override may do without.
     wrong = []
@@ -463,7 +463,7 @@ def not_listed(found: dict[str, int], listed_: dict[str, int]) -> dict[str, int]
     return {text: size for text, size in found.items() if size > listed_.get(text, 0)}
 
 
-def test_every_time_constant_stands_in_one_module() -> None:
+def test_every_time_constant_is_defined_once() -> None:
     # Two constants of one name drift apart: a plan then states a time that the run does not keep.
     places: dict[str, list[str]] = {}
     for path in SOURCES:

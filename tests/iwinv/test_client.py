@@ -78,7 +78,7 @@ def test_a_request_is_executed_half_a_latency_after_its_start() -> None:
     assert at == [1.0]
 
 
-def test_a_wait_without_end_and_with_nothing_in_flight_is_a_mistake_of_ours() -> None:
+def test_an_endless_wait_with_nothing_in_flight_is_an_internal_error() -> None:
     with pytest.raises(AssertionError):
         VirtualNetwork(lambda request: OK, VirtualClock()).next(math.inf)
 
@@ -140,7 +140,7 @@ def test_a_request_that_takes_too_long_is_given_up_and_its_late_answer_is_droppe
     network.close()
 
 
-def test_a_mistake_of_ours_in_a_thread_reaches_the_one_who_waits() -> None:
+def test_an_internal_error_in_a_thread_reaches_the_waiting_caller() -> None:
     def send(request: http.Request) -> http.Response:
         raise KeyError("ours")
 
@@ -177,7 +177,7 @@ def test_nothing_more_is_sent_while_as_many_are_in_flight_as_may_be() -> None:
     assert exchange.ready_in() == 0.0
 
 
-def test_a_send_that_was_not_allowed_is_a_mistake_of_ours() -> None:
+def test_a_send_that_was_not_allowed_is_an_internal_error() -> None:
     with pytest.raises(AssertionError):
         exchange_with([], VirtualClock()).send(1, READ)
 
@@ -192,7 +192,7 @@ def test_an_unsafe_path_is_refused_and_the_slot_is_still_there() -> None:
 
 
 @pytest.mark.parametrize("sent", [True, False])
-def test_no_response_is_no_answer_and_says_whether_anything_left(sent: bool) -> None:
+def test_a_missing_response_records_whether_the_request_was_sent(sent: bool) -> None:
     exchange = exchange_with([http.WireError("cut", sent=sent)], VirtualClock())
     send(exchange)
     assert exchange.next(5.0) == (1, NoAnswer("cut", sent=sent))
@@ -249,7 +249,9 @@ def test_a_time_scale_divides_the_pause() -> None:
 
 
 @pytest.mark.parametrize(("offset", "wanted"), [(0.0, 0.0), (600.0, 600.0), (-400.0, -400.0)])
-def test_a_401_tells_how_far_ahead_this_machines_clock_is(offset: float, wanted: float) -> None:
+def test_a_401_shows_how_far_ahead_the_clock_of_this_machine_is(
+    offset: float, wanted: float
+) -> None:
     clock = VirtualClock(1_767_225_600.0, offset=offset)
     refused = http.Response(401, (("Date", "Thu, 01 Jan 2026 00:00:01 GMT"),), b"")
     exchange = exchange_with([refused], clock)
@@ -291,7 +293,7 @@ def test_a_call_is_signed_with_the_second_that_is_given() -> None:
     assert seen[0].header("X-iwinv-Timestamp") == "1767000000"
 
 
-def test_a_date_that_is_none_does_no_harm() -> None:
+def test_an_invalid_date_is_ignored() -> None:
     exchange = exchange_with(
         [http.Response(200, (("Date", "yesterday"),), OK.body)], VirtualClock()
     )

@@ -67,9 +67,7 @@ def test_the_message_may_be_missing_and_unknown_members_are_ignored() -> None:
     ("value", "wanted"),
     [(10, 10), ("10", 10), (None, None), ("ten", None), (True, None), (1.5, None)],
 )
-def test_page_metadata_is_numbers_also_where_it_comes_as_text(
-    value: Any, wanted: int | None
-) -> None:
+def test_page_metadata_given_as_text_is_numbers(value: Any, wanted: int | None) -> None:
     found = answer(200, OK | {"page_size": value, "total": value})
     assert isinstance(found, Accepted)
     assert found.meta == ({} if wanted is None else {"page_size": wanted, "total": wanted})
@@ -160,7 +158,7 @@ def test_a_5xx_keeps_its_error_name_for_the_message() -> None:
         ({"message": 5}, None, ""),
     ],
 )
-def test_the_clouds_words_are_the_outer_message_or_the_inner_one(
+def test_the_message_of_the_cloud_is_the_outer_or_the_inner_one(
     result: Any, message: Any, wanted: str
 ) -> None:
     found = answer(400, failure("CHECK_PARAM", "0xe", message=message, result=result))
@@ -240,9 +238,7 @@ BROKEN: list[tuple[str, bytes, str]] = [
 
 
 @pytest.mark.parametrize(("name", "body", "said"), BROKEN, ids=[row[0] for row in BROKEN])
-def test_a_body_that_cannot_be_read_as_one_thing_says_nothing_of_the_call(
-    name: str, body: bytes, said: str
-) -> None:
+def test_an_ambiguous_body_proves_nothing_about_the_call(name: str, body: bytes, said: str) -> None:
     found = answer(200, body)
     assert isinstance(found, NoAnswer)
     assert said in found.reason
@@ -273,7 +269,7 @@ def test_a_byte_order_mark_does_no_harm() -> None:
     assert answer(200, b"\xef\xbb\xbf" + json.dumps(OK).encode()) == Accepted(200, [], {})
 
 
-def test_passwords_and_links_are_wrapped_where_the_answer_is_decoded() -> None:
+def test_passwords_and_links_are_wrapped_when_the_answer_is_decoded() -> None:
     row = {
         "instance_id": "I",
         "default_account": {"username": "root", "password": "canary"},

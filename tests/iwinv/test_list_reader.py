@@ -158,7 +158,7 @@ def test_pages_of_another_size_than_asked_begin_the_walk_at_that_size() -> None:
     assert ids(one) == [str(n) for n in rows]
 
 
-def test_where_a_tracked_id_is_missing_the_walk_goes_on_to_an_empty_page() -> None:
+def test_if_a_tracked_id_is_missing_the_reading_continues_to_an_empty_page() -> None:
     one = reading("instances", KINDS, tracked=frozenset({"INSTANCE-7"}))
     assert pages(run(one, [instances(1, 2), instances(7), instances()])) == [
         ("1", "100"),
@@ -186,7 +186,7 @@ def flavors(*numbers: int, total: int) -> Accepted:
     )
 
 
-def test_flavors_end_at_their_total_and_begin_anew_where_it_moves() -> None:
+def test_flavors_end_at_their_total_and_restart_if_it_changes() -> None:
     one = reading("flavors", KINDS)
     assert len(run(one, [flavors(*range(100), total=100)])) == 1
     moving = reading("flavors", KINDS)
@@ -249,7 +249,7 @@ def volumes(*numbers: int, **meta: int) -> Accepted:
         ("nothing at all", [7], [volumes()], [("", "")], 0),
     ],
 )
-def test_a_list_without_documented_pages_is_looked_at_twice_only_where_it_may_have_some(
+def test_a_list_without_documented_pages_is_read_twice_only_if_it_may_have_some(
     name: str, tracked: list[int], answers: list[Answer], asked: list[tuple[str, str]], found: int
 ) -> None:
     one = reading("block_storages", KINDS, tracked=frozenset(f"V-{n}" for n in tracked))
@@ -291,7 +291,7 @@ def capped(rows: int, most: int, *, ignores: bool = False) -> Callable[[Query], 
         "a full page",
     ],
 )
-def test_where_absence_is_concluded_a_short_first_page_is_not_taken_for_all(
+def test_a_short_first_page_does_not_prove_absence(
     cloud: Callable[[Query], Answer], asked: list[tuple[str, str]], found: int
 ) -> None:
     one = reading("instances", KINDS, whole=True)
@@ -305,7 +305,7 @@ def test_a_cloud_that_gives_no_page_of_that_size_is_believed_as_before() -> None
     assert ids(one) == ["1", "2"]
 
 
-def test_a_page_of_another_size_does_not_make_it_look_for_ever() -> None:
+def test_a_page_of_another_size_does_not_cause_endless_reading() -> None:
     one = reading("instances", KINDS, whole=True)
     run(one, [instances(1, 2), instances(page_size=50), instances(1, 2, page_size=50)])
     assert ids(one) == ["1", "2"]
@@ -463,7 +463,7 @@ def test_waits_grow_and_a_time_scale_divides_them() -> None:
         assert waits == [1.0, 2.0, 4.0, 8.0]
 
 
-def test_there_is_no_list_of_what_is_not_known() -> None:
+def test_an_unknown_list_is_refused() -> None:
     with pytest.raises(ValueError, match="no list"):
         reading("servers", KINDS)
 
@@ -510,7 +510,7 @@ def test_absence_is_the_documented_not_found_of_the_kind_and_nothing_else(
     assert found == proves
 
 
-def test_a_rule_has_no_detail_its_firewalls_list_tells() -> None:
+def test_a_rule_is_read_from_the_list_of_its_firewall() -> None:
     with pytest.raises(ValueError, match="no detail"):
         absence_call(KINDS["rules"], "1")
 
@@ -525,7 +525,7 @@ def test_a_rule_has_no_detail_its_firewalls_list_tells() -> None:
         ([Accepted(200, [{"instance_id": "Y"}], {}), INSTANCE], False),
     ],
 )
-def test_a_look_at_one_object_ends_with_the_first_answer_that_says_something(
+def test_a_single_read_ends_with_the_first_conclusive_answer(
     answers: list[Answer], absent: bool
 ) -> None:
     one = DetailReading(KINDS["instances"], "X")
@@ -537,7 +537,7 @@ def test_a_look_at_one_object_ends_with_the_first_answer_that_says_something(
 @pytest.mark.parametrize(
     ("answer", "code"), [(Refused(401, None, ""), "credentials"), (BAD_GATEWAY, "cloud")]
 )
-def test_a_look_at_one_object_is_given_up_too(answer: Answer, code: str) -> None:
+def test_a_single_read_is_given_up_in_time(answer: Answer, code: str) -> None:
     one = DetailReading(KINDS["instances"], "X")
     assert len(run(one, lambda query: answer)) <= 5
     assert one.failure is not None
@@ -623,7 +623,7 @@ def test_a_list_that_shows_nothing_tracked_page_after_page_is_given_up() -> None
     assert one.pages == 50 + list_reader.UNTRACKED_PAGES_MAX + 1
 
 
-def test_a_list_that_takes_too_long_is_given_up_although_it_says_how_long_it_is() -> None:
+def test_a_list_that_takes_too_long_is_given_up_even_with_a_total() -> None:
     one = reading("instances", KINDS)
     took = slow(
         one,

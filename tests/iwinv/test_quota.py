@@ -229,7 +229,7 @@ def test_what_one_process_sent_is_known_to_the_next(tmp_path: Path) -> None:
         b" " * 200_000,
     ],
 )
-def test_a_damaged_log_is_begun_anew_at_half_the_rate(tmp_path: Path, content: bytes) -> None:
+def test_a_damaged_log_is_restarted_at_half_the_rate(tmp_path: Path, content: bytes) -> None:
     log = FileQuotaLog(tmp_path, KEYS.digest)
     assert log.reserve(1000.0) == 0.0
     next(tmp_path.glob("*.json")).write_bytes(content)
@@ -254,7 +254,7 @@ def test_the_log_stays_small_and_holds_no_key(tmp_path: Path) -> None:
     assert {found.suffix for found in tmp_path.iterdir()} == {".json", ".lock"}
 
 
-def test_where_the_log_cannot_be_written_six_runs_stay_within_the_quota_and_it_is_said_once(
+def test_without_a_writable_log_six_runs_stay_within_the_quota_and_warn_once(
     tmp_path: Path,
 ) -> None:
     blocked = tmp_path / "file"

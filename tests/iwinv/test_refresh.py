@@ -200,9 +200,7 @@ def test_rules_and_members_are_read_of_the_groups_asked_for_alone() -> None:
     assert "rules" in account.complete
 
 
-def test_where_the_firewall_of_a_server_must_be_known_other_groups_are_read_until_it_is_found() -> (
-    None
-):
+def test_groups_are_read_until_the_firewall_of_a_server_is_found() -> None:
     cloud, groups, servers = with_groups(9)
     order = [
         group.id
@@ -231,7 +229,7 @@ def test_where_the_firewall_of_a_server_must_be_known_other_groups_are_read_unti
     assert set(again.members) == {groups[-1]}
 
 
-def test_where_a_server_is_in_no_group_all_are_read_and_it_is_known() -> None:
+def test_all_groups_are_read_for_a_server_without_one() -> None:
     cloud, groups, _ = with_groups(5)
     account = cloud.read(
         RefreshScope(kinds=frozenset({"firewalls"}), members_for=frozenset({"INSTANCE-nowhere"}))
@@ -257,7 +255,7 @@ def test_rules_come_free_with_the_older_list() -> None:
 
 
 @pytest.mark.parametrize("firewall_api", FIREWALL_APIS)
-def test_a_group_that_is_gone_is_no_failure_where_its_list_says_so_too(firewall_api: str) -> None:
+def test_a_group_missing_from_its_list_is_not_a_failure(firewall_api: str) -> None:
     cloud, groups, _ = with_groups(2, firewall_api=firewall_api)
     gone = groups[0]
     assert isinstance(cloud.do("firewall.delete", {}, gone), Accepted)

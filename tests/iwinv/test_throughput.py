@@ -42,7 +42,7 @@ def test_a_slot_held_for_the_next_send_is_not_in_its_way() -> None:
     assert cloud.exchange.pace().taken == ()
 
 
-def test_at_another_speed_both_are_told_at_the_clouds_own() -> None:
+def test_with_a_time_scale_both_are_shown_at_the_speed_of_the_cloud() -> None:
     # Goal: an estimate is the same at every speed of the local cloud.
     cloud = virtual_cloud(latency_seconds=0.01, time_scale=60.0)
     for _ in range(IN_FLIGHT_MAX + 1):
@@ -54,7 +54,7 @@ def test_at_another_speed_both_are_told_at_the_clouds_own() -> None:
 
 
 @pytest.mark.parametrize(("scale", "seconds"), [(1.0, 0.08), (60.0, LATENCY_SECONDS), (2.0, 0.16)])
-def test_where_only_first_answers_were_measured_no_scale_multiplies_what_opening_took(
+def test_if_only_first_answers_were_measured_no_scale_multiplies_the_connection_time(
     scale: float, seconds: float
 ) -> None:
     # Goal: connections, and the loading of this program, are no time of the cloud; a faster one

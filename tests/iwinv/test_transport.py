@@ -107,7 +107,7 @@ def post(body: bytes = b"") -> http.Request:
     return http.Request("POST", "/v1/instances", (), (("Content-Type", "application/json"),), body)
 
 
-def test_a_request_goes_out_as_it_stands_and_its_response_comes_back_whole() -> None:
+def test_a_request_is_sent_unchanged_and_its_response_returned_whole() -> None:
     with raw_server(GOOD) as raw:
         response = raw.send(get("/v1/flavors/std_2.4-g1", ("zone_id", "kr1-z01"), ("name", "웹 &")))
     assert (response.status, response.body, response.header("x-thing")) == (200, BODY, "yes")
@@ -250,7 +250,7 @@ def test_an_answer_that_never_comes_is_given_up_and_may_have_been_executed(
     assert caught.value.sent
 
 
-def test_where_nobody_listens_nothing_was_sent() -> None:
+def test_without_a_listener_nothing_was_sent() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(http.WireError, match="no connection") as caught:
@@ -258,7 +258,7 @@ def test_where_nobody_listens_nothing_was_sent() -> None:
     assert not caught.value.sent
 
 
-def test_where_the_name_is_not_known_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_an_unknown_host_name_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*arguments: object, **options: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -269,7 +269,7 @@ def test_where_the_name_is_not_known_nothing_was_sent(monkeypatch: pytest.Monkey
     assert "api.example" not in caught.value.reason
 
 
-def test_where_tls_is_not_spoken_the_call_fails_without_a_key_in_the_clear() -> None:
+def test_without_tls_the_call_fails_and_no_key_is_sent_in_the_clear() -> None:
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -299,7 +299,7 @@ def test_certificates_that_are_not_there_are_named_and_nothing_was_sent(
     assert not caught.value.sent
 
 
-def test_where_a_certificate_is_not_accepted_nothing_was_sent(
+def test_with_a_refused_certificate_nothing_was_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import requests

@@ -23,7 +23,7 @@ def told_by(harness: CloudHarness, reads: int) -> list[str]:
     return told
 
 
-def test_a_reading_that_waits_for_the_quota_says_how_long(tmp_path: Path) -> None:
+def test_a_reading_that_waits_for_the_quota_reports_how_long(tmp_path: Path) -> None:
     # Goal: a minute without a word looks like a program that hangs.
     assert told_by(CloudHarness(), 30) == []
     harness = CloudHarness()
@@ -32,7 +32,7 @@ def test_a_reading_that_waits_for_the_quota_says_how_long(tmp_path: Path) -> Non
     )
 
 
-def test_a_reading_without_an_answer_says_that_it_asks_again(tmp_path: Path) -> None:
+def test_a_reading_without_an_answer_reports_that_it_retries(tmp_path: Path) -> None:
     # Goal: once, however often it asks.
     harness = CloudHarness(faults=(Fault("lost_before", method="GET"),))
     said = told_by(harness, 1)

@@ -37,7 +37,7 @@ def test_a_text_that_leaves_no_room_for_the_marker_is_an_error_that_says_how_muc
 
 
 @pytest.mark.parametrize("nonce", ["", "abc", "ABCDEFGH2345", "abcdefgh2341", "abcdefgh23456"])
-def test_what_is_no_nonce_is_never_attached(nonce: str) -> None:
+def test_a_text_that_is_not_a_nonce_is_never_attached(nonce: str) -> None:
     with pytest.raises(ValueError, match="nonce"):
         marker.attach(None, "shop.-.web", nonce)
 
@@ -84,7 +84,9 @@ def test_a_marker_is_exactly_what_ends_a_description(
         ("", False),
     ],
 )
-def test_generated_owner_texts_are_told_from_texts_of_users(text: str | None, ours: bool) -> None:
+def test_generated_owner_texts_are_distinguished_from_texts_of_users(
+    text: str | None, ours: bool
+) -> None:
     assert marker.is_owner_text(text) is ours
 
 

@@ -197,7 +197,7 @@ delete, downtime = Acceptance(RiskClass.DELETE), Acceptance(RiskClass.DOWNTIME)
         ),
     ],
 )
-def test_what_was_said_decides_whether_to_go_ask_or_refuse(
+def test_given_consent_decides_between_running_asking_and_refusing(
     name: str, changes: list[Change], given: GivenConsent, verdict: Approval, still_open: list[str]
 ) -> None:
     decision = approval.decide(plan(*changes), given, tracked=MANY)
@@ -223,7 +223,7 @@ def test_what_was_said_decides_whether_to_go_ask_or_refuse(
         ([DELETE], "shop/prod", Approval.GO),
     ],
 )
-def test_the_typed_stack_name_covers_classes_and_yes_only_plans_without(
+def test_typing_the_stack_name_covers_risk_classes_and_yes_only_plans_without_them(
     changes: list[Change], typed: str | None, verdict: Approval
 ) -> None:
     asked = approval.decide(plan(*changes), GivenConsent(terminal=True), tracked=MANY)

@@ -119,7 +119,7 @@ def test_what_nobody_manages_is_priced_as_far_as_that_is_known() -> None:
     assert replace(case, catalogue=replace(CATALOGUE, flavors=None)).plan().unmanaged == (2, None)
 
 
-def test_what_the_plan_binds_is_no_stranger_any_more_and_an_unknown_price_is_counted() -> None:
+def test_an_object_that_the_plan_binds_is_managed_and_an_unknown_price_is_counted() -> None:
     # Goal: a plan of `adopt`ed files does not list its own servers among those of others.
     case = (
         priced(settled(server()))

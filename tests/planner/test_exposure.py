@@ -122,7 +122,7 @@ RULES = [
 
 
 @pytest.mark.parametrize(("what", "case", "wanted"), RULES, ids=[row[0] for row in RULES])
-def test_edits_of_rules_say_what_they_open_and_close(
+def test_edits_of_rules_show_what_they_open_and_close(
     what: str, case: Case, wanted: dict[str, list[str]]
 ) -> None:
     # Goal: one firewall change is one short line; what does not change what is reachable says
@@ -130,7 +130,7 @@ def test_edits_of_rules_say_what_they_open_and_close(
     assert said(case) == wanted
 
 
-def test_a_rule_that_makes_no_difference_says_so() -> None:
+def test_a_rule_without_effect_is_reported() -> None:
     # Goal: redundant rules are recognised, and told from rules of a firewall that nobody is behind.
     case = base().add(
         rule("web", "inner", ports="443", cidr="10.0.0.0/8"), rule("web", "wide", ports="400-500")
@@ -232,7 +232,7 @@ SERVERS = [
 
 
 @pytest.mark.parametrize(("what", "case", "wanted"), SERVERS, ids=[row[0] for row in SERVERS])
-def test_servers_that_get_another_firewall_say_the_difference(
+def test_servers_with_a_new_firewall_show_the_difference(
     what: str, case: Case, wanted: dict[str, list[str]]
 ) -> None:
     # Goal: no firewall lets all in, a firewall without a matching rule nothing
@@ -240,7 +240,7 @@ def test_servers_that_get_another_firewall_say_the_difference(
     assert said(case) == wanted
 
 
-def test_a_range_known_only_after_apply_is_said_as_such() -> None:
+def test_a_range_known_only_after_apply_is_shown_as_unknown() -> None:
     # Goal: the reader sees that something opens, and what it waits for.
     ref = Ref(Address("instances", "api"), "private_ip")
     waiting = Deferred("${instances.api.private_ip}/32", (ref,))
@@ -293,7 +293,7 @@ def test_management_ports_opened_to_the_internet_ask_by_meaning(
     assert told(case.plan()).consents == wanted
 
 
-def test_an_existing_firewall_that_was_not_read_is_said_so() -> None:
+def test_an_existing_firewall_that_was_not_read_is_reported() -> None:
     # Goal: nothing is claimed of rules that nobody has seen.
     from reconciler.model.resource import Existing, Link
 

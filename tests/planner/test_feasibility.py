@@ -94,7 +94,7 @@ ROWS: list[tuple[str, Case, list[str]]] = [
 @pytest.mark.parametrize(
     ("case", "problems"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
-def test_what_would_be_refused_is_told_before_the_first_call(
+def test_a_certain_refusal_is_reported_before_the_first_call(
     case: Case, problems: list[str]
 ) -> None:
     # Goal: exactly these, and no step where one of them is an error.
@@ -168,7 +168,7 @@ NAMES: list[tuple[str, Case, list[str]]] = [
 @pytest.mark.parametrize(
     ("case", "problems"), [row[1:] for row in NAMES], ids=[row[0] for row in NAMES]
 )
-def test_equal_names_of_a_kind_are_told(case: Case, problems: list[str]) -> None:
+def test_duplicate_names_of_a_kind_are_reported(case: Case, problems: list[str]) -> None:
     # Goal: an error where one is to be made, a warning where both are there
     # (stack-files#remote-names); both are named.
     plan = case.plan()

@@ -54,9 +54,7 @@ CAUSES: list[tuple[str, Case, list[str], list[str]]] = [
 @pytest.mark.parametrize(
     ("case", "rows", "drift"), [row[1:] for row in CAUSES], ids=[row[0] for row in CAUSES]
 )
-def test_a_field_says_who_made_the_difference(
-    case: Case, rows: list[str], drift: list[str]
-) -> None:
+def test_a_field_change_names_its_cause(case: Case, rows: list[str], drift: list[str]) -> None:
     # Goal: file, last applied and live, field by field; drift is told whatever the file says now.
     plan = case.plan()
     assert told(plan).fields == rows
@@ -100,7 +98,7 @@ NOTICES: list[tuple[str, Case, list[str]]] = [
 @pytest.mark.parametrize(
     ("case", "problems"), [row[1:] for row in NOTICES], ids=[row[0] for row in NOTICES]
 )
-def test_an_edit_that_is_not_done_is_said(case: Case, problems: list[str]) -> None:
+def test_an_edit_that_is_not_applied_is_reported(case: Case, problems: list[str]) -> None:
     # Goal: a notice, no change, no step, and the plan counts as empty.
     plan = case.plan()
     assert told(plan).problems == problems
@@ -115,7 +113,7 @@ def test_a_create_only_field_names_the_ways_out() -> None:
     assert "ignore: [ssh_keys]" in problem.hint and "--replace instances.web" in problem.hint
 
 
-def test_a_line_left_out_is_said_once() -> None:
+def test_a_line_left_out_is_reported_once() -> None:
     # Goal: after the apply that records it, the next plan is silent.
     case = web(description="d").edit("instances.web", description=OMIT)
     after = next(effect.put for effect in case.plan().records if effect.put is not None)

@@ -35,7 +35,7 @@ ROWS: list[tuple[str, Case, Cost]] = [
 @pytest.mark.parametrize(
     ("case", "wanted"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
-def test_a_plan_says_what_a_month_costs(case: Case, wanted: Cost) -> None:
+def test_a_plan_states_the_monthly_cost(case: Case, wanted: Cost) -> None:
     # Goal: before and after, the unknown named.
     assert case.plan().cost == wanted
 

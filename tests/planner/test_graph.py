@@ -28,7 +28,7 @@ def test_nothing_has_an_empty_order() -> None:
     assert graph.order({}, {}) == ((), {})
 
 
-def test_a_soft_edge_holds_where_it_closes_no_circle() -> None:
+def test_a_soft_edge_holds_if_it_closes_no_cycle() -> None:
     # Goal: the same as a hard one.
     keys, after = graph.order(edges(a="", b=""), edges(a="b", b=""))
     assert keys == ("b", "a")
@@ -51,7 +51,7 @@ def test_a_soft_edge_gives_way_to_a_circle(
     assert {key: after[key] for key in sorted(after)} == wanted
 
 
-def test_a_circle_of_hard_edges_is_told_as_a_path() -> None:
+def test_a_cycle_of_hard_edges_is_reported_as_a_path() -> None:
     # Goal: the path names every key once and the first again.
     with pytest.raises(graph.Cycle) as caught:
         graph.order(edges(a="c", b="a", c="b", d=""), {})
@@ -70,7 +70,7 @@ def test_the_longest_way_behind_a_step_is_its_weight() -> None:
     }
 
 
-def test_what_hangs_on_a_step_names_its_root() -> None:
+def test_dependents_of_a_step_name_their_root() -> None:
     # Goal: directly or through others; the roots themselves are not among it.
     after = {"a": (), "b": ("a",), "c": ("b",), "d": (), "e": ("d", "c")}
     assert graph.dependants(after, frozenset({"a"})) == {"b": "a", "c": "a", "e": "a"}

@@ -49,7 +49,7 @@ DOWN: list[tuple[str, Case, tuple[int, int | None] | None, tuple[DataLoss, ...],
 @pytest.mark.parametrize(
     ("what", "case", "down", "lost", "reversible"), DOWN, ids=[row[0] for row in DOWN]
 )
-def test_a_server_says_how_long_it_is_down_and_what_it_loses(
+def test_the_impact_on_a_server_is_its_downtime_and_its_losses(
     what: str,
     case: Case,
     down: tuple[int, int | None] | None,
@@ -72,7 +72,7 @@ def test_the_size_of_a_disk_is_that_of_the_row_else_that_of_the_flavor() -> None
     assert impact(unread).data_loss == (DataLoss("instances.web", "root", None),)
 
 
-def test_a_volume_names_its_size_where_it_goes_and_nothing_where_it_moves() -> None:
+def test_a_deleted_volume_shows_its_size_and_a_moved_one_nothing() -> None:
     # Goal: the data is told apart from the server's own disk.
     case = settled(server(), server("db"), volume())
     data = "block_storages.data"

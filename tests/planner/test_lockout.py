@@ -227,7 +227,7 @@ def test_what_is_accepted_by_server_is_done_and_keeps_its_consent() -> None:
     assert lockouts(everywhere) == [SSH, *BOTH]
 
 
-def test_the_rest_of_a_plan_goes_on_without_what_would_lock_out() -> None:
+def test_the_rest_of_a_plan_continues_without_steps_that_lock_out() -> None:
     # Goal: one blocked change holds back its dependants only.
     case = base().leave_out("firewalls.web.rules.ssh").edit("instances.web[0]", name="other")
     plan = case.plan()

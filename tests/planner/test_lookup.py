@@ -190,7 +190,7 @@ def test_what_a_lookup_gave_is_kept_and_a_newer_image_changes_nothing() -> None:
     )
 
 
-def test_another_text_is_asked_anew() -> None:
+def test_a_changed_lookup_text_is_resolved_again() -> None:
     # Goal: the pin is of one text.
     other = Lookup("images", "os", "ubuntu", "22.04")
     case = settled(server("web", image="r-9a")).edit("instances.web", image=other)
@@ -238,13 +238,13 @@ PINS: list[tuple[str, Lookup, str, bool]] = [
 @pytest.mark.parametrize(
     ("desired", "id", "wanted"), [row[1:] for row in PINS], ids=[row[0] for row in PINS]
 )
-def test_a_bind_pins_what_the_object_has_where_that_satisfies_the_text(
+def test_a_bind_keeps_the_value_of_the_object_if_it_matches_the_lookup(
     desired: Lookup, id: str, wanted: bool
 ) -> None:
     assert satisfies(desired, IMAGES, id) is wanted
 
 
-def test_a_newer_image_is_said_and_not_planned() -> None:
+def test_a_newer_image_is_reported_and_not_planned() -> None:
     # Goal: a new patch upstream never rebuilds a server by itself (stack-files#lookups).
     desired = by_os("ubuntu", "22.04")
     case = settled(server("web", image=desired), server("app", image=desired))

@@ -133,7 +133,7 @@ def test_the_state_follows_to_the_new_addresses(
         assert {source for source, _ in lines}.isdisjoint(after.entries)
 
 
-def test_a_move_sends_nothing_and_says_where_from() -> None:
+def test_a_move_sends_nothing_and_shows_the_former_address() -> None:
     plan = moved(
         RENAMED, ("instances.web", "instances.app"), ("firewalls.web", "firewalls.front")
     ).plan()
@@ -357,7 +357,7 @@ def test_a_changed_key_of_for_each_looks_like_a_rename_too() -> None:
     ]
 
 
-def test_another_shape_that_is_no_rename_is_said_once_for_all_of_it() -> None:
+def test_a_changed_shape_that_is_not_a_rename_is_reported_once() -> None:
     case = gone(TWO, "instances.web[0]", "instances.web[1]").add(
         server('web["a"]'), server('web["b"]')
     )
@@ -370,7 +370,7 @@ def test_another_shape_that_is_no_rename_is_said_once_for_all_of_it() -> None:
     assert done.problems == () and len(done.steps) == 4
 
 
-def test_saying_that_it_is_no_rename_lets_it_go_on() -> None:
+def test_stating_that_it_is_not_a_rename_lets_the_plan_continue() -> None:
     case = gone(settled(server("web")), "instances.web").add(server("app"))
     assert told(removed(case, ("instances.web", False)).plan()).problems == []
     assert told(case.plan(accept=(("delete", "instances.web"),))).problems == []
@@ -396,7 +396,7 @@ def test_mv_puts_one_object_or_a_whole_resource_elsewhere() -> None:
     assert moves.rename(full, at("instances.a"), at("instances.b")).problems
 
 
-def test_a_part_of_a_plan_moves_all_the_same_and_says_so() -> None:
+def test_a_narrowed_plan_still_moves_and_reports_it() -> None:
     case = moved(RENAMED, ("instances.web", "instances.app"), ("firewalls.web", "firewalls.front"))
     plan = case.plan(only=("firewalls.front",))
     assert told(plan).changes == [

@@ -64,7 +64,7 @@ LATER = Unknown((Ref(Address("instances", "web"), "public_ip"),))
         ("left out of the file", {}, {"a": (1, None)}, True, True),
     ],
 )
-def test_an_output_changes_where_its_value_will_be_another(
+def test_an_output_changes_if_its_value_will_differ(
     name: str,
     planned: dict[str, Any],
     kept: dict[str, tuple[Any, str | None]],

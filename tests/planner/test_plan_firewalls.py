@@ -321,7 +321,7 @@ def test_an_edit_waits_for_the_rule_that_still_holds_its_traffic() -> None:
     )
 
 
-def test_two_rules_that_come_to_the_same_traffic_are_an_error() -> None:
+def test_two_rules_for_the_same_traffic_are_an_error() -> None:
     # Goal: seen where the reference is known, before the cloud refuses the second.
     value = Deferred("${instances.web.private_ip}/32", (Ref(at("instances.web"), "private_ip"),))
     case = settled(server("web"), firewall("db"), rule("db", "a", cidr="10.0.0.4/32"))
@@ -408,7 +408,7 @@ def test_a_firewall_that_is_forgotten_takes_its_rules_out_of_the_state(
     )
 
 
-def test_a_firewall_made_anew_forgets_the_rules_that_the_file_no_longer_has() -> None:
+def test_a_recreated_firewall_forgets_rules_that_the_file_no_longer_has() -> None:
     # Goal: the same where it is gone and wanted again.
     case = (
         base()

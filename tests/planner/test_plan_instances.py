@@ -274,7 +274,7 @@ def test_a_server_is_planned(
     assert (said.changes, said.steps, said.consents, problems) == (changes, steps, consents, [])
 
 
-def test_a_resize_as_it_stands_names_the_second_way() -> None:
+def test_a_resize_of_a_running_server_names_its_fallback() -> None:
     # Goal: stop, resize, start is only in the step's second way, for two refusals, and brings the
     # server back.
     way = step(
@@ -461,7 +461,7 @@ def test_a_server_cannot_change_zone_while_a_volume_stays_on_it() -> None:
         ),
     ],
 )
-def test_a_server_changes_zone_where_its_volume_does_not_follow(name: str, case: Case) -> None:
+def test_a_server_changes_zone_if_its_volume_does_not_follow(name: str, case: Case) -> None:
     # Goal: the volume is off the old server before that goes.
     plan = case.plan()
     assert told(plan).problems == (["notice billed None"] if name == "detached" else []), name
@@ -531,7 +531,7 @@ def test_a_deposed_server_is_deleted_by_the_next_apply() -> None:
     assert told(plan).consents == []
 
 
-def test_a_volume_still_on_a_deposed_server_goes_on_to_its_successor() -> None:
+def test_a_volume_on_a_deposed_server_moves_to_the_successor() -> None:
     # Goal: detach, attach, then the delete; it is part of the replacement, so nothing more is
     # asked.
     case = (
@@ -573,7 +573,7 @@ def test_a_deposed_server_does_not_hold_its_firewall() -> None:
     )
 
 
-def test_asking_for_a_replacement_replaces_and_says_nothing_of_create_only_fields() -> None:
+def test_a_requested_replacement_reports_no_create_only_fields() -> None:
     # Goal: --replace is the way out of a create-only field, so the notice is gone and the field is
     # in the row.
     case = settled(server("web", ssh_keys=("old",))).edit("instances.web", ssh_keys=("new",))
@@ -604,7 +604,7 @@ def test_each_create_first_delete_leaves_the_new_one_alone() -> None:
     assert (delete.deposed, delete.target) == (True, "i-web")
 
 
-def test_a_server_without_what_a_create_must_say_is_an_error() -> None:
+def test_a_server_without_a_required_field_of_create_is_an_error() -> None:
     # Goal: nothing is sent on a guess.
     plan = replace(
         nothing(server("web", flavor=None)),
@@ -615,7 +615,7 @@ def test_a_server_without_what_a_create_must_say_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("part", [{"only": ("instances.other",)}, {"without": ("instances.gone",)}])
-def test_a_part_of_a_plan_does_not_tell_of_an_old_object_that_it_leaves_alone(
+def test_a_narrowed_plan_does_not_report_a_deposed_object_outside_it(
     part: dict[str, tuple[str, ...]],
 ) -> None:
     # Goal: its address may be in neither file nor state any more.

@@ -200,7 +200,7 @@ def test_what_depends_on_a_protected_change_is_held_back_and_the_rest_is_done() 
     assert told(plan).steps == ["instance.update instances.app"]
 
 
-def test_a_protected_volume_holds_the_server_it_hangs_on() -> None:
+def test_a_protected_volume_protects_the_server_it_is_attached_to() -> None:
     # Goal: the server is not deleted while a volume of ours cannot leave it.
     case = settled(server("web"), volume("data", on="web", life=kept("detach"))).leave_out(
         "instances.web"
@@ -476,7 +476,7 @@ def test_destroy_with_unprotect_takes_what_is_named() -> None:
     assert told(plan).problems == []
 
 
-def test_what_is_protected_outside_the_part_that_was_asked_for_is_no_matter_of_it() -> None:
+def test_protection_outside_a_narrowed_plan_does_not_block_it() -> None:
     # Goal: `--only` and `--except` are the way round an object that is held back; its mistake is
     # not theirs.
     case = (

@@ -152,7 +152,7 @@ def test_a_difference_in_what_is_done_refuses_it(name: str, now: Plan, said: str
     assert (found == ()) if not said else any(said in line for line in found), (name, found)
 
 
-def test_a_stale_plan_says_which_nested_value_differs() -> None:
+def test_a_stale_plan_names_the_nested_value_that_differs() -> None:
     planned = replace(STEP, inputs={"size": 10, "ports": ("22", "443")})
     now = replace(STEP, inputs={"size": 20, "ports": ("22",)})
     found = saved_plan.differences(
@@ -190,7 +190,7 @@ def test_a_plan_made_without_a_state_fits_the_new_state_of_its_apply() -> None:
     )
 
 
-def test_a_link_and_its_text_and_an_unknown_are_told_apart() -> None:
+def test_a_link_and_its_text_and_an_unknown_are_distinguished() -> None:
     firewall = Address("firewalls", "web")
     variants = ("firewalls.web", Link(firewall), Unknown((Ref(firewall),)), None)
     plans = [

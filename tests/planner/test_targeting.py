@@ -25,7 +25,7 @@ from tests.stackfiles import at
         ("?nstances.web[0]", True),
     ],
 )
-def test_a_star_stands_for_any_text(pattern: str, fits: bool) -> None:
+def test_a_star_matches_any_text(pattern: str, fits: bool) -> None:
     assert targeting.matches(at("instances.web[0]"), pattern) is fits
 
 

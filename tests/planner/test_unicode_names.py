@@ -32,7 +32,7 @@ def test_a_lookup_finds_a_name_that_is_composed_in_another_way(
     assert lookup.satisfies(Lookup(catalogue, "any", asked), rows, "X-1")
 
 
-def test_a_name_that_is_composed_in_another_way_is_no_change() -> None:
+def test_a_name_in_another_unicode_form_is_not_a_change() -> None:
     case = settled(server("web", name=APART, firewall="w"), firewall("w")).edit(
         "instances.web", name=COMPOSED
     )
@@ -62,7 +62,7 @@ def test_names_are_the_same_if_they_look_the_same(one: object, other: object, eq
     assert suggestions.same(one, other) is equal
 
 
-def test_a_lookup_that_fails_for_a_whole_count_is_told_once() -> None:
+def test_a_lookup_that_fails_for_a_whole_count_is_reported_once() -> None:
     # Goal: one mistake in the catalogue's name is one line, not one for each of 60 objects.
     desired = Lookup("flavors", "any", "no-such-flavor", place=Place("stack.yaml", 4, 12))
     plan = (

@@ -205,7 +205,7 @@ def test_a_rename_stops_before_the_rest_of_a_resource_in_doubt_is_deleted() -> N
 
 
 @pytest.mark.parametrize("said", [True, False])
-def test_a_create_in_doubt_follows_the_move_that_the_file_says(said: bool) -> None:
+def test_an_unsettled_create_follows_a_moved_line(said: bool) -> None:
     # A move is certain: also an object of another flavor waits. Its old address is not reported
     # beside the new one.
     case = nothing(server("front", flavor="big")).unsettled(SERVER, "unknown")
@@ -279,7 +279,7 @@ def test_doubt_holds_back_its_address_and_what_depends_on_it(
     ) == sorted(held)
 
 
-def test_what_the_cloud_has_taken_is_no_doubt() -> None:
+def test_an_accepted_request_is_not_unsettled() -> None:
     case = settled(server("web")).edit("instances.web", name="front")
     case = case.unsettled(
         sent("instance.resize", "instances.web", target="i-web", flavor="small"), "accepted"
@@ -302,14 +302,14 @@ def test_what_the_cloud_still_works_on_is_waited_for_before_anything_else() -> N
     ]
 
 
-def test_what_is_under_way_is_waited_for_where_nothing_else_is_to_be_done() -> None:
+def test_requests_under_way_are_waited_for_if_nothing_else_is_to_be_done() -> None:
     case = settled(server("web", power="off")).drift("instances.web", ready=False, power=None)
     assert told(case.plan()).steps == [], "somebody else works on it"
     case = case.unsettled(sent("instance.stop", "instances.web", target="i-web"), "accepted")
     assert told(case.plan()).steps == ["instance.wait instances.web"]
 
 
-def test_the_rules_of_a_firewall_in_doubt_are_no_decisions_of_their_own() -> None:
+def test_rules_of_an_unsettled_firewall_need_no_decision_of_their_own() -> None:
     # Goal: one decision for the firewall, not forty errors with a way out that does nothing.
     rules = [rule("web", f"r{number}", ports=str(1000 + number)) for number in range(40)]
     plan = (
@@ -324,13 +324,13 @@ def test_the_rules_of_a_firewall_in_doubt_are_no_decisions_of_their_own() -> Non
     }
 
 
-def test_a_rule_in_doubt_that_the_file_no_longer_has_is_told() -> None:
+def test_an_unsettled_rule_that_the_file_no_longer_has_is_reported() -> None:
     case = settled(firewall("web"), rule("web", "ssh", ports="22"))
     plan = case.unsettled(sent("rule.create", "firewalls.web.rules.https", **TRAFFIC), None).plan()
     assert told(plan).problems == ["error open-intent firewalls.web.rules.https"]
 
 
-def test_what_bears_the_marker_of_a_request_in_doubt_is_not_listed_as_unmanaged() -> None:
+def test_an_object_with_the_marker_of_an_unsettled_request_is_not_listed_as_unmanaged() -> None:
     case = (
         settled(server("web"))
         .foreign_object("instances", "i-other")
@@ -345,7 +345,7 @@ def test_what_bears_the_marker_of_a_request_in_doubt_is_not_listed_as_unmanaged(
 
 
 @pytest.mark.parametrize("destroy", [True, False])
-def test_a_request_at_an_address_that_nothing_has_is_told(destroy: bool) -> None:
+def test_an_unsettled_request_at_an_unknown_address_is_reported(destroy: bool) -> None:
     # It may have made something, which neither the file nor the state would ever name.
     case = settled(server("web")).unsettled(sent("instance.create", "instances.gone"), "unknown")
     found = told(case.plan(destroy=destroy))
@@ -420,7 +420,7 @@ def test_an_old_object_leaves_the_state_when_it_is_gone(
 
 
 @pytest.mark.parametrize("kind", ["instances.web", "block_storages.data"])
-def test_what_an_earlier_run_still_deletes_is_waited_for_and_made_anew(kind: str) -> None:
+def test_an_object_that_an_earlier_run_still_deletes_is_waited_for_and_recreated(kind: str) -> None:
     case = settled(
         server("web"), volume("data", on=None) if kind.startswith("block") else server("db")
     )

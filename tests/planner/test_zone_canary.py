@@ -33,7 +33,7 @@ def test_each_new_zone_has_a_first_of_its_own() -> None:
     assert alone(case) == {"a": (), "b": (), "c": ("b",), "d": ("a",)}
 
 
-def test_where_a_server_of_ours_stands_nobody_waits() -> None:
+def test_a_zone_with_a_managed_server_needs_no_canary() -> None:
     # Goal: a zone that has taken one takes others; also one that this plan removes or replaces has
     # shown it.
     case = settled(server("old", flavor="big", image="rocky")).add(server("a"), server("b"))
@@ -47,7 +47,7 @@ def test_a_strangers_server_shows_nothing() -> None:
     assert alone(case) == {"a": (), "b": ("a",)}
 
 
-def test_the_first_is_one_that_waits_for_none_of_the_others() -> None:
+def test_the_canary_is_a_server_that_waits_for_none_of_the_others() -> None:
     # Goal: no circle with what the file asks for; for one that depends on the first it is not
     # enough that the cloud accepted that.
     case = nothing(server("a", after=("instances.b",)), server("b"), server("c"))

@@ -111,7 +111,7 @@ def test_a_paused_holder_whose_lock_was_broken_sends_nothing_more(tmp_path: Path
         assert list(world_of(place.cloud)["instances"]) == ["shop-web"]
 
 
-def test_the_lock_of_a_run_that_died_is_free_and_its_story_is_cleared_away(tmp_path: Path) -> None:
+def test_the_lock_of_a_dead_run_is_free_and_its_holder_record_is_removed(tmp_path: Path) -> None:
     with desk(tmp_path, ORDERED) as place:
         place.cloud.strike = hold = Hold()
         first = place.start("apply", "shop.yaml", "--yes")

@@ -120,7 +120,7 @@ def test_a_kept_folder_carries_the_state_from_checkout_to_checkout(
         ).exists()
 
 
-def test_a_state_in_git_goes_on_from_its_commit_and_a_lost_push_makes_nothing_twice(
+def test_a_state_in_git_continues_from_its_commit_and_a_lost_push_creates_nothing_twice(
     tmp_path: Path, origin: Path
 ) -> None:
     with desk(tmp_path) as place:

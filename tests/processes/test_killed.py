@@ -124,7 +124,7 @@ def test_a_run_killed_at_a_request_is_followed_by_the_calm_end(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_runs_killed_at_random_come_to_the_calm_end(seed: int, tmp_path: Path) -> None:
+def test_runs_killed_at_random_end_like_the_undisturbed_run(seed: int, tmp_path: Path) -> None:
     """Goal: whatever the instant is; the seed stands in the test's name."""
     chance = random.Random(seed)
     with desk(tmp_path, rate=RATE) as place:

@@ -54,7 +54,7 @@ def killed(tmp_path: Path) -> Iterator[Desk]:
         yield place
 
 
-def test_every_command_says_first_which_servers_stand_open(killed: Desk) -> None:
+def test_every_command_first_lists_unprotected_servers(killed: Desk) -> None:
     for words in COMMANDS:
         found = killed.run(*words)
         first = "\n".join(found.out.splitlines()[:12])
@@ -77,7 +77,7 @@ def test_every_command_says_first_which_servers_stand_open(killed: Desk) -> None
         assert found.code == 0 and "exposed" not in found.text, found.text
 
 
-def test_a_server_that_somebody_takes_off_its_firewall_is_said_to_stand_open(
+def test_a_server_detached_from_its_firewall_is_reported_as_unprotected(
     tmp_path: Path,
 ) -> None:
     with desk(tmp_path, TEXT) as place:

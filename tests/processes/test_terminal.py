@@ -49,7 +49,7 @@ def test_the_live_table_is_gone_when_a_question_is_asked(tmp_path: Path) -> None
         assert sorted(world_of(place.cloud)["instances"]) == ["shop-api", "shop-web"]
 
 
-def test_a_terminal_that_is_closed_during_a_run_is_no_mistake_of_the_program(
+def test_a_terminal_closed_during_a_run_is_not_an_internal_error(
     tmp_path: Path, hangups: None
 ) -> None:
     """Goal: the live table writes to a terminal that is gone; the run ends in order all the same,

@@ -90,7 +90,7 @@ def first_lines(said: str) -> str:
     return said.partition(" ATTENTION\n")[2].partition("\n\n")[0]
 
 
-def test_every_command_says_which_objects_no_state_tracks(machines: Machines) -> None:
+def test_every_command_lists_untracked_objects(machines: Machines) -> None:
     sure, likely = (
         (machines.made["instances.a"], machines.made["firewalls.w"]),
         machines.made["instances.b"],
@@ -116,7 +116,7 @@ def test_every_command_says_which_objects_no_state_tracks(machines: Machines) ->
     assert "this object is not in the state" in found.out.splitlines()[0]
 
 
-def test_after_a_destroy_the_other_set_is_said_to_stand(machines: Machines) -> None:
+def test_after_a_destroy_the_other_set_is_reported_as_untracked(machines: Machines) -> None:
     assert machines.second_says("destroy", "--yes", "--accept", "delete").code == 3
     found = machines.second_says("destroy", "--yes")
     assert found.code == 3
@@ -133,7 +133,7 @@ def test_after_a_destroy_the_other_set_is_said_to_stand(machines: Machines) -> N
     assert found.code == 0 and "untracked" not in found.text, found.text
 
 
-def test_what_is_left_alone_by_consent_is_said_no_more(machines: Machines) -> None:
+def test_objects_left_alone_by_consent_are_no_longer_reported(machines: Machines) -> None:
     commands = sorted(
         set(
             re.findall(

@@ -223,13 +223,13 @@ def test_lines_that_others_have_through_an_alias_are_not_written() -> None:
         absorbed(text, changed("instances.b", flavor="std_2.4-g1"))
 
 
-def test_an_anchor_that_cannot_be_moved_is_told() -> None:
+def test_an_anchor_that_cannot_be_moved_is_reported() -> None:
     text = f"{HEAD}instances:\n  b:\n    description: &d one, two\n  c: {{description: *d}}\n"
     with pytest.raises(CannotEdit, match="the anchor `d`"):
         absorbed(text, changed("instances.b", description="new"))
 
 
-def test_what_stands_in_a_text_block_at_the_end_is_not_taken_for_a_comment() -> None:
+def test_a_text_block_at_the_end_is_not_taken_for_a_comment() -> None:
     text = f"{HEAD}instances:\n  b:\n    description: |-\n      one\n      # two\n"
     now = checked(text, changed("instances.b", flavor="std_2.4-g1"))
     assert now.endswith("      # two\n    flavor: std_2.4-g1\n")

@@ -87,7 +87,7 @@ def damaged(text: str, chance: random.Random) -> str:
 
 @settings(max_examples=400)
 @given(name=st.sampled_from(sorted(TEXTS)), seed=st.integers(0, 2**32))
-def test_a_damaged_stack_is_built_or_told_what_is_wrong(name: str, seed: int) -> None:
+def test_a_damaged_stack_is_built_or_its_mistakes_are_reported(name: str, seed: int) -> None:
     text = damaged(TEXTS[name], random.Random(seed))
     document, found = yaml_reader.read(text, str(ROOT / name / "stack.yaml"))
     problems = [*found, *schema.check(document)]
@@ -110,7 +110,7 @@ def test_a_damaged_stack_is_built_or_told_what_is_wrong(name: str, seed: int) ->
 @pytest.mark.parametrize("name", sorted(TEXTS))
 @settings(max_examples=15)
 @given(chance=st.randoms(use_true_random=False))
-def test_the_order_of_sections_and_files_says_nothing(name: str, chance: random.Random) -> None:
+def test_the_order_of_sections_and_files_does_not_matter(name: str, chance: random.Random) -> None:
     # Goal: the same stack, cut into files and put in any order, is the same stack.
     document, _ = stack_folder.load(ROOT / name)
     environment = next(iter(builder.environments(document)), None)

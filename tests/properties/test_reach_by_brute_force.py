@@ -89,7 +89,7 @@ def test_the_difference_and_what_is_shared_are_those_of_the_packets(
 
 
 @given(rule_sets)
-def test_the_pieces_that_are_told_are_the_whole_and_nothing_more(
+def test_the_reported_ranges_cover_the_difference_exactly(
     rules: list[dict[str, object]],
 ) -> None:
     # Goal: both ways of telling cover exactly the set; the lines never claim a packet that does not

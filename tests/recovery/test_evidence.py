@@ -906,7 +906,7 @@ def looked(known: State, at: float, *, absences: Mapping[str, float] | None = No
     return fold(known, (Note(known.sequence + 1, "run-2", "looked", effects),))
 
 
-def test_two_runs_that_look_once_prove_that_a_create_was_not_done() -> None:
+def test_two_runs_with_one_read_each_prove_that_a_create_was_not_executed() -> None:
     known = replace(state(WEB), open={7: OpenIntent(create(), "unknown")})
     first = looked(known, PAST + 0.5)
     assert first.missing_since == {NEW: PAST + 1} and first.open
@@ -929,7 +929,7 @@ def test_a_list_that_could_not_be_read_does_not_undo_an_earlier_look() -> None:
     assert settlement_records.first_checks(known, {}, found) == ()
 
 
-def test_a_look_counts_until_a_new_request_is_sent_or_its_object_is_dropped() -> None:
+def test_a_read_counts_until_a_new_request_is_sent_or_its_object_is_dropped() -> None:
     old = Deposed("instances.web", "instances", "i-0", phase=Phase.DELETING)
     known = replace(state(WEB, deposed=(old,)), missing_since={"i-1": T, "i-0": T})
     assert looked(known, T + 20.0, absences={"i-1": T}).missing_since == {"i-1": T}, (

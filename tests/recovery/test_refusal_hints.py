@@ -17,14 +17,14 @@ from reconciler.recovery import refusal_hints
         ("instance.create", "LIMIT_EXCEEDED", "--unmanaged"),
     ],
 )
-def test_a_refusal_is_told_with_the_way_out_where_one_is_known(
+def test_a_refusal_is_reported_with_a_hint_if_one_is_known(
     operation: str, code: str, says: str
 ) -> None:
     assert says in (refusal_hints.way_out(operation, code, "instances.web[1]") or "")
 
 
 @pytest.mark.parametrize("code", [None, "CHECK_PARAM", "NOT_AN_ERROR"])
-def test_nothing_is_made_up_where_none_is_known(code: str | None) -> None:
+def test_an_unknown_refusal_gets_no_hint(code: str | None) -> None:
     assert refusal_hints.way_out("instance.create", code, "instances.web") is None
 
 

@@ -67,7 +67,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_nothing_that_a_name_says_is_read_as_markup(text: str) -> None:
+def test_names_are_never_read_as_markup(text: str) -> None:
     # Goal: hostile text reaches the comment in fenced blocks only, in every place where text from
     # outside may stand.
     key = "".join(character for character in text if character not in '"\\\n')[:16] or "x"
@@ -94,7 +94,7 @@ def test_nothing_that_a_name_says_is_read_as_markup(text: str) -> None:
     assert lines.count("</details>") == 1 and "\u202e" not in found and "::error::" not in found
 
 
-def test_a_plan_that_is_too_long_is_cut_and_says_so_first_and_keeps_all_the_danger_it_can() -> None:
+def test_a_plan_that_is_too_long_is_cut_with_a_note_and_keeps_its_dangerous_changes() -> None:
     many = [
         Change(
             plans.address(f"instances.quiet{n}"),
@@ -120,7 +120,7 @@ def test_a_plan_that_is_too_long_is_cut_and_says_so_first_and_keeps_all_the_dang
     assert re.search(r"^\.\.\. \d+ more lines, not shown here$", text, re.MULTILINE)
 
 
-def test_a_lockout_that_holds_the_whole_plan_says_so_in_the_open() -> None:
+def test_a_lockout_that_blocks_the_whole_plan_is_shown_unfolded() -> None:
     # Goal: nobody takes the harmless part for done.
     plan = SITUATIONS["lockout"].plan()
     opened = plan_markdown(

@@ -52,7 +52,7 @@ def test_a_plan_is_shown_danger_first_and_totals_last(
     assert max(map(escape.width, text.splitlines())) <= (width or 200)
 
 
-def test_drift_that_an_apply_leaves_is_not_said_to_be_reverted() -> None:
+def test_drift_that_an_apply_leaves_is_not_reported_as_reverted() -> None:
     # Goal: where the file says the same by now, as after an absorb, or the plan is narrowed, no way
     # out is named that is none.
     mixed = plans.mixed()
@@ -73,13 +73,13 @@ def test_an_empty_plan_is_one_line() -> None:
     )
 
 
-def test_an_empty_plan_with_drift_shows_the_drift_and_says_that_nothing_changes() -> None:
+def test_an_empty_plan_with_drift_shows_the_drift_and_no_changes() -> None:
     text = shown(plans.plan(drift=plans.mixed().drift, unchanged=3))
 
     assert "DRIFT" in text and text.endswith(" No changes. 3 objects match the configuration.\n")
 
 
-def test_every_screen_of_the_local_cloud_says_simulated() -> None:
+def test_every_screen_of_the_local_cloud_is_marked_as_simulated() -> None:
     header = replace(HEADER, simulated=True)
 
     assert all(

@@ -53,7 +53,7 @@ def test_a_narrow_screen_folds_lines_and_leaves_nothing_out() -> None:
     )
 
 
-def test_one_line_that_is_wrong_for_many_objects_is_told_once() -> None:
+def test_a_line_that_is_wrong_for_many_objects_is_reported_once() -> None:
     # Goal: a text that is too long under `count: 300` is one mistake to mend, though each object
     # has it.
     place = Place("web.yaml", 4, 5)

@@ -121,7 +121,7 @@ def test_a_terminal_shows_what_is_under_way_and_keeps_what_ended() -> None:
     assert "create instance: build" in shown and "1 min 15 s" in shown and "0 of 3 steps" in shown
 
 
-def test_the_end_says_done_failed_skipped_because_and_how_to_go_on() -> None:
+def test_the_summary_lists_done_failed_and_skipped_steps_and_how_to_continue() -> None:
     run = report()
     for event in [*RUN, StepUnknown(**WEB, message="no answer")]:
         run.take(event)

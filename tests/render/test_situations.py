@@ -31,7 +31,7 @@ def shown(situation: Situation, *, color: bool = False) -> str:
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
-def test_the_screen_says_what_will_happen(name: str) -> None:
+def test_the_screen_shows_what_will_happen(name: str) -> None:
     # Goal: danger first, one line an object, totals last, nothing wider than the screen.
     situation = SITUATIONS[name]
 
@@ -43,7 +43,7 @@ def test_the_screen_says_what_will_happen(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
-def test_every_change_stands_in_exactly_one_row_and_a_dangerous_one_in_its_own(name: str) -> None:
+def test_every_change_has_one_row_and_a_dangerous_one_has_its_own(name: str) -> None:
     # Goal: nothing dangerous is ever folded away, and nothing at all is lost.
     plan = SITUATIONS[name].plan()
     rows = [row for section in sections(plan) if section.name != "left" for row in section.rows]

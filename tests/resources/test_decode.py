@@ -100,7 +100,7 @@ def test_no_secret_of_a_row_reaches_the_object() -> None:
         (None, None, False, False),
     ],
 )
-def test_a_status_says_power_rest_and_failure_or_nothing(
+def test_a_status_decodes_to_power_readiness_and_failure(
     status: str | None, power: str | None, ready: bool, failed: bool
 ) -> None:
     found = instance(status=status)
@@ -151,14 +151,14 @@ ADDRESS = {"address": "203.0.113.9"}
         ),
     ],
 )
-def test_addresses_are_text_or_none_where_none_is_attached(
+def test_addresses_are_none_if_none_is_attached(
     ip: Any, public: str | None, private: str | None
 ) -> None:
     found = instance(ip=ip).attributes
     assert (found["public_ip"], found["private_ip"]) == (public, private)
 
 
-def test_what_a_row_does_not_say_is_no_attribute_so_that_nobody_compares_it() -> None:
+def test_a_member_missing_from_a_row_is_not_an_attribute() -> None:
     assert (
         not {"zone", "flavor", "image", "volumes", "public_ip"}
         & instance(status="building", zone=None).attributes.keys()
@@ -228,7 +228,7 @@ def test_the_owner_of_a_volume_is_looked_for_in_both_places(
 
 
 @pytest.mark.parametrize(("size", "wanted"), [(100, 100), ("100", 100), (100.0, 100)])
-def test_a_size_is_a_number_also_where_it_comes_as_text(size: Any, wanted: int) -> None:
+def test_a_size_given_as_text_is_a_number(size: Any, wanted: int) -> None:
     assert volume(size=size).attributes["size"] == wanted
 
 

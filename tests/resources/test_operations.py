@@ -238,7 +238,7 @@ def test_a_request_is_not_made_without_the_ids_in_it(
         operation(name).encode(target, inputs)
 
 
-def test_every_operation_of_every_kind_stands_in_the_table_of_calls() -> None:
+def test_every_operation_of_every_kind_is_in_the_table_of_calls() -> None:
     named = {f"{kind.singular}.{verb}" for kind in NEWER.values() for verb in kind.operations}
     assert named == {row[0] for row in CALLS}
 

@@ -130,7 +130,7 @@ def test_only_servers_and_volumes_are_replaced() -> None:
     }
 
 
-def test_a_create_must_say_what_the_contract_asks_for() -> None:
+def test_a_create_requires_the_fields_of_the_contract() -> None:
     found = {name: kind.required for name, kind in NEWER.items() if kind.required}
     assert found == {
         "instances": ("zone", "flavor", "image"),
@@ -181,7 +181,7 @@ def test_a_table_takes_the_place_of_the_one_with_its_name() -> None:
         assert tuple(all_kinds()) == (*NEWER, "toys")
 
 
-def test_expressions_are_read_anew_for_another_set_of_kinds() -> None:
+def test_expressions_are_parsed_again_for_another_set_of_kinds() -> None:
     text = "${toys.a.id}"
     with pytest.raises(ExpressionError):
         template.parse(text)

@@ -104,7 +104,7 @@ def absorbed(
     return stack.read_text(encoding="utf-8"), found.problems
 
 
-def test_a_value_is_changed_where_it_stands(harness: CloudHarness, tmp_path: Path) -> None:
+def test_a_value_is_changed_in_place(harness: CloudHarness, tmp_path: Path) -> None:
     send(
         harness,
         "PUT",
@@ -116,7 +116,7 @@ def test_a_value_is_changed_where_it_stands(harness: CloudHarness, tmp_path: Pat
     assert text == STACK.replace("icmp: true    # ping is fine", "icmp: false    # ping is fine")
 
 
-def test_rules_come_and_go_and_change_where_they_stand(
+def test_rules_are_added_removed_and_changed_in_place(
     harness: CloudHarness, tmp_path: Path
 ) -> None:
     found = ids(harness)
@@ -247,7 +247,7 @@ def test_a_line_that_several_objects_share_is_not_written(
     assert problems == () and text == STACK.replace("description: 웹", "description: 첫째")
 
 
-def test_nothing_changed_writes_nothing_and_an_unknown_address_is_said(
+def test_absorb_without_drift_writes_nothing_and_reports_an_unknown_address(
     harness: CloudHarness, tmp_path: Path
 ) -> None:
     before = (tmp_path / "stack.yaml").stat().st_mtime_ns
@@ -298,9 +298,7 @@ def test_a_byte_order_mark_stays(ends: str, harness: CloudHarness, tmp_path: Pat
     )
 
 
-def test_a_file_behind_a_link_is_changed_where_it_lies(
-    harness: CloudHarness, tmp_path: Path
-) -> None:
+def test_a_linked_file_is_changed_at_its_target(harness: CloudHarness, tmp_path: Path) -> None:
     # Goal: the link was replaced by a copy, and the file that others read did not say what was
     # absorbed.
     link, file = tmp_path / "stack.yaml", tmp_path / "shared" / "shop.yaml"
@@ -319,9 +317,7 @@ def test_a_file_behind_a_link_is_changed_where_it_lies(
     )
 
 
-def test_a_mistake_that_was_there_before_is_no_matter_of_the_edit(
-    harness: CloudHarness, tmp_path: Path
-) -> None:
+def test_an_earlier_mistake_does_not_block_the_edit(harness: CloudHarness, tmp_path: Path) -> None:
     # Goal: one server that may not be deleted keeps nobody from taking in the drift of another, nor
     # from looking at it.
     app_of = "  app:\n    # nothing but defaults\n    firewall: none\n"
@@ -378,9 +374,7 @@ def test_two_fields_go_into_an_empty_resource_and_an_only_rule_is_replaced(tmp_p
     )
 
 
-def test_a_text_that_would_not_read_back_is_the_mistake_of_the_edit(
-    harness: CloudHarness, tmp_path: Path
-) -> None:
+def test_an_edit_that_would_not_read_back_is_refused(harness: CloudHarness, tmp_path: Path) -> None:
     # Goal: nobody looks for a mistake in a file that has none.
     send(
         harness,

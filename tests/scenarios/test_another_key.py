@@ -39,7 +39,7 @@ class OtherKey(CloudHarness):
         return replace(super().connection(), account=self.digest)
 
 
-def test_the_next_apply_notes_a_new_key_even_where_nothing_else_is_to_do(tmp_path: Path) -> None:
+def test_the_next_apply_records_a_new_key_even_if_nothing_else_changes(tmp_path: Path) -> None:
     harness = OtherKey()
     stack = harness.stack(STACK, tmp_path)
     assert harness.apply(stack).exit_code == 0

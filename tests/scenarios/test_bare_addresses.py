@@ -63,7 +63,7 @@ def test_a_firewall_made_in_the_console_is_imported_without_a_write(
 
 
 @pytest.mark.parametrize("api", APIS)
-def test_a_mask_that_goes_or_comes_is_no_difference_at_the_second_look(
+def test_a_mask_that_appears_or_disappears_does_not_fail_a_precondition(
     api: str, tmp_path: Path
 ) -> None:
     # Goal: the rule is the one of the plan, and is deleted; the others are written with their

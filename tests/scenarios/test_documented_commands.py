@@ -62,7 +62,7 @@ def ours(command: str) -> list[str] | None:
     return None if found is None else shlex.split(found[1])
 
 
-def test_only_what_is_said_here_is_run_elsewhere() -> None:
+def test_only_the_listed_commands_are_run_elsewhere() -> None:
     # Goal: a new fence with another program, or a new page, is given its test.
     strange = [
         f"{page.name}: {command}"
@@ -94,8 +94,8 @@ ELSEWHERE = {
     "curl -sS $IWINV_ENDPOINT/_simulator/": "tests/simulator/test_server.py",
     "ls ": "tests/scenarios/test_recovery_page.py",
     "df ": "tests/scenarios/test_recovery_page.py",
-    "cp ": "tests/scenarios/test_recovery_page.py::test_a_damage_is_told_as_the_page_says_and_its_repair_helps",
-    "mv ": "tests/scenarios/test_recovery_page.py::test_a_damage_is_told_as_the_page_says_and_its_repair_helps",
+    "cp ": "tests/scenarios/test_recovery_page.py::test_a_failure_is_reported_as_documented_and_its_fix_works",
+    "mv ": "tests/scenarios/test_recovery_page.py::test_a_failure_is_reported_as_documented_and_its_fix_works",
 }
 """How other commands of the pages begin, and the test that runs them or what stands for them."""
 
@@ -142,7 +142,7 @@ here its options are read.
 
 
 @pytest.mark.parametrize("name", sorted(SITUATIONS))
-def test_each_command_of_a_page_is_accepted_where_the_page_is_about(
+def test_each_command_of_a_page_is_accepted_in_the_situation_of_the_page(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     begin(monkeypatch, tmp_path)

@@ -28,7 +28,7 @@ def cases() -> list[tuple[str, str | None]]:
     return [(name, env) for name in found for env in ENVIRONMENTS.get(name, (None,))]
 
 
-def test_there_are_at_least_six_and_each_tells_what_it_shows() -> None:
+def test_there_are_at_least_six_examples_and_each_is_described() -> None:
     names = {name for name, _ in cases()}
     assert len(names) >= 6
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

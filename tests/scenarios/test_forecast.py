@@ -112,7 +112,7 @@ def test_a_plan_larger_than_the_quota_takes_as_long_as_it_says(tmp_path: Path) -
     holds(harness, stack, destroy=True)
 
 
-def test_a_month_costs_what_the_plan_says(tmp_path: Path) -> None:
+def test_the_bill_matches_the_cost_in_the_plan(tmp_path: Path) -> None:
     # Goal: the cost of the plan is what the cloud then charges: ten days of the bill, three times.
     harness = CloudHarness()
     stack = harness.stack(example("web-tier"), tmp_path)

@@ -118,7 +118,7 @@ def test_a_folder_that_is_there_already_is_put_aside(
     assert run(capsys, "plan", "web.yaml", *now, "--detailed-exitcode")[0] == 0
 
 
-def test_another_stack_with_the_same_addresses_is_said_to_be_one(
+def test_another_stack_with_the_same_addresses_is_reported_as_such(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     write(HEAD + BODY)

@@ -77,7 +77,7 @@ def test_an_import_that_the_account_does_not_show_leaves_no_plan(
     assert harness.state is not None and not harness.state.open
 
 
-def test_an_import_line_that_was_kept_says_how_to_go_on_when_its_object_is_gone(
+def test_an_import_line_whose_object_is_gone_is_reported_with_a_hint(
     tmp_path: Path,
 ) -> None:
     harness = CloudHarness()
@@ -108,7 +108,7 @@ def test_a_firewall_that_the_account_does_not_show_is_not_imported_with_its_rule
         "existing:\n  firewalls: {o: {id: 'INSTANCE-1 '}}\n",
     ],
 )
-def test_blanks_around_an_id_are_told(text: str) -> None:
+def test_blanks_around_an_id_are_reported(text: str) -> None:
     # Goal: an id becomes part of a path, which cannot hold blanks.
     assert "has spaces around the id: use INSTANCE-1" in said(problems(SHOP + text))
 

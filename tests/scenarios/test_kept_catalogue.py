@@ -73,7 +73,7 @@ def test_a_key_that_came_since_is_found_by_reading_once_more(tmp_path: Path) -> 
     assert lists_read(harness) == sorted([*ACCOUNT, *CATALOGUE])
 
 
-def test_a_key_that_nobody_has_is_looked_for_once_more_and_then_told(tmp_path: Path) -> None:
+def test_an_unknown_key_is_read_once_more_and_then_reported(tmp_path: Path) -> None:
     harness = CloudHarness()
     planned(harness, tmp_path)
     harness.sends.clear()

@@ -177,7 +177,7 @@ def ours(world: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_every_kind_of_change_in_turn_leaves_the_world_as_the_file_says(
+def test_every_kind_of_change_in_turn_leaves_the_account_as_configured(
     harness: CloudHarness, tmp_path: Path
 ) -> None:
     # Goal: apply, empty plan, each edit planned as exactly that edit and applied, destroy; foreign

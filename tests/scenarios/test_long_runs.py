@@ -48,7 +48,7 @@ def test_a_server_that_was_seen_at_work_past_its_deadline_is_late(tmp_path: Path
     }
 
 
-def test_a_run_ends_even_where_no_list_can_be_read_any_more(tmp_path: Path) -> None:
+def test_a_run_ends_even_if_no_list_can_be_read_any_more(tmp_path: Path) -> None:
     harness = lab_with_deadline(45)
 
     def break_the_list() -> bool:

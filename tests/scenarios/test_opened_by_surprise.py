@@ -104,7 +104,7 @@ def test_two_halves_are_everything(tmp_path: Path) -> None:
         "accepted in the file",
     ],
 )
-def test_what_opens_nothing_or_was_said_yes_to_is_sent(
+def test_a_range_that_opens_nothing_or_has_consent_is_sent(
     tmp_path: Path, rules: str, accept: tuple[str, ...], environment: str
 ) -> None:
     # Goal: only what nobody said yes to is held back.
@@ -175,7 +175,7 @@ def test_a_firewall_that_is_written_whole_is_judged_whole() -> None:
 
 @pytest.mark.parametrize("api", ["security-groups", "firewall"])
 @pytest.mark.parametrize("late", ["null", "'banana'"])
-def test_a_range_that_turns_out_to_be_none_is_not_sent(late: str, api: str, tmp_path: Path) -> None:
+def test_an_invalid_late_range_is_not_sent(late: str, api: str, tmp_path: Path) -> None:
     # Goal: a request without a range may mean every range; in the older form the rules are checked
     # as well.
     harness = CloudHarness(firewall_api=api)

@@ -90,7 +90,7 @@ def test_a_run_that_is_broken_off_keeps_the_earlier_outputs_marked_as_stale(tmp_
         assert_settled(bench, AGAIN, tmp_path)
 
 
-def test_stale_outputs_that_are_right_all_the_same_are_no_change_and_lose_their_mark(
+def test_stale_outputs_with_correct_values_are_not_a_change(
     tmp_path: Path,
 ) -> None:
     bench = interrupted(tmp_path, "killed before it leaves")

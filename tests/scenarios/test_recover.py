@@ -151,7 +151,7 @@ def test_without_proof_it_is_shown_what_was_asked_and_what_there_is(tmp_path: Pa
     )
 
 
-def test_a_delete_that_only_a_person_can_tell_of_names_its_consent() -> None:
+def test_a_delete_that_needs_a_decision_names_its_consent() -> None:
     intent = Intent(
         1,
         "run",
@@ -173,7 +173,7 @@ def test_a_delete_that_only_a_person_can_tell_of_names_its_consent() -> None:
     assert """it was not:   reconciler recover --not-created 'instances.web["a b"]'""" in text
 
 
-def test_a_word_that_it_was_not_made_lets_the_next_apply_make_it(tmp_path: Path) -> None:
+def test_deciding_that_it_was_not_created_lets_the_next_apply_create_it(tmp_path: Path) -> None:
     harness, stack = left_open(tmp_path, LOST)
     harness.clock.advance(600)
     found = recover(harness, stack, Answers(not_created=("instances.web",)))
@@ -182,7 +182,7 @@ def test_a_word_that_it_was_not_made_lets_the_next_apply_make_it(tmp_path: Path)
     assert list(world_of(harness.cloud)["instances"]) == ["shop-web"]
 
 
-def test_before_the_fence_nobody_can_say_that_it_was_not_made(tmp_path: Path) -> None:
+def test_not_created_cannot_be_decided_before_the_signature_fence(tmp_path: Path) -> None:
     harness, stack = left_open(tmp_path, LOST)
     found = recover(harness, stack, Answers(not_created=("instances.web",)), wait=False)
     assert (
@@ -199,7 +199,7 @@ def test_before_the_fence_nobody_can_say_that_it_was_not_made(tmp_path: Path) ->
     )
 
 
-def test_a_word_about_an_object_binds_it_with_what_was_asked(tmp_path: Path) -> None:
+def test_deciding_on_an_object_binds_it_with_the_requested_attributes(tmp_path: Path) -> None:
     harness, stack = left_open(tmp_path, LOST)
     harness.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
     found = recover(harness, stack, Answers(adopt={"instances.web": "INSTANCE-hand"}))
@@ -211,7 +211,7 @@ def test_a_word_about_an_object_binds_it_with_what_was_asked(tmp_path: Path) -> 
     assert shown(harness.plan(stack)) == ["resize instances.web"]
 
 
-def test_what_comes_late_all_the_same_is_told_where_a_person_named_another_object(
+def test_a_late_object_is_reported_if_another_object_was_named(
     tmp_path: Path,
 ) -> None:
     # Goal: the request can still be taken when the word is given; what it makes then is the
@@ -232,7 +232,7 @@ def test_what_comes_late_all_the_same_is_told_where_a_person_named_another_objec
     assert [problem.code for problem in harness.plan(stack).problems] == ["doubled"]
 
 
-def test_an_object_that_bears_the_marker_of_another_request_is_not_what_this_one_made(
+def test_an_object_with_the_marker_of_another_request_is_not_the_result_of_this_one(
     tmp_path: Path,
 ) -> None:
     # Goal: each send has a nonce of its own, so the word cannot be true; the object is another
@@ -263,7 +263,7 @@ def test_an_object_that_bears_the_marker_of_another_request_is_not_what_this_one
     assert harness.state is not None and harness.state.entries == {}
 
 
-def test_what_comes_late_all_the_same_is_told_after_its_request_was_forgotten(
+def test_a_late_object_is_reported_after_its_request_was_forgotten(
     tmp_path: Path,
 ) -> None:
     harness, stack = left_open(
@@ -320,7 +320,7 @@ def test_what_comes_late_all_the_same_is_told_after_its_request_was_forgotten(
         ),
     ],
 )
-def test_a_word_that_cannot_be_true_is_refused(
+def test_an_impossible_decision_is_refused(
     name: str, address: str, id: str, code: str, wanted: str, tmp_path: Path
 ) -> None:
     both = STACK + STACK.split("instances:\n")[1].replace("  web:", "  other:")
@@ -344,7 +344,7 @@ def test_a_word_that_cannot_be_true_is_refused(
     assert "INSTANCE-hand" not in {entry.id for entry in harness.state.entries.values()}
 
 
-def test_what_bears_the_marker_is_not_said_to_be_not_made(tmp_path: Path) -> None:
+def test_an_object_with_the_marker_cannot_be_decided_as_not_created(tmp_path: Path) -> None:
     """Goal: an object with our marker that is not as requested: only a person can tell, and not against
     the marker.
     """
@@ -437,7 +437,7 @@ def test_an_object_of_another_stack_is_not_proposed(tmp_path: Path) -> None:
     assert harness.plan(stack, accept=(("duplicate", "instances.web"),)).steps
 
 
-def test_what_a_running_apply_has_under_way_is_no_doubt_of_a_plan(tmp_path: Path) -> None:
+def test_requests_of_a_running_apply_are_not_unsettled_in_a_plan(tmp_path: Path) -> None:
     harness, stack = left_open(tmp_path, LOST)
     assert harness.state is not None
     (run,) = {intent.run for intent, _ in harness.state.open.values()}

@@ -109,7 +109,7 @@ DAMAGES: list[tuple[str, Callable[[], None], int, str, Callable[[], None]]] = [
 @pytest.mark.parametrize(
     ("name", "damage", "code", "told", "repair"), DAMAGES, ids=[row[0] for row in DAMAGES]
 )
-def test_a_damage_is_told_as_the_page_says_and_its_repair_helps(
+def test_a_failure_is_reported_as_documented_and_its_fix_works(
     name: str,
     damage: Callable[[], None],
     code: int,

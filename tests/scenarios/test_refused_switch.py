@@ -182,7 +182,7 @@ def test_a_server_whose_new_firewall_does_not_show_is_named_and_closed_by_the_ne
     ) == []
 
 
-def test_a_server_that_somebody_has_put_behind_another_firewall_is_not_said_to_have_none(
+def test_a_server_behind_another_firewall_is_not_reported_as_unprotected(
     tmp_path: Path,
 ) -> None:
     # Goal: the cloud refuses a second one with the reason; nothing stands open.

@@ -48,7 +48,7 @@ def test_a_restricted_zone_costs_one_request(tmp_path: Path) -> None:
     assert list(world_of(harness.cloud)["instances"]) == ["shop-db"]
 
 
-def test_where_the_zone_takes_servers_the_others_follow_at_once(tmp_path: Path) -> None:
+def test_if_the_zone_accepts_servers_the_others_follow_at_once(tmp_path: Path) -> None:
     # Goal: they wait for the answer of the first, not for the server.
     harness = CloudHarness(latency_seconds=0.2)
     result = harness.apply(harness.stack(TEXT, tmp_path))

@@ -172,7 +172,7 @@ class _Unreadable(CloudHarness):
         return super()._send(request)
 
 
-def test_a_run_that_cannot_look_a_second_time_comes_to_an_end(tmp_path: Path) -> None:
+def test_a_run_ends_if_its_second_read_fails(tmp_path: Path) -> None:
     # Goal: every run ends; what was to be deleted is left, and told.
     harness = _Unreadable()
     harness.apply(harness.stack(ONE, tmp_path))
@@ -403,7 +403,7 @@ def test_a_server_that_is_not_as_planned_gets_no_successor(tmp_path: Path) -> No
     )
 
 
-def test_a_look_costs_no_call_where_its_list_is_read_anyway(tmp_path: Path) -> None:
+def test_a_precondition_costs_no_call_if_its_list_is_read_anyway(tmp_path: Path) -> None:
     # Goal: ten deletes look once; what waits for their end is asked as before.
     harness = CloudHarness()
     many = HEAD + "instances:\n  kept: {}\n  web: {count: %s}\n"
@@ -498,7 +498,7 @@ def test_a_name_that_somebody_gave_a_firewall_meanwhile_is_not_taken_back_by_a_d
     assert harness.cloud.snapshot().firewalls[web].title == "theirs"
 
 
-def test_what_a_text_edit_does_not_replace_is_no_reason_to_hold_it_back(tmp_path: Path) -> None:
+def test_fields_that_a_text_edit_does_not_replace_do_not_block_it(tmp_path: Path) -> None:
     # Goal: a look compares what the write replaces; a flavor is not touched by a name.
     harness = CloudHarness()
     assert harness.apply(harness.stack(TEXTS, tmp_path)).exit_code == 0
@@ -510,7 +510,7 @@ def test_what_a_text_edit_does_not_replace_is_no_reason_to_hold_it_back(tmp_path
     assert harness.apply(harness.stack(TEXTS.replace("before", "after"), tmp_path)).exit_code == 0
 
 
-def test_many_text_edits_cost_one_look_a_kind(tmp_path: Path) -> None:
+def test_many_text_edits_cost_one_read_per_kind(tmp_path: Path) -> None:
     # Goal: ten names are looked at in one list.
     harness = CloudHarness()
     many = HEAD + "instances:\n  web: {count: 10, description: %s}\n"

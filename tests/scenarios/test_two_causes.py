@@ -72,7 +72,7 @@ def test_an_object_moved_while_the_cloud_works_on_it_does_not_come_back_to_its_o
     assert shown(harness.plan(stack)) == []
 
 
-def test_it_does_not_come_back_either_where_the_move_was_recorded_and_the_run_stopped(
+def test_an_object_whose_move_was_recorded_stays_at_its_new_address(
     tmp_path: Path,
 ) -> None:
     # Goal: the same, settled by evidence in a third run.
@@ -434,7 +434,7 @@ def test_an_object_whose_create_is_in_doubt_is_not_made_again_under_another_addr
     assert len(made_of(harness, kind)) == len(before) and shown(harness.plan(stack)) == []
 
 
-def test_nothing_is_bound_where_the_create_of_an_object_is_in_doubt(tmp_path: Path) -> None:
+def test_nothing_is_bound_while_the_create_of_an_object_is_unsettled(tmp_path: Path) -> None:
     # Goal: when the request is settled, two objects would be the one of that address, and one of
     # them nobody's.
     harness = lost_create("server", tmp_path)

@@ -163,7 +163,7 @@ def test_any_serial_that_was_kept_is_planned_back_to(tmp_path: Path) -> None:
     assert world_of(harness.cloud) == first
 
 
-def test_what_was_not_managed_then_is_kept_and_said(tmp_path: Path) -> None:
+def test_objects_that_were_not_managed_then_are_kept_and_reported(tmp_path: Path) -> None:
     harness = CloudHarness()
     harness.apply(harness.stack(BASE, tmp_path))
     stack = harness.stack(BASE.replace("power: on", "power: on, description: new"), tmp_path)
@@ -190,7 +190,7 @@ def test_what_was_not_managed_then_is_kept_and_said(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_was_never_kept_is_a_mistake_in_the_arguments(
+def test_a_serial_that_was_never_kept_is_a_usage_error(
     serial: str, said_: str, tmp_path: Path
 ) -> None:
     harness = CloudHarness()

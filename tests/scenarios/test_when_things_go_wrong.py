@@ -99,7 +99,7 @@ def test_a_refused_create_stops_only_what_depends_on_it(tmp_path: Path) -> None:
     must_be_whole(harness, SHOP, tmp_path)
 
 
-def test_a_new_server_stands_behind_its_firewall_even_where_a_rule_of_it_failed(
+def test_a_new_server_gets_its_firewall_even_if_a_rule_failed(
     tmp_path: Path,
 ) -> None:
     # Goal: an order is not a need; the failed rule is made by the next run.
@@ -568,7 +568,7 @@ def test_a_text_that_nobody_manages_goes_along_in_the_older_form(tmp_path: Path)
     [({"create": 1000}, "instances.db"), ({"volume": 1000}, "block_storages.data")],
     ids=["a server", "a volume"],
 )
-def test_what_was_not_ready_in_time_is_gone_on_with(
+def test_an_object_that_was_late_is_continued_by_the_next_run(
     tmp_path: Path, tick: dict[str, float], address: str
 ) -> None:
     # Goal: past its deadline the step fails and the object stays incomplete; the next run waits for

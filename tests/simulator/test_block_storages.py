@@ -58,7 +58,7 @@ def test_moving_a_volume_takes_a_detach_and_an_attach() -> None:
     assert row_of(one, volume)["instance_id"] == second
 
 
-def test_what_may_not_be_done_with_a_volume() -> None:
+def test_forbidden_operations_on_a_volume_are_refused() -> None:
     """IN_USE while attached, CHECK_PARAM when not, another zone, a busy or absent server, an
     unknown volume.
     """
@@ -143,7 +143,7 @@ def test_a_server_takes_three_volumes() -> None:
         ({"instance_id": "INSTANCE-0000000000000000000000"}, "DELETED_OR_WORKING_INSTANCE"),
     ],
 )
-def test_wrong_creates(members: dict[str, object], code: str) -> None:
+def test_invalid_creates_are_refused(members: dict[str, object], code: str) -> None:
     """Section 16, failures."""
     one = account()
     form = {"instance_id": one.instance(), "type": "ssd", "size": 100, **members}
@@ -159,13 +159,13 @@ def test_wrong_creates(members: dict[str, object], code: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "size"), [("ssd", 10), ("ssd", 11), ("ssd", 2000), ("sata", 10), ("sata", 20000)]
 )
-def test_sizes_within_bounds(kind: str, size: int) -> None:
+def test_sizes_within_bounds_are_accepted(kind: str, size: int) -> None:
     """Any whole gigabyte within the bounds of the type."""
     one = account()
     assert row_of(one, one.volume(one.instance(), type=kind, size=size))["size"] == size
 
 
-def test_a_type_that_the_zone_does_not_have() -> None:
+def test_a_type_that_the_zone_lacks_is_refused() -> None:
     """sata is in one zone only; null zones mean everywhere."""
     one = account()
     key = one.instance(zone_id=OTHER_ZONE)
@@ -193,7 +193,7 @@ def test_the_list_is_whole_and_filtered() -> None:
     assert one.get("/v1/block-storages", zone_id=OTHER_ZONE).body["count"] == 0
 
 
-def test_a_server_deleted_while_a_volume_is_under_way() -> None:
+def test_a_server_is_deleted_while_a_volume_is_under_way() -> None:
     """Whatever was attaching or detaching ends detached and at rest; what was being deleted still
     goes.
     """

@@ -25,7 +25,7 @@ def check(run: Callable[[], None]) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("instant", list(KINDS))
-def test_every_fault_does_what_it_says(instant: str) -> None:
+def test_every_fault_has_its_documented_effect(instant: str) -> None:
     """A fault without a check here fails."""
     CHECKS[instant]()
 
@@ -364,7 +364,7 @@ def test_faults_do_not_strike_what_was_never_sent_again() -> None:
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_script_says_the_same_as_python() -> None:
+def test_a_script_equals_the_same_faults_in_python() -> None:
     """YAML, as a list or under `faults`; and back."""
     text = """
     faults:
@@ -400,13 +400,13 @@ def test_a_script_says_the_same_as_python() -> None:
         ),
     ],
 )
-def test_a_script_that_cannot_be_followed_says_where_and_why(script: object, hint: str) -> None:
+def test_an_invalid_script_is_refused_with_place_and_reason(script: object, hint: str) -> None:
     """Never a fault that silently does nothing."""
     with pytest.raises(FaultError, match=hint):
         parse_faults(script)
 
 
-def test_every_kind_of_fault_is_told_in_a_sentence() -> None:
+def test_every_kind_of_fault_is_described_in_a_sentence() -> None:
     """For the documentation; no name is used twice."""
     assert not set(INSTANTS) & set(DISTORTIONS)
     assert all(KINDS.values())

@@ -40,7 +40,7 @@ def test_a_server_is_building_then_pending_then_active() -> None:
         ("resize", 45, "off", "off"),
     ],
 )
-def test_an_action_works_for_its_time_and_ends_where_it_should(
+def test_an_action_takes_its_time_and_ends_in_the_right_status(
     action: str, seconds: float, before: str, after: str
 ) -> None:
     """Section 10: receipt `work`, reads `work`, then the end; meanwhile everything else is refused
@@ -119,7 +119,7 @@ def test_a_deleted_server_leaves_its_volumes_and_its_groups() -> None:
     assert one.post(f"/v1/instances/{key}/start").code == "DELETED_OR_WORKING_INSTANCE"
 
 
-def test_up_to_ten_servers_in_one_call() -> None:
+def test_one_call_creates_up_to_ten_servers() -> None:
     """Section 14: one receipt a server, own ids and addresses."""
     one = account()
     answer = one.post("/v1/instances", form={**TRIO, "name": "web", "count": 10})
@@ -270,7 +270,7 @@ def test_power_in_the_target_state_is_accepted_and_changes_nothing() -> None:
         ({"flavor_id": "std_1.2-g1"}, "UNAVAILABLE_COMBINATION"),
     ],
 )
-def test_wrong_resizes(form: dict[str, str], code: str) -> None:
+def test_invalid_resizes_are_refused(form: dict[str, str], code: str) -> None:
     """Section 14: in the zone, available, not smaller, not the same."""
     one = account()
     assert one.post(f"/v1/instances/{one.instance()}/resize", form=form, wrong=True).code == code
@@ -280,7 +280,7 @@ def test_wrong_resizes(form: dict[str, str], code: str) -> None:
     ("image", "code"),
     [("PIMAGE-none", "ID_INVALID"), ("PIMAGE-0Ex1CentOS7EndOfLife0g", "UNAVAILABLE_COMBINATION")],
 )
-def test_wrong_rebuilds(image: str, code: str) -> None:
+def test_invalid_rebuilds_are_refused(image: str, code: str) -> None:
     """Section 14."""
     one = account()
     assert (
@@ -354,7 +354,7 @@ def test_json_and_urlencoded_bodies_are_understood_too() -> None:
     "body",
     ["[]", "{", '"x"', "[" * 100_000, '{"zone_id": {"a": 1}, "image_id": "x", "flavor_id": "y"}'],
 )
-def test_bodies_that_are_no_form_are_check_param(body: str) -> None:
+def test_malformed_bodies_are_check_param(body: str) -> None:
     """Section 2: never a 500."""
     one = account()
     response = one.cloud.handle(one.cloud.signed("POST", "/v1/instances", body=body))

@@ -80,7 +80,7 @@ def test_the_work_for_a_page_hardly_grows_with_the_world(
     assert many < few + 60 * rows + 6 * objects, (few, many)
 
 
-def test_a_large_world_is_copied_without_a_look_at_its_objects(large: Account) -> None:
+def test_copying_a_large_world_reads_no_objects(large: Account) -> None:
     """Goal: snapshots are taken before every answer that is saved, so they may not go over the
     objects one by one.
     """

@@ -42,7 +42,7 @@ PAGED = [
     "query",
     [{"page_no": 0}, {"page_no": -1}, {"page_no": "x"}, {"page_size": 0}, {"page_size": "1.5"}],
 )
-def test_a_page_that_is_none_is_check_param(path: str, query: dict[str, object]) -> None:
+def test_an_invalid_page_is_check_param(path: str, query: dict[str, object]) -> None:
     """Section 7: 0, negative and text."""
     one = account()
     assert one.call("GET", path, query=query, wrong=True).code == "CHECK_PARAM"
@@ -118,7 +118,7 @@ FILTERS = [
 
 
 @pytest.mark.parametrize(("query", "names"), FILTERS, ids=[str(query) for query, _ in FILTERS])
-def test_instance_filters(full: Account, query: dict[str, object], names: set[str]) -> None:
+def test_instances_are_filtered(full: Account, query: dict[str, object], names: set[str]) -> None:
     """Section 14: every filter of the seed page."""
     assert {
         row["name"] for row in full.get("/v1/instances", page_size=100, fields=3, **query).rows
@@ -216,7 +216,7 @@ FLAVOR_FILTERS = [
 @pytest.mark.parametrize(
     ("query", "names"), FLAVOR_FILTERS, ids=[str(query) for query, _ in FLAVOR_FILTERS]
 )
-def test_flavor_filters(query: dict[str, object], names: set[str]) -> None:
+def test_flavors_are_filtered(query: dict[str, object], names: set[str]) -> None:
     """Section 12."""
     answer = account().get("/v1/flavors", page_size=100, **query)
     assert {row["flavor_id"] for row in answer.rows} == names
@@ -238,7 +238,7 @@ IMAGE_FILTERS = [
 @pytest.mark.parametrize(
     ("query", "count"), IMAGE_FILTERS, ids=[str(query) for query, _ in IMAGE_FILTERS]
 )
-def test_image_filters(query: dict[str, object], count: int) -> None:
+def test_images_are_filtered(query: dict[str, object], count: int) -> None:
     """Section 13."""
     assert account().get("/v1/images", **query).body["count"] == count
 
@@ -301,7 +301,7 @@ def test_ssh_keys_are_listed_and_filtered_by_name() -> None:
         ("GET", "/v1/security-groups/x/rules/1", 405, "None"),
     ],
 )
-def test_paths_and_methods_that_do_not_exist(
+def test_unknown_paths_and_methods_are_refused(
     method: str, path: str, status: int, code: str
 ) -> None:
     """Section 6: 404 in the envelope, 405 without one."""

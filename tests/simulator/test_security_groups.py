@@ -108,7 +108,7 @@ def test_a_description_cannot_be_cleared(content: str | None) -> None:
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/security-groups", "/v1/firewall"])
-def test_wrong_groups(path: str, data: Any, code: str) -> None:
+def test_invalid_groups_are_refused(path: str, data: Any, code: str) -> None:
     """Sections 4, 17: lengths in code points."""
     one = account()
     answer = one.post(path, data=data, wrong=True)
@@ -204,7 +204,7 @@ WRONG_RULES = [
 @pytest.mark.parametrize(
     ("members", "code"), WRONG_RULES, ids=[str(members) for members, _ in WRONG_RULES]
 )
-def test_wrong_rules(members: dict[str, Any], code: str) -> None:
+def test_invalid_rules_are_refused(members: dict[str, Any], code: str) -> None:
     """Section 17, each refused with the code seen live, on create and on edit, in both forms."""
     one = account()
     key = one.group()
@@ -257,7 +257,7 @@ def test_a_rule_typed_without_a_mask_in_the_console_counts_as_one_address() -> N
         assert one.post(f"/v1/security-groups/{key}/rules", data=body).code == "CHECK_PARAM"
 
 
-def test_rules_of_absent_groups_and_absent_rules() -> None:
+def test_rules_of_missing_groups_and_missing_rules_are_not_found() -> None:
     """Sections 17, 22."""
     one = account()
     key = one.group()
@@ -303,7 +303,7 @@ def test_a_server_is_in_one_group_and_the_group_knows() -> None:
 
 
 @pytest.mark.parametrize("action", ["attach", "detach"])
-def test_wrong_members(action: str) -> None:
+def test_invalid_members_are_refused(action: str) -> None:
     """A missing, malformed, busy or absent server, and an absent group."""
     one = account()
     key, group = one.instance(ready=False), one.group()
@@ -461,14 +461,14 @@ def billed() -> Account:
 @pytest.mark.parametrize(
     ("query", "count"), BILL_FILTERS, ids=[str(query) for query, _ in BILL_FILTERS]
 )
-def test_bill_filters(billed: Account, query: dict[str, Any], count: int) -> None:
+def test_bills_are_filtered(billed: Account, query: dict[str, Any], count: int) -> None:
     """Section 19: dates against `bill_date`, prices against the price without VAT, both inclusive."""
     answer = billed.get("/v1/bill", **query)
     assert answer.body["count"] == count
     assert (answer.body["page_no"], answer.body["page_size"]) == ("1", "10")
 
 
-def test_bills_that_do_not_exist(billed: Account) -> None:
+def test_missing_bills_are_not_found(billed: Account) -> None:
     """Section 19: EMPTY_SET on page 1, an empty list past the end, bad dates refused, the detail
     always denied.
     """

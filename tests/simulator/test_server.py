@@ -121,7 +121,7 @@ def test_strange_methods_are_405_like_everywhere(client: Client, method: str) ->
     assert client.call("GET", "/v1/zones")[0] == 200
 
 
-def test_chunked_bodies_and_odd_lengths(client: Client) -> None:
+def test_chunked_bodies_and_odd_lengths_are_handled(client: Client) -> None:
     """curl sends uploads in chunks; a length that is none is 400."""
     body = json.dumps({"title": "web-policy", "content": "x"}).encode()
     path = "/v1/security-groups"
@@ -188,7 +188,7 @@ def test_garbled_answers_keep_the_connection() -> None:
         assert client.call("GET", "/v1/zones")[0] == 200
 
 
-def test_a_mistake_of_ours_is_a_500_and_no_hung_connection(
+def test_an_internal_error_is_a_500_and_not_a_hung_connection(
     server: SimulatorServer, client: Client, capsys: Any
 ) -> None:
     """And it is told on the server's own output."""
@@ -215,7 +215,7 @@ def test_the_world_is_shown_and_replaced(client: Client) -> None:
     assert client.steer("PUT", "world", {"instances": [{"nam": "put"}]})[0] == 400
 
 
-def test_objects_are_done_with(server: SimulatorServer, client: Client) -> None:
+def test_objects_are_changed_from_outside(server: SimulatorServer, client: Client) -> None:
     """`do` takes action, kind, object and values; the command line's helpers do the same."""
     client.call("POST", "/v1/instances", form={**TRIO, "name": "web"})
     done = client.steer(
@@ -420,7 +420,7 @@ def test_closing_cuts_idle_connections_and_frees_the_port(tmp_path: Path) -> Non
 
 
 @pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
-def test_ipv6_loopback() -> None:
+def test_the_server_listens_on_ipv6_loopback() -> None:
     """The endpoint is written with brackets."""
     try:
         server = serve(host="::1")
@@ -559,7 +559,7 @@ def test_the_command_prints_three_lines_to_paste_and_stops_cleanly(
         ([], 64, "usage"),
     ],
 )
-def test_the_command_says_in_one_line_what_is_wrong(
+def test_the_command_reports_a_mistake_in_one_line(
     arguments: list[str], code: int, hint: str, capsys: Any
 ) -> None:
     """No traceback."""

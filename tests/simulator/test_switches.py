@@ -30,7 +30,7 @@ def checks(*names: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 
 @pytest.mark.parametrize("name", [row.name for row in table()])
-def test_every_switch_does_what_it_says(name: str) -> None:
+def test_every_switch_has_its_documented_effect(name: str) -> None:
     """A switch without a check here fails."""
     CHECKS[name]()
 
@@ -833,7 +833,7 @@ def test_every_switch_of_section_23_is_there() -> None:
         ("restricted_zones", 5, "list"),
     ],
 )
-def test_a_wrong_switch_is_an_error_that_says_what_would_be_right(
+def test_an_invalid_switch_is_refused_with_the_valid_values(
     name: str, value: object, hint: str
 ) -> None:
     """From Python, YAML and the command line alike."""

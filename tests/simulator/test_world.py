@@ -121,7 +121,7 @@ def test_advance_moves_the_world_and_not_the_clock() -> None:
         one.cloud.advance(-1)
 
 
-def test_a_copy_of_a_world_stands_still() -> None:
+def test_a_copy_of_a_world_does_not_change() -> None:
     """Snapshots share records, not dictionaries."""
     one = account()
     key = one.instance(ready=False)
@@ -283,7 +283,7 @@ def test_a_world_written_by_hand_may_be_short() -> None:
         ("firewalls: [{content: x}]", "title"),
     ],
 )
-def test_a_file_that_is_no_world_says_why(text: str, hint: str | None) -> None:
+def test_a_file_that_is_not_a_world_is_refused_with_the_reason(text: str, hint: str | None) -> None:
     """The entry is named."""
     if hint is None:
         assert world_from_text(text).instances == {}
@@ -419,7 +419,7 @@ def test_objects_are_created_and_deleted_from_outside() -> None:
         ("create", "instance", "x", {"colour": "red"}, "unknown colour"),
     ],
 )
-def test_an_edit_that_cannot_be_made_says_what_there_is(
+def test_an_impossible_edit_is_refused_with_the_alternatives(
     action: str, kind: str, name: str, values: dict[str, object], hint: str
 ) -> None:
     """And changes nothing."""

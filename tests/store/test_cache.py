@@ -121,7 +121,7 @@ def test_a_file_that_is_not_as_written_here_holds_nothing(tmp_path: Path, conten
     assert kept.catalogue(["zones"]) == {"zones": ZONES}
 
 
-def test_a_folder_that_cannot_be_made_is_no_mistake(tmp_path: Path) -> None:
+def test_a_cache_folder_that_cannot_be_created_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     kept = cache(tmp_path / "file")
     kept.keep_catalogue({"zones": ZONES})

@@ -122,7 +122,7 @@ def _snapshots_within_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder_writer, "RECORDS_PER_SNAPSHOT", 3)
 
 
-def test_a_crash_at_any_deed_loses_nothing_that_was_acknowledged() -> None:
+def test_a_crash_at_any_disk_operation_loses_nothing_that_was_acknowledged() -> None:
     tried, wrong = explore(MemoryDisk)
     assert wrong == []
     assert tried > 500
@@ -148,7 +148,7 @@ def test_this_test_sees_a_sync_that_is_left_out(careless: type[MemoryDisk]) -> N
 
 @pytest.mark.parametrize("fault", [Fault.FULL, Fault.BROKEN, Fault.SHORT])
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
-def test_a_disk_that_fails_at_any_deed_gives_no_false_acknowledgement(
+def test_a_disk_that_fails_at_any_operation_gives_no_false_acknowledgement(
     fault: Fault, lasting: bool
 ) -> None:
     calm = MemoryDisk()

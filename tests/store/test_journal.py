@@ -92,7 +92,7 @@ def test_a_journal_without_a_whole_first_line_is_damage() -> None:
             decode_journal(data[:place])
 
 
-def test_a_torn_record_is_told_and_the_next_run_goes_on() -> None:
+def test_a_torn_record_is_reported_and_the_next_run_continues() -> None:
     disk = MemoryDisk()
     writer = open_writer(MemoryStore(disk))
     add_server(writer, 0)
@@ -108,7 +108,7 @@ def test_a_torn_record_is_told_and_the_next_run_goes_on() -> None:
     assert MemoryStore(disk).read() == again.state
 
 
-def test_what_failed_appends_left_is_no_damage() -> None:
+def test_remains_of_failed_appends_are_not_damage() -> None:
     """Goal: short writes of several lengths one after another, then a good append over them."""
     disk = MemoryDisk()
     journal = Journal.create(disk, PATH, Header("line", 1, 0), owed={})

@@ -87,7 +87,7 @@ def test_kill_frees_the_lock_and_leaves_the_intent(tmp_path: Path) -> None:
         writer.close()
 
 
-def test_a_stopped_holder_that_goes_on_after_an_unlock_records_nothing(tmp_path: Path) -> None:
+def test_a_stopped_holder_that_continues_after_an_unlock_records_nothing(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "shop")
     with holding(store.folder) as process:
         process.send_signal(signal.SIGSTOP)
@@ -116,7 +116,7 @@ def files_of_at_most(size_bytes: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_answers_are_recorded_where_files_can_no_longer_grow(tmp_path: Path) -> None:
+def test_answers_are_recorded_even_if_files_can_no_longer_grow(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "shop")
     writer = open_writer(store)
     writer.append(intent(1))

@@ -67,7 +67,7 @@ def test_the_same_state_is_the_same_bytes_in_whatever_order_it_was_made() -> Non
     assert encode_snapshot(Snapshot(turned)) == encode_snapshot(Snapshot(state))
 
 
-def test_korean_text_stands_as_it_is() -> None:
+def test_korean_text_is_written_unescaped() -> None:
     assert "웹 서버".encode() in encode_snapshot(Snapshot(one_of_each()))
 
 
@@ -172,7 +172,7 @@ BYTES: list[tuple[str, bytes]] = [
 
 
 @pytest.mark.parametrize("data", [row[1] for row in BYTES], ids=[row[0] for row in BYTES])
-def test_bytes_that_are_no_state_are_damage(data: bytes) -> None:
+def test_bytes_that_are_not_a_state_are_damage(data: bytes) -> None:
     with pytest.raises(StateDamaged):
         decode_snapshot(data)
     with pytest.raises(StateDamaged):

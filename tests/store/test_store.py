@@ -56,7 +56,7 @@ def take(store: FileStore, name: str) -> bytes:
     return (store.folder / name).read_bytes()
 
 
-def test_where_nothing_was_ever_recorded_there_is_no_state(make: Make) -> None:
+def test_a_store_without_records_has_no_state(make: Make) -> None:
     assert make().read() is None
     assert make().history() == ()
     assert make().holder() is None
@@ -146,7 +146,7 @@ def test_lineage_stays_for_life(make: Make) -> None:
     assert len(lineages) == 1
 
 
-def test_a_record_out_of_sequence_is_a_mistake_of_ours(make: Make) -> None:
+def test_a_record_out_of_sequence_is_an_internal_error(make: Make) -> None:
     writer = open_writer(make())
     with pytest.raises(AssertionError):
         writer.append(intent(2))
@@ -215,7 +215,7 @@ def test_any_records_come_back_as_they_were_folded(found: list[Record], commits:
 # --- one writer ---
 
 
-def test_a_second_writer_is_told_who_holds_the_lock(make: Make) -> None:
+def test_a_second_writer_is_reported_who_holds_the_lock(make: Make) -> None:
     writer = open_writer(make())
     writer.append(intent(1, index=4))
     with pytest.raises(Locked) as caught:
@@ -271,7 +271,7 @@ def test_unlock_stops_the_holder_before_its_next_record_and_lets_another_in(make
     assert fresh.commit() == make().read()
 
 
-def test_unlock_where_nobody_works_harms_nothing(make: Make) -> None:
+def test_unlock_without_a_holder_changes_nothing(make: Make) -> None:
     writer = open_writer(make())
     add_server(writer, 0)
     writer.close()
@@ -279,7 +279,7 @@ def test_unlock_where_nobody_works_harms_nothing(make: Make) -> None:
     open_writer(make()).close()
 
 
-def test_a_story_that_cannot_be_read_hides_no_lock(make: Make) -> None:
+def test_an_unreadable_holder_record_hides_no_lock(make: Make) -> None:
     store = make()
     writer = open_writer(store)
     for garbage in (
@@ -484,7 +484,7 @@ def test_a_folder_that_cannot_be_made_is_a_record_that_failed(tmp_path: Path) ->
         open_writer(store)
 
 
-def test_a_state_that_is_no_file_is_damage(tmp_path: Path) -> None:
+def test_a_state_that_is_not_a_file_is_damage(tmp_path: Path) -> None:
     (tmp_path / "state.json").mkdir()
     with pytest.raises(StateDamaged):
         FileStore(tmp_path).read()

@@ -12,7 +12,7 @@ STORIES, PARTS = 200, 8
 
 
 @pytest.mark.parametrize("part", range(PARTS))
-def test_whatever_two_causes_do_together_everything_ends_as_the_file_says(part: int) -> None:
+def test_any_two_causes_together_end_in_what_the_file_states(part: int) -> None:
     # Goal: a pair of causes in each story, every invariant at each request and process end; a
     # failure prints the shortest story.
     for number in range(part, STORIES, PARTS):
@@ -20,7 +20,7 @@ def test_whatever_two_causes_do_together_everything_ends_as_the_file_says(part: 
         assert not told.violations, f"\n{story.shortest(told)}"
 
 
-def test_a_story_is_the_same_each_time() -> None:
+def test_a_story_repeats_exactly() -> None:
     # Goal: a seed and a number replay it, word for word.
     for number in (3, 17, 41):
         drawn = story.drawn(7, number)
