@@ -154,10 +154,9 @@ class Absorber:
                 "unmanaged, write `lifecycle: {{ignore: [{field}]}}`",
                 field=field.path,
             )
-            raise CannotAbsorb(
+            raise _cannot(
+                resource,
                 msg("`{field}` is now empty, which a file cannot express", field=field.path),
-                resource.address,
-                resource.place,
                 hint,
             )
         if each is None:
@@ -175,10 +174,9 @@ class Absorber:
                 section=kind,
                 id=after,
             )
-            raise CannotAbsorb(
+            raise _cannot(
+                resource,
                 msg("`{field}` is now {id}, which is not in the stack", field=each.name, id=after),
-                resource.address,
-                resource.place,
                 hint,
             )
         return flow(Raw(str(address) if address.existing else str(address).partition(".")[2]))
@@ -187,15 +185,10 @@ class Absorber:
         """The text of a resource in its file, and the file."""
         assert resource.place is not None
         source = self.source(resource.place.file)
-        name = source.scalar_at(resource.place)
-        own = None if name is None else source.value_of(name)
+        key = source.scalar_at(resource.place)
+        own = None if key is None else source.value_of(key)
         if own is None:
-            raise CannotAbsorb(
-                msg("its place in the file is unknown"),
-                resource.address,
-                resource.place,
-                msg("write it by hand"),
-            )
+            raise _unknown_place(resource)
         return self._unshared(resource, own), source
 
     @staticmethod
@@ -205,10 +198,9 @@ class Absorber:
                 "replace the alias `*{anchor}` with its value, then run absorb again",
                 anchor=table.anchor,
             )
-            raise CannotAbsorb(
+            raise _cannot(
+                resource,
                 msg("its lines are an alias that other objects share"),
-                resource.address,
-                resource.place,
                 hint,
             )
         return table
@@ -235,10 +227,9 @@ class Absorber:
                 "remove it in the console, or write `lifecycle: {{ignore: [{section}]}}`",
                 section=owned.name,
             )
-            raise CannotAbsorb(
+            raise _cannot(
+                resource,
                 msg("{rule} cannot be written: {reason}", rule=rule, reason=reason),
-                resource.address,
-                resource.place,
                 hint,
             )
         own, source = self._own(resource)
@@ -254,16 +245,19 @@ class Absorber:
         """Removes a rule that somebody deleted outside."""
         assert resource.place is not None
         source = self.source(resource.place.file)
-        name = source.scalar_at(resource.place)
-        table = None if name is None else source.around(name)
+        key = source.scalar_at(resource.place)
+        table = None if key is None else source.around(key)
         if table is None:
-            raise CannotAbsorb(
-                msg("its place in the file is unknown"),
-                resource.address,
-                resource.place,
-                msg("remove it by hand"),
-            )
+            raise _unknown_place(resource)
         return TextRemoval(table, resource.address.rule or "")
+
+
+def _unknown_place(resource: Resource) -> CannotAbsorb:
+    return _cannot(resource, msg("its place in the file is unknown"), msg("edit the file by hand"))
+
+
+def _cannot(resource: Resource, message: str, hint: str) -> CannotAbsorb:
+    return CannotAbsorb(message, resource.address, resource.place, hint)
 
 
 def _field(resource: Resource, path: str) -> Field | None:
