@@ -71,9 +71,9 @@ SITUATIONS = {
     "read what would be bound, then add --yes": f"{HINTS}::test_a_lost_state_that_nobody_is_asked_about",
     "use the version of reconciler that wrote it, or a newer one": f"{DAMAGE}[a newer version]",
     "put back state.json and journal of one time; or see `reconciler recover --rebuild`": f"{DAMAGE}[an older copy]",
-    "put back state.json and journal from one copy; without one, move the journal away: what it recorded since the state's serial is then "
-    "looked for in the account by `reconciler recover` (docs/how-to/recover.md)": f"{DAMAGE}[a scratched journal]",
-    "wait (--lock-timeout SECONDS), or, if that run hangs or is on a machine that is gone, `reconciler state unlock`": (
+    "put back state.json and journal from one copy; without one, move the journal away: `reconciler recover` then "
+    "searches the account for what it recorded since the state's serial (docs/how-to/recover.md)": f"{DAMAGE}[a scratched journal]",
+    "wait (--lock-timeout SECONDS), or, if that run does not respond or its machine is gone, `reconciler state unlock`": (
         "tests/cli/test_simulated_sessions.py::test_another_run_of_the_stack_is_reported_and_exits_6"
     ),
     "create a key pair in the iwinv console and export both, or try the local cloud first with --simulate": (
@@ -109,6 +109,9 @@ NOT_PASTED = {
     "reconciler apply": "a run has to be killed: tests/processes/test_left_exposed.py pastes it",
     "to adopt it, add it to the file under a name of its own, with `import: {}`\nor look at {} in the console, and delete it there if "
     "nothing uses it\nor leave it alone: {} --accept {}": "it takes two machines: tests/processes/test_two_machines.py pastes it",
+    "take one side whole: git checkout --ours -- {}\nthen bind what only the other side made: reconciler recover --rebuild": (
+        "it takes a Git merge: tests/processes/test_ci_ways.py runs both commands"
+    ),
     "write to a folder of its own: adopt --out FOLDER/FILE.yaml": "the person has to name folder and file",
 }
 """Hints that no session at the command line prints, and why."""

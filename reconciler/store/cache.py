@@ -1,38 +1,37 @@
-"""What is kept of an account between runs: its catalogue for a day, and how long its operations
-took (quota#cache).
+"""What is kept of an account between runs: its catalog for a day, and how long its operations took
+(quota#cache).
 
-It lies in the user's cache folder, one folder a key. Nothing of it is needed and all of it may be
-lost: whatever the files hold that is not as written here is passed over, and one that cannot be
-written is not.
+It is in the user's cache folder, one folder per key. All of it may be lost: files with any other
+content are ignored, and a file that cannot be written is skipped.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from reconciler.common.json_codec import Codec
 from reconciler.common.paths import read_ordinary
 from reconciler.common.timing import Expected, expected
 from reconciler.store.disk import FILE_MODE, FOLDER_MODE
 
 CATALOGUE_SECONDS = 24 * 3600.0
-"""How long a list of the catalogue is taken as it was."""
+"""How long a list of the catalog is used without reading it again."""
 
 SAMPLES_MAX = 8
-"""How many durations of an operation are kept: the newest, one a run."""
+"""How many durations of an operation are kept: the newest, one per run."""
 
 SECONDS_MAX = 3600.0
 _BYTES_MAX = 16 * 1024 * 1024
 
 
 class FileAccountCache:
-    """The cache of one account. `folder` is the user's; `digest` that of the key; `origin` the
-    endpoint, on which the catalogue hangs.
+    """The cache of one account. `folder` is the user's cache folder, `digest` that of the key,
+    `origin` the endpoint that the catalog was read from.
     """
 
     def __init__(
@@ -42,7 +41,7 @@ class FileAccountCache:
         self._origin, self._clock = origin, clock
 
     def catalogue(self, names: Iterable[str]) -> dict[str, tuple[Mapping[str, Any], ...]]:
-        """Those of the lists that are kept and young enough."""
+        """Those of the lists that are kept and not too old."""
         kept, now = self._lists(), self._clock()
         return {
             name: kept[name][1]
@@ -65,7 +64,7 @@ class FileAccountCache:
         )
 
     def seconds(self) -> dict[str, Expected]:
-        """How long each operation that was seen here usually takes."""
+        """How long each operation usually takes, if it was measured."""
         return {name: expected(found) for name, found in self._samples().items()}
 
     def learn(self, seen: Mapping[str, Sequence[tuple[float, float]]]) -> None:
@@ -75,8 +74,8 @@ class FileAccountCache:
         if not seen:
             return
         before = self._samples()
-        # One a run, the middle one, so that a run of many objects does not push out what others
-        # learned.
+        # One per run, the median, so that a run of many objects does not displace what others
+        # measured.
         middle = {
             name: sorted(times, key=lambda bounds: bounds[1])[len(times) // 2]
             for name, times in seen.items()
@@ -92,7 +91,7 @@ class FileAccountCache:
             if content["origin"] != self._origin:
                 return {}
             for name, part in content["lists"].items():
-                if name in _ROW:
+                if name in _ROWS:
                     found[name] = float(part["at"]), tuple(_row(name, row) for row in part["rows"])
         return found
 
@@ -115,7 +114,7 @@ class FileAccountCache:
             return None
 
     def _write(self, name: str, content: Any) -> None:
-        """At one instant, so that two runs never see half of it; whoever is last wins."""
+        """Atomically, so that two runs never read half of it; the last one wins."""
         fresh = self._folder / f"{name}.{os.getpid()}.new"
         with suppress(OSError):
             self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
@@ -128,61 +127,31 @@ class FileAccountCache:
 
 
 def _row(name: str, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {member: take(row[member]) for member, take in _ROW[name].items()}
+    return {member: _CODEC.decode(kind, row[member]) for member, kind in _ROWS[name].items()}
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError("not a text")
-    return value
-
-
-def _number(value: Any) -> int | float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError("not a number")
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("not a yes or no")
-    return value
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise ValueError("not a list")
-    return tuple(_text(item) for item in value)
-
-
-def _or_none(take: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: None if value is None else take(value)
-
-
-_NAMED: Mapping[str, Callable[[Any], Any]] = {"id": _text, "name": _or_none(_text)}
-
-_ROW: Mapping[str, Mapping[str, Callable[[Any], Any]]] = {
-    "zones": {**_NAMED, "available": _flag},
+_CODEC = Codec()
+_NAMED: Mapping[str, Any] = {"id": str, "name": str | None}
+_ROWS: Mapping[str, Mapping[str, Any]] = {
+    "zones": {**_NAMED, "available": bool},
     "flavors": {
         **_NAMED,
-        "available": _flag,
-        "zones": _texts,
-        **dict.fromkeys(("vcpu", "memory_mb", "disk_gb", "price_month"), _or_none(_number)),
+        "available": bool,
+        "zones": tuple[str, ...],
+        **dict.fromkeys(("vcpu", "memory_mb", "disk_gb", "price_month"), float | None),
     },
     "images": {
         **_NAMED,
-        **dict.fromkeys(("os", "version", "type"), _or_none(_text)),
-        **dict.fromkeys(("public", "available"), _flag),
-        "zones": _texts,
+        **dict.fromkeys(("os", "version", "type"), str | None),
+        **dict.fromkeys(("public", "available"), bool),
+        "zones": tuple[str, ...],
     },
     "ssh_keys": _NAMED,
     "user_scripts": _NAMED,
     "storage_types": {
-        "id": _text,
-        **dict.fromkeys(("min_gb", "max_gb"), _or_none(_number)),
-        "zones": _or_none(_texts),
+        "id": str,
+        **dict.fromkeys(("min_gb", "max_gb"), float | None),
+        "zones": tuple[str, ...] | None,
     },
 }
-"""For each list its members (`core.model.Catalogue`), each with what makes its value of what the
-file holds; all else is a `ValueError`.
-"""
+"""For each list of the catalog its members, as in `model.resource.Catalogue`, and their types."""

@@ -1,4 +1,4 @@
-"""What became of a state or journal that cannot be read, as far as its bytes tell."""
+"""Why a state or journal cannot be read, if its bytes show it."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ _CONFLICT = re.compile(rb"^(?:<{7}|={7}|>{7})(?: |\r?$)", re.MULTILINE)
 
 
 def damaged(message: str, data: bytes, *, name: str, hint: str) -> StateDamaged:
-    """What to say of a file that cannot be read; what Git did to it, where that is why."""
+    """The error for a file that cannot be read: that Git changed it, if so, else the message."""
     if _CONFLICT.search(data):
         hint = msg(
-            "take one side whole: git checkout --ours -- {folder}\n",
+            "take one side whole: git checkout --ours -- {folder}\n"
+            "then bind what only the other side made: reconciler recover --rebuild",
             folder=shlex.quote(name.rpartition("/")[0] or "."),
         )
-        hint += "then bind what only the other side made: reconciler recover --rebuild"
-        return StateDamaged(
-            f"{name} contains the conflict markers of a Git merge: two runs wrote it", hint=hint
+        message = msg(
+            "{name} contains the conflict markers of a Git merge: two runs wrote it", name=name
         )
+        return StateDamaged(message, hint=hint)
     if b"\r\n" in data:
         hint = msg(
-            "turn them back: sed -i 's/\\r$//' {name}\nthe .gitattributes of docs/how-to/ci.md keeps them as they are",
+            "convert them: sed -i 's/\\r$//' {name}\nthe .gitattributes of docs/how-to/ci.md prevents it",
             name=shlex.quote(name),
         )
-        return StateDamaged(
-            f"{name} has Windows line endings: Git or an editor changed them", hint=hint
-        )
+        message = msg("{name} has Windows line endings: Git or an editor changed them", name=name)
+        return StateDamaged(message, hint=hint)
     return StateDamaged(message, hint=hint)

@@ -1,5 +1,5 @@
-"""The disk as a port: the few deeds of which durable files are made, so that a test can fill it,
-break it or stop it between any two.
+"""The disk as a port: the few operations that make durable files, so that a test can fill it, break
+it or stop it between any two.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reconciler.common.paths import read_ordinary
+from reconciler.common.text import msg
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -27,7 +28,7 @@ class File(Protocol):
         ...
 
     def sync(self) -> None:
-        """What was written is on the medium when it returns."""
+        """What was written is on the medium when this returns."""
         ...
 
     def truncate(self, size_bytes: int) -> None:
@@ -35,7 +36,7 @@ class File(Protocol):
         ...
 
     def close(self) -> None:
-        """Lets the file go. Writes nothing."""
+        """Closes the file. Writes nothing."""
         ...
 
 
@@ -43,53 +44,51 @@ class Disk(Protocol):
     """Files by path. Every method raises `OSError`."""
 
     def read(self, path: Path, limit_bytes: int) -> bytes | None:
-        """At most that many bytes of a file, or None where there is none."""
+        """At most that many bytes of a file, or None if there is none."""
         ...
 
     def names(self, folder: Path) -> tuple[str, ...]:
-        """The names in a folder, sorted; none where there is no folder."""
+        """The names in a folder, sorted; none if there is no folder."""
         ...
 
     def identity(self, path: Path) -> Hashable | None:
-        """Something that differs whenever another file, or another content, stands there; None
-        where nothing does.
-        """
+        """A value that changes with the file or its content; None if there is no file."""
         ...
 
     def make_folder(self, folder: Path) -> None:
-        """Makes a folder that is its owner's alone, and those above it; durable. One that is there
-        is made its owner's alone.
+        """Creates a folder that only its owner can read, and those above it, durably. An existing
+        one gets the same permissions.
         """
         ...
 
     def create(self, path: Path) -> File:
-        """A new file that is its owner's alone. What stood there is removed, never reused: somebody
-        may still have it open.
+        """A new file that only its owner can read. An existing one is removed, never reused: another
+        process may still have it open.
         """
         ...
 
     def rename(self, source: Path, target: Path) -> None:
-        """Puts a file in another's place, at one instant."""
+        """Replaces a file with another one, atomically."""
         ...
 
     def remove(self, path: Path) -> None:
-        """Removes a file; one that is not there is no mistake."""
+        """Removes a file if it exists."""
         ...
 
     def sync_folder(self, folder: Path) -> None:
-        """Which names stand for which files in the folder is on the medium when it returns."""
+        """The names in the folder are on the medium when this returns."""
         ...
 
     def lock(self, path: Path, timeout_seconds: float) -> Callable[[], None] | None:
-        """Takes a lock that dies with this process, and gives what lets it go; None where it is
-        taken for longer than that.
+        """Takes a lock that dies with this process, and returns the function that releases it; None
+        if it is not free within that time.
         """
         ...
 
 
 def write_whole(disk: Disk, path: Path, data: bytes) -> None:
-    """Makes a file with that content, on the medium when it returns. Where that fails, nothing of
-    it stays and it raises `OSError`.
+    """Creates a file with that content, on the medium when it returns. If that fails, no part of it
+    is left and `OSError` is raised.
     """
     try:
         file = disk.create(path)
@@ -105,9 +104,7 @@ def write_whole(disk: Disk, path: Path, data: bytes) -> None:
 
 
 def replace_whole(disk: Disk, path: Path, data: bytes) -> None:
-    """Puts a new content in the place of an old one at one instant; on the medium when it returns.
-    Raises `OSError`.
-    """
+    """Replaces the content of a file atomically; on the medium when it returns. Raises `OSError`."""
     fresh = path.with_name(path.name + ".new")
     write_whole(disk, fresh, data)
     disk.rename(fresh, path)
@@ -137,11 +134,11 @@ class RealDisk:
         return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
     def make_folder(self, folder: Path) -> None:
-        # its rights would be set, and old states removed, in a folder that is not ours
+        # it would set permissions and remove old states in a folder that is not its own
         if folder.is_symlink():
             raise OSError(
                 errno.ELOOP,
-                "it is a symbolic link, and no state is written through one",
+                msg("it is a symbolic link, and no state is written through one"),
                 str(folder),
             )
         missing = []
@@ -150,7 +147,7 @@ class RealDisk:
                 break
             missing.append(above)
         for new in reversed(missing):
-            with suppress(FileExistsError):  # another process was as quick
+            with suppress(FileExistsError):  # another process created it
                 new.mkdir(mode=FOLDER_MODE if new == folder else 0o777)
             self.sync_folder(new.parent)
         found = folder.stat()
@@ -186,7 +183,8 @@ class RealDisk:
         except Timeout:
             return None
         except NotImplementedError as error:
-            raise OSError(f"{path.parent} lies on a file system without locks") from error
+            message = msg("{folder} is on a file system without locks", folder=path.parent)
+            raise OSError(message) from error
         return lock.release
 
 

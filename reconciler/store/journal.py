@@ -1,9 +1,9 @@
-"""The journal: records after a snapshot, one a line, each durable when it is appended.
+"""The journal: the records after a snapshot, one per line, each durable when it is appended.
 
 A line is eight hexadecimal digits (the CRC-32 of what follows the space), a space, JSON, a newline.
-The first line binds the journal to the lineage and serial of its snapshot. After the last line lie
-zero bytes: room that is already the file's own, so that a disk that fills up meanwhile cannot take
-the record of an answer. Before a request is recorded, there is room for what its answer may need.
+The first line binds the journal to the lineage and serial of its snapshot. Zero bytes follow the
+last line: room that the file already has, so that the record of an answer fits on a disk that has
+filled up. Before a request is recorded, there is room for what its answer may need.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from reconciler.store.damage import damaged
 from reconciler.store.disk import Disk, File
 
 JOURNAL_BYTES_MAX = 256 * 1024 * 1024
-"""A longer journal is not read; a writer takes a snapshot long before."""
+"""A longer journal is not read; a writer takes a snapshot long before that."""
 
 _BLOCK_BYTES = 64 * 1024
 _RESERVE_BYTES = 16 * 1024
-_HINT = (
-    "put back state.json and journal from one copy; without one, move the journal away: what it recorded since the state's serial "
-    "is then looked for in the account by `reconciler recover` (docs/how-to/recover.md)"
+_HINT = msg(
+    "put back state.json and journal from one copy; without one, move the journal away: "
+    "`reconciler recover` then searches the account for what it recorded since the state's serial "
+    "(docs/how-to/recover.md)"
 )
 
 
@@ -47,8 +48,8 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What a journal holds. `torn` where its last line is not whole: an append that never returned,
-    so nothing was done upon it.
+    """The content of a journal. `torn`: its last line is not whole. That append never returned, so
+    nothing was sent after it.
     """
 
     header: Header
@@ -57,9 +58,10 @@ class Written:
 
 
 def decode_journal(data: bytes, *, name: str = "journal") -> Written:
-    """What the bytes of a journal say. Raises `StateDamaged`, `StateNewer`."""
+    """The content that the bytes spell. Raises `StateDamaged`, `StateNewer`."""
     if len(data) > JOURNAL_BYTES_MAX:
-        raise StateDamaged(f"{name} has more than {JOURNAL_BYTES_MAX} bytes", hint=_HINT)
+        message = msg("{name} has more than {size} bytes", name=name, size=JOURNAL_BYTES_MAX)
+        raise StateDamaged(message, hint=_HINT)
     body = data.rstrip(b"\0")
     lines = body.removesuffix(b"\n").split(b"\n") if body else []
     payloads: list[bytes] = []
@@ -68,25 +70,28 @@ def decode_journal(data: bytes, *, name: str = "journal") -> Written:
         if payload is not None:
             payloads.append(payload)
         elif number == 1 or number < len(lines) or not _is_cut(line, body):
-            raise damaged(f"{name} is damaged in line {number}", data, name=name, hint=_HINT)
+            message = msg("{name} is damaged in line {number}", name=name, number=number)
+            raise damaged(message, data, name=name, hint=_HINT)
     if not payloads:
-        raise StateDamaged(f"{name} is empty: not even its first line is there", hint=_HINT)
+        raise StateDamaged(msg("{name} is empty: it has no first line", name=name), hint=_HINT)
     header = _header(payloads[0], name=name)
     records = []
     for number, payload in enumerate(payloads[1:], start=1):
         record = state_format.decode_record(payload, name=f"{name}, line {number + 1},")
         if record.sequence != header.sequence + number:
-            raise StateDamaged(
-                f"{name} is damaged: line {number + 1} is record {record.sequence}, out of order",
-                hint=_HINT,
+            message = msg(
+                "{name} is damaged: line {number} is record {sequence}, out of order",
+                name=name,
+                number=number + 1,
+                sequence=record.sequence,
             )
+            raise StateDamaged(message, hint=_HINT)
         records.append(record)
     return Written(header, tuple(records), torn=len(payloads) < len(lines))
 
 
 def _is_cut(line: bytes, body: bytes) -> bool:
-    # A write that did not come to its end leaves the zeros of the room behind it, at its end or, by
-    # blocks, within it.
+    # A write that was cut off leaves zeros of the room, at its end or, by blocks, within it.
     return b"\0" in line or not body.endswith(b"\n")
 
 
@@ -113,24 +118,24 @@ def encode_line(payload: bytes) -> bytes:
 
 @dataclass(slots=True)
 class Journal:
-    """A journal that is being written; the one thing here that changes.
+    """A journal that is being written.
 
-    `end` is the byte at which the next line begins, `size` those that the file has, room included;
-    an append that failed may have written up to `stained`. `owed` is the room kept for the answers
-    to requests under way, by the sequence of their intents.
+    `end` is the byte at which the next line begins, `size` the size of the file, room included. An
+    append that failed may have written up to `written`. `owed` is the room kept for the answers to
+    requests in flight, by the sequence of their intents.
     """
 
     file: File
     end: int
     size: int
-    stained: int = 0
+    written: int = 0
     owed: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def create(cls, disk: Disk, path: Path, header: Header, *, owed: Mapping[int, int]) -> Journal:
         """A journal without records at a new path, on the medium when it returns. Raises `OSError`.
 
-        `owed` is the room that the answers to requests under way may need, by the sequence of their
+        `owed` is the room that the answers to requests in flight may need, by the sequence of their
         intents.
         """
         line = encode_line(state_format.encode_object(state_format.CODEC.encode(header)))
@@ -148,10 +153,9 @@ class Journal:
 
     def append(self, record: Record) -> None:
         """Adds a record, on the medium when it returns. Raises `OSError`: then the next append
-        writes over it.
+        overwrites it.
 
-        Only what may still be refused takes room: for an intent or a note the file grows first, an
-        answer is written into what is there.
+        For an intent or a note the file grows first; an outcome is written into the existing room.
         """
         line = encode_line(_readable(record))
         if isinstance(record, Intent):
@@ -169,11 +173,11 @@ class Journal:
             self.owed.pop(record.intent, None)
 
     def close(self) -> None:
-        """Lets the file go. Raises `OSError`."""
+        """Closes the file. Raises `OSError`."""
         self.file.close()
 
     def trim(self) -> None:
-        """Gives back the room that was not used. Raises `OSError`."""
+        """Cuts off the room that was not used. Raises `OSError`."""
         self.file.truncate(self.end)
 
     @property
@@ -192,18 +196,18 @@ class Journal:
 
     def _put(self, line: bytes) -> None:
         end = self.end + len(line)
-        # what is left of appends that failed would look like damage
-        blank = bytes(max(0, self.stained - end))
-        self.stained = max(self.stained, end)
+        # the rest of an append that failed would look like damage
+        blank = bytes(max(0, self.written - end))
+        self.written = max(self.written, end)
         self.file.write(self.end, line + blank)
         self.file.sync()
-        self.end = self.stained = end
+        self.end = self.written = end
 
 
 def _readable(record: Record) -> bytes:
     payload = state_format.encode_record(record)
     try:
         state_format.decode_record(payload)
-    except StateDamaged as error:  # a mistake of ours, found before it does harm
-        raise AssertionError(f"a record was made that could not be read again: {error}") from error
+    except StateDamaged as error:  # a bug of this program, found before it does harm
+        raise AssertionError(f"a record could not be read again: {error}") from error
     return payload

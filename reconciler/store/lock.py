@@ -1,9 +1,9 @@
-"""One writer at a time: a lock that dies with its process, the story of who holds it, and an epoch
-that a holder can lose.
+"""One writer at a time: a lock that dies with its process, a record of its holder, and an epoch by
+which a holder notices that it lost the lock.
 
-Three files: `lock` is locked, and empty; `holder` tells who, where, which command, at which step;
-`epoch` changes whenever a writer comes or the lock is broken. A writer that was stopped for a
-while, or whose lock a file server forgot, sees a strange epoch and stops.
+Three files: `lock` is locked, and empty; `holder` names the user, the machine, the command and its
+step; `epoch` changes with every new writer and when the lock is broken. A writer that was stopped
+for a while, or whose lock a file server forgot, reads a different epoch and stops.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from reconciler.store import state_format
 from reconciler.store.disk import Disk
 
 GRACE_SECONDS = 0.1
-"""A writer waits at least so long: `holder_of` holds the lock for an instant where it finds it
-free.
-"""
+"""A writer waits at least this long, because `holder_of` takes a free lock for an instant."""
 
 _FILE_BYTES_MAX = 64 * 1024
 _TEXT_MAX = 1024
@@ -33,8 +31,8 @@ _YEAR_9999 = 253402300800
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """Who works on a stack, or did until it died: `alive` is whether the lock is held. `holder` is
-    None where the story cannot be read.
+    """The process that works on a stack, or did until it died. `alive` is whether the lock is held;
+    `holder` is None if the record cannot be read.
     """
 
     holder: Holder | None
@@ -43,79 +41,79 @@ class Held:
 
 @dataclass(slots=True)
 class Lock:
-    """The lock, in the hands of the one who has it. `epoch` is what he wrote when he took it;
-    another one there means that he lost it.
+    """A held lock. `epoch` is the token written on acquisition; a different token on disk means that
+    the lock was lost.
     """
 
     disk: Disk
     folder: Path
     holder: Holder
     epoch: bytes
-    let_go: Callable[[], None]
+    unlock: Callable[[], None]
 
     def check(self) -> None:
-        """Raises `LostLock` where the lock was broken, or another writer came."""
+        """Raises `LostLock` if the lock was broken, or if there is another writer."""
         try:
             found = self.disk.read(self.folder / "epoch", _FILE_BYTES_MAX)
         except OSError as error:
-            raise LostLock(
-                f"whether the lock is still held cannot be read: {error}",
-                hint="run the command again",
-            ) from error
+            message = msg("the epoch of the lock cannot be read: {reason}", reason=error)
+            raise LostLock(message, hint=msg("run the command again")) from error
         if found != self.epoch:
-            raise LostLock(
-                "the lock on this stack was broken by somebody else (`state unlock`)",
-                hint="find out who is working on it, then run the command again: it continues from what was recorded",
+            hint = msg(
+                "find out who is working on it, then run the command again: it continues from what "
+                "was recorded"
             )
+            message = msg("the lock on this stack was broken by somebody else (`state unlock`)")
+            raise LostLock(message, hint=hint)
 
     def report(self, step: str) -> None:
-        """Tells others which step this run is at."""
+        """Records the step of this run, for others."""
         self.holder = replace(self.holder, step=step)
-        with suppress(OSError):  # only a story: on a full disk it stays at the step before
-            _tell(self.disk, self.folder, self.holder)
+        with suppress(OSError):  # for people only: on a full disk the step before stays
+            _write_holder(self.disk, self.folder, self.holder)
 
     def release(self) -> None:
-        """Lets the lock go."""
+        """Releases the lock."""
         try:
             with suppress(LostLock, OSError):
                 self.check()
                 self.disk.remove(self.folder / "holder")
         finally:
-            self.let_go()
+            self.unlock()
 
 
 def take(
     disk: Disk, folder: Path, holder: Holder, *, timeout_seconds: float, token: Callable[[], str]
 ) -> Lock:
     """Takes the lock of a folder that exists. Raises `Locked`, `OSError`. `token` gives a text that
-    never came before.
+    was never given before.
     """
-    let_go = disk.lock(folder / "lock", max(timeout_seconds, GRACE_SECONDS))
-    if let_go is None:
-        raise _locked(_story(disk, folder))
+    unlock = disk.lock(folder / "lock", max(timeout_seconds, GRACE_SECONDS))
+    if unlock is None:
+        raise _locked(_holder(disk, folder))
     try:
         epoch = _raise_epoch(disk, folder, token())
-        _tell(disk, folder, holder)
+        _write_holder(disk, folder, holder)
     except BaseException:
-        let_go()
+        unlock()
         raise
-    return Lock(disk, folder, holder, epoch, let_go)
+    return Lock(disk, folder, holder, epoch, unlock)
 
 
 def holder_of(disk: Disk, folder: Path) -> Held | None:
-    """Who works on the stack of a folder, without waiting for it; None where nobody does and nobody
-    died. Raises nothing.
+    """Who works on the stack of a folder, or died while working; None if nobody. It does not wait
+    and raises nothing.
     """
     with suppress(OSError):
         if disk.read(folder / "holder", _FILE_BYTES_MAX) is None:
             return None
-    return Held(_story(disk, folder), alive=_is_held(disk, folder))
+    return Held(_holder(disk, folder), alive=_is_held(disk, folder))
 
 
 def break_lock(disk: Disk, folder: Path, *, token: Callable[[], str]) -> Held | None:
-    """Takes the lock from whoever has it, and gives who that was. Raises `OSError`.
+    """Breaks the lock and returns who held it. Raises `OSError`.
 
-    A holder that still runs sees the new epoch before its next request, and stops. The next writer
+    A holder that still runs reads the new epoch before its next request, and stops. The next writer
     locks a new file.
     """
     held = holder_of(disk, folder)
@@ -127,12 +125,12 @@ def break_lock(disk: Disk, folder: Path, *, token: Callable[[], str]) -> Held | 
 
 def _is_held(disk: Disk, folder: Path) -> bool:
     try:
-        let_go = disk.lock(folder / "lock", 0.0)
-    except OSError:  # not ours to try, as in a folder of another user
+        unlock = disk.lock(folder / "lock", 0.0)
+    except OSError:  # not allowed to try, as in a folder of another user
         return True
-    if let_go is None:
+    if unlock is None:
         return True
-    let_go()
+    unlock()
     return False
 
 
@@ -144,12 +142,12 @@ def _raise_epoch(disk: Disk, folder: Path, token: str) -> bytes:
     return epoch
 
 
-def _tell(disk: Disk, folder: Path, holder: Holder) -> None:
+def _write_holder(disk: Disk, folder: Path, holder: Holder) -> None:
     _swap(disk, folder / "holder", state_format.encode_object(asdict(holder)) + b"\n")
 
 
 def _swap(disk: Disk, path: Path, data: bytes) -> None:
-    # Whole for whoever reads it, not durable: a machine that stops ends its processes as well.
+    # Atomic for readers, not durable: a machine that stops ends its processes as well.
     fresh = path.with_name(path.name + ".new")
     file = disk.create(fresh)
     try:
@@ -159,7 +157,7 @@ def _swap(disk: Disk, path: Path, data: bytes) -> None:
     disk.rename(fresh, path)
 
 
-def _story(disk: Disk, folder: Path) -> Holder | None:
+def _holder(disk: Disk, folder: Path) -> Holder | None:
     try:
         data = disk.read(folder / "holder", _FILE_BYTES_MAX) or b""
         found: Holder = state_format.CODEC.decode(Holder, state_format.decode_object(data))
@@ -175,15 +173,19 @@ def _story(disk: Disk, folder: Path) -> Holder | None:
 
 def _locked(holder: Holder | None) -> Locked:
     hint = msg(
-        "wait (--lock-timeout SECONDS), or, if that run hangs or is on a machine that is gone, `reconciler state unlock`"
+        "wait (--lock-timeout SECONDS), or, if that run does not respond or its machine is gone, `reconciler state unlock`"
     )
     if holder is None:
-        return Locked("another run works on this stack", holder=None, hint=hint)
+        return Locked(msg("another run works on this stack"), holder=None, hint=hint)
     began = time.strftime("%Y-%m-%d %H:%M KST", time.gmtime(holder.since + 9 * 3600))
-    step = f", at {holder.step}" if holder.step else ""
-    who = f"{holder.user} on {holder.host} (process {holder.pid})"
-    return Locked(
-        f"{who} works on this stack: `{holder.command}` since {began}{step}",
-        holder=holder,
-        hint=hint,
+    step = msg(", at {step}", step=holder.step) if holder.step else ""
+    message = msg(
+        "{user} on {host} (process {pid}) works on this stack: `{command}` since {began}{step}",
+        user=holder.user,
+        host=holder.host,
+        pid=holder.pid,
+        command=holder.command,
+        began=began,
+        step=step,
     )
+    return Locked(message, holder=holder, hint=hint)

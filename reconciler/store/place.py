@@ -1,4 +1,4 @@
-"""Where the state of a stack lies (safety#place, local-cloud#the-local-cloud)."""
+"""The folder of a stack's state (safety#place, local-cloud#the-local-cloud)."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def folder_name(stack: str, environment: str | None) -> str:
 def kept_environments(
     stack_file: Path, stack: str, *, simulated: bool, environ: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """The environments of a stack that have a state in its place, sorted, whether or not the file
-    still has them.
+    """The environments of a stack that have a state in its place, sorted, even if the file no longer
+    defines them.
     """
     place = _place(stack_file, simulated=simulated, environ=environ)
     try:
@@ -61,14 +61,14 @@ def _place(stack_file: Path, *, simulated: bool, environ: Mapping[str, str]) -> 
 
 
 def simulator_folder(stack_file: Path, *, environ: Mapping[str, str]) -> Path:
-    """Where everything of `--simulate` lies, states and world, apart from the real ones."""
+    """The folder of `--simulate`: states and the simulated account, apart from the real ones."""
     return _base(stack_file, environ) / ".simulator"
 
 
 def _base(stack_file: Path, environ: Mapping[str, str]) -> Path:
     chosen = environ.get("RECONCILER_STATE_DIR")
     if chosen:
-        # No shell expands `~` within quotes, or in the settings of a CI system.
+        # A shell does not expand `~` within quotes, nor does a CI system in its settings.
         return Path(os.path.expanduser(chosen))  # noqa: PTH111  (it leaves a `~user` that nobody has as it is, instead of failing)
     own = stack_file if stack_file.is_dir() else stack_file.parent
     return own / "state"

@@ -212,6 +212,6 @@ def test_the_way_back_from_converted_line_ends_works_as_it_is_printed(
         state.write_bytes(state.read_bytes().replace(b"\n", b"\r\n"))
         found = run(place, first, "reconciler", "plan", "infra")
         assert found.code == 1 and "Windows line endings" in found.text, found.text
-        hint = re.search(r"turn them back: (.*)", found.text)
+        hint = re.search(r"convert them: (.*)", found.text)
         assert hint is not None and run(place, first, "bash", "-c", hint[1]).code == 0
         assert run(place, first, "reconciler", "plan", "infra", "--detailed-exitcode").code == 0
