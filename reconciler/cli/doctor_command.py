@@ -51,7 +51,7 @@ def doctor(session: Session) -> int:
     console = session.console
     found = sorted(
         _checks(session),
-        key=lambda check: check.problem is None or check.problem.code not in exit_codes.SAID_FIRST,
+        key=lambda check: check.problem is None or check.problem.code not in exit_codes.SHOWN_FIRST,
     )
     problems = [check.problem for check in found if check.problem is not None]
     code = exit_codes.of_problems(problems)

@@ -99,7 +99,7 @@ def kept(
         yield Check("marker", msg("descriptions come back as they were sent"))
 
 
-_ABOUT_OBJECTS = exit_codes.SAID_FIRST | {"doubled", "state-missing"}
+_ABOUT_OBJECTS = exit_codes.SHOWN_FIRST | {"doubled", "state-missing"}
 """Codes of the problems of a plan with objects that are exposed or not in the state."""
 
 

@@ -66,7 +66,7 @@ def drift(
     kept = tuple(
         problem
         for problem in found.plan.problems
-        if problem.severity is Severity.ERROR or problem.code in exit_codes.SAID_FIRST
+        if problem.severity is Severity.ERROR or problem.code in exit_codes.SHOWN_FIRST
         if problem.code not in exit_codes.OF_WHAT_THE_FILE_ASKS
     )
     shown = replace(

@@ -194,7 +194,7 @@ class _Recovery:
             done = note.reason.startswith("settled: done")
             reason = note.reason.partition(": ")[2].removeprefix("done: ")
             self.result.settled.append(
-                Settled(address, intent.operation, done, reason, by_word=True)
+                Settled(address, intent.operation, done, reason, by_person=True)
             )
         open_now = self.writer.state.open
         self.settler.found = tuple(

@@ -120,7 +120,7 @@ def _image(id: Any, rows: _Rows, catalogue: Catalogue) -> tuple[Any, str]:
     row = next((row for row in rows if row["id"] == id), None)
     if row is None:
         return {"id": id}, msg("no longer in the catalog")
-    version, system = str(row.get("version") or "").removesuffix(".X"), lookup.os_word(row)
+    version, system = str(row.get("version") or "").removesuffix(".X"), lookup.os_name(row)
     if system is not None and version and row.get("available", True):
         desired = Lookup("images", "os", system, version)
         if lookup.satisfies(desired, catalogue, str(id)):

@@ -86,7 +86,7 @@ be applied (stack-files#lifecycle).
 """
 
 
-SAID_FIRST: frozenset[str] = frozenset({"exposed", "untracked"})
+SHOWN_FIRST: frozenset[str] = frozenset({"exposed", "untracked"})
 """Codes of what stands in the account and harms as long as it does: every command that sees it says
 it before anything else.
 """

@@ -36,8 +36,8 @@ class Action(Enum):
     NONE = "none"
 
 
-GRAVITY: Mapping[Action, int] = {action: place for place, action in enumerate(Action)}
-"""Lower is graver."""
+SEVERITY_ORDER: Mapping[Action, int] = {action: place for place, action in enumerate(Action)}
+"""The most severe action has the lowest number."""
 
 
 class Cause(Enum):

@@ -63,14 +63,14 @@ class Case:
 @dataclass(frozen=True, slots=True)
 class Settled:
     """A request that is settled now: its address and operation, whether it was executed, and the
-    reason. `by_word`: a person decided it.
+    reason. `by_person`: a person decided it.
     """
 
     address: str
     operation: str
     done: bool
     reason: str
-    by_word: bool = False
+    by_person: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from reconciler.model.address import parse
 from reconciler.model.diagnostics import Problem, Severity
-from reconciler.model.exit_codes import SAID_FIRST
+from reconciler.model.exit_codes import SHOWN_FIRST
 from reconciler.render.plan.address_ranges import grouped, span
 from reconciler.render.plan.plan_sections import GROUP_MIN
 
@@ -21,7 +21,7 @@ def first(problems: Sequence[Problem]) -> list[Problem]:
     found = [
         problem
         for problem in problems
-        if problem.code in SAID_FIRST and problem.severity is not Severity.NOTICE
+        if problem.code in SHOWN_FIRST and problem.severity is not Severity.NOTICE
     ]
     return sorted(found, key=lambda problem: problem.code)
 

@@ -18,7 +18,7 @@ def document(found: Recovered, *, stack: str, environment: str | None) -> dict[s
                 "address": one.address,
                 "operation": one.operation,
                 "done": one.done,
-                "by": "person" if one.by_word else "evidence",
+                "by": "person" if one.by_person else "evidence",
             }
             for one in found.settled
         ],

@@ -135,8 +135,8 @@ def _settled(one: Settled) -> Line:
         address=one.address,
         operation=format.operation(one.operation),
         outcome=phrase("done") if one.done else phrase("not done"),
-        by_person=phrase("as you decided") if one.by_word else "",
-        reason="" if one.by_word else one.reason,
+        by_person=phrase("as you decided") if one.by_person else "",
+        reason="" if one.by_person else one.reason,
     )
     symbol = format.SYMBOLS[Action.CREATE if one.done else Action.FORGET]
     return Line(f" {symbol}  {text}", Tone.GOOD)

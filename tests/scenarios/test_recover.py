@@ -108,7 +108,7 @@ def test_a_lost_answer_is_settled_by_the_marker_alone(tmp_path: Path) -> None:
     assert harness.state is not None and len(harness.state.open) == 1
     harness.clock.advance(120)
     found = recover(harness, stack)
-    assert (found.exit_code, [(one.address, one.done, one.by_word) for one in found.settled]) == (
+    assert (found.exit_code, [(one.address, one.done, one.by_person) for one in found.settled]) == (
         0,
         [("instances.web", True, False)],
     )
@@ -177,7 +177,7 @@ def test_deciding_that_it_was_not_created_lets_the_next_apply_create_it(tmp_path
     harness, stack = left_open(tmp_path, LOST)
     harness.clock.advance(600)
     found = recover(harness, stack, Answers(not_created=("instances.web",)))
-    assert found.exit_code == 0 and found.settled[0].by_word and not found.settled[0].done
+    assert found.exit_code == 0 and found.settled[0].by_person and not found.settled[0].done
     assert harness.apply(stack).exit_code == 0
     assert list(world_of(harness.cloud)["instances"]) == ["shop-web"]
 
@@ -203,7 +203,7 @@ def test_deciding_on_an_object_binds_it_with_the_requested_attributes(tmp_path: 
     harness, stack = left_open(tmp_path, LOST)
     harness.cloud.change(lambda world: by_hand(world, "INSTANCE-hand", "shop-web"))
     found = recover(harness, stack, Answers(adopt={"instances.web": "INSTANCE-hand"}))
-    assert found.exit_code == 0 and found.settled[0].done and found.settled[0].by_word
+    assert found.exit_code == 0 and found.settled[0].done and found.settled[0].by_person
     assert (
         harness.state is not None and harness.state.entries["instances.web"].id == "INSTANCE-hand"
     )

@@ -109,7 +109,7 @@ def _is_version(row: Mapping[str, Any], wanted: str) -> bool:
     )
 
 
-def os_word(row: Mapping[str, Any]) -> str | None:
+def os_name(row: Mapping[str, Any]) -> str | None:
     """The word by which the os of an image is asked for, None where there is none for it."""
     shown = str(row.get("os") or "").upper()
     return next(

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from reconciler import resources
 from reconciler.common.dataclass import dataclass
 from reconciler.model.address import Address
-from reconciler.model.plan import GRAVITY, Action, Cause, Change, FieldChange, Plan, Step
+from reconciler.model.plan import SEVERITY_ORDER, Action, Cause, Change, FieldChange, Plan, Step
 from reconciler.render import escape, format
 from reconciler.render.format import ConsoleName, phrase
 from reconciler.render.plan import change_text, plan_rows
@@ -56,7 +56,7 @@ def sections(plan: Plan, *, verbose: bool = False) -> tuple[Section, ...]:
     ]
     kept, with_owner = _split_rules(shown)
     dangerous = [change for change in kept if plan_rows.is_dangerous(change)]
-    dangerous.sort(key=lambda change: (GRAVITY[change.action], change.address.sort_key))
+    dangerous.sort(key=lambda change: (SEVERITY_ORDER[change.action], change.address.sort_key))
     harmless = [change for change in kept if not plan_rows.is_dangerous(change)]
 
     def rows(changes: Sequence[Change]) -> tuple[PlanRow, ...]:
