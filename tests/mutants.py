@@ -165,8 +165,8 @@ MUTANTS = (
     Mutant(
         "take any number for a world's time",
         "reconciler/simulator/worldfile.py",
-        "            if not 0 <= data[name] <= TIME_MAX:\n",
-        "            if False:\n",
+        "        if not 0 <= value <= TIME_MAX:\n",
+        "        if False:\n",
         (SIMULATOR,),
     ),
     Mutant(

@@ -119,7 +119,7 @@ def local_cloud(
     """
     from reconciler.simulator import Cloud, SimulatorServer
     from reconciler.simulator.commands import MISTAKES
-    from reconciler.simulator.keeper import WorldInUse, WorldNotKept
+    from reconciler.simulator.worldfile import WorldInUse, WorldNotKept
 
     world = world_of(place, environ)
     try:

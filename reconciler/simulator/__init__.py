@@ -1,15 +1,11 @@
-"""A local iwinv: the other side of the wire, for trying stacks, for proving the tool, and for
+"""The local cloud: an iwinv API on loopback, for trying stacks, for proving the program and for
 learning.
 
-`Cloud` is the whole cloud in process; `SimulatorServer` serves one over HTTP on loopback; `serve`
-is that until Ctrl-C. It shares no code with the client: it is written from the contract alone, so
-that a mistake made on both sides cannot cancel out.
-
-    switches   what the cloud does where the contract leaves it open      world, records   what there is, and time passing in it
-    routes     which operation answers what                               operations/      one module a resource family
-    gate       quota, keys, clock, signature, source address              call, errors     taking requests apart, writing refusals
-    faults, distort   what may go wrong, and strange answers              cloud            all of it as Request -> Response
-    worldfile, edits  worlds as files, and changes from outside           server, control  HTTP, and the path that steers
+It is written from the contract alone and imports nothing of ours but the values of HTTP, so that a
+mistake made on both sides cannot cancel out. `Cloud` is the whole of it in process,
+`SimulatorServer` serves one over HTTP, and `kinds` describes each kind of object by one table.
+Begin reading in `cloud`, whose `exchange` takes a request through quota, faults, signature and
+route, or in `kinds.block_storages` for what the API does.
 """
 
 from __future__ import annotations

@@ -9,7 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from reconciler.model.http import Response
-from reconciler.simulator.errors import CODES, envelope_error, plain_response, result_shape
+from reconciler.simulator.errors import (
+    CODES,
+    envelope_error,
+    plain_response,
+    result_shape,
+    too_many,
+)
 from reconciler.simulator.faults import Fault
 from reconciler.simulator.kinds.call import Reply
 from reconciler.simulator.switches import Switches
@@ -33,6 +39,30 @@ class Answer:
     keep: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the request log."""
+
+    number: int
+    time: float
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    operation: str
+    status: int | None
+    error_code: str
+    faults: tuple[str, ...]
+
+
+def text_in(body: bytes | str, member: str) -> str:
+    """A member of a JSON body as text, or an empty text if there is none."""
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return ""
+    return str(parsed.get(member, "")) if isinstance(parsed, dict) else ""
+
+
 def success(reply: Reply, status: int) -> Response:
     """A success in the envelope (contract#envelope)."""
     body: Body = {
@@ -41,11 +71,10 @@ def success(reply: Reply, status: int) -> Response:
         "message": "",
         "result": reply.result,
     }
-    if reply.counted and isinstance(reply.result, list):
+    if isinstance(reply.result, list):
         body["count"] = len(reply.result)
     if reply.page is not None:
-        write = str if reply.page_as_text else int
-        body["page_no"], body["page_size"] = map(write, reply.page)
+        body["page_no"], body["page_size"] = reply.page
     if reply.total is not None:
         body["total"] = reply.total
     return plain_response(status, body)
@@ -64,10 +93,8 @@ def refusal(fault: Fault, switches: Switches) -> Response:
             status, hex(fault.code_number), name, message, result_shape(known, switches)
         )
     if fault.status == 429:
-        headers = (("Retry-After", str(int(fault.seconds) or 5)),) if switches.retry_after else ()
-        return plain_response(
-            429, {"message": fault.message or "요청 한도를 초과하였습니다."}, *headers
-        )
+        message = fault.message or "요청 한도를 초과하였습니다."
+        return too_many(int(fault.seconds) or 5, switches, message=message)
     if fault.status == 422:
         message = fault.message or "입력값을 확인해 주세요."
         return plain_response(422, {"message": message, "errors": {"name": [message]}})
@@ -89,8 +116,8 @@ def spoilt(response: Response, fault: Fault) -> Answer:
         case "executed_then_5xx":
             return Answer(failure(fault))
         case "answer_cut":
-            half = len(response.body) // 2
-            return Answer(response, "the connection was cut in the middle of the answer", keep=half)
+            reason = "the connection was cut in the middle of the answer"
+            return Answer(response, reason, keep=len(response.body) // 2)
         case "answer_garbled":
             body = (HTML if fault.body is None else fault.body).encode()
             return Answer(Response(fault.status or response.status, response.headers, body))
@@ -126,7 +153,7 @@ def _rows(body: Body) -> list[Body]:
 
 
 def _duplicate_rows(body: Body, fault: Fault, before: list[object]) -> None:
-    """As when a row was put in front while somebody walks the pages."""
+    """As if a row was inserted at the front while a client reads the pages."""
     result = body.get("result")
     if not before or not isinstance(result, list):
         return
@@ -162,10 +189,6 @@ def _null_lists(body: Body, _fault: Fault, _before: list[object]) -> None:
         body["result"] = None
 
 
-def _numbers_as_text(body: Body, _fault: Fault, _before: list[object]) -> None:
-    body.update({name: _as_text(value) for name, value in body.items()})
-
-
 def _as_text(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
@@ -189,6 +212,8 @@ _DISTORTIONS: dict[str, Callable[[Body, Fault, list[object]], None]] = {
     "unknown_status": _unknown_status,
     "extra_members": _extra_members,
     "null_lists": _null_lists,
-    "numbers_as_text": _numbers_as_text,
+    "numbers_as_text": lambda body, _fault, _before: body.update(
+        {name: _as_text(value) for name, value in body.items()}
+    ),
     "masked_password": _masked_password,
 }

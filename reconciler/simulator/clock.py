@@ -1,26 +1,26 @@
-"""Time: what the cloud prints, and a clock that moves only when told to."""
+"""Time: what the cloud prints, and a clock that moves only by request."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 
+# Korea Standard Time, in which the API prints every date (contract#values).
 KST = timezone(timedelta(hours=9))
-"""Korea Standard Time, in which the API prints every date (contract#values)."""
 
+# The latest unix second of a world, in the year 5138: later ones soon have no date that can be
+# printed.
 TIME_MAX = 100_000_000_000.0
-"""The latest unix second of a world, in the year 5138: later ones soon have no date that can be
-printed.
-"""
 
+# Seconds of the day by which objects are charged.
 DAY = 86_400.0
-"""Seconds of the day by which objects are charged."""
 
 
+@dataclass
 class VirtualClock:
     """Unix seconds that advance only by `advance` or `sleep`: the clock of tests in process."""
 
-    def __init__(self, now: float = 1_767_225_600.0) -> None:
-        self.now = now
+    now: float = 1_767_225_600.0
 
     def __call__(self) -> float:
         return self.now
@@ -49,15 +49,10 @@ def print_date(seconds: float) -> str:
 
 def month_start(seconds: float) -> float:
     """The unix second at which the month of this moment began in Korea."""
-    moment = datetime.fromtimestamp(seconds, KST)
-    return moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
+    today = datetime.fromtimestamp(seconds, KST)
+    return today.replace(day=1, hour=0, minute=0, second=0, microsecond=0).timestamp()
 
 
 def next_month(seconds: float) -> float:
     """The unix second at which the month after this moment's begins in Korea."""
     return month_start(month_start(seconds) + 32 * DAY)
-
-
-def http_date(seconds: float) -> str:
-    """The value of an HTTP `Date` header."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")

@@ -7,25 +7,29 @@ world, so any number of threads may call.
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from email.utils import formatdate
+from typing import Concatenate, ParamSpec, TypeVar
 
 from reconciler.model.http import Request, Response, WireError
 from reconciler.simulator.answers import (
     CUT_AFTER,
     Answer,
+    Entry,
     distort,
     failure,
     refusal,
     spoilt,
     success,
+    text_in,
 )
-from reconciler.simulator.clock import TIME_MAX, http_date
+from reconciler.simulator.clock import TIME_MAX
 from reconciler.simulator.errors import (
     ApiError,
     MethodNotAllowed,
@@ -43,25 +47,11 @@ from reconciler.simulator.worldfile import default_world
 
 ACCESS_KEY = "local-access-key"
 SECRET_KEY = "local-secret-key"  # noqa: S105 - a fixed key of a cloud that exists on this machine only
+P = ParamSpec("P")
 T = TypeVar("T")
 READS = frozenset({"GET", "HEAD"})
+# the furthest that the world's time jumps at once: a hundred years
 ADVANCE_SECONDS_MAX = 3_155_760_000.0
-"""The furthest that the world's time jumps at once: a hundred years."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of the request log."""
-
-    number: int
-    time: float
-    method: str
-    path: str
-    query: tuple[tuple[str, str], ...]
-    operation: str
-    status: int | None
-    error_code: str
-    faults: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +61,17 @@ class _Late:
     at: float
     request: Request
     peer: str
+
+
+def _locked(method: Callable[Concatenate[Cloud, P], T]) -> Callable[Concatenate[Cloud, P], T]:
+    """The method, run by one thread at a time."""
+
+    @functools.wraps(method)
+    def locked(self: Cloud, /, *args: P.args, **options: P.kwargs) -> T:
+        with self.lock:
+            return method(self, *args, **options)
+
+    return locked
 
 
 class Cloud:
@@ -106,14 +107,13 @@ class Cloud:
         )
         self.faults = FaultPlan(faults, seed=seed)
         self.log: deque[Entry] = deque(maxlen=10_000)
+        # called with a copy of the world after each request or edit that may have changed it,
+        # before the answer goes out
         self.on_change: Callable[[World], None] | None = None
-        """Called with a copy of the world after each request or act that may have changed it,
-        before its answer goes out.
-        """
         self._clock = clock or time.time
         self._sleep = sleep or (time.sleep if clock is None else None)
-        self._timeout = timeout_seconds
-        self._lock = threading.RLock()
+        self._timeout = float("inf") if timeout_seconds is None else timeout_seconds
+        self.lock = threading.RLock()
         self._quota = Quota()
         self._late: list[_Late] = []
         self._past: deque[World] = deque(maxlen=100)
@@ -134,41 +134,47 @@ class Cloud:
     def handle(self, request: Request, *, peer: str = "127.0.0.1") -> Response:
         """The whole cloud in process: a Response, or WireError where no whole one came."""
         answer = self.exchange(request, peer=peer)
-        wait = answer.delay
-        if self._timeout is not None and wait > self._timeout:
-            self.pause(self._timeout)
+        if answer.delay and self._sleep is not None:
+            self._sleep(min(answer.delay, self._timeout))
+        if answer.delay > self._timeout:
             raise WireError("no answer in time", sent=True)
-        self.pause(wait)
         if answer.response is None or answer.keep is not None:
             raise WireError(answer.reason, sent=True)
         return answer.response
 
-    def pause(self, seconds: float) -> None:
-        """Let a slow answer take its time."""
-        if seconds and self._sleep is not None:
-            self._sleep(seconds)
-
+    @_locked
     def exchange(self, request: Request, *, peer: str = "127.0.0.1") -> Answer:
         """Execute a request, faults included, and say what goes back."""
-        with self._lock:
-            self._advance()
-            self._number += 1
-            route = _route_or_none(request, self.switches)
-            drawn = self.faults.draw(
-                request, route.template if route else "", route.operation if route else ""
+        self._advance()
+        self._number += 1
+        route = _route_or_none(request, self.switches)
+        template, operation = ("", "") if route is None else (route.template, route.operation)
+        drawn = self.faults.draw(request, template, operation)
+        answer = self._answer(request, peer, operation, drawn)
+        response = answer.response
+        self.log.append(
+            Entry(
+                number=self._number,
+                time=self._world.time,
+                method=request.method,
+                path=request.path,
+                query=request.query,
+                operation=operation,
+                status=None if response is None else response.status,
+                error_code=text_in(response.body, "error_code")
+                if response and response.status >= 400
+                else "",
+                faults=tuple(each.instant for each in drawn),
             )
-            answer = self._answer(request, peer, route, drawn)
-            self._note(request, route, answer, drawn)
-            if request.method not in READS or self._unsaved:
-                self._changed()
-            return answer
+        )
+        if request.method not in READS or self._unsaved:
+            self._changed()
+        return answer
 
-    def _answer(
-        self, request: Request, peer: str, route: Route | None, drawn: list[Fault]
-    ) -> Answer:
+    def _answer(self, request: Request, peer: str, operation: str, drawn: list[Fault]) -> Answer:
         fault = next((each for each in drawn if each.instant in INSTANTS), None)
         if fault is None:
-            return self._respond(request, peer, route, drawn)
+            return self._respond(request, peer, operation, drawn)
         if fault.instant == "refused_before":
             return Answer(refusal(fault, self.switches))
         if fault.instant == "lost_before":
@@ -178,21 +184,18 @@ class Cloud:
             self._late.sort(key=lambda late: late.at)
             response = None if fault.status is None else failure(fault)
             return Answer(response, "no answer came in time")
-        answer = self._respond(request, peer, route, drawn)
+        answer = self._respond(request, peer, operation, drawn)
         if fault.instant == "executed_twice":
-            self._respond(request, peer, route, drawn)
+            self._respond(request, peer, operation, drawn)
         return answer if answer.response is None else spoilt(answer.response, fault)
 
-    def _respond(
-        self, request: Request, peer: str, route: Route | None, drawn: list[Fault]
-    ) -> Answer:
+    def _respond(self, request: Request, peer: str, operation: str, drawn: list[Fault]) -> Answer:
         """The true answer, distorted if a fault asks for it; cut if a switch does."""
-        operation = "" if route is None else route.operation
         response = self._response(request, peer, operation, drawn)
         if response is None:
             return Answer(None, CUT_AFTER)
-        date = ("Date", http_date(self._clock()))
-        return Answer(Response(response.status, (*response.headers, date), response.body))
+        date = ("Date", formatdate(self._clock(), usegmt=True))
+        return Answer(replace(response, headers=(*response.headers, date)))
 
     def _response(
         self, request: Request, peer: str, operation: str, drawn: list[Fault]
@@ -203,7 +206,13 @@ class Cloud:
         outcome = self.switches.create_outcome if operation == "createInstance" else ""
         faults = {each.instant: each for each in reversed(drawn)}
         try:
-            self._check(request, peer, now=self._clock())
+            check_caller(
+                request,
+                peer,
+                now=self._clock(),
+                keys=(self.access_key, self.secret_key),
+                switches=self.switches,
+            )
             if "unknown_code" in faults:
                 return refusal(faults["unknown_code"], self.switches)
             response = self._execute(request, stale=faults.get("stale_read"))
@@ -212,20 +221,10 @@ class Cloud:
             return error_response(error, self.switches)
         except MethodNotAllowed as error:
             message = {"message": "허용되지 않은 메서드입니다."}
-            return plain_response(405, message, ("Allow", error.allowed))
+            return plain_response(405, message, ("Allow", str(error)))
         if outcome == "lost":
             return None
         return distort(response, drawn, lambda: self._previous_page(request))
-
-    def _check(self, request: Request, peer: str, *, now: float) -> None:
-        check_caller(
-            request,
-            now=now,
-            peer=peer,
-            access_key=self.access_key,
-            secret_key=self.secret_key,
-            switches=self.switches,
-        )
 
     def _execute(self, request: Request, *, stale: Fault | None = None) -> Response:
         route, ids = find_route(request.method, request.path, self.switches)
@@ -244,19 +243,18 @@ class Cloud:
             ids=ids,
             query=dict(request.query),
         )
-        response = success(route.handler(call), route.status(self.switches))
+        status = route.doc if self.switches.http_status == "doc" else route.live
+        response = success(route.handler(call), status)
         for kind, key in call.seen:
             world.note_read(kind, key)
         return response
 
     def _remembered(self, seconds: float) -> World:
         """The world before the last change, or as it was this long ago as far as it was kept."""
-        if not self._past:
-            return self._world.copy()
-        if not seconds:
-            return self._past[-1].copy()
-        older = [each for each in self._past if each.time <= self._world.time - seconds]
-        return (older[-1] if older else self._past[0]).copy()
+        kept = list(self._past) or [self._world]
+        then = self._world.time - seconds
+        older = [each for each in kept if each.time <= then] if seconds else kept
+        return (older[-1] if older else kept[0]).copy()
 
     def _previous_page(self, request: Request) -> list[object]:
         """The rows of the page before the one that was asked for; none before the first."""
@@ -268,26 +266,6 @@ class Cloud:
         page = self._execute(replace(request, query=tuple(query.items())))
         result = json.loads(page.body)["result"]
         return result if isinstance(result, list) else []
-
-    def _note(
-        self, request: Request, route: Route | None, answer: Answer, drawn: list[Fault]
-    ) -> None:
-        status, body = None, b""
-        if answer.response is not None:
-            status, body = answer.response.status, answer.response.body
-        self.log.append(
-            Entry(
-                number=self._number,
-                time=self._world.time,
-                method=request.method,
-                path=request.path,
-                query=request.query,
-                operation="" if route is None else route.operation,
-                status=status,
-                error_code=_error_code(body) if (status or 0) >= 400 else "",
-                faults=tuple(each.instant for each in drawn),
-            )
-        )
 
     # Time
     # ----------------------------------------------------------------------------------------------
@@ -305,92 +283,92 @@ class Cloud:
         """A request that was held up: its signature is looked at when it arrives, like anybody's."""
         self._unsaved = True
         try:
-            self._check(late.request, late.peer, now=late.at)
+            check_caller(
+                late.request,
+                late.peer,
+                now=late.at,
+                keys=(self.access_key, self.secret_key),
+                switches=self.switches,
+            )
             self._execute(late.request)
         except (ApiError, MethodNotAllowed):
             return
 
+    @_locked
     def advance(self, seconds: float) -> None:
         """Let the world's time jump ahead; the clock and signatures are not touched."""
         if not 0 <= seconds <= ADVANCE_SECONDS_MAX:
             raise ValueError(f"seconds are from 0 to {ADVANCE_SECONDS_MAX:.0f}")
-        with self._lock:
-            self._advance()
-            if self._world.time + seconds > TIME_MAX:
-                raise ValueError(f"the world's time ends at the unix second {TIME_MAX:.0f}")
-            self._offset += seconds
-            self._advance()
-            self._changed()
+        if self.world.time + seconds > TIME_MAX:
+            raise ValueError(f"the world's time ends at the unix second {TIME_MAX:.0f}")
+        self._offset += seconds
+        self._advance()
+        self._changed()
 
+    @_locked
     def next_change(self) -> float | None:
         """The second of the clock at which something finishes by itself next, or None: where a
         virtual clock may jump to.
         """
-        with self._lock:
-            self._advance()
-            due = self._world.next_due()
-            moments = [late.at for late in self._late[:1]] + (
-                [] if due is None else [due - self._offset]
-            )
-            return min(moments, default=None)
+        due = self.world.next_due()
+        moments = [late.at for late in self._late]
+        return min(moments if due is None else [*moments, due - self._offset], default=None)
 
     # For tests, steering and saving
     # ----------------------------------------------------------------------------------------------
 
     @property
+    @_locked
     def world(self) -> World:
         """The living world, brought to now. Tests read it freely; changing it is for `edits` and
         the operations.
         """
-        with self._lock:
-            self._advance()
-            return self._world
+        self._advance()
+        return self._world
 
+    @_locked
     def snapshot(self) -> World:
         """A copy of the world as it is now."""
-        with self._lock:
-            self._advance()
-            return self._world.copy()
+        return self.world.copy()
 
+    @_locked
     def replace_world(self, world: World) -> None:
-        """Go on with another world."""
-        with self._lock:
-            self._take(world)
-            self._past.clear()
-            self._changed()
+        """Continue with another world."""
+        self._take(world)
+        self._past.clear()
+        self._changed()
 
+    @_locked
     def change(self, act: Callable[[World], T]) -> T:
         """Run an edit of the world under the lock."""
-        with self._lock:
-            self._advance()
-            result = act(self._world)
-            self._changed()
-            return result
+        result = act(self.world)
+        self._changed()
+        return result
 
-    def set_faults(self, faults: Iterable[Fault], *, seed: int | None = None) -> None:
+    @_locked
+    def set_faults(self, faults: Iterable[Fault], seed: int | None = None) -> None:
         """Put other faults in force, counting from nothing."""
-        with self._lock:
-            self.faults = FaultPlan(faults, seed=self._seed if seed is None else seed)
+        self.faults = FaultPlan(faults, seed=self._seed if seed is None else seed)
 
+    @_locked
     def add_faults(self, *faults: Fault) -> None:
         """Put more faults in force; what was counted so far stays."""
-        with self._lock:
-            self.faults.add(*faults)
+        self.faults.faults.extend(faults)
 
+    @_locked
     def entries(self) -> list[Entry]:
         """The log of requests as it is now, newest last."""
-        with self._lock:
-            return list(self.log)
+        return list(self.log)
 
+    @_locked
     def set_switches(self, values: Mapping[str, object]) -> None:
         """Turn some switches; the others stay."""
-        with self._lock:
-            self.switches = Switches.parse(values, self.switches)
+        self.switches = Switches.parse(values, self.switches)
 
+    @_locked
     def forget_quota(self) -> None:
         """Start with an empty rate window."""
-        with self._lock:
-            self._quota.forget()
+        self._quota = Quota()
 
     def signed(
         self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None
@@ -398,8 +376,14 @@ class Cloud:
         """A request signed with this cloud's own keys: a dictionary body becomes a form, a `json:`
         one JSON; for tests and stories.
         """
-        keys = (self.access_key, self.secret_key)
-        return signed_request(keys, method, path, now=self._clock(), query=query, body=body)
+        return signed_request(
+            (self.access_key, self.secret_key),
+            method,
+            path,
+            now=self._clock(),
+            query=query,
+            body=body,
+        )
 
     def _changed(self) -> None:
         self._unsaved = False
@@ -412,11 +396,3 @@ def _route_or_none(request: Request, switches: Switches) -> Route | None:
         return find_route(request.method, request.path, switches)[0]
     except (ApiError, MethodNotAllowed):
         return None
-
-
-def _error_code(body: bytes) -> str:
-    try:
-        parsed = json.loads(body)
-    except ValueError:
-        return ""
-    return str(parsed.get("error_code", "")) if isinstance(parsed, dict) else ""

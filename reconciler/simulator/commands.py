@@ -1,7 +1,7 @@
 """What the command line does with a local cloud: make one from options, show a world, change one
 from outside.
 
-Nothing here parses arguments or prints; `__main__` and the program's own command line both use it.
+Nothing here parses arguments or prints; `reconciler simulator` does.
 """
 
 from __future__ import annotations
@@ -12,17 +12,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import yaml
-
+from reconciler.simulator.answers import text_in
 from reconciler.simulator.cloud import Cloud
 from reconciler.simulator.edits import EditError
-from reconciler.simulator.faults import Fault, FaultError, parse_faults
-from reconciler.simulator.keeper import WorldInUse, WorldNotKept
+from reconciler.simulator.faults import FaultError, parse_script
 from reconciler.simulator.server import ServerError, is_loopback, keys_from_environment
 from reconciler.simulator.switches import SwitchError, Switches
 from reconciler.simulator.world import World
-from reconciler.simulator.worldfile import WorldFileError, default_world, load_world, packaged_world
+from reconciler.simulator.worldfile import (
+    WorldFileError,
+    WorldInUse,
+    WorldNotKept,
+    default_world,
+    load_world,
+    packaged_world,
+    read_file,
+)
 
+# What a command line shows as one line and exit code 64 or 1: the text is for people.
 MISTAKES = (
     ServerError,
     SwitchError,
@@ -32,13 +39,12 @@ MISTAKES = (
     WorldInUse,
     WorldNotKept,
 )
-"""What a command line shows as one line and exit code 64 or 1: the text is for people."""
 
 REQUEST_SECONDS_MAX = 30.0
 
 
 class SteeringError(RuntimeError):
-    """A running simulator could not be steered; the text says why."""
+    """A running simulator could not be controlled; the text is the reason."""
 
 
 def make_cloud(
@@ -56,22 +62,18 @@ def make_cloud(
     `world` is a file, or the name of a packaged world (`default`, `company`); `settings` are
     `SWITCH=VALUE` texts, which win over the file of switches.
     """
-    switches = (
-        Switches.parse(_mapping_file(switches_file)) if switches_file is not None else Switches()
-    )
+    switches = Switches() if switches_file is None else read_file(switches_file, Switches.parse)
     access_key, secret_key = keys_from_environment()
-    faults, fault_seed = _fault_file(faults_file)
     cloud = Cloud(
         _world(world, seed),
         time_scale=time_scale,
         switches=Switches.parse_texts(settings, switches),
-        faults=faults,
         access_key=access_key,
         secret_key=secret_key,
         seed=seed,
     )
-    if fault_seed is not None:
-        cloud.set_faults(faults, seed=fault_seed)
+    if faults_file is not None:
+        cloud.set_faults(*read_file(faults_file, parse_script))
     return cloud
 
 
@@ -79,32 +81,6 @@ def _world(name: str | None, seed: int) -> World:
     if name is None or name == "default":
         return default_world(seed=seed)
     return packaged_world(name) if name == "company" else load_world(Path(name))
-
-
-def _mapping_file(path: Path) -> Mapping[str, object]:
-    data = _yaml_file(path)
-    if not isinstance(data, Mapping):
-        raise SwitchError(f"{path}: a file of switches is a mapping of names to values")
-    return {str(name): value for name, value in data.items()}
-
-
-def _fault_file(path: Path | None) -> tuple[list[Fault], int | None]:
-    if path is None:
-        return [], None
-    data = _yaml_file(path)
-    try:
-        faults = parse_faults(data)
-    except FaultError as problem:
-        raise FaultError(f"{path}: {problem}") from None
-    seed = data.get("seed") if isinstance(data, Mapping) else None
-    return faults, seed if isinstance(seed, int) else None
-
-
-def _yaml_file(path: Path) -> object:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
-        raise WorldFileError(f"{path}: {problem}") from None
 
 
 def fetch_world(endpoint: str) -> str:
@@ -136,37 +112,21 @@ def _steer(endpoint: str, method: str, noun: str, body: object = None) -> str:
     parts = urlsplit(endpoint)
     if parts.scheme != "http" or parts.hostname is None or not is_loopback(parts.hostname):
         raise SteeringError(f"{endpoint} is not a simulator on this machine")
-    content = (
-        None
-        if body is None
-        else (body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)).encode()
-    )
+    text = body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)
+    content = None if body is None else text.encode()
+    headers = {} if content is None else {"Content-Type": "application/json"}
     connection = http.client.HTTPConnection(
         parts.hostname, parts.port or 80, timeout=REQUEST_SECONDS_MAX
     )
     try:
-        connection.request(
-            method,
-            f"/_simulator/{noun}",
-            content,
-            {"Content-Type": "application/json"} if content else {},
-        )
+        connection.request(method, f"/_simulator/{noun}", content, headers)
         response = connection.getresponse()
-        text = response.read().decode()
+        answer = response.read().decode()
     except (OSError, http.client.HTTPException) as problem:
         raise SteeringError(f"no simulator answers at {endpoint}: {problem}") from None
     finally:
         connection.close()
     if response.status != 200:
-        raise SteeringError(
-            _message(text) or f"the simulator at {endpoint} answered {response.status}"
-        )
-    return text
-
-
-def _message(text: str) -> str:
-    try:
-        parsed = json.loads(text)
-    except ValueError:
-        return ""
-    return str(parsed.get("message", "")) if isinstance(parsed, dict) else ""
+        refused = f"the simulator at {endpoint} answered {response.status}"
+        raise SteeringError(text_in(answer, "message") or refused)
+    return answer

@@ -1,4 +1,4 @@
-"""Edits: the world changed from outside, as somebody in the console would, for showing drift.
+"""Edits: the world changed from outside, as a person in the console would, for showing drift.
 
 An object is named by its id or, if no other has it, its name. Values are in the contract's own
 members. What the API would refuse is allowed here, because a console may do more than the API.
@@ -51,47 +51,43 @@ def edit(
     try:
         if kind == RULE:
             return _edit_rule(world, action, name, values)
-        if KINDS[kind].record is None:
-            return _edit_row(world, action, KINDS[kind], name, values)
-        return _edit_record(world, action, KINDS[kind], name, values)
+        key = "" if action == "create" else world.key_of(kind, name)
+        if action == "delete":
+            world.remove(kind, key)
+            return key
+        put = _put_row if KINDS[kind].record is None else _put_record
+        return put(world, KINDS[kind], key, name, values)
     except (TypeError, LookupError, WorldFileError) as problem:
         raise EditError(str(problem)) from None
 
 
 def parse_values(texts: list[str] | tuple[str, ...]) -> dict[str, object]:
     """`MEMBER=VALUE` texts of a command line; what a value means is decided by its member."""
-    values: dict[str, object] = {}
-    for text in texts:
-        member, equals, value = text.partition("=")
+    pairs = [text.partition("=") for text in texts]
+    for member, equals, value in pairs:
         if not equals or not member:
-            raise EditError(f"{text}: write MEMBER=VALUE")
-        values[member.strip()] = value
-    return values
+            raise EditError(f"{member}{equals}{value}: write MEMBER=VALUE")
+    return {member.strip(): value for member, _, value in pairs}
 
 
 def _kind(text: str) -> str:
     kinds = [*(name for name, kind in KINDS.items() if kind.label), RULE]
     word = text.strip().lower().replace("-", "_")
-    for candidate in (word, word.removesuffix("s")):
-        found = ALIASES.get(candidate, candidate)
-        if found in kinds:
-            return found
-    raise EditError(f"{text}: no such kind; there are {', '.join(kinds)}")
+    known = {**{kind: kind for kind in kinds}, **ALIASES}
+    found = known.get(word) or known.get(word.removesuffix("s"))
+    if found is None:
+        raise EditError(f"{text}: no such kind; there are {', '.join(kinds)}")
+    return found
 
 
-def _edit_record(
-    world: World, action: str, kind: Kind, name: str, values: dict[str, object]
-) -> str:
-    key = "" if action == "create" else world.key_of(kind.name, name)
-    if action == "delete":
-        world.remove(kind.name, key)
-        return key
+def _put_record(world: World, kind: Kind, key: str, name: str, values: dict[str, object]) -> str:
+    """Change the object with this key, or create one if there is none."""
     values = _resolved(world, kind, values)
     firewall_id = values.pop("security_group", None) if kind.name == "instance" else None
-    if action == "create":
-        record = record_from_data(world, kind, {kind.label: name, **_typed(kind.record, values)})
-    else:
+    if key:
         record = _replaced(world.table(kind.name)[key], values, kind.key)
+    else:
+        record = record_from_data(world, kind, {kind.label: name, **_typed(kind.record, values)})
     world.put(record)
     key = str(getattr(record, kind.key))
     if firewall_id is not None:
@@ -141,21 +137,16 @@ def _edit_rule(world: World, action: str, name: str, values: dict[str, object]) 
     return str(rule.rule_id)
 
 
-def _edit_row(world: World, action: str, kind: Kind, name: str, values: dict[str, object]) -> str:
+def _put_row(world: World, kind: Kind, key: str, name: str, values: dict[str, object]) -> str:
+    """Change the row with this key, or create one if there is none."""
     table = world.table(kind.name)
-    if action == "create":
-        key = str(values.get(kind.key) or name)
-        if key in table:
-            raise EditError(f"{kind.name} {key} exists")
-        table[key] = {kind.key: key, kind.label: name}
-    else:
-        key = world.key_of(kind.name, name)
-        if values.get(kind.key, key) != key:
-            raise EditError(f"{kind.key} cannot be changed")
-    if action == "delete":
-        del table[key]
-        return key
-    row = table[key]
+    if key and values.get(kind.key, key) != key:
+        raise EditError(f"{kind.key} cannot be changed")
+    new = str(values.get(kind.key) or name)
+    if not key and new in table:
+        raise EditError(f"{kind.name} {new} exists")
+    key = key or new
+    row = table.get(key, {kind.key: key, kind.label: name})
     table[key] = row | {each: _like(value, row.get(each)) for each, value in values.items()}
     return key
 
@@ -175,8 +166,8 @@ def _replaced(record: Any, values: dict[str, object], key_member: str) -> Any:
 
 def _typed(record: Any, values: Mapping[str, object]) -> dict[str, Any]:
     """The values in the types of their fields; what is not a field stays as it is."""
-    types = {each.name: str(each.type) for each in dataclasses.fields(record)}
-    types.pop("pending", None)
+    fields = (each for each in dataclasses.fields(record) if each.name != "pending")
+    types = {each.name: str(each.type) for each in fields}
     return {
         name: _coerced(name, value, types[name]) if name in types else value
         for name, value in values.items()

@@ -14,6 +14,7 @@ from reconciler.model.http import Response
 from reconciler.simulator.switches import Switches
 
 JSON = ("Content-Type", "application/json")
+TOO_MANY = "요청 한도를 초과하였습니다. 잠시 후 다시 시도해 주세요."
 R = TypeVar("R")
 
 
@@ -105,7 +106,7 @@ _TABLE = (
         0xC,
         500,
         "선택한 존에서 자원 사용이 제한되었습니다.<br/>",
-        "a server created in one of `restricted_zones`",
+        "an instance created in one of `restricted_zones`",
         shape="object",
     ),
     Code(
@@ -127,14 +128,14 @@ _TABLE = (
         0xF,
         400,
         "허용되지 않은 값입니다.",
-        "`inbound`, `tcp`, `ICMP`, an unknown volume type in a create",
+        "`inbound`, `tcp`, `ICMP`, an unknown block storage type in a create",
     ),
     Code(
         "UNAVAILABLE_COMBINATION",
         0x10,
         400,
         "선택한 존, 이미지, 사양을 함께 사용할 수 없습니다.",
-        "zone, image, flavor or volume that do not go together",
+        "zone, image, flavor or block storage that do not go together",
     ),
     Code(
         "CHECK_LENGTH", 0x11, 400, "입력한 글자 수를 확인해 주세요.", "a text too long or too short"
@@ -144,7 +145,7 @@ _TABLE = (
         0x12,
         400,
         "사용할 수 없는 SSH 키입니다.",
-        "a server created with an unknown key",
+        "an instance created with an unknown key",
     ),
     Code(
         "DELETED_OR_WORKING_INSTANCE",
@@ -160,14 +161,14 @@ _TABLE = (
         "조회된 내역이 없습니다.",
         "the first page of bills when none matches",
     ),
-    Code("IN_USE", 0x15, 400, "사용 중인 자원입니다.", "an attached volume or group"),
+    Code("IN_USE", 0x15, 400, "사용 중인 자원입니다.", "an attached block storage or firewall"),
     Code("ID_INVALID", 0x16, 400, "유효하지 않은 ID입니다.", "a malformed or unknown id"),
     Code(
         "LIMIT_EXCEEDED",
         0x17,
         400,
         "사용 가능한 한도를 초과하였습니다.",
-        "a fourth volume on a server; the `_max` switches",
+        "a fourth block storage on an instance; the `_max` switches",
     ),
     Code("CHECK_CONSOLE", 0x18, 400, "콘솔에서 확인해 주세요.", ""),
 )
@@ -200,13 +201,9 @@ def found(record: R | None, name: str, field: str = "") -> R:
 
 
 class MethodNotAllowed(Exception):
-    """A path that exists, asked with another method; answered 405 without an envelope
-    (contract#errors, contract#fixtures).
+    """A path that exists, asked with another method than those that the text lists; answered 405
+    without an envelope (contract#errors, contract#fixtures).
     """
-
-    def __init__(self, allowed: str) -> None:
-        super().__init__(allowed)
-        self.allowed = allowed
 
 
 PARAMETER_CODES = frozenset(
@@ -236,13 +233,12 @@ def error_response(error: ApiError, switches: Switches) -> Response:
 
 def result_shape(code: Code | None, switches: Switches) -> str:
     """How `result` of a failure is written: as seen with the code, or one shape for all."""
-    wanted = {
+    return {
         "seen": code.shape if code is not None else "string",
         "strings": "string",
         "messages": "message",
         "objects": "object",
-    }
-    return wanted[switches.error_result]
+    }[switches.error_result]
 
 
 def envelope_error(status: int, code: str, name: str, message: str, shape: str) -> Response:
@@ -257,6 +253,19 @@ def envelope_error(status: int, code: str, name: str, message: str, shape: str) 
     return plain_response(
         status, {"code": code, "error_code": name, "message": message, "result": results[shape]}
     )
+
+
+def too_many(
+    seconds: int, switches: Switches, *, message: str = TOO_MANY, envelope: bool = False
+) -> Response:
+    """A 429. `Retry-After` is in the cloud's own seconds, which a time scale shortens like every
+    other wait.
+    """
+    headers = (("Retry-After", str(seconds)),) if switches.retry_after else ()
+    if not envelope:
+        return plain_response(429, {"message": message}, *headers)
+    response = envelope_error(429, hex(429), "TOO_MANY_REQUESTS", message, "string")
+    return Response(response.status, (*response.headers, *headers), response.body)
 
 
 def plain_response(status: int, body: object, *headers: tuple[str, str]) -> Response:

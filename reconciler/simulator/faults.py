@@ -10,39 +10,39 @@ from __future__ import annotations
 import dataclasses
 import random
 import re
+import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from reconciler.model.http import Request
 from reconciler.simulator.errors import CODES
 
+# The instants of a request at which it may fail; at most one strikes a request.
 INSTANTS: Mapping[str, str] = {
     "refused_before": "answered with `status` or `code` before anything is executed; 429 bursts are this with `times`",
     "lost_before": "never arrives: the connection is cut and nothing is executed",
     "answer_lost": "executed, then the connection is cut before the answer",
-    "executed_then_5xx": "executed, then answered with a 5xx (`status`, 502 with HTML unless told otherwise)",
+    "executed_then_5xx": "executed, then answered with a 5xx (`status`, 502 with HTML by default)",
     "executed_late": "executed `seconds` later; the answer is lost, or `status` comes at once",
     "executed_twice": "executed twice; the first answer comes back",
     "answer_cut": "executed; the connection is cut in the middle of the answer",
     "answer_garbled": "executed; the answer is not JSON (`body`, or a page of HTML under the right status)",
     "answer_slow": "executed; the answer comes `seconds` later",
 }
-"""The instants of a request at which it may fail; at most one strikes a request."""
 
+# Answers that are whole but strange (contract#switches, end); any number may strike a request.
 DISTORTIONS: Mapping[str, str] = {
     "stale_read": "a read is answered from the world as it was before the last change, or `seconds` ago",
     "duplicate_rows": "a page after the first begins with the last row of the page before",
     "changed_total": "`total` is off by `count` on pages after the first",
     "unknown_status": "rows carry a status text outside the known set (`message`)",
     "unknown_code": "refused with a code outside the published table, nothing executed",
-    "extra_members": "the envelope and every row carry members nobody knows",
+    "extra_members": "the envelope and every row carry unknown members",
     "null_lists": "lists inside rows, and an empty `result`, are null",
     "numbers_as_text": "every number comes as text",
     "masked_password": "the first password in a create receipt is masked",
 }
-"""Answers that are whole but strange (contract#switches, end); any number of them may strike a
-request.
-"""
 
 KINDS = {**INSTANTS, **DISTORTIONS}
 
@@ -78,18 +78,12 @@ class Fault:
     def __post_init__(self) -> None:
         if self.instant not in KINDS:
             raise FaultError(f"{self.instant}: no such instant; there are " + ", ".join(KINDS))
-        for name, wanted in _TYPES.items():
+        for name, (types, low, high, meaning) in _MEMBERS.items():
             value = getattr(self, name)
-            if not isinstance(value, wanted) or isinstance(value, bool):
+            if not isinstance(value, types) or isinstance(value, bool):
                 raise FaultError(f"{self.instant}: {name} may not be {value!r}")
-        if self.probability is not None and not 0 <= self.probability <= 1:
-            raise FaultError(f"{self.instant}: probability lies between 0 and 1")
-        if any(number is not None and number < 1 for number in (self.nth, self.number, self.times)):
-            raise FaultError(f"{self.instant}: nth, number and times count from 1")
-        if not 0 <= self.seconds < float("inf"):
-            raise FaultError(f"{self.instant}: seconds are from 0")
-        if self.status is not None and not 200 <= self.status <= 599:
-            raise FaultError(f"{self.instant}: status is an HTTP status")
+            if isinstance(value, int | float) and not low <= value <= high:
+                raise FaultError(f"{self.instant}: {meaning}")
 
     @property
     def code_number(self) -> int:
@@ -98,34 +92,35 @@ class Fault:
 
     def aims_at(self, request: Request, template: str, operation: str) -> bool:
         """Whether method and route match a request, whatever its number."""
-        if self.method and self.method.upper() != request.method:
-            return False
-        return (
+        return (not self.method or self.method.upper() == request.method) and (
             not self.route
             or self.route in {operation, template}
             or bool(_pattern(self.route).fullmatch(request.path))
         )
 
     def to_data(self) -> dict[str, object]:
-        """What a script would say."""
+        """The fault as an entry of a script."""
         plain = {each.name: each.default for each in dataclasses.fields(self)}
         return {name: value for name in plain if (value := getattr(self, name)) != plain[name]}
 
 
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "method": (str,),
-    "route": (str,),
-    "nth": (int, type(None)),
-    "number": (int, type(None)),
-    "probability": (int, float, type(None)),
-    "times": (int, type(None)),
-    "status": (int, type(None)),
-    "code": (str,),
-    "message": (str,),
-    "body": (str, type(None)),
-    "seconds": (int, float),
-    "count": (int,),
+_TEXT = ((str,), 0, 0, "")
+_COUNT = ((int, type(None)), 1, sys.maxsize, "nth, number and times count from 1")
+_MEMBERS: Mapping[str, tuple[tuple[type, ...], float, float, str]] = {
+    "method": _TEXT,
+    "route": _TEXT,
+    "nth": _COUNT,
+    "number": _COUNT,
+    "probability": ((int, float, type(None)), 0, 1, "probability lies between 0 and 1"),
+    "times": _COUNT,
+    "status": ((int, type(None)), 200, 599, "status is an HTTP status"),
+    "code": _TEXT,
+    "message": _TEXT,
+    "body": ((str, type(None)), 0, 0, ""),
+    "seconds": ((int, float), 0, sys.float_info.max, "seconds are from 0"),
+    "count": ((int,), -sys.maxsize, sys.maxsize, "count is a whole number"),
 }
+_NAMES = sorted(each.name for each in dataclasses.fields(Fault))
 
 
 def _pattern(route: str) -> re.Pattern[str]:
@@ -143,31 +138,32 @@ def parse_fault(data: object) -> Fault:
     """A fault from one entry of a script."""
     if not isinstance(data, Mapping):
         raise FaultError(f"a fault is a mapping, not {data!r}")
-    names = {each.name for each in dataclasses.fields(Fault)}
-    unknown = sorted(str(name) for name in data if name not in names)
-    if unknown or "instant" not in data:
-        raise FaultError(
-            f"unknown: {', '.join(unknown)}; a fault has {', '.join(sorted(names))}"
-            if unknown
-            else "a fault needs an instant"
-        )
+    unknown = sorted(str(name) for name in data if name not in _NAMES)
+    if unknown:
+        raise FaultError(f"unknown: {', '.join(unknown)}; a fault has {', '.join(_NAMES)}")
+    if "instant" not in data:
+        raise FaultError("a fault needs an instant")
     return Fault(**{str(name): value for name, value in data.items()})
 
 
 def parse_faults(data: object) -> list[Fault]:
     """Faults from a script: a list, or a mapping with `faults`."""
-    entries = data.get("faults", []) if isinstance(data, Mapping) else data
-    if entries is None:
-        return []
-    if not isinstance(entries, list):
+    entries = data.get("faults") if isinstance(data, Mapping) else data
+    if not isinstance(entries, list | None):
         raise FaultError("a fault script is a list of faults, or a mapping with `faults`")
     faults = []
-    for position, entry in enumerate(entries, start=1):
+    for position, entry in enumerate(entries or [], start=1):
         try:
             faults.append(parse_fault(entry))
         except FaultError as problem:
             raise FaultError(f"fault {position}: {problem}") from None
     return faults
+
+
+def parse_script(data: object) -> tuple[list[Fault], int | None]:
+    """The faults of a script, and the seed of their probabilities if it has one."""
+    seed = data.get("seed") if isinstance(data, Mapping) else None
+    return parse_faults(data), seed if isinstance(seed, int) else None
 
 
 class FaultPlan:
@@ -176,20 +172,14 @@ class FaultPlan:
     def __init__(self, faults: Iterable[Fault] = (), *, seed: int = 0) -> None:
         self.faults = list(faults)
         self._chance = random.Random(seed)  # noqa: S311 - repeatable chance is the point
-        self._matched = [0] * len(self.faults)
-        self._struck = [0] * len(self.faults)
+        self._matched: Counter[int] = Counter()
+        self._struck: Counter[int] = Counter()
         self._requests = 0
-
-    def add(self, *faults: Fault) -> None:
-        """Put more faults in force; what was counted so far stays."""
-        self.faults.extend(faults)
-        self._matched.extend(0 for _ in faults)
-        self._struck.extend(0 for _ in faults)
 
     @property
     def struck(self) -> list[int]:
         """How often each fault has struck, in the order of `faults`."""
-        return list(self._struck)
+        return [self._struck[index] for index in range(len(self.faults))]
 
     def draw(self, request: Request, template: str, operation: str) -> list[Fault]:
         """The faults that strike this request, at most one of them at an instant."""
@@ -206,12 +196,11 @@ class FaultPlan:
         return drawn
 
     def _strikes(self, index: int, fault: Fault) -> bool:
-        by_number = fault.nth is not None or fault.number is not None
-        times = fault.times if fault.times is not None else (1 if by_number else None)
-        if times is not None and self._struck[index] >= times:
-            return False
-        if fault.nth is not None and self._matched[index] < fault.nth:
-            return False
-        if fault.number is not None and self._requests < fault.number:
-            return False
-        return fault.probability is None or self._chance.random() < fault.probability
+        once = fault.nth is not None or fault.number is not None
+        times = 1 if fault.times is None and once else fault.times
+        due = (
+            (times is None or self._struck[index] < times)
+            and self._matched[index] >= (fault.nth or 0)
+            and self._requests >= (fault.number or 0)
+        )
+        return due and (fault.probability is None or self._chance.random() < fault.probability)

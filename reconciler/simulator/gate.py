@@ -20,15 +20,13 @@ from urllib.parse import urlencode
 from reconciler.model.http import Request, Response
 from reconciler.simulator.errors import (
     ApiError,
-    envelope_error,
     found,
-    plain_response,
     refuse_if,
+    too_many,
 )
 from reconciler.simulator.switches import Switches
 
 SCOPES_MAX = 1_000
-TOO_MANY = "요청 한도를 초과하였습니다. 잠시 후 다시 시도해 주세요."
 
 
 def signature(secret_key: str, timestamp: str, path: str) -> str:
@@ -68,9 +66,10 @@ def signed_request(
 
 
 def check_caller(
-    request: Request, *, now: float, peer: str, access_key: str, secret_key: str, switches: Switches
+    request: Request, peer: str, *, now: float, keys: tuple[str, str], switches: Switches
 ) -> None:
     """Raise the ApiError that this caller deserves, or return."""
+    access_key, secret_key = keys
     credential = found(request.header("X-iwinv-Credential") or None, "CHECK_CREDENTIAL")
     timestamp = request.header("X-iwinv-Timestamp") or ""
     sent = request.header("X-iwinv-Signature") or ""
@@ -109,8 +108,8 @@ class Quota:
             return None
         sliding = switches.rate_window == "sliding"
         length = switches.rate_seconds / scale
-        by_key = switches.rate_scope == "key"
-        scope = request.header("X-iwinv-Credential") or "" if by_key else "account"
+        key = request.header("X-iwinv-Credential") or ""
+        scope = key if switches.rate_scope == "key" else "account"
         # unknown keys are inventions of strangers; forgetting them all costs nothing
         if len(self._calls) > SCOPES_MAX:
             self._calls = {name: each for name, each in self._calls.items() if name == scope}
@@ -125,19 +124,5 @@ class Quota:
         if not refused:
             return None
         oldest = calls[len(calls) - limit] if sliding else start
-        return _too_many((oldest + length - now) * scale, switches)
-
-    def forget(self) -> None:
-        """Start with an empty window."""
-        self._calls.clear()
-
-
-def _too_many(wait: float, switches: Switches) -> Response:
-    """A 429. `Retry-After` is in the cloud's own seconds, which a time scale shortens like every
-    other wait.
-    """
-    headers = (("Retry-After", str(max(1, math.ceil(wait)))),) if switches.retry_after else ()
-    if switches.rate_body == "envelope":
-        response = envelope_error(429, hex(429), "TOO_MANY_REQUESTS", TOO_MANY, "string")
-        return Response(response.status, (*response.headers, *headers), response.body)
-    return plain_response(429, {"message": TOO_MANY}, *headers)
+        wait = math.ceil((oldest + length - now) * scale)
+        return too_many(max(1, wait), switches, envelope=switches.rate_body == "envelope")

@@ -1,5 +1,5 @@
-"""HTTP: a `Cloud` served on a socket, keep-alive, one thread a connection, so that nobody waits for
-anybody's slow answer.
+"""HTTP: a `Cloud` served on a socket, keep-alive, one thread a connection, so that no
+client waits for the slow answer of another.
 
 A fault that cuts a connection really cuts it, one that sends half an answer sends half, and a slow
 one is slow. The path `/_simulator/` steers the cloud; only callers on this machine get it, and only
@@ -19,10 +19,9 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from http import HTTPStatus
+from http.client import responses
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import FrameType, TracebackType
 from typing import IO
 from urllib.parse import parse_qsl
 
@@ -31,7 +30,7 @@ from reconciler.simulator import control
 from reconciler.simulator.answers import Answer
 from reconciler.simulator.cloud import ACCESS_KEY, SECRET_KEY, Cloud
 from reconciler.simulator.errors import plain_response
-from reconciler.simulator.keeper import Keeper, WorldNotKept
+from reconciler.simulator.worldfile import Keeper, WorldNotKept
 
 BODY_BYTES_MAX = 8 * 1024 * 1024
 IDLE_SECONDS_MAX = 300.0
@@ -39,10 +38,10 @@ STEERING = "/_simulator/"
 
 
 class ServerError(RuntimeError):
-    """The server cannot start; the text says why, for people."""
+    """The server cannot start; the text is the reason, for people."""
 
 
-class SimulatorServer:
+class SimulatorServer(contextlib.AbstractContextManager["SimulatorServer"]):
     """A cloud on a socket, served from background threads until `close`; a context manager.
 
     `port` 0 takes a free one. `world_file` is read now if it exists and written after each change
@@ -60,40 +59,33 @@ class SimulatorServer:
         lock_seconds: float = 0.0,
     ) -> None:
         self.cloud = cloud or Cloud()
-        self._keeper = (
-            Keeper(world_file, lock_seconds=lock_seconds) if world_file is not None else None
-        )
-        try:
-            if self._keeper is not None:
-                self._keeper.bind(self.cloud)
+        with contextlib.ExitStack() as cleanup:
+            if world_file is not None:
+                keeper = Keeper(world_file, lock_seconds=lock_seconds)
+                cleanup.callback(keeper.close)
+                keeper.bind(self.cloud)
             self._server = _bind(self.cloud, host, port)
-        except BaseException:
-            if self._keeper is not None:
-                self._keeper.close()
-            raise
-        self._thread = threading.Thread(
-            target=self._server.serve_forever,
-            kwargs={"poll_interval": 0.05},
-            name="simulator",
-            daemon=True,
-        )
-        self._thread.start()
-        self._closed = False
+            if world_file is not None:
+                cleanup.callback(lambda: keeper.save(self.cloud.snapshot()))
+            cleanup.callback(self._server.stop)
+            self._cleanup = cleanup.pop_all()
+        self._server.start()
 
     @property
     def endpoint(self) -> str:
-        """What IWINV_ENDPOINT says."""
+        """The value of IWINV_ENDPOINT."""
         host, port = self._server.server_address[:2]
-        return f"http://{_bracketed(str(host))}:{port}"
+        name = f"[{host!s}]" if ":" in str(host) else str(host)
+        return f"http://{name}:{port}"
 
     @property
     def access_key(self) -> str:
-        """What IWINV_ACCESS_KEY says."""
+        """The value of IWINV_ACCESS_KEY."""
         return self.cloud.access_key
 
     @property
     def secret_key(self) -> str:
-        """What IWINV_SECRET_KEY says."""
+        """The value of IWINV_SECRET_KEY."""
         return self.cloud.secret_key
 
     @property
@@ -109,29 +101,9 @@ class SimulatorServer:
         """Stop taking requests, cut idle connections, write the world a last time. Again is
         harmless.
         """
-        if self._closed:
-            return
-        self._closed = True
-        self._server.stopping.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-        self._server.cut_connections()
-        if self._keeper is not None:
-            try:
-                self._keeper.save(self.cloud.snapshot())
-            finally:
-                self._keeper.close()
+        self._cleanup.close()
 
-    def __enter__(self) -> SimulatorServer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        problem: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -158,9 +130,8 @@ def serve(
         stream.flush()
         if ready is not None:
             ready(server)
-        while not stop.wait(0.2):
-            pass
-    with contextlib.suppress(OSError):  # whoever read the output may be gone before us
+        stop.wait()
+    with contextlib.suppress(OSError):  # the reader of the output may have ended before us
         stream.write("# stopped\n")
         stream.flush()
 
@@ -171,16 +142,9 @@ def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
     for that.
     """
 
-    def ask_to_stop(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = {
-        number: signal.signal(number, ask_to_stop) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    numbers = (signal.SIGINT, signal.SIGTERM) if in_main_thread else ()
+    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
     try:
         yield
     finally:
@@ -196,18 +160,12 @@ def keys_from_environment() -> tuple[str, str]:
 
 def is_loopback(host: str) -> bool:
     """Whether an address, or the name localhost, stays on this machine."""
-    if host.lower() == "localhost":
-        return True
     try:
         address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
     except ValueError:
-        return False
+        return host.lower() == "localhost"
     mapped = getattr(address, "ipv4_mapped", None)
     return bool((mapped or address).is_loopback)
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def _bind(cloud: Cloud, host: str, port: int) -> _Server:
@@ -217,17 +175,14 @@ def _bind(cloud: Cloud, host: str, port: int) -> _Server:
     except OverflowError:
         raise ServerError(f"port {port} is not one; 0 takes a free one, else 1-65535") from None
     except OSError as problem:
-        if problem.errno == errno.EADDRINUSE:
-            raise ServerError(
-                f"port {port} on {host} is in use by another program; --port 0 takes a free one"
-            ) from None
-        if problem.errno == errno.EACCES:
-            raise ServerError(
-                f"port {port} on {host} needs rights this user does not have; use one above 1023"
-            ) from None
-        raise ServerError(
-            f"cannot listen on {host} port {port}: {problem.strerror or problem}"
-        ) from None
+        reasons = {
+            errno.EADDRINUSE: f"port {port} on {host} is in use by another program; --port 0 takes"
+            " a free one",
+            errno.EACCES: f"port {port} on {host} needs rights this user does not have; use one"
+            " above 1023",
+        }
+        reason = f"cannot listen on {host} port {port}: {problem.strerror or problem}"
+        raise ServerError(reasons.get(problem.errno or 0, reason)) from None
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
@@ -240,37 +195,34 @@ class _Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.address_family = family
         self.cloud = cloud
         self.stopping = threading.Event()
-        self._open: set[socket.socket] = set()
-        self._open_lock = threading.Lock()
+        self.open: set[socket.socket] = set()
         super().__init__(address, _Handler)
         self.steerable = is_loopback(str(self.server_address[0]))
+        self._thread = threading.Thread(
+            target=self.serve_forever, args=(0.05,), name="simulator", daemon=True
+        )
 
-    def process_request(
-        self, request: socket.socket | tuple[bytes, socket.socket], client_address: object
-    ) -> None:
-        if isinstance(request, socket.socket):
-            with self._open_lock:
-                self._open.add(request)
-        super().process_request(request, client_address)
+    def start(self) -> None:
+        """Serve in the background."""
+        self._thread.start()
 
-    def shutdown_request(self, request: socket.socket | tuple[bytes, socket.socket]) -> None:
-        super().shutdown_request(request)
-        if isinstance(request, socket.socket):
-            with self._open_lock:
-                self._open.discard(request)
-
-    def cut_connections(self) -> None:
-        """End the connections that are still open; their threads then end by themselves."""
-        with self._open_lock:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
+    def stop(self) -> None:
+        """Stop taking requests and end the connections that are still open; their threads then end
+        by themselves.
+        """
+        self.stopping.set()
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+        for connection in list(self.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
         problem = sys.exception()
-        if isinstance(problem, ConnectionError | TimeoutError | _Cut) or self.stopping.is_set():
-            return
-        traceback.print_exc(file=sys.stderr)
+        expected = isinstance(problem, ConnectionError | TimeoutError | _Cut)
+        if not expected and not self.stopping.is_set():
+            traceback.print_exc(file=sys.stderr)
 
 
 class _Cut(Exception):
@@ -289,6 +241,14 @@ class _Handler(BaseHTTPRequestHandler):
             return self._answer
         raise AttributeError(name)
 
+    def setup(self) -> None:
+        super().setup()
+        self.server.open.add(self.connection)
+
+    def finish(self) -> None:
+        self.server.open.discard(self.connection)
+        super().finish()
+
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the cloud keeps its own log."""
 
@@ -297,63 +257,44 @@ class _Handler(BaseHTTPRequestHandler):
             request = self._request()
         except ValueError as problem:
             self.close_connection = True
-            self._send(plain_response(HTTPStatus.BAD_REQUEST, {"message": str(problem)}))
+            self._send(plain_response(400, {"message": str(problem)}))
             return
-        peer = str(self.client_address[0])
-        if request.path.startswith(STEERING):
-            self._send(self._steer(request, peer))
-        else:
-            self._deliver(self._exchange(request, peer))
+        self._deliver(self._answer_to(request, str(self.client_address[0])))
 
-    def _exchange(self, request: Request, peer: str) -> Answer:
+    def _answer_to(self, request: Request, peer: str) -> Answer:
         try:
+            if request.path.startswith(STEERING):
+                return Answer(self._steer(request, peer))
             return self.server.cloud.exchange(request, peer=peer)
         except WorldNotKept as failure:
-            sys.stderr.write(f"simulator: {failure}\n")
-            return Answer(
-                plain_response(
-                    HTTPStatus.INTERNAL_SERVER_ERROR, {"message": f"simulator: {failure}"}
-                )
-            )
+            text = f"simulator: {failure}"
+            sys.stderr.write(f"{text}\n")
         # a mistake of ours must look like one of the provider, not like a hung connection
         except Exception:
+            text = "simulator: internal error, see its output"
             traceback.print_exc(file=sys.stderr)
-            return Answer(
-                plain_response(
-                    HTTPStatus.INTERNAL_SERVER_ERROR,
-                    {"message": "simulator: internal error, see its output"},
-                )
-            )
+        return Answer(plain_response(500, {"message": text}))
 
     def _steer(self, request: Request, peer: str) -> Response:
-        host = (self.headers.get("Host") or "").rpartition(":")[0] or self.headers.get("Host") or ""
+        named = self.headers.get("Host") or ""
+        host = named.rpartition(":")[0] or named
         if not self.server.steerable or not is_loopback(peer) or not is_loopback(host):
             return plain_response(
-                HTTPStatus.FORBIDDEN, {"message": "the simulator is steered from this machine only"}
+                403, {"message": "the simulator is steered from this machine only"}
             )
         if not self._is_of_our_own():
             return plain_response(
-                HTTPStatus.FORBIDDEN,
-                {"message": "the simulator is not steered by pages of other origins"},
+                403, {"message": "the simulator is not steered by pages of other origins"}
             )
-        try:
-            return control.steer(self.server.cloud, request)
-        except Exception:
-            traceback.print_exc(file=sys.stderr)
-            return plain_response(
-                HTTPStatus.INTERNAL_SERVER_ERROR,
-                {"message": "simulator: internal error, see its output"},
-            )
+        return control.steer(self.server.cloud, request)
 
     def _is_of_our_own(self) -> bool:
         """Whether no browser says that a page of another origin sends this: programs send neither
         of these headers.
         """
         origin, site = self.headers.get("Origin"), self.headers.get("Sec-Fetch-Site")
-        return site in (None, "same-origin", "none") and origin in (
-            None,
-            f"http://{self.headers.get('Host')}",
-        )
+        own = f"http://{self.headers.get('Host')}"
+        return site in (None, "same-origin", "none") and origin in (None, own)
 
     def _request(self) -> Request:
         path, _, query = self.path.partition("?")
@@ -398,20 +339,16 @@ class _Handler(BaseHTTPRequestHandler):
         return body
 
     def _deliver(self, answer: Answer) -> None:
-        """Send an answer the way it is meant to arrive."""
+        """Send an answer late, cut or whole, as it says."""
         if answer.delay:
             self.server.stopping.wait(answer.delay)
-        if answer.response is None:
-            raise _Cut
-        self._send(answer.response, keep=answer.keep)
-        if answer.keep is not None:
+        if answer.response is not None:
+            self._send(answer.response, keep=answer.keep)
+        if answer.response is None or answer.keep is not None:
             raise _Cut
 
     def _send(self, response: Response, *, keep: int | None = None) -> None:
-        try:
-            phrase = HTTPStatus(response.status).phrase
-        except ValueError:
-            phrase = "Unknown"
+        phrase = responses.get(response.status, "Unknown")
         headers = [*response.headers, ("Content-Length", str(len(response.body)))]
         if response.header("Date") is None:
             headers.append(("Date", self.date_time_string()))
@@ -423,11 +360,5 @@ class _Handler(BaseHTTPRequestHandler):
             + "".join(f"{name}: {value}\r\n" for name, value in headers)
             + "\r\n"
         )
-        body = (
-            b""
-            if self.command == "HEAD"
-            else response.body
-            if keep is None
-            else response.body[:keep]
-        )
+        body = b"" if self.command == "HEAD" else response.body[:keep]
         self.wfile.write(head.encode("latin-1", "replace") + body)

@@ -23,35 +23,10 @@ class SwitchError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class SwitchRow:
-    """One line of the table in the documentation."""
-
-    name: str
-    default: object
-    allowed: str
-    meaning: str
-    section: str
-
-
-OPERATIONS = (
-    "create",
-    "start",
-    "shutdown",
-    "reboot",
-    "rebuild",
-    "resize",
-    "delete",
-    "volume",
-    "group",
-)
-
-
-@dataclass(frozen=True, slots=True)
 class Ticks:
-    """How long each background operation takes: seconds, or a count of reads as `(0, n)` would not
-    be a time.
+    """How long each background operation takes, in seconds.
 
-    A value of `"3 reads"` is kept as the integer -3: a negative number counts reads.
+    A negative number counts reads instead: `"3 reads"` is kept as -3.
     """
 
     create: float = 40
@@ -66,33 +41,34 @@ class Ticks:
 
 
 DEFAULT_TICKS = Ticks()
+OPERATIONS = tuple(each.name for each in dataclasses.fields(Ticks))
+_FLAGS = {
+    **dict.fromkeys(("on", "true", "yes", "1"), True),
+    **dict.fromkeys(("off", "false", "no", "0"), False),
+}
 
 
-def _one_of(*words: str) -> tuple[Parser, str]:
+def _choice(meaning: str, section: str, *words: str) -> str:
+    """A switch that is one of these words; the first is the default."""
+
     def parse(value: object) -> object:
-        text = _word(value)
-        if text not in words:
+        if _word(value) not in words:
             raise SwitchError("one of " + ", ".join(words))
-        return text
+        return _word(value)
 
-    return parse, ", ".join(words)
+    return _switch(words[0], (parse, ", ".join(words)), meaning, section)
 
 
-def _flag() -> tuple[Parser, str]:
-    def parse(value: object) -> object:
-        word = _word(value)
-        if word in {"on", "true", "yes", "1"}:
-            return True
-        if word in {"off", "false", "no", "0"}:
-            return False
+def _flag(value: object) -> object:
+    if _word(value) not in _FLAGS:
         raise SwitchError("on or off")
-
-    return parse, "on, off"
+    return _FLAGS[_word(value)]
 
 
 def _number(
     minimum: float, *, whole: bool, off: bool = False, unit: str = ""
 ) -> tuple[Parser, str]:
+    number_of = int if whole else float
     wanted = (
         ("a whole number" if whole else "a number")
         + (f" of {unit}" if unit else "")
@@ -103,12 +79,10 @@ def _number(
     def parse(value: object) -> object:
         if off and _word(value) in {"off", "none"}:
             return None
-        if isinstance(value, bool):
-            raise SwitchError(wanted)
         try:
-            number = int(str(value)) if whole else float(str(value))
+            number = -1 if isinstance(value, bool) else number_of(str(value))
         except ValueError:
-            raise SwitchError(wanted) from None
+            number = -1
         if not minimum <= number < float("inf"):
             raise SwitchError(wanted)
         return number
@@ -116,37 +90,25 @@ def _number(
     return parse, wanted
 
 
-def _names() -> tuple[Parser, str]:
-    def parse(value: object) -> object:
-        if (
-            value is None
-            or value is False
-            or (isinstance(value, str) and value in {"", "none", "off"})
-        ):
-            return ()
-        parts = value.split(",") if isinstance(value, str) else value
-        if not isinstance(parts, list | tuple) or not all(
-            isinstance(part, str) and part.strip() for part in parts
-        ):
-            raise SwitchError("a list, or text with commas")
-        return tuple(part.strip() for part in parts)
-
-    return parse, "names with commas, or none"
+def _names(value: object) -> object:
+    if value is False or value in (None, "", "none", "off"):
+        return ()
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(
+        isinstance(part, str) and part.strip() for part in parts
+    ):
+        raise SwitchError("a list, or text with commas")
+    return tuple(part.strip() for part in parts)
 
 
-def _ticks() -> tuple[Parser, str]:
-    def parse(value: object) -> object:
-        if isinstance(value, Ticks):
-            return value
-        if isinstance(value, str):
-            value = dict(part.split(":", 1) for part in value.split(",") if ":" in part) or None
-        if not isinstance(value, Mapping) or not set(value) <= set(OPERATIONS):
-            raise SwitchError("a mapping of " + ", ".join(OPERATIONS))
-        return Ticks(**{name: _tick(each) for name, each in value.items()})
-
-    return parse, "seconds, or `N reads`, for each of " + ", ".join(
-        OPERATIONS
-    ) + "; one alone as `ticks.create=3`"
+def _ticks(value: object) -> object:
+    if isinstance(value, Ticks):
+        return value
+    if isinstance(value, str):
+        value = dict(part.split(":", 1) for part in value.split(",") if ":" in part) or None
+    if not isinstance(value, Mapping) or not set(value) <= set(OPERATIONS):
+        raise SwitchError("a mapping of " + ", ".join(OPERATIONS))
+    return Ticks(**{name: _tick(each) for name, each in value.items()})
 
 
 def _tick(value: object) -> float:
@@ -154,10 +116,10 @@ def _tick(value: object) -> float:
     try:
         if text.endswith((" reads", " read")):
             return -max(1, int(text.split(maxsplit=1)[0]))
-        seconds = float(text)
+        seconds = -1.0 if isinstance(value, bool) else float(text)
     except ValueError:
-        seconds = -1
-    if isinstance(value, bool) or not 0 <= seconds < float("inf"):
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
         raise SwitchError("seconds from 0, or `N reads`")
     return seconds
 
@@ -174,15 +136,25 @@ def _switch(default: T, kind: tuple[Parser, str], meaning: str, section: str) ->
     return dataclasses.field(default=default, metadata=metadata)
 
 
+_ON_OFF = (_flag, "on, off")
+_NAMES = (_names, "names with commas, or none")
+_TICKS = (
+    _ticks,
+    f"seconds, or `N reads`, for each of {', '.join(OPERATIONS)}; one alone as `ticks.create=3`",
+)
+_NUMBER = _number(1, whole=True)
+_LIMIT = _number(0, whole=True, off=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Switches:
     """All switches with their values; `Switches()` is the contract's default cloud."""
 
-    http_status: str = _switch(
-        "live",
-        _one_of("live", "doc"),
+    http_status: str = _choice(
         "Success status of a call: the one seen live, or the documented one",
         "10, 23",
+        "live",
+        "doc",
     )
     clock_skew_limit: float = _switch(
         300,
@@ -191,86 +163,77 @@ class Switches:
         "3, 23",
     )
     allowlist: tuple[str, ...] = _switch(
-        (), _names(), "Addresses or ranges that may call; others get 403 CHECK_IP", "3, 23"
+        (), _NAMES, "Addresses or ranges that may call; others get 403 CHECK_IP", "3, 23"
     )
     rate_limit: int | None = _switch(
         60, _number(1, whole=True, off=True), "Calls allowed in one window", "4, 23"
     )
-    rate_window: str = _switch(
-        "sliding", _one_of("sliding", "fixed"), "How the window moves", "4, 23"
-    )
+    rate_window: str = _choice("How the window moves", "4, 23", "sliding", "fixed")
     rate_seconds: float = _switch(
         60, _number(0.001, whole=False, unit="seconds"), "Length of the window", "4, 23"
     )
-    rate_scope: str = _switch(
-        "key", _one_of("key", "account"), "Whose calls share a window", "4, 23"
-    )
-    rate_body: str = _switch(
-        "bare",
-        _one_of("bare", "envelope"),
+    rate_scope: str = _choice("Whose calls share a window", "4, 23", "key", "account")
+    rate_body: str = _choice(
         "Body of a 429: a bare message, or the envelope with an unpublished code",
         "4, 23",
+        "bare",
+        "envelope",
     )
     rate_counts_refused: bool = _switch(
-        False, _flag(), "Whether calls answered 429 use up the window too", "4"
+        False, _ON_OFF, "Whether calls answered 429 use up the window too", "4"
     )
-    retry_after: bool = _switch(True, _flag(), "Whether a 429 carries Retry-After", "4, 23")
-    error_http: str = _switch(
-        "table", _one_of("table", "always_200"), "HTTP status of a business error", "6, 23"
-    )
-    error_result: str = _switch(
-        "seen",
-        _one_of("seen", "strings", "messages", "objects"),
+    retry_after: bool = _switch(True, _ON_OFF, "Whether a 429 carries Retry-After", "4, 23")
+    error_http: str = _choice("HTTP status of a business error", "6, 23", "table", "always_200")
+    error_result: str = _choice(
         "Shape of an error's result: as seen a code, all `error`, all the message, all objects",
         "6, 23",
+        "seen",
+        "strings",
+        "messages",
+        "objects",
     )
-    validation_body: str = _switch(
-        "envelope",
-        _one_of("envelope", "bare_422"),
+    validation_body: str = _choice(
         "Refused parameters: the envelope, or 422 with `message` and `errors` as on hosted services",
         "6",
+        "envelope",
+        "bare_422",
     )
     default_fields: int = _switch(
-        543, _number(1, whole=True), "Instance mask used when `fields` is not sent", "9, 23"
+        543, _NUMBER, "Instance mask used when `fields` is not sent", "9, 23"
     )
-    flavor_fields: str = _switch(
-        "ignore",
-        _one_of("ignore", "sequence"),
-        "Flavor mask: ignored, or bits in the order of the members",
-        "9, 23",
+    flavor_fields: str = _choice(
+        "Flavor mask: ignored, or bits in the order of the members", "9, 23", "ignore", "sequence"
     )
     page_size_cap: int | None = _switch(
         None,
         _number(1, whole=True, off=True),
-        "Largest page served; a larger request gets this size, and the answer says so",
+        "Largest page served; a larger request gets this size, and the answer names it",
         "4, 7",
     )
-    instance_text_decoding: str = _switch(
-        "once_rfc3986",
-        _one_of("once_rfc3986", "once_form", "none"),
-        "How names and descriptions of servers and volumes are decoded",
+    instance_text_decoding: str = _choice(
+        "How names and descriptions of instances and block storages are decoded",
         "8, 23",
+        "once_rfc3986",
+        "once_form",
+        "none",
     )
     strict_content_type: bool = _switch(
-        False, _flag(), "Whether a body of another type than documented counts as empty", "2, 23"
+        False, _ON_OFF, "Whether a body of another type than documented counts as empty", "2, 23"
     )
     max_name: int = _switch(
-        64, _number(1, whole=True), "Longest name of a server or volume, in code points", "4, 23"
+        64, _NUMBER, "Longest name of an instance or block storage, in code points", "4, 23"
     )
     max_description: int = _switch(
-        255,
-        _number(1, whole=True),
-        "Longest description of a server or volume, in code points",
-        "4, 23",
+        255, _NUMBER, "Longest description of an instance or block storage, in code points", "4, 23"
     )
     api_zone_only: bool = _switch(
         True,
-        _flag(),
-        "Whether zones outside the API hide their servers (detail: ID_INVALID)",
+        _ON_OFF,
+        "Whether zones outside the API hide their instances (detail: ID_INVALID)",
         "14, 22, 23",
     )
     restricted_zones: tuple[str, ...] = _switch(
-        (), _names(), "Zones in which a create answers 500 DEV_CHECK_RETURN", "11, 14, 23"
+        (), _NAMES, "Zones in which a create answers 500 DEV_CHECK_RETURN", "11, 14, 23"
     )
     visibility_delay: float = _switch(
         0,
@@ -278,183 +241,147 @@ class Switches:
         "How long a new object is missing from reads",
         "10, 23",
     )
-    ticks: Ticks = _switch(DEFAULT_TICKS, _ticks(), "Duration of background operations", "10, 23")  # noqa: RUF009 - a frozen default
-    create_outcome: str = _switch(
-        "ok",
-        _one_of("ok", "error", "lost", "http_500"),
-        "Server creation: works, ends in status error, answer lost, 500 after making it",
+    ticks: Ticks = _switch(DEFAULT_TICKS, _TICKS, "Duration of background operations", "10, 23")  # noqa: RUF009 - a frozen default
+    create_outcome: str = _choice(
+        "Instance creation: works, ends in status error, answer lost, 500 after creating it",
         "23",
+        "ok",
+        "error",
+        "lost",
+        "http_500",
     )
-    instance_absent: str = _switch(
-        "id_invalid",
-        _one_of("id_invalid", "empty", "not_found", "tombstone"),
-        "Detail of a server that is gone",
+    instance_absent: str = _choice(
+        "Detail of an instance that is gone",
         "22, 23",
-    )
-    block_storage_absent: str = _switch(
         "id_invalid",
-        _one_of("id_invalid", "empty", "not_found"),
-        "Detail of a volume that is gone",
-        "22",
+        "empty",
+        "not_found",
+        "tombstone",
     )
-    delete_read_status: str = _switch(
-        "work",
-        _one_of("work", "deleting"),
-        "Status that reads show while a server is deleted",
-        "10, 23",
+    block_storage_absent: str = _choice(
+        "Detail of a block storage that is gone", "22", "id_invalid", "empty", "not_found"
     )
-    instance_clear: str = _switch(
-        "ignore",
-        _one_of("ignore", "clear", "error"),
-        "An empty description in a server edit",
-        "14, 23",
+    delete_read_status: str = _choice(
+        "Status that reads show while an instance is deleted", "10, 23", "work", "deleting"
+    )
+    instance_clear: str = _choice(
+        "An empty description in an instance edit", "14, 23", "ignore", "clear", "error"
     )
     strict_power: bool = _switch(
         False,
-        _flag(),
+        _ON_OFF,
         "Whether start on active and shutdown on off are refused with CHECK_PARAM",
         "10, 23",
     )
     allow_shrink: bool = _switch(
-        False, _flag(), "Whether a resize to a smaller disk is allowed", "14, 23"
+        False, _ON_OFF, "Whether a resize to a smaller disk is allowed", "14, 23"
     )
-    scripts_empty: str = _switch(
-        "404", _one_of("404", "empty"), "User scripts of an account without any", "15, 23"
-    )
+    scripts_empty: str = _choice("User scripts of an account without any", "15, 23", "404", "empty")
     size_step: int = _switch(
         1,
         _number(1, whole=True, unit="GB"),
-        "Sizes of volumes must be a multiple of this",
+        "Sizes of block storages must be a multiple of this",
         "16, 23",
     )
-    delete_attached: str = _switch(
-        "refuse", _one_of("refuse", "allow"), "Deleting an attached volume", "16, 23"
+    delete_attached: str = _choice(
+        "Deleting an attached block storage", "16, 23", "refuse", "allow"
     )
-    instance_delete_volumes: str = _switch(
-        "keep",
-        _one_of("keep", "delete"),
-        "Volumes of a deleted server: kept and detached, or deleted",
+    instance_delete_volumes: str = _choice(
+        "Block storages of a deleted instance: kept and detached, or deleted",
         "14, 23",
-    )
-    group_empty_content: str = _switch(
-        "check_ip", _one_of("check_ip", "accept"), "A group created without a description", "17, 23"
-    )
-    group_clear: str = _switch(
         "keep",
-        _one_of("keep", "corrupt", "clear"),
-        "An empty description in a group edit",
-        "17, 23",
+        "delete",
+    )
+    group_empty_content: str = _choice(
+        "A firewall created without a description", "17, 23", "check_ip", "accept"
+    )
+    group_clear: str = _choice(
+        "An empty description in a firewall edit", "17, 23", "keep", "corrupt", "clear"
     )
     escape_group_content: bool = _switch(
-        True, _flag(), "Whether group descriptions come back HTML-escaped", "8, 17, 23"
+        True, _ON_OFF, "Whether firewall descriptions come back HTML-escaped", "8, 17, 23"
     )
-    delete_attached_group: str = _switch(
-        "refuse", _one_of("refuse", "allow"), "Deleting a group that has members", "17, 23"
+    delete_attached_group: str = _choice(
+        "Deleting a firewall that has members", "17, 23", "refuse", "allow"
     )
-    attach_mode: str = _switch(
+    attach_mode: str = _choice(
+        "A second firewall on one instance: IN_USE, moved, or added",
+        "17, 23",
         "single_refuse",
-        _one_of("single_refuse", "single_replace", "many"),
-        "A second group on one server: IN_USE, moved, or added",
-        "17, 23",
+        "single_replace",
+        "many",
     )
-    duplicate_key: str = _switch(
-        "match",
-        _one_of("match", "all"),
-        "Equal rules: bound+protocol+port+ip, or title and content too",
-        "17, 23",
+    duplicate_key: str = _choice(
+        "Equal rules: bound+protocol+port+ip, or title and content too", "17, 23", "match", "all"
     )
-    put_without_rules: str = _switch(
-        "remove", _one_of("remove", "keep"), "An older firewall edit without `rules`", "18, 23"
+    put_without_rules: str = _choice(
+        "An older firewall edit without `rules`", "18, 23", "remove", "keep"
     )
     old_firewall_paths: bool = _switch(
-        True, _flag(), "Whether /v1/firewall exists (else 404)", "18, 23"
+        True, _ON_OFF, "Whether /v1/firewall exists (else 404)", "18, 23"
     )
-    bill_page_meta: str = _switch(
-        "strings",
-        _one_of("strings", "integers"),
-        "Type of page_no and page_size on the bill list",
-        "19, 23",
+    bill_page_meta: str = _choice(
+        "Type of page_no and page_size on the bill list", "19, 23", "strings", "integers"
     )
-    bill_detail: str = _switch(
-        "denied", _one_of("denied", "ok"), "Bill detail: always 403 CHECK_IP, or served", "19, 23"
+    bill_detail: str = _choice(
+        "Bill detail: always 403 CHECK_IP, or served", "19, 23", "denied", "ok"
     )
     instances_max: int | None = _switch(
-        None,
-        _number(0, whole=True, off=True),
-        "Servers an account may have, then LIMIT_EXCEEDED",
-        "4",
+        None, _LIMIT, "Instances an account may have, then LIMIT_EXCEEDED", "4"
     )
     block_storages_max: int | None = _switch(
-        None,
-        _number(0, whole=True, off=True),
-        "Volumes an account may have, then LIMIT_EXCEEDED",
-        "4",
+        None, _LIMIT, "Block storages an account may have, then LIMIT_EXCEEDED", "4"
     )
     groups_max: int | None = _switch(
-        None,
-        _number(0, whole=True, off=True),
-        "Security groups an account may have, then LIMIT_EXCEEDED",
-        "4",
+        None, _LIMIT, "Firewalls an account may have, then LIMIT_EXCEEDED", "4"
     )
     rules_max: int | None = _switch(
-        None,
-        _number(0, whole=True, off=True),
-        "Rules a security group may have, then LIMIT_EXCEEDED",
-        "4",
+        None, _LIMIT, "Rules a firewall may have, then LIMIT_EXCEEDED", "4"
     )
 
     @classmethod
-    def parse(cls, values: Mapping[str, object], base: Switches | None = None) -> Switches:
+    def parse(cls, values: object, base: Switches | None = None) -> Switches:
         """The switches with these values over `base`; SwitchError names the first wrong one.
         `ticks.NAME` sets one duration.
         """
+        if not isinstance(values, Mapping):
+            raise SwitchError("switches are a mapping of names to values")
         switches = base or cls()
         for name, value in values.items():
-            switches = switches.with_value(name, value)
+            switches = switches.with_value(str(name), value)
         return switches
 
     @classmethod
     def parse_texts(cls, texts: Iterable[str], base: Switches | None = None) -> Switches:
         """The same from `NAME=VALUE` texts, as a command line gives them."""
-        switches = base or cls()
-        for text in texts:
-            name, equals, value = text.partition("=")
+        pairs = [text.partition("=") for text in texts]
+        for name, equals, _ in pairs:
             if not equals:
-                raise SwitchError(f"{text}: write NAME=VALUE")
-            switches = switches.with_value(name.strip(), value)
-        return switches
+                raise SwitchError(f"{name}: write NAME=VALUE")
+        return cls.parse({name.strip(): value for name, _, value in pairs}, base)
 
     def with_value(self, name: str, value: object) -> Switches:
-        """The same switches but for one."""
-        if name.startswith("ticks."):
-            return self._with_tick(name.removeprefix("ticks."), value)
-        metadata = _METADATA.get(name)
-        if metadata is None:
-            raise SwitchError(f"{name}: no such switch; there are " + ", ".join(sorted(_METADATA)))
+        """The same switches but for one; `ticks.NAME` is one duration."""
+        group, _, operation = name.partition(".")
+        if group == "ticks" and operation and operation not in OPERATIONS:
+            raise SwitchError(f"{name}: no such operation; there are {', '.join(OPERATIONS)}")
+        if group not in _METADATA or (operation and group != "ticks"):
+            raise SwitchError(f"{name}: no such switch; there are {', '.join(sorted(_METADATA))}")
         try:
-            parsed = metadata["parse"](value)
+            parsed: Any = _tick(value) if operation else _METADATA[name]["parse"](value)
         except SwitchError as problem:
             raise SwitchError(f"{name}={value}: wanted {problem}") from None
-        return dataclasses.replace(self, **{name: parsed})
-
-    def _with_tick(self, operation: str, value: object) -> Switches:
-        if operation not in OPERATIONS:
-            raise SwitchError(
-                f"ticks.{operation}: no such operation; there are " + ", ".join(OPERATIONS)
-            )
-        try:
-            ticks = dataclasses.replace(self.ticks, **{operation: _tick(value)})
-        except SwitchError as problem:
-            raise SwitchError(f"ticks.{operation}={value}: wanted {problem}") from None
-        return dataclasses.replace(self, ticks=ticks)
+        if operation:
+            parsed = dataclasses.replace(self.ticks, **{operation: parsed})
+        return dataclasses.replace(self, **{group: parsed})
 
     def changed(self) -> dict[str, object]:
         """Only what differs from the default, in a form that `parse` takes back."""
-        plain = Switches()
+        default = Switches()
         return {
-            name: _plain(getattr(self, name))
+            name: plain(getattr(self, name))
             for name in _METADATA
-            if getattr(self, name) != getattr(plain, name)
+            if getattr(self, name) != getattr(default, name)
         }
 
 
@@ -463,27 +390,12 @@ _METADATA: dict[str, Mapping[Any, Any]] = {
 }
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
+    """A value in the form in which it may be written."""
     if isinstance(value, Ticks):
-        return {name: _plain_tick(getattr(value, name)) for name in OPERATIONS}
+        return {name: plain(getattr(value, name)) for name in OPERATIONS}
+    if isinstance(value, int | float) and value < 0:
+        return f"{-int(value)} reads"
     if isinstance(value, tuple):
         return list(value)
     return "off" if value is None else value
-
-
-def _plain_tick(value: float) -> object:
-    return f"{-int(value)} reads" if value < 0 else value
-
-
-def table() -> list[SwitchRow]:
-    """Every switch, in the order of the contract."""
-    return [
-        SwitchRow(
-            each.name,
-            _plain(each.default),
-            each.metadata["allowed"],
-            each.metadata["meaning"],
-            each.metadata["section"],
-        )
-        for each in dataclasses.fields(Switches)
-    ]

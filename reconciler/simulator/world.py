@@ -12,8 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.simulator.clock import DAY, month_start, next_month
-from reconciler.simulator.kinds.charges import due_days, monthly_bill
+from reconciler.simulator.clock import DAY, month_start, next_month, print_date
 from reconciler.simulator.kinds.records import (
     BlockStorage,
     Firewall,
@@ -30,8 +29,8 @@ PUBLIC_NETWORKS = ("203.0.113.", "198.51.100.", "192.0.2.")
 FIRST_RULE_ID = 910_001
 
 
+# A kind and the id of one of its objects (for a membership, both ids).
 Key = tuple[str, str | tuple[str, str]]
-"""A kind and the id of one of its objects (for a membership, both ids)."""
 
 
 class World:
@@ -56,22 +55,18 @@ class World:
             self.table(kind)
         self.seed = seed
         self.time = time
+        # how many ids were given out; with the seed it decides every id, address and password
         self.serial = 0
-        """How many ids were given out; with the seed it decides every id, address and password."""
         self.rule_serial = 0
+        # KRW per GB and month, by type: the contract has none, so these are invented
         self.storage_prices: dict[str, int] = {}
-        """KRW per GB and month, by type. The contract has none: these are invented and may be
-        edited.
-        """
+        # deleted instances, for tombstones
         self.gone: dict[str, Instance] = {}
-        """Deleted instances, for tombstones."""
+        # KRW of this month that is settled: days of objects that are gone, or before a resize
         self.charged = 0
-        """KRW of this month that is settled: days of objects that are gone, or charged before a
-        resize.
-        """
         self.month_end = 0.0
-        self.working: dict[Key, None] = {}
-        """The objects with something pending, in the order in which it began."""
+        # what is pending on which object, in the order in which it began
+        self.working: dict[Key, Pending] = {}
 
     def copy(self) -> World:
         """An independent world with the same content."""
@@ -90,10 +85,8 @@ class World:
 
     def key_of(self, kind: str, name: str) -> str:
         """The id of the object that has this id or, alone, this name. Raises LookupError."""
-        label = KINDS[kind].label
-        return find_key(
-            kind, name, {key: member(each, label) for key, each in self.table(kind).items()}
-        )
+        table, label = self.table(kind), KINDS[kind].label
+        return find_key(kind, name, {key: member(each, label) for key, each in table.items()})
 
     def find(self, name: str) -> Instance:
         """The instance with this id or, alone, this name. Raises LookupError."""
@@ -165,10 +158,11 @@ class World:
         """Add a record, or replace the one with its id."""
         key = getattr(record, KINDS[record.kind].key)
         self.table(record.kind)[key] = record
-        if getattr(record, "pending", None) is None:
+        pending = getattr(record, "pending", None)
+        if pending is None:
             self.working.pop((record.kind, key), None)
         else:
-            self.working[(record.kind, key)] = None
+            self.working[(record.kind, key)] = pending
 
     def put_rules(self, firewall_id: str, rules: Iterable[Rule]) -> None:
         """Replace the rules of a firewall."""
@@ -194,19 +188,19 @@ class World:
         while (due := self.next_due()) is not None and due <= now:
             self._close_months(due)
             self.time = max(self.time, due)
-            for key in [key for key in self.working if self._due(key) == due]:
+            for key in [key for key, each in self.working.items() if each.due == due]:
                 self._finish(key, due)
         self._close_months(now)
         self.time = now
 
     def next_due(self) -> float | None:
         """The next moment at which something finishes by itself, or None."""
-        moments = [moment for key in self.working if (moment := self._due(key)) is not None]
+        moments = [each.due for each in self.working.values() if each.due is not None]
         return min(moments, default=None)
 
     def note_read(self, kind: str, key: str) -> None:
         """A read showed this object: if reads are counted instead of seconds, one is used up."""
-        pending = self._pending((kind, key)) if (kind, key) in self.working else None
+        pending = self.working.get((kind, key))
         if pending is None or pending.reads is None:
             return
         if pending.reads > 1:
@@ -214,13 +208,6 @@ class World:
             self.put(replace(self.table(kind)[key], pending=fewer))
         else:
             self._finish((kind, key), self.time)
-
-    def _pending(self, key: Key) -> Pending | None:
-        return getattr(self.table(key[0]).get(key[1]), "pending", None)
-
-    def _due(self, key: Key) -> float | None:
-        pending = self._pending(key)
-        return None if pending is None else pending.due
 
     def _finish(self, key: Key, now: float) -> None:
         kind, name = key
@@ -288,7 +275,7 @@ def member(each: Any, name: str) -> Any:
 
 
 def find_key(kind: str, name: str, names: Mapping[str, str | None]) -> str:
-    """The key that is this name or, alone, bears it. Raises LookupError, with a text for people."""
+    """The key that is this name or, alone, has it. Raises LookupError, with a text for people."""
     if name in names:
         return name
     found = [key for key, each in names.items() if each == name]
@@ -300,3 +287,29 @@ def find_key(kind: str, name: str, names: Mapping[str, str | None]) -> str:
         )
     known = sorted({each or key for key, each in names.items()})
     raise LookupError(f"no {kind} {name}; there are {', '.join(known[:20]) or 'none'}")
+
+
+def due_days(charged_until: float, now: float) -> int:
+    """Days begun and not charged yet; an object that existed for a moment has begun one."""
+    return 0 if now < charged_until else int((now - charged_until) // DAY) + 1
+
+
+def monthly_bill(bill_id: str, end: float, price: int) -> Row:
+    """The regular bill of the month that ended at this moment; not paid yet."""
+    start = month_start(end - 1)
+    vat = price // 10
+    year, month, _ = print_date(start).split("-")
+    return {
+        "bill_id": bill_id,
+        "usage_start": print_date(start),
+        "usage_end": print_date(end - 1),
+        "bill_date": print_date(end),
+        "type": "regular",
+        "payment_status": "unpaid",
+        "name": f"{year}년 {int(month)}월 정기 청구",
+        "price": price,
+        "vat": vat,
+        "payment_price": price + vat,
+        "currency": "KRW",
+        "date_paid": "",
+    }

@@ -1,4 +1,5 @@
-"""Worlds as data: the default one, and reading and writing a whole world as YAML or JSON.
+"""Worlds as data: the default one, reading and writing a whole world as YAML or JSON, and keeping
+one in a file while it is served.
 
 A file may be partial: a section of the catalog that is left out is the default one, and an instance
 needs only a name. What is written is whole and exact, so that loading it gives the same world.
@@ -9,14 +10,17 @@ later.
 from __future__ import annotations
 
 import dataclasses
+import errno
+import fcntl
 import functools
 import json
 import os
-import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeVar
 
 import yaml
 
@@ -25,51 +29,63 @@ from reconciler.simulator.kinds.records import Instance, Membership, Pending, Ro
 from reconciler.simulator.kinds.registry import KINDS, Kind
 from reconciler.simulator.world import World
 
+T = TypeVar("T")
 FORMAT = 1
 SCALARS = ("seed", "time", "serial", "rule_serial", "charged", "month_end")
 
 
 class WorldFileError(ValueError):
-    """A file that is not a world; the text says what is wrong with it."""
+    """A file that cannot be used; the text says what is wrong with it."""
 
 
 def default_world(*, seed: int = 0) -> World:
-    """A fresh copy of the default world; parsed once, then cheap."""
-    world = _packaged("default").copy()
+    """A new default world."""
+    world = packaged_world("default")
     world.seed = seed
     return world
 
 
 def packaged_world(name: str) -> World:
-    """A fresh copy of a world that comes with the package: `default` or `company`."""
-    return _packaged(name).copy()
+    """A new world that comes with the package: `default` or `company`."""
+    return world_from_data(_packaged(name))
 
 
 @functools.cache
-def _packaged(name: str) -> World:
-    data = resources.files("reconciler.simulator") / "data" / f"{name}.yaml"
-    base = None if name == "default" else _packaged("default")
-    return _filled(_mapping(_read_yaml(data.read_text(encoding="utf-8"))), base)
+def _packaged(name: str) -> Mapping[str, Any]:
+    folder = resources.files("reconciler.simulator") / "data"
+    return _mapping(_read_yaml((folder / f"{name}.yaml").read_text(encoding="utf-8")))
 
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
+def parsed(text: str) -> object:
+    """The data in JSON or YAML text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return _read_yaml(text)
+
+
 def _read_yaml(text: str) -> object:
-    return yaml.load(text, Loader=_Loader)  # noqa: S506 - the C form of the safe loader
+    try:
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - the C form of the safe loader
+    except yaml.YAMLError as problem:
+        raise WorldFileError(f"neither YAML nor JSON: {problem}") from None
+
+
+def read_file(path: Path, take: Callable[[object], T]) -> T:
+    """What `take` makes of the data in a file; the text of an error names the file."""
+    try:
+        return take(parsed(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as problem:
+        raise WorldFileError(f"{path}: {problem}") from None
 
 
 def world_from_text(text: str) -> World:
     """A world from YAML or JSON text."""
-    try:
-        data = json.loads(text)
-    except ValueError:
-        try:
-            data = _read_yaml(text)
-        except yaml.YAMLError as problem:
-            raise WorldFileError(f"neither YAML nor JSON: {problem}") from None
-    return world_from_data(data)
+    return world_from_data(parsed(text))
 
 
 def world_from_data(data: object) -> World:
@@ -77,12 +93,12 @@ def world_from_data(data: object) -> World:
     mapping = _mapping(data)
     if mapping.get("format", FORMAT) != FORMAT:
         raise WorldFileError(f"format {mapping.get('format')!r} is not {FORMAT}")
-    known = {"format", "storage_prices", "gone", *SCALARS}
-    known |= {kind.section for kind in KINDS.values()}
+    sections = {kind.section for kind in KINDS.values()}
+    known = {"format", "storage_prices", "gone", *SCALARS, *sections}
     unknown = sorted(str(name) for name in mapping if name not in known)
     if unknown:
         raise WorldFileError(f"unknown section: {', '.join(unknown)}")
-    return _filled(mapping, _packaged("default"))
+    return _filled({**_packaged("default"), **mapping})
 
 
 def _mapping(data: object) -> Mapping[str, Any]:
@@ -93,27 +109,24 @@ def _mapping(data: object) -> Mapping[str, Any]:
     return data
 
 
-def _filled(data: Mapping[str, Any], base: World | None) -> World:
+def _filled(data: Mapping[str, Any]) -> World:
     world = World()
     for name in SCALARS:
-        if name in data:
-            kind = type(getattr(world, name))
-            if isinstance(data[name], bool) or not isinstance(data[name], int | float):
-                raise WorldFileError(f"{name} is a number")
-            if not 0 <= data[name] <= TIME_MAX:
-                raise WorldFileError(f"{name} is from 0 to {TIME_MAX:.0f}")
-            setattr(world, name, kind(data[name]))
-    prices = data.get("storage_prices", {} if base is None else base.storage_prices)
-    world.storage_prices = {str(name): int(price) for name, price in _mapping(prices).items()}
-    for each in KINDS.values():
-        if each.record is None:
-            if base is not None and each.section not in data:
-                world.table(each.name).update(base.table(each.name))
-            else:
-                world.table(each.name).update(_rows(each, data.get(each.section)))
+        value = data.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise WorldFileError(f"{name} is a number")
+        if not 0 <= value <= TIME_MAX:
+            raise WorldFileError(f"{name} is from 0 to {TIME_MAX:.0f}")
+        setattr(world, name, type(getattr(world, name))(value))
+    prices = _mapping(data["storage_prices"])
+    world.storage_prices = {str(name): int(price) for name, price in prices.items()}
     # whatever may be named by others comes first
-    for each in sorted(KINDS.values(), key=lambda kind: bool(kind.refers)):
-        if each.record is not None:
+    for each in sorted(
+        KINDS.values(), key=lambda kind: (kind.record is not None, bool(kind.refers))
+    ):
+        if each.record is None:
+            world.table(each.name).update(_rows(each, data.get(each.section) or []))
+        else:
             _fill(world, each, data)
     for where, entry in _entries(data, "gone"):
         gone = _record(world, Instance, entry, where)
@@ -122,7 +135,6 @@ def _filled(data: Mapping[str, Any], base: World | None) -> World:
 
 
 def _rows(kind: Kind, rows: object) -> dict[str, Row]:
-    rows = rows or []
     if not isinstance(rows, list) or not all(
         isinstance(row, dict) and isinstance(row.get(kind.key), str) for row in rows
     ):
@@ -186,13 +198,12 @@ def _key_of(world: World, kind: str, name: object) -> str:
         raise WorldFileError(str(problem)) from None
 
 
-def rule_from_data(world: World, data: object, where: str) -> Rule:
+def rule_from_data(world: World, data: object, where: str) -> Any:
     """A rule; without an id it takes a new one."""
     if not isinstance(data, dict):
         raise WorldFileError(f"{where}: a rule is an object")
     rule_id = data.get("rule_id") or world.new_rule_id()
-    rule: Rule = _record(world, Rule, {"rule_id": rule_id, "content": None, **data}, where)
-    return rule
+    return _record(world, Rule, {"rule_id": rule_id, "content": None, **data}, where)
 
 
 def _record(world: World, record: Any, data: Mapping[str, Any], where: str) -> Any:
@@ -239,18 +250,13 @@ def _plain(value: Any) -> Any:
 
 def world_to_yaml(world: World) -> str:
     """The whole world as YAML, for people."""
-    text: str = yaml.dump(
-        world_to_data(world), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140
-    )
-    return text
+    data = world_to_data(world)
+    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=140))
 
 
 def load_world(path: Path) -> World:
     """The world in a file."""
-    try:
-        return world_from_text(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, WorldFileError) as problem:
-        raise WorldFileError(f"{path}: {problem}") from None
+    return read_file(path, world_from_data)
 
 
 def save_world(world: World, path: Path) -> None:
@@ -265,11 +271,79 @@ def save_world(world: World, path: Path) -> None:
         else world_to_yaml(world)
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+# Keeping a world in a file while it is served, owned by one process
+# --------------------------------------------------------------------------------------------------
+
+
+class WorldInUse(RuntimeError):
+    """Another process keeps this world; the text names the file and the process."""
+
+
+class WorldNotKept(RuntimeError):
+    """The world could not be written; the text names the file and the reason."""
+
+
+class Keeper:
+    """One world file and the lock beside it, which dies with its process."""
+
+    def __init__(self, path: Path, *, lock_seconds: float = 0.0) -> None:
+        self.path = path
+        self._writing = threading.Lock()
+        self._lock_file = _lock(path, lock_seconds)
+
+    def bind(self, cloud: Any) -> None:
+        """Give the `Cloud` the world of the file, if there is one, and write it after each change
+        from now on.
+
+        Raises `WorldNotKept` if that would not work: better now than in the middle of a run.
+        """
+        if not os.access(self.path.parent, os.W_OK):
+            raise WorldNotKept(f"{self.path} cannot be written: {os.strerror(errno.EACCES)}")
+        if self.path.exists():
+            cloud.replace_world(load_world(self.path))
+        cloud.on_change = self.save
+
+    def save(self, world: World) -> None:
+        """Write the world, whole or not at all. Raises `WorldNotKept`."""
+        with self._writing:
+            try:
+                save_world(world, self.path)
+            except OSError as failure:
+                raise WorldNotKept(
+                    f"{self.path} cannot be written: {failure.strerror or failure}"
+                ) from failure
+
+    def close(self) -> None:
+        """Let go of the file. Again is harmless."""
+        self._lock_file.close()
+
+
+def _lock(path: Path, seconds: float) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = path.with_name(path.name + ".lock").open("a+", encoding="utf-8")
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() < deadline:
+                time.sleep(0.05)
+                continue
+            file.seek(0)
+            owner = file.read().strip() or "unknown"
+            file.close()
+            raise WorldInUse(
+                f"{path} is kept by another running simulator (process {owner})"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        return file

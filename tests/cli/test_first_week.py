@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.common import paths
-from reconciler.simulator import keeper
+from reconciler.simulator import worldfile
 from tests.cli.sessions import SCALE, begin, call
 
 STACK = """\
@@ -162,7 +162,7 @@ def test_a_world_that_cannot_be_saved_is_reported_before_and_after(
         and "the local cloud does not start: " in err
         and "cannot be written: Permission denied" in err
     )
-    monkeypatch.setattr(keeper, "save_world", full)
+    monkeypatch.setattr(worldfile, "save_world", full)
     code, _, err = call(capsys, "plan", *SCALE)
     assert (
         code == 1

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from reconciler.model.resource import Stack
 from reconciler.model.state import Phase
-from reconciler.simulator.kinds.records import Rule
+from reconciler.simulator.kinds.records import Rule, is_busy
 from reconciler.simulator.world import World
 from tests.cloud_harness import said, shown
 from tests.faults import faults, foreign_objects
@@ -191,7 +191,7 @@ class Story(RuleBasedStateMachine):
             server = self.life.bench.cloud.world.instances.get(entry.id)
             if (
                 server is not None
-                and not server.busy
+                and not is_busy(server)
                 and entry.phase is not Phase.DELETING
                 and entry.id not in deleting
             ):
@@ -202,7 +202,7 @@ class Story(RuleBasedStateMachine):
     def _change_a_server(self, act: Callable[[Any, str], None]) -> None:
         bench = self.life.bench
         for id in ours(bench):
-            if id in bench.cloud.world.instances and not bench.cloud.world.instances[id].busy:
+            if id in bench.cloud.world.instances and not is_busy(bench.cloud.world.instances[id]):
                 bench.cloud.change(lambda world, id=id: act(world, id))  # type: ignore[misc]
                 return
 

@@ -130,7 +130,7 @@ SILENCED = {
 
 SLEEPERS = {
     "reconciler/simulator/cloud.py": "the local cloud answers slowly where a fault says so",
-    "reconciler/simulator/keeper.py": "the world's keeper waits for its file",
+    "reconciler/simulator/worldfile.py": "the world's keeper waits for its file",
     "tests/processes/": "real processes, interrupted and killed in real time",
 }
 """Where `time.sleep` stands; the program itself waits only in the Network port, whose sleep is an
@@ -431,7 +431,6 @@ def test_public_names_have_docstrings() -> None:
 
 LONG_FILES: dict[str, int] = {
     "reconciler/planner/compare/classify.py": 461,
-    "reconciler/simulator/switches.py": 489,
     "tests/config/test_builder.py": 766,
     "tests/recovery/test_evidence.py": 941,
     "tests/simulator/test_switches.py": 874,

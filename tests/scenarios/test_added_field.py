@@ -135,13 +135,14 @@ class LabelledCloud:
 
 
 @pytest.fixture
-def cloud() -> Iterator[LabelledCloud]:
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[LabelledCloud]:
     """The field in the table of the instances and in the local cloud."""
     made, kind = LabelledCloud(), registry.KINDS["instance"]
-    registry.register(replace(kind, routes=tuple(map(made.route, kind.routes))))
+    monkeypatch.setitem(
+        registry.KINDS, kind.name, replace(kind, routes=tuple(map(made.route, kind.routes)))
+    )
     with resources.extended(labelled(resources.all_kinds()["instances"])):
         yield made
-    registry.register(kind)
 
 
 def test_an_added_field_is_checked(cloud: LabelledCloud) -> None:

@@ -46,12 +46,11 @@ backups:
 
 
 @pytest.fixture(autouse=True)
-def added() -> Iterator[None]:
+def added(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Backups in the program and in the local cloud."""
-    registry.register(backup_cloud.BACKUP)
+    monkeypatch.setitem(registry.KINDS, "backup", backup_cloud.BACKUP)
     with resources.extended(backup.BACKUP):
         yield
-    registry.unregister("backup")
 
 
 def live(harness: CloudHarness) -> list[backup_cloud.Backup]:

@@ -55,7 +55,7 @@ def test_a_run_ends_even_if_no_list_can_be_read_any_more(tmp_path: Path) -> None
         if not harness.cloud.faults.faults and any(
             request.method == "POST" for _, request in harness.sends
         ):
-            harness.cloud.faults.add(Fault("lost_before", method="GET", route="/v1/instances"))
+            harness.cloud.add_faults(Fault("lost_before", method="GET", route="/v1/instances"))
         return False
 
     harness.interrupted = break_the_list

@@ -4,6 +4,7 @@ real time.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import hmac
@@ -19,7 +20,8 @@ import yaml
 from openapi_schema_validator import OAS31Validator
 
 from reconciler.model.http import Request, Response, WireError
-from reconciler.simulator import Cloud, Fault, VirtualClock, World
+from reconciler.simulator import Cloud, Fault, Switches, VirtualClock, World
+from reconciler.simulator.switches import plain
 
 API = Path(__file__).parents[2] / "docs" / "api"
 ZONE, FLAVOR, IMAGE = "kr1-z01", "std_2.4-g1", "PIMAGE-0Ex1UbuntuJammy22LTS0a"
@@ -341,3 +343,23 @@ def multipart(form: Mapping[str, object]) -> bytes:
             f'--b0undary\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n'
         )
     return ("".join(parts) + "--b0undary--\r\n").encode()
+
+
+@dataclass(frozen=True)
+class SwitchRow:
+    """One line of the table of switches in the documentation."""
+
+    name: str
+    default: object
+    allowed: str
+    meaning: str
+    section: str
+
+
+def table() -> list[SwitchRow]:
+    """Every switch, in the order of the contract."""
+    texts = ("allowed", "meaning", "section")
+    return [
+        SwitchRow(each.name, plain(each.default), *(each.metadata[name] for name in texts))
+        for each in dataclasses.fields(Switches)
+    ]

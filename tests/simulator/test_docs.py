@@ -16,8 +16,8 @@ import yaml
 from reconciler.simulator import Cloud, SimulatorServer
 from reconciler.simulator.errors import CODES
 from reconciler.simulator.faults import DISTORTIONS, INSTANTS, parse_faults
-from reconciler.simulator.switches import table
 from reconciler.simulator.worldfile import world_from_text
+from tests.simulator.harness import table
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "local-cloud.md"
 

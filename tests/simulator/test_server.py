@@ -23,6 +23,7 @@ import pytest
 from reconciler.simulator import Cloud, Fault, SimulatorServer, commands
 from reconciler.simulator.server import ServerError, is_loopback
 from reconciler.simulator.worldfile import load_world
+from tests.cli.sessions import call
 from tests.simulator.harness import FLAVOR, IMAGE, ZONE, multipart, signature
 
 TRIO = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE, "name": "웹 1"}
@@ -497,7 +498,7 @@ def live(client: Client, number: int) -> None:
 
 def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
     keys = {name: value for name, value in os.environ.items() if not name.startswith("IWINV_")}
-    command = [sys.executable, "-m", "reconciler.simulator", *arguments]
+    command = [sys.executable, "-m", "reconciler", "simulator", *arguments]
     return subprocess.Popen(
         command,
         stdout=subprocess.PIPE,
@@ -545,46 +546,42 @@ def test_the_command_prints_three_lines_to_paste_and_stops_cleanly(
 @pytest.mark.parametrize(
     ("arguments", "code", "hint"),
     [
-        (["serve", "--set", "nonsense=1"], 1, "error: nonsense: no such switch"),
-        (["serve", "--world", "no/such/file.yaml"], 1, "error: no/such/file.yaml"),
-        (["serve", "--faults", "no/such/file.yaml"], 1, "error: no/such/file.yaml"),
-        (["serve", "--time-scale", "0"], 1, "error: time_scale"),
-        (["serve", "--port", "x"], 64, "invalid int value"),
-        (
-            ["do", "set", "instance", "web", "name", "--endpoint", "http://127.0.0.1:9"],
-            1,
-            "write MEMBER=VALUE",
-        ),
-        (["world", "--endpoint", "https://api-kr.iwinv.kr"], 1, "not a simulator on this machine"),
-        ([], 64, "usage"),
+        (["serve", "--set", "nonsense=1"], 1, "nonsense: no such switch"),
+        (["serve", "--world", "no/such/file.yaml"], 1, "no/such/file.yaml"),
+        (["serve", "--faults", "no/such/file.yaml"], 1, "no/such/file.yaml"),
+        (["serve", "--time-scale", "0"], 64, "--time-scale"),
+        (["serve", "--port", "x"], 64, "not a valid integer"),
+        (["do", "set", "instance", "web", "name"], 1, "write MEMBER=VALUE"),
+        (["world"], 1, "no simulator answers"),
+        ([], 64, "Usage"),
     ],
 )
 def test_the_command_reports_a_mistake_in_one_line(
-    arguments: list[str], code: int, hint: str, capsys: Any
+    arguments: list[str], code: int, hint: str, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No traceback."""
-    from reconciler.simulator.__main__ import main
-
-    try:
-        status = main(arguments)
-    except SystemExit as stop:
-        status = int(str(stop.code))
+    monkeypatch.setenv("IWINV_ENDPOINT", "http://127.0.0.1:9")
+    status, _, err = call(capsys, "simulator", *arguments)
     assert status == code
-    assert hint in capsys.readouterr().err
+    assert hint in err
+
+
+def test_only_a_simulator_on_this_machine_is_steered() -> None:
+    """Steering needs no key, so it never leaves the machine."""
+    with pytest.raises(commands.SteeringError, match="not a simulator on this machine"):
+        commands.fetch_world("https://api-kr.iwinv.kr")
 
 
 def test_the_command_shows_and_changes_a_world(
-    server: SimulatorServer, capsys: Any, tmp_path: Path
+    server: SimulatorServer, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`world` and `do`, by endpoint."""
-    from reconciler.simulator.__main__ import main
-
-    at = ["--endpoint", server.endpoint]
-    assert main(["do", "create", "instance", "web", "flavor=std_4.8-g1", *at]) == 0
-    assert main(["do", "set", "instance", "web", "name=007", *at]) == 0
-    assert main(["world", *at]) == 0
-    out = capsys.readouterr().out
-    assert "create instance INSTANCE-" in out and "name: '007'" in out
+    monkeypatch.setenv("IWINV_ENDPOINT", server.endpoint)
+    do = ("simulator", "do")
+    assert call(capsys, *do, "create", "instance", "web", "flavor=std_4.8-g1")[0] == 0
+    code, out, _ = call(capsys, *do, "set", "instance", "web", "name=007")
+    assert code == 0 and "set instance INSTANCE-" in out
+    assert "name: '007'" in call(capsys, "simulator", "world")[1]
 
 
 def test_a_cloud_is_made_from_files(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from reconciler.model.http import Request
 from reconciler.simulator import Cloud, Switches
-from reconciler.simulator.switches import SwitchError, table
+from reconciler.simulator.switches import SwitchError
 from reconciler.simulator.worldfile import world_from_data
+from tests.simulator import harness
 from tests.simulator.harness import FLAVOR, IMAGE, OTHER_ZONE, ZONE, Account, account, signature
 
 TRIO = {"zone_id": ZONE, "flavor_id": FLAVOR, "image_id": IMAGE}
@@ -29,7 +30,7 @@ def checks(*names: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
     return register
 
 
-@pytest.mark.parametrize("name", [row.name for row in table()])
+@pytest.mark.parametrize("name", [row.name for row in harness.table()])
 def test_every_switch_has_its_documented_effect(name: str) -> None:
     """A switch without a check here fails."""
     CHECKS[name]()
@@ -744,7 +745,6 @@ def maxima() -> None:
 
 
 # The table itself
-# ------------------------------------------------------------------------------------------------------------
 
 CONTRACT = [
     "http_status",
@@ -808,8 +808,8 @@ def test_every_switch_of_section_23_is_there() -> None:
         for name in row.split("|")[1].split("(")[0].split(",")
     ]
     assert named == CONTRACT
-    assert set(CONTRACT) <= {row.name for row in table()}
-    assert all(row.meaning and row.section and row.allowed for row in table())
+    assert set(CONTRACT) <= {row.name for row in harness.table()}
+    assert all(row.meaning and row.section and row.allowed for row in harness.table())
 
 
 @pytest.mark.parametrize(

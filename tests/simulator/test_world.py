@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from reconciler.simulator import Cloud, Fault, VirtualClock, World
 from reconciler.simulator.edits import EditError, edit, parse_values
-from reconciler.simulator.keeper import Keeper, WorldInUse
 from reconciler.simulator.worldfile import (
+    Keeper,
     WorldFileError,
+    WorldInUse,
     default_world,
     load_world,
     packaged_world,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.simulator.clock import print_time
-from reconciler.simulator.errors import ApiError, found, refuse_if
+from reconciler.simulator.errors import found, refuse_if
 from reconciler.simulator.kinds.call import (
     Call,
     Reply,
@@ -17,8 +17,8 @@ from reconciler.simulator.kinds.call import (
     whole_number,
 )
 from reconciler.simulator.kinds.instance_view import at_rest, zone_reference
-from reconciler.simulator.kinds.records import BlockStorage, Instance, Row
-from reconciler.simulator.kinds.registry import Kind, Route, finished
+from reconciler.simulator.kinds.records import BlockStorage, Instance, Row, is_busy
+from reconciler.simulator.kinds.registry import Kind, Route
 from reconciler.simulator.world import World
 
 
@@ -40,12 +40,11 @@ def list_block_storages(call: Call) -> Reply:
 def get_block_storage(call: Call) -> Reply:
     """GET /v1/block-storages/{block_storage_id}: an array of one."""
     storage = call.world.block_storages.get(call.ids[0])
-    if storage is None or storage.visible_from > call.now:
-        if call.switches.block_storage_absent == "empty":
-            return Reply([])
-        refuse_if(call.switches.block_storage_absent == "not_found", "NOT_FOUND")
-        raise ApiError("ID_INVALID")
-    return Reply([_row(call, storage)])
+    if storage is not None and storage.visible_from <= call.now:
+        return Reply([_row(call, storage)])
+    refuse_if(call.switches.block_storage_absent == "not_found", "NOT_FOUND")
+    refuse_if(call.switches.block_storage_absent == "id_invalid", "ID_INVALID")
+    return Reply([])
 
 
 def _row(call: Call, storage: BlockStorage) -> Row:
@@ -117,8 +116,7 @@ def checked_size(call: Call, kind: str, text: str) -> int:
 
 
 def _check_slots(call: Call, instance: Instance) -> None:
-    used = call.world.slots_used(instance.instance_id)
-    check_limit(instance.block_storage_limit, used + 1)
+    check_limit(instance.block_storage_limit, call.world.slots_used(instance.instance_id) + 1)
 
 
 def _at_rest(call: Call) -> BlockStorage:
@@ -126,7 +124,7 @@ def _at_rest(call: Call) -> BlockStorage:
     code there is.
     """
     storage = found(call.world.block_storages.get(call.ids[0]), "ID_INVALID")
-    refuse_if(storage.busy, "DELETED_OR_WORKING_INSTANCE")
+    refuse_if(is_busy(storage), "DELETED_OR_WORKING_INSTANCE")
     return storage
 
 
@@ -135,8 +133,8 @@ def delete_block_storage(call: Call) -> Reply:
     allows it.
     """
     storage = _at_rest(call)
-    attached = storage.instance_id is not None
-    refuse_if(attached and call.switches.delete_attached == "refuse", "IN_USE")
+    if storage.instance_id is not None:
+        refuse_if(call.switches.delete_attached == "refuse", "IN_USE")
     return _begin(call, storage, "delete")
 
 
@@ -163,15 +161,6 @@ def _begin(call: Call, storage: BlockStorage, operation: str, *, target: str = "
     pending = call.begin(operation, tick="volume", target=target)
     call.world.put(replace(storage, status="work", pending=pending))
     return Reply([{"block_storage_id": storage.block_storage_id, "status": "work"}])
-
-
-def _finished(world: World, storage: BlockStorage, now: float) -> BlockStorage | None:
-    done: BlockStorage | None = finished(world, storage, now)
-    if done is None or storage.pending is None:
-        return None
-    if storage.pending.operation in {"attach", "detach"}:
-        return replace(done, instance_id=storage.pending.target or None)
-    return done
 
 
 def _defaults(world: World, entry: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -214,6 +203,6 @@ BLOCK_STORAGE = Kind(
     words={"zone": "zone_id", "instance": "instance_id"},
     refers={"instance_id": "instance"},
     defaults=_defaults,
-    finished=_finished,
+    targets={"attach": "instance_id", "detach": "instance_id"},
     daily_price=lambda world, each: round(each.size * world.storage_prices.get(each.type, 0) / 30),
 )

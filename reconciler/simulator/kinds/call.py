@@ -14,7 +14,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, unquote, unquote_plus
 
 from reconciler.model.http import Request
-from reconciler.simulator.errors import ApiError, refuse_if
+from reconciler.simulator.errors import ApiError, found, refuse_if
 from reconciler.simulator.kinds.records import Pending
 from reconciler.simulator.switches import Switches
 from reconciler.simulator.world import World
@@ -29,15 +29,13 @@ _DECODERS: Mapping[str, Callable[[str], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A success: `result` with what the envelope says about it. Lists count their rows; `page` is
+    """A success: `result`, and the members of the envelope about it. Lists count their rows; `page` is
     None on unpaged ones.
     """
 
     result: object
-    counted: bool = True
-    page: tuple[int, int] | None = None
+    page: tuple[int | str, int | str] | None = None
     total: int | None = None
-    page_as_text: bool = False
 
 
 @dataclass(slots=True)
@@ -75,9 +73,8 @@ class Call:
         text = self.text(name)
         if not text:
             return default
-        number = whole_number(text)
-        if number is None or number < minimum:
-            raise ApiError("CHECK_PARAM", name)
+        number = found(whole_number(text), "CHECK_PARAM", name)
+        refuse_if(number < minimum, "CHECK_PARAM", name)
         return number
 
     def choice(self, name: str, allowed: Collection[str]) -> list[str]:
@@ -89,11 +86,10 @@ class Call:
         return words
 
     def page(self, *, default_size: int = 10) -> tuple[int, int]:
-        """Page number and size as asked, the size capped where a switch says so."""
+        """Page number and size as asked, the size capped if a switch asks for it."""
         number = self.integer("page_no", default=1, minimum=1)
         size = self.integer("page_size", default=default_size, minimum=1)
-        cap = self.switches.page_size_cap
-        return number, size if cap is None else min(size, cap)
+        return number, min(size, self.switches.page_size_cap or size)
 
     # Time
     # ----------------------------------------------------------------------------------------------
@@ -199,6 +195,13 @@ def decoded(form: Mapping[str, str], name: str, switches: Switches) -> str | Non
     longest = switches.max_name if name == "name" else switches.max_description
     refuse_if(len(text) > longest, "CHECK_LENGTH", name)
     return text
+
+
+def text_of(value: object, name: str) -> str:
+    """The text that a member of a JSON body has to be."""
+    if not isinstance(value, str):
+        raise ApiError("CHECK_PARAM", name)
+    return value
 
 
 def required(form: Mapping[str, object], *names: str) -> None:

@@ -1,13 +1,17 @@
-"""Zones, flavors, images, block storage types, SSH keys and user scripts: all that is only ever read
-(contract#zones, contract#flavors, contract#images, contract#ssh-keys, contract#scripts).
+"""Zones, flavors, images, block storage types, SSH keys, user scripts and bills: all that is only
+ever read (contract#zones, contract#flavors, contract#images, contract#ssh-keys, contract#scripts,
+contract#bill).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date
+from typing import cast
 
+from reconciler.simulator.clock import month_start, print_date
 from reconciler.simulator.errors import ApiError, found, refuse_if
-from reconciler.simulator.kinds.call import Call, Reply, paged
+from reconciler.simulator.kinds.call import Call, Reply, paged, whole_number
 from reconciler.simulator.kinds.records import Row
 from reconciler.simulator.kinds.registry import Kind, Route
 from reconciler.simulator.world import World
@@ -23,7 +27,9 @@ FLAVOR_MEMBERS = (
     "price",
 )
 FLAVOR_TYPES = frozenset({"SINGLE", "MAXIO", "SINGLE_X4"})
+FIRST_DATE, LAST_DATE = "0001-01-01", "9999-12-31"
 IMAGE_TYPES = frozenset({"os_linux", "os_windows", "solution_linux"})
+# Words of the image filter and the `os_type` they stand for (contract#images).
 OS_WORDS: Mapping[str, str] = {
     "windows": "WINDOWS",
     "windows_core": "WINDOWS_CORE",
@@ -39,7 +45,6 @@ OS_WORDS: Mapping[str, str] = {
     "debian": "DEBIAN",
     "alma": "ALMALINUX",
 }
-"""Words of the image filter and the `os_type` they stand for (contract#images)."""
 
 
 def having(
@@ -51,13 +56,12 @@ def having(
 
 def list_zones(call: Call) -> Reply:
     """GET /v1/zones: unpaged; a zone outside the API is not among them (contract#zones)."""
-    hidden = call.switches.api_zone_only
     members = ("zone_id", "zone_name", "status", "content")
     return Reply(
         [
             {name: zone[name] for name in members if name in zone}
             for zone in call.world.zones.values()
-            if not hidden or is_api_zone(call.world, str(zone["zone_id"]))
+            if not call.switches.api_zone_only or is_api_zone(call.world, str(zone["zone_id"]))
         ]
     )
 
@@ -84,7 +88,10 @@ def list_flavors(call: Call) -> Reply:
         row
         for row in rows
         if within(bounds, spec(row))
-        and (not images or any(supports(row, each) and _share_zone(row, each) for each in chosen))
+        and (
+            not images
+            or any(supports(row, each) and set(_zones(row)) & set(_zones(each)) for each in chosen)
+        )
     ]
     shown = [_flavor_row(row, mask, call) for row in paged(rows, page)]
     return Reply(shown, page=page, total=len(rows))
@@ -136,10 +143,6 @@ def _zones(row: Row) -> list[str]:
     return _texts(row, "zone")
 
 
-def _share_zone(flavor: Row, image: Row) -> bool:
-    return any(in_zone(image, zone) for zone in _zones(flavor))
-
-
 def size_bounds(call: Call) -> list[tuple[str, int, int]]:
     """The `min_` and `max_` filters that were sent."""
     bounds = []
@@ -162,7 +165,11 @@ def list_images(call: Call) -> Reply:
     systems = [OS_WORDS[word] for word in call.choice("os", OS_WORDS)]
     types = call.choice("type", image_types(call.world))
     visible = call.choice("visibility", {"public", "private"})
-    rows = [row for row in call.world.images.values() if name in _image_name(row)]
+    rows = [
+        row
+        for row in call.world.images.values()
+        if name in str(row.get("name") or _inner(row, "os").get("name") or "")
+    ]
     rows = having(rows, call.words("zone_id"), _zones)
     rows = having(rows, systems, lambda row: [_inner(row, "os").get("os_type")])
     rows = having(rows, types, lambda row: [row.get("image_type")])
@@ -173,10 +180,6 @@ def list_images(call: Call) -> Reply:
 def get_image(call: Call) -> Reply:
     """GET /v1/images/{image_id}: an unknown id gives 400 ID_INVALID (contract#images)."""
     return Reply([found(call.world.images.get(call.ids[0]), "ID_INVALID")])
-
-
-def _image_name(image: Row) -> str:
-    return str(image.get("name") or _inner(image, "os").get("name") or "")
 
 
 def is_available(image: Row) -> bool:
@@ -192,11 +195,6 @@ def list_storage_types(call: Call) -> Reply:
     wanted = call.text("type")
     refuse_if(bool(wanted) and wanted not in types, "CHECK_PARAM", "type")
     return Reply([row for name, row in types.items() if wanted in ("", name)])
-
-
-def list_ssh_keys(call: Call) -> Reply:
-    """GET /v1/auth/ssh_key (contract#ssh-keys)."""
-    return _named_list(call, call.world.ssh_keys)
 
 
 def list_user_scripts(call: Call) -> Reply:
@@ -220,6 +218,73 @@ def _inner(row: Row, name: str) -> Row:
 def _texts(row: Row, name: str) -> list[str]:
     value = row.get(name)
     return value if isinstance(value, list) else []
+
+
+# Bills
+# --------------------------------------------------------------------------------------------------
+
+
+def get_live_bill(call: Call) -> Reply:
+    """GET /v1/bill/live: this month so far, VAT excluded; it moves as days begin and objects come
+    and go.
+    """
+    return Reply([_live(call)])
+
+
+def list_bills(call: Call) -> Reply:
+    """GET /v1/bill: nothing on the first page is EMPTY_SET, past the end is an empty list; page
+    members are strings.
+    """
+    page = call.page()
+    first, last = _date(call, "start_date", FIRST_DATE), _date(call, "end_date", LAST_DATE)
+    low, high = _price(call, "min_price", -(2**63)), _price(call, "max_price", 2**63)
+    rows = [
+        row
+        for row in call.world.bills.values()
+        if first <= str(row.get("bill_date", FIRST_DATE)) <= last
+        and low <= cast("int", row["price"]) <= high
+    ]
+    refuse_if(not rows and page[0] == 1, "EMPTY_SET")
+    as_text = call.switches.bill_page_meta == "strings"
+    return Reply(paged(rows, page), page=(str(page[0]), str(page[1])) if as_text else page)
+
+
+def get_bill(call: Call) -> Reply:
+    """GET /v1/bill/{bill_id}: 403 CHECK_IP, unless the switch serves it."""
+    refuse_if(call.switches.bill_detail == "denied", "CHECK_IP")
+    live = _live(call)
+    bills = {**call.world.bills, str(live["bill_id"]): live}
+    return Reply([found(bills.get(call.ids[0]), "ID_INVALID", "bill_id")])
+
+
+def _live(call: Call) -> Row:
+    """The estimate of the month to date."""
+    return {
+        "bill_id": "BILL-live",
+        "start_date": print_date(month_start(call.now)),
+        "end_date": print_date(call.now),
+        "price": call.world.month_to_date(),
+        "currency": "KRW",
+    }
+
+
+def _date(call: Call, name: str, default: str) -> str:
+    text = call.text(name) or default
+    try:
+        valid = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        valid = False
+    refuse_if(not valid, "CHECK_PARAM", name)
+    return text
+
+
+def _price(call: Call, name: str, default: int) -> int:
+    text = call.text(name)
+    return found(whole_number(text), "CHECK_PARAM", name) if text else default
+
+
+# The kinds
+# --------------------------------------------------------------------------------------------------
 
 
 CATALOG = (
@@ -268,12 +333,30 @@ CATALOG = (
         name="ssh_key",
         section="ssh_keys",
         key="ssh_key_id",
-        routes=(Route("GET", "/v1/auth/ssh_key", "listSshKeys", list_ssh_keys),),
+        routes=(
+            Route(
+                "GET",
+                "/v1/auth/ssh_key",
+                "listSshKeys",
+                lambda call: _named_list(call, call.world.ssh_keys),
+            ),
+        ),
     ),
     Kind(
         name="user_script",
         section="user_scripts",
         key="user_script_id",
         routes=(Route("GET", "/v1/instance/script", "listUserScripts", list_user_scripts),),
+    ),
+    Kind(
+        name="bill",
+        section="bills",
+        key="bill_id",
+        prefix="BILL-",
+        routes=(
+            Route("GET", "/v1/bill/live", "getLiveBill", get_live_bill),
+            Route("GET", "/v1/bill", "listBills", list_bills),
+            Route("GET", "/v1/bill/{bill_id}", "getBill", get_bill),
+        ),
     ),
 )

@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 
-from reconciler.simulator.errors import ApiError, found, refuse_if
+from reconciler.simulator.errors import found, refuse_if
 from reconciler.simulator.kinds.block_storages import (
     checked_size,
     checked_type,
@@ -26,40 +27,32 @@ from reconciler.simulator.kinds.records import Instance, Membership, Row
 INLINE_BLOCK_STORAGES_MAX = 3
 
 
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """A create request that passed every check."""
-
-    zone_id: str
-    flavor_id: str
-    image_id: str
-    name: str
-    description: str | None
-    count: int
-    ssh_key_ids: tuple[str, ...]
-    user_script_id: str | None
-    public_attached: bool
-    firewall_id: str | None
-    block_storages: tuple[tuple[str, int, str | None], ...]
-
-
 def create_instance(call: Call) -> Reply:
     """POST /v1/instances: 1 to 10 instances, one flat receipt for each; status `building`, never
     what reads show later.
     """
     form = call.form()
     required(form, "zone_id", "image_id", "flavor_id")
-    order = _order(call, form)
-    refuse_if(order.zone_id in call.switches.restricted_zones, "DEV_CHECK_RETURN")
-    return Reply([_create(call, order) for _ in range(order.count)])
+    instance, count = _checked(call, form), _count(form)
+    storages = _inline_block_storages(call, form, instance.zone_id, count)
+    refuse_if(instance.zone_id in call.switches.restricted_zones, "DEV_CHECK_RETURN")
+    group = form.get("security_group")
+    return Reply([_create(call, instance, group, storages) for _ in range(count)])
 
 
-def _order(call: Call, form: dict[str, str]) -> _Order:
+def _count(form: dict[str, str]) -> int:
+    count = found(whole_number(form.get("count") or "1"), "CHECK_PARAM", "count")
+    refuse_if(not 1 <= count <= 10, "CHECK_PARAM", "count")
+    return count
+
+
+def _checked(call: Call, form: dict[str, str]) -> Instance:
+    """The instance that a request asks for, still without what only one of them has: its id and
+    addresses. Everything that the request says about instances is checked.
+    """
     world = call.world
     name, description = (decoded(form, each, call.switches) for each in ("name", "description"))
-    count = whole_number(form.get("count") or "1")
-    if count is None or not 1 <= count <= 10:
-        raise ApiError("CHECK_PARAM", "count")
+    count = _count(form)
     zone_id, flavor_id, image_id = form["zone_id"], form["flavor_id"], form["image_id"]
     _check_combination(call, zone_id, flavor_id, image_id)
     keys = tuple(part.strip() for part in form.get("ssh_key_id", "").split(",") if part.strip())
@@ -71,18 +64,26 @@ def _order(call: Call, form: dict[str, str]) -> _Order:
     attached = (form.get("attach_public_ip") or "true").lower()
     refuse_if(attached not in {"true", "false", "1", "0"}, "CHECK_PARAM", "attach_public_ip")
     check_limit(call.switches.instances_max, len(world.instances) + count)
-    return _Order(
+    windows = str(world.images[image_id].get("image_type")).startswith("os_windows")
+    outcome = "error" if call.switches.create_outcome == "error" else "active"
+    return Instance(
+        instance_id="",
+        name=name or "",
+        description=description,
+        status="pending",
         zone_id=zone_id,
         flavor_id=flavor_id,
         image_id=image_id,
-        name=name or "",
-        description=description,
-        count=count,
+        created=call.now,
+        public_address="",
+        private_address="",
+        public_attached=attached in {"true", "1"},
+        username="administrator" if windows else "root",
         ssh_key_ids=keys,
         user_script_id=script,
-        public_attached=attached in {"true", "1"},
-        firewall_id=firewall_id,
-        block_storages=_inline_block_storages(call, form, zone_id, count),
+        visible_from=call.after(call.switches.visibility_delay),
+        charged_until=call.now,
+        pending=call.begin("create", tick="create", status=outcome),
     )
 
 
@@ -130,51 +131,38 @@ def _inline_block_storages(
     return tuple(orders)
 
 
-def _create(call: Call, order: _Order) -> Row:
+def _create(
+    call: Call,
+    checked: Instance,
+    firewall_id: str | None,
+    storages: Iterable[tuple[str, int, str | None]],
+) -> Row:
     world = call.world
     instance_id = world.new_id("instance")
     public, private = world.new_addresses()
-    windows = str(world.images[order.image_id].get("image_type")).startswith("os_windows")
-    outcome = "error" if call.switches.create_outcome == "error" else "active"
-    instance = Instance(
-        instance_id=instance_id,
-        name=order.name,
-        description=order.description,
-        status="pending",
-        zone_id=order.zone_id,
-        flavor_id=order.flavor_id,
-        image_id=order.image_id,
-        created=call.now,
-        public_address=public,
-        private_address=private,
-        public_attached=order.public_attached,
-        username="administrator" if windows else "root",
-        ssh_key_ids=order.ssh_key_ids,
-        user_script_id=order.user_script_id,
-        visible_from=call.after(call.switches.visibility_delay),
-        charged_until=call.now,
-        pending=call.begin("create", tick="create", status=outcome),
+    instance = replace(
+        checked, instance_id=instance_id, public_address=public, private_address=private
     )
     world.put(instance)
-    if order.firewall_id is not None:
-        world.put(Membership(order.firewall_id, instance_id))
+    if firewall_id:
+        world.put(Membership(firewall_id, instance_id))
     attached = [
         new_block_storage(call, instance, type=kind, size=size, name=name, tick="create")
-        for kind, size, name in order.block_storages
+        for kind, size, name in storages
     ]
     return {
         "instance_id": instance_id,
-        "name": order.name,
-        "description": order.description,
+        "name": instance.name,
+        "description": instance.description,
         "status": "building",
-        "zone_id": order.zone_id,
-        "image_id": order.image_id,
-        "flavor_id": order.flavor_id,
+        "zone_id": instance.zone_id,
+        "image_id": instance.image_id,
+        "flavor_id": instance.flavor_id,
         "default_account": {
             "username": instance.username,
             "password": world.new_password(instance_id),
         },
-        "ssh_key": list(order.ssh_key_ids),
-        "user_script_id": order.user_script_id,
+        "ssh_key": list(instance.ssh_key_ids),
+        "user_script_id": instance.user_script_id,
         "block_storage": [each.block_storage_id for each in attached],
     }

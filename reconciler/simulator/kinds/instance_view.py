@@ -10,13 +10,13 @@ from reconciler.simulator.clock import print_time
 from reconciler.simulator.errors import ApiError, refuse_if
 from reconciler.simulator.kinds.call import Call
 from reconciler.simulator.kinds.catalog import is_api_zone, spec
-from reconciler.simulator.kinds.records import Instance, Row
+from reconciler.simulator.kinds.records import Instance, Row, is_busy
 from reconciler.simulator.world import World
 
 ALL_FIELDS = 131_071
 BLOCK_STORAGE_BIT = 8_192
+# A console link; it leads nowhere.
 CONSOLE_LINK = "https://console.example.invalid:6080/vnc_auto.html?path=example-token"
-"""A console link; it leads nowhere."""
 
 
 def existing(call: Call, instance_id: str) -> Instance:
@@ -37,7 +37,7 @@ def existing(call: Call, instance_id: str) -> Instance:
 def at_rest(call: Call, instance_id: str) -> Instance:
     """The same, refused while an operation runs (contract#statuses)."""
     instance = existing(call, instance_id)
-    refuse_if(instance.busy, "DELETED_OR_WORKING_INSTANCE")
+    refuse_if(is_busy(instance), "DELETED_OR_WORKING_INSTANCE")
     return instance
 
 
@@ -51,7 +51,7 @@ def _is_hidden(call: Call, instance: Instance) -> bool:
 
 
 def absent(call: Call, instance_id: str, mask: int) -> list[Row]:
-    """What the detail of an instance that is not there says, by switch (contract#absence)."""
+    """The detail of an instance that does not exist, by switch (contract#absence)."""
     wanted = call.switches.instance_absent
     refuse_if(not is_well_formed(instance_id) or wanted == "id_invalid", "ID_INVALID")
     refuse_if(wanted == "not_found", "NOT_FOUND")
@@ -121,16 +121,16 @@ def _flavor(world: World, instance: Instance, _attached: list[str]) -> object:
 
 
 def _image(world: World, instance: Instance, _attached: list[str]) -> object:
-    unknown = {
+    return world.images.get(instance.image_id) or {
         "image_id": instance.image_id,
         "visibility": "public",
         "image_type": "os_linux",
     }
-    return world.images.get(instance.image_id) or unknown
 
 
 _TRAFFIC = {"default": 1000, "period": "DAYMONTH", "limit": None, "reset_allow_count": None}
 _Maker = Callable[[World, Instance, list[str]], object]
+# Members in the order of their bits (contract#fields).
 _MEMBERS: tuple[tuple[str, _Maker], ...] = (
     ("instance_id", lambda w, i, a: i.instance_id),
     ("name", lambda w, i, a: i.name),
@@ -146,11 +146,10 @@ _MEMBERS: tuple[tuple[str, _Maker], ...] = (
     ("image", _image),
     ("monitoring", lambda w, i, a: {"port": "OFF", "resource": "OFF"}),
     ("block_storage", lambda w, i, a: a),
-    ("vnc", lambda w, i, a: {"link": None if i.busy else CONSOLE_LINK, "type": "novnc"}),
+    ("vnc", lambda w, i, a: {"link": None if is_busy(i) else CONSOLE_LINK, "type": "novnc"}),
     (
         "connection_limit",
         lambda w, i, a: {"block_storage": i.block_storage_limit, "ip": i.ip_limit},
     ),
     ("traffic", lambda w, i, a: _TRAFFIC),
 )
-"""Members in the order of their bits (contract#fields)."""

@@ -1,5 +1,5 @@
-"""Instances: list, detail, edit, delete, console (contract#instances). How one is created is in
-`instance_create`; power, resize and rebuild are in `instance_actions`.
+"""Instances: list, detail, edit, delete, console, power, rebuild and resize (contract#instances,
+contract#statuses). How one is created is in `instance_create`, how it reads in `instance_view`.
 """
 
 from __future__ import annotations
@@ -7,12 +7,19 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
-from reconciler.simulator.errors import ApiError, refuse_if
-from reconciler.simulator.kinds import instance_actions
-from reconciler.simulator.kinds.call import Call, Reply, decoded, paged
-from reconciler.simulator.kinds.catalog import core_types, size_bounds, spec, within
+from reconciler.simulator.errors import ApiError, found, refuse_if
+from reconciler.simulator.kinds.call import Call, Reply, decoded, paged, required
+from reconciler.simulator.kinds.catalog import (
+    core_types,
+    in_zone,
+    is_available,
+    size_bounds,
+    spec,
+    supports,
+    within,
+)
 from reconciler.simulator.kinds.instance_create import create_instance
 from reconciler.simulator.kinds.instance_view import (
     CONSOLE_LINK,
@@ -23,10 +30,11 @@ from reconciler.simulator.kinds.instance_view import (
     is_visible,
     mask_of,
 )
-from reconciler.simulator.kinds.records import Instance
+from reconciler.simulator.kinds.records import Instance, is_busy
 from reconciler.simulator.kinds.registry import Kind, Route, finished
 from reconciler.simulator.world import World
 
+AT_REST = frozenset({"active", "off"})
 STATUSES = frozenset({"pending", "active", "error", "work", "off"})
 TYPES = frozenset({"vm", "gpu", "solution", "vdi"})
 
@@ -146,20 +154,101 @@ def remote_console(call: Call) -> Reply:
     if instance is None or not is_visible(call, instance):
         absent(call, call.ids[0], 1)
         raise ApiError("ID_INVALID")
-    refuse_if(instance.busy, "DELETED_OR_WORKING_INSTANCE")
+    refuse_if(is_busy(instance), "DELETED_OR_WORKING_INSTANCE")
     return Reply([{"link": CONSOLE_LINK, "type": "novnc"}])
 
 
-def _finished(world: World, instance: Instance, now: float) -> Instance | None:
-    done: Instance | None = finished(world, instance, now)
-    if done is None or instance.pending is None:
-        return None
-    if instance.pending.operation == "rebuild":
-        return replace(done, image_id=instance.pending.target)
-    if instance.pending.operation == "resize":
-        settled: Instance = world.settled(done, now)
-        return replace(settled, flavor_id=instance.pending.target)
-    return done
+# Power, rebuild and resize
+# --------------------------------------------------------------------------------------------------
+
+
+def power(operation: str, wanted: str, call: Call) -> Reply:
+    """POST .../start, and .../shutdown, a power cut that is charged as before. An instance that is
+    already so answers 202 without a change, unless power is strict.
+    """
+    instance = at_rest(call, call.ids[0])
+    if instance.status == wanted and not call.switches.strict_power:
+        return _receipt(instance)
+    refuse_if(instance.status not in AT_REST - {wanted}, "CHECK_PARAM")
+    return _begin(call, instance, operation, status=wanted)
+
+
+def reboot(call: Call) -> Reply:
+    """POST .../reboot: only on a running instance."""
+    instance = at_rest(call, call.ids[0])
+    refuse_if(instance.status != "active", "CHECK_PARAM")
+    return _begin(call, instance, "reboot", status="active")
+
+
+def rebuild(call: Call) -> Reply:
+    """POST .../rebuild: the same or another image; keeps id, addresses and block storages. It also
+    cures status `error`.
+    """
+    instance = at_rest(call, call.ids[0])
+    image_id = call.form().get("image_id") or instance.image_id
+    image = found(call.world.images.get(image_id), "ID_INVALID", "image_id")
+    flavor = call.world.flavors.get(instance.flavor_id)
+    fits = (
+        is_available(image)
+        and in_zone(image, instance.zone_id)
+        and (flavor is None or supports(flavor, image))
+    )
+    refuse_if(image_id != instance.image_id and not fits, "UNAVAILABLE_COMBINATION", "image_id")
+    status = "off" if instance.status == "off" else "active"
+    return _begin(call, instance, "rebuild", status=status, target=image_id)
+
+
+def resize(call: Call) -> Reply:
+    """POST .../resize: another flavor, in `active` and `off`; a smaller disk only if the switch
+    allows it.
+    """
+    form = call.form()
+    instance = at_rest(call, call.ids[0])
+    required(form, "flavor_id")
+    flavor_id = form["flavor_id"]
+    refuse_if(
+        instance.status not in AT_REST or flavor_id == instance.flavor_id,
+        "CHECK_PARAM",
+        "flavor_id",
+    )
+    flavor = call.world.flavors.get(flavor_id, {})
+    if flavor.get("status") != "available" or not in_zone(flavor, instance.zone_id):
+        raise ApiError("UNAVAILABLE_FLAVOR", "flavor_id")
+    image = call.world.images.get(instance.image_id)
+    shrinks = _disk(call, flavor_id) < _disk(call, instance.flavor_id)
+    if (shrinks and not call.switches.allow_shrink) or (
+        image is not None and not supports(flavor, image)
+    ):
+        raise ApiError("UNAVAILABLE_COMBINATION", "flavor_id")
+    return _begin(call, instance, "resize", status=instance.status, target=flavor_id)
+
+
+def _disk(call: Call, flavor_id: str) -> int:
+    return int(str(spec(call.world.flavors.get(flavor_id, {})).get("disk") or 0))
+
+
+def _begin(
+    call: Call, instance: Instance, operation: str, *, status: str, target: str = ""
+) -> Reply:
+    pending = call.begin(operation, tick=operation, status=status, target=target)
+    working = replace(instance, status="work", pending=pending)
+    call.world.put(working)
+    return _receipt(working)
+
+
+def _receipt(instance: Instance) -> Reply:
+    return Reply([{"instance_id": instance.instance_id, "status": instance.status}])
+
+
+# The kind
+# --------------------------------------------------------------------------------------------------
+
+
+def _finished(world: World, instance: Instance, now: float) -> object:
+    """A resize changes the price, so the days before it are charged first."""
+    if instance.pending is not None and instance.pending.operation == "resize":
+        instance = world.settled(instance, now)
+    return finished(world, instance, now)
 
 
 def _removed(world: World, instance: Instance, now: float) -> None:
@@ -180,12 +269,11 @@ def _removed(world: World, instance: Instance, now: float) -> None:
             world.put(replace(each, instance_id=None, status="active", pending=None))
 
 
-def _defaults(world: World, entry: Mapping[str, Any]) -> Mapping[str, Any]:
+def _defaults(world: World, _entry: Mapping[str, object]) -> Mapping[str, object]:
     """An instance that has been running since it was created, with the first zone, flavor and
     image.
     """
-    known = {"public_address", "private_address"} <= set(entry)
-    public, private = ("", "") if known else world.new_addresses()
+    public, private = world.new_addresses()
     return {
         "name": "",
         "description": None,
@@ -218,15 +306,25 @@ INSTANCE = Kind(
         Route("GET", _ONE, "getInstance", get_instance),
         Route("PUT", _ONE, "editInstance", edit_instance),
         Route("DELETE", _ONE, "deleteInstance", delete_instance, 202, 202),
-        Route("POST", _ONE + "/start", "startInstance", instance_actions.start, 202, 202),
-        Route("POST", _ONE + "/shutdown", "shutdownInstance", instance_actions.shutdown, 202, 202),
-        Route("POST", _ONE + "/reboot", "rebootInstance", instance_actions.reboot, 202, 202),
-        Route("POST", _ONE + "/rebuild", "rebuildInstance", instance_actions.rebuild, 202, 202),
-        Route("POST", _ONE + "/resize", "resizeInstance", instance_actions.resize, 202, 202),
+        Route(
+            "POST", _ONE + "/start", "startInstance", partial(power, "start", "active"), 202, 202
+        ),
+        Route(
+            "POST",
+            _ONE + "/shutdown",
+            "shutdownInstance",
+            partial(power, "shutdown", "off"),
+            202,
+            202,
+        ),
+        Route("POST", _ONE + "/reboot", "rebootInstance", reboot, 202, 202),
+        Route("POST", _ONE + "/rebuild", "rebuildInstance", rebuild, 202, 202),
+        Route("POST", _ONE + "/resize", "resizeInstance", resize, 202, 202),
         Route("GET", _ONE + "/remote-console", "getRemoteConsole", remote_console),
     ),
     words={"zone": "zone_id", "flavor": "flavor_id", "image": "image_id"},
     defaults=_defaults,
+    targets={"rebuild": "image_id", "resize": "flavor_id"},
     finished=_finished,
     removed=_removed,
     daily_price=_daily_price,

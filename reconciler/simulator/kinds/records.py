@@ -10,13 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+# One object of the catalog as the API prints it; worlds share it, so it is never changed in
+# place.
 Row = dict[str, object]
-"""One object of the catalog as the API prints it; worlds share it, so it is never changed in
-place.
-"""
 
+# Statuses in which an object takes no further operation (contract#statuses).
 BUSY = frozenset({"building", "pending", "work", "deleting"})
-"""Statuses in which an object takes no further operation (contract#statuses)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +33,8 @@ class Pending:
     target: str = ""
 
 
-class _Working:
-    """An object on which background work may run."""
-
-    __slots__ = ()
-    status: str
-    pending: Pending | None
-
-    @property
-    def busy(self) -> bool:
-        """Whether an operation on it would be answered as busy."""
-        return self.pending is not None or self.status in BUSY
-
-
 @dataclass(frozen=True, slots=True)
-class Instance(_Working):
+class Instance:
     """An instance (contract#instances). `stopped` is the deletion time of a tombstone; times are
     unix seconds of world time.
     """
@@ -77,7 +63,7 @@ class Instance(_Working):
 
 
 @dataclass(frozen=True, slots=True)
-class BlockStorage(_Working):
+class BlockStorage:
     """A block storage (contract#block-storages). `instance_id` is its owner, None when detached."""
 
     kind: ClassVar[str] = "block_storage"
@@ -141,10 +127,15 @@ class Membership:
 
     @property
     def ids(self) -> tuple[str, str]:
-        """What tells it from other memberships."""
+        """Its key: both ids."""
         return self.firewall_id, self.instance_id
 
     @property
     def visible(self) -> bool:
         """Whether the member list shows it."""
         return self.pending is None or self.pending.operation == "detach"
+
+
+def is_busy(record: Instance | BlockStorage) -> bool:
+    """Whether an operation on it would be answered as busy."""
+    return record.pending is not None or record.status in BUSY

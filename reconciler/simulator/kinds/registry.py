@@ -7,6 +7,7 @@ documented one (contract#statuses).
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,26 +28,30 @@ class Route:
     live: int = 200
     doc: int = 200
 
-    def status(self, switches: Switches) -> int:
-        """The HTTP status of a success."""
-        return self.doc if switches.http_status == "doc" else self.live
-
 
 def finished(_world: object, record: Any, _now: float) -> Any:
     """The record when its background work is done, or None when it is gone."""
-    if record.pending.operation == "delete":
+    pending = record.pending
+    if pending.operation == "delete":
         return None
-    return replace(record, status=record.pending.status, pending=None)
+    done = replace(record, status=pending.status, pending=None)
+    target = KINDS[record.kind].targets.get(pending.operation)
+    return done if target is None else replace(done, **{target: pending.target or None})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Kind:
     """One kind of object.
 
     `section` is its table in the world and in world files, `key` the member with its id, `label`
     the member by which people name it (empty when nobody does). `record` is its dataclass; without
     one, objects are plain rows as the API prints them. `words` are other names for members, and
-    `refers` says which member holds the id of which other kind.
+    `refers` says which member holds the id of which other kind; `targets` which member an operation
+    changes.
+
+    `defaults` gives the members that an entry of a world file may leave out, `finished` what
+    becomes of a record when its background work is done, `removed` does what else happens when it
+    is gone, and `daily_price` is KRW a day without VAT (None for what costs nothing).
     """
 
     name: str
@@ -58,81 +63,45 @@ class Kind:
     routes: tuple[Route, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
     refers: Mapping[str, str] = field(default_factory=dict)
+    targets: Mapping[str, str] = field(default_factory=dict)
     defaults: Callable[[Any, Mapping[str, Any]], Mapping[str, Any]] = lambda world, entry: {}
-    """The members that an entry of a world file may leave out."""
     finished: Callable[[Any, Any, float], Any] = finished
     removed: Callable[[Any, Any, float], None] = lambda world, record, now: None
-    """What else happens in the world when an object is gone."""
     daily_price: Callable[[Any, Any], int] | None = None
-    """KRW a day without VAT; None for what costs nothing."""
 
 
+# Every kind by its name, in the order of world files. One that is added here is served from then
+# on, in every world.
 KINDS: dict[str, Kind] = {}
-"""Every kind by its name, in the order of world files."""
 
 
-def register(kind: Kind) -> None:
-    """Let the local cloud serve one more kind, from now on and in every world."""
-    KINDS[kind.name] = kind
-    _tree.cache_clear()
-
-
-def unregister(name: str) -> None:
-    """Serve this kind no longer."""
-    del KINDS[name]
-    _tree.cache_clear()
-
-
-def routes() -> list[Route]:
-    """The routes of all kinds."""
-    return [route for kind in KINDS.values() for route in kind.routes]
-
-
-@dataclass(slots=True)
-class _Node:
-    """One segment of the tree of paths; a fixed segment wins over a placeholder."""
-
-    fixed: dict[str, _Node] = field(default_factory=dict)
-    placeholder: _Node | None = None
-    by_method: dict[str, Route] = field(default_factory=dict)
-
-
-@functools.cache
-def _tree() -> _Node:
-    root = _Node()
-    for route in routes():
-        node = root
-        for segment in route.template.split("/")[1:]:
-            if segment.startswith("{"):
-                node.placeholder = node.placeholder or _Node()
-                node = node.placeholder
-            else:
-                node = node.fixed.setdefault(segment, _Node())
-        node.by_method[route.method] = route
-    return root
+@functools.lru_cache(maxsize=4)
+def _patterns(kinds: tuple[Kind, ...]) -> list[tuple[re.Pattern[str], dict[str, Route]]]:
+    """Paths with their routes by method; a fixed segment wins over a placeholder."""
+    by_template: dict[str, dict[str, Route]] = {}
+    for route in sorted(
+        (route for kind in kinds for route in kind.routes),
+        key=lambda each: each.template.count("{"),
+    ):
+        by_template.setdefault(route.template, {})[route.method] = route
+    return [
+        (re.compile(re.sub(r"\{\w+\}", "([^/]+)", template)), by_method)
+        for template, by_method in by_template.items()
+    ]
 
 
 def find_route(method: str, path: str, switches: Switches) -> tuple[Route, tuple[str, ...]]:
     """The route of a request and the ids in its path; ApiError NOT_FOUND or MethodNotAllowed
     otherwise.
     """
-    node: _Node | None = _tree()
-    ids: list[str] = []
-    for segment in path.split("/")[1:]:
-        assert node is not None
-        following = node.fixed.get(segment)
-        if following is None and node.placeholder is not None and segment:
-            following = node.placeholder
-            ids.append(unquote(segment, errors="replace"))
-        node = following
-        if node is None:
-            break
-    hidden = not switches.old_firewall_paths and (
-        path == "/v1/firewall" or path.startswith("/v1/firewall/")
+    hidden = not switches.old_firewall_paths and (path + "/").startswith("/v1/firewall/")
+    matches = (
+        (pattern.fullmatch(path), by_method)
+        for pattern, by_method in _patterns(tuple(KINDS.values()))
     )
-    if node is None or not node.by_method or hidden or not path.startswith("/"):
+    match, by_method = next((each for each in matches if each[0] and not hidden), (None, {}))
+    if match is None:
         raise ApiError("NOT_FOUND")
-    route = node.by_method.get(method)
-    if route is None:
-        raise MethodNotAllowed(", ".join(sorted(node.by_method)))
-    return route, tuple(ids)
+    if method not in by_method:
+        raise MethodNotAllowed(", ".join(sorted(by_method)))
+    return by_method[method], tuple(unquote(each, errors="replace") for each in match.groups())

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 
-from reconciler.simulator.errors import ApiError, found, refuse_if
-from reconciler.simulator.kinds.call import Call, Reply, check_limit, required, whole_number
-from reconciler.simulator.kinds.records import Firewall, Row, Rule
-from reconciler.simulator.kinds.security_groups import shown
+from reconciler.simulator.errors import found, refuse_if
+from reconciler.simulator.kinds.call import (
+    Call,
+    Reply,
+    check_limit,
+    required,
+    text_of,
+    whole_number,
+)
+from reconciler.simulator.kinds.records import Firewall, Rule
 
-
-def rule_row(rule: Rule) -> Row:
-    """A rule as it reads: everything verbatim."""
-    return asdict(rule)
+PORTS = re.compile(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?")
+PREFIX = re.compile(r"[0-9]|[12][0-9]|3[0-2]")
 
 
 def list_rules(call: Call) -> Reply:
     """GET .../rules: always whole; page parameters are ignored. The rules of an absent group give
     CHECK_PARAM.
     """
-    firewall = found(shown(call), "CHECK_PARAM", "firewall_id")
-    return Reply([rule_row(rule) for rule in firewall.rules])
+    firewall = _firewall(call)
+    refuse_if(firewall.visible_from > call.now, "CHECK_PARAM", "firewall_id")
+    return Reply([asdict(rule) for rule in firewall.rules])
 
 
 def create_rule(call: Call) -> Reply:
@@ -31,7 +36,7 @@ def create_rule(call: Call) -> Reply:
     firewall = _firewall(call)
     rule = new_rule(call, call.json(), firewall.rules)
     call.world.put_rules(firewall.firewall_id, (*firewall.rules, rule))
-    return Reply([rule_row(rule)])
+    return Reply([asdict(rule)])
 
 
 def edit_rule(call: Call) -> Reply:
@@ -49,7 +54,7 @@ def edit_rule(call: Call) -> Reply:
     call.world.put_rules(
         firewall.firewall_id, [changed if each is rule else each for each in firewall.rules]
     )
-    return Reply([rule_row(changed)])
+    return Reply([asdict(changed)])
 
 
 def delete_rule(call: Call) -> Reply:
@@ -59,14 +64,13 @@ def delete_rule(call: Call) -> Reply:
     call.world.put_rules(
         firewall.firewall_id, [each for each in firewall.rules if each is not rule]
     )
-    return Reply("success", counted=False)
+    return Reply("success")
 
 
-def new_rule(call: Call, body: Mapping[str, object], others: Iterable[Rule]) -> Rule:
+def new_rule(call: Call, body: Mapping[str, object], others: Sequence[Rule]) -> Rule:
     """A rule from a request, checked against those it will stand beside; it takes a new id."""
     required(body, "bound", "protocol", "port", "ip")
     refuse_if(body.get("title") is None, "REQUIRED_POST_PARAM_MISSING", "title")
-    others = list(others)
     check_limit(call.switches.rules_max, len(others) + 1)
     rule = Rule(rule_id=0, **{"content": None, **_checked(body)})  # type: ignore[arg-type]
     _refuse_duplicate(call, rule, others)
@@ -89,7 +93,7 @@ def _checked(body: Mapping[str, object]) -> dict[str, str]:
     """
     checked = {name: check(body[name], name) for name, check in _CHECKS.items() if name in body}
     content = body.get("content")
-    if content is not None and _text(content, "content"):
+    if content is not None and text_of(content, "content"):
         refuse_if(len(str(content)) > 25, "CHECK_LENGTH", "content")
         checked["content"] = str(content)
     return checked
@@ -103,12 +107,6 @@ def _refuse_duplicate(call: Call, rule: Rule, others: Iterable[Rule]) -> None:
     refuse_if(any(key(each) == key(rule) for each in others), "CHECK_PARAM", "rule")
 
 
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str):
-        raise ApiError("CHECK_PARAM", name)
-    return value
-
-
 def _one_of(*words: str) -> Callable[[object, str], str]:
     def check(value: object, name: str) -> str:
         refuse_if(value not in words, "CHECK_PARAM_ENUM", name)
@@ -119,9 +117,8 @@ def _one_of(*words: str) -> Callable[[object, str], str]:
 
 def _check_port(value: object, name: str) -> str:
     """One port or an ascending range within 1-65535."""
-    text = _text(value, name)
-    matched = re.fullmatch(r"([1-9][0-9]{0,4})(?:-([1-9][0-9]{0,4}))?", text)
-    ports = found(matched, "CHECK_PARAM", name)
+    text = text_of(value, name)
+    ports = found(PORTS.fullmatch(text), "CHECK_PARAM", name)
     low, high = int(ports[1]), int(ports[2] or ports[1])
     refuse_if(not low <= high <= 65_535, "CHECK_PARAM", name)
     return text
@@ -129,13 +126,11 @@ def _check_port(value: object, name: str) -> str:
 
 def _check_ip(value: object, name: str) -> str:
     """An IPv4 range, host bits kept; a bare address, IPv6 and nonsense each have their own code."""
-    text = _text(value, name)
+    text = text_of(value, name)
     address, slash, prefix = text.partition("/")
     refuse_if(_is_address(ipaddress.IPv6Address, address), "IPV6_NOT_SUPPORTED", name)
     refuse_if(not slash, "CHECK_PARAM", name)
-    is_range = _is_address(ipaddress.IPv4Address, address) and re.fullmatch(
-        r"[0-9]|[12][0-9]|3[0-2]", prefix
-    )
+    is_range = _is_address(ipaddress.IPv4Address, address) and PREFIX.fullmatch(prefix)
     refuse_if(not is_range, "CIDR_NOT_VALID", name)
     return text
 
@@ -158,7 +153,7 @@ def _masked(text: str) -> str:
 
 
 def _check_title(value: object, name: str) -> str:
-    text = _text(value, name)
+    text = text_of(value, name)
     refuse_if(not 1 <= len(text) <= 25, "CHECK_LENGTH", name)
     return text
 
