@@ -123,8 +123,10 @@ def _found(ctx: BuildContext, field: Field, node: Node, value: Plain) -> Lookup 
             return Lookup(catalog, "id", spelled["id"], None, node.place)
         if catalog == "images" and set(spelled) == {"os", "version"} and all(spelled.values()):
             return Lookup(catalog, "os", spelled["os"], spelled["version"], node.place)
-        forms = "a name, an id, {id: ...}" + (
-            " or {os: ..., version: ...}" if catalog == "images" else ""
+        forms = (
+            msg("a name, an id, {{id: ...}} or {{os: ..., version: ...}}")
+            if catalog == "images"
+            else msg("a name, an id, {{id: ...}}")
         )
         message = msg("`{field}` must be {forms}", field=field.name, forms=forms)
         return ctx.report("bad-format", message, node.place)

@@ -135,7 +135,7 @@ def _parameters(ctx: BuildContext, include: Include, *, late: bool) -> Iterator[
         if name not in known:
             place = include.given[name].place
             ctx.problems.append(
-                variables.unknown(name, known, place, what="the component has no parameter")
+                variables.unknown(name, known, place, what=msg("the component has no parameter"))
             )
     for name, place, declaration in declared.keyed() if isinstance(declared, Table) else ():
         value = _given(ctx, include.given.get(name), late=late)

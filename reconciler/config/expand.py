@@ -235,7 +235,7 @@ def _imports(
     if isinstance(node, Scalar) and shape is None:
         return {None: node.text} if _is_id(ctx, node) else found
     if not isinstance(node, Table) or shape is None:
-        form = "one id" if shape is None else "a map of index or key to id"
+        form = msg("one id") if shape is None else msg("a map of index or key to id")
         ctx.report("wrong-type", msg("`import` must be {form} here", form=form), node.place)
         return found
     keys: dict[str, int | str] = (

@@ -55,25 +55,25 @@ def _bounded(name: str, size: int) -> None:
         )
 
 
+_DESCRIPTIONS: Mapping[type, str] = {
+    bool: msg("a boolean"),
+    str: msg("a string"),
+    int: msg("a number"),
+    float: msg("a number"),
+    list: msg("a list"),
+    tuple: msg("a list"),
+    type(None): msg("null"),
+}
+
+
 def described(value: Any) -> str:
     """What a value is, for a message: `a string`, `null`."""
-    for kind, words in (
-        (bool, "a boolean"),
-        (str, "a string"),
-        (int, "a number"),
-        (float, "a number"),
-        (list, "a list"),
-        (tuple, "a list"),
-    ):
-        if isinstance(value, kind):
-            return words
-    return (
-        "null"
-        if value is None
-        else "a map"
-        if isinstance(value, Mapping)
-        else f"a {type(value).__name__}"
-    )
+    kind = next((kind for kind in _DESCRIPTIONS if isinstance(value, kind)), None)
+    if kind is not None:
+        return _DESCRIPTIONS[kind]
+    if isinstance(value, Mapping):
+        return msg("a map")
+    return msg("a {type}", type=type(value).__name__)
 
 
 def text_of(value: Any) -> str:

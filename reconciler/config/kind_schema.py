@@ -97,8 +97,8 @@ def _owned_object(kind: ResourceType) -> dict[str, Any]:
 
 
 def _protect(kinds: Kinds) -> list[dict[str, Any]]:
-    words = {"type": "array", "uniqueItems": True, "items": {"enum": list(kinds.protected)}}
-    return [{"type": "boolean"}, words, {"type": "null"}]
+    listed = {"type": "array", "uniqueItems": True, "items": {"enum": list(kinds.protected)}}
+    return [{"type": "boolean"}, listed, {"type": "null"}]
 
 
 def _references(names: tuple[str, ...]) -> dict[str, Any]:

@@ -6,31 +6,32 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 from reconciler.config.schema import load
 from reconciler.config.schema_messages import forms
 from reconciler.model.resource_type import Edit
 from reconciler.resources import all_kinds
 
 _TYPE_NAMES = {
-    "string": "text",
-    "integer": "whole number",
-    "number": "number",
-    "boolean": "true or false",
-    "object": "mapping",
-    "array": "list",
+    "string": msg("text"),
+    "integer": msg("whole number"),
+    "number": msg("number"),
+    "boolean": msg("true or false"),
+    "object": msg("mapping"),
+    "array": msg("list"),
 }
 
 EDITS: Mapping[Edit, str] = {
-    Edit.IN_PLACE: "changed in place",
-    Edit.RESIZE: "a resize: the instance may be down for some minutes",
-    Edit.REBUILD: (
+    Edit.IN_PLACE: msg("changed in place"),
+    Edit.RESIZE: msg("a resize: the instance may be down for some minutes"),
+    Edit.REBUILD: msg(
         "a rebuild: the disk is emptied (`on_image_change: replace` creates a new instance instead)"
     ),
-    Edit.REPLACE: "a replacement: a new object is created and the old one is deleted",
-    Edit.POWER: "the instance is started, or stopped by a power cut",
-    Edit.MEMBER: "the instance changes its firewall",
-    Edit.ATTACH: "the block storage moves with its data",
-    Edit.CREATE_ONLY: "nothing: the field is only set at creation, and a notice says so",
+    Edit.REPLACE: msg("a replacement: a new object is created and the old one is deleted"),
+    Edit.POWER: msg("the instance is started, or stopped by a power cut"),
+    Edit.MEMBER: msg("the instance changes its firewall"),
+    Edit.ATTACH: msg("the block storage moves with its data"),
+    Edit.CREATE_ONLY: msg("nothing: the field is only set at creation, and a notice says so"),
 }
 """What an edit of a field does to an existing object (stack-files#edits)."""
 

@@ -200,7 +200,7 @@ def no_such_index(address: Address, shape: int | tuple[str, ...], index: Any) ->
     """The error for an index or key that a resource does not have."""
     if isinstance(shape, tuple):
         hint = (
-            "keys are " + ", ".join(f'"{key}"' for key in shape[:12])
+            msg("use one of {keys}", keys=", ".join(f'"{key}"' for key in shape[:12]))
             if shape
             else msg("its for_each is empty")
         )

@@ -15,12 +15,12 @@ EXPRESSION = r"\$\{"
 """The pattern of a string that contains an expression."""
 
 _TYPES = {
-    "string": "a string",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "object": "a mapping",
-    "array": "a list",
+    "string": msg("a string"),
+    "integer": msg("a whole number"),
+    "number": msg("a number"),
+    "boolean": msg("true or false"),
+    "object": msg("a mapping"),
+    "array": msg("a list"),
 }
 
 _BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
@@ -184,9 +184,9 @@ def _short(text: str) -> str:
 def _shown(node: Node) -> str:
     if isinstance(node, Scalar):
         if node.value is None and not node.quoted:
-            return "empty"
-        return f"`{_short(node.text)}`" if "\n" not in node.text else "several lines of text"
-    return "a list" if isinstance(node, Sequence) else "a mapping"
+            return msg("empty")
+        return f"`{_short(node.text)}`" if "\n" not in node.text else msg("several lines of text")
+    return _TYPES["array" if isinstance(node, Sequence) else "object"]
 
 
 def forms(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -232,7 +232,7 @@ def _wrong_type(failure: Any, node: Node, name: str) -> Problem:
     expected = (
         " or ".join(wanted) if len(wanted) < 3 else ", ".join(wanted[:-1]) + " or " + wanted[-1]
     )
-    return _must_be("wrong-type", name, expected or "something else", node, hint=hint)
+    return _must_be("wrong-type", name, expected or msg("something else"), node, hint=hint)
 
 
 def _must_be(
@@ -296,11 +296,13 @@ def _not_allowed(allowed: list[str], node: Node, name: str) -> Problem:
             if "tcp" in allowed
             else None
         )
-    return _must_be("not-allowed", name, f"one of {', '.join(allowed)}", node, hint=hint)
+    return _must_be(
+        "not-allowed", name, msg("one of {allowed}", allowed=", ".join(allowed)), node, hint=hint
+    )
 
 
 def _bounds(schema: Mapping[str, Any]) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is None or high is None:
-        return f"at least {low}" if high is None else f"at most {high}"
-    return f"{low} to {high:,}"
+        return msg("at least {low}", low=low) if high is None else msg("at most {high}", high=high)
+    return msg("{low} to {high:,}", low=low, high=high)

@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from reconciler.common.dataclass import dataclass
+from reconciler.common.text import msg
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def resolved(
         raise Conflict
     edits += _anchors_kept(text, pieces, edits)
     if overlap(edits):
-        raise CannotEdit("the value is shared through an anchor")
+        raise CannotEdit(msg("the value is shared through an anchor"))
     return edits
 
 
@@ -233,7 +234,12 @@ def _anchors_kept(
             or any(word in value for word in ("&", "*"))
             or (plain and _MOVABLE.fullmatch(value) is None)
         ):
-            raise CannotEdit(f"the anchor `{piece.anchor}` defines it for other places of the file")
+            raise CannotEdit(
+                msg(
+                    "the anchor `{anchor}` defines it for other places of the file",
+                    anchor=piece.anchor,
+                )
+            )
         yield TextEdit(use.start, use.end, f"&{piece.anchor} {value}")
 
 

@@ -177,15 +177,15 @@ def _given(
     """
     name, kind = declared.name, declared.type
     for source, node in (
-        ("its default", declared.members.get("default")),
-        ("the environment", None if environment is None else environment.get(name)),
-        *(("the variable file", file.root.get(name)) for file in inputs.files),
+        (msg("its default"), declared.members.get("default")),
+        (msg("the environment"), None if environment is None else environment.get(name)),
+        *((msg("the variable file"), file.root.get(name)) for file in inputs.files),
     ):
         if node is not None:
             yield _of_node(kind, node), source, node.place
-    for source, texts in ((f"RECONCILER_VAR_{name}", inputs.process), ("--var", inputs.arguments)):
+    for option, texts in ((f"RECONCILER_VAR_{name}", inputs.process), ("--var", inputs.arguments)):
         if name in texts:
-            yield _of_text(kind, texts[name], source), source, None
+            yield _of_text(kind, texts[name], option), option, None
 
 
 def _of_node(kind: str, node: Node) -> Plain:

@@ -166,7 +166,7 @@ def decode(data: bytes, file: str, problems: list[Problem]) -> str | None:
         before = data[: failure.start]
         line = before.count(b"\n") + 1
         column = len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1
-        name = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "not UTF-8"
+        name = "UTF-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else msg("not UTF-8")
         message = msg(
             "the file is {encoding}: byte 0x{byte:02x} cannot be read",
             encoding=name,

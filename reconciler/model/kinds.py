@@ -70,8 +70,8 @@ class Kinds(Mapping[str, ResourceType]):
     def protected(self) -> tuple[str, ...]:
         """What `protect` can forbid, sorted: operations that have a name for it, and a replacement."""
         operations = (one for kind in self.values() for one in kind.operations.values())
-        words = {one.protected_as for one in operations if one.protected_as is not None}
-        return tuple(sorted({*words, "replace"}))
+        names = {one.protected_as for one in operations if one.protected_as is not None}
+        return tuple(sorted({*names, "replace"}))
 
     @cached_property
     def facets(self) -> Mapping[str, Mapping[str, str]]:

@@ -13,6 +13,7 @@ import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from reconciler.common.text import msg
 from reconciler.model.kinds import Kinds
 from reconciler.model.resource import Plain
 from reconciler.model.resource_type import ResourceType
@@ -49,8 +50,11 @@ def all_kinds(firewall_api: str = FIREWALL_APIS[0]) -> Kinds:
 
 def _make(firewall_api: str, added: tuple[ResourceType, ...]) -> Kinds:
     if firewall_api not in FIREWALL_APIS:
+        known = ", ".join(FIREWALL_APIS)
         raise ValueError(
-            f"the firewall API is one of {', '.join(FIREWALL_APIS)}, not {firewall_api!r}"
+            msg(
+                "the firewall API is one of {known}, not {found!r}", known=known, found=firewall_api
+            )
         )
     names = sorted(
         module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from reconciler.common import decoding
+from reconciler.common.text import msg
 from reconciler.model.resource import EMPTY, LiveResource
 from reconciler.model.resource_type import ANYTHING, Progress, View
 
@@ -22,7 +23,9 @@ def path(base: str, *parts: str | None) -> str:
     """
     for part in parts:
         if not decoding.can_stand_in_path(part):
-            raise ValueError(f"{part!r} is not an id, so there is no path below {base} for it")
+            raise ValueError(
+                msg("{part!r} is not an id, so it has no path below {base}", part=part, base=base)
+            )
     return "/".join((base, *map(str, parts)))
 
 
@@ -30,7 +33,7 @@ def id_in(inputs: Inputs, name: str) -> str:
     """The id under a name that a request needs. Raises ValueError if it is missing or empty."""
     found = inputs.get(name)
     if not isinstance(found, str) or not found.strip():
-        raise ValueError(f"the request needs the id of its {name}, and there is none")
+        raise ValueError(msg("the request has no id for its {name}", name=name))
     return found
 
 

@@ -180,7 +180,7 @@ def _rules_of_firewall(result: Any) -> list[Any] | None:
         return None
     found = decoding.only_row(result, "firewall").get("rules")
     if not isinstance(found, list):
-        raise ValueError("the firewall comes without its rules")
+        raise ValueError(msg("the firewall is returned without its rules"))
     return found
 
 

@@ -234,7 +234,7 @@ def test_a_path_is_not_made_without_an_id(
 def test_a_request_is_not_made_without_the_ids_in_it(
     name: str, target: str | None, inputs: dict[str, Any]
 ) -> None:
-    with pytest.raises(ValueError, match="needs the id of its"):
+    with pytest.raises(ValueError, match="has no id for its"):
         operation(name).encode(target, inputs)
 
 
