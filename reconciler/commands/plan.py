@@ -67,7 +67,7 @@ def drift(
         problem
         for problem in found.plan.problems
         if problem.severity is Severity.ERROR or problem.code in exit_codes.SHOWN_FIRST
-        if problem.code not in exit_codes.OF_WHAT_THE_FILE_ASKS
+        if problem.code not in exit_codes.OF_DESIRED_CHANGES
     )
     shown = replace(
         found.plan,

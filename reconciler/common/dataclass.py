@@ -1,10 +1,9 @@
-"""`@dataclass(frozen=True, slots=True)` at a fifth of its price: the same classes, made in a tenth
-of a millisecond instead of two thirds.
+"""`@dataclass(frozen=True, slots=True)` that is faster to create (docs/decisions/starting.md).
 
-A plan loads some 140 of these classes, and `dataclasses` writes and compiles six methods for each.
-Here only `__init__` is compiled; the others are closures over the names of the fields.
-`dataclasses` itself still finds the fields and makes the slots, so that `fields`, `replace`,
-`asdict` and patterns work on them, and type checkers see its own decorator.
+A plan loads about 150 of these classes, and `dataclasses` compiles six methods for each. Here only
+`__init__` is compiled; the other methods are closures over the names of the fields. `dataclasses`
+still finds the fields and makes the slots, so `fields`, `replace`, `asdict` and patterns work, and
+type checkers see the standard decorator.
 """
 
 from __future__ import annotations
@@ -31,8 +30,8 @@ else:
     def dataclass(
         *, slots: bool, frozen: bool = False, eq: bool = True, order: bool = False
     ) -> Callable[[type], type]:
-        """What `dataclasses.dataclass` is, for classes with slots."""
-        assert slots, "slots are what a frozen value is set through"
+        """The decorator `dataclasses.dataclass`, for classes with slots."""
+        assert slots, "a frozen value is set through its slots"
         return lambda cls: _made(cls, frozen=frozen, eq=eq, order=order)
 
 
@@ -67,9 +66,7 @@ def _made(plain: type, *, frozen: bool, eq: bool, order: bool) -> type:
 
 
 def _init(cls: type, own: Sequence[Field[Any]], *, frozen: bool) -> Any:
-    """Sets the fields in their order. Those of a frozen class are set through their slots, which is
-    also the fastest way.
-    """
+    """Sets the fields in their order, those of a frozen class through their slots."""
     known: dict[str, Any] = {}
     parameters, lines = ["self"], []
     for one in own:
@@ -97,7 +94,7 @@ def _init(cls: type, own: Sequence[Field[Any]], *, frozen: bool) -> Any:
 
 
 def _values(names: Sequence[str]) -> Callable[[Any], Any]:
-    """What compares and hashes as the fields of these names do."""
+    """Returns the fields of these names, for comparing and hashing."""
     return operator.attrgetter(*names) if names else lambda value: ()
 
 

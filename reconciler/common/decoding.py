@@ -1,8 +1,8 @@
-"""Reading the rows that the API answers with: values from outside become ours, or a ValueError that
-says what is wrong.
+"""Decoding the rows of API answers: each value gets its normal form, or a ValueError says what is
+wrong.
 
-The API mixes numbers and texts, nulls and empty texts, ids and objects that hold an id
-(contract#values, contract#instances, contract#block-storages); here each gets one form.
+The API mixes numbers and texts, nulls and empty texts, ids and objects that contain an id
+(contract#values, contract#instances, contract#block-storages).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from reconciler.common.text import msg
 _DIGITS = re.compile(r"[0-9]{1,18}")
 _ID = re.compile(r"[!-~]{1,200}")
 _PATH_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,199}")
-"""The ids that may stand in a path, which is signed as it is sent (contract#authentication,
+"""The ids that are allowed in a path, which is signed as it is sent (contract#authentication,
 contract#values).
 """
 
 
 def mapping(row: Any, what: str) -> Mapping[str, Any]:
-    """The row itself. Raises ValueError where it is not an object."""
+    """The row itself. Raises ValueError if it is not an object."""
     if not isinstance(row, Mapping):
         raise ValueError(
             msg("{what} is {found}, but an object is expected", what=what, found=_kind_of(row))
@@ -31,7 +31,7 @@ def mapping(row: Any, what: str) -> Mapping[str, Any]:
 
 
 def identifier(row: Mapping[str, Any], member: str) -> str:
-    """The id under that member; whole numbers become decimal text. Raises ValueError where there is
+    """The id under that member; whole numbers become decimal text. Raises ValueError if there is
     none.
     """
     found = optional_id(row.get(member))
@@ -41,8 +41,8 @@ def identifier(row: Mapping[str, Any], member: str) -> str:
 
 
 def path_id(row: Mapping[str, Any], member: str) -> str:
-    """The id of an object that is spoken to by its path. Raises ValueError where there is none that
-    may stand in one.
+    """The id of an object that is addressed by its path. Raises ValueError if there is none that is
+    allowed in a path.
     """
     found = identifier(row, member)
     if not can_stand_in_path(found):
@@ -57,7 +57,7 @@ def path_id(row: Mapping[str, Any], member: str) -> str:
 
 
 def can_stand_in_path(value: Any) -> bool:
-    """Whether a value is an id that may stand in a path."""
+    """Whether a value is an id that is allowed in a path."""
     return isinstance(value, str) and _PATH_ID.fullmatch(value) is not None
 
 
@@ -73,14 +73,14 @@ def optional_id(value: Any) -> str | None:
 
 
 def text(value: Any) -> str | None:
-    """A text, or None for null, empty text and what is no text (contract#values: null and "" are
+    """A text, or None for null, empty text and other types (contract#values: null and "" are
     equal).
     """
     return value if isinstance(value, str) and value else None
 
 
 def integer(value: Any) -> int | None:
-    """A whole number, also where it comes as text or as `20.0`; else None."""
+    """A whole number, also if it comes as text or as `20.0`; else None."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -93,8 +93,8 @@ def integer(value: Any) -> int | None:
 
 
 def embedded_id(row: Mapping[str, Any], member: str, id_member: str) -> str | None:
-    """The id in an embedded object (`zone: {zone_id}`), or beside it (`zone_id`), or where the
-    member is the id itself; else None.
+    """The id in an embedded object (`zone: {zone_id}`), or beside it (`zone_id`), or the member if
+    that is the id itself; else None.
     """
     value = row.get(member)
     if isinstance(value, Mapping):
@@ -103,8 +103,8 @@ def embedded_id(row: Mapping[str, Any], member: str, id_member: str) -> str | No
 
 
 def ids(value: Any, id_member: str) -> tuple[str, ...] | None:
-    """A list of ids, or of objects that hold one (contract#instances: accept both); None where it
-    is no list. Raises ValueError for others.
+    """The ids of a list of ids, or of objects that contain one (contract#instances: accept both);
+    None if it is not a list. Raises ValueError for other items.
     """
     if not isinstance(value, list | tuple):
         return None
@@ -128,7 +128,7 @@ def ids(value: Any, id_member: str) -> tuple[str, ...] | None:
 
 
 def only_row(result: Any, what: str) -> Mapping[str, Any]:
-    """The one row of an answer. Raises ValueError where there is not exactly one."""
+    """The one row of an answer. Raises ValueError if there is not exactly one."""
     rows = result if isinstance(result, list | tuple) else [result]
     if len(rows) != 1 or not isinstance(rows[0], Mapping):
         raise ValueError(
@@ -142,8 +142,8 @@ def only_row(result: Any, what: str) -> Mapping[str, Any]:
 
 
 def made_id(result: Any, member: str) -> str:
-    """The id of what a create made. Raises ValueError where the receipt does not hold exactly one,
-    naming those it holds.
+    """The id of the object that a create made. Raises ValueError if the receipt does not contain
+    exactly one id, and names those that it contains.
     """
     rows = result if isinstance(result, list | tuple) else [result]
     found = [

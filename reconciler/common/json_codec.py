@@ -10,8 +10,6 @@ that the values of a mapping are written without the field of that name, which i
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -388,38 +386,3 @@ def _read_at(name: str | int, read: Reader, value: Any) -> Any:
 
 _PLAIN = frozenset({str, int, float, bool, NoneType})
 _SIMPLE: Mapping[Any, Reader] = {str: _text, bool: _flag, int: _whole, float: _real}
-
-
-# --- text ---
-
-
-def parse(text: str | bytes) -> Any:
-    """The plain data that a JSON text spells. Raises ValueError, also for numbers that are none."""
-    try:
-        return json.loads(
-            text if isinstance(text, str) else text.decode(),
-            parse_float=_finite,
-            parse_constant=_finite,
-        )
-    except RecursionError:
-        raise DecodeError("{place} is nested too deeply") from None
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise DecodeError("{text} is not a JSON number", text=text)
-    return number
-
-
-_CANONICAL = json.JSONEncoder(allow_nan=False, sort_keys=True, separators=(",", ":"))
-
-
-def canonical(document: Any) -> str:
-    """Plain data as the one text that equal data have: ASCII, members sorted, no spaces."""
-    return _CANONICAL.encode(document)
-
-
-def checksum(document: Any) -> str:
-    """The hex SHA-256 of plain data: equal for equal data."""
-    return hashlib.sha256(canonical(document).encode()).hexdigest()

@@ -1,5 +1,5 @@
-"""What of the disk may be read: ordinary files alone, and of those that a stack file names only
-what lies in its repository.
+"""Which files may be read: only ordinary files, and of those that a stack file names only files in
+its repository.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _STACK_FILES = (".yaml", ".yml")
 
 
 def read_ordinary(path: Path, limit_bytes: int) -> bytes:
-    """At most that many bytes of a file. Raises `OSError`, also for a named pipe or a device, which
-    might never end.
+    """At most that many bytes of a file. Raises `OSError`, also for a named pipe or a device, because
+    reading one might never end.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
@@ -44,7 +44,7 @@ def refused(path: Path, folder: Path) -> str | None:
 
 
 def leaves_repository(path: Path, folder: Path) -> bool:
-    """Whether a path leads out of the repository that the folder lies in, links followed; False
+    """Whether a path leads out of the repository of the folder, after following links; False
     without a repository.
     """
     try:

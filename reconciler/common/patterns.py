@@ -14,7 +14,7 @@ PATTERN_CHARACTERS_MAX = 200
 
 
 class PatternError(Exception):
-    """A pattern is too long, or is no regular expression; the message is for people."""
+    """A pattern is too long, or not a regular expression; the message is for people."""
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -26,7 +26,7 @@ def matches(pattern: str, text: str) -> bool:
     try:
         return _compiled(pattern).search(text) is not None
     except UnicodeEncodeError:
-        return False  # half a character, which stands in no pattern
+        return False  # half a surrogate pair, which no pattern matches
 
 
 @lru_cache(maxsize=256)
@@ -39,17 +39,17 @@ def _compiled(pattern: str) -> Any:
         return re2.compile(pattern, options)
     except re2.error as failure:
         reason = failure.args[0] if failure.args else b""
-        told = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         hint = (
             msg(": look-around and backreferences are not supported")
-            if "(?" in told or "escape sequence" in told
+            if "(?" in text or "escape sequence" in text
             else ""
         )
         raise PatternError(
             msg(
                 "the pattern `{pattern}` is not a valid regular expression ({reason}){hint}",
                 pattern=pattern,
-                reason=told,
+                reason=text,
                 hint=hint,
             )
         ) from None

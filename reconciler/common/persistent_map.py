@@ -1,8 +1,7 @@
-"""Mappings that are changed often and copied rarely: a large one below, the few changes since above
-it.
+"""Mappings that are changed often and copied rarely: a large base with the few changes since.
 
-A journal of thousands of records is folded record by record, each time into a new state; copying
-all entries for each of them would make a run quadratic in the size of its stack.
+A journal of thousands of records is folded record by record, each time into a new state. Copying
+all entries each time would make a run quadratic in the size of its stack.
 """
 
 from __future__ import annotations
@@ -11,18 +10,18 @@ from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, TypeVar
 
 LAYER_MAX = 256
-"""Changes that are kept apart; beyond, one whole copy is made of them."""
+"""The most changes that are kept apart; with more, the whole mapping is copied."""
 
 GONE: Any = object()
-"""Stands for a key that is no more."""
+"""The value of a key that is removed."""
 
 K = TypeVar("K")
 V = TypeVar("V")
 
 
 class PersistentMap(Mapping[K, V]):
-    """A mapping that never changes. `changed` gives another one, at a cost that does not grow with
-    the size of this one.
+    """An immutable mapping. `changed` returns another one, at a cost that does not grow with the
+    size of this one.
     """
 
     __slots__ = ("_above", "_below", "_whole")
@@ -32,7 +31,7 @@ class PersistentMap(Mapping[K, V]):
         self._whole: dict[K, V] | None = None if above else below
 
     def changed(self, changes: Mapping[K, V]) -> PersistentMap[K, V]:
-        """This mapping after changes; a value of `GONE` takes a key away."""
+        """This mapping after changes; the value `GONE` removes a key."""
         if not changes:
             return self
         if self._whole is not None:
@@ -73,7 +72,7 @@ class PersistentMap(Mapping[K, V]):
 
 
 def layered(mapping: Mapping[K, V]) -> PersistentMap[K, V]:
-    """The mapping, ready to be changed."""
+    """The mapping as a `PersistentMap`."""
     return mapping if isinstance(mapping, PersistentMap) else PersistentMap(dict(mapping), {})
 
 

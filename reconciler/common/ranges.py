@@ -1,7 +1,7 @@
 """Sets of numbers as ranges, and sets of traffic as bands of ports, each with the addresses that it
 is open to.
 
-Both forms are canonical: equal sets are equal values. Nothing of rules or servers is known here.
+Both forms are canonical: equal sets are equal values. Rules and instances are not known here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ Ranges: TypeAlias = "tuple[tuple[int, int], ...]"
 """Numbers as (first, last), sorted, apart from each other by at least one number."""
 
 Bands: TypeAlias = "tuple[tuple[int, int, Ranges], ...]"
-"""Ports as (first, last, addresses), sorted; neighbours differ in their addresses, and none is
-without.
+"""Ports as (first, last, addresses), sorted; neighbours differ in their addresses, which are never
+empty.
 """
 
 ADDRESS_MAX = 2**32 - 1
@@ -23,7 +23,7 @@ PORT_MIN, PORT_MAX = 1, 65535
 
 
 def union(first: Ranges, second: Ranges) -> Ranges:
-    """What is in one of them."""
+    """The numbers in either."""
     found: list[tuple[int, int]] = []
     for low, high in sorted((*first, *second)):
         if found and low <= found[-1][1] + 1:
@@ -34,7 +34,7 @@ def union(first: Ranges, second: Ranges) -> Ranges:
 
 
 def minus(first: Ranges, second: Ranges) -> Ranges:
-    """What is in the first only."""
+    """The numbers in the first only."""
     found: list[tuple[int, int]] = []
     for low, high in first:
         for taken_low, taken_high in second:
@@ -53,12 +53,12 @@ def minus(first: Ranges, second: Ranges) -> Ranges:
 
 
 def common(first: Ranges, second: Ranges) -> Ranges:
-    """What is in both."""
+    """The numbers in both."""
     return minus(first, minus(first, second))
 
 
 def combine(first: Bands, second: Bands, each: Callable[[Ranges, Ranges], Ranges]) -> Bands:
-    """The bands in which `each` of both sides' addresses holds, port by port."""
+    """For each port, `each` of the addresses of both sides, as bands."""
     cuts = sorted({edge for low, high, _ in (*first, *second) for edge in (low, high + 1)})
     found: list[tuple[int, int, Ranges]] = []
     at_first = at_second = 0
@@ -82,11 +82,11 @@ def _at(bands: Bands, place: int, port: int) -> Ranges:
 
 
 def bands(pieces: Iterable[tuple[int, int, Ranges]]) -> Bands:
-    """The bands that the pieces make up together, however they overlap."""
+    """The union of the pieces as bands; the pieces may overlap."""
     parts: list[Bands] = [
         ((low, high, addresses),) for low, high, addresses in pieces if addresses and low <= high
     ]
-    while len(parts) > 1:  # in pairs, so that many pieces stay cheap
+    while len(parts) > 1:  # in pairs, which is cheap for many pieces
         parts = [
             combine(parts[n], parts[n + 1] if n + 1 < len(parts) else (), union)
             for n in range(0, len(parts), 2)
@@ -95,8 +95,8 @@ def bands(pieces: Iterable[tuple[int, int, Ranges]]) -> Bands:
 
 
 def turned(found: Bands) -> Bands:
-    """The same set the other way round: bands of addresses, each with the ports that it reaches.
-    Twice gives it back.
+    """The same set with addresses and ports exchanged: bands of addresses, each with its ports.
+    Applied twice, it returns the original.
     """
     return bands(
         (low, high, ((first, last),)) for first, last, addresses in found for low, high in addresses

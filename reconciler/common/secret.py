@@ -1,8 +1,8 @@
-"""A text that must not be seen: first passwords and console links, wrapped where an answer is
-decoded (safety#secrets).
+"""A text that must not be shown: first passwords and console links, wrapped when an answer is decoded
+(safety#secrets).
 
-Whoever prints, formats, compares or serialises it by mistake gets nothing of it. Only `reveal`
-gives it, and only `apply --first-passwords` and `server console` call that.
+Printing, formatting, comparing or serializing it reveals nothing. Only `reveal` returns it, and only
+`apply --first-passwords` and `server console` call that.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NoReturn
 
 
 class Secret:
-    """Holds a value and shows it to nobody who does not ask by name."""
+    """A value that only `reveal` returns."""
 
     __slots__ = ("_value",)
 

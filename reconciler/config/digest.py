@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from reconciler.common import json_codec
+from reconciler.common import json_text
 from reconciler.common.json_codec import Codec, Form
 from reconciler.config.references import Unavailable
 from reconciler.model.address import Address
@@ -21,7 +21,7 @@ def signed(stack: Stack) -> Stack:
 
 def digest(stack: Stack) -> str:
     """The hex SHA-256 over what a stack means: places and spelling are left out."""
-    return json_codec.checksum(_CODEC.encode(stack))
+    return json_text.checksum(_CODEC.encode(stack))
 
 
 def _deferred(value: Deferred) -> Any:

@@ -1,4 +1,4 @@
-"""The one way in which a use case ends early: with problems to show, and an exit code."""
+"""How a use case ends early: with problems to show and an exit code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from reconciler.model.diagnostics import Problem
 
 
 class Abort(Exception):
-    """A use case ends here. `problems` say why, `exit_code` is what the program ends with."""
+    """A use case ends here. `problems` say why; `exit_code` is that of the program."""
 
     def __init__(self, *problems: Problem, exit_code: int | None = None) -> None:
         super().__init__("; ".join(problem.message for problem in problems))

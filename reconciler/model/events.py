@@ -1,6 +1,4 @@
-"""What happens during a run, as values: the human view and the JSON view are two renderings of one
-stream.
-"""
+"""The events of a run, as values. The screen and the JSON lines are two views of one stream."""
 
 from __future__ import annotations
 
@@ -14,7 +12,7 @@ from reconciler.model.resource import EMPTY
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A write was sent. `operation` may be one of the step's second way."""
+    """A write was sent. `operation` may be one of the step's fallback."""
 
     key: str
     address: str
@@ -23,9 +21,7 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepWaiting:
-    """The cloud accepted the write and works on it; `status` is what the last list showed, for
-    people.
-    """
+    """The cloud accepted the write and works on it. `status` is the one in the last list, for people."""
 
     key: str
     address: str
@@ -35,8 +31,8 @@ class StepWaiting:
 
 @dataclass(frozen=True, slots=True)
 class StepDone:
-    """The step is finished and recorded; `id` of what it made or changed; `sent` False where
-    nothing had to be sent.
+    """The step is finished and recorded. `id` is that of the object; `sent` is False if nothing had
+    to be sent.
     """
 
     key: str
@@ -49,7 +45,7 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class StepFailed:
-    """The step failed for certain. `hint` is what may be done about it, where that is known."""
+    """The step failed for certain. `hint` is what to do about it, if that is known."""
 
     key: str
     address: str
@@ -63,7 +59,7 @@ class StepFailed:
 
 @dataclass(frozen=True, slots=True)
 class StepSkipped:
-    """The step was not begun; `because` names what it depended on."""
+    """The step was not started; `because` names what it depends on."""
 
     key: str
     address: str
@@ -73,9 +69,7 @@ class StepSkipped:
 
 @dataclass(frozen=True, slots=True)
 class StepUnknown:
-    """A write was sent and what became of it is not known: its address is blocked until it is
-    settled.
-    """
+    """The outcome of a write is not known. Its address is blocked until it is settled."""
 
     key: str
     address: str
@@ -93,16 +87,14 @@ class ProblemFound:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something worth a line: pacing, a second way taken, a wait for the fence."""
+    """A message for people: throttling, a fallback, a wait for the signature fence."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The end of a run. Counts are steps; `skipped` maps step key to reason; `next` is the command
-    that goes on, if any.
-    """
+    """The end of a run. Counts are steps; `next` is the command that continues, if any."""
 
     done: int
     failed: int

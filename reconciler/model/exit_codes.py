@@ -1,4 +1,4 @@
-"""Exit codes: what each means, which one a problem asks for, and which wins when several hold
+"""Exit codes: which one a problem has, and which one wins if there are several
 (exit-codes#exit-codes).
 """
 
@@ -31,8 +31,8 @@ WEIGHT: tuple[int, ...] = (
     CHANGES,
     DONE,
 )
-"""When several hold, the first of these is the exit code. A usage error stands alone, before
-anything is done.
+"""If several apply, the first of these is the exit code. A usage error comes alone, before anything
+is done.
 """
 
 _OF_CODE: Mapping[str, int] = {
@@ -87,34 +87,34 @@ be applied (stack-files#lifecycle).
 
 
 SHOWN_FIRST: frozenset[str] = frozenset({"exposed", "untracked"})
-"""Codes of what stands in the account and harms as long as it does: every command that sees it says
-it before anything else.
+"""Codes of conditions of the account that do harm while they last. Every command that finds one
+reports it before anything else.
 """
 
 
-OF_WHAT_THE_FILE_ASKS: frozenset[str] = frozenset(
+OF_DESIRED_CHANGES: frozenset[str] = frozenset(
     {"protected", "lockout", "foreign-volume", "foreign-member"}
 )
-"""Those of them that hold back what an apply would do, and say nothing of what somebody else did."""
+"""Those of `HELD_BACK` that concern what an apply would do, not what somebody else did."""
 
 
 def of_problem(problem: Problem) -> int:
-    """The exit code that a problem asks for: 0 for warnings and notices."""
+    """The exit code of a problem: 0 for warnings and notices."""
     return _OF_CODE.get(problem.code, ERROR) if problem.severity is Severity.ERROR else DONE
 
 
 def worst(codes: Iterable[int]) -> int:
-    """The one exit code where several hold; 0 where there is none."""
+    """The one exit code of several; 0 if there is none."""
     return min(codes, key=WEIGHT.index, default=DONE)
 
 
 def of_problems(problems: Iterable[Problem]) -> int:
-    """The exit code that the problems together ask for."""
+    """The exit code of the problems together."""
     return worst(of_problem(problem) for problem in problems)
 
 
 def held_back(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The mistakes that hold back some of a plan, while the rest is done."""
+    """The errors that hold back a part of a plan, while the rest is done."""
     return tuple(
         problem
         for problem in problems

@@ -1,7 +1,7 @@
 """The HTTP envelope that both sides of the wire speak: one request, one response, one way to fail.
 
-Nothing of iwinv is in here, and it imports nothing of ours, so that the client and the simulator
-can share it without sharing a mistake.
+It is independent of iwinv and imports only the standard library, so that the client and the
+simulator can share it without sharing a mistake.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """The marker: the nonce at the end of a description, by which a lost create is found again
 (stack-files#reading, "Marker").
 
-It is evidence for recovery only. The API has no tags, so the nonce stands in the one text that an
-object carries: before it the user's text or, where there is none, the text of the owner. It leans
-on nothing.
+It is evidence for recovery only. The API has no tags, so the nonce is in the description of an
+object, after the user's text or, if there is none, after the text of the owner.
 """
 
 from __future__ import annotations
@@ -42,14 +41,14 @@ _OWNER_CUT = re.compile(
 
 
 def owner_text(stack: str, environment: str | None, key: str) -> str:
-    """The text that says whose an object is: `<stack>.<environment or ->.<key>`, the key with its
+    """The text that names the owner of an object: `<stack>.<environment or ->.<key>`, the key with its
     index (`web[0]`).
     """
     return f"{stack}.{environment or '-'}.{key}"
 
 
 def owner_parts(text: str | None) -> tuple[str, str | None, str] | None:
-    """The stack, environment and key that an owner text names, or None where the text is not one.
+    """The stack, environment and key that an owner text names, or None if the text is not one.
     The key may be cut at its end.
     """
     if not text or not is_owner_text(text):
@@ -59,10 +58,10 @@ def owner_parts(text: str | None) -> tuple[str, str | None, str] | None:
 
 
 def attach(user_text: str | None, owner: str, nonce: str) -> str:
-    """A description with the marker: the user's text, or where there is none the owner's cut to
-    fit, then the nonce.
+    """A description with the marker: the user's text, or if there is none the owner's cut to fit,
+    then the nonce.
 
-    Raises ValueError where the user's text is longer than what is left, or the nonce is none.
+    Raises ValueError if the user's text is too long, or the nonce is not one.
     """
     if _NONCE.fullmatch(nonce) is None:
         raise ValueError(f"not a nonce: {nonce!r}")
@@ -76,7 +75,7 @@ def attach(user_text: str | None, owner: str, nonce: str) -> str:
 
 
 def split(text: str | None) -> tuple[str | None, str | None]:
-    """A description as (text before the marker, nonce); the nonce is None where no marker ends it.
+    """A description as (text before the marker, nonce); the nonce is None if no marker ends it.
     Empty text is None (contract#values).
     """
     found = _MARKED.fullmatch(text) if text else None
@@ -85,18 +84,8 @@ def split(text: str | None) -> tuple[str | None, str | None]:
     return found["text"] or None, found["nonce"]
 
 
-def named(text: str | None) -> tuple[str, str | None, str] | None:
-    """The stack, the environment and the key (which may be cut) that an owner text names, None
-    where the text is not one.
-    """
-    if text is None or not is_owner_text(text):
-        return None
-    stack, environment, key = text.split(".", 2)
-    return stack, None if environment == "-" else environment, key
-
-
 def is_owner_text(text: str | None) -> bool:
-    """Whether the text before a marker is one that we made, which counts as no text of the user.
+    """Whether the text before a marker is the text of an owner, not of the user.
 
     A text that fills the room left may have been cut within its key.
     """

@@ -1,5 +1,5 @@
-"""Whose an object is already: an object stands at one address, or what is done to the one address
-is done to the other as well.
+"""The address that an object already belongs to. If it belonged to two, a change of the one would
+change the other as well.
 """
 
 from __future__ import annotations
@@ -16,17 +16,15 @@ from reconciler.model.resource import LiveResource, title_of
 from reconciler.model.state import Entry, State, StateChange
 
 Elsewhere: TypeAlias = "Mapping[str, Mapping[str, str]]"
-"""What other states of the same place hold: the title of their stack to id to address."""
+"""The objects of other states of the same place: the title of their stack to id to address."""
 
 SHARED = "shared:"
-"""Facts that say which stack an object belongs to as well, with consent: this and its id."""
+"""The prefix, before an id, of facts that name another stack that owns the object, with consent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sharer:
-    """Another stack to which an object belongs, the address that it has there, and by what that is
-    known.
-    """
+    """Another stack that owns an object, the address of the object there, and the proof."""
 
     title: str
     address: str
@@ -34,22 +32,22 @@ class Sharer:
 
 
 def entry_with(state: State, kind: str, id: str) -> Entry | None:
-    """The entry that holds the object of that kind and id, whatever its address is by now."""
+    """The entry of the object of that kind and id, at any address."""
     return next(
         (entry for entry in state.entries.values() if (entry.kind, entry.id) == (kind, id)), None
     )
 
 
 def sent_nonces(state: State) -> frozenset[str]:
-    """The markers of requests whose outcome is not known: an object that bears one is ours,
-    although no entry holds it yet.
+    """The markers of unsettled requests. An object that carries one belongs to this stack, although
+    it has no entry yet.
     """
     return frozenset(intent.nonce for intent, _ in state.open.values() if intent.nonce is not None)
 
 
 def owner_of(state: State, live: LiveResource) -> str | None:
-    """The address that an object belongs to: as its own, as an old one that a replacement left
-    behind, or by the marker of a request that was sent for it and whose outcome is not known yet.
+    """The address that an object belongs to: by its entry, as a deposed object, or by the marker of an
+    unsettled request.
     """
     found, old = entry_with(state, live.kind, live.id), state.deposed.get(live.id)
     if found is not None:
@@ -67,15 +65,19 @@ def owner_of(state: State, live: LiveResource) -> str | None:
 def sharer_of(
     state: State, live: LiveResource, elsewhere: Elsewhere, entry: Entry | None = None
 ) -> Sharer | None:
-    """The other stack that an object belongs to, or None. `entry` is ours of the object.
+    """The other stack that owns an object, or None. `entry` is the one in this state.
 
-    A marker that our entry has as well is ours, whatever stack it names: that is how a renamed
-    stack finds its objects.
+    If the entry has the marker of the object, the object is this stack's, whatever stack the marker
+    names: a renamed stack finds its objects in this way.
     """
     for title in sorted(elsewhere):
         if live.id in elsewhere[title]:
-            return Sharer(title, elsewhere[title][live.id], f"the state of {title} holds it")
-    named = marker.named(live.marked) if live.nonce is not None else None
+            return Sharer(
+                title,
+                elsewhere[title][live.id],
+                msg("the state of {title} contains it", title=title),
+            )
+    named = marker.owner_parts(live.marked) if live.nonce is not None else None
     if (
         named is None
         or named[:2] == (state.stack, state.environment)
@@ -83,24 +85,22 @@ def sharer_of(
     ):
         return None
     title = title_of(*named[:2])
-    # The state of the stack that it names can be read, and does not hold it: it was taken out of
+    # The state of the stack that it names was read and does not contain it: it was taken out of
     # that stack.
     return (
         None
         if title in elsewhere
-        else Sharer(title, f"{live.kind}.{named[2]}", f"its marker names {title}")
+        else Sharer(title, f"{live.kind}.{named[2]}", msg("its marker names {title}", title=title))
     )
 
 
 def agreed_before(state: State, live: LiveResource, sharer: Sharer) -> bool:
-    """Whether an earlier run recorded the consent that an object belongs to that other stack as
-    well.
-    """
+    """Whether an earlier run recorded the consent that another stack owns the object as well."""
     return state.facts.get(SHARED + live.id) == sharer.title
 
 
 def agreement(live: LiveResource, sharer: Sharer) -> StateChange:
-    """What records that consent."""
+    """The change of the state that records that consent."""
     return StateChange(fact=(SHARED + live.id, sharer.title))
 
 
@@ -115,10 +115,11 @@ def shared(
         stack=sharer.title,
         proof=sharer.proof,
     )
-    release = f"take it out of {sharer.title} first, by `removed: [{{from: {sharer.address}, keep: true}}]` in its file and an apply"
     hint = msg(
-        "{release}; if both stacks are to own it: --accept {consent}",
-        release=release,
+        "take it out of {stack} first, by `removed: [{{from: {owner}, keep: true}}]` in its file and "
+        "an apply; if both stacks are to own it: --accept {consent}",
+        stack=sharer.title,
+        owner=sharer.address,
         consent=pasted(f"shared={address}"),
     )
     return error("shared", message, place=place, address=address, hint=hint)

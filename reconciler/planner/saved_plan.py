@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
-from reconciler.common import json_codec
+from reconciler.common import json_text
 from reconciler.common.dataclass import dataclass
 from reconciler.common.json_codec import DecodeError, Form
 from reconciler.common.text import msg
@@ -102,16 +102,16 @@ CODEC = serialize.CODEC.extended({Acceptance: Form(str, _read_acceptance)})
 def write(saved: SavedPlan) -> str:
     """The canonical text of a saved plan: sorted keys, no spaces, its own checksum inside."""
     body = {"kind": KIND, "format": FORMAT, **CODEC.encode(saved)}
-    return json_codec.canonical({**body, "checksum": json_codec.checksum(body)}) + "\n"
+    return json_text.canonical({**body, "checksum": json_text.checksum(body)}) + "\n"
 
 
 def read(text: str) -> SavedPlan:
     """The saved plan that a text spells. Raises `Unreadable`."""
     try:
-        body = json_codec.parse(text)
+        body = json_text.parse(text)
         members = dict(body) if isinstance(body, dict) else {}
         written = members.pop("checksum", None)
-        checksum = json_codec.checksum(members)
+        checksum = json_text.checksum(members)
     except (ValueError, RecursionError) as error:
         raise Unreadable(msg("it is not JSON")) from error
     if members.pop("kind", None) != KIND:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
 
-from reconciler.common import json_codec
+from reconciler.common import json_text
 from reconciler.common.dataclass import dataclass
 from reconciler.common.json_codec import Codec, DecodeError
 from reconciler.common.text import msg
@@ -128,7 +128,7 @@ def encode_object(row: Mapping[str, Any]) -> bytes:
 
 def decode_object(data: bytes) -> dict[str, Any]:
     """The object that the bytes spell. Raises `ValueError`."""
-    row = json_codec.parse(data)
+    row = json_text.parse(data)
     if type(row) is not dict:
         raise DecodeError("{place} is not an object")
     return row

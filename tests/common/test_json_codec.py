@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 import pytest
 
-from reconciler.common import json_codec
+from reconciler.common import json_text
 from reconciler.common.dataclass import dataclass
 from reconciler.common.json_codec import Codec, DecodeError, Form
 from reconciler.common.secret import Secret
@@ -132,11 +132,11 @@ def test_what_does_not_fit_is_named_with_its_place(member: str, value: Any, mess
 
 
 def test_equal_data_have_one_text() -> None:
-    assert json_codec.canonical({"b": 1, "a": "가"}) == '{"a":"\\uac00","b":1}'
-    assert json_codec.checksum({"a": 1, "b": 2}) == json_codec.checksum({"b": 2, "a": 1})
+    assert json_text.canonical({"b": 1, "a": "가"}) == '{"a":"\\uac00","b":1}'
+    assert json_text.checksum({"a": 1, "b": 2}) == json_text.checksum({"b": 2, "a": 1})
 
 
 @pytest.mark.parametrize("text", ["", "NaN", "1e999", "[" * 100_000, b"\xff", "9" * 10_000])
 def test_a_text_that_is_not_json_is_refused(text: str | bytes) -> None:
     with pytest.raises(ValueError):
-        json_codec.parse(text)
+        json_text.parse(text)

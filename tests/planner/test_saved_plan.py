@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.common import json_codec
+from reconciler.common import json_text
 from reconciler.model.address import Address
 from reconciler.model.plan import Action, Cause, Change, Cost, FieldChange, Plan, RiskClass, Step
 from reconciler.model.resource import Link, Ref, Unknown
@@ -90,7 +90,7 @@ def test_a_forged_member_is_refused_too(value: Any) -> None:
     for member in ("accept", "plan", "options", "account", "made_at", "simulated"):
         forged = {**body, member: value}
         del forged["checksum"]
-        forged["checksum"] = json_codec.checksum(forged)
+        forged["checksum"] = json_text.checksum(forged)
         try:
             saved_plan.read(json.dumps(forged))
         except saved_plan.Unreadable:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from reconciler.common import json_codec
+from reconciler.common import json_text
 from reconciler.common.dataclass import dataclass
 from reconciler.model import exit_codes, serialize
 from reconciler.model.diagnostics import Problem
@@ -96,7 +96,7 @@ def attention_lines(found: Sequence[Problem], style: Style) -> Iterable[Line]:
 def plan_id(plan: Plan) -> str:
     """Four characters that identify a plan on a screen: equal changes and steps have equal ones."""
     parts = [plan.title, serialize.changes_exactly(plan), serialize.steps_exactly(plan)]
-    return json_codec.checksum(parts)[:4]
+    return json_text.checksum(parts)[:4]
 
 
 def _title(parts: Sequence[str], header: PlanHeader, style: Style) -> Iterable[Line]:
