@@ -92,7 +92,7 @@ def run(inputs: RunInputs) -> Result:
 def _executor(inputs: RunInputs) -> _Executor:
     """The parts of a run, joined."""
     weights = weights_of(inputs.plan.steps, inputs.kinds)
-    reports = Reports(inputs.emit, inputs.client.now, inputs.client.now())
+    reports = Reports(inputs.emit, inputs.kinds, inputs.client.now, inputs.client.now())
     tasks = {
         step.key: Task(step, weights[step.key], [step.operation], write=Write(step.target))
         for step in inputs.plan.steps

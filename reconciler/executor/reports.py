@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import field
 
 from reconciler.common.dataclass import dataclass
@@ -16,6 +16,7 @@ from reconciler.model.events import (
     StepSkipped,
     StepUnknown,
 )
+from reconciler.model.resource_type import ResourceType
 from reconciler.recovery import refusal_hints
 from reconciler.schedule.step_state import Done, Failed, Skipped, Unsettled
 from reconciler.schedule.task import Task
@@ -28,6 +29,7 @@ class Reports:
     """
 
     emit: Callable[[Event], None]
+    kinds: Mapping[str, ResourceType]
     now: Callable[[], float]
     began: float
     problems: list[Problem] = field(default_factory=list)
@@ -66,7 +68,7 @@ class Reports:
                         failure.message,
                         error_code=code,
                         http_status=failure.http_status,
-                        hint=refusal_hints.way_out(task.step.operation, code, address),
+                        hint=refusal_hints.way_out(self.kinds, task.step.operation, code, address),
                     )
                 )
             case Unsettled(reason, status):

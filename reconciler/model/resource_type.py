@@ -177,7 +177,8 @@ class Operation:
     settle an unknown outcome; for a write that is waited for they are the same. `progress(target,
     inputs, view)` judges both. Once a create has its receipt, `target` is the id of what it made.
     `proved_by` names the one field that shows whether it was executed: if its value stays the same,
-    nothing shows that. `answered(inputs)` are the attributes of the object after the answer, for
+    nothing shows that. `refusal_hints` are what a person can do about errors of the API, by their
+    name; `{address}` is the address of the step. `answered(inputs)` are the attributes of the object after the answer, for
     writes whose answer is the end.
 
     Time: `seconds` is the expected duration (low, usual, high), `first_look` the seconds until its
@@ -208,6 +209,7 @@ class Operation:
     loses_disk: bool = False
     login_field: str | None = None
     proved_by: str | None = None
+    refusal_hints: Mapping[str, str] = EMPTY
     cuts_power: bool = False
 
     @property

@@ -263,5 +263,6 @@ _OPERATIONS = (
         recheck=common.itself,
         protected_as="delete",
         loses_disk=True,
+        refusal_hints={"IN_USE": "it is still attached to an instance: find it in the console"},
     ),
 )

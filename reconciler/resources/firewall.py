@@ -285,6 +285,7 @@ def _operations(path: str, older: bool) -> tuple[Operation, ...]:
             progress=common.gone(NAME),
             recheck=_itself_and_all,
             protected_as="delete",
+            refusal_hints={"IN_USE": "an instance is still attached to it: find it in the console"},
         ),
         Operation(
             "attach",

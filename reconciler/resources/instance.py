@@ -329,9 +329,7 @@ def _receipt(result: Any) -> str | None:
 
 
 def _reshaped(inputs: Inputs) -> Mapping[str, Any]:
-    """After a resize or a rebuild the instance may be off (contract#statuses). Disk and limits
-    depend on the flavor and the image.
-    """
+    """It may be off afterwards (contract#statuses), and disk and limits may have changed."""
     return {**inputs, **dict.fromkeys(("power", "disk_gb", "volume_limit"), ANYTHING)}
 
 
@@ -417,6 +415,10 @@ _OPERATIONS = (
         recheck=common.itself,
         protected_as="resize",
         disrupts=True,
+        refusal_hints={
+            "UNAVAILABLE_COMBINATION": "its image or disk does not fit that flavor: choose another, "
+            "or --replace {address}"
+        },
     ),
     Operation(
         "rebuild",

@@ -243,6 +243,9 @@ _OPERATIONS = (
         settled_by=_of_firewall,
         progress=common.made(NAME),
         deadline_seconds=900,
+        refusal_hints={
+            "CHECK_PARAM": "the firewall may have an equal rule already: `reconciler plan` shows it"
+        },
     ),
     Operation(
         "update",

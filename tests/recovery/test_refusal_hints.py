@@ -6,6 +6,9 @@ import pytest
 
 from reconciler.iwinv.errors import ERRORS
 from reconciler.recovery import refusal_hints
+from reconciler.resources import all_kinds
+
+KINDS = all_kinds()
 
 
 @pytest.mark.parametrize(
@@ -20,14 +23,15 @@ from reconciler.recovery import refusal_hints
 def test_a_refusal_is_reported_with_a_hint_if_one_is_known(
     operation: str, code: str, says: str
 ) -> None:
-    assert says in (refusal_hints.way_out(operation, code, "instances.web[1]") or "")
+    assert says in (refusal_hints.way_out(KINDS, operation, code, "instances.web[1]") or "")
 
 
 @pytest.mark.parametrize("code", [None, "CHECK_PARAM", "NOT_AN_ERROR"])
 def test_an_unknown_refusal_gets_no_hint(code: str | None) -> None:
-    assert refusal_hints.way_out("instance.create", code, "instances.web") is None
+    assert refusal_hints.way_out(KINDS, "instance.create", code, "instances.web") is None
 
 
 def test_only_names_of_the_contract_are_spoken_of() -> None:
-    named = {*refusal_hints.WAYS_OUT, *(code for _, code in refusal_hints.OF_OPERATIONS)}
+    operations = [one for kind in KINDS.values() for one in kind.operations.values()]
+    named = {*refusal_hints.WAYS_OUT, *(code for one in operations for code in one.refusal_hints)}
     assert named <= set(ERRORS)
