@@ -39,6 +39,138 @@ not forget one in use.
 """
 
 
+class _Latency:
+    """How long answers take, and the calls that have none yet, by token, with the monotonic second
+    of their send.
+    """
+
+    def __init__(self, limit: int, time_scale: float) -> None:
+        self.sent = 0
+        self.started: dict[int, float] = {}
+        self._limit = limit
+        self._time_scale = time_scale
+        self._took: deque[float] = deque(maxlen=_ANSWERS_MEASURED)
+        self._opening: set[int] = set()
+        self._opened_in = math.inf
+
+    def begin(self, token: int, now: float) -> None:
+        """Notes that a call was sent. The first calls, as many as may be in flight together, open
+        connections.
+        """
+        self.started[token] = now
+        if self.sent < self._limit:
+            self._opening.add(token)
+        self.sent += 1
+
+    def end(self, token: int, now: float) -> None:
+        """Notes that an answer arrived."""
+        started = self.started.pop(token, None)
+        if started is None:
+            return
+        if token in self._opening:
+            self._opening.discard(token)
+            self._opened_in = min(self._opened_in, now - started)
+        else:
+            self._took.append(now - started)
+
+    def seconds(self) -> float:
+        """Seconds from a send to its answer, as is usual once connections are open."""
+        usual = LATENCY_SECONDS / self._time_scale
+        if self._took:
+            return sorted(self._took)[len(self._took) // 2]
+        # The first answers wait for connections, and for this program to load. They are an upper
+        # bound, which the time scale of a faster cloud must not multiply.
+        if self._opened_in < math.inf:
+            return min(self._opened_in, max(self._opened_in / self._time_scale, usual))
+        return usual
+
+
+class _Slots:
+    """When a call may be sent: after a pause that a 429 asked for, with a slot of the quota. `held`:
+    a slot is reserved for the next send.
+    """
+
+    def __init__(
+        self, clock: Clock, quota: QuotaLog, time_scale: float, jitter: Callable[[], float]
+    ) -> None:
+        self._clock, self._quota = clock, quota
+        self._pauses = _Pauses(time_scale, jitter)
+        self.held = False
+        self._held_since = 0.0
+        self._ask_at = -math.inf
+
+    def taken(self) -> tuple[float, ...]:
+        """Seconds until each slot that is taken is free. One that is held for the next send is not
+        in its way.
+        """
+        taken = self._quota.taken(self._clock.time())
+        return taken[:-1] if self.held else taken
+
+    def ready_in(self) -> float:
+        """Seconds until a call may be sent; at 0.0 a slot is held for it."""
+        now = self._clock.monotonic()
+        if now < self._ask_at:
+            return self._ask_at - now
+        if self.held and now - self._held_since > _SLOT_SECONDS_MAX:
+            self.give_back()
+        if not self.held:
+            wait = self._quota.reserve(self._clock.time())
+            if wait > 0.0:
+                self._ask_at = now + wait
+                return wait
+            self.held, self._held_since = True, now
+        return 0.0
+
+    def answered(self) -> None:
+        """A call has its answer."""
+        self._quota.answered(self._clock.time())
+
+    def release(self) -> None:
+        """A call was not sent: the cloud does not count it."""
+        self._quota.release(self._clock.time())
+
+    def give_back(self) -> None:
+        """Gives back the slot that is held."""
+        if self.held:
+            self.held = False
+            self.release()
+
+    def slow_down_after(self, answer: Answer) -> None:
+        """After a 429 nothing is sent for a while, and the rate is halved for a minute
+        (quota#quota).
+        """
+        refused = isinstance(answer, Refused) and answer.status == 429
+        asked = answer.retry_after if isinstance(answer, Refused) else None
+        until = self._pauses.after(asked, self._clock.monotonic()) if refused else None
+        if until is None:
+            self._pauses.refused_in_a_row = 0
+            return
+        self._ask_at = max(self._ask_at, until)
+        self._quota.slow_down(self._clock.time())
+
+
+class _Pauses:
+    """How long nothing is sent after a 429: as long as it asks, otherwise for longer and longer."""
+
+    def __init__(self, time_scale: float, jitter: Callable[[], float]) -> None:
+        self.refused_in_a_row = 0
+        self._time_scale, self._jitter = time_scale, jitter
+        self._until = -math.inf
+
+    def after(self, asked: float | None, now: float) -> float:
+        """The monotonic second at which the pause ends. `asked` is what the 429 asked for."""
+        if asked is not None:
+            pause = asked + self._jitter()
+        elif now < self._until:
+            pause = 0.0  # one of several that were in flight together: they count as one refusal
+        else:
+            step = PAUSES_SECONDS[min(self.refused_in_a_row, len(PAUSES_SECONDS) - 1)]
+            pause = min(step + self._jitter() * _JITTER_SECONDS, PAUSE_SECONDS_MAX)
+            self.refused_in_a_row += 1
+        self._until = max(self._until, now + pause / self._time_scale)
+        return self._until
+
+
 class HttpClient:
     """The port `Client` over a network: what is in flight, when a call may be sent, and what came back.
 
@@ -60,20 +192,10 @@ class HttpClient:
         self._network = network
         self._clock = clock
         self._keys = keys
-        self._quota = quota
+        self._slots = _Slots(clock, quota, time_scale, jitter)
+        self._latency = _Latency(limit, time_scale)
         self._limit = limit
         self._time_scale = time_scale
-        self._jitter = jitter
-        self._tokens: dict[int, float] = {}
-        self._took: deque[float] = deque(maxlen=_ANSWERS_MEASURED)
-        self._opening: set[int] = set()
-        self._opened_in = math.inf
-        self._sent = 0
-        self._has_slot = False
-        self._slot_at = 0.0
-        self._ask_at = -math.inf
-        self._paused_until = -math.inf
-        self._refused_in_a_row = 0
         self.clock_ahead: float | None = None
         """By how many seconds this machine's clock was ahead of the cloud's at the last answer;
         None before one with a date came.
@@ -82,12 +204,12 @@ class HttpClient:
     @property
     def sent(self) -> int:
         """How many calls were sent so far."""
-        return self._sent
+        return self._latency.sent
 
     @property
     def in_flight(self) -> int:
         """How many calls have no answer yet."""
-        return len(self._tokens)
+        return len(self._latency.started)
 
     def now(self) -> float:
         """Monotonic seconds."""
@@ -102,56 +224,28 @@ class HttpClient:
         own speed.
         """
         scale = self._time_scale
-        taken = self._quota.taken(self._clock.time())
-        # A slot that is held for the next send is not in its way.
-        free_in = tuple(seconds * scale for seconds in (taken[:-1] if self._has_slot else taken))
-        return Throughput(self._latency() * scale, free_in, own_seconds=OVERHEAD_SECONDS * scale)
-
-    def _latency(self) -> float:
-        """Seconds from a send to its answer, as is usual once connections are open."""
-        usual = LATENCY_SECONDS / self._time_scale
-        if self._took:
-            return sorted(self._took)[len(self._took) // 2]
-        # The first answers wait for connections, and for this program to load. They are an upper
-        # bound, which the time scale of a faster cloud must not multiply.
-        if self._opened_in < math.inf:
-            return min(self._opened_in, max(self._opened_in / self._time_scale, usual))
-        return usual
+        free_in = tuple(seconds * scale for seconds in self._slots.taken())
+        latency = self._latency.seconds() * scale
+        return Throughput(latency, free_in, own_seconds=OVERHEAD_SECONDS * scale)
 
     def ready_in(self) -> float:
         """Seconds until a call may be sent; 0.0 holds a slot for the next `send`; infinite while as
         many are in flight as may be.
         """
-        if len(self._tokens) >= self._limit:
-            return math.inf
-        now = self._clock.monotonic()
-        if now < self._ask_at:
-            return self._ask_at - now
-        if self._has_slot and now - self._slot_at > _SLOT_SECONDS_MAX:
-            self._give_back()
-        if not self._has_slot:
-            wait = self._quota.reserve(self._clock.time())
-            if wait > 0.0:
-                self._ask_at = now + wait
-                return wait
-            self._has_slot, self._slot_at = True, now
-        return 0.0
+        return math.inf if self.in_flight >= self._limit else self._slots.ready_in()
 
     def send(self, token: int, call: Call, *, signed: int | None = None) -> None:
         """Signs, with that unix second or the present one, and sends.
 
         Raises `UnsafePath` before anything is sent, AssertionError if `ready_in` did not return 0.0.
         """
-        if not self._has_slot or token in self._tokens:
+        if not self._slots.held or token in self._latency.started:
             raise AssertionError(
                 "a call is sent only after ready_in returned 0.0, with its own token"
             )
         request = encode(call, self._keys, int(self._clock.time()) if signed is None else signed)
-        self._has_slot = False
-        self._tokens[token] = self._clock.monotonic()
-        if self._sent < self._limit:
-            self._opening.add(token)
-        self._sent += 1
+        self._slots.held = False
+        self._latency.begin(token, self._clock.monotonic())
         self._network.start(token, request)
 
     def next(self, timeout_seconds: float) -> tuple[int, Answer] | None:
@@ -160,17 +254,16 @@ class HttpClient:
         if arrived is None:
             return None
         token, arrival = arrived
-        if (started := self._tokens.pop(token, None)) is not None:
-            self._measure(token, self._clock.monotonic() - started)
+        self._latency.end(token, self._clock.monotonic())
         if isinstance(arrival, http.WireError) and not arrival.sent:
-            self._quota.release(self._clock.time())  # nothing has left, so the cloud counts nothing
+            self._slots.release()  # nothing has left, so the cloud counts nothing
         else:
-            self._quota.answered(self._clock.time())
+            self._slots.answered()
         if isinstance(arrival, http.WireError):
             return token, envelope.judge_failure(arrival)
         self._compare_clocks(arrival)
         answer = envelope.judge(arrival)
-        self._slow_down_after(answer)
+        self._slots.slow_down_after(answer)
         if isinstance(answer, Refused):
             ahead = self.clock_ahead if answer.status == 401 else None
             answer = replace(
@@ -178,45 +271,10 @@ class HttpClient:
             )
         return token, answer
 
-    def _measure(self, token: int, seconds: float) -> None:
-        """Notes how long an answer took. The first answers, as many as may be in flight together,
-        include the opening of a connection.
-        """
-        if token in self._opening:
-            self._opening.discard(token)
-            self._opened_in = min(self._opened_in, seconds)
-        else:
-            self._took.append(seconds)
-
     def close(self) -> None:
         """Gives back a slot that is held, and closes the network."""
-        if self._has_slot:
-            self._give_back()
+        self._slots.give_back()
         self._network.close()
-
-    def _give_back(self) -> None:
-        self._has_slot = False
-        self._quota.release(self._clock.time())
-
-    def _slow_down_after(self, answer: Answer) -> None:
-        """After a 429 nothing is sent for as long as it asks, otherwise for longer and longer; the
-        rate is halved for a minute (quota#quota).
-        """
-        if not (isinstance(answer, Refused) and answer.status == 429):
-            self._refused_in_a_row = 0
-            return
-        now, asked = self._clock.monotonic(), answer.retry_after
-        if asked is not None:
-            pause = asked + self._jitter()
-        elif now < self._paused_until:
-            pause = 0.0  # one of several that were in flight together: they count as one refusal
-        else:
-            step = PAUSES_SECONDS[min(self._refused_in_a_row, len(PAUSES_SECONDS) - 1)]
-            pause = min(step + self._jitter() * _JITTER_SECONDS, PAUSE_SECONDS_MAX)
-            self._refused_in_a_row += 1
-        self._paused_until = max(self._paused_until, now + pause / self._time_scale)
-        self._ask_at = max(self._ask_at, self._paused_until)
-        self._quota.slow_down(self._clock.time())
 
     def _compare_clocks(self, response: http.Response) -> None:
         found = moment(response.header("Date") or "")

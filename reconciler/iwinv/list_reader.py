@@ -103,6 +103,15 @@ class _Pages:
     inline: dict[str, tuple[Any, ...]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Effort:
+    """What one list has cost so far: pages, starts from the first page, and when it began."""
+
+    pages: int = 0
+    restarts: int = 0
+    began: float | None = None
+
+
 class ListReading(BaseReading):
     """Reads one list to its end.
 
@@ -114,17 +123,20 @@ class ListReading(BaseReading):
     def __init__(self, query: ListQuery, *, time_scale: float = 1.0) -> None:
         doing = msg("reading the list of {list}", list=query.title)
         super().__init__(query.what, doing, time_scale)
-        self.pages = 0
         self._query = query
         self._size = PAGE_SIZE
         self._paged = query.listing.paging is Paging.PAGES
         self._probed = False
-        self._restarts = 0
-        self._began: float | None = None
+        self._effort = _Effort()
         self._found = _Pages()
 
+    @property
+    def pages(self) -> int:
+        """How many pages were read."""
+        return self._effort.pages
+
     def _call(self, now: float) -> Call:
-        self._began = now if self._began is None else self._began
+        self._effort.began = now if self._effort.began is None else self._effort.began
         listing = self._query.listing
         query = listing.query
         if self._paged:
@@ -140,7 +152,7 @@ class ListReading(BaseReading):
         if not isinstance(result, list):
             raise ValueError("the result is not a list")
         rows = [self._decode(row) for row in result]
-        self.pages += 1
+        self._effort.pages += 1
         self._retry.succeeded()
         self._take_rows(rows, answer.meta)
         self._stop_if_endless(now)
@@ -259,9 +271,9 @@ class ListReading(BaseReading):
         return before not in (None, total)
 
     def _restart(self, reason: str) -> None:
-        self._restarts += 1
+        self._effort.restarts += 1
         self._found = _Pages()
-        if self._restarts > RESTARTS_MAX:
+        if self._effort.restarts > RESTARTS_MAX:
             message = msg(
                 "the list of {list} changes while it is read ({reason})",
                 list=self._query.title,
@@ -272,7 +284,7 @@ class ListReading(BaseReading):
 
     def _stop_if_endless(self, now: float) -> None:
         """Gives up a list that does not end."""
-        if self.done or self._began is None:
+        if self.done or self._effort.began is None:
             return
         if self._found.untracked > UNTRACKED_PAGES_MAX and self._found.total is None:
             message = msg(
@@ -280,7 +292,7 @@ class ListReading(BaseReading):
                 list=self._query.title,
                 pages=UNTRACKED_PAGES_MAX,
             )
-        elif now - self._began > READING_SECONDS_MAX:
+        elif now - self._effort.began > READING_SECONDS_MAX:
             message = msg(
                 "the list of {list} does not end within {seconds:.0f} s ({pages} pages)",
                 list=self._query.title,

@@ -77,8 +77,6 @@ MANY_PARAMETERS: dict[str, int] = {
 MANY_FIELDS: dict[str, int] = {
     "reconciler/cli/apply.py _Prompter": 11,
     "reconciler/cli/run_context.py Session": 10,
-    "reconciler/iwinv/client.py HttpClient": 18,
-    "reconciler/iwinv/list_reader.py ListReading": 10,
     "reconciler/planner/firewall/lockout.py _Watch": 10,
     "reconciler/planner/steps/plan_builder.py PlanBuilder": 15,
     "reconciler/simulator/cloud.py Cloud": 19,
