@@ -489,8 +489,8 @@ MUTANTS = (
     Mutant(
         "drop what is missing",
         "reconciler/planner/compare/classify.py",
-        '            Disposition.UNSETTLED,\n            f"{entry.id} is missing from the account\'s list, and reconciler did not delete it",\n',
-        '            accepted,\n            "gone",\n',
+        "        return Disposition.UNSETTLED, missing\n",
+        '        return accepted, "gone"\n',
         (LYING, "tests/planner/test_plan_instances.py"),
     ),
     Mutant(

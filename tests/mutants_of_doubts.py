@@ -91,7 +91,7 @@ MUTANTS_OF_DOUBTS = (
     Mutant(
         "put an object beside another form of index",
         "reconciler/planner/compare/moves.py",
-        "            if beside is not None:\n",
+        "            if other_form is not None:\n",
         "            if False:\n",
         ("tests/planner/test_moves.py",),
         fault=4,

@@ -49,7 +49,7 @@ MUTANTS_OF_TAKING_OVER = (
     Mutant(
         "count drift that the file states already",
         "reconciler/planner/compare/field_diff.py",
-        "        stated = bool(asked[name] == live)\n",
+        "        stated = bool(desired[name] == live)\n",
         "        stated = False\n",
         ("tests/scenarios/test_absorbed.py",),
     ),

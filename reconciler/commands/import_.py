@@ -120,7 +120,7 @@ def _binding(
     found = classify(
         stack=stack, state=state, account=account, kinds=connection.kinds, options=options
     )
-    unsettled = lost_state.in_doubt(found.items[address])
+    unsettled = lost_state.unsettled_create(found.items[address])
     if unsettled is not None:
         raise Abort(unsettled)
     problems = [

@@ -239,7 +239,7 @@ class _Recovery:
             state=self.writer.state,
             account=self.account,
             kinds=self.settler.connection.kinds,
-            options=PlanOptions(doubts=unsettled, elsewhere=self.elsewhere),
+            options=PlanOptions(unsettled=unsettled, elsewhere=self.elsewhere),
         )
 
     def end(self) -> Recovered:

@@ -86,7 +86,7 @@ class Settler:
             state, self.observations, self.connection.kinds, now=now, followed=followed
         )
         doubts = {one.intent.address: one.reason for one in self.open}
-        return self._record(state), replace(options, doubts=doubts)
+        return self._record(state), replace(options, unsettled=doubts)
 
     def _gone(
         self, missing: Mapping[str, str], state: State, at: float, options: PlanOptions

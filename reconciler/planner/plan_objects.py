@@ -134,9 +134,11 @@ def _wait_for_ready(builder: PlanBuilder, item: ManagedObject) -> None:
     builder.before(key, *mine)
     row = builder.changes.get(item.address)
     if row is not None and row.action is Action.NONE:
-        action, what = (Action.UPDATE, "changed") if works else (Action.CREATE, "made")
+        action, what = (Action.UPDATE, "changed") if works else (Action.CREATE, "created")
         builder.changes[item.address] = replace(
-            row, action=action, reason=f"not ready yet: an earlier run {what} it; continuing"
+            row,
+            action=action,
+            reason=msg("not ready yet: an earlier run {what} it; continuing", what=what),
         )
 
 

@@ -1,8 +1,7 @@
-"""Consent: what a plan needs a yes to, what has been said already, and whether it may be done
+"""Consent: what a plan needs consent to, what was accepted before, and whether it may be applied
 (consent#classes).
 
-Pure: the terminal, the typed text and the options come as arguments. `decide` says whether to go,
-to ask or to refuse; after asking, `answer` judges what was typed.
+Pure: the terminal, the typed text and the options come as arguments. `decide` tells whether to go, to ask or to refuse; after asking, `answer` judges what was typed.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class GivenConsent:
-    """What the user said before the plan was shown.
+    """The consent that the user gave before the plan was shown.
 
     `accept` comes from the command line or a saved plan, `standing` from the environment's
     `accept:` in the stack file. `terminal`: somebody can be asked. `destroy` takes the guard
@@ -87,10 +86,9 @@ def parse(text: str) -> Acceptance | None:
 def decide(
     plan: Plan, given: GivenConsent, *, tracked: Collection[str], empty_file: bool = False
 ) -> Decision:
-    """Whether the plan may be done on what was said so far.
+    """Whether the plan may be applied with the consent given so far.
 
-    `tracked` are the addresses that the state holds, `empty_file` tells that the stack defines
-    nothing.
+    `tracked` are the addresses in the state; `empty_file`: the stack defines nothing.
     """
     wanted = _wanted(plan)
     covered = tuple(item for item in wanted if _covers(item, given))
@@ -139,11 +137,18 @@ def is_emptying(plan: Plan, *, tracked: Collection[str], empty_file: bool = Fals
     if not gone:
         return None
     if empty_file:
-        return f"the stack file defines nothing, and {_objects(len(gone))} would be deleted"
+        return msg(
+            "the stack file defines nothing, and {objects} would be deleted",
+            objects=_objects(len(gone)),
+        )
     if len(gone) == len(objects):
-        return f"all of the stack's objects would be deleted ({len(gone)})"
+        return msg("all of the stack's objects would be deleted ({count})", count=len(gone))
     if len(gone) >= _DELETIONS_MIN and 2 * len(gone) > len(objects):
-        return f"{len(gone)} of the stack's {len(objects)} objects would be deleted"
+        return msg(
+            "{count} of the stack's {all} objects would be deleted",
+            count=len(gone),
+            all=len(objects),
+        )
     return None
 
 
@@ -168,8 +173,8 @@ def _covers(item: Consent, given: GivenConsent) -> bool:
     if item.risk in BY_ADDRESS_ONLY:
         return Acceptance(item.risk, item.address) in given.accept
     return any(
-        said.risk is item.risk and said.address in (None, item.address)
-        for said in given.accept + given.standing
+        given_one.risk is item.risk and given_one.address in (None, item.address)
+        for given_one in given.accept + given.standing
     )
 
 

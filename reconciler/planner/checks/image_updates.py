@@ -1,5 +1,5 @@
-"""Newer images: said where the catalogue has one, never planned, because a lookup's answer stays as
-it is once used (stack-files#lookups).
+"""Newer images: reported if the catalog has one, never planned, because the result of a lookup stays
+as it is once used (stack-files#lookups).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from reconciler.model.resource import Lookup
 from reconciler.planner.compare import lookup
 from reconciler.planner.compare.assessment import Assessment, Disposition, ManagedObject
 
-_ADDRESSES_TOLD_MAX = 4
+_ADDRESSES_SHOWN_MAX = 4
 
 
 def newer_images(assessment: Assessment) -> Iterator[Problem]:
-    """A notice for each image that has a newer one, with the servers that stay on it."""
+    """A notice for each image that has a newer one, with the instances that stay on it."""
     if assessment.account.catalogue.images is None:
         return
     found: dict[tuple[str, str, str], list[ManagedObject]] = {}
@@ -43,19 +43,19 @@ def newer_images(assessment: Assessment) -> Iterator[Problem]:
             found.setdefault(
                 (str(desired), str(row.get("name") or row["id"]), str(row["id"])), []
             ).append(item)
-    for (asked, name, id), items in sorted(found.items()):
-        yield _told(asked, name, id, items)
+    for (desired, name, id), items in sorted(found.items()):
+        yield _notice(desired, name, id, items)
 
 
-def _told(asked: str, name: str, id: str, items: list[ManagedObject]) -> Problem:
+def _notice(desired: str, name: str, id: str, items: list[ManagedObject]) -> Problem:
     first = items[0]
     addresses = [str(item.address) for item in items]
-    rest = len(addresses) - _ADDRESSES_TOLD_MAX
-    who = ", ".join(addresses[:_ADDRESSES_TOLD_MAX]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(addresses) - _ADDRESSES_SHOWN_MAX
+    who = ", ".join(addresses[:_ADDRESSES_SHOWN_MAX]) + (f" and {rest} more" if rest > 0 else "")
     place = first.resource.places.get("image") if first.resource is not None else None
     message = msg(
         "{lookup} now resolves to {name} ({id}); {instances} {verb} on the earlier image",
-        lookup=asked,
+        lookup=desired,
         name=name,
         id=id,
         instances=who,

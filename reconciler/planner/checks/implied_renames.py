@@ -94,7 +94,7 @@ def _goes(assessment: Assessment, item: ManagedObject) -> bool:
     """Whether an object will be deleted, now or when it is settled, and nobody has stated that this
     is intended.
     """
-    said = {removal.address for removal in assessment.stack.removed}
+    removed = {removal.address for removal in assessment.stack.removed}
     if (
         item.disposition not in (Disposition.DELETE, Disposition.UNSETTLED)
         or item.resource is not None
@@ -104,7 +104,7 @@ def _goes(assessment: Assessment, item: ManagedObject) -> bool:
     if item.entry.phase is Phase.DELETING:  # an earlier run has begun to delete it
         return False
     return not (
-        {item.address, item.address.resource} & said
+        {item.address, item.address.resource} & removed
         or assessment.options.accepts("delete", str(item.address))
     )
 

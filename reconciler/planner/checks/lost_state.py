@@ -1,8 +1,7 @@
-"""A lost state: objects that this stack once made, while the state knows nothing of them
+"""A lost state: objects that this stack once created, and that the state does not know
 (safety#lost-state).
 
-Making them again would make them twice. So the run stops before anything is sent, and says the ways
-out.
+Creating them again would duplicate them. So the run stops before anything is sent.
 """
 
 from __future__ import annotations
@@ -23,22 +22,22 @@ from reconciler.recovery.manual import Binding
 from reconciler.resources import all_kinds
 
 
-def strangers(assessment: Assessment) -> Iterator[tuple[str, LiveResource]]:
-    """Objects of the account that stand in no entry, deposed slot or open intent, with their kind."""
+def unowned_objects(assessment: Assessment) -> Iterator[tuple[str, LiveResource]]:
+    """Objects of the account that no entry, deposed object or open intent names, with their kind."""
     state = assessment.state
-    ours = {entry.id for entry in state.entries.values()} | set(state.deposed)
-    ours |= {item.live.id for item in assessment.items.values() if item.live is not None}
+    known = {entry.id for entry in state.entries.values()} | set(state.deposed)
+    known |= {item.live.id for item in assessment.items.values() if item.live is not None}
     sent = sent_nonces(state)
     used = {live.id for live in assessment.existing.values()}
     for kind in sorted(all_kinds().sections):
         rows = assessment.account.objects.get(kind, {})
         for id in sorted(rows):
-            if id not in ours and id not in used and rows[id].nonce not in sent:
+            if id not in known and id not in used and rows[id].nonce not in sent:
                 yield kind, rows[id]
 
 
 def remote_name(item: ManagedObject) -> str | None:
-    """The name under which an item is to be made, where it is known."""
+    """The name with which an item will be created, if it is known."""
     if item.resource is None:
         return None
     name = item.wanted.get("name", item.resource.at_create.get("name"))
@@ -46,8 +45,8 @@ def remote_name(item: ManagedObject) -> str | None:
 
 
 def missing_state(assessment: Assessment) -> Iterator[Problem]:
-    """An error for each object that says this stack was here before. `--accept duplicate=ADDRESS`
-    says that it is none of ours.
+    """An error for each object that shows that this stack was applied before. `--accept
+    duplicate=ADDRESS` states that it is not part of the stack.
     """
     if assessment.options.destroy:
         return  # nothing is created
@@ -57,7 +56,7 @@ def missing_state(assessment: Assessment) -> Iterator[Problem]:
         if i.disposition is Disposition.CREATE and a.rule is None
     }
     created = frozenset(map(str, desired_value.values()))
-    for kind, live in strangers(assessment):
+    for kind, live in unowned_objects(assessment):
         address = desired_value.get((kind, _name(live)))
         named = _named_address(assessment, kind, live) if assessment.state.is_empty else None
         former = (
@@ -100,7 +99,7 @@ def _name(live: LiveResource) -> str | None:
 
 
 def _named_address(assessment: Assessment, kind: str, live: LiveResource) -> str | None:
-    """The address that the owner text before a marker names, where it is one of this stack and
+    """The address that the owner text before a marker names, if it is one of this stack and
     environment.
     """
     if live.nonce is None or live.marked is None or not marker.is_owner_text(live.marked):
@@ -112,8 +111,8 @@ def _named_address(assessment: Assessment, kind: str, live: LiveResource) -> str
 def _formerly_at(
     assessment: Assessment, kind: str, live: LiveResource, created: frozenset[str]
 ) -> str | None:
-    """The address about to be created that a marker names under an environment of this stack which
-    the file does not have any more.
+    """The address to be created that a marker names under an environment of this stack that the file
+    no longer has.
     """
     parts = None if live.nonce is None else marker.owner_parts(live.marked)
     if parts is None:
@@ -157,11 +156,11 @@ def _names_others(assessment: Assessment, live: LiveResource) -> bool:
 
 
 def propose(assessment: Assessment) -> tuple[Binding, ...]:
-    """A bind for each address to be made that exactly one marked object answers to: by remote name
-    and attributes.
+    """A binding for each address to be created that exactly one marked object matches by name and
+    attributes.
     """
     found: dict[Address, list[LiveResource]] = {}
-    unowned = list(strangers(assessment))
+    unowned = list(unowned_objects(assessment))
     for address, item in assessment.items.items():
         if item.disposition is not Disposition.CREATE or address.rule is not None:
             continue
@@ -200,13 +199,13 @@ def bound(address: Address, live: LiveResource, item: ManagedObject | None) -> E
 
 
 def effects(bindings: tuple[Binding, ...]) -> tuple[StateChange, ...]:
-    """What binding them makes of the state."""
+    """The changes of the state that the bindings make."""
     return tuple(StateChange(put=binding.entry) for binding in bindings)
 
 
-def in_doubt(item: ManagedObject) -> Problem | None:
-    """Why nothing can be bound to an address by now: a create for it is in doubt, and may still
-    have made its object.
+def unsettled_create(item: ManagedObject) -> Problem | None:
+    """Why nothing can be bound to an address yet: a create for it is unsettled, and may have created its
+    object.
     """
     if item.entry is not None or not item.reason.startswith(NOT_KNOWN):
         return None
@@ -219,15 +218,15 @@ def in_doubt(item: ManagedObject) -> Problem | None:
 
 
 def adoptable(assessment: Assessment, text: str, id: str) -> Binding | Problem:
-    """The bind of one object to one address decided by a person, or why it cannot be."""
+    """The binding of one object to one address that a person decides, or why it is not possible."""
     address = parse(text)
     item = assessment.items.get(address) if address is not None else None
     if address is None or item is None or address.rule is not None:
         return error(
             "missing-reference", msg("the stack has no {address}", address=text), address=text
         )
-    if (doubt := in_doubt(item)) is not None:
-        return doubt
+    if (unsettled := unsettled_create(item)) is not None:
+        return unsettled
     live = assessment.account.find(item.kind.name, id)
     if live is None:
         return error(

@@ -55,7 +55,7 @@ def with_others(assessment: Assessment, changes: Mapping[Address, Change]) -> It
     if not names:
         return
     taken: dict[tuple[str, str], str] = {}
-    for kind, live in lost_state.strangers(assessment):
+    for kind, live in lost_state.unowned_objects(assessment):
         named = live.attributes.get("name")
         if isinstance(named, str):
             taken.setdefault((kind, spelled(named)), live.id)

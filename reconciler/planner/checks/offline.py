@@ -1,5 +1,5 @@
-"""Lookups against a catalogue that was kept from an earlier run: what may be wrong with a stack,
-said without the network.
+"""Lookups against a cached catalog of an earlier run: what may be wrong with a stack, without the
+network.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from reconciler.planner.compare import lookup
 
 
 def unanswered(stack: Stack, catalogue: Catalogue | None) -> Iterator[Problem]:
-    """A warning for each lookup that a kept catalogue does not answer. It may be a day old, so it is never an error. None: no warnings."""
+    """A warning for each lookup that a cached catalog does not answer. The cache may be a day old, so it
+    is never an error. Without a catalog there are no warnings.
+    """
     if catalogue is None:
         return
     for resource in stack.resources.values():
@@ -32,7 +34,7 @@ def _of(resource: Resource, catalogue: Catalogue) -> Iterator[Problem]:
                 continue
             found = lookup.find(desired, catalogue, zone=here, address=str(resource.address))
             if isinstance(found, Problem):
-                # Told once for all that share the line.
+                # Reported once for all that share the line.
                 yield replace(
                     found,
                     severity=Severity.WARNING,

@@ -23,7 +23,7 @@ def block(builder: PlanBuilder) -> None:
         risks = " and ".join(sorted(actions.intersection(item.protect)))
         if not risks or address in builder.blocked:
             continue
-        builder.blocked[address] = f"protected from {risks}"
+        builder.blocked[address] = msg("protected from {risks}", risks=risks)
         message = msg(
             "{address} is protected from {risks}, so it is left unchanged",
             address=address,

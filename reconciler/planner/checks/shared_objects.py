@@ -1,5 +1,5 @@
-"""Objects that belong to another stack as well: held back until `--accept shared=ADDRESS` says that
-both are to own them.
+"""Objects that belong to another stack as well: held back until `--accept shared=ADDRESS` states that
+both own them.
 """
 
 from __future__ import annotations
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reconciler.common.text import msg
 from reconciler.model import owners
 from reconciler.model.address import Address, parse
 from reconciler.model.owners import Sharer
@@ -17,7 +18,7 @@ from reconciler.planner.compare.assessment import Assessment, Disposition
 from reconciler.planner.steps.plan_builder import PlanBuilder
 
 _TOUCHED = (Disposition.BIND, Disposition.KEEP, Disposition.REPLACE, Disposition.DELETE)
-"""Fates of objects that a plan owns, changes or deletes; what is forgotten is released."""
+"""Dispositions of objects that a plan owns, changes or deletes; what is forgotten is released."""
 
 
 def find(assessment: Assessment) -> Iterator[tuple[Address, LiveResource, Sharer]]:
@@ -54,7 +55,7 @@ def hold(builder: PlanBuilder) -> None:
             continue
         builder.problems.append(owners.shared(str(address), live, sharer, place=row.place))
         builder.unchanged -= row.action is Action.NONE and address in builder.changes
-        reason = f"belongs to the stack {sharer.title}"
+        reason = msg("belongs to the stack {stack}", stack=sharer.title)
         for part in (address, *builder.index.rules.get(address, ())):
             builder.blocked.setdefault(part, reason)
         builder.changes[address] = replace(
@@ -63,7 +64,7 @@ def hold(builder: PlanBuilder) -> None:
 
 
 def agreed(builder: PlanBuilder, held: frozenset[Address]) -> Iterator[StateChange]:
-    """The consents that the plan records, so that later plans do not ask again."""
+    """The consents that the plan records, so that later plans need no new one."""
     for address, live, sharer in find(builder.assessment):
         if address not in held:
             yield owners.agreement(live, sharer)

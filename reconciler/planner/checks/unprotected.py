@@ -1,8 +1,8 @@
-"""Servers that stand without the firewall that the file gives them: after a run that was killed, or
-by somebody else's hand.
+"""Instances without the firewall that the file gives them: after a run that was killed, or because
+somebody detached it.
 
-`plan`, `drift` and `doctor` judge by the account, `show` by the state alone. A server that is
-switched off is not exposed.
+`plan`, `drift` and `doctor` judge by the account, `show` by the state alone. An instance that is off
+is not exposed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from reconciler.resources import instance as instance_kind
 
 
 def by_account(assessment: Assessment) -> Iterator[Problem]:
-    """A warning for each running server that no firewall stands before. None beside a run that is
-    at work: it attaches them itself.
+    """A warning for each running instance without a firewall. None while a run is at work: it attaches
+    them itself.
     """
     if assessment.options.running is not None or assessment.options.destroy:
         return
@@ -33,12 +33,16 @@ def by_account(assessment: Assessment) -> Iterator[Problem]:
             or assessment.firewall_of(live.id) is not None
         ):
             continue
-        said = "may have" if item.disposition is Disposition.UNSETTLED else "has"
-        yield _problem(str(address), f"{address} ({live.id}) {said} no firewall", wanted)
+        verb = "may have" if item.disposition is Disposition.UNSETTLED else "has"
+        yield _problem(
+            str(address),
+            msg("{address} ({id}) {verb} no firewall", address=address, id=live.id, verb=verb),
+            wanted,
+        )
 
 
 def by_state(stack: Stack, state: State | None) -> Iterator[Problem]:
-    """A warning for each server of which the state says that it has, or may have, no firewall."""
+    """A warning for each instance that has, or may have, no firewall according to the state."""
     if state is None:
         return
     sent = {intent.address: intent.operation for intent, _ in state.open.values()}
@@ -50,7 +54,10 @@ def by_state(stack: Stack, state: State | None) -> Iterator[Problem]:
         if entry is None:
             yield _problem(
                 text,
-                f"{text} may run without a firewall: its create was sent, and nothing after it",
+                msg(
+                    "{address} may run without a firewall: its create was sent, and nothing after it",
+                    address=text,
+                ),
                 wanted,
             )
         elif (
@@ -60,7 +67,12 @@ def by_state(stack: Stack, state: State | None) -> Iterator[Problem]:
         ):
             yield _problem(
                 text,
-                f"{text} ({entry.id}) {'may have' if text in sent else 'has'} no firewall, according to the state",
+                msg(
+                    "{address} ({id}) {verb} no firewall, according to the state",
+                    address=text,
+                    id=entry.id,
+                    verb="may have" if text in sent else "has",
+                ),
                 wanted,
             )
 

@@ -1,9 +1,9 @@
-"""Objects that this stack made and does not track: they run and cost, and no apply or destroy of
-the stack ever touches them.
+"""Objects that this stack created and does not track: they run and cost money, and no apply or
+destroy of the stack ever changes them.
 
-Two machines that apply copies of one state make them, and so does a state that was lost. Only a
+They come from two machines that apply copies of one state, and from a state that was lost. Only a
 marker proves it: the owner's text before a nonce names the stack. Behind a text of the user it does
-not; the name of one of ours then makes it likely.
+not; then an equal name makes it likely.
 """
 
 from __future__ import annotations
@@ -33,18 +33,16 @@ class Untracked:
 
 
 def find(assessment: Assessment) -> Iterator[Untracked]:
-    """The objects, by kind and id. None beside a run that is at work: what it makes right now is on
-    its own record.
-    """
+    """The objects, by kind and id. None while a run is at work: it records itself what it creates."""
     if assessment.options.running is not None:
         return
     state = assessment.state
-    # doubled: told by itself
+    # doubled objects are reported apart
     known = {entry.nonce for entry in state.entries.values()} | {
         old.nonce for old in state.deposed.values()
     }
     named = _names(assessment)
-    for kind, live in lost_state.strangers(assessment):
+    for kind, live in lost_state.unowned_objects(assessment):
         if (
             live.nonce is None
             or live.nonce in known
@@ -61,8 +59,8 @@ def find(assessment: Assessment) -> Iterator[Untracked]:
 
 
 def _names(assessment: Assessment) -> Mapping[tuple[str, Any], str]:
-    """The addresses by kind and remote name: of the file, also where it is being destroyed, and of
-    what stands.
+    """The addresses by kind and remote name: those of the file, also in a destroy, and those of live
+    objects.
     """
     found: dict[tuple[str, Any], str] = {}
     for address, resource in assessment.stack.resources.items():
@@ -117,7 +115,7 @@ def problems(assessment: Assessment) -> Iterator[Problem]:
 
 
 def records(assessment: Assessment) -> tuple[StateChange, ...]:
-    """What the state learns of objects that consent leaves alone."""
+    """The changes of the state for objects that consent leaves alone."""
     return tuple(
         left(found.live.id, found.address)
         for found in find(assessment)

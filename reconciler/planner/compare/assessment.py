@@ -23,8 +23,8 @@ ACCEPTED_AS_GONE = "accepted as gone"
 
 
 class Disposition(Enum):
-    """What becomes of an address as a whole. `DOUBT` needs a decision; `GONE` was deleted by us and
-    is no more.
+    """What becomes of an address as a whole. `UNSETTLED` needs a decision; `GONE` was deleted by an
+    earlier run.
     """
 
     CREATE = "create"
@@ -42,11 +42,11 @@ class PlanOptions:
     """What the command line adds to the file: all of it is part of the plan's input.
 
     `accept` are (class, address or None); `replace` and `unprotect` are address texts. `pinned` are
-    the ids a saved plan's lookups gave, address to field to text to id. `doubts` says, by address,
-    why an open intent there could not be settled; `unproved` are ids that an earlier run deleted
-    and that were not yet looked for twice. `only` and `without` are the patterns of `--only` and
+    the ids a saved plan's lookups gave, address to field to text to id. `unsettled` gives by
+    address the reason why an open intent there could not be settled; `unproved` are ids that an
+    earlier run deleted and whose absence is not proved yet. `only` and `without` are the patterns of `--only` and
     `--except`. `first_passwords`: somebody keeps those of new servers. `running` is the name of a
-    run that is at work now, whose open intents are no doubts. `undo` is the serial of the kept
+    run that is at work now, whose open intents do not count as unsettled. `undo` is the serial of the kept
     state that the plan goes back to. `unmanaged`: objects that are not the stack's are to be listed
     with their price. `elsewhere` is what other states of the same place hold.
     """
@@ -56,7 +56,7 @@ class PlanOptions:
     replace: frozenset[str] = frozenset()
     unprotect: frozenset[str] = frozenset()
     pinned: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
-    doubts: Mapping[str, str] = field(default_factory=dict)
+    unsettled: Mapping[str, str] = field(default_factory=dict)
     unproved: frozenset[str] = frozenset()
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class PlanOptions:
     @property
     def command(self) -> str:
         """The command to run again. After a destroy it is not `apply`, which would create
-        everything anew.
+        everything again.
         """
         return "reconciler destroy" if self.destroy else "reconciler apply"
 
@@ -85,8 +85,8 @@ class ManagedObject:
     """One address of the stack or the state.
 
     `wanted` are the file's attributes with lookups answered, links and deferred values kept;
-    `lookups` the answers, field to text to id. `reason` says why it has its fate, `protect` what it
-    is protected from.
+    `lookups` the answers, field to text to id. `reason` is why it has its disposition, `protect`
+    what it is protected from.
     """
 
     address: Address
@@ -127,11 +127,11 @@ class ManagedObject:
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """All items, sorted by address, with what speaks against going on.
+    """All objects by address, and the problems that block planning.
 
-    `existing` are the objects of others that the stack refers to. `unmanaged_rules` are, by firewall id, the
-    live rules that are nobody's of this stack. `names` gives the address text of each id that is
-    ours or referred to.
+    `existing` are objects that the stack refers to and does not own. `unmanaged_rules` are the live
+    rules that are not part of the stack, by firewall id. `names` maps the ids of both to their
+    addresses.
     """
 
     stack: Stack
@@ -162,7 +162,7 @@ class Assessment:
         object.__setattr__(self, "_groups", firewalls)
 
     def name_of(self, id: str | None) -> str | None:
-        """The address text of an id of ours or of an object referred to, else the id itself."""
+        """The address of an id of the stack or of an object that it refers to, otherwise the id itself."""
         return None if id is None else self.names.get(id, id)
 
     def id_of(self, address: Address) -> str | None:
@@ -174,13 +174,13 @@ class Assessment:
         return None if item is None else item.id
 
     def firewall_of(self, instance_id: str) -> str | None:
-        """The id of the group that a server is in, as far as members were read; of several the one
-        that the file asks for.
+        """The id of the firewall that an instance has, as far as members were read; of several, the one
+        that the file wants.
         """
         return next(iter(self._groups.get(instance_id, ())), None)
 
     def firewall_to_leave(self, instance_id: str) -> str | None:
-        """The same, but of several one that the file does not ask for."""
+        """The same, but of several one that the file does not want."""
         return next(reversed(self._groups.get(instance_id, [])), None)
 
     def deposed(self) -> Iterator[tuple[Deposed, LiveResource | None]]:

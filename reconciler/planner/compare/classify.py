@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 from reconciler.common.dataclass import dataclass
 from reconciler.common.suggestions import pasted
@@ -19,7 +18,6 @@ from reconciler.model.diagnostics import Problem, error
 from reconciler.model.kinds import Kinds
 from reconciler.model.owners import owner_of
 from reconciler.model.resource import (
-    EMPTY,
     Account,
     Link,
     LiveResource,
@@ -38,10 +36,8 @@ from reconciler.planner.compare.assessment import (
     PlanOptions,
     link_text,
 )
+from reconciler.planner.compare.classify_rules import classify_rules
 from reconciler.planner.compare.pinned_lookups import PinnedLookups
-from reconciler.planner.compare.resolver import Resolver
-from reconciler.planner.compare.rule_matching import MEANING, Rules, match, meaning
-from reconciler.resources import rule as rule_kind
 
 
 def classify(
@@ -82,7 +78,6 @@ def classify(
     problems += [] if options.destroy else data_sources.deleted(stack, existing, going)
     if options.destroy:
         _keep_what_is_protected(items)
-    unmanaged_rules: dict[str, tuple[LiveResource, ...]] = {}
     known = Assessment(
         stack,
         state,
@@ -91,25 +86,15 @@ def classify(
         options,
         items,
         existing,
-        unmanaged_rules,
+        {},
         (),
         _names(items, existing, state.deposed.values()),
     )
-    classifier.rules(items, unmanaged_rules, known)
+    rules, unmanaged_rules = classify_rules(known, classifier.unsettled)
+    items.update(rules)
     problems += classifier.unsettled.problems(items)
     ordered = {address: items[address] for address in sorted(items, key=lambda a: a.sort_key)}
-    return Assessment(
-        stack,
-        state,
-        account,
-        kinds,
-        options,
-        ordered,
-        existing,
-        unmanaged_rules,
-        tuple(problems),
-        _names(ordered, existing, state.deposed.values()),
-    )
+    return replace(known, items=ordered, unmanaged_rules=unmanaged_rules, problems=tuple(problems))
 
 
 def _not_replaceable(state: State, options: PlanOptions, kinds: Kinds) -> Iterator[Problem]:
@@ -189,7 +174,7 @@ class _Classifier:
                 )
                 disposition, reason = (
                     Disposition.UNSETTLED,
-                    f"{resource.import_id} is not in the account",
+                    msg("{id} is not in the account", id=resource.import_id),
                 )
             else:
                 self.problems.extend(self._taken(resource, live))
@@ -252,7 +237,7 @@ class _Classifier:
         gone = (
             "left out of the file"
             if self.options.undo is None
-            else f"not present at serial {self.options.undo}"
+            else msg("not present at serial {serial}", serial=self.options.undo)
         )
         disposition, reason = Disposition.DELETE, gone if not self.options.destroy else "destroy"
         if entry.address in self.unsettled.reasons:
@@ -262,12 +247,15 @@ class _Classifier:
         elif entry.retain and not self._removed(address, keep=False):
             disposition, reason = Disposition.FORGET, "left out of the file, retained"
         elif self._removed(address, keep=True):
-            said = (
+            reason_text = (
                 "removed from the stack"
                 if self.options.undo is None
-                else f"{gone} and imported since"
+                else msg("{gone} and imported since", gone=gone)
             )
-            disposition, reason = Disposition.FORGET, f"{said}, kept in the account"
+            disposition, reason = (
+                Disposition.FORGET,
+                msg("{reason}, kept in the account", reason=reason_text),
+            )
         return ManagedObject(
             address,
             kind,
@@ -296,17 +284,23 @@ class _Classifier:
         if entry.phase is Phase.DELETING:
             return (
                 Disposition.UNSETTLED,
-                f"an earlier run deleted {entry.id}, and a second check must confirm that it is gone",
+                msg(
+                    "an earlier run deleted {id}, and a second check must confirm that it is gone",
+                    id=entry.id,
+                ),
             )
         if entry.phase is Phase.INCOMPLETE:
             return (
                 Disposition.UNSETTLED,
-                f"{entry.id} was created by an earlier run, and the account does not list it yet",
+                msg(
+                    "{id} was created by an earlier run, and the account does not list it yet",
+                    id=entry.id,
+                ),
             )
-        return (
-            Disposition.UNSETTLED,
-            f"{entry.id} is missing from the account's list, and reconciler did not delete it",
+        missing = msg(
+            "{id} is missing from the account's list, and reconciler did not delete it", id=entry.id
         )
+        return Disposition.UNSETTLED, missing
 
     def _disposition(
         self,
@@ -337,7 +331,9 @@ class _Classifier:
             name for name in wanted if self._forces(resource, kind, name, wanted[name], live, entry)
         )
         if forced:
-            return Disposition.REPLACE, f"{', '.join(forced)} cannot be changed in place"
+            return Disposition.REPLACE, msg(
+                "{fields} cannot be changed in place", fields=", ".join(forced)
+            )
         return (
             (Disposition.REPLACE, "requested by --replace")
             if text in self.options.replace
@@ -378,61 +374,6 @@ class _Classifier:
         of_file = resource.lifecycle.protect if resource is not None else None
         of_state = entry.protect if entry is not None else ()
         return tuple(sorted({*of_state, *(of_file or ())}))
-
-    def rules(
-        self,
-        items: dict[Address, ManagedObject],
-        unmanaged_rules: dict[str, tuple[LiveResource, ...]],
-        known: Assessment,
-    ) -> None:
-        """Adds the items of all rules, matched by traffic and key. Live rules that are not part of
-        the stack go to `unmanaged_rules` by firewall id.
-
-        `known` is the assessment of everything else: what a rule refers to is filled in before it
-        is matched.
-        """
-        resolver = Resolver(known)
-
-        def traffic(resource: Resource) -> tuple[Any, ...] | None:
-            attributes = resource.attributes
-            return meaning(
-                {
-                    name: resolver.value(resource.address, attributes[name])
-                    for name in MEANING
-                    if name in attributes
-                }
-            )
-
-        owners = [item for item in items.values() if self.kinds.owned_by(item.kind.name)]
-        wanted: dict[Address, list[Resource]] = {}
-        for address, resource in ({} if self.options.destroy else self.stack.resources).items():
-            if address.rule is not None:
-                wanted.setdefault(address.owner, []).append(resource)
-        remembered: dict[str, list[Entry]] = {}
-        for entry in self.state.entries.values():
-            if entry.parent is not None:
-                remembered.setdefault(entry.parent, []).append(entry)
-        live: dict[str, list[LiveResource]] = {}
-        for row in self.account.objects.get(rule_kind.NAME, EMPTY).values():
-            live.setdefault(str(row.attributes[rule_kind.OWNER]), []).append(row)
-        for owner in owners:
-            bound = owner.entry or owner.live
-            firewall = None if bound is None else bound.id
-            matched = match(
-                owner,
-                self.kinds[rule_kind.NAME],
-                Rules(
-                    wanted.get(owner.address, []),
-                    remembered.get(firewall or "", []),
-                    live.get(firewall or "", []),
-                ),
-                unsettled=self.unsettled.reasons,
-                sent=self.unsettled.traffic(firewall),
-                traffic=traffic,
-            )
-            items.update({item.address: item for item in matched.items})
-            if matched.unmanaged_rules and firewall is not None:
-                unmanaged_rules[firewall] = matched.unmanaged_rules
 
 
 def _keep_what_is_protected(items: dict[Address, ManagedObject]) -> None:

@@ -1,5 +1,5 @@
-"""Objects that a file names by id or name (`existing`, `import`), found in the account, and what
-was probably meant where there is none.
+"""Objects that a file names by id or name (`existing`, `import`), found in the account, and a
+suggestion if there is none.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ Pins: TypeAlias = "Mapping[str, Mapping[str, Mapping[str, str]]]"
 def objects(
     stack: Stack, account: Account, pins: Pins = EMPTY
 ) -> tuple[dict[Address, LiveResource], list[Problem]]:
-    """Each address below `existing` with the one object that it means, and a problem where it means
-    none or several.
+    """Each address below `existing` with its object, and a problem if there is none or there are
+    several.
 
-    One that a plan was shown with, which `pins` tells, is meant also where its name has passed to
-    another object since.
+    `pins` are the ids that a plan was shown with: they count even if the name has passed to another
+    object since.
     """
     found: dict[Address, LiveResource] = {}
     problems = []
@@ -47,24 +47,37 @@ def objects(
             continue
         what = one_of(address.kind)
         if matching:
-            said = f"{len(matching)} {what}s are named {desired.value!r}"
-            hint: str | None = "refer to one of them by id: " + ", ".join(
-                sorted(row.id for row in matching)
+            message = msg(
+                "{count} {kind}s are named {name!r}",
+                count=len(matching),
+                kind=what,
+                name=desired.value,
+            )
+            hint: str | None = msg(
+                "refer to one of them by id: {ids}",
+                ids=", ".join(sorted(row.id for row in matching)),
             )
         else:
-            said = f"no {what} of this account has the {desired.by} {desired.value!r}"
-            hint = meant(account, address.kind, desired.value, by=desired.by) or msg(
+            message = msg(
+                "no {kind} of this account has the {by} {value!r}",
+                kind=what,
+                by=desired.by,
+                value=desired.value,
+            )
+            hint = suggestion(account, address.kind, desired.value, by=desired.by) or msg(
                 "the account has none"
             )
-        problems.append(error("lookup", said, place=desired.place, address=str(address), hint=hint))
+        problems.append(
+            error("lookup", message, place=desired.place, address=str(address), hint=hint)
+        )
     return found, problems
 
 
 def deleted(
     stack: Stack, found: Mapping[Address, LiveResource], going: Mapping[str, str]
 ) -> Iterator[Problem]:
-    """Objects of the stack itself that it deletes (`going`, id to address) and refers to all the
-    same: what uses them would lose them.
+    """An error for each object that the stack deletes (`going`, id to address) and refers to under
+    `existing`: what uses it would lose it.
     """
     for address, live in found.items():
         if live.id in going:
@@ -91,7 +104,7 @@ def deleted(
 def pins(
     stack: Stack, found: Mapping[Address, LiveResource]
 ) -> dict[str, dict[str, dict[str, str]]]:
-    """The ids of what was looked up by name, as a plan keeps them."""
+    """The ids of what was found by name, as a plan keeps them."""
     desired_values = (
         (address, stack.existing[address])
         for address in sorted(found, key=lambda address: address.sort_key)
@@ -115,15 +128,15 @@ def unknown_import(
         kind=one_of(kind),
         id=id,
     )
-    hint = meant(account, kind, id)
+    hint = suggestion(account, kind, id)
     if hint is None:
         hint = msg("if the object is gone, remove the `import` line: a new one is then created")
     return error("lookup", message, place=place, address=address, hint=hint)
 
 
-def meant(account: Account, kind: str, value: str, *, by: str = "id") -> str | None:
-    """What somebody probably meant by an id (or a name) that no object of the kind has: an id of
-    another kind, a name, a near miss.
+def suggestion(account: Account, kind: str, value: str, *, by: str = "id") -> str | None:
+    """A suggestion for an id (or a name) that no object of the kind has: an id of another kind, a name,
+    or a near miss.
     """
     rows = account.objects.get(kind, EMPTY).values()
     found = next(
@@ -131,13 +144,15 @@ def meant(account: Account, kind: str, value: str, *, by: str = "id") -> str | N
     )
     if found is not None:
         return (
-            f"`{value}` is an id, not a name: write `id`"
+            msg("`{value}` is an id, not a name: write `id`", value=value)
             if found == kind
-            else f"`{value}` is an id of `{found}`: write it there"
+            else msg("`{value}` is an id of `{kind}`: write it there", value=value, kind=found)
         )
     named = sorted(row.id for row in rows if suggestions.same(row.attributes.get("name"), value))
     if named:
-        return f"`{value}` is a name; write the id: {suggestions.listed(named)}"
+        return msg(
+            "`{value}` is a name; write the id: {ids}", value=value, ids=suggestions.listed(named)
+        )
     return suggestions.hint_for(
         value,
         [

@@ -1,4 +1,4 @@
-"""Field by field: which managed fields of an object differ, who made it so, and which edits will
+"""Field by field: which managed fields of an object differ, who changed them, and which edits will
 not be done and why.
 """
 
@@ -59,8 +59,8 @@ def live_value(assessment: Assessment, item: ManagedObject, name: str) -> Any:
 
 
 def _our_text(assessment: Assessment, item: ManagedObject) -> str:
-    """The text that stands before the marker where the user wrote none; exactly that counts as
-    none, not all that looks like it.
+    """The text before the marker if the user wrote none. Exactly that counts as none, not everything
+    that looks like it.
     """
     key = str(item.address).removeprefix(f"{item.address.kind}.")
     return marker.owner_text(assessment.stack.name, assessment.stack.environment, key)[
@@ -69,33 +69,33 @@ def _our_text(assessment: Assessment, item: ManagedObject) -> str:
 
 
 def compare(assessment: Assessment, item: ManagedObject, wanted: Mapping[str, Value]) -> Compared:
-    """Compares an object that stays (or is replaced) with what is wanted of it."""
+    """Compares an object that stays, or is replaced, with what is wanted."""
     applied = item.entry.applied if item.entry is not None else EMPTY
-    asked = {name: _normal(value) for name, value in wanted.items() if name not in _ignored(item)}
-    live = {name: _as_it_is(assessment, item, name, applied) for name in asked}
-    names = [name for name in sorted(asked) if live[name] != asked[name]]
+    desired = {name: _normal(value) for name, value in wanted.items() if name not in _ignored(item)}
+    live = {name: _as_it_is(assessment, item, name, applied) for name in desired}
+    names = [name for name in sorted(desired) if live[name] != desired[name]]
     changes, notices = [], []
     replaced = item.disposition is Disposition.REPLACE
     for name in names:
-        said = _notice(item, item.kind.fields[name], asked[name], live[name])
-        if said is not None and not replaced:
-            notices += said
+        found = _notice(item, item.kind.fields[name], desired[name], live[name])
+        if found is not None and not replaced:
+            notices += found
             continue
-        change = _change(item, name, asked[name], live[name], _normal(applied.get(name, ABSENT)))
+        change = _change(item, name, desired[name], live[name], _normal(applied.get(name, ABSENT)))
         if change is not None:
             changes.append(change)
     if not replaced:  # a new object gets all that the file writes
-        notices += _create_only(item, asked, applied)
+        notices += _create_only(item, desired, applied)
         notices += _no_longer_managed(item, applied)
-    drift = _drift(assessment, item, asked, live, applied)
+    drift = _drift(assessment, item, desired, live, applied)
     return Compared(tuple(sorted(changes, key=lambda c: c.path)), drift, tuple(notices))
 
 
 def _as_it_is(
     assessment: Assessment, item: ManagedObject, name: str, applied: Mapping[str, Any]
 ) -> Any:
-    """What a field is now; what the cloud does not say is taken as it was left, so that nobody acts
-    on a guess.
+    """What a field is now. What the cloud does not return is taken as it was left, so that nothing is
+    done on a guess.
     """
     live = _normal(live_value(assessment, item, name))
     return _normal(applied.get(name, ABSENT)) if live is ABSENT else live
@@ -106,27 +106,27 @@ def _ignored(item: ManagedObject) -> tuple[str, ...]:
 
 
 def _change(
-    item: ManagedObject, name: str, asked: Any, live: Any, applied: Any
+    item: ManagedObject, name: str, desired: Any, live: Any, applied: Any
 ) -> FieldChange | None:
     place = item.resource.places.get(name) if item.resource is not None else None
     before = None if live is ABSENT else live
-    if isinstance(asked, Unknown):
-        return FieldChange(name, before, asked, Cause.YOU, known_after_apply=True, place=place)
-    who = cause(desired=asked, applied=applied, live=live)
-    return None if who is None else FieldChange(name, before, asked, who, place=place)
+    if isinstance(desired, Unknown):
+        return FieldChange(name, before, desired, Cause.YOU, known_after_apply=True, place=place)
+    who = cause(desired=desired, applied=applied, live=live)
+    return None if who is None else FieldChange(name, before, desired, who, place=place)
 
 
-def _notice(item: ManagedObject, field: Field, asked: Any, live: Any) -> list[Problem] | None:
-    """Why an edit of this field is not done, or None where it is. An empty list: nothing to do and
-    nothing to say.
+def _notice(item: ManagedObject, field: Field, desired: Any, live: Any) -> list[Problem] | None:
+    """Why an edit of this field is not done, or None if it is. An empty list: there is nothing to do
+    and nothing to report.
     """
     if field.edit is Edit.CREATE_ONLY:
         return []
     if field.edit is Edit.POWER and live is None:
-        return []  # the cloud works on it: neither on nor off can be said
+        return []  # the cloud works on it: it is neither on nor off
     if live is ABSENT and field.edit in _GRAVE:
-        return []  # nobody knows what it is: nothing is destroyed on a guess
-    if not field.clearable and asked in (None, "") and live not in (None, "", ABSENT):
+        return []  # its value is unknown: nothing is destroyed on a guess
+    if not field.clearable and desired in (None, "") and live not in (None, "", ABSENT):
         message = msg(
             "{field} cannot be cleared: the API keeps the old text {live!r} (contract 21)",
             field=field.name,
@@ -141,17 +141,17 @@ def _notice(item: ManagedObject, field: Field, asked: Any, live: Any) -> list[Pr
 
 
 def _create_only(
-    item: ManagedObject, asked: Mapping[str, Any], applied: Mapping[str, Any]
+    item: ManagedObject, desired: Mapping[str, Any], applied: Mapping[str, Any]
 ) -> list[Problem]:
     found = []
-    for name in sorted(asked):
+    for name in sorted(desired):
         if (
             item.kind.fields[name].edit is not Edit.CREATE_ONLY
             or name not in applied
-            or isinstance(asked[name], Unknown)
+            or isinstance(desired[name], Unknown)
         ):
             continue
-        if asked[name] == _normal(applied[name]):
+        if desired[name] == _normal(applied[name]):
             continue
         address = str(item.address)
         message = msg("{name} can only be set at creation; this edit has no effect", name=name)
@@ -184,15 +184,15 @@ def _no_longer_managed(item: ManagedObject, applied: Mapping[str, Any]) -> list[
 def _drift(
     assessment: Assessment,
     item: ManagedObject,
-    asked: Mapping[str, Any],
+    desired: Mapping[str, Any],
     shown: Mapping[str, Any],
     applied: Mapping[str, Any],
 ) -> tuple[FieldChange, ...]:
-    """Managed fields that are not as we left them, whatever the file says now. `shown` is what they
+    """Managed fields that are not as they were left, whatever the file wants now. `shown` is what they
     are taken to be.
     """
     found = []
-    for name in sorted(asked):
+    for name in sorted(desired):
         if name not in applied or item.kind.fields[name].edit is Edit.CREATE_ONLY:
             continue
         left = _normal(applied[name])
@@ -201,8 +201,8 @@ def _drift(
         live = _normal(live_value(assessment, item, name))
         if live is ABSENT or live == left or (name == item.kind.power and live is None):
             continue
-        stated = bool(asked[name] == live)
-        who = Cause.OUTSIDE if asked[name] == left or stated else Cause.BOTH
+        stated = bool(desired[name] == live)
+        who = Cause.OUTSIDE if desired[name] == left or stated else Cause.BOTH
         found.append(FieldChange(name, left, live, who, place=_place(item, name), stated=stated))
     return tuple(found)
 

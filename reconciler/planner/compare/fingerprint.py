@@ -20,7 +20,7 @@ _STEADY = ("id", "name", "description", "zone", "made", "type", "size", rule_kin
 """What does not change while the cloud works on an object."""
 
 _PASSING = frozenset({"status", "volumes"})
-"""`status` passes by itself, and `power` says what matters of it; `block_storages` are compared as a set."""
+"""`status` changes by itself, and `power` says what matters of it; `block_storages` are compared as a set."""
 
 _SETS = {"kind", "volumes", "attached", "members", firewall_kind.NAME, rule_kind.NAME}
 """What is not compared as one value."""
@@ -106,7 +106,7 @@ def differences(
     Empty where all is as planned.
 
     `account` is what was read since the plan; what was not read is not compared. `left` are the
-    values with which our own steps of this run have left a field, in place of the planned one
+    values that steps of this run have given a field, in place of the planned one
     (`ANYTHING`: not compared). `moved` tells whether a step of ours has moved an id.
     """
     now = of(found, account)

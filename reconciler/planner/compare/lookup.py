@@ -1,5 +1,5 @@
-"""Lookups: from what people call a thing of the catalogue to its id, with the answer pinned once
-used (stack-files#lookups).
+"""Lookups: from what people call an entry of the catalog to its id, which is pinned once it is used
+(stack-files#lookups).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SINGULAR = {
     "ssh_keys": "SSH key",
     "user_scripts": "user script",
 }
-_OS_WORDS: Mapping[str, tuple[str, ...]] = {
+_OS_NAMES: Mapping[str, tuple[str, ...]] = {
     # The filter words of the image list (contract#images) and the `os_type` texts of its rows.
     "ubuntu": ("UBUNTU",),
     "rocky": ("ROCKYLINUX", "ROCKY"),
@@ -42,7 +42,7 @@ _QUOTED_MAX = 60
 
 
 def find(lookup: Lookup, catalogue: Catalogue, *, zone: str | None, address: str) -> str | Problem:
-    """The id that a lookup stands for, or the problem that says why there is none, with candidates."""
+    """The id of a lookup, or the problem why there is none, with candidates."""
     if lookup.by == "id":
         return lookup.value
     rows: tuple[Mapping[str, Any], ...] | None = getattr(catalogue, lookup.catalogue)
@@ -98,8 +98,8 @@ def newer(
     return known[found] if _rank(known[found]) > _rank(known[id]) else None
 
 
-def _is_os(row: Mapping[str, Any], word: str) -> bool:
-    return str(row.get("os") or "").upper() in _OS_WORDS.get(word.casefold(), (word.upper(),))
+def _is_os(row: Mapping[str, Any], name: str) -> bool:
+    return str(row.get("os") or "").upper() in _OS_NAMES.get(name.casefold(), (name.upper(),))
 
 
 def _is_version(row: Mapping[str, Any], wanted: str) -> bool:
@@ -113,7 +113,7 @@ def os_name(row: Mapping[str, Any]) -> str | None:
     """The word by which the os of an image is asked for, None where there is none for it."""
     shown = str(row.get("os") or "").upper()
     return next(
-        (word for word, texts in _OS_WORDS.items() if shown in texts), shown.lower() or None
+        (name for name, texts in _OS_NAMES.items() if shown in texts), shown.lower() or None
     )
 
 

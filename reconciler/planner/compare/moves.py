@@ -1,8 +1,8 @@
 """Moves: the state under the addresses that the file uses now. Nothing is sent for them
 (stack-files#moved-and-removed, refactoring).
 
-What the file says (`moved`) is done, and what needs no saying: a single object that gets a `count`
-becomes its `[0]`, and back.
+`moved` of the file is followed. Without it, a single object that gets a `count` becomes its `[0]`,
+and back.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Moved:
 
 
 def move(stack: Stack, state: State) -> Moved:
-    """The state as the file's addresses have it."""
+    """The state under the addresses of the file."""
     targets = {
         text: str(target)
         for text, target in _targets(stack, state, state.entries)
@@ -46,15 +46,15 @@ def move(stack: Stack, state: State) -> Moved:
 
 
 def place(stack: Stack, state: State, text: str) -> str:
-    """The address that the file has now for what stood at another one: also for a create in doubt,
-    which the state has no entry of.
+    """The address that the file has now for an object at another one, also for an unsettled create,
+    which has no entry in the state.
     """
     return next((str(target) for _, target in _targets(stack, state, (text,))), text)
 
 
 def _retired(stack: Stack, targets: Mapping[str, str]) -> Iterator[Problem]:
-    """Lines that would move an object to what the file does not define: it would then be deleted,
-    which a typing error must not do.
+    """An error for each line that would move an object to an address that the file does not define: the
+    object would be deleted, which a typing error must not do.
     """
     lines = {line.target: line for line in stack.moved if line.retired}
     for text, target in sorted(targets.items()) if lines else ():
@@ -131,8 +131,8 @@ def rename(state: State, source: Address, target: Address) -> Moved:
 
 
 def _mixed(staying: Iterable[str], targets: Mapping[str, str]) -> Iterator[Problem]:
-    """An error for each object that would stand beside another form of index: no file asks for `c`
-    and `c[0]`, or `c[0]` and `c["a"]`.
+    """An error for each object whose index would have another form than others of its resource: no file
+    can define `c` and `c[0]`, or `c[0]` and `c["a"]`.
     """
     forms: dict[tuple[str, str], dict[type, str]] = {}
     for text in sorted(staying):
@@ -143,22 +143,23 @@ def _mixed(staying: Iterable[str], targets: Mapping[str, str]) -> Iterator[Probl
     for text, target in targets.items():
         if (address := parse(target)) is not None and address.rule is None:
             there = forms.get((address.kind, address.name), {})
-            beside = next(
+            other_form = next(
                 (other for form, other in there.items() if form is not type(address.index)), None
             )
-            if beside is not None:
+            if other_form is not None:
                 message = msg(
-                    "{source} cannot become {target} beside {beside}: a file cannot define both",
+                    "{source} cannot become {target} beside {other_form}: a file cannot define both",
                     source=text,
                     target=target,
-                    beside=beside,
+                    other_form=other_form,
                 )
                 yield error(
                     "move",
                     message,
                     address=text,
                     hint=msg(
-                        "move {beside} first, or choose an address of the same form", beside=beside
+                        "move {other_form} first, or choose an address of the same form",
+                        other_form=other_form,
                     ),
                 )
 
@@ -188,9 +189,7 @@ def _renamed(state: State, asked: Mapping[str, str]) -> Moved:
 
 
 def _entry(entry: Entry, targets: Mapping[str, str], whole: Mapping[str, Set[str]]) -> Entry:
-    """The entry with every address in it as it is now; one that names nothing of the kind stays the
-    same object.
-    """
+    """The entry with every address in it as it is now; the same object if none has changed."""
     applied = {name: _value(value, targets) for name, value in entry.applied.items()}
     waits = tuple(sorted(_reference(text, targets, whole) for text in entry.depends_on))
     address = targets.get(entry.address, entry.address)
@@ -276,14 +275,14 @@ def _problems(state: State, targets: Mapping[str, str]) -> Iterator[Problem]:
             yield error("move", message, address=target, hint=hint)
 
 
-# Which entry goes where
+# Which entry moves where
 # -------------------------------------------------------------------------------------------------------------------
 
 
 def _targets(stack: Stack, state: State, texts: Iterable[str]) -> Iterator[tuple[str, Address]]:
-    said = {move.source: move.target for move in stack.moved}
-    rules = {source: target for source, target in said.items() if source.rule is not None}
-    owners = {source: target for source, target in said.items() if source.rule is None}
+    lines = {move.source: move.target for move in stack.moved}
+    rules = {source: target for source, target in lines.items() if source.rule is not None}
+    owners = {source: target for source, target in lines.items() if source.rule is None}
     ends: dict[Address, Address] = {}
     for text in texts:
         address = parse(text)
@@ -304,7 +303,7 @@ def _targets(stack: Stack, state: State, texts: Iterable[str]) -> Iterator[tuple
 
 
 def _followed(
-    address: Address, said: Mapping[Address, Address], ends: dict[Address, Address]
+    address: Address, lines: Mapping[Address, Address], ends: dict[Address, Address]
 ) -> Address:
     """Where a chain of moves ends, noted in `ends` for each of its links. Circles were refused when
     the file was read.
@@ -315,7 +314,7 @@ def _followed(
         after = next(
             (
                 found
-                for source, target in _near(address, said)
+                for source, target in _near(address, lines)
                 if (found := _by(str(address), source, target)) is not None
             ),
             None,
@@ -326,11 +325,11 @@ def _followed(
     return end
 
 
-def _near(address: Address, said: Mapping[Address, Address]) -> Iterator[tuple[Address, Address]]:
+def _near(address: Address, lines: Mapping[Address, Address]) -> Iterator[tuple[Address, Address]]:
     """The lines that may be about an address: its own first, then that of its resource."""
     for source in (address, address.resource):
-        if source in said:
-            yield source, said[source]
+        if source in lines:
+            yield source, lines[source]
 
 
 def _by(text: str, source: Address, target: Address) -> Address | None:

@@ -1,4 +1,4 @@
-"""Values that depend on other objects: known now where those stay as they are, else known after
+"""Values that depend on other objects: known now if those stay as they are, otherwise known after
 apply.
 """
 
@@ -19,7 +19,7 @@ _KNOWN = frozenset({str, int, bool, Link, type(None)})
 
 
 class Resolver:
-    """Answers what an attribute will be after the plan, for every address of a survey; gathers the
+    """What an attribute will be after the plan, for every address of an assessment; gathers the
     expressions that fail.
     """
 
@@ -31,7 +31,7 @@ class Resolver:
         self.problems: list[Problem] = []
 
     def wanted(self, item: ManagedObject) -> dict[str, Value]:
-        """The attributes an item is to have, every deferred value resolved or `Unknown`."""
+        """The attributes that an item will have, every deferred value resolved or `Unknown`."""
         if item.address not in self._wanted:
             self._wanted[item.address] = {
                 name: self.value(item.address, value) for name, value in item.wanted.items()

@@ -95,25 +95,25 @@ def of(stack: Stack, state: State, options: PlanOptions) -> Unsettled:
     reasons, made_by = {}, dict[str, Intent]()
     for sequence in sorted(state.open):
         intent, result = state.open[sequence]
-        said = options.doubts.get(intent.address)
+        reason = options.unsettled.get(intent.address)
         ours = options.running is not None and intent.run == options.running
-        if ours or (result == "accepted" and said is None):
+        if ours or (result == "accepted" and reason is None):
             continue
         place = intent.address if options.destroy else moves.place(stack, state, intent.address)
         sent = "" if place == intent.address else f" for {intent.address}"
         reasons[place] = f"{NOT_KNOWN} of {intent.operation}, sent by an earlier run{sent}" + (
-            f": {said}" if said else ""
+            f": {reason}" if reason else ""
         )
         if creates(intent.operation):
             made_by[place] = intent
-    said_gone = {removal.address for removal in stack.removed}
+    removed = {removal.address for removal in stack.removed}
     placed = {
         address: intent for text, intent in made_by.items() if (address := parse(text)) is not None
     }
     creates_elsewhere = {
         a: intent
         for a, intent in placed.items()
-        if a not in stack.resources and not {a, a.resource} & said_gone
+        if a not in stack.resources and not {a, a.resource} & removed
     }
     return Unsettled(reasons, creates_elsewhere)
 

@@ -120,7 +120,11 @@ def _stays_alone(change: Change, attachment: str | None) -> bool:
 def _named(items: Sequence[ManagedObject]) -> str:
     texts = [str(item.address) for item in items]
     more = len(texts) - _NAMED_MAX
-    return ", ".join(texts) if more <= 0 else f"{', '.join(texts[:_NAMED_MAX])} and {more} more"
+    return (
+        ", ".join(texts)
+        if more <= 0
+        else msg("{names} and {count} more", names=", ".join(texts[:_NAMED_MAX]), count=more)
+    )
 
 
 def _monthly(items: Sequence[ManagedObject], known: Prices) -> str:

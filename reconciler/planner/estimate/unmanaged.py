@@ -16,7 +16,7 @@ from reconciler.resources import all_kinds
 @dataclass(frozen=True, slots=True)
 class Unmanaged:
     """One object that is not this stack's. `monthly` is KRW without VAT, None if unknown; `marked` is
-    the text before a marker of ours.
+    the text before its marker.
     """
 
     kind: str

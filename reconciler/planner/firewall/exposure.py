@@ -1,11 +1,10 @@
-"""What a plan opens and closes, by meaning: for each change the traffic that it lets through or
-cuts, and on which servers (planning#firewalls-by-meaning).
+"""What a plan opens and closes: for each change the traffic that it allows or cuts, and on which
+instances (planning#firewalls-by-meaning).
 
-Told is the net effect of the whole plan, given to the changes that bring it about: what another
-rule lets through anyway, before or after, is neither opened nor closed. A server behind the same
-firewall before and after sees what the rules of it change; one that gets another firewall sees the
-difference of the two. A new server is told with the rules that are new as well, as if it had been
-there.
+The net effect of the whole plan is shown at the changes that cause it: what another rule allows
+anyway, before or after, is neither opened nor closed. An instance with the same firewall before and
+after sees what its rules change; one that gets another firewall sees the difference of the two. A new
+instance is shown with new rules as if it had existed before.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import Any
 from reconciler.common import reachability
 from reconciler.common.dataclass import dataclass
 from reconciler.common.reachability import Reach
+from reconciler.common.text import msg
 from reconciler.model.address import Address, parse
 from reconciler.model.plan import Consent, RiskClass, Step
 from reconciler.model.resource_type import acts_on
@@ -38,7 +38,7 @@ _INSTANCES_NAMED_MAX = 4
 
 @dataclass(slots=True)
 class _Exposure:
-    """What is to be said of one change."""
+    """What one change opens and closes."""
 
     opens: list[str] = field(default_factory=list)
     closes: list[str] = field(default_factory=list)
@@ -47,35 +47,38 @@ class _Exposure:
 
 
 def fill(builder: PlanBuilder, steps: Sequence[Step]) -> None:
-    """Puts into the changes of a draft what its steps open and close, and the consent for ports
-    opened to the whole internet.
+    """Puts into the changes what the steps open and close, and the consent for ports opened to the whole
+    internet.
     """
     if not firewall_state.concerns(steps):
         return
-    book = _ExposureBuilder(
+    report = _ExposureBuilder(
         builder,
         firewall_state.current(builder.assessment),
         firewall_state.current(builder.assessment),
     )
     for step in steps:
-        book.take(step)
-    book.firewalls()
-    book.instances()
-    for address, told in book.told.items():
+        report.take(step)
+    report.firewalls()
+    report.instances()
+    for address, exposures in report.exposures.items():
         row = builder.changes.get(address)
         if row is not None:
             consents = sorted(
-                {*row.impact.consents, *told.consents}, key=lambda c: (c.risk.value, c.address)
+                {*row.impact.consents, *exposures.consents}, key=lambda c: (c.risk.value, c.address)
             )
             impact = replace(
                 row.impact,
-                opens=tuple(told.opens),
-                closes=tuple(told.closes),
+                opens=tuple(exposures.opens),
+                closes=tuple(exposures.closes),
                 consents=tuple(consents),
             )
             reason = "; ".join(
                 part
-                for part in (row.reason if row.reason != "new" or not told.note else "", told.note)
+                for part in (
+                    row.reason if row.reason != "new" or not exposures.note else "",
+                    exposures.note,
+                )
                 if part
             )
             builder.changes[address] = replace(row, impact=impact, reason=reason)
@@ -83,25 +86,25 @@ def fill(builder: PlanBuilder, steps: Sequence[Step]) -> None:
 
 @dataclass(slots=True)
 class _ExposureBuilder:
-    """The firewalls before and after, and what was done to each group on the way: (address, what it
-    lets through before, after).
+    """The firewalls before and after the plan, and the edits of each firewall: the address, and what it
+    allows before and after.
     """
 
     builder: PlanBuilder
     before: FirewallState
     after: FirewallState
-    deeds: dict[str, list[tuple[Address, Reach, Reach]]] = field(default_factory=dict)
-    made: set[str] = field(default_factory=set)
-    told: dict[Address, _Exposure] = field(default_factory=dict)
+    edits: dict[str, list[tuple[Address, Reach, Reach]]] = field(default_factory=dict)
+    created: set[str] = field(default_factory=set)
+    exposures: dict[Address, _Exposure] = field(default_factory=dict)
 
     def take(self, step: Step) -> None:
         """Notes a step and does it."""
         firewall, _ = self.after.touched(step)
         if step.operation == instance_kind.CREATE:
-            self.made.add(str(step.address))
+            self.created.add(str(step.address))
         elif acts_on(step.operation, rule_kind.SINGULAR) and firewall is not None:
             before, after = self.after.rule(step)
-            self.deeds.setdefault(firewall, []).append(
+            self.edits.setdefault(firewall, []).append(
                 (step.address, reachability.of_rule(before), reachability.of_rule(after))
             )
         elif (
@@ -110,18 +113,16 @@ class _ExposureBuilder:
             was = self.after.of_firewall(firewall) or reachability.NOTHING
             self.after.do(step)
             is_now = self.after.of_firewall(firewall) or reachability.NOTHING
-            self.deeds.setdefault(firewall, []).append((step.address, was, is_now))
+            self.edits.setdefault(firewall, []).append((step.address, was, is_now))
             return
         self.after.do(step)
 
     def firewalls(self) -> None:
-        """What the changed rules of each group mean to those that stay behind it, and to new
-        servers there.
-        """
+        """What the edits of each firewall mean to its lasting and its new members."""
         members: dict[str, list[str]] = {}
         for instance, firewall in self.after.member.items():
-            if firewall in self.deeds and (
-                self.before.member.get(instance) == firewall or instance in self.made
+            if firewall in self.edits and (
+                self.before.member.get(instance) == firewall or instance in self.created
             ):
                 members.setdefault(firewall, []).append(instance)
         for firewall, instances in sorted(members.items()):
@@ -134,22 +135,22 @@ class _ExposureBuilder:
                 reachability.difference(was, is_now),
             )
             public = reachability.public_ports(is_now) - reachability.public_ports(was)
-            there = [instance for instance in instances if instance not in self.made]
-            for address, former, later in self.deeds[firewall]:
-                self._say(
+            there = [instance for instance in instances if instance not in self.created]
+            for address, former, later in self.edits[firewall]:
+                self._add(
                     address,
                     reachability.shared(later, opened),
                     reachability.shared(former, closed),
                     instances,
                 )
-                self._of(address).note = _redundant(
+                self._exposure_of(address).note = _redundant(
                     address, former, later, opened=opened, closed=closed
                 )
                 if reachability.touches(later, public):
-                    self._ask(address, there)
+                    self._add_consents(address, there)
 
     def instances(self) -> None:
-        """What another firewall means to the servers that get it, and what is open to new ones from
+        """What another firewall means to the instances that get it, and what is open to new ones from
         the start.
         """
         for instance, firewall in sorted(self.after.member.items()):
@@ -162,12 +163,12 @@ class _ExposureBuilder:
                 self.before.of_instance(former)
                 if known and former is not None
                 else reachability.NOTHING
-                if instance in self.made
+                if instance in self.created
                 else None
             )
             is_now = self.after.of_instance(instance)
             if not known and firewall is not None and is_now is not None:
-                # The rules that are new are told with the rules.
+                # New rules are shown at the rules themselves.
                 is_now = self.before.of_firewall(firewall) or reachability.NOTHING
             self._switched(
                 address,
@@ -178,8 +179,8 @@ class _ExposureBuilder:
             )
 
     def _former(self, instance: str, address: Address | None) -> str | None:
-        """The server itself, or the one that a new one takes the place of."""
-        if instance not in self.made:
+        """The instance itself, or the one that a new one replaces."""
+        if instance not in self.created:
             return instance
         item = None if address is None else self.builder.assessment.items.get(address)
         return None if item is None or item.live is None else item.live.id
@@ -198,9 +199,9 @@ class _ExposureBuilder:
                 if unread is None
                 else self.builder.assessment.name_of(unread)
             )
-            self._of(address).opens.append(f"what {wall} lets through was not read")
+            self._exposure_of(address).opens.append(f"what {wall} lets through was not read")
             return
-        self._say(
+        self._add(
             address,
             reachability.difference(is_now, was),
             reachability.difference(was, is_now),
@@ -209,23 +210,23 @@ class _ExposureBuilder:
         live = self.builder.assessment.account.find(instance_kind.NAME, instance)
         runs = live is not None and live.attributes.get("power") != "off"
         if runs and reachability.public_ports(is_now) - reachability.public_ports(was):
-            self._ask(address, [instance])
+            self._add_consents(address, [instance])
 
-    def _of(self, address: Address) -> _Exposure:
-        return self.told.setdefault(address, _Exposure())
+    def _exposure_of(self, address: Address) -> _Exposure:
+        return self.exposures.setdefault(address, _Exposure())
 
-    def _say(
+    def _add(
         self, address: Address, opened: Reach, closed: Reach, instances: Sequence[str]
     ) -> None:
         where = names(
             self.builder.assessment.name_of(instance) or instance for instance in instances
         )
-        told = self._of(address)
-        told.opens += [f"{line} on {where}" for line in reachability.lines(opened)]
-        told.closes += [f"{line} on {where}" for line in reachability.lines(closed)]
+        exposures = self._exposure_of(address)
+        exposures.opens += [f"{line} on {where}" for line in reachability.lines(opened)]
+        exposures.closes += [f"{line} on {where}" for line in reachability.lines(closed)]
 
-    def _ask(self, address: Address, instances: Iterable[str]) -> None:
-        self._of(address).consents += [
+    def _add_consents(self, address: Address, instances: Iterable[str]) -> None:
+        self._exposure_of(address).consents += [
             Consent(RiskClass.EXPOSURE, self.builder.assessment.name_of(instance) or instance)
             for instance in instances
         ]
@@ -234,20 +235,20 @@ class _ExposureBuilder:
 def _redundant(
     address: Address, former: Reach, later: Reach, *, opened: Reach, closed: Reach
 ) -> str:
-    """What is to be said of a rule that comes or goes and makes no difference, because of the other
-    rules; else nothing.
+    """The note for a rule that is added or removed without effect, because of the other rules;
+    otherwise nothing.
     """
     if address.rule is None or former.awaited or later.awaited:
         return ""
     if not former.inward and later.inward and reachability.shared(later, opened).is_nothing:
-        return "opens nothing: other rules let that in already"
+        return msg("opens nothing: other rules let that in already")
     if former.inward and not later.inward and reachability.shared(former, closed).is_nothing:
-        return "closes nothing: other rules let that in as well"
+        return msg("closes nothing: other rules let that in as well")
     return ""
 
 
 def names(instances: Iterable[str]) -> str:
-    """Servers in few words: `web[0], web[1]`, the first few of many."""
+    """A short list of instances: `web[0], web[1]`, the first few of many."""
     short = [text.removeprefix("instances.") for text in sorted(set(instances), key=_by_address)]
     more = len(short) - _INSTANCES_NAMED_MAX
     return (

@@ -196,14 +196,17 @@ def _block(builder: PlanBuilder, guard: Guard, loss: _Loss) -> Problem:
     what: dict[tuple[str, ...], list[str]] = {}
     for address, lost in loss.lost.items():
         what.setdefault(reachability.lines(lost), []).append(str(address))
-    said = "; ".join(
+    lost_text = "; ".join(
         f"{', '.join(lines)} on {names(instances)}" for lines, instances in what.items()
     )
     consents = _consents(row, loss, alone=True)
     impact = replace(row.impact, blocked_by=None, consents=consents)
-    builder.blocked[loss.address] = f"would take {said}"
+    builder.blocked[loss.address] = msg("would take {access}", access=lost_text)
     builder.changes[loss.address] = replace(
-        row, action=Action.BLOCKED, reason=f"would take away {said}", impact=impact
+        row,
+        action=Action.BLOCKED,
+        reason=msg("would take away {access}", access=lost_text),
+        impact=impact,
     )
     hint = _rules_to_add(builder.assessment, guard, next(iter(loss.lost.values())), loss.firewall)
     return error(
@@ -211,7 +214,7 @@ def _block(builder: PlanBuilder, guard: Guard, loss: _Loss) -> Problem:
         msg(
             "{address} would remove access that `guard` protects: {lost}",
             address=loss.address,
-            lost=said,
+            lost=lost_text,
         ),
         place=row.place,
         address=str(loss.address),
@@ -248,7 +251,7 @@ def _rules_to_add(assessment: Assessment, guard: Guard, lost: Reach, firewall: s
         for rule in rules
     ]
     if owner is None or owner.existing:
-        return f"allow it there first, in the console: {', '.join(spelled)}"
+        return msg("allow it there first, in the console: {rules}", rules=", ".join(spelled))
     taken = {address.rule for address in assessment.stack.resources if address.owner == owner}
     keys = _free_keys(taken, len(spelled))
     return f"add to the rules of {owner}: " + ", ".join(

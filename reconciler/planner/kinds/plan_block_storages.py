@@ -1,5 +1,5 @@
-"""Steps of one volume: born attached, moved by detach (proved) and attach, replaced or removed; and
-where its server goes away.
+"""Changes and steps of one block storage: created attached, moved by detach (proved) and attach,
+replaced or deleted, and what happens if its instance is deleted.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from reconciler.planner.steps.step_builder import (
 
 
 def plan(builder: PlanBuilder, item: ManagedObject) -> None:
-    """Adds the change and the steps of one volume."""
+    """Adds the change and the steps of one block storage."""
     if item.disposition is Disposition.CREATE:
         _create(builder, item)
     elif item.disposition is Disposition.REPLACE:
@@ -104,8 +104,8 @@ def _owner_address(builder: PlanBuilder, owner_id: str) -> Address | None:
 
 
 def _leaves_for_good(builder: PlanBuilder, owner_id: str) -> bool:
-    """Whether the server with that id is deleted or replaced by this plan, so that detaching inside
-    it asks nothing more.
+    """Whether this plan deletes or replaces the instance with that id, so that detaching from it needs
+    no consent of its own.
     """
     if owner_id in builder.assessment.state.deposed:
         return True
@@ -131,14 +131,14 @@ def _detach(builder: PlanBuilder, item: ManagedObject, owner_id: str, *, suffix:
     )
     address = _owner_address(builder, owner_id)
     provides = [("departed", address)] if address is not None else []
-    # Before a server is deleted every volume on it is detached, proved (planning#steps); the delete
-    # waits for this node.
+    # Before an instance is deleted, every block storage on it is detached, and that is proved
+    # (planning#steps); the delete waits for this node.
     key = builder.add(step, provides=provides)
     for delete in builder.provided(("removed", address)) if address is not None else ():
         builder.before(key, delete)
         if builder.steps[delete].deposed and address is not None:
-            # Create-first: the new server stands behind its firewall before the volume leaves the
-            # old one.
+            # Create-first: the new instance has its firewall before the block storage leaves the old
+            # one.
             builder.before_node(key, ("object", address))
             builder.before_soft(key, ("membership", address))
     return key
@@ -156,7 +156,8 @@ def _attach(builder: PlanBuilder, item: ManagedObject, owner: Link, after: tuple
         fingerprint=shown_fields(builder, item.live, asked),
         applies=asked,
     )
-    # First what leaves the new server, then what comes: a server holds three (contract#limits).
+    # First what leaves the new instance, then what comes: an instance takes three
+    # (contract#limits).
     key = builder.add(
         step,
         provides=[("attachment", item.address)],
@@ -165,7 +166,8 @@ def _attach(builder: PlanBuilder, item: ManagedObject, owner: Link, after: tuple
         order_only=[("membership", owner.address)],
         after=after,
     )
-    # The old server of a create-first replacement goes only when its volumes hang on the new one.
+    # The old instance of a create-first replacement is deleted only when its block storages are
+    # attached to the new one.
     for delete in builder.provided(("removed", owner.address)):
         step_of_delete = builder.steps[delete]
         if step_of_delete.deposed:
@@ -197,7 +199,7 @@ def _keep(builder: PlanBuilder, item: ManagedObject) -> None:
 
 
 def _follow(builder: PlanBuilder, item: ManagedObject, owner_id: str) -> None:
-    """Off a server that goes, only because it goes."""
+    """Detaches it only because its instance is deleted."""
     key = _detach(builder, item, owner_id)
     address = _owner_address(builder, owner_id)
     if address is not None:
@@ -205,8 +207,8 @@ def _follow(builder: PlanBuilder, item: ManagedObject, owner_id: str) -> None:
 
 
 def leave(builder: PlanBuilder, item: ManagedObject) -> None:
-    """A volume that stays but that nobody asks for any more (kept, forgotten) leaves its server
-    before that goes (planning#steps).
+    """Detaches a block storage that stays although the file does not have it (kept, forgotten) before
+    its instance is deleted (planning#steps).
     """
     owner_id = _current_owner(item)
     if (
@@ -220,8 +222,8 @@ def leave(builder: PlanBuilder, item: ManagedObject) -> None:
 def _move(
     builder: PlanBuilder, item: ManagedObject, asked: Value, owner_id: str | None, *, follows: bool
 ) -> tuple[Action, Impact]:
-    """From one server to another without losing it: detach (proved), attach. Leaving a server that
-    stays needs consent.
+    """Moves it from one instance to another: detach (proved), attach. Leaving an instance that stays
+    needs consent.
     """
     after: tuple[str, ...] = ()
     impact = Impact()
@@ -239,8 +241,8 @@ def _move(
 def _same_zone(
     builder: PlanBuilder, item: ManagedObject, owner: Link, owner_id: str | None
 ) -> None:
-    """A volume stays in its zone (contract#block-storages): a server of another one cannot take it.
-    (A server that changes its own: see `instances`.)
+    """Block storage stays in its zone (contract#block-storages): an instance of another zone cannot take
+    it. For an instance that changes its zone, see `plan_instances`.
     """
     instance = builder.assessment.items.get(owner.address)
     zone = None if item.live is None else item.live.attributes.get("zone")
@@ -270,8 +272,8 @@ def _same_zone(
 
 
 def _goes_first(builder: PlanBuilder, owner_id: str) -> bool:
-    """Whether a server is deleted before its successor is made: then a volume leaves it before
-    there is a new one.
+    """Whether an instance is deleted before its successor is created: then its block storage is detached
+    before there is a new one.
     """
     address = _owner_address(builder, owner_id)
     deletes = builder.provided(("removed", address)) if address is not None else ()
@@ -318,7 +320,9 @@ def _replace(builder: PlanBuilder, item: ManagedObject) -> None:
         builder.add(delete, after=first)
     agreed = is_being_deleted(item)
     impact = Impact(consents=() if agreed else (Consent(RiskClass.DATA_LOSS, str(item.address)),))
-    why = "as the file asks" if asked_for else "its instance is at its block storage limit"
+    why = (
+        msg("as the file asks") if asked_for else msg("its instance is at its block storage limit")
+    )
     reason = replace_reason(item, delete_first=delete_first, why=why)
     change(
         builder,

@@ -1,5 +1,5 @@
-"""Steps of one firewall and of its rules: only what differs is touched, and never so that a server
-stands open or locked between.
+"""Changes and steps of one firewall and of its rules: only what differs is changed, and an instance is
+neither open nor locked in between.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _remove(
 
 
 def _delete(builder: PlanBuilder, item: ManagedObject) -> None:
-    """A firewall goes when every member has left it; one that keeps a member which this plan does
+    """A firewall is deleted when every member has left it. One that keeps a member that this plan does
     not move is not deleted.
     """
     if item.live is None:
@@ -111,8 +111,9 @@ def _delete(builder: PlanBuilder, item: ManagedObject) -> None:
     members = builder.assessment.account.members.get(item.live.id, ())
     staying = sorted(id for id in members if not _leaves(builder, id))
     if staying:
-        reason = (
-            f"{', '.join(builder.assessment.name_of(id) or id for id in staying)} still uses it"
+        reason = msg(
+            "{members} still uses it",
+            members=", ".join(builder.assessment.name_of(id) or id for id in staying),
         )
         builder.blocked[item.address] = reason
         hint = msg(
@@ -163,7 +164,7 @@ def _address_of(builder: PlanBuilder, id: str) -> Address | None:
 
 
 def _deposed_at(builder: PlanBuilder, id: str) -> Address | None:
-    """The address of an old server that an earlier replacement left behind and this plan deletes."""
+    """The address of an old instance that an earlier replacement left behind and this plan deletes."""
     old = builder.assessment.state.deposed.get(id)
     live = builder.assessment.account.find("instances", id)
     return (
@@ -174,7 +175,7 @@ def _deposed_at(builder: PlanBuilder, id: str) -> Address | None:
 
 
 def _leaves(builder: PlanBuilder, id: str) -> bool:
-    """Whether a member is ours and this plan takes it out of its firewall."""
+    """Whether a member is part of the stack and this plan takes it out of its firewall."""
     address = _address_of(builder, id)
     if address is None:
         return _deposed_at(builder, id) is not None
@@ -186,8 +187,8 @@ def _leaves(builder: PlanBuilder, id: str) -> bool:
 
 @dataclass(slots=True)
 class _RuleGroup:
-    """The rules of one firewall while their order is found: who holds which traffic now, and who
-    frees it.
+    """The rules of one firewall while their order is determined: which rule has which traffic now, and
+    which step frees it.
     """
 
     holder: dict[tuple[object, ...], str]
@@ -232,16 +233,16 @@ def plan_rules(builder: PlanBuilder, owner: ManagedObject, rules: Iterable[Manag
 
 
 def _no_two_alike(builder: PlanBuilder, items: list[ManagedObject]) -> None:
-    """Two rules that let the same traffic through once references are filled in: the cloud refuses
-    the second (contract#security-groups).
+    """An error for two rules that allow the same traffic once references are filled in: the cloud
+    refuses the second (contract#security-groups).
     """
     first: dict[tuple[object, ...], ManagedObject] = {}
     for item in sorted(
         (item for item in items if item.resource is not None),
         key=lambda item: item.address.sort_key,
     ):
-        says = meaning(builder.resolver.wanted(item))
-        other = first.setdefault(says, item) if says is not None else item
+        traffic = meaning(builder.resolver.wanted(item))
+        other = first.setdefault(traffic, item) if traffic is not None else item
         if other is not item:
             message = msg(
                 "{address} allows the same traffic as {other}",
@@ -307,8 +308,8 @@ def _in_order(
     firewall: _RuleGroup,
     edits: list[tuple[str, Mapping[str, Value], str | None]],
 ) -> None:
-    """Adds and edits before removals, but a traffic that another rule still holds only after that
-    one lets go (contract#security-groups, duplicates).
+    """Adds and edits come before removals, but traffic that another rule still has only after that rule
+    frees it (contract#security-groups, duplicates).
     """
     forced: set[tuple[str, str]] = set()
     for key, desired_value, own in edits:

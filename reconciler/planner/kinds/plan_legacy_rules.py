@@ -1,8 +1,8 @@
-"""Rules in the older firewall form (contract#older-firewall): they travel with their group, and
-every edit writes the whole set anew.
+"""Rules in the older firewall form (contract#older-firewall): they are part of the requests for their
+firewall, and every edit writes the complete set.
 
-The cloud drops all former rules before it makes those sent, so for a moment a firewall may have
-none: each running member is exposed for that long, and the plan says so. Ids of rules change with
+The cloud deletes all former rules before it creates those sent, so for a moment a firewall may have
+none: each running member is exposed for that long, and the plan shows it. Ids of rules change with
 every write.
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from reconciler.common.text import msg
 from reconciler.model.plan import Action, Consent, Impact, RiskClass, Step
 from reconciler.model.resource import Value
 from reconciler.model.resource_type import ResourceType
@@ -33,7 +34,7 @@ def is_whole(kinds: Mapping[str, ResourceType]) -> bool:
 
 
 def plan(builder: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObject]) -> None:
-    """Adds the rows of the rules of one firewall, and folds them all into one write of it."""
+    """Adds the changes of the rules of one firewall, and puts them all into one write of it."""
     items = [
         item
         for item in rules
@@ -69,7 +70,7 @@ def plan(builder: PlanBuilder, owner: ManagedObject, rules: Iterable[ManagedObje
 def _rule(
     builder: PlanBuilder, owner: ManagedObject, item: ManagedObject
 ) -> tuple[list[dict[str, Value]], bool]:
-    """What a rule is written as (nothing where it goes), and whether it differs from what is there."""
+    """What a rule is written as (nothing if it is deleted), and whether it differs from the live one."""
     if item.disposition is Disposition.DELETE:
         change(builder, item, Action.DELETE, item.reason)
         return [], True
@@ -91,8 +92,8 @@ def _of(attributes: Mapping[str, Any], address: str) -> dict[str, Value]:
 
 
 def _create(builder: PlanBuilder, owner: ManagedObject, whole: list[dict[str, Value]]) -> None:
-    """The group is made with the rules that are known; those that wait for something follow with
-    one more write of the whole set.
+    """The firewall is created with the rules that are known; those that wait for something follow with
+    one more write of the complete set.
     """
     key = f"firewall.create {owner.address}"
     known = tuple(rule for rule in whole if not unknowns(rule))
@@ -124,7 +125,7 @@ def _update(
     inputs.update(step.inputs if step is not None else {})
     inputs["rules"] = tuple(whole)
     applies = step.applies if step is not None else {}
-    # Its rules are written over: those of the plan's reading must still be the ones that are there.
+    # Its rules are overwritten: they must still be those that the plan was made from.
     seen = fingerprint(builder, owner.live)
     builder.add(
         Step(
@@ -149,7 +150,7 @@ def _update(
         consents=(*row.impact.consents, *exposed),
         exposure_seconds=EXPOSURE_SECONDS if exposed else None,
     )
-    reason = "all its rules are written anew (older firewall form)"
+    reason = msg("all its rules are written again (older firewall form)")
     action = Action.UPDATE if row.action in (Action.NONE, Action.IMPORT) else row.action
     builder.unchanged -= 1 if row.action is Action.NONE else 0
     builder.changes[owner.address] = replace(row, action=action, reason=reason, impact=impact)

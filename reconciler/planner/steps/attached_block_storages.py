@@ -1,5 +1,5 @@
-"""What hangs on a server that is to go: volumes of ours, which leave it first, and volumes of
-others, for which it stays (planning#steps).
+"""What is attached to an instance that is deleted: block storages of the stack, which are detached
+first, and others, for which the instance stays (planning#steps).
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from reconciler.planner.steps.plan_builder import PlanBuilder
 
 
 def block_storages_on(builder: PlanBuilder, instance_id: str) -> dict[Address, ManagedObject]:
-    """Our volumes that hang on a server now, by address."""
+    """The stack's block storages that are attached to an instance now, by address."""
     return dict(builder.index.attached.get(instance_id, {}))
 
 
 def no_foreign_block_storages(builder: PlanBuilder, item: ManagedObject) -> bool:
-    """Whether every volume on a server is ours; else the server's change is blocked, with the
-    volumes listed.
+    """Whether every block storage on an instance belongs to the stack. Otherwise the change of the
+    instance is blocked.
     """
     if item.live is None:
         return True
@@ -32,7 +32,7 @@ def no_foreign_block_storages(builder: PlanBuilder, item: ManagedObject) -> bool
         if block_storage.disposition is Disposition.UNSETTLED
     ]
     if unsettled:
-        builder.blocked[item.address] = f"{unsettled[0]} on it is unsettled"
+        builder.blocked[item.address] = msg("{address} on it is unsettled", address=unsettled[0])
         change(
             builder,
             item,
@@ -43,15 +43,17 @@ def no_foreign_block_storages(builder: PlanBuilder, item: ManagedObject) -> bool
         return False
     if not foreign:
         return True
-    builder.blocked[item.address] = "block storage that this stack does not own is attached to it"
+    builder.blocked[item.address] = msg(
+        "block storage that this stack does not own is attached to it"
+    )
     builder.problems.append(foreign_block_storage(item.address, item.live.id, foreign))
     change(builder, item, Action.BLOCKED, builder.blocked[item.address])
     return False
 
 
 def foreign_block_storages(builder: PlanBuilder, instance: LiveResource) -> list[str]:
-    """Ids of the volumes on a server that this stack does not own, by the list of volumes and by
-    the server's own row.
+    """Ids of the block storages on an instance that this stack does not own, by the list of block
+    storages and by the row of the instance.
     """
     there = set(builder.index.listed_on.get(instance.id, ()))
     shown = instance.attributes.get("volumes")
@@ -65,7 +67,9 @@ def foreign_block_storages(builder: PlanBuilder, instance: LiveResource) -> list
 
 
 def foreign_block_storage(address: Address, instance_id: str, foreign: list[str]) -> Problem:
-    """The error of a server that stays, because volumes hang on it that are not the stack's."""
+    """The error for an instance that stays, because block storage is attached to it that the stack does
+    not own.
+    """
     return error(
         "foreign-volume",
         msg(

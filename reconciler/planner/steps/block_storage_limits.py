@@ -1,4 +1,4 @@
-"""Slots: how many volumes a server holds while a plan is done, and when that is too many
+"""How many block storages an instance has while a plan is applied, and when that is too many
 (contract#limits, LIMIT_EXCEEDED).
 """
 
@@ -16,16 +16,16 @@ from reconciler.planner.steps.plan_builder import PlanBuilder
 from reconciler.resources import block_storage as storage_kind
 
 BLOCK_STORAGES_PER_INSTANCE = 3
-"""Where the server does not say its own number (contract#limits); whether it is meant for each type
-is open.
+"""If the instance does not return its own number (contract#limits). Whether it applies to each type is
+unknown.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class BlockStorageLimits:
-    """Of one server: `limit` and whether the server said it itself, how many volumes are `there`
-    now, how many of ours `leave` it without a successor, how many are `replaced` on it, and which
-    come (`arriving`, successors included, by address).
+    """Of one instance: its `limit` and whether it returned that itself, how many block storages are
+    `there` now, how many of the stack leave it without a successor (`leaving`), how many are
+    `replaced` on it, and which come (`arriving`, successors included, by address).
     """
 
     limit: int
@@ -37,18 +37,18 @@ class BlockStorageLimits:
 
     @property
     def room_for_both(self) -> bool:
-        """Whether old and new of every replacement fit side by side; what leaves goes first."""
+        """Whether old and new of every replacement fit at the same time; what leaves is detached first."""
         return self.there - self.leaving + len(self.arriving) <= self.limit
 
     @property
     def beyond(self) -> tuple[Address, ...]:
-        """The arriving volumes for which there is no room even at the end, the last by address."""
+        """The arriving block storages for which there is no room even at the end, the last by address."""
         over = self.there - self.leaving - self.replaced + len(self.arriving) - self.limit
         return self.arriving[-over:] if over > 0 else ()
 
 
 def of(builder: PlanBuilder, instance: Address) -> BlockStorageLimits | None:
-    """The slots of a server of this stack; None where it is none, or is in doubt."""
+    """The limits of an instance of this stack; None if it is not one, or is unsettled."""
     item = builder.assessment.items.get(instance)
     if item is None or item.resource is None or item.disposition is Disposition.UNSETTLED:
         return None
@@ -103,7 +103,7 @@ def _leaves(block_storage: ManagedObject, instance: Address) -> bool:
 
 
 def check(builder: PlanBuilder) -> Iterator[Problem]:
-    """An error for each volume that its server has no slot for; a warning where the number is only
+    """An error for each block storage beyond the limit of its instance; a warning if the limit is only
     the usual one.
     """
     for instance in sorted(builder.index.wanted_on, key=lambda address: address.sort_key):
@@ -119,17 +119,17 @@ def check(builder: PlanBuilder) -> Iterator[Problem]:
                 if block_storage.resource is not None
                 else None
             )
-            tell = error if found.sure else warning
+            report = error if found.sure else warning
             message = msg(
                 "{instance} supports at most {limit} block storages; {address} would exceed the limit",
                 instance=instance,
                 limit=found.limit,
                 address=address,
             )
-            yield tell(
+            yield report(
                 "limit",
                 message,
                 place=place,
                 address=str(address),
-                hint="attach it to another instance, or detach one from this one",
+                hint=msg("attach it to another instance, or detach one from this one"),
             )

@@ -6,19 +6,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reconciler.common.text import msg
 from reconciler.model.address import Address
 from reconciler.model.plan import Action, Step
 from reconciler.planner.steps.plan_builder import PlanBuilder, dropped
 
 
 def held_by(builder: PlanBuilder, address: Address, by: Address) -> None:
-    """Holds back what would be done to an address, because another one is not certain. An address
-    that stays as it is is left alone.
+    """Holds back what would be done to an address, because another one is unsettled. An address that
+    stays as it is is left alone.
     """
     row = builder.changes.get(address)
     if row is None or row.action in (Action.NONE, Action.DECIDE):
         return
-    reason, impact = f"held back by {by}", replace(row.impact, blocked_by=str(by), consents=())
+    reason, impact = (
+        msg("held back by {address}", address=by),
+        replace(row.impact, blocked_by=str(by), consents=()),
+    )
     builder.changes[address] = replace(row, action=Action.BLOCKED, reason=reason, impact=impact)
     builder.blocked[address] = reason
 
@@ -26,10 +30,10 @@ def held_by(builder: PlanBuilder, address: Address, by: Address) -> None:
 def hold(
     builder: PlanBuilder, steps: tuple[Step, ...]
 ) -> tuple[tuple[Step, ...], frozenset[Address]]:
-    """The steps that remain without the blocked addresses of a draft and all that depends on them,
-    and the addresses held back.
+    """The steps that remain without the blocked addresses and all that depends on them, and the
+    addresses held back.
 
-    The rows of what depends on a blocked address become blocked as well, each with what holds it
+    The changes of what depends on a blocked address become blocked as well, each with what holds it
     back.
     """
     roots = {**builder.waiting_for_blocked(), **builder.blocked}
@@ -49,7 +53,10 @@ def hold(
             continue
         impact = replace(held.impact, blocked_by=by, consents=())
         builder.changes[address] = replace(
-            held, action=Action.BLOCKED, reason=f"held back by {by}", impact=impact
+            held,
+            action=Action.BLOCKED,
+            reason=msg("held back by {address}", address=by),
+            impact=impact,
         )
     kept = {step.key for step in remaining}
     return tuple(

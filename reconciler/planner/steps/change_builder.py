@@ -73,13 +73,13 @@ def _with_consents(
         else impact
     )
     address = str(item.address)
-    said = [RiskClass.GONE] if item.reason == ACCEPTED_AS_GONE else []
-    said += (
+    risks = [RiskClass.GONE] if item.reason == ACCEPTED_AS_GONE else []
+    risks += (
         [RiskClass.DUPLICATE] if builder.assessment.options.accepts("duplicate", address) else []
     )
     return (
-        replace(impact, consents=(*impact.consents, *(Consent(risk, address) for risk in said)))
-        if said
+        replace(impact, consents=(*impact.consents, *(Consent(risk, address) for risk in risks)))
+        if risks
         else impact
     )
 

@@ -1,4 +1,4 @@
-"""The order of steps: a dependency graph, its circles, and how much hangs on each step.
+"""The order of steps: a dependency graph, its cycles, and how much depends on each step.
 
 networkx is loaded only if there are steps. `tails` and `dependants` are loops of their own: the
 library's longest path is one path, not the rest after each step, and its descendants do not say
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Cycle(Exception):
-    """Steps wait for each other in a circle; `path` names them, the first again at the end."""
+    """Steps wait for each other in a cycle; `path` names them, the first again at the end."""
 
     def __init__(self, path: tuple[str, ...]) -> None:
         super().__init__(" -> ".join(path))
@@ -73,8 +73,8 @@ def _give_way(graph: nx.DiGraph[str]) -> None:
 
 
 def tails(after: Mapping[str, Sequence[str]], seconds: Mapping[str, float]) -> dict[str, float]:
-    """For each key the seconds from its begin to the end of all that hangs on it: the longer, the
-    sooner it should be sent.
+    """For each key the seconds from its start to the end of everything that depends on it: the longer,
+    the sooner it should be sent.
 
     `after` is in topological order (as `order` gives it). The greatest value is the critical path.
     """

@@ -1,5 +1,4 @@
-"""The draft of a plan: changes and steps as they are found, and what each step waits for, still by
-meaning.
+"""The plan while it is made: changes and steps as they are found, and what each step waits for.
 
 Nodes are finer than resources (stack-files#graph): an object itself, a rule, a membership, an
 attachment, the power of a server. Steps provide nodes and need nodes; only at the end are nodes
@@ -35,7 +34,7 @@ def facet(ref: Ref) -> str:
 
 @dataclass(slots=True)
 class PlanBuilder:
-    """Gathers what a plan will hold. `blocked` maps an address to the reason why its steps are held
+    """Gathers what a plan will contain. `blocked` maps an address to the reason why its steps are held
     back.
     """
 
@@ -52,7 +51,7 @@ class PlanBuilder:
     _soft: dict[str, set[str]] = field(default_factory=dict)
     _provides: dict[Node, list[str]] = field(default_factory=dict)
     _needs: list[tuple[str, Node, bool]] = field(default_factory=list)
-    _loose: dict[str, tuple[Node, ...]] = field(default_factory=dict)
+    _order_only: dict[str, tuple[Node, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.index = indexes.of(self.assessment)
@@ -70,8 +69,8 @@ class PlanBuilder:
         """Adds a step and returns its key. `needs` and `after` are hard, `soft` nodes give way to
         circles.
 
-        `order_only` gives way too, and is an order alone: the step is done as well where what comes
-        before it failed.
+        `order_only` nodes give way too, and only set an order: the step is done even if what comes
+        before it fails.
         """
         if step.key in self.steps:
             raise AssertionError(f"two steps with the key {step.key!r}")
@@ -82,35 +81,35 @@ class PlanBuilder:
             self._provides.setdefault(node, []).append(step.key)
         self._needs += [(step.key, node, False) for node in needs]
         self._needs += [(step.key, node, True) for node in (*soft, *order_only)]
-        self._loose[step.key] = tuple(order_only)
+        self._order_only[step.key] = tuple(order_only)
         for ref in unknowns(step.inputs):
             for address in self.assessment.stack.addresses(ref.address):
                 self._needs.append((step.key, (facet(ref), address), False))
         return step.key
 
     def before(self, key: str, *later: str) -> None:
-        """Says that `later` steps come after `key`, hard."""
+        """Puts `later` steps after `key`, hard."""
         for other in later:
             self._hard[other].add(key)
 
     def before_node(self, key: str, node: Node) -> None:
-        """Says that a step comes after a node, hard."""
+        """Puts a step after a node, hard."""
         self._needs.append((key, node, False))
 
     def hold_with(self, key: str, address: Address) -> None:
-        """Says that a step makes no sense where an address is held back: it is then held back too."""
+        """Holds a step back if an address is held back."""
         self._needs.append((key, ("all", address), False))
 
     def later(self, key: str, before: str) -> None:
-        """Says that `key` comes after `before`, unless that closes a circle."""
+        """Puts `key` after `before`, unless that closes a cycle."""
         self._soft[key].add(before)
 
     def provide(self, node: Node, key: str) -> None:
-        """Says that a step provides a node, besides what it was added with."""
+        """Lets a step provide one more node."""
         self._provides.setdefault(node, []).append(key)
 
     def before_soft(self, key: str, node: Node) -> None:
-        """Says that a step comes after a node, unless that closes a circle."""
+        """Puts a step after a node, unless that closes a cycle."""
         self._needs.append((key, node, True))
 
     def keys_of(self, address: Address) -> list[str]:
@@ -122,8 +121,8 @@ class PlanBuilder:
         return tuple(self._provides.get(node, ()))
 
     def instance(self, address: Address) -> str:
-        """The token under which one thing at a time is done on a server: its id where it has one
-        and keeps it, else its address.
+        """The name under which one thing at a time is done on an instance: its id if it has one and
+        keeps it, otherwise its address.
         """
         return self.assessment.id_of(address) or str(address)
 
@@ -141,15 +140,17 @@ class PlanBuilder:
             replace(
                 self.steps[key],
                 after=after[key],
-                regardless_of=self._even_if(key, hard[key], after[key]),
+                regardless_of=self._regardless_of(key, hard[key], after[key]),
             )
             for key in keys
         )
 
-    def _even_if(self, key: str, hard: frozenset[str], after: tuple[str, ...]) -> tuple[str, ...]:
-        order_only = {other for node in self._loose[key] for other in self.provided(node)} & set(
-            after
-        ) - hard
+    def _regardless_of(
+        self, key: str, hard: frozenset[str], after: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        order_only = {
+            other for node in self._order_only[key] for other in self.provided(node)
+        } & set(after) - hard
         return tuple(sorted({*self.steps[key].regardless_of, *order_only}))
 
     def waiting_for_blocked(self) -> dict[Address, str]:
@@ -166,7 +167,7 @@ class PlanBuilder:
                 item.resource.depends_on if item is not None and item.resource is not None else ()
             )
             for resource in wanted:
-                for address in self._meant(resource):
+                for address in self._objects_of(resource):
                     if address in self.blocked and step.address not in self.blocked:
                         found.setdefault(step.address, str(address))
         return found
@@ -182,7 +183,7 @@ class PlanBuilder:
             mine = by_address.get(item.address, [])
             if item.resource is not None:
                 for wanted in item.resource.depends_on:
-                    for address in self._meant(wanted):
+                    for address in self._objects_of(wanted):
                         theirs = [
                             key
                             for key in by_address.get(address, [])
@@ -193,9 +194,9 @@ class PlanBuilder:
                                 self._hard[key].update(theirs)
             self._removed_after_dependants(item, mine, by_address)
 
-    def _meant(self, wanted: Address) -> tuple[Address, ...]:
-        """The addresses that an entry of `depends_on` stands for: all of a count, a firewall with
-        its rules.
+    def _objects_of(self, wanted: Address) -> tuple[Address, ...]:
+        """The addresses that an entry of `depends_on` covers: all of a count, a firewall with its
+        rules.
         """
         owners = self.assessment.stack.addresses(wanted.owner)
         if wanted.rule is not None:

@@ -1,5 +1,5 @@
-"""What an apply records without a call: binds, forgets, protection, lookups, and values that turned
-out to be as wanted.
+"""What an apply records without a call: binds, forgets, protection, lookups, and values that are as
+wanted already.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from reconciler.common.text import msg
 from reconciler.model.address import Address, parse
 from reconciler.model.plan import Action, Cause, Change, FieldChange
 from reconciler.model.resource import Deferred, Link, Resource, Unknown, Value
@@ -19,7 +20,7 @@ from reconciler.recovery.settlement_records import left
 
 
 def effects(builder: PlanBuilder, held: frozenset[Address]) -> tuple[StateChange, ...]:
-    """The effects on the state that the plan has by itself, in the order of addresses."""
+    """The changes of the state that the plan makes by itself, in the order of addresses."""
     found = list[StateChange]()
     for item in builder.assessment.items.values():
         if item.address in held:
@@ -49,16 +50,16 @@ def effects(builder: PlanBuilder, held: frozenset[Address]) -> tuple[StateChange
 
 
 def _protection_of(item: ManagedObject) -> Iterator[StateChange]:
-    """What the file says of protection is recorded also where the change it is meant for is held
-    back: it frees the next apply.
+    """The protection of the file is recorded even if the change is held back: it counts for the next
+    apply.
     """
-    said = item.resource.lifecycle.protect if item.resource is not None else None
-    if item.entry is not None and said is not None and said != item.entry.protect:
-        yield StateChange(put=replace(item.entry, protect=said))
+    protect = item.resource.lifecycle.protect if item.resource is not None else None
+    if item.entry is not None and protect is not None and protect != item.entry.protect:
+        yield StateChange(put=replace(item.entry, protect=protect))
 
 
 def _rules_of(builder: PlanBuilder, item: ManagedObject) -> tuple[str, ...]:
-    """What the state remembers of the rules of a firewall that is no more."""
+    """The addresses in the state of the rules of a firewall that no longer exists."""
     if builder.assessment.kinds.owned_by(item.kind.name) is None or item.entry is None:
         return ()
     id = item.entry.id
@@ -73,7 +74,7 @@ def _entry(builder: PlanBuilder, item: ManagedObject) -> Entry:
     if item.resource is None or item.live is None:
         raise AssertionError(f"{item.address} is not an object that stays")
     wanted = builder.resolver.wanted(item)
-    said = item.resource.lifecycle.protect
+    protect = item.resource.lifecycle.protect
     owner = item.kind.owner_attribute
     parent = None if owner is None else str(item.live.attributes[owner])
     known = item.entry or Entry(
@@ -84,7 +85,7 @@ def _entry(builder: PlanBuilder, item: ManagedObject) -> Entry:
         applied=_applied(builder, item, wanted, known.applied),
         lookups=item.lookups or known.lookups,
         depends_on=depends_on(item.resource),
-        protect=known.protect if said is None else said,
+        protect=known.protect if protect is None else protect,
         phase=Phase.READY if item.live.ready else known.phase,
         retain=item.resource.lifecycle.retain,
         stopped=known.stopped
@@ -99,8 +100,8 @@ def _applied(
     wanted: Mapping[str, Value],
     before: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The managed values as they are now: what a step will still change keeps its old value until
-    the step is done.
+    """The managed values as they are now. What a step will change keeps its old value until the step is
+    done.
     """
     row = builder.changes.get(item.address)
     pending = {f.path for f in row.fields} if row is not None else set()
@@ -132,9 +133,7 @@ def depends_on(resource: Resource) -> tuple[str, ...]:
 
 
 def protection(builder: PlanBuilder) -> None:
-    """Shows a change of protection as a change: it is one of the state alone, and frees only from
-    the following apply on.
-    """
+    """Shows a change of protection: it changes the state alone, and counts from the following apply on."""
     for item in builder.assessment.items.values():
         if (
             item.resource is None
@@ -142,11 +141,11 @@ def protection(builder: PlanBuilder) -> None:
             or item.disposition not in (Disposition.KEEP, Disposition.REPLACE)
         ):
             continue
-        said = item.resource.lifecycle.protect
-        if said is None or said == item.entry.protect:
+        protect = item.resource.lifecycle.protect
+        if protect is None or protect == item.entry.protect:
             continue
         row = builder.changes[item.address]
-        field = FieldChange("lifecycle.protect", item.entry.protect, said, Cause.YOU)
+        field = FieldChange("lifecycle.protect", item.entry.protect, protect, Cause.YOU)
         if row.action is Action.NONE:
             row = replace(row, action=Action.UPDATE, reason="protection, in the state only")
             builder.unchanged -= 1
@@ -154,39 +153,33 @@ def protection(builder: PlanBuilder) -> None:
 
 
 def moves(builder: PlanBuilder, places: Mapping[str, str]) -> None:
-    """Shows what got another address, whatever else happens to it; rules that go along with their
-    firewall are told with it.
+    """Shows what has another address now, whatever else happens to it. Rules that move with their
+    firewall are shown with it.
     """
     for text, source in places.items():
         address, before = parse(text), parse(source)
-        row = None if address is None else builder.changes.get(address)
-        item = None if address is None else builder.assessment.items.get(address)
-        if (
-            address is None
-            or before is None
-            or item is None
-            or item.disposition is Disposition.GONE
-        ):
+        if address is None or before is None:
             continue
-        along = (
+        item = builder.assessment.items.get(address)
+        if item is None or item.disposition is Disposition.GONE:
+            continue
+        change = builder.changes.get(address)
+        reason = msg("moved from {source}", source=source)
+        if change is not None and change.action is not Action.NONE:
+            reasons = f"{reason}; {change.reason}" if change.reason else reason
+            builder.changes[address] = replace(change, reason=reasons)
+            continue
+        if (
             address.rule is not None
             and address.rule == before.rule
             and address.owner != before.owner
-        )
-        if row is None and not along:
-            # A part of the plan only: what it does not do is moved all the same, so that all of the
-            # state speaks in the file's addresses.
+        ):
+            continue
+        if change is None:
+            # Only a part of the plan is applied: the rest is moved anyway, so that the whole state
+            # has the addresses of the file.
             place = item.resource.place if item.resource is not None else None
-            builder.changes[address] = Change(
-                address, Action.MOVE, f"moved from {source}", place=place
-            )
-        elif row is not None and row.action is not Action.NONE:
-            said = f"moved from {source}"
-            builder.changes[address] = replace(
-                row, reason=f"{said}; {row.reason}" if row.reason else said
-            )
-        elif row is not None and not along:
-            builder.changes[address] = replace(
-                row, action=Action.MOVE, reason=f"moved from {source}"
-            )
+            builder.changes[address] = Change(address, Action.MOVE, reason, place=place)
+        else:
+            builder.changes[address] = replace(change, action=Action.MOVE, reason=reason)
             builder.unchanged -= 1

@@ -1,4 +1,4 @@
-"""`--only` and `--except`: a part of a plan, with what has to come along and why
+"""`--only` and `--except`: a part of a plan, with what must be included and why
 (commands#options).
 """
 
@@ -96,14 +96,14 @@ def _unknown(pattern: str, known: Iterable[Address]) -> Problem:
 def _joined(steps: Sequence[Step], chosen: set[Address]) -> dict[Address, str]:
     by_key = {step.key: step for step in steps}
     joined: dict[Address, str] = {}
-    todo = [step for step in steps if step.address in chosen]
-    while todo:
-        step = todo.pop()
+    waiting = [step for step in steps if step.address in chosen]
+    while waiting:
+        step = waiting.pop()
         for key in step.after:
             needed = by_key[key].address
             if needed not in chosen and needed not in joined:
                 joined[needed] = str(step.address)
-                todo += [other for other in steps if other.address == needed]
+                waiting += [other for other in steps if other.address == needed]
     return joined
 
 
