@@ -1,4 +1,4 @@
-"""Addresses: the names by which a stack, its state and its plan speak of one object.
+"""Addresses: the names of objects in a stack, its state and its plan.
 
 `instances.web`, `instances.web[0]`, `instances.web["seoul"]`, `firewalls.web.rules.https`,
 `existing.firewalls.office`.
@@ -100,8 +100,8 @@ def _text(address: Address) -> str:
 
 
 def typed(text: str) -> Address | None:
-    """The address that somebody typed: as `parse`, but without the quotes of a key, which a shell
-    takes away.
+    """The address that a person typed: as `parse`, but quotes around a key are optional, because a
+    shell removes them.
     """
     return parse(text) or parse(_BARE_KEY.sub(r'["\1"]', text, count=1))
 

@@ -1,5 +1,5 @@
-"""Problems: mistakes and warnings as values, gathered and shown together, each with a place, a code
-and a way out.
+"""Problems: errors, warnings and notices as values, collected and shown together, each with a code, a
+place and a hint.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reconciler.common.text import Text
 
 
 class Severity(Enum):
-    """How much a problem weighs: an error stops the command, a warning and a notice do not."""
+    """An error stops the command; a warning and a notice do not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -34,10 +34,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing the user should know: what, where, and what to do about it.
+    """What is wrong, where, and what to do about it.
 
-    `code` is one of `CODES`; `address` is the text of an address where the problem is about one
-    object; `hint` says the way out.
+    `code` is one of `CODES`; `address` is the text of an address if the problem is about one object;
+    `hint` says what to do.
     """
 
     severity: Severity
@@ -96,8 +96,8 @@ def has_errors(problems: Iterable[Problem]) -> bool:
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """The problems without repetition, sorted by file, line, column, then code and text.
 
-    An error of one place that says the same of several objects is told once, of their resource if
-    it is one (`count: 60`), else of none.
+    An error of one place that is equal for several objects is reported once, for their resource if
+    they have one (`count: 60`), else for none.
     """
 
     def key(problem: Problem) -> tuple[bool, str, int, int, str, str, str]:

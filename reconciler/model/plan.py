@@ -1,5 +1,5 @@
-"""The plan as frozen values: changes are meaning, for people; steps are deeds, for apply; both come
-from one decision.
+"""The plan as frozen values. A `Change` explains the effect to people; a `Step` is one write to the
+API. Both come from the same decision.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SEVERITY_ORDER: Mapping[Action, int] = {action: place for place, action in enume
 
 
 class Cause(Enum):
-    """Who made the difference: the file, somebody outside, or both."""
+    """Who made the difference: the stack file, somebody outside, or both."""
 
     YOU = "you"
     OUTSIDE = "outside"
@@ -65,11 +65,10 @@ class RiskClass(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One field of one object. `known_after_apply` says that `after` is an `Unknown`, which names
-    what it waits for.
+    """A change of one field of one object. If `known_after_apply`, `after` is an `Unknown`, which
+    names the attributes that it waits for.
 
-    `stated`, of drift: the file asks for just that already, so that only the state has to learn of
-    it.
+    `stated`, of drift: the value outside matches the configuration, so only the state changes.
     """
 
     path: str
@@ -83,7 +82,7 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class DataLoss:
-    """A disk that is lost: the address, `root` or `block_storage`, and its size in GB (None where
+    """A disk that is lost: the address, `root` or `block_storage`, and its size in GB (None if
     unknown).
     """
 
@@ -94,9 +93,7 @@ class DataLoss:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """One thing that needs saying yes to: a class and the address that `--accept CLASS=ADDRESS`
-    names.
-    """
+    """A consent that is needed: a risk class and the address that `--accept CLASS=ADDRESS` names."""
 
     risk: RiskClass
     address: str
@@ -104,8 +101,8 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What a change does to what runs. Seconds are (low, high), without a high one where nobody can
-    say when it ends; missing numbers are None, never 0.
+    """The effect of a change on running systems. Seconds are (low, high); `high` is None if the end is
+    not known. Missing numbers are None, never 0.
     """
 
     consents: tuple[Consent, ...] = ()
@@ -121,8 +118,8 @@ class Impact:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one address. `reason` is one line for people; `fields` sorted by path;
-    `place` where the file asks for it.
+    """What happens to one address. `reason` is one line for people, `fields` are sorted by path, and
+    `place` is in the stack file.
     """
 
     address: Address
@@ -134,9 +131,7 @@ class Change:
 
 
 def unstated(drift: Iterable[Change]) -> tuple[Change, ...]:
-    """Drift without what the file asks for already: what is left of it is a difference between the
-    file and the account.
-    """
+    """Drift without the fields that match the configuration: the rest differs from the account."""
     left = (
         (change, tuple(field for field in change.fields if not field.stated)) for change in drift
     )
@@ -147,11 +142,11 @@ def unstated(drift: Iterable[Change]) -> tuple[Change, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Fallback:
-    """The other way of a step, taken only where the cloud refuses the first with one of these error
-    names.
+    """Other operations for a step, used only if the cloud refuses the first one with one of these
+    error names.
 
-    `operations` are done in order, each a write of its own with its own intent. Where one of them
-    stopped a server, `restore` is done even if one between failed.
+    `operations` are done in order, each with its own intent. If one of them stopped an instance,
+    `restore` is done even if a later one failed.
     """
 
     refusals: tuple[str, ...]
@@ -161,11 +156,11 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One write and what it waits for: the unit of intent, of a fault, of the JSON plan.
+    """One write and what it waits for: the unit of intents, of failures and of the JSON plan.
 
     `key` is unique in the plan and says what it is (`instance.create instances.web[0]`). `target`
-    is the id acted on, or None where the object is made by this plan (then the state has it by
-    then, under `subject`) or is made by this step. `inputs` are normal-form values; links and
+    is the id of the object, or None if this plan creates it (then the state has it under `address`
+    when the step is done) or this step does. `inputs` are normal-form values; links and
     deferred values are resolved just before the send. `after` are keys of steps that must be done;
     `regardless_of` those of them whose failure does not matter, `after_accepted` those of which it is
     enough that the cloud has taken them. `instances` are addresses (or ids) of servers on which one
@@ -196,7 +191,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class CallBudget:
-    """HTTP calls by kind: reads already made, writes to be sent, reads expected while waiting."""
+    """HTTP calls by kind: reads already done, writes to send, reads expected while waiting."""
 
     read: int = 0
     write: int = 0
@@ -205,7 +200,7 @@ class CallBudget:
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What one object costs a month before and after, KRW without VAT; None where nobody can say."""
+    """The monthly cost of one object before and after, in KRW without VAT; None if unknown."""
 
     address: str
     before: int | None
@@ -214,10 +209,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """KRW a month without VAT, servers and volumes; None where nothing is known; `unknown` names
-    addresses without a price.
+    """The monthly cost in KRW without VAT; None if nothing is known. `unknown` names the addresses
+    without a price.
 
-    `parts` are the objects that cost anything before or after, in the order of their addresses.
+    `parts` are the objects that cost anything before or after, sorted by address.
     """
 
     before: int | None = None
@@ -228,8 +223,8 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one apply would do: saved, shown and walked as it stands. Same inputs, same plan, byte
-    for byte.
+    """What one apply would do. The same value is saved, shown and executed. Equal inputs give an equal
+    plan, byte for byte.
 
     `changes` and `drift` are sorted by address, `steps` in an order in which they could be done one
     after another. `records` are effects on the state that need no call (protection, newly managed
@@ -275,7 +270,7 @@ class Plan:
 
     @property
     def is_empty(self) -> bool:
-        """Whether an apply would send nothing and record nothing that the user would call a change."""
+        """Whether an apply would send nothing and change no address."""
         return not self.steps and all(change.action is Action.NONE for change in self.changes)
 
     @property

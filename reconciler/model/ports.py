@@ -1,6 +1,4 @@
-"""The ports: what the program needs of the outside, small and apart. Reading and writing are
-separate; planning only gets readers.
-"""
+"""The ports to the outside. Reading and writing are separate; planning only gets readers."""
 
 from __future__ import annotations
 
@@ -29,22 +27,20 @@ class Clock(Protocol):
 
 
 class Network(Protocol):
-    """Keeps HTTP requests in flight and hands answers back one at a time, in the order in which
-    they arrive.
-    """
+    """Keeps HTTP requests in flight and returns answers one at a time, in the order of arrival."""
 
     def start(self, token: int, request: http.Request) -> None:
-        """Sends a request; never blocks for its answer."""
+        """Sends a request and does not wait for its answer."""
         ...
 
     def next(self, timeout_seconds: float) -> tuple[int, http.Response | http.WireError] | None:
-        """The next answer, or None when the time is up. With nothing in flight it waits out the
+        """The next answer, or None after the timeout. With nothing in flight it sleeps for the whole
         time: the program's only sleep.
         """
         ...
 
     def close(self) -> None:
-        """Ends what it started; answers not yet handed out are lost."""
+        """Ends all requests; answers not yet returned are lost."""
         ...
 
 
@@ -58,27 +54,25 @@ class QuotaLog(Protocol):
         ...
 
     def answered(self, now: float) -> None:
-        """Tells that the oldest reserved send of this process has its answer: its slot is free 60 s
-        after this.
-        """
+        """The oldest reserved send of this process has its answer. Its slot is free 60 s later."""
         ...
 
     def release(self, now: float) -> None:
-        """Gives back a slot that was reserved and then not used."""
+        """Returns a slot that was reserved and not used."""
         ...
 
     def taken(self, now: float) -> tuple[float, ...]:
-        """Seconds until each slot that is taken is free, the soonest first."""
+        """Seconds until each taken slot is free, the soonest first."""
         ...
 
     def slow_down(self, now: float) -> None:
-        """Tells of a 429: the rate halves for a minute."""
+        """The cloud answered 429: the rate halves for a minute."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A success by the contract (5): 2xx, `0x00`, `SUCCESS`, a `result`."""
+    """A success by the contract: 2xx, `0x00`, `SUCCESS`, a `result`."""
 
     status: int
     result: Any
@@ -90,8 +84,8 @@ class Refused:
     """The call was not executed, for certain: 429, 401, or a documented 4xx with its exact error
     body (safety#requests).
 
-    `error_code` is the API's name (`IN_USE`), None for a bare 429; `retry_after` seconds where the
-    cloud said so. `message` is the cloud's text: escape it before it reaches a terminal.
+    `error_code` is the API's name (`IN_USE`), None for a bare 429; `retry_after` seconds if the
+    cloud sent it. `message` is the cloud's text: escape it before it reaches a terminal.
     `clock_ahead` is by how many seconds this machine's clock is ahead of the cloud's `Date`, given
     with a 401.
     """
@@ -105,8 +99,8 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NoAnswer:
-    """Nothing is known of what became of the call: 5xx, a timeout, a cut or unreadable answer.
-    `sent` False: it never left.
+    """The outcome of the call is not known: 5xx, a timeout, a cut or unreadable answer. `sent` is
+    False if it was certainly not sent.
     """
 
     reason: str
@@ -125,12 +119,12 @@ class Client(Protocol):
 
     @property
     def sent(self) -> int:
-        """How many calls were sent so far."""
+        """The number of calls sent."""
         ...
 
     @property
     def in_flight(self) -> int:
-        """How many calls have no answer yet."""
+        """The number of calls without an answer."""
         ...
 
     @property
@@ -149,9 +143,7 @@ class Client(Protocol):
         ...
 
     def pace(self) -> Throughput:
-        """How long answers take and which part of the quota is taken, in seconds at the cloud's own
-        speed.
-        """
+        """The current speed of calls, in seconds at the cloud's own speed."""
         ...
 
     def ready_in(self) -> float:
@@ -167,13 +159,13 @@ class Client(Protocol):
         ...
 
     def next(self, timeout_seconds: float) -> tuple[int, Answer] | None:
-        """The next answer, or None when the time is up."""
+        """The next answer, or None after the timeout."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a finished reading showed. `rows` are live objects, member ids or catalogue rows, by
+    """The result of a finished reading. `rows` are live objects, member ids or catalogue rows, by
     what was read; `complete` as quota#lists says.
 
     `inline` are further lists that came along, by name. `absent` is set by a reading of one object
@@ -209,17 +201,17 @@ class Reading(Protocol):
 
     @property
     def seen(self) -> Seen | None:
-        """What it showed, once it is over and well."""
+        """The result, after it has succeeded."""
         ...
 
     @property
     def failure(self) -> Problem | None:
-        """Why it came to nothing, once it is over."""
+        """The problem, after it has failed."""
         ...
 
 
 class Reads(Protocol):
-    """Begins readings of the account, for a run that looks while it waits."""
+    """Starts readings of the account, for a run that reads while it waits."""
 
     def listing(self, what: str) -> Reading:
         """The list `instances`, `block_storages`, `firewalls`, `rules:<firewall id>` or
@@ -235,7 +227,7 @@ class Reads(Protocol):
 
 
 class AccountCache(Protocol):
-    """What is kept of an account between runs; all of it may be lost, or be wrong for a while."""
+    """What is kept of an account between runs. All of it may be lost, or out of date."""
 
     def catalogue(self, names: Iterable[str]) -> Mapping[str, Rows]:
         """Those of the lists of the catalogue that are kept and not too old, rows as in
@@ -248,7 +240,7 @@ class AccountCache(Protocol):
         ...
 
     def seconds(self) -> Mapping[str, Expected]:
-        """How long operations usually take here, by name (`instance.create`)."""
+        """The usual durations of operations, by name (`instance.create`)."""
         ...
 
     def learn(self, seen: Mapping[str, Sequence[tuple[float, float]]]) -> None:
@@ -262,13 +254,13 @@ class StateReader(Protocol):
     """Reads a state; takes no lock."""
 
     def read(self) -> State | None:
-        """The state with its journal folded in, or None where there is none. Raises `StateDamaged`
+        """The state with its journal folded in, or None if there is none. Raises `StateDamaged`
         or `StateNewer`.
         """
         ...
 
     def neighbors(self) -> tuple[Neighbor, ...]:
-        """The states of the same place that can be read, and whose names no file uses."""
+        """The states of the same place that can be read and whose names no file uses."""
         ...
 
     def was_moved(self, state: State) -> bool:
@@ -293,40 +285,39 @@ class StateWriter(Protocol):
         ...
 
     def belong(self, *, account: str, endpoint: str) -> None:
-        """Says whose state it is, where it does not know yet and holds nothing: it is so from its
-        first record on.
+        """Sets the account and the endpoint of a state that is empty and has none. They are written
+        with the first record.
         """
         ...
 
     def append(self, record: Record) -> None:
-        """Durable when it returns. `record.sequence` is `state.sequence + 1`. Raises
+        """Records durably. `record.sequence` is `state.sequence + 1`. Raises
         `RecordFailed`, `LostLock`.
         """
         ...
 
     def commit(self, *, account: str | None = None, endpoint: str | None = None) -> State:
-        """Writes the whole state anew with the next serial, and empties the journal. Raises
+        """Writes the whole state with the next serial and empties the journal. Raises
         `RecordFailed`, `LostLock`.
 
-        Where nothing has changed since the last time, it stays as it is. A write takes the place
-        only of the state that this writer read or wrote last (a conditional write: by serial, where
-        the place is an object store or a database).
+        If nothing has changed, nothing is written. A write replaces only the state that this writer
+        read or wrote last. In an object store or a database that is a conditional write by serial.
         """
         ...
 
     def check(self) -> None:
-        """Raises `LostLock` where somebody has broken the lock since."""
+        """Raises `LostLock` if somebody else broke the lock."""
         ...
 
     def close(self) -> None:
-        """Lets the lock go."""
+        """Releases the lock."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who works on a stack: for the message to the one who waits. `since` is unix seconds, `run`
-    the run's name in the records.
+    """The process that works on a stack, for messages. `since` is in unix seconds; `run` is the name
+    of the run in the records.
     """
 
     user: str
@@ -339,21 +330,21 @@ class Holder:
 
 
 class Store(StateReader, Protocol):
-    """A place where the state of one stack lies."""
+    """A place that contains the state of one stack."""
 
     def open(
         self, holder: Holder, *, timeout_seconds: float, stack: str, environment: str | None
     ) -> StateWriter:
         """Takes the lock. Raises `Locked`, `StateDamaged`, `StateNewer`, `RecordFailed`.
 
-        Where there is no state the writer's is new, of serial 0. Nothing of the state is written
-        before the first record or `commit`.
+        If there is no state, the writer's is new, with serial 0. Nothing is written before the first
+        record or `commit`.
         """
         ...
 
 
 class StoreError(Exception):
-    """Something is wrong with the record. `hint` says the way out."""
+    """The state cannot be read, written or locked. `hint` says what to do."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)

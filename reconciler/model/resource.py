@@ -1,9 +1,8 @@
-"""The values that flow from a stack file and from the account towards the plan, both in one normal
-form.
+"""The values of a stack and of the account, both in one normal form.
 
 Normal form of attributes: text without marker and unescaped, `None` for "none attached", integers
 for sizes, `True`/`False`, tuples for lists; a reference to another object is a `Link`. Equal
-meaning is equal value, so that comparing is boring.
+meanings are equal values, so comparing needs no rules.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from reconciler.model.diagnostics import Place
 
 
 class _Empty(Mapping[str, Any]):
-    """A mapping with nothing in it, hashable because frozen dataclasses want that of a default (a
+    """An empty mapping that is hashable, because the default of a field of a dataclass must be (a
     mappingproxy is not before 3.12).
     """
 
@@ -48,8 +47,8 @@ EMPTY: Mapping[str, Any] = _Empty()
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A reference to an object by address (`firewall: web`); compared by the id that the address
-    has, where it has one.
+    """A reference to an object by address (`firewall: web`), compared by the id of the address if it
+    has one.
     """
 
     address: Address
@@ -62,8 +61,8 @@ class Link:
 class Ref:
     """One attribute of a resource that an expression reads.
 
-    `address` may lack the index (`instances.web`, all of them). `attribute` is None where the
-    object is read whole.
+    `address` may lack the index (`instances.web`, all of them). `attribute` is None if the
+    whole object is read.
     """
 
     address: Address
@@ -75,8 +74,8 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """A text with `${...}` in which attributes of other resources stand; its value needs the
-    account, or an apply.
+    """A text with `${...}` that reads attributes of other resources; its value needs the account, or
+    an apply.
 
     `text` is the scalar as written (templates and literals mixed); `scope` holds the names that the
     file itself decides (`vars`, `locals`, `env`, `stack`, `count`, `each`), shared between all
@@ -111,7 +110,7 @@ class NoValue:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """Something of the catalogue, as people know it.
+    """A name in the catalog, as people write it.
 
     `catalogue` is `zones`, `flavors`, `images`, `ssh_keys` or `user_scripts`. `by` is `id` (taken
     as it is), `any` (an id or a name) or `os` (then `value` is the os word and `version` the
@@ -145,8 +144,8 @@ PROTECT_ALL: tuple[str, ...] = ("delete", "detach", "rebuild", "replace")
 
 @dataclass(frozen=True, slots=True)
 class Lifecycle:
-    """How an object may be treated. `protect` is None where the file does not say, a sorted tuple
-    of actions otherwise (`()` frees).
+    """How an object may be treated. `protect` is None if the file does not set it, else a sorted
+    tuple of actions (`()` removes the protection).
     """
 
     protect: tuple[str, ...] | None = None
@@ -179,7 +178,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Existing:
-    """An object that the stack refers to but does not own; found by exact `id`, or by `name`."""
+    """An object that the stack refers to but does not own, found by exact `id` or by `name`."""
 
     address: Address
     by: str
@@ -199,10 +198,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """An object that the file calls by another address now: the state follows. Without an index,
+    """An object that has another address in the file now; the state follows. Without an index,
     `source` and `target` are resources.
 
-    `retired`: the file defines no `target`. That is a mistake only if the state still has the
+    `retired`: the file does not define `target`. That is an error only if the state still has the
     object.
     """
 
@@ -214,8 +213,8 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What was taken out of the file on purpose: forgotten with `keep`, else deleted. Without an
-    index, all objects of a resource.
+    """An object that was removed from the file on purpose: forgotten with `keep`, else deleted.
+    Without an index, all objects of a resource.
     """
 
     address: Address
@@ -238,9 +237,7 @@ class Guard:
 
 
 def title_of(stack: str, environment: str | None) -> str:
-    """What a stack is called towards people: `shop`, or `shop/prod`. It is what somebody types to
-    consent.
-    """
+    """The name of a stack for people: `shop`, or `shop/prod`. A person types it to consent."""
     return stack if environment is None else f"{stack}/{environment}"
 
 
@@ -287,9 +284,9 @@ class Stack:
 class LiveResource:
     """One object of the account, in the normal form of `Resource`.
 
-    `attributes` holds every attribute that was read (see `core.kind`); `nonce` is the marker found
+    `attributes` holds every attribute that was read (see `model.resource_type`); `nonce` is the marker found
     at the end of its description, `marked` the text before it where that is ours. `ready` is False
-    while the cloud works on it; `failed` where it reports an error.
+    while the cloud works on it; `failed` if it reports an error.
     """
 
     kind: str
@@ -303,8 +300,8 @@ class LiveResource:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What can be written in a stack; each list None where it was not read, rows as the client
-    decoded them, sorted by id.
+    """The catalog. Each list is None if it was not read; rows are as the client decoded them, sorted
+    by id.
 
     zones: `{id, name, available}`; flavors: `{id, name, available, zones, vcpu, memory_mb, disk_gb,
     price_month, images}` (what it supports, types of images or ids); images: `{id, name, os,
@@ -358,7 +355,7 @@ class Account:
     cached: frozenset[str] = frozenset()
 
     def find(self, kind: str, id: str) -> LiveResource | None:
-        """The object of that kind and id, or None where the list does not show it."""
+        """The object of that kind and id, or None if the list does not contain it."""
         return self.objects.get(kind, EMPTY).get(id)
 
 

@@ -1,7 +1,7 @@
 """The state: what reconciler knows of its own objects, and the records that change it.
 
 A state is the fold of a snapshot and the records after it. Values here are plain (JSON): references
-are texts of addresses or ids. No password, key, signature or console link is ever in them.
+are texts of addresses or ids. They never contain a password, key, signature or console link.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FORMAT = 1
 
 
 MADE = "(made)"
-"""Stands for an id that only the answer will tell."""
+"""The placeholder for an id that is not known before the answer."""
 
 
 Result: TypeAlias = Literal["accepted", "done", "refused", "failed", "unknown"]
@@ -31,8 +31,8 @@ OpenResult: TypeAlias = Literal["accepted", "unknown"]
 
 
 class Phase(Enum):
-    """`incomplete`: has an id, not seen ready yet; `ready`: seen so; `deleting`: our delete was
-    acknowledged, absence not yet proved.
+    """`incomplete`: has an id, not yet seen ready. `ready`: seen ready. `deleting`: the delete was
+    accepted, absence is not yet proved.
     """
 
     INCOMPLETE = "incomplete"
@@ -42,7 +42,7 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is kept of one object.
+    """The entry of one object.
 
     `address` is the address's text. `applied` holds the managed values as last applied, in normal
     form with links as addresses (or ids of objects that are not ours). `lookups` maps a field to
@@ -108,7 +108,7 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class Intent:
-    """A write that is about to be sent: durable before it is.
+    """A write that is about to be sent. It is recorded durably before that.
 
     `sequence` counts within the journal, gapless. `step` is the plan's step key; `target` the id
     acted on, None for a create; `inputs` the plain values asked for, `nonce` the marker of this
@@ -129,8 +129,8 @@ class Intent:
     type: Literal["intent"] = field(default="intent", repr=False, compare=False)
 
     def done(self, id: str | None, phase: Phase | None = None) -> tuple[StateChange, ...]:
-        """The effects with the id of what was made in its place, and the made object in a phase
-        other than ready where one is given.
+        """The effects with the id of the created object in place of `MADE`, and in that phase if one
+        is given.
         """
         found = []
         for effect in self.effects:
@@ -216,14 +216,14 @@ class State:
 
     @property
     def is_empty(self) -> bool:
-        """Whether the state knows of no object and no open intent."""
+        """Whether the state has no object and no open intent."""
         return not (self.entries or self.deposed or self.open)
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
     """A state of the same place under a name that no file uses. `where` is its folder, `move` the
-    command that renames it as needed.
+    command that renames the folder.
     """
 
     state: State
@@ -268,7 +268,7 @@ class _Fold:
         """Takes the next record."""
         if isinstance(record, Intent):
             self.open[record.sequence] = OpenIntent(record)
-            # a look from before a request says nothing about it
+            # a list from before a request proves nothing about it
             self.missing_since.pop(record.target or "", None)
             return
         if isinstance(record, Outcome):
@@ -315,7 +315,7 @@ class _Fold:
 
 
 STALE = "it is from before the last run, which was interrupted or is still at work"
-"""The reason that a value bears from the beginning of a run until it is computed anew at its end."""
+"""The reason of a value from the start of a run until it is computed again at its end."""
 
 
 def is_stale(kept: Mapping[str, tuple[Any, str | None]]) -> bool:
