@@ -241,13 +241,7 @@ class Evaluator:
 
     # Functions and macros
 
-    def call(self, node: CelNode) -> Any:
-        return self._call(node.value, node.parts)
-
-    def method(self, node: CelNode) -> Any:
-        return self._call(node.value[0], node.parts)
-
-    def _call(self, name: str, arguments: tuple[CelNode, ...]) -> Any:
+    def call(self, name: str, arguments: tuple[CelNode, ...]) -> Any:
         values = [self.value(part) for part in arguments]
         # these do not look into their argument
         if name not in ("size", "length", "keys", "type", "dyn"):
@@ -345,9 +339,6 @@ class Evaluator:
 
     # Literals
 
-    def literal(self, node: CelNode) -> Any:
-        return node.value
-
     def list_of(self, node: CelNode) -> Any:
         return [self.value(part) for part in node.parts]
 
@@ -364,7 +355,7 @@ class Evaluator:
 
 
 _KINDS: Mapping[str, Callable[[Evaluator, CelNode], Any]] = {
-    "literal": Evaluator.literal,
+    "literal": lambda evaluator, node: node.value,
     "name": Evaluator.name,
     "select": Evaluator.select,
     "index": Evaluator.index,
@@ -375,8 +366,8 @@ _KINDS: Mapping[str, Callable[[Evaluator, CelNode], Any]] = {
     "negated": Evaluator.negated,
     "negative": Evaluator.negative,
     "binary": Evaluator.binary,
-    "call": Evaluator.call,
-    "method": Evaluator.method,
+    "call": lambda evaluator, node: evaluator.call(node.value, node.parts),
+    "method": lambda evaluator, node: evaluator.call(node.value[0], node.parts),
     "macro": Evaluator.macro,
     "list": Evaluator.list_of,
     "map": Evaluator.map_of,
