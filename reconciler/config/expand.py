@@ -90,7 +90,7 @@ class _Attributes:
 
     def __init__(self, ctx: BuildContext, kind: ResourceType, nodes: Mapping[str, Node]) -> None:
         self._ctx, self._kind = ctx, kind
-        written = {name: nodes[name] for name in kind.fields if name in nodes}
+        self._written = written = {name: nodes[name] for name in kind.fields if name in nodes}
         self._dynamic = {name: node for name, node in written.items() if _is_dynamic(node)}
         self._fixed = self._read(
             {name: node for name, node in written.items() if name not in self._dynamic}, ctx.scope
@@ -106,11 +106,11 @@ class _Attributes:
     def at_create(self, address: Address) -> Mapping[str, Value]:
         """The values that only a create needs: the default name, and those of the kind's table."""
         found: dict[str, Value] = {}
-        if "name" not in self.places:
+        if "name" not in self._written:
             found["name"] = default_name(self._ctx.stack, self._ctx.environment, address)
-        for field in self._kind.fields.values():
-            if field.at_create is not None and field.name not in self.places:
-                found[field.name] = field.at_create
+        for name, value in all_kinds().at_create[self._kind.name].items():
+            if name not in self._written:
+                found[name] = value
         return found
 
     def _read(self, nodes: Mapping[str, Node], scope: Mapping[str, Any]) -> dict[str, Value]:

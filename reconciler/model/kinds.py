@@ -9,6 +9,7 @@ from functools import cached_property
 
 from reconciler.common.timing import Expected
 from reconciler.model.address import Address
+from reconciler.model.resource import Plain
 from reconciler.model.resource_type import Operation, ResourceType
 
 
@@ -65,6 +66,18 @@ class Kinds(Mapping[str, ResourceType]):
         """Fields that link to another object, each with the kind of that object."""
         fields = (field for kind in self.values() for field in kind.fields.values())
         return {field.name: field.link for field in fields if field.link is not None}
+
+    @cached_property
+    def at_create(self) -> Mapping[str, Mapping[str, Plain]]:
+        """For each kind the values that a create sends for fields without a value."""
+        return {
+            kind.name: {
+                field.name: field.at_create
+                for field in kind.fields.values()
+                if field.at_create is not None
+            }
+            for kind in self.values()
+        }
 
     @cached_property
     def protected(self) -> tuple[str, ...]:

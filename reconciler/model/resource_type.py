@@ -57,6 +57,9 @@ class ValueType(Enum):
     LOOKUPS = "a list of names in the catalog"
     LINK = "a reference to another object"
 
+    # The hash of `Enum` is that of the name, and slow; readers are looked up by the type.
+    __hash__ = object.__hash__
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
