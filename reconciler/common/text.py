@@ -4,6 +4,7 @@ where it is shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, LiteralString, Self
 
 
@@ -37,3 +38,11 @@ def msg(template: LiteralString, /, **fields: Any) -> Text:
     doubled, as `str.format` wants them.
     """
     return Text(template, fields)
+
+
+def first_few(texts: Sequence[str], most: int) -> str:
+    """The texts in one line: all of them, or the first `most` and how many there are besides."""
+    more = len(texts) - most
+    if more <= 0:
+        return ", ".join(texts)
+    return msg("{names} and {count} more", names=", ".join(texts[:most]), count=more)

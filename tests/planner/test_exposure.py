@@ -306,7 +306,5 @@ def test_an_existing_firewall_that_was_not_read_is_reported() -> None:
             "extra": {"existing": {office: Existing(office, "name", "office")}},
         }
     )
-    assert said(case) == {
-        "instances.web": ["+what existing.firewalls.office lets through was not read"]
-    }
+    assert said(case) == {"instances.web": ["+what existing.firewalls.office allows was not read"]}
     assert isinstance(case.state(), State) and at("instances.web") in case.file

@@ -226,7 +226,7 @@ def _nobody_to_ask(still: tuple[Consent, ...], given: GivenConsent) -> Problem |
 
 def accept_options(consents: Iterable[Consent]) -> str:
     """The options that would give these consents, ready to paste into a shell; many of one class as
-    the class alone, where that counts.
+    the class alone, if that counts.
     """
     found = list(consents)
     counted = Counter(item.risk for item in found)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reconciler.common.suggestions import pasted
-from reconciler.common.text import msg
+from reconciler.common.text import first_few, msg
 from reconciler.model.diagnostics import Problem, notice
 from reconciler.model.resource import Lookup
 from reconciler.planner.compare import lookup
@@ -50,15 +50,13 @@ def newer_images(assessment: Assessment) -> Iterator[Problem]:
 def _notice(desired: str, name: str, id: str, items: list[ManagedObject]) -> Problem:
     first = items[0]
     addresses = [str(item.address) for item in items]
-    rest = len(addresses) - _ADDRESSES_SHOWN_MAX
-    who = ", ".join(addresses[:_ADDRESSES_SHOWN_MAX]) + (f" and {rest} more" if rest > 0 else "")
     place = first.resource.places.get("image") if first.resource is not None else None
     message = msg(
         "{lookup} now resolves to {name} ({id}); {instances} {verb} on the earlier image",
         lookup=desired,
         name=name,
         id=id,
-        instances=who,
+        instances=first_few(addresses, _ADDRESSES_SHOWN_MAX),
         verb="stays" if len(items) == 1 else "stay",
     )
     return notice(

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from reconciler.common.text import msg
 from reconciler.model.diagnostics import Problem, Severity
 from reconciler.model.resource import Catalogue, Lookup, Resource, Stack
 from reconciler.planner.compare import lookup
@@ -39,5 +40,5 @@ def _of(resource: Resource, catalogue: Catalogue) -> Iterator[Problem]:
                     found,
                     severity=Severity.WARNING,
                     address=None,
-                    message=f"{found.message}, as it was seen last",
+                    message=msg("{message}, as it was seen last", message=found.message),
                 )

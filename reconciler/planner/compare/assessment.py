@@ -45,7 +45,7 @@ class PlanOptions:
     the ids a saved plan's lookups gave, address to field to text to id. `unsettled` gives by
     address the reason why an open intent there could not be settled; `unproved` are ids that an
     earlier run deleted and whose absence is not proved yet. `only` and `without` are the patterns of `--only` and
-    `--except`. `first_passwords`: somebody keeps those of new servers. `running` is the name of a
+    `--except`. `first_passwords`: somebody keeps those of new instances. `running` is the name of a
     run that is at work now, whose open intents do not count as unsettled. `undo` is the serial of the kept
     state that the plan goes back to. `unmanaged`: objects that are not the stack's are to be listed
     with their price. `elsewhere` is what other states of the same place hold.
@@ -102,7 +102,7 @@ class ManagedObject:
 
     @property
     def live_id(self) -> str:
-        """The id of its object, for a step on it. Raises AssertionError where it has none: a step
+        """The id of its object, for a step on it. Raises AssertionError if it has none: a step
         needs an object.
         """
         if self.live is None:
@@ -116,7 +116,7 @@ class ManagedObject:
 
     @property
     def id(self) -> str | None:
-        """The id that the address has now and keeps, None where it will have another or has none."""
+        """The id that the address has now and keeps, None if it will have another or has none."""
         if (
             self.disposition in (Disposition.KEEP, Disposition.BIND, Disposition.DELETE)
             and self.live is not None

@@ -1,4 +1,4 @@
-"""Three inputs, one answer: what the file asks, what was last applied, what is live; field by
+"""Three inputs, one result: what the file wants, what was last applied, what is live; field by
 field. deepdiff is used here only, and only to explain nested values to a person.
 """
 
@@ -11,13 +11,13 @@ from typing import Any
 from reconciler.model.plan import Cause
 
 ABSENT: Any = object()
-"""Stands for a value that is not there at all, which is something else than None."""
+"""Stands for a missing value, which is not the same as None."""
 
 
 def cause(*, desired: Any, applied: Any, live: Any) -> Cause | None:
-    """Who made `desired` differ from `live`; None where it does not.
+    """Who made `desired` differ from `live`; None if it does not.
 
-    `applied` is `ABSENT` where the field was not managed so far: then the file made the difference.
+    `applied` is `ABSENT` if the field was not managed before: then the file made the difference.
     """
     if desired == live:
         return None

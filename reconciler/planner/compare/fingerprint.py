@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from reconciler.common.text import msg
 from reconciler.model.resource import EMPTY, Account, LiveResource
 from reconciler.model.resource_type import ANYTHING
 from reconciler.resources import block_storage as storage_kind
@@ -32,10 +33,11 @@ _SHOWN_MAX = 80
 def of(live: LiveResource, account: Account) -> dict[str, Any]:
     """All that was read of an object, and what is attached to it, as far as the account was read.
 
-    Besides `kind`, `id`, `nonce` and the attributes: `block_storages` (by the server's own row, None where
-    that does not say), `attached` (by the list of volumes) and `firewalls` of a server; `members`
+    Besides `kind`, `id`, `nonce` and the attributes: `volumes` (by the row of the
+    instance, None if that does not tell), `attached` (by the list of block storages) and `firewalls`
+    of an instance; `members`
     and `rules` of a firewall. While the cloud works on an object only what is steady then is in it;
-    `power` is not where neither on nor off can be said.
+    `power` is not, if it is neither on nor off.
     """
     names = (
         sorted(set(live.attributes) - _PASSING)
@@ -81,7 +83,7 @@ def digest(fingerprint: Mapping[str, Any]) -> str:
 
 
 def changes(planned: Any, now: Any) -> tuple[str, ...]:
-    """How two fingerprints as data differ, one clause a field; nothing where one of them is none."""
+    """How two fingerprints differ, one clause for each field; nothing if one of them is missing."""
     if not (isinstance(planned, Mapping) and isinstance(now, Mapping)):
         return ()
     pairs = [
@@ -102,12 +104,12 @@ def differences(
     left: Mapping[str, tuple[Any, ...]] = EMPTY,
     moved: Callable[[str], bool] = lambda id: False,
 ) -> tuple[str, ...]:
-    """What is not as planned, one clause each: the field, its value in the plan, its value now.
-    Empty where all is as planned.
+    """What is not as planned, one clause each: the field, its value in the plan, its value now. Empty
+    if all is as planned.
 
     `account` is what was read since the plan; what was not read is not compared. `left` are the
     values that steps of this run have given a field, in place of the planned one
-    (`ANYTHING`: not compared). `moved` tells whether a step of ours has moved an id.
+    (`ANYTHING`: not compared). `moved` tells whether a step of this run has moved an id.
     """
     now = of(found, account)
     lines = []
@@ -127,7 +129,9 @@ def differences(
 
 
 def _clause(label: str, before: str, now: str) -> str:
-    return f"{label} was {before} in the plan and is {now} now"
+    return msg(
+        "{field} was {before} in the plan and is {after} now", field=label, before=before, after=now
+    )
 
 
 def _shown(value: Any) -> str:
@@ -162,7 +166,7 @@ def _sets(
 
 
 def _block_storages_on(instance: str, account: Account) -> tuple[str, ...] | None:
-    """The volumes on a server by the list of volumes, None where that was not read."""
+    """The block storages on an instance by the list of block storages, None if that was not read."""
     if storage_kind.NAME not in account.objects:
         return None
     return tuple(
@@ -175,7 +179,7 @@ def _block_storages_on(instance: str, account: Account) -> tuple[str, ...] | Non
 
 
 def _rules_of(firewall: str, account: Account) -> tuple[str, ...] | None:
-    """The rules of a firewall as texts, whatever their ids, None where they were not read."""
+    """The rules of a firewall as texts, whatever their ids, None if they were not read."""
     if firewall not in account.ruled:
         return None
     rows = (

@@ -110,7 +110,7 @@ def _is_version(row: Mapping[str, Any], wanted: str) -> bool:
 
 
 def os_name(row: Mapping[str, Any]) -> str | None:
-    """The word by which the os of an image is asked for, None where there is none for it."""
+    """The name by which the os of an image is wanted, None if it has none."""
     shown = str(row.get("os") or "").upper()
     return next(
         (name for name, texts in _OS_NAMES.items() if shown in texts), shown.lower() or None
@@ -169,12 +169,18 @@ def _quoted(lookup: Lookup) -> str:
 
 def _nearest(lookup: Lookup, rows: Iterable[Mapping[str, Any]]) -> str:
     if lookup.catalogue == "user_scripts" and "\n" in lookup.value:
-        return "save the script in the console, and write its name or id here: `reconciler catalog scripts` lists them"
+        return msg(
+            "save the script in the console, and write its name or id here: `reconciler catalog scripts` lists them"
+        )
     known = sorted(
         {str(row["id"]) for row in rows} | {str(row["name"]) for row in rows if row.get("name")}
     )
     close = difflib.get_close_matches(lookup.value, known, n=3, cutoff=0.4) or known[:8]
-    return f"did you mean {', '.join(close)}?" if close else "the account's list is empty"
+    return (
+        msg("did you mean {names}?", names=", ".join(close))
+        if close
+        else msg("the account's list is empty")
+    )
 
 
 def _image_by_os(

@@ -333,8 +333,8 @@ def _near(address: Address, lines: Mapping[Address, Address]) -> Iterator[tuple[
 
 
 def _by(text: str, source: Address, target: Address) -> Address | None:
-    """Where one line puts an address, None where the line is not about it. A firewall takes its
-    rules along.
+    """Where one line moves an address, None if the line is not about it. A firewall takes its rules
+    along.
     """
     address = parse(text)
     if address is None or address.kind != source.kind:

@@ -52,7 +52,7 @@ class Resolver:
             return None
 
     def attempt(self, value: Value) -> Value:
-        """The same. Raises `ExpressionError` where it cannot be computed."""
+        """The same. Raises `ExpressionError` if it cannot be computed."""
         if type(value) in _KNOWN or not isinstance(value, Deferred | tuple | Mapping):
             return value
         found = expression.resolve_value(value, self._assessment.stack, self._attributes)

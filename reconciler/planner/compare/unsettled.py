@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from reconciler.planner.compare.assessment import ManagedObject, PlanOptions
 
 NOT_KNOWN = "unknown outcome"
-"""Begins the reason of an address where a request is open."""
+"""How the reason of an address with an open request begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,14 @@ def of(stack: Stack, state: State, options: PlanOptions) -> Unsettled:
         if ours or (result == "accepted" and reason is None):
             continue
         place = intent.address if options.destroy else moves.place(stack, state, intent.address)
-        sent = "" if place == intent.address else f" for {intent.address}"
-        reasons[place] = f"{NOT_KNOWN} of {intent.operation}, sent by an earlier run{sent}" + (
-            f": {reason}" if reason else ""
+        outcome = msg(
+            "unknown outcome of {operation}, sent by an earlier run", operation=intent.operation
         )
+        if place != intent.address:
+            outcome = msg("{outcome} for {address}", outcome=outcome, address=intent.address)
+        if reason:
+            outcome = msg("{outcome}: {reason}", outcome=outcome, reason=reason)
+        reasons[place] = outcome
         if creates(intent.operation):
             made_by[place] = intent
     removed = {removal.address for removal in stack.removed}

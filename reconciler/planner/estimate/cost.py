@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.common.text import msg
+from reconciler.common.text import first_few, msg
 from reconciler.model.address import Address
 from reconciler.model.diagnostics import Problem, notice
 from reconciler.model.plan import Action, Change, Cost, Price, Step
@@ -118,13 +118,7 @@ def _stays_alone(change: Change, attachment: str | None) -> bool:
 
 
 def _named(items: Sequence[ManagedObject]) -> str:
-    texts = [str(item.address) for item in items]
-    more = len(texts) - _NAMED_MAX
-    return (
-        ", ".join(texts)
-        if more <= 0
-        else msg("{names} and {count} more", names=", ".join(texts[:_NAMED_MAX]), count=more)
-    )
+    return first_few([str(item.address) for item in items], _NAMED_MAX)
 
 
 def _monthly(items: Sequence[ManagedObject], known: Prices) -> str:

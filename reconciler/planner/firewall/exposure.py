@@ -16,7 +16,7 @@ from typing import Any
 from reconciler.common import reachability
 from reconciler.common.dataclass import dataclass
 from reconciler.common.reachability import Reach
-from reconciler.common.text import msg
+from reconciler.common.text import first_few, msg
 from reconciler.model.address import Address, parse
 from reconciler.model.plan import Consent, RiskClass, Step
 from reconciler.model.resource_type import acts_on
@@ -194,12 +194,11 @@ class _ExposureBuilder:
         unread: str | None,
     ) -> None:
         if was is None or is_now is None:
-            wall = (
-                "the firewall that it is behind"
-                if unread is None
-                else self.builder.assessment.name_of(unread)
-            )
-            self._exposure_of(address).opens.append(f"what {wall} lets through was not read")
+            firewall = None if unread is None else self.builder.assessment.name_of(unread)
+            note = msg("what its firewall allows was not read")
+            if firewall is not None:
+                note = msg("what {firewall} allows was not read", firewall=firewall)
+            self._exposure_of(address).opens.append(note)
             return
         self._add(
             address,
@@ -250,12 +249,7 @@ def _redundant(
 def names(instances: Iterable[str]) -> str:
     """A short list of instances: `web[0], web[1]`, the first few of many."""
     short = [text.removeprefix("instances.") for text in sorted(set(instances), key=_by_address)]
-    more = len(short) - _INSTANCES_NAMED_MAX
-    return (
-        ", ".join(short)
-        if more <= 0
-        else f"{', '.join(short[:_INSTANCES_NAMED_MAX])} and {more} more"
-    )
+    return first_few(short, _INSTANCES_NAMED_MAX)
 
 
 def _by_address(text: str) -> tuple[bool, Any]:

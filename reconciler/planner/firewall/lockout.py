@@ -254,9 +254,8 @@ def _rules_to_add(assessment: Assessment, guard: Guard, lost: Reach, firewall: s
         return msg("allow it there first, in the console: {rules}", rules=", ".join(spelled))
     taken = {address.rule for address in assessment.stack.resources if address.owner == owner}
     keys = _free_keys(taken, len(spelled))
-    return f"add to the rules of {owner}: " + ", ".join(
-        f"`{key}: {text}`" for key, text in zip(keys, spelled, strict=True)
-    )
+    added = (f"`{key}: {text}`" for key, text in zip(keys, spelled, strict=True))
+    return msg("add to the rules of {firewall}: {rules}", firewall=owner, rules=", ".join(added))
 
 
 def rules_for(guard: Guard, lost: Reach) -> list[dict[str, str]]:

@@ -1,7 +1,7 @@
 """The plan while it is made: changes and steps as they are found, and what each step waits for.
 
 Nodes are finer than resources (stack-files#graph): an object itself, a rule, a membership, an
-attachment, the power of a server. Steps provide nodes and need nodes; only at the end are nodes
+attachment, the power of an instance. Steps provide nodes and need nodes; only at the end are nodes
 turned into step keys.
 """
 
