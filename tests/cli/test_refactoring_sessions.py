@@ -166,7 +166,7 @@ def test_an_object_of_another_stack_is_imported_with_the_option_that_is_printed(
     assert (
         code == 4
         and "error[shared]" in err
-        and "belongs to the stack shop (the state of shop holds it)" in err
+        and "belongs to the stack shop (the state of shop contains it)" in err
     )
     assert "`removed: [{from: instances.web, keep: true}]`" in err
     option = err.partition("to own it: ")[2].split("\n")[0]

@@ -145,8 +145,8 @@ DESCRIBED = ONE.replace("{firewall: web}", "{firewall: web, description: mine}")
 @pytest.mark.parametrize(
     ("place", "text", "proof"),
     [
-        (beside, ONE, "the state of shop holds it"),
-        (beside, DESCRIBED, "the state of shop holds it"),
+        (beside, ONE, "the state of shop contains it"),
+        (beside, DESCRIBED, "the state of shop contains it"),
         (elsewhere, ONE, "its marker names shop"),
     ],
     ids=["its state", "a text of the user", "its marker"],
@@ -214,7 +214,9 @@ def test_an_old_copy_of_a_state_neither_changes_nor_deletes_what_another_stack_o
     )
     for destroy in (False, True):
         result = shop.apply(stack, destroy=destroy)
-        assert result.exit_code == REFUSED and "the state of blog holds it" in said(result.problems)
+        assert result.exit_code == REFUSED and "the state of blog contains it" in said(
+            result.problems
+        )
         assert (
             id in shop.cloud.snapshot().instances
             and "std_2.4-g1" in world_of(shop.cloud)["instances"]["shop-a"]
