@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from reconciler.common.text import msg
 from reconciler.model.address import Address, parse
-from reconciler.model.diagnostics import error
 from reconciler.model.plan import Action, Cause, Consent, FieldChange, Impact, RiskClass, Step
 from reconciler.model.resource import Link, Value
 from reconciler.planner.compare import field_diff
@@ -47,23 +46,22 @@ def plan(builder: PlanBuilder, item: ManagedObject) -> None:
 
 def _create(builder: PlanBuilder, item: ManagedObject) -> None:
     wanted = builder.resolver.wanted(item)
-    if not isinstance(wanted.get("instance"), Link):
-        builder.problems.append(
-            error(
-                "bad-combination",
-                msg(
-                    "{address} cannot be created without an instance: iwinv creates block storage attached",
-                    address=item.address,
-                ),
-                place=item.resource.place if item.resource else None,
-                address=str(item.address),
-                hint=msg(
-                    "name an instance with `instance:`; once created, it may have `instance: none`"
-                ),
-            )
+    owner = wanted.get("instance")
+    if not isinstance(owner, Link):
+        message = msg(
+            "{address} cannot be created without an instance: iwinv creates block storage attached",
+            address=item.address,
+        )
+        builder.reject(
+            item,
+            "bad-combination",
+            message,
+            hint=msg(
+                "name an instance with `instance:`; once created, it may have `instance: none`"
+            ),
         )
         return
-    _add_create(builder, item, wanted)
+    _add_create(builder, item, wanted, owner)
     change(builder, item, Action.CREATE, item.reason, Compared(report(item, wanted)))
 
 
@@ -71,20 +69,13 @@ def _add_create(
     builder: PlanBuilder,
     item: ManagedObject,
     wanted: Mapping[str, Value],
+    owner: Link,
     *,
     deposes: bool = False,
     after: tuple[str, ...] = (),
-) -> str | None:
-    owner = wanted.get("instance")
-    if not isinstance(owner, Link):
-        return None
-    step = create_step(
-        builder,
-        item,
-        wanted,
-        deposes=deposes,
-        instances=(builder.instance(owner.address),),
-    )
+) -> str:
+    token = builder.instance(owner.address)
+    step = create_step(builder, item, wanted, deposes=deposes, instances=(token,))
     return builder.add(
         step,
         provides=[("object", item.address), ("attachment", item.address)],
@@ -261,14 +252,11 @@ def _same_zone(
             instance=owner.address,
             instance_zone=there,
         )
-        place = item.resource.places.get("instance", item.resource.place) if item.resource else None
         hint = msg(
             "name an instance of {zone}, or create a new block storage there and copy the data",
             zone=zone,
         )
-        builder.problems.append(
-            error("bad-combination", message, place=place, address=str(item.address), hint=hint)
-        )
+        builder.reject(item, "bad-combination", message, hint=hint, field="instance")
 
 
 def _goes_first(builder: PlanBuilder, owner_id: str) -> bool:
@@ -289,16 +277,8 @@ def _replace(builder: PlanBuilder, item: ManagedObject) -> None:
             "{address} cannot be replaced while it is detached: iwinv creates block storage attached",
             address=item.address,
         )
-        place = item.resource.place if item.resource else None
-        builder.problems.append(
-            error(
-                "bad-combination",
-                message,
-                place=place,
-                address=str(item.address),
-                hint=msg("name an instance first"),
-            )
-        )
+        hint = msg("name an instance first")
+        builder.reject(item, "bad-combination", message, hint=hint)
         return
     asked_for = is_delete_first(item)
     room = block_storage_limits.of(builder, owner.address)
@@ -307,16 +287,15 @@ def _replace(builder: PlanBuilder, item: ManagedObject) -> None:
     if delete_first:
         left = (_detach(builder, item, owner_id, suffix=f" {old}"),) if owner_id is not None else ()
         key = builder.add(delete, after=left)
-        _add_create(builder, item, wanted, after=(key,))
+        _add_create(builder, item, wanted, owner, after=(key,))
     else:
-        created = _add_create(builder, item, wanted, deposes=True)
-        first = [created] if created is not None else []
+        first = [_add_create(builder, item, wanted, owner, deposes=True)]
         if owner_id is not None:
-            left_key = _detach(builder, item, owner_id, suffix=f" {old}")
-            builder.steps[left_key] = replace(builder.steps[left_key], deposed=True)
-            if created is not None and not _goes_first(builder, owner_id):
-                builder.before(created, left_key)
-            first.append(left_key)
+            detached = _detach(builder, item, owner_id, suffix=f" {old}")
+            builder.steps[detached] = replace(builder.steps[detached], deposed=True)
+            if not _goes_first(builder, owner_id):
+                builder.before(first[0], detached)
+            first.append(detached)
         builder.add(delete, after=first)
     agreed = is_being_deleted(item)
     impact = Impact(consents=() if agreed else (Consent(RiskClass.DATA_LOSS, str(item.address)),))

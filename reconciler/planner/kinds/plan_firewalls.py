@@ -10,9 +10,8 @@ from dataclasses import replace
 from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model.address import Address, parse
-from reconciler.model.diagnostics import error
 from reconciler.model.plan import Action, Cause, Consent, FieldChange, Impact, RiskClass, Step
-from reconciler.model.resource import LiveResource, Value
+from reconciler.model.resource import Link, LiveResource, Value
 from reconciler.planner.compare import field_diff
 from reconciler.planner.compare.assessment import Disposition, ManagedObject
 from reconciler.planner.compare.field_diff import Compared
@@ -119,14 +118,8 @@ def _delete(builder: PlanBuilder, item: ManagedObject) -> None:
         hint = msg(
             "detach it with `firewall: none` on an instance of this stack, or in the console"
         )
-        builder.problems.append(
-            error(
-                "foreign-member",
-                msg("{address} is not deleted: {reason}", address=item.address, reason=reason),
-                address=str(item.address),
-                hint=hint,
-            )
-        )
+        message = msg("{address} is not deleted: {reason}", address=item.address, reason=reason)
+        builder.reject(item, "foreign-member", message, hint=hint)
         change(builder, item, Action.BLOCKED, reason)
         return
     instances = [address for id in members if (address := _address_of(builder, id)) is not None]
@@ -250,10 +243,7 @@ def _no_two_alike(builder: PlanBuilder, items: list[ManagedObject]) -> None:
                 other=other.address,
             )
             hint = msg("remove one of them: the cloud refuses duplicates")
-            place = item.resource.place if item.resource is not None else None
-            builder.problems.append(
-                error("duplicate-rule", message, place=place, address=str(item.address), hint=hint)
-            )
+            builder.reject(item, "duplicate-rule", message, hint=hint)
 
 
 def _gone(item: ManagedObject) -> FieldChange:
@@ -262,8 +252,6 @@ def _gone(item: ManagedObject) -> FieldChange:
 
 
 def _inputs(owner: ManagedObject) -> dict[str, Value]:
-    from reconciler.model.resource import Link
-
     return {"firewall": Link(owner.address)}
 
 

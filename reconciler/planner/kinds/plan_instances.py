@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.common.text import msg
-from reconciler.model.diagnostics import error
 from reconciler.model.plan import Action, Consent, Impact, RiskClass
 from reconciler.model.resource import Link, Value
 from reconciler.model.resource_type import Edit
@@ -204,21 +203,15 @@ def _block_storages_can_follow(
             and isinstance(target, Link)
             and target.address == item.address
         ):
-            builder.problems.append(
-                error(
-                    "bad-combination",
-                    msg(
-                        "{address} cannot move to another zone while {block_storage} stays attached: block storage cannot leave its zone",
-                        address=item.address,
-                        block_storage=address,
-                    ),
-                    place=item.resource.place if item.resource else None,
-                    address=str(item.address),
-                    hint=msg(
-                        "set `instance: none` on {address}, move it to an instance of its zone, or remove it",
-                        address=address,
-                    ),
-                )
+            message = msg(
+                "{address} cannot move to another zone while {block_storage} stays attached: block storage cannot leave its zone",
+                address=item.address,
+                block_storage=address,
             )
+            hint = msg(
+                "set `instance: none` on {address}, move it to an instance of its zone, or remove it",
+                address=address,
+            )
+            builder.reject(item, "bad-combination", message, hint=hint)
             return False
     return True

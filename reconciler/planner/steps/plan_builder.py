@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from reconciler.common.dataclass import dataclass
 from reconciler.model.address import Address, parse
-from reconciler.model.diagnostics import Problem
+from reconciler.model.diagnostics import Problem, error
 from reconciler.model.plan import Change, Step
 from reconciler.model.resource import Ref
 from reconciler.model.resource_type import removes
@@ -86,6 +86,16 @@ class PlanBuilder:
             for address in self.assessment.stack.addresses(ref.address):
                 self._needs.append((step.key, (facet(ref), address), False))
         return step.key
+
+    def reject(
+        self, item: ManagedObject, code: str, message: str, *, hint: str, field: str = ""
+    ) -> None:
+        """Adds an error about an object, at the place of a field if the file has that."""
+        resource = item.resource
+        place = None if resource is None else resource.places.get(field, resource.place)
+        self.problems.append(
+            error(code, message, place=place, address=str(item.address), hint=hint)
+        )
 
     def before(self, key: str, *later: str) -> None:
         """Puts `later` steps after `key`, hard."""
