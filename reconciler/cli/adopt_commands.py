@@ -164,7 +164,7 @@ def adopt(
         found, account, problems = adopting.adopt(
             connection, AdoptRequest(everything, frozenset(objects), frozenset(zones)), stack=title
         )
-    session.problems += problems
+    session.problems.extend(problems)
     text = adopt_writer.text(found, account)
     if out is None:
         console.out.write(text)
@@ -231,7 +231,7 @@ def absorb(session: Session, *, addresses: Sequence[str], dry_run: bool) -> int:
     if not dry_run:
         console.begin()
         absorbing.write(found)
-    session.problems += found.problems
+    session.problems.extend(found.problems)
     session.show_problems()
     names = escape.outside(", ".join(str(change.address) for change in found.changes))
     if names:

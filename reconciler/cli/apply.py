@@ -75,21 +75,24 @@ def apply_saved(session: Session, plan_file: str, choices: Choices) -> int:
     def work() -> Applied:
         saved = planfile.read(Path(plan_file))
         options, values = saved.options, shown(saved.plan.variables)
-        session.environment = saved.plan.environment
-        # A plan made on the local cloud can only be applied there.
-        session.simulate = session.simulate or saved.simulated
+        here = prompter.session = replace(
+            session,
+            environment=saved.plan.environment,
+            # A plan made on the local cloud can only be applied there.
+            simulate=session.simulate or saved.simulated,
+            # After a partial run, the hint suggests a new plan with the same variables.
+            variables=[(name, state_text.raw(value)) for name, value in values.items()],
+            part=part_arguments(options.only, options.without),
+        )
         stack = session.load(values=values)
-        # After a partial run, the hint suggests a new plan with the same variables.
-        session.variables = [(name, state_text.raw(value)) for name, value in values.items()]
-        session.part = part_arguments(options.only, options.without)
         merged = replace(choices, accept=(*saved.accept, *choices.accept))
-        given = _given(session, stack.accept, merged, destroy=options.destroy)
+        given = _given(here, stack.accept, merged, destroy=options.destroy)
         with (
-            _run(session, merged, prompter, destroy=options.destroy) as run,
+            _run(here, merged, prompter, destroy=options.destroy) as run,
             prompter.at(stack) as (connection, store),
         ):
             # The plan of an undo contains the serial to return to; its lookups stay pinned.
-            stack, _ = session.back(stack, store, connection, PlanOptions(), options.undo)
+            stack, _ = here.back(stack, store, connection, PlanOptions(), options.undo)
             execution = Execution(run, given, prompter.conversation)
             return applying.apply_saved(stack, connection, store, saved, execution)
 
@@ -199,9 +202,8 @@ class _Prompter:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.store: FileStore | None = None
         self.run = composition.run_id()
-        self.connection: Connection | None = None
+        self._opened: tuple[Connection, FileStore] | None = None
         self._view: progress.ProgressView | None = None
         self._began = False
         self._title = ""
@@ -215,10 +217,10 @@ class _Prompter:
     @contextmanager
     def at(self, stack: Stack) -> Iterator[tuple[Connection, FileStore]]:
         """The account and the store of the run, while the block runs."""
-        self.store = store = self.session.store(stack.name, stack.environment)
+        store = self.session.store(stack.name, stack.environment)
         with self.session.connect() as connection:
-            self.connection = connection
-            yield connection, store
+            self._opened = connection, store
+            yield self._opened
 
     @property
     def conversation(self) -> Prompter:
@@ -227,7 +229,7 @@ class _Prompter:
 
     def show(self, planned: Planned, decision: Decision) -> None:
         """Shows the plan before the question."""
-        assert self.connection is not None and self.store is not None
+        assert self._opened is not None
         console = self.session.console
         plan = plan_output.with_problems(planned, self.session)
         self._title = plan.title
@@ -246,7 +248,7 @@ class _Prompter:
                 )
             )
         else:
-            header = self.session.header(planned, self.connection, self.store)
+            header = self.session.header(planned, *self._opened)
             console.result(
                 list(
                     plan_text.plan_lines(
@@ -277,7 +279,7 @@ class _Prompter:
         if isinstance(event, Summary):
             self.close()
             style = self.session.console.style(self.session.console.err)
-            scale = 1.0 if self.connection is None else self.connection.time_scale
+            scale = 1.0 if self._opened is None else self._opened[0].time_scale
             lines = progress.summary_lines(
                 event,
                 self._report,
@@ -343,7 +345,7 @@ class _Prompter:
                 0,
                 0,
                 0,
-                calls=0 if self.connection is None else self.connection.exchange.sent,
+                calls=0 if self._opened is None else self._opened[0].exchange.sent,
                 seconds=0.0,
                 exit_code=code,
             )

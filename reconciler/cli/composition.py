@@ -27,7 +27,9 @@ from reconciler.version import VERSION
 
 if TYPE_CHECKING:
     from reconciler.commands.context import Connection
+    from reconciler.iwinv.endpoint import Endpoint
     from reconciler.iwinv.signing import Keys
+    from reconciler.model.kinds import Kinds
     from reconciler.model.resource import Catalogue
     from reconciler.store.folder_store import FileStore
 
@@ -202,12 +204,10 @@ def _connect(
     cache: Path | None,
     problems: list[Problem],
 ) -> Iterator[Connection]:
-    from reconciler import resources
     from reconciler.commands.context import Connection
     from reconciler.common.timing import IN_FLIGHT_MAX
     from reconciler.iwinv.client import HttpClient
     from reconciler.iwinv.clock import SystemClock
-    from reconciler.iwinv.endpoint import DEFAULT, EndpointRefused, parse
     from reconciler.iwinv.network import ThreadNetwork
     from reconciler.iwinv.quota import FileQuotaLog
     from reconciler.iwinv.refresh import CloudReads
@@ -215,21 +215,7 @@ def _connect(
     from reconciler.store.cache import FileAccountCache
 
     keys = _keys(environ)
-    try:
-        endpoint = parse(environ.get("IWINV_ENDPOINT") or DEFAULT)
-        all_kinds = resources.all_kinds(environ.get("IWINV_FIREWALL_API") or "security-groups")
-    except EndpointRefused as failure:
-        raise Abort(
-            error(
-                "endpoint",
-                str(failure),
-                hint=msg("set IWINV_ENDPOINT, or unset it to use the real cloud"),
-            )
-        ) from failure
-    except ValueError as failure:
-        raise Abort(
-            error("usage", msg("IWINV_FIREWALL_API: {reason}", reason=failure))
-        ) from failure
+    endpoint, all_kinds = _endpoint(environ), _kinds(environ)
     time_scale = _time_scale(scale, environ, loopback=endpoint.loopback)
     # The port of the local cloud changes from run to run; the cache folder identifies it.
     origin = "simulated" if simulated else endpoint.origin
@@ -266,6 +252,28 @@ def _connect(
         )
     finally:
         exchange.close()
+
+
+def _endpoint(environ: Mapping[str, str]) -> Endpoint:
+    """The endpoint that the environment names. Raises `Abort` for an unusable one."""
+    from reconciler.iwinv.endpoint import DEFAULT, EndpointRefused, parse
+
+    try:
+        return parse(environ.get("IWINV_ENDPOINT") or DEFAULT)
+    except EndpointRefused as failure:
+        hint = msg("set IWINV_ENDPOINT, or unset it to use the real cloud")
+        raise Abort(error("endpoint", str(failure), hint=hint)) from failure
+
+
+def _kinds(environ: Mapping[str, str]) -> Kinds:
+    """The kinds in the form of the chosen firewall API. Raises `Abort` for an unknown one."""
+    from reconciler import resources
+
+    try:
+        return resources.all_kinds(environ.get("IWINV_FIREWALL_API") or "security-groups")
+    except ValueError as failure:
+        message = msg("IWINV_FIREWALL_API: {reason}", reason=failure)
+        raise Abort(error("usage", message)) from failure
 
 
 def kept_catalogue(place: Path, environ: Mapping[str, str], *, simulated: bool) -> Catalogue:

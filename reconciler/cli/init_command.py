@@ -14,6 +14,7 @@ from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import Session, ends, stop_usage
 from reconciler.common import suggestions, validators
+from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.model.abort import Abort
@@ -26,6 +27,18 @@ _STACK = re.compile(r"[a-z][a-z0-9-]{0,19}")
 _OFFERED_MAX = 8
 _ASKED_MAX = 5
 _FALLBACK_FLAVOR, _FALLBACK_ZONE = "std_1.2-g1", "kr1-z01"
+
+
+@dataclass(frozen=True, slots=True)
+class InitOptions:
+    """The options of `init`, each the option of its name."""
+
+    name: str | None
+    zone: str | None
+    flavor: str | None
+    image: str
+    ssh_key: str | None
+    admin: str
 
 
 @click.command(
@@ -57,17 +70,13 @@ Examples:
 )
 @options.simulate_options
 @options.output_options
+@options.gathered_in(InitOptions)
 @ends
 def init(
     console: Console,
     *,
     folder: str,
-    name: str | None,
-    zone: str | None,
-    flavor: str | None,
-    image: str,
-    ssh_key: str | None,
-    admin: str,
+    choices: InitOptions,
     simulate: bool,
     time_scale: float | None,
 ) -> int:
@@ -84,22 +93,17 @@ def init(
             msg("{folder} already contains a stack", folder=folder),
             msg("init writes only into a folder without *.yaml files"),
         )
-    wrong = validators.cidr(admin)
-    os, _, version = image.partition(":")
-    if wrong is not None or not os or not version:
-        raise stop_usage(
-            wrong
-            or msg("--image must be OS:VERSION, such as ubuntu:22.04, not {image}", image=image)
-        )
+    os, version = _checked(choices)
     found = _catalogue(Session(console, Path(folder), None, simulate, time_scale))
+    zone = choices.zone or _first_zone(found)
     choice = starter.Choice(
-        stack=_name(console, name, Path(folder)),
-        zone=zone or _first_zone(found),
-        flavor=flavor or _flavor(console, found, zone or _first_zone(found)),
+        stack=_name(console, choices.name, Path(folder)),
+        zone=zone,
+        flavor=choices.flavor or _flavor(console, found, zone),
         os=os,
         version=version,
-        ssh_key=ssh_key or _ssh_key(console, found),
-        admin=admin,
+        ssh_key=choices.ssh_key or _ssh_key(console, found),
+        admin=choices.admin,
     )
     console.begin()
     try:
@@ -114,19 +118,25 @@ def init(
     console.result(
         [Line(f" Written: {escape.outside(target)}    Next:  {escape.outside(again)}", Tone.GOOD)]
     )
-    if admin == "0.0.0.0/0":
-        console.note(
-            [
-                Line(
-                    (
-                        " Anyone may try to log in: set the default of `admin_cidr` to your own "
-                        "address."
-                    ),
-                    Tone.CARE,
-                )
-            ]
+    if choices.admin == "0.0.0.0/0":
+        text = msg(
+            " Anyone may try to log in: set the default of `admin_cidr` to your own address."
         )
+        console.note([Line(text, Tone.CARE)])
     return exit_codes.DONE
+
+
+def _checked(choices: InitOptions) -> tuple[str, str]:
+    """The operating system and its version. Raises `Abort` if an option has a wrong form."""
+    os, _, version = choices.image.partition(":")
+    wrong = validators.cidr(choices.admin)
+    if wrong is None and not (os and version):
+        wrong = msg(
+            "--image must be OS:VERSION, such as ubuntu:22.04, not {image}", image=choices.image
+        )
+    if wrong is not None:
+        raise stop_usage(wrong)
+    return os, version
 
 
 def _catalogue(session: Session) -> Catalogue:

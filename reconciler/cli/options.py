@@ -181,16 +181,22 @@ class Choices:
         return part_arguments(self.only, self.without)
 
 
-def gathered(command: Callable[..., int]) -> Callable[..., int]:
-    """Passes the options that are fields of `Choices` to the command as one value, `choices`."""
-    names = [field.name for field in fields(Choices)]
+def gathered_in(kind: type[Any]) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Passes the options that are fields of a class to the command as one value, `choices`."""
+    names = [field.name for field in fields(kind)]
 
-    @wraps(command)
-    def gather(**values: Any) -> int:
-        choices = Choices(**{name: values.pop(name) for name in names if name in values})
-        return command(choices=choices, **values)
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @wraps(command)
+        def gather(*context: Any, **values: Any) -> int:
+            choices = kind(**{name: values.pop(name) for name in names if name in values})
+            return command(*context, choices=choices, **values)
 
-    return gather
+        return gather
+
+    return decorate
+
+
+gathered = gathered_in(Choices)
 
 
 _NO_CACHE = "reconciler.no_cache"

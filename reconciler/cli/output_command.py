@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -57,7 +58,8 @@ def output(session: Session, *, name: str | None, inventory: str | None) -> int:
     from reconciler.render import state_text
 
     console = session.console
-    title, session.environment = session.identify()
+    title, environment = session.identify()
+    session = replace(session, environment=environment)
     if inventory is not None:
         if name is not None or console.format != "text":
             raise stop_usage(
@@ -168,7 +170,7 @@ def _inventory(session: Session, stack: str, form: str) -> int:
     )
     with session.connect() as connection:
         account = opening.read_account(connection, scope)
-        session.problems += opening.account_problems(state, account, connection)
+        session.problems.extend(opening.account_problems(state, account, connection))
     session.show_problems()
     session.console.out.write(
         inventory_text.inventory(form, inventory.hosts(state, account), title=title)

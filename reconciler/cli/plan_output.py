@@ -140,8 +140,7 @@ def with_problems(planned: Planned, session: Session) -> Plan:
     """The plan with the session's collected problems, which are cleared, and with hints that work
     when pasted.
     """
-    collected, session.problems = session.problems, []
-    found = (*planned.plan.problems, *planned.problems, *collected)
+    found = (*planned.plan.problems, *planned.problems, *session.taken_problems())
     return replace(planned.plan, problems=in_order(map(session.pasteable, found)))
 
 

@@ -10,6 +10,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import Console
+from reconciler.cli.options import Choices
 from reconciler.cli.run_context import Session, lock_seconds, on_stack, stop_usage
 from reconciler.common.text import msg
 
@@ -53,6 +54,7 @@ Examples:
 @options.lock_option
 @options.wait_option
 @options.output_options
+@options.gathered
 @on_stack
 def recover(
     session: Session,
@@ -60,9 +62,7 @@ def recover(
     adopt: Sequence[tuple[str, str]],
     not_created: Sequence[str],
     rebuild: bool,
-    yes: bool,
-    lock_timeout: float | None,
-    no_wait: bool,
+    choices: Choices,
 ) -> int:
     """Settle the requests that an interrupted run left unsettled. Only reads are sent.
 
@@ -87,11 +87,13 @@ def recover(
         nonce=composition.nonce,
         interrupts=SignalHandler(_interrupted, leave=_leave),
         again=session.again("recover"),
-        lock_timeout_seconds=lock_seconds(lock_timeout, console),
-        wait=not no_wait,
+        lock_timeout_seconds=lock_seconds(choices.lock_timeout, console),
+        wait=not choices.no_wait,
     )
     console.begin()
-    answers = recovering.Answers(dict(adopt), tuple(not_created), rebuild, yes, console.can_ask)
+    answers = recovering.Answers(
+        dict(adopt), tuple(not_created), rebuild, choices.yes, console.can_ask
+    )
     with session.connect() as connection:
         found = recovering.recover(
             wanted, connection, store, answers, run, _prompter(console, wanted.title)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -55,7 +56,7 @@ def list_entries(session: Session) -> int:
     from reconciler.render.plan import plan_text
 
     console = session.console
-    store, name = _open(session)
+    session, store, name = _opened(session)
     title = title_of(name, session.environment)
     found = opening.read_state(store)
     exposed = session.exposed(store, found)
@@ -211,7 +212,7 @@ def unlock(session: Session, *, yes: bool) -> int:
     from reconciler.model import ports
 
     console = session.console
-    store, name = _open(session)
+    session, store, name = _opened(session)
     title = title_of(name, session.environment)
     held = store.holder()
     if held is None or (held.holder is None and not held.alive):
@@ -254,10 +255,11 @@ def held_lines(held: Held) -> Iterable[Line]:
         yield Line(f"    {name:<9}{escape.outside(value)}")
 
 
-def _open(session: Session) -> tuple[FileStore, str]:
-    """The store of the session's stack, and the stack's name. Sets the session's environment."""
-    name, session.environment = session.identify()
-    return session.store(name, session.environment), name
+def _opened(session: Session) -> tuple[Session, FileStore, str]:
+    """The session with the identified environment, the store of its stack, and the stack's name."""
+    name, environment = session.identify()
+    session = replace(session, environment=environment)
+    return session, session.store(name, environment), name
 
 
 @contextmanager
@@ -268,7 +270,7 @@ def _writing(
     from reconciler.cli import composition
     from reconciler.commands import session as opening
 
-    store, name = _open(session)
+    session, store, name = _opened(session)
     timeout_seconds = lock_seconds(lock_timeout, session.console)
     holder = composition.holder(f"reconciler {command}", run)
     with opening.Writing(

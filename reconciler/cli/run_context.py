@@ -41,7 +41,7 @@ _BARE = re.compile(
 _QUOTED = re.compile(r"(`reconciler (?:apply|destroy|plan|recover|doctor|catalog|state) [^`]*)`")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Session:
     """One command on one stack. `part` are the options that narrow it. `problems` collects what is
     reported in addition to the result.
@@ -74,7 +74,7 @@ class Session:
             variables=replace(self.variable_sources, pinned=values),
             others=self.outputs_of,
         )
-        self.problems += loaded.problems
+        self.problems.extend(loaded.problems)
         return loaded.stack
 
     def outputs_of(
@@ -219,7 +219,7 @@ class Session:
         from reconciler.commands import undo as undoing
 
         stack, options, problems = undoing.back(stack, store, connection.kinds, options, str(undo))
-        self.problems += problems
+        self.problems.extend(problems)
         return stack, options
 
     def header(self, planned: Planned, connection: Connection, store: FileStore) -> PlanHeader:
@@ -236,8 +236,14 @@ class Session:
 
     def show_problems(self) -> None:
         """Shows the collected problems and clears them, so that each is shown once."""
-        found, self.problems = self.problems, []
+        found = self.taken_problems()
         self.console.problems([self.pasteable(problem) for problem in found])
+
+    def taken_problems(self) -> list[Problem]:
+        """The collected problems, which are cleared."""
+        found = list(self.problems)
+        self.problems.clear()
+        return found
 
     def pasteable(self, problem: Problem) -> Problem:
         """The problem with a hint whose commands work for this stack when pasted: with its path,
@@ -326,6 +332,10 @@ def ends(function: Callable[..., int]) -> Callable[..., int]:
     return guarded
 
 
+_SESSION_OPTIONS = ("environment", "simulate", "time_scale", "variables", "variable_files")
+"""Options of a command that are fields of its `Session`."""
+
+
 def on_stack(function: Callable[..., int]) -> Callable[..., int]:
     """As `ends`, for a command on a stack: it receives a `Session` built from the options for the
     stack and the local cloud.
@@ -336,16 +346,10 @@ def on_stack(function: Callable[..., int]) -> Callable[..., int]:
         console: Console,
         *,
         stack: str,
-        environment: str | None = None,
-        simulate: bool = False,
-        time_scale: float | None = None,
-        variables: Sequence[tuple[str, str]] = (),
-        variable_files: Sequence[str] = (),
         **values: Any,
     ) -> int:
-        session = Session(
-            console, Path(stack), environment, simulate, time_scale, variables, variable_files
-        )
+        given = {name: values.pop(name) for name in _SESSION_OPTIONS if name in values}
+        session = Session(console, Path(stack), **given)
         try:
             return function(session, **values)
         except Abort as stop:

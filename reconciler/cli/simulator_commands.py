@@ -14,6 +14,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import Console
 from reconciler.cli.run_context import ends
+from reconciler.common.dataclass import dataclass
 from reconciler.common.text import msg
 from reconciler.model import exit_codes
 from reconciler.render import escape
@@ -23,6 +24,31 @@ from reconciler.render.run.screen import Line
 @click.group()
 def simulator() -> None:
     """Serve a local iwinv cloud over HTTP, print its objects, or change them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """The options of `simulator serve`, each the option of its name; `settings` are `--set`."""
+
+    host: str
+    port: int
+    world: str | None
+    keep: str | None
+    seed: int
+    time_scale: float
+    settings: Sequence[str]
+    switches: str | None
+    faults: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class DoArguments:
+    """The arguments of `simulator do`."""
+
+    action: str
+    kind: str
+    object: str
+    values: Sequence[str]
 
 
 @simulator.command(
@@ -65,20 +91,9 @@ Examples:
     "--faults", metavar="FILE", type=click.Path(dir_okay=False), help="A YAML script of faults."
 )
 @options.output_options
+@options.gathered_in(ServeOptions)
 @ends
-def serve(
-    console: Console,
-    *,
-    host: str,
-    port: int,
-    world: str | None,
-    keep: str | None,
-    seed: int,
-    time_scale: float,
-    settings: Sequence[str],
-    switches: str | None,
-    faults: str | None,
-) -> int:
+def serve(console: Console, *, choices: ServeOptions) -> int:
     """Serve a local iwinv until Ctrl-C. Paste the first three lines into another terminal to use
     it from there.
     """
@@ -87,14 +102,15 @@ def serve(
 
     with _mistakes():
         cloud = make_cloud(
-            world=world,
-            seed=seed,
-            time_scale=time_scale,
-            settings=list(settings),
-            switches_file=None if switches is None else Path(switches),
-            faults_file=None if faults is None else Path(faults),
+            world=choices.world,
+            seed=choices.seed,
+            time_scale=choices.time_scale,
+            settings=list(choices.settings),
+            switches_file=None if choices.switches is None else Path(choices.switches),
+            faults_file=None if choices.faults is None else Path(choices.faults),
         )
-        serve_cloud(cloud, host=host, port=port, world_file=None if keep is None else Path(keep))
+        world_file = None if choices.keep is None else Path(choices.keep)
+        serve_cloud(cloud, host=choices.host, port=choices.port, world_file=world_file)
     return exit_codes.DONE
 
 
@@ -142,17 +158,9 @@ Examples:
     help="Use the same local cloud as --simulate.",
 )
 @options.output_options
+@options.gathered_in(DoArguments)
 @ends
-def do(
-    console: Console,
-    *,
-    action: str,
-    kind: str,
-    object: str,
-    values: Sequence[str],
-    stack: str,
-    time_scale: float | None,
-) -> int:
+def do(console: Console, *, choices: DoArguments, stack: str, time_scale: float | None) -> int:
     """Change objects as a person in the console would, to produce drift. Members are those of the
     API.
     """
@@ -160,11 +168,11 @@ def do(
     from reconciler.simulator.edits import parse_values
 
     with _mistakes():
-        wanted = parse_values(list(values))
+        wanted = parse_values(list(choices.values))
         console.begin()
         with _endpoint(stack, time_scale) as endpoint:
-            found = commands.do(endpoint, action, kind, object, wanted)
-    console.result([Line(escape.outside(f"{action} {kind} {found}"))])
+            found = commands.do(endpoint, choices.action, choices.kind, choices.object, wanted)
+    console.result([Line(escape.outside(f"{choices.action} {choices.kind} {found}"))])
     return exit_codes.DONE
 
 

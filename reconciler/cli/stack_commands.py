@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -177,8 +178,7 @@ def apply(session: Session, *, choices: Choices, plan_file: str | None) -> int:
         )
         return applying.apply_saved(session, plan_file, choices)
     chosen = _plan_options(choices)
-    session.part = choices.part
-    return applying.apply(session, chosen, choices)
+    return applying.apply(replace(session, part=choices.part), chosen, choices)
 
 
 @click.command(
@@ -214,8 +214,7 @@ def destroy(session: Session, *, choices: Choices) -> int:
     from reconciler.cli import apply as applying
 
     chosen = _plan_options(choices, destroy=True)
-    session.part = choices.part
-    return applying.apply(session, chosen, choices)
+    return applying.apply(replace(session, part=choices.part), chosen, choices)
 
 
 @click.command(

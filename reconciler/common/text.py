@@ -32,10 +32,13 @@ class Text(str):
         made.template, made.fields = template, fields
         return made
 
+    def __getnewargs__(self) -> tuple[str, dict[str, Any]]:
+        return self.template, self.fields  # for copies, as `dataclasses.asdict` makes them
+
 
 def msg(template: LiteralString, /, **fields: Any) -> Text:
-    """The sentence that `template` makes with these fields. Braces that are meant as such are
-    doubled, as `str.format` wants them.
+    """The sentence that `template` makes with these fields. Literal braces are doubled, as in
+    `str.format`.
     """
     return Text(template, fields)
 
