@@ -32,7 +32,7 @@ class Text(str):
         made.template, made.fields = template, fields
         return made
 
-    def __getnewargs__(self) -> tuple[str, dict[str, Any]]:
+    def __getnewargs__(self) -> tuple[str, dict[str, Any]]:  # type: ignore[override]
         return self.template, self.fields  # for copies, as `dataclasses.asdict` makes them
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
 SOURCES = sorted((ROOT / "reconciler").rglob("*.py"))
 PAGES = sorted(
-    path for path in (*(ROOT / "docs").rglob("*.md"), ROOT / "README.md") if path != GLOSSARY
+    path for path in (*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")) if path != GLOSSARY
 )
 """How many uses of struck words are left; these numbers only fall."""
 NAMES_LEFT = 199
