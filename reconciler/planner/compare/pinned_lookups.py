@@ -43,8 +43,12 @@ class PinnedLookups:
     def resolve(self) -> PinnedLookups:
         """Resolves all lookups of the resource."""
         self.wanted.update(self.resource.attributes)
-        for name in sorted(self.wanted, key=lambda name: name != _ZONE):
-            self.wanted[name] = self._resolved(name, self.wanted[name])
+        zone = self.wanted.get(_ZONE)
+        if isinstance(zone, Lookup):
+            self.wanted[_ZONE] = self._id(_ZONE, zone)
+        for name, value in self.resource.attributes.items():
+            if name != _ZONE and isinstance(value, Lookup | tuple):
+                self.wanted[name] = self._resolved(name, value)
         return self
 
     def _resolved(self, name: str, value: Value) -> Value:

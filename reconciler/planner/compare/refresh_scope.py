@@ -92,16 +92,20 @@ def _members(resources: Mapping[Address, Resource], state: State | None) -> Iter
             yield resource.import_id
 
 
-def _is_replaced(kind: ResourceType, resource: Resource, entry: Entry) -> bool:
+def _is_replaced(resource: Resource, entry: Entry, fields: tuple[str, ...]) -> bool:
     """Whether the file asks for another value of a field that only a new object can have
-    (stack-files#edits). Fields with a lookup are read anyway.
+    (stack-files#edits).
     """
     applied = entry.applied
     return any(
-        resource.attributes.get(field.name, applied.get(field.name)) != applied.get(field.name)
-        for field in kind.fields.values()
-        if field.edit is Edit.REPLACE and field.lookup is None
+        resource.attributes.get(name, applied.get(name)) != applied.get(name) for name in fields
     )
+
+
+def _replacing(kind: ResourceType) -> tuple[str, ...]:
+    """The fields of which an edit replaces the object. Those with a lookup are read anyway."""
+    fields = kind.fields.values()
+    return tuple(each.name for each in fields if each.edit is Edit.REPLACE and each.lookup is None)
 
 
 def _with_unsettled_creates(state: State | None) -> Iterator[str]:
@@ -129,11 +133,13 @@ def _catalogue(
     resources: Mapping[Address, Resource], state: State | None, options: PlanOptions
 ) -> Iterator[str]:
     kinds = all_kinds()
+    replacing = {name: _replacing(kind) for name, kind in kinds.items()}
     for address, resource in resources.items():
-        text, kind = str(address), kinds[address.kind]
+        text, fields = str(address), replacing[address.kind]
         entry = None if state is None else state.entries.get(text)
-        if address.rule is None and (entry is None or _is_replaced(kind, resource, entry)):
-            yield from (field.offered_in for field in kind.fields.values() if field.offered_in)
+        if address.rule is None and (entry is None or _is_replaced(resource, entry, fields)):
+            offered = (each.offered_in for each in kinds[address.kind].fields.values())
+            yield from (name for name in offered if name is not None)
         for name, value in resource.attributes.items():
             for desired in value if isinstance(value, tuple) else (value,):
                 if not isinstance(desired, Lookup) or desired.by == "id":
